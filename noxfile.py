@@ -1,0 +1,112 @@
+"""The checks of this project: continuous integration and pre-commit run them under these names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+from nox.project import dependency_groups, load_toml
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "docs", "tests"]
+
+PYPROJECT = load_toml("pyproject.toml")
+
+OLDEST_PYTEST_8 = nox.param("pytest==8.0.0", id="pytest8.0")
+NEWEST_PYTEST_8 = nox.param("pytest>=8,<9", id="pytest8")
+NEWEST_PYTEST_9 = nox.param("pytest>=9,<10", id="pytest9")
+
+
+def group(name: str) -> tuple[str, ...]:
+    """Return the requirements of a dependency group, for `Session.install`."""
+    return dependency_groups(PYPROJECT, name)
+
+
+def install_for_tests(session: nox.Session, pytest: str) -> None:
+    """Install the package and what its tests need, beside the wanted pytest."""
+    # pytest 9 has subtests of its own.
+    subtests = () if pytest.startswith("pytest>=9") else ("pytest-subtests",)
+    session.install("-e", ".[test]", pytest, *subtests)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style and the format of all code."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of sources and tests."""
+    session.install("-e", ".[test]", *group("types"))
+    session.run("mypy")
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.parametrize("pytest", [OLDEST_PYTEST_8, NEWEST_PYTEST_8, NEWEST_PYTEST_9])
+def tests(session: nox.Session, pytest: str) -> None:
+    """Run all tests, on each Python and pytest that is supported."""
+    install_for_tests(session, pytest)
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def tests_without_xdist(session: nox.Session) -> None:
+    """Run all tests where pytest-xdist is not installed."""
+    install_for_tests(session, "pytest>=9,<10")
+    session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "pytest-xdist", "execnet")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("pytest", [OLDEST_PYTEST_8, NEWEST_PYTEST_8])
+def smoke(session: nox.Session, pytest: str) -> None:
+    """Run the few tests that show whether an older pytest still works."""
+    install_for_tests(session, pytest)
+    session.run("python", "-m", "pytest", "-n", "2", "-m", "smoke", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which lines and branches the tests reach."""
+    session.install("-e", ".[test]", *group("coverage"))
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-n", "auto", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session
+def real(session: nox.Session) -> None:
+    """Run the plugin on a large suite that somebody else wrote: spaCy's."""
+    session.install("-e", ".[test]", "hypothesis", "mock", "spacy")
+    session.run("python", "tests/real/spacy_suite.py", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.install("-e", ".", *group("docs"))
+    session.run("sphinx-build", "-W", "-n", "--keep-going", "-q", "docs", "docs/_build")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel, and start the command from the wheel alone."""
+    session.install(*group("build"))
+    folder = Path(session.create_tmp()).absolute()
+    dist, fresh = folder / "dist", folder / "fresh"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+
+    session.run("python", "-m", "venv", "--clear", str(fresh))
+    scripts = fresh / ("Scripts" if os.name == "nt" else "bin")
+    (wheel,) = dist.glob("*.whl")
+    session.run(str(scripts / "python"), "-m", "pip", "install", "-q", str(wheel), external=True)
+    session.run(str(scripts / "pytest-postmortem"), "--version", external=True)
