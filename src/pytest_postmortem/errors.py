@@ -1,0 +1,64 @@
+"""What can go wrong, by what the reader must do next.
+
+Every message has one form, and every slug a section in ``docs/reference/messages.md``::
+
+    Couldn't read registry 'docs/postmortems.yml', line 14: the entry after PM-0013 has no 'id'
+      every post-mortem needs an 'id'
+      see docs/reference/messages.md#registry-field
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = ["DestinationError", "PostmortemError", "Problem", "RegistryError", "SettingsError"]
+
+MESSAGES_PAGE = "docs/reference/messages.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where it stands, and what to do about it.
+
+    ``failed`` says what could not be done ("Couldn't read registry"), ``cause`` why, without a
+    full stop; ``path`` is shown as it is given, ``line`` counts from 1.
+    """
+
+    slug: str
+    failed: str
+    cause: str
+    remedy: str
+    path: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Return the message in the one form that all messages have."""
+        place = "" if self.path is None else f" {self.path!r}"
+        if self.line is not None:
+            place += f", line {self.line}"
+        return (
+            f"{self.failed}{place}: {self.cause}\n"
+            f"  {self.remedy}\n"
+            f"  see {MESSAGES_PAGE}#{self.slug}"
+        )
+
+
+class PostmortemError(Exception):
+    """Something that the reader has to mend; carries every problem that was found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class RegistryError(PostmortemError):
+    """Mend the registry: a location is missing, unreadable, or holds broken entries."""
+
+
+class SettingsError(PostmortemError):
+    """Mend the command line or the configuration: an option or a setting has an unusable value."""
+
+
+class DestinationError(PostmortemError):
+    """Choose another place for the report: the file can't be written."""

@@ -1,0 +1,279 @@
+"""The plain data that everything passes around: frozen, without I/O, known by every module."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+__all__ = [
+    "OUTCOMES",
+    "ActionItem",
+    "Collected",
+    "Finding",
+    "Guard",
+    "Link",
+    "Location",
+    "Origin",
+    "Outcome",
+    "OutcomeWord",
+    "Policy",
+    "Postmortem",
+    "Proof",
+    "Registry",
+    "Scope",
+    "Show",
+    "count_of",
+    "iso_date",
+]
+
+OutcomeWord = Literal["failed", "error", "passed", "xpassed", "xfailed", "skipped", "not-run"]
+
+OUTCOMES: tuple[OutcomeWord, ...] = (
+    "failed",
+    "error",
+    "passed",
+    "xpassed",
+    "xfailed",
+    "skipped",
+    "not-run",
+)
+"""Of several outcomes of one test, the first in this order counts."""
+
+Origin = Literal["marker", "foreign", "registry"]
+"""Who claims a link: our marker, another mark that was configured, or the registry."""
+
+Show = Literal["id", "link", "title", "all"]
+"""How much of a post-mortem may appear in logs and reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionItem:
+    """A piece of follow-up work as the post-mortem states it; it is tracked elsewhere."""
+
+    title: str
+    owner: str | None = None
+    due: str | None = None
+    type: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A guard that is no test of this suite, such as an alert; not checked here."""
+
+    type: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Postmortem:
+    """One incident as its post-mortem describes it.
+
+    ``path`` and ``line`` say where the entry stands, the path relative to the rootdir where it
+    lies below it. ``date`` and ``until`` are ISO dates, or whatever text stood there.
+    ``extra`` keeps the short texts under keys that this version does not know.
+    """
+
+    id: str
+    title: str
+    url: str | None = None
+    path: str | None = None
+    line: int | None = None
+    date: str | None = None
+    severity: str | None = None
+    status: str | None = None
+    tags: tuple[str, ...] = ()
+    owner: str | None = None
+    root_cause: str | None = None
+    whys: tuple[str, ...] = ()
+    problem_class: str | None = None
+    aliases: tuple[str, ...] = ()
+    fix: tuple[str, ...] = ()
+    patch: str | None = None
+    service: tuple[str, ...] = ()
+    repository: tuple[str, ...] = ()
+    component: tuple[str, ...] = ()
+    recurs: str | None = None
+    guarded_by: tuple[Guard, ...] = ()
+    exempt: bool = False
+    reason: str | None = None
+    until: str | None = None
+    tests: tuple[str, ...] = ()
+    action_items: tuple[ActionItem, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def day(self) -> datetime.date | None:
+        """The date of the incident, or None where none is given or it is no ISO date."""
+        return iso_date(self.date)
+
+
+def iso_date(text: str | None) -> datetime.date | None:
+    """Return the date with which an ISO date or date-time begins, or None."""
+    if text is None:
+        return None
+    try:
+        return datetime.date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong in the registry or in a link; an error sets the exit status at the end.
+
+    ``code`` is the slug of a section in ``docs/reference/messages.md``. ``message`` is one line,
+    with the remedy in it; ``path`` is relative to the rootdir, ``line`` counts from 1.
+    """
+
+    code: str
+    severity: Literal["error", "warning"]
+    message: str
+    path: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Return the finding in one line, place first."""
+        if self.path is None:
+            return self.message
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a registry is read from: ``text`` as it was given, relative to ``folder``."""
+
+    text: str
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The file or directory that the location names, absolute."""
+        return self.folder / Path(self.text).expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All post-mortems, in the order of their locations.
+
+    ``index`` holds every id and every alias that names one post-mortem alone, case-folded.
+    ``locations`` are the locations as they are shown to the reader. ``partial`` says that
+    there may be post-mortems which this registry does not hold.
+    """
+
+    postmortems: tuple[Postmortem, ...] = ()
+    index: Mapping[str, Postmortem] = field(default_factory=dict)
+    locations: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    partial: bool = False
+
+    def find(self, id: str) -> Postmortem | None:
+        """Return the post-mortem of an id or an alias, compared without case, or None."""
+        return self.index.get(id.casefold())
+
+    def __iter__(self) -> Iterator[Postmortem]:
+        return iter(self.postmortems)
+
+    def __len__(self) -> int:
+        return len(self.postmortems)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A test's claim that it guards an incident; ``id`` is what was written, an id or an alias."""
+
+    id: str
+    nodeid: str
+    path: str
+    line: int | None
+    origin: Origin = "marker"
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What one process collected: all of it is known before a test runs.
+
+    ``links`` are those of every collected test; the node ids of deselected ones are also in
+    ``deselected``. ``declared`` are the node ids of the registry's ``tests:`` that were found.
+    ``reported`` maps the node id under which a test reports to the one that it has in every
+    other run, where the two differ (``--dist loadgroup``). ``findings`` are the bad marks.
+    ``files`` were collected, ``expected`` is what a bare ``pytest`` collects, where somebody had
+    to find out; ``reasons`` say in words why this is less than the whole suite.
+    """
+
+    links: tuple[Link, ...] = ()
+    deselected: frozenset[str] = frozenset()
+    reported: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    declared: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
+    expected: frozenset[str] | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one test; ``reason`` is what the test itself says of a skip or an xfail."""
+
+    word: OutcomeWord
+    duration: float = 0.0
+    reason: str | None = None
+    flaky: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How much of the suite a run saw, with the reasons in words where it was not all of it.
+
+    ``files`` are the test files that were collected, ``expected`` those that a bare ``pytest``
+    collects (None where nobody had to find out), relative to the rootdir. ``root`` is the path
+    of the rootdir in its repository. ``own_selection`` says that the selection in force is the
+    one that the configured ``addopts`` alone gives; ``executes`` is False for runs that by
+    their nature run no test (``--collect-only``, ``--setup-only``); ``forced`` that the reader
+    asked to judge the run as full.
+    """
+
+    kind: Literal["full", "partial"] = "full"
+    reasons: tuple[str, ...] = ()
+    root: str = ""
+    files: tuple[str, ...] = ()
+    expected: tuple[str, ...] | None = None
+    own_selection: bool = True
+    executes: bool = True
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a team asks of its regression tests; all of it is off unless it is set.
+
+    ``fail_under`` is a percentage of the required incidents, ``require`` severities in the
+    normal form of `assess.severity_key`, ``grace`` days, ``since`` and ``today`` dates.
+    ``select`` keeps, for each key, the incidents that have one of the values.
+    """
+
+    fail_under: float | None = None
+    require: tuple[str, ...] = ()
+    grace: int = 0
+    since: datetime.date | None = None
+    today: datetime.date | None = None
+    select: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    severities: tuple[str, ...] = ()
+    unknown: Literal["error", "warn", "ignore"] = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Evidence that a regression test fails without the fix of its incident."""
+
+    verdict: str
+    day: datetime.date
+
+
+def count_of(count: int, noun: str = "incident") -> str:
+    """Return a count in words, ``1 incident`` or ``3 incidents``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
