@@ -1,0 +1,50 @@
+"""What every test may use: pytest in pytest, alone and with workers, and the report it printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+
+class RunPytest(Protocol):
+    """Runs pytest on the suite in the current folder."""
+
+    def __call__(self, *arguments: str) -> pytest.RunResult:
+        """Return what a run with these arguments printed, and its exit status."""
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what surrounds the tests out of the runs that they start."""
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "SOURCE_DATE_EPOCH", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture(params=[(), ("-n2",)], ids=["alone", "n2"])
+def run(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> RunPytest:
+    """Run pytest alone and, in a second test, with two workers."""
+    workers: Iterable[str] = request.param
+    if workers:
+        pytest.importorskip("xdist")
+
+    def runner(*arguments: str) -> pytest.RunResult:
+        return pytester.runpytest(*workers, *arguments)
+
+    return runner
+
+
+def report_of(result: pytest.RunResult) -> list[str]:
+    """Return the lines of the report at the end of a run, without its title."""
+    lines = result.outlines
+    titles = [n for n, line in enumerate(lines) if re.fullmatch("=+ incident coverage =+", line)]
+    if not titles:
+        return []
+    rest = lines[titles[-1] + 1 :]
+    ends = [n for n, line in enumerate(rest) if re.match("=+ .* =+$|!+ .* !+$", line)]
+    return rest[: ends[0]] if ends else rest
