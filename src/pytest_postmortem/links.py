@@ -1,0 +1,199 @@
+"""Marks → links, and links × registry → findings; what a mark may say stands here alone.
+
+``@pytest.mark.postmortem(ID, ...)``: every ID a text or an int, at least one, no keyword.
+"""
+
+from __future__ import annotations
+
+import difflib
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+from urllib.parse import quote
+
+from pytest_postmortem.model import Finding, Link, Origin, Postmortem, Registry
+
+__all__ = [
+    "MARK",
+    "Claims",
+    "check",
+    "check_declared",
+    "declared",
+    "encode",
+    "parse",
+    "registry_of",
+    "supersets",
+]
+
+MARK = "postmortem"
+FORM = '@pytest.mark.postmortem("PM-123")'
+MOST_SUGGESTIONS = 50
+"""A suggestion costs a pass over all ids; a run with more unknown ids has another problem."""
+
+
+class Mark(Protocol):
+    """The part of `pytest.Mark` that counts here."""
+
+    @property
+    def name(self) -> str:
+        """The name after ``pytest.mark.``."""
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The positional arguments."""
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """The keyword arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the marks of one test say: its ids, each once, and what is wrong with the marks."""
+
+    ids: Mapping[str, Origin]
+    complaints: tuple[str, ...] = ()
+
+
+def parse(marks: Iterable[Mark]) -> Claims:
+    """Read ids out of marks; those of any name but ours are foreign, and never complained of."""
+    ids: dict[str, tuple[str, Origin]] = {}
+    complaints: list[str] = []
+    for mark in marks:
+        origin: Origin = "marker" if mark.name == MARK else "foreign"
+        for argument in mark.args:
+            id = _id(argument)
+            known = ids.get(id.casefold())
+            if id and (known is None or origin == "marker"):
+                ids[id.casefold()] = (known[0] if known else id, origin)
+        if origin == "marker":
+            complaints.extend(_complaints(mark))
+    return Claims(dict(ids.values()), tuple(complaints))
+
+
+def _id(argument: object) -> str:
+    """Return an id as text, or an empty text for what can't be one (True is no 1)."""
+    if isinstance(argument, int) and not isinstance(argument, bool):
+        return str(argument)
+    return argument.strip() if isinstance(argument, str) else ""
+
+
+def _complaints(mark: Mark) -> Iterator[str]:
+    if not mark.args and not mark.kwargs:
+        yield f"@pytest.mark.{MARK} names no post-mortem; write {FORM}"
+    for argument in mark.args:
+        if isinstance(argument, str) and not argument.strip():
+            yield f"@pytest.mark.{MARK}({argument!r}) names an empty id; write {FORM}"
+        elif not _id(argument):
+            shown = reprlib.repr(argument)
+            yield f"@pytest.mark.{MARK}({shown}) names no id but a {_kind(argument)}; write {FORM}"
+    for keyword in mark.kwargs:
+        yield f"@pytest.mark.{MARK}({keyword}=...) is not known; ids are positional: write {FORM}"
+
+
+def _kind(argument: object) -> str:
+    return type(argument).__name__
+
+
+def encode(ids: Iterable[str]) -> str:
+    """Join ids into the text of one property, a comma or ``%`` inside an id percent-encoded."""
+    return ", ".join(id.replace("%", "%25").replace(",", "%2C") for id in ids)
+
+
+def declared(registry: Iterable[Postmortem]) -> dict[str, tuple[str, ...]]:
+    """Return the node ids under ``tests:``, each with the ids of the post-mortems that name it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for postmortem in registry:
+        for nodeid in postmortem.tests:
+            found[nodeid] = (*found.get(nodeid, ()), postmortem.id)
+    return found
+
+
+def supersets(nodeid: str) -> Iterator[str]:
+    """Yield every node id that selects this test: itself, without parameters, class, file."""
+    yield nodeid
+    base, bracket, _ = nodeid.partition("[")
+    if bracket:
+        yield base
+    while "::" in base:
+        base = base.rpartition("::")[0]
+        yield base
+
+
+def registry_of(links: Iterable[Link], url_template: str | None) -> Registry:
+    """Return the registry that the links themselves imply, for a suite that has no other.
+
+    Each id is an incident, in the order in which the tests name them; no gap can be claimed.
+    """
+    index: dict[str, Postmortem] = {}
+    for link in links:
+        if link.id.casefold() not in index:
+            url = url_template and url_template.replace("{id}", quote(link.id, safe=""))
+            index[link.id.casefold()] = Postmortem(link.id, title=link.id, url=url)
+    return Registry(tuple(index.values()), index)
+
+
+def check(
+    links: Iterable[Link],
+    registry: Registry,
+    unknown: Literal["error", "warn", "ignore"] = "error",
+) -> tuple[Finding, ...]:
+    """Return a finding for each place that names a post-mortem which the registry lacks.
+
+    Foreign marks are exempt: they may mean anything. Where the registry is known to be
+    partial, an unknown id is only a warning.
+    """
+    if unknown == "ignore":
+        return ()
+    places: dict[tuple[str, str, int | None], str] = {}
+    for link in links:
+        if link.origin == "marker" and registry.find(link.id) is None:
+            places.setdefault((link.id.casefold(), link.path, link.line), link.id)
+    severity: Literal["error", "warning"] = (
+        "error" if unknown == "error" and not registry.partial else "warning"
+    )
+    advice = _Advice(registry)
+    return tuple(
+        Finding("unknown-id", severity, f"unknown post-mortem {id!r}{advice.on(id)}", path, line)
+        for (_, path, line), id in places.items()
+    )
+
+
+class _Advice:
+    """What to do about an unknown id, thought about once an id."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._known: dict[str, str] = {}
+
+    def on(self, id: str) -> str:
+        key = id.casefold()
+        if key not in self._known:
+            self._known[key] = self._think(key) if len(self._known) < MOST_SUGGESTIONS else ""
+        return self._known[key]
+
+    def _think(self, key: str) -> str:
+        near = difflib.get_close_matches(key, self._registry.index, n=1, cutoff=0.7)
+        if near:
+            return f"; did you mean {self._registry.index[near[0]].id!r}?"
+        if self._registry.partial:
+            return "; this registry is partial, so it may exist all the same"
+        return "; correct the id, or add the post-mortem to the registry"
+
+
+def check_declared(registry: Registry, found: frozenset[str]) -> tuple[Finding, ...]:
+    """Return a finding for each node id under ``tests:`` that a full run collected nowhere."""
+    return tuple(
+        Finding(
+            "unknown-test",
+            "error",
+            f"{postmortem.id} declares the test {nodeid!r}, which was collected nowhere;"
+            " correct the node id, or remove it",
+            postmortem.path,
+            postmortem.line,
+        )
+        for postmortem in registry
+        for nodeid in postmortem.tests
+        if nodeid not in found
+    )

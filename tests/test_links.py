@@ -1,0 +1,218 @@
+"""What marks say, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_postmortem.links import (
+    check,
+    check_declared,
+    declared,
+    encode,
+    parse,
+    registry_of,
+    supersets,
+)
+from pytest_postmortem.model import Finding, Link, Postmortem, Registry
+
+WRITE = 'write @pytest.mark.postmortem("PM-123")'
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark as pytest hands it on."""
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def mark(*args: Any, name: str = "postmortem", **kwargs: Any) -> Mark:
+    """Return the mark of a decorator with these arguments."""
+    return Mark(name, args, kwargs)
+
+
+def registry(*ids: str, partial: bool = False) -> Registry:
+    """Return a registry of these ids."""
+    postmortems = tuple(Postmortem(id, id) for id in ids)
+    return Registry(
+        postmortems, {each.id.casefold(): each for each in postmortems}, partial=partial
+    )
+
+
+@pytest.mark.parametrize(
+    ("marks", "ids"),
+    [
+        ([mark("PM-1")], {"PM-1": "marker"}),
+        ([mark("PM-1", "PM-2")], {"PM-1": "marker", "PM-2": "marker"}),
+        ([mark("PM-1"), mark("PM-2")], {"PM-1": "marker", "PM-2": "marker"}),
+        ([mark("PM-1"), mark("pm-1")], {"PM-1": "marker"}),
+        ([mark(" PM-1 ")], {"PM-1": "marker"}),
+        ([mark("0012")], {"0012": "marker"}),
+        ([mark(12)], {"12": "marker"}),
+        ([mark(12, name="issue")], {"12": "foreign"}),
+        ([mark(12, name="issue"), mark("12")], {"12": "marker"}),
+        ([mark("12"), mark(12, name="issue")], {"12": "marker"}),
+        ([mark(12, 3.5, None, name="issue", why="x")], {"12": "foreign"}),
+        ([mark(name="issue")], {}),
+        ([], {}),
+    ],
+)
+def test_ids_are_read_once_each_as_text(marks: Sequence[Mark], ids: dict[str, str]) -> None:
+    """An int is taken as text, no zero is stripped, and a foreign mark is never complained of."""
+    claims = parse(marks)
+
+    assert (dict(claims.ids), claims.complaints) == (ids, ())
+
+
+@pytest.mark.parametrize(
+    ("bad", "ids", "complaints"),
+    [
+        (mark(), {}, [f"@pytest.mark.postmortem names no post-mortem; {WRITE}"]),
+        (mark(""), {}, [f"@pytest.mark.postmortem('') names an empty id; {WRITE}"]),
+        (mark("  "), {}, [f"@pytest.mark.postmortem('  ') names an empty id; {WRITE}"]),
+        (
+            mark(["PM-1"]),
+            {},
+            [f"@pytest.mark.postmortem(['PM-1']) names no id but a list; {WRITE}"],
+        ),
+        (mark(True), {}, [f"@pytest.mark.postmortem(True) names no id but a bool; {WRITE}"]),
+        (
+            mark("PM-1", reason="x"),
+            {"PM-1": "marker"},
+            [f"@pytest.mark.postmortem(reason=...) is not known; ids are positional: {WRITE}"],
+        ),
+        (
+            mark("PM-1", None, 1.5),
+            {"PM-1": "marker"},
+            [
+                f"@pytest.mark.postmortem(None) names no id but a NoneType; {WRITE}",
+                f"@pytest.mark.postmortem(1.5) names no id but a float; {WRITE}",
+            ],
+        ),
+    ],
+)
+def test_a_bad_mark_is_complained_of_and_its_good_ids_count(
+    bad: Mark, ids: dict[str, str], complaints: list[str]
+) -> None:
+    """Each complaint shows what was written and the form that is right."""
+    claims = parse([bad])
+
+    assert (dict(claims.ids), list(claims.complaints)) == (ids, complaints)
+
+
+def test_ids_become_one_text_from_which_they_can_be_read_again() -> None:
+    """A comma or a per cent sign inside an id does not read as two ids."""
+    assert encode(["PM-1", "a,b", "50%"]) == "PM-1, a%2Cb, 50%25"
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "expected"),
+    [
+        ("a.py::test_x", ["a.py::test_x", "a.py"]),
+        (
+            "a.py::TestA::test_x[1-b::c]",
+            ["a.py::TestA::test_x[1-b::c]", "a.py::TestA::test_x", "a.py::TestA", "a.py"],
+        ),
+        ("README.md", ["README.md"]),
+    ],
+)
+def test_a_test_is_declared_by_any_node_id_that_selects_it(
+    nodeid: str, expected: list[str]
+) -> None:
+    """As on pytest's command line: with or without its parameters, by its class, by its file."""
+    assert list(supersets(nodeid)) == expected
+
+
+def test_two_post_mortems_may_declare_the_same_test() -> None:
+    """It guards both."""
+    first = Postmortem("PM-1", "", tests=("a.py::test_x",))
+    second = Postmortem("PM-2", "", tests=("a.py::test_x", "a.py::test_y"))
+
+    assert declared([first, second]) == {
+        "a.py::test_x": ("PM-1", "PM-2"),
+        "a.py::test_y": ("PM-2",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("id", "advice"),
+    [
+        ("PM-1O2", "; did you mean 'PM-102'?"),
+        ("pm-1022", "; did you mean 'PM-102'?"),
+        ("zzz", "; correct the id, or add the post-mortem to the registry"),
+    ],
+)
+def test_an_unknown_id_is_an_error_with_advice(id: str, advice: str) -> None:
+    """The nearest id is offered, where there is one near."""
+    link = Link(id, "a.py::test_x", "a.py", 7)
+
+    findings = check([link], registry("PM-102", "PM-7"))
+
+    message = f"unknown post-mortem {id!r}{advice}"
+    assert findings == (Finding("unknown-id", "error", message, "a.py", 7),)
+
+
+def test_an_unknown_id_is_said_once_a_place() -> None:
+    """A test with forty parameters has one mark, and so one finding."""
+    links = [Link("PM-9", f"a.py::test_x[{n}]", "a.py", 7) for n in range(40)]
+
+    assert len(check(links, registry())) == 1
+
+
+def test_a_foreign_mark_may_name_what_the_registry_lacks() -> None:
+    """A suite's older marks may mean anything."""
+    assert check([Link("9", "a.py::test_x", "a.py", 7, "foreign")], registry()) == ()
+
+
+def test_an_alias_and_another_case_are_known() -> None:
+    """Ids are compared without case."""
+    assert check([Link("pm-1", "a.py::test_x", "a.py", 7)], registry("PM-1")) == ()
+
+
+def test_unknown_ids_may_be_warnings_or_ignored() -> None:
+    """A registry that is partial can't make an error of what it does not hold."""
+    link = Link("PM-9", "a.py::test_x", "a.py", 7)
+
+    assert check([link], registry(), "ignore") == ()
+    assert [each.severity for each in check([link], registry(), "warn")] == ["warning"]
+    (finding,) = check([link], registry(partial=True))
+    assert finding.severity == "warning"
+    assert finding.message.endswith("; this registry is partial, so it may exist all the same")
+
+
+def test_advice_is_not_sought_without_end() -> None:
+    """A wrong registry makes every id unknown; the search for near ones is bounded."""
+    links = [Link(f"incident-{n:03}", "a.py::test_x", "a.py", n) for n in range(100)]
+
+    findings = check(links, registry("incident-999"))
+
+    assert sum("did you mean" in finding.message for finding in findings) == 50
+
+
+def test_a_declared_test_that_was_not_collected_is_an_error_at_its_entry() -> None:
+    """Whoever renames a test learns that a post-mortem counts on it."""
+    postmortem = Postmortem("PM-1", "", path="pm.yml", line=3, tests=("a.py::gone", "a.py::here"))
+    known = Registry((postmortem,))
+
+    findings = check_declared(known, frozenset({"a.py::here"}))
+
+    message = (
+        "PM-1 declares the test 'a.py::gone', which was collected nowhere;"
+        " correct the node id, or remove it"
+    )
+    assert findings == (Finding("unknown-test", "error", message, "pm.yml", 3),)
+
+
+def test_links_make_a_registry_where_there_is_no_other() -> None:
+    """Each id once, in the order of the tests, without a link unless a template gives one."""
+    links = [Link(id, "a.py::test_x", "a.py", 1) for id in ("PM-2", "PM-1", "pm-2")]
+
+    known = registry_of(links, None)
+
+    assert [(each.id, each.url) for each in known] == [("PM-2", None), ("PM-1", None)]
+    assert known.find("pm-1") is known.postmortems[1]
