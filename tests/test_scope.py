@@ -1,0 +1,117 @@
+"""How much of the suite was collected, told from the files alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_postmortem.model import Collected, Finding, Link
+from pytest_postmortem.scope import find_files, joined, matches, reasons
+
+THREE = frozenset({"a.py", "b.py", "c.py"})
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"expected": None}, []),
+        ({"expected": THREE, "given": True, "collected": THREE}, []),
+        ({"expected": THREE, "given": True, "collected": THREE | {"more.py"}}, []),
+        (
+            {"expected": THREE, "given": True, "collected": frozenset({"a.py"})},
+            ["1 of 3 files given"],
+        ),
+        ({"expected": THREE, "collected": frozenset({"a.py"})}, ["2 of 3 files ignored"]),
+        ({"expected": THREE, "collected": THREE}, []),
+        (
+            {"expected": frozenset(), "given": True},
+            [
+                "no test file under the rootdir tells what the whole suite is (postmortem_suite does)"
+            ],
+        ),
+        ({"expected": frozenset()}, []),
+        ({"nodeids": 1}, ["1 node id given"]),
+        ({"nodeids": 2}, ["2 node ids given"]),
+        (
+            {"nodeids": 1, "given": True, "expected": THREE, "collected": frozenset({"a.py"})},
+            ["1 node id given", "1 of 3 files given"],
+        ),
+        ({"last_failed": 37}, ["--lf skipped 37 files"]),
+        ({"last_failed": 0}, ["--lf left out what passed last time"]),
+        (
+            {"last_failed": 1, "expected": THREE, "given": True},
+            ["--lf skipped 1 file"],
+        ),
+        ({"broken": ["a.py"]}, ["1 file could not be collected: a.py"]),
+        (
+            {"broken": ["d.py", "c.py", "b.py", "a.py"]},
+            ["4 files could not be collected: a.py, b.py, c.py and 1 more"],
+        ),
+    ],
+)
+def test_each_reason_why_a_collection_is_partial_is_said_in_words(
+    facts: dict[str, Any], expected: list[str]
+) -> None:
+    """What counts is what is missing, not which option was given."""
+    known: dict[str, Any] = {"nodeids": 0, "given": False, "collected": frozenset()}
+    known |= {"expected": None} | facts
+
+    assert list(reasons(**known)) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "patterns", "expected"),
+    [
+        ("tests/test_a.py", ["test_*.py", "*_test.py"], True),
+        ("tests/a_test.py", ["test_*.py", "*_test.py"], True),
+        ("tests/conftest.py", ["test_*.py"], False),
+        ("/root/tests/unit/check_a.py", ["unit/check_*.py"], True),
+        ("/root/tests/other/check_a.py", ["unit/check_*.py"], False),
+    ],
+)
+def test_a_test_file_is_told_by_pytests_own_patterns(
+    path: str, patterns: list[str], expected: bool
+) -> None:
+    """A pattern with a slash looks at the path, any other at the name."""
+    assert matches(Path(path), patterns) is expected
+
+
+def test_the_walk_leaves_out_what_pytest_leaves_out(tmp_path: Path) -> None:
+    """Ignored folders are not entered, links to folders not followed, and nothing is read."""
+    for name in ("test_a.py", "b/test_b.py", "b/__pycache__/test_c.py", "build/test_d.py", "e.py"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.touch()
+    (tmp_path / "loop").symlink_to(tmp_path)
+
+    found = find_files([tmp_path], ["test_*.py"], lambda path: path.name == "build")
+
+    names = [path.relative_to(tmp_path).as_posix() for path in found]
+    assert names == ["b/test_b.py", "test_a.py"]
+
+
+def test_a_file_that_is_named_counts_whatever_its_name(tmp_path: Path) -> None:
+    """As it does for pytest."""
+    (tmp_path / "odd.py").touch()
+
+    found = find_files([tmp_path / "odd.py", tmp_path / "gone"], ["test_*.py"], lambda _: False)
+
+    assert list(found) == [tmp_path / "odd.py"]
+
+
+def test_what_workers_collected_is_joined_each_thing_once() -> None:
+    """All workers collect the same, and say so each for itself."""
+    link, finding = Link("PM-1", "a", "a.py", 1), Finding("bad-marker", "error", "x")
+    one = Collected((link,), findings=(finding,), expected=frozenset({"a.py"}), reasons=("r",))
+    two = Collected((link,), findings=(finding,), files=frozenset({"a.py"}), reasons=("r", "s"))
+
+    assert joined([one, two]) == Collected(
+        (link,),
+        findings=(finding,),
+        files=frozenset({"a.py"}),
+        expected=frozenset({"a.py"}),
+        reasons=("r", "s"),
+    )
+    assert joined([]) == Collected()
