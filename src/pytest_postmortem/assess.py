@@ -1,0 +1,384 @@
+"""The pure function: registry × links × outcomes × scope × policy → states and totals."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from pytest_postmortem.model import (
+    Finding,
+    Link,
+    Outcome,
+    OutcomeWord,
+    Policy,
+    Postmortem,
+    Proof,
+    Registry,
+    Scope,
+    Show,
+    count_of,
+    iso_date,
+)
+
+__all__ = [
+    "STATES",
+    "Gate",
+    "Incident",
+    "Report",
+    "State",
+    "TestResult",
+    "Totals",
+    "assess",
+    "percent",
+    "reveal",
+    "selected",
+    "severity_key",
+]
+
+State = Literal[
+    "failing",
+    "errored",
+    "guarded",
+    "not-run",
+    "known-broken",
+    "skipped",
+    "declared",
+    "exempt",
+    "unguarded",
+    "not-judged",
+]
+
+STATES: tuple[State, ...] = (
+    "failing",
+    "errored",
+    "guarded",
+    "not-run",
+    "known-broken",
+    "skipped",
+    "declared",
+    "exempt",
+    "unguarded",
+    "not-judged",
+)
+"""The first that fits is the state of an incident."""
+
+STATE_OF: Mapping[OutcomeWord, State] = {
+    "failed": "failing",
+    "error": "errored",
+    "passed": "guarded",
+    "not-run": "not-run",
+    "xpassed": "known-broken",
+    "xfailed": "known-broken",
+    "skipped": "skipped",
+}
+
+XPASSED = "passes now, remove the xfail"
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """A linked test and what became of it; ``path`` and ``line`` say where it stands."""
+
+    __test__ = False  # pytest collects what begins with Test
+
+    nodeid: str
+    outcome: OutcomeWord
+    duration: float
+    path: str
+    line: int | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One selected incident: its state, why, and the tests that are linked to it.
+
+    ``required`` says whether it counts in the two figures; ``note`` is a further line that
+    belongs to the incident whatever its state.
+    """
+
+    postmortem: Postmortem
+    state: State
+    required: bool = True
+    tests: tuple[TestResult, ...] = ()
+    reason: str | None = None
+    flaky: bool = False
+    note: str | None = None
+    proof: Proof | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The figures of a report; ``percent`` is None where they can't be judged as a whole.
+
+    ``linked``, ``guarded`` and ``proven`` count required incidents.
+    """
+
+    incidents: int = 0
+    required: int = 0
+    linked: int = 0
+    guarded: int = 0
+    proven: int = 0
+    percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A rule that can fail the run; one that could not be judged has not passed either."""
+
+    name: str
+    judged: bool
+    passed: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is said about a run, from which every format is rendered.
+
+    ``unjudged`` are the reasons, in words, why the figures don't stand for the whole suite.
+    ``registry`` is False where the links themselves had to serve as one. ``strangers`` counts
+    the ids of foreign marks that the registry lacks.
+    """
+
+    incidents: tuple[Incident, ...]
+    totals: Totals
+    scope: Scope
+    policy: Policy
+    findings: tuple[Finding, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    unjudged: tuple[str, ...] = ()
+    registry: bool = True
+    strangers: int = 0
+
+
+def severity_key(text: str) -> str:
+    """Return a severity in its normal form: ``SEV-1``, ``Sev1`` and ``sev1`` are one."""
+    return re.sub(r"[\W_]", "", text.casefold())
+
+
+def percent(part: int, whole: int, digits: int = 0) -> float:
+    """Return a share in per cent, rounded down so that 99.96 never reads as 100."""
+    scale: int = 10**digits
+    return part * 100 * scale // whole / scale
+
+
+def selected(postmortem: Postmortem, policy: Policy) -> bool:
+    """Say whether an incident belongs to this suite: for each key, one of its values must fit."""
+    return all(
+        bool(_values(postmortem, key) & {severity_key(value) for value in values})
+        for key, values in policy.select
+    )
+
+
+def _values(postmortem: Postmortem, key: str) -> set[str]:
+    known: Mapping[str, Sequence[str | None]] = {
+        "id": (postmortem.id, *postmortem.aliases),
+        "severity": (postmortem.severity,),
+        "status": (postmortem.status,),
+        "owner": (postmortem.owner,),
+        "class": (postmortem.problem_class,),
+        "tag": postmortem.tags,
+        "tags": postmortem.tags,
+        "service": postmortem.service,
+        "repository": postmortem.repository,
+        "component": postmortem.component,
+    }
+    values = known.get(key, (postmortem.extra.get(key),))
+    return {severity_key(value) for value in values if value}
+
+
+def assess(
+    registry: Registry,
+    links: Iterable[Link],
+    outcomes: Mapping[str, Outcome],
+    scope: Scope,
+    policy: Policy,
+    proofs: Mapping[str, Proof] | None = None,
+    findings: Iterable[Finding] = (),
+) -> Report:
+    """Judge every selected incident of the registry, and count.
+
+    ``outcomes`` holds one for every linked test (see `outcomes.complete`), ``proofs`` is keyed
+    by id. Incidents stand in the registry's order, tests by path and line.
+    """
+    tests, strangers = _tests(registry, links, outcomes)
+    chosen = [postmortem for postmortem in registry if selected(postmortem, policy)]
+    incidents = tuple(
+        _judge(postmortem, tests, outcomes, scope, policy, registry, proofs or {})
+        for postmortem in chosen
+    )
+    unjudged = _unjudged(incidents, scope)
+    return Report(
+        incidents,
+        _count(incidents, unjudged),
+        scope,
+        policy,
+        tuple(findings),
+        unjudged=unjudged,
+        strangers=strangers,
+    )
+
+
+def _tests(
+    registry: Registry, links: Iterable[Link], outcomes: Mapping[str, Outcome]
+) -> tuple[Mapping[str, Sequence[TestResult]], int]:
+    """Return the linked tests by id, in order, and how many foreign ids are in no registry."""
+    tests: dict[str, dict[str, TestResult]] = defaultdict(dict)
+    strangers = set()
+    for link in links:
+        postmortem = registry.find(link.id)
+        if postmortem is not None:
+            outcome = outcomes[link.nodeid]
+            tests[postmortem.id][link.nodeid] = TestResult(
+                link.nodeid, outcome.word, outcome.duration, link.path, link.line, outcome.reason
+            )
+        elif link.origin == "foreign":
+            strangers.add(link.id.casefold())
+    ordered = {
+        id: sorted(found.values(), key=lambda test: (test.path, test.line or 0, test.nodeid))
+        for id, found in tests.items()
+    }
+    return ordered, len(strangers)
+
+
+def _judge(
+    postmortem: Postmortem,
+    tests: Mapping[str, Sequence[TestResult]],
+    outcomes: Mapping[str, Outcome],
+    scope: Scope,
+    policy: Policy,
+    registry: Registry,
+    proofs: Mapping[str, Proof],
+) -> Incident:
+    own = tuple(tests.get(postmortem.id, ()))
+    if own:
+        state, reason = _tested(own)
+    else:
+        state, reason = _untested(postmortem, scope, policy)
+    return Incident(
+        postmortem,
+        state,
+        _required(postmortem, state, policy),
+        own,
+        reason,
+        any(outcomes[test.nodeid].flaky for test in own),
+        _recurrence(postmortem, tests, registry),
+        proofs.get(postmortem.id),
+    )
+
+
+def _tested(tests: Sequence[TestResult]) -> tuple[State, str | None]:
+    """Return the first state of the table that one of the tests gives, and its reasons."""
+    states = {STATE_OF[test.outcome] for test in tests}
+    state = min(states, key=STATES.index)
+    if state not in ("not-run", "known-broken", "skipped"):
+        return state, None
+    reasons = [_reason(test) for test in tests if STATE_OF[test.outcome] == state]
+    return state, "; ".join(dict.fromkeys(filter(None, reasons))) or None
+
+
+def _reason(test: TestResult) -> str | None:
+    if test.outcome == "xpassed":
+        return XPASSED
+    if test.outcome == "not-run":
+        return test.reason
+    return f"{test.outcome}: {test.reason}" if test.reason else test.outcome
+
+
+def _untested(postmortem: Postmortem, scope: Scope, policy: Policy) -> tuple[State, str | None]:
+    if postmortem.guarded_by:
+        kinds = ", ".join(guard.type for guard in postmortem.guarded_by)
+        return "declared", f"guarded by {kinds}, not checked here"
+    over = _over(postmortem, policy)
+    if postmortem.exempt and not over:
+        return "exempt", postmortem.reason
+    state: State = "unguarded" if scope.kind == "full" else "not-judged"
+    return state, f"the exemption ended on {postmortem.until}" if over else None
+
+
+def _over(postmortem: Postmortem, policy: Policy) -> bool:
+    end = iso_date(postmortem.until)
+    return postmortem.exempt and end is not None and policy.today is not None and end < policy.today
+
+
+def _required(postmortem: Postmortem, state: State, policy: Policy) -> bool:
+    if state in ("exempt", "declared"):
+        return False
+    return not (state == "unguarded" and _older(postmortem.day, policy.since))
+
+
+def _older(day: date | None, since: date | None) -> bool:
+    return day is not None and since is not None and day < since
+
+
+def _recurrence(
+    postmortem: Postmortem, tests: Mapping[str, Sequence[TestResult]], registry: Registry
+) -> str | None:
+    earlier = registry.find(postmortem.recurs) if postmortem.recurs else None
+    if earlier is None or not tests.get(earlier.id):
+        return None
+    return f"recurred although guarded: {earlier.id} has a linked test"
+
+
+def _unjudged(incidents: Iterable[Incident], scope: Scope) -> tuple[str, ...]:
+    """Return why the figures don't stand for the whole suite.
+
+    What the configured ``addopts`` always deselect defines the suite, and counts as not
+    guarded; every other test that did not run leaves the question open.
+    """
+    if scope.kind == "partial" or not scope.executes:
+        return scope.reasons
+    if scope.forced:
+        return ()
+    waiting = [each for each in incidents if each.required and _open(each, scope)]
+    if not waiting:
+        return ()
+    reasons = "; ".join(dict.fromkeys(each.reason or "did not run" for each in waiting))
+    return (f"the tests of {count_of(len(waiting))} were not run: {reasons}",)
+
+
+def _open(incident: Incident, scope: Scope) -> bool:
+    return incident.state == "not-run" and any(
+        test.outcome == "not-run" and not (test.reason == "deselected" and scope.own_selection)
+        for test in incident.tests
+    )
+
+
+def _count(incidents: Sequence[Incident], unjudged: Sequence[str]) -> Totals:
+    required = [incident for incident in incidents if incident.required]
+    guarded = [incident for incident in required if incident.state == "guarded"]
+    judged = bool(required) and not unjudged
+    return Totals(
+        incidents=len(incidents),
+        required=len(required),
+        linked=sum(bool(incident.tests) for incident in required),
+        guarded=len(guarded),
+        proven=sum(bool(incident.proof) for incident in guarded),
+        percent=percent(len(guarded), len(required), digits=1) if judged else None,
+    )
+
+
+def reveal(postmortem: Postmortem, show: Show) -> Postmortem:
+    """Return as much of a post-mortem as may appear in logs and reports.
+
+    ``id`` leaves the id, ``link`` adds the link, ``title`` adds title, date, severity and
+    class, and ``all`` is the whole.
+    """
+    if show == "all":
+        return postmortem
+    named = show == "title"
+    return Postmortem(
+        id=postmortem.id,
+        title=postmortem.title if named else postmortem.id,
+        url=None if show == "id" else postmortem.url,
+        path=postmortem.path,
+        line=postmortem.line,
+        date=postmortem.date if named else None,
+        severity=postmortem.severity if named else None,
+        problem_class=postmortem.problem_class if named else None,
+    )

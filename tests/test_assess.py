@@ -1,0 +1,417 @@
+"""Every row of the table of states, the figures, and what they count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+
+from pytest_postmortem.assess import Report, State, assess, percent, reveal, selected, severity_key
+from pytest_postmortem.links import registry_of
+from pytest_postmortem.model import (
+    ActionItem,
+    Guard,
+    Link,
+    Outcome,
+    OutcomeWord,
+    Policy,
+    Postmortem,
+    Registry,
+    Scope,
+    Show,
+)
+
+FULL = Scope()
+PARTIAL = Scope("partial", ("1 node id given",))
+
+
+def registry(*postmortems: Postmortem) -> Registry:
+    """Return a registry that finds its post-mortems by id."""
+    return Registry(postmortems, {each.id.casefold(): each for each in postmortems})
+
+
+def incident(**fields: Any) -> Postmortem:
+    """Return a post-mortem, PM-1 unless it is said otherwise."""
+    return Postmortem(**{"id": "PM-1", "title": "Checkout", **fields})
+
+
+def links(outcomes: Mapping[str, Outcome], id: str = "PM-1") -> list[Link]:
+    """Return a link to an incident from every test that has an outcome."""
+    return [Link(id, nodeid, "test_a.py", line) for line, nodeid in enumerate(outcomes, 1)]
+
+
+def judged(
+    *words: OutcomeWord | Outcome,
+    postmortem: Postmortem | None = None,
+    scope: Scope = FULL,
+    policy: Policy | None = None,
+) -> Report:
+    """Return the report on one incident whose linked tests came to these outcomes."""
+    known = [word if isinstance(word, Outcome) else Outcome(word) for word in words]
+    outcomes = {f"test_a.py::test_{n}": outcome for n, outcome in enumerate(known)}
+    chosen = registry(postmortem or incident())
+    return assess(chosen, links(outcomes), outcomes, scope, policy or Policy())
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        (["passed"], "guarded"),
+        (["failed"], "failing"),
+        (["error"], "errored"),
+        (["skipped"], "skipped"),
+        (["xfailed"], "known-broken"),
+        (["xpassed"], "known-broken"),
+        (["not-run"], "not-run"),
+        (["passed", "failed"], "failing"),
+        (["error", "failed"], "failing"),
+        (["passed", "error"], "errored"),
+        (["not-run", "passed"], "guarded"),
+        (["skipped", "passed"], "guarded"),
+        (["xfailed", "passed"], "guarded"),
+        (["not-run", "xfailed"], "not-run"),
+        (["skipped", "not-run"], "not-run"),
+        (["skipped", "xpassed"], "known-broken"),
+        (["xfailed", "xpassed"], "known-broken"),
+    ],
+)
+def test_the_state_is_the_first_row_of_the_table_that_fits(
+    words: list[OutcomeWord], state: State
+) -> None:
+    """Only a passing test guards an incident, and a failing one says that it may be back."""
+    assert judged(*words).incidents[0].state == state
+
+
+@pytest.mark.parametrize("word", ["passed", "failed", "skipped", "not-run"])
+def test_a_linked_test_says_more_than_the_registry(word: OutcomeWord) -> None:
+    """An incident that is exempt or declared, and has a test all the same, is judged by it."""
+    postmortem = incident(exempt=True, reason="no", guarded_by=(Guard("alert"),))
+
+    report = judged(word, postmortem=postmortem)
+
+    assert report.incidents[0].state not in ("exempt", "declared")
+    assert report.incidents[0].required
+
+
+@pytest.mark.parametrize(
+    ("fields", "scope", "state", "reason", "required"),
+    [
+        ({}, FULL, "unguarded", None, True),
+        ({}, PARTIAL, "not-judged", None, True),
+        (
+            {"guarded_by": (Guard("alert"), Guard("lint"))},
+            FULL,
+            "declared",
+            "guarded by alert, lint, not checked here",
+            False,
+        ),
+        ({"exempt": True, "reason": "DNS is not ours"}, FULL, "exempt", "DNS is not ours", False),
+        ({"exempt": True}, PARTIAL, "exempt", None, False),
+        (
+            {"exempt": True, "reason": "later", "until": "2026-03-10"},
+            FULL,
+            "exempt",
+            "later",
+            False,
+        ),
+        (
+            {"exempt": True, "reason": "later", "until": "2026-03-09"},
+            FULL,
+            "unguarded",
+            "the exemption ended on 2026-03-09",
+            True,
+        ),
+        (
+            {"exempt": True, "until": "2026-03-09"},
+            PARTIAL,
+            "not-judged",
+            "the exemption ended on 2026-03-09",
+            True,
+        ),
+    ],
+)
+def test_an_incident_without_a_test_is_what_the_registry_says(
+    fields: dict[str, Any], scope: Scope, state: State, reason: str | None, required: bool
+) -> None:
+    """Only a run of the whole suite may call an incident unguarded."""
+    report = judged(
+        postmortem=incident(**fields), scope=scope, policy=Policy(today=date(2026, 3, 10))
+    )
+
+    (found,) = report.incidents
+    assert (found.state, found.reason, found.required) == (state, reason, required)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "reason"),
+    [
+        ([Outcome("skipped", reason="no server")], "skipped: no server"),
+        ([Outcome("skipped")], "skipped"),
+        ([Outcome("xfailed", reason="known")], "xfailed: known"),
+        ([Outcome("xpassed", reason="known")], "passes now, remove the xfail"),
+        (
+            [Outcome("skipped", reason="a"), Outcome("skipped", reason="b")],
+            "skipped: a; skipped: b",
+        ),
+        ([Outcome("skipped", reason="a"), Outcome("skipped", reason="a")], "skipped: a"),
+        ([Outcome("skipped", reason="a"), Outcome("xfailed", reason="b")], "xfailed: b"),
+        ([Outcome("not-run", reason="deselected")], "deselected"),
+        ([Outcome("passed"), Outcome("skipped", reason="a")], None),
+    ],
+)
+def test_a_state_that_does_not_guard_says_why(outcomes: list[Outcome], reason: str | None) -> None:
+    """The reasons are those of the tests that make the state, each once."""
+    assert judged(*outcomes).incidents[0].reason == reason
+
+
+@pytest.mark.parametrize(
+    ("day", "required"),
+    [("2025-12-31", False), ("2026-01-01", True), (None, True), ("long ago", True)],
+)
+def test_an_unguarded_incident_older_than_since_is_kept_and_not_required(
+    day: str | None, required: bool
+) -> None:
+    """A team that starts today need not write tests for all of its past."""
+    report = judged(postmortem=incident(date=day), policy=Policy(since=date(2026, 1, 1)))
+
+    assert report.incidents[0].required is required
+    assert (report.totals.incidents, report.totals.required) == (1, int(required))
+
+
+def test_an_old_incident_whose_test_is_skipped_is_still_required() -> None:
+    """``since`` forgives that a test was never written, not that one was switched off."""
+    policy = Policy(since=date(2026, 1, 1))
+
+    report = judged("skipped", postmortem=incident(date="2020-01-01"), policy=policy)
+
+    assert report.incidents[0].required
+
+
+def test_both_figures_are_counted_of_the_required_incidents() -> None:
+    """Linked is not guarded, and an exempt incident is in neither figure."""
+    postmortems = [incident(id=f"PM-{n}") for n in range(4)]
+    postmortems.append(incident(id="PM-4", exempt=True, reason="no"))
+    outcomes = {"a": Outcome("passed"), "b": Outcome("skipped"), "c": Outcome("passed")}
+    found = [Link(f"PM-{n}", nodeid, "test_a.py", 1) for n, nodeid in enumerate(outcomes)]
+
+    report = assess(registry(*postmortems), found, outcomes, FULL, Policy())
+
+    totals = report.totals
+    assert (totals.incidents, totals.required, totals.linked, totals.guarded) == (5, 4, 3, 2)
+    assert totals.percent == 50.0
+
+
+def test_an_unknown_id_is_in_no_figure() -> None:
+    """A typing error changes no number, neither of our marker nor of a foreign mark."""
+    outcomes = {"a": Outcome("passed"), "b": Outcome("passed"), "c": Outcome("failed")}
+    found = [
+        Link("PM-1", "a", "test_a.py", 1),
+        Link("PM-9", "b", "test_a.py", 2),
+        Link("99", "c", "test_a.py", 3, "foreign"),
+    ]
+
+    report = assess(registry(incident()), found, outcomes, FULL, Policy())
+
+    assert [each.state for each in report.incidents] == ["guarded"]
+    assert (report.totals.linked, report.totals.percent, report.strangers) == (1, 100.0, 1)
+
+
+def test_nothing_required_has_no_share() -> None:
+    """Nothing of nothing is neither 0 nor 100 per cent."""
+    report = judged(postmortem=incident(exempt=True, reason="no"))
+
+    assert report.totals.percent is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "scope", "unjudged"),
+    [
+        (Outcome("passed"), FULL, ()),
+        (Outcome("passed"), PARTIAL, ("1 node id given",)),
+        (
+            Outcome("not-run", reason="did not run"),
+            FULL,
+            ("the tests of 1 incident were not run: did not run",),
+        ),
+        (Outcome("not-run", reason="deselected"), FULL, ()),
+        (
+            Outcome("not-run", reason="deselected"),
+            Scope(own_selection=False),
+            ("the tests of 1 incident were not run: deselected",),
+        ),
+        (Outcome("not-run", reason="deselected"), Scope(own_selection=False, forced=True), ()),
+        (
+            Outcome("not-run", reason="did not run"),
+            Scope(reasons=("--collect-only",), executes=False, forced=True),
+            ("--collect-only",),
+        ),
+    ],
+)
+def test_the_figures_stand_for_the_suite_only_when_all_of_it_ran(
+    outcome: Outcome, scope: Scope, unjudged: tuple[str, ...]
+) -> None:
+    """What the configured options always deselect defines the suite, and counts as a gap."""
+    report = judged(outcome, scope=scope)
+
+    assert report.unjudged == unjudged
+    assert (report.totals.percent is None) is bool(unjudged)
+
+
+def test_an_incident_that_came_back_although_it_had_a_test_says_so() -> None:
+    """The most useful line that a post-mortem can have."""
+    first, second = incident(id="PM-1"), incident(id="PM-2", recurs="pm-1")
+    outcomes = {"a": Outcome("passed")}
+
+    report = assess(registry(first, second), links(outcomes), outcomes, FULL, Policy())
+
+    assert [each.note for each in report.incidents] == [
+        None,
+        "recurred although guarded: PM-1 has a linked test",
+    ]
+
+
+@pytest.mark.parametrize("recurs", ["PM-1", "PM-9"])
+def test_a_recurrence_of_an_incident_without_a_test_says_nothing(recurs: str) -> None:
+    """There was nothing that could have caught it."""
+    first, second = incident(id="PM-1"), incident(id="PM-2", recurs=recurs)
+
+    report = assess(registry(first, second), [], {}, FULL, Policy())
+
+    assert [each.note for each in report.incidents] == [None, None]
+
+
+def test_an_incident_with_a_flaky_test_is_flaky() -> None:
+    """It guards, but the report marks it."""
+    (found,) = judged(Outcome("passed", flaky=True), "passed").incidents
+
+    assert (found.state, found.flaky) == ("guarded", True)
+
+
+def test_tests_stand_by_path_and_line_and_incidents_in_the_registrys_order() -> None:
+    """Two runs compare equal under any order of execution."""
+    outcomes = {nodeid: Outcome("passed") for nodeid in ("z", "y", "x")}
+    found = [
+        Link("pm-1", "z", "test_b.py", 1),
+        Link("PM-1", "y", "test_a.py", 9),
+        Link("PM-1", "x", "test_a.py", None),
+        Link("PM-1", "x", "test_a.py", None),
+    ]
+
+    report = assess(registry(incident()), found, outcomes, FULL, Policy())
+
+    assert [test.nodeid for test in report.incidents[0].tests] == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        ((), True),
+        ((("service", ("checkout",)),), True),
+        ((("service", ("billing", "checkout")),), True),
+        ((("service", ("billing",)),), False),
+        ((("service", ("checkout",)), ("severity", ("SEV-1",))), True),
+        ((("service", ("checkout",)), ("severity", ("sev2",))), False),
+        ((("class", ("Missing Idempotency",)),), True),
+        ((("tag", ("eu",)),), True),
+        ((("id", ("other-name",)),), True),
+        ((("environment", ("production",)),), True),
+        ((("region", ("eu",)),), False),
+    ],
+)
+def test_select_keeps_what_belongs_to_this_suite(
+    select: tuple[tuple[str, tuple[str, ...]], ...], expected: bool
+) -> None:
+    """The same key means or, different keys mean and; a key may be one that nobody knows here."""
+    postmortem = incident(
+        service=("checkout",),
+        severity="Sev1",
+        problem_class="missing idempotency",
+        tags=("eu",),
+        aliases=("other-name",),
+        extra={"environment": "production"},
+    )
+
+    assert selected(postmortem, Policy(select=select)) is expected
+
+
+def test_what_is_not_selected_is_in_no_figure() -> None:
+    """A registry that many repositories share is counted for each of them alone."""
+    known = registry(incident(service=("a",)), incident(id="PM-2", service=("b",)))
+
+    report = assess(known, [], {}, FULL, Policy(select=(("service", ("b",)),)))
+
+    assert [each.postmortem.id for each in report.incidents] == ["PM-2"]
+
+
+def test_without_a_registry_the_links_are_the_incidents() -> None:
+    """Each has a test, so no gap can be claimed."""
+    outcomes = {"a": Outcome("passed"), "b": Outcome("failed")}
+    found = [Link("12", "a", "test_a.py", 1, "foreign"), Link("7/8", "b", "test_a.py", 2)]
+
+    known = registry_of(found, "https://bugs.example.com/{id}")
+    report = assess(known, found, outcomes, FULL, Policy())
+
+    assert [(each.postmortem.id, each.state) for each in report.incidents] == [
+        ("12", "guarded"),
+        ("7/8", "failing"),
+    ]
+    assert [each.url for each in known] == [
+        "https://bugs.example.com/12",
+        "https://bugs.example.com/7%2F8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "digits", "expected"),
+    [(14, 18, 0, 77), (14, 18, 1, 77.7), (9996, 10000, 1, 99.9), (1, 1, 1, 100), (29, 50, 1, 58)],
+)
+def test_a_share_is_rounded_down(part: int, whole: int, digits: int, expected: float) -> None:
+    """99.96 never reads as 100, and no share is lost to binary fractions."""
+    assert percent(part, whole, digits) == expected
+
+
+@pytest.mark.parametrize("text", ["SEV-1", "Sev1", "sev1", "sev 1", "sev_1"])
+def test_severities_are_compared_in_one_form(text: str) -> None:
+    """Teams write them in many ways."""
+    assert severity_key(text) == "sev1"
+
+
+@pytest.mark.parametrize(
+    ("show", "expected"),
+    [
+        ("id", Postmortem("PM-1", "PM-1", path="pm.yml", line=3)),
+        ("link", Postmortem("PM-1", "PM-1", url="https://x.example", path="pm.yml", line=3)),
+        (
+            "title",
+            Postmortem(
+                "PM-1",
+                "Checkout",
+                url="https://x.example",
+                path="pm.yml",
+                line=3,
+                date="2026-03-02",
+                severity="sev1",
+                problem_class="retries",
+            ),
+        ),
+    ],
+)
+def test_show_reveals_no_more_than_it_says(show: Show, expected: Postmortem) -> None:
+    """What may be shown is listed; a field that comes later is hidden until it is listed too."""
+    postmortem = incident(
+        url="https://x.example",
+        path="pm.yml",
+        line=3,
+        date="2026-03-02",
+        severity="sev1",
+        problem_class="retries",
+        owner="payments",
+        root_cause="secret",
+        action_items=(ActionItem("secret"),),
+        extra={"secret": "secret"},
+    )
+
+    assert reveal(postmortem, show) == expected
+    assert reveal(postmortem, "all") is postmortem
