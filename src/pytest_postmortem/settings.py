@@ -1,0 +1,367 @@
+"""Options and ini → one frozen `Settings` with its `Policy`.
+
+`OPTIONS` and `INI` are the whole of the plugin's configuration; pytest's help, the reference in
+the docs and `read` are all made from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar, get_args
+
+from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.model import Location, Policy, Show
+
+__all__ = ["INI", "OPTIONS", "REPORT_TYPES", "Ini", "Option", "ReportTo", "Settings", "read"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A command-line option; ``many`` says that it may be given several times."""
+
+    flag: str
+    metavar: str
+    help: str
+    many: bool = False
+
+    @property
+    def dest(self) -> str:
+        """The name under which pytest keeps the value."""
+        name = self.flag.removeprefix("--").replace("-", "_")
+        return "postmortem_only" if name == "postmortem" else f"{name}_option"
+
+
+@dataclass(frozen=True, slots=True)
+class Ini:
+    """A setting in the configuration file; ``kind`` is pytest's name for its type."""
+
+    name: str
+    kind: Literal["string", "args", "linelist"]
+    help: str
+
+    @property
+    def default(self) -> str | list[str]:
+        """What the setting is when nobody sets it."""
+        return "" if self.kind == "string" else []
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "--postmortem",
+        "ID",
+        "run only the tests of this post-mortem (repeatable; may be a glob)",
+        many=True,
+    ),
+    Option(
+        "--postmortem-registry",
+        "LOCATION",
+        "file or directory of post-mortems (repeatable; later ones add to earlier ones)",
+        many=True,
+    ),
+    Option(
+        "--postmortem-report",
+        "TYPE[:DEST]",
+        "term, term-missing (lists every gap) or json:PATH (repeatable; empty: no report)",
+        many=True,
+    ),
+    Option(
+        "--postmortem-fail-under",
+        "PERCENT",
+        "fail when less than this share of the required incidents is guarded",
+    ),
+    Option(
+        "--postmortem-scope",
+        "full|partial",
+        "say whether this run sees the whole suite, where the plugin can't tell",
+    ),
+    Option(
+        "--postmortem-today",
+        "now|DATE",
+        "the date that graces and exemptions are judged against (default: the date of HEAD)",
+    ),
+)
+
+INI: tuple[Ini, ...] = (
+    Ini("postmortem_registry", "linelist", "files or directories of post-mortems, one a line"),
+    Ini("postmortem_url_template", "string", "link of a post-mortem without one; {id} is its id"),
+    Ini("postmortem_markers", "args", "names of further marks whose arguments are ids"),
+    Ini("postmortem_select", "args", "KEY:VALUE ..., the incidents that belong to this suite"),
+    Ini("postmortem_suite", "args", "files and directories that make up the whole suite"),
+    Ini("postmortem_files", "args", "globs of further documents whose file name is the id"),
+    Ini("postmortem_id_pattern", "string", "regular expression for the id in a file name"),
+    Ini("postmortem_show", "string", "id, link, title or all: how much of a post-mortem is shown"),
+    Ini("postmortem_unknown", "string", "error, warn or ignore an id that the registry lacks"),
+    Ini("postmortem_severities", "args", "the severities, gravest first"),
+    Ini("postmortem_require", "args", "severities whose incidents have to be guarded"),
+    Ini("postmortem_grace", "string", "days that an incident may wait for its regression test"),
+    Ini("postmortem_since", "string", "date before which an incident needs no regression test"),
+)
+
+REPORT_TYPES = ("term", "term-missing", "json")
+NEED_DESTINATION = ("json",)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTo:
+    """A report that was asked for: its type, and the file that it goes to, if any."""
+
+    type: str
+    destination: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that was configured, checked.
+
+    Attributes:
+        registry: Where post-mortems are read from, in the order in which they are merged.
+        url_template: The link of a post-mortem that has none; holds ``{id}``.
+        markers: Names of foreign marks whose arguments are ids.
+        suite: What makes up the whole suite; empty for what a bare ``pytest`` collects.
+        files: Globs of documents whose stem is the id, within a directory of post-mortems.
+        id_pattern: Where the id stands in the name of a document.
+        show: How much of a post-mortem may appear in logs and reports.
+        only: Ids, aliases or globs of the incidents whose tests are to run; empty for all.
+        reports: The reports to make; empty for none.
+        scope: What the reader says of the run, where the plugin can't tell.
+        today: The date to judge by, ``now`` for the clock's, None for HEAD's.
+        policy: What is asked of the regression tests; its ``today`` is not known yet.
+    """
+
+    registry: tuple[Location, ...] = ()
+    url_template: str | None = None
+    markers: frozenset[str] = frozenset()
+    suite: tuple[Path, ...] = ()
+    files: tuple[str, ...] = ()
+    id_pattern: str | None = None
+    show: Show = "all"
+    only: tuple[str, ...] = ()
+    reports: tuple[ReportTo, ...] = (ReportTo("term"),)
+    scope: Literal["full", "partial"] | None = None
+    today: date | Literal["now"] | None = None
+    policy: Policy = Policy()
+
+    @property
+    def terminal(self) -> Literal["term", "term-missing"] | None:
+        """The report that goes to the terminal, the longer one if both were asked for."""
+        types = {report.type for report in self.reports}
+        if "term-missing" in types:
+            return "term-missing"
+        return "term" if "term" in types else None
+
+    @property
+    def dated(self) -> bool:
+        """Whether a report was asked for that shows the age of incidents."""
+        return any(report.type != "term" for report in self.reports)
+
+    @property
+    def used(self) -> bool:
+        """Whether anything here asks the plugin for something."""
+        return self != Settings(markers=self.markers)
+
+
+class Config(Protocol):
+    """The part of `pytest.Config` that is read here."""
+
+    @property
+    def rootpath(self) -> Path:
+        """The rootdir."""
+
+    @property
+    def inipath(self) -> Path | None:
+        """The configuration file."""
+
+    @property
+    def invocation_params(self) -> Any:
+        """How pytest was started; ``dir`` is the folder."""
+
+    def getoption(self, name: str) -> Any:
+        """Return the value of a command-line option."""
+
+    def getini(self, name: str) -> Any:
+        """Return the value of a setting in the configuration file."""
+
+
+def read(config: Config) -> Settings:
+    """Read and check the whole configuration.
+
+    Raises:
+        SettingsError: One or more values can't be used; it names all of them.
+    """
+    reader = _Reader(config)
+    settings = reader.settings()
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    return settings
+
+
+class _Reader:
+    """Turns raw values into typed ones, and collects what is wrong with them."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._options = {option.flag: config.getoption(option.dest) for option in OPTIONS}
+        self.problems: list[Problem] = []
+
+    def settings(self) -> Settings:
+        ini = self._config.getini
+        return Settings(
+            registry=tuple(self._locations()),
+            url_template=self._ini("postmortem_url_template", _template),
+            markers=frozenset(ini("postmortem_markers")),
+            suite=tuple(self._ini_folder() / path for path in ini("postmortem_suite")),
+            files=tuple(ini("postmortem_files")),
+            id_pattern=self._ini("postmortem_id_pattern", _pattern),
+            show=self._ini("postmortem_show", _choice(*get_args(Show))) or "all",
+            only=tuple(self._options["--postmortem"] or ()),
+            reports=tuple(self._reports()),
+            scope=self._option("--postmortem-scope", _choice("full", "partial")),
+            today=self._option("--postmortem-today", _today),
+            policy=self._policy(),
+        )
+
+    def _policy(self) -> Policy:
+        unknown = self._ini("postmortem_unknown", _choice("error", "warn", "ignore"))
+        return Policy(
+            fail_under=self._option("--postmortem-fail-under", _percent),
+            require=tuple(self._config.getini("postmortem_require")),
+            grace=self._ini("postmortem_grace", _days) or 0,
+            since=self._ini("postmortem_since", _date),
+            select=self._select(),
+            severities=tuple(self._config.getini("postmortem_severities")),
+            unknown=unknown or "error",
+        )
+
+    def _locations(self) -> Iterator[Location]:
+        given = self._options["--postmortem-registry"]
+        folder = Path(self._config.invocation_params.dir) if given else self._ini_folder()
+        for text in given or self._config.getini("postmortem_registry"):
+            if text.strip():
+                yield Location(text.strip(), folder)
+
+    def _ini_folder(self) -> Path:
+        inipath = self._config.inipath
+        return inipath.parent if inipath else self._config.rootpath
+
+    def _reports(self) -> Iterator[ReportTo]:
+        given: Sequence[str] | None = self._options["--postmortem-report"]
+        if given is None or all(_type(text) not in ("", "term", "term-missing") for text in given):
+            yield ReportTo("term")
+        for text in filter(None, given or ()):
+            report = self._checked("--postmortem-report", text, self._report)
+            if report is not None:
+                yield report
+
+    def _report(self, text: str) -> ReportTo:
+        type, _, destination = text.partition(":")
+        if type not in REPORT_TYPES:
+            raise ValueError(f"there is no report {type!r}", f"use {_or(REPORT_TYPES)}")
+        if type in NEED_DESTINATION and not destination:
+            raise ValueError("a destination is missing", f"write {type}:PATH")
+        if type not in NEED_DESTINATION and destination:
+            raise ValueError("it goes to the terminal", f"write {type} alone")
+        folder = Path(self._config.invocation_params.dir)
+        return ReportTo(type, folder / destination if destination else None)
+
+    def _select(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        chosen: dict[str, tuple[str, ...]] = {}
+        for text in self._config.getini("postmortem_select"):
+            pair = self._checked("postmortem_select", text, _pair)
+            if pair:
+                key, value = pair
+                chosen[key] = (*chosen.get(key, ()), value)
+        return tuple(chosen.items())
+
+    def _ini(self, name: str, convert: Callable[[str], T]) -> T | None:
+        return self._checked(name, self._config.getini(name), convert)
+
+    def _option(self, flag: str, convert: Callable[[str], T]) -> T | None:
+        return self._checked(flag, self._options[flag], convert)
+
+    def _checked(self, name: str, text: str | None, convert: Callable[[str], T]) -> T | None:
+        """Convert a value, or keep the problem; an empty one counts as not given."""
+        if not text:
+            return None
+        try:
+            return convert(text.strip())
+        except ValueError as error:
+            cause, remedy = error.args
+            self.problems.append(
+                Problem("setting", f"Couldn't use {name} = {text!r}", cause, remedy)
+            )
+            return None
+
+
+def _type(text: str) -> str:
+    return text.partition(":")[0]
+
+
+def _or(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _choice(*words: str) -> Callable[[str], Any]:
+    def convert(text: str) -> str:
+        if text not in words:
+            raise ValueError("it is none of the words that are understood", f"use {_or(words)}")
+        return text
+
+    return convert
+
+
+def _percent(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise ValueError("it is no percentage", "use a number from 0 to 100")
+    return value
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or len(text) > 6:
+        raise ValueError("it is no number of days", "use a whole number such as 14")
+    return int(text)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("it is no date", "use an ISO date such as 2026-03-02") from None
+
+
+def _today(text: str) -> date | Literal["now"]:
+    if text == "now":
+        return "now"
+    return _date(text)
+
+
+def _template(text: str) -> str:
+    if "{id}" not in text:
+        raise ValueError("it has no place for the id", "write {id} where the id belongs")
+    if not re.match(r"https?://[^\s/]", text):
+        raise ValueError("it is no link", "begin it with https:// or http://")
+    return text
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"it is no regular expression: {error}", "mend the pattern") from None
+    return text
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not (key and colon and value):
+        raise ValueError("it is no KEY:VALUE", "write for example service:checkout")
+    return key.casefold(), value
