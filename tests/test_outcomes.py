@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ def test_the_worst_report_of_an_attempt_is_its_outcome(
     assert outcome_of(*reports) == expected
 
 
-@pytest.mark.parametrize(("first", "second"), list(zip(OUTCOMES, OUTCOMES[1:-1], strict=False)))
+@pytest.mark.parametrize(("first", "second"), list(pairwise(OUTCOMES[:-1])))
 def test_of_two_workers_the_outcome_that_stands_first_counts(
     first: OutcomeWord, second: OutcomeWord
 ) -> None:

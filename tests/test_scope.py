@@ -27,9 +27,7 @@ THREE = frozenset({"a.py", "b.py", "c.py"})
         ({"expected": THREE, "collected": THREE}, []),
         (
             {"expected": frozenset(), "given": True},
-            [
-                "no test file under the rootdir tells what the whole suite is (postmortem_suite does)"
-            ],
+            ["no test file under the rootdir says what the suite is (set postmortem_suite)"],
         ),
         ({"expected": frozenset()}, []),
         ({"nodeids": 1}, ["1 node id given"]),

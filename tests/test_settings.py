@@ -12,7 +12,8 @@ import pytest
 
 from pytest_postmortem.errors import SettingsError
 from pytest_postmortem.model import Location, Policy
-from pytest_postmortem.settings import INI, OPTIONS, ReportTo, Settings, read
+from pytest_postmortem.options import INI, OPTIONS
+from pytest_postmortem.settings import ReportTo, Settings, read
 
 ROOT = Path("/suite")
 CWD = Path("/suite/sub")

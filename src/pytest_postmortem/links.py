@@ -13,9 +13,9 @@ from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
 from pytest_postmortem.model import Finding, Link, Origin, Postmortem, Registry
+from pytest_postmortem.options import MARK
 
 __all__ = [
-    "MARK",
     "Claims",
     "check",
     "check_declared",
@@ -26,7 +26,6 @@ __all__ = [
     "supersets",
 ]
 
-MARK = "postmortem"
 FORM = '@pytest.mark.postmortem("PM-123")'
 MOST_SUGGESTIONS = 50
 """A suggestion costs a pass over all ids; a run with more unknown ids has another problem."""

@@ -6,16 +6,18 @@ attempt; of several attempts, or workers, the first outcome in the order of `OUT
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Protocol
 
 from pytest_postmortem.model import OUTCOMES, Outcome, OutcomeWord
 
-__all__ = ["Recorder", "complete", "word"]
+__all__ = ["Recorder", "complete", "word_of"]
 
 RANK = {word: rank for rank, word in enumerate(OUTCOMES)}
 CRASH = "???"
 """The phase that xdist gives to the report of a test in which a worker died."""
+
+LAST = ("teardown", CRASH)
 
 
 class Report(Protocol):
@@ -31,7 +33,7 @@ class Report(Protocol):
     longrepr: Any
 
 
-def word(report: Report) -> OutcomeWord | None:
+def word_of(report: Report) -> OutcomeWord | None:
     """Return what one report says of its test, or None where it says nothing.
 
     A passed setup, teardown or subtest says nothing: only the passed call of the test itself
@@ -58,49 +60,28 @@ def reason(report: Report) -> str | None:
     return " ".join(text.split()) or None
 
 
-class _Attempt:
-    """One run of one test on one worker, while its reports come in."""
-
-    __slots__ = ("discarded", "duration", "nodeid", "reason", "word")
-
-    def __init__(self, nodeid: str) -> None:
-        self.nodeid = nodeid
-        self.word: OutcomeWord | None = None
-        self.duration = 0.0
-        self.reason: str | None = None
-        self.discarded = False
-
-    def take(self, report: Report) -> None:
-        self.duration += report.duration
-        if report.outcome == "rerun":
-            self.discarded = True
-            return
-        said = word(report)
-        if said is not None and (self.word is None or RANK[said] < RANK[self.word]):
-            self.word, self.reason = said, reason(report)
-
-
 class Recorder:
     """Joins reports as they come, keeping only the tests in ``wanted``.
 
     ``wanted`` is asked when a test's last report is in, so that a link which a test adds to
-    itself while it runs still counts.
+    itself while it runs still counts. Until then the reports are kept and not looked at: most
+    tests are not wanted, and must cost nothing.
     """
 
     def __init__(self, wanted: Container[str]) -> None:
         self._wanted = wanted
-        self._open: dict[str, _Attempt] = {}
+        self._open: dict[str, tuple[str, list[Report]]] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._flaky: set[str] = set()
 
     def add(self, report: Report, nodeid: str, worker: str = "") -> None:
         """Take a report of the test ``nodeid`` from a worker, an empty text without xdist."""
         attempt = self._open.get(worker)
-        if attempt is None or attempt.nodeid != nodeid or report.when == "setup":
+        if attempt is None or report.when == "setup" or attempt[0] != nodeid:
             self._close(worker)
-            attempt = self._open[worker] = _Attempt(nodeid)
-        attempt.take(report)
-        if report.when in ("teardown", CRASH):
+            attempt = self._open[worker] = (nodeid, [])
+        attempt[1].append(report)
+        if report.when in LAST:
             self._close(worker)
 
     def outcomes(self) -> dict[str, Outcome]:
@@ -110,16 +91,26 @@ class Recorder:
         return dict(self._outcomes)
 
     def _close(self, worker: str) -> None:
-        attempt = self._open.pop(worker, None)
-        if attempt is None or attempt.nodeid not in self._wanted:
+        nodeid, reports = self._open.pop(worker, ("", []))
+        if nodeid not in self._wanted:
             return
-        if attempt.discarded:
-            self._flaky.add(attempt.nodeid)
-        elif attempt.word is not None:
-            flaky = attempt.nodeid in self._flaky
-            new = Outcome(attempt.word, attempt.duration, attempt.reason, flaky)
-            old = self._outcomes.get(attempt.nodeid, new)
-            self._outcomes[attempt.nodeid] = min(old, new, key=lambda each: RANK[each.word])
+        if any(report.outcome == "rerun" for report in reports):
+            self._flaky.add(nodeid)
+            return
+        new = _outcome(reports, nodeid in self._flaky)
+        if new is not None:
+            old = self._outcomes.get(nodeid, new)
+            self._outcomes[nodeid] = min(old, new, key=lambda each: RANK[each.word])
+
+
+def _outcome(reports: Sequence[Report], flaky: bool) -> Outcome | None:
+    """Return what the reports of one attempt come to, None where they say nothing."""
+    said = [(word, report) for report in reports if (word := word_of(report))]
+    if not said:
+        return None
+    worst, report = min(said, key=lambda each: RANK[each[0]])
+    duration = sum(report.duration for report in reports)
+    return Outcome(worst, duration, reason(report), flaky)
 
 
 def complete(

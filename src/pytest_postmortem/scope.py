@@ -90,7 +90,7 @@ def _missing(given: bool, collected: frozenset[str], expected: frozenset[str]) -
     elif missing:
         yield f"{missing} of {count_of(len(expected), 'file')} ignored"
     elif given and not expected:
-        yield "no test file under the rootdir tells what the whole suite is (postmortem_suite does)"
+        yield "no test file under the rootdir says what the suite is (set postmortem_suite)"
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:

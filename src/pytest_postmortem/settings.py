@@ -1,7 +1,6 @@
 """Options and ini → one frozen `Settings` with its `Policy`.
 
-`OPTIONS` and `INI` are the whole of the plugin's configuration; pytest's help, the reference in
-the docs and `read` are all made from them.
+The options and settings themselves stand in `options`.
 """
 
 from __future__ import annotations
@@ -15,93 +14,12 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.model import Location, Policy, Show
+from pytest_postmortem.options import OPTIONS
 
-__all__ = ["INI", "OPTIONS", "REPORT_TYPES", "Ini", "Option", "ReportTo", "Settings", "read"]
+__all__ = ["REPORT_TYPES", "ReportTo", "Settings", "read"]
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A command-line option; ``many`` says that it may be given several times."""
-
-    flag: str
-    metavar: str
-    help: str
-    many: bool = False
-
-    @property
-    def dest(self) -> str:
-        """The name under which pytest keeps the value."""
-        name = self.flag.removeprefix("--").replace("-", "_")
-        return "postmortem_only" if name == "postmortem" else f"{name}_option"
-
-
-@dataclass(frozen=True, slots=True)
-class Ini:
-    """A setting in the configuration file; ``kind`` is pytest's name for its type."""
-
-    name: str
-    kind: Literal["string", "args", "linelist"]
-    help: str
-
-    @property
-    def default(self) -> str | list[str]:
-        """What the setting is when nobody sets it."""
-        return "" if self.kind == "string" else []
-
-
-OPTIONS: tuple[Option, ...] = (
-    Option(
-        "--postmortem",
-        "ID",
-        "run only the tests of this post-mortem (repeatable; may be a glob)",
-        many=True,
-    ),
-    Option(
-        "--postmortem-registry",
-        "LOCATION",
-        "file or directory of post-mortems (repeatable; later ones add to earlier ones)",
-        many=True,
-    ),
-    Option(
-        "--postmortem-report",
-        "TYPE[:DEST]",
-        "term, term-missing (lists every gap) or json:PATH (repeatable; empty: no report)",
-        many=True,
-    ),
-    Option(
-        "--postmortem-fail-under",
-        "PERCENT",
-        "fail when less than this share of the required incidents is guarded",
-    ),
-    Option(
-        "--postmortem-scope",
-        "full|partial",
-        "say whether this run sees the whole suite, where the plugin can't tell",
-    ),
-    Option(
-        "--postmortem-today",
-        "now|DATE",
-        "the date that graces and exemptions are judged against (default: the date of HEAD)",
-    ),
-)
-
-INI: tuple[Ini, ...] = (
-    Ini("postmortem_registry", "linelist", "files or directories of post-mortems, one a line"),
-    Ini("postmortem_url_template", "string", "link of a post-mortem without one; {id} is its id"),
-    Ini("postmortem_markers", "args", "names of further marks whose arguments are ids"),
-    Ini("postmortem_select", "args", "KEY:VALUE ..., the incidents that belong to this suite"),
-    Ini("postmortem_suite", "args", "files and directories that make up the whole suite"),
-    Ini("postmortem_files", "args", "globs of further documents whose file name is the id"),
-    Ini("postmortem_id_pattern", "string", "regular expression for the id in a file name"),
-    Ini("postmortem_show", "string", "id, link, title or all: how much of a post-mortem is shown"),
-    Ini("postmortem_unknown", "string", "error, warn or ignore an id that the registry lacks"),
-    Ini("postmortem_severities", "args", "the severities, gravest first"),
-    Ini("postmortem_require", "args", "severities whose incidents have to be guarded"),
-    Ini("postmortem_grace", "string", "days that an incident may wait for its regression test"),
-    Ini("postmortem_since", "string", "date before which an incident needs no regression test"),
-)
 
 REPORT_TYPES = ("term", "term-missing", "json")
 NEED_DESTINATION = ("json",)

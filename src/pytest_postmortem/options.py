@@ -1,0 +1,122 @@
+"""All that can be configured, and where a registry is looked for when nothing is: plain data.
+
+Every run of pytest imports this module, so it makes no dataclass and imports none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+__all__ = ["INI", "MARK", "OPTIONS", "PLACES", "WIRE", "Ini", "Option", "asked", "places"]
+
+MARK = "postmortem"
+WIRE = "_postmortem"
+"""The name under which controller and workers hand data to each other."""
+
+PLACES = ("postmortems.yml", "postmortems", "docs/postmortems", "docs/incidents")
+"""Where a registry is looked for, in this order."""
+
+
+class Option(NamedTuple):
+    """A command-line option; ``many`` says that it may be given several times."""
+
+    flag: str
+    metavar: str
+    help: str
+    many: bool = False
+
+    @property
+    def dest(self) -> str:
+        """The name under which pytest keeps the value."""
+        name = self.flag.removeprefix("--").replace("-", "_")
+        return "postmortem_only" if name == "postmortem" else f"{name}_option"
+
+
+class Ini(NamedTuple):
+    """A setting in the configuration file; ``kind`` is pytest's name for its type."""
+
+    name: str
+    kind: Literal["string", "args", "linelist"]
+    help: str
+
+    @property
+    def default(self) -> str | list[str]:
+        """What the setting is when nobody sets it."""
+        return "" if self.kind == "string" else []
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "--postmortem",
+        "ID",
+        "run only the tests of this post-mortem (repeatable; may be a glob)",
+        many=True,
+    ),
+    Option(
+        "--postmortem-registry",
+        "LOCATION",
+        "file or directory of post-mortems (repeatable; later ones add to earlier ones)",
+        many=True,
+    ),
+    Option(
+        "--postmortem-report",
+        "TYPE[:DEST]",
+        "term, term-missing (lists every gap) or json:PATH (repeatable; empty: no report)",
+        many=True,
+    ),
+    Option(
+        "--postmortem-fail-under",
+        "PERCENT",
+        "fail when less than this share of the required incidents is guarded",
+    ),
+    Option(
+        "--postmortem-scope",
+        "full|partial",
+        "say whether this run sees the whole suite, where the plugin can't tell",
+    ),
+    Option(
+        "--postmortem-today",
+        "now|DATE",
+        "the date that graces and exemptions are judged against (default: the date of HEAD)",
+    ),
+)
+
+INI: tuple[Ini, ...] = (
+    Ini("postmortem_registry", "linelist", "files or directories of post-mortems, one a line"),
+    Ini("postmortem_url_template", "string", "link of a post-mortem without one; {id} is its id"),
+    Ini("postmortem_markers", "args", "names of further marks whose arguments are ids"),
+    Ini("postmortem_select", "args", "KEY:VALUE ..., the incidents that belong to this suite"),
+    Ini("postmortem_suite", "args", "files and directories that make up the whole suite"),
+    Ini("postmortem_files", "args", "globs of further documents whose file name is the id"),
+    Ini("postmortem_id_pattern", "string", "regular expression for the id in a file name"),
+    Ini("postmortem_show", "string", "id, link, title or all: how much of a post-mortem is shown"),
+    Ini("postmortem_unknown", "string", "error, warn or ignore an id that the registry lacks"),
+    Ini("postmortem_severities", "args", "the severities, gravest first"),
+    Ini("postmortem_require", "args", "severities whose incidents have to be guarded"),
+    Ini("postmortem_grace", "string", "days that an incident may wait for its regression test"),
+    Ini("postmortem_since", "string", "date before which an incident needs no regression test"),
+)
+
+
+def asked(config: Any) -> bool:
+    """Say whether any option or setting of the plugin has been given, by pytest's configuration."""
+    given = any(config.getoption(option.dest) is not None for option in OPTIONS)
+    return given or any(config.getini(ini.name) for ini in INI)
+
+
+def places(root: str) -> Iterator[str]:
+    """Yield each place that exists: under the root, then above it up to the top of its repository.
+
+    The top is the nearest folder that holds ``.git``; without one, only the root is looked at.
+    """
+    folder, folders = os.path.abspath(root), [os.path.abspath(root)]
+    while not os.path.exists(os.path.join(folder, ".git")):
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:
+            del folders[1:]
+            break
+        folders.append(folder)
+    for folder in folders:
+        yield from filter(os.path.exists, (os.path.join(folder, place) for place in PLACES))
