@@ -1,0 +1,270 @@
+"""A directory of post-mortems → raw entries: one document an incident, whatever it is written in.
+
+Most collections have no ids in their documents, so that the name of the file must do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from pathlib import PurePosixPath
+from typing import Any
+
+from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.registry import fields, formats, markup
+from pytest_postmortem.registry.entries import READ_DOCUMENT, READ_REGISTRY, Raw
+from pytest_postmortem.registry.files import WRAPPERS, raws_of, read_text, unreadable
+from pytest_postmortem.registry.names import (
+    Name,
+    id_prefix,
+    is_left_out,
+    iso_dates,
+    name_of,
+    skipped_folder,
+)
+from pytest_postmortem.registry.tables import Table
+
+__all__ = ["Directory", "is_document", "read_directory", "walk"]
+
+MAX_SIZE = 5_000_000
+HEAD = 4096
+
+_RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
+_PLAIN = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:# |---\r?\n|\+\+\+\r?\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory of post-mortems: where it is, how it is shown, and how its files are read."""
+
+    path: str
+    shown: str
+    id_pattern: str | None = None
+    files: Sequence[str] = ()
+
+    def shown_path(self, relative: str) -> str:
+        """Return the path of a file as the reader sees it."""
+        return fields.clean(relative if self.shown == "." else f"{self.shown}/{relative}")
+
+
+def walk(top: str, problems: list[OSError]) -> Iterator[str]:
+    """Yield the files below a directory, as paths relative to it, without following links."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(os.path.join(top, folder)) as entries:
+                for entry in entries:
+                    relative = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        if not skipped_folder(entry.name):
+                            folders.append(relative)
+                    elif entry.is_file():
+                        yield relative
+        except OSError as error:
+            problems.append(error)
+
+
+def is_document(top: str, relative: str) -> bool:
+    """Say whether a file would be read as a post-mortem; of a plain name, the text decides."""
+    name = name_of(relative.rpartition("/")[2])
+    return name is not None and (name.kind != "plain" or _is_plain(os.path.join(top, relative)))
+
+
+def _is_plain(path: str) -> bool:
+    """Say whether a file without an ending is Markdown: it begins so, and is text."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        return False
+    return b"\0" not in head and _PLAIN.match(head) is not None
+
+
+def read_directory(directory: Directory) -> tuple[list[Raw], list[Problem]]:
+    """Return the entries of all documents, by path, and a problem for each that can't be read."""
+    errors: list[OSError] = []
+    paths = sorted(walk(directory.path, errors))
+    problems = [_closed(directory, error) for error in errors]
+    raws: list[Raw] = []
+    stems = set()
+    for relative in paths:
+        if is_document(directory.path, relative):
+            try:
+                raws += _document(directory, relative)
+            except RegistryError as error:
+                problems += error.problems
+            stems.add(_without_ending(relative))
+    others = (path for path in paths if _without_ending(path) not in stems)
+    raws += [_file(directory, path) for path in others if _is_named(path, directory.files)]
+    return sorted(raws, key=lambda raw: raw.path), problems
+
+
+def _closed(directory: Directory, error: OSError) -> Problem:
+    """Return the problem of a folder that can't be listed."""
+    relative = os.path.relpath(str(error.filename), directory.path)
+    shown = directory.shown if relative == "." else directory.shown_path(relative)
+    return unreadable(error, READ_REGISTRY, shown)
+
+
+def _without_ending(relative: str) -> str:
+    folder, _, file = relative.rpartition("/")
+    name = name_of(file)
+    return f"{folder}/{name.stem if name else os.path.splitext(file)[0]}"
+
+
+def _is_named(relative: str, globs: Sequence[str]) -> bool:
+    file = relative.rpartition("/")[2]
+    if file.startswith(".") or is_left_out(os.path.splitext(file)[0]):
+        return False
+    path = PurePosixPath(relative)
+    return any(path.match(glob.removeprefix("**/")) for glob in globs if glob.strip("*/"))
+
+
+def _file(directory: Directory, relative: str) -> Raw:
+    """Return the entry of a file that is named by a glob and not read, such as a PDF."""
+    stem = os.path.splitext(relative.rpartition("/")[2])[0]
+    said = _dated_by_name(Table(), stem) | {"title": stem}
+    raw = _raw(directory, relative, Table(), stem, said)
+    return replace(raw, key=stem)
+
+
+def _document(directory: Directory, relative: str) -> list[Raw]:
+    name = name_of(relative.rpartition("/")[2])
+    assert name is not None  # is_document said so
+    shown = directory.shown_path(relative)
+    text = read_text(os.path.join(directory.path, relative), shown, READ_DOCUMENT, MAX_SIZE)
+    if name.kind == "data":
+        return _data(directory, relative, name, text)
+    values, lines = _front_matter(text, shown, name.kind == "rst")
+    said = _said(values, lines, name)
+    return [_raw(directory, relative, values, name.stem, said)]
+
+
+def _data(directory: Directory, relative: str, name: Name, text: str) -> list[Raw]:
+    """Return the one entry that a YAML or JSON document is, or those that it lists."""
+    shown = directory.shown_path(relative)
+    suffix = os.path.splitext(relative)[1].lower()
+    tree = formats.parse(text, suffix, failed=READ_DOCUMENT, path=shown)
+    if isinstance(tree, Table) and (_is_entry(tree) or not _wrapped(tree)):
+        said = _dated_by_name(tree, name.stem)
+        return [_raw(directory, relative, tree, name.stem, said)]
+    raws, problems = raws_of(_wrapped(tree) if isinstance(tree, Table) else tree, shown)
+    if problems:
+        raise RegistryError(problems)
+    return raws
+
+
+def _is_entry(tree: Table) -> bool:
+    return any(fields.normal(key) in ("title", *fields.DOCUMENT_IDS) for key in tree)
+
+
+def _wrapped(tree: Table) -> Any:
+    named = (tree[key] for key in tree if fields.normal(key) in WRAPPERS)
+    return next((value for value in named if isinstance(value, (list, Mapping))), None)
+
+
+def _raw(
+    directory: Directory, relative: str, values: Table, stem: str, said: Mapping[str, str]
+) -> Raw:
+    """Return the entry of a document; ``said`` is what its name and its body say."""
+    shown = directory.shown_path(relative)
+    own = _own_id(values)
+    id = _by_pattern(directory.id_pattern, stem)
+    if id is None and own is None:
+        id = id_prefix(stem) or id_prefix(said.get("heading", "")) or stem
+    derived = {"stem": fields.clean(stem), "path": shown, **said}
+    names = map(fields.clean, (stem, shown, relative, own or ""))
+    implicit = tuple(dict.fromkeys(name for name in names if name))
+    return Raw(values, shown, values.line, id, True, derived, implicit)
+
+
+def _by_pattern(pattern: str | None, stem: str) -> str | None:
+    """Return the id that the reader's own pattern finds in a name: its first group, or all."""
+    found = None if pattern is None else re.search(pattern, stem)
+    if found is None:
+        return None
+    return (found[1] if found.re.groups else None) or found[0] or None
+
+
+def _own_id(values: Table) -> str | None:
+    """Return the id in the front matter; an empty one is for `entries` to refuse."""
+    named = {fields.normal(key): value for key, value in values.items()}
+    ids = (named[key] for key in fields.DOCUMENT_IDS if named.get(key) is not None)
+    id = next(ids, None)
+    return id if id is None or isinstance(id, str) else ""
+
+
+def _dated_by_name(values: Table, stem: str) -> dict[str, str]:
+    dates = iso_dates(stem)
+    return {"date": dates[0]} if dates and not _says_date(values) else {}
+
+
+def _says_date(values: Table) -> bool:
+    named = {fields.normal(key): value for key, value in values.items()}
+    own = (value for _, value in fields.found(named, "date"))
+    return any(isinstance(value, str) and fields.day(value.strip()) for value in own)
+
+
+def _said(values: Table, lines: Sequence[str], name: Name) -> dict[str, str]:
+    """Return the first heading, and the title, date and root cause that name and body give."""
+    rst = name.kind == "rst"
+    said = _dated_by_name(values, name.stem)
+    heading = markup.first_heading(lines, rst=rst)
+    title = markup.title(heading)
+    if heading is not None:
+        said["heading"] = heading.text
+    if title:
+        said["title"] = title
+    if "date" not in said and not _says_date(values):
+        date = markup.said_date(lines, heading, rst=rst)
+        said |= {"date": date} if date else {}
+    cause = markup.root_cause(lines, rst=rst)
+    return said | ({"root_cause": cause} if cause else {})
+
+
+def _front_matter(text: str, shown: str, rst: bool) -> tuple[Table, list[str]]:
+    """Return the front matter of a document, and the lines of its body."""
+    lines = text.split("\n")
+    first = lines[0].rstrip() if lines else ""
+    if rst:
+        return _rst_fields(lines), lines
+    if first not in ("---", "+++"):
+        return Table(), lines
+    ends = ("---", "...") if first == "---" else ("+++",)
+    end = next((n for n in range(1, len(lines)) if lines[n].rstrip() in ends), None)
+    if end is None:
+        return Table(), lines
+    suffix = ".yml" if first == "---" else ".toml"
+    front = "\n".join(lines[1:end]) + "\n"
+    tree = formats.parse(front, suffix, failed=READ_DOCUMENT, path=shown, above=1)
+    if not isinstance(tree, Table):
+        return Table(), lines
+    tree.line = 1
+    return tree, lines[end + 1 :]
+
+
+def _rst_fields(lines: Sequence[str]) -> Table:
+    """Return the field list at the top of a document, or right below its title."""
+    heading = markup.first_heading(lines, rst=True)
+    start = 0
+    if heading is not None and not any(line.strip() for line in lines[: heading.start]):
+        start = heading.end
+    blank = sum(1 for _ in takewhile(lambda line: not line.strip(), lines[start:]))
+    table = Table(start + blank + 1)
+    key = ""
+    for position in range(start + blank, len(lines)):
+        line = lines[position]
+        found = _RST_FIELD.match(line)
+        if found:
+            key = found[1]
+            table[key] = found[2] or None
+            table.lines[key] = position + 1
+        elif key and line[:1].isspace() and line.strip():
+            table[key] = " ".join(filter(None, (table[key], line.strip())))
+        else:
+            break
+    return table

@@ -1,0 +1,204 @@
+"""A registry file → raw entries, each with the line on which it begins.
+
+A file holds a list or a mapping of entries, bare or under ``postmortems`` (``incidents``,
+``defects``, ``issues``), and beside it settings that hold for all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.registry import fields, formats
+from pytest_postmortem.registry.entries import READ_REGISTRY, Entry, Raw, from_raws
+from pytest_postmortem.registry.tables import Rows, Table
+
+__all__ = ["WRAPPERS", "bad_template", "load_file", "raws_of", "read_text", "unreadable"]
+
+WRAPPERS = ("postmortems", "incidents", "defects", "issues")
+SETTINGS = ("url_template", "prefix", "source")
+MAX_SIZE = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Where the entries of a file stand, and the settings beside them."""
+
+    entries: Any
+    settings: Mapping[str, Any]
+    lines: Mapping[str, int]
+
+
+def load_file(path: str, shown: str, url_template: str | None) -> tuple[list[Entry], list[Problem]]:
+    """Read a registry file; ``url_template`` gives links where neither entry nor file does.
+
+    Raises: RegistryError where the file can't be read at all.
+    """
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in formats.PARSERS:
+        raise RegistryError([_wrong_suffix(shown)])
+    text = read_text(path, shown, READ_REGISTRY, MAX_SIZE)
+    tree = formats.parse(text, suffix, failed=READ_REGISTRY, path=shown)
+    shape = _shape(tree, shown)
+    raws, problems = raws_of(shape.entries, shown)
+    prefix, wrong_prefix = _setting(shape, "prefix", shown)
+    template, wrong_template = _setting(shape, "url_template", shown)
+    problems += wrong_prefix + wrong_template
+    if template is not None:
+        problems += bad_template(template, shown, shape.lines.get("url_template"))
+    entries, wrong = from_raws(raws, prefix=prefix or "", url_template=template or url_template)
+    return entries, sorted(problems + wrong, key=lambda problem: problem.line or 0)
+
+
+def _wrong_suffix(shown: str) -> Problem:
+    return Problem(
+        "registry-location",
+        READ_REGISTRY,
+        "its name ends in none of .yml, .yaml, .json and .toml",
+        "name a file in one of these formats, or a directory of post-mortems",
+        shown,
+    )
+
+
+def _shape(tree: Any, shown: str) -> _Shape:
+    if not isinstance(tree, Table):
+        return _Shape(tree, {}, {})
+    names = {fields.normal(key): key for key in tree}
+    wrapper = next((names[name] for name in WRAPPERS if name in names), None)
+    settings = {name: tree[names[name]] for name in SETTINGS if name in names}
+    lines = {name: tree.lines[key] for name, key in names.items() if key in tree.lines}
+    if wrapper is not None:
+        return _Shape(tree[wrapper], settings, lines)
+    if isinstance(tree.get(names.get("id", "")), str):
+        raise RegistryError([_lone_entry(shown, lines.get("id"))])
+    entries = Table(tree.line)
+    for name, key in names.items():
+        if name not in SETTINGS or (name != "source" and isinstance(tree[key], Mapping)):
+            entries[key] = tree[key]
+    entries.lines = tree.lines
+    return _Shape(entries, settings, lines)
+
+
+def _lone_entry(shown: str, line: int | None) -> Problem:
+    return Problem(
+        "registry-shape",
+        READ_REGISTRY,
+        "it holds one bare entry",
+        "write a list of entries, even if it has only one",
+        shown,
+        line,
+    )
+
+
+def raws_of(entries: Any, shown: str) -> tuple[list[Raw], list[Problem]]:
+    """Return the entries of a list or of a mapping from ids, and a problem for each that is none.
+
+    ``None`` and an empty text are an empty list.
+    """
+    if not entries:
+        return [], []
+    rows: list[tuple[str | None, Any, int | None]]
+    if isinstance(entries, Rows):
+        rows = [(None, item, entries.line_of(n)) for n, item in enumerate(entries)]
+    elif isinstance(entries, Table):
+        rows = [
+            (key, Table() if item is None else item, entries.lines.get(key))
+            for key, item in entries.items()
+        ]
+    else:
+        rows = [(None, entries, None)]
+    raws, problems = [], []
+    for key, item, line in rows:
+        if isinstance(item, Table):
+            raws.append(Raw(item, shown, line or item.line, key))
+        else:
+            problems.append(_no_entry(item, shown, line))
+    return raws, problems
+
+
+def _no_entry(item: Any, shown: str, line: int | None) -> Problem:
+    what = "a list" if isinstance(item, list) else "nothing" if item is None else None
+    return Problem(
+        "registry-shape",
+        READ_REGISTRY,
+        f"{what or repr(fields.clean(item)[:50])} stands where an entry should be",
+        "write each post-mortem as a mapping with an 'id', such as '- id: PM-1'",
+        shown,
+        line,
+    )
+
+
+def _setting(shape: _Shape, name: str, shown: str) -> tuple[str | None, list[Problem]]:
+    value = shape.settings.get(name)
+    if value is None or isinstance(value, Table):
+        return None, []
+    if isinstance(value, str):
+        return fields.clean(value), []
+    cause, remedy = f"{name!r} is no text", f"write {name!r} as one text, or leave it out"
+    line = shape.lines.get(name)
+    return None, [Problem("registry-field", READ_REGISTRY, cause, remedy, shown, line)]
+
+
+def bad_template(template: str, path: str | None = None, line: int | None = None) -> list[Problem]:
+    """Return what is wrong with a template of links."""
+    wrong = "it has no '{id}'"
+    if "{id}" in template:
+        wrong = fields.wrong_url(fields.from_template(template, "id")) or ""
+    if not wrong:
+        return []
+    cause = f"the url_template {template!r} can't be used: {wrong}"
+    remedy = "write an address with '{id}' in it, such as https://wiki.example.com/{id}"
+    return [Problem("registry-url", READ_REGISTRY, cause, remedy, path, line)]
+
+
+def read_text(path: str, shown: str, failed: str, limit: int) -> str:
+    """Read a text in UTF-8 of at most ``limit`` bytes, which is known before it is read.
+
+    Raises: RegistryError where it can't be read, is too big, or isn't UTF-8.
+    """
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise RegistryError([_no_file(failed, shown)])
+        if status.st_size > limit:
+            raise RegistryError([_too_big(failed, shown, status.st_size, limit)])
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise RegistryError([unreadable(error, failed, shown)]) from None
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        # Where there is a byte order mark, the position counts from behind it.
+        line = error.object.count(b"\n", 0, error.start) + 1
+        cause = f"the byte 0x{error.object[error.start]:02x} is no UTF-8"
+        remedy = "save the file as UTF-8"
+        problem = Problem("registry-encoding", failed, cause, remedy, shown, line)
+        raise RegistryError([problem]) from None
+
+
+def unreadable(error: Exception, failed: str, shown: str) -> Problem:
+    """Return the problem for what the operating system says of a path."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        cause, remedy = "there is no such file or directory", "correct the path, or create it"
+    elif not isinstance(error, OSError):
+        cause, remedy = f"it is no path: {error}", "correct the path"
+    else:
+        cause = (error.strerror or str(error)).lower()
+        remedy = "let the user that runs the tests read it"
+    return Problem("registry-location", failed, cause, remedy, shown)
+
+
+def _no_file(failed: str, shown: str) -> Problem:
+    cause, remedy = "it is neither a file nor a directory", "name a file or a directory"
+    return Problem("registry-location", failed, cause, remedy, shown)
+
+
+def _too_big(failed: str, shown: str, size: int, limit: int) -> Problem:
+    cause = f"it has {size / 1e6:.0f} MB, and at most {limit / 1e6:.0f} MB are read"
+    remedy = "split it, or keep what is no post-mortem elsewhere"
+    return Problem("registry-size", failed, cause, remedy, shown)

@@ -1,0 +1,192 @@
+"""Entries → a `Registry`: duplicates, entries of several locations merged, names, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pytest_postmortem.errors import Problem
+from pytest_postmortem.model import Finding, Postmortem
+from pytest_postmortem.registry.entries import READ_REGISTRY, Entry
+
+__all__ = ["build", "duplicates", "merge"]
+
+
+def duplicates(entries: Iterable[Entry]) -> list[Problem]:
+    """Return a problem for each entry whose id an earlier one of the same location has."""
+    first: dict[str, Entry] = {}
+    problems = []
+    for entry in entries:
+        earlier = first.setdefault(entry.id.casefold(), entry)
+        if earlier is not entry:
+            problems.append(
+                Problem(
+                    "registry-duplicate",
+                    READ_REGISTRY,
+                    f"the id {entry.id!r} at {_place(entry)} is also that of the entry "
+                    f"at {_place(earlier)}",
+                    "give each post-mortem an id of its own; upper and lower case are the same",
+                    entry.path,
+                    entry.line,
+                )
+            )
+    return problems
+
+
+def _place(entry: Entry) -> str:
+    return entry.path if entry.line is None else f"{entry.path}:{entry.line}"
+
+
+def merge(locations: Iterable[Sequence[Entry]]) -> list[Entry]:
+    """Merge the entries of all locations: later ones add to the earlier ones that they name.
+
+    An entry names an earlier one by its id, by an alias of that one that is its id, or by an
+    alias of its own that is the id of that one: the first of these that fits.
+    """
+    merged: list[Entry] = []
+    for entries in locations:
+        names = _Names(merged)
+        for entry in entries:
+            position = names.position(entry)
+            if position is None:
+                merged.append(entry)
+            else:
+                merged[position] = _laid_over(merged[position], entry)
+    return merged
+
+
+class _Names:
+    """The ids, the aliases and the aliases by path of entries; what is ambiguous names nothing."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.ids = {entry.id.casefold(): n for n, entry in enumerate(entries)}
+        self.owners = _owners(
+            (n, entry.lists.get("aliases", ())) for n, entry in enumerate(entries)
+        )
+        self.paths = _owners((n, entry.implicit) for n, entry in enumerate(entries))
+
+    def position(self, entry: Entry) -> int | None:
+        id = entry.id.casefold()
+        if id in self.ids:
+            return self.ids[id]
+        for owners in (self.owners.get(id, ()), self.paths.get(id, ())):
+            if len(owners) == 1:
+                return owners[0]
+        names = (*entry.lists.get("aliases", ()), *entry.implicit)
+        known = (self.ids.get(name.casefold()) for name in names)
+        return next((position for position in known if position is not None), None)
+
+
+def _owners(names: Iterable[tuple[int, Iterable[str]]]) -> dict[str, list[int]]:
+    """Return who has each name, in order, each owner once."""
+    owners: dict[str, list[int]] = {}
+    for position, own in names:
+        for name in dict.fromkeys(name.casefold() for name in own):
+            owners.setdefault(name, []).append(position)
+    return owners
+
+
+def _laid_over(first: Entry, later: Entry) -> Entry:
+    lists = {
+        name: _united(first.lists.get(name, ()), later.lists.get(name, ()))
+        for name in (*first.lists, *later.lists)
+    }
+    if first.id.casefold() != later.id.casefold():
+        lists["aliases"] = _united(lists.get("aliases", ()), (later.id,))
+    return replace(
+        first,
+        texts={**first.texts, **later.texts},
+        lists=lists,
+        guards=tuple(dict.fromkeys(first.guards + later.guards)),
+        items=tuple(dict.fromkeys(first.items + later.items)),
+        extra={**first.extra, **later.extra},
+        fallback={**later.fallback, **first.fallback},
+        implicit=_united(first.implicit, later.implicit),
+        exempted=later.exempted if "test" in later.texts else first.exempted,
+    )
+
+
+def _united(first: tuple[str, ...], later: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(first + later))
+
+
+def build(
+    entries: Sequence[Entry],
+) -> tuple[tuple[Postmortem, ...], dict[str, Postmortem], list[Finding]]:
+    """Return the post-mortems, the index of all names that name one alone, and the findings."""
+    postmortems = tuple(map(_postmortem, entries))
+    names = _Names(entries)
+    index = {name: postmortems[n] for name, n in names.ids.items()}
+    paths = {name: owners for name, owners in names.paths.items() if name not in names.owners}
+    for name, owners in (names.owners | paths).items():
+        if len(owners) == 1:
+            index.setdefault(name, postmortems[owners[0]])
+    return postmortems, index, [*_shared_aliases(entries, names), *_without_reason(entries)]
+
+
+def _postmortem(entry: Entry) -> Postmortem:
+    texts, lists = entry.texts, entry.lists
+    exempt = texts.get("test") == "exempt"
+    return Postmortem(
+        id=entry.id,
+        title=texts.get("title") or entry.fallback.get("title") or entry.id,
+        url=texts.get("url") or entry.fallback.get("url"),
+        path=entry.path,
+        line=entry.line,
+        date=texts.get("date"),
+        severity=texts.get("severity"),
+        status=texts.get("status"),
+        tags=lists.get("tags", ()),
+        owner=texts.get("owner"),
+        root_cause=texts.get("root_cause"),
+        whys=lists.get("whys", ()),
+        problem_class=texts.get("class"),
+        aliases=tuple(
+            alias for alias in lists.get("aliases", ()) if alias.casefold() != entry.id.casefold()
+        ),
+        fix=lists.get("fix", ()),
+        patch=texts.get("patch"),
+        service=lists.get("service", ()),
+        repository=lists.get("repository", ()),
+        component=lists.get("component", ()),
+        recurs=texts.get("recurs"),
+        guarded_by=entry.guards,
+        exempt=exempt,
+        reason=texts.get("reason") if exempt else None,
+        until=texts.get("until") if exempt else None,
+        tests=lists.get("tests", ()),
+        action_items=entry.items,
+        extra=entry.extra,
+    )
+
+
+def _shared_aliases(entries: Sequence[Entry], names: _Names) -> list[Finding]:
+    """Return an error for each alias that is the id of another entry, or an earlier one's alias."""
+    findings = []
+    for name, owners in names.owners.items():
+        by_id = names.ids.get(name)
+        first = owners[0] if by_id is None else by_id
+        what = f"an alias of {entries[first].id}" if by_id is None else "the id of the entry"
+        for position in owners:
+            if position != first:
+                entry = entries[position]
+                alias = next(a for a in entry.lists["aliases"] if a.casefold() == name)
+                message = (
+                    f"the alias {alias!r} of {entry.id} is also {what} at "
+                    f"{_place(entries[first])}: take it from one of the two, it doesn't count"
+                )
+                findings.append(Finding("shared-alias", "error", message, entry.path, entry.line))
+    return findings
+
+
+def _without_reason(entries: Sequence[Entry]) -> list[Finding]:
+    return [
+        Finding(
+            "exempt-without-reason",
+            "warning",
+            f"{entry.id} is exempt without a reason: write one beside it, as 'reason: …'",
+            *entry.exempted,
+        )
+        for entry in entries
+        if entry.exempted is not None and "reason" not in entry.texts
+    ]

@@ -1,0 +1,62 @@
+"""Mappings and lists that know their lines, and the texts that can't be made into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["MAX_DEPTH", "Broken", "Rows", "Table", "repeated", "too_deep"]
+
+MAX_DEPTH = 100
+
+
+class Table(dict[str, Any]):
+    """A mapping, the line on which it begins, and the lines of its keys, where they are known."""
+
+    __slots__ = ("line", "lines", "repeated")
+
+    def __init__(self, line: int | None = None) -> None:
+        super().__init__()
+        self.line = line
+        self.lines: dict[str, int] = {}
+        self.repeated: str | None = None
+
+
+class Rows(list[Any]):
+    """A list, and the line on which it or each of its items begins, where they are known."""
+
+    __slots__ = ("line", "lines")
+
+    def __init__(self, line: int | None = None) -> None:
+        super().__init__()
+        self.line = line
+        self.lines: list[int] = []
+
+    def line_of(self, position: int) -> int | None:
+        """Return the line of an item, or at least that of the list."""
+        return self.lines[position] if self.lines else self.line
+
+
+class Broken(Exception):
+    """A text can't be read: the cause, the remedy and the line, on their way to a problem."""
+
+    def __init__(self, cause: str, remedy: str, line: int | None) -> None:
+        super().__init__(cause)
+        self.cause, self.remedy, self.line = cause, remedy, line
+
+
+def too_deep(line: int | None) -> Broken:
+    """Return what is raised where brackets or lists are nested beyond all sense."""
+    return Broken(
+        f"it is nested more than {MAX_DEPTH} levels deep",
+        "a post-mortem is a flat mapping of fields: look for brackets that are never closed",
+        line,
+    )
+
+
+def repeated(key: str, line: int | None) -> Broken:
+    """Return what is raised where a mapping has a key twice."""
+    return Broken(
+        f"the key {key!r} stands twice in one mapping",
+        "keep one of the two, or rename one of them",
+        line,
+    )
