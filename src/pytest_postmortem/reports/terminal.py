@@ -1,0 +1,372 @@
+"""The report at the end of a run, in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pytest_postmortem.assess import Gate, Incident, Report, State, percent, reveal
+from pytest_postmortem.errors import PostmortemError
+from pytest_postmortem.model import Finding, Postmortem, Registry, Show, count_of
+from pytest_postmortem.reports.failure import plain
+
+__all__ = [
+    "TITLE",
+    "Detail",
+    "Line",
+    "detail",
+    "header",
+    "hint",
+    "last_line",
+    "render",
+]
+
+TITLE = "incident coverage"
+MOST_LINES = 10
+"""Lines of the report, the last one included, unless the reader asks for more."""
+
+LISTED = "-v lists them"
+
+Detail = Literal["what fails", "last line", "ten lines", "everything"]
+Colour = Literal["red", "yellow", "green", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text and the colour that it is shown in where there are colours."""
+
+    text: str
+    colour: Colour = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Some entries under a heading that says how many there are; an entry may take two lines."""
+
+    heading: str
+    entries: tuple[tuple[str, ...], ...]
+    colour: Colour = ""
+
+    def size(self, shown: int) -> int:
+        """Return the number of lines when the first ``shown`` entries are listed."""
+        more = 0 < shown < len(self.entries)
+        return 1 + sum(len(entry) for entry in self.entries[:shown]) + more
+
+    def lines(self, shown: int) -> Iterator[Line]:
+        """Yield the heading, the first ``shown`` entries, and how to see the others."""
+        if not shown:
+            yield Line(f"{self.heading} ({LISTED})", self.colour)
+            return
+        yield Line(f"{self.heading}:", self.colour)
+        for entry in self.entries[:shown]:
+            yield from (Line(text) for text in entry)
+        more = len(self.entries) - shown
+        if more:
+            yield Line(f"  and {more} more ({LISTED})")
+
+
+def detail(asked: str | None, verbosity: int, no_summary: bool) -> Detail:
+    """Return how much to print, from the report asked for and pytest's own options."""
+    if asked is None or no_summary:
+        return "what fails"
+    if verbosity < 0:
+        return "last line"
+    return "everything" if verbosity or asked == "term-missing" else "ten lines"
+
+
+def render(report: Report, show: Show, width: int, detail: Detail) -> tuple[Line, ...]:
+    """Return the report, whose last line counts the incidents.
+
+    However little is asked for, what turns a green run red is said.
+    """
+    failing = [section for section in _findings(report.findings) if section.colour == "red"]
+    if detail == "what fails":
+        sections, tail = failing, [*verdicts(report.gates)]
+    elif detail == "last line":
+        sections, tail = failing, [*verdicts(report.gates), _last(report)]
+    else:
+        everything = detail == "everything"
+        sections = list(_sections(report, show, width, everything))
+        tail = [*verdicts(report.gates, everything), _last(report, everything)]
+    shown = [len(section.entries) for section in sections]
+    if detail != "everything":
+        shown = _allot(sections, MOST_LINES - len(tail))
+    head = [line for section, n in zip(sections, shown, strict=True) for line in section.lines(n)]
+    return (*(Line(plain(line.text), line.colour) for line in head), *tail)
+
+
+def _last(report: Report, listed: bool = False) -> Line:
+    return Line(plain(last_line(report, listed)), _colour(report))
+
+
+def hint(found: str | None) -> tuple[Line, ...]:
+    """Return the one line that a suite sees which has a registry and no marked test."""
+    if found is None:
+        return ()
+    text = f"{found} holds post-mortems, and no test is linked to one: mark it with"
+    return (Line(plain(f'{text} @pytest.mark.postmortem("ID")')),)
+
+
+def written(destination: Path, verbosity: int) -> tuple[Line, ...]:
+    """Return the line that says where a report is, nothing where pytest is to be quiet."""
+    text = f"Incident report written to {destination}"
+    return (Line(plain(text)),) if verbosity >= 0 else ()
+
+
+def complaint(error: PostmortemError) -> tuple[Line, ...]:
+    """Return the lines of an error that the run can go on with."""
+    return tuple(Line(plain(text), "red") for text in str(error).splitlines())
+
+
+def header(registry: Registry | None, found: str | None) -> str | None:
+    """Return the line of pytest's header that names the registry."""
+    if registry is not None:
+        size = count_of(len(registry), "post-mortem")
+        return plain(f"postmortem: {', '.join(registry.locations)} ({size})")
+    return plain(f"postmortem: {found} (found, not configured)") if found else None
+
+
+def _allot(sections: Sequence[Section], room: int) -> list[int]:
+    """Return how many entries each section may list, one more for each in turn while they fit."""
+    shown = [0] * len(sections)
+
+    def grow(index: int) -> bool:
+        longer = [*shown[:index], shown[index] + 1, *shown[index + 1 :]]
+        pairs = zip(sections, longer, strict=True)
+        fits = sum(section.size(n) for section, n in pairs) <= room
+        if shown[index] == len(sections[index].entries) or not fits:
+            return False
+        shown[index] += 1
+        return True
+
+    while sum(map(grow, range(len(sections)))):
+        pass
+    return shown
+
+
+def _sections(report: Report, show: Show, width: int, everything: bool) -> Iterator[Section]:
+    """Yield what there is to say, the gravest first; gaps and guards only when all is wanted."""
+    table = _Table(report, show, width, everything)
+    for heading in HEADINGS if everything else HEADINGS[:3]:
+        incidents = [each for each in report.incidents if heading.covers(each)]
+        if incidents:
+            text = heading.text(len(incidents))
+            yield Section(text, tuple(table.entries(incidents)), heading.colour)
+    yield from _findings(report.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The heading over the incidents of some states, in the singular and the plural."""
+
+    states: tuple[State, ...]
+    one: str
+    many: str
+    colour: Colour = ""
+    required: bool | None = None
+
+    def covers(self, incident: Incident) -> bool:
+        """Say whether an incident stands under this heading."""
+        fits = self.required is None or incident.required == self.required
+        return fits and incident.state in self.states
+
+    def text(self, count: int) -> str:
+        """Return the heading over a number of incidents."""
+        return self.one if count == 1 else self.many.format(count)
+
+
+HEADINGS = (
+    Heading(
+        ("failing",),
+        "A test of 1 incident fails; the problem may be back",
+        "Tests of {} incidents fail; the problems may be back",
+        "red",
+    ),
+    Heading(
+        ("errored",),
+        "A test of 1 incident broke in its setup or teardown; nothing can be said",
+        "Tests of {} incidents broke in setup or teardown; nothing can be said",
+        "red",
+    ),
+    Heading(
+        ("known-broken", "skipped"),
+        "1 incident is linked, but nothing here would catch it",
+        "{} incidents are linked, but nothing here would catch them",
+        "yellow",
+    ),
+    Heading(
+        ("unguarded",),
+        "1 incident has no regression test",
+        "{} incidents have no regression test",
+        "yellow",
+        required=True,
+    ),
+    Heading(
+        ("unguarded",),
+        "1 older incident has no regression test, and needs none",
+        "{} older incidents have no regression test, and need none",
+        required=False,
+    ),
+    Heading(("not-run",), "A test of 1 incident did not run", "Tests of {} incidents did not run"),
+    Heading(
+        ("declared",),
+        "1 incident is guarded by something else, not checked here",
+        "{} incidents are guarded by something else, not checked here",
+    ),
+    Heading(("exempt",), "1 incident is exempt", "{} incidents are exempt"),
+    Heading(("guarded",), "1 incident is guarded", "{} incidents are guarded", "green"),
+)
+
+
+class _Table:
+    """Lays incidents out in columns: id, title, and what there is to say of the state."""
+
+    def __init__(self, report: Report, show: Show, width: int, everything: bool) -> None:
+        self._show = show
+        self._today = report.policy.today
+        self._everything = everything
+        self._widest = 200 if everything else max(20, min(50, width // 2))
+
+    def entries(self, incidents: Sequence[Incident]) -> Iterator[tuple[str, ...]]:
+        shown = [reveal(incident.postmortem, self._show) for incident in incidents]
+        ids = max(len(each.id) for each in shown)
+        titles = [self._title(each) for each in shown]
+        widest = max(map(len, titles))
+        for incident, postmortem, title in zip(incidents, shown, titles, strict=True):
+            line = f"  {postmortem.id:<{ids}}  {title:<{widest}}".rstrip()
+            remark = self._remark(incident, postmortem)
+            line += f"    {remark}" if remark else ""
+            yield (line, *(" " * (ids + 4) + text for text in self._below(incident)))
+
+    def _title(self, postmortem: Postmortem) -> str:
+        title = "" if postmortem.title == postmortem.id else postmortem.title
+        return title if len(title) <= self._widest else title[: self._widest - 3].rstrip() + "..."
+
+    def _remark(self, incident: Incident, shown: Postmortem) -> str:
+        if incident.state in ("failing", "errored"):
+            return shown.url or ""
+        if incident.state == "guarded":
+            return count_of(len(incident.tests), "test") + (", flaky" if incident.flaky else "")
+        if incident.state == "unguarded":
+            facts = (shown.severity, self._age(shown), incident.reason)
+            return ", ".join(fact for fact in facts if fact)
+        return incident.reason or ""
+
+    def _age(self, shown: Postmortem) -> str | None:
+        day = shown.day
+        if day is None or self._today is None:
+            return shown.date
+        return f"{count_of((self._today - day).days, 'day')} old"
+
+    def _below(self, incident: Incident) -> Iterator[str]:
+        if incident.state in ("failing", "errored"):
+            outcome = "failed" if incident.state == "failing" else "error"
+            broken = [test.nodeid for test in incident.tests if test.outcome == outcome]
+            if self._everything or len(broken) == 1:
+                yield from broken
+            else:
+                yield f"{broken[0]} and {len(broken) - 1} more"
+        if incident.note:
+            yield incident.note
+
+
+def _findings(findings: Iterable[Finding]) -> Iterator[Section]:
+    errors = [finding for finding in findings if finding.severity == "error"]
+    warnings = [finding for finding in findings if finding.severity == "warning"]
+    if errors:
+        heading = f"{count_of(len(errors), 'error')} in links or registry"
+        yield Section(heading, tuple((f"  {error}",) for error in errors), "red")
+    if warnings:
+        heading = count_of(len(warnings), "warning")
+        yield Section(heading, tuple((f"  {warning}",) for warning in warnings), "yellow")
+
+
+def verdicts(gates: Iterable[Gate], everything: bool = False) -> Iterator[Line]:
+    """Yield a line for each gate that failed or could not be judged, for all when wanted."""
+    for gate in gates:
+        if not gate.judged:
+            yield Line(plain(f"Gate {gate.name} {gate.message}"), "yellow")
+        elif not gate.passed:
+            yield Line(plain(f"Gate {gate.name} failed: {gate.message}"), "red")
+        elif everything or gate.message.startswith("no "):
+            yield Line(plain(f"Gate {gate.name} passed: {gate.message}"), "green")
+
+
+def _colour(report: Report) -> Colour:
+    states = {incident.state for incident in report.incidents}
+    wrong = any(finding.severity == "error" for finding in report.findings)
+    failed = any(gate.judged and not gate.passed for gate in report.gates)
+    if states & {"failing", "errored"} or wrong or failed:
+        return "red"
+    whole = report.totals.percent is not None and report.totals.guarded == report.totals.required
+    return "green" if whole else "yellow"
+
+
+def last_line(report: Report, listed: bool = False) -> str:
+    """Return the one line that says it all: what is guarded, of how many, and what is missing.
+
+    ``listed`` says that what is missing stands above.
+    """
+    totals = report.totals
+    if not report.registry:
+        head = f"{totals.guarded} of {count_of(totals.required, 'linked incident')} guarded"
+        return f"{head}; no registry, so no gap is claimed"
+    if report.scope.kind == "partial":
+        return _partial(report)
+    if not totals.required:
+        head = "no incident requires a regression test"
+    elif totals.percent is None:
+        head = f"{_share(totals.guarded, totals.required)} guarded, {totals.linked} linked"
+    else:
+        share = f"({percent(totals.guarded, totals.required):g} %)"
+        head = f"{_share(totals.guarded, totals.required)} guarded {share}, {totals.linked} linked"
+    return "; ".join(filter(None, (head, ", ".join(_remainder(report, listed)))))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {count_of(whole)}"
+
+
+def _partial(report: Report) -> str:
+    """Count only the incidents that this run saw a test of; the others are not judged here."""
+    required = [incident for incident in report.incidents if incident.required]
+    seen = sum(incident.state != "not-judged" for incident in required)
+    head = f"{_share(report.totals.guarded, seen)} seen here guarded"
+    waiting = count_of_state(report, "not-run")
+    parts = [f"{len(required) - seen} not judged: {'; '.join(report.scope.reasons)}"]
+    if waiting:
+        parts.insert(0, f"{waiting} not run")
+    return f"{head if seen else 'no incident seen here'}; {', '.join(parts)}"
+
+
+def count_of_state(report: Report, state: State, required: bool | None = None) -> int:
+    """Return how many incidents are in a state, and are required or not if that matters."""
+    return sum(
+        incident.state == state and required in (None, incident.required)
+        for incident in report.incidents
+    )
+
+
+def _remainder(report: Report, listed: bool) -> Iterator[str]:
+    """Yield what the two figures leave open."""
+    executes = report.scope.executes
+    not_run = count_of_state(report, "not-run")
+    if not_run:
+        yield f"{not_run} not run" + ("" if executes else f": {'; '.join(report.scope.reasons)}")
+    gaps = count_of_state(report, "unguarded", required=True)
+    if gaps:
+        text = f"{gaps} {'has' if gaps == 1 else 'have'} no regression test"
+        yield text if listed else f"{text} ({LISTED})"
+    older = count_of_state(report, "unguarded", required=False)
+    if older:
+        yield f"{older} older without one"
+    declared = count_of_state(report, "declared")
+    if declared:
+        yield f"{declared} declared"
+    exempt = count_of_state(report, "exempt")
+    if exempt:
+        yield f"{exempt} exempt"
+    if report.strangers:
+        yield f"{report.strangers} ids of other marks unknown"
