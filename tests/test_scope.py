@@ -23,13 +23,14 @@ THREE = frozenset({"a.py", "b.py", "c.py"})
             {"expected": THREE, "given": True, "collected": frozenset({"a.py"})},
             ["1 of 3 files given"],
         ),
-        ({"expected": THREE, "collected": frozenset({"a.py"})}, ["2 of 3 files ignored"]),
+        ({"expected": THREE, "collected": frozenset({"a.py"})}, ["2 of 3 files left out"]),
         ({"expected": THREE, "collected": THREE}, []),
         (
             {"expected": frozenset(), "given": True},
             ["no test file under the rootdir says what the suite is (set postmortem_suite)"],
         ),
         ({"expected": frozenset()}, []),
+        ({"interrupted": True}, ["the collection was interrupted"]),
         ({"nodeids": 1}, ["1 node id given"]),
         ({"nodeids": 2}, ["2 node ids given"]),
         (

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from pytest_postmortem.model import Collected, count_of
 
-__all__ = ["find_files", "joined", "matches", "reasons"]
+__all__ = ["INTERRUPTED", "find_files", "joined", "matches", "reasons"]
+
+INTERRUPTED = "the collection was interrupted"
 
 
 def matches(path: Path, patterns: Iterable[str]) -> bool:
@@ -62,6 +64,7 @@ def reasons(
     expected: frozenset[str] | None,
     broken: Sequence[str] = (),
     last_failed: int | None = None,
+    interrupted: bool = False,
 ) -> Iterator[str]:
     """Yield why the collection is less than the whole suite, nothing where it is not.
 
@@ -69,6 +72,8 @@ def reasons(
     says whether any file or folder was named, ``expected`` is None where a bare run needed no
     comparison, ``last_failed`` the files that ``--lf`` skipped, None where it took nothing away.
     """
+    if interrupted:
+        yield INTERRUPTED
     if nodeids:
         yield f"{count_of(nodeids, 'node id')} given"
     if last_failed is not None:
@@ -88,7 +93,7 @@ def _missing(given: bool, collected: frozenset[str], expected: frozenset[str]) -
     if missing and given:
         yield f"{len(expected) - missing} of {count_of(len(expected), 'file')} given"
     elif missing:
-        yield f"{missing} of {count_of(len(expected), 'file')} ignored"
+        yield f"{missing} of {count_of(len(expected), 'file')} left out"
     elif given and not expected:
         yield "no test file under the rootdir says what the suite is (set postmortem_suite)"
 

@@ -1,0 +1,348 @@
+"""pytest's items and files → `Collected`; runs wherever tests are collected, workers included."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch, fnmatchcase
+from glob import iglob
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_postmortem import links, options, scope
+from pytest_postmortem.model import Collected, Finding, Link, Origin, Registry
+from pytest_postmortem.settings import Settings
+
+__all__ = ["Collecting", "Files", "Plan", "Running", "configured", "plan_for"]
+
+PROPERTY = "postmortem"
+"""The one user property that carries a test's ids into every report format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the collecting process has to know of the registry.
+
+    ``declared`` are the node ids under ``tests:``, each with its ids. ``names`` are the ids and
+    aliases of the incidents that ``--postmortem`` asks for, case-folded. ``judged`` says
+    that somebody will ask how much of the suite was collected.
+    """
+
+    declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    judged: bool = False
+
+
+def plan_for(registry: Registry | None, settings: Settings) -> Plan:
+    """Return the plan for a registry, which may not be known yet."""
+    if registry is None:
+        return Plan(judged=settings.used)
+    patterns = [pattern.casefold() for pattern in settings.only]
+    names = {
+        name.casefold()
+        for postmortem in registry
+        for name in (postmortem.id, *postmortem.aliases)
+        if _matches(postmortem.id, patterns) or _matches(name, patterns)
+    }
+    names |= {
+        name
+        for name, postmortem in registry.index.items()
+        if postmortem.id.casefold() in names or _matches(name, patterns)
+    }
+    return Plan(links.declared(registry), frozenset(names), judged=True)
+
+
+def _matches(id: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(id.casefold(), pattern) for pattern in patterns)
+
+
+class Collecting:
+    """Reads the links of every item, and gives each linked item its property.
+
+    ``plan`` is asked once it is known whether any test is marked; ``deliver`` takes what was
+    collected when the collection is over.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        plan: Callable[[bool], Plan],
+        deliver: Callable[[Collected], None],
+    ) -> None:
+        self._only = tuple(pattern.casefold() for pattern in settings.only)
+        self._names = frozenset((options.MARK, *settings.markers))
+        self._plan = plan
+        self._deliver = deliver
+        self._collected = Collected()
+        self._linked: list[pytest.Item] = []
+        self._wanted: frozenset[str] = frozenset()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """Read the items as they were before any was deselected, their marks as they are after."""
+        before = [(item, item.nodeid) for item in items]
+        yield
+        self.read(config, before, items)
+
+    def read(
+        self,
+        config: pytest.Config,
+        before: Iterable[tuple[pytest.Item, str]],
+        items: list[pytest.Item],
+    ) -> None:
+        """Read the links of all items, and deselect what ``--postmortem`` does not ask for.
+
+        ``before`` are the items and their node ids as they were before anybody else deselected
+        items, or, as xdist does for ``--dist loadgroup``, added to their node ids.
+        """
+        nodeids = {id(item): nodeid for item, nodeid in before}
+        added = [item for item in items if id(item) not in nodeids]
+        self._read([*(item for item, _ in before), *added], nodeids)
+        if self._only:
+            self._select(config, items)
+        kept = set(map(id, items))
+        gone = {nodeids.get(id(item), item.nodeid) for item in self._linked if id(item) not in kept}
+        self._collected = replace(self._collected, deselected=frozenset(gone))
+
+    def pytest_collection_finish(self) -> None:
+        """Hand over what was collected."""
+        self._deliver(self._collected)
+
+    def _read(self, items: Sequence[pytest.Item], nodeids: Mapping[int, str]) -> None:
+        marks = self._marks(items)
+        plan = self._plan(bool(marks))
+        self._wanted = plan.names
+        found: list[Link] = []
+        findings: dict[Finding, None] = {}
+        declared: set[str] = set()
+        reported: dict[str, str] = {}
+        for item in items if plan.declared else [item for item in items if id(item) in marks]:
+            claims = links.parse(marks.get(id(item), ()))
+            nodeid = nodeids.get(id(item), item.nodeid)
+            ids = dict(claims.ids)
+            for key in links.supersets(nodeid) if plan.declared else ():
+                if key in plan.declared:
+                    declared.add(key)
+                    ids.update(_new(ids, plan.declared[key]))
+            if ids or claims.complaints:
+                found.extend(_links(item, nodeid, ids))
+                findings.update(dict.fromkeys(_findings(item, claims.complaints)))
+            if ids:
+                self._linked.append(item)
+                set_property(item, ids)
+                if nodeid != item.nodeid:
+                    reported[item.nodeid] = nodeid
+        self._collected = Collected(
+            links=tuple(found),
+            declared=frozenset(declared),
+            reported=reported,
+            findings=tuple(findings),
+        )
+
+    def _marks(self, items: Iterable[pytest.Item]) -> dict[int, tuple[pytest.Mark, ...]]:
+        """Return the marks that count, by item; those of a parent are looked up once."""
+        names, inherited, found = self._names, {}, {}
+        for item in items:
+            parent = item.parent
+            if id(parent) not in inherited:
+                marks = parent.iter_markers() if parent else ()
+                inherited[id(parent)] = tuple(mark for mark in marks if mark.name in names)
+            own = inherited[id(parent)]
+            if item.own_markers:
+                own = (*(mark for mark in item.own_markers if mark.name in names), *own)
+            if own:
+                found[id(item)] = own
+        return found
+
+    def _select(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselect what ``--postmortem`` does not ask for."""
+        wanted = {
+            link.nodeid
+            for link in self._collected.links
+            if link.id.casefold() in self._wanted or _matches(link.id, self._only)
+        }
+        reported = self._collected.reported
+        kept = [item for item in items if reported.get(item.nodeid, item.nodeid) in wanted]
+        gone = [item for item in items if reported.get(item.nodeid, item.nodeid) not in wanted]
+        if gone:
+            config.hook.pytest_deselected(items=gone)
+            items[:] = kept
+
+
+def _new(ids: Mapping[str, Origin], declared: Iterable[str]) -> Iterator[tuple[str, Origin]]:
+    """Yield the declared ids that the test does not name itself."""
+    known = {id.casefold() for id in ids}
+    return ((id, "registry") for id in declared if id.casefold() not in known)
+
+
+def _place(item: pytest.Item) -> tuple[str, int | None]:
+    path, line, _ = item.location
+    return path.replace(os.sep, "/"), None if line is None else line + 1
+
+
+def _links(item: pytest.Item, nodeid: str, ids: Mapping[str, Origin]) -> Iterator[Link]:
+    path, line = _place(item)
+    return (Link(id, nodeid, path, line, origin) for id, origin in ids.items())
+
+
+def _findings(item: pytest.Item, complaints: Iterable[str]) -> Iterator[Finding]:
+    path, line = _place(item)
+    return (Finding("bad-marker", "error", text, path, line) for text in complaints)
+
+
+def set_property(item: pytest.Item, ids: Iterable[str]) -> None:
+    """Give an item its one property, in place of an older one."""
+    others = [pair for pair in item.user_properties if pair[0] != PROPERTY]
+    item.user_properties[:] = [*others, (PROPERTY, links.encode(ids))]
+
+
+class Running:
+    """Picks up the marks that a test, or a fixture, adds while it runs."""
+
+    def __init__(self, settings: Settings, deliver: Callable[[Collected], None]) -> None:
+        self._names = frozenset((options.MARK, *settings.markers))
+        self._deliver = deliver
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Compare the marks with the property, which tells what was known before."""
+        marks: list[pytest.Mark] = []
+        node: pytest.Item | pytest.Collector | None = item
+        while node is not None:  # iter_markers costs twice as much, at each test
+            if node.own_markers:
+                marks += [mark for mark in node.own_markers if mark.name in self._names]
+            node = node.parent
+        if marks:
+            self._add(item, links.parse(marks))
+
+    def _add(self, item: pytest.Item, claims: links.Claims) -> None:
+        known = str(dict(item.user_properties).get(PROPERTY, ""))
+        old = [id.replace("%2C", ",").replace("%25", "%") for id in known.split(", ") if id]
+        new = dict(_new(dict.fromkeys(old, "marker"), claims.ids))
+        if new or claims.complaints:
+            ids = {id: claims.ids[id] for id in new}
+            set_property(item, [*old, *ids])
+            found = tuple(_links(item, item.nodeid, ids))
+            findings = tuple(_findings(item, claims.complaints))
+            self._deliver(Collected(links=found, findings=findings))
+
+
+class Files:
+    """Notes which files were collected, and tells at the end whether that is the whole suite."""
+
+    def __init__(self, settings: Settings, deliver: Callable[[Collected], None]) -> None:
+        self._settings = settings
+        self._deliver = deliver
+        self._files: set[str] = set()
+        self._broken: set[str] = set()
+        self._interrupted = True
+
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        """Note a file."""
+        if isinstance(collector, pytest.File):
+            self._files.add(collector.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a file or folder that could not be collected."""
+        if report.failed:
+            self._broken.add(report.nodeid.partition("::")[0] or ".")
+
+    def pytest_collection_modifyitems(self) -> None:
+        """Note that the collection came to its end, which pytest says after Ctrl-C as well."""
+        self._interrupted = False
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Hand over how much of the suite was collected."""
+        given = Given(session, self._settings)
+        files = frozenset(self._files - self._broken)
+        expected = given.expected()
+        reasons = scope.reasons(
+            nodeids=given.nodeids,
+            given=given.named,
+            collected=files,
+            expected=expected,
+            broken=sorted(self._broken),
+            last_failed=_last_failed(session.config),
+            interrupted=self._interrupted,
+        )
+        self._deliver(Collected(files=files, expected=expected, reasons=tuple(reasons)))
+
+
+class Given:
+    """What was asked to be collected, and what a bare run would collect."""
+
+    def __init__(self, session: pytest.Session, settings: Settings) -> None:
+        config = session.config
+        self._session = session
+        self._config = config
+        self._root = config.rootpath
+        self._suite = settings.suite
+        arguments = [] if self._bare() else config.args
+        self._folder = config.invocation_params.dir
+        paths = [self._folder / text for text in arguments if "::" not in text]
+        files = [self._folder / text.partition("::")[0] for text in arguments if "::" in text]
+        self.named = bool(paths)
+        self.nodeids = sum(not any(map(file.is_relative_to, paths)) for file in files)
+        self._ignores, self._globs = self._taken_away()
+
+    def _bare(self) -> bool:
+        source = self._config.args_source
+        if source is pytest.Config.ArgsSource.INVOCATION_DIR:
+            return self._config.invocation_params.dir == self._root
+        return source is not pytest.Config.ArgsSource.ARGS
+
+    def _taken_away(self) -> tuple[frozenset[Path], frozenset[str]]:
+        """Return what ``--ignore`` and ``--ignore-glob`` add to the configured ``addopts``."""
+        option, own = self._config.option, configured(self._config)
+        more = [
+            {
+                str(self._folder / text)
+                for text in set(getattr(option, name, None) or ())
+                - set(getattr(own, name, None) or ())
+            }
+            for name in ("ignore", "ignore_glob")
+        ]
+        return frozenset(map(Path, more[0])), frozenset(more[1])
+
+    def expected(self) -> frozenset[str] | None:
+        """Return the files that a bare run collects, or None where there is no need to ask."""
+        if not (self._suite or self.named or self._ignores or self._globs):
+            return None
+        patterns = list(self._config.getini("python_files"))
+        if getattr(self._config.option, "doctestmodules", False):
+            patterns.append("*.py")
+        files = scope.find_files(self._roots(), patterns, self._ignored)
+        return frozenset(os.path.relpath(file, self._root).replace(os.sep, "/") for file in files)
+
+    def _roots(self) -> Sequence[Path]:
+        named = self._config.getini("testpaths")
+        globs = (iglob(str(self._root / text), recursive=True) for text in named)
+        return self._suite or [Path(path) for glob in globs for path in glob] or [self._root]
+
+    def _ignored(self, path: Path) -> bool:
+        """Ask pytest, but for what only the command line takes away."""
+        if path in self._ignores or any(fnmatch(str(path), glob) for glob in self._globs):
+            return any(fnmatch(path.name, text) for text in self._config.getini("norecursedirs"))
+        hook: Any = self._session.gethookproxy(path.parent)
+        return bool(hook.pytest_ignore_collect(collection_path=path, config=self._config))
+
+
+def configured(config: pytest.Config) -> Namespace:
+    """Return the options that the configured ``addopts`` alone give."""
+    parser = config._parser  # there is no public way to parse a part of the command line
+    return parser.parse_known_args(list(config.getini("addopts")))
+
+
+def _last_failed(config: pytest.Config) -> int | None:
+    """Return the number of files that ``--lf`` skipped, None where it took nothing away."""
+    plugin = config.pluginmanager.get_plugin("lfplugin")
+    if not getattr(config.option, "lf", False):
+        return None
+    skipped: int = getattr(plugin, "_skipped_files", 0)
+    return skipped if getattr(plugin, "_previously_failed_count", 0) else None

@@ -1,0 +1,139 @@
+"""Between the controller and its workers: the plan goes one way, what was collected the other.
+
+Only builtins cross. Each worker attaches all that it collected to its first report, since
+``workeroutput`` is empty after Ctrl-C and None for a killed worker; it is the fallback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import astuple
+from typing import Any
+
+import pytest
+
+from pytest_postmortem.collection import Plan
+from pytest_postmortem.model import Collected, Finding, Link
+from pytest_postmortem.options import WIRE
+from pytest_postmortem.scope import joined
+
+__all__ = ["Controller", "Deliver", "Planned", "Worker", "plan_from", "take"]
+
+Planned = Callable[[bool], Plan]
+"""Asked for the plan, once it is known whether any test is marked."""
+
+Deliver = Callable[[Collected], None]
+
+Node = Any
+"""``xdist.workermanage.WorkerController``; xdist need not be installed."""
+
+
+def pack(collected: Collected) -> dict[str, Any]:
+    """Turn what was collected into builtins."""
+    return {
+        "links": [astuple(link) for link in collected.links],
+        "deselected": list(collected.deselected),
+        "declared": list(collected.declared),
+        "reported": dict(collected.reported),
+        "findings": [astuple(finding) for finding in collected.findings],
+        "files": list(collected.files),
+        "expected": None if collected.expected is None else list(collected.expected),
+        "reasons": list(collected.reasons),
+    }
+
+
+def unpack(data: Mapping[str, Any]) -> Collected:
+    """Turn builtins back into what was collected."""
+    expected = data["expected"]
+    return Collected(
+        links=tuple(Link(*fields) for fields in data["links"]),
+        deselected=frozenset(data["deselected"]),
+        declared=frozenset(data["declared"]),
+        reported=data["reported"],
+        findings=tuple(Finding(*fields) for fields in data["findings"]),
+        files=frozenset(data["files"]),
+        expected=None if expected is None else frozenset(expected),
+        reasons=tuple(data["reasons"]),
+    )
+
+
+def take(report: pytest.TestReport) -> Collected | None:
+    """Take what a worker attached to a report off it again."""
+    data = report.__dict__.pop(WIRE, None)
+    return None if data is None else unpack(data)
+
+
+def plan_from(config: pytest.Config) -> tuple[Plan, str | None]:
+    """Return, on a worker, the controller's plan and the registry that was found, if any.
+
+    There is none where the controller does not know yet that a test is marked.
+    """
+    data = config.workerinput.get(WIRE)  # type: ignore[attr-defined]  # xdist adds it
+    if data is None:
+        return Plan(), None
+    declared = {nodeid: tuple(ids) for nodeid, ids in data["declared"].items()}
+    return Plan(declared, frozenset(data["names"]), data["judged"]), data["found"]
+
+
+class Worker:
+    """Lives in a worker: sends what was collected, and later what a test adds to it."""
+
+    def __init__(self, config: pytest.Config, wanted: bool) -> None:
+        self._config = config
+        self._wanted = wanted
+        self._outbox: Collected | None = None
+
+    def deliver(self, collected: Collected) -> None:
+        """Keep what was collected until the next report goes out."""
+        if self._wanted or collected.links or collected.findings:
+            self._outbox = joined([self._outbox, collected] if self._outbox else [collected])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Attach what has not been sent yet."""
+        if self._outbox is not None:
+            setattr(report, WIRE, pack(self._outbox))
+            self._outbox = None
+
+    def pytest_sessionfinish(self) -> None:
+        """Leave what no report could carry, because this worker ran no test."""
+        if self._outbox is not None:
+            self._config.workeroutput[WIRE] = pack(self._outbox)  # type: ignore[attr-defined]
+
+
+class Controller:
+    """Lives in the controller: hands out the plan, and knows whose links were lost."""
+
+    def __init__(
+        self, plan: Callable[[], Plan], found: str | None, receive: Callable[[Collected, str], None]
+    ) -> None:
+        self._plan = plan
+        self._found = found
+        self._receive = receive
+        self._started: dict[str, None] = {}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Node) -> None:
+        """Give a new worker what it needs; nothing is read or fetched twice."""
+        plan = self._plan()
+        self._started[node.gateway.id] = None
+        node.workerinput[WIRE] = {
+            "declared": {nodeid: list(ids) for nodeid, ids in plan.declared.items()},
+            "names": list(plan.names),
+            "judged": plan.judged,
+            "found": self._found,
+        }
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Node) -> None:
+        """Take what a worker left behind that ran no test."""
+        data = (getattr(node, "workeroutput", None) or {}).get(WIRE)
+        if data is not None:
+            self._receive(unpack(data), node.gateway.id)
+
+    def lost(self, heard: frozenset[str], each: bool) -> tuple[str, ...]:
+        """Return the workers whose links are lost, given those that were heard of.
+
+        But for ``--dist each`` all workers collect the same, and one of them is enough.
+        """
+        return tuple(id for id in self._started if id not in heard) if each or not heard else ()
