@@ -1,0 +1,117 @@
+"""What every run of pytest starts with: the options, the marker, and somebody who waits for a mark.
+
+Where nothing is configured and no test is marked nothing else is imported. Where something is,
+`session` takes over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from typing import Any
+
+import pytest
+
+from pytest_postmortem import options
+
+__all__: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare every option and setting."""
+    group = parser.getgroup("postmortem", "incident coverage (pytest-postmortem)")
+    for option in options.OPTIONS:
+        group.addoption(
+            option.flag,
+            action="append" if option.many else "store",
+            dest=option.dest,
+            metavar=option.metavar,
+            default=None,
+            help=option.help,
+        )
+    for ini in options.INI:
+        parser.addini(ini.name, ini.help, type=ini.kind, default=ini.default)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers",
+        "postmortem(id, *ids): the test guards against the incidents of these post-mortems,"
+        " and shows them when it fails",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start at once where the plugin is in use, else wait for a mark.
+
+    A `UsageError` raised here ends the run cleanly, with and without workers, while ``--help``
+    and ``--markers`` still work.
+    """
+    config = session.config
+    worker = options.WIRE in getattr(config, "workerinput", ())
+    if worker or options.asked(config) or any(options.places(str(config.rootpath))):
+        start(config)
+    else:
+        config.pluginmanager.register(Dormant(config), "postmortem-dormant")
+
+
+def start(config: pytest.Config) -> None:
+    """Start the session in which the plugin is in use."""
+    from pytest_postmortem import session
+    from pytest_postmortem.errors import PostmortemError
+
+    try:
+        session.start(config)
+    except PostmortemError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+class Dormant:
+    """Waits for the first mark, in this process or in the report of a worker, and hands over."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """Look at the items as they were before any was deselected, at their marks after it."""
+        before = [(item, item.nodeid) for item in items]
+        yield
+        if any_marked(item for item, _ in before) or any_marked(items):
+            self._wake("postmortem-collecting").read(self._config, before, items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Look whether a worker has found a mark."""
+        if options.WIRE in report.__dict__:
+            self._wake("postmortem-reporter").pytest_runtest_logreport(report)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Look whether a worker has found a mark, and run no test."""
+        if options.WIRE in (getattr(node, "workeroutput", None) or ()):
+            self._wake("postmortem-workers").pytest_testnodedown(node)
+
+    def _wake(self, name: str) -> Any:
+        """Start what this object waited for, and return the part that has to know first."""
+        manager = self._config.pluginmanager
+        manager.unregister(self)
+        start(self._config)
+        return manager.get_plugin(name)
+
+
+def any_marked(items: Iterable[pytest.Item]) -> bool:
+    """Say whether any item has our mark; those of a parent are looked up once."""
+    parents: dict[int, bool] = {}
+    for item in items:
+        if any(mark.name == options.MARK for mark in item.own_markers):
+            return True
+        parent = item.parent
+        if parent is not None and id(parent) not in parents:
+            parents[id(parent)] = any(parent.iter_markers(options.MARK))
+            if parents[id(parent)]:
+                return True
+    return False

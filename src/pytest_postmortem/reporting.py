@@ -1,0 +1,227 @@
+"""What the controller knows of a run, and the `Report` that it ends in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_postmortem import links, registry
+from pytest_postmortem.collection import Plan, plan_for
+from pytest_postmortem.errors import RegistryError
+from pytest_postmortem.model import Collected, Finding, Link, Postmortem, Registry, Scope
+from pytest_postmortem.outcomes import Recorder, complete
+from pytest_postmortem.scope import INTERRUPTED, joined
+from pytest_postmortem.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_postmortem.assess import Report
+
+__all__ = ["Facts", "Run", "load_found"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What only the end of a run can tell.
+
+    ``lost`` are the workers whose links never arrived, ``idle`` names the option with which
+    pytest runs no test, ``own_selection`` says that the configured ``addopts`` alone select as
+    much, ``dated`` that somebody will read the age of an incident.
+    """
+
+    lost: tuple[str, ...] = ()
+    idle: str = ""
+    own_selection: bool = True
+    dated: bool = False
+
+
+class Run:
+    """Gathers registry, links and outcomes of one run."""
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self.settings = settings
+        self.registry: Registry | None = None
+        self.found: Path | None = None
+        self.links: dict[str, dict[str, Link]] = {}
+        self.recorder = Recorder(self.links)
+        self._root = root
+        self._tried = False
+        self._renames: dict[str, str] = {}
+        self._warnings: tuple[Finding, ...] = ()
+        self._collected: dict[str, Collected] = {}
+
+    def load(self) -> None:
+        """Load what is configured, or see whether there is a registry to be found.
+
+        Raises:
+            RegistryError: The configured registry is broken.
+        """
+        if self.settings.registry:
+            self.registry = _load(self._root, self.settings)
+        else:
+            self.found = registry.find(self._root)
+
+    def plan(self, marked: bool = False) -> Plan:
+        """Return what a collecting process has to know, loading a found registry if need be."""
+        policy = self.settings.policy
+        wanted = marked or self.settings.only or policy.require or policy.fail_under is not None
+        if self.found and wanted and not self._tried:
+            self._tried = True
+            self.registry, self._warnings = load_found(self.found, self._root, self.settings)
+        return plan_for(self.registry, self.settings)
+
+    def receive(self, collected: Collected, worker: str = "") -> None:
+        """Take what a process collected, or what a running test added to it."""
+        known = self._collected.get(worker)
+        self._collected[worker] = joined([known, collected] if known else [collected])
+        self._renames.update(collected.reported)
+        for link in collected.links:
+            self.links.setdefault(link.nodeid, {}).setdefault(link.id.casefold(), link)
+        if collected.links:
+            self.plan(marked=True)
+
+    def nodeid(self, reported: str) -> str:
+        """Return the node id that a test has in every run, whatever it reports under."""
+        return self._renames.get(reported, reported)
+
+    @property
+    def found_at(self) -> str | None:
+        """The registry that was found, as it is shown to the reader."""
+        if self.found is None:
+            return None
+        return os.path.relpath(self.found, self._root).replace(os.sep, "/")
+
+    @property
+    def heard(self) -> frozenset[str]:
+        """The workers whose links have arrived."""
+        return frozenset(self._collected)
+
+    def postmortems(self, nodeid: str) -> tuple[Postmortem, ...]:
+        """Return the post-mortems that a test is linked to, each once."""
+        own = self.links.get(nodeid, {}).values()
+        known = self.registry or links.registry_of(own, self.settings.url_template)
+        found = (known.find(link.id) for link in own)
+        return tuple({each.id: each for each in found if each is not None}.values())
+
+    def report(self, facts: Facts) -> Report | None:
+        """Return the report, or None where there is nothing to report on."""
+        from pytest_postmortem.assess import assess
+        from pytest_postmortem.gates import judge
+
+        if self.registry is None and not self.links and not self.findings():
+            return None
+        collected = joined(self._collected.values())
+        scope = self._scope(collected, facts)
+        every = [link for own in self.links.values() for link in own.values()]
+        known = self.registry or links.registry_of(every, self.settings.url_template)
+        report = assess(
+            known,
+            every,
+            complete(self.recorder.outcomes(), self.links, collected.deselected),
+            scope,
+            replace(self.settings.policy, today=self._today(known, facts)),
+            findings=(*self.findings(), *self._checks(every, collected, scope)),
+        )
+        report = replace(report, registry=self.registry is not None)
+        return replace(report, gates=judge(report))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what is known to be wrong before any link is checked."""
+        own = self.registry.findings if self.registry else ()
+        bad = joined(self._collected.values()).findings
+        return (*self._warnings, *own, *bad)
+
+    def _checks(
+        self, every: Iterable[Link], collected: Collected, scope: Scope
+    ) -> Iterator[Finding]:
+        if self.registry is not None:
+            yield from links.check(every, self.registry, self.settings.policy.unknown)
+            if scope.kind == "full":
+                yield from links.check_declared(self.registry, collected.declared)
+
+    def _scope(self, collected: Collected, facts: Facts) -> Scope:
+        forced = self.settings.scope
+        reasons = tuple(_reasons(self._collected, collected, facts, forced))
+        expected = collected.expected
+        return Scope(
+            kind=forced or ("partial" if reasons else "full"),
+            reasons=(*reasons, *filter(None, [facts.idle])),
+            root=_within_repository(self._root),
+            files=tuple(sorted(collected.files)),
+            expected=None if expected is None else tuple(sorted(expected)),
+            own_selection=facts.own_selection,
+            executes=not facts.idle,
+            forced=forced == "full",
+        )
+
+    def _today(self, known: Registry, facts: Facts) -> date | None:
+        """Return the date to judge by, where anything is judged by it."""
+        policy = self.settings.policy
+        if not (facts.dated or policy.grace or any(postmortem.until for postmortem in known)):
+            return None
+        if isinstance(self.settings.today, date):
+            return self.settings.today
+        return _commit_date(self._root) if self.settings.today is None else date.today()
+
+
+def _reasons(
+    processes: Iterable[str], collected: Collected, facts: Facts, forced: str | None
+) -> Iterator[str]:
+    if forced == "partial":
+        yield "--postmortem-scope=partial"
+    elif forced is None:
+        yield from collected.reasons
+        if facts.lost:
+            yield f"links lost with worker {', '.join(facts.lost)}"
+        elif not tuple(processes):
+            yield INTERRUPTED
+
+
+def _load(root: Path, settings: Settings, found: Path | None = None) -> Registry:
+    from pytest_postmortem.model import Location
+
+    locations = settings.registry if found is None else (Location(str(found), root),)
+    return registry.load(
+        locations,
+        root,
+        id_pattern=settings.id_pattern,
+        files=settings.files,
+        url_template=settings.url_template,
+    )
+
+
+def load_found(
+    found: Path, root: Path, settings: Settings
+) -> tuple[Registry | None, tuple[Finding, ...]]:
+    """Load a registry that nobody configured; one that is broken is only a warning."""
+    try:
+        return _load(root, settings, found), ()
+    except RegistryError as error:
+        return None, tuple(
+            Finding(each.slug, "warning", f"{each.cause}; {each.remedy}", each.path, each.line)
+            for each in error.problems
+        )
+
+
+def _within_repository(root: Path) -> str:
+    """Return the path of the rootdir in its repository, an empty text at its top."""
+    from pytest_postmortem import git
+
+    top = git.top(root)
+    return "" if top in (None, root) else root.relative_to(top or root).as_posix()
+
+
+def _commit_date(root: Path) -> date:
+    """Return the date that makes a run repeatable: of the sources, else of HEAD, else today.
+
+    Source: https://reproducible-builds.org/specs/source-date-epoch/
+    """
+    from pytest_postmortem import git
+
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if epoch.isdecimal():
+        return datetime.fromtimestamp(int(epoch), tz=timezone.utc).date()
+    return git.head_date(root) or date.today()

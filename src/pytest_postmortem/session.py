@@ -1,0 +1,223 @@
+"""A run in which the plugin is in use: pytest's hooks, translated; they decide nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_postmortem import settings as configuration
+from pytest_postmortem import xdist
+from pytest_postmortem.collection import Collecting, Files, Plan, Running, configured, plan_for
+from pytest_postmortem.errors import DestinationError
+from pytest_postmortem.model import Collected
+from pytest_postmortem.reporting import Facts, Run, load_found
+from pytest_postmortem.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_postmortem.assess import Report
+    from pytest_postmortem.reports.terminal import Line
+
+__all__ = ["Reporter", "start"]
+
+MOST_BLOCKS = 20
+"""When more tests fail than this, what is shown beside each shrinks to ids and links."""
+
+IDLE = (
+    ("--collect-only", "collectonly"),
+    ("--setup-only", "setuponly"),
+    ("--setup-plan", "setupplan"),
+)
+"""The options with which pytest runs no test."""
+
+SELECTION = ("keyword", "markexpr", "deselect", "lf", "stepwise", "postmortem_only")
+"""The options that leave collected tests out of a run."""
+
+
+def start(config: pytest.Config) -> None:
+    """Load a configured registry, and register what this process has to do.
+
+    Raises:
+        PostmortemError: The configuration or the configured registry is broken.
+    """
+    if hasattr(config, "workerinput"):
+        _start_worker(config)
+    else:
+        _start_controller(config)
+
+
+def _start_controller(config: pytest.Config) -> None:
+    settings = configuration.read(config)
+    run = Run(config.rootpath, settings)
+    run.load()
+    reporter = Reporter(config, run)
+    config.pluginmanager.register(reporter, "postmortem-reporter")
+    if config.pluginmanager.hasplugin("dsession"):
+        found = None if run.found is None else str(run.found)
+        reporter.workers = xdist.Controller(run.plan, found, reporter.receive)
+        config.pluginmanager.register(reporter.workers, "postmortem-workers")
+    else:
+        used = settings.used or run.found is not None
+        _register_collecting(config, settings, run.plan, reporter.receive, used)
+
+
+def _start_worker(config: pytest.Config) -> None:
+    settings = configuration.read(config)
+    plan, found = xdist.plan_from(config)
+    used = plan.judged or found is not None
+    worker = xdist.Worker(config, used)
+    config.pluginmanager.register(worker, "postmortem-worker")
+
+    def planned(marked: bool) -> Plan:
+        if not (found and marked):
+            return plan
+        registry, _ = load_found(Path(found), config.rootpath, settings)
+        return plan_for(registry, settings)
+
+    _register_collecting(config, settings, planned, worker.deliver, used)
+
+
+def _register_collecting(
+    config: pytest.Config,
+    settings: Settings,
+    plan: xdist.Planned,
+    deliver: xdist.Deliver,
+    used: bool,
+) -> None:
+    """Register what reads the tests, and what reads the files where somebody asks for the whole."""
+    register = config.pluginmanager.register
+    register(Collecting(settings, plan, deliver), "postmortem-collecting")
+    register(Running(settings, deliver), "postmortem-running")
+    if used:
+        register(Files(settings, deliver), "postmortem-files")
+
+
+class Reporter:
+    """The reporting side of a run; lives in the controller alone, so nothing is said twice."""
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self.workers: xdist.Controller | None = None
+        self._config = config
+        self._run = run
+        self._show = run.settings.show
+        self._blocks: list[tuple[pytest.TestReport, str]] = []
+        self._unlinked: dict[str, pytest.TestReport] = {}
+        self._notes: list[Line] = []
+        self._report: Report | None = None
+
+    @property
+    def _width(self) -> int:
+        return self._config.get_terminal_writer().fullwidth
+
+    def receive(self, collected: Collected, worker: str = "") -> None:
+        """Take what a process collected; a failure that was not linked yet is explained now."""
+        self._run.receive(collected, worker)
+        for link in collected.links if self._unlinked else ():
+            report = self._unlinked.pop(link.nodeid, None)
+            if report is not None:
+                self._explain(report, link.nodeid)
+
+    def pytest_report_header(self) -> str | None:
+        """Name the registry."""
+        from pytest_postmortem.reports import terminal
+
+        return terminal.header(self._run.registry, self._run.found_at)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the outcome, and show its post-mortems beside a failure."""
+        run, worker = self._run, ""
+        if self.workers is not None:
+            worker = report.node.gateway.id if hasattr(report, "node") else ""
+            collected = xdist.take(report)
+            if collected is not None:
+                self.receive(collected, worker)
+        nodeid = run.nodeid(report.nodeid)
+        run.recorder.add(report, nodeid, worker)
+        if report.outcome == "failed":
+            if nodeid in run.links:
+                self._explain(report, nodeid)
+            else:
+                self._unlinked[nodeid] = report
+
+    def _explain(self, report: pytest.TestReport, nodeid: str) -> None:
+        from pytest_postmortem.reports import failure
+
+        postmortems = self._run.postmortems(nodeid)
+        if not postmortems:
+            return
+        self._blocks.append((report, nodeid))
+        short = len(self._blocks) > MOST_BLOCKS
+        text = failure.render(postmortems, self._show, self._width, short)
+        report.sections.append((failure.TITLE, text))
+        if len(self._blocks) == MOST_BLOCKS + 1:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        """Make the blocks that were added before there were so many as short as the others."""
+        from pytest_postmortem.reports import failure
+
+        for report, nodeid in self._blocks:
+            postmortems = self._run.postmortems(nodeid)
+            text = failure.render(postmortems, self._show, self._width, short=True)
+            others = [section for section in report.sections if section[0] != failure.TITLE]
+            report.sections[:] = [*others, (failure.TITLE, text)]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Judge the run when everything is in, and turn 0 into 1 for a finding or a gate."""
+        from pytest_postmortem.gates import fails
+
+        if exitstatus in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
+            return
+        self._report = self._run.report(self._facts())
+        if self._report is None:
+            return
+        written = self._write(self._report)
+        if session.exitstatus == pytest.ExitCode.OK and (fails(self._report) or not written):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _facts(self) -> Facts:
+        option, own = self._config.option, configured(self._config)
+        each = getattr(option, "dist", "no") == "each"
+        return Facts(
+            lost=self.workers.lost(self._run.heard, each) if self.workers else (),
+            idle=" ".join(flag for flag, name in IDLE if getattr(option, name, False)),
+            own_selection=all(
+                getattr(option, name, None) == getattr(own, name, None) for name in SELECTION
+            ),
+            dated=option.verbose > 0 or self._run.settings.dated,
+        )
+
+    def _write(self, report: Report) -> bool:
+        """Write the reports that go to files, and say so; return whether all could be written."""
+        from pytest_postmortem.reports import json, terminal
+        from pytest_postmortem.writing import write
+
+        written = True
+        for target in self._run.settings.reports:
+            if target.destination is not None:
+                try:
+                    write(target.destination, json.render(report, self._show))
+                    self._notes += terminal.written(target.destination, self._config.option.verbose)
+                except DestinationError as error:
+                    self._notes += terminal.complaint(error)
+                    written = False
+        return written
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print what was found when the session finished."""
+        from pytest_postmortem.reports import terminal
+
+        option, settings = self._config.option, self._run.settings
+        if self._report is None:
+            lines = terminal.hint(self._run.found_at) if option.verbose >= 0 else ()
+        else:
+            detail = terminal.detail(settings.terminal, option.verbose, option.no_summary)
+            lines = terminal.render(self._report, self._show, self._width, detail)
+            if detail in ("ten lines", "everything"):
+                terminalreporter.write_sep("=", terminal.TITLE)
+        for line in (*self._notes, *lines):
+            colour = {line.colour: True} if line.colour else {}
+            terminalreporter.write_line(line.text, **colour)
