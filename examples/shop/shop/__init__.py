@@ -1,0 +1,1 @@
+"""A small shop: baskets, payments, stock, parcels and logins."""
