@@ -1,0 +1,66 @@
+"""What README and documentation show and nobody types: outputs, and tables made from the code.
+
+Used by cog: `cog -P -r -I docs README.md docs/reference/*.md` writes them anew, and a test holds
+them equal to what the code gives today.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pytest_postmortem.options import INI, OPTIONS
+from pytest_postmortem.reports.json import FORMAT
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "shop"
+
+
+def run_example(*arguments: str, reintroduce: str = "") -> None:
+    """Print a run of the example as a console shows it, but for what differs from run to run."""
+    shown = " ".join(("pytest", *arguments))
+    environment = {**os.environ, "COLUMNS": "88", "SHOP_REINTRODUCE": reintroduce}
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID", "CI"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--no-header"]
+    done = subprocess.run(
+        [*command, "--color=no", *arguments],
+        cwd=EXAMPLE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    variable = f"SHOP_REINTRODUCE={reintroduce} " if reintroduce else ""
+    print(f"\n```console\n$ {variable}{shown}\n{_steady(done.stdout)}```\n")
+
+
+def _steady(text: str) -> str:
+    """Take the duration out of the last line, which keeps its width."""
+    return re.sub(
+        r"=+( .* )in \d+\.\d+s =+\n$", lambda found: found[1].center(88, "=") + "\n", text
+    )
+
+
+def options() -> None:
+    """Print the table of command-line options."""
+    print("\n| option | what it does |\n|---|---|")
+    for option in OPTIONS:
+        print(f"| `{option.flag}={option.metavar.replace('|', '&#124;')}` | {option.help} |")
+    print()
+
+
+def settings() -> None:
+    """Print the table of settings, with how each is written in each kind of file."""
+    print("\n| setting | type | what it is |\n|---|---|---|")
+    for ini in INI:
+        print(f"| `{ini.name}` | {ini.kind} | {ini.help} |")
+    print()
+
+
+def json_format() -> None:
+    """Print the version of the JSON report."""
+    print(f"\nThe version of the format is `{FORMAT}`.\n")

@@ -1,0 +1,108 @@
+"""README and documentation say what is so: outputs are generated, examples run, links lead on."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import report_of
+from pytest_postmortem.options import INI, OPTIONS
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GENERATED = [path for path in PAGES if "[[[cog" in path.read_text(encoding="utf-8")]
+TUTORIAL = ROOT / "docs" / "tutorial" / "first-incident.md"
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="the outputs are those of a newer Python"
+)
+
+
+def blocks(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield the code blocks of a page: the text before each, its language, and what is in it."""
+    text = path.read_text(encoding="utf-8")
+    for found in re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        before = text[: found.start()].rstrip().rpartition("\n")[2]
+        yield before, found[1], found[2]
+
+
+def write_files(path: Path, folder: Path, language: str) -> None:
+    """Write the blocks of a page that the text before them puts into a file."""
+    for before, written, text in blocks(path):
+        names = re.findall(r"`([\w./-]+\.(?:py|md))`", before)
+        if names and written == language:
+            (folder / names[-1]).parent.mkdir(parents=True, exist_ok=True)
+            (folder / names[-1]).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
+def test_what_is_generated_is_up_to_date(path: Path) -> None:
+    """No output and no table is typed; ``cog -P -r -I docs PAGE`` writes them anew."""
+    command = [sys.executable, "-m", "cogapp", "-P", "--check", "--diff", "-I", "docs", str(path)]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_first_guarded_incident_of_the_readme_is_guarded(pytester: pytest.Pytester) -> None:
+    """Thirty lines are enough, and end as the README says."""
+    write_files(ROOT / "README.md", pytester.path, "markdown")
+    write_files(ROOT / "README.md", pytester.path, "python")
+
+    result = pytester.runpytest()
+
+    (promised,) = [text for _, language, text in blocks(ROOT / "README.md") if language == "text"]
+    assert report_of(result) == [promised.strip()]
+    result.assert_outcomes(passed=1)
+
+
+def test_the_tutorial_works_step_by_step(pytester: pytest.Pytester) -> None:
+    """Its test fails before the fix, with the post-mortem beside it, and passes after it."""
+    code = [text for _, language, text in blocks(TUTORIAL) if language == "python"]
+    shown = [text.strip() for _, language, text in blocks(TUTORIAL) if language == "text"]
+    write_files(TUTORIAL, pytester.path, "markdown")
+    broken, test, fixed = code
+    pytester.makepyfile(discount=broken, test_discount=test)
+
+    before = pytester.runpytest("-p", "no:cacheprovider")
+    pytester.makepyfile(discount=fixed)
+    after = pytester.runpytest_subprocess()
+
+    before.assert_outcomes(passed=1, failed=1)
+    before.stdout.fnmatch_lines(["*- Post-mortem -*", shown[0].splitlines()[1], "*"])
+    assert report_of(before)[0] == shown[1]
+    assert report_of(after) == [shown[2]]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_link_within_the_project_leads_somewhere(path: Path) -> None:
+    """A page that was renamed is not linked by its old name."""
+    text = path.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
+
+    missing = [link for link in links if not (path.parent / link).exists()]
+
+    assert missing == []
+
+
+def test_every_option_and_setting_stands_in_the_reference() -> None:
+    """Nothing can be configured that nobody can look up."""
+    text = (ROOT / "docs" / "reference" / "options.md").read_text(encoding="utf-8")
+
+    names = [option.flag for option in OPTIONS] + [ini.name for ini in INI]
+
+    assert [name for name in names if f"`{name}" not in text] == []
+
+
+def test_the_chapter_on_retiring_a_lesson_is_where_the_failure_says() -> None:
+    """Whoever changes a behaviour on purpose is sent to a page that exists."""
+    from pytest_postmortem.errors import MESSAGES_PAGE
+    from pytest_postmortem.reports.failure import RETIRE
+
+    assert [(ROOT / page).is_file() for page in (MESSAGES_PAGE, RETIRE)] == [True, True]
