@@ -99,6 +99,7 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.postmortem("PM-0002")
 def test_a_run_without_post_mortems_imports_only_the_few_modules_of_the_start(
     tmp_path: Path,
 ) -> None:
