@@ -335,7 +335,10 @@ def _partial(report: Report) -> str:
     seen = sum(incident.state != "not-judged" for incident in required)
     head = f"{_share(report.totals.guarded, seen)} seen here guarded"
     waiting = count_of_state(report, "not-run")
-    parts = [f"{len(required) - seen} not judged: {'; '.join(report.scope.reasons)}"]
+    left = len(required) - seen
+    parts = [f"{left} not judged: {'; '.join(report.scope.reasons)}"]
+    if not left:
+        parts = [f"a part of the suite: {'; '.join(report.scope.reasons)}"]
     if waiting:
         parts.insert(0, f"{waiting} not run")
     return f"{head if seen else 'no incident seen here'}; {', '.join(parts)}"
