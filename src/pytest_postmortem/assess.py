@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 from pytest_postmortem.model import (
     Finding,
@@ -52,18 +52,7 @@ State = Literal[
     "not-judged",
 ]
 
-STATES: tuple[State, ...] = (
-    "failing",
-    "errored",
-    "guarded",
-    "not-run",
-    "known-broken",
-    "skipped",
-    "declared",
-    "exempt",
-    "unguarded",
-    "not-judged",
-)
+STATES: tuple[State, ...] = get_args(State)
 """The first that fits is the state of an incident."""
 
 STATE_OF: Mapping[OutcomeWord, State] = {

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 __all__ = [
     "OUTCOMES",
@@ -31,15 +31,7 @@ __all__ = [
 
 OutcomeWord = Literal["failed", "error", "passed", "xpassed", "xfailed", "skipped", "not-run"]
 
-OUTCOMES: tuple[OutcomeWord, ...] = (
-    "failed",
-    "error",
-    "passed",
-    "xpassed",
-    "xfailed",
-    "skipped",
-    "not-run",
-)
+OUTCOMES: tuple[OutcomeWord, ...] = get_args(OutcomeWord)
 """Of several outcomes of one test, the first in this order counts."""
 
 Origin = Literal["marker", "foreign", "registry"]
