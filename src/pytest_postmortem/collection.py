@@ -239,14 +239,14 @@ class Files:
     def __init__(self, settings: Settings, deliver: Callable[[Collected], None]) -> None:
         self._settings = settings
         self._deliver = deliver
-        self._files: set[str] = set()
+        self._files: dict[str, Path] = {}
         self._broken: set[str] = set()
         self._interrupted = True
 
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
         """Note a file."""
         if isinstance(collector, pytest.File):
-            self._files.add(collector.nodeid)
+            self._files[collector.nodeid] = collector.path
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a file or folder that could not be collected."""
@@ -260,7 +260,8 @@ class Files:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Hand over how much of the suite was collected."""
         given = Given(session, self._settings)
-        files = frozenset(self._files - self._broken)
+        whole = (path for nodeid, path in self._files.items() if nodeid not in self._broken)
+        files = frozenset(map(given.shown, whole))
         expected = given.expected()
         reasons = scope.reasons(
             nodeids=given.nodeids,
@@ -318,7 +319,14 @@ class Given:
         if getattr(self._config.option, "doctestmodules", False):
             patterns.append("*.py")
         files = scope.find_files(self._roots(), patterns, self._ignored)
-        return frozenset(os.path.relpath(file, self._root).replace(os.sep, "/") for file in files)
+        return frozenset(map(self.shown, files))
+
+    def shown(self, file: Path) -> str:
+        """Return the path of a file from the rootdir, which need not be above it.
+
+        A node id can't serve: outside of the rootdir it begins at what was named.
+        """
+        return os.path.relpath(file, self._root).replace(os.sep, "/")
 
     def _roots(self) -> Sequence[Path]:
         named = self._config.getini("testpaths")
