@@ -243,9 +243,9 @@ class Scope:
 class Policy:
     """What a team asks of its regression tests; all of it is off unless it is set.
 
-    ``fail_under`` is a percentage of the required incidents, ``require`` severities in the
-    normal form of `assess.severity_key`, ``grace`` days, ``since`` and ``today`` dates.
-    ``select`` keeps, for each key, the incidents that have one of the values.
+    ``fail_under`` is a percentage of the required incidents, ``require`` names severities,
+    ``grace`` is in days, ``since`` and ``today`` are dates. ``select`` keeps, for each key, the
+    incidents that have one of the values. ``severities`` are the severities, gravest first.
     """
 
     fail_under: float | None = None

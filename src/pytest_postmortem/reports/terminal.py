@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pytest_postmortem.assess import Gate, Incident, Report, State, percent, reveal
+from pytest_postmortem.assess import Gate, Incident, Report, State, percent, reveal, severity_key
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.model import Finding, Postmortem, Registry, Show, count_of
 from pytest_postmortem.reports.failure import plain
@@ -149,8 +149,11 @@ def _allot(sections: Sequence[Section], room: int) -> list[int]:
 def _sections(report: Report, show: Show, width: int, everything: bool) -> Iterator[Section]:
     """Yield what there is to say, the gravest first; gaps and guards only when all is wanted."""
     table = _Table(report, show, width, everything)
+    rank = _rank(report.policy.severities)
     for heading in HEADINGS if everything else HEADINGS[:3]:
         incidents = [each for each in report.incidents if heading.covers(each)]
+        if heading.ranked:
+            incidents.sort(key=rank)
         if incidents:
             text = heading.text(len(incidents))
             yield Section(text, tuple(table.entries(incidents)), heading.colour)
@@ -166,6 +169,7 @@ class Heading:
     many: str
     colour: Colour = ""
     required: bool | None = None
+    ranked: bool = False
 
     def covers(self, incident: Incident) -> bool:
         """Say whether an incident stands under this heading."""
@@ -202,6 +206,7 @@ HEADINGS = (
         "{} incidents have no regression test",
         "yellow",
         required=True,
+        ranked=True,
     ),
     Heading(
         ("unguarded",),
@@ -218,6 +223,16 @@ HEADINGS = (
     Heading(("exempt",), "1 incident is exempt", "{} incidents are exempt"),
     Heading(("guarded",), "1 incident is guarded", "{} incidents are guarded", "green"),
 )
+
+
+def _rank(severities: Sequence[str]) -> Callable[[Incident], int]:
+    """Return the order of incidents by severity: as configured, and what is not named last."""
+    ranks = {severity_key(severity): rank for rank, severity in enumerate(severities)}
+
+    def rank(incident: Incident) -> int:
+        return ranks.get(severity_key(incident.postmortem.severity or ""), len(ranks))
+
+    return rank
 
 
 class _Table:
@@ -312,7 +327,7 @@ def last_line(report: Report, listed: bool = False) -> str:
     totals = report.totals
     if not report.registry:
         head = f"{totals.guarded} of {count_of(totals.required, 'linked incident')} guarded"
-        return f"{head}; no registry, so no gap is claimed"
+        return "; ".join((head, *_remainder(report, listed), "no registry, so no gap is claimed"))
     if report.scope.kind == "partial":
         return _partial(report)
     if not totals.required:
