@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Protocol
 
 import pytest
+import yaml  # noqa: F401  # pytester forgets what a run imports, and libyaml does not
 
 pytest_plugins = ["pytester"]
 
@@ -28,13 +28,19 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=[(), ("-n2",)], ids=["alone", "n2"])
 def run(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> RunPytest:
-    """Run pytest alone and, in a second test, with two workers."""
-    workers: Iterable[str] = request.param
+    """Run pytest alone and, in a second test, with two workers.
+
+    Workers are started from a process of their own: where this test itself runs in a worker,
+    the connections of both would meet in one process, and wait for each other.
+    """
+    workers: tuple[str, ...] = request.param
     if workers:
         pytest.importorskip("xdist")
 
     def runner(*arguments: str) -> pytest.RunResult:
-        return pytester.runpytest(*workers, *arguments)
+        if workers:
+            return pytester.runpytest_subprocess(*workers, *arguments)
+        return pytester.runpytest(*arguments)
 
     return runner
 

@@ -110,21 +110,21 @@ class _Composer:
         self.root: Any = None
 
     def compose(self, loader: Any) -> Any:
+        # By name: where a process imports PyYAML anew, as pytest's own pytester does, libyaml's
+        # events are still of the classes of the first import.
         handlers = {
-            yaml.ScalarEvent: self.scalar,
-            yaml.MappingStartEvent: self.open,
-            yaml.SequenceStartEvent: self.open,
-            yaml.MappingEndEvent: self.close,
-            yaml.SequenceEndEvent: self.close,
-            yaml.AliasEvent: self.alias,
-            yaml.DocumentStartEvent: self.document,
+            "ScalarEvent": self.scalar,
+            "MappingStartEvent": self.open,
+            "SequenceStartEvent": self.open,
+            "MappingEndEvent": self.close,
+            "SequenceEndEvent": self.close,
+            "AliasEvent": self.alias,
+            "DocumentStartEvent": self.document,
         }
-        event = loader.get_event()
-        while type(event) is not yaml.StreamEndEvent:
-            handler = handlers.get(type(event))
+        while (event := loader.get_event()) is not None:
+            handler = handlers.get(type(event).__name__)
             if handler is not None:
                 handler(event, event.start_mark.line + self.first)
-            event = loader.get_event()
         return self.root
 
     def document(self, event: Any, line: int) -> None:
@@ -155,7 +155,8 @@ class _Composer:
     def open(self, event: Any, line: int) -> None:
         if len(self.stack) >= MAX_DEPTH:
             raise too_deep(line)
-        node = Table(line) if type(event) is yaml.MappingStartEvent else Rows(line)
+        is_table = type(event).__name__ == "MappingStartEvent"
+        node = Table(line) if is_table else Rows(line)
         self.add(node, line)
         self.stack.append(_Frame(node, event.anchor, self.size))
         self.size += 1
