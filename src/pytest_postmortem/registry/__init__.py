@@ -64,8 +64,9 @@ def _read(
     location: Location, shown: str, how: tuple[str | None, Sequence[str], str | None]
 ) -> tuple[list[Entry], list[Problem]]:
     from pytest_postmortem.registry.documents import Directory, read_directory
-    from pytest_postmortem.registry.entries import READ_REGISTRY, from_raws
+    from pytest_postmortem.registry.entries import from_raws
     from pytest_postmortem.registry.files import load_file, unreadable
+    from pytest_postmortem.registry.reading import READ_REGISTRY
 
     if _REMOTE.match(location.text):
         raise RegistryError([_remote(shown)])
@@ -121,6 +122,6 @@ def _is_registry(place: Path) -> bool:
         return os.path.isfile(place)
     if not os.path.isdir(place) or os.path.exists(place / "__init__.py"):
         return False
-    from pytest_postmortem.registry.documents import is_document, walk
+    from pytest_postmortem.registry.documents import document, walk
 
-    return any(is_document(str(place), relative) for relative in walk(str(place), []))
+    return any(document(str(place), relative) for relative in walk(str(place), []))

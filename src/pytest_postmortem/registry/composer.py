@@ -41,8 +41,9 @@ def compose(text: str, above: int) -> Any:
 
 def _syntax(text: str, above: int, error: yaml.MarkedYAMLError) -> Broken:
     mark = error.problem_mark or error.context_mark
-    number = 0 if mark is None else mark.line
-    line = "".join(text.split("\n")[number : number + 1])
+    lines = text.rstrip().split("\n")
+    number = min(0 if mark is None else mark.line, len(lines) - 1)
+    line = lines[number]
     remedy = "mend the YAML on this line or the one before"
     if "\t" in line[: len(line) - len(line.lstrip())]:
         remedy = "indent with spaces: YAML allows no tabs at the beginning of a line"
@@ -52,43 +53,51 @@ def _syntax(text: str, above: int, error: yaml.MarkedYAMLError) -> Broken:
 class _Frame:
     """A mapping or list that is still open, and the key that waits for its value."""
 
-    __slots__ = ("anchor", "before", "key", "key_line", "merged", "merging", "node")
+    __slots__ = ("anchor", "before", "has_key", "key", "key_line", "merged", "merging", "node")
 
     def __init__(self, node: Table | Rows, anchor: str | None, before: int) -> None:
         self.node = node
         self.anchor = anchor
         self.before = before
-        self.key: str | None = None
+        self.key = ""
         self.key_line = 0
+        self.has_key = False
         self.merging = False
-        self.merged: list[Table] = []
+        self.merged: list[tuple[Any, int]] = []
 
     def awaits_key(self) -> bool:
-        return self.key is None and isinstance(self.node, Table)
+        return not self.has_key and isinstance(self.node, Table)
 
     def set_key(self, key: str, line: int, merging: bool) -> None:
         if key in self.node:
             raise repeated(key, line)
         self.key, self.key_line, self.merging = key, line, merging
+        self.has_key = True
 
     def add(self, value: Any, line: int) -> None:
         if isinstance(self.node, Rows):
             self.node.append(value)
             self.node.lines.append(line)
-            return
-        if self.merging:
-            self.merged += _tables(value, line)
-        elif self.key is not None:
+        elif self.merging:
+            self.merged.append((value, line))
+        else:
             self.node[self.key] = value
             self.node.lines[self.key] = self.key_line
-        self.key = None
+        self.has_key = False
 
     def close(self) -> None:
-        """Fill what the mapping leaves out from those that it merges, the first of them first."""
-        for table in self.merged:
-            for key in table.keys() - self.node:
-                self.node[key] = table[key]  # type: ignore[call-overload]  # a Table, if it merges
-                self.node.lines[key] = table.lines[key]  # type: ignore[call-overload]
+        """Fill what a mapping leaves out from those that it merges, the first of them first."""
+        if isinstance(self.node, Table):
+            for value, line in self.merged:
+                for table in _tables(value, line):
+                    self._merge(self.node, table)
+
+    @staticmethod
+    def _merge(node: Table, table: Table) -> None:
+        for key, value in table.items():
+            if key not in node:
+                node[key] = value
+                node.lines[key] = table.lines[key]
 
 
 def _tables(value: Any, line: int) -> list[Table]:

@@ -15,7 +15,6 @@ from typing import Any
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import fields, formats, markup
-from pytest_postmortem.registry.entries import READ_DOCUMENT, READ_REGISTRY, Raw
 from pytest_postmortem.registry.files import WRAPPERS, raws_of, read_text, unreadable
 from pytest_postmortem.registry.names import (
     Name,
@@ -25,9 +24,10 @@ from pytest_postmortem.registry.names import (
     name_of,
     skipped_folder,
 )
+from pytest_postmortem.registry.reading import READ_DOCUMENT, READ_REGISTRY, Raw
 from pytest_postmortem.registry.tables import Table
 
-__all__ = ["Directory", "is_document", "read_directory", "walk"]
+__all__ = ["Directory", "document", "read_directory", "walk"]
 
 MAX_SIZE = 5_000_000
 HEAD = 4096
@@ -68,14 +68,16 @@ def walk(top: str, problems: list[OSError]) -> Iterator[str]:
             problems.append(error)
 
 
-def is_document(top: str, relative: str) -> bool:
-    """Say whether a file would be read as a post-mortem; of a plain name, the text decides."""
+def document(top: str, relative: str) -> Name | None:
+    """Return the name of a file that is a post-mortem; of a plain name, the text decides."""
     name = name_of(relative.rpartition("/")[2])
-    return name is not None and (name.kind != "plain" or _is_plain(os.path.join(top, relative)))
+    if name is not None and name.kind == "plain" and not _is_markdown(f"{top}/{relative}"):
+        return None
+    return name
 
 
-def _is_plain(path: str) -> bool:
-    """Say whether a file without an ending is Markdown: it begins so, and is text."""
+def _is_markdown(path: str) -> bool:
+    """Say whether a file without an ending begins as Markdown does, and is text."""
     try:
         with open(path, "rb") as file:
             head = file.read(HEAD)
@@ -89,18 +91,26 @@ def read_directory(directory: Directory) -> tuple[list[Raw], list[Problem]]:
     errors: list[OSError] = []
     paths = sorted(walk(directory.path, errors))
     problems = [_closed(directory, error) for error in errors]
+    names = {path: document(directory.path, path) for path in paths}
+    stems = {(_folder(path), name.stem) for path, name in names.items() if name is not None}
     raws: list[Raw] = []
-    stems = set()
-    for relative in paths:
-        if is_document(directory.path, relative):
+    for path, name in names.items():
+        if name is not None:
             try:
-                raws += _document(directory, relative)
+                raws += _document(directory, path, name)
             except RegistryError as error:
                 problems += error.problems
-            stems.add(_without_ending(relative))
-    others = (path for path in paths if _without_ending(path) not in stems)
-    raws += [_file(directory, path) for path in others if _is_named(path, directory.files)]
-    return sorted(raws, key=lambda raw: raw.path), problems
+        elif _is_named(path, directory.files) and (_folder(path), _stem(path)) not in stems:
+            raws.append(_file(directory, path))
+    return raws, problems
+
+
+def _folder(relative: str) -> str:
+    return relative.rpartition("/")[0]
+
+
+def _stem(relative: str) -> str:
+    return os.path.splitext(relative.rpartition("/")[2])[0]
 
 
 def _closed(directory: Directory, error: OSError) -> Problem:
@@ -110,31 +120,22 @@ def _closed(directory: Directory, error: OSError) -> Problem:
     return unreadable(error, READ_REGISTRY, shown)
 
 
-def _without_ending(relative: str) -> str:
-    folder, _, file = relative.rpartition("/")
-    name = name_of(file)
-    return f"{folder}/{name.stem if name else os.path.splitext(file)[0]}"
-
-
 def _is_named(relative: str, globs: Sequence[str]) -> bool:
-    file = relative.rpartition("/")[2]
-    if file.startswith(".") or is_left_out(os.path.splitext(file)[0]):
+    if relative.rpartition("/")[2].startswith(".") or is_left_out(_stem(relative)):
         return False
     path = PurePosixPath(relative)
-    return any(path.match(glob.removeprefix("**/")) for glob in globs if glob.strip("*/"))
+    patterns = (glob.removeprefix("**/").strip("/") for glob in globs)
+    return any(path.match(pattern) for pattern in patterns if pattern.strip("."))
 
 
 def _file(directory: Directory, relative: str) -> Raw:
     """Return the entry of a file that is named by a glob and not read, such as a PDF."""
-    stem = os.path.splitext(relative.rpartition("/")[2])[0]
-    said = _dated_by_name(Table(), stem) | {"title": stem}
-    raw = _raw(directory, relative, Table(), stem, said)
-    return replace(raw, key=stem)
+    stem = _stem(relative)
+    said = _dated_by_name(Table(), stem) | {"title": fields.clean(stem)}
+    return replace(_raw(directory, relative, Table(), stem, said), key=stem)
 
 
-def _document(directory: Directory, relative: str) -> list[Raw]:
-    name = name_of(relative.rpartition("/")[2])
-    assert name is not None  # is_document said so
+def _document(directory: Directory, relative: str, name: Name) -> list[Raw]:
     shown = directory.shown_path(relative)
     text = read_text(os.path.join(directory.path, relative), shown, READ_DOCUMENT, MAX_SIZE)
     if name.kind == "data":
@@ -149,6 +150,7 @@ def _data(directory: Directory, relative: str, name: Name, text: str) -> list[Ra
     shown = directory.shown_path(relative)
     suffix = os.path.splitext(relative)[1].lower()
     tree = formats.parse(text, suffix, failed=READ_DOCUMENT, path=shown)
+    tree = Table() if tree is None else tree
     if isinstance(tree, Table) and (_is_entry(tree) or not _wrapped(tree)):
         said = _dated_by_name(tree, name.stem)
         return [_raw(directory, relative, tree, name.stem, said)]
@@ -204,8 +206,8 @@ def _dated_by_name(values: Table, stem: str) -> dict[str, str]:
 
 
 def _says_date(values: Table) -> bool:
-    named = {fields.normal(key): value for key, value in values.items()}
-    own = (value for _, value in fields.found(named, "date"))
+    keys = ("date", *fields.FIELDS["date"])
+    own = (value for key, value in values.items() if fields.normal(key) in keys)
     return any(isinstance(value, str) and fields.day(value.strip()) for value in own)
 
 
@@ -229,7 +231,7 @@ def _said(values: Table, lines: Sequence[str], name: Name) -> dict[str, str]:
 def _front_matter(text: str, shown: str, rst: bool) -> tuple[Table, list[str]]:
     """Return the front matter of a document, and the lines of its body."""
     lines = text.split("\n")
-    first = lines[0].rstrip() if lines else ""
+    first = lines[0].rstrip()
     if rst:
         return _rst_fields(lines), lines
     if first not in ("---", "+++"):
@@ -254,13 +256,14 @@ def _rst_fields(lines: Sequence[str]) -> Table:
     if heading is not None and not any(line.strip() for line in lines[: heading.start]):
         start = heading.end
     blank = sum(1 for _ in takewhile(lambda line: not line.strip(), lines[start:]))
-    table = Table(start + blank + 1)
+    table = Table()
     key = ""
     for position in range(start + blank, len(lines)):
         line = lines[position]
         found = _RST_FIELD.match(line)
         if found:
             key = found[1]
+            table.line = table.line or position + 1
             table[key] = found[2] or None
             table.lines[key] = position + 1
         elif key and line[:1].isspace() and line.strip():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import quote, unquote
@@ -21,9 +21,8 @@ __all__ = [
     "SHORT",
     "clean",
     "day",
-    "found",
+    "field_of",
     "from_template",
-    "known",
     "normal",
     "scalar",
     "split",
@@ -84,9 +83,13 @@ SHORT = 200
 ONLY_SHORT = frozenset({"name", "summary", "message", "impact"})
 """The names under which some write a title or a severity, and others whole paragraphs."""
 
-_LINE_END = re.compile(r"\s*[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]\s*")
+_LINE_END = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$", re.DOTALL)
-_known = frozenset((*IDS, *FIELDS, *(name for names in FIELDS.values() for name in names)))
+_OWNERS = {
+    name: (rank, field)
+    for field, names in FIELDS.items()
+    for rank, name in enumerate((field, *names))
+}
 
 
 def normal(key: str) -> str:
@@ -94,17 +97,9 @@ def normal(key: str) -> str:
     return key.strip().casefold().replace("-", "_").replace(" ", "_")
 
 
-def known(key: str) -> bool:
-    """Say whether a key, in its normal form, belongs to a field."""
-    return key in _known
-
-
-def found(values: Mapping[str, Any], field: str) -> Iterator[tuple[str, Any]]:
-    """Yield the keys that hold something for a field, and what they hold, its own name first."""
-    for key in (field, *FIELDS[field]):
-        value = values.get(key)
-        if value is not None and value != "" and value != []:
-            yield key, value
+def field_of(key: str) -> tuple[int, str] | None:
+    """Return the field to which a key in its normal form belongs, after how good a name it is."""
+    return _OWNERS.get(key)
 
 
 def clean(text: str, *, lines: bool = False) -> str:

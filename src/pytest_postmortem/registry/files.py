@@ -14,7 +14,8 @@ from typing import Any
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import fields, formats
-from pytest_postmortem.registry.entries import READ_REGISTRY, Entry, Raw, from_raws
+from pytest_postmortem.registry.entries import Entry, from_raws
+from pytest_postmortem.registry.reading import READ_REGISTRY, Raw
 from pytest_postmortem.registry.tables import Rows, Table
 
 __all__ = ["WRAPPERS", "bad_template", "load_file", "raws_of", "read_text", "unreadable"]
@@ -114,7 +115,8 @@ def raws_of(entries: Any, shown: str) -> tuple[list[Raw], list[Problem]]:
     raws, problems = [], []
     for key, item, line in rows:
         if isinstance(item, Table):
-            raws.append(Raw(item, shown, line or item.line, key))
+            known = item.line if key is None or line is None else line
+            raws.append(Raw(item, shown, known, key))
         else:
             problems.append(_no_entry(item, shown, line))
     return raws, problems
@@ -186,7 +188,7 @@ def unreadable(error: Exception, failed: str, shown: str) -> Problem:
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         cause, remedy = "there is no such file or directory", "correct the path, or create it"
     elif not isinstance(error, OSError):
-        cause, remedy = f"it is no path: {error}", "correct the path"
+        cause, remedy = "it is no path", "correct the path"
     else:
         cause = (error.strerror or str(error)).lower()
         remedy = "let the user that runs the tests read it"

@@ -67,13 +67,15 @@ def _table(pairs: list[tuple[str, Any]]) -> Table:
 
 
 def _json_lines(text: str, above: int) -> Iterator[int]:
-    """Yield the line of each opening brace and bracket outside of strings, in their order."""
+    """Return the line of each opening brace and bracket outside of strings, in their order."""
+    lines: list[int] = []
     line, last = above + 1, 0
     for found in _JSON_OPENING.finditer(text):
         if found[0][0] != '"':
             line += text.count("\n", last, found.start())
             last = found.start()
-            yield line
+            lines.append(line)
+    return iter(lines)
 
 
 def _numbered(node: Any, lines: Iterator[int]) -> Any:
@@ -111,9 +113,12 @@ def _toml(text: str, above: int) -> Any:
 
 def _toml_headers(text: str, above: int) -> dict[tuple[str, ...], list[int]]:
     headers: dict[tuple[str, ...], list[int]] = {}
+    line, last = above + 1, 0
     for found in _TOML_HEADER.finditer(text):
         name = tuple("".join(key) for key in _TOML_KEY.findall(found[1]))
-        headers.setdefault(name, []).append(text.count("\n", 0, found.start()) + above + 1)
+        line += text.count("\n", last, found.start())
+        last = found.start()
+        headers.setdefault(name, []).append(line)
     return headers
 
 

@@ -22,6 +22,8 @@ SECTIONS = re.compile(
 )
 """Headings that name a part of any post-mortem: below the first level they are no title."""
 
+MAX_LINE = 1000
+
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _ANCHOR = re.compile(r"\s*\{[#:.][^{}]*\}$")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
@@ -41,7 +43,7 @@ _CAUSE_HEADING = re.compile(
 _CAUSE = re.compile(r"root[ -]cause", re.IGNORECASE)
 _BULLET = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
 _LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
-_MARKS = re.compile(r"\*\*|__|`")
+_BOLD = re.compile(r"\*\*([^*]+)\*\*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def _markdown_headings(lines: Sequence[str]) -> Iterator[Heading]:
     before, above = "", ""
     for position, line in enumerate(_visible(lines)):
         if "#" in line[:4]:
-            found = _ATX.match(line)
+            found = _ATX.match(line[:MAX_LINE])
             text = _heading_text(found[2] or "") if found else ""
             if found and text:
                 yield Heading(text, len(found[1]), position, position + 1)
@@ -160,8 +162,12 @@ def _rst_headings(lines: Sequence[str]) -> Iterator[Heading]:
 
 
 def _heading_text(text: str) -> str:
-    text = _ANCHOR.sub("", text.strip())
-    return fields.clean(_MARKS.sub("", _LINK.sub(r"\1", text[:1000])))
+    return _plain(_ANCHOR.sub("", text.strip()[:MAX_LINE]))
+
+
+def _plain(text: str) -> str:
+    """Return a text without the marks of links, bold and code."""
+    return fields.clean(_BOLD.sub(r"\1", _LINK.sub(r"\1", text)).replace("`", ""))
 
 
 def _paragraph(lines: Sequence[str]) -> str:
@@ -176,11 +182,11 @@ def _paragraph(lines: Sequence[str]) -> str:
             texts.append(line[bullet.end() :])
         elif texts or not _NO_PARAGRAPH.match(line):
             texts.append(line)
-    return " ".join(texts)
+    return " ".join(text.strip() for text in texts)
 
 
 def _shortened(text: str) -> str:
-    text = fields.clean(_MARKS.sub("", _LINK.sub(r"\1", text[:2000])))
+    text = _plain(text[:2000])
     if len(text) <= fields.SHORT:
         return text
     head = text[: fields.SHORT - 1]

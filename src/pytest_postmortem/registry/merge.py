@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import Finding, Postmortem
-from pytest_postmortem.registry.entries import READ_REGISTRY, Entry
+from pytest_postmortem.registry.entries import Entry
+from pytest_postmortem.registry.reading import READ_REGISTRY
 
 __all__ = ["build", "duplicates", "merge"]
 

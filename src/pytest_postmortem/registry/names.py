@@ -41,7 +41,7 @@ NO_PREFIXES = frozenset(
 """What looks like the prefix of an id and is none: ``SEV-1``, ``CVE-2019``, ``UTF-8``."""
 
 _SUFFIX = re.compile(r"\.\w{1,8}$")
-_TOKENS = re.compile(r"[^a-z0-9]+")
+_TOKENS = re.compile(r"[\W_]+")
 _DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})$")
 _YEAR = re.compile(r"(?:19|20)\d{2}$")
@@ -78,9 +78,8 @@ def is_left_out(stem: str) -> bool:
     if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in LEFT_OUT:
         return True
     tokens = [token for token in _TOKENS.split(stem.lower()) if token]
-    if not tokens or "template" not in (tokens[0], tokens[-1]):
-        return not tokens
-    return not iso_dates(stem) and id_prefix(stem) is None
+    template = "template" in tokens[:1] + tokens[-1:]
+    return template and not iso_dates(stem) and id_prefix(stem) is None
 
 
 def skipped_folder(folder: str) -> bool:
