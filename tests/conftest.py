@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from typing import Protocol
 
 import pytest
-import yaml  # noqa: F401  # pytester forgets what a run imports, and libyaml does not
+import yaml  # noqa: F401  # libyaml keeps the classes of the first import, see below
+
+import pytest_postmortem
 
 pytest_plugins = ["pytester"]
+
+# pytester forgets the modules that a run within this process imported first. What is imported
+# before stays, so that no class of ours exists twice.
+for module in pkgutil.walk_packages(pytest_postmortem.__path__, "pytest_postmortem."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
 
 
 class RunPytest(Protocol):

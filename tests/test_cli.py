@@ -1,0 +1,97 @@
+"""The command line: its exit status says what became of a command, and no traceback is shown."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from pytest_postmortem import __version__
+from pytest_postmortem.cli import Command, main
+from pytest_postmortem.errors import PostmortemError, Problem, RegistryError, SettingsError
+
+PROBLEM = Problem(
+    "registry-field", "Couldn't read registry", "it is broken", "mend it", "pm.yml", 3
+)
+MESSAGE = """\
+Couldn't read registry 'pm.yml', line 3: it is broken
+  mend it
+  see docs/reference/messages.md#registry-field
+"""
+
+
+def command(run: Callable[[argparse.Namespace], int]) -> Command:
+    """Return a command with one argument."""
+
+    def declare(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("what")
+
+    return Command("do", "Do it.", declare, run)
+
+
+def raising(error: PostmortemError) -> Callable[[argparse.Namespace], int]:
+    """Return a command that fails."""
+
+    def run(options: argparse.Namespace) -> int:
+        raise error
+
+    return run
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    """It stands in one place."""
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"pytest-postmortem {__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """And the exit status says that something was missing."""
+    status = main([])
+
+    assert status == 2
+    assert capsys.readouterr().err.startswith("usage: pytest-postmortem")
+
+
+def test_a_command_gets_its_arguments_and_gives_its_status() -> None:
+    """The frame only hands on."""
+    status = main(["do", "that"], [command(lambda options: len(options.what))])
+
+    assert status == 4
+
+
+def test_an_unknown_command_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that exist are named."""
+    with pytest.raises(SystemExit) as caught:
+        main(["undo"], [command(lambda options: 0)])
+
+    assert caught.value.code == 2
+    assert "'do'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RegistryError([PROBLEM]), 4), (SettingsError([PROBLEM]), 2)]
+)
+def test_an_error_of_ours_is_a_message_and_a_status(
+    error: PostmortemError, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback of ours reaches a user."""
+    assert main(["do", "that"], [command(raising(error))]) == status
+    assert capsys.readouterr().err == MESSAGE
+
+
+def test_it_runs_as_a_module() -> None:
+    """Where scripts are not on the path."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_postmortem", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"pytest-postmortem {__version__}\n"

@@ -1,0 +1,65 @@
+"""A file is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem.errors import DestinationError
+from pytest_postmortem.writing import write
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    """As ``--junitxml`` does."""
+    write(tmp_path / "a" / "b" / "report.json", "ä\n")
+
+    assert (tmp_path / "a" / "b" / "report.json").read_bytes() == "ä\n".encode()
+
+
+def test_an_older_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    """The new file has the permissions that any new file has."""
+    path = tmp_path / "report.json"
+    write(path, "old")
+
+    write(path, "new")
+
+    mask = os.umask(0)
+    os.umask(mask)
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["report.json"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+def test_text_that_is_no_unicode_is_escaped(tmp_path: Path) -> None:
+    """A lone surrogate, as a file name may hold, does not lose the report."""
+    write(tmp_path / "report.json", "\udc80")
+
+    assert (tmp_path / "report.json").read_text() == "\\udc80"
+
+
+def test_a_file_that_can_not_be_written_is_one_message(tmp_path: Path) -> None:
+    """The path, the reason and the remedy; the older file is kept, and nothing is left."""
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "kept").touch()
+
+    with pytest.raises(DestinationError) as caught:
+        write(target, "text")
+
+    assert str(caught.value) == (
+        f"Couldn't write report {str(target)!r}: Is a directory\n"
+        "  choose a destination that can be written\n"
+        "  see docs/reference/messages.md#destination"
+    )
+    assert sorted(os.listdir(tmp_path)) == ["folder"]
+
+
+def test_a_folder_that_is_a_file_is_one_message(tmp_path: Path) -> None:
+    """The folder of a report can't be made below a file."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(DestinationError, match="Couldn't write report"):
+        write(tmp_path / "file" / "report.json", "text")
