@@ -42,18 +42,10 @@ def plan_for(registry: Registry | None, settings: Settings) -> Plan:
     if registry is None:
         return Plan(judged=settings.used)
     patterns = [pattern.casefold() for pattern in settings.only]
-    names = {
-        name.casefold()
-        for postmortem in registry
-        for name in (postmortem.id, *postmortem.aliases)
-        if _matches(postmortem.id, patterns) or _matches(name, patterns)
-    }
-    names |= {
-        name
-        for name, postmortem in registry.index.items()
-        if postmortem.id.casefold() in names or _matches(name, patterns)
-    }
-    return Plan(links.declared(registry), frozenset(names), judged=True)
+    index = registry.index.items()
+    asked = {postmortem.id for name, postmortem in index if _matches(name, patterns)}
+    names = frozenset(name for name, postmortem in index if postmortem.id in asked)
+    return Plan(links.declared(registry), names, judged=True)
 
 
 def _matches(id: str, patterns: Iterable[str]) -> bool:
@@ -115,15 +107,16 @@ class Collecting:
         self._deliver(self._collected)
 
     def _read(self, items: Sequence[pytest.Item], nodeids: Mapping[int, str]) -> None:
-        marks = self._marks(items)
-        plan = self._plan(bool(marks))
+        marked = {key: links.parse(marks) for key, marks in self._marks(items).items()}
+        nothing = links.Claims({})
+        plan = self._plan(any(each.ids or each.complaints for each in marked.values()))
         self._wanted = plan.names
         found: list[Link] = []
         findings: dict[Finding, None] = {}
         declared: set[str] = set()
         reported: dict[str, str] = {}
-        for item in items if plan.declared else [item for item in items if id(item) in marks]:
-            claims = links.parse(marks.get(id(item), ()))
+        for item in items if plan.declared else [item for item in items if id(item) in marked]:
+            claims = marked.get(id(item), nothing)
             nodeid = nodeids.get(id(item), item.nodeid)
             ids = dict(claims.ids)
             for key in links.supersets(nodeid) if plan.declared else ():
@@ -227,7 +220,8 @@ class Running:
         new = dict(_new(dict.fromkeys(old, "marker"), claims.ids))
         if new or claims.complaints:
             ids = {id: claims.ids[id] for id in new}
-            set_property(item, [*old, *ids])
+            if ids:
+                set_property(item, [*old, *ids])
             found = tuple(_links(item, item.nodeid, ids))
             findings = tuple(_findings(item, claims.complaints))
             self._deliver(Collected(links=found, findings=findings))

@@ -49,6 +49,7 @@ class Run:
         self.recorder = Recorder(self.links)
         self._root = root
         self._tried = False
+        self._late = False
         self._renames: dict[str, str] = {}
         self._warnings: tuple[Finding, ...] = ()
         self._collected: dict[str, Collected] = {}
@@ -79,8 +80,12 @@ class Run:
         self._collected[worker] = joined([known, collected] if known else [collected])
         self._renames.update(collected.reported)
         for link in collected.links:
-            self.links.setdefault(link.nodeid, {}).setdefault(link.id.casefold(), link)
-        if collected.links:
+            nodeid = self.nodeid(link.nodeid)
+            own = self.links.setdefault(nodeid, {})
+            if link.id.casefold() not in own:
+                own[link.id.casefold()] = replace(link, nodeid=nodeid)
+        if collected.links or collected.findings:
+            self._late |= known is not None and self.found is not None and not self._tried
             self.plan(marked=True)
 
     def nodeid(self, reported: str) -> str:
@@ -132,19 +137,20 @@ class Run:
         """Return what is known to be wrong before any link is checked."""
         own = self.registry.findings if self.registry else ()
         bad = joined(self._collected.values()).findings
-        return (*self._warnings, *own, *bad)
+        return (*self._warnings, *own, *sorted(bad, key=_place))
 
     def _checks(
         self, every: Iterable[Link], collected: Collected, scope: Scope
     ) -> Iterator[Finding]:
         if self.registry is not None:
-            yield from links.check(every, self.registry, self.settings.policy.unknown)
+            unknown = self.settings.policy.unknown
+            yield from sorted(links.check(every, self.registry, unknown), key=_place)
             if scope.kind == "full":
                 yield from links.check_declared(self.registry, collected.declared)
 
     def _scope(self, collected: Collected, facts: Facts) -> Scope:
         forced = self.settings.scope
-        reasons = tuple(_reasons(self._collected, collected, facts, forced))
+        reasons = tuple(_reasons(self._collected, collected, facts, forced, self._unseen()))
         expected = collected.expected
         return Scope(
             kind=forced or ("partial" if reasons else "full"),
@@ -157,6 +163,10 @@ class Run:
             forced=forced == "full",
         )
 
+    def _unseen(self) -> bool:
+        """Say whether the registry links tests that nobody looked for when all were collected."""
+        return self._late and any(postmortem.tests for postmortem in self.registry or ())
+
     def _today(self, known: Registry, facts: Facts) -> date | None:
         """Return the date to judge by, where anything is judged by it."""
         policy = self.settings.policy
@@ -167,8 +177,13 @@ class Run:
         return _commit_date(self._root) if self.settings.today is None else date.today()
 
 
+def _place(finding: Finding) -> tuple[str, int]:
+    """Return what findings are sorted by, since tests that mark themselves run in any order."""
+    return finding.path or "", finding.line or 0
+
+
 def _reasons(
-    processes: Iterable[str], collected: Collected, facts: Facts, forced: str | None
+    processes: Iterable[str], collected: Collected, facts: Facts, forced: str | None, unseen: bool
 ) -> Iterator[str]:
     if forced == "partial":
         yield "--postmortem-scope=partial"
@@ -178,6 +193,8 @@ def _reasons(
             yield f"links lost with worker {', '.join(facts.lost)}"
         elif not tuple(processes):
             yield INTERRUPTED
+        if unseen:
+            yield "the registry was loaded after the collection (postmortem_registry prevents it)"
 
 
 def _load(root: Path, settings: Settings, found: Path | None = None) -> Registry:

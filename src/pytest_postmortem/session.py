@@ -102,7 +102,7 @@ class Reporter:
         self._run = run
         self._show = run.settings.show
         self._blocks: list[tuple[pytest.TestReport, str]] = []
-        self._unlinked: dict[str, pytest.TestReport] = {}
+        self._failed: dict[str, pytest.TestReport] = {}
         self._notes: list[Line] = []
         self._report: Report | None = None
 
@@ -113,10 +113,10 @@ class Reporter:
     def receive(self, collected: Collected, worker: str = "") -> None:
         """Take what a process collected; a failure that was not linked yet is explained now."""
         self._run.receive(collected, worker)
-        for link in collected.links if self._unlinked else ():
-            report = self._unlinked.pop(link.nodeid, None)
-            if report is not None:
-                self._explain(report, link.nodeid)
+        for link in collected.links if self._failed else ():
+            nodeid = self._run.nodeid(link.nodeid)
+            if nodeid in self._failed:
+                self._explain(self._failed[nodeid], nodeid)
 
     def pytest_report_header(self) -> str | None:
         """Name the registry."""
@@ -136,33 +136,29 @@ class Reporter:
         nodeid = run.nodeid(report.nodeid)
         run.recorder.add(report, nodeid, worker)
         if report.outcome == "failed":
-            if nodeid in run.links:
-                self._explain(report, nodeid)
-            else:
-                self._unlinked[nodeid] = report
+            self._failed[nodeid] = report
+            self._explain(report, nodeid)
 
     def _explain(self, report: pytest.TestReport, nodeid: str) -> None:
         from pytest_postmortem.reports import failure
 
-        postmortems = self._run.postmortems(nodeid)
-        if not postmortems:
+        if not self._run.postmortems(nodeid):
             return
-        self._blocks.append((report, nodeid))
-        short = len(self._blocks) > MOST_BLOCKS
-        text = failure.render(postmortems, self._show, self._width, short)
-        report.sections.append((failure.TITLE, text))
-        if len(self._blocks) == MOST_BLOCKS + 1:
-            self._shorten()
+        new = all(title != failure.TITLE for title, _ in report.sections)
+        if new:
+            self._blocks.append((report, nodeid))
+        many = len(self._blocks) == MOST_BLOCKS + 1
+        for each in self._blocks if new and many else [(report, nodeid)]:
+            self._show_beside(*each)
 
-    def _shorten(self) -> None:
-        """Make the blocks that were added before there were so many as short as the others."""
+    def _show_beside(self, report: pytest.TestReport, nodeid: str) -> None:
+        """Show beside a failure what is known by now, in place of what was known before."""
         from pytest_postmortem.reports import failure
 
-        for report, nodeid in self._blocks:
-            postmortems = self._run.postmortems(nodeid)
-            text = failure.render(postmortems, self._show, self._width, short=True)
-            others = [section for section in report.sections if section[0] != failure.TITLE]
-            report.sections[:] = [*others, (failure.TITLE, text)]
+        short = len(self._blocks) > MOST_BLOCKS
+        text = failure.render(self._run.postmortems(nodeid), self._show, self._width, short)
+        others = [section for section in report.sections if section[0] != failure.TITLE]
+        report.sections[:] = [*others, (failure.TITLE, text)]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
