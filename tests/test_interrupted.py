@@ -7,12 +7,20 @@ import pytest
 from conftest import report_of
 
 
+INTERRUPT = """
+def pytest_collectreport(report):
+    if report.nodeid == "test_b.py":
+        raise KeyboardInterrupt
+"""
+
+
 @pytest.mark.smoke
 @pytest.mark.postmortem("PM-0001")
 def test_an_interrupted_collection_claims_no_gap(pytester: pytest.Pytester) -> None:
     """Ctrl-C while tests are collected leaves every incident not judged, and the gate open."""
     pytester.makefile(".yml", postmortems="- id: PM-1\n- id: PM-2\n")
-    pytester.makepyfile(test_a="def test_a(): pass", test_b="raise KeyboardInterrupt")
+    pytester.makepyfile(test_a="def test_a(): pass", test_b="def test_b(): pass")
+    pytester.makeconftest(INTERRUPT)
 
     result = pytester.runpytest(
         "--postmortem-registry=postmortems.yml", "--postmortem-fail-under=50", no_reraise_ctrlc=True
@@ -31,7 +39,8 @@ def test_an_interrupted_collection_of_workers_claims_no_gap(pytester: pytest.Pyt
     """With workers the same, whatever xdist makes of the interruption."""
     pytest.importorskip("xdist")
     pytester.makefile(".yml", postmortems="- id: PM-1\n- id: PM-2\n")
-    pytester.makepyfile(test_a="def test_a(): pass", test_b="raise KeyboardInterrupt")
+    pytester.makepyfile(test_a="def test_a(): pass", test_b="def test_b(): pass")
+    pytester.makeconftest(INTERRUPT)
 
     result = pytester.runpytest_subprocess(
         "--postmortem-registry=postmortems.yml", "-n2", "--max-worker-restart=0"

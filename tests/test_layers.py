@@ -91,12 +91,12 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
     code = (
         "import sys, pytest;"
         f"pytest.main(['-q', '-p', 'no:cacheprovider', *{list(arguments)!r}]);"
-        "print(*sys.modules, sep='\\n')"
+        "print('LOADED', *sys.modules, sep='\\n')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
     )
-    return set(done.stdout.split())
+    return set(done.stdout.partition("LOADED\n")[2].split())
 
 
 @pytest.mark.postmortem("PM-0002")

@@ -26,10 +26,10 @@ MOST_BLOCKS = 20
 
 IDLE = (
     ("--collect-only", "collectonly"),
-    ("--setup-only", "setuponly"),
     ("--setup-plan", "setupplan"),
+    ("--setup-only", "setuponly"),
 )
-"""The options with which pytest runs no test."""
+"""The options with which pytest runs no test; the second implies the third."""
 
 SELECTION = ("keyword", "markexpr", "deselect", "lf", "stepwise", "postmortem_only")
 """The options that leave collected tests out of a run."""
@@ -105,10 +105,18 @@ class Reporter:
         self._failed: dict[str, pytest.TestReport] = {}
         self._notes: list[Line] = []
         self._report: Report | None = None
+        self._printed = False
 
     @property
     def _width(self) -> int:
+        if not self._config.pluginmanager.hasplugin("terminalreporter"):  # -p no:terminal
+            return 80
         return self._config.get_terminal_writer().fullwidth
+
+    @property
+    def _verbosity(self) -> int:
+        verbosity: int = getattr(self._config.option, "verbose", 0)  # -p no:terminal
+        return verbosity
 
     def receive(self, collected: Collected, worker: str = "") -> None:
         """Take what a process collected; a failure that was not linked yet is explained now."""
@@ -179,11 +187,11 @@ class Reporter:
         each = getattr(option, "dist", "no") == "each"
         return Facts(
             lost=self.workers.lost(self._run.heard, each) if self.workers else (),
-            idle=" ".join(flag for flag, name in IDLE if getattr(option, name, False)),
+            idle=next((flag for flag, name in IDLE if getattr(option, name, False)), ""),
             own_selection=all(
                 getattr(option, name, None) == getattr(own, name, None) for name in SELECTION
             ),
-            dated=option.verbose > 0 or self._run.settings.dated,
+            dated=self._verbosity > 0 or self._run.settings.dated,
         )
 
     def _write(self, report: Report) -> bool:
@@ -196,7 +204,7 @@ class Reporter:
             if target.destination is not None:
                 try:
                     write(target.destination, json.render(report, self._show))
-                    self._notes += terminal.written(target.destination, self._config.option.verbose)
+                    self._notes += terminal.written(target.destination, self._verbosity)
                 except DestinationError as error:
                     self._notes += terminal.complaint(error)
                     written = False
@@ -206,6 +214,7 @@ class Reporter:
         """Print what was found when the session finished."""
         from pytest_postmortem.reports import terminal
 
+        self._printed = True
         option, settings = self._config.option, self._run.settings
         if self._report is None:
             lines = terminal.hint(self._run.found_at) if option.verbose >= 0 else ()
@@ -217,3 +226,9 @@ class Reporter:
         for line in (*self._notes, *lines):
             colour = {line.colour: True} if line.colour else {}
             terminalreporter.write_line(line.text, **colour)
+
+    def pytest_unconfigure(self) -> None:
+        """Say what fails the run where pytest 8, with ``--no-summary``, asks for no summary."""
+        terminalreporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if self._report is not None and terminalreporter is not None and not self._printed:
+            self.pytest_terminal_summary(terminalreporter)

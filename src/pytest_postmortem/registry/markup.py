@@ -88,19 +88,15 @@ def root_cause(lines: Sequence[str], *, rst: bool = False) -> str | None:
     """Return the first paragraph below a heading "Root cause", in one line of 200 characters."""
     if not any(map(_CAUSE.search, lines)):
         return None
-    headings = list(_headings(lines, rst))
-    for position, heading in enumerate(headings):
-        if not _CAUSE_HEADING.match(heading.text):
-            continue
-        later = headings[position + 1 :]
-        below = [other for other in later if other.level > heading.level]
-        end = next((other.start for other in later if other.level <= heading.level), len(lines))
-        starts = [heading.end, *(other.end for other in below if other.end <= end)]
-        ends = [*(other.start for other in below if other.end <= end), end]
-        for start, stop in zip(starts, ends, strict=True):
-            text = _paragraph(lines[start:stop])
+    level, start = 0, None
+    for heading in (*_headings(lines, rst), Heading("", 0, len(lines), len(lines))):
+        if start is not None:
+            text = _paragraph(lines[start : heading.start])
             if text:
                 return _shortened(text)
+            start = heading.end if heading.level > level else None
+        if start is None and _CAUSE_HEADING.match(heading.text):
+            level, start = heading.level, heading.end
     return None
 
 
