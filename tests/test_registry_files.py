@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -773,6 +774,19 @@ def test_broken_yaml_is_told_without_libyaml(
     monkeypatch.delattr(yaml, "CBaseLoader", raising=False)
 
     assert problems(tmp_path) == f"{AT}, {expected}"
+
+
+@pytest.mark.parametrize("text", ["- id: [", "- id: \x1b"])
+def test_broken_yaml_is_told_where_yaml_is_imported_twice(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What libyaml raises then is of a class that nobody else knows."""
+    expected = problems(write(tmp_path, text))
+    for name in [each for each in sys.modules if each.partition(".")[0] == "yaml"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "pytest_postmortem.registry.composer")
+
+    assert problems(tmp_path) == expected
 
 
 @pytest.mark.parametrize(

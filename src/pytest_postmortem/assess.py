@@ -34,6 +34,7 @@ __all__ = [
     "Totals",
     "assess",
     "percent",
+    "reason_shown",
     "reveal",
     "selected",
     "severity_key",
@@ -350,6 +351,12 @@ def _count(incidents: Sequence[Incident], unjudged: Sequence[str]) -> Totals:
         proven=sum(bool(incident.proof) for incident in guarded),
         percent=percent(len(guarded), len(required), digits=1) if judged else None,
     )
+
+
+def reason_shown(incident: Incident, show: Show) -> str | None:
+    """Return why an incident is in its state; a post-mortem's own words count as a part of it."""
+    own = incident.state in ("declared", "exempt")
+    return None if own and show != "all" else incident.reason
 
 
 def reveal(postmortem: Postmortem, show: Show) -> Postmortem:

@@ -100,7 +100,8 @@ class Collecting:
             self._select(config, items)
         kept = set(map(id, items))
         gone = {nodeids.get(id(item), item.nodeid) for item in self._linked if id(item) not in kept}
-        self._collected = replace(self._collected, deselected=frozenset(gone))
+        reported = {**self._collected.reported, **_renamed(config, before)}
+        self._collected = replace(self._collected, deselected=frozenset(gone), reported=reported)
 
     def pytest_collection_finish(self) -> None:
         """Hand over what was collected."""
@@ -166,6 +167,13 @@ class Collecting:
         if gone:
             config.hook.pytest_deselected(items=gone)
             items[:] = kept
+
+
+def _renamed(config: pytest.Config, before: Iterable[tuple[pytest.Item, str]]) -> dict[str, str]:
+    """Return what ``--dist loadgroup`` has renamed: any of it may mark itself while it runs."""
+    if not getattr(config.option, "loadgroup", False):
+        return {}
+    return {item.nodeid: nodeid for item, nodeid in before if item.nodeid != nodeid}
 
 
 def _new(ids: Mapping[str, Origin], declared: Iterable[str]) -> Iterator[tuple[str, Origin]]:

@@ -64,7 +64,10 @@ def start(config: pytest.Config) -> None:
     try:
         session.start(config)
     except PostmortemError as error:
-        raise pytest.UsageError(str(error)) from None
+        from pytest_postmortem.reports.failure import plain
+
+        lines = str(error).splitlines()
+        raise pytest.UsageError("\n".join(map(plain, lines))) from None
 
 
 class Dormant:

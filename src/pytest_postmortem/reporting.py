@@ -52,7 +52,7 @@ class Run:
         self._late = False
         self._renames: dict[str, str] = {}
         self._warnings: tuple[Finding, ...] = ()
-        self._collected: dict[str, Collected] = {}
+        self._collected: dict[str, list[Collected]] = {}
 
     def load(self) -> None:
         """Load what is configured, or see whether there is a registry to be found.
@@ -76,8 +76,8 @@ class Run:
 
     def receive(self, collected: Collected, worker: str = "") -> None:
         """Take what a process collected, or what a running test added to it."""
-        known = self._collected.get(worker)
-        self._collected[worker] = joined([known, collected] if known else [collected])
+        known = worker in self._collected
+        self._collected.setdefault(worker, []).append(collected)
         self._renames.update(collected.reported)
         for link in collected.links:
             nodeid = self.nodeid(link.nodeid)
@@ -85,7 +85,7 @@ class Run:
             if link.id.casefold() not in own:
                 own[link.id.casefold()] = replace(link, nodeid=nodeid)
         if collected.links or collected.findings:
-            self._late |= known is not None and self.found is not None and not self._tried
+            self._late |= known and self.found is not None and not self._tried
             self.plan(marked=True)
 
     def nodeid(self, reported: str) -> str:
@@ -118,7 +118,7 @@ class Run:
 
         if self.registry is None and not self.links and not self.findings():
             return None
-        collected = joined(self._collected.values())
+        collected = self._joined()
         scope = self._scope(collected, facts)
         every = [link for own in self.links.values() for link in own.values()]
         known = self.registry or links.registry_of(every, self.settings.url_template)
@@ -136,8 +136,12 @@ class Run:
     def findings(self) -> tuple[Finding, ...]:
         """Return what is known to be wrong before any link is checked."""
         own = self.registry.findings if self.registry else ()
-        bad = joined(self._collected.values()).findings
+        bad = self._joined().findings
         return (*self._warnings, *own, *sorted(bad, key=_place))
+
+    def _joined(self) -> Collected:
+        """Join what arrived, once it is asked for: a test may add to it on each run."""
+        return joined(each for own in self._collected.values() for each in own)
 
     def _checks(
         self, every: Iterable[Link], collected: Collected, scope: Scope

@@ -30,16 +30,23 @@ def compose(text: str, above: int) -> Any:
     loader_class: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
         return _Composer(above).compose(loader_class(text))
-    except yaml.MarkedYAMLError as error:
-        raise _syntax(text, above, error) from None
-    except yaml.YAMLError:
-        found = _NOT_YAML.search(text)
-        line = text.count("\n", 0, found.start() if found else None) + above + 1
-        cause = "it is not YAML: it holds a control character"
-        raise Broken(cause, "remove the character from this line", line) from None
+    except Exception as error:
+        # By name, for the reason given in `_Composer.compose`.
+        names = {each.__name__ for each in type(error).__mro__}
+        if "YAMLError" not in names:
+            raise
+        broken = _syntax if "MarkedYAMLError" in names else _character
+        raise broken(text, above, error) from None
 
 
-def _syntax(text: str, above: int, error: yaml.MarkedYAMLError) -> Broken:
+def _character(text: str, above: int, error: Exception) -> Broken:
+    found = _NOT_YAML.search(text)
+    line = text.count("\n", 0, found.start() if found else None) + above + 1
+    cause = "it is not YAML: it holds a control character"
+    return Broken(cause, "remove the character from this line", line)
+
+
+def _syntax(text: str, above: int, error: Any) -> Broken:
     mark = error.problem_mark or error.context_mark
     lines = text.rstrip().split("\n")
     number = min(0 if mark is None else mark.line, len(lines) - 1)

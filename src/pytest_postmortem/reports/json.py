@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.assess import Incident, Report, TestResult, reveal
+from pytest_postmortem.assess import Incident, Report, TestResult, reason_shown, reveal
 from pytest_postmortem.model import Policy, Scope, Show
 
 __all__ = ["FORMAT", "render"]
@@ -71,7 +71,7 @@ def _incident(incident: Incident, show: Show) -> Mapping[str, Any]:
         "state": incident.state,
         "required": incident.required,
         "flaky": incident.flaky,
-        "reason": incident.reason,
+        "reason": reason_shown(incident, show),
         "note": incident.note,
         "path": shown.path,
         "line": shown.line,

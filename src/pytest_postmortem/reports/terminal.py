@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pytest_postmortem.assess import Gate, Incident, Report, State, percent, reveal, severity_key
+from pytest_postmortem.assess import (
+    Gate,
+    Incident,
+    Report,
+    State,
+    percent,
+    reason_shown,
+    reveal,
+    severity_key,
+)
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.model import Finding, Postmortem, Registry, Show, count_of
 from pytest_postmortem.reports.failure import plain
@@ -267,7 +276,7 @@ class _Table:
         if incident.state == "unguarded":
             facts = (shown.severity, self._age(shown), incident.reason)
             return ", ".join(fact for fact in facts if fact)
-        return incident.reason or ""
+        return reason_shown(incident, self._show) or ""
 
     def _age(self, shown: Postmortem) -> str | None:
         day = shown.day
