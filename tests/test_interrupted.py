@@ -6,7 +6,6 @@ import pytest
 
 from conftest import report_of
 
-
 INTERRUPT = """
 def pytest_collectreport(report):
     if report.nodeid == "test_b.py":

@@ -207,10 +207,11 @@ def test_a_test_without_any_outcome_did_not_run_and_says_why() -> None:
     """What was deselected is told apart from what was never reached."""
     outcomes = {"a": Outcome("passed")}
 
-    completed = complete(outcomes, ["a", "b", "c"], {"b"})
+    completed = complete(outcomes, ["a", "b", "c", "d"], {"b"}, {"d": "no compiler"})
 
     assert completed == {
         "a": Outcome("passed"),
         "b": Outcome("not-run", reason="deselected"),
         "c": Outcome("not-run", reason="did not run"),
+        "d": Outcome("skipped", reason="no compiler"),
     }

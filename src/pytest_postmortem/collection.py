@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem import links, options, scope
+from pytest_postmortem import links, options, scope, source
 from pytest_postmortem.model import Collected, Finding, Link, Origin, Registry
+from pytest_postmortem.outcomes import reason
 from pytest_postmortem.settings import Settings
 
 __all__ = ["Collecting", "Files", "Plan", "Running", "configured", "plan_for"]
@@ -243,6 +244,7 @@ class Files:
         self._deliver = deliver
         self._files: dict[str, Path] = {}
         self._broken: set[str] = set()
+        self._skipped: dict[str, str] = {}
         self._interrupted = True
 
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
@@ -251,7 +253,9 @@ class Files:
             self._files[collector.nodeid] = collector.path
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note a file or folder that could not be collected."""
+        """Note a file or folder that could not be collected, and a file that skipped itself."""
+        if report.skipped and report.nodeid in self._files:
+            self._skipped[report.nodeid] = reason(report) or ""
         if report.failed:
             self._broken.add(report.nodeid.partition("::")[0] or ".")
 
@@ -274,7 +278,28 @@ class Files:
             last_failed=_last_failed(session.config),
             interrupted=self._interrupted,
         )
-        self._deliver(Collected(files=files, expected=expected, reasons=tuple(reasons)))
+        skipped = {given.shown(self._files[nodeid]): why for nodeid, why in self._skipped.items()}
+        found = tuple(link for nodeid in self._skipped for link in self._links(nodeid, given))
+        self._deliver(
+            Collected(
+                found, skipped=skipped, files=files, expected=expected, reasons=tuple(reasons)
+            )
+        )
+
+    def _links(self, nodeid: str, given: Given) -> Iterator[Link]:
+        """Yield the links that the code of a file names which skipped itself as a whole."""
+        path = self._files[nodeid]
+        names = frozenset((options.MARK, *self._settings.markers))
+        for mark in source.marks(_text(path), names):
+            for id, origin in links.parse([mark]).ids.items():
+                yield Link(id, given.shown(path), given.shown(path), mark.line, origin)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
+    except (OSError, ValueError):
+        return ""
 
 
 class Given:

@@ -108,7 +108,7 @@ def iso_date(text: str | None) -> datetime.date | None:
     if text is None:
         return None
     try:
-        return datetime.date.fromisoformat(text[:10])
+        return datetime.datetime.strptime(text[:10], "%Y-%m-%d").date()
     except ValueError:
         return None
 
@@ -193,14 +193,17 @@ class Collected:
     ``deselected``. ``declared`` are the node ids of the registry's ``tests:`` that were found.
     ``reported`` maps the node id under which a test reports to the one that it has in every
     other run, where the two differ (``--dist loadgroup``). ``findings`` are the bad marks.
-    ``files`` were collected, ``expected`` is what a bare ``pytest`` collects, where somebody had
-    to find out; ``reasons`` say in words why this is less than the whole suite.
+    ``skipped`` are the files that skipped themselves as a whole, with the reason; they stand
+    for the tests of the links that their code names. ``files`` were collected, ``expected`` is
+    what a bare ``pytest`` collects, where somebody had to find out; ``reasons`` say in words
+    why this is less than the whole suite.
     """
 
     links: tuple[Link, ...] = ()
     deselected: frozenset[str] = frozenset()
     reported: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
     declared: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
     expected: frozenset[str] | None = None

@@ -6,12 +6,12 @@ attempt; of several attempts, or workers, the first outcome in the order of `OUT
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pytest_postmortem.model import OUTCOMES, Outcome, OutcomeWord
 
-__all__ = ["Recorder", "complete", "word_of"]
+__all__ = ["Recorder", "complete", "reason", "word_of"]
 
 RANK = {word: rank for rank, word in enumerate(OUTCOMES)}
 CRASH = "???"
@@ -114,12 +114,23 @@ def _outcome(reports: Sequence[Report], flaky: bool) -> Outcome | None:
 
 
 def complete(
-    outcomes: dict[str, Outcome], nodeids: Iterable[str], deselected: Container[str]
+    outcomes: Mapping[str, Outcome],
+    nodeids: Iterable[str],
+    deselected: Container[str],
+    skipped: Mapping[str, str],
 ) -> dict[str, Outcome]:
-    """Return the outcomes with a ``not-run``, and why, for each test that has none."""
+    """Return the outcomes with one for each test that has none: it was skipped with its whole
+    file, for the reason in ``skipped``, or it did not run.
+    """
     missing = {
-        nodeid: Outcome("not-run", reason="deselected" if nodeid in deselected else "did not run")
+        nodeid: _missing(nodeid, deselected, skipped)
         for nodeid in nodeids
         if nodeid not in outcomes
     }
     return {**outcomes, **missing}
+
+
+def _missing(nodeid: str, deselected: Container[str], skipped: Mapping[str, str]) -> Outcome:
+    if nodeid in skipped:
+        return Outcome("skipped", reason=skipped[nodeid] or None)
+    return Outcome("not-run", reason="deselected" if nodeid in deselected else "did not run")

@@ -125,7 +125,7 @@ class Run:
         report = assess(
             known,
             every,
-            complete(self.recorder.outcomes(), self.links, collected.deselected),
+            complete(self.recorder.outcomes(), self.links, collected.deselected, collected.skipped),
             scope,
             replace(self.settings.policy, today=self._today(known, facts)),
             findings=(*self.findings(), *self._checks(every, collected, scope)),

@@ -114,6 +114,7 @@ def joined(collections: Iterable[Collected]) -> Collected:
         declared=frozenset().union(*(each.declared for each in all)),
         reported={old: new for each in all for old, new in each.reported.items()},
         findings=tuple(dict.fromkeys(finding for each in all for finding in each.findings)),
+        skipped={file: reason for each in all for file, reason in each.skipped.items()},
         files=frozenset().union(*(each.files for each in all)),
         expected=frozenset().union(*known) if known else None,
         reasons=tuple(dict.fromkeys(reason for each in all for reason in each.reasons)),

@@ -1,0 +1,345 @@
+"""What a link does: a property, a selection; and links that the registry declares."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+
+from conftest import RunPytest, report_of
+from junit import JUNIT, block_of, ids_of, properties, register, said
+
+needs_reruns = pytest.mark.skipif(
+    find_spec("pytest_rerunfailures") is None, reason="needs pytest-rerunfailures"
+)
+
+
+def test_every_test_case_has_the_property_once_however_it_fails(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """pytest splits a test whose call and teardown fail in two test cases, and both have it."""
+    register(pytester, "PM-1", "PM-2\n  tests: [test_it.py]")
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        pytestmark = pytest.mark.postmortem("PM-1")
+        @pytest.fixture
+        def broken(): raise OSError
+        @pytest.fixture
+        def leaky():
+            yield
+            raise OSError
+        def test_call(): assert False
+        def test_setup(broken): pass
+        def test_teardown(leaky): pass
+        def test_both(leaky): assert False
+        def test_foreign(record_property): record_property("key", "value")
+        """
+    )
+
+    run(JUNIT)
+
+    assert properties(pytester.path) == {
+        "test_it.test_call": [["PM-1, PM-2"]],
+        "test_it.test_setup": [["PM-1, PM-2"]],
+        "test_it.test_teardown": [["PM-1, PM-2"]],
+        "test_it.test_both": [["PM-1, PM-2"], ["PM-1, PM-2"]],
+        "test_it.test_foreign": [["PM-1, PM-2"]],
+    }
+
+
+def test_a_test_without_a_link_has_no_property(pytester: pytest.Pytester, run: RunPytest) -> None:
+    """A bad mark makes no link, so it makes no property either."""
+    register(pytester, "PM-1")
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        @pytest.mark.postmortem
+        def test_bad(): pass
+        @pytest.mark.postmortem(1.5)
+        def test_later(request): request.node.add_marker(pytest.mark.postmortem())
+        def test_plain(): pass
+        """
+    )
+
+    run(JUNIT)
+
+    assert properties(pytester.path) == {
+        "test_it.test_bad": [[]],
+        "test_it.test_later": [[]],
+        "test_it.test_plain": [[]],
+    }
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "test_it.py::TestIt::test_it[1]",
+        "test_it.py::TestIt::test_it",
+        "test_it.py::TestIt",
+        "test_it.py",
+    ],
+)
+def test_a_declared_test_is_linked_like_a_marked_one(
+    pytester: pytest.Pytester, declared: str
+) -> None:
+    """A node id, one without parameters, a class and a file link all tests that they select."""
+    register(pytester, f"PM-1\n  title: Charged twice\n  tests: ['{declared}']")
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        class TestIt:
+            @pytest.mark.parametrize("n", [1])
+            def test_it(self, n): assert False
+        """
+    )
+
+    result = pytester.runpytest(JUNIT)
+
+    assert ids_of(pytester.path) == {"test_it.TestIt.test_it[1]": "PM-1"}
+    assert block_of(result) == [
+        "PM-1  Charged twice",
+        "      This test keeps that incident from happening again.",
+    ]
+    assert said(result) == [
+        "A test of 1 incident fails; the problem may be back:",
+        "  PM-1  Charged twice",
+        "        test_it.py::TestIt::test_it[1]",
+        "0 of 1 incident guarded (0 %), 1 linked",
+    ]
+
+
+@pytest.mark.smoke
+def test_declared_and_marked_links_add_up(pytester: pytest.Pytester, run: RunPytest) -> None:
+    """A test that two post-mortems declare and that names one of them has each id once."""
+    register(
+        pytester,
+        "PM-1\n  tests: [test_it.py::test_it, 'test_it.py::test_two[a]']",
+        "PM-2\n  regression_test: test_it.py::test_it",
+        "PM-3",
+    )
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        @pytest.mark.postmortem("PM-3", "pm-1")
+        def test_it(): pass
+        @pytest.mark.parametrize("x", ["a", "b"])
+        def test_two(x): pass
+        """
+    )
+
+    result = run(JUNIT)
+
+    assert ids_of(pytester.path) == {
+        "test_it.test_it": "PM-3, pm-1, PM-2",
+        "test_it.test_two[a]": "PM-1",
+    }
+    assert said(result) == ["3 of 3 incidents guarded (100 %), 3 linked"]
+
+
+SELECTED = """
+import pytest
+mark = pytest.mark.postmortem
+@mark("PM-1")
+def test_one(): pass
+@mark("INC-7")
+def test_alias(): pass
+@mark("PM-12", "PM-2")
+def test_two(): pass
+def test_declared(): pass
+@mark("OTHER-1")
+def test_other(): pass
+def test_none(): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "selected"),
+    [
+        (["--postmortem=PM-1"], "test_one test_alias"),
+        (["--postmortem=pm-1"], "test_one test_alias"),
+        (["--postmortem=INC-7"], "test_one test_alias"),
+        (["--postmortem=inc-?"], "test_one test_alias"),
+        (["--postmortem", "PM-2"], "test_two"),
+        (["--postmortem=PM-3"], "test_declared"),
+        (["--postmortem=PM-1*"], "test_one test_alias test_two"),
+        (["--postmortem=PM-[23]"], "test_two test_declared"),
+        (["--postmortem=PM-2", "--postmortem=OTHER-*"], "test_two test_other"),
+        (["--postmortem=PM-1", "-k", "not alias"], "test_one"),
+        (["--postmortem=*"], "test_one test_alias test_two test_declared test_other"),
+        (["--postmortem=PM"], ""),
+    ],
+)
+def test_the_tests_of_an_incident_can_be_run_alone(
+    pytester: pytest.Pytester, arguments: list[str], selected: str
+) -> None:
+    """By id, alias or glob, without case, several times; a glob of aliases means the incident."""
+    register(
+        pytester,
+        "PM-1\n  aliases: [INC-7]",
+        "PM-12",
+        "PM-2",
+        "PM-3\n  tests: [test_it.py::test_declared]",
+        "OTHER-1",
+    )
+    pytester.makepyfile(test_it=SELECTED)
+
+    result = pytester.runpytest(*arguments, "-v")
+
+    count = len(selected.split())
+    ran = [line.split()[0] for line in result.outlines if " PASSED" in line]
+    assert ran == [f"test_it.py::{test}" for test in selected.split()]
+    result.assert_outcomes(passed=count, deselected=6 - count)
+    assert result.ret == (pytest.ExitCode.OK if count else pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+def test_what_is_not_selected_did_not_run(pytester: pytest.Pytester, run: RunPytest) -> None:
+    """The links of deselected tests are known, so their incidents are no gap."""
+    register(pytester, "PM-1\n  aliases: [INC-7]", "PM-12", "PM-2", "PM-3", "OTHER-1")
+    pytester.makepyfile(test_it=SELECTED)
+
+    result = run("--postmortem=PM-2", "--postmortem=INC-*")
+
+    result.assert_outcomes(passed=3)
+    assert result.ret == 0
+    assert report_of(result) == [
+        "3 of 5 incidents guarded, 4 linked; 1 not run, 1 has no regression test (-v lists them)"
+    ]
+
+
+def test_tests_can_be_selected_without_a_registry(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """The ids on the marks are then all that there is."""
+    pytester.makepyfile(test_it=SELECTED)
+
+    result = run("--postmortem=pm-1*")
+
+    result.assert_outcomes(passed=2)
+    assert report_of(result) == [
+        "3 of 5 linked incidents guarded; 2 not run; no registry, so no gap is claimed"
+    ]
+
+
+LATE = """
+import pytest
+
+@pytest.fixture
+def linked(request):
+    request.node.add_marker(pytest.mark.postmortem("PM-1"))
+
+@pytest.fixture
+def broken(request, linked):
+    raise OSError
+
+def test_call(linked): {body}
+def test_setup({fixture}): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "fixture", "heading", "test"),
+    [
+        (
+            "assert False",
+            "linked",
+            "A test of 1 incident fails; the problem may be back:",
+            "test_call",
+        ),
+        (
+            "pass",
+            "broken",
+            "A test of 1 incident broke in its setup or teardown; nothing can be said:",
+            "test_setup",
+        ),
+    ],
+)
+def test_a_failing_test_that_was_marked_while_it_ran_shows_its_post_mortem(
+    pytester: pytest.Pytester, run: RunPytest, body: str, fixture: str, heading: str, test: str
+) -> None:
+    """The block stands beside the failure although the failure was reported first."""
+    register(pytester, "PM-1\n  title: Charged twice")
+    pytester.makepyfile(test_it=LATE.format(body=body, fixture=fixture))
+
+    result = run()
+
+    assert block_of(result) == [
+        "PM-1  Charged twice",
+        "      This test keeps that incident from happening again.",
+    ]
+    assert report_of(result) == [
+        heading,
+        "  PM-1  Charged twice",
+        f"        test_it.py::{test}",
+        "0 of 1 incident guarded (0 %), 1 linked",
+    ]
+
+
+@needs_reruns
+def test_a_mark_added_on_each_attempt_of_a_rerun_counts_once(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """The failure of the last attempt shows the post-mortem, and the link stands once."""
+    register(pytester, "PM-1", "PM-2")
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        def test_fails(request):
+            request.node.add_marker(pytest.mark.postmortem("PM-1"))
+            assert False
+        attempts = []
+        def test_passes(request):
+            request.node.add_marker(pytest.mark.postmortem("PM-2"))
+            attempts.append(1)
+            assert len(attempts) > 1
+        """
+    )
+
+    result = run("--reruns=2", "-v", JUNIT)
+
+    cases = properties(pytester.path)
+    assert {id for (id,) in cases["test_it.test_fails"]} == {"PM-1"}
+    assert {id for (id,) in cases["test_it.test_passes"]} == {"PM-2"}
+    assert block_of(result) == ["PM-1", "      This test keeps that incident from happening again."]
+    assert said(result) == [
+        "A test of 1 incident fails; the problem may be back:",
+        "  PM-1",
+        "        test_it.py::test_fails",
+        "1 incident is guarded:",
+        "  PM-2    1 test, flaky",
+        "1 of 2 incidents guarded (50 %), 2 linked",
+    ]
+
+
+def test_a_marked_test_that_marks_itself_again_shows_all_its_post_mortems(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """The block that was shown at once gives way to one with what came later, shown once."""
+    register(pytester, "PM-1", "PM-2")
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        @pytest.mark.postmortem("PM-1")
+        @pytest.mark.xdist_group("g")
+        def test_it(request):
+            request.node.add_marker(pytest.mark.postmortem("PM-2"))
+            assert False
+        """
+    )
+
+    result = run("--dist=loadgroup")
+
+    assert block_of(result) == [
+        "PM-1",
+        "      This test keeps that incident from happening again.",
+        "PM-2",
+        "      This test keeps that incident from happening again.",
+    ]
+    assert report_of(result) == [
+        "Tests of 2 incidents fail; the problems may be back:",
+        "  PM-1",
+        "        test_it.py::test_it",
+        "  PM-2",
+        "        test_it.py::test_it",
+        "0 of 2 incidents guarded (0 %), 2 linked",
+    ]

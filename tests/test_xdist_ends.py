@@ -1,0 +1,211 @@
+"""Runs with workers that end too early: what is known then, and what is not made up."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import report_of
+
+pytest.importorskip("xdist")
+
+REGISTRY = """
+- {id: PM-1, title: One}
+- {id: PM-2, title: Two}
+- {id: PM-3, title: Three}
+- {id: PM-4, title: Four}
+"""
+
+
+@pytest.fixture(autouse=True)
+def registry(pytester: pytest.Pytester) -> None:
+    """Write a registry of four incidents."""
+    pytester.path.joinpath("postmortems.yml").write_text(REGISTRY, encoding="utf-8")
+    pytester.makeini("[pytest]\npostmortem_registry = postmortems.yml\n")
+
+
+KILLS = """
+import os
+import signal
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_before():
+    pass
+
+@pytest.mark.postmortem("PM-2")
+def test_kills_its_worker():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+@pytest.mark.postmortem("PM-3")
+def test_after():
+    pass
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_test_that_kills_its_worker_fails(pytester: pytest.Pytester) -> None:
+    """Its incident may be back; another worker runs what is left, and no gap is made up."""
+    pytester.makepyfile(test_it=KILLS)
+
+    result = pytester.runpytest_subprocess("-n2")
+
+    assert report_of(result) == [
+        "A test of 1 incident fails; the problem may be back:",
+        "  PM-2  Two",
+        "        test_it.py::test_kills_its_worker",
+        "2 of 4 incidents guarded (50 %), 3 linked; 1 has no regression test (-v lists them)",
+    ]
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*- Post-mortem -*", "PM-2  Two"])
+
+
+DIES_COLLECTING = """
+import os
+import pytest
+
+if os.environ.get("PYTEST_XDIST_WORKER") in {workers!r}:
+    os._exit(1)
+
+@pytest.mark.postmortem("PM-1")
+def test_it():
+    pass
+"""
+
+
+def test_a_worker_that_dies_while_it_collects_takes_its_links_along(
+    pytester: pytest.Pytester,
+) -> None:
+    """The run saw a part of the suite, so nothing is called unguarded, and no gate passes."""
+    pytester.makepyfile(test_it=DIES_COLLECTING.format(workers=["gw0"]))
+
+    result = pytester.runpytest_subprocess(
+        "-n1", "--max-worker-restart=0", "--postmortem-fail-under=1"
+    )
+
+    assert report_of(result) == [
+        "Gate fail-under not judged: links lost with worker gw0; run the whole suite to judge it",
+        "no incident seen here; 4 not judged: links lost with worker gw0",
+    ]
+    assert result.ret != 0
+
+
+def test_what_one_worker_lost_another_has(pytester: pytest.Pytester) -> None:
+    """All workers collect the whole suite, so the run of the one that is left is full."""
+    pytester.makepyfile(test_it=DIES_COLLECTING.format(workers=["gw0"]))
+
+    result = pytester.runpytest_subprocess("-n2")
+
+    assert report_of(result) == [
+        "1 of 4 incidents guarded (25 %), 1 linked; 3 have no regression test (-v lists them)"
+    ]
+
+
+WAITS = """
+import pathlib
+import threading
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_before():
+    pass
+
+@pytest.mark.postmortem("PM-2")
+def test_waits():
+    pathlib.Path("waiting").touch()
+    threading.Event().wait(60)
+
+@pytest.mark.postmortem("PM-3")
+def test_after():
+    pass
+"""
+
+
+SAYS_WHAT_IT_HEARD = """
+import os
+import pathlib
+import pytest
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    if report.when == "teardown" and "PYTEST_XDIST_WORKER" not in os.environ:
+        pathlib.Path("heard").touch()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+@pytest.mark.parametrize("workers", [(), ("-n2", "--dist=loadfile")], ids=["alone", "n2"])
+def test_what_ctrl_c_kept_from_running_did_not_run(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    """The links are known, so no gap is made up, and the gate is not judged."""
+    pytester.makepyfile(test_it=WAITS)
+    pytester.makeconftest(SAYS_WHAT_IT_HEARD)
+    command = [sys.executable, "-m", "pytest", "--postmortem-fail-under=1", *workers]
+
+    with subprocess.Popen(
+        command, cwd=pytester.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            until_it_is_there(pytester.path / "heard", process)
+            until_it_is_there(pytester.path / "waiting", process)
+            process.send_signal(signal.SIGINT)
+            printed, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+
+    result = pytest.RunResult(process.returncode, printed.splitlines(), [], 0)
+    assert report_of(result) == [
+        "Gate fail-under not judged: the tests of 2 incidents were not run: did not run;"
+        " run the whole suite to judge it",
+        "1 of 4 incidents guarded, 3 linked; 2 not run, 1 has no regression test (-v lists them)",
+    ]
+    assert result.ret == 2
+
+
+def until_it_is_there(path: Path, process: subprocess.Popen[str]) -> None:
+    """Wait for a file that another process makes, a minute at most."""
+    end = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+STOPS = """
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_fails():
+    assert False
+
+@pytest.mark.postmortem("PM-2")
+def test_never_runs():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("workers", "status"),
+    [pytest.param((), 1, id="alone"), pytest.param(("-n2", "--dist=loadfile"), 2, id="n2")],
+)
+def test_the_first_failure_ends_the_run(
+    pytester: pytest.Pytester, workers: tuple[str, ...], status: int
+) -> None:
+    """With ``-x`` the report is the same; the exit status differs as pytest's own does."""
+    pytester.makepyfile(test_it=STOPS)
+
+    result = pytester.runpytest_subprocess("-x", *workers)
+
+    assert report_of(result) == [
+        "A test of 1 incident fails; the problem may be back:",
+        "  PM-1  One",
+        "        test_it.py::test_fails",
+        "0 of 4 incidents guarded, 2 linked; 1 not run, 2 have no regression test (-v lists them)",
+    ]
+    assert result.ret == status
