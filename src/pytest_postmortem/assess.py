@@ -131,8 +131,8 @@ class Report:
     """Everything that is said about a run, from which every format is rendered.
 
     ``unjudged`` are the reasons, in words, why the figures don't stand for the whole suite.
-    ``registry`` is False where the links themselves had to serve as one. ``strangers`` counts
-    the ids of foreign marks that the registry lacks.
+    ``missing`` says which registry is missing, where the links themselves had to serve as one.
+    ``strangers`` counts the ids of foreign marks that the registry lacks.
     """
 
     incidents: tuple[Incident, ...]
@@ -142,7 +142,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     gates: tuple[Gate, ...] = ()
     unjudged: tuple[str, ...] = ()
-    registry: bool = True
+    missing: str | None = None
     strangers: int = 0
 
 
@@ -190,6 +190,7 @@ def assess(
     policy: Policy,
     proofs: Mapping[str, Proof] | None = None,
     findings: Iterable[Finding] = (),
+    missing: str | None = None,
 ) -> Report:
     """Judge every selected incident of the registry, and count.
 
@@ -202,7 +203,7 @@ def assess(
         _judge(postmortem, tests, outcomes, scope, policy, registry, proofs or {})
         for postmortem in chosen
     )
-    unjudged = _unjudged(incidents, scope)
+    unjudged = _unjudged(incidents, scope) or ((missing,) if missing else ())
     return Report(
         incidents,
         _count(incidents, unjudged),
@@ -210,6 +211,7 @@ def assess(
         policy,
         tuple(findings),
         unjudged=unjudged,
+        missing=missing,
         strangers=strangers,
     )
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch, fnmatchcase
-from glob import iglob
-from pathlib import Path
-from typing import Any
+from fnmatch import fnmatchcase
 
 import pytest
 
-from pytest_postmortem import links, options, scope, source
+from pytest_postmortem import links, options
 from pytest_postmortem.model import Collected, Finding, Link, Origin, Registry
-from pytest_postmortem.outcomes import reason
 from pytest_postmortem.settings import Settings
 
-__all__ = ["Collecting", "Files", "Plan", "Running", "configured", "plan_for"]
+__all__ = ["Collecting", "Plan", "Running", "plan_for"]
 
 PROPERTY = "postmortem"
 """The one user property that carries a test's ids into every report format."""
@@ -45,7 +40,7 @@ def plan_for(registry: Registry | None, settings: Settings) -> Plan:
     patterns = [pattern.casefold() for pattern in settings.only]
     index = registry.index.items()
     asked = {postmortem.id for name, postmortem in index if _matches(name, patterns)}
-    names = frozenset(name for name, postmortem in index if postmortem.id in asked)
+    names = frozenset(name for name, postmortem in index if asked and postmortem.id in asked)
     return Plan(links.declared(registry), names, judged=True)
 
 
@@ -200,8 +195,14 @@ def _findings(item: pytest.Item, complaints: Iterable[str]) -> Iterator[Finding]
 
 def set_property(item: pytest.Item, ids: Iterable[str]) -> None:
     """Give an item its one property, in place of an older one."""
-    others = [pair for pair in item.user_properties if pair[0] != PROPERTY]
+    others = [pair for pair in item.user_properties if pair[:1] != (PROPERTY,)]
     item.user_properties[:] = [*others, (PROPERTY, links.encode(ids))]
+
+
+def _property(item: pytest.Item) -> str:
+    """Return the value of our property; others' may be of any shape."""
+    own = (pair[1] for pair in item.user_properties if pair[:1] == (PROPERTY,) and len(pair) == 2)
+    return str(next(own, ""))
 
 
 class Running:
@@ -224,7 +225,7 @@ class Running:
             self._add(item, links.parse(marks))
 
     def _add(self, item: pytest.Item, claims: links.Claims) -> None:
-        known = str(dict(item.user_properties).get(PROPERTY, ""))
+        known = _property(item)
         old = [id.replace("%2C", ",").replace("%25", "%") for id in known.split(", ") if id]
         new = dict(_new(dict.fromkeys(old, "marker"), claims.ids))
         if new or claims.complaints:
@@ -234,150 +235,3 @@ class Running:
             found = tuple(_links(item, item.nodeid, ids))
             findings = tuple(_findings(item, claims.complaints))
             self._deliver(Collected(links=found, findings=findings))
-
-
-class Files:
-    """Notes which files were collected, and tells at the end whether that is the whole suite."""
-
-    def __init__(self, settings: Settings, deliver: Callable[[Collected], None]) -> None:
-        self._settings = settings
-        self._deliver = deliver
-        self._files: dict[str, Path] = {}
-        self._broken: set[str] = set()
-        self._skipped: dict[str, str] = {}
-        self._interrupted = True
-
-    def pytest_collectstart(self, collector: pytest.Collector) -> None:
-        """Note a file."""
-        if isinstance(collector, pytest.File):
-            self._files[collector.nodeid] = collector.path
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note a file or folder that could not be collected, and a file that skipped itself."""
-        if report.skipped and report.nodeid in self._files:
-            self._skipped[report.nodeid] = reason(report) or ""
-        if report.failed:
-            self._broken.add(report.nodeid.partition("::")[0] or ".")
-
-    def pytest_collection_modifyitems(self) -> None:
-        """Note that the collection came to its end, which pytest says after Ctrl-C as well."""
-        self._interrupted = False
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Hand over how much of the suite was collected."""
-        given = Given(session, self._settings)
-        whole = (path for nodeid, path in self._files.items() if nodeid not in self._broken)
-        files = frozenset(map(given.shown, whole))
-        expected = given.expected()
-        reasons = scope.reasons(
-            nodeids=given.nodeids,
-            given=given.named,
-            collected=files,
-            expected=expected,
-            broken=sorted(self._broken),
-            last_failed=_last_failed(session.config),
-            interrupted=self._interrupted,
-        )
-        skipped = {given.shown(self._files[nodeid]): why for nodeid, why in self._skipped.items()}
-        found = tuple(link for nodeid in self._skipped for link in self._links(nodeid, given))
-        self._deliver(
-            Collected(
-                found, skipped=skipped, files=files, expected=expected, reasons=tuple(reasons)
-            )
-        )
-
-    def _links(self, nodeid: str, given: Given) -> Iterator[Link]:
-        """Yield the links that the code of a file names which skipped itself as a whole."""
-        path = self._files[nodeid]
-        names = frozenset((options.MARK, *self._settings.markers))
-        for mark in source.marks(_text(path), names):
-            for id, origin in links.parse([mark]).ids.items():
-                yield Link(id, given.shown(path), given.shown(path), mark.line, origin)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
-    except (OSError, ValueError):
-        return ""
-
-
-class Given:
-    """What was asked to be collected, and what a bare run would collect."""
-
-    def __init__(self, session: pytest.Session, settings: Settings) -> None:
-        config = session.config
-        self._session = session
-        self._config = config
-        self._root = config.rootpath
-        self._suite = settings.suite
-        arguments = [] if self._bare() else config.args
-        self._folder = config.invocation_params.dir
-        paths = [self._folder / text for text in arguments if "::" not in text]
-        files = [self._folder / text.partition("::")[0] for text in arguments if "::" in text]
-        self.named = bool(paths)
-        self.nodeids = sum(not any(map(file.is_relative_to, paths)) for file in files)
-        self._ignores, self._globs = self._taken_away()
-
-    def _bare(self) -> bool:
-        source = self._config.args_source
-        if source is pytest.Config.ArgsSource.INVOCATION_DIR:
-            return self._config.invocation_params.dir == self._root
-        return source is not pytest.Config.ArgsSource.ARGS
-
-    def _taken_away(self) -> tuple[frozenset[Path], frozenset[str]]:
-        """Return what ``--ignore`` and ``--ignore-glob`` add to the configured ``addopts``."""
-        option, own = self._config.option, configured(self._config)
-        more = [
-            {
-                str(self._folder / text)
-                for text in set(getattr(option, name, None) or ())
-                - set(getattr(own, name, None) or ())
-            }
-            for name in ("ignore", "ignore_glob")
-        ]
-        return frozenset(map(Path, more[0])), frozenset(more[1])
-
-    def expected(self) -> frozenset[str] | None:
-        """Return the files that a bare run collects, or None where there is no need to ask."""
-        if not (self._suite or self.named or self._ignores or self._globs):
-            return None
-        patterns = list(self._config.getini("python_files"))
-        if getattr(self._config.option, "doctestmodules", False):
-            patterns.append("*.py")
-        files = scope.find_files(self._roots(), patterns, self._ignored)
-        return frozenset(map(self.shown, files))
-
-    def shown(self, file: Path) -> str:
-        """Return the path of a file from the rootdir, which need not be above it.
-
-        A node id can't serve: outside of the rootdir it begins at what was named.
-        """
-        return os.path.relpath(file, self._root).replace(os.sep, "/")
-
-    def _roots(self) -> Sequence[Path]:
-        named = self._config.getini("testpaths")
-        globs = (iglob(str(self._root / text), recursive=True) for text in named)
-        return self._suite or [Path(path) for glob in globs for path in glob] or [self._root]
-
-    def _ignored(self, path: Path) -> bool:
-        """Ask pytest, but for what only the command line takes away."""
-        if path in self._ignores or any(fnmatch(str(path), glob) for glob in self._globs):
-            return any(fnmatch(path.name, text) for text in self._config.getini("norecursedirs"))
-        hook: Any = self._session.gethookproxy(path.parent)
-        return bool(hook.pytest_ignore_collect(collection_path=path, config=self._config))
-
-
-def configured(config: pytest.Config) -> Namespace:
-    """Return the options that the configured ``addopts`` alone give."""
-    parser = config._parser  # there is no public way to parse a part of the command line
-    return parser.parse_known_args(list(config.getini("addopts")))
-
-
-def _last_failed(config: pytest.Config) -> int | None:
-    """Return the number of files that ``--lf`` skipped, None where it took nothing away."""
-    plugin = config.pluginmanager.get_plugin("lfplugin")
-    if not getattr(config.option, "lf", False):
-        return None
-    skipped: int = getattr(plugin, "_skipped_files", 0)
-    return skipped if getattr(plugin, "_previously_failed_count", 0) else None

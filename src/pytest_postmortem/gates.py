@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
 from pytest_postmortem.assess import Gate, Incident, Report, percent, severity_key
 from pytest_postmortem.model import Policy, count_of
@@ -37,7 +36,8 @@ def _unjudged(name: str, report: Report) -> Gate | None:
     if not report.unjudged:
         return None
     reasons = "; ".join(report.unjudged)
-    return Gate(name, judged=False, passed=False, message=f"not judged: {reasons}; {REMEDY}")
+    remedy = "configure one to judge it" if report.missing else REMEDY
+    return Gate(name, judged=False, passed=False, message=f"not judged: {reasons}; {remedy}")
 
 
 def _fail_under(report: Report, minimum: float) -> Gate:
@@ -86,7 +86,7 @@ def _in_grace(incident: Incident, policy: Policy) -> bool:
     day = incident.postmortem.day
     if day is None or policy.today is None or not policy.grace:
         return False
-    return policy.today <= day + timedelta(days=policy.grace)
+    return (policy.today - day).days <= policy.grace
 
 
 def _ids(incidents: Sequence[Incident], most: int = 5) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "encode",
     "parse",
     "registry_of",
+    "skipped_links",
     "supersets",
 ]
 
@@ -72,10 +73,16 @@ def parse(marks: Iterable[Mark]) -> Claims:
 
 
 def _id(argument: object) -> str:
-    """Return an id as text, or an empty text for what can't be one (True is no 1)."""
-    if isinstance(argument, int) and not isinstance(argument, bool):
-        return str(argument)
-    return argument.strip() if isinstance(argument, str) else ""
+    """Return an id as text, or an empty text for what can't be one (True is no 1).
+
+    An id goes to other processes and into files, so it has to be Unicode, and an int one that
+    Python itself would print.
+    """
+    try:
+        text = str(argument) if type(argument) is int else argument
+        return text.strip() if isinstance(text, str) and text.encode() else ""
+    except ValueError:
+        return ""
 
 
 def _complaints(mark: Mark) -> Iterator[str]:
@@ -85,10 +92,17 @@ def _complaints(mark: Mark) -> Iterator[str]:
         if isinstance(argument, str) and not argument.strip():
             yield f"@pytest.mark.{MARK}({argument!r}) names an empty id; write {FORM}"
         elif not _id(argument):
-            shown = reprlib.repr(argument)
+            shown = _shown(argument)
             yield f"@pytest.mark.{MARK}({shown}) names no id but a {_kind(argument)}; write {FORM}"
     for keyword in mark.kwargs:
         yield f"@pytest.mark.{MARK}({keyword}=...) is not known; ids are positional: write {FORM}"
+
+
+def _shown(argument: object) -> str:
+    try:
+        return reprlib.repr(argument)
+    except Exception:  # whatever somebody's own class does
+        return "..."
 
 
 def _kind(argument: object) -> str:
@@ -112,7 +126,9 @@ def declared(registry: Iterable[Postmortem]) -> dict[str, tuple[str, ...]]:
 def supersets(nodeid: str) -> Iterator[str]:
     """Yield every node id that selects this test: itself, without parameters, class, file."""
     yield nodeid
-    base, bracket, _ = nodeid.partition("[")
+    path, colons, names = nodeid.partition("::")
+    name, bracket, _ = names.partition("[")
+    base = f"{path}{colons}{name}"
     if bracket:
         yield base
     while "::" in base:
@@ -179,6 +195,17 @@ class _Advice:
         if self._registry.partial:
             return "; this registry is partial, so it may exist all the same"
         return "; correct the id, or add the post-mortem to the registry"
+
+
+def skipped_links(registry: Registry, skipped: Mapping[str, str]) -> Iterator[tuple[str, Link]]:
+    """Yield the node ids under ``tests:`` that lie in a file which skipped itself, with the link
+    of that file.
+    """
+    for postmortem in registry:
+        for nodeid in postmortem.tests:
+            file = nodeid.partition("::")[0]
+            if file in skipped:
+                yield nodeid, Link(postmortem.id, file, file, None, "registry")
 
 
 def check_declared(registry: Registry, found: frozenset[str]) -> tuple[Finding, ...]:

@@ -260,6 +260,11 @@ class Policy:
     severities: tuple[str, ...] = ()
     unknown: Literal["error", "warn", "ignore"] = "error"
 
+    @property
+    def gated(self) -> bool:
+        """Whether a gate was asked for."""
+        return self.fail_under is not None or bool(self.require)
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:

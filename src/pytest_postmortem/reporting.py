@@ -14,7 +14,7 @@ from pytest_postmortem.collection import Plan, plan_for
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Collected, Finding, Link, Postmortem, Registry, Scope
 from pytest_postmortem.outcomes import Recorder, complete
-from pytest_postmortem.scope import INTERRUPTED, joined
+from pytest_postmortem.scope import INTERRUPTED, joined, relative
 from pytest_postmortem.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,12 +67,14 @@ class Run:
 
     def plan(self, marked: bool = False) -> Plan:
         """Return what a collecting process has to know, loading a found registry if need be."""
-        policy = self.settings.policy
-        wanted = marked or self.settings.only or policy.require or policy.fail_under is not None
-        if self.found and wanted and not self._tried:
+        if marked or self.settings.only or self.settings.policy.gated:
+            self._load_found()
+        return plan_for(self.registry, self.settings)
+
+    def _load_found(self) -> None:
+        if self.found and not self._tried:
             self._tried = True
             self.registry, self._warnings = load_found(self.found, self._root, self.settings)
-        return plan_for(self.registry, self.settings)
 
     def receive(self, collected: Collected, worker: str = "") -> None:
         """Take what a process collected, or what a running test added to it."""
@@ -86,7 +88,7 @@ class Run:
                 own[link.id.casefold()] = replace(link, nodeid=nodeid)
         if collected.links or collected.findings:
             self._late |= known and self.found is not None and not self._tried
-            self.plan(marked=True)
+            self._load_found()
 
     def nodeid(self, reported: str) -> str:
         """Return the node id that a test has in every run, whatever it reports under."""
@@ -97,7 +99,12 @@ class Run:
         """The registry that was found, as it is shown to the reader."""
         if self.found is None:
             return None
-        return os.path.relpath(self.found, self._root).replace(os.sep, "/")
+        return relative(self.found, self._root)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is known that this run did not collect."""
+        return not self._joined().reasons
 
     @property
     def heard(self) -> frozenset[str]:
@@ -107,7 +114,7 @@ class Run:
     def postmortems(self, nodeid: str) -> tuple[Postmortem, ...]:
         """Return the post-mortems that a test is linked to, each once."""
         own = self.links.get(nodeid, {}).values()
-        known = self.registry or links.registry_of(own, self.settings.url_template)
+        known = self._known(own)
         found = (known.find(link.id) for link in own)
         return tuple({each.id: each for each in found if each is not None}.values())
 
@@ -116,28 +123,51 @@ class Run:
         from pytest_postmortem.assess import assess
         from pytest_postmortem.gates import judge
 
-        if self.registry is None and not self.links and not self.findings():
-            return None
         collected = self._joined()
+        collected = replace(collected, declared=collected.declared | self._skip(collected))
+        findings = self._findings(collected)
+        nothing = self.registry is None and not self.links and not findings
+        if nothing and not self.settings.policy.gated:
+            return None
         scope = self._scope(collected, facts)
         every = [link for own in self.links.values() for link in own.values()]
-        known = self.registry or links.registry_of(every, self.settings.url_template)
+        known = self._known(every)
         report = assess(
             known,
             every,
             complete(self.recorder.outcomes(), self.links, collected.deselected, collected.skipped),
             scope,
             replace(self.settings.policy, today=self._today(known, facts)),
-            findings=(*self.findings(), *self._checks(every, collected, scope)),
+            findings=(*findings, *self._checks(every, collected, scope)),
+            missing=self._missing(),
         )
-        report = replace(report, registry=self.registry is not None)
         return replace(report, gates=judge(report))
 
-    def findings(self) -> tuple[Finding, ...]:
+    def _known(self, own: Iterable[Link]) -> Registry:
+        """Return the registry, or the one that links imply where there is none."""
+        if self.registry is not None:
+            return self.registry
+        return links.registry_of(own, self.settings.url_template)
+
+    def _missing(self) -> str | None:
+        """Say which registry is missing, where the links themselves have to serve as one."""
+        if self.registry is not None:
+            return None
+        return "the registry that was found can't be read" if self._tried else "no registry"
+
+    def _skip(self, collected: Collected) -> frozenset[str]:
+        """Link the files that skipped themselves for the tests that the registry names in them,
+        and return the node ids of these tests.
+        """
+        found = dict(links.skipped_links(self._known(()), collected.skipped))
+        for link in found.values():
+            self.links.setdefault(link.nodeid, {}).setdefault(link.id.casefold(), link)
+        return frozenset(found)
+
+    def _findings(self, collected: Collected) -> tuple[Finding, ...]:
         """Return what is known to be wrong before any link is checked."""
-        own = self.registry.findings if self.registry else ()
-        bad = self._joined().findings
-        return (*self._warnings, *own, *sorted(bad, key=_place))
+        own = self.registry.findings if self.registry is not None else ()
+        return (*self._warnings, *own, *sorted(collected.findings, key=_place))
 
     def _joined(self) -> Collected:
         """Join what arrived, once it is asked for: a test may add to it on each run."""
@@ -242,7 +272,7 @@ def _commit_date(root: Path) -> date:
     """
     from pytest_postmortem import git
 
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if epoch.isdecimal():
-        return datetime.fromtimestamp(int(epoch), tz=timezone.utc).date()
-    return git.head_date(root) or date.today()
+    try:
+        return datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), tz=timezone.utc).date()
+    except (KeyError, ValueError, OverflowError, OSError):
+        return git.head_date(root) or date.today()

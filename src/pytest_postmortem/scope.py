@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pytest_postmortem.model import Collected, count_of
 
-__all__ = ["INTERRUPTED", "find_files", "joined", "matches", "reasons"]
+__all__ = ["INTERRUPTED", "find_files", "joined", "matches", "reasons", "relative"]
 
 INTERRUPTED = "the collection was interrupted"
 
@@ -26,6 +26,14 @@ def matches(path: Path, patterns: Iterable[str]) -> bool:
         fnmatch(path.as_posix(), f"*/{pattern}") if "/" in pattern else fnmatch(path.name, pattern)
         for pattern in patterns
     )
+
+
+def relative(path: Path, root: Path) -> str:
+    """Return a path from the rootdir, which need not be above it, nor on the same drive."""
+    try:
+        return os.path.relpath(path, root).replace(os.sep, "/")
+    except ValueError:
+        return path.as_posix()
 
 
 def find_files(
@@ -43,14 +51,16 @@ def find_files(
 
 
 def _walk(folder: Path, patterns: Sequence[str], ignored: Callable[[Path], bool]) -> Iterator[Path]:
+    """Walk a folder as pytest does, links to folders included, but for one that leads upwards."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return
     for entry in entries:
         path = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name != "__pycache__" and not ignored(path):
+        if entry.is_dir():
+            upwards = entry.is_symlink() and folder.resolve().is_relative_to(path.resolve())
+            if entry.name != "__pycache__" and not upwards and not ignored(path):
                 yield from _walk(path, patterns, ignored)
         elif matches(path, patterns) and not ignored(path):
             yield path

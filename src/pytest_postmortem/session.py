@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,12 @@ import pytest
 
 from pytest_postmortem import settings as configuration
 from pytest_postmortem import xdist
-from pytest_postmortem.collection import Collecting, Files, Plan, Running, configured, plan_for
+from pytest_postmortem.collection import Collecting, Plan, Running, plan_for
 from pytest_postmortem.errors import DestinationError
 from pytest_postmortem.model import Collected
 from pytest_postmortem.reporting import Facts, Run, load_found
 from pytest_postmortem.settings import Settings
+from pytest_postmortem.suite import Files, configured
 
 if TYPE_CHECKING:
     from pytest_postmortem.assess import Report
@@ -31,8 +33,20 @@ IDLE = (
 )
 """The options with which pytest runs no test; the second implies the third."""
 
-SELECTION = ("keyword", "markexpr", "deselect", "lf", "stepwise", "postmortem_only")
-"""The options that leave collected tests out of a run."""
+HARMLESS = (
+    "assertmode basetemp cache capture code_highlight collect color config confcutdir continue_on "
+    "cov debug disable_ dist doctestreport durations exitfirst fail file_or_dir fold_skipped force "
+    "full help ignore import inifilename junit keepduplicates last_failed load log loop max "
+    "newfirst no_ numprocesses only_rerun override pastebin plugins postmortem_f postmortem_r "
+    "postmortem_s postmortem_t px pyargs pythonwarnings quiet reportchars rerun rootdir rsync "
+    "runxfail setup show strict tbstyle testrunuid timeout trace tx usepdb verbose version "
+    "xfail_tb xml"
+).split()
+"""How the names of options begin that leave no collected test out of a run, whatever they say.
+
+Any other may be that of a plugin which splits or selects, so what is deselected while one is
+given counts as left open, not as the suite's own choice.
+"""
 
 
 def start(config: pytest.Config) -> None:
@@ -105,6 +119,7 @@ class Reporter:
         self._failed: dict[str, pytest.TestReport] = {}
         self._notes: list[Line] = []
         self._report: Report | None = None
+        self._hint: str | None = None
         self._printed = False
 
     @property
@@ -177,6 +192,8 @@ class Reporter:
             return
         self._report = self._run.report(self._facts())
         if self._report is None:
+            whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+            self._hint = self._run.found_at if whole and self._run.whole else None
             return
         written = self._write(self._report)
         if session.exitstatus == pytest.ExitCode.OK and (fails(self._report) or not written):
@@ -188,9 +205,7 @@ class Reporter:
         return Facts(
             lost=self.workers.lost(self._run.heard, each) if self.workers else (),
             idle=next((flag for flag, name in IDLE if getattr(option, name, False)), ""),
-            own_selection=all(
-                getattr(option, name, None) == getattr(own, name, None) for name in SELECTION
-            ),
+            own_selection=_selects_alike(vars(option), vars(own)),
             dated=self._verbosity > 0 or self._run.settings.dated,
         )
 
@@ -217,7 +232,7 @@ class Reporter:
         self._printed = True
         option, settings = self._config.option, self._run.settings
         if self._report is None:
-            lines = terminal.hint(self._run.found_at) if option.verbose >= 0 else ()
+            lines = terminal.hint(self._hint) if option.verbose >= 0 else ()
         else:
             detail = terminal.detail(settings.terminal, option.verbose, option.no_summary)
             lines = terminal.render(self._report, self._show, self._width, detail)
@@ -232,3 +247,13 @@ class Reporter:
         terminalreporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self._report is not None and terminalreporter is not None and not self._printed:
             self.pytest_terminal_summary(terminalreporter)
+
+
+def _selects_alike(option: Mapping[str, object], own: Mapping[str, object]) -> bool:
+    """Say whether the options select no other tests than the configured ``addopts`` alone do."""
+    prefixes = tuple(HARMLESS)
+    return all(
+        option.get(name) == own.get(name)
+        for name in {*option, *own}
+        if not name.startswith(prefixes)
+    )

@@ -157,7 +157,7 @@ class _Reader:
         )
 
     def _locations(self) -> Iterator[Location]:
-        given = self._options["--postmortem-registry"]
+        given = [text for text in self._options["--postmortem-registry"] or () if text.strip()]
         folder = Path(self._config.invocation_params.dir) if given else self._ini_folder()
         for text in given or self._config.getini("postmortem_registry"):
             if text.strip():
@@ -200,7 +200,15 @@ class _Reader:
         return self._checked(name, self._config.getini(name), convert)
 
     def _option(self, flag: str, convert: Callable[[str], T]) -> T | None:
-        return self._checked(flag, self._options[flag], convert)
+        text = self._options[flag]
+        if text == "":
+            self._empty(flag)
+        return self._checked(flag, text, convert)
+
+    def _empty(self, flag: str) -> None:
+        """Keep the problem of an option without a value, such as an empty variable leaves."""
+        remedy = "give it a value, or leave it out"
+        self.problems.append(Problem("setting", f"Couldn't use {flag}=", "it is empty", remedy))
 
     def _checked(self, name: str, text: str | None, convert: Callable[[str], T]) -> T | None:
         """Convert a value, or keep the problem; an empty one counts as not given."""

@@ -282,7 +282,7 @@ class _Table:
         day = shown.day
         if day is None or self._today is None:
             return shown.date
-        return f"{count_of((self._today - day).days, 'day')} old"
+        return f"{count_of(max(0, (self._today - day).days), 'day')} old"
 
     def _below(self, incident: Incident) -> Iterator[str]:
         if incident.state in ("failing", "errored"):
@@ -334,9 +334,10 @@ def last_line(report: Report, listed: bool = False) -> str:
     ``listed`` says that what is missing stands above.
     """
     totals = report.totals
-    if not report.registry:
+    if report.missing:
         head = f"{totals.guarded} of {count_of(totals.required, 'linked incident')} guarded"
-        return "; ".join((head, *_remainder(report, listed), "no registry, so no gap is claimed"))
+        tail = f"{report.missing}, so no gap is claimed"
+        return "; ".join((head, *_remainder(report, listed), tail))
     if report.scope.kind == "partial":
         return _partial(report)
     if not totals.required:

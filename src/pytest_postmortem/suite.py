@@ -1,0 +1,179 @@
+"""pytest's files → how much of the suite was collected; runs wherever tests are collected."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatch
+from glob import iglob
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_postmortem import links, options, scope, source
+from pytest_postmortem.model import Collected, Link
+from pytest_postmortem.outcomes import reason
+from pytest_postmortem.settings import Settings
+
+__all__ = ["Files", "configured"]
+
+
+class Files:
+    """Notes which files were collected, and tells at the end whether that is the whole suite."""
+
+    def __init__(self, settings: Settings, deliver: Callable[[Collected], None]) -> None:
+        self._settings = settings
+        self._deliver = deliver
+        self._files: dict[str, Path] = {}
+        self._broken: set[str] = set()
+        self._skipped: dict[str, str] = {}
+        self._interrupted = True
+
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        """Note a file."""
+        if isinstance(collector, pytest.File):
+            self._files[collector.nodeid] = collector.path
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a file or folder that could not be collected, and a file that skipped itself."""
+        if report.skipped and report.nodeid in self._files:
+            self._skipped[report.nodeid] = reason(report) or ""
+        if report.failed:
+            self._broken.add(report.nodeid.partition("::")[0] or ".")
+
+    def pytest_collection_modifyitems(self) -> None:
+        """Note that the collection came to its end, which pytest says after Ctrl-C as well."""
+        self._interrupted = False
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Hand over how much of the suite was collected."""
+        given = Given(session, self._settings)
+        whole = (path for nodeid, path in self._files.items() if nodeid not in self._broken)
+        files = frozenset(map(given.shown, whole))
+        expected = given.expected()
+        reasons = scope.reasons(
+            nodeids=given.nodeids,
+            given=given.named,
+            collected=files,
+            expected=expected,
+            broken=sorted(self._broken),
+            last_failed=_last_failed(session.config),
+            interrupted=self._interrupted,
+        )
+        skipped = {given.shown(self._files[nodeid]): why for nodeid, why in self._skipped.items()}
+        found = tuple(link for nodeid in self._skipped for link in self._links(nodeid, given))
+        self._deliver(
+            Collected(
+                found, skipped=skipped, files=files, expected=expected, reasons=tuple(reasons)
+            )
+        )
+
+    def _links(self, nodeid: str, given: Given) -> Iterator[Link]:
+        """Yield the links that the code of a file names which skipped itself as a whole."""
+        path = self._files[nodeid]
+        names = frozenset((options.MARK, *self._settings.markers))
+        for mark in source.marks(_text(path), names):
+            for id, origin in links.parse([mark]).ids.items():
+                yield Link(id, given.shown(path), given.shown(path), mark.line, origin)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
+    except (OSError, ValueError):
+        return ""
+
+
+class Given:
+    """What was asked to be collected, and what a bare run would collect."""
+
+    def __init__(self, session: pytest.Session, settings: Settings) -> None:
+        config = session.config
+        self._session = session
+        self._config = config
+        self._root = config.rootpath
+        self._suite = settings.suite
+        self._patterns: Sequence[str] = config.getini("python_files")
+        self._folder = config.invocation_params.dir
+        self._own = configured(config)
+        arguments = [] if self._bare() else config.args
+        paths = [self._path(text) for text in arguments if "::" not in text]
+        files = [self._path(text.partition("::")[0]) for text in arguments if "::" in text]
+        self.named = bool(paths)
+        self.nodeids = sum(not any(map(file.is_relative_to, paths)) for file in files)
+        self._ignores, self._globs = self._taken_away()
+
+    def _path(self, text: str) -> Path:
+        return Path(os.path.abspath(self._folder / text))
+
+    def _bare(self) -> bool:
+        source = self._config.args_source
+        if list(self._config.args) == list(getattr(self._own, "file_or_dir", ())):
+            return True
+        if source is pytest.Config.ArgsSource.INVOCATION_DIR:
+            return self._config.invocation_params.dir == self._root
+        return source is not pytest.Config.ArgsSource.ARGS
+
+    def _taken_away(self) -> tuple[frozenset[Path], frozenset[str]]:
+        """Return what ``--ignore`` and ``--ignore-glob`` add to the configured ``addopts``."""
+        option, own = self._config.option, self._own
+        more = [
+            {
+                str(self._path(text))
+                for text in set(getattr(option, name, None) or ())
+                - set(getattr(own, name, None) or ())
+            }
+            for name in ("ignore", "ignore_glob")
+        ]
+        return frozenset(map(Path, more[0])), frozenset(more[1])
+
+    def expected(self) -> frozenset[str] | None:
+        """Return the files that a bare run collects, or None where there is no need to ask."""
+        if not (self._suite or self.named or self._ignores or self._globs):
+            return None
+        patterns = list(self._patterns)
+        if getattr(self._config.option, "doctestmodules", False):
+            patterns.append("*.py")
+        files = scope.find_files(self._roots(), patterns, self._ignored)
+        return frozenset(map(self.shown, files))
+
+    def shown(self, file: Path) -> str:
+        """Return the path of a file from the rootdir, which need not be above it.
+
+        A node id can't serve: outside of the rootdir it begins at what was named.
+        """
+        return scope.relative(file, self._root)
+
+    def _roots(self) -> Sequence[Path]:
+        named = self._config.getini("testpaths")
+        globs = (iglob(str(self._root / text), recursive=True) for text in named)
+        return self._suite or [Path(path) for glob in globs for path in glob] or [self._root]
+
+    def _ignored(self, path: Path) -> bool:
+        """Ask pytest, but for what only the command line takes away.
+
+        Two files are no modules with doctests for pytest either.
+        """
+        if path.name in ("setup.py", "__main__.py") and not scope.matches(path, self._patterns):
+            return True
+        if path in self._ignores or any(fnmatch(str(path), glob) for glob in self._globs):
+            return any(fnmatch(path.name, text) for text in self._config.getini("norecursedirs"))
+        hook: Any = self._session.gethookproxy(path.parent)
+        return bool(hook.pytest_ignore_collect(collection_path=path, config=self._config))
+
+
+def configured(config: pytest.Config) -> Namespace:
+    """Return the options that the configured ``addopts`` alone give."""
+    parser = config._parser  # there is no public way to parse a part of the command line
+    return parser.parse_known_args(list(config.getini("addopts")))
+
+
+def _last_failed(config: pytest.Config) -> int | None:
+    """Return the number of files that ``--lf`` skipped, None where it took nothing away."""
+    plugin = config.pluginmanager.get_plugin("lfplugin")
+    if not getattr(config.option, "lf", False):
+        return None
+    skipped: int = getattr(plugin, "_skipped_files", 0)
+    return skipped if getattr(plugin, "_previously_failed_count", 0) else None
