@@ -79,7 +79,8 @@ def test_a_broken_registry_that_was_found_only_warns(
         "  postmortems.yml:3: the id 'pm-1' at postmortems.yml:3 is also that of the entry at"
         " postmortems.yml:2; give each post-mortem an id of its own; upper and lower case are"
         " the same",
-        "1 of 1 linked incident guarded; no registry, so no gap is claimed",
+        "1 of 1 linked incident guarded; the registry that was found can't be read,"
+        " so no gap is claimed",
     ]
 
 

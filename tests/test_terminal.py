@@ -307,7 +307,7 @@ PARTIAL = Scope("partial", ("1 node id given", "--lf skipped 2 files"))
             id="nothing-required",
         ),
         pytest.param(
-            report(incidents("guarded", 1), registry=False),
+            report(incidents("guarded", 1), missing="no registry"),
             "1 of 1 linked incident guarded; no registry, so no gap is claimed",
             id="no-registry",
         ),
