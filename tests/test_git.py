@@ -36,6 +36,23 @@ def test_the_date_of_head_is_the_committers(tmp_path: Path) -> None:
     assert top(below) == tmp_path
 
 
+@pytest.mark.parametrize("named", [".git", "other/.git"])
+def test_within_a_hook_of_git_the_folder_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """Git tells its hooks where they are, and is not asked about that repository."""
+    folders = [tmp_path / "own" / "below", tmp_path / "other"]
+    for folder, day in zip(folders, ("2026-03-02", "2026-03-09"), strict=True):
+        folder.mkdir(parents=True)
+        git(folder, "init", "--quiet")
+        git(folder, "commit", "--quiet", "--allow-empty", "-m", "one", day=f"{day}T12:00:00 +0000")
+    below = folders[0] / "deeper"
+    below.mkdir()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / named) if "/" in named else named)
+
+    assert head_date(below) == date(2026, 3, 2)
+
+
 def test_a_repository_without_a_commit_has_no_date(tmp_path: Path) -> None:
     """Nor has a folder without a repository."""
     assert head_date(tmp_path) is None

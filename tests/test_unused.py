@@ -17,7 +17,8 @@ def printed(folder: Path, *arguments: str) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     text = re.sub(r"\d+\.\d+s( =*)?", "TIME", done.stdout + done.stderr)
     text = re.sub(r"=+ (?=\d)", "= ", text)
-    # With workers, who finishes first is chance.
+    # With workers, who runs what and who finishes first is chance.
+    text = re.sub(r"^\[gw\d+\] ", "", text, flags=re.MULTILINE)
     text = re.sub(r"^[.Fs]+ ", lambda found: "".join(sorted(found[0])), text, flags=re.MULTILINE)
     return re.sub(r"^plugins: .*$", "", text, flags=re.MULTILINE)
 

@@ -136,7 +136,6 @@ def name_of(value: object) -> str:
     return "".join(value) if isinstance(value, tuple) else str(value)
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("mode", MODES, ids=name_of)
 def test_a_run_says_the_same_however_it_is_spread(
     pytester: pytest.Pytester, mode: tuple[str, ...]
@@ -178,6 +177,7 @@ def test_a_part_of_the_suite_is_the_same_part(
     assert workers[0]["scope"]["reasons"] == ["1 node id given", "2 of 3 files given"]
 
 
+@pytest.mark.smoke
 def test_no_node_id_ends_in_the_name_of_its_group(pytester: pytest.Pytester) -> None:
     """xdist writes ``@group`` behind them; neither the report nor a later run knows that name."""
     write(pytester, TESTS)

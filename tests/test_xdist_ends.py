@@ -48,6 +48,7 @@ def test_after():
 """
 
 
+@pytest.mark.smoke
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_a_test_that_kills_its_worker_fails(pytester: pytest.Pytester) -> None:
     """Its incident may be back; another worker runs what is left, and no gap is made up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,9 @@ __all__ = ["head_date", "top"]
 TIMEOUT = 10.0
 """Seconds; a git that takes longer than that is not worth waiting for."""
 
+OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+"""What git tells its hooks, and what would lead a git below them to another repository."""
+
 
 def head_date(folder: Path) -> date | None:
     """Return the date of HEAD's commit, or None outside a repository, without a commit or git."""
@@ -22,9 +26,16 @@ def head_date(folder: Path) -> date | None:
 
 def _run(folder: Path, *arguments: str) -> str | None:
     command = ["git", "-C", str(folder), *arguments]
+    environment = {name: text for name, text in os.environ.items() if name not in OTHERS}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT, check=True, errors="replace"
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=True,
+            errors="replace",
         )
     except (OSError, subprocess.SubprocessError):
         return None
