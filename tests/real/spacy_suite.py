@@ -99,7 +99,8 @@ def _checks(folder: Path, package: Path, expected: Mapping[str, int]) -> Iterato
     _, report = run(folder, *known, str(path))
     yield check("one file: gaps", _gaps(report), 0)
     yield check("one file: scope", report["scope"]["kind"], "partial")
-    _, report = run(folder, *known, next(_linked(report)))
+    name = next(_linked(report)).partition("::")[2]
+    _, report = run(folder, *known, f"{path}::{name}")
     yield check("one node id: gaps", _gaps(report), 0)
     yield check("one node id: reasons", report["scope"]["reasons"], ["1 node id given"])
 
