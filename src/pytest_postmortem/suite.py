@@ -131,6 +131,8 @@ class Given:
 
     def expected(self) -> frozenset[str] | None:
         """Return the files that a bare run collects, or None where there is no need to ask."""
+        if self.nodeids and not self.named:
+            return None  # a part already, and cheaply known to be one
         if not (self._suite or self.named or self._ignores or self._globs):
             return None
         patterns = list(self._patterns)
