@@ -53,7 +53,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if worker or options.asked(config) or any(options.places(str(config.rootpath))):
         start(config)
     else:
-        config.pluginmanager.register(Dormant(config), "postmortem-dormant")
+        controls = config.pluginmanager.hasplugin("dsession")
+        dormant = DormantController(config) if controls else Dormant(config)
+        config.pluginmanager.register(dormant, "postmortem-dormant")
 
 
 def start(config: pytest.Config) -> None:
@@ -71,7 +73,7 @@ def start(config: pytest.Config) -> None:
 
 
 class Dormant:
-    """Waits for the first mark, in this process or in the report of a worker, and hands over."""
+    """Waits for the first mark among the collected tests, and hands over."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -86,6 +88,17 @@ class Dormant:
         if any_marked(item for item, _ in before) or any_marked(items):
             self._wake("postmortem-collecting").read(self._config, before, items)
 
+    def _wake(self, name: str) -> Any:
+        """Start what this object waited for, and return the part that has to know first."""
+        manager = self._config.pluginmanager
+        manager.unregister(self)
+        start(self._config)
+        return manager.get_plugin(name)
+
+
+class DormantController(Dormant):
+    """Waits for the first mark that a worker has found; without workers no report is looked at."""
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Look whether a worker has found a mark."""
@@ -97,13 +110,6 @@ class Dormant:
         """Look whether a worker has found a mark, and run no test."""
         if options.WIRE in (getattr(node, "workeroutput", None) or ()):
             self._wake("postmortem-workers").pytest_testnodedown(node)
-
-    def _wake(self, name: str) -> Any:
-        """Start what this object waited for, and return the part that has to know first."""
-        manager = self._config.pluginmanager
-        manager.unregister(self)
-        start(self._config)
-        return manager.get_plugin(name)
 
 
 def any_marked(items: Iterable[pytest.Item]) -> bool:
