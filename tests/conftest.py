@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import re
+from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
 import yaml  # noqa: F401  # libyaml keeps the classes of the first import, see below
 
 import pytest_postmortem
+from server import Server, serving
 
 pytest_plugins = ["pytester"]
 
@@ -19,6 +22,22 @@ pytest_plugins = ["pytester"]
 for module in pkgutil.walk_packages(pytest_postmortem.__path__, "pytest_postmortem."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
+
+
+TOKENS = (
+    "GITHUB_TOKEN",
+    "GITLAB_TOKEN",
+    "INCIDENT_API_KEY",
+    "PAGERDUTY_TOKEN",
+    "JIRA_EMAIL",
+    "JIRA_API_TOKEN",
+    "CONFLUENCE_EMAIL",
+    "CONFLUENCE_API_TOKEN",
+    "ROOTLY_API_TOKEN",
+    "FIREHYDRANT_API_KEY",
+    "OPSGENIE_API_KEY",
+)
+"""What a developer may have set, and no test may send."""
 
 
 class RunPytest(Protocol):
@@ -31,6 +50,10 @@ class RunPytest(Protocol):
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what surrounds the tests out of the runs that they start."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name in TOKENS:
+        monkeypatch.delenv(name, raising=False)
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "SOURCE_DATE_EPOCH", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
@@ -64,3 +87,10 @@ def report_of(result: pytest.RunResult) -> list[str]:
     rest = lines[titles[-1] + 1 :]
     ends = [n for n, line in enumerate(rest) if re.match("=+ .* =+$|!+ .* !+$", line)]
     return rest[: ends[0]] if ends else rest
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Serve over HTTP on 127.0.0.1."""
+    with serving() as running:
+        yield running

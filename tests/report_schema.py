@@ -66,6 +66,9 @@ SCHEMA: Mapping[str, Any] = {
     **record(
         format={"const": 1},
         tool=record(name={"const": "pytest-postmortem"}, version=TEXT),
+        registry=record(
+            locations=list_of(TEXT), partial=list_of(TEXT), unreachable=list_of(TEXT)
+        ),
         scope=record(
             kind=one_of("full", "partial"),
             reasons=list_of(TEXT),

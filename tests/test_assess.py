@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.assess import Report, State, assess, percent, reveal, selected, severity_key
+from pytest_postmortem.assess import Report, State, assess, percent, selected, severity_key
 from pytest_postmortem.links import registry_of
 from pytest_postmortem.model import (
     ActionItem,
@@ -22,6 +22,7 @@ from pytest_postmortem.model import (
     Scope,
     Show,
 )
+from pytest_postmortem.reports.shown import reveal
 
 FULL = Scope()
 PARTIAL = Scope("partial", ("1 node id given",))

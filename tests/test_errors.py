@@ -58,7 +58,16 @@ def slugs() -> Iterator[str]:
 def test_every_message_has_a_section_in_the_docs_and_every_section_a_message() -> None:
     """What a message points at is there, and nothing is explained that is never said."""
     sections = set(re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
-    families = ("registry-", "unknown-", "shared-", "bad-", "exempt-", "setting", "destination")
+    families = (
+        "registry-",
+        "source-",
+        "unknown-",
+        "shared-",
+        "bad-",
+        "exempt-",
+        "setting",
+        "destination",
+    )
 
     used = {slug for slug in slugs() if slug.startswith(families)}
 

@@ -97,6 +97,7 @@ def linked(key: str, outcome: str) -> dict[str, Any]:
 GOLDEN: dict[str, Any] = {
     "format": 1,
     "tool": {"name": "pytest-postmortem", "version": __version__},
+    "registry": {"locations": ["postmortems.yml"], "partial": [], "unreachable": []},
     "scope": {
         "kind": "full",
         "reasons": [],

@@ -27,19 +27,27 @@ LAYERS: dict[str, set[str]] = {
     "gates": {"assess"},
     "git": {"model"},
     "writing": {"errors"},
-    "registry": {"model", "options"},
+    "registry": {"model", "options", "writing"},
     "reports": {"assess", "gates"},
     "collection": {"links", "settings"},
     "suite": {"links", "outcomes", "scope", "settings", "source"},
     "xdist": {"collection", "scope"},
     "reporting": {"xdist", "registry", "gates", "outcomes", "git"},
     "session": {"reporting", "reports", "suite", "writing"},
-    "plugin": {"session"},
-    "cli": {"settings", "registry", "reports", "writing", "git"},
+    "hookspecs": set(),
+    "plugin": {"session", "hookspecs"},
+    "syncing": {"model"},
+    "commands": {"session", "syncing"},
+    "cli": {"commands"},
 }
 """For each module, or folder of modules, the highest ones that it may import."""
 
-START = {"pytest_postmortem", "pytest_postmortem.options", "pytest_postmortem.plugin"}
+START = {
+    "pytest_postmortem",
+    "pytest_postmortem.hookspecs",
+    "pytest_postmortem.options",
+    "pytest_postmortem.plugin",
+}
 """All that a run imports which has nothing to do with post-mortems."""
 
 

@@ -36,7 +36,7 @@ def mark(*args: Any, name: str = "postmortem", **kwargs: Any) -> Mark:
     return Mark(name, args, kwargs)
 
 
-def registry(*ids: str, partial: bool = False) -> Registry:
+def registry(*ids: str, partial: tuple[str, ...] = ()) -> Registry:
     """Return a registry of these ids."""
     postmortems = tuple(Postmortem(id, id) for id in ids)
     return Registry(
@@ -180,9 +180,11 @@ def test_unknown_ids_may_be_warnings_or_ignored() -> None:
 
     assert check([link], registry(), "ignore") == ()
     assert [each.severity for each in check([link], registry(), "warn")] == ["warning"]
-    (finding,) = check([link], registry(partial=True))
+    (finding,) = check([link], registry(partial=("a page shows its newest 50",)))
     assert finding.severity == "warning"
-    assert finding.message.endswith("; this registry is partial, so it may exist all the same")
+    assert finding.message.endswith(
+        "; it may exist all the same, as the registry is partial: a page shows its newest 50"
+    )
 
 
 def test_advice_is_not_sought_without_end() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Postmortem, Registry
-from pytest_postmortem.registry import load
+from pytest_postmortem.registry import How, load
 
 DATA = Path(__file__).parent / "data"
 GOLDEN = json.loads((DATA / "golden_documents.json").read_text(encoding="utf-8"))
@@ -36,9 +36,7 @@ def read(
     return load(
         [Location("pm", folder)],
         folder,
-        id_pattern=id_pattern,
-        files=files,
-        url_template=url_template,
+        How(id_pattern=id_pattern, files=files, url_template=url_template),
     )
 
 

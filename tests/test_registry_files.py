@@ -12,7 +12,7 @@ import yaml
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ActionItem, Guard, Location, Postmortem, Registry
-from pytest_postmortem.registry import find, load
+from pytest_postmortem.registry import How, find, load
 
 DATA = Path(__file__).parent / "data"
 
@@ -28,7 +28,7 @@ def write(folder: Path, text: str, name: str = "postmortems.yml") -> Path:
 def read(folder: Path, *names: str, url_template: str | None = None) -> Registry:
     """Load registry files of a folder."""
     locations = [Location(name, folder) for name in names or ("postmortems.yml",)]
-    return load(locations, folder, url_template=url_template)
+    return load(locations, folder, How(url_template=url_template))
 
 
 def problems(folder: Path, *names: str, url_template: str | None = None) -> str:
@@ -398,7 +398,7 @@ def test_an_empty_registry_is_a_warning(tmp_path: Path, name: str, text: str) ->
     ]
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", "postmortems:", "source: {url: https://x}", "# no"])
+@pytest.mark.parametrize("text", ["[]", "{}", "postmortems:", "prefix: PM-", "# no"])
 def test_a_registry_without_entries_is_empty(tmp_path: Path, text: str) -> None:
     """An empty list, nothing under its name, and settings alone are all the same."""
     registry = read(write(tmp_path, text))
@@ -642,8 +642,10 @@ def test_the_template_of_the_settings_must_be_usable(tmp_path: Path) -> None:
 
 
 CORRECT = "\n  correct the path, or create it"
-READS = "this version reads files and directories, no addresses and no services"
-NAME = "\n  name a file or a directory in the checkout"
+KINDS = (
+    "\n  name a file, a directory, an https:// address or a service: "
+    "confluence, github, gitlab, incidentio, jira, pagerduty, statuspage"
+)
 
 
 @pytest.mark.parametrize(
@@ -663,8 +665,14 @@ NAME = "\n  name a file or a directory in the checkout"
             "~nobody-has-this-name/a.yml",
             "'~nobody-has-this-name/a.yml': it is no path\n  correct the path",
         ),
-        ("https://me:secret@x.example.com/a?key=1", f"'https://…@x.example.com/a': {READS}{NAME}"),
-        ("github:owner/repo", f"'github:owner/repo': {READS}{NAME}"),
+        ("wiki:PM", f"'wiki:PM': 'wiki' is no kind of location{KINDS}"),
+        ("file:///etc/passwd", f"'file:///etc/passwd': 'file' is no kind of location{KINDS}"),
+        ("ftp://x.example.com/a", f"'ftp://x.example.com/a': 'ftp' is no kind of location{KINDS}"),
+        (
+            "github:owner",
+            "'github:owner': 'github:owner' does not say where in the service\n"
+            "  write github:owner/repo",
+        ),
         (
             "pipe.yml",
             "'pipe.yml': it is neither a file nor a directory\n  name a file or a directory",

@@ -13,6 +13,7 @@ from pytest_postmortem.assess import Gate, Incident, Report, State, TestResult, 
 from pytest_postmortem.errors import DestinationError, Problem
 from pytest_postmortem.model import Finding, OutcomeWord, Policy, Postmortem, Registry, Scope, Show
 from pytest_postmortem.reports import terminal
+from pytest_postmortem.reports.summary import last_line
 from pytest_postmortem.reports.terminal import Detail, Line
 
 OUTCOME: dict[State, OutcomeWord] = {
@@ -324,14 +325,14 @@ PARTIAL = Scope("partial", ("1 node id given", "--lf skipped 2 files"))
 )
 def test_the_last_line_says_it_all(whole: Report, expected: str) -> None:
     """Two figures, what is missing, and, where they can't be judged, why."""
-    assert terminal.last_line(whole) == expected
+    assert last_line(whole) == expected
 
 
 def test_a_share_is_shown_rounded_down() -> None:
     """999 of 1000 is no hundred per cent."""
     whole = report(incidents("guarded", 999), incidents("skipped", 1))
 
-    assert terminal.last_line(whole) == "999 of 1000 incidents guarded (99 %), 1000 linked"
+    assert last_line(whole) == "999 of 1000 incidents guarded (99 %), 1000 linked"
 
 
 @pytest.mark.parametrize(

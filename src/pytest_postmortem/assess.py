@@ -19,7 +19,6 @@ from pytest_postmortem.model import (
     Proof,
     Registry,
     Scope,
-    Show,
     count_of,
     iso_date,
 )
@@ -28,14 +27,13 @@ __all__ = [
     "STATES",
     "Gate",
     "Incident",
+    "Origins",
     "Report",
     "State",
     "TestResult",
     "Totals",
     "assess",
     "percent",
-    "reason_shown",
-    "reveal",
     "selected",
     "severity_key",
 ]
@@ -127,12 +125,22 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Origins:
+    """Where a registry comes from: its locations, why it may lack some, which can't be reached."""
+
+    locations: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that is said about a run, from which every format is rendered.
 
     ``unjudged`` are the reasons, in words, why the figures don't stand for the whole suite.
     ``missing`` says which registry is missing, where the links themselves had to serve as one.
-    ``strangers`` counts the ids of foreign marks that the registry lacks.
+    ``registry`` tells where it comes from. ``strangers`` counts the ids of foreign marks that it
+    lacks, ``unchecked`` those of any mark where a part of it can't be reached.
     """
 
     incidents: tuple[Incident, ...]
@@ -144,6 +152,8 @@ class Report:
     unjudged: tuple[str, ...] = ()
     missing: str | None = None
     strangers: int = 0
+    unchecked: int = 0
+    registry: Origins = Origins()
 
 
 def severity_key(text: str) -> str:
@@ -197,13 +207,17 @@ def assess(
     ``outcomes`` holds one for every linked test (see `outcomes.complete`), ``proofs`` is keyed
     by id. Incidents stand in the registry's order, tests by path and line.
     """
-    tests, strangers = _tests(registry, links, outcomes)
+    tests, strangers, unchecked = _tests(registry, links, outcomes)
     chosen = [postmortem for postmortem in registry if selected(postmortem, policy)]
     incidents = tuple(
         _judge(postmortem, tests, outcomes, scope, policy, registry, proofs or {})
         for postmortem in chosen
     )
-    unjudged = _unjudged(incidents, scope) or ((missing,) if missing else ())
+    unjudged = _unjudged(incidents, scope)
+    if missing and not unjudged:
+        unjudged = (missing,)
+    elif not missing:
+        unjudged += tuple(f"{place} can't be reached" for place in registry.unreachable)
     return Report(
         incidents,
         _count(incidents, unjudged),
@@ -213,15 +227,19 @@ def assess(
         unjudged=unjudged,
         missing=missing,
         strangers=strangers,
+        unchecked=unchecked,
+        registry=Origins(registry.locations, registry.partial, registry.unreachable),
     )
 
 
 def _tests(
     registry: Registry, links: Iterable[Link], outcomes: Mapping[str, Outcome]
-) -> tuple[Mapping[str, Sequence[TestResult]], int]:
-    """Return the linked tests by id, in order, and how many foreign ids are in no registry."""
+) -> tuple[Mapping[str, Sequence[TestResult]], int, int]:
+    """Return the linked tests by id, in order, and how many foreign ids are in no registry, and
+    how many others can't be looked up in it.
+    """
     tests: dict[str, dict[str, TestResult]] = defaultdict(dict)
-    strangers = set()
+    strangers, unchecked = set(), set()
     for link in links:
         postmortem = registry.find(link.id)
         if postmortem is not None:
@@ -231,11 +249,13 @@ def _tests(
             )
         elif link.origin == "foreign":
             strangers.add(link.id.casefold())
+        elif registry.unreachable:
+            unchecked.add(link.id.casefold())
     ordered = {
         id: sorted(found.values(), key=lambda test: (test.path, test.line or 0, test.nodeid))
         for id, found in tests.items()
     }
-    return ordered, len(strangers)
+    return ordered, len(strangers), len(unchecked)
 
 
 def _judge(
@@ -352,31 +372,4 @@ def _count(incidents: Sequence[Incident], unjudged: Sequence[str]) -> Totals:
         guarded=len(guarded),
         proven=sum(bool(incident.proof) for incident in guarded),
         percent=percent(len(guarded), len(required), digits=1) if judged else None,
-    )
-
-
-def reason_shown(incident: Incident, show: Show) -> str | None:
-    """Return why an incident is in its state; a post-mortem's own words count as a part of it."""
-    own = incident.state in ("declared", "exempt")
-    return None if own and show != "all" else incident.reason
-
-
-def reveal(postmortem: Postmortem, show: Show) -> Postmortem:
-    """Return as much of a post-mortem as may appear in logs and reports.
-
-    ``id`` leaves the id, ``link`` adds the link, ``title`` adds title, date, severity and
-    class, and ``all`` is the whole.
-    """
-    if show == "all":
-        return postmortem
-    named = show == "title"
-    return Postmortem(
-        id=postmortem.id,
-        title=postmortem.title if named else postmortem.id,
-        url=None if show == "id" else postmortem.url,
-        path=postmortem.path,
-        line=postmortem.line,
-        date=postmortem.date if named else None,
-        severity=postmortem.severity if named else None,
-        problem_class=postmortem.problem_class if named else None,
     )

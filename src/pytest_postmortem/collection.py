@@ -225,8 +225,7 @@ class Running:
             self._add(item, links.parse(marks))
 
     def _add(self, item: pytest.Item, claims: links.Claims) -> None:
-        known = _property(item)
-        old = [id.replace("%2C", ",").replace("%25", "%") for id in known.split(", ") if id]
+        old = links.decode(_property(item))
         new = dict(_new(dict.fromkeys(old, "marker"), claims.ids))
         if new or claims.complaints:
             ids = {id: claims.ids[id] for id in new}

@@ -37,6 +37,8 @@ def _unjudged(name: str, report: Report) -> Gate | None:
         return None
     reasons = "; ".join(report.unjudged)
     remedy = "configure one to judge it" if report.missing else REMEDY
+    if report.registry.unreachable:
+        remedy = "run again when it can be reached"
     return Gate(name, judged=False, passed=False, message=f"not judged: {reasons}; {remedy}")
 
 

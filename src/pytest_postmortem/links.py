@@ -20,6 +20,7 @@ __all__ = [
     "check",
     "check_declared",
     "declared",
+    "decode",
     "encode",
     "parse",
     "registry_of",
@@ -114,6 +115,11 @@ def encode(ids: Iterable[str]) -> str:
     return ", ".join(id.replace("%", "%25").replace(",", "%2C") for id in ids)
 
 
+def decode(text: str) -> list[str]:
+    """Return the ids that `encode` joined."""
+    return [id.replace("%2C", ",").replace("%25", "%") for id in text.split(", ") if id]
+
+
 def declared(registry: Iterable[Postmortem]) -> dict[str, tuple[str, ...]]:
     """Return the node ids under ``tests:``, each with the ids of the post-mortems that name it."""
     found: dict[str, tuple[str, ...]] = {}
@@ -157,9 +163,10 @@ def check(
     """Return a finding for each place that names a post-mortem which the registry lacks.
 
     Foreign marks are exempt: they may mean anything. Where the registry is known to be
-    partial, an unknown id is only a warning.
+    partial, an unknown id is only a warning; where a part of it can't be reached, nothing is
+    known of it.
     """
-    if unknown == "ignore":
+    if unknown == "ignore" or registry.unreachable:
         return ()
     places: dict[tuple[str, str, int | None], str] = {}
     for link in links:
@@ -180,6 +187,7 @@ class _Advice:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._partial = "; ".join(registry.partial)
         self._known: dict[str, str] = {}
 
     def on(self, id: str) -> str:
@@ -190,10 +198,12 @@ class _Advice:
 
     def _think(self, key: str) -> str:
         near = difflib.get_close_matches(key, self._registry.index, n=1, cutoff=0.7)
+        why = "; it may exist all the same, as the registry is partial"
+        partial = f"{why}: {self._partial}" if self._partial else ""
         if near:
-            return f"; did you mean {self._registry.index[near[0]].id!r}?"
-        if self._registry.partial:
-            return "; this registry is partial, so it may exist all the same"
+            return f"; did you mean {self._registry.index[near[0]].id!r}?{partial}"
+        if partial:
+            return partial
         return "; correct the id, or add the post-mortem to the registry"
 
 

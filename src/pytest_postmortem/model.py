@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 __all__ = [
     "OUTCOMES",
+    "SHOWS",
     "ActionItem",
     "Collected",
     "Finding",
@@ -40,6 +41,8 @@ Origin = Literal["marker", "foreign", "registry"]
 Show = Literal["id", "link", "title", "all"]
 """How much of a post-mortem may appear in logs and reports."""
 
+SHOWS: tuple[Show, ...] = get_args(Show)
+
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
@@ -66,7 +69,9 @@ class Postmortem:
 
     ``path`` and ``line`` say where the entry stands, the path relative to the rootdir where it
     lies below it. ``date`` and ``until`` are ISO dates, or whatever text stood there.
-    ``extra`` keeps the short texts under keys that this version does not know.
+    ``extra`` keeps the short texts under keys that this version does not know. ``show`` is the
+    most that may be shown of it, if nobody says: less than all for what was fetched with a
+    credential. What was fetched and stands in no file has no ``path``.
     """
 
     id: str
@@ -96,6 +101,7 @@ class Postmortem:
     tests: tuple[str, ...] = ()
     action_items: tuple[ActionItem, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+    show: Show = "all"
 
     @property
     def day(self) -> datetime.date | None:
@@ -153,15 +159,17 @@ class Registry:
     """All post-mortems, in the order of their locations.
 
     ``index`` holds every id and every alias that names one post-mortem alone, case-folded.
-    ``locations`` are the locations as they are shown to the reader. ``partial`` says that
-    there may be post-mortems which this registry does not hold.
+    ``locations`` are the locations as they are shown to the reader. ``partial`` says why there
+    may be post-mortems which this registry does not hold, ``unreachable`` are the locations of
+    which it holds none, because they can't be reached.
     """
 
     postmortems: tuple[Postmortem, ...] = ()
     index: Mapping[str, Postmortem] = field(default_factory=dict)
     locations: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    partial: bool = False
+    partial: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
 
     def find(self, id: str) -> Postmortem | None:
         """Return the post-mortem of an id or an alias, compared without case, or None."""

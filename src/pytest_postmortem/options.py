@@ -38,12 +38,14 @@ class Ini(NamedTuple):
     """A setting in the configuration file; ``kind`` is pytest's name for its type."""
 
     name: str
-    kind: Literal["string", "args", "linelist"]
+    kind: Literal["string", "args", "linelist", "bool"]
     help: str
 
     @property
-    def default(self) -> str | list[str]:
+    def default(self) -> str | list[str] | bool:
         """What the setting is when nobody sets it."""
+        if self.kind == "bool":
+            return False
         return "" if self.kind == "string" else []
 
 
@@ -57,7 +59,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "--postmortem-registry",
         "LOCATION",
-        "file or directory of post-mortems (repeatable; later ones add to earlier ones)",
+        "file, directory, URL or service such as github:owner/repo (repeatable; later ones add"
+        " to earlier ones)",
         many=True,
     ),
     Option(
@@ -84,7 +87,10 @@ OPTIONS: tuple[Option, ...] = (
 )
 
 INI: tuple[Ini, ...] = (
-    Ini("postmortem_registry", "linelist", "files or directories of post-mortems, one a line"),
+    Ini("postmortem_registry", "linelist", "files, directories, URLs or services, one a line"),
+    Ini("postmortem_sync", "string", "file that `pytest-postmortem sync` writes, and runs read"),
+    Ini("postmortem_offline", "bool", "never open a socket: what was fetched before has to do"),
+    Ini("postmortem_unreachable", "string", "warn or error: a registry that can't be reached"),
     Ini("postmortem_url_template", "string", "link of a post-mortem without one; {id} is its id"),
     Ini("postmortem_markers", "args", "names of further marks whose arguments are ids"),
     Ini("postmortem_select", "args", "KEY:VALUE ..., the incidents that belong to this suite"),

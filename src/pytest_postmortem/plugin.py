@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem import options
+from pytest_postmortem import hookspecs, options
 
 __all__: list[str] = []
 
@@ -30,6 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         )
     for ini in options.INI:
         parser.addini(ini.name, ini.help, type=ini.kind, default=ini.default)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that others may implement."""
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_configure(config: pytest.Config) -> None:

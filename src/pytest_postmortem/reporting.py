@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from pathlib import Path
@@ -11,16 +11,25 @@ from typing import TYPE_CHECKING
 
 from pytest_postmortem import links, registry
 from pytest_postmortem.collection import Plan, plan_for
-from pytest_postmortem.errors import RegistryError
-from pytest_postmortem.model import Collected, Finding, Link, Postmortem, Registry, Scope
+from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.model import (
+    Collected,
+    Finding,
+    Link,
+    Location,
+    Postmortem,
+    Registry,
+    Scope,
+)
 from pytest_postmortem.outcomes import Recorder, complete
+from pytest_postmortem.registry.how import Ask, How
 from pytest_postmortem.scope import INTERRUPTED, joined, relative
 from pytest_postmortem.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_postmortem.assess import Report
 
-__all__ = ["Facts", "Run", "load_found"]
+__all__ = ["Facts", "Run", "how_from", "load_found"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +50,21 @@ class Facts:
 class Run:
     """Gathers registry, links and outcomes of one run."""
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        cache: Callable[[], Path | None] = lambda: None,
+        ask: Ask | None = None,
+    ) -> None:
         self.settings = settings
         self.registry: Registry | None = None
         self.found: Path | None = None
         self.links: dict[str, dict[str, Link]] = {}
         self.recorder = Recorder(self.links)
         self._root = root
+        self._cache = cache
+        self._ask = ask
         self._tried = False
         self._late = False
         self._renames: dict[str, str] = {}
@@ -61,7 +78,7 @@ class Run:
             RegistryError: The configured registry is broken.
         """
         if self.settings.registry:
-            self.registry = _load(self._root, self.settings)
+            self.registry = self._load(self.settings.registry)
         else:
             self.found = registry.find(self._root)
 
@@ -74,7 +91,15 @@ class Run:
     def _load_found(self) -> None:
         if self.found and not self._tried:
             self._tried = True
-            self.registry, self._warnings = load_found(self.found, self._root, self.settings)
+            try:
+                self.registry = self._load([Location(str(self.found), self._root)])
+            except RegistryError as error:
+                self._warnings = tuple(map(_warning, error.problems))
+
+    def _load(self, locations: Sequence[Location]) -> Registry:
+        """Load the registry, and keep for the next run what was read."""
+        how = replace(how_from(self.settings), cache=self._cache(), ask=self._ask)
+        return registry.load(locations, self._root, how)
 
     def receive(self, collected: Collected, worker: str = "") -> None:
         """Take what a process collected, or what a running test added to it."""
@@ -145,12 +170,23 @@ class Run:
 
     def _known(self, own: Iterable[Link]) -> Registry:
         """Return the registry, or the one that links imply where there is none."""
-        if self.registry is not None:
+        if self.registry is not None and not self._lost:
             return self.registry
-        return links.registry_of(own, self.settings.url_template)
+        implied = links.registry_of(own, self.settings.url_template)
+        if self.registry is None:
+            return implied
+        return replace(self.registry, postmortems=implied.postmortems, index=implied.index)
+
+    @property
+    def _lost(self) -> bool:
+        """Whether nothing at all of the registry can be reached."""
+        found = self.registry
+        return found is not None and bool(found.unreachable) and not len(found)
 
     def _missing(self) -> str | None:
         """Say which registry is missing, where the links themselves have to serve as one."""
+        if self._lost and self.registry is not None:
+            return f"{', '.join(self.registry.unreachable)} can't be reached"
         if self.registry is not None:
             return None
         return "the registry that was found can't be read" if self._tried else "no registry"
@@ -231,30 +267,32 @@ def _reasons(
             yield "the registry was loaded after the collection (postmortem_registry prevents it)"
 
 
-def _load(root: Path, settings: Settings, found: Path | None = None) -> Registry:
-    from pytest_postmortem.model import Location
-
-    locations = settings.registry if found is None else (Location(str(found), root),)
-    return registry.load(
-        locations,
-        root,
+def how_from(settings: Settings) -> How:
+    """Return how locations are read, as far as it is configured."""
+    return How(
         id_pattern=settings.id_pattern,
         files=settings.files,
         url_template=settings.url_template,
+        show=settings.show,
+        offline=settings.offline,
+        unreachable=settings.unreachable,
+        synced=settings.sync,
     )
 
 
-def load_found(
-    found: Path, root: Path, settings: Settings
-) -> tuple[Registry | None, tuple[Finding, ...]]:
-    """Load a registry that nobody configured; one that is broken is only a warning."""
+def load_found(found: Path, root: Path, settings: Settings, cache: Path | None) -> Registry | None:
+    """Load on a worker the registry that the controller found; nothing is fetched here."""
+    how = replace(how_from(settings), offline=True, cache=cache)
     try:
-        return _load(root, settings, found), ()
-    except RegistryError as error:
-        return None, tuple(
-            Finding(each.slug, "warning", f"{each.cause}; {each.remedy}", each.path, each.line)
-            for each in error.problems
-        )
+        return registry.load([Location(str(found), root)], root, how)
+    except RegistryError:
+        return None
+
+
+def _warning(problem: Problem) -> Finding:
+    """Return a problem of a registry that nobody configured, which is no reason to stop."""
+    message = f"{problem.cause}; {problem.remedy}"
+    return Finding(problem.slug, "warning", message, problem.path, problem.line)
 
 
 def _within_repository(root: Path) -> str:

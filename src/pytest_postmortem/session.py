@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from pytest_postmortem.collection import Collecting, Plan, Running, plan_for
 from pytest_postmortem.errors import DestinationError
 from pytest_postmortem.model import Collected
 from pytest_postmortem.reporting import Facts, Run, load_found
+from pytest_postmortem.scope import selects_alike
 from pytest_postmortem.settings import Settings
 from pytest_postmortem.suite import Files, configured
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_postmortem.assess import Report
     from pytest_postmortem.reports.terminal import Line
 
-__all__ = ["Reporter", "start"]
+__all__ = ["Reporter", "ask", "start"]
 
 MOST_BLOCKS = 20
 """When more tests fail than this, what is shown beside each shrinks to ids and links."""
@@ -32,21 +34,6 @@ IDLE = (
     ("--setup-only", "setuponly"),
 )
 """The options with which pytest runs no test; the second implies the third."""
-
-HARMLESS = (
-    "assertmode basetemp cache capture code_highlight collect color config confcutdir continue_on "
-    "cov debug disable_ dist doctestreport durations exitfirst fail file_or_dir fold_skipped force "
-    "full help ignore import inifilename junit keepduplicates last_failed load log loop max "
-    "newfirst no_ numprocesses only_rerun override pastebin plugins postmortem_f postmortem_r "
-    "postmortem_s postmortem_t px pyargs pythonwarnings quiet reportchars rerun rootdir rsync "
-    "runxfail setup show strict tbstyle testrunuid timeout trace tx usepdb verbose version "
-    "xfail_tb xml"
-).split()
-"""How the names of options begin that leave no collected test out of a run, whatever they say.
-
-Any other may be that of a plugin which splits or selects, so what is deselected while one is
-given counts as left open, not as the suite's own choice.
-"""
 
 
 def start(config: pytest.Config) -> None:
@@ -63,7 +50,7 @@ def start(config: pytest.Config) -> None:
 
 def _start_controller(config: pytest.Config) -> None:
     settings = configuration.read(config)
-    run = Run(config.rootpath, settings)
+    run = Run(config.rootpath, settings, partial(_cache, config), partial(ask, config))
     run.load()
     reporter = Reporter(config, run)
     config.pluginmanager.register(reporter, "postmortem-reporter")
@@ -86,10 +73,29 @@ def _start_worker(config: pytest.Config) -> None:
     def planned(marked: bool) -> Plan:
         if not (found and marked):
             return plan
-        registry, _ = load_found(Path(found), config.rootpath, settings)
+        registry = load_found(Path(found), config.rootpath, settings, _cache(config))
         return plan_for(registry, settings)
 
     _register_collecting(config, settings, planned, worker.deliver, used)
+
+
+def _cache(config: pytest.Config) -> Path | None:
+    """Return the folder for what may be kept between runs, if there may be one."""
+    cache: pytest.Cache | None = getattr(config, "cache", None)  # -p no:cacheprovider
+    if cache is None:
+        return None
+    try:
+        return cache.mkdir("postmortem")
+    except OSError:
+        return None
+
+
+def ask(config: pytest.Config, location: str) -> Iterable[Mapping[str, object]] | None:
+    """Ask other plugins for the entries of a location."""
+    entries: Iterable[Mapping[str, object]] | None = config.hook.pytest_postmortem_load(
+        location=location, config=config
+    )
+    return entries
 
 
 def _register_collecting(
@@ -195,8 +201,8 @@ class Reporter:
             whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
             self._hint = self._run.found_at if whole and self._run.whole else None
             return
-        written = self._write(self._report)
-        if session.exitstatus == pytest.ExitCode.OK and (fails(self._report) or not written):
+        delivered = self._write(self._report) and self._hand_over(self._report)
+        if session.exitstatus == pytest.ExitCode.OK and (fails(self._report) or not delivered):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _facts(self) -> Facts:
@@ -205,7 +211,7 @@ class Reporter:
         return Facts(
             lost=self.workers.lost(self._run.heard, each) if self.workers else (),
             idle=next((flag for flag, name in IDLE if getattr(option, name, False)), ""),
-            own_selection=_selects_alike(vars(option), vars(own)),
+            own_selection=selects_alike(vars(option), vars(own)),
             dated=self._verbosity > 0 or self._run.settings.dated,
         )
 
@@ -224,6 +230,20 @@ class Reporter:
                     self._notes += terminal.complaint(error)
                     written = False
         return written
+
+    def _hand_over(self, report: Report) -> bool:
+        """Give the report to other plugins; return whether all of them could take it."""
+        from pytest_postmortem.reports import json, terminal
+
+        hook = self._config.hook.pytest_postmortem_report
+        if not hook.get_hookimpls():
+            return True
+        try:
+            hook(report=json.document(report, self._show), config=self._config)
+        except Exception as error:  # whatever somebody's plugin does
+            self._notes += terminal.plugin_failed(error)
+            return False
+        return True
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was found when the session finished."""
@@ -247,13 +267,3 @@ class Reporter:
         terminalreporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self._report is not None and terminalreporter is not None and not self._printed:
             self.pytest_terminal_summary(terminalreporter)
-
-
-def _selects_alike(option: Mapping[str, object], own: Mapping[str, object]) -> bool:
-    """Say whether the options select no other tests than the configured ``addopts`` alone do."""
-    prefixes = tuple(HARMLESS)
-    return all(
-        option.get(name) == own.get(name)
-        for name in {*option, *own}
-        if not name.startswith(prefixes)
-    )

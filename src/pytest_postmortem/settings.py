@@ -44,7 +44,11 @@ class Settings:
         suite: What makes up the whole suite; empty for what a bare ``pytest`` collects.
         files: Globs of documents whose stem is the id, within a directory of post-mortems.
         id_pattern: Where the id stands in the name of a document.
-        show: How much of a post-mortem may appear in logs and reports.
+        show: How much of a post-mortem may appear in logs and reports; None for all, but the
+            link alone for what was fetched with a credential.
+        sync: The file that stands for all that would be fetched.
+        offline: Whether no socket may be opened.
+        unreachable: How bad it is that a registry can't be reached.
         only: Ids, aliases or globs of the incidents whose tests are to run; empty for all.
         reports: The reports to make; empty for none.
         scope: What the reader says of the run, where the plugin can't tell.
@@ -58,7 +62,10 @@ class Settings:
     suite: tuple[Path, ...] = ()
     files: tuple[str, ...] = ()
     id_pattern: str | None = None
-    show: Show = "all"
+    show: Show | None = None
+    sync: Location | None = None
+    offline: bool = False
+    unreachable: Literal["warn", "error"] = "warn"
     only: tuple[str, ...] = ()
     reports: tuple[ReportTo, ...] = (ReportTo("term"),)
     scope: Literal["full", "partial"] | None = None
@@ -136,7 +143,10 @@ class _Reader:
             suite=tuple(self._ini_folder() / path for path in ini("postmortem_suite")),
             files=tuple(ini("postmortem_files")),
             id_pattern=self._ini("postmortem_id_pattern", _pattern),
-            show=self._ini("postmortem_show", _choice(*get_args(Show))) or "all",
+            show=self._ini("postmortem_show", _choice(*get_args(Show))),
+            sync=self._sync(),
+            offline=bool(ini("postmortem_offline")),
+            unreachable=self._ini("postmortem_unreachable", _choice("warn", "error")) or "warn",
             only=tuple(self._options["--postmortem"] or ()),
             reports=tuple(self._reports()),
             scope=self._option("--postmortem-scope", _choice("full", "partial")),
@@ -162,6 +172,10 @@ class _Reader:
         for text in given or self._config.getini("postmortem_registry"):
             if text.strip():
                 yield Location(text.strip(), folder)
+
+    def _sync(self) -> Location | None:
+        text = self._ini("postmortem_sync", _registry_file)
+        return Location(text, self._ini_folder()) if text else None
 
     def _ini_folder(self) -> Path:
         inipath = self._config.inipath
@@ -283,6 +297,12 @@ def _pattern(text: str) -> str:
         re.compile(text)
     except re.error as error:
         raise ValueError(f"it is no regular expression: {error}", "mend the pattern") from None
+    return text
+
+
+def _registry_file(text: str) -> str:
+    if not text.lower().endswith((".yml", ".yaml")):
+        raise ValueError("it is no YAML file", "name one that ends in .yml")
     return text
 
 

@@ -21,13 +21,15 @@ from pytest_postmortem.registry.names import (
     id_prefix,
     is_left_out,
     iso_dates,
+    may_be_read,
     name_of,
     skipped_folder,
 )
 from pytest_postmortem.registry.reading import READ_DOCUMENT, READ_REGISTRY, Raw
+from pytest_postmortem.registry.snapshot import digest
 from pytest_postmortem.registry.tables import Table
 
-__all__ = ["Directory", "document", "read_directory", "walk"]
+__all__ = ["Directory", "document", "fingerprint", "read_directory", "walk"]
 
 MAX_SIZE = 5_000_000
 HEAD = 4096
@@ -271,3 +273,35 @@ def _rst_fields(lines: Sequence[str]) -> Table:
         else:
             break
     return table
+
+
+def fingerprint(directory: Directory) -> str | None:
+    """Return a digest of all that may be read of a directory, None where something can't be.
+
+    This is what an unchanged directory costs, so a document is told by its ending alone.
+    """
+    errors: list[OSError] = []
+    parts: list[str | bytes] = []
+    for relative in sorted(walk(directory.path, errors)):
+        parts.append(relative)
+        if may_be_read(relative.rpartition("/")[2]):
+            data = _whole(f"{directory.path}/{relative}")
+            if data is None:
+                return None
+            parts.append(data)
+    return None if errors else digest(*parts)
+
+
+def _whole(path: str) -> bytes | None:
+    """Return what a file holds, None where it is too large or can't be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError:
+        return None
+    try:
+        size = os.fstat(descriptor).st_size
+        return os.read(descriptor, size + 1) if size <= MAX_SIZE else None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

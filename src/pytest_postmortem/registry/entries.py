@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_postmortem.errors import Problem
-from pytest_postmortem.model import ActionItem, Guard
+from pytest_postmortem.model import ActionItem, Guard, Show
 from pytest_postmortem.registry import fields, nested
 from pytest_postmortem.registry.reading import Raw, Reading
 
@@ -31,6 +31,8 @@ class Entry:
     """An entry with its fields; ``fallback`` holds a title and a url for want of better ones.
 
     ``exempted`` is the place that exempts it. ``implicit`` are aliases that nobody wrote.
+    ``show`` is the most that may be shown of it, if nobody says; ``fetched`` that it stands in
+    no file.
     """
 
     id: str
@@ -44,6 +46,8 @@ class Entry:
     fallback: Mapping[str, str] = field(default_factory=dict)
     implicit: tuple[str, ...] = ()
     exempted: tuple[str, int | None] | None = None
+    fetched: bool = False
+    show: Show = "all"
 
 
 def from_raws(

@@ -14,15 +14,39 @@ from typing import Any
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import fields, formats
-from pytest_postmortem.registry.entries import Entry, from_raws
 from pytest_postmortem.registry.reading import READ_REGISTRY, Raw
 from pytest_postmortem.registry.tables import Rows, Table
 
-__all__ = ["WRAPPERS", "bad_template", "load_file", "raws_of", "read_text", "unreadable"]
+__all__ = [
+    "WRAPPERS",
+    "Contents",
+    "bad_template",
+    "contents",
+    "load_file",
+    "parse_file",
+    "raws_of",
+    "read_text",
+    "unreadable",
+]
 
 WRAPPERS = ("postmortems", "incidents", "defects", "issues")
-SETTINGS = ("url_template", "prefix", "source")
+SETTINGS = ("url_template", "prefix", "source", "partial")
 MAX_SIZE = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file or an answer in our form holds: entries, and the settings beside them.
+
+    ``source`` says where further entries are read from, ``partial`` why there may be more.
+    """
+
+    raws: list[Raw]
+    problems: list[Problem]
+    prefix: str = ""
+    url_template: str | None = None
+    source: Table | None = None
+    partial: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +58,64 @@ class _Shape:
     lines: Mapping[str, int]
 
 
-def load_file(path: str, shown: str, url_template: str | None) -> tuple[list[Entry], list[Problem]]:
-    """Read a registry file; ``url_template`` gives links where neither entry nor file does.
+def load_file(path: str, shown: str) -> bytes:
+    """Return what a registry file holds.
 
-    Raises: RegistryError where the file can't be read at all.
+    Raises: RegistryError where the file can't be read.
+    """
+    if os.path.splitext(path)[1].lower() not in formats.PARSERS:
+        raise RegistryError([_wrong_suffix(shown)])
+    return read_bytes(path, shown, READ_REGISTRY, MAX_SIZE)
+
+
+def parse_file(data: bytes, path: str, shown: str) -> Contents:
+    """Parse what a registry file holds, in the format of its name.
+
+    Raises: RegistryError where nothing of it can be read.
     """
     suffix = os.path.splitext(path)[1].lower()
-    if suffix not in formats.PARSERS:
-        raise RegistryError([_wrong_suffix(shown)])
-    text = read_text(path, shown, READ_REGISTRY, MAX_SIZE)
-    tree = formats.parse(text, suffix, failed=READ_REGISTRY, path=shown)
+    text = decode(data, shown, READ_REGISTRY)
+    return contents(formats.parse(text, suffix, failed=READ_REGISTRY, path=shown), shown)
+
+
+def contents(tree: Any, shown: str) -> Contents:
+    """Return what stands in a tree in our form, with everything that is wrong in its outline.
+
+    Raises: RegistryError where it is one bare entry.
+    """
     shape = _shape(tree, shown)
     raws, problems = raws_of(shape.entries, shown)
-    prefix, wrong_prefix = _setting(shape, "prefix", shown)
-    template, wrong_template = _setting(shape, "url_template", shown)
-    problems += wrong_prefix + wrong_template
+    texts = {}
+    for name in ("prefix", "url_template", "partial"):
+        texts[name], wrong = _setting(shape, name, shown)
+        problems += wrong
+    template = texts["url_template"]
     if template is not None:
         problems += bad_template(template, shown, shape.lines.get("url_template"))
-    entries, wrong = from_raws(raws, prefix=prefix or "", url_template=template or url_template)
-    return entries, sorted(problems + wrong, key=lambda problem: problem.line or 0)
+    return Contents(
+        raws,
+        problems,
+        texts["prefix"] or "",
+        template,
+        _source(shape, shown, problems),
+        texts["partial"],
+    )
+
+
+def _source(shape: _Shape, shown: str, problems: list[Problem]) -> Table | None:
+    """Return the block that says where further entries are; a text names a preset or a URL."""
+    value = shape.settings.get("source")
+    if value is None or isinstance(value, Table):
+        return value
+    line = shape.lines.get("source")
+    if isinstance(value, str) and value:
+        block = Table(line)
+        key = "url" if value.startswith(("http:", "https:")) else "preset"
+        block[key] = value
+        return block
+    cause, remedy = "'source' is neither a text nor a mapping", "write a mapping with a 'url'"
+    problems.append(Problem("source-block", READ_REGISTRY, cause, remedy, shown, line))
+    return None
 
 
 def _wrong_suffix(shown: str) -> Problem:
@@ -162,6 +225,14 @@ def read_text(path: str, shown: str, failed: str, limit: int) -> str:
 
     Raises: RegistryError where it can't be read, is too big, or isn't UTF-8.
     """
+    return decode(read_bytes(path, shown, failed, limit), shown, failed)
+
+
+def read_bytes(path: str, shown: str, failed: str, limit: int) -> bytes:
+    """Read a file of at most ``limit`` bytes.
+
+    Raises: RegistryError where it can't be read or is too big.
+    """
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
@@ -169,9 +240,16 @@ def read_text(path: str, shown: str, failed: str, limit: int) -> str:
         if status.st_size > limit:
             raise RegistryError([_too_big(failed, shown, status.st_size, limit)])
         with open(path, "rb") as file:
-            data = file.read()
+            return file.read()
     except OSError as error:
         raise RegistryError([unreadable(error, failed, shown)]) from None
+
+
+def decode(data: bytes, shown: str, failed: str) -> str:
+    """Return the text of a file.
+
+    Raises: RegistryError where it isn't UTF-8.
+    """
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

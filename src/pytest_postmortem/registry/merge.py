@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pytest_postmortem.errors import Problem
-from pytest_postmortem.model import Finding, Postmortem
+from pytest_postmortem.model import SHOWS, Finding, Postmortem
 from pytest_postmortem.registry.entries import Entry
 from pytest_postmortem.registry.reading import READ_REGISTRY
 
@@ -94,8 +94,11 @@ def _laid_over(first: Entry, later: Entry) -> Entry:
     }
     if first.id.casefold() != later.id.casefold():
         lists["aliases"] = _united(lists.get("aliases", ()), (later.id,))
+    if first.fetched and not later.fetched:
+        first = replace(first, path=later.path, line=later.line, fetched=False)
     return replace(
         first,
+        show=min(first.show, later.show, key=SHOWS.index),
         texts={**first.texts, **later.texts},
         lists=lists,
         guards=tuple(dict.fromkeys(first.guards + later.guards)),
@@ -132,8 +135,9 @@ def _postmortem(entry: Entry) -> Postmortem:
         id=entry.id,
         title=texts.get("title") or entry.fallback.get("title") or entry.id,
         url=texts.get("url") or entry.fallback.get("url"),
-        path=entry.path,
+        path=None if entry.fetched else entry.path,
         line=entry.line,
+        show=entry.show,
         date=texts.get("date"),
         severity=texts.get("severity"),
         status=texts.get("status"),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pytest_postmortem.registry import fields
 
-__all__ = ["Name", "id_prefix", "iso_dates", "name_of", "skipped_folder"]
+__all__ = ["Name", "id_prefix", "iso_dates", "may_be_read", "name_of", "skipped_folder"]
 
 Kind = Literal["markdown", "rst", "data", "plain"]
 
@@ -24,6 +24,8 @@ SUFFIXES: tuple[tuple[str, Kind], ...] = (
     (".json", "data"),
 )
 """The endings of documents; a plain name without any may be Markdown, which its text decides."""
+
+ENDINGS = frozenset(suffix.rpartition(".")[2] for suffix, _ in SUFFIXES)
 
 LEFT_OUT = frozenset(
     "authors changelog code_of_conduct codeowners contributing copying dockerfile gemfile index "
@@ -71,6 +73,11 @@ def name_of(file: str) -> Name | None:
     if _SUFFIX.search(file) or is_left_out(file):
         return None
     return Name(file, "plain")
+
+
+def may_be_read(file: str) -> bool:
+    """Say whether a file may be a document, by its ending alone."""
+    return file.rpartition(".")[2].lower() in ENDINGS or _SUFFIX.search(file) is None
 
 
 def is_left_out(stem: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from pytest_postmortem.assess import reveal
 from pytest_postmortem.model import Postmortem, Show
+from pytest_postmortem.reports.shown import reveal
 
 __all__ = ["TITLE", "plain", "render"]
 
@@ -26,7 +26,7 @@ def plain(text: str) -> str:
 
 
 def render(
-    postmortems: Sequence[Postmortem], show: Show, width: int = 80, short: bool = False
+    postmortems: Sequence[Postmortem], show: Show | None, width: int = 80, short: bool = False
 ) -> str:
     """Return what is shown beside a failing test: every post-mortem that it is linked to.
 

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.assess import Incident, Report, TestResult, reason_shown, reveal
+from pytest_postmortem.assess import Incident, Report, TestResult
 from pytest_postmortem.model import Policy, Scope, Show
+from pytest_postmortem.reports.shown import reason_shown, reveal
 
 __all__ = ["FORMAT", "render"]
 
 FORMAT = 1
 
 
-def render(report: Report, show: Show = "all") -> str:
+def render(report: Report, show: Show | None = None) -> str:
     """Return the report as JSON with one field a line, ending in a line feed.
 
     Incidents stand in the registry's order and tests by path and line, so that two runs of one
@@ -25,11 +26,12 @@ def render(report: Report, show: Show = "all") -> str:
     return json.dumps(document(report, show), indent=1, ensure_ascii=False) + "\n"
 
 
-def document(report: Report, show: Show = "all") -> Mapping[str, Any]:
+def document(report: Report, show: Show | None = None) -> Mapping[str, Any]:
     """Return the report as the plain data that `render` writes."""
     return {
         "format": FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
+        "registry": dataclasses.asdict(report.registry),
         "scope": _scope(report.scope),
         "totals": dataclasses.asdict(report.totals),
         "policy": _policy(report.policy),
@@ -59,7 +61,7 @@ def _policy(policy: Policy) -> Mapping[str, Any]:
     }
 
 
-def _incident(incident: Incident, show: Show) -> Mapping[str, Any]:
+def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
     shown = reveal(incident.postmortem, show)
     return {
         "id": shown.id,

@@ -12,14 +12,13 @@ from pytest_postmortem.assess import (
     Incident,
     Report,
     State,
-    percent,
-    reason_shown,
-    reveal,
     severity_key,
 )
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.model import Finding, Postmortem, Registry, Show, count_of
 from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.reports.shown import reason_shown, reveal
+from pytest_postmortem.reports.summary import LISTED, last_line
 
 __all__ = [
     "TITLE",
@@ -28,15 +27,12 @@ __all__ = [
     "detail",
     "header",
     "hint",
-    "last_line",
     "render",
 ]
 
 TITLE = "incident coverage"
 MOST_LINES = 10
 """Lines of the report, the last one included, unless the reader asks for more."""
-
-LISTED = "-v lists them"
 
 Detail = Literal["what fails", "last line", "ten lines", "everything"]
 Colour = Literal["red", "yellow", "green", ""]
@@ -85,7 +81,7 @@ def detail(asked: str | None, verbosity: int, no_summary: bool) -> Detail:
     return "everything" if verbosity or asked == "term-missing" else "ten lines"
 
 
-def render(report: Report, show: Show, width: int, detail: Detail) -> tuple[Line, ...]:
+def render(report: Report, show: Show | None, width: int, detail: Detail) -> tuple[Line, ...]:
     """Return the report, whose last line counts the incidents.
 
     However little is asked for, what turns a green run red is said.
@@ -124,6 +120,12 @@ def written(destination: Path, verbosity: int) -> tuple[Line, ...]:
     return (Line(plain(text)),) if verbosity >= 0 else ()
 
 
+def plugin_failed(error: Exception) -> tuple[Line, ...]:
+    """Return the line that says that a plugin could not take the report."""
+    text = f"A plugin failed to take the report: {type(error).__name__}: {error}"
+    return (Line(plain(text), "red"),)
+
+
 def complaint(error: PostmortemError) -> tuple[Line, ...]:
     """Return the lines of an error that the run can go on with."""
     return tuple(Line(plain(text), "red") for text in str(error).splitlines())
@@ -155,7 +157,7 @@ def _allot(sections: Sequence[Section], room: int) -> list[int]:
     return shown
 
 
-def _sections(report: Report, show: Show, width: int, everything: bool) -> Iterator[Section]:
+def _sections(report: Report, show: Show | None, width: int, everything: bool) -> Iterator[Section]:
     """Yield what there is to say, the gravest first; gaps and guards only when all is wanted."""
     table = _Table(report, show, width, everything)
     rank = _rank(report.policy.severities)
@@ -247,7 +249,7 @@ def _rank(severities: Sequence[str]) -> Callable[[Incident], int]:
 class _Table:
     """Lays incidents out in columns: id, title, and what there is to say of the state."""
 
-    def __init__(self, report: Report, show: Show, width: int, everything: bool) -> None:
+    def __init__(self, report: Report, show: Show | None, width: int, everything: bool) -> None:
         self._show = show
         self._today = report.policy.today
         self._everything = everything
@@ -326,75 +328,3 @@ def _colour(report: Report) -> Colour:
         return "red"
     whole = report.totals.percent is not None and report.totals.guarded == report.totals.required
     return "green" if whole else "yellow"
-
-
-def last_line(report: Report, listed: bool = False) -> str:
-    """Return the one line that says it all: what is guarded, of how many, and what is missing.
-
-    ``listed`` says that what is missing stands above.
-    """
-    totals = report.totals
-    if report.missing:
-        head = f"{totals.guarded} of {count_of(totals.required, 'linked incident')} guarded"
-        tail = f"{report.missing}, so no gap is claimed"
-        return "; ".join((head, *_remainder(report, listed), tail))
-    if report.scope.kind == "partial":
-        return _partial(report)
-    if not totals.required:
-        head = "no incident requires a regression test"
-    elif totals.percent is None:
-        head = f"{_share(totals.guarded, totals.required)} guarded, {totals.linked} linked"
-    else:
-        share = f"({percent(totals.guarded, totals.required):g} %)"
-        head = f"{_share(totals.guarded, totals.required)} guarded {share}, {totals.linked} linked"
-    return "; ".join(filter(None, (head, ", ".join(_remainder(report, listed)))))
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part} of {count_of(whole)}"
-
-
-def _partial(report: Report) -> str:
-    """Count only the incidents that this run saw a test of; the others are not judged here."""
-    required = [incident for incident in report.incidents if incident.required]
-    seen = sum(incident.state != "not-judged" for incident in required)
-    head = f"{_share(report.totals.guarded, seen)} seen here guarded"
-    waiting = count_of_state(report, "not-run")
-    left = len(required) - seen
-    parts = [f"{left} not judged: {'; '.join(report.scope.reasons)}"]
-    if not left:
-        parts = [f"a part of the suite: {'; '.join(report.scope.reasons)}"]
-    if waiting:
-        parts.insert(0, f"{waiting} not run")
-    return f"{head if seen else 'no incident seen here'}; {', '.join(parts)}"
-
-
-def count_of_state(report: Report, state: State, required: bool | None = None) -> int:
-    """Return how many incidents are in a state, and are required or not if that matters."""
-    return sum(
-        incident.state == state and required in (None, incident.required)
-        for incident in report.incidents
-    )
-
-
-def _remainder(report: Report, listed: bool) -> Iterator[str]:
-    """Yield what the two figures leave open."""
-    executes = report.scope.executes
-    not_run = count_of_state(report, "not-run")
-    if not_run:
-        yield f"{not_run} not run" + ("" if executes else f": {'; '.join(report.scope.reasons)}")
-    gaps = count_of_state(report, "unguarded", required=True)
-    if gaps:
-        text = f"{gaps} {'has' if gaps == 1 else 'have'} no regression test"
-        yield text if listed else f"{text} ({LISTED})"
-    older = count_of_state(report, "unguarded", required=False)
-    if older:
-        yield f"{older} older without one"
-    declared = count_of_state(report, "declared")
-    if declared:
-        yield f"{declared} declared"
-    exempt = count_of_state(report, "exempt")
-    if exempt:
-        yield f"{exempt} exempt"
-    if report.strangers:
-        yield f"{report.strangers} ids of other marks unknown"

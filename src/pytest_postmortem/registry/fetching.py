@@ -1,0 +1,245 @@
+"""A remote location → its entries: fetched, or from the copy of an earlier run, or from nowhere.
+
+A location that can't be reached is never an error here: its `Part` says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from pytest_postmortem.model import Finding, Guard, Show, count_of
+from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.entries import Entry, from_raws
+from pytest_postmortem.registry.how import How
+from pytest_postmortem.registry.merge import duplicates
+from pytest_postmortem.registry.pages import Pages, Validator, read_pages
+from pytest_postmortem.registry.reading import Raw
+from pytest_postmortem.registry.remote import USUAL, Unreachable
+from pytest_postmortem.registry.snapshot import (
+    Store,
+    Stored,
+    digest,
+    entries_from,
+    entries_to,
+)
+from pytest_postmortem.registry.sources import Source
+from pytest_postmortem.registry.tables import Rows, Table
+
+__all__ = ["Part", "ask", "fetch"]
+
+MOST_FINDINGS = 10
+"""The findings about entries of one location that are told one by one."""
+
+BELOW_TITLE = ("root_cause", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one remote location gave.
+
+    ``shown`` names it, with the age of a copy. ``findings`` are about what it holds, ``trouble``
+    about how it was reached. ``partial`` says why there may be more, ``missing`` that there
+    is nothing at all because it can't be reached.
+    """
+
+    shown: str
+    entries: Sequence[Entry] = ()
+    findings: tuple[Finding, ...] = ()
+    trouble: tuple[Finding, ...] = ()
+    partial: str | None = None
+    missing: bool = False
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is fresh now, on its way into the store and into a `Part`."""
+
+    entries: list[Entry]
+    findings: list[Finding] = field(default_factory=list)
+    pages: Sequence[Validator] = ()
+    partial: str | None = None
+
+
+def fetch(source: Source, how: How, prefix: str, url_template: str | None) -> Part:
+    """Fetch a location, or say what is wrong and return the copy of an earlier run."""
+    described = (source.shown, source.described, how.show or "", prefix, url_template or "")
+    return _Fetching(source.shown, how, digest(*described)).fetch(
+        lambda stored: _fetched(source, how, (prefix, url_template), stored)
+    )
+
+
+def ask(shown: str, how: How, given: Iterable[Mapping[str, object]] | Exception) -> Part:
+    """Take the entries that somebody else gives for a location, or the error that he raised."""
+
+    def read(stored: Stored | None) -> _Kept:
+        if isinstance(given, Exception):
+            raise Unreachable(_raised(given), "mend the plugin that reads it")
+        try:
+            raws = [Raw(_plain(dict(each)), shown) for each in given]
+        except Exception as error:  # a generator of somebody else's, or no mapping
+            raise Unreachable(_raised(error), "mend the plugin that reads it") from None
+        return _read(Pages(raws), shown, how.show or "link", "", how.url_template)
+
+    return _Fetching(shown, how, digest(shown, how.show or "", how.url_template or "")).fetch(read)
+
+
+def _raised(error: Exception) -> str:
+    return fields.clean(f"{type(error).__name__}: {error}")[: fields.SHORT]
+
+
+class _Fetching:
+    """Reads what is there now, keeps it, and falls back on what was kept."""
+
+    def __init__(self, shown: str, how: How, name: str) -> None:
+        self._shown = shown
+        self._how = how
+        self._name = f"part-{name}"
+        self._store = Store(how.cache)
+
+    def fetch(self, read: Any) -> Part:
+        stored = self._store.read(self._name)
+        try:
+            if self._how.offline:
+                raise Unreachable("postmortem_offline is set", "unset it to fetch anew")
+            fresh: _Kept | None = read(stored)
+        except Unreachable as error:
+            return self._copy(stored, error)
+        if fresh is None and stored is not None:
+            self._store.keep(self._name, {**stored.head, "read": _now()}, stored.body)
+            return self._part(stored)
+        assert fresh is not None
+        return self._part(
+            self._store.write(
+                self._name,
+                {
+                    "read": _now(),
+                    "pages": [[page.url, page.etag, page.modified] for page in fresh.pages],
+                    "partial": fresh.partial,
+                    "show": [entry.show for entry in fresh.entries[:1]],
+                    "findings": [[each.code, each.message] for each in fresh.findings],
+                },
+                entries_to(fresh.entries),
+            )
+        )
+
+    def _part(self, stored: Stored) -> Part:
+        findings = (
+            Finding(code, "warning", message, self._shown)
+            for code, message in stored.head["findings"]
+        )
+        partial = stored.head["partial"]
+        return Part(
+            self._shown,
+            entries_from(stored.data()),
+            tuple(findings),
+            partial=partial and f"{self._shown}: {partial}",
+            digest=stored.head["digest"],
+        )
+
+    def _copy(self, stored: Stored | None, error: Unreachable) -> Part:
+        """Return what an earlier run has kept, if it has, and say why it has to serve."""
+        severity = self._how.unreachable
+        level: Any = "warning" if severity == "warn" else severity
+        if stored is None:
+            message = (
+                f"it can't be read: {error.cause}; its ids are not checked, and gates are not"
+                f" judged; {error.remedy}"
+            )
+            trouble = Finding("registry-unreachable", level, message, self._shown)
+            return Part(self._shown, trouble=(trouble,), missing=True)
+        age = _age(stored.head["read"])
+        message = f"it can't be read: {error.cause}; {age}, is used; {error.remedy}"
+        trouble = Finding("registry-unreachable", level, message, self._shown)
+        part = self._part(stored)
+        partial = part.partial or f"{self._shown} is {age}"
+        return replace(part, shown=f"{self._shown} ({age})", trouble=(trouble,), partial=partial)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _age(read: str) -> str:
+    """Return in words how old a copy is."""
+    then = datetime.fromisoformat(read)
+    minutes = max(0, int((datetime.now(timezone.utc) - then).total_seconds() // 60))
+    old = count_of(minutes, "minute")
+    if minutes >= 2 * 24 * 60:
+        old = count_of(minutes // (24 * 60), "day")
+    elif minutes >= 2 * 60:
+        old = count_of(minutes // 60, "hour")
+    return f"a copy of {then:%Y-%m-%d %H:%M} UTC, {old} old"
+
+
+def _fetched(
+    source: Source, how: How, defaults: tuple[str, str | None], stored: Stored | None
+) -> _Kept | None:
+    """Return what a source gives now, None where that is what was kept."""
+    credential = bool(source.request(os.environ).secrets)
+    show: Show = how.show or ("link" if credential else "all")
+    known: list[Validator] = []
+    if stored is not None and stored.head["show"] in ([], [show]):
+        known = [Validator(*page) for page in stored.head["pages"]]
+    pages = read_pages(source, os.environ, known, how.limits or USUAL)
+    if pages is None:
+        return None
+    prefix, template = defaults
+    return _read(pages, source.shown, show, prefix or pages.prefix, template or pages.url_template)
+
+
+def _read(pages: Pages, shown: str, show: Show, prefix: str, url_template: str | None) -> _Kept:
+    entries, problems = from_raws(pages.raws, prefix=prefix, url_template=url_template)
+    if pages.raws and not entries:
+        raise Unreachable(
+            f"none of its {len(pages.raws)} items has an id", "say where it is, in 'fields'"
+        )
+    unique = {entry.id.casefold(): entry for entry in reversed(entries)}
+    problems += duplicates(entries)
+    findings = [*pages.findings]
+    for problem in problems[:MOST_FINDINGS]:
+        findings.append(Finding(problem.slug, "warning", f"{problem.cause}; {problem.remedy}"))
+    if len(problems) > MOST_FINDINGS:
+        more = f"and {len(problems) - MOST_FINDINGS} more of this kind"
+        findings.append(Finding(problems[-1].slug, "warning", more))
+    kept = [_reduced(entry, show) for entry in reversed(unique.values())]
+    return _Kept(kept, findings, pages.validators, pages.partial)
+
+
+def _reduced(entry: Entry, show: Show) -> Entry:
+    """Return an entry without what may not be shown, so that no file, log or cache can tell it."""
+    entry = replace(entry, line=None, fetched=True, show=show, exempted=None)
+    if show == "all":
+        return entry
+    hidden = {*BELOW_TITLE, *(() if show == "title" else ("title",))}
+    hidden |= {"url"} if show == "id" else set()
+    return replace(
+        entry,
+        texts={name: text for name, text in entry.texts.items() if name not in hidden},
+        lists={name: texts for name, texts in entry.lists.items() if name != "whys"},
+        guards=tuple(Guard(guard.type) for guard in entry.guards),
+        items=(),
+        extra={},
+        fallback={name: text for name, text in entry.fallback.items() if name not in hidden},
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return what somebody else gave as tables, lists and texts; None is nothing."""
+    if isinstance(value, Mapping):
+        table = Table()
+        table.update((str(key), _plain(each)) for key, each in value.items())
+        return table
+    if isinstance(value, (list, tuple, set, frozenset)):
+        rows = Rows()
+        rows.extend(map(_plain, value))
+        return rows
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)

@@ -1,0 +1,400 @@
+"""One GET over HTTP, bounded in every way; the only module that knows HTTP.
+
+A request ends in an `Answer`, in None where the server says that nothing has changed, or in
+`Unreachable`, whose texts hold no address beyond the host, no header and nothing of the answer.
+What was configured for one origin is sent to no other, and cookies to nobody.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TooLate
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+from urllib.parse import SplitResult, unquote, unquote_plus, urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
+
+from pytest_postmortem import __version__
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+__all__ = ["Answer", "Client", "Limits", "Request", "Unreachable", "origin", "wrong_address"]
+
+T = TypeVar("T")
+
+AGENT = f"pytest-postmortem/{__version__} (python-requests/{requests.__version__})"
+ACCEPT = "application/json, application/yaml;q=0.9, text/plain;q=0.5, */*;q=0.1"
+CHUNK = 16_384
+COMPRESSIONS = ("", "identity", "gzip", "deflate")
+ASK_LATER = (429, 500, 502, 503, 504)
+MOVED = (301, 302, 303, 307, 308)
+NOT_MODIFIED = 304
+SHORTEST = 6  # what is shorter is no secret, and stands in too many texts
+LATER = "ask again later"
+CORRECT = "correct the address"
+ASK_LESS = "ask again later, or let runs read the file that `pytest-postmortem sync` writes"
+
+_LOGGERS = "connection connectionpool poolmanager response util.retry".split()
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
+
+
+class Unreachable(Exception):
+    """A registry can't be read over the network: the cause, and what to do about it."""
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(cause)
+        self.cause, self.remedy = cause, remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how much: seconds, bytes after decompression, and numbers.
+
+    ``connect`` and ``read`` are those of requests; the latter begins anew with each byte, so
+    ``total`` bounds a whole request with its retries and redirects. ``wait`` is the longest
+    ``Retry-After`` that is waited for. ``pages`` and ``location`` (seconds) bound one location.
+    """
+
+    connect: float = 5
+    read: float = 15
+    total: float = 30
+    wait: float = 10
+    retries: int = 3
+    backoff: float = 0.3
+    redirects: int = 5
+    size: int = 50_000_000
+    pages: int = 100
+    location: float = 120
+
+
+USUAL = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request; ``headers`` and ``basic`` go to the origin of ``url`` and nowhere else.
+
+    What ``url`` has before its host is not sent. ``secrets`` are the texts that must go to no
+    other origin; the answer may repeat them, and whoever reads it has to take them out.
+    """
+
+    url: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    basic: tuple[str, str] | None = None
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said: ``following`` is the next page of its ``Link`` header, absolute."""
+
+    text: str
+    type: str
+    etag: str | None = None
+    modified: str | None = None
+    following: str | None = None
+
+
+class Client:
+    """Sends requests, one after another, over the same connections."""
+
+    def __init__(self, limits: Limits = USUAL) -> None:
+        self._limits = limits
+        self._session = requests.Session()
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        retry = _Retry(limits.retries, status_forcelist=ASK_LATER, raise_on_status=False)
+        retry.backoff_factor, retry.longest = limits.backoff, limits.wait
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._session.close()
+
+    def get(
+        self, request: Request, etag: str | None = None, modified: str | None = None
+    ) -> Answer | None:
+        """Return the answer, or None where what ``etag`` or ``modified`` names is still valid.
+
+        Raises:
+            Unreachable: There is no answer, it came too late, is too large, or says no.
+        """
+        wrong = wrong_address(request.url, bool(request.basic or request.secrets))
+        if wrong is not None:
+            raise Unreachable(wrong, CORRECT)
+        headers = {"User-Agent": AGENT, "Accept": ACCEPT, "Accept-Encoding": "gzip, deflate"}
+        validators = {"If-None-Match": etag, "If-Modified-Since": modified}
+        headers |= {name: value for name, value in validators.items() if value}
+        return _within(self._limits.total, lambda: self._get(request, headers))
+
+    def _get(self, request: Request, headers: Mapping[str, str]) -> Answer | None:
+        url, home = request.url, origin(request.url)
+        for _ in range(self._limits.redirects + 1):
+            at_home = origin(url) == home
+            with _quiet(), _explained(url), self._send(request, url, headers, at_home) as response:
+                if response.status_code in MOVED and "Location" in response.headers:
+                    url = _moved(url, response.headers["Location"], request)
+                    continue
+                if response.status_code == NOT_MODIFIED:
+                    return None
+                if not 200 <= response.status_code < 300:
+                    _refused(response)
+                return _answer(response, self._body(response), request.secrets)
+        raise Unreachable(f"it redirects more than {self._limits.redirects} times", CORRECT)
+
+    def _send(
+        self, request: Request, url: str, headers: Mapping[str, str], at_home: bool
+    ) -> requests.Response:
+        """Send one request; what was configured for one origin goes to no other."""
+        own = {name: text.encode() for name, text in request.headers.items()} if at_home else {}
+        basic = request.basic if at_home else None
+        return self._session.get(
+            url,
+            params=request.query if url == request.url else (),
+            headers={**headers, **own},
+            auth=HTTPBasicAuth(*(text.encode() for text in basic)) if basic else _nobody,
+            timeout=(self._limits.connect, self._limits.read),
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _body(self, response: requests.Response) -> bytearray:
+        """Return the body, decompressed, as long as it is not too large.
+
+        No compression that may be left makes more than 16 MB of a chunk.
+        """
+        if response.headers.get("Content-Encoding", "").strip().lower() not in COMPRESSIONS:
+            raise Unreachable(*UNPACKED)
+        body = bytearray()
+        for chunk in response.iter_content(CHUNK):
+            body += chunk
+            if len(body) > self._limits.size:
+                cause = f"the answer is larger than {self._limits.size / 1e6:g} MB"
+                raise Unreachable(cause, "ask for less, with a filter or smaller pages")
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and response.raw.tell() < int(length):
+            raise requests.exceptions.ChunkedEncodingError
+        return body
+
+
+def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from looking for a password in ``~/.netrc``."""
+    return request
+
+
+class _Retry(Retry):
+    """Retries as urllib3 does, but gives up at once where the server asks for a long wait."""
+
+    longest: float = 0
+
+    def new(self, **changes: Any) -> _Retry:
+        retry = super().new(**changes)
+        retry.longest = self.longest
+        return retry
+
+    def increment(self, *given: Any, **named: Any) -> Any:
+        response = named.get("response")
+        if response is not None:
+            response.close()  # urllib3 would read it to its end, if it has one
+        return super().increment(*given, **named)
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except (HTTPError, ValueError, OverflowError):  # neither seconds nor a date
+            return None
+
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        wait = None if response is None else self.get_retry_after(response)
+        if wait is not None and wait > self.longest:
+            raise Unreachable(f"it asks to be left alone for {wait:.0f} seconds", ASK_LESS)
+        super().sleep(response)
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return what a credential belongs to: scheme, host and port.
+
+    Source: https://www.rfc-editor.org/rfc/rfc6454#section-4
+    """
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def wrong_address(url: str, secret: bool = False) -> str | None:
+    """Say what keeps an address from being asked, a credential along with it if ``secret``."""
+    try:
+        parts = urlsplit(url)
+        scheme, host, _ = origin(url)
+    except ValueError:
+        return "it is no address"
+    if scheme not in ("http", "https"):
+        return "it is neither http nor https"
+    if not host or re.search(r"[\s\\]", url):
+        return "it names no host"
+    if scheme == "http" and (secret or parts.password) and _reach(host) != "machine":
+        return "a credential is sent over https alone"
+    return None
+
+
+def tells(secrets: Iterable[str], text: str) -> bool:
+    """Say whether one of the secrets stands in a text, as it is or percent-encoded."""
+    forms = (text, unquote(text), unquote_plus(text))
+    return any(secret in form for secret in secrets for form in forms if len(secret) >= SHORTEST)
+
+
+def _reach(host: str) -> Literal["machine", "private", "public"]:
+    """Say who can be behind a host, by its text alone; 127.1 is an address as well."""
+    host = host.rstrip(".")
+    try:
+        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
+    except (OSError, ValueError):
+        return "machine" if f".{host}".endswith(".localhost") else "public"
+    return "machine" if address.is_loopback else "public" if address.is_global else "private"
+
+
+def _moved(url: str, location: str, request: Request) -> str:
+    """Return where a redirect leads, if it leads somewhere that may be asked."""
+    home = origin(request.url)
+    try:
+        target = urljoin(url, location)
+        there = origin(target)
+        wrong = wrong_address(target)
+    except ValueError:
+        target, there, wrong = "", home, "it is no address"
+    if wrong is None and there[0] == "http" and urlsplit(url).scheme == "https":
+        wrong = "it leads from https to http"
+    elif wrong is None and _reach(home[1]) == "public" != _reach(there[1]):
+        wrong = "it leads into a private network"
+    elif wrong is None and there != home and tells(request.secrets, target):
+        wrong = "it leads elsewhere with a credential in it"
+    if wrong is not None:
+        raise Unreachable(f"its redirect is not followed: {wrong}", CORRECT)
+    return target
+
+
+def _answer(response: requests.Response, body: bytearray, secrets: tuple[str, ...]) -> Answer:
+    type, _, parameters = response.headers.get("Content-Type", "").partition(";")
+    named = _CHARSET.search(parameters)
+    try:
+        text = body.decode(named[1] if named else "utf-8-sig").removeprefix("\ufeff")
+    except (LookupError, ValueError):
+        raise Unreachable("the answer is no text", CORRECT) from None
+    kept = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    etag, modified = (None if not text or tells(secrets, text) else text for text in kept)
+    link = response.links.get("next", {}).get("url")
+    following = urljoin(response.url, link) if link else None
+    return Answer(text, type.strip().lower(), etag, modified, following)
+
+
+UNPACKED = ("the answer can't be decompressed", LATER)
+REFUSALS: Mapping[int, tuple[str, str]] = {
+    401: ("the credential is missing or was refused", "check the token, and that it has not ended"),
+    403: ("the credential may not read this", "give the token the right to read it"),
+    404: (
+        "there is nothing at this address",
+        "correct it; some services say so when the token may not see what is there",
+    ),
+    429: ("it has been asked too often", ASK_LESS),
+}
+
+
+def _refused(response: requests.Response) -> NoReturn:
+    status = response.status_code
+    cause, remedy = REFUSALS.get(status, ("it did not answer the question", CORRECT))
+    if status >= 500:
+        cause, remedy = "the server failed", LATER
+    if status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":
+        cause, remedy = REFUSALS[429]
+    raise Unreachable(f"{cause} (HTTP {status})", remedy)
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    """Turn what requests raises, which quotes addresses with all that is in them, into words."""
+    try:
+        yield
+    except requests.RequestException as error:
+        cause, remedy = _explanation(error, urlsplit(url))
+        raise Unreachable(cause, remedy) from None
+    except (HTTPError, OSError, ValueError):  # a body broken within, an odd header
+        raise Unreachable("the answer can't be read", LATER) from None
+
+
+def _explanation(error: requests.RequestException, url: SplitResult) -> tuple[str, str]:
+    host = url.hostname
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, requests.exceptions.SSLError):
+        if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+            return f"{host} speaks no TLS that is understood here", "check the address"
+        remedy = "mend it, or name your authority's bundle in REQUESTS_CA_BUNDLE"
+        return f"the certificate of {host} is not trusted", remedy
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy does not answer", "check HTTPS_PROXY and NO_PROXY"
+    if "NameResolution" in type(reason).__name__ or "not known" in str(reason):
+        return f"the name {host} does not resolve", "correct the address, or check the network"
+    if isinstance(error, requests.exceptions.Timeout):
+        return f"{host} does not answer in time", LATER
+    if isinstance(error, (requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
+        refused = "refused" in str(reason).lower()
+        said = "refuses the connection" if refused else "broke the connection off"
+        return f"{host} {said}", "check the address and the network, or ask again later"
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return UNPACKED
+    return "the address can't be asked", CORRECT
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep urllib3 from logging addresses, which may have a token in their query."""
+    own = threading.get_ident()
+
+    def others(record: logging.LogRecord) -> bool:
+        return record.thread != own
+
+    loggers = [logging.getLogger(f"urllib3.{name}") for name in _LOGGERS]
+    for logger in loggers:
+        logger.addFilter(others)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(others)
+
+
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    """Do work in a thread that is left to itself when the time is up.
+
+    No time-out of a socket ends a server that sends a byte a second, and none a name server
+    that is silent.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # handed over to whoever waits
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="pytest-postmortem", daemon=True).start()
+    try:
+        return outcome.result(seconds)
+    except TooLate:
+        raise Unreachable(f"it took longer than {seconds:g} seconds", LATER) from None

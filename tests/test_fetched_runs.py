@@ -1,0 +1,371 @@
+"""Runs whose registry is fetched: once, with a copy to fall back on, and never in the way."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import RunPytest, report_of
+from report_schema import read_report
+from server import Asked, Reply, Server
+
+REGISTRY = """
+postmortems:
+  - {id: PM-1, title: Login loop, severity: sev1, root_cause: a clock}
+  - {id: PM-2, title: Charged twice, severity: sev2}
+"""
+
+SUITE = """
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_login():
+    pass
+
+@pytest.mark.postmortem("XYZ")
+def test_unknown():
+    pass
+"""
+
+COPY = r"a copy of \d{4}-\d\d-\d\d \d\d:\d\d UTC, \d+ minutes? old"
+NO_COPY = (
+    "it can't be read: the server failed (HTTP 500); its ids are not checked, and gates are not"
+    " judged; ask again later"
+)
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, server: Server) -> Path:
+    """A suite whose registry is at a URL."""
+    server.on("/pm.yml", Reply(REGISTRY, headers={"ETag": '"1"'}))
+    pytester.makeini(f"[pytest]\npostmortem_registry = {server.url}/pm.yml\n")
+    pytester.makepyfile(test_it=SUITE)
+    return pytester.path
+
+
+def fail(server: Server) -> None:
+    """Let the server fail, and ask for no second try."""
+    server.on("/pm.yml", Reply("no", 500, {"Retry-After": "60"}))
+
+
+def steady(lines: list[str], server: Server) -> list[str]:
+    """Return lines with what differs from run to run taken out."""
+    text = "\n".join(lines).replace(server.url, "URL")
+    text = re.sub(COPY, "a copy of THEN, AGE old", text)
+    text = re.sub(r"it asks to be left alone for \d+ seconds", "WAIT", text)
+    return text.split("\n")
+
+
+def test_a_url_in_our_form_is_a_registry_like_a_file(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """It is named in the header, its incidents are judged, and an unknown id is an error."""
+    result = run()
+
+    assert f"postmortem: {server.url}/pm.yml (2 post-mortems)" in result.outlines
+    assert report_of(result) == [
+        "1 error in links or registry:",
+        "  test_it.py:7: unknown post-mortem 'XYZ'; correct the id, or add the post-mortem to the"
+        " registry",
+        "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test (-v lists them)",
+    ]
+    assert result.ret == 1
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",), ("-n4",)], ids=["alone", "n2", "n4"])
+def test_one_run_asks_once(
+    pytester: pytest.Pytester, suite: Path, server: Server, workers: tuple[str, ...]
+) -> None:
+    """However many workers there are, only the controller asks."""
+    if workers:
+        pytest.importorskip("xdist")
+
+    result = pytester.runpytest_subprocess(*workers)
+
+    result.stdout.fnmatch_lines(["1 of 2 incidents guarded*"])
+    assert server.paths() == ["/pm.yml"]
+
+
+def test_what_has_not_changed_is_not_sent_again(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """The second run asks with the ETag of the first, and a 304 is as good as an answer."""
+    first = report_of(run())
+    server.on("/pm.yml", Reply(status=304))
+
+    second = run()
+
+    assert report_of(second) == first
+    assert f"postmortem: {server.url}/pm.yml (2 post-mortems)" in second.outlines
+    assert [asked.headers.get("if-none-match") for asked in server.asked] == [None, '"1"']
+
+
+def test_what_has_changed_takes_the_place_of_the_copy(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """A new post-mortem counts in the next run."""
+    run()
+    server.on("/pm.yml", Reply(REGISTRY + "  - {id: XYZ}\n"))
+
+    result = run()
+
+    assert report_of(result)[-1].startswith("2 of 3 incidents guarded (66 %), 2 linked")
+    assert result.ret == 0
+
+
+def test_the_last_good_copy_serves_when_the_network_does_not(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """Header and report say how old it is, and an unknown id is only a warning that says why."""
+    run()
+    fail(server)
+
+    result = run()
+
+    assert "postmortem: URL/pm.yml (a copy of THEN, AGE old) (2 post-mortems)" in steady(
+        result.outlines, server
+    )
+    assert steady(report_of(result), server) == [
+        "2 warnings:",
+        "  URL/pm.yml: it can't be read: WAIT; a copy of THEN, AGE old, is used; ask again later,"
+        " or let runs read the file that `pytest-postmortem sync` writes",
+        "  test_it.py:7: unknown post-mortem 'XYZ'; it may exist all the same, as the registry is"
+        " partial: URL/pm.yml is a copy of THEN, AGE old",
+        "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test (-v lists them)",
+    ]
+    assert result.ret == 0
+
+
+def test_without_a_copy_the_tests_run_all_the_same(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """Ids are not checked, gates are not judged, and one warning says why."""
+    server.on("/pm.yml", Reply("no", 401))
+
+    result = run("--postmortem-fail-under=90", "--postmortem-report=json:report.json")
+
+    assert steady(report_of(result), server)[1:] == [
+        "1 warning:",
+        "  URL/pm.yml: it can't be read: the credential is missing or was refused (HTTP 401); its"
+        " ids are not checked, and gates are not judged; check the token, and that it has not"
+        " ended",
+        "Gate fail-under not judged: URL/pm.yml can't be reached; run again when it can be reached",
+        "2 of 2 linked incidents guarded; URL/pm.yml can't be reached, so no gap is claimed",
+    ]
+    assert result.ret == 0
+    report = read_report(suite / "report.json")
+    assert report["registry"] == {
+        "locations": [f"{server.url}/pm.yml"],
+        "partial": [],
+        "unreachable": [f"{server.url}/pm.yml"],
+    }
+    assert report["totals"]["percent"] is None
+
+
+def test_what_else_is_known_is_judged_without_the_rest(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """A file keeps its say where another location can't be reached; no figure is final."""
+    server.on("/pm.yml", Reply("no", 404))
+    (suite / "own.yml").write_text("- id: PM-1\n- id: PM-3\n")
+
+    result = run(f"--postmortem-registry={server.url}/pm.yml", "--postmortem-registry=own.yml")
+
+    assert report_of(result)[-1] == (
+        "1 of 2 incidents guarded, 1 linked; 1 has no regression test (-v lists them), 1 id not"
+        " checked"
+    )
+    assert result.ret == 0
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_who_wants_it_is_failed_by_an_unreachable_registry(
+    suite: Path, run: RunPytest, server: Server, copy: bool
+) -> None:
+    """``postmortem_unreachable = error`` fails a run that is otherwise green, copy or not."""
+    if copy:
+        run("-k", "login")
+    fail(server)
+
+    result = run("-k", "login", "-o", "postmortem_unreachable=error")
+
+    assert report_of(result)[0] == "1 error in links or registry:"
+    assert result.ret == 1
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_offline_no_socket_is_opened(
+    suite: Path, run: RunPytest, server: Server, copy: bool
+) -> None:
+    """What was fetched before has to do."""
+    if copy:
+        run()
+    asked = len(server.asked)
+
+    result = run("-o", "postmortem_offline=true")
+
+    said = " ".join(steady(report_of(result), server))
+    assert "URL/pm.yml: it can't be read: postmortem_offline is set;" in said
+    assert ("a copy of THEN, AGE old, is used" in said) is copy
+    assert len(server.asked) == asked
+    assert result.ret == 0
+
+
+def test_without_a_cache_every_run_asks_anew(suite: Path, run: RunPytest, server: Server) -> None:
+    """``-p no:cacheprovider`` keeps nothing, and nothing is missing."""
+    for _ in range(2):
+        assert report_of(run("-p", "no:cacheprovider"))[-1].startswith("1 of 2 incidents guarded")
+
+    assert [asked.headers.get("if-none-match") for asked in server.asked] == [None, None]
+    assert not (suite / ".pytest_cache").exists()
+
+
+def test_a_file_that_names_a_source_adds_to_what_is_there(
+    pytester: pytest.Pytester, suite: Path, run: RunPytest, server: Server
+) -> None:
+    """Its own entries are laid over those that are fetched."""
+    (suite / "pm.yml").write_text(
+        f"source: {server.url}/pm.yml\n"
+        "postmortems:\n  - {id: PM-2, test: exempt, reason: an alert does}\n  - id: XYZ\n"
+    )
+
+    result = run("--postmortem-registry=pm.yml", "-v")
+
+    assert f"postmortem: {server.url}/pm.yml, pm.yml (3 post-mortems)" in result.outlines
+    assert "  PM-2  Charged twice    an alert does" in report_of(result)
+    assert report_of(result)[-1] == "2 of 2 incidents guarded (100 %), 2 linked; 1 exempt"
+
+
+def test_a_registry_that_was_found_may_name_a_source(
+    pytester: pytest.Pytester, run: RunPytest, server: Server
+) -> None:
+    """It is fetched once a run, though every worker reads the file."""
+    server.on("/pm.yml", Reply(REGISTRY))
+    pytester.makepyfile(test_it=SUITE)
+    (pytester.path / "postmortems.yml").write_text(f"source: {server.url}/pm.yml\n")
+
+    result = run()
+
+    assert report_of(result)[-1].startswith("1 of 2 incidents guarded (50 %)")
+    assert server.paths() == ["/pm.yml"]
+
+
+def test_what_a_registry_lacks_by_its_nature_is_said(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """An unknown id is no error where a list is never whole."""
+    server.on("/pm.yml", Reply(f"partial: it lists the newest alone\n{REGISTRY}"))
+
+    result = run()
+
+    assert steady(report_of(result), server)[:2] == [
+        "1 warning:",
+        "  test_it.py:7: unknown post-mortem 'XYZ'; it may exist all the same, as the registry is"
+        " partial: URL/pm.yml: it lists the newest alone",
+    ]
+    assert result.ret == 0
+
+
+FAILING = """
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_login():
+    assert False
+"""
+
+
+@pytest.mark.parametrize(
+    ("show", "seen"),
+    [
+        ("", {"https://wiki/1"}),
+        ("id", set()),
+        ("link", {"https://wiki/1"}),
+        ("title", {"https://wiki/1", "Login loop", "sev1"}),
+        ("all", {"https://wiki/1", "Login loop", "sev1", "a secret cause", "Payments"}),
+    ],
+)
+def test_what_a_credential_opened_is_shown_as_far_as_it_is_wanted(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    run: RunPytest,
+    server: Server,
+    show: str,
+    seen: set[str],
+) -> None:
+    """Titles and causes are in no log, report, JUnit file or cache unless they are asked for."""
+    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
+    texts = {"https://wiki/1", "Login loop", "sev1", "a secret cause", "Payments"}
+    entry = {
+        "id": "PM-1",
+        "title": "Login loop",
+        "url": "https://wiki/1",
+        "severity": "sev1",
+        "root_cause": "a secret cause",
+        "owner": "Payments",
+    }
+    server.on("/api", Reply({"postmortems": [entry, {"id": "PM-2", "test": "exempt"}]}))
+    (pytester.path / "pm.yml").write_text(
+        f"source:\n  url: {server.url}/api\n  headers:\n    Authorization: Bearer ${{PM_TOKEN}}\n"
+    )
+    pytester.makeini(f"[pytest]\npostmortem_registry = pm.yml\npostmortem_show = {show}\n")
+    pytester.makepyfile(test_it=FAILING)
+
+    result = run("-vv", "--junitxml=junit.xml", "--postmortem-report=json:report.json")
+
+    everything = result.stdout.str() + result.stderr.str()
+    everything += (pytester.path / "junit.xml").read_text()
+    everything += (pytester.path / "report.json").read_text()
+    assert {text for text in texts if text in everything} == seen
+    kept = "".join(
+        path.read_text() for path in (pytester.path / ".pytest_cache").rglob("*") if path.is_file()
+    )
+    assert ("Login loop" in kept) is ("Login loop" in seen)
+    assert ("a secret cause" in kept) is ("a secret cause" in seen)
+    assert "hunter2" not in kept + everything
+    assert server.asked[0].headers["authorization"] == "Bearer hunter2-hunter2"
+
+
+def test_a_severity_counts_though_it_is_not_shown(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    """A gate on severities works whatever may be shown."""
+    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
+    server.on("/api", Reply([{"id": "PM-1", "severity": "sev1"}, {"id": "PM-2", "severity": "3"}]))
+    (pytester.path / "pm.yml").write_text(
+        f"source: {{url: '{server.url}/api', headers: {{X-Token: '${{PM_TOKEN}}'}}}}\n"
+    )
+    pytester.makeini(
+        "[pytest]\npostmortem_registry = pm.yml\npostmortem_require = sev1\n"
+        "addopts = --postmortem-report=json:report.json\n"
+    )
+    pytester.makepyfile(test_it=SUITE)
+
+    pytester.runpytest("-k", "login")
+
+    (gate,) = read_report(pytester.path / "report.json")["gates"]
+    assert gate["message"] == "1 of 1 incident of sev1 guarded or in grace"
+
+
+def test_two_runs_at_the_same_time_do_each_other_no_harm(
+    pytester: pytest.Pytester, suite: Path, server: Server
+) -> None:
+    """Each leaves a whole copy, and the next run can use it."""
+    command = [sys.executable, "-m", "pytest", "-q"]
+    runs = [subprocess.Popen(command, cwd=suite, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [each.wait(60) for each in runs] == [1, 1, 1]
+    server.on("/pm.yml", lambda asked: Reply(status=304 if validated(asked) else 500))
+
+    result = pytester.runpytest()
+
+    assert report_of(result)[-1].startswith("1 of 2 incidents guarded (50 %)")
+
+
+def validated(asked: Asked) -> bool:
+    """Say whether a request names what it has."""
+    return asked.headers.get("if-none-match") == '"1"'
