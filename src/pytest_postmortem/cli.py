@@ -29,7 +29,41 @@ class Command:
     run: Callable[[argparse.Namespace], int]
 
 
-COMMANDS: tuple[Command, ...] = ()
+def _sync_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    parser.add_argument("--output", metavar="FILE", help="file to write (default: postmortem_sync)")
+    _pytest_arguments(parser)
+
+
+def _sync(options: argparse.Namespace) -> int:
+    from pytest_postmortem.commands import sync
+
+    return sync.run(_arguments_of(options), options.output, check=options.check)
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from pytest_postmortem.registry import schema
+
+    print(schema.text(), end="")
+    return 0
+
+
+def _pytest_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which configuration of pytest is meant."""
+    parser.add_argument("-c", "--config-file", metavar="FILE", help="pytest's configuration file")
+    parser.add_argument("--rootdir", metavar="DIR", help="pytest's rootdir")
+
+
+def _arguments_of(options: argparse.Namespace) -> list[str]:
+    """Return the options with which pytest finds its configuration."""
+    given = {"-c": options.config_file, "--rootdir": options.rootdir}
+    return [part for flag, value in given.items() if value is not None for part in (flag, value)]
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("sync", "write what is fetched into the file that runs read", _sync_arguments, _sync),
+    Command("schema", "print the JSON Schema of the registry file", lambda _: None, _schema),
+)
 
 
 def main(arguments: Sequence[str] | None = None, commands: Sequence[Command] = COMMANDS) -> int:

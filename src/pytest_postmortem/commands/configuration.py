@@ -1,0 +1,39 @@
+"""The settings that pytest would have in this folder, for commands that run no test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from _pytest.config import ConftestImportFailure, _prepareconfig  # as xdist's workers do
+
+from pytest_postmortem.errors import Problem, SettingsError
+
+__all__ = ["configured"]
+
+
+@contextmanager
+def configured(arguments: Sequence[str]) -> Iterator[pytest.Config]:
+    """Configure pytest as a run would, with ``addopts``, plugins and the first conftest files.
+
+    Raises:
+        SettingsError: pytest can't be configured, or its plugin of ours is blocked.
+    """
+    try:
+        config = _prepareconfig(["-p", "postmortem", *arguments])
+    except pytest.UsageError as error:
+        raise _problem(str(error)) from None
+    except ConftestImportFailure as error:
+        raise _problem(f"{error.path} can't be imported: {error.cause}") from None
+    try:
+        if not config.pluginmanager.hasplugin("postmortem"):
+            raise _problem("the plugin is blocked with -p no:postmortem")
+        yield config
+    finally:
+        config._ensure_unconfigure()
+
+
+def _problem(cause: str) -> SettingsError:
+    remedy = "mend what pytest itself would stumble over"
+    return SettingsError([Problem("setting", "Couldn't configure pytest", cause.strip(), remedy)])

@@ -1,0 +1,101 @@
+"""``pytest-postmortem sync``: what is fetched → the file that runs read instead."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem import registry, settings
+from pytest_postmortem.commands.configuration import configured
+from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.model import Location, Postmortem, Registry, count_of
+from pytest_postmortem.reporting import how_from
+from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.session import ask
+from pytest_postmortem.syncing import changes, render
+from pytest_postmortem.writing import write
+
+__all__ = ["run"]
+
+OUT_OF_DATE = 1
+NOT_REACHED = 3
+
+
+def run(arguments: Sequence[str], output: str | None, *, check: bool) -> int:
+    """Write the file, or say whether it is what would be written; return the exit status.
+
+    Raises:
+        SettingsError: It is not configured what to fetch, or where to write it.
+        RegistryError: The registry, or the file as it is now, is broken.
+        DestinationError: The file can't be written.
+    """
+    with configured(arguments) as config:
+        wanted = settings.read(config)
+        file = Location(output, config.invocation_params.dir) if output else wanted.sync
+        if file is None:
+            raise _wrong("there is no file to write", "set postmortem_sync, or give --output=FILE")
+        if not file.text.endswith((".yml", ".yaml")):
+            raise _wrong(f"{file.text!r} is no YAML file", "name one that ends in .yml")
+        fetched = _fetched(config, wanted)
+        for finding in fetched.findings:
+            print(plain(str(finding)), file=sys.stderr)
+        if fetched.unreachable:
+            print(f"{file.text} stays as it is", file=sys.stderr)
+            return NOT_REACHED
+        old = _old(file)
+        kept: Sequence[Postmortem] = old.postmortems if old and fetched.partial else ()
+        text = render(fetched, wanted.show, kept)
+        return _checked(file, old, text) if check else _written(file, text)
+
+
+def _fetched(config: pytest.Config, wanted: settings.Settings) -> Registry:
+    """Fetch all that is not in the checkout, with no copy to fall back on."""
+    how = replace(how_from(wanted), synced=None, fetched_only=True, ask=partial(ask, config))
+    fetched = registry.load(wanted.registry, config.rootpath, how)
+    if not fetched.locations:
+        raise _wrong(
+            "postmortem_registry names files alone, and they are in the checkout already",
+            "name an address or a service, such as github:owner/repo",
+        )
+    return fetched
+
+
+def _old(file: Location) -> Registry | None:
+    """Return what stands in the file, None where there is none."""
+    return registry.load([file], file.folder) if file.path.exists() else None
+
+
+def _written(file: Location, text: str) -> int:
+    same = file.path.exists() and file.path.read_bytes() == text.encode()
+    if not same:
+        write(file.path, text)
+    size = count_of(len(registry.load([file], file.folder)), "post-mortem")
+    print(plain(f"{file.text} {'is up to date' if same else 'written'} ({size})"))
+    return 0
+
+
+def _checked(file: Location, old: Registry | None, text: str) -> int:
+    import tempfile
+
+    if old is None:
+        print(plain(f"{file.text} is not there: run `pytest-postmortem sync`"))
+        return OUT_OF_DATE
+    if file.path.read_bytes() == text.encode():
+        print(plain(f"{file.text} is up to date ({count_of(len(old), 'post-mortem')})"))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "new.yml").write_text(text, encoding="utf-8")
+        new = registry.load([Location("new.yml", Path(folder))], Path(folder))
+    print(plain(f"{file.text} is out of date: run `pytest-postmortem sync`"))
+    for change in sorted(changes(old, new)):
+        print(plain(f"  {change}"))
+    return OUT_OF_DATE
+
+
+def _wrong(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", "Couldn't sync", cause, remedy)])

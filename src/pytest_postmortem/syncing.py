@@ -1,0 +1,124 @@
+"""A registry that was fetched → the file that runs read instead of the network, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import yaml
+
+from pytest_postmortem.model import Postmortem, Registry, Show
+
+__all__ = ["changes", "render"]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes paragraphs as such, since people read them in reviews."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+HEADER = """\
+# Written by `pytest-postmortem sync` from {locations}.
+# Don't edit it: what is to be added goes into a registry file of its own.
+"""
+LESS = "# Only what postmortem_show allows is here{why}.\n"
+CREDENTIAL = ": `link`, unless it is set, for what is fetched with a credential"
+
+
+def render(registry: Registry, show: Show | None = None, kept: Iterable[Postmortem] = ()) -> str:
+    """Return the registry as YAML: sorted by id, with the fields that are modelled, and with no
+    more of each post-mortem than may be shown.
+
+    ``kept`` are entries of the file as it was, which a list that is never whole has dropped.
+    """
+    known = {postmortem.id.casefold() for postmortem in registry}
+    every = [*registry, *(each for each in kept if each.id.casefold() not in known)]
+    entries = [dict(_entry(each, show or each.show)) for each in sorted(every, key=_order)]
+    document: dict[str, Any] = {}
+    if registry.partial:
+        document["partial"] = "; ".join(registry.partial)
+    document["postmortems"] = entries
+    text = yaml.dump(
+        document,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=1000,
+    )
+    head = HEADER.format(locations=", ".join(registry.locations))
+    if any((show or each.show) != "all" for each in every):
+        head += LESS.format(why="" if show else CREDENTIAL)
+    return f"{head}{text}"
+
+
+def _order(postmortem: Postmortem) -> tuple[tuple[str, int], ...]:
+    """Return what sorts ids as people count them: PM-9 before PM-10."""
+    parts = re.findall(r"(\D*)(\d*)", postmortem.id.casefold())
+    return tuple((text, int(number) if number.isdecimal() else -1) for text, number in parts)
+
+
+def _entry(postmortem: Postmortem, show: Show) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an entry in the order of the reference, those that have a value."""
+    every: Mapping[str, Any] = {
+        "id": postmortem.id,
+        "title": postmortem.title if postmortem.title != postmortem.id else None,
+        "url": postmortem.url,
+        "date": postmortem.date,
+        "severity": postmortem.severity,
+        "class": postmortem.problem_class,
+        "aliases": list(postmortem.aliases),
+        "status": postmortem.status,
+        "tags": list(postmortem.tags),
+        "owner": postmortem.owner,
+        "root_cause": postmortem.root_cause,
+        "whys": list(postmortem.whys),
+        "fix": list(postmortem.fix),
+        "patch": postmortem.patch,
+        "service": list(postmortem.service),
+        "repository": list(postmortem.repository),
+        "component": list(postmortem.component),
+        "recurs": postmortem.recurs,
+        "guarded_by": [_without_none(asdict(guard)) for guard in postmortem.guarded_by],
+        "test": "exempt" if postmortem.exempt else None,
+        "reason": postmortem.reason,
+        "until": postmortem.until,
+        "tests": list(postmortem.tests),
+        "action_items": [_without_none(asdict(item)) for item in postmortem.action_items],
+    }
+    allowed = SHOWN.get(show, tuple(every))
+    yield from ((name, every[name]) for name in every if every[name] and name in allowed)
+
+
+SHOWN: Mapping[Show, tuple[str, ...]] = {
+    "id": ("id", "aliases"),
+    "link": ("id", "url", "aliases"),
+    "title": ("id", "title", "url", "date", "severity", "class", "aliases"),
+}
+
+
+def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def changes(old: Registry, new: Registry) -> Iterator[str]:
+    """Yield in words what differs between two readings of a synced file."""
+    before = {each.id: dict(_entry(each, "all")) for each in old}
+    after = {each.id: dict(_entry(each, "all")) for each in new}
+    for id in after.keys() - before.keys():
+        yield f"{id} is new"
+    for id in before.keys() - after.keys():
+        yield f"{id} is gone"
+    for id in after.keys() & before.keys():
+        names = before[id].keys() | after[id].keys()
+        odd = sorted(name for name in names if before[id].get(name) != after[id].get(name))
+        if odd:
+            yield f"{id} has another {', '.join(odd)}"
