@@ -6,12 +6,14 @@ them equal to what the code gives today.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from pytest_postmortem.cli import COMMANDS
 from pytest_postmortem.options import INI, OPTIONS
 from pytest_postmortem.reports.json import FORMAT
 
@@ -58,6 +60,22 @@ def settings() -> None:
     print("\n| setting | type | what it is |\n|---|---|---|")
     for ini in INI:
         print(f"| `{ini.name}` | {ini.kind} | {ini.help} |")
+    print()
+
+
+def commands() -> None:
+    """Print a section for each command, with its options."""
+    for command in COMMANDS:
+        parser = argparse.ArgumentParser(add_help=False)
+        command.declare(parser)
+        does = command.help[0].upper() + command.help[1:]
+        print(f"\n## `pytest-postmortem {command.name}`\n\n{does}.\n")
+        if parser._actions:
+            print("| option | what it does |\n|---|---|")
+        for action in parser._actions:
+            flags = ", ".join(action.option_strings)
+            value = f" {action.metavar}" if action.metavar else ""
+            print(f"| `{flags}{value}` | {action.help} |")
     print()
 
 

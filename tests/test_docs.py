@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,28 @@ def test_the_tutorial_works_step_by_step(pytester: pytest.Pytester) -> None:
     before.stdout.fnmatch_lines(["*- Post-mortem -*", shown[0].splitlines()[1], "*"])
     assert report_of(before)[0] == shown[1]
     assert report_of(after) == [shown[2]]
+
+
+def test_the_hooks_on_their_page_work(pytester: pytest.Pytester) -> None:
+    """A conftest with both reads incidents from a database, and writes which are failing."""
+    page = ROOT / "docs" / "reference" / "hooks.md"
+    code = [text for _, language, text in blocks(page) if language == "python"]
+    (ini,) = [text for _, language, text in blocks(page) if language == "ini"]
+    pytester.makeini(ini)
+    pytester.makeconftest("\n".join(code))
+    pytester.makepyfile(
+        "import pytest\n@pytest.mark.postmortem('INC-7')\ndef test_it(): assert False\n"
+    )
+    with closing(sqlite3.connect(pytester.path / "incidents.db")) as database:
+        database.execute("CREATE TABLE incidents (number, title, severity)")
+        database.execute("INSERT INTO incidents VALUES (7, 'Login loop', 'sev1')")
+        database.commit()
+
+    result = pytester.runpytest()
+
+    assert "postmortem: sqlite:incidents.db (1 post-mortem)" in result.outlines
+    assert "INC-7  Login loop (sev1)" in result.outlines
+    assert (pytester.path / "failing-incidents.txt").read_text() == "INC-7\n"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
