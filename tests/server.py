@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -131,3 +134,37 @@ def serving(certificate: Path | None = None) -> Iterator[Server]:
         http.shutdown()
         http.server_close()
         thread.join(5)
+
+
+def sending(*parts: bytes, pause: float = 0, reset: bool = False) -> Raw:
+    """Return what writes these bytes to a connection, and ends it.
+
+    With a ``pause`` that many seconds go by before each part but the first. With ``reset`` the
+    connection is not closed but broken off.
+    """
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        for position, part in enumerate(parts):
+            if position:
+                time.sleep(pause)
+            handler.wfile.write(part)
+        if reset:
+            linger = struct.pack("ii", 1, 0)
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            handler.connection.close()
+
+    return send
+
+
+def endless(head: bytes, part: bytes, pause: float = 0) -> Raw:
+    """Return what writes a head, and then the same bytes until nobody listens any more."""
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(head)
+        while True:
+            handler.wfile.write(part)
+            time.sleep(pause)
+
+    return send

@@ -143,6 +143,8 @@ class _Walk:
     def _hide(self, secrets: Sequence[str]) -> None:
         """Take secrets out of what is told and kept; an address that has one is not kept."""
         pages, secret = self._pages, _secret(secrets)
+        if not secrets:
+            return
         if any(tells(secrets, page.url) for page in pages.validators):
             pages.validators.clear()
         for name in ("raws", "findings", "url_template", "prefix", "partial"):
@@ -224,10 +226,7 @@ class _Walk:
         if way.kind == "link":
             return self._moved(request, answer.following)
         if way.kind == "url":
-            target = _text(tree, way.path)
-            if target and way.below and not urlsplit(target).scheme:
-                target = f"{way.below.rstrip('/')}/{target.lstrip('/')}"
-            return self._moved(request, target)
+            return self._moved(request, _text(tree, way.path), way.below)
         if not count or (way.more and not _true(_text(tree, way.more))):
             return None
         if way.kind == "cursor":
@@ -237,10 +236,12 @@ class _Walk:
         here = int(position) if position.isdecimal() else int(way.kind == "page")
         return _asking(request, way, str(here + (1 if way.kind == "page" else count)))
 
-    def _moved(self, request: Request, target: str | None) -> Request | None:
+    def _moved(self, request: Request, target: str | None, below: str = "") -> Request | None:
         if not target:
             return None
         try:
+            if below and not urlsplit(target).scheme:
+                target = f"{below.rstrip('/')}/{target.lstrip('/')}"
             url = urljoin(request.url, target)
             elsewhere = origin(url) != origin(self._request.url)
         except ValueError:
@@ -313,6 +314,8 @@ def _parsed(request: Request, answer: Answer, shown: str) -> Any:
             "it answered with a web page, not with data: is it the one to log in?",
             "correct the address, or check the token",
         )
+    if not sign:
+        raise Unreachable("the answer is empty", MEND)
     if "json" in answer.type:
         suffix = ".json"
     try:

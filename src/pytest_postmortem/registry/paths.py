@@ -60,8 +60,8 @@ def spots(value: Any) -> tuple[Spot, ...]:
     if isinstance(value, list) and value:
         return tuple(spot for each in value for spot in spots(each))
     pattern = None
-    if isinstance(value, Mapping) and value.keys() == {"from", "pattern"}:
-        pattern, value = _pattern(value["pattern"]), value["from"]
+    if isinstance(value, Mapping) and isinstance(value.get("from"), str):
+        pattern, value = _pattern(value.get("pattern")), value["from"]
     if not isinstance(value, str) or not value.strip():
         raise ValueError("is no path", "write where it stands in the answer, as 'fields.summary'")
     return (Spot(value.strip(), pattern),)

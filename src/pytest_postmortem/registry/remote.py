@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
-from urllib.parse import SplitResult, unquote, unquote_plus, urljoin, urlsplit
+from urllib.parse import unquote, unquote_plus, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -38,11 +38,10 @@ T = TypeVar("T")
 
 AGENT = f"pytest-postmortem/{__version__} (python-requests/{requests.__version__})"
 ACCEPT = "application/json, application/yaml;q=0.9, text/plain;q=0.5, */*;q=0.1"
-CHUNK = 16_384
+CHUNK = 16_384  # of which no compression that is taken makes more than 17 MB
 COMPRESSIONS = ("", "identity", "gzip", "deflate")
 ASK_LATER = (429, 500, 502, 503, 504)
 MOVED = (301, 302, 303, 307, 308)
-NOT_MODIFIED = 304
 SHORTEST = 6  # what is shorter is no secret, and stands in too many texts
 LATER = "ask again later"
 CORRECT = "correct the address"
@@ -115,7 +114,7 @@ class Client:
 
     def __init__(self, limits: Limits = USUAL) -> None:
         self._limits = limits
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         retry = _Retry(limits.retries, status_forcelist=ASK_LATER, raise_on_status=False)
         retry.backoff_factor, retry.longest = limits.backoff, limits.wait
@@ -133,8 +132,7 @@ class Client:
     ) -> Answer | None:
         """Return the answer, or None where what ``etag`` or ``modified`` names is still valid.
 
-        Raises:
-            Unreachable: There is no answer, it came too late, is too large, or says no.
+        Raises: Unreachable where there is none, or it comes too late, is too large or says no.
         """
         wrong = wrong_address(request.url, bool(request.basic or request.secrets))
         if wrong is not None:
@@ -152,7 +150,7 @@ class Client:
                 if response.status_code in MOVED and "Location" in response.headers:
                     url = _moved(url, response.headers["Location"], request)
                     continue
-                if response.status_code == NOT_MODIFIED:
+                if response.status_code == 304:
                     return None
                 if not 200 <= response.status_code < 300:
                     _refused(response)
@@ -176,10 +174,7 @@ class Client:
         )
 
     def _body(self, response: requests.Response) -> bytearray:
-        """Return the body, decompressed, as long as it is not too large.
-
-        No compression that may be left makes more than 16 MB of a chunk.
-        """
+        """Return the body, decompressed, as long as it is not too large."""
         if response.headers.get("Content-Encoding", "").strip().lower() not in COMPRESSIONS:
             raise Unreachable(*UNPACKED)
         body = bytearray()
@@ -197,6 +192,13 @@ class Client:
 def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keep requests from looking for a password in ``~/.netrc``."""
     return request
+
+
+class _Session(requests.Session):
+    """A session that leaves redirects alone: of each, requests would read the whole body."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class _Retry(Retry):
@@ -304,6 +306,7 @@ def _answer(response: requests.Response, body: bytearray, secrets: tuple[str, ..
     return Answer(text, type.strip().lower(), etag, modified, following)
 
 
+FAILED = ("the server failed", LATER)
 UNPACKED = ("the answer can't be decompressed", LATER)
 REFUSALS: Mapping[int, tuple[str, str]] = {
     401: ("the credential is missing or was refused", "check the token, and that it has not ended"),
@@ -318,11 +321,9 @@ REFUSALS: Mapping[int, tuple[str, str]] = {
 
 def _refused(response: requests.Response) -> NoReturn:
     status = response.status_code
-    cause, remedy = REFUSALS.get(status, ("it did not answer the question", CORRECT))
-    if status >= 500:
-        cause, remedy = "the server failed", LATER
-    if status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":
-        cause, remedy = REFUSALS[429]
+    usual = ("it did not answer the question", CORRECT) if status < 500 else FAILED
+    often = status == 403 and response.headers.get("X-RateLimit-Remaining") == "0"
+    cause, remedy = REFUSALS.get(429 if often else status, usual)
     raise Unreachable(f"{cause} (HTTP {status})", remedy)
 
 
@@ -332,15 +333,13 @@ def _explained(url: str) -> Iterator[None]:
     try:
         yield
     except requests.RequestException as error:
-        cause, remedy = _explanation(error, urlsplit(url))
-        raise Unreachable(cause, remedy) from None
+        raise Unreachable(*_explanation(error, urlsplit(url).hostname)) from None
     except (HTTPError, OSError, ValueError):  # a body broken within, an odd header
         raise Unreachable("the answer can't be read", LATER) from None
 
 
-def _explanation(error: requests.RequestException, url: SplitResult) -> tuple[str, str]:
-    host = url.hostname
-    reason = getattr(error.args[0], "reason", None) if error.args else None
+def _explanation(error: requests.RequestException, host: str | None) -> tuple[str, str]:
+    reason = getattr(error.args[0], "reason", error.args[0]) if error.args else None
     if isinstance(error, requests.exceptions.SSLError):
         if "CERTIFICATE_VERIFY_FAILED" not in str(error):
             return f"{host} speaks no TLS that is understood here", "check the address"
@@ -350,7 +349,7 @@ def _explanation(error: requests.RequestException, url: SplitResult) -> tuple[st
         return "the proxy does not answer", "check HTTPS_PROXY and NO_PROXY"
     if "NameResolution" in type(reason).__name__ or "not known" in str(reason):
         return f"the name {host} does not resolve", "correct the address, or check the network"
-    if isinstance(error, requests.exceptions.Timeout):
+    if "Timeout" in type(reason).__name__:
         return f"{host} does not answer in time", LATER
     if isinstance(error, (requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
         refused = "refused" in str(reason).lower()

@@ -196,18 +196,32 @@ def source_from(block: Table, shown: str, line: int | None = None) -> Source:
     return source
 
 
+def _based(node: Any, base: str) -> Any:
+    """Put the address of a service where ``{base}`` stands."""
+    if isinstance(node, Table):
+        table = Table(node.line)
+        table.lines = node.lines
+        table.update((key, _based(value, base)) for key, value in node.items())
+        return table
+    if isinstance(node, list):
+        return [_based(value, base) for value in node]
+    return node.replace("{base}", base) if isinstance(node, str) else node
+
+
 class _Reader:
     """Turns the texts of a block into a `Source`, and gathers what is wrong with them."""
 
     def __init__(self, block: Table, shown: str, line: int | None) -> None:
-        self._block = block
+        base = block.get("base")
+        self._block = _based(block, base.rstrip("/")) if isinstance(base, str) else block
         self._shown = shown
         self._line = line
         self.problems: list[Problem] = []
 
     def source(self) -> Source:
-        for key in self._block.keys() - {*KEYS, "preset", "base"}:
-            self._wrong(key, "is not understood", f"use {', '.join(KEYS)} or preset")
+        for key in self._block:
+            if key not in (*KEYS, "preset", "base"):
+                self._wrong(key, "is not understood", f"use {', '.join(KEYS)} or preset")
         return Source(
             shown=self._shown,
             url=self._url(),
@@ -291,8 +305,9 @@ class _Reader:
         if kind is None or not all(isinstance(text, str) for text in texts.values()):
             self._wrong("next", "names no way to the next page", "see docs/reference/registry.md")
             return None
-        for key in texts.keys() - known:
-            self._wrong(f"next.{key}", f"has no meaning beside {kind!r}", "remove it")
+        for key in texts:
+            if key not in known:
+                self._wrong(f"next.{key}", f"has no meaning beside {kind!r}", "remove it")
         if kind == "cursor" and "query" not in texts:
             self._wrong("next", "has no 'query'", "name the parameter that takes the cursor")
         own = texts[kind]
