@@ -795,7 +795,6 @@ KEYS = "use url, headers, query, basic, list, where, fields, next, partial or pr
             "'where.a' of the source is no text",
             "write a text, a list of texts, or null",
         ),
-        ("fields: {id: }", "'fields.id' of the source is no path", NO_PATH),
         ("fields: {id: []}", "'fields.id' of the source is no path", NO_PATH),
         ("fields: {id: {a: b}}", "'fields.id' of the source is no path", NO_PATH),
         (

@@ -198,7 +198,9 @@ def _read(pages: Pages, shown: str, show: Show, prefix: str, url_template: str |
         raise Unreachable(
             f"none of its {len(pages.raws)} items has an id", "say where it is, in 'fields'"
         )
-    unique = {entry.id.casefold(): entry for entry in reversed(entries)}
+    unique: dict[str, Entry] = {}
+    for entry in entries:
+        unique.setdefault(entry.id.casefold(), entry)
     problems += duplicates(entries)
     findings = [*pages.findings]
     for problem in problems[:MOST_FINDINGS]:
@@ -206,7 +208,7 @@ def _read(pages: Pages, shown: str, show: Show, prefix: str, url_template: str |
     if len(problems) > MOST_FINDINGS:
         more = f"and {len(problems) - MOST_FINDINGS} more of this kind"
         findings.append(Finding(problems[-1].slug, "warning", more))
-    kept = [_reduced(entry, show) for entry in reversed(unique.values())]
+    kept = [_reduced(entry, show) for entry in unique.values()]
     return _Kept(kept, findings, pages.validators, pages.partial)
 
 

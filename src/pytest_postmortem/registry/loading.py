@@ -249,9 +249,12 @@ class Loader:
         from pytest_postmortem.registry.sources import source_from
 
         named = str(block.get("preset") or block.get("url") or "")
+        sure = None
         if "preset" in block:
+            own = block.get("fields")
+            sure = tuple(own) if isinstance(own, Table) else ()
             block = presets.expand(str(block["preset"] or ""), shown, block)
-        source = source_from(block, shown, block.line)
+        source = replace(source_from(block, shown, block.line), sure=sure)
         if file is not None:
             source = replace(source, shown=_without_secrets(named))
         place = _Place(source.shown)

@@ -100,7 +100,8 @@ class _Walk:
         self._pages = Pages(partial=source.partial)
         self._kept = 0
         self._size = 0
-        self._lacking: dict[str, None] = dict.fromkeys(source.fields)
+        sure = source.fields if source.sure is None else {"id", *source.sure}
+        self._lacking = dict.fromkeys(name for name in source.fields if name in sure)
         self._samples: list[Any] = []
         self._end = time.monotonic() + limits.location
 

@@ -344,7 +344,8 @@ def _source_key(key: str) -> Schema:
     nothing = {"type": ["object", "null", "string", "array"], "maxLength": 0, "maxItems": 0}
     wanted = [*SCALARS, "null"]
     texts = {**nothing, "additionalProperties": {"type": wanted}}
-    spots = {name: {"allOf": [_ref("spot")]} for name in ("id", *fields.FIELDS)}
+    spot: Schema = {"anyOf": [_ref("spot"), {"type": "null"}]}
+    secret: Schema = {"type": ["string", "null"], "pattern": r"\$\{"}
     kinds: Mapping[str, Schema] = {
         "preset": {"type": "string", "pattern": rf"^(?:{'|'.join(SERVICES)})(?::|$)"},
         "base": {"type": ["string", "null"], "pattern": ADDRESS},
@@ -353,14 +354,18 @@ def _source_key(key: str) -> Schema:
         "query": texts,
         "basic": {
             **nothing,
-            "properties": {name: {"type": wanted} for name in ("user", "password")},
+            "properties": {"user": {"type": wanted}, "password": secret},
             "additionalProperties": {"type": "null"},
         },
         "where": {
             **nothing,
             "additionalProperties": {"type": [*wanted, "array"], "items": {"type": wanted}},
         },
-        "fields": {**nothing, "properties": spots, "additionalProperties": _ref("spot")},
+        "fields": {
+            **nothing,
+            "properties": dict.fromkeys(("id", *fields.FIELDS), spot),
+            "additionalProperties": spot,
+        },
         "next": {"anyOf": [{"enum": ["link", None]}, *map(_next, sources.NEXT)]},
     }
     return kinds.get(key, {"type": wanted})

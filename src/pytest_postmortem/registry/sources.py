@@ -70,7 +70,7 @@ class Source:
 
     ``shown`` is how the reader knows it. ``where`` keeps the items that have one of the texts
     at a path; None stands for nothing there, ``*`` for anything. ``partial`` says why the list
-    is never whole. ``templates`` are the texts of a request with their variables.
+    is never whole. ``sure`` are the fields that every answer should have, None for all of them.
     """
 
     shown: str
@@ -83,6 +83,7 @@ class Source:
     fields: Mapping[str, tuple[Spot, ...]] = field(default_factory=dict)
     next: Next | None = None
     partial: str | None = None
+    sure: tuple[str, ...] | None = None
 
     @property
     def described(self) -> str:
@@ -230,7 +231,11 @@ class _Reader:
             basic=self._basic(),
             list=self._text("list"),
             where={path: self._wanted(path, value) for path, value in self._table("where")},
-            fields={name: self._spots(name, value) for name, value in self._table("fields")},
+            fields={
+                name: self._spots(name, value)
+                for name, value in self._table("fields")
+                if value is not None
+            },
             next=self._next(),
             partial=self._text("partial"),
         )
