@@ -13,6 +13,7 @@ import pytest
 import yaml  # noqa: F401  # libyaml keeps the classes of the first import, see below
 
 import pytest_postmortem
+from pytest_postmortem.ran import COMMITS
 from server import Server, serving
 
 pytest_plugins = ["pytester"]
@@ -23,6 +24,9 @@ for module in pkgutil.walk_packages(pytest_postmortem.__path__, "pytest_postmort
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 
+
+OWN = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "SOURCE_DATE_EPOCH", "GITHUB_ACTIONS")
+"""What tells a run where it is."""
 
 TOKENS = (
     "GITHUB_TOKEN",
@@ -54,7 +58,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     for name in TOKENS:
         monkeypatch.delenv(name, raising=False)
-    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "SOURCE_DATE_EPOCH", "GITHUB_ACTIONS"):
+    for name in (*OWN, *COMMITS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
 

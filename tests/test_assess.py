@@ -216,7 +216,7 @@ def test_an_unknown_id_is_in_no_figure() -> None:
     report = assess(registry(incident()), found, outcomes, FULL, Policy())
 
     assert [each.state for each in report.incidents] == ["guarded"]
-    assert (report.totals.linked, report.totals.percent, report.strangers) == (1, 100.0, 1)
+    assert (report.totals.linked, report.totals.percent, report.strangers) == (1, 100.0, ("99",))
 
 
 def test_nothing_required_has_no_share() -> None:

@@ -65,11 +65,14 @@ def suite(pytester: pytest.Pytester) -> Path:
 
 def incident(id: str, title: str, state: str, line: int, **others: Any) -> dict[str, Any]:
     """Return an incident as the report has it, absent what is not given."""
-    absent = dict.fromkeys(
-        ["url", "date", "severity", "class", "reason", "note", "owner", "root_cause", "proof"]
-    )
+    texts = "url date severity class reason note owner status recurs root_cause until proof"
+    lists = "tags service aliases whys guarded_by declares tests action_items"
     return {
-        **absent,
+        **dict.fromkeys(texts.split()),
+        **{name: [] for name in lists.split()},
+        "declared": False,
+        "exempt": False,
+        "show": "all",
         "id": id,
         "title": title,
         "state": state,
@@ -77,8 +80,6 @@ def incident(id: str, title: str, state: str, line: int, **others: Any) -> dict[
         "flaky": False,
         "path": "postmortems.yml",
         "line": line,
-        "tests": [],
-        "action_items": [],
         **others,
     }
 
@@ -91,20 +92,28 @@ def linked(key: str, outcome: str) -> dict[str, Any]:
         "duration": 0,
         "path": "test_it.py",
         "line": 3,
+        "reason": None,
+        "flaky": False,
     }
 
 
 GOLDEN: dict[str, Any] = {
     "format": 1,
     "tool": {"name": "pytest-postmortem", "version": __version__},
+    "run": None,
     "registry": {"locations": ["postmortems.yml"], "partial": [], "unreachable": []},
+    "missing": None,
     "scope": {
         "kind": "full",
         "reasons": [],
         "root": "",
         "files": ["test_it.py"],
         "expected": None,
+        "own_selection": True,
+        "executes": True,
+        "forced": False,
     },
+    "unjudged": [],
     "totals": {
         "incidents": 3,
         "required": 2,
@@ -119,6 +128,7 @@ GOLDEN: dict[str, Any] = {
         "since": None,
         "grace": 0,
         "today": "2026-11-20",
+        "severities": [],
     },
     "incidents": [
         incident(
@@ -144,7 +154,15 @@ GOLDEN: dict[str, Any] = {
             ],
         ),
         incident("PM-2", "Login loop", "unguarded", 13),
-        incident("PM-3", "Lost mails", "exempt", 15, required=False, reason="no test can see it"),
+        incident(
+            "PM-3",
+            "Lost mails",
+            "exempt",
+            15,
+            required=False,
+            reason="no test can see it",
+            exempt=True,
+        ),
     ],
     "findings": [
         {
@@ -171,6 +189,9 @@ GOLDEN: dict[str, Any] = {
             " not judged",
         },
     ],
+    "declared": [],
+    "strangers": [],
+    "unchecked": [],
 }
 
 

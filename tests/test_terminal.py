@@ -279,7 +279,7 @@ PARTIAL = Scope("partial", ("1 node id given", "--lf skipped 2 files"))
                 incidents("guarded", 2),
                 incidents("unguarded", 1),
                 incidents("unguarded", 2, required=False),
-                strangers=3,
+                strangers=("1", "2", "3"),
             ),
             "2 of 3 incidents guarded (66 %), 2 linked; 1 has no regression test (-v lists them),"
             " 2 older without one, 3 ids of other marks unknown",

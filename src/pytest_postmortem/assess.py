@@ -28,6 +28,7 @@ __all__ = [
     "Gate",
     "Incident",
     "Origins",
+    "Ran",
     "Report",
     "State",
     "TestResult",
@@ -79,6 +80,7 @@ class TestResult:
     path: str
     line: int | None
     reason: str | None = None
+    flaky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +136,24 @@ class Origins:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """What ran: versions, the arguments without any secret, the commit where CI tells it."""
+
+    python: str
+    pytest: str
+    arguments: tuple[str, ...] = ()
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that is said about a run, from which every format is rendered.
 
     ``unjudged`` are the reasons, in words, why the figures don't stand for the whole suite.
     ``missing`` says which registry is missing, where the links themselves had to serve as one.
-    ``registry`` tells where it comes from. ``strangers`` counts the ids of foreign marks that it
-    lacks, ``unchecked`` those of any mark where a part of it can't be reached.
+    ``registry`` tells where it comes from. ``strangers`` are the ids of foreign marks that it
+    lacks, ``unchecked`` those of any mark where a part of it can't be reached. ``declared`` are
+    the node ids under ``tests:`` that were found.
     """
 
     incidents: tuple[Incident, ...]
@@ -151,9 +164,11 @@ class Report:
     gates: tuple[Gate, ...] = ()
     unjudged: tuple[str, ...] = ()
     missing: str | None = None
-    strangers: int = 0
-    unchecked: int = 0
+    strangers: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    declared: frozenset[str] = frozenset()
     registry: Origins = Origins()
+    ran: Ran | None = None
 
 
 def severity_key(text: str) -> str:
@@ -234,9 +249,9 @@ def assess(
 
 def _tests(
     registry: Registry, links: Iterable[Link], outcomes: Mapping[str, Outcome]
-) -> tuple[Mapping[str, Sequence[TestResult]], int, int]:
-    """Return the linked tests by id, in order, and how many foreign ids are in no registry, and
-    how many others can't be looked up in it.
+) -> tuple[Mapping[str, Sequence[TestResult]], tuple[str, ...], tuple[str, ...]]:
+    """Return the linked tests by id, in order, the foreign ids that are in no registry, and the
+    others that can't be looked up in it.
     """
     tests: dict[str, dict[str, TestResult]] = defaultdict(dict)
     strangers, unchecked = set(), set()
@@ -245,7 +260,13 @@ def _tests(
         if postmortem is not None:
             outcome = outcomes[link.nodeid]
             tests[postmortem.id][link.nodeid] = TestResult(
-                link.nodeid, outcome.word, outcome.duration, link.path, link.line, outcome.reason
+                link.nodeid,
+                outcome.word,
+                outcome.duration,
+                link.path,
+                link.line,
+                outcome.reason,
+                outcome.flaky,
             )
         elif link.origin == "foreign":
             strangers.add(link.id.casefold())
@@ -255,7 +276,7 @@ def _tests(
         id: sorted(found.values(), key=lambda test: (test.path, test.line or 0, test.nodeid))
         for id, found in tests.items()
     }
-    return ordered, len(strangers), len(unchecked)
+    return ordered, tuple(sorted(strangers)), tuple(sorted(unchecked))
 
 
 def _judge(

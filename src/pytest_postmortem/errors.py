@@ -12,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["DestinationError", "PostmortemError", "Problem", "RegistryError", "SettingsError"]
+__all__ = [
+    "DestinationError",
+    "PostmortemError",
+    "Problem",
+    "RegistryError",
+    "ReportError",
+    "SettingsError",
+]
 
 MESSAGES_PAGE = "docs/reference/messages.md"
 
@@ -62,3 +69,7 @@ class SettingsError(PostmortemError):
 
 class DestinationError(PostmortemError):
     """Choose another place for the report: the file can't be written."""
+
+
+class ReportError(PostmortemError):
+    """Give another file: it is no report, or one of a format that is not known."""

@@ -66,7 +66,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "--postmortem-report",
         "TYPE[:DEST]",
-        "term, term-missing (lists every gap) or json:PATH (repeatable; empty: no report)",
+        "term, term-missing (lists every gap), markdown[:PATH], html:PATH, json:PATH or github"
+        " (repeatable; empty: no report)",
         many=True,
     ),
     Option(

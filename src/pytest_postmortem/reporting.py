@@ -27,7 +27,7 @@ from pytest_postmortem.scope import INTERRUPTED, joined, relative
 from pytest_postmortem.settings import Settings
 
 if TYPE_CHECKING:
-    from pytest_postmortem.assess import Report
+    from pytest_postmortem.assess import Ran, Report
 
 __all__ = ["Facts", "Run", "how_from", "load_found"]
 
@@ -38,11 +38,12 @@ class Facts:
 
     ``lost`` are the workers whose links never arrived, ``idle`` names the option with which
     pytest runs no test, ``own_selection`` says that the configured ``addopts`` alone select as
-    much, ``dated`` that somebody will read the age of an incident.
+    much, ``dated`` that somebody will read the age of an incident, ``ran`` what ran.
     """
 
     lost: tuple[str, ...] = ()
     idle: str = ""
+    ran: Ran | None = None
     own_selection: bool = True
     dated: bool = False
 
@@ -166,7 +167,7 @@ class Run:
             findings=(*findings, *self._checks(every, collected, scope)),
             missing=self._missing(),
         )
-        return replace(report, gates=judge(report))
+        return replace(report, gates=judge(report), ran=facts.ran, declared=collected.declared)
 
     def _known(self, own: Iterable[Link]) -> Registry:
         """Return the registry, or the one that links imply where there is none."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_postmortem import settings as configuration
 from pytest_postmortem import xdist
 from pytest_postmortem.collection import Collecting, Plan, Running, plan_for
-from pytest_postmortem.errors import DestinationError
 from pytest_postmortem.model import Collected
+from pytest_postmortem.ran import ran
 from pytest_postmortem.reporting import Facts, Run, load_found
 from pytest_postmortem.scope import selects_alike
 from pytest_postmortem.settings import Settings
@@ -98,6 +98,11 @@ def ask(config: pytest.Config, location: str) -> Iterable[Mapping[str, object]] 
     return entries
 
 
+def _hand_over(config: pytest.Config, report: Mapping[str, Any]) -> None:
+    """Give the report to other plugins."""
+    config.hook.pytest_postmortem_report(report=report, config=config)
+
+
 def _register_collecting(
     config: pytest.Config,
     settings: Settings,
@@ -124,6 +129,7 @@ class Reporter:
         self._blocks: list[tuple[pytest.TestReport, str]] = []
         self._failed: dict[str, pytest.TestReport] = {}
         self._notes: list[Line] = []
+        self._printed_after: list[str] = []
         self._report: Report | None = None
         self._hint: str | None = None
         self._printed = False
@@ -201,7 +207,7 @@ class Reporter:
             whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
             self._hint = self._run.found_at if whole and self._run.whole else None
             return
-        delivered = self._write(self._report) and self._hand_over(self._report)
+        delivered = self._deliver(self._report)
         if session.exitstatus == pytest.ExitCode.OK and (fails(self._report) or not delivered):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -212,38 +218,20 @@ class Reporter:
             lost=self.workers.lost(self._run.heard, each) if self.workers else (),
             idle=next((flag for flag, name in IDLE if getattr(option, name, False)), ""),
             own_selection=selects_alike(vars(option), vars(own)),
+            ran=ran(self._config),
             dated=self._verbosity > 0 or self._run.settings.dated,
         )
 
-    def _write(self, report: Report) -> bool:
-        """Write the reports that go to files, and say so; return whether all could be written."""
-        from pytest_postmortem.reports import json, terminal
-        from pytest_postmortem.writing import write
-
-        written = True
-        for target in self._run.settings.reports:
-            if target.destination is not None:
-                try:
-                    write(target.destination, json.render(report, self._show))
-                    self._notes += terminal.written(target.destination, self._verbosity)
-                except DestinationError as error:
-                    self._notes += terminal.complaint(error)
-                    written = False
-        return written
-
-    def _hand_over(self, report: Report) -> bool:
-        """Give the report to other plugins; return whether all of them could take it."""
-        from pytest_postmortem.reports import json, terminal
+    def _deliver(self, report: Report) -> bool:
+        """Deliver the report wherever it was asked for; return whether that could be done."""
+        from pytest_postmortem.delivery import deliver
 
         hook = self._config.hook.pytest_postmortem_report
-        if not hook.get_hookimpls():
-            return True
-        try:
-            hook(report=json.document(report, self._show), config=self._config)
-        except Exception as error:  # whatever somebody's plugin does
-            self._notes += terminal.plugin_failed(error)
-            return False
-        return True
+        take = partial(_hand_over, self._config) if hook.get_hookimpls() else None
+        delivery = deliver(report, self._run.settings, self._verbosity, take)
+        self._notes += delivery.notes
+        self._printed_after += delivery.printed
+        return delivery.whole
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was found when the session finished."""
@@ -261,6 +249,8 @@ class Reporter:
         for line in (*self._notes, *lines):
             colour = {line.colour: True} if line.colour else {}
             terminalreporter.write_line(line.text, **colour)
+        for text in self._printed_after:
+            terminalreporter.write(text)
 
     def pytest_unconfigure(self) -> None:
         """Say what fails the run where pytest 8, with ``--no-summary``, asks for no summary."""

@@ -16,13 +16,14 @@ from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.model import Location, Policy, Show
 from pytest_postmortem.options import OPTIONS
 
-__all__ = ["REPORT_TYPES", "ReportTo", "Settings", "read"]
+__all__ = ["REPORT_TYPES", "ReportTo", "Settings", "read", "report_to"]
 
 T = TypeVar("T")
 
 
-REPORT_TYPES = ("term", "term-missing", "json")
-NEED_DESTINATION = ("json",)
+REPORT_TYPES = ("term", "term-missing", "json", "markdown", "html", "github")
+NEED_DESTINATION = ("json", "html")
+NO_DESTINATION = ("term", "term-missing", "github")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +192,7 @@ class _Reader:
                 yield report
 
     def _report(self, text: str) -> ReportTo:
-        type, _, destination = text.partition(":")
-        if type not in REPORT_TYPES:
-            raise ValueError(f"there is no report {type!r}", f"use {_or(REPORT_TYPES)}")
-        if type in NEED_DESTINATION and not destination:
-            raise ValueError("a destination is missing", f"write {type}:PATH")
-        if type not in NEED_DESTINATION and destination:
-            raise ValueError("it goes to the terminal", f"write {type} alone")
-        folder = Path(self._config.invocation_params.dir)
-        return ReportTo(type, folder / destination if destination else None)
+        return report_to(text, Path(self._config.invocation_params.dir))
 
     def _select(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         chosen: dict[str, tuple[str, ...]] = {}
@@ -236,6 +229,21 @@ class _Reader:
                 Problem("setting", f"Couldn't use {name} = {text!r}", cause, remedy)
             )
             return None
+
+
+def report_to(text: str, folder: Path) -> ReportTo:
+    """Read ``TYPE[:DEST]``; a destination is relative to ``folder``.
+
+    Raises: ValueError with the cause and the remedy.
+    """
+    type, _, destination = text.partition(":")
+    if type not in REPORT_TYPES:
+        raise ValueError(f"there is no report {type!r}", f"use {_or(REPORT_TYPES)}")
+    if type in NEED_DESTINATION and not destination:
+        raise ValueError("a destination is missing", f"write {type}:PATH")
+    if type in NO_DESTINATION and destination:
+        raise ValueError("it goes to no file of its own", f"write {type} alone")
+    return ReportTo(type, folder / destination if destination else None)
 
 
 def _type(text: str) -> str:

@@ -21,11 +21,12 @@ def configured(arguments: Sequence[str]) -> Iterator[pytest.Config]:
         SettingsError: pytest can't be configured, or its plugin of ours is blocked.
     """
     try:
-        config = _prepareconfig(["-p", "postmortem", *arguments])
+        config = _prepareconfig(["-p", "postmortem", "--assert=plain", *arguments])
     except pytest.UsageError as error:
         raise _problem(str(error)) from None
     except ConftestImportFailure as error:
-        raise _problem(f"{error.path} can't be imported: {error.cause}") from None
+        cause = error.__cause__ or error.__context__
+        raise _problem(f"{error.path} can't be imported: {cause}") from None
     try:
         if not config.pluginmanager.hasplugin("postmortem"):
             raise _problem("the plugin is blocked with -p no:postmortem")

@@ -1,4 +1,7 @@
-"""The JSON report, the contract with every other tool; ``FORMAT`` is its version."""
+"""The JSON report, the contract with every other tool; ``FORMAT`` is its version.
+
+`render` writes it. What every other format says is built from it alone.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.assess import Incident, Report, TestResult
+from pytest_postmortem.assess import Incident, Report
 from pytest_postmortem.model import Policy, Scope, Show
 from pytest_postmortem.reports.shown import reason_shown, reveal
 
-__all__ = ["FORMAT", "render"]
+__all__ = ["FORMAT", "document", "render", "text_of"]
 
 FORMAT = 1
 
@@ -23,7 +26,12 @@ def render(report: Report, show: Show | None = None) -> str:
     Incidents stand in the registry's order and tests by path and line, so that two runs of one
     tree compare equal but for durations.
     """
-    return json.dumps(document(report, show), indent=1, ensure_ascii=False) + "\n"
+    return text_of(document(report, show))
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """Return plain data as it stands in a file."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def document(report: Report, show: Show | None = None) -> Mapping[str, Any]:
@@ -31,14 +39,26 @@ def document(report: Report, show: Show | None = None) -> Mapping[str, Any]:
     return {
         "format": FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
-        "registry": dataclasses.asdict(report.registry),
+        "run": None if report.ran is None else _plain(report.ran),
+        "registry": _plain(report.registry),
+        "missing": report.missing,
         "scope": _scope(report.scope),
-        "totals": dataclasses.asdict(report.totals),
+        "totals": _plain(report.totals),
+        "unjudged": list(report.unjudged),
         "policy": _policy(report.policy),
         "incidents": [_incident(incident, show) for incident in report.incidents],
-        "findings": [dataclasses.asdict(finding) for finding in report.findings],
-        "gates": [dataclasses.asdict(gate) for gate in report.gates],
+        "findings": [_plain(finding) for finding in report.findings],
+        "gates": [_plain(gate) for gate in report.gates],
+        "declared": sorted(report.declared),
+        "strangers": list(report.strangers),
+        "unchecked": list(report.unchecked),
     }
+
+
+def _plain(item: Any) -> dict[str, Any]:
+    """Return a flat record as plain data."""
+    values = ((each.name, getattr(item, each.name)) for each in dataclasses.fields(item))
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
 def _scope(scope: Scope) -> Mapping[str, Any]:
@@ -48,6 +68,9 @@ def _scope(scope: Scope) -> Mapping[str, Any]:
         "root": scope.root,
         "files": list(scope.files),
         "expected": None if scope.expected is None else list(scope.expected),
+        "own_selection": scope.own_selection,
+        "executes": scope.executes,
+        "forced": scope.forced,
     }
 
 
@@ -58,11 +81,13 @@ def _policy(policy: Policy) -> Mapping[str, Any]:
         "since": policy.since and policy.since.isoformat(),
         "grace": policy.grace,
         "today": policy.today and policy.today.isoformat(),
+        "severities": list(policy.severities),
     }
 
 
 def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
-    shown = reveal(incident.postmortem, show)
+    postmortem = incident.postmortem
+    shown = reveal(postmortem, show)
     return {
         "id": shown.id,
         "title": shown.title,
@@ -78,18 +103,20 @@ def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
         "path": shown.path,
         "line": shown.line,
         "owner": shown.owner,
+        "status": shown.status,
+        "tags": list(shown.tags),
+        "service": list(shown.service),
+        "aliases": list(shown.aliases),
+        "recurs": shown.recurs,
         "root_cause": shown.root_cause,
-        "tests": [_test(test) for test in incident.tests],
-        "action_items": [dataclasses.asdict(item) for item in shown.action_items],
+        "whys": list(shown.whys),
+        "declared": bool(postmortem.guarded_by),
+        "guarded_by": [guard.type for guard in shown.guarded_by],
+        "exempt": postmortem.exempt,
+        "until": postmortem.until,
+        "declares": list(postmortem.tests),
+        "show": show or postmortem.show,
+        "tests": [_plain(test) for test in incident.tests],
+        "action_items": [_plain(item) for item in shown.action_items],
         "proof": None,
-    }
-
-
-def _test(test: TestResult) -> Mapping[str, Any]:
-    return {
-        "nodeid": test.nodeid,
-        "outcome": test.outcome,
-        "duration": test.duration,
-        "path": test.path,
-        "line": test.line,
     }

@@ -81,6 +81,6 @@ def _remainder(report: Report, listed: bool) -> Iterator[str]:
     if exempt:
         yield f"{exempt} exempt"
     if report.unchecked:
-        yield f"{count_of(report.unchecked, 'id')} not checked"
+        yield f"{count_of(len(report.unchecked), 'id')} not checked"
     if report.strangers:
-        yield f"{report.strangers} ids of other marks unknown"
+        yield f"{len(report.strangers)} ids of other marks unknown"

@@ -1,0 +1,88 @@
+"""A finished report → everywhere that it was asked for: files, the terminal, GitHub, plugins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_postmortem.assess import Report
+from pytest_postmortem.errors import DestinationError, Problem
+from pytest_postmortem.reports import json, terminal
+from pytest_postmortem.reports.rendering import render
+from pytest_postmortem.reports.terminal import Line
+from pytest_postmortem.settings import ReportTo, Settings
+from pytest_postmortem.writing import write
+
+__all__ = ["Delivery", "deliver"]
+
+Take = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What became of it: whether all could be delivered, what to say of it, what to print."""
+
+    whole: bool = True
+    notes: list[Line] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
+
+    def failed(self, lines: tuple[Line, ...]) -> None:
+        """Note that something could not be delivered."""
+        self.notes += lines
+        self.whole = False
+
+
+def deliver(report: Report, settings: Settings, verbosity: int, take: Take | None) -> Delivery:
+    """Write, keep for printing, and hand over what was asked for; ``take`` may raise anything."""
+    delivery = Delivery()
+    targets = [each for each in settings.reports if each.type not in ("term", "term-missing")]
+    if not targets and take is None:
+        return delivery
+    document = json.document(report, settings.show)
+    for target in targets:
+        try:
+            _deliver(target, document, delivery, verbosity)
+        except DestinationError as error:
+            delivery.failed(terminal.complaint(error))
+    if take is not None:
+        try:
+            take(document)
+        except Exception as error:  # whatever somebody's plugin does
+            delivery.failed(terminal.plugin_failed(error))
+    return delivery
+
+
+def _deliver(
+    target: ReportTo, document: Mapping[str, Any], delivery: Delivery, verbosity: int
+) -> None:
+    if target.type == "github":
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            delivery.printed.append(render("github", document))
+            _summarise(render("markdown", document))
+        return
+    text = render(target.type, document)
+    if target.destination is None:
+        delivery.printed.append(text)
+    else:
+        write(target.destination, text)
+        delivery.notes += terminal.written(target.destination, verbosity)
+
+
+def _summarise(text: str) -> None:
+    """Append a text to the summary of the job, which other steps write to as well.
+
+    Raises: DestinationError where it can't be written.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        try:
+            with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"\n{text}")
+        except OSError as error:
+            cause = error.strerror or str(error)
+            problem = Problem(
+                "destination", "Couldn't write the step's summary", cause, "leave github out", path
+            )
+            raise DestinationError([problem]) from None

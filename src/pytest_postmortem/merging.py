@@ -1,0 +1,306 @@
+"""Several JSON reports → one `Report`: what each saw is put together, and judged anew.
+
+A test is known by its rootdir in the repository and its node id, so that the packages of one
+repository do not mix; of several outcomes of one test the first of `model.OUTCOMES` counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pytest_postmortem.assess import Report, assess
+from pytest_postmortem.gates import judge
+from pytest_postmortem.links import check, check_declared, registry_of
+from pytest_postmortem.model import (
+    OUTCOMES,
+    ActionItem,
+    Finding,
+    Guard,
+    Link,
+    Outcome,
+    Policy,
+    Postmortem,
+    Registry,
+    Scope,
+    Show,
+    count_of,
+    iso_date,
+)
+
+__all__ = ["Source", "merged"]
+
+HIDDEN: tuple[Show, ...] = ("id", "link")
+"""How little may be shown of a post-mortem that has no severity in a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A report that is to be merged: its plain data, where it stands, and which suite it is of.
+
+    ``suite`` tells the suites of several repositories apart; within one repository the rootdir
+    does. ``links`` are those of a report in another format, which has no incidents of its own.
+    """
+
+    document: Mapping[str, Any]
+    name: str
+    suite: str = ""
+    links: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+
+    @property
+    def root(self) -> str:
+        """What stands before the node ids and paths of this report, where there are several."""
+        return "/".join(filter(None, (self.suite, self.document["scope"]["root"])))
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What all reports together say."""
+
+    postmortems: dict[str, Postmortem] = field(default_factory=dict)
+    links: dict[tuple[str, str], Link] = field(default_factory=dict)
+    loose: list[Link] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    findings: dict[Finding, None] = field(default_factory=dict)
+    declared: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+
+def merged(
+    sources: Sequence[Source], expected: int | None = None, fail_under: float | None = None
+) -> Report:
+    """Return the report of all sources together; the first has the say in what is asked.
+
+    ``expected`` is how many there should be: where some are missing, the whole is partial.
+    ``fail_under`` takes the place of the percentage that the reports were judged by.
+    """
+    roots = {source.root for source in sources}
+    gathered = _Gathered()
+    for source in sources:
+        _gather(gathered, source, f"{source.root}/" if len(roots) > 1 and source.root else "")
+    scope = _scope([source for source in sources if not source.links] or sources, expected)
+    registry = _registry(sources, gathered)
+    findings = [*sorted(gathered.findings, key=_order), *_newer(sources)]
+    findings += check(gathered.loose, registry)
+    if scope.kind == "full":
+        findings += check_declared(registry, frozenset(gathered.declared))
+    missing = {source.document.get("missing") for source in sources}
+    report = assess(
+        registry,
+        gathered.links.values(),
+        gathered.outcomes,
+        scope,
+        _policy(sources, fail_under),
+        findings=findings,
+        missing=next(iter(missing)) if len(missing) == 1 else None,
+    )
+    report = replace(
+        report,
+        declared=frozenset(gathered.declared),
+        strangers=_union(sources, "strangers"),
+        unchecked=_union(sources, "unchecked"),
+        unjudged=(*report.unjudged, *_hidden(report.policy, gathered)),
+    )
+    return replace(report, gates=judge(report))
+
+
+def _order(finding: Finding) -> tuple[int, str, int]:
+    """Return what findings are sorted by, as in the report of a single run."""
+    rank = {"bad-marker": 1, "unknown-id": 2}.get(finding.code, 0)
+    return (rank, finding.path or "", finding.line or 0) if rank else (0, "", 0)
+
+
+def _gather(gathered: _Gathered, source: Source, root: str) -> None:
+    document = source.document
+    for incident in document["incidents"]:
+        postmortem = _postmortem(incident, root)
+        key = postmortem.id.casefold()
+        known = gathered.postmortems.get(key)
+        gathered.postmortems[key] = postmortem if known is None else _joined(known, postmortem)
+        if incident.get("show") in HIDDEN:
+            gathered.hidden.add(postmortem.id)
+        for test in incident["tests"]:
+            _take(gathered, postmortem.id, test, root)
+    for id, test in source.links:
+        gathered.loose.append(_take(gathered, id, test, root))
+    for each in document["findings"]:
+        if each["code"] != "unknown-test":  # told anew, of the whole
+            finding = Finding(**{name: each[name] for name in Finding.__slots__})
+            path = finding.path and root + finding.path
+            gathered.findings[replace(finding, path=path)] = None
+    gathered.declared.update(root + nodeid for nodeid in document.get("declared", ()))
+
+
+def _take(gathered: _Gathered, id: str, test: Mapping[str, Any], root: str) -> Link:
+    """Take a linked test; of several outcomes the first that counts."""
+    nodeid = root + test["nodeid"]
+    link = Link(id, nodeid, root + test["path"], test["line"])
+    gathered.links.setdefault((id.casefold(), nodeid), link)
+    outcome = Outcome(
+        test["outcome"], test["duration"], test.get("reason"), bool(test.get("flaky"))
+    )
+    known = gathered.outcomes.get(nodeid)
+    if known is not None:
+        first = min((known, outcome), key=lambda each: OUTCOMES.index(each.word))
+        outcome = replace(first, flaky=known.flaky or outcome.flaky)
+    gathered.outcomes[nodeid] = outcome
+    return link
+
+
+def _postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
+    path = incident.get("path")
+    declared, exempt = bool(incident.get("declared")), bool(incident.get("exempt"))
+    return Postmortem(
+        id=incident["id"],
+        title=incident["title"],
+        url=incident["url"],
+        path=path and root + path,
+        line=incident.get("line"),
+        date=incident["date"],
+        severity=incident["severity"],
+        status=incident.get("status"),
+        tags=tuple(incident.get("tags", ())),
+        owner=incident.get("owner"),
+        root_cause=incident.get("root_cause"),
+        whys=tuple(incident.get("whys", ())),
+        problem_class=incident["class"],
+        aliases=tuple(incident.get("aliases", ())),
+        service=tuple(incident.get("service", ())),
+        recurs=incident.get("recurs"),
+        guarded_by=tuple(map(Guard, incident.get("guarded_by") or ["something else"] * declared)),
+        exempt=exempt,
+        reason=incident["reason"] if incident["state"] == "exempt" else None,
+        until=incident.get("until"),
+        tests=tuple(root + nodeid for nodeid in incident.get("declares", ())),
+        action_items=tuple(ActionItem(**item) for item in incident["action_items"]),
+        show=incident.get("show", "all"),
+    )
+
+
+def _joined(known: Postmortem, newer: Postmortem) -> Postmortem:
+    """Return the newer entry, with the node ids that either of the two declares."""
+    return replace(newer, tests=tuple(dict.fromkeys((*known.tests, *newer.tests))))
+
+
+def _registry(sources: Sequence[Source], gathered: _Gathered) -> Registry:
+    """Return all incidents; those that links imply, where no report has a registry."""
+    if all(source.links for source in sources):
+        return registry_of(gathered.links.values(), None)
+    index = dict(gathered.postmortems)
+    for postmortem in gathered.postmortems.values():
+        for alias in postmortem.aliases:
+            index.setdefault(alias.casefold(), postmortem)
+    known = [source.document.get("registry") or {} for source in sources]
+    lists = {name: _texts(known, name) for name in ("locations", "partial", "unreachable")}
+    return Registry(
+        tuple(gathered.postmortems.values()),
+        index,
+        lists["locations"],
+        (),
+        lists["partial"],
+        lists["unreachable"],
+    )
+
+
+def _texts(known: Iterable[Mapping[str, Any]], name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for own in known for text in own.get(name, ())))
+
+
+def _newer(sources: Sequence[Source]) -> Iterator[Finding]:
+    """Say which entries differ between the reports; that of the last report counts."""
+    first: dict[str, tuple[str, tuple[Any, ...]]] = {}
+    differ: dict[str, None] = {}
+    for source in sources:
+        for incident in source.document["incidents"]:
+            facts = tuple(incident[name] for name in ("title", "url", "date", "severity", "class"))
+            known = first.setdefault(incident["id"].casefold(), (incident["id"], facts))
+            if known[1] != facts:
+                differ[known[0]] = None
+    if differ:
+        names = ", ".join(list(differ)[:5]) + (", ..." if len(differ) > 5 else "")
+        message = f"the reports were made with different registries ({names}): the last one counts"
+        yield Finding("reports-differ", "warning", message)
+
+
+def _scope(sources: Sequence[Source], expected: int | None) -> Scope:
+    """Return how much of the suites all reports together saw."""
+    scopes = [source.document["scope"] for source in sources]
+    if len(sources) == 1 and expected in (None, 1):
+        own = {name: scopes[0][name] for name in Scope.__slots__ if name in scopes[0]}
+        lists = ("reasons", "files", "expected")
+        texts = {name: tuple(own[name]) for name in lists if own[name] is not None}
+        return Scope(**{**own, **texts})
+    reasons = dict.fromkeys(_open(sources))
+    if expected is not None and len(sources) < expected:
+        names = ", ".join(source.name for source in sources)
+        reasons[f"{len(sources)} of {count_of(expected, 'report')} given: {names}"] = None
+    idle = all(not scope.get("executes", True) for scope in scopes)
+    files = {
+        _below(source, file) for source in sources for file in source.document["scope"]["files"]
+    }
+    return Scope(
+        kind="partial" if reasons else "full",
+        reasons=tuple(reasons),
+        root=scopes[0]["root"] if len({scope["root"] for scope in scopes}) == 1 else "",
+        files=tuple(sorted(files)),
+        own_selection=all(scope.get("own_selection", True) for scope in scopes),
+        executes=not idle,
+        forced=all(scope.get("forced", False) for scope in scopes),
+    )
+
+
+def _below(source: Source, file: str) -> str:
+    return f"{source.root}/{file}" if source.root else file
+
+
+def _open(sources: Sequence[Source]) -> Iterator[str]:
+    """Yield why the suites were not seen as a whole: for each of them, the files of all its
+    reports have to be those that are expected, unless one report saw the whole.
+    """
+    for root in dict.fromkeys(source.root for source in sources):
+        scopes = [source.document["scope"] for source in sources if source.root == root]
+        if any(scope["kind"] == "full" for scope in scopes):
+            continue
+        expected = [set(scope["expected"]) for scope in scopes if scope["expected"] is not None]
+        files = {file for scope in scopes for file in scope["files"]}
+        lost = [reason for scope in scopes for reason in scope["reasons"] if _is_lost(reason)]
+        if not expected or len(expected) < len(scopes):
+            yield from (reason for scope in scopes for reason in scope["reasons"])
+        elif missing := set().union(*expected) - files:
+            whole = count_of(len(set().union(*expected)), "file")
+            where = f" below {root}" if root else ""
+            yield f"{len(missing)} of {whole}{where} in no report, such as {min(missing)}"
+        yield from lost
+
+
+def _is_lost(reason: str) -> bool:
+    """Say whether a reason stands for more than the files that a report leaves to others."""
+    partly = reason.endswith((" given", " left out")) or "could not be collected" in reason
+    return not partly
+
+
+def _policy(sources: Sequence[Source], fail_under: float | None) -> Policy:
+    policies = [source.document["policy"] for source in sources]
+    first = policies[0]
+    days = [day for policy in policies if (day := iso_date(policy["today"])) is not None]
+    return Policy(
+        fail_under=first["fail_under"] if fail_under is None else fail_under,
+        require=tuple(first["require"]),
+        grace=first["grace"],
+        since=iso_date(first["since"]),
+        today=max(days, default=None),
+        severities=tuple(first.get("severities", ())),
+    )
+
+
+def _union(sources: Iterable[Source], name: str) -> tuple[str, ...]:
+    return tuple(sorted({id for source in sources for id in source.document.get(name, ())}))
+
+
+def _hidden(policy: Policy, gathered: _Gathered) -> Iterator[str]:
+    """Say that severities can't be judged which a report was not allowed to tell."""
+    if policy.require and gathered.hidden:
+        number = count_of(len(gathered.hidden))
+        yield f"the reports may not tell the severity of {number} (postmortem_show)"

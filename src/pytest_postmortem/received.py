@@ -1,0 +1,139 @@
+"""Report files → the plain data of a JSON report, or the links of a JUnit XML file.
+
+In JUnit XML of any language, a test case claims an incident with the property that pytest's own
+has: ``<property name="postmortem" value="PM-101, PM-108"/>``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_postmortem.errors import Problem, ReportError
+from pytest_postmortem.links import decode
+from pytest_postmortem.merging import Source
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+__all__ = ["read", "read_all"]
+
+FORMAT = 1
+SIZE = 500_000_000
+FAILED = "Couldn't read report"
+NEEDED = ("scope", "totals", "policy", "incidents", "findings", "gates")
+PROPERTY = "postmortem"
+
+EMPTY: Mapping[str, Any] = {
+    "format": FORMAT,
+    "scope": {"kind": "full", "reasons": [], "root": "", "files": [], "expected": None},
+    "policy": {"fail_under": None, "require": [], "since": None, "grace": 0, "today": None},
+    "incidents": [],
+    "findings": [],
+    "gates": [],
+    "missing": "no registry",
+}
+"""What a report says that knows no incident."""
+
+
+def read_all(paths: Iterator[Path], suites: Callable[[Path], str] = lambda _: "") -> list[Source]:
+    """Read several reports; ``suites`` tells which suite a file is of.
+
+    Raises: ReportError with all files that can't be read.
+    """
+    sources: list[Source] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            sources.append(read(path, suites(path)))
+        except ReportError as error:
+            problems += error.problems
+    if problems:
+        raise ReportError(problems)
+    return sources
+
+
+def read(path: Path, suite: str = "") -> Source:
+    """Read one report.
+
+    Raises: ReportError where it is no report, or one of a format that is not known.
+    """
+    try:
+        if path.stat().st_size > SIZE:
+            raise _wrong(path, f"it has more than {SIZE // 1_000_000} MB", "split it")
+        data = path.read_bytes()
+    except OSError as error:
+        raise _wrong(path, (error.strerror or str(error)).lower(), "correct the path") from None
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return Source(EMPTY, str(path), suite, tuple(_junit(path, data)))
+    return Source(_document(path, data), str(path), suite)
+
+
+def _document(path: Path, data: bytes) -> Mapping[str, Any]:
+    remedy = "give a file that --postmortem-report=json:PATH or JUnit XML has written"
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _wrong(path, "it is neither JSON nor XML", remedy) from None
+    if not isinstance(document, dict) or "format" not in document:
+        raise _wrong(path, "it is no report of pytest-postmortem", remedy)
+    if document["format"] != FORMAT:
+        raise _wrong(
+            path,
+            f"its format is {document['format']!r}, and {FORMAT} is understood",
+            "use the version of pytest-postmortem that wrote it, or a newer one",
+        )
+    absent = [name for name in NEEDED if name not in document]
+    if absent:
+        raise _wrong(path, f"it lacks {', '.join(absent)}", remedy)
+    return document
+
+
+def _junit(path: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the ids that the test cases claim, each with the test as a JSON report has it."""
+    from xml.etree import ElementTree
+
+    if b"<!DOCTYPE" in data[:10_000] or b"<!ENTITY" in data:
+        raise _wrong(path, "it declares entities, which no JUnit XML needs", "write it anew")
+    try:
+        root = ElementTree.fromstring(data)
+    except ElementTree.ParseError as error:
+        raise _wrong(path, f"it is not XML: {error}", "write it anew") from None
+    for case in root.iter("testcase"):
+        for each in case.iterfind("properties/property"):
+            if each.get("name") == PROPERTY:
+                for id in decode(each.get("value") or each.text or ""):
+                    yield id, _test(case)
+
+
+def _test(case: Element) -> Mapping[str, Any]:
+    place = case.get("file") or case.get("classname") or ""
+    line = case.get("line") or ""
+    outcome, reason = "passed", None
+    for tag, word in (("failure", "failed"), ("error", "error"), ("skipped", "skipped")):
+        found = case.find(tag)
+        if found is not None:
+            outcome, reason = word, found.get("message")
+            break
+    return {
+        "nodeid": "::".join(filter(None, (place, case.get("name")))),
+        "outcome": outcome,
+        "duration": _seconds(case.get("time")),
+        "path": place,
+        "line": int(line) if line.isdecimal() and int(line) else None,
+        "reason": reason if outcome == "skipped" else None,
+        "flaky": False,
+    }
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        return max(0.0, float((text or "0").replace(",", "")))
+    except ValueError:
+        return 0.0
+
+
+def _wrong(path: Path, cause: str, remedy: str) -> ReportError:
+    return ReportError([Problem("report-file", FAILED, cause, remedy, str(path))])

@@ -1,0 +1,78 @@
+"""The report for GitHub Actions: a summary of the job, and annotations at the lines concerned.
+
+An annotation is a workflow command,
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["commands"]
+
+MOST = 10
+"""GitHub shows at most ten errors and ten warnings of a step."""
+
+
+def commands(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the workflow commands for what fails, what is wrong, and what is lost from sight."""
+    rows = [*_failing(document), *_findings(document), *_gates(document)]
+    errors = [row for row in rows if row.startswith("::error")]
+    warnings = [row for row in rows if row.startswith("::warning")]
+    return (*errors[:MOST], *warnings[:MOST])
+
+
+def _failing(document: Mapping[str, Any]) -> Iterator[str]:
+    for incident in document["incidents"]:
+        if incident["state"] == "failing":
+            name = incident["id"]
+            title = "" if incident["title"] == name else f" {incident['title']}"
+            text = " ".join(
+                filter(None, (f"{name}{title}: the problem may be back.", incident["url"]))
+            )
+            for test in incident["tests"]:
+                if test["outcome"] == "failed":
+                    yield _command("error", document, test, f"Post-mortem {name}", text)
+
+
+def _findings(document: Mapping[str, Any]) -> Iterator[str]:
+    for finding in document["findings"]:
+        yield _command(
+            finding["severity"], document, finding, "Incident coverage", finding["message"]
+        )
+
+
+def _gates(document: Mapping[str, Any]) -> Iterator[str]:
+    nowhere = {"path": None, "line": None}
+    for gate in document["gates"]:
+        if not gate["passed"]:
+            text = f"gate {gate['name']} {'failed: ' if gate['judged'] else ''}{gate['message']}"
+            level = "error" if gate["judged"] else "warning"
+            yield _command(level, document, nowhere, "Incident coverage", text)
+
+
+def _command(
+    level: str, document: Mapping[str, Any], place: Mapping[str, Any], title: str, text: str
+) -> str:
+    path = place["path"]
+    if path is not None and ":" in path.split("/")[0]:
+        path = None  # an address or a service
+    root = document["scope"]["root"]
+    where = {
+        "file": path and "/".join(filter(None, (root, path))),
+        "line": path and place["line"],
+        "title": title,
+    }
+    properties = ",".join(f"{key}={_property(str(value))}" for key, value in where.items() if value)
+    return f"::{level} {properties}::{_data(text)}"
+
+
+def _data(text: str) -> str:
+    """Return a text as the data of a command: one line, whatever it holds."""
+    printable = "".join(char if char.isprintable() or char in "\r\n" else " " for char in text)
+    return printable.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")[:4000]
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

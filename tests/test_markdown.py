@@ -1,0 +1,243 @@
+"""The report in Markdown and for GitHub Actions, and what hostile text becomes in them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from conftest import RunPytest, report_of
+from pytest_postmortem.reports import github, markdown
+from test_merging import BLANK, data, incident
+
+SUITE = """
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_fails():
+    assert False
+
+@pytest.mark.postmortem("PM-2")
+@pytest.mark.skip(reason="needs a key server")
+def test_skipped():
+    pass
+
+@pytest.mark.postmortem("PM-404")
+def test_unknown():
+    pass
+"""
+
+REGISTRY = """
+- id: PM-1
+  title: Checkout charged twice
+  severity: sev1
+  date: 2026-03-02
+  url: https://wiki.example.com/pm/1
+  action_items:
+    - {title: Send the key, owner: payments, due: 2026-04-01, status: done}
+    - {title: Alert on doubles, owner: payments, due: 2026-05-01}
+- {id: PM-2, title: Login loop}
+- {id: PM-3, title: Lost mails, severity: sev2}
+- {id: PM-4, test: exempt, reason: no test can see it}
+"""
+
+GOLDEN = """\
+### ❌ 1 incident may be back; 0 of 3 incidents guarded (0 %), 2 linked
+
+- gate fail-under **failed**: 0 % of 3 incidents guarded, 50 % asked: 2 incidents too few
+
+#### ❌ The problem may be back: 1 incident
+
+| incident | severity | date | |
+|---|---|---|---|
+| [PM-1](https://wiki.example.com/pm/1) Checkout charged twice | sev1 | 2026-03-02 |\
+ `test_it.py::test_fails`<br>open: Alert on doubles (payments, due 2026-05-01) |
+
+#### ▫️ Linked, but nothing here would catch it: 1 incident
+
+| incident | severity | date | |
+|---|---|---|---|
+| PM-2 Login loop |  |  | skipped: needs a key server<br>`test_it.py::test_skipped` |
+
+#### ⬜ No regression test: 1 incident
+
+| incident | severity | date | |
+|---|---|---|---|
+| PM-3 Lost mails | sev2 |  |  |
+
+<details><summary>▫️ Exempt: 1 incident</summary>
+
+| incident | severity | date | |
+|---|---|---|---|
+| PM-4 |  |  | no test can see it |
+
+</details>
+
+#### 1 finding
+
+- error: `test_it.py:12` unknown post-mortem 'PM-404'; did you mean 'PM-4'?
+"""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Path:
+    """A suite with something to say of each kind."""
+    (pytester.path / "pm.yml").write_text(REGISTRY)
+    pytester.makeini(
+        "[pytest]\npostmortem_registry = pm.yml\n"
+        "addopts = --postmortem-fail-under=50 --postmortem-today=2026-11-20\n"
+    )
+    pytester.makepyfile(test_it=SUITE)
+    return pytester.path
+
+
+def test_the_report_reads_like_this(suite: Path, run: RunPytest) -> None:
+    """What is failing and what could come back stands open, the rest is folded."""
+    run("--postmortem-report=markdown:out/report.md")
+
+    text = (suite / "out" / "report.md").read_text(encoding="utf-8")
+    assert text.replace("\\.", ".") == GOLDEN
+
+
+def test_without_a_destination_it_is_printed(suite: Path, run: RunPytest) -> None:
+    """Below the terminal's own report, or in its place."""
+    result = run("--postmortem-report=", "--postmortem-report=markdown")
+
+    assert "### ❌ 1 incident may be back; 0 of 3 incidents guarded (0 %), 2 linked" in (
+        result.outlines
+    )
+    assert report_of(result) == []
+
+
+def test_a_comment_stays_within_what_a_host_takes() -> None:
+    """Of 10,000 incidents as many sections are left out as it takes, and that is said."""
+    many = [incident(f"PM-{n}", title="x" * 100) for n in range(10_000)]
+
+    text = markdown.render(data(incidents=many))
+
+    assert len(text) < 65_000
+    assert text.endswith("1 more section left out, since this would be too long.\n")
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "a | b | c",
+    "`code` ```\n```",
+    "::error::pwned",
+    "\x1b[31mred\x1b[0m",
+    "\u202egnp.exe",
+    "[x](javascript:alert(1))",
+    "x" * 100_000,
+    "- list\n# heading\n| t |\n|---|",
+    "@everyone #1",
+    "</details></td></tr></table>",
+]
+
+
+def hostile(text: str) -> dict[str, Any]:
+    """Return a report that has a text wherever one may come from elsewhere."""
+    test = {"nodeid": f"t.py::t[{text}]", "outcome": "failed", "duration": 0.0, "path": text}
+    item = {"title": text, "owner": text, "due": text, "type": text, "status": None}
+    texts = dict.fromkeys(("severity", "date", "reason", "note"), text)
+    whole = incident(text, title=f"{text} ", url="javascript:alert(1)", state="failing", **texts)
+    whole |= {"tests": [{**test, "line": 3}], "action_items": [item]}
+    finding = {"code": "x", "severity": "error", "message": text, "path": text, "line": 1}
+    gate = {"name": text, "judged": False, "passed": False, "message": text}
+    return data(
+        incidents=[whole],
+        findings=[finding],
+        gates=[gate],
+        unjudged=[text],
+        registry={"locations": [text], "partial": [text], "unreachable": []},
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12])
+def test_hostile_text_is_nothing_but_text(text: str) -> None:
+    """No tag, no link, no further row or heading, no command and no escape comes out of it."""
+    plain = markdown.render(hostile("plain"))
+
+    rendered = markdown.render(hostile(text))
+
+    if len(text) < 1000:
+        assert shape(rendered) == shape(plain)
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e]", rendered)
+    assert not any(line.lstrip().startswith("::") for line in rendered.splitlines())
+
+
+def shape(text: str) -> list[str]:
+    """Return what a renderer makes of Markdown, without any of the texts."""
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(text)
+    inner = (child for token in tokens for child in token.children or ())
+    marks = [token.type for token in inner if token.type not in ("text", "softbreak")]
+    return [token.type for token in tokens] + [mark for mark in marks if mark != "text_special"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12])
+def test_hostile_text_makes_no_further_command(text: str) -> None:
+    """Each annotation stays one line, whose parts nobody can add to."""
+    rows = github.commands(hostile(text))
+
+    assert len(rows) == 3
+    for row in rows:
+        assert re.fullmatch(r"::(error|warning) [^\n\r]*::[^\n\r]*", row)
+        head = row[2:].partition("::")[0]
+        assert set(re.findall(r"(?:^\w+ |,)(\w+)=", head)) <= {"file", "line", "title"}
+        assert row.isprintable()
+
+
+def test_annotations_point_at_the_lines_concerned(
+    suite: Path, run: RunPytest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test that fails, the mark with an unknown id, and the gate; the summary is appended."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(suite / "summary.md"))
+    (suite / "summary.md").write_text("Of another step.\n")
+
+    result = run("--postmortem-report=github")
+
+    assert [line for line in result.outlines if line.startswith("::")] == [
+        "::error file=test_it.py,line=3,title=Post-mortem PM-1::PM-1 Checkout charged twice:"
+        " the problem may be back. https://wiki.example.com/pm/1",
+        "::error file=test_it.py,line=12,title=Incident coverage::unknown post-mortem 'PM-404';"
+        " did you mean 'PM-4'?",
+        "::error title=Incident coverage::gate fail-under failed: 0 % of 3 incidents guarded,"
+        " 50 %25 asked: 2 incidents too few".replace("0 % of", "0 %25 of"),
+    ]
+    summary = (suite / "summary.md").read_text(encoding="utf-8")
+    assert summary.replace("\\.", ".") == f"Of another step.\n\n{GOLDEN}"
+
+
+def test_outside_of_github_there_is_nothing(suite: Path, run: RunPytest) -> None:
+    """A configuration may ask for it everywhere."""
+    result = run("--postmortem-report=github")
+
+    assert [line for line in result.outlines if line.startswith("::")] == []
+
+
+def test_a_summary_that_can_not_be_written_is_told(
+    suite: Path, run: RunPytest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the path and the reason, and no traceback."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(suite / "none" / "summary.md"))
+
+    result = run("--postmortem-report=github")
+
+    said = result.stdout.str()
+    assert "Couldn't write the step's summary '" in said
+    assert "Traceback" not in said
+
+
+def test_no_more_is_told_than_github_shows() -> None:
+    """Ten errors and ten warnings of a step."""
+    finding = {"code": "x", "message": "m", "path": "a.yml", "line": 1}
+    findings = [{**finding, "severity": word} for word in ("error", "warning") for _ in range(30)]
+
+    rows = github.commands({**BLANK, "findings": findings})
+
+    assert [row.startswith("::error") for row in rows] == [True] * 10 + [False] * 10

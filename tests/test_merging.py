@@ -1,0 +1,381 @@
+"""Shards, jobs and other languages, joined: the whole is what one run of everything would be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_postmortem.cli import main
+from pytest_postmortem.merging import Source, merged
+from pytest_postmortem.reports.json import document
+from report_schema import read_report, without_durations
+
+REGISTRY = """
+- {id: PM-1, title: One, severity: sev1, date: 2026-03-02, tags: [a], aliases: [OLD-1]}
+- {id: PM-2, title: Two, url: "https://wiki.example.com/2"}
+- {id: PM-3, title: Three, tests: ["test_3.py::test_more", "test_9.py::no"]}
+- {id: PM-4, test: exempt, reason: none possible}
+- {id: PM-5, guarded_by: [alert]}
+- {id: PM-6, recurs: PM-1, root_cause: a clock, action_items: [{title: Tell}]}
+- {id: PM-7, test: exempt}
+"""
+
+SHARD = """
+import pytest
+
+@pytest.mark.postmortem("PM-{n}")
+def test_it():
+    assert {n} != 2
+
+@pytest.mark.postmortem("PM-1")
+@pytest.mark.parametrize("key", ["a", "b"])
+def test_keys(key):
+    pass
+
+@pytest.mark.postmortem("PM-9{n}")
+def test_unknown():
+    pass
+
+def test_more():
+    pass
+"""
+
+INI = """
+[pytest]
+postmortem_registry = postmortems.yml
+postmortem_require = sev1
+addopts = --postmortem-fail-under=40 --postmortem-today=2026-11-20
+"""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Path:
+    """A suite of four files."""
+    (pytester.path / "postmortems.yml").write_text(REGISTRY)
+    pytester.makeini(INI)
+    pytester.makepyfile(**{f"test_{n}": SHARD.format(n=n) for n in (1, 2, 3, 4)})
+    return pytester.path
+
+
+def report(pytester: pytest.Pytester, name: str, *arguments: str) -> dict[str, Any]:
+    """Run a part of the suite, and return its report, which is left in a file of this name."""
+    pytester.runpytest_subprocess(f"--postmortem-report=json:{name}", *arguments)
+    return without_durations(read_report(pytester.path / name))
+
+
+def combined(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Return the exit status of combine, and the report that it writes."""
+    status = main(["combine", "--report=json:whole.json", *arguments])
+    return status, without_durations(read_report(folder / "whole.json"))
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "n2"])
+def test_four_shards_by_file_are_the_whole(
+    suite: Path, pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    """Joined in any order they equal the report of one run, but for durations."""
+    if workers:
+        pytest.importorskip("xdist")
+    whole = report(pytester, "one.json")
+    for n in (1, 2, 3, 4):
+        report(pytester, f"shard{n}.json", *workers, f"test_{n}.py")
+
+    status, joined = combined(suite, "shard1.json", "shard2.json", "shard3.json", "shard4.json")
+    _, backwards = combined(suite, "shard4.json", "shard3.json", "shard2.json", "shard1.json")
+
+    assert joined == whole
+    assert backwards["incidents"] == whole["incidents"]
+    assert backwards["totals"] == whole["totals"]
+    assert status == 1
+
+
+def test_one_report_alone_is_what_it_was(suite: Path, pytester: pytest.Pytester) -> None:
+    """A whole run and a part of one come back as they were written."""
+    for arguments in ((), ("test_1.py",), ("test_1.py::test_it",), ("-k", "keys")):
+        own = report(pytester, "own.json", *arguments)
+
+        _, same = combined(suite, "own.json")
+
+        assert same == own
+
+
+def test_a_missing_shard_is_named(
+    suite: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No gap is claimed, no gate is judged, and the exit status says that it could not be."""
+    (suite / "test_2.py").unlink()
+    (suite / "test_4.py").unlink()
+    (suite / "test_1.py").write_text(SHARD.format(n=1).replace("PM-91", "PM-1"))
+    report(pytester, "shard1.json", "test_1.py")
+
+    status, joined = combined(suite, "shard1.json", "--expect=2")
+
+    assert status == 3
+    assert joined["scope"]["kind"] == "partial"
+    assert joined["scope"]["reasons"] == [
+        "1 of 2 files in no report, such as test_3.py",
+        "1 of 2 reports given: shard1.json",
+    ]
+    assert [gate["judged"] for gate in joined["gates"]] == [False, False]
+
+
+def test_what_one_job_skips_another_runs(suite: Path, pytester: pytest.Pytester) -> None:
+    """Of a matrix, the best that any job saw of a test counts, and the worst that failed."""
+    (suite / "test_1.py").write_text(
+        "import os, pytest\n"
+        "on = os.environ['SYSTEM']\n"
+        "@pytest.mark.postmortem('PM-1')\n"
+        "@pytest.mark.skipif(on != 'mac', reason='not on linux')\n"
+        "def test_mac(): pass\n"
+        "@pytest.mark.postmortem('PM-2')\n"
+        "@pytest.mark.skipif(on != 'linux', reason='not on mac')\n"
+        "def test_linux(): pass\n"
+        "@pytest.mark.postmortem('PM-6')\n"
+        "def test_both(): assert on == 'linux'\n"
+    )
+    for n in (2, 3, 4):
+        (suite / f"test_{n}.py").unlink()
+    for system in ("linux", "mac"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SYSTEM", system)
+            report(pytester, f"{system}.json")
+
+    _, joined = combined(suite, "linux.json", "mac.json")
+
+    states = {each["id"]: each["state"] for each in joined["incidents"]}
+    assert {id: states[id] for id in ("PM-1", "PM-2", "PM-6")} == {
+        "PM-1": "guarded",
+        "PM-2": "guarded",
+        "PM-6": "failing",
+    }
+    assert joined["scope"]["kind"] == "full"
+
+
+def data(**changes: Any) -> dict[str, Any]:
+    """Return the plain data of an empty report with some of its fields changed."""
+    empty = document(merged([Source(BLANK, "blank.json")]))
+    return {**empty, **changes}
+
+
+BLANK: Mapping[str, Any] = {
+    "format": 1,
+    "scope": {"kind": "full", "reasons": [], "root": "", "files": [], "expected": None},
+    "policy": {"fail_under": None, "require": [], "since": None, "grace": 0, "today": None},
+    "incidents": [],
+    "findings": [],
+    "gates": [],
+}
+
+
+def incident(id: str, *tests: tuple[str, str], **fields: Any) -> dict[str, Any]:
+    """Return an incident with linked tests, each a node id and an outcome."""
+    return {
+        "id": id,
+        "title": id,
+        "url": None,
+        "date": None,
+        "severity": None,
+        "class": None,
+        "state": "unguarded",
+        "reason": None,
+        "action_items": [],
+        "tests": [
+            {"nodeid": nodeid, "outcome": word, "duration": 0.1, "path": "t.py", "line": 1}
+            for nodeid, word in tests
+        ],
+        **fields,
+    }
+
+
+def source(name: str, incidents: Sequence[Mapping[str, Any]], **fields: Any) -> Source:
+    """Return a report of these incidents, its rootdir and suite among the fields."""
+    scope = {**BLANK["scope"], "root": fields.pop("root", "")}
+    suite = fields.pop("suite", "")
+    return Source({**BLANK, "incidents": incidents, "scope": scope, **fields}, name, suite)
+
+
+def nodeids(sources: Sequence[Source]) -> list[str]:
+    """Return the node ids of the first incident of the whole."""
+    return [test.nodeid for test in merged(sources).incidents[0].tests]
+
+
+def test_the_packages_of_one_repository_do_not_mix() -> None:
+    """Two tests of one node id below two rootdirs are two tests."""
+    one = source("a.json", [incident("PM-1", ("t.py::test", "failed"))], root="pkg/a")
+    two = source("b.json", [incident("PM-1", ("t.py::test", "passed"))], root="pkg/b")
+
+    assert nodeids([one, two]) == ["pkg/a/t.py::test", "pkg/b/t.py::test"]
+    assert merged([one, two]).incidents[0].state == "failing"
+
+
+def test_several_repositories_share_one_registry() -> None:
+    """With a suite of its own each, one repository guards what another does not."""
+    one = source("a.json", [incident("PM-1"), incident("PM-2", ("t.py::t", "passed"))], suite="a")
+    two = source("b.json", [incident("PM-1", ("t.py::t", "passed")), incident("PM-2")], suite="b")
+
+    report = merged([one, two])
+
+    assert [each.state for each in report.incidents] == ["guarded", "guarded"]
+    assert [each.tests[0].nodeid for each in report.incidents] == ["b/t.py::t", "a/t.py::t"]
+
+
+def test_the_newer_entry_counts_where_registries_differ() -> None:
+    """And a finding says which entries do."""
+    old = source("a.json", [incident("PM-1", title="Old"), incident("PM-2")])
+    new = source("b.json", [incident("pm-1", title="New"), incident("PM-2"), incident("PM-3")])
+
+    report = merged([old, new])
+
+    assert [(each.postmortem.id, each.postmortem.title) for each in report.incidents] == [
+        ("pm-1", "New"),
+        ("PM-2", "PM-2"),
+        ("PM-3", "PM-3"),
+    ]
+    assert [finding.message for finding in report.findings] == [
+        "the reports were made with different registries (PM-1): the last one counts"
+    ]
+
+
+def test_a_severity_that_may_not_be_told_is_not_judged() -> None:
+    """A gate never passes because a report was silent."""
+    policy = {**BLANK["policy"], "require": ["sev1"]}
+    hidden = source("a.json", [incident("PM-1", show="link")], policy=policy)
+
+    (gate,) = merged([hidden]).gates
+
+    assert gate.judged is False
+    assert "the reports may not tell the severity of 1 incident (postmortem_show)" in gate.message
+
+
+def test_links_lost_stay_lost() -> None:
+    """What a report says of itself beyond its files is open in the whole, too."""
+    scope = {**BLANK["scope"], "kind": "partial", "files": ["a.py"], "expected": ["a.py", "b.py"]}
+    one = source("a.json", [incident("PM-1")])
+    one = Source({**one.document, "scope": {**scope, "reasons": ["1 of 2 files given"]}}, "a.json")
+    lost = {**scope, "files": ["b.py"], "reasons": ["1 of 2 files given", "links lost with gw1"]}
+    two = Source({**one.document, "scope": lost}, "b.json")
+
+    assert merged([one, two]).scope.reasons == ("links lost with gw1",)
+
+
+JUNIT = """<?xml version="1.0"?>
+<testsuites><testsuite name="pkg">
+<testcase classname="github.com/x/pkg" name="TestRetry" time="0.5" file="retry_test.go" line="12">
+  <properties><property name="postmortem" value="pm-2, PM-1"/><property name="x" value="1"/>
+  </properties></testcase>
+<testcase classname="pkg" name="TestLost"><properties><property name="postmortem">OLD-1</property>
+  </properties><failure message="boom"/></testcase>
+<testcase classname="pkg" name="TestTypo"><properties>
+  <property name="postmortem" value="PM-404"/></properties><skipped message="later"/></testcase>
+<testcase classname="pkg" name="TestPlain"/>
+</testsuite></testsuites>
+"""
+
+
+def test_a_suite_in_another_language_guards_too(suite: Path, pytester: pytest.Pytester) -> None:
+    """JUnit XML that carries the property is joined; an id that nobody knows is a finding."""
+    (suite / "test_1.py").write_text("def test_plain(): pass\n")
+    for n in (2, 3, 4):
+        (suite / f"test_{n}.py").unlink()
+    report(pytester, "python.json")
+    (suite / "go.xml").write_text(JUNIT)
+
+    status, joined = combined(suite, "python.json", "go.xml")
+
+    assert {each["id"]: each["state"] for each in joined["incidents"]} == {
+        "PM-1": "failing",
+        "PM-2": "guarded",
+        "PM-3": "unguarded",
+        "PM-4": "exempt",
+        "PM-5": "declared",
+        "PM-6": "unguarded",
+        "PM-7": "exempt",
+    }
+    assert [test["nodeid"] for test in joined["incidents"][0]["tests"]] == [
+        "pkg::TestLost",
+        "retry_test.go::TestRetry",
+    ]
+    assert [each["message"] for each in joined["findings"] if each["code"] == "unknown-id"] == [
+        "unknown post-mortem 'PM-404'; did you mean 'PM-4'?"
+    ]
+    assert status == 1
+
+
+def test_junit_alone_implies_its_incidents(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a registry no gap is claimed."""
+    (suite / "go.xml").write_text(JUNIT)
+
+    main(["combine", "go.xml"])
+
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "2 of 4 linked incidents guarded; no registry, so no gap is claimed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("", "it is neither JSON nor XML"),
+        ("[1]", "it is no report of pytest-postmortem"),
+        ('{"format": 2}', "its format is 2, and 1 is understood"),
+        ('{"format": 1, "incidents": []}', "it lacks scope, totals, policy, findings, gates"),
+        ("<testsuites>", "it is not XML: no element found"),
+        ("<!DOCTYPE x [<!ENTITY a 'b'>]><x/>", "it declares entities, which no JUnit XML needs"),
+        ("[" * 100_000, "it is neither JSON nor XML"),
+    ],
+)
+def test_a_file_that_is_no_report_is_told(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], text: str, cause: str
+) -> None:
+    """All of them at once, each with what to do, and nothing is written."""
+    (pytester.path / "bad.json").write_text(text)
+
+    status = main(["combine", "bad.json", "none.json", "--report=json:whole.json"])
+
+    said = capsys.readouterr().err
+    assert f"Couldn't read report 'bad.json': {cause}" in said
+    assert "Couldn't read report 'none.json': no such file or directory" in said
+    assert not (pytester.path / "whole.json").exists()
+    assert status == 2
+
+
+def test_a_percentage_may_be_asked_of_the_whole(suite: Path, pytester: pytest.Pytester) -> None:
+    """The option takes the place of what the reports were judged by."""
+    report(pytester, "one.json")
+
+    _, joined = combined(suite, "one.json", "--fail-under=99")
+
+    assert joined["gates"][0]["message"].endswith("99 % asked: 2 incidents too few")
+
+
+def test_reports_are_rendered_in_any_format(
+    suite: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One command makes what a run could have made, without running anything."""
+    own = report(pytester, "one.json", "--postmortem-report=markdown:own.md")
+
+    targets = ["markdown:again.md", "json:again.json", "html:again.html", "term", "markdown"]
+    status = main(["report", "one.json", *(f"--report={each}" for each in targets)])
+
+    said = capsys.readouterr()
+    assert status == 0
+    assert (suite / "again.md").read_text() == (suite / "own.md").read_text()
+    assert without_durations(json.loads((suite / "again.json").read_text())) == own
+    assert (suite / "again.html").read_text().startswith("<!DOCTYPE html>")
+    assert "--report=term-missing lists them" in said.out
+    assert said.out.endswith((suite / "own.md").read_text())
+
+
+@pytest.mark.parametrize("target", ["pdf", "json", "term:x"])
+def test_a_target_that_makes_no_sense_is_told(
+    suite: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], target: str
+) -> None:
+    """Exit 2, as for any wrong use."""
+    report(pytester, "one.json")
+
+    assert main(["report", "one.json", f"--report={target}"]) == 2
+    assert f"Couldn't use --report={target}: " in capsys.readouterr().err
