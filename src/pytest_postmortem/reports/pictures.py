@@ -1,0 +1,108 @@
+"""What the page draws, as plain figures: bars of incidents, and lines over several reports."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+__all__ = ["Bar", "History", "Point", "bars", "history"]
+
+LAST = 950
+"""Where the last report stands, so that its figures are a line too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A row of a picture; the shares are of the longest row, in per cent."""
+
+    name: str
+    guarded: int
+    required: int
+    guarded_share: float
+    required_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The figures of one report; ``judged`` says whether they stand for the whole suite."""
+
+    name: str
+    required: int
+    linked: int
+    guarded: int
+    percent: float | None
+
+    @property
+    def judged(self) -> bool:
+        """Say whether the figures stand for the whole suite."""
+        return self.percent is not None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Several reports: their figures, and step lines in a square of 1,000 by 1,000.
+
+    ``top`` is the number of incidents at the upper edge.
+    """
+
+    points: tuple[Point, ...]
+    top: int
+    lines: Mapping[str, str]
+
+    @property
+    def undrawn(self) -> int:
+        """Return the number of reports that the lines leave out, since nothing was judged."""
+        return sum(not point.judged for point in self.points)
+
+
+def bars(incidents: Iterable[tuple[str, bool]]) -> Iterator[Bar]:
+    """Yield a bar for each name, from the name of each incident and whether it is guarded."""
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for name, guarded in incidents:
+        groups[name].append(guarded)
+    longest = max(map(len, groups.values()), default=0)
+    for name, members in groups.items():
+        counts = sum(members), len(members)
+        yield Bar(name, *counts, *(round(100 * count / longest, 2) for count in counts))
+
+
+def history(documents: Sequence[Mapping[str, Any]]) -> History | None:
+    """Return the picture over time, None where fewer than two reports can be drawn."""
+    days = [document["policy"].get("today") for document in documents]
+    points = tuple(
+        Point(
+            day or f"report {number}",
+            *(document["totals"][name] for name in ("required", "linked", "guarded", "percent")),
+        )
+        for number, (day, document) in enumerate(zip(days, documents, strict=True), start=1)
+    )
+    drawn = [index for index, point in enumerate(points) if point.judged]
+    if len(drawn) < 2:
+        return None
+    at = _positions([days[index] for index in drawn])
+    top = max(points[index].required for index in drawn)
+    lines = {
+        name: _steps(at, [1000 - 1000 * getattr(points[index], name) / top for index in drawn])
+        for name in ("required", "linked", "guarded")
+    }
+    return History(points, top, lines)
+
+
+def _positions(days: Sequence[str | None]) -> list[float]:
+    """Return where to draw each report: by its day, or evenly where the days don't follow."""
+    ordinals = [datetime.date.fromisoformat(day).toordinal() for day in days if day]
+    if len(ordinals) < len(days) or any(one >= other for one, other in pairwise(ordinals)):
+        ordinals = list(range(len(days)))
+    first, last = ordinals[0], ordinals[-1]
+    return [LAST * (ordinal - first) / (last - first) for ordinal in ordinals]
+
+
+def _steps(across: Sequence[float], down: Sequence[float]) -> str:
+    """Return a path that keeps each height until the next, the last to the right edge."""
+    start = f"M{across[0]:g} {down[0]:g}"
+    steps = (f"H{x:g}V{y:g}" for x, y in zip(across[1:], down[1:], strict=True))
+    return start + "".join(steps) + "H1000"

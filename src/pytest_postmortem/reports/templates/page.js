@@ -1,0 +1,198 @@
+(() => {
+  "use strict";
+  const find = (id) => document.getElementById(id);
+  const form = find("filters");
+  const list = find("list");
+  if (!form) return;
+  const fold = (text) => text.normalize("NFKC").toLowerCase();
+  const control = (name) => form.elements.namedItem(name);
+  const boxes = [...form.querySelectorAll("input[type=checkbox]")];
+  const fields = ["q", "severity", "class", "tag", "sort"].filter(control);
+
+  const ranks = new Map();
+  for (const option of form.querySelectorAll("select[name=severity] option")) {
+    ranks.set(option.value, ranks.size);
+  }
+  const entries = [...list.children].map((row, index) => ({
+    row,
+    index,
+    state: row.dataset.state,
+    severity: row.dataset.severity,
+    class: row.dataset.class,
+    tags: (row.dataset.tags || "").split("\n"),
+    required: row.dataset.required,
+    actions: row.dataset.actions,
+    date: row.dataset.date || "",
+    place: Number(row.dataset.place),
+    text: null,
+  }));
+  const title = (entry) => entry.row.querySelector(".title").textContent;
+  const text = (entry) => {
+    if (entry.text === null) {
+      const parts = entry.row.querySelectorAll("summary > *, dd");
+      entry.text = fold(Array.from(parts, (part) => part.textContent).join("\n"));
+    }
+    return entry.text;
+  };
+
+  const byText = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
+  const dated = (sign) => (one, other) =>
+    !one.date - !other.date || sign * (one.date < other.date ? -1 : one.date > other.date ? 1 : 0);
+  const orders = {
+    severity: (one, other) => (ranks.get(one.severity) ?? 0) - (ranks.get(other.severity) ?? 0),
+    newest: dated(-1),
+    oldest: dated(1),
+    title: (one, other) => byText(one.name, other.name),
+    class: (one, other) =>
+      (one.class === "(none)") - (other.class === "(none)") || byText(one.class, other.class),
+    registry: (one, other) => one.place - other.place,
+  };
+  let sorted = "";
+  const sort = (order) => {
+    if (order === sorted) return;
+    sorted = order;
+    if (order === "title") for (const entry of entries) entry.name ??= title(entry);
+    const compare = orders[order] || (() => 0);
+    entries.sort((one, other) => compare(one, other) || one.index - other.index);
+    // To take thousands of rows away one by one is slow in Chromium, all at once is not.
+    list.replaceChildren();
+    const all = document.createDocumentFragment();
+    for (const entry of entries) all.append(entry.row);
+    list.append(all);
+  };
+
+  const chosen = (name) =>
+    boxes.filter((box) => box.name === name && box.checked).map((box) => box.value);
+  const value = (name) => (control(name) ? control(name).value : "");
+
+  const apply = () => {
+    const states = new Set(chosen("state"));
+    const [required] = chosen("required");
+    const [actions] = chosen("actions");
+    const words = fold(value("q")).split(/\s+/).filter(Boolean);
+    const [severity, kind, tag] = ["severity", "class", "tag"].map(value);
+    let shown = 0;
+    for (const entry of entries) {
+      const fits =
+        (!states.size || states.has(entry.state)) &&
+        (!required || entry.required === required) &&
+        (!actions || entry.actions === actions) &&
+        (!severity || entry.severity === severity) &&
+        (!kind || entry.class === kind) &&
+        (!tag || entry.tags.includes(tag)) &&
+        words.every((word) => text(entry).includes(word));
+      if (entry.row.hidden === fits) entry.row.hidden = !fits;
+      shown += fits;
+    }
+    sort(value("sort"));
+    const number = (count) => count.toLocaleString("en");
+    const all = `${number(entries.length)} incident${entries.length === 1 ? "" : "s"}`;
+    find("shown").textContent = shown === entries.length ? all : `${number(shown)} of ${all}`;
+    find("nothing").hidden = shown > 0 || !entries.length;
+  };
+
+  const remember = () => {
+    const query = new URLSearchParams();
+    for (const name of fields) if (value(name)) query.append(name, value(name));
+    for (const box of boxes) if (box.checked) query.append(box.name, box.value);
+    try {
+      history.replaceState(null, "", `#${query}`);
+    } catch {
+      // A browser may refuse after many changes in a short time; the filter holds all the same.
+    }
+  };
+
+  const recall = () => {
+    const fragment = location.hash.slice(1);
+    const query = new URLSearchParams(fragment.includes("=") ? fragment : "");
+    for (const name of fields) {
+      control(name).value = query.get(name) || "";
+      if (control(name).selectedIndex === -1) control(name).value = "";
+    }
+    for (const box of boxes) box.checked = query.getAll(box.name).includes(box.value);
+    apply();
+  };
+
+  const open = (anchor) => {
+    const target = anchor && find(anchor);
+    const details = target && target.closest("#list details");
+    if (!details) return;
+    if (details.parentElement.hidden) recall();
+    details.open = true;
+    const summary = details.querySelector("summary");
+    summary.scrollIntoView({ block: "center" });
+    summary.focus({ preventScroll: true });
+  };
+
+  const follow = () => {
+    const fragment = location.hash.slice(1);
+    if (!fragment.includes("=")) {
+      open(fragment);
+      return;
+    }
+    recall();
+    find("incidents").scrollIntoView();
+    find("incidents").focus({ preventScroll: true });
+  };
+
+  let waiting = 0;
+  const changed = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(remember, 250);
+    apply();
+  };
+  let typing = 0;
+  control("q").addEventListener("input", () => {
+    cancelAnimationFrame(typing);
+    typing = requestAnimationFrame(changed);
+  });
+  form.addEventListener("change", changed);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(changed));
+
+  const unfold = find("unfold");
+  const unfolded = (yes) => {
+    for (const entry of entries) {
+      if (!entry.row.hidden || !yes) entry.row.firstElementChild.open = yes;
+    }
+    unfold.setAttribute("aria-pressed", String(yes));
+    unfold.textContent = yes ? "Close all" : "Open all";
+  };
+  unfold.addEventListener("click", () => {
+    unfolded(unfold.getAttribute("aria-pressed") !== "true");
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const search = control("q");
+    const busy = event.target.closest("input, select, textarea, [contenteditable]");
+    if (event.key === "/" && !busy && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      search.focus();
+      search.select();
+    } else if (event.key === "Escape" && event.target === search && search.value) {
+      event.preventDefault();
+      search.value = "";
+      changed();
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    // Where the address stays as it is, the browser tells nobody of the click.
+    if (link && link.hash === location.hash) follow();
+  });
+  window.addEventListener("hashchange", follow);
+
+  let folded = [];
+  window.addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    for (const details of folded) details.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const details of folded) details.open = false;
+  });
+
+  form.hidden = false;
+  recall();
+  open(location.hash.slice(1));
+})();
