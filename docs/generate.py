@@ -74,8 +74,8 @@ def commands() -> None:
             print("| option | what it does |\n|---|---|")
         for action in parser._actions:
             flags = ", ".join(action.option_strings)
-            value = f" {action.metavar}" if action.metavar else ""
-            print(f"| `{flags}{value}` | {action.help} |")
+            value = str(action.metavar or ("" if flags else action.dest)).replace("|", "&#124;")
+            print(f"| `{' '.join(filter(None, (flags, value)))}` | {action.help} |")
     print()
 
 

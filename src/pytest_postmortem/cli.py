@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import PostmortemError, RegistryError
@@ -41,11 +42,106 @@ def _sync(options: argparse.Namespace) -> int:
     return sync.run(_arguments_of(options), options.output, check=options.check)
 
 
-def _schema(_: argparse.Namespace) -> int:
-    from pytest_postmortem.registry import schema
+def _schema_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "of", nargs="?", choices=("registry", "report"), default="registry", help="what it is of"
+    )
 
-    print(schema.text(), end="")
+
+def _schema(options: argparse.Namespace) -> int:
+    from importlib.resources import files
+
+    path = files("pytest_postmortem") / "schemas" / f"{options.of}.json"
+    print(path.read_text(encoding="utf-8"), end="")
     return 0
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="JSON reports, the oldest first")
+    _target_arguments(parser)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from pytest_postmortem.commands import report
+
+    return report.report(options.files, options.report)
+
+
+def _combine_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="JSON reports, and JUnit XML of any language"
+    )
+    _target_arguments(parser)
+    parser.add_argument("--expect", type=int, metavar="N", help="how many reports there should be")
+    parser.add_argument(
+        "--fail-under", type=float, metavar="PERCENT", help="as --postmortem-fail-under"
+    )
+    parser.add_argument(
+        "--across", action="store_true", help="each report is of another repository"
+    )
+
+
+def _combine(options: argparse.Namespace) -> int:
+    from pytest_postmortem.commands import report
+
+    return report.combine(
+        options.files,
+        options.report,
+        expected=options.expect,
+        fail_under=options.fail_under,
+        across=options.across,
+    )
+
+
+def _diff_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "reports", nargs="*", type=Path, metavar="REPORT", help="two JSON reports, the older first"
+    )
+    parser.add_argument(
+        "--base", metavar="REVISION", help="compare the code with this revision instead"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("term", "markdown"),
+        default="term",
+        metavar="term|markdown",
+        help="of the output (default: term)",
+    )
+    _pytest_arguments(parser)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from pytest_postmortem.commands import diff
+
+    return diff.run(_arguments_of(options), options.base, options.reports, options.format)
+
+
+def _history_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        metavar="TYPE[:DEST]",
+        help="term or json:PATH (repeatable; default: term)",
+    )
+    _pytest_arguments(parser)
+
+
+def _history(options: argparse.Namespace) -> int:
+    from pytest_postmortem.commands import history
+
+    return history.run(_arguments_of(options), options.report)
+
+
+def _target_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says what to make of a report."""
+    parser.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        metavar="TYPE[:DEST]",
+        help="as --postmortem-report (repeatable; default: term)",
+    )
 
 
 def _pytest_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +158,16 @@ def _arguments_of(options: argparse.Namespace) -> list[str]:
 
 COMMANDS: tuple[Command, ...] = (
     Command("sync", "write what is fetched into the file that runs read", _sync_arguments, _sync),
-    Command("schema", "print the JSON Schema of the registry file", lambda _: None, _schema),
+    Command("report", "render JSON reports in any format", _report_arguments, _report),
+    Command("combine", "join the reports of shards and jobs", _combine_arguments, _combine),
+    Command("diff", "say what a change gained and lost", _diff_arguments, _diff),
+    Command(
+        "history",
+        "say when incidents got and lost their regression tests",
+        _history_arguments,
+        _history,
+    ),
+    Command("schema", "print the JSON Schema of a file", _schema_arguments, _schema),
 )
 
 

@@ -1,13 +1,27 @@
-"""Marks read from code alone, for tests that pytest did not get to see."""
+"""Marks read from code alone, for tests that pytest did not get to see.
+
+What is read is what stands there: marks as decorators, in ``pytestmark`` of a module or class and
+in ``pytest.param(..., marks=...)``, stacked, named or inherited within the file. What only runs
+(a conftest that adds marks, an id that is computed) is not seen.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+import re
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
-__all__ = ["SourceMark", "marks"]
+__all__ = ["SourceMark", "SourceTest", "guess", "marks", "parse"]
+
+PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
+"""Bases that bring no tests along."""
+
+DEPTH = 9
+"""How many names, lists and sums deep a mark may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +34,64 @@ class SourceMark:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class SourceTest:
+    """A test as the code has it, with the marks of its class and module too.
+
+    ``name`` is its node id within the file, without parameters: a mark on one set of parameters
+    makes a further `SourceTest` of the same name. ``muted`` says why the test would stop nobody
+    wherever it runs, ``skipped: too slow`` or ``xfailed``; a skip under a condition is none.
+    """
+
+    name: str
+    line: int
+    marks: tuple[SourceMark, ...] = ()
+    muted: str | None = None
+
+
 def marks(code: str, names: Collection[str]) -> Iterator[SourceMark]:
     """Yield the marks of these names that a module calls anywhere; what is no Python has none."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError):
-        return
-    for node in ast.walk(tree):
+    tree = _tree(code)
+    for node in ast.walk(tree) if tree else ():
         name = _name(node.func) if isinstance(node, ast.Call) else None
         if isinstance(node, ast.Call) and name in names:
             args = tuple(each.value for each in node.args if isinstance(each, ast.Constant))
             yield SourceMark(str(name), args, {}, node.lineno)
+
+
+def parse(
+    code: str | bytes,
+    names: Collection[str],
+    functions: Sequence[str] = ("test",),
+    classes: Sequence[str] = ("Test",),
+) -> tuple[SourceTest, ...] | None:
+    """Return the tests of a module with their marks of these names, None for what is no Python.
+
+    ``functions`` and ``classes`` are pytest's ``python_functions`` and ``python_classes``.
+    """
+    tree = _tree(code)
+    return None if tree is None else tuple(_Module(tree, names, functions, classes).tests())
+
+
+def guess(code: bytes, names: Collection[str]) -> tuple[SourceTest, ...]:
+    """Return what a module for Python 2, say, seems to mark: as one test without a name."""
+    called = re.findall(r"\bmark\.(\w+)\(([^()]*)\)", code.decode(errors="replace"))
+    literal = re.compile(r"""[ub]?(["'])(.*?)\1|\b(\d+)\b""")
+    found = tuple(
+        SourceMark(name, tuple(text or number for _, text, number in literal.findall(args)), {}, 1)
+        for name, args in called
+        if name in names
+    )
+    return (SourceTest("", 1, found),) if found else ()
+
+
+def _tree(code: str | bytes) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape is the author's to mend
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _name(node: ast.expr) -> str | None:
@@ -39,3 +100,299 @@ def _name(node: ast.expr) -> str | None:
         return None
     owner = getattr(node.value, "attr", getattr(node.value, "id", None))
     return node.attr if owner == "mark" else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What decorators or a ``pytestmark`` say; ``cases`` are the sets of parameters with marks."""
+
+    marks: tuple[SourceMark, ...] = ()
+    muted: str | None = None
+    cases: tuple[_Said, ...] = ()
+
+    def within(self, outer: _Said) -> _Said:
+        """Return what holds for something inside of another."""
+        cases = (*self.cases, *outer.cases)
+        return _Said((*self.marks, *outer.marks), self.muted or outer.muted, cases)
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What a module or class defines: functions and classes, in order."""
+
+    defined: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]] = field(
+        default_factory=dict
+    )
+    values: dict[str, ast.expr] = field(default_factory=dict)
+    statements: list[ast.stmt] = field(default_factory=list)
+
+
+def _scope(body: Sequence[ast.stmt]) -> _Scope:
+    """Return what a body defines, both branches of a condition included.
+
+    What is defined twice without a condition is only there once, as it is for pytest.
+    """
+    scope = _Scope(statements=list(body))
+    for node, certain in _statements(body, certain=True):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            known = [] if certain else scope.defined.get(node.name, [])
+            scope.defined[node.name] = [*known, node]
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            old = scope.values.get(node.target.id, ast.List([], ast.Load()))
+            scope.values[node.target.id] = ast.BinOp(old, ast.Add(), node.value)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    scope.values[target.id] = node.value
+    return scope
+
+
+def _statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[ast.stmt, bool]]:
+    """Yield statements, those inside of conditions too, and whether each is reached in any case."""
+    for node in body:
+        yield node, certain
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            for name in ("body", "orelse", "finalbody"):
+                yield from _statements(getattr(node, name, ()), certain=False)
+            for handler in getattr(node, "handlers", ()):
+                yield from _statements(handler.body, certain=False)
+
+
+class _Module:
+    """Finds the tests of one module."""
+
+    def __init__(
+        self,
+        tree: ast.Module,
+        names: Collection[str],
+        functions: Sequence[str],
+        classes: Sequence[str],
+    ) -> None:
+        self._names = names
+        self._functions = functions
+        self._classes = classes
+        self._scope = _scope(tree.body)
+        self._imports = dict(_imports(tree.body))
+
+    def tests(self) -> Iterator[SourceTest]:
+        """Yield the tests in the order of their code."""
+        yield from self._within(self._scope, "", self._module(), self._functions)
+
+    def _module(self) -> _Said:
+        mark = self._scope.values.get("pytestmark")
+        said = self._said([mark] if mark else [])
+        return _Said(said.marks, said.muted or self._stops(self._scope.statements), said.cases)
+
+    def _within(
+        self, scope: _Scope, prefix: str, outer: _Said, functions: Sequence[str]
+    ) -> Iterator[SourceTest]:
+        for name, nodes in scope.defined.items():
+            for node in nodes:
+                if isinstance(node, ast.ClassDef):
+                    yield from self._class(node, prefix, outer)
+                elif _fits(name, functions):
+                    yield from self._function(node, prefix + name, outer)
+
+    def _function(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, outer: _Said
+    ) -> Iterator[SourceTest]:
+        own = self._said(node.decorator_list)
+        said = _Said((*own.marks, *self._added(node.body)), own.muted, own.cases).within(outer)
+        muted = said.muted or self._stops(node.body)
+        yield SourceTest(name, node.lineno, said.marks, muted)
+        for case in said.cases:
+            if case.marks:
+                yield SourceTest(name, node.lineno, case.marks, muted or case.muted)
+
+    def _class(self, node: ast.ClassDef, prefix: str, outer: _Said) -> Iterator[SourceTest]:
+        family = list(self._family(node, set()))
+        bases = [name for each in family for name in self._strangers(each)]
+        unittest = any(name.rpartition(".")[2].endswith("TestCase") for name in bases)
+        if not (_fits(node.name, self._classes) or unittest or bases):
+            return
+        scopes = [_scope(each.body) for each in family]
+        if any(_is_false(scope.values.get("__test__")) for scope in scopes[:1]):
+            return
+        said = outer
+        for each, scope in reversed(list(zip(family, scopes, strict=True))):
+            mark = scope.values.get("pytestmark")
+            said = self._said([*each.decorator_list, *([mark] if mark else [])]).within(said)
+        whole = _Scope()
+        for scope in reversed(scopes):
+            whole.defined.update(scope.defined)
+        functions = ("test",) if unittest else (*self._functions, *(["test"] if bases else []))
+        name = f"{prefix}{node.name}::"
+        found = list(self._within(whole, name, said, functions))
+        yield from found
+        own = unittest or _fits(node.name, self._classes) or said.marks != outer.marks
+        if bases and own and not found:  # its tests are those of a class in another file
+            yield SourceTest(name[:-2], node.lineno, said.marks, said.muted)
+
+    def _family(self, node: ast.ClassDef, seen: set[str]) -> Iterator[ast.ClassDef]:
+        """Yield a class and those of its bases that stand in this module, nearest first."""
+        yield node
+        seen.add(node.name)
+        for base in node.bases:
+            name = base.id if isinstance(base, ast.Name) else ""
+            for each in self._scope.defined.get(name, ()):
+                if isinstance(each, ast.ClassDef) and name not in seen:
+                    yield from self._family(each, seen)
+
+    def _strangers(self, node: ast.ClassDef) -> Iterator[str]:
+        """Yield the bases of a class that stand in another module."""
+        for base in node.bases:
+            name = self._dotted(base.value if isinstance(base, ast.Subscript) else base)
+            if name not in self._scope.defined and name.rpartition(".")[2] not in PLAIN_BASES:
+                yield name
+
+    def _said(self, expressions: Iterable[ast.expr]) -> _Said:
+        found, muted, cases = [], None, []
+        for node in (each for given in expressions for each in self._flat(given)):
+            call = node if isinstance(node, ast.Call) else None
+            name = self._dotted(call.func if call else node)
+            name, args, keywords = self._partial(call, name)
+            mark = name.rpartition(".")[2] if _is_mark(name) else ""
+            if mark in self._names:
+                found.append(self._mark(mark, node, args, keywords))
+            elif mark == "parametrize":
+                values = [*args[1:2], *(each for key, each in keywords.items() if "values" in key)]
+                cases += self._cases(values)
+            else:
+                muted = muted or self._muting(mark or name, args, keywords)
+        mutes = [case.muted for case in cases]
+        whole = mutes[0] if mutes and all(mutes) else None
+        return _Said(tuple(found), muted or whole, tuple(cases))
+
+    def _partial(
+        self, call: ast.Call | None, name: str
+    ) -> tuple[str, list[ast.expr], dict[str, ast.expr]]:
+        """Return what is called, with all of its arguments, those of ``with_args`` too."""
+        args = list(call.args) if call else []
+        keywords = {each.arg: each.value for each in call.keywords if each.arg} if call else {}
+        return name.removesuffix(".with_args"), args, keywords
+
+    def _mark(
+        self, name: str, node: ast.expr, args: Sequence[ast.expr], keywords: Mapping[str, ast.expr]
+    ) -> SourceMark:
+        starred = [isinstance(each, ast.Starred) for each in args]
+        values = [
+            value
+            for each, star in zip(args, starred, strict=True)
+            for value in (self._flat(each) if star else [self._value(each)])
+        ]
+        constants = tuple(each.value for each in values if isinstance(each, ast.Constant))
+        return SourceMark(name, constants, dict.fromkeys(keywords, ...), node.lineno)
+
+    def _cases(self, values: Sequence[ast.expr]) -> list[_Said]:
+        """Return what is said of each set of parameters; nothing of what can't be read."""
+        found = []
+        for node in (each for given in values for each in self._flat(given)):
+            is_param = isinstance(node, ast.Call) and self._dotted(node.func).endswith("param")
+            keywords = node.keywords if isinstance(node, ast.Call) and is_param else []
+            found.append(self._said(each.value for each in keywords if each.arg == "marks"))
+        return found
+
+    def _muting(
+        self, name: str, args: Sequence[ast.expr], keywords: Mapping[str, ast.expr]
+    ) -> str | None:
+        """Return what a mark or a decorator of unittest makes of a test under any condition."""
+        name = name.removeprefix("unittest.").removeprefix("case.")
+        given = [*args[:1], *(keywords[key] for key in ("condition",) if key in keywords)]
+        sure = all(self._constant(each) is True for each in given)
+        reason = keywords.get("reason")
+        if name == "skip":
+            return _muted("skipped", self._constant(reason or (args[0] if args else None)))
+        if name in ("skipif", "skipIf") and given and sure:
+            reason = reason or (args[1] if name == "skipIf" and len(args) > 1 else None)
+            return _muted("skipped", self._constant(reason))
+        if name == "xfail" and sure:
+            return _muted("xfailed", self._constant(reason))
+        return "xfailed" if name == "expectedFailure" else None
+
+    def _stops(self, body: Sequence[ast.stmt]) -> str | None:
+        """Return what a body that skips itself, whatever happens, makes of its tests."""
+        for node in body:
+            value = node.exc if isinstance(node, ast.Raise) else getattr(node, "value", None)
+            if isinstance(node, (ast.Expr, ast.Raise)) and isinstance(value, ast.Call):
+                name = self._dotted(value.func)
+                reasons = [*value.args[:1], *(each.value for each in value.keywords)]
+                reason = self._constant(reasons[0] if reasons else None)
+                if name in ("pytest.skip", "self.skipTest", "unittest.SkipTest"):
+                    return _muted("skipped", reason)
+                if name == "pytest.xfail":
+                    return _muted("xfailed", reason)
+        return None
+
+    def _added(self, body: Sequence[ast.stmt]) -> Iterator[SourceMark]:
+        """Yield the marks that a test adds to itself while it runs."""
+        for node in (each for statement in body for each in ast.walk(statement)):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_marker":
+                yield from self._said(node.args[:1]).marks
+
+    def _flat(self, node: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
+        """Yield what stands in a list, a sum of lists or under a name; anything else as it is."""
+        node = self._value(node)
+        parts: Sequence[ast.expr] = ()
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            parts = node.elts
+        elif isinstance(node, ast.Starred):
+            parts = [node.value]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            parts = [node.left, node.right]
+        else:
+            yield node
+        for each in parts if depth < DEPTH else ():
+            yield from self._flat(each, depth + 1)
+
+    def _value(self, node: ast.expr) -> ast.expr:
+        """Return what a name of the module stands for, anything else as it is."""
+        for _ in range(DEPTH):
+            if not isinstance(node, ast.Name) or node.id not in self._scope.values:
+                break
+            node = self._scope.values[node.id]
+        return node
+
+    def _constant(self, node: ast.expr | None) -> object:
+        value = self._value(node) if node else None
+        return value.value if isinstance(value, ast.Constant) else None
+
+    def _dotted(self, node: ast.expr) -> str:
+        """Return a dotted name as if nothing had been renamed by an import."""
+        node = self._value(node)
+        if isinstance(node, ast.Attribute):
+            return f"{self._dotted(node.value)}.{node.attr}"
+        return self._imports.get(node.id, node.id) if isinstance(node, ast.Name) else ""
+
+
+def _imports(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Yield the names that imports give, each with what it stands for."""
+    for node, _ in _statements(body, certain=True):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.asname:
+                    yield alias.asname, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
+def _is_mark(name: str) -> bool:
+    return name.startswith("mark.") or ".mark." in name
+
+
+def _muted(word: str, reason: object) -> str:
+    return f"{word}: {' '.join(reason.split())}" if isinstance(reason, str) else word
+
+
+def _is_false(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+def _fits(name: str, patterns: Iterable[str]) -> bool:
+    """Say whether a name is that of a test, by pytest's rule: a prefix, or a glob."""
+    return any(
+        name.startswith(pattern)
+        or (any(char in pattern for char in "*?[") and fnmatchcase(name, pattern))
+        for pattern in patterns
+    )

@@ -1,0 +1,250 @@
+"""A repository for commands that read code and run none of it: test files, marks, registry."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import date
+from glob import iglob
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem import git, options, registry, settings, source
+from pytest_postmortem.commands.configuration import configured
+from pytest_postmortem.errors import Problem, RegistryError, SettingsError
+from pytest_postmortem.marked import Reading, Suite
+from pytest_postmortem.model import Location, Policy, Registry
+from pytest_postmortem.registry.loading import is_remote
+from pytest_postmortem.reporting import how_from
+from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.scope import relative
+
+__all__ = ["DEPTH", "Checkout", "declared", "opened"]
+
+Tests = tuple[source.SourceTest, ...] | None
+
+OWN = ("--noconftest", "--assert=plain")
+"""Nothing runs, and a warning that our own modules can't be rewritten may not stop us."""
+
+NEITHER = ("-o", "addopts=", "-o", "required_plugins=")
+
+DEPTH = "in CI fetch-depth: 0 or GIT_DEPTH: 0"
+"""How a job gets the history of a repository."""
+
+
+@contextmanager
+def opened(arguments: Sequence[str]) -> Iterator[Checkout]:
+    """Find the repository around the configuration of pytest, whose conftest files are not run.
+
+    They may need what is not installed where only code is read. So may ``required_plugins`` and
+    the options in ``addopts``, which are left out where pytest does not know them.
+
+    Raises:
+        SettingsError: There is no repository, or a setting has an unusable value.
+        RegistryError: The configured registry is broken.
+    """
+    with ExitStack() as stack:
+        try:
+            config = stack.enter_context(configured([*OWN, *arguments]))
+        except SettingsError as error:
+            try:
+                config = stack.enter_context(configured([*OWN, *NEITHER, *arguments]))
+            except SettingsError:
+                raise error from None
+        yield Checkout(config)
+
+
+class Checkout:
+    """The repository around a configuration of pytest."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.settings = settings.read(config)
+        self.root = config.rootpath
+        top = git.top(self.root)
+        if top is None:
+            cause = f"{str(self.root)!r} lies in no git repository"
+            raise _wrong(cause, "run it in a checkout of the code")
+        self._config = config
+        self.suite = self._suite(top)
+        self.present = frozenset(path for path in git.files(self.root) if _is_file(top / path))
+        self.registry = self._registry()
+        self.declared = declared(self.registry)
+        names = (options.MARK, *self.settings.markers)
+        self._names = names
+        self._bytes = tuple(name.encode() for name in names)
+        self._parsed: dict[bytes, Tests] = {}
+
+    def commit(self, revision: str) -> str:
+        """Return the commit that a revision names.
+
+        Raises:
+            SettingsError: It names none here.
+        """
+        commit = git.commit_of(self.root, revision)
+        if commit is None:
+            cause = f"there is no revision {revision!r} in this clone"
+            raise _wrong(cause, f"correct it, or fetch it with its history ({DEPTH})")
+        return commit
+
+    def at(self, commit: str, others: Iterable[str] = ()) -> Reading:
+        """Read the test files of a commit that name a mark or are declared, and ``others``."""
+        blobs = {
+            path: blob
+            for path, blob in git.tree(self.root, commit).items()
+            if self.suite.holds(path, self.present)
+        }
+        contents = dict(git.blobs(self.root, blobs.values()))
+        return self._reading({path: contents.get(blob) for path, blob in blobs.items()}, others)
+
+    def here(self, others: Iterable[str]) -> Reading:
+        """Read the test files of the working tree, ``others`` whatever they name."""
+        paths = [path for path in self.present if self.suite.holds(path, self.present)]
+        contents = {path: _bytes(self.suite.top / path) for path in sorted(paths)}
+        return self._reading(contents, others)
+
+    def _reading(self, contents: Mapping[str, bytes | None], others: Iterable[str]) -> Reading:
+        wanted = self.declared.union(others)
+        shown = {self.suite.shown(path): data for path, data in contents.items()}
+        return {
+            path: None if data is None else self.tests(data)
+            for path, data in shown.items()
+            if data is None or path in wanted or self.names_a_mark(data)
+        }
+
+    def names_a_mark(self, data: bytes) -> bool:
+        """Say whether a file can hold a mark at all, which is cheap to know."""
+        return any(name in data for name in self._bytes)
+
+    def tests(self, data: bytes) -> Tests:
+        """Return the tests of a file, None for what is no Python; the same file is read once."""
+        if data not in self._parsed:
+            functions = self._config.getini("python_functions")
+            classes = self._config.getini("python_classes")
+            self._parsed[data] = source.parse(data, self._names, functions, classes)
+        return self._parsed[data]
+
+    def guessed(self, data: bytes) -> Tests:
+        """Return the tests of a file as far as can be told, for what was written long ago."""
+        tests = self.tests(data)
+        return source.guess(data, self._names) if tests is None else tests
+
+    @property
+    def policy(self) -> Policy:
+        """What is asked of the tests, with the date to judge by."""
+        today = self.settings.today
+        if not isinstance(today, date):
+            today = date.today() if today == "now" else git.head_date(self.root)
+        return replace(self.settings.policy, today=today)
+
+    def _suite(self, top: Path) -> Suite:
+        ini = self._config.getini
+        globs = (iglob(str(self.root / text), recursive=True) for text in ini("testpaths"))
+        places = self.settings.suite or tuple(Path(path) for glob in globs for path in glob)
+        patterns, left_out = tuple(ini("python_files")), tuple(ini("norecursedirs"))
+        return Suite(top, self.root, places or (self.root,), patterns, left_out)
+
+    def registry_at(self, commit: str) -> Registry | None:
+        """Return the registry that a commit holds, None where it holds none that can be read."""
+        tree = git.tree(self.root, commit)
+        own = self.settings.registry or self._found_in(tree)
+        synced = self.settings.sync
+        places = [place for each in (*own, synced) if each and (place := self._place(each))]
+        blobs = {path: blob for path, blob in tree.items() if _lies_in(path, places)}
+        contents = dict(git.blobs(self.root, blobs.values()))
+        if not contents:
+            return None
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for path, blob in blobs.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(contents.get(blob, b""))
+            there = [moved for each in own if (moved := self._moved(each, folder))]
+            moved_sync = synced and self._moved(synced, folder)
+            how = replace(self._how, synced=moved_sync)
+            try:
+                return registry.load(there, folder, how)
+            except RegistryError:
+                return None
+
+    def _found_in(self, tree: Iterable[str]) -> tuple[Location, ...]:
+        """Return where a registry is found that nobody configured, nearest first."""
+        top = self.suite.top
+        folders = [each for each in (self.root, *self.root.parents) if each.is_relative_to(top)]
+        found = (Location(place, folder) for folder in folders for place in options.PLACES)
+        paths = list(tree)
+        is_there = (each for each in found if _any_in(paths, self._place(each)))
+        return tuple(is_there)[:1]
+
+    def _place(self, location: Location) -> str | None:
+        """Return the path of a location from the top, None for what lies outside."""
+        path = Path(os.path.abspath(location.path))
+        if is_remote(location.text) or not path.is_relative_to(self.suite.top):
+            return None
+        return path.relative_to(self.suite.top).as_posix()
+
+    def _moved(self, location: Location, folder: Path) -> Location | None:
+        """Return a location within another folder, None for what is not there; one that lies
+        outside of the repository is as it is.
+        """
+        place = self._place(location)
+        if place is None:
+            return location
+        return Location(place, folder) if (folder / place).exists() else None
+
+    @property
+    def _how(self) -> registry.How:
+        return replace(how_from(self.settings), offline=True, unreachable="warn")
+
+    def _registry(self) -> Registry | None:
+        """Load the registry as it lies here; nothing is fetched."""
+        how = self._how
+        if self.settings.registry:
+            known = registry.load(self.settings.registry, self.root, how)
+            for place in known.unreachable:
+                note = f"{place} is not asked here: ids are taken as they are written"
+                print(plain(note), file=sys.stderr)
+            return known
+        found = registry.find(self.root)
+        if found is None:
+            return None
+        try:
+            return registry.load([Location(str(found), self.root)], self.root, how)
+        except RegistryError:
+            note = f"{relative(found, self.root)} can't be read: it decides nothing here"
+            print(plain(note), file=sys.stderr)
+            return None
+
+
+def declared(known: Registry | None) -> frozenset[str]:
+    """Return the files of the tests that a registry names itself."""
+    return frozenset(nodeid.partition("::")[0] for each in known or () for nodeid in each.tests)
+
+
+def _lies_in(path: str, places: Iterable[str]) -> bool:
+    below = any(path == place or path.startswith(f"{place}/") for place in places)
+    return below and ".." not in path.split("/")
+
+
+def _any_in(paths: Iterable[str], place: str | None) -> bool:
+    return place is not None and any(_lies_in(path, [place]) for path in paths)
+
+
+def _is_file(file: Path) -> bool:
+    """Say whether a file is there and no link, which git has no contents of."""
+    return file.is_file() and not file.is_symlink()
+
+
+def _bytes(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
+
+
+def _wrong(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", "Couldn't read the code", cause, remedy)])

@@ -1,0 +1,90 @@
+"""``pytest-postmortem diff``: what a change gained and lost, by two reports or by the code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Literal
+
+from pytest_postmortem import git, received
+from pytest_postmortem.commands.checkout import DEPTH, declared, opened
+from pytest_postmortem.comparing import Comparison, compare, compare_code, markdown, text
+from pytest_postmortem.errors import Problem, ReportError, SettingsError
+from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.results import Run, parse
+
+__all__ = ["run"]
+
+LOST = 1
+NOT_JUDGED = 3
+
+
+def run(
+    arguments: Sequence[str],
+    base: str | None,
+    reports: Sequence[Path],
+    format: Literal["term", "markdown"],
+) -> int:
+    """Print what was gained and lost; return the exit status.
+
+    Two reports are compared with each other, or the code of the working tree with that of the
+    commit at which it left ``base``.
+
+    Raises:
+        SettingsError: It is not clear what to compare.
+        ReportError: A report can't be read.
+        RegistryError: The registry is broken.
+    """
+    if base is not None and not reports:
+        comparison = _of_code(arguments, base)
+    elif base is None and len(reports) == 2:
+        older, newer = map(_read, reports)
+        comparison = compare(older, newer)
+    else:
+        cause = f"{len(reports)} reports and {'no' if base is None else 'a'} base are given"
+        remedy = "name two reports, the older first, or a revision with --base"
+        raise SettingsError([Problem("setting", "Couldn't compare", cause, remedy)])
+    _print(comparison, format)
+    if comparison.lost:
+        return LOST
+    return 0 if comparison.judged else NOT_JUDGED
+
+
+def _of_code(arguments: Sequence[str], base: str) -> Comparison:
+    with opened(arguments) as checkout:
+        start = git.merge_base(checkout.root, checkout.commit(base), checkout.commit("HEAD"))
+        if start is None:
+            note = f"{base} and HEAD have no commit in common in this clone ({DEPTH} gets them)"
+            return Comparison(notes=(note,), judged=False)
+        earlier = checkout.registry_at(start)
+        older = checkout.at(start, declared(earlier))
+        newer = checkout.here(older)
+        known, show = checkout.registry, checkout.settings.show
+        return compare_code(older, newer, known, checkout.policy, show, earlier)
+
+
+def _read(path: Path) -> Run:
+    source = received.read(path)
+    try:
+        if source.document is received.EMPTY:
+            raise ValueError("JUnit XML does not say which incidents there are")
+        return parse(source.document)
+    except ValueError as error:
+        remedy = "give a file that --postmortem-report=json:PATH has written"
+        problem = Problem("report-file", received.FAILED, str(error), remedy, str(path))
+        raise ReportError([problem]) from None
+
+
+def _print(comparison: Comparison, format: str) -> None:
+    """Print a comparison; where Markdown stays empty, what can't be compared is said beside it."""
+    if format == "markdown":
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else
+        print(markdown(comparison), end="")
+        for note in () if comparison.changes else comparison.notes:
+            print(plain(note), file=sys.stderr)
+        return
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text(comparison).encode(encoding, "backslashreplace").decode(encoding), end="")

@@ -1,0 +1,396 @@
+"""Two JSON reports, or two readings of the code → what a change gained and lost, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, get_args
+
+from pytest_postmortem.assess import selected
+from pytest_postmortem.marked import Linked, Reading, linked
+from pytest_postmortem.model import Policy, Postmortem, Registry, Show, count_of, iso_date
+from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.reports.marking import escaped, link
+from pytest_postmortem.reports.shown import reveal
+from pytest_postmortem.results import Result, Run
+
+__all__ = ["Change", "Comparison", "compare", "compare_code", "markdown", "text"]
+
+Kind = Literal["lost", "failing", "new", "gained", "retired"]
+
+WORDS: Mapping[Kind, str] = {
+    "lost": "no longer guarded",
+    "failing": "now failing",
+    "new": "new without a test",
+    "gained": "newly guarded",
+    "retired": "retired on purpose",
+}
+
+LINKED_WORDS: Mapping[Kind, str] = {**WORDS, "gained": "newly linked to a test"}
+"""A reading of the code can't tell whether a test passes."""
+
+NOT_KNOWN = ("not-run", "not-judged", "errored")
+"""States that don't say whether a test would notice."""
+
+WAIVED = ("declared", "exempt")
+MUTED = ("skipped", "known-broken")
+GONE = "its post-mortem is gone from the registry"
+NOTHING = "Nothing was gained, nothing lost"
+LISTED = 50
+"""Incidents of a kind that Markdown lists; hosts refuse a comment that is too long."""
+
+MOST = 3
+"""Reasons and ids that are listed before the others are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one incident, and why; title and link as far as they may be shown."""
+
+    kind: Kind
+    id: str
+    title: str = ""
+    url: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a change gained and lost.
+
+    ``notes`` are lines about what can't be compared; ``judged`` is False where that is all.
+    ``by_code`` says that no test ran, so that a link is all that is known.
+    """
+
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    judged: bool = True
+    by_code: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether a lesson was lost."""
+        return any(change.kind == "lost" for change in self.changes)
+
+
+def compare(base: Run, head: Run) -> Comparison:
+    """Compare two runs: what counts is whether a passing test guards an incident.
+
+    An incident of which one of the runs can't tell is not compared, and said to be so.
+    """
+    found = _Found()
+    index = {name.casefold(): each for each in head.incidents for name in (each.id, *each.aliases)}
+    met: dict[str, Result] = {}
+    for old in base.incidents:
+        names = (index.get(name.casefold()) for name in (old.id, *old.aliases))
+        new = next(filter(None, names), None)
+        if new is None:
+            found.vanished(old, head)
+        else:
+            met.setdefault(new.id, old)
+            found.pair(old, new, head)
+    for new in head.incidents:
+        if new.id not in met:
+            found.appeared(new)
+    return found.comparison((*base.reasons, *head.reasons, *head.lacking))
+
+
+class _Found:
+    """Gathers what happened to each incident."""
+
+    def __init__(self) -> None:
+        self._changes: list[Change] = []
+        self._open: list[str] = []
+        self._compared = 0
+
+    def comparison(self, reasons: Iterable[str]) -> Comparison:
+        """Return all of it, what is worst first."""
+        judged = bool(self._compared or self._changes) or not self._open
+        why = "; ".join(dict.fromkeys(reasons)) or "they did not run in both"
+        note = f"{count_of(len(self._open))} can't be compared: {_some(self._open, ', ')} ({why})"
+        return Comparison(_ordered(self._changes), (note,) if self._open else (), judged)
+
+    def vanished(self, old: Result, head: Run) -> None:
+        """Take an incident that the registry no longer has, or that no link implies any more."""
+        if head.lacking or (head.implied and head.reasons):
+            self._open.append(old.id)
+        elif head.implied:
+            self._add("lost", old, _gone(old, head))
+        else:
+            self._add("lost", old, GONE)
+
+    def appeared(self, new: Result) -> None:
+        """Take an incident that the registry did not have before."""
+        if new.state in NOT_KNOWN:
+            self._open.append(new.id)
+        elif new.state == "guarded":
+            self._add("gained", new)
+        elif new.state == "failing":
+            self._add("failing", new)
+        elif new.state not in WAIVED and new.required:
+            self._add("new", new, _now(new) if new.state in MUTED else new.reason)
+
+    def pair(self, old: Result, new: Result, head: Run) -> None:
+        """Take an incident that both have."""
+        before, after = old.state, new.state
+        gone = after == "unguarded" and bool(old.tests)
+        if after == "failing" and before != "failing":
+            self._add("failing", new)
+        elif after in WAIVED:
+            self._compared += 1
+            if before not in WAIVED:
+                self._add("retired", new, new.reason or f"now {after}")
+        elif after in NOT_KNOWN or (before in NOT_KNOWN and not gone):
+            self._open.append(new.id)
+        elif gone:
+            self._add("lost", new, _gone(old, head))
+        elif after in MUTED and before in ("guarded", "failing"):
+            self._add("lost", new, _now(new))
+        elif after == "guarded" and before != "guarded":
+            self._add("gained", new, "it failed before" if before == "failing" else None)
+        elif after == "unguarded" and before == "declared":
+            self._add("lost", new, "the registry names no other guard any more")
+        elif after == "unguarded" and before == "exempt":
+            self._add("new", new, new.reason or "it is no longer exempt")
+        else:
+            self._compared += 1
+
+    def _add(self, kind: Kind, result: Result, reason: str | None = None) -> None:
+        self._changes.append(Change(kind, result.id, result.title, result.url, reason))
+
+
+def _now(new: Result) -> str:
+    """Return what has become of the tests of an incident that are still linked."""
+    reason = new.reason or new.state
+    told = reason.startswith(("skipped", "xfailed", new.state))
+    return f"now {reason}" if told else f"now {new.state}: {reason}"
+
+
+def _gone(old: Result, head: Run) -> str:
+    """Return where the links of an incident have gone, as far as a report can tell."""
+    return _some(
+        [
+            f"{nodeid} is deleted or has lost its marker"
+            if path in head.files
+            else f"{nodeid} is deleted with its file"
+            for nodeid, path in old.tests.items()
+        ]
+    )
+
+
+def _some(texts: Sequence[str], separator: str = "; ") -> str:
+    shown = separator.join(texts[:MOST])
+    return f"{shown} and {len(texts) - MOST} more" if len(texts) > MOST else shown
+
+
+def _ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
+    return tuple(sorted(changes, key=lambda change: get_args(Kind).index(change.kind)))
+
+
+def compare_code(
+    base: Reading,
+    head: Reading,
+    registry: Registry | None = None,
+    policy: Policy = Policy(),
+    show: Show | None = None,
+    earlier: Registry | None = None,
+) -> Comparison:
+    """Compare two states of the code: what counts is whether a linked test could fail.
+
+    ``registry`` is that of the newer state, ``earlier`` that of the older, where it is known. An
+    exemption that has ended is none.
+    """
+    before = linked(base, registry, policy, earlier)
+    after = linked(head, registry, policy)
+    changes: list[Change] = []
+    unread: list[str] = []
+    for key, old in before.items():
+        new = after.get(key, Linked(old.id))
+        if new.held or (new.tests and not old.held):
+            continue
+        postmortem = registry.find(old.id) if registry else None
+        waiver = _waiver(postmortem, policy.today)
+        if waiver is not None:
+            changes.append(_change("retired", old.id, postmortem, show, waiver))
+        elif not all(_readable(nodeid, head) for nodeid in old.tests):
+            unread.append(old.id)
+        elif not (_complete(registry) and postmortem is None and _corrected(old, before, after)):
+            reason = _reason(old, new, head)
+            changes.append(_change("lost", old.id, postmortem, show, reason))
+    for key, new in after.items():
+        postmortem = registry.find(new.id) if registry else None
+        gained = new.held and not (key in before and before[key].held)
+        gained = gained and all(_readable(nodeid, base) for nodeid in new.tests)
+        if gained and (postmortem or not _complete(registry)):
+            changes.append(_change("gained", new.id, postmortem, show))
+    if registry is not None and earlier is not None:
+        known = {change.id.casefold() for change in changes}
+        changes += _vanished(earlier, registry, known, policy, show)
+        changes += _appeared(earlier, registry, after, policy, show)
+    notes = tuple(_unread(base, head, unread))
+    return Comparison(_ordered(_in_order(changes, registry)), notes, by_code=True)
+
+
+def _vanished(
+    earlier: Registry,
+    registry: Registry,
+    known: Collection[str],
+    policy: Policy,
+    show: Show | None,
+) -> Iterator[Change]:
+    """Yield the incidents that the registry has no more, not even as an alias."""
+    for postmortem in earlier if _complete(registry) else ():
+        names = (postmortem.id, *postmortem.aliases)
+        if (
+            selected(postmortem, policy)
+            and not any(map(registry.find, names))
+            and postmortem.id.casefold() not in known
+        ):
+            yield _change("lost", postmortem.id, postmortem, show, GONE)
+
+
+def _appeared(
+    earlier: Registry,
+    registry: Registry,
+    after: Mapping[str, Linked],
+    policy: Policy,
+    show: Show | None,
+) -> Iterator[Change]:
+    """Yield the incidents that are new in the registry, and have no test that could fail."""
+    for postmortem in registry if _complete(earlier) else ():
+        names = (postmortem.id, *postmortem.aliases)
+        own = after.get(postmortem.id.casefold(), Linked(postmortem.id))
+        day = postmortem.day
+        if (
+            selected(postmortem, policy)
+            and not (own.held or any(map(earlier.find, names)))
+            and _waiver(postmortem, policy.today) is None
+            and not (day and policy.since and day < policy.since)
+        ):
+            muted = [f"{nodeid} is {why}" for nodeid, why in own.tests.items()]
+            yield _change("new", postmortem.id, postmortem, show, _some(muted) or None)
+
+
+def _readable(nodeid: str, reading: Reading) -> bool:
+    """Say whether the file of a test could be read, or is not there."""
+    return reading.get(nodeid.partition("::")[0], ()) is not None
+
+
+def _change(
+    kind: Kind, id: str, postmortem: Postmortem | None, show: Show | None, reason: str | None = None
+) -> Change:
+    if postmortem is None:
+        return Change(kind, id, id, None, reason)
+    shown = reveal(postmortem, show)
+    private = kind == "retired" and (show or postmortem.show) != "all"
+    reason = "the registry says so" if private else reason
+    return Change(kind, shown.id, shown.title, shown.url, reason)
+
+
+def _complete(registry: Registry | None) -> bool:
+    """Say whether an id that the registry lacks is known to be none."""
+    return registry is not None and not registry.partial and not registry.unreachable
+
+
+def _waiver(postmortem: Postmortem | None, today: date | None) -> str | None:
+    """Return why the registry says that no test is needed, None where it does not."""
+    if postmortem is None:
+        return None
+    if postmortem.guarded_by:
+        return f"guarded by {', '.join(guard.type for guard in postmortem.guarded_by)}"
+    end = iso_date(postmortem.until)
+    over = end is not None and today is not None and end < today
+    return (postmortem.reason or "now exempt") if postmortem.exempt and not over else None
+
+
+def _corrected(old: Linked, before: Mapping[str, Linked], after: Mapping[str, Linked]) -> bool:
+    """Say whether an id that is no incident's was only written wrong: its tests are linked to
+    another incident now, and were not before.
+    """
+    return all(
+        any(
+            nodeid in new.tests and not (key in before and nodeid in before[key].tests)
+            for key, new in after.items()
+        )
+        for nodeid in old.tests
+    )
+
+
+def _reason(old: Linked, new: Linked, head: Reading) -> str:
+    """Return what has become of each test that was linked."""
+    if new.tests:
+        return _some([f"{nodeid} is now {muted}" for nodeid, muted in new.tests.items()])
+    texts = []
+    for nodeid in old.tests:
+        path, _, name = nodeid.partition("::")
+        if path not in head:
+            texts.append(f"{nodeid} is deleted with its file")
+        elif any(test.name == name for test in head[path] or ()):
+            texts.append(f"{nodeid} has lost its marker")
+        else:
+            texts.append(f"{nodeid} is deleted")
+    return _some(texts)
+
+
+def _in_order(changes: Iterable[Change], registry: Registry | None) -> Iterable[Change]:
+    """Return changes in the order of the registry, what it lacks at the end."""
+    places = {each.id: place for place, each in enumerate(registry or ())}
+    return sorted(changes, key=lambda change: (places.get(change.id, len(places)), change.id))
+
+
+def _unread(base: Reading, head: Reading, ids: Sequence[str]) -> Iterator[str]:
+    paths = sorted({path for each in (base, head) for path, tests in each.items() if tests is None})
+    if paths:
+        yield f"{count_of(len(paths), 'file')} can't be read as Python: {_some(paths, ', ')}"
+    if ids:
+        yield f"{count_of(len(ids))} can't be compared: {_some(ids, ', ')}"
+
+
+def text(comparison: Comparison) -> str:
+    """Return a comparison for a terminal, one or two lines an incident, the sum at the end."""
+    lines = []
+    for words, changes in _groups(comparison):
+        lines.append(f"{words.capitalize()}:")
+        for change in changes:
+            title = "" if change.title in ("", change.id) else f"  {change.title}"
+            lines.append(f"  {change.id}{title}")
+            indent = " " * (len(change.id) + 4)
+            lines += [f"{indent}{part}" for part in (change.reason, change.url) if part]
+    lines += [*comparison.notes, _sum(comparison)]
+    return "".join(f"{plain(line)}\n" for line in lines)
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return a comparison for a pull request, an empty text where nothing has changed."""
+    if not comparison.changes:
+        return ""
+    lines = [f"### Incident coverage: {_sum(comparison)}"]
+    for words, changes in _groups(comparison):
+        lines += ["", f"**{words.capitalize()}**", ""]
+        lines += [_item(change) for change in changes[:LISTED]]
+        if len(changes) > LISTED:
+            lines.append(f"- and {len(changes) - LISTED} more")
+    lines += [part for note in comparison.notes for part in ("", escaped(note))]
+    return "\n".join(lines) + "\n"
+
+
+def _item(change: Change) -> str:
+    title = "" if change.title in ("", change.id) else f" {escaped(change.title)}"
+    reason = f" – {escaped(change.reason)}" if change.reason else ""
+    return f"- {link(change.id, change.url)}{title}{reason}"
+
+
+def _groups(comparison: Comparison) -> Iterator[tuple[str, list[Change]]]:
+    """Yield what happened, in words, each with the incidents to which it did."""
+    for kind, words in (LINKED_WORDS if comparison.by_code else WORDS).items():
+        changes = [change for change in comparison.changes if change.kind == kind]
+        if changes:
+            yield words, changes
+
+
+def _sum(comparison: Comparison) -> str:
+    counts = [f"{len(changes)} {words}" for words, changes in _groups(comparison)]
+    if not counts:
+        return NOTHING if comparison.judged else "Nothing could be compared"
+    return ", ".join(counts)

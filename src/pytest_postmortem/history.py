@@ -1,0 +1,214 @@
+"""Commits and the marks in each → when incidents got a regression test, and when one was lost.
+
+What is told is what the code says: a test that is linked, and that no mark keeps from failing.
+Nothing is averaged, and nothing is ranked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_postmortem import __version__
+from pytest_postmortem.assess import selected
+from pytest_postmortem.model import Policy, Registry, Show, count_of
+from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.reports.shown import reveal
+
+if TYPE_CHECKING:
+    from pytest_postmortem.git import Commit
+    from pytest_postmortem.marked import Linked
+
+__all__ = ["FORMAT", "Event", "History", "Point", "Story", "render", "table", "trace"]
+
+FORMAT = 1
+SHORT = 10
+"""Letters of a commit that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An incident got its first linked test, or lost its last one; days are those of commits."""
+
+    kind: Literal["linked", "lost"]
+    day: date | None
+    commit: str
+    earlier: bool = False
+    """Whether it may have happened earlier, in a part of the history that is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What became of one incident, oldest first; no event where it never had a test."""
+
+    id: str
+    title: str = ""
+    date: str | None = None
+    events: tuple[Event, ...] = ()
+
+    @property
+    def linked(self) -> bool:
+        """Whether a test is linked to it now."""
+        return bool(self.events) and self.events[-1].kind == "linked"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """How many incidents had a linked test from a commit on."""
+
+    day: date | None
+    commit: str
+    linked: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Incidents in the order of the registry, those that it lacks at the end.
+
+    ``points`` has one for each change of the number; ``cut`` says that the clone is shallow.
+    """
+
+    stories: tuple[Story, ...] = ()
+    points: tuple[Point, ...] = ()
+    commits: int = 0
+    cut: bool = False
+
+
+def trace(
+    commits: Iterable[Commit],
+    links: Callable[[str, str], Mapping[str, Linked]],
+    registry: Registry | None = None,
+    policy: Policy = Policy(),
+    show: Show | None = None,
+    cut: bool = False,
+) -> History:
+    """Follow the incidents through commits, oldest first.
+
+    ``links`` gives the incidents to which the tests of a file are linked, by its path and blob.
+    ``cut`` says that the first commit brings what older ones, which are not here, had made.
+    """
+    files: dict[str, Mapping[str, Linked]] = {}
+    held: Counter[str] = Counter()
+    names: dict[str, str] = {}
+    events: dict[str, list[Event]] = {}
+    points: list[Point] = []
+    count, linked = 0, 0
+    for count, commit in enumerate(commits, start=1):
+        before: dict[str, bool] = {}
+        for path, blob in commit.changed.items():
+            new = links(path, blob) if blob else {}
+            for own, step in ((files.pop(path, {}), -1), (new, 1)):
+                for key, each in own.items():
+                    names[key] = each.id
+                    before.setdefault(key, held[key] > 0)
+                    held[key] += step * each.held
+            if new:
+                files[path] = new
+        turned = [key for key, was in before.items() if was != (held[key] > 0)]
+        for key in turned:
+            kind: Literal["linked", "lost"] = "linked" if held[key] > 0 else "lost"
+            event = Event(kind, commit.day, commit.id, cut and count == 1)
+            events.setdefault(key, []).append(event)
+        old, linked = linked, linked + sum(1 if held[key] > 0 else -1 for key in turned)
+        if linked != old:
+            points.append(Point(commit.day, commit.id, linked))
+    stories = tuple(_stories(events, names, registry, policy, show))
+    return History(stories, tuple(points), count, cut)
+
+
+def _stories(
+    events: Mapping[str, list[Event]],
+    names: Mapping[str, str],
+    registry: Registry | None,
+    policy: Policy,
+    show: Show | None,
+) -> Iterator[Story]:
+    known = [postmortem for postmortem in registry or () if selected(postmortem, policy)]
+    for postmortem in known:
+        shown = reveal(postmortem, show)
+        told = tuple(events.get(postmortem.id.casefold(), ()))
+        yield Story(shown.id, shown.title, shown.date, told)
+    others = events.keys() - {postmortem.id.casefold() for postmortem in known}
+    for key in sorted(others, key=lambda key: list(events).index(key)):
+        yield Story(names[key], events=tuple(events[key]))
+
+
+def table(history: History) -> str:
+    """Return the history for a terminal: a row an incident, then the number at each change."""
+    rows = [("incident", "first test", "since then", "title")]
+    rows += [_row(story) for story in history.stories]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    if history.points:
+        lines += ["", "from        incidents with a test"]
+        lines += [f"{_day(point.day)}  {point.linked:>4}" for point in _daily(history.points)]
+    now = sum(story.linked for story in history.stories)
+    commits = count_of(history.commits, "commit")
+    lines += ["", f"{now} of {count_of(len(history.stories))} linked to a test; {commits} read"]
+    if history.cut:
+        lines.append("The clone is shallow: `git fetch --unshallow` tells what was before")
+    return "".join(f"{plain(line)}\n" for line in lines)
+
+
+def _row(story: Story) -> tuple[str, str, str, str]:
+    title = "" if story.title == story.id else story.title
+    if not story.events:
+        return story.id, "none", "", title
+    first, *rest = story.events
+    later = ", ".join(f"{_verb(event)} {_day(event.day)}" for event in rest)
+    return story.id, f"{'at or before ' if first.earlier else ''}{_day(first.day)}", later, title
+
+
+def _verb(event: Event) -> str:
+    return "lost" if event.kind == "lost" else "regained"
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else "?" * SHORT
+
+
+def _daily(points: Iterable[Point]) -> Iterable[Point]:
+    """Return the last point of each day."""
+    return {point.day: point for point in points}.values()
+
+
+def render(history: History) -> str:
+    """Return the history as JSON with one field a line, ending in a line feed."""
+    document = {
+        "format": FORMAT,
+        "tool": {"name": "pytest-postmortem", "version": __version__},
+        "commits": history.commits,
+        "shallow": history.cut,
+        "incidents": [_incident(story) for story in history.stories],
+        "points": [
+            {"day": _iso(point.day), "commit": point.commit, "linked": point.linked}
+            for point in history.points
+        ],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _incident(story: Story) -> Mapping[str, Any]:
+    return {
+        "id": story.id,
+        "title": story.title or story.id,
+        "date": story.date,
+        "linked": story.linked,
+        "events": [
+            {
+                "kind": event.kind,
+                "day": _iso(event.day),
+                "commit": event.commit,
+                "at_or_before": event.earlier,
+            }
+            for event in story.events
+        ],
+    }
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None

@@ -1,0 +1,119 @@
+"""Which file is a test file, and which incident is linked to which test, from code alone.
+
+`SourceTest`s × registry → `Linked`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from pytest_postmortem import links
+from pytest_postmortem.assess import selected
+from pytest_postmortem.model import Policy, Registry
+from pytest_postmortem.scope import matches, relative
+from pytest_postmortem.source import SourceTest
+
+__all__ = ["Linked", "Reading", "Suite", "linked"]
+
+Reading = Mapping[str, "tuple[SourceTest, ...] | None"]
+"""The tests of each test file by its path, None for what is no Python that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """What pytest would take for a test file, by its path alone.
+
+    ``top`` is the top of the repository, ``places`` are the files and folders that make up the
+    suite, ``patterns`` and ``left_out`` are ``python_files`` and ``norecursedirs``.
+    """
+
+    top: Path
+    root: Path
+    places: tuple[Path, ...]
+    patterns: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def holds(self, path: str, present: Collection[str]) -> bool:
+        """Say whether a file, by its path from the top, is or was a test file of the suite.
+
+        What is no longer ``present`` may have been one wherever it lay below the rootdir, since
+        nobody knows what was configured then.
+        """
+        file = self.top / path
+        if file in self.places:
+            return True
+        if not matches(file, self.patterns):
+            return False
+        places = self.places if path in present else (*self.places, self.root)
+        return any(file.is_relative_to(place) and self._enters(file, place) for place in places)
+
+    def _enters(self, file: Path, place: Path) -> bool:
+        folders = file.relative_to(place).parts[:-1]
+        return not any(fnmatch(name, pattern) for name in folders for pattern in self.left_out)
+
+    def shown(self, path: str) -> str:
+        """Return the path of a file from the rootdir, as it begins a node id."""
+        return relative(self.top / path, self.root)
+
+
+@dataclass(slots=True)
+class Linked:
+    """An incident, as it is written in the code, and the node ids that are linked to it.
+
+    Of each test: why it would stop nobody wherever it runs, None for one that does.
+    """
+
+    id: str
+    tests: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def held(self) -> bool:
+        """Whether a test would notice if the problem came back."""
+        return None in self.tests.values()
+
+    def add(self, nodeid: str, muted: str | None) -> None:
+        """Add a test; of one that is linked twice, the link counts that stops somebody."""
+        self.tests[nodeid] = self.tests.get(nodeid, muted) and muted
+
+
+def linked(
+    reading: Reading,
+    registry: Registry | None,
+    policy: Policy = Policy(),
+    declaring: Registry | None = None,
+) -> dict[str, Linked]:
+    """Return the incidents of this suite that tests are linked to, by id without case.
+
+    An alias counts for its incident. Without a registry every id is one; marks of other names
+    count only for ids that it knows, unless a part of it can't be reached. ``declaring`` is the
+    registry whose ``tests:`` count, where that is another.
+    """
+    declared = links.declared(declaring or registry or ())
+    found: dict[str, Linked] = {}
+    for path, tests in reading.items():
+        for test in tests or ():
+            nodeid = f"{path}::{test.name}"
+            for id in _ids(test, nodeid, registry, declared):
+                postmortem = registry.find(id) if registry else None
+                if postmortem and not selected(postmortem, policy):
+                    continue
+                own = postmortem.id if postmortem else id
+                found.setdefault(own.casefold(), Linked(own)).add(nodeid, test.muted)
+    return found
+
+
+def _ids(
+    test: SourceTest,
+    nodeid: str,
+    registry: Registry | None,
+    declared: Mapping[str, tuple[str, ...]],
+) -> Iterator[str]:
+    known = registry is not None and not registry.unreachable
+    for id, origin in links.parse(test.marks).ids.items():
+        if origin == "marker" or not known or (registry and registry.find(id)):
+            yield id
+    for key in links.supersets(nodeid) if declared else ():
+        yield from declared.get(key, ())
