@@ -73,6 +73,13 @@ def smoke(session: nox.Session, pytest: str) -> None:
 
 
 @nox.session
+def others(session: nox.Session) -> None:
+    """Run the tests with other plugins' reports, which would change the output of all others."""
+    session.install("-e", ".[test]", *group("others"))
+    session.run("python", "-m", "pytest", "tests/test_neighbours.py", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests reach."""
     session.install("-e", ".[test]", *group("coverage"))

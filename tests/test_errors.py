@@ -59,7 +59,9 @@ def test_every_message_has_a_section_in_the_docs_and_every_section_a_message() -
     """What a message points at is there, and nothing is explained that is never said."""
     sections = set(re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     families = (
-        "registry-", "report-", "reports-",
+        "registry-",
+        "report-",
+        "reports-",
         "source-",
         "unknown-",
         "shared-",

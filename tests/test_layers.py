@@ -36,7 +36,7 @@ LAYERS: dict[str, set[str]] = {
     "ran": {"assess"},
     "neighbours": {"collection", "reports"},
     "delivery": {"reports", "settings", "writing"},
-    "session": {"ran", "delivery", "reporting", "suite"},
+    "session": {"ran", "delivery", "neighbours", "reporting", "suite"},
     "merging": {"gates", "links"},
     "received": {"merging"},
     "hookspecs": set(),

@@ -104,7 +104,7 @@ def _junit(path: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for case in root.iter("testcase"):
         for each in case.iterfind("properties/property"):
             if each.get("name") == PROPERTY:
-                for id in decode(each.get("value") or each.text or ""):
+                for id in decode((each.get("value") or each.text or "").strip()):
                     yield id, _test(case)
 
 

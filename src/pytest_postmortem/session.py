@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_postmortem import neighbours, xdist
 from pytest_postmortem import settings as configuration
-from pytest_postmortem import xdist
 from pytest_postmortem.collection import Collecting, Plan, Running, plan_for
-from pytest_postmortem.model import Collected
+from pytest_postmortem.model import Collected, Registry
 from pytest_postmortem.ran import ran
 from pytest_postmortem.reporting import Facts, Run, load_found
 from pytest_postmortem.scope import selects_alike
@@ -54,6 +54,7 @@ def _start_controller(config: pytest.Config) -> None:
     run.load()
     reporter = Reporter(config, run)
     config.pluginmanager.register(reporter, "postmortem-reporter")
+    neighbours.register(config, run)
     if config.pluginmanager.hasplugin("dsession"):
         found = None if run.found is None else str(run.found)
         reporter.workers = xdist.Controller(run.plan, found, reporter.receive)
@@ -70,13 +71,16 @@ def _start_worker(config: pytest.Config) -> None:
     worker = xdist.Worker(config, used)
     config.pluginmanager.register(worker, "postmortem-worker")
 
+    def load() -> Registry | None:
+        if found is None:
+            return None
+        return load_found(Path(found), config.rootpath, settings, _cache(config))
+
     def planned(marked: bool) -> Plan:
-        if not (found and marked):
-            return plan
-        registry = load_found(Path(found), config.rootpath, settings, _cache(config))
-        return plan_for(registry, settings)
+        return plan_for(load(), settings) if found and marked else plan
 
     _register_collecting(config, settings, planned, worker.deliver, used)
+    neighbours.register_on_worker(config, settings, load)
 
 
 def _cache(config: pytest.Config) -> Path | None:
