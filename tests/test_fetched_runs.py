@@ -369,3 +369,136 @@ def test_two_runs_at_the_same_time_do_each_other_no_harm(
 def validated(asked: Asked) -> bool:
     """Say whether a request names what it has."""
     return asked.headers.get("if-none-match") == '"1"'
+
+
+def test_what_a_copy_said_of_itself_is_forgotten_with_it(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """An unknown id is an error again as soon as the registry can be reached again."""
+    run()
+    fail(server)
+    assert run().ret == 0
+    server.on("/pm.yml", Reply(REGISTRY, headers={"ETag": '"1"'}))
+
+    result = run()
+
+    assert report_of(result)[0] == "1 error in links or registry:"
+    assert result.ret == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"partial: this year alone\n{REGISTRY}", REGISTRY),
+        (REGISTRY, f"partial: this year alone\n{REGISTRY}"),
+        (REGISTRY + "  - {id: pm-1}\n", REGISTRY),
+        (REGISTRY, REGISTRY + "  - {id: pm-1}\n"),
+    ],
+    ids=["whole again", "partial now", "mended", "broken now"],
+)
+def test_what_is_said_beside_the_entries_is_no_less_fresh(
+    suite: Path, run: RunPytest, server: Server, before: str, after: str
+) -> None:
+    """Entries that stay the same do not keep what was said of them."""
+    server.on("/pm.yml", Reply(before))
+    run()
+    server.on("/pm.yml", Reply(after))
+
+    result = run()
+
+    fresh = run("-p", "no:cacheprovider")
+    assert report_of(result) == report_of(fresh)
+    assert result.ret == fresh.ret
+
+
+DECLARED = """
+postmortems:
+  - {id: PM-1, tests: [test_it.py::test_plain]}
+"""
+
+
+def test_tests_that_only_the_registry_names_are_known_to_workers(
+    pytester: pytest.Pytester, run: RunPytest, server: Server
+) -> None:
+    """A registry that was found and names a source is fetched before the workers start."""
+    server.on("/pm.yml", Reply(DECLARED))
+    (pytester.path / "postmortems.yml").write_text(f"source: {server.url}/pm.yml\n")
+    pytester.makepyfile(
+        "import pytest\n"
+        "def test_plain(): assert False\n"
+        "@pytest.mark.postmortem('PM-1')\ndef test_marked(): pass\n",
+    )
+    (pytester.path / next(pytester.path.glob("test_*.py")).name).rename(
+        pytester.path / "test_it.py"
+    )
+
+    result = run("-p", "no:cacheprovider")
+
+    assert report_of(result)[-1] == "0 of 1 incident guarded (0 %), 1 linked"
+    assert server.paths() == ["/pm.yml"]
+
+
+def test_another_value_of_a_variable_is_another_registry(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    """What was kept of one team is no copy of another's."""
+    headers = {"Last-Modified": "Mon, 02 Mar 2026 10:00:00 GMT"}
+    server.on(
+        "/api",
+        lambda asked: (
+            Reply(status=304)
+            if "if-modified-since" in asked.headers
+            else Reply([{"id": f"PM-{asked.query['team']}"}], headers=headers)
+        ),
+    )
+    (pytester.path / "pm.yml").write_text(
+        f"source:\n  url: {server.url}/api\n  query:\n    team: ${{TEAM}}\n"
+    )
+    pytester.makeini("[pytest]\npostmortem_registry = pm.yml\n")
+    pytester.makepyfile("import pytest\n@pytest.mark.postmortem('PM-blue')\ndef test_it(): pass\n")
+    monkeypatch.setenv("TEAM", "red")
+    assert "unknown post-mortem 'PM-blue'" in pytester.runpytest().stdout.str()
+    monkeypatch.setenv("TEAM", "blue")
+
+    assert report_of(pytester.runpytest())[-1] == "1 of 1 incident guarded (100 %), 1 linked"
+
+
+def test_incidents_are_selected_by_what_may_not_be_shown(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    """A key of one's own counts for ``postmortem_select`` whatever may be shown."""
+    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
+    server.on("/api", Reply([{"id": "PM-1", "region": "eu"}, {"id": "PM-2", "region": "us"}]))
+    (pytester.path / "pm.yml").write_text(
+        f"source:\n  url: {server.url}/api\n  headers:\n    X-Token: ${{PM_TOKEN}}\n"
+    )
+    pytester.makeini(
+        "[pytest]\npostmortem_registry = pm.yml\npostmortem_select = region:us\n"
+        "addopts = --postmortem-fail-under=100\n"
+    )
+    pytester.makepyfile(test_it=SUITE.replace("XYZ", "PM-1"))
+
+    result = pytester.runpytest()
+
+    assert "Gate fail-under failed: 0 % of 1 incident guarded" in result.stdout.str()
+
+
+def test_what_was_kept_goes_when_less_may_be_shown(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    """Of one location only what the last settings allow is kept, findings included."""
+    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
+    server.on("/api", Reply([{"id": "PM-1", "title": "A secret title", "until": "a secret day"}]))
+    (pytester.path / "pm.yml").write_text(
+        f"source:\n  url: {server.url}/api\n  headers:\n    X-Token: ${{PM_TOKEN}}\n"
+    )
+    pytester.makeini("[pytest]\npostmortem_registry = pm.yml\n")
+    pytester.makepyfile(test_it=SUITE)
+    pytester.runpytest("-o", "postmortem_show=all")
+
+    result = pytester.runpytest("--postmortem-report=json:report.json")
+
+    kept = (pytester.path / ".pytest_cache" / "d" / "postmortem").iterdir()
+    texts = [path.read_text() for path in (*kept, pytester.path / "report.json")]
+    assert not any("secret" in text for text in (*texts, result.stdout.str()))
+    assert "1 value of its entries can't be used" in result.stdout.str()

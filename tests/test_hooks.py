@@ -161,3 +161,50 @@ def test_hooks_cost_nothing_where_nothing_is_marked(pytester: pytest.Pytester) -
 
     assert result.ret == 0
     assert not (pytester.path / "taken.json").exists()
+
+
+def test_offline_no_plugin_is_asked(suite: Path, run: RunPytest) -> None:
+    """It might open a socket; what it gave before has to do."""
+    run()
+    (suite / "calls").unlink()
+
+    result = run("-o", "postmortem_offline=true")
+
+    assert "notion:DATABASE (a copy of " in result.stdout.str()
+    assert not (suite / "calls").exists()
+
+
+@pytest.mark.parametrize("raised", ["pytest.skip('x')", "pytest.fail('x')", "sys.exit(3)"])
+def test_a_hook_can_not_end_the_run_by_accident(
+    suite: Path, pytester: pytest.Pytester, raised: str
+) -> None:
+    """What means something in a test is nothing but an error in a hook."""
+    (suite / "conftest.py").write_text(
+        "import pytest, sys\n"
+        f"def pytest_postmortem_load(location, config): {raised}\n"
+        f"def pytest_postmortem_report(report): {raised}\n"
+    )
+
+    result = pytester.runpytest()
+
+    assert "A plugin failed to take the report: RuntimeError: " in result.stdout.str()
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert result.ret == 1
+
+
+def test_two_locations_of_one_plugin_have_a_copy_each(
+    suite: Path, pytester: pytest.Pytester
+) -> None:
+    """What stands behind a ``?`` tells them apart."""
+    pytester.makeini(
+        "[pytest]\npostmortem_registry =\n    notion:db?view=1\n    notion:db?view=2\n"
+    )
+    (suite / "conftest.py").write_text(
+        "def pytest_postmortem_load(location, config):\n"
+        "    if (config.rootpath / 'down').exists(): raise OSError('down')\n"
+        "    return [{'id': 'PM-' + location[-1]}]\n"
+    )
+    pytester.runpytest()
+    (suite / "down").touch()
+
+    assert report_of(pytester.runpytest())[-1].startswith("1 of 2 incidents guarded (50 %)")

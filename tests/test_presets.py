@@ -841,7 +841,7 @@ def test_a_location_that_names_no_place_is_answered_with_an_example(
         load([Location(location, tmp_path)], tmp_path, How())
 
     assert str(caught.value) == (
-        f"Couldn't read registry {location!r}: {location!r} does not say where in the service\n"
+        f"Couldn't read registry {location!r}: it does not say where in the service\n"
         f"  {WRONG_TARGETS[location]}\n"
         "  see docs/reference/messages.md#registry-location"
     )

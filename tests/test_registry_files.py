@@ -670,8 +670,7 @@ KINDS = (
         ("ftp://x.example.com/a", f"'ftp://x.example.com/a': 'ftp' is no kind of location{KINDS}"),
         (
             "github:owner",
-            "'github:owner': 'github:owner' does not say where in the service\n"
-            "  write github:owner/repo",
+            "'github:owner': it does not say where in the service\n  write github:owner/repo",
         ),
         (
             "pipe.yml",

@@ -14,6 +14,7 @@ from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.registry import How, load
 from pytest_postmortem.registry.snapshot import Store
+from server import Reply, Server, serving
 
 FULL = """
 url_template: https://wiki.example.com/{id}
@@ -195,3 +196,56 @@ def test_a_run_keeps_its_snapshot_in_pytests_cache(pytester: pytest.Pytester) ->
 
     pytester.runpytest()
     assert [path.name.partition("-")[0] for path in kept.iterdir()] == ["registry"]
+
+
+def test_what_is_kept_never_says_where_to_send_a_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    """The address of a further page counts only where the credential belongs anyway."""
+    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
+    link = {"Link": f'<{server.url}/api?page=2>; rel="next"', "ETag": '"1"'}
+    server.on(
+        "/api",
+        lambda asked: (
+            Reply([{"id": "PM-2"}], headers={"ETag": '"2"'})
+            if asked.query
+            else Reply([{"id": "PM-1"}], headers=link)
+        ),
+    )
+    (tmp_path / "pm.yml").write_text(
+        f"source:\n  url: {server.url}/api\n  headers:\n    X-Token: ${{PM_TOKEN}}\n  next: link\n"
+    )
+    first = read(tmp_path)
+    with serving() as other:
+        other.on("/api", Reply([{"id": "PM-3"}]))
+        (part,) = (tmp_path / "cache").glob("part-*")
+        stored = Store(part.parent).read(part.name)
+        assert stored is not None
+        pages = json.dumps(stored.head["pages"]).replace(server.url, other.url)
+        Store(part.parent).keep(part.name, {**stored.head, "pages": json.loads(pages)}, stored.body)
+
+        second = read(tmp_path)
+
+        assert other.asked == []
+    assert second == first
+
+
+def test_a_list_that_has_grown_behind_its_last_page_is_read_anew(
+    tmp_path: Path, server: Server
+) -> None:
+    """A page that has not changed may have another behind it now."""
+    (tmp_path / "pm.yml").write_text(f"source:\n  url: {server.url}/api\n  next: link\n")
+    server.on("/api", Reply([{"id": "PM-1"}], headers={"ETag": '"1"'}))
+    read(tmp_path)
+    link = {"Link": f'<{server.url}/more>; rel="next"'}
+    server.on(
+        "/api",
+        lambda asked: (
+            Reply(status=304, headers=link)
+            if "if-none-match" in asked.headers
+            else Reply([{"id": "PM-1"}], headers=link)
+        ),
+    )
+    server.on("/more", Reply([{"id": "PM-2"}]))
+
+    assert [each.id for each in read(tmp_path)] == ["PM-1", "PM-2"]

@@ -114,7 +114,7 @@ def test_runs_read_the_file_instead_of_the_network(
     server.asked.clear()
     (suite / "own.yml").write_text("- {id: PM-9, title: Our own title}\n")
 
-    result = run("-v", f"--postmortem-registry={server.url}/pm", "--postmortem-registry=own.yml")
+    result = run("-v", "-o", f"postmortem_registry={server.url}/pm\nown.yml")
 
     assert "postmortem: docs/pm.yml, own.yml (2 post-mortems)" in result.outlines
     assert "  PM-9  Our own title    guarded by alert, not checked here" in report_of(result)
@@ -286,12 +286,118 @@ def test_a_file_that_is_broken_is_not_written_over_unseen(
 ) -> None:
     """What somebody wrote into it by hand is not lost without a word."""
     (suite / "docs").mkdir()
-    (suite / "docs" / "pm.yml").write_text("- {")
+    (suite / "docs" / "pm.yml").write_text("- id: PM-1\n")
 
-    assert main(["sync"]) == 4
+    assert main(["sync"]) == 2
 
-    assert (suite / "docs" / "pm.yml").read_text() == "- {"
-    assert "Couldn't read registry 'docs/pm.yml', line 1" in capsys.readouterr().err
+    assert (suite / "docs" / "pm.yml").read_text() == "- id: PM-1\n"
+    assert "'docs/pm.yml' was not written by it" in capsys.readouterr().err
+
+
+def test_a_synced_file_with_a_conflict_in_it_is_written_anew(suite: Path) -> None:
+    """The command mends what a merge has left; ``--check`` says that it can't be read."""
+    main(["sync"])
+    path = suite / "docs" / "pm.yml"
+    whole = path.read_text()
+    path.write_text(whole.replace("  title: Ten", "<<<<<<< HEAD\n  title: Ten\n======="))
+
+    assert main(["sync", "--check"]) == 4
+    assert main(["sync"]) == 0
+
+    assert path.read_text() == whole
+
+
+def test_a_folder_is_no_file_to_write(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One message, and no traceback."""
+    (suite / "docs" / "pm.yml").mkdir(parents=True)
+
+    assert main(["sync"]) == 2
+    assert "'docs/pm.yml' was not written by it" in capsys.readouterr().err
+
+
+def test_what_is_asked_for_on_the_command_line_is_read(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """An explicit location takes the place of the configured ones, the synced file included."""
+    main(["sync"])
+
+    result = run(f"--postmortem-registry={server.url}/pm")
+
+    assert f"postmortem: {server.url}/pm (2 post-mortems)" in result.outlines
+
+
+def test_the_synced_file_stands_where_the_first_would_be_fetched(
+    suite: Path, pytester: pytest.Pytester, server: Server
+) -> None:
+    """What comes before it is laid under it, as without it."""
+    main(["sync"])
+    (suite / "own.yml").write_text("- {id: PM-10, severity: sev9}\n")
+
+    for locations, severity in (("own.yml\n{url}", "sev2"), ("{url}\nown.yml", "sev9")):
+        where = locations.format(url=f"{server.url}/pm")
+        result = pytester.runpytest("-o", f"postmortem_registry={where}", "-rA", "-v")
+        assert result.ret == 0
+        texts = [Location(name, suite) for name in where.split("\n")]
+        how = How(synced=Location("docs/pm.yml", suite))
+        assert {each.id: each.severity for each in load(texts, suite, how)}["PM-10"] == severity
+
+
+def test_a_synced_file_alone_is_a_registry(suite: Path, pytester: pytest.Pytester) -> None:
+    """It is read where nothing else is configured, and not missed where nothing is fetched."""
+    main(["sync"])
+    pytester.makeini("[pytest]\npostmortem_sync = docs/pm.yml\n")
+    assert "postmortem: docs/pm.yml (2 post-mortems)" in pytester.runpytest().outlines
+
+    (suite / "own.yml").write_text("- id: PM-10\n")
+    pytester.makeini("[pytest]\npostmortem_registry = own.yml\npostmortem_sync = none.yml\n")
+    assert "postmortem: own.yml (1 post-mortem)" in pytester.runpytest().outlines
+
+
+def test_a_rule_that_the_file_will_not_be_able_to_judge_is_told(
+    pytester: pytest.Pytester,
+    suite: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And the gate is not judged, where it would pass because nothing has a severity."""
+    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
+    (suite / "own.yml").write_text(
+        f"source:\n  url: {server.url}/pm\n  headers:\n    X-Token: ${{PM_TOKEN}}\n"
+    )
+    pytester.makeini(
+        "[pytest]\npostmortem_registry = own.yml\npostmortem_sync = pm.yml\n"
+        "postmortem_require = sev2\n"
+    )
+
+    assert main(["sync"]) == 0
+
+    assert "postmortem_require needs what postmortem_show leaves out" in capsys.readouterr().err
+    assert "Gate require not judged: 2 incidents have no severity" in (
+        pytester.runpytest().outlines
+    )
+
+
+def test_what_was_kept_before_is_not_told_when_less_may_be(
+    pytester: pytest.Pytester, suite: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    """Entries that a partial list has dropped stay, with no more than the others."""
+    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
+    (suite / "own.yml").write_text(
+        f"source:\n  url: {server.url}/pm\n  partial: newest\n"
+        "  headers:\n    X-Token: ${PM_TOKEN}\n"
+    )
+    ini = "[pytest]\npostmortem_registry = own.yml\npostmortem_sync = pm.yml\n"
+    pytester.makeini(f"{ini}postmortem_show = all\n")
+    main(["sync"])
+    pytester.makeini(ini)
+    server.on("/pm", Reply([{"id": "PM-11", "title": "Eleven"}]))
+
+    assert main(["sync"]) == 0
+
+    text = (suite / "pm.yml").read_text()
+    assert "PM-10" in text
+    assert "Ten" not in text
 
 
 def test_the_command_reads_the_configuration_that_it_is_told(

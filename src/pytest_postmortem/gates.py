@@ -71,9 +71,13 @@ def _require(report: Report) -> Gate:
         message = f"no incident of {severities} is required"
     if missing:
         message = f"{count_of(len(missing))} of {severities} not guarded: {_ids(missing)}"
+    required = sum(each.required for each in report.incidents)
     unrated = sum(each.required and not each.postmortem.severity for each in report.incidents)
     if unrated:
         verb = "has" if unrated == 1 else "have"
+        if unrated == required:
+            none = f"not judged: {count_of(unrated)} {verb} no severity"
+            return Gate("require", judged=False, passed=False, message=none)
         message += f"; {count_of(unrated)} {verb} no severity: not judged"
     return Gate("require", True, not missing, message)
 

@@ -72,16 +72,20 @@ class Run:
         self._warnings: tuple[Finding, ...] = ()
         self._collected: dict[str, list[Collected]] = {}
 
-    def load(self) -> None:
+    def load(self, workers: bool = False) -> None:
         """Load what is configured, or see whether there is a registry to be found.
+
+        With ``workers``, which fetch nothing, one that is found and names a source is loaded too.
 
         Raises:
             RegistryError: The configured registry is broken.
         """
-        if self.settings.registry:
+        if self.settings.registry or self.settings.sync:
             self.registry = self._load(self.settings.registry)
         else:
             self.found = registry.find(self._root)
+            if workers and self.found is not None and registry.names_source(self.found):
+                self._load_found()
 
     def plan(self, marked: bool = False) -> Plan:
         """Return what a collecting process has to know, loading a found registry if need be."""
@@ -277,6 +281,7 @@ def how_from(settings: Settings) -> How:
         show=settings.show,
         offline=settings.offline,
         unreachable=settings.unreachable,
+        keep=frozenset(key for key, _ in settings.policy.select),
         synced=settings.sync,
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,12 +53,12 @@ def start(config: pytest.Config) -> None:
 def _start_controller(config: pytest.Config) -> None:
     settings = configuration.read(config)
     run = Run(config.rootpath, settings, partial(_cache, config), partial(ask, config))
-    run.load()
+    run.load(workers=config.pluginmanager.hasplugin("dsession"))
     reporter = Reporter(config, run)
     config.pluginmanager.register(reporter, "postmortem-reporter")
     neighbours.register(config, run)
     if config.pluginmanager.hasplugin("dsession"):
-        found = None if run.found is None else str(run.found)
+        found = None if run.found is None or run.registry is not None else str(run.found)
         reporter.workers = xdist.Controller(run.plan, found, reporter.receive)
         config.pluginmanager.register(reporter.workers, "postmortem-workers")
     else:
@@ -89,6 +91,10 @@ def _cache(config: pytest.Config) -> Path | None:
     if cache is None:
         return None
     try:
+        if not hasattr(cache, "_mkdir"):  # before pytest 8.2 mkdir alone leaves out .gitignore
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                cache.set("postmortem/kept", True)
         return cache.mkdir("postmortem")
     except OSError:
         return None
@@ -96,15 +102,26 @@ def _cache(config: pytest.Config) -> Path | None:
 
 def ask(config: pytest.Config, location: str) -> Iterable[Mapping[str, object]] | None:
     """Ask other plugins for the entries of a location."""
-    entries: Iterable[Mapping[str, object]] | None = config.hook.pytest_postmortem_load(
-        location=location, config=config
-    )
+    with _as_errors():
+        entries: Iterable[Mapping[str, object]] | None = config.hook.pytest_postmortem_load(
+            location=location, config=config
+        )
     return entries
 
 
 def _hand_over(config: pytest.Config, report: Mapping[str, Any]) -> None:
     """Give the report to other plugins."""
-    config.hook.pytest_postmortem_report(report=report, config=config)
+    with _as_errors():
+        config.hook.pytest_postmortem_report(report=report, config=config)
+
+
+@contextmanager
+def _as_errors() -> Iterator[None]:
+    """Let what means something in a test be nothing but an error in a hook of ours."""
+    try:
+        yield
+    except (pytest.skip.Exception, pytest.fail.Exception, SystemExit) as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from None
 
 
 def _register_collecting(

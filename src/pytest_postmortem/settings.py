@@ -176,7 +176,8 @@ class _Reader:
 
     def _sync(self) -> Location | None:
         text = self._ini("postmortem_sync", _registry_file)
-        return Location(text, self._ini_folder()) if text else None
+        given = any(self._options["--postmortem-registry"] or ())
+        return Location(text, self._ini_folder()) if text and not given else None
 
     def _ini_folder(self) -> Path:
         inipath = self._config.inipath

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import yaml
 
-from pytest_postmortem.model import Postmortem, Registry, Show
+from pytest_postmortem.model import SHOWS, Postmortem, Registry, Show
 
-__all__ = ["changes", "render"]
+__all__ = ["FIRST", "changes", "render"]
 
 
 class _Dumper(yaml.SafeDumper):
@@ -25,10 +25,13 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 _Dumper.add_representer(str, _text)
 
-HEADER = """\
-# Written by `pytest-postmortem sync` from {locations}.
+FIRST = "# Written by `pytest-postmortem sync` from "
+HEADER = (
+    FIRST
+    + """{locations}.
 # Don't edit it: what is to be added goes into a registry file of its own.
 """
+)
 LESS = "# Only what postmortem_show allows is here{why}.\n"
 CREDENTIAL = ": `link`, unless it is set, for what is fetched with a credential"
 
@@ -40,7 +43,9 @@ def render(registry: Registry, show: Show | None = None, kept: Iterable[Postmort
     ``kept`` are entries of the file as it was, which a list that is never whole has dropped.
     """
     known = {postmortem.id.casefold() for postmortem in registry}
-    every = [*registry, *(each for each in kept if each.id.casefold() not in known)]
+    least: Show = min((each.show for each in registry), key=SHOWS.index, default="all")
+    capped = [replace(each, show=least) for each in kept if each.id.casefold() not in known]
+    every = [*registry, *capped]
     entries = [dict(_entry(each, show or each.show)) for each in sorted(every, key=_order)]
     document: dict[str, Any] = {}
     if registry.partial:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,12 @@ import pytest
 
 from pytest_postmortem import registry, settings
 from pytest_postmortem.commands.configuration import configured
-from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.model import Location, Postmortem, Registry, count_of
 from pytest_postmortem.reporting import how_from
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.session import ask
-from pytest_postmortem.syncing import changes, render
+from pytest_postmortem.syncing import FIRST, changes, render
 from pytest_postmortem.writing import write
 
 __all__ = ["run"]
@@ -41,13 +41,14 @@ def run(arguments: Sequence[str], output: str | None, *, check: bool) -> int:
             raise _wrong("there is no file to write", "set postmortem_sync, or give --output=FILE")
         if not file.text.endswith((".yml", ".yaml")):
             raise _wrong(f"{file.text!r} is no YAML file", "name one that ends in .yml")
+        _own(file)
         fetched = _fetched(config, wanted)
         for finding in fetched.findings:
             print(plain(str(finding)), file=sys.stderr)
         if fetched.unreachable:
             print(f"{file.text} stays as it is", file=sys.stderr)
             return NOT_REACHED
-        old = _old(file)
+        old = _old(file, needed=bool(fetched.partial) or check)
         kept: Sequence[Postmortem] = old.postmortems if old and fetched.partial else ()
         text = render(fetched, wanted.show, kept)
         return _checked(file, old, text) if check else _written(file, text)
@@ -55,8 +56,14 @@ def run(arguments: Sequence[str], output: str | None, *, check: bool) -> int:
 
 def _fetched(config: pytest.Config, wanted: settings.Settings) -> Registry:
     """Fetch all that is not in the checkout, with no copy to fall back on."""
-    how = replace(how_from(wanted), synced=None, fetched_only=True, ask=partial(ask, config))
-    fetched = registry.load(wanted.registry, config.rootpath, how)
+    how = replace(how_from(wanted), synced=None, offline=False, fetched_only=True)
+    locations = list(wanted.registry)
+    if not locations:
+        found = registry.find(config.rootpath)
+        locations = [Location(str(found), config.rootpath)] if found else []
+    fetched = registry.load(locations, config.rootpath, replace(how, ask=partial(ask, config)))
+    for warning in _left_out(fetched, wanted):
+        print(plain(warning), file=sys.stderr)
     if not fetched.locations:
         raise _wrong(
             "postmortem_registry names files alone, and they are in the checkout already",
@@ -65,9 +72,44 @@ def _fetched(config: pytest.Config, wanted: settings.Settings) -> Registry:
     return fetched
 
 
-def _old(file: Location) -> Registry | None:
-    """Return what stands in the file, None where there is none."""
-    return registry.load([file], file.folder) if file.path.exists() else None
+def _own(file: Location) -> None:
+    """Make sure that nobody's own work is written over.
+
+    Raises: SettingsError where the file was not written by this command.
+    """
+    try:
+        with file.path.open(encoding="utf-8", errors="replace") as text:
+            known = text.readline().startswith(FIRST)
+    except FileNotFoundError:
+        return
+    except OSError:
+        known = False
+    if not known:
+        raise _wrong(f"{file.text!r} was not written by it", "name another file, or remove it")
+
+
+def _left_out(fetched: Registry, wanted: settings.Settings) -> Iterator[str]:
+    """Say which of the configured rules the file will not be able to tell anything about."""
+    policy = wanted.policy
+    asked = {
+        "postmortem_require": bool(policy.require),
+        "postmortem_since": policy.since is not None,
+        "postmortem_grace": bool(policy.grace),
+        "postmortem_select": bool(policy.select),
+    }
+    if any((wanted.show or each.show) in ("id", "link") for each in fetched):
+        for name in (name for name, used in asked.items() if used):
+            yield f"{name} needs what postmortem_show leaves out: set it to title or all"
+
+
+def _old(file: Location, *, needed: bool) -> Registry | None:
+    """Return what stands in the file, None where there is none, or it is broken and not needed."""
+    try:
+        return registry.load([file], file.folder) if file.path.exists() else None
+    except RegistryError:
+        if needed:
+            raise
+        return None
 
 
 def _written(file: Location, text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.options import places
 from pytest_postmortem.registry.how import How
 
-__all__ = ["How", "find", "load"]
+__all__ = ["How", "find", "load", "names_source"]
+
+_SOURCE = re.compile(rb"^[\s{]*[\"']?source[\"']?\s*[:=]|^\[source\]", re.MULTILINE)
 
 
 def load(locations: Sequence[Location], root: Path, how: How | None = None) -> Registry:
@@ -31,6 +34,17 @@ def find(root: Path) -> Path | None:
     A directory counts only when a post-mortem is in it.
     """
     return next((place for place in map(Path, places(str(root))) if _is_registry(place)), None)
+
+
+def names_source(place: Path) -> bool:
+    """Say whether a registry that was found may say where further entries are fetched from."""
+    if place.is_dir():
+        return False
+    try:
+        text = place.read_bytes()
+    except OSError:
+        return False
+    return _SOURCE.search(text) is not None
 
 
 def _is_registry(place: Path) -> bool:

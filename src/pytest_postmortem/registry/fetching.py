@@ -29,7 +29,7 @@ from pytest_postmortem.registry.snapshot import (
 from pytest_postmortem.registry.sources import Source
 from pytest_postmortem.registry.tables import Rows, Table
 
-__all__ = ["Part", "ask", "fetch"]
+__all__ = ["Part", "ask", "fetch", "kept"]
 
 MOST_FINDINGS = 10
 """The findings about entries of one location that are told one by one."""
@@ -67,13 +67,15 @@ class _Kept:
 
 def fetch(source: Source, how: How, prefix: str, url_template: str | None) -> Part:
     """Fetch a location, or say what is wrong and return the copy of an earlier run."""
-    described = (source.shown, source.described, how.show or "", prefix, url_template or "")
-    return _Fetching(source.shown, how, digest(*described)).fetch(
+    place = source.place(os.environ)
+    settings = (source.described, place, prefix, url_template, how.show, sorted(how.keep))
+    name = f"{digest(source.shown)}-{digest(repr(settings))}"
+    return _Fetching(source.shown, how, name).fetch(
         lambda stored: _fetched(source, how, (prefix, url_template), stored)
     )
 
 
-def ask(shown: str, how: How, given: Iterable[Mapping[str, object]] | Exception) -> Part:
+def ask(text: str, shown: str, how: How, given: Iterable[Mapping[str, object]] | Exception) -> Part:
     """Take the entries that somebody else gives for a location, or the error that he raised."""
 
     def read(stored: Stored | None) -> _Kept:
@@ -83,9 +85,18 @@ def ask(shown: str, how: How, given: Iterable[Mapping[str, object]] | Exception)
             raws = [Raw(_plain(dict(each)), shown) for each in given]
         except Exception as error:  # a generator of somebody else's, or no mapping
             raise Unreachable(_raised(error), "mend the plugin that reads it") from None
-        return _read(Pages(raws), shown, how.show or "link", "", how.url_template)
+        return _read(Pages(raws), how, shown, how.show or "link", "", how.url_template)
 
-    return _Fetching(shown, how, digest(shown, how.show or "", how.url_template or "")).fetch(read)
+    return _Fetching(shown, how, _asked(text, how)).fetch(read)
+
+
+def kept(text: str, how: How) -> bool:
+    """Say whether there is a copy of what somebody else gave for a location."""
+    return Store(how.cache).read(f"part-{_asked(text, how)}") is not None
+
+
+def _asked(text: str, how: How) -> str:
+    return f"{digest(text)}-{digest(repr((how.show, how.url_template, sorted(how.keep))))}"
 
 
 def _raised(error: Exception) -> str:
@@ -138,13 +149,17 @@ class _Fetching:
             entries_from(stored.data()),
             tuple(findings),
             partial=partial and f"{self._shown}: {partial}",
-            digest=stored.head["digest"],
+            digest=digest(stored.head["content"], repr((stored.head["findings"], partial))),
         )
 
     def _copy(self, stored: Stored | None, error: Unreachable) -> Part:
         """Return what an earlier run has kept, if it has, and say why it has to serve."""
         severity = self._how.unreachable
         level: Any = "warning" if severity == "warn" else severity
+        if stored is None and self._how.fetched_only:
+            message = f"it can't be read: {error.cause}; {error.remedy}"
+            trouble = Finding("registry-unreachable", level, message, self._shown)
+            return Part(self._shown, trouble=(trouble,), missing=True)
         if stored is None:
             message = (
                 f"it can't be read: {error.cause}; its ids are not checked, and gates are not"
@@ -189,10 +204,14 @@ def _fetched(
     if pages is None:
         return None
     prefix, template = defaults
-    return _read(pages, source.shown, show, prefix or pages.prefix, template or pages.url_template)
+    return _read(
+        pages, how, source.shown, show, prefix or pages.prefix, template or pages.url_template
+    )
 
 
-def _read(pages: Pages, shown: str, show: Show, prefix: str, url_template: str | None) -> _Kept:
+def _read(
+    pages: Pages, how: How, shown: str, show: Show, prefix: str, url_template: str | None
+) -> _Kept:
     entries, problems = from_raws(pages.raws, prefix=prefix, url_template=url_template)
     if pages.raws and not entries:
         raise Unreachable(
@@ -203,16 +222,25 @@ def _read(pages: Pages, shown: str, show: Show, prefix: str, url_template: str |
         unique.setdefault(entry.id.casefold(), entry)
     problems += duplicates(entries)
     findings = [*pages.findings]
+    if problems and show != "all":
+        findings.append(Finding(problems[0].slug, "warning", _hidden(len(problems))))
+        problems = []
     for problem in problems[:MOST_FINDINGS]:
         findings.append(Finding(problem.slug, "warning", f"{problem.cause}; {problem.remedy}"))
     if len(problems) > MOST_FINDINGS:
         more = f"and {len(problems) - MOST_FINDINGS} more of this kind"
         findings.append(Finding(problems[-1].slug, "warning", more))
-    kept = [_reduced(entry, show) for entry in unique.values()]
-    return _Kept(kept, findings, pages.validators, pages.partial)
+    reduced = [_reduced(entry, show, how.keep) for entry in unique.values()]
+    return _Kept(reduced, findings, pages.validators, pages.partial)
 
 
-def _reduced(entry: Entry, show: Show) -> Entry:
+def _hidden(number: int) -> str:
+    """Say that something is wrong with entries of which not even that may be told."""
+    values = count_of(number, "value")
+    return f"{values} of its entries can't be used; postmortem_show = all would tell which"
+
+
+def _reduced(entry: Entry, show: Show, keep: frozenset[str]) -> Entry:
     """Return an entry without what may not be shown, so that no file, log or cache can tell it."""
     entry = replace(entry, line=None, fetched=True, show=show, exempted=None)
     if show == "all":
@@ -225,7 +253,7 @@ def _reduced(entry: Entry, show: Show) -> Entry:
         lists={name: texts for name, texts in entry.lists.items() if name != "whys"},
         guards=tuple(Guard(guard.type) for guard in entry.guards),
         items=(),
-        extra={},
+        extra={name: text for name, text in entry.extra.items() if name in keep},
         fallback={name: text for name, text in entry.fallback.items() if name not in hidden},
     )
 

@@ -28,6 +28,7 @@ class How:
         url_template: Gives links to what has none; holds ``{id}``.
         show: How much may be shown, and so kept, of what is fetched; None for all, but for
             what was fetched with a credential the link alone.
+        keep: Keys of entries that are kept though they may not be shown, to select by.
         offline: Never open a socket.
         unreachable: How bad it is that a location can't be reached.
         synced: The file that stands for all that would be fetched, and is read first.
@@ -41,6 +42,7 @@ class How:
     files: Sequence[str] = ()
     url_template: str | None = None
     show: Show | None = None
+    keep: frozenset[str] = frozenset()
     offline: bool = False
     unreachable: Literal["warn", "error"] = "warn"
     synced: Location | None = None

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Loader", "is_remote"]
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-_CREDENTIALS = re.compile(r"//[^/?#]*@")
+_CREDENTIALS = re.compile(r"//(?:[^/?#]*@|[^/?#@:]*:(?!\d*(?:[/?#]|$)).*@)")
+"""What stands before a host, be it written with characters that belong behind it."""
 
 
 def is_remote(text: str) -> bool:
@@ -61,7 +62,7 @@ class _Place:
     """One location: what tells whether it has changed, and how to read it.
 
     ``mark`` is None where that can't be told. ``plain`` is the digest of a file that holds all
-    of its entries itself.
+    of its entries itself, ``more`` says that it names a source of further ones.
     """
 
     def __init__(self, shown: str) -> None:
@@ -69,11 +70,12 @@ class _Place:
         self.mark: str | None = None
         self.plain: str | None = None
         self.part: Part | None = None
+        self.more = False
 
     def read(self, how: How) -> _Batch:
         """Return what the location holds."""
         assert self.part is not None
-        return _Batch(self.part.entries, (), self.part.findings, self.part.partial)
+        return _Batch(self.part.entries, (), self.part.findings)
 
     def still(self) -> bool:
         """Say whether the location is what it was when it was opened."""
@@ -161,7 +163,7 @@ class Loader:
         """
         if self._how.url_template is not None:
             self._problems += bad_template(self._how.url_template)
-        name = f"registry-{self._name()}"
+        name = self._name()
         stored = self._store.read(name)
         places = list(self._open(frozenset(stored.head["plain"] if stored else ())))
         key = _key(places)
@@ -179,15 +181,25 @@ class Loader:
         how = self._how
         texts = [f"{location.folder}\0{location.text}" for location in self._locations]
         settings = (how.id_pattern, list(how.files), how.url_template, how.show, how.synced)
-        return digest(repr((texts, str(self._root), settings, how.fetched_only)))
+        more = digest(repr((str(self._root), settings, sorted(how.keep), how.fetched_only)))
+        return f"registry-{digest(repr(texts))}-{more}"
 
     def _open(self, plain: frozenset[str]) -> Iterable[_Place]:
-        how = self._how
-        if how.synced is not None:
-            yield from self._tried(how.synced, plain)
-        for location in self._locations:
-            if not (how.synced and is_remote(location.text)):
+        """Open all locations; the synced file stands where the first would be fetched."""
+        synced = self._how.synced
+        if synced is None:
+            for location in self._locations:
                 yield from self._tried(location, plain)
+            return
+        standing = False
+        for location in self._locations:
+            own = [] if is_remote(location.text) else self._tried(location, plain)
+            if not standing and (is_remote(location.text) or any(each.more for each in own)):
+                standing = True
+                yield from self._tried(synced, plain)
+            yield from own
+        if not standing and synced.path.exists():
+            yield from self._tried(synced, plain)
 
     def _tried(self, location: Location, plain: frozenset[str]) -> list[_Place]:
         try:
@@ -214,6 +226,7 @@ class Loader:
             file.plain = file.mark
             return [file]
         block = file.contents.source
+        file.more = block is not None
         if block is None:
             file.plain = file.mark
         own: list[_Place] = [] if self._how.fetched_only else [file]
@@ -228,21 +241,34 @@ class Loader:
         if scheme in ("http", "https"):
             block["url"] = text
             return self._fetched(block, shown)
-        place = _Place(shown)
-        if self._how.ask is not None:
+        given = self._asked(text, scheme)
+        if given is not None:
             from pytest_postmortem.registry import fetching
 
-            given: Any
-            try:
-                given = self._how.ask(text)
-            except Exception as error:  # whatever somebody's plugin does
-                given = error
-            if given is not None:
-                place.part = fetching.ask(shown, self._how, given)
-                place.mark = place.part.digest
-                return place
+            return self._placed(fetching.ask(text, shown, self._how, given))
         block["preset"] = text
         return self._fetched(block, shown)
+
+    def _asked(self, text: str, scheme: str) -> Any:
+        """Return what a plugin gives for a location, or the error that it raises; None for none.
+
+        Offline it is not asked, and its copy stands for it.
+        """
+        from pytest_postmortem.registry import fetching, presets
+
+        if self._how.ask is None:
+            return None
+        if self._how.offline:
+            return () if scheme not in presets.SERVICES or fetching.kept(text, self._how) else None
+        try:
+            return self._how.ask(text)
+        except Exception as error:  # whatever somebody's plugin does
+            return error
+
+    def _placed(self, part: Part) -> _Place:
+        place = _Place(part.shown)
+        place.part, place.mark = part, part.digest
+        return place
 
     def _fetched(self, block: Table, shown: str, file: Contents | None = None) -> _Place:
         from pytest_postmortem.registry import fetching, presets
@@ -257,11 +283,10 @@ class Loader:
         source = replace(source_from(block, shown, block.line), sure=sure)
         if file is not None:
             source = replace(source, shown=_without_secrets(named))
-        place = _Place(source.shown)
         template = (file and file.url_template) or self._how.url_template
-        place.part = fetching.fetch(source, self._how, file.prefix if file else "", template)
-        place.mark = place.part.digest
-        return place
+        return self._placed(
+            fetching.fetch(source, self._how, file.prefix if file else "", template)
+        )
 
     def _read(self, places: Iterable[_Place]) -> Registry:
         """Read all places, and merge what they hold."""
@@ -327,7 +352,7 @@ def _shown(location: Location, root: Path) -> str:
 
 def _without_secrets(text: str) -> str:
     """Return an address without its query and what stands before its host, be they secret."""
-    return _CREDENTIALS.sub("//…@", re.split("[?#]", text)[0])
+    return re.split("[?#]", _CREDENTIALS.sub("//…@", text))[0]
 
 
 def _not_synced(shown: str) -> Problem:

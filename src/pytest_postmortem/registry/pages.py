@@ -78,8 +78,11 @@ def read_pages(
         Unreachable: A page can't be read, or is not what the source says.
     """
     request = source.request(environ)
+    home = origin(request.url)
     if not all(page.etag or page.modified for page in known):
         known = ()
+    if any(page.url and origin(page.url) != home for page in known):
+        known = ()  # what is kept may be old, or somebody else's
     secret = _secret(request.secrets)
     try:
         with Client(limits) as client:
@@ -112,7 +115,8 @@ class _Walk:
             first = self._get(_at(self._request, page.url), page)
             if first is not None:
                 return self._walk(first if position == 0 else None)
-        return None if known else self._walk(None)
+        grown = known and self._client.more and self._source.next == Next("link")
+        return None if known and not grown else self._walk(None)
 
     def _get(self, request: Request, known: Validator = NOTHING) -> Answer | None:
         if time.monotonic() > self._end:

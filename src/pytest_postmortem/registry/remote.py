@@ -113,7 +113,7 @@ class Client:
     """Sends requests, one after another, over the same connections."""
 
     def __init__(self, limits: Limits = USUAL) -> None:
-        self._limits = limits
+        self._limits, self.more = limits, False  # whether more follows what has not changed
         self._session = _Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         retry = _Retry(limits.retries, status_forcelist=ASK_LATER, raise_on_status=False)
@@ -151,6 +151,7 @@ class Client:
                     url = _moved(url, response.headers["Location"], request)
                     continue
                 if response.status_code == 304:
+                    self.more = "next" in response.links
                     return None
                 if not 200 <= response.status_code < 300:
                     _refused(response)

@@ -63,8 +63,15 @@ class Stored:
         return json.loads(self.body)
 
 
+def _seal(head: Mapping[str, Any], body: bytes) -> str:
+    return digest(json.dumps(head, sort_keys=True), body)
+
+
 class Store:
-    """A folder of snapshots; without one, nothing is kept and nothing found."""
+    """A folder of snapshots; without one, nothing is kept and nothing found.
+
+    A name is ``KIND-OF-SETTINGS``; of one thing only the last settings are kept.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -76,24 +83,36 @@ class Store:
         try:
             head, _, body = (self._folder / name).read_bytes().partition(b"\n")
             known = json.loads(head)
-            if known["version"] == [VERSION, __version__] and known["digest"] == digest(body):
+            if known["version"] == [VERSION, __version__] and known.pop("digest") == _seal(
+                known, body
+            ):
                 return Stored(known, body.decode())
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             pass
         return None
 
     def write(self, name: str, head: Mapping[str, Any], data: Any) -> Stored:
         """Keep data, if the folder can be written to, and return it as it is kept."""
         body = json.dumps(data, separators=(",", ":"))
-        return self.keep(name, {**head, "digest": digest(body)}, body)
+        return self.keep(name, {**head, "content": digest(body)}, body)
 
     def keep(self, name: str, head: Mapping[str, Any], body: str) -> Stored:
         """Keep what has been kept before, with another head."""
         known = {**head, "version": [VERSION, __version__]}
         if self._folder is not None:
+            sealed = {**known, "digest": _seal(known, body.encode())}
             with suppress(DestinationError):
-                write(self._folder / name, f"{json.dumps(known)}\n{body}")
+                write(self._folder / name, f"{json.dumps(sealed)}\n{body}")
+                self._remove_others(name)
         return Stored(known, body)
+
+    def _remove_others(self, name: str) -> None:
+        """Remove what was kept of the same thing under other settings, and may tell more."""
+        kind, of, _ = name.split("-")
+        for path in self._folder.glob(f"{kind}-{of}-*") if self._folder else ():
+            if path.name != name:
+                with suppress(OSError):
+                    path.unlink()
 
 
 def entries_to(entries: Iterable[Entry]) -> list[Any]:

@@ -90,6 +90,18 @@ class Source:
         """All of it as one text without any secret, to tell it from what it was before."""
         return repr(self)
 
+    def place(self, environ: Mapping[str, str]) -> str:
+        """Return where it is read from now, of which only a digest may be kept."""
+        try:
+            request = self.request({**dict.fromkeys(self._variables(), "-"), **environ})
+        except Unreachable:
+            return ""
+        return repr((request.url, request.query))
+
+    def _variables(self) -> Iterator[str]:
+        for text in (*self.headers.values(), *(self.basic or ())):
+            yield from (found[1] for found in _VARIABLE.finditer(text))
+
     def request(self, environ: Mapping[str, str]) -> Request:
         """Return what to send, with the variables of the environment put in.
 

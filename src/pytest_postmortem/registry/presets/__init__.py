@@ -39,7 +39,7 @@ def expand(text: str, shown: str, own: Table | None = None) -> Table:
     place, _, query = rest.partition("?")
     found = re.fullmatch(target, place)
     if found is None:
-        raise RegistryError([_no_target(text.partition("?")[0], example, shown)])
+        raise RegistryError([_no_target(example, shown)])
     named = {name: value for name, value in found.groupdict().items() if value}
     usual = block.pop("base", "")
     base = own.get("base") if own is not None else None
@@ -113,6 +113,6 @@ def _twice(name: str, shown: str) -> Problem:
     return Problem("registry-location", READ_REGISTRY, cause, remedy, shown)
 
 
-def _no_target(text: str, example: str, shown: str) -> Problem:
-    cause = f"{text!r} does not say where in the service"
+def _no_target(example: str, shown: str) -> Problem:
+    cause = "it does not say where in the service"
     return Problem("registry-location", READ_REGISTRY, cause, f"write {example}", shown)
