@@ -423,14 +423,9 @@ def test_tests_that_only_the_registry_names_are_known_to_workers(
     """A registry that was found and names a source is fetched before the workers start."""
     server.on("/pm.yml", Reply(DECLARED))
     (pytester.path / "postmortems.yml").write_text(f"source: {server.url}/pm.yml\n")
-    pytester.makepyfile(
-        "import pytest\n"
-        "def test_plain(): assert False\n"
-        "@pytest.mark.postmortem('PM-1')\ndef test_marked(): pass\n",
-    )
-    (pytester.path / next(pytester.path.glob("test_*.py")).name).rename(
-        pytester.path / "test_it.py"
-    )
+    plain = "def test_plain(): assert False\n"
+    marked = "@pytest.mark.postmortem('PM-1')\ndef test_marked(): pass\n"
+    pytester.makepyfile(test_it=f"import pytest\n{plain}{marked}")
 
     result = run("-p", "no:cacheprovider")
 
