@@ -137,6 +137,7 @@ class Browser:
             event["params"]["request"]["url"].partition("#")[0]
             for event in events
             if event["method"] == "Network.requestWillBeSent"
+            and not event["params"].get("documentURL", "").startswith("chrome")
         }
         own = ("about:", "chrome:", "data:", (self._folder / "page.html").as_uri())
         return {url for url in urls if not url.startswith(own)}

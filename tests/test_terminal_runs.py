@@ -334,7 +334,7 @@ TITLED = ["title", "severity", "class", "url"]
         ("id", []),
         ("link", ["url"]),
         ("title", TITLED),
-        ("all", [*TITLED, "root_cause", "owner", "action_items", "reason"]),
+        ("all", [*TITLED, "root_cause", "whys", "tags", "owner", "action_items", "reason"]),
     ],
 )
 def test_no_more_is_shown_than_may_be_shown(
