@@ -22,7 +22,7 @@ def configured(arguments: Sequence[str]) -> Iterator[pytest.Config]:
     """
     try:
         config = _prepareconfig(["-p", "postmortem", "--assert=plain", *arguments])
-    except pytest.UsageError as error:
+    except (pytest.UsageError, ImportError) as error:  # the latter by pytest before 8.2
         raise _problem(str(error)) from None
     except ConftestImportFailure as error:
         cause = error.__cause__ or error.__context__
