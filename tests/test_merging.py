@@ -379,3 +379,160 @@ def test_a_target_that_makes_no_sense_is_told(
 
     assert main(["report", "one.json", f"--report={target}"]) == 2
     assert f"Couldn't use --report={target}: " in capsys.readouterr().err
+
+
+PLAIN = "<testsuites><testsuite><testcase classname='x' name='y'/></testsuite></testsuites>"
+
+
+def test_a_report_in_another_format_changes_neither_gates_nor_scope(
+    suite: Path, pytester: pytest.Pytester
+) -> None:
+    """Wherever JUnit XML stands among the files, and whether it claims anything or not."""
+    report(pytester, "part.json", "test_1.py")
+    (suite / "a.xml").write_text(PLAIN)
+    _, alone = combined(suite, "part.json")
+
+    _, first = combined(suite, "a.xml", "part.json", "--expect=2")
+    _, last = combined(suite, "part.json", "a.xml", "--expect=2")
+
+    assert first == last == alone
+    assert [gate["judged"] for gate in first["gates"]] == [False, False]
+
+
+def test_parts_may_be_joined_in_several_steps(suite: Path, pytester: pytest.Pytester) -> None:
+    """Two halves of halves are the whole."""
+    whole = report(pytester, "one.json")
+    for n in (1, 2, 3, 4):
+        report(pytester, f"shard{n}.json", f"test_{n}.py")
+    main(["combine", "shard1.json", "shard2.json", "--report=json:left.json"])
+    main(["combine", "shard3.json", "shard4.json", "--report=json:right.json"])
+
+    _, joined = combined(suite, "left.json", "right.json")
+
+    assert joined == whole
+
+
+def test_a_report_without_a_registry_adds_its_links_alone() -> None:
+    """What it had to make up takes the place of no entry, and what nobody knows is unknown."""
+    known = source("a.json", [incident("PM-1", title="One", severity="sev1")])
+    tests = [incident("PM-1", ("t.py::a", "passed")), incident("PM-9", ("t.py::b", "passed"))]
+    bare = source("b.json", tests, missing="no registry")
+
+    whole = merged([known, bare])
+
+    (only,) = whole.incidents
+    assert (only.state, only.postmortem.title, only.postmortem.severity) == (
+        "guarded",
+        "One",
+        "sev1",
+    )
+    assert [finding.code for finding in whole.findings] == ["unknown-id"]
+
+
+def test_what_one_report_did_not_know_yet_is_no_error_of_the_whole() -> None:
+    """A post-mortem that was added between two jobs is known."""
+    finding = {"code": "unknown-id", "severity": "error", "path": "t.py", "line": 1}
+    old = source("a.json", [], findings=[{**finding, "message": "unknown post-mortem 'PM-9'; x"}])
+    new = source("b.json", [incident("PM-9")])
+
+    assert merged([old, new]).findings == ()
+
+
+def test_what_is_too_old_to_be_a_gap_stays_so_when_its_date_is_hidden() -> None:
+    """The figures are those of the run."""
+    policy = {**BLANK["policy"], "since": "2025-01-01", "fail_under": 50}
+    old = incident("PM-2", show="link", required=False)
+    done = incident("PM-1", ("t.py::t", "passed"), show="link")
+
+    whole = merged([source("a.json", [done, old], policy=policy)])
+
+    assert (whole.totals.guarded, whole.totals.required, whole.gates[0].passed) == (1, 1, True)
+
+
+def test_repositories_whose_reports_have_one_name_do_not_mix(
+    suite: Path, pytester: pytest.Pytester
+) -> None:
+    """Artifacts are often unpacked into a folder each."""
+    for name in ("x", "y"):
+        (suite / name).mkdir()
+        report(pytester, f"{name}/report.json", "test_1.py")
+
+    _, joined = combined(suite, "--across", "x/report.json", "y/report.json")
+
+    nodeids = [test["nodeid"] for test in joined["incidents"][0]["tests"]]
+    assert nodeids[0].startswith("x/report/test_1.py::")
+    assert nodeids[-1].startswith("y/report/test_1.py::")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--expect=0",), ("--expect=-1",), ("--fail-under=nan",), ("--fail-under=-5",)],
+)
+def test_a_number_that_makes_no_sense_is_wrong_use(
+    suite: Path, pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
+    """As with any option of the command line."""
+    report(pytester, "one.json")
+
+    with pytest.raises(SystemExit) as caught:
+        main(["combine", "one.json", *arguments])
+
+    assert caught.value.code == 2
+
+
+def test_no_change_to_a_report_ends_in_a_traceback(
+    suite: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Any field taken away or of another type is one message, or makes no difference."""
+    own = report(pytester, "one.json")
+    places = [(own, key) for key in own]
+    places += [(own[key], name) for key in own if isinstance(own[key], dict) for name in own[key]]
+    places += [(own["incidents"][0], key) for key in own["incidents"][0]]
+    places += [(own["incidents"][0]["tests"][0], key) for key in own["incidents"][0]["tests"][0]]
+    targets = ["--report=markdown", "--report=html:x.html", "--report=term", "--report=github"]
+
+    for owner, key in places:
+        value = owner[key]
+        others: list[Any] = [None, 3, "x", [], {}, True, [[]], [{}]]
+        for wrong in others:
+            owner[key] = wrong
+            (suite / "odd.json").write_text(json.dumps(own))
+            assert main(["report", "odd.json", *targets]) in (0, 2)
+        owner[key] = value
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<?xml version='1.0' encoding='foo'?><testsuites/>",
+        "<testsuites><testcase line='" + "9" * 5000 + "' time='inf'/></testsuites>",
+    ],
+)
+def test_odd_junit_ends_in_no_traceback(
+    suite: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """Whatever another tool has written."""
+    (suite / "odd.xml").write_text(text)
+
+    assert main(["combine", "odd.xml"]) in (0, 2)
+
+
+def test_junit_in_two_bytes_a_character_is_read(suite: Path) -> None:
+    """As tools on Windows write it."""
+    text = JUNIT.replace('<?xml version="1.0"?>', '<?xml version="1.0" encoding="utf-16"?>')
+    (suite / "wide.xml").write_text(text, encoding="utf-16")
+
+    _, joined = combined(suite, "wide.xml")
+
+    assert len(joined["incidents"]) == 4
+
+
+def test_a_report_that_is_given_twice_is_told(
+    suite: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would count as two of those that are expected."""
+    report(pytester, "one.json")
+
+    assert main(["combine", "one.json", "./one.json"]) == 2
+    assert "it is given twice" in capsys.readouterr().err

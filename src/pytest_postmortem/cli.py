@@ -6,6 +6,8 @@ Exit status: 0 yes, 1 no, 2 wrong use, 3 could not judge, 4 the registry can't b
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,13 +74,31 @@ def _combine_arguments(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", metavar="FILE", help="JSON reports, and JUnit XML of any language"
     )
     _target_arguments(parser)
-    parser.add_argument("--expect", type=int, metavar="N", help="how many reports there should be")
     parser.add_argument(
-        "--fail-under", type=float, metavar="PERCENT", help="as --postmortem-fail-under"
+        "--expect", type=_number, metavar="N", help="how many reports there should be"
+    )
+    parser.add_argument(
+        "--fail-under", type=_percent, metavar="PERCENT", help="as --postmortem-fail-under"
     )
     parser.add_argument(
         "--across", action="store_true", help="each report is of another repository"
     )
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 6 or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of reports")
+    return int(text)
+
+
+def _percent(text: str) -> float:
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage")
+    return percent
 
 
 def _combine(options: argparse.Namespace) -> int:
@@ -178,8 +198,15 @@ def main(arguments: Sequence[str] | None = None, commands: Sequence[Command] = C
     if options.run is None:
         parser.print_help(sys.stderr)
         return WRONG_USE
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except PostmortemError as error:
         print(error, file=sys.stderr)
         return UNREADABLE if isinstance(error, RegistryError) else WRONG_USE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from pytest_postmortem.reports.terminal import Line
 from pytest_postmortem.settings import ReportTo, Settings
 from pytest_postmortem.writing import write
 
-__all__ = ["Delivery", "deliver"]
+__all__ = ["Delivery", "deliver", "put"]
 
 Take = Callable[[Mapping[str, Any]], None]
 
@@ -43,7 +43,7 @@ def deliver(report: Report, settings: Settings, verbosity: int, take: Take | Non
     document = json.document(report, settings.show)
     for target in targets:
         try:
-            _deliver(target, document, delivery, verbosity)
+            put(target, document, delivery, verbosity)
         except DestinationError as error:
             delivery.failed(terminal.complaint(error))
     if take is not None:
@@ -54,15 +54,23 @@ def deliver(report: Report, settings: Settings, verbosity: int, take: Take | Non
     return delivery
 
 
-def _deliver(
-    target: ReportTo, document: Mapping[str, Any], delivery: Delivery, verbosity: int
+def put(
+    target: ReportTo,
+    document: Mapping[str, Any],
+    delivery: Delivery,
+    verbosity: int,
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> None:
+    """Put a report where it was asked for; what is to be printed is kept for it.
+
+    Raises: DestinationError where it can't be written.
+    """
     if target.type == "github":
         if os.environ.get("GITHUB_ACTIONS") == "true":
             delivery.printed.append(render("github", document))
             _summarise(render("markdown", document))
         return
-    text = render(target.type, document)
+    text = render(target.type, document, earlier)
     if target.destination is None:
         delivery.printed.append(text)
     else:

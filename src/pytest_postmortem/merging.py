@@ -6,6 +6,8 @@ repository do not mix; of several outcomes of one test the first of `model.OUTCO
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,6 +33,8 @@ from pytest_postmortem.model import (
 
 __all__ = ["Source", "merged"]
 
+LONG_AGO = "0001-01-01"
+
 HIDDEN: tuple[Show, ...] = ("id", "link")
 """How little may be shown of a post-mortem that has no severity in a report."""
 
@@ -40,13 +44,15 @@ class Source:
     """A report that is to be merged: its plain data, where it stands, and which suite it is of.
 
     ``suite`` tells the suites of several repositories apart; within one repository the rootdir
-    does. ``links`` are those of a report in another format, which has no incidents of its own.
+    does. A ``foreign`` report is of another format, has no incidents of its own, and says nothing
+    of what was asked or seen; ``links`` are what it claims.
     """
 
     document: Mapping[str, Any]
     name: str
     suite: str = ""
     links: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    foreign: bool = False
 
     @property
     def root(self) -> str:
@@ -77,22 +83,26 @@ def merged(
     ``fail_under`` takes the place of the percentage that the reports were judged by.
     """
     roots = {source.root for source in sources}
+    own = [source for source in sources if not source.foreign] or list(sources)
+    known = [source for source in own if not source.document.get("missing")]
     gathered = _Gathered()
     for source in sources:
-        _gather(gathered, source, f"{source.root}/" if len(roots) > 1 and source.root else "")
-    scope = _scope([source for source in sources if not source.links] or sources, expected)
+        root = f"{source.root}/" if len(roots) > 1 and source.root else ""
+        _gather(gathered, source, root, loose=bool(known) and source not in known)
+    scope = _scope(own, sources, expected)
     registry = _registry(sources, gathered)
-    findings = [*sorted(gathered.findings, key=_order), *_newer(sources)]
+    told = (finding for finding in gathered.findings if not _is_known_now(finding, registry))
+    findings = [*sorted(told, key=_order), *_newer(known)]
     findings += check(gathered.loose, registry)
     if scope.kind == "full":
         findings += check_declared(registry, frozenset(gathered.declared))
-    missing = {source.document.get("missing") for source in sources}
+    missing = {source.document.get("missing") for source in known or sources}
     report = assess(
         registry,
         gathered.links.values(),
         gathered.outcomes,
         scope,
-        _policy(sources, fail_under),
+        _policy(own, fail_under),
         findings=findings,
         missing=next(iter(missing)) if len(missing) == 1 else None,
     )
@@ -112,9 +122,20 @@ def _order(finding: Finding) -> tuple[int, str, int]:
     return (rank, finding.path or "", finding.line or 0) if rank else (0, "", 0)
 
 
-def _gather(gathered: _Gathered, source: Source, root: str) -> None:
+def _is_known_now(finding: Finding, registry: Registry) -> bool:
+    """Say whether a report did not know yet what another one does."""
+    named = re.match(r"unknown post-mortem '([^']+)'", finding.message)
+    return finding.code == "unknown-id" and bool(named and registry.find(named[1]))
+
+
+def _gather(gathered: _Gathered, source: Source, root: str, *, loose: bool) -> None:
+    """Take what a report says; of one without a registry, where others have one, links alone."""
     document = source.document
     for incident in document["incidents"]:
+        if loose:
+            for test in incident["tests"]:
+                gathered.loose.append(_take(gathered, incident["id"], test, root))
+            continue
         postmortem = _postmortem(incident, root)
         key = postmortem.id.casefold()
         known = gathered.postmortems.get(key)
@@ -128,7 +149,7 @@ def _gather(gathered: _Gathered, source: Source, root: str) -> None:
     for each in document["findings"]:
         if each["code"] != "unknown-test":  # told anew, of the whole
             finding = Finding(**{name: each[name] for name in Finding.__slots__})
-            path = finding.path and root + finding.path
+            path = finding.path and _placed(root, finding.path)
             gathered.findings[replace(finding, path=path)] = None
     gathered.declared.update(root + nodeid for nodeid in document.get("declared", ()))
 
@@ -136,7 +157,7 @@ def _gather(gathered: _Gathered, source: Source, root: str) -> None:
 def _take(gathered: _Gathered, id: str, test: Mapping[str, Any], root: str) -> Link:
     """Take a linked test; of several outcomes the first that counts."""
     nodeid = root + test["nodeid"]
-    link = Link(id, nodeid, root + test["path"], test["line"])
+    link = Link(id, nodeid, _placed(root, test["path"]), test["line"])
     gathered.links.setdefault((id.casefold(), nodeid), link)
     outcome = Outcome(
         test["outcome"], test["duration"], test.get("reason"), bool(test.get("flaky"))
@@ -156,9 +177,9 @@ def _postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
         id=incident["id"],
         title=incident["title"],
         url=incident["url"],
-        path=path and root + path,
+        path=path and _placed(root, path),
         line=incident.get("line"),
-        date=incident["date"],
+        date=_date(incident),
         severity=incident["severity"],
         status=incident.get("status"),
         tags=tuple(incident.get("tags", ())),
@@ -179,6 +200,20 @@ def _postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
     )
 
 
+def _date(incident: Mapping[str, Any]) -> str | None:
+    """Return the date; one that may not be told is long ago where it made the incident no gap."""
+    hidden = incident["date"] is None and incident.get("show") in HIDDEN
+    older = hidden and incident["state"] == "unguarded" and not incident.get("required", True)
+    return LONG_AGO if older else incident["date"]
+
+
+def _placed(root: str, path: str) -> str:
+    """Return a path as it is from the top of all roots; what is no path stays what it is."""
+    if not root or path.startswith("/") or ":" in path.split("/")[0]:
+        return path
+    return posixpath.normpath(root + path)
+
+
 def _joined(known: Postmortem, newer: Postmortem) -> Postmortem:
     """Return the newer entry, with the node ids that either of the two declares."""
     return replace(newer, tests=tuple(dict.fromkeys((*known.tests, *newer.tests))))
@@ -186,7 +221,7 @@ def _joined(known: Postmortem, newer: Postmortem) -> Postmortem:
 
 def _registry(sources: Sequence[Source], gathered: _Gathered) -> Registry:
     """Return all incidents; those that links imply, where no report has a registry."""
-    if all(source.links for source in sources):
+    if all(source.foreign for source in sources):
         return registry_of(gathered.links.values(), None)
     index = dict(gathered.postmortems)
     for postmortem in gathered.postmortems.values():
@@ -224,18 +259,18 @@ def _newer(sources: Sequence[Source]) -> Iterator[Finding]:
         yield Finding("reports-differ", "warning", message)
 
 
-def _scope(sources: Sequence[Source], expected: int | None) -> Scope:
-    """Return how much of the suites all reports together saw."""
+def _scope(sources: Sequence[Source], every: Sequence[Source], expected: int | None) -> Scope:
+    """Return how much of the suites all reports together saw; ``every`` is given, and counted."""
     scopes = [source.document["scope"] for source in sources]
-    if len(sources) == 1 and expected in (None, 1):
+    if len(sources) == 1 and expected in (None, len(every)):
         own = {name: scopes[0][name] for name in Scope.__slots__ if name in scopes[0]}
         lists = ("reasons", "files", "expected")
         texts = {name: tuple(own[name]) for name in lists if own[name] is not None}
         return Scope(**{**own, **texts})
     reasons = dict.fromkeys(_open(sources))
-    if expected is not None and len(sources) < expected:
-        names = ", ".join(source.name for source in sources)
-        reasons[f"{len(sources)} of {count_of(expected, 'report')} given: {names}"] = None
+    if expected is not None and len(every) < expected:
+        names = ", ".join(source.name for source in every)
+        reasons[f"{len(every)} of {count_of(expected, 'report')} given: {names}"] = None
     idle = all(not scope.get("executes", True) for scope in scopes)
     files = {
         _below(source, file) for source in sources for file in source.document["scope"]["files"]
@@ -245,10 +280,19 @@ def _scope(sources: Sequence[Source], expected: int | None) -> Scope:
         reasons=tuple(reasons),
         root=scopes[0]["root"] if len({scope["root"] for scope in scopes}) == 1 else "",
         files=tuple(sorted(files)),
+        expected=_expected(sources) if reasons else None,
         own_selection=all(scope.get("own_selection", True) for scope in scopes),
         executes=not idle,
         forced=all(scope.get("forced", False) for scope in scopes),
     )
+
+
+def _expected(sources: Sequence[Source]) -> tuple[str, ...] | None:
+    """Return the files of the whole, for whoever joins this with further reports."""
+    known = [(source, source.document["scope"]["expected"]) for source in sources]
+    if any(files is None for _, files in known):
+        return None
+    return tuple(sorted({_below(source, file) for source, files in known for file in files}))
 
 
 def _below(source: Source, file: str) -> str:
@@ -277,8 +321,8 @@ def _open(sources: Sequence[Source]) -> Iterator[str]:
 
 def _is_lost(reason: str) -> bool:
     """Say whether a reason stands for more than the files that a report leaves to others."""
-    partly = reason.endswith((" given", " left out")) or "could not be collected" in reason
-    return not partly
+    told = ("could not be collected", " in no report, such as ")
+    return not (reason.endswith((" given", " left out")) or any(text in reason for text in told))
 
 
 def _policy(sources: Sequence[Source], fail_under: float | None) -> Policy:

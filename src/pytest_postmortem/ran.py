@@ -28,8 +28,11 @@ Pipelines, and Drone or Woodpecker.
 """
 
 HIDDEN = "***"
-_SECRET = re.compile(r"(?i)^(-{0,2}[\w.-]*(?:token|key|secret|passw|auth|credential)[\w.-]*)(=|$)")
-_ADDRESS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#\s]*@)?(?P<rest>[^?#\s]*)\S*")
+_WORDS = "token|key|secret|pass|pwd|auth|credential|dsn|bearer"
+_VALUE = re.compile(rf"(?i)^(.*?[\w.-]*(?:{_WORDS}|\bpat)[\w.-]*=).+", re.DOTALL)
+_OPTION = re.compile(rf"(?i)^-{{1,2}}[\w.-]*(?:{_WORDS}|\bpat)[\w.-]*$")
+_TOLD = re.compile(r"(?i)\bbearer\s|\bauthorization\b|gh[pousr]_\w|github_pat_|glpat-|xox[abpr]-")
+_ADDRESS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://)(?:\S*@)?(?P<rest>[^?#\s]*)\S*")
 
 
 def ran(config: pytest.Config) -> Ran:
@@ -50,11 +53,12 @@ def redacted(arguments: Iterable[str]) -> Iterator[str]:
     """
     hide = False
     for argument in arguments:
-        found = _SECRET.match(argument)
-        if hide and not argument.startswith("-"):
+        shown = _ADDRESS.sub(r"\g<head>\g<rest>", argument)
+        value = None if "::" in argument else _VALUE.match(shown)
+        if hide or _TOLD.search(argument):
             yield HIDDEN
-        elif found is not None and found[2]:
-            yield f"{found[1]}={HIDDEN}"
+        elif value is not None:
+            yield f"{value[1]}{HIDDEN}"
         else:
-            yield _ADDRESS.sub(r"\g<head>\g<rest>", argument)
-        hide = found is not None and not found[2] and argument.startswith("-")
+            yield shown
+        hide = _OPTION.match(argument) is not None

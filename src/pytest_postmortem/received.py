@@ -7,7 +7,11 @@ has: ``<property name="postmortem" value="PM-101, PM-108"/>``.
 from __future__ import annotations
 
 import json
+import math
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +49,12 @@ def read_all(paths: Iterator[Path], suites: Callable[[Path], str] = lambda _: ""
     """
     sources: list[Source] = []
     problems: list[Problem] = []
+    given: set[str] = set()
     for path in paths:
+        if os.path.realpath(path) in given:
+            problems += _wrong(path, "it is given twice", "give it once").problems
+            continue
+        given.add(os.path.realpath(path))
         try:
             sources.append(read(path, suites(path)))
         except ReportError as error:
@@ -66,8 +75,9 @@ def read(path: Path, suite: str = "") -> Source:
         data = path.read_bytes()
     except OSError as error:
         raise _wrong(path, (error.strerror or str(error)).lower(), "correct the path") from None
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return Source(EMPTY, str(path), suite, tuple(_junit(path, data)))
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if wide or data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return Source(EMPTY, str(path), suite, tuple(_junit(path, data)), foreign=True)
     return Source(_document(path, data), str(path), suite)
 
 
@@ -88,7 +98,44 @@ def _document(path: Path, data: bytes) -> Mapping[str, Any]:
     absent = [name for name in NEEDED if name not in document]
     if absent:
         raise _wrong(path, f"it lacks {', '.join(absent)}", remedy)
+    schema = json.loads((files("pytest_postmortem") / "schemas" / "report.json").read_bytes())
+    odd = next(_misfits(document, schema, schema, "report"), None)
+    if odd is not None:
+        raise _wrong(path, f"{odd} is not what the format says", remedy)
     return document
+
+
+TYPES: Mapping[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
+}
+
+
+def _misfits(value: Any, schema: Mapping[str, Any], whole: Any, place: str) -> Iterator[str]:
+    """Yield the places of what does not fit our own schema, by the few keywords that it uses."""
+    if "$ref" in schema:
+        schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
+    types = schema.get("type", list(TYPES))
+    known = [TYPES[name] for name in ([types] if isinstance(types, str) else types)]
+    fits = isinstance(value, tuple(known)) and (bool in known or not isinstance(value, bool))
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not (fits and finite and value in schema.get("enum", [value])):
+        yield place
+    elif isinstance(value, dict):
+        for name in schema.get("required", ()):
+            if name not in value:
+                yield f"{place}.{name}"
+        for name, inner in schema.get("properties", {}).items():
+            if name in value:
+                yield from _misfits(value[name], inner, whole, f"{place}.{name}")
+    elif isinstance(value, list) and "items" in schema:
+        for position, item in enumerate(value):
+            yield from _misfits(item, schema["items"], whole, f"{place}[{position}]")
 
 
 def _junit(path: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -99,7 +146,7 @@ def _junit(path: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
         raise _wrong(path, "it declares entities, which no JUnit XML needs", "write it anew")
     try:
         root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise _wrong(path, f"it is not XML: {error}", "write it anew") from None
     for case in root.iter("testcase"):
         for each in case.iterfind("properties/property"):
@@ -114,6 +161,9 @@ def _test(case: Element) -> Mapping[str, Any]:
     outcome, reason = "passed", None
     for tag, word in (("failure", "failed"), ("error", "error"), ("skipped", "skipped")):
         found = case.find(tag)
+        if found is not None and found.get("type") == "pytest.xfail":
+            outcome, reason = "xfailed", found.get("message")
+            break
         if found is not None:
             outcome, reason = word, found.get("message")
             break
@@ -122,17 +172,18 @@ def _test(case: Element) -> Mapping[str, Any]:
         "outcome": outcome,
         "duration": _seconds(case.get("time")),
         "path": place,
-        "line": int(line) if line.isdecimal() and int(line) else None,
-        "reason": reason if outcome == "skipped" else None,
+        "line": int(line) if re.fullmatch("0*[1-9][0-9]{0,8}", line) else None,
+        "reason": reason if outcome in ("skipped", "xfailed") else None,
         "flaky": False,
     }
 
 
 def _seconds(text: str | None) -> float:
     try:
-        return max(0.0, float((text or "0").replace(",", "")))
+        seconds = float((text or "0").replace(",", ""))
     except ValueError:
         return 0.0
+    return seconds if 0 <= seconds < math.inf else 0.0
 
 
 def _wrong(path: Path, cause: str, remedy: str) -> ReportError:

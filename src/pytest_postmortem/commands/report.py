@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_postmortem.assess import Report
-from pytest_postmortem.delivery import deliver
+from pytest_postmortem.delivery import Delivery, deliver, put
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.gates import fails
-from pytest_postmortem.merging import Source, merged
+from pytest_postmortem.merging import merged
 from pytest_postmortem.received import read_all
 from pytest_postmortem.reports import terminal
-from pytest_postmortem.reports.rendering import render
+from pytest_postmortem.reports.json import document
 from pytest_postmortem.reports.summary import LISTED
 from pytest_postmortem.settings import ReportTo, Settings, report_to
 
@@ -36,10 +37,11 @@ def report(paths: Sequence[str], targets: Sequence[str]) -> int:
     last = sources[-1]
     for target in wanted:
         if target.type in ("term", "term-missing"):
-            _print(merged([last]), target.type, last)
+            _print(merged([last]), target.type)
         else:
-            earlier = [source.document for source in sources[:-1]]
-            _put(target, render(target.type, last.document, earlier))
+            own = document(merged([last])) if last.foreign else last.document
+            earlier = [source.document for source in sources[:-1] if not source.foreign]
+            _put(target, own, earlier)
     return 0
 
 
@@ -60,7 +62,7 @@ def combine(
         SettingsError: A target can't be used.
     """
     files = list(map(Path, paths))
-    sources = read_all(iter(files), lambda path: path.stem if across else "")
+    sources = read_all(iter(files), _suites(files) if across else lambda _: "")
     wanted = _targets(targets or ["term"])
     whole = merged(sources, expected, fail_under)
     settings = Settings(reports=tuple(wanted))
@@ -69,12 +71,19 @@ def combine(
         print(line.text, file=sys.stderr)
     for target in wanted:
         if target.type in ("term", "term-missing"):
-            _print(whole, target.type, None)
+            _print(whole, target.type)
     for text in delivery.printed:
         print(text, end="")
     if fails(whole) or not delivery.whole:
         return 1
     return NOT_JUDGED if any(not gate.judged for gate in whole.gates) else 0
+
+
+def _suites(files: Sequence[Path]) -> Callable[[Path], str]:
+    """Return what tells which repository a report is of: the name of its file, or its path."""
+    stems = [path.stem for path in files]
+    alike = len(set(stems)) < len(stems)
+    return lambda path: path.with_suffix("").as_posix() if alike else path.stem
 
 
 def _targets(texts: Sequence[str]) -> list[ReportTo]:
@@ -95,18 +104,19 @@ def _targets(texts: Sequence[str]) -> list[ReportTo]:
     return targets
 
 
-def _print(whole: Report, type: str, source: Source | None) -> None:
+def _print(whole: Report, type: str) -> None:
     detail = terminal.detail(type, 0, False)
     width = shutil.get_terminal_size().columns
     for line in terminal.render(whole, None, width, detail):
         print(line.text.replace(LISTED, "--report=term-missing lists them"))
 
 
-def _put(target: ReportTo, text: str) -> None:
-    from pytest_postmortem.writing import write
-
-    if target.destination is None:
+def _put(
+    target: ReportTo, document: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]
+) -> None:
+    delivery = Delivery()
+    put(target, document, delivery, 0, earlier)
+    for line in delivery.notes:
+        print(line.text, file=sys.stderr)
+    for text in delivery.printed:
         print(text, end="")
-    else:
-        write(target.destination, text)
-        print(f"Incident report written to {target.destination}", file=sys.stderr)

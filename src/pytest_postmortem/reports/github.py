@@ -6,6 +6,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -60,7 +61,7 @@ def _command(
         path = None  # an address or a service
     root = document["scope"]["root"]
     where = {
-        "file": path and "/".join(filter(None, (root, path))),
+        "file": path and posixpath.normpath(posixpath.join(root, path)),
         "line": path and place["line"],
         "title": title,
     }
