@@ -355,6 +355,19 @@ def test_a_file_that_is_no_python_is_named(
     assert (status, said.splitlines()) == (0, [*notes, NOTHING.strip()])
 
 
+def test_where_nothing_can_be_read_nothing_is_judged(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ratchet that saw nothing says so, and never passes."""
+    for path in suite.rglob("test_*.py"):
+        path.write_text(path.read_text() + "print 'two'\n")
+
+    status, said = compared(capsys)
+
+    assert status == 3
+    assert said.splitlines()[-1] == "Nothing could be compared"
+
+
 def test_the_project_need_not_be_installed(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither are conftest files run, nor have plugins to be there that the options belong to."""
     addopts = "addopts = --no-such-option -p no_such_module\nrequired_plugins = no-such-plugin\n"
@@ -522,7 +535,7 @@ def test_two_reports_of_real_runs_are_compared(
         ("{", "it is neither JSON nor XML"),
         ("[]", "it is no report of pytest-postmortem"),
         ('{"format": 2}', "its format is 2, and 1 is understood"),
-        (BROKEN, "a part of the report is missing, or has another form"),
+        (BROKEN, "report.tool is not what the format says"),
         (JUNIT, "JUnit XML does not say which incidents there are"),
     ],
 )

@@ -205,9 +205,11 @@ def compare_code(
     after = linked(head, registry, policy)
     changes: list[Change] = []
     unread: list[str] = []
+    compared = False
     for key, old in before.items():
         new = after.get(key, Linked(old.id))
         if new.held or (new.tests and not old.held):
+            compared = True
             continue
         postmortem = registry.find(old.id) if registry else None
         waiver = _waiver(postmortem, policy.today)
@@ -229,7 +231,8 @@ def compare_code(
         changes += _vanished(earlier, registry, known, policy, show)
         changes += _appeared(earlier, registry, after, policy, show)
     notes = tuple(_unread(base, head, unread))
-    return Comparison(_ordered(_in_order(changes, registry)), notes, by_code=True)
+    judged = compared or bool(changes) or not unread
+    return Comparison(_ordered(_in_order(changes, registry)), notes, judged, by_code=True)
 
 
 def _vanished(
