@@ -113,13 +113,18 @@ def test_without_a_destination_it_is_printed(suite: Path, run: RunPytest) -> Non
 
 
 def test_a_comment_stays_within_what_a_host_takes() -> None:
-    """Of 10,000 incidents as many sections are left out as it takes, and that is said."""
-    many = [incident(f"PM-{n}", title="x" * 100) for n in range(10_000)]
+    """A table is cut, then whole sections are left out, the last ones first; both is said."""
+    states = ("failing", "unguarded", "guarded", "exempt")
+    many = [
+        incident(f"PM-{n}", title="x" * 150, state=state) for state in states for n in range(5_000)
+    ]
 
     text = markdown.render(data(incidents=many))
 
     assert len(text) < 65_000
-    assert text.endswith("1 more section left out, since this would be too long.\n")
+    assert "The problem may be back: 5000 incidents" in text
+    assert "and 4900 more incidents" in text
+    assert text.endswith("more section left out, since this would be too long.\n")
 
 
 HOSTILE = [

@@ -27,6 +27,9 @@ SECTIONS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
 MOST_OPEN = 25
 """More rows than these are folded, whatever they say: a comment has to be readable."""
 
+MOST_ROWS = 100
+"""The rows of one table."""
+
 LONGEST = 60_000
 """The characters of a whole report: GitHub refuses a comment of more than 65,536."""
 
@@ -77,7 +80,9 @@ def _incidents(incidents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         own = [each for each in incidents if each["state"] in states]
         if own:
             heading = f"{SIGNS.get(states[0], '▫️')} {title}: {count_of(len(own))}"
-            table = "\n".join(_table(own))
+            table = "\n".join(_table(own[:MOST_ROWS]))
+            if len(own) > MOST_ROWS:
+                table += f"\n\nand {count_of(len(own) - MOST_ROWS, 'more incident')}"
             if opened and len(own) <= MOST_OPEN:
                 yield f"#### {heading}\n\n{table}"
             else:
