@@ -536,3 +536,51 @@ def test_a_report_that_is_given_twice_is_told(
 
     assert main(["combine", "one.json", "./one.json"]) == 2
     assert "it is given twice" in capsys.readouterr().err
+
+
+def history(*points: tuple[str, int]) -> dict[str, Any]:
+    """Return the plain data of a history."""
+    return {
+        "format": 1,
+        "commits": 9,
+        "points": [{"day": day, "linked": linked, "commit": "0"} for day, linked in points],
+    }
+
+
+def test_a_history_is_drawn_in_the_page(suite: Path, pytester: pytest.Pytester) -> None:
+    """When incidents got their regression tests, as git tells it, beside the report."""
+    report(pytester, "one.json")
+    past = history(("2024-02-01", 1), ("2025-01-10", 0), ("2025-05-05", 4))
+    (suite / "history.json").write_text(json.dumps(past))
+
+    assert main(["report", "one.json", "history.json", "--report=html:page.html"]) == 0
+
+    page = (suite / "page.html").read_text()
+    assert "<h3>Regression tests over time</h3>" in page
+    assert '<path class="line is-linked" d="M0 750H' in page
+    assert '<tr><th scope="row">2025-05-05</th><td>4</td></tr>' in page
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "cause"),
+    [
+        ("report", ["history.json"], "a history is no report of its own"),
+        ("combine", ["one.json", "history.json"], "a history can't be joined"),
+        ("report", ["one.json", "odd.json"], "its points are not what a history has"),
+    ],
+)
+def test_a_history_is_no_report(
+    suite: Path,
+    pytester: pytest.Pytester,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    files: list[str],
+    cause: str,
+) -> None:
+    """Exit 2, and a message that says what to do."""
+    report(pytester, "one.json")
+    (suite / "history.json").write_text(json.dumps(history(("2024-02-01", 1))))
+    (suite / "odd.json").write_text(json.dumps({**history(), "points": [{"day": 3}]}))
+
+    assert main([command, *files]) == 2
+    assert cause in capsys.readouterr().err

@@ -59,7 +59,9 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="JSON reports, the oldest first")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="JSON reports, the oldest first; a history"
+    )
     _target_arguments(parser)
 
 

@@ -60,6 +60,7 @@ def put(
     delivery: Delivery,
     verbosity: int,
     earlier: Sequence[Mapping[str, Any]] = (),
+    past: Mapping[str, Any] | None = None,
 ) -> None:
     """Put a report where it was asked for; what is to be printed is kept for it.
 
@@ -70,7 +71,7 @@ def put(
             delivery.printed.append(render("github", document))
             _summarise(render("markdown", document))
         return
-    text = render(target.type, document, earlier)
+    text = render(target.type, document, earlier, past)
     if target.destination is None:
         delivery.printed.append(text)
     else:

@@ -55,6 +55,11 @@ class Source:
     foreign: bool = False
 
     @property
+    def is_past(self) -> bool:
+        """Whether it is a history read from git, and no report."""
+        return "points" in self.document
+
+    @property
     def root(self) -> str:
         """What stands before the node ids and paths of this report, where there are several."""
         return "/".join(filter(None, (self.suite, self.document["scope"]["root"])))

@@ -95,6 +95,8 @@ def _document(path: Path, data: bytes) -> Mapping[str, Any]:
             f"its format is {document['format']!r}, and {FORMAT} is understood",
             "use the version of pytest-postmortem that wrote it, or a newer one",
         )
+    if "points" in document and "commits" in document:
+        return _past(path, document)
     absent = [name for name in NEEDED if name not in document]
     if absent:
         raise _wrong(path, f"it lacks {', '.join(absent)}", remedy)
@@ -102,6 +104,20 @@ def _document(path: Path, data: bytes) -> Mapping[str, Any]:
     odd = next(_misfits(document, schema, schema, "report"), None)
     if odd is not None:
         raise _wrong(path, f"{odd} is not what the format says", remedy)
+    return document
+
+
+def _past(path: Path, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a history read from git, which has to say how many had a test, and since when."""
+    points = document["points"]
+    whole = isinstance(points, list) and all(
+        isinstance(point, dict)
+        and isinstance(point.get("day"), str)
+        and type(point.get("linked")) is int
+        for point in points
+    )
+    if not whole:
+        raise _wrong(path, "its points are not what a history has", "write it anew")
     return document
 
 

@@ -32,8 +32,12 @@ def report(paths: Sequence[str], targets: Sequence[str]) -> int:
         SettingsError: A target can't be used.
         DestinationError: A report can't be written.
     """
-    sources = read_all(map(Path, paths))
+    given = read_all(map(Path, paths))
     wanted = _targets(targets or ["term"])
+    sources = [source for source in given if not source.is_past]
+    past = next((source.document for source in given if source.is_past), None)
+    if not sources:
+        raise _wrong("a history is no report of its own", "give a JSON report beside it")
     last = sources[-1]
     for target in wanted:
         if target.type in ("term", "term-missing"):
@@ -41,7 +45,7 @@ def report(paths: Sequence[str], targets: Sequence[str]) -> int:
         else:
             own = document(merged([last])) if last.foreign else last.document
             earlier = [source.document for source in sources[:-1] if not source.foreign]
-            _put(target, own, earlier)
+            _put(target, own, earlier, past)
     return 0
 
 
@@ -63,6 +67,8 @@ def combine(
     """
     files = list(map(Path, paths))
     sources = read_all(iter(files), _suites(files) if across else lambda _: "")
+    if any(source.is_past for source in sources):
+        raise _wrong("a history can't be joined", "give it to `pytest-postmortem report`")
     wanted = _targets(targets or ["term"])
     whole = merged(sources, expected, fail_under)
     settings = Settings(reports=tuple(wanted))
@@ -77,6 +83,10 @@ def combine(
     if fails(whole) or not delivery.whole:
         return 1
     return NOT_JUDGED if any(not gate.judged for gate in whole.gates) else 0
+
+
+def _wrong(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", "Couldn't use the files", cause, remedy)])
 
 
 def _suites(files: Sequence[Path]) -> Callable[[Path], str]:
@@ -112,10 +122,13 @@ def _print(whole: Report, type: str) -> None:
 
 
 def _put(
-    target: ReportTo, document: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]
+    target: ReportTo,
+    document: Mapping[str, Any],
+    earlier: Sequence[Mapping[str, Any]],
+    past: Mapping[str, Any] | None,
 ) -> None:
     delivery = Delivery()
-    put(target, document, delivery, 0, earlier)
+    put(target, document, delivery, 0, earlier, past)
     for line in delivery.notes:
         print(line.text, file=sys.stderr)
     for text in delivery.printed:

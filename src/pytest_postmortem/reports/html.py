@@ -21,7 +21,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from pytest_postmortem import __version__
-from pytest_postmortem.reports.pictures import bars, history
+from pytest_postmortem.reports.pictures import bars, course, history
 
 __all__ = ["render"]
 
@@ -118,11 +118,12 @@ class Option:
     count: int
 
 
-def render(document: Data, earlier: Sequence[Data] = ()) -> str:
+def render(document: Data, earlier: Sequence[Data] = (), past: Data | None = None) -> str:
     """Return the page for a JSON report of format 1.
 
     ``earlier`` are reports of the same registry, the oldest first: they are only drawn, over
-    time. They are dated by ``policy.today``, or else stand in their order.
+    time. They are dated by ``policy.today``, or else stand in their order. ``past`` is a history
+    read from git, drawn as well.
     """
     environment = Environment(
         loader=PackageLoader("pytest_postmortem.reports"),
@@ -136,6 +137,7 @@ def render(document: Data, earlier: Sequence[Data] = ()) -> str:
     page = environment.get_template("page.html")
     return page.render(
         _context(document, earlier),
+        course=course(past),
         style=style,
         script=script,
         content_policy=_content_policy(style, script),

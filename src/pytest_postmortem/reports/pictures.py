@@ -92,6 +92,25 @@ def history(documents: Sequence[Mapping[str, Any]]) -> History | None:
     return History(points, top, lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How many incidents had a regression test, change by change, and the step line of it."""
+
+    points: tuple[tuple[str, int], ...]
+    top: int
+    line: str
+
+
+def course(past: Mapping[str, Any] | None) -> Course | None:
+    """Return the picture of a history read from git, None where nothing ever changed."""
+    points = tuple((each["day"], each["linked"]) for each in (past or {}).get("points", ()))
+    top = max((linked for _, linked in points), default=0)
+    if len(points) < 2 or not top:
+        return None
+    at = _positions([day for day, _ in points])
+    return Course(points, top, _steps(at, [1000 - 1000 * linked / top for _, linked in points]))
+
+
 def _positions(days: Sequence[str | None]) -> list[float]:
     """Return where to draw each report: by its day, or evenly where the days don't follow."""
     ordinals = [datetime.date.fromisoformat(day).toordinal() for day in days if day]

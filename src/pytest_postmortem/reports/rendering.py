@@ -9,11 +9,15 @@ __all__ = ["render"]
 
 
 def render(
-    type: str, document: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()
+    type: str,
+    document: Mapping[str, Any],
+    earlier: Sequence[Mapping[str, Any]] = (),
+    past: Mapping[str, Any] | None = None,
 ) -> str:
     """Return a report as ``json``, ``markdown``, ``html`` or ``github``.
 
-    ``earlier`` are older reports, oldest first, for the formats that show a course of time.
+    ``earlier`` are older reports, oldest first, and ``past`` is a history read from git, for the
+    formats that show a course of time.
     """
     if type == "json":
         from pytest_postmortem.reports import json
@@ -22,7 +26,7 @@ def render(
     if type == "html":
         from pytest_postmortem.reports import html
 
-        return html.render(document, earlier)
+        return html.render(document, earlier, past)
     if type == "github":
         from pytest_postmortem.reports import github
 
