@@ -192,6 +192,7 @@ GOLDEN: dict[str, Any] = {
     "declared": [],
     "strangers": [],
     "unchecked": [],
+    "unselected": [],
 }
 
 

@@ -305,6 +305,28 @@ def test_a_suite_in_another_language_guards_too(suite: Path, pytester: pytest.Py
     assert status == 1
 
 
+def test_a_link_to_an_incident_of_another_suite_is_no_error(
+    suite: Path, pytester: pytest.Pytester
+) -> None:
+    """An id is checked against the whole registry, by any of its names, whatever may be shown."""
+    report(
+        pytester,
+        "python.json",
+        "-o",
+        "postmortem_select=severity:sev1",
+        "-o",
+        "postmortem_show=link",
+        "test_3.py",
+    )
+    (suite / "go.xml").write_text(JUNIT.replace("PM-404", "PM-6"))
+
+    _, joined = combined(suite, "python.json", "go.xml")
+
+    unknown = [each["message"] for each in joined["findings"] if each["code"] == "unknown-id"]
+    assert [text for text in unknown if "PM-93" not in text] == []
+    assert [each["id"] for each in joined["incidents"]] == ["PM-1"]
+
+
 def test_junit_alone_implies_its_incidents(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a registry no gap is claimed."""
     (suite / "go.xml").write_text(JUNIT)

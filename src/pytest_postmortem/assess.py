@@ -153,7 +153,7 @@ class Report:
     ``missing`` says which registry is missing, where the links themselves had to serve as one.
     ``registry`` tells where it comes from. ``strangers`` are the ids of foreign marks that it
     lacks, ``unchecked`` those of any mark where a part of it can't be reached. ``declared`` are
-    the node ids under ``tests:`` that were found.
+    the node ids under ``tests:`` that were found, ``unselected`` the ids that belong elsewhere.
     """
 
     incidents: tuple[Incident, ...]
@@ -167,6 +167,7 @@ class Report:
     strangers: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     declared: frozenset[str] = frozenset()
+    unselected: tuple[str, ...] = ()
     registry: Origins = Origins()
     ran: Ran | None = None
 
@@ -243,6 +244,7 @@ def assess(
         missing=missing,
         strangers=strangers,
         unchecked=unchecked,
+        unselected=tuple(each.id for each in registry if not selected(each, policy)),
         registry=Origins(registry.locations, registry.partial, registry.unreachable),
     )
 

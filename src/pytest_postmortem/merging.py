@@ -116,6 +116,7 @@ def merged(
         declared=frozenset(gathered.declared),
         strangers=_union(sources, "strangers"),
         unchecked=_union(sources, "unchecked"),
+        unselected=_union(sources, "unselected"),
         unjudged=(*report.unjudged, *_hidden(report.policy, gathered)),
     )
     return replace(report, gates=judge(report))
@@ -232,6 +233,8 @@ def _registry(sources: Sequence[Source], gathered: _Gathered) -> Registry:
     for postmortem in gathered.postmortems.values():
         for alias in postmortem.aliases:
             index.setdefault(alias.casefold(), postmortem)
+    for id in _union(sources, "unselected"):
+        index.setdefault(id.casefold(), Postmortem(id, id))
     known = [source.document.get("registry") or {} for source in sources]
     lists = {name: _texts(known, name) for name in ("locations", "partial", "unreachable")}
     return Registry(

@@ -52,6 +52,7 @@ def document(report: Report, show: Show | None = None) -> Mapping[str, Any]:
         "declared": sorted(report.declared),
         "strangers": list(report.strangers),
         "unchecked": list(report.unchecked),
+        "unselected": list(report.unselected),
     }
 
 
@@ -106,7 +107,7 @@ def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
         "status": shown.status,
         "tags": list(shown.tags),
         "service": list(shown.service),
-        "aliases": list(shown.aliases),
+        "aliases": list(postmortem.aliases),
         "recurs": shown.recurs,
         "root_cause": shown.root_cause,
         "whys": list(shown.whys),
