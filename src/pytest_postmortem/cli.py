@@ -123,11 +123,11 @@ def _diff_arguments(parser: argparse.ArgumentParser) -> None:
         "--base", metavar="REVISION", help="compare the code with this revision instead"
     )
     parser.add_argument(
-        "--format",
-        choices=("term", "markdown"),
-        default="term",
-        metavar="term|markdown",
-        help="of the output (default: term)",
+        "--report",
+        action="append",
+        default=[],
+        metavar="TYPE[:DEST]",
+        help="term, markdown or json (repeatable; default: term)",
     )
     _pytest_arguments(parser)
 
@@ -135,7 +135,7 @@ def _diff_arguments(parser: argparse.ArgumentParser) -> None:
 def _diff(options: argparse.Namespace) -> int:
     from pytest_postmortem.commands import diff
 
-    return diff.run(_arguments_of(options), options.base, options.reports, options.format)
+    return diff.run(_arguments_of(options), options.base, options.reports, options.report)
 
 
 def _history_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Literal
 
 from pytest_postmortem import git, received
 from pytest_postmortem.commands.checkout import DEPTH, declared, opened
@@ -14,8 +15,12 @@ from pytest_postmortem.comparing import Comparison, compare, compare_code, markd
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.results import Run, parse
+from pytest_postmortem.writing import write
 
 __all__ = ["run"]
+
+FORMAT = 1
+TYPES = ("term", "markdown", "json")
 
 LOST = 1
 NOT_JUDGED = 3
@@ -25,9 +30,9 @@ def run(
     arguments: Sequence[str],
     base: str | None,
     reports: Sequence[Path],
-    format: Literal["term", "markdown"],
+    targets: Sequence[str] = (),
 ) -> int:
-    """Print what was gained and lost; return the exit status.
+    """Say what was gained and lost, as ``term``, ``markdown`` or ``json``; return the exit status.
 
     Two reports are compared with each other, or the code of the working tree with that of the
     commit at which it left ``base``.
@@ -36,7 +41,9 @@ def run(
         SettingsError: It is not clear what to compare.
         ReportError: A report can't be read.
         RegistryError: The registry is broken.
+        DestinationError: A file can't be written.
     """
+    wanted = [_target(each) for each in targets or ["term"]]
     if base is not None and not reports:
         comparison = _of_code(arguments, base)
     elif base is None and len(reports) == 2:
@@ -46,7 +53,11 @@ def run(
         cause = f"{len(reports)} reports and {'no' if base is None else 'a'} base are given"
         remedy = "name two reports, the older first, or a revision with --base"
         raise SettingsError([Problem("setting", "Couldn't compare", cause, remedy)])
-    _print(comparison, format)
+    for type, destination in wanted:
+        if destination is not None:
+            write(destination, _rendered(comparison, type))
+        else:
+            _print(comparison, type)
     if comparison.lost:
         return LOST
     return 0 if comparison.judged else NOT_JUDGED
@@ -77,14 +88,34 @@ def _read(path: Path) -> Run:
         raise ReportError([problem]) from None
 
 
-def _print(comparison: Comparison, format: str) -> None:
+def _target(each: str) -> tuple[str, Path | None]:
+    """Read ``TYPE[:DEST]``.
+
+    Raises: SettingsError where there is no such type, or it goes to no file.
+    """
+    type, _, destination = each.partition(":")
+    if type not in TYPES or (type == "term" and destination):
+        cause = f"there is no report {each!r} of a comparison"
+        remedy = "use term, markdown, markdown:PATH, json or json:PATH"
+        raise SettingsError([Problem("setting", "Couldn't compare", cause, remedy)])
+    return type, Path(destination) if destination else None
+
+
+def _rendered(comparison: Comparison, type: str) -> str:
+    if type == "json":
+        document = {"format": FORMAT, **asdict(comparison)}
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return markdown(comparison) if type == "markdown" else text(comparison)
+
+
+def _print(comparison: Comparison, type: str) -> None:
     """Print a comparison; where Markdown stays empty, what can't be compared is said beside it."""
-    if format == "markdown":
-        if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else
-        print(markdown(comparison), end="")
-        for note in () if comparison.changes else comparison.notes:
-            print(plain(note), file=sys.stderr)
+    if type == "term":
+        encoding = sys.stdout.encoding or "utf-8"
+        print(text(comparison).encode(encoding, "backslashreplace").decode(encoding), end="")
         return
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text(comparison).encode(encoding, "backslashreplace").decode(encoding), end="")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else
+    print(_rendered(comparison, type), end="")
+    for note in () if type == "json" or comparison.changes else comparison.notes:
+        print(plain(note), file=sys.stderr)
