@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +248,36 @@ def test_no_more_is_told_than_github_shows() -> None:
     rows = github.commands({**BLANK, "findings": findings})
 
     assert [row.startswith("::error") for row in rows] == [True] * 10 + [False] * 10
+
+
+FULL = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+import pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="knows no limit of a file's size")
+@pytest.mark.parametrize("type", ["json", "html", "markdown"])
+def test_a_disk_that_is_full_costs_no_older_report(suite: Path, type: str) -> None:
+    """The report of an earlier run stays whole, nothing is left beside it, and the run says so."""
+    report = suite / "out" / "report"
+    report.parent.mkdir()
+    report.write_text("An older report.\n")
+    arguments = ["-q", "-p", "no:cacheprovider", f"--postmortem-report={type}:out/report"]
+
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", FULL, *arguments],
+        cwd=suite,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "Couldn't write report" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert [path.name for path in report.parent.iterdir()] == ["report"]
+    assert report.read_text() == "An older report.\n"
+    assert done.returncode == 1
