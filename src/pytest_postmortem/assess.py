@@ -229,6 +229,7 @@ def assess(
         _judge(postmortem, tests, outcomes, scope, policy, registry, proofs or {})
         for postmortem in chosen
     )
+    own = {postmortem.id for postmortem in chosen}
     unjudged = _unjudged(incidents, scope)
     if missing and not unjudged:
         unjudged = (missing,)
@@ -244,7 +245,7 @@ def assess(
         missing=missing,
         strangers=strangers,
         unchecked=unchecked,
-        unselected=tuple(each.id for each in registry if not selected(each, policy)),
+        unselected=tuple(each.id for each in registry if each.id not in own),
         registry=Origins(registry.locations, registry.partial, registry.unreachable),
     )
 

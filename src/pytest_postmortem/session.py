@@ -15,7 +15,6 @@ from pytest_postmortem import neighbours, xdist
 from pytest_postmortem import settings as configuration
 from pytest_postmortem.collection import Collecting, Plan, Running, plan_for
 from pytest_postmortem.model import Collected, Registry
-from pytest_postmortem.ran import ran
 from pytest_postmortem.reporting import Facts, Run, load_found
 from pytest_postmortem.scope import selects_alike
 from pytest_postmortem.settings import Settings
@@ -233,6 +232,8 @@ class Reporter:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _facts(self) -> Facts:
+        from pytest_postmortem.ran import ran
+
         option, own = self._config.option, configured(self._config)
         each = getattr(option, "dist", "no") == "each"
         return Facts(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem import links, options, scope, source
+from pytest_postmortem import links, options, scope
 from pytest_postmortem.model import Collected, Link
 from pytest_postmortem.outcomes import reason
 from pytest_postmortem.settings import Settings
@@ -72,6 +72,8 @@ class Files:
 
     def _links(self, nodeid: str, given: Given) -> Iterator[Link]:
         """Yield the links that the code of a file names which skipped itself as a whole."""
+        from pytest_postmortem import source
+
         path = self._files[nodeid]
         names = frozenset((options.MARK, *self._settings.markers))
         for mark in source.marks(_text(path), names):
