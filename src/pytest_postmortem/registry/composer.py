@@ -51,6 +51,8 @@ def _syntax(text: str, above: int, error: Any) -> Broken:
     lines = text.rstrip().split("\n")
     number = min(0 if mark is None else mark.line, len(lines) - 1)
     line = lines[number]
+    if "nesting depth" in str(error.problem):  # libyaml from 0.2.6 on looks ahead, and has a limit
+        return too_deep(number + above + 1)
     remedy = "mend the YAML on this line or the one before"
     if "\t" in line[: len(line) - len(line.lstrip())]:
         remedy = "indent with spaces: YAML allows no tabs at the beginning of a line"
