@@ -94,13 +94,12 @@ def _number(text: str) -> int:
 
 
 def _percent(text: str) -> float:
+    from pytest_postmortem.settings import percent
+
     try:
-        percent = float(text)
+        return percent(text)
     except ValueError:
-        percent = -1.0
-    if not 0 <= percent <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentage")
-    return percent
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage") from None
 
 
 def _combine(options: argparse.Namespace) -> int:
@@ -122,13 +121,7 @@ def _diff_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--base", metavar="REVISION", help="compare the code with this revision instead"
     )
-    parser.add_argument(
-        "--report",
-        action="append",
-        default=[],
-        metavar="TYPE[:DEST]",
-        help="term, markdown or json (repeatable; default: term)",
-    )
+    _target_arguments(parser, "term, markdown or json")
     _pytest_arguments(parser)
 
 
@@ -139,13 +132,7 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _history_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--report",
-        action="append",
-        default=[],
-        metavar="TYPE[:DEST]",
-        help="term or json:PATH (repeatable; default: term)",
-    )
+    _target_arguments(parser, "term or json:PATH")
     _pytest_arguments(parser)
 
 
@@ -155,14 +142,16 @@ def _history(options: argparse.Namespace) -> int:
     return history.run(_arguments_of(options), options.report)
 
 
-def _target_arguments(parser: argparse.ArgumentParser) -> None:
+def _target_arguments(
+    parser: argparse.ArgumentParser, types: str = "as --postmortem-report"
+) -> None:
     """Add the option that says what to make of a report."""
     parser.add_argument(
         "--report",
         action="append",
         default=[],
         metavar="TYPE[:DEST]",
-        help="as --postmortem-report (repeatable; default: term)",
+        help=f"{types} (repeatable; default: term)",
     )
 
 

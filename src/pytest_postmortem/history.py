@@ -132,9 +132,10 @@ def _stories(
         shown = reveal(postmortem, show)
         told = tuple(events.get(postmortem.id.casefold(), ()))
         yield Story(shown.id, shown.title, shown.date, told)
-    others = events.keys() - {postmortem.id.casefold() for postmortem in known}
-    for key in sorted(others, key=lambda key: list(events).index(key)):
-        yield Story(names[key], events=tuple(events[key]))
+    told_already = {postmortem.id.casefold() for postmortem in known}
+    for key in events:
+        if key not in told_already:
+            yield Story(names[key], events=tuple(events[key]))
 
 
 def table(history: History) -> str:

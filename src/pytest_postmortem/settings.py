@@ -16,7 +16,7 @@ from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.model import Location, Policy, Show
 from pytest_postmortem.options import OPTIONS
 
-__all__ = ["REPORT_TYPES", "ReportTo", "Settings", "read", "report_to"]
+__all__ = ["REPORT_TYPES", "ReportTo", "Settings", "percent", "read", "report_to"]
 
 T = TypeVar("T")
 
@@ -158,7 +158,7 @@ class _Reader:
     def _policy(self) -> Policy:
         unknown = self._ini("postmortem_unknown", _choice("error", "warn", "ignore"))
         return Policy(
-            fail_under=self._option("--postmortem-fail-under", _percent),
+            fail_under=self._option("--postmortem-fail-under", percent),
             require=tuple(self._config.getini("postmortem_require")),
             grace=self._ini("postmortem_grace", _days) or 0,
             since=self._ini("postmortem_since", _date),
@@ -264,7 +264,11 @@ def _choice(*words: str) -> Callable[[str], Any]:
     return convert
 
 
-def _percent(text: str) -> float:
+def percent(text: str) -> float:
+    """Read a percentage.
+
+    Raises: ValueError with the cause and the remedy.
+    """
     try:
         value = float(text)
     except ValueError:

@@ -28,8 +28,8 @@ __all__ = ["DEPTH", "Checkout", "declared", "opened"]
 
 Tests = tuple[source.SourceTest, ...] | None
 
-OWN = ("--noconftest", "--assert=plain")
-"""Nothing runs, and a warning that our own modules can't be rewritten may not stop us."""
+OWN = ("--noconftest",)
+"""Nothing of the project runs."""
 
 NEITHER = ("-o", "addopts=", "-o", "required_plugins=")
 

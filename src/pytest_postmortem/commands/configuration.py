@@ -20,8 +20,10 @@ def configured(arguments: Sequence[str]) -> Iterator[pytest.Config]:
     Raises:
         SettingsError: pytest can't be configured, or its plugin of ours is blocked.
     """
+    # Our own modules are imported already: a warning that they can't be rewritten may be an error.
+    own = ["-p", "postmortem", "--assert=plain"]
     try:
-        config = _prepareconfig(["-p", "postmortem", "--assert=plain", *arguments])
+        config = _prepareconfig([*own, *arguments])
     except (pytest.UsageError, ImportError) as error:  # the latter by pytest before 8.2
         raise _problem(str(error)) from None
     except ConftestImportFailure as error:

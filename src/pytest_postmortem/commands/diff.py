@@ -79,7 +79,7 @@ def _of_code(arguments: Sequence[str], base: str) -> Comparison:
 def _read(path: Path) -> Run:
     source = received.read(path)
     try:
-        if source.document is received.EMPTY:
+        if source.foreign:
             raise ValueError("JUnit XML does not say which incidents there are")
         return parse(source.document)
     except ValueError as error:
@@ -111,8 +111,7 @@ def _rendered(comparison: Comparison, type: str) -> str:
 def _print(comparison: Comparison, type: str) -> None:
     """Print a comparison; where Markdown stays empty, what can't be compared is said beside it."""
     if type == "term":
-        encoding = sys.stdout.encoding or "utf-8"
-        print(text(comparison).encode(encoding, "backslashreplace").decode(encoding), end="")
+        print(text(comparison), end="")
         return
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -31,8 +30,7 @@ def run(arguments: Sequence[str], reports: Sequence[str]) -> int:
         told = _history(checkout)
     for destination in targets:
         if destination is None:
-            encoding = sys.stdout.encoding or "utf-8"
-            print(table(told).encode(encoding, "backslashreplace").decode(encoding), end="")
+            print(table(told), end="")
         else:
             write(destination, render(told))
     return 0
