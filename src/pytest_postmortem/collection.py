@@ -199,7 +199,7 @@ def set_property(item: pytest.Item, ids: Iterable[str]) -> None:
     item.user_properties[:] = [*others, (PROPERTY, links.encode(ids))]
 
 
-def _property(item: pytest.Item) -> str:
+def property_of(item: pytest.Item) -> str:
     """Return the value of our property; others' may be of any shape."""
     own = (pair[1] for pair in item.user_properties if pair[:1] == (PROPERTY,) and len(pair) == 2)
     return str(next(own, ""))
@@ -225,7 +225,7 @@ class Running:
             self._add(item, links.parse(marks))
 
     def _add(self, item: pytest.Item, claims: links.Claims) -> None:
-        old = links.decode(_property(item))
+        old = links.decode(property_of(item))
         new = dict(_new(dict.fromkeys(old, "marker"), claims.ids))
         if new or claims.complaints:
             ids = {id: claims.ids[id] for id in new}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from pytest_postmortem import links
-from pytest_postmortem.collection import PROPERTY
+from pytest_postmortem.collection import PROPERTY, property_of
 from pytest_postmortem.model import Link
 
 if TYPE_CHECKING:
@@ -146,16 +146,10 @@ class Ctrf:
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         """Put all ids into one tag, in place of those that the plugin makes of our marks."""
         metadata = (getattr(item, "funcargs", None) or {}).get("ctrf_json_metadata")
-        ids = _property(item)
+        ids = property_of(item)
         if ids and isinstance(metadata, dict):
             tags = [tag for tag in metadata.get("tags", ()) if not tag.startswith(f"{PROPERTY}::")]
             metadata["tags"] = [*tags, f"{PROPERTY}::{ids}"]
-
-
-def _property(item: pytest.Item) -> str:
-    """Return the value of our property; others' may be of any shape."""
-    own = (pair[1] for pair in item.user_properties if pair[:1] == (PROPERTY,) and len(pair) == 2)
-    return str(next(own, ""))
 
 
 class Own:
@@ -197,7 +191,7 @@ class Handed:
 
     def addresses(self, item: pytest.Item) -> Iterator[Address]:
         """Yield the links of a test; without a registry the ids themselves imply them."""
-        ids = links.decode(_property(item))
+        ids = links.decode(property_of(item))
         known = self._registry() if ids else None
         if known is not None:
             return (known[id.casefold()] for id in ids if id.casefold() in known)
