@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
 from pytest_postmortem.model import Finding, Guard, Show, count_of
-from pytest_postmortem.registry import fields
+from pytest_postmortem.registry import fields, formats
 from pytest_postmortem.registry.entries import Entry, from_raws
 from pytest_postmortem.registry.how import How
 from pytest_postmortem.registry.merge import duplicates
@@ -27,12 +27,13 @@ from pytest_postmortem.registry.snapshot import (
     entries_to,
 )
 from pytest_postmortem.registry.sources import Source
-from pytest_postmortem.registry.tables import Rows, Table
 
 __all__ = ["Part", "ask", "fetch", "kept"]
 
 MOST_FINDINGS = 10
 """The findings about entries of one location that are told one by one."""
+
+NOTHING_KNOWN = "its ids are not checked, and gates are not judged; "
 
 BELOW_TITLE = ("root_cause", "reason")
 
@@ -82,7 +83,7 @@ def ask(text: str, shown: str, how: How, given: Iterable[Mapping[str, object]] |
         if isinstance(given, Exception):
             raise Unreachable(_raised(given), "mend the plugin that reads it")
         try:
-            raws = [Raw(_plain(dict(each)), shown) for each in given]
+            raws = [Raw(formats.plain(dict(each)), shown) for each in given]
         except Exception as error:  # a generator of somebody else's, or no mapping
             raise Unreachable(_raised(error), "mend the plugin that reads it") from None
         return _read(Pages(raws), how, shown, how.show or "link", "", how.url_template)
@@ -154,17 +155,12 @@ class _Fetching:
 
     def _copy(self, stored: Stored | None, error: Unreachable) -> Part:
         """Return what an earlier run has kept, if it has, and say why it has to serve."""
-        severity = self._how.unreachable
-        level: Any = "warning" if severity == "warn" else severity
-        if stored is None and self._how.fetched_only:
-            message = f"it can't be read: {error.cause}; {error.remedy}"
-            trouble = Finding("registry-unreachable", level, message, self._shown)
-            return Part(self._shown, trouble=(trouble,), missing=True)
+        level: Literal["warning", "error"] = (
+            "error" if self._how.unreachable == "error" else "warning"
+        )
         if stored is None:
-            message = (
-                f"it can't be read: {error.cause}; its ids are not checked, and gates are not"
-                f" judged; {error.remedy}"
-            )
+            then = "" if self._how.fetched_only else NOTHING_KNOWN
+            message = f"it can't be read: {error.cause}; {then}{error.remedy}"
             trouble = Finding("registry-unreachable", level, message, self._shown)
             return Part(self._shown, trouble=(trouble,), missing=True)
         age = _age(stored.head["read"])
@@ -256,20 +252,3 @@ def _reduced(entry: Entry, show: Show, keep: frozenset[str]) -> Entry:
         extra={name: text for name, text in entry.extra.items() if name in keep},
         fallback={name: text for name, text in entry.fallback.items() if name not in hidden},
     )
-
-
-def _plain(value: Any) -> Any:
-    """Return what somebody else gave as tables, lists and texts; None is nothing."""
-    if isinstance(value, Mapping):
-        table = Table()
-        table.update((str(key), _plain(each)) for key, each in value.items())
-        return table
-    if isinstance(value, (list, tuple, set, frozenset)):
-        rows = Rows()
-        rows.extend(map(_plain, value))
-        return rows
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value.isoformat() if hasattr(value, "isoformat") else value)

@@ -7,13 +7,13 @@ is left out or null is None. A mapping is a `Table`, a list `Rows`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry.tables import Broken, Rows, Table, repeated, too_deep
 
-__all__ = ["PARSERS", "parse"]
+__all__ = ["PARSERS", "parse", "plain"]
 
 _JSON_OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]')
 _TOML_HEADER = re.compile(r"^[ \t]*\[{1,2}([^\[\]\n]+)\]{1,2}[ \t]*(?:#.*)?$", re.MULTILINE)
@@ -108,7 +108,7 @@ def _toml(text: str, above: int) -> Any:
         cause = f"it is not TOML: {_TOML_LINE.sub('', str(error))}"
         line = int(found[1]) if found and found[1] else text.rstrip().count("\n") + 1
         raise Broken(cause, "mend the TOML on this line", line + above) from None
-    return _located(_plain(tree), (), _toml_headers(text, above))
+    return _located(plain(tree), (), _toml_headers(text, above))
 
 
 def _toml_headers(text: str, above: int) -> dict[tuple[str, ...], list[int]]:
@@ -137,14 +137,15 @@ def _located(tree: Any, name: tuple[str, ...], headers: dict[tuple[str, ...], li
     return tree
 
 
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
+def plain(node: Any) -> Any:
+    """Return plain data of any origin as tables, lists and texts."""
+    if isinstance(node, Mapping):
         table = Table()
-        table.update((key, _plain(value)) for key, value in node.items())
+        table.update((str(key), plain(value)) for key, value in node.items())
         return table
-    if isinstance(node, list):
+    if isinstance(node, (list, tuple, set, frozenset)):
         rows = Rows()
-        rows.extend(map(_plain, node))
+        rows.extend(map(plain, node))
         return rows
     return _text(node)
 

@@ -304,18 +304,13 @@ class Loader:
             findings += batch.findings
             self._problems += [*batch.problems, *duplicates(batch.entries)]
             empty = not (batch.entries or batch.problems)
-            if empty and not (place.part and place.part.missing) and not _is_overlay(place):
+            if empty and not (place.part and place.part.missing) and not place.more:
                 findings.append(_empty(place.shown))
         if self._problems:
             raise RegistryError(self._problems)
         postmortems, index, more = build(merge([batch.entries for batch in batches]))
         partial = tuple(batch.partial for batch in batches if batch.partial)
         return Registry(postmortems, index, (), (*findings, *more), partial)
-
-
-def _is_overlay(place: _Place) -> bool:
-    """Say whether a file is there for its source alone."""
-    return isinstance(place, _File) and place.plain is None
 
 
 def _key(places: Iterable[_Place]) -> str | None:

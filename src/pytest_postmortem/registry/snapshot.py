@@ -123,8 +123,8 @@ def entries_to(entries: Iterable[Entry]) -> list[Any]:
             entry.path,
             dict(entry.texts),
             dict(entry.lists),
-            [[guard.type, guard.url] for guard in entry.guards],
-            [[item.title, item.owner, item.due, item.type, item.status] for item in entry.items],
+            _tuples(entry.guards),
+            _tuples(entry.items),
             dict(entry.extra),
             dict(entry.fallback),
             entry.show,
@@ -172,7 +172,7 @@ def registry_to(registry: Registry) -> Mapping[str, Any]:
     }
 
 
-def _tuples(items: Iterable[Guard | ActionItem]) -> list[Any]:
+def _tuples(items: Iterable[Guard] | Iterable[ActionItem]) -> list[Any]:
     return [_values(item) for item in items]
 
 
