@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from pytest_postmortem import __version__
+from pytest_postmortem.assess import severity_key
 from pytest_postmortem.reports.pictures import bars, course, history
 
 __all__ = ["render"]
@@ -263,11 +264,6 @@ def _action_state(item: Data, today: str | None) -> str:
     due = str(item.get("due") or "")
     dated = re.match(r"\d{4}-\d\d-\d\d", due)
     return "overdue" if dated and today and dated[0] < today else "open"
-
-
-def severity_key(text: str) -> str:
-    """Return a severity in its normal form, as `assess.severity_key` does."""
-    return re.sub(r"[\W_]", "", text.casefold())
 
 
 def _names(values: Iterable[str | None], key: Callable[[str], str]) -> Callable[[str | None], str]:
