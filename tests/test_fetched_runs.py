@@ -271,6 +271,22 @@ def test_what_a_registry_lacks_by_its_nature_is_said(
     assert result.ret == 0
 
 
+def behind_a_token(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    server: Server,
+    answer: object,
+    *settings: str,
+) -> None:
+    """Configure a registry that a token from the environment opens, and further settings."""
+    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
+    server.on("/api", Reply(answer))
+    (pytester.path / "pm.yml").write_text(
+        f"source:\n  url: {server.url}/api\n  headers:\n    Authorization: Bearer ${{PM_TOKEN}}\n"
+    )
+    pytester.makeini("\n".join(["[pytest]", "postmortem_registry = pm.yml", *settings, ""]))
+
+
 FAILING = """
 import pytest
 
@@ -299,7 +315,6 @@ def test_what_a_credential_opened_is_shown_as_far_as_it_is_wanted(
     seen: set[str],
 ) -> None:
     """Titles and causes are in no log, report, JUnit file or cache unless they are asked for."""
-    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
     texts = {"https://wiki/1", "Login loop", "sev1", "a secret cause", "Payments"}
     entry = {
         "id": "PM-1",
@@ -309,11 +324,8 @@ def test_what_a_credential_opened_is_shown_as_far_as_it_is_wanted(
         "root_cause": "a secret cause",
         "owner": "Payments",
     }
-    server.on("/api", Reply({"postmortems": [entry, {"id": "PM-2", "test": "exempt"}]}))
-    (pytester.path / "pm.yml").write_text(
-        f"source:\n  url: {server.url}/api\n  headers:\n    Authorization: Bearer ${{PM_TOKEN}}\n"
-    )
-    pytester.makeini(f"[pytest]\npostmortem_registry = pm.yml\npostmortem_show = {show}\n")
+    answer = {"postmortems": [entry, {"id": "PM-2", "test": "exempt"}]}
+    behind_a_token(pytester, monkeypatch, server, answer, f"postmortem_show = {show}")
     pytester.makepyfile(test_it=FAILING)
 
     result = run("-vv", "--junitxml=junit.xml", "--postmortem-report=json:report.json")
@@ -335,15 +347,9 @@ def test_a_severity_counts_though_it_is_not_shown(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
     """A gate on severities works whatever may be shown."""
-    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
-    server.on("/api", Reply([{"id": "PM-1", "severity": "sev1"}, {"id": "PM-2", "severity": "3"}]))
-    (pytester.path / "pm.yml").write_text(
-        f"source: {{url: '{server.url}/api', headers: {{X-Token: '${{PM_TOKEN}}'}}}}\n"
-    )
-    pytester.makeini(
-        "[pytest]\npostmortem_registry = pm.yml\npostmortem_require = sev1\n"
-        "addopts = --postmortem-report=json:report.json\n"
-    )
+    answer = [{"id": "PM-1", "severity": "sev1"}, {"id": "PM-2", "severity": "3"}]
+    settings = ("postmortem_require = sev1", "addopts = --postmortem-report=json:report.json")
+    behind_a_token(pytester, monkeypatch, server, answer, *settings)
     pytester.makepyfile(test_it=SUITE)
 
     pytester.runpytest("-k", "login")
@@ -462,15 +468,9 @@ def test_incidents_are_selected_by_what_may_not_be_shown(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
     """A key of one's own counts for ``postmortem_select`` whatever may be shown."""
-    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
-    server.on("/api", Reply([{"id": "PM-1", "region": "eu"}, {"id": "PM-2", "region": "us"}]))
-    (pytester.path / "pm.yml").write_text(
-        f"source:\n  url: {server.url}/api\n  headers:\n    X-Token: ${{PM_TOKEN}}\n"
-    )
-    pytester.makeini(
-        "[pytest]\npostmortem_registry = pm.yml\npostmortem_select = region:us\n"
-        "addopts = --postmortem-fail-under=100\n"
-    )
+    answer = [{"id": "PM-1", "region": "eu"}, {"id": "PM-2", "region": "us"}]
+    settings = ("postmortem_select = region:us", "addopts = --postmortem-fail-under=100")
+    behind_a_token(pytester, monkeypatch, server, answer, *settings)
     pytester.makepyfile(test_it=SUITE.replace("XYZ", "PM-1"))
 
     result = pytester.runpytest()
@@ -482,12 +482,8 @@ def test_what_was_kept_goes_when_less_may_be_shown(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
     """Of one location only what the last settings allow is kept, findings included."""
-    monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
-    server.on("/api", Reply([{"id": "PM-1", "title": "A secret title", "until": "a secret day"}]))
-    (pytester.path / "pm.yml").write_text(
-        f"source:\n  url: {server.url}/api\n  headers:\n    X-Token: ${{PM_TOKEN}}\n"
-    )
-    pytester.makeini("[pytest]\npostmortem_registry = pm.yml\n")
+    answer = [{"id": "PM-1", "title": "A secret title", "until": "a secret day"}]
+    behind_a_token(pytester, monkeypatch, server, answer)
     pytester.makepyfile(test_it=SUITE)
     pytester.runpytest("-o", "postmortem_show=all")
 
