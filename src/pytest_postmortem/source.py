@@ -11,17 +11,16 @@ import ast
 import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+
+from pytest_postmortem.bindings import Body, Names, body_of
 
 __all__ = ["SourceMark", "SourceTest", "guess", "marks", "parse"]
 
 PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
 """Bases that bring no tests along."""
-
-DEPTH = 9
-"""How many names, lists and sums deep a mark may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,49 +115,6 @@ class _Said:
         return _Said((*self.marks, *outer.marks), self.muted or outer.muted, cases)
 
 
-@dataclass(slots=True)
-class _Scope:
-    """What a module or class defines: functions and classes, in order."""
-
-    defined: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]] = field(
-        default_factory=dict
-    )
-    values: dict[str, ast.expr] = field(default_factory=dict)
-    statements: list[ast.stmt] = field(default_factory=list)
-
-
-def _scope(body: Sequence[ast.stmt]) -> _Scope:
-    """Return what a body defines, both branches of a condition included.
-
-    What is defined twice without a condition is only there once, as it is for pytest.
-    """
-    scope = _Scope(statements=list(body))
-    for node, certain in _statements(body, certain=True):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            known = [] if certain else scope.defined.get(node.name, [])
-            scope.defined[node.name] = [*known, node]
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            old = scope.values.get(node.target.id, ast.List([], ast.Load()))
-            scope.values[node.target.id] = ast.BinOp(old, ast.Add(), node.value)
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    scope.values[target.id] = node.value
-    return scope
-
-
-def _statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[ast.stmt, bool]]:
-    """Yield statements, those inside of conditions too, and whether each is reached in any case."""
-    for node in body:
-        yield node, certain
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            for name in ("body", "orelse", "finalbody"):
-                yield from _statements(getattr(node, name, ()), certain=False)
-            for handler in getattr(node, "handlers", ()):
-                yield from _statements(handler.body, certain=False)
-
-
 class _Module:
     """Finds the tests of one module."""
 
@@ -169,25 +125,25 @@ class _Module:
         functions: Sequence[str],
         classes: Sequence[str],
     ) -> None:
-        self._names = names
+        self._marks = names
         self._functions = functions
         self._classes = classes
-        self._scope = _scope(tree.body)
-        self._imports = dict(_imports(tree.body))
+        self._body = body_of(tree.body)
+        self._names = Names(self._body)
 
     def tests(self) -> Iterator[SourceTest]:
         """Yield the tests in the order of their code."""
-        yield from self._within(self._scope, "", self._module(), self._functions)
+        yield from self._within(self._body, "", self._module(), self._functions)
 
     def _module(self) -> _Said:
-        mark = self._scope.values.get("pytestmark")
+        mark = self._body.values.get("pytestmark")
         said = self._said([mark] if mark else [])
-        return _Said(said.marks, said.muted or self._stops(self._scope.statements), said.cases)
+        return _Said(said.marks, said.muted or self._stops(self._body.statements), said.cases)
 
     def _within(
-        self, scope: _Scope, prefix: str, outer: _Said, functions: Sequence[str]
+        self, body: Body, prefix: str, outer: _Said, functions: Sequence[str]
     ) -> Iterator[SourceTest]:
-        for name, nodes in scope.defined.items():
+        for name, nodes in body.defined.items():
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     yield from self._class(node, prefix, outer)
@@ -211,16 +167,16 @@ class _Module:
         unittest = any(name.rpartition(".")[2].endswith("TestCase") for name in bases)
         if not (_fits(node.name, self._classes) or unittest or bases):
             return
-        scopes = [_scope(each.body) for each in family]
-        if any(_is_false(scope.values.get("__test__")) for scope in scopes[:1]):
+        bodies = [body_of(each.body) for each in family]
+        if any(_is_false(body.values.get("__test__")) for body in bodies[:1]):
             return
         said = outer
-        for each, scope in reversed(list(zip(family, scopes, strict=True))):
-            mark = scope.values.get("pytestmark")
+        for each, body in reversed(list(zip(family, bodies, strict=True))):
+            mark = body.values.get("pytestmark")
             said = self._said([*each.decorator_list, *([mark] if mark else [])]).within(said)
-        whole = _Scope()
-        for scope in reversed(scopes):
-            whole.defined.update(scope.defined)
+        whole = Body()
+        for body in reversed(bodies):
+            whole.defined.update(body.defined)
         functions = ("test",) if unittest else (*self._functions, *(["test"] if bases else []))
         name = f"{prefix}{node.name}::"
         found = list(self._within(whole, name, said, functions))
@@ -235,25 +191,25 @@ class _Module:
         seen.add(node.name)
         for base in node.bases:
             name = base.id if isinstance(base, ast.Name) else ""
-            for each in self._scope.defined.get(name, ()):
+            for each in self._body.defined.get(name, ()):
                 if isinstance(each, ast.ClassDef) and name not in seen:
                     yield from self._family(each, seen)
 
     def _strangers(self, node: ast.ClassDef) -> Iterator[str]:
         """Yield the bases of a class that stand in another module."""
         for base in node.bases:
-            name = self._dotted(base.value if isinstance(base, ast.Subscript) else base)
-            if name not in self._scope.defined and name.rpartition(".")[2] not in PLAIN_BASES:
+            name = self._names.dotted(base.value if isinstance(base, ast.Subscript) else base)
+            if name not in self._body.defined and name.rpartition(".")[2] not in PLAIN_BASES:
                 yield name
 
     def _said(self, expressions: Iterable[ast.expr]) -> _Said:
         found, muted, cases = [], None, []
-        for node in (each for given in expressions for each in self._flat(given)):
+        for node in (each for given in expressions for each in self._names.flat(given)):
             call = node if isinstance(node, ast.Call) else None
-            name = self._dotted(call.func if call else node)
+            name = self._names.dotted(call.func if call else node)
             name, args, keywords = self._partial(call, name)
             mark = name.rpartition(".")[2] if _is_mark(name) else ""
-            if mark in self._names:
+            if mark in self._marks:
                 found.append(self._mark(mark, node, args, keywords))
             elif mark == "parametrize":
                 values = [*args[1:2], *(each for key, each in keywords.items() if "values" in key)]
@@ -279,7 +235,7 @@ class _Module:
         values = [
             value
             for each, star in zip(args, starred, strict=True)
-            for value in (self._flat(each) if star else [self._value(each)])
+            for value in (self._names.flat(each) if star else [self._names.value(each)])
         ]
         constants = tuple(each.value for each in values if isinstance(each, ast.Constant))
         return SourceMark(name, constants, dict.fromkeys(keywords, ...), node.lineno)
@@ -287,8 +243,10 @@ class _Module:
     def _cases(self, values: Sequence[ast.expr]) -> list[_Said]:
         """Return what is said of each set of parameters; nothing of what can't be read."""
         found = []
-        for node in (each for given in values for each in self._flat(given)):
-            is_param = isinstance(node, ast.Call) and self._dotted(node.func).endswith("param")
+        for node in (each for given in values for each in self._names.flat(given)):
+            is_param = isinstance(node, ast.Call) and self._names.dotted(node.func).endswith(
+                "param"
+            )
             keywords = node.keywords if isinstance(node, ast.Call) and is_param else []
             found.append(self._said(each.value for each in keywords if each.arg == "marks"))
         return found
@@ -299,15 +257,15 @@ class _Module:
         """Return what a mark or a decorator of unittest makes of a test under any condition."""
         name = name.removeprefix("unittest.").removeprefix("case.")
         given = [*args[:1], *(keywords[key] for key in ("condition",) if key in keywords)]
-        sure = all(self._constant(each) is True for each in given)
+        sure = all(self._names.constant(each) is True for each in given)
         reason = keywords.get("reason")
         if name == "skip":
-            return _muted("skipped", self._constant(reason or (args[0] if args else None)))
+            return _muted("skipped", self._names.constant(reason or (args[0] if args else None)))
         if name in ("skipif", "skipIf") and given and sure:
             reason = reason or (args[1] if name == "skipIf" and len(args) > 1 else None)
-            return _muted("skipped", self._constant(reason))
+            return _muted("skipped", self._names.constant(reason))
         if name == "xfail" and sure:
-            return _muted("xfailed", self._constant(reason))
+            return _muted("xfailed", self._names.constant(reason))
         return "xfailed" if name == "expectedFailure" else None
 
     def _stops(self, body: Sequence[ast.stmt]) -> str | None:
@@ -315,9 +273,9 @@ class _Module:
         for node in body:
             value = node.exc if isinstance(node, ast.Raise) else getattr(node, "value", None)
             if isinstance(node, (ast.Expr, ast.Raise)) and isinstance(value, ast.Call):
-                name = self._dotted(value.func)
+                name = self._names.dotted(value.func)
                 reasons = [*value.args[:1], *(each.value for each in value.keywords)]
-                reason = self._constant(reasons[0] if reasons else None)
+                reason = self._names.constant(reasons[0] if reasons else None)
                 if name in ("pytest.skip", "self.skipTest", "unittest.SkipTest"):
                     return _muted("skipped", reason)
                 if name == "pytest.xfail":
@@ -329,52 +287,6 @@ class _Module:
         for node in (each for statement in body for each in ast.walk(statement)):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_marker":
                 yield from self._said(node.args[:1]).marks
-
-    def _flat(self, node: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
-        """Yield what stands in a list, a sum of lists or under a name; anything else as it is."""
-        node = self._value(node)
-        parts: Sequence[ast.expr] = ()
-        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-            parts = node.elts
-        elif isinstance(node, ast.Starred):
-            parts = [node.value]
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            parts = [node.left, node.right]
-        else:
-            yield node
-        for each in parts if depth < DEPTH else ():
-            yield from self._flat(each, depth + 1)
-
-    def _value(self, node: ast.expr) -> ast.expr:
-        """Return what a name of the module stands for, anything else as it is."""
-        for _ in range(DEPTH):
-            if not isinstance(node, ast.Name) or node.id not in self._scope.values:
-                break
-            node = self._scope.values[node.id]
-        return node
-
-    def _constant(self, node: ast.expr | None) -> object:
-        value = self._value(node) if node else None
-        return value.value if isinstance(value, ast.Constant) else None
-
-    def _dotted(self, node: ast.expr) -> str:
-        """Return a dotted name as if nothing had been renamed by an import."""
-        node = self._value(node)
-        if isinstance(node, ast.Attribute):
-            return f"{self._dotted(node.value)}.{node.attr}"
-        return self._imports.get(node.id, node.id) if isinstance(node, ast.Name) else ""
-
-
-def _imports(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
-    """Yield the names that imports give, each with what it stands for."""
-    for node, _ in _statements(body, certain=True):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.asname:
-                    yield alias.asname, alias.name
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
 
 
 def _is_mark(name: str) -> bool:

@@ -1,0 +1,110 @@
+"""What a module or class of Python code defines, and what its names stand for, read and not run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["Body", "Names", "body_of"]
+
+DEPTH = 9
+"""How many names, lists and sums deep a value may stand."""
+
+
+@dataclass(slots=True)
+class Body:
+    """What a module or class defines: functions and classes, in order."""
+
+    defined: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]] = field(
+        default_factory=dict
+    )
+    values: dict[str, ast.expr] = field(default_factory=dict)
+    statements: list[ast.stmt] = field(default_factory=list)
+
+
+def body_of(code: Sequence[ast.stmt]) -> Body:
+    """Return what statements define, both branches of a condition included.
+
+    What is defined twice without a condition is only there once, as it is for pytest.
+    """
+    body = Body(statements=list(code))
+    for node, certain in statements(code, certain=True):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            known = [] if certain else body.defined.get(node.name, [])
+            body.defined[node.name] = [*known, node]
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            old = body.values.get(node.target.id, ast.List([], ast.Load()))
+            body.values[node.target.id] = ast.BinOp(old, ast.Add(), node.value)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    body.values[target.id] = node.value
+    return body
+
+
+def statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[ast.stmt, bool]]:
+    """Yield statements, those inside of conditions too, and whether each is reached in any case."""
+    for node in body:
+        yield node, certain
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            for name in ("body", "orelse", "finalbody"):
+                yield from statements(getattr(node, name, ()), certain=False)
+            for handler in getattr(node, "handlers", ()):
+                yield from statements(handler.body, certain=False)
+
+
+class Names:
+    """What the names of a module stand for: its values, and what it imports under other names."""
+
+    def __init__(self, body: Body) -> None:
+        self._values = body.values
+        self._imports = dict(_imports(body.statements))
+
+    def flat(self, node: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
+        """Yield what stands in a list, a sum of lists or under a name; anything else as it is."""
+        node = self.value(node)
+        parts: Sequence[ast.expr] = ()
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            parts = node.elts
+        elif isinstance(node, ast.Starred):
+            parts = [node.value]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            parts = [node.left, node.right]
+        else:
+            yield node
+        for each in parts if depth < DEPTH else ():
+            yield from self.flat(each, depth + 1)
+
+    def value(self, node: ast.expr) -> ast.expr:
+        """Return what a name of the module stands for, anything else as it is."""
+        for _ in range(DEPTH):
+            if not isinstance(node, ast.Name) or node.id not in self._values:
+                break
+            node = self._values[node.id]
+        return node
+
+    def constant(self, node: ast.expr | None) -> object:
+        """Return the constant that an expression stands for, None for anything else."""
+        value = self.value(node) if node else None
+        return value.value if isinstance(value, ast.Constant) else None
+
+    def dotted(self, node: ast.expr) -> str:
+        """Return a dotted name as if nothing had been renamed by an import."""
+        node = self.value(node)
+        if isinstance(node, ast.Attribute):
+            return f"{self.dotted(node.value)}.{node.attr}"
+        return self._imports.get(node.id, node.id) if isinstance(node, ast.Name) else ""
+
+
+def _imports(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Yield the names that imports give, each with what it stands for."""
+    for node, _ in statements(body, certain=True):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.asname:
+                    yield alias.asname, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
