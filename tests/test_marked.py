@@ -85,6 +85,27 @@ def read(code: str) -> list[tuple[str, list[object], str | None]]:
             [("Cases::testIt", [], "skipped: t")],
         ),
         ("@pm('E-1')\nclass TestA(other.Base): pass", [("TestA", "E-1", None)]),
+        ("class TestA:\n  def __init__(self): 0\n  def test_a(self): 0", []),
+        (
+            "class Base:\n  def __new__(cls): 0\nclass TestA(Base):\n  def test_a(self): 0\n"
+            "class Case(unittest.TestCase):\n  def __init__(self): 0\n  def test_b(self): 0",
+            [("Case::test_b", [], None)],
+        ),
+        (
+            "NO = ()\n@m.parametrize('n', NO)\ndef test_a(n): 0",
+            [("test_a", [], "skipped: empty parameter set")],
+        ),
+        (
+            "@m.skipif('True', reason='x')\ndef test_a(): 0\n@m.xfail(1)\ndef test_b(): 0\n"
+            "@m.skipif('sys.platform', reason='x')\ndef test_c(): 0\n"
+            "@m.skipif(0, reason='x')\ndef test_d(): 0",
+            [
+                ("test_a", [], "skipped: x"),
+                ("test_b", [], "xfailed"),
+                ("test_c", [], None),
+                ("test_d", [], None),
+            ],
+        ),
         ("class TestA:\n  __test__ = False\n  def test_a(self): 0", []),
         ("@pm('D-1')\ndef test_a(): 0\ndef test_a(): 0", [("test_a", [], None)]),
         (

@@ -19,6 +19,8 @@ from pytest_postmortem.bindings import Body, Names, body_of
 
 __all__ = ["SourceMark", "SourceTest", "guess", "marks", "parse"]
 
+CONSTRUCTORS = frozenset({"__init__", "__new__"})
+
 PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
 """Bases that bring no tests along."""
 
@@ -170,6 +172,8 @@ class _Module:
         bodies = [body_of(each.body) for each in family]
         if any(_is_false(body.values.get("__test__")) for body in bodies[:1]):
             return
+        if not unittest and any(CONSTRUCTORS & body.defined.keys() for body in bodies):
+            return  # pytest warns, and collects none of its tests
         said = outer
         for each, body in reversed(list(zip(family, bodies, strict=True))):
             mark = body.values.get("pytestmark")
@@ -214,6 +218,7 @@ class _Module:
             elif mark == "parametrize":
                 values = [*args[1:2], *(each for key, each in keywords.items() if "values" in key)]
                 cases += self._cases(values)
+                muted = muted or self._emptied(values)
             else:
                 muted = muted or self._muting(mark or name, args, keywords)
         mutes = [case.muted for case in cases]
@@ -251,13 +256,19 @@ class _Module:
             found.append(self._said(each.value for each in keywords if each.arg == "marks"))
         return found
 
+    def _emptied(self, values: Sequence[ast.expr]) -> str | None:
+        """Return what becomes of a test for which no parameters are left."""
+        lists = (self._names.value(each) for each in values)
+        none = any(isinstance(each, (ast.List, ast.Tuple)) and not each.elts for each in lists)
+        return "skipped: empty parameter set" if none else None
+
     def _muting(
         self, name: str, args: Sequence[ast.expr], keywords: Mapping[str, ast.expr]
     ) -> str | None:
         """Return what a mark or a decorator of unittest makes of a test under any condition."""
         name = name.removeprefix("unittest.").removeprefix("case.")
         given = [*args[:1], *(keywords[key] for key in ("condition",) if key in keywords)]
-        sure = all(self._names.constant(each) is True for each in given)
+        sure = all(_is_sure(self._names.constant(each)) for each in given)
         reason = keywords.get("reason")
         if name == "skip":
             return _muted("skipped", self._names.constant(reason or (args[0] if args else None)))
@@ -295,6 +306,14 @@ def _is_mark(name: str) -> bool:
 
 def _muted(word: str, reason: object) -> str:
     return f"{word}: {' '.join(reason.split())}" if isinstance(reason, str) else word
+
+
+def _is_sure(condition: object) -> bool:
+    """Say whether a condition holds wherever it is asked; a text is one that pytest evaluates."""
+    try:
+        return bool(ast.literal_eval(condition) if isinstance(condition, str) else condition)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return False
 
 
 def _is_false(node: ast.expr | None) -> bool:
