@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.assess import Report, State, assess, percent, selected, severity_key
+from pytest_postmortem.assess import assess, percent, selected, severity_key
 from pytest_postmortem.links import registry_of
 from pytest_postmortem.model import (
     ActionItem,
@@ -23,6 +23,7 @@ from pytest_postmortem.model import (
     Show,
 )
 from pytest_postmortem.reports.shown import reveal
+from pytest_postmortem.states import Report, State
 
 FULL = Scope()
 PARTIAL = Scope("partial", ("1 node id given",))

@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from pytest_postmortem.assess import Gate, Incident, Report, State, Totals
 from pytest_postmortem.gates import fails, judge
 from pytest_postmortem.model import Finding, Policy, Postmortem, Scope
+from pytest_postmortem.states import Gate, Incident, Report, State, Totals
 
 
 def incident(

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.assess import Gate, Incident, Report, State, TestResult, Totals
 from pytest_postmortem.errors import DestinationError, Problem
 from pytest_postmortem.model import Finding, OutcomeWord, Policy, Postmortem, Registry, Scope, Show
 from pytest_postmortem.reports import terminal
 from pytest_postmortem.reports.summary import last_line
 from pytest_postmortem.reports.terminal import Detail, Line
+from pytest_postmortem.states import Gate, Incident, Report, State, TestResult, Totals
 
 OUTCOME: dict[State, OutcomeWord] = {
     "failing": "failed",

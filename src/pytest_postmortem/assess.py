@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import Literal, get_args
 
 from pytest_postmortem.model import (
     Finding,
@@ -22,38 +20,14 @@ from pytest_postmortem.model import (
     count_of,
     iso_date,
 )
+from pytest_postmortem.states import STATES, Incident, Origins, Report, State, TestResult, Totals
 
 __all__ = [
-    "STATES",
-    "Gate",
-    "Incident",
-    "Origins",
-    "Ran",
-    "Report",
-    "State",
-    "TestResult",
-    "Totals",
     "assess",
     "percent",
     "selected",
     "severity_key",
 ]
-
-State = Literal[
-    "failing",
-    "errored",
-    "guarded",
-    "not-run",
-    "known-broken",
-    "skipped",
-    "declared",
-    "exempt",
-    "unguarded",
-    "not-judged",
-]
-
-STATES: tuple[State, ...] = get_args(State)
-"""The first that fits is the state of an incident."""
 
 STATE_OF: Mapping[OutcomeWord, State] = {
     "failed": "failing",
@@ -66,110 +40,6 @@ STATE_OF: Mapping[OutcomeWord, State] = {
 }
 
 XPASSED = "passes now, remove the xfail"
-
-
-@dataclass(frozen=True, slots=True)
-class TestResult:
-    """A linked test and what became of it; ``path`` and ``line`` say where it stands."""
-
-    __test__ = False  # pytest collects what begins with Test
-
-    nodeid: str
-    outcome: OutcomeWord
-    duration: float
-    path: str
-    line: int | None
-    reason: str | None = None
-    flaky: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """One selected incident: its state, why, and the tests that are linked to it.
-
-    ``required`` says whether it counts in the two figures; ``note`` is a further line that
-    belongs to the incident whatever its state.
-    """
-
-    postmortem: Postmortem
-    state: State
-    required: bool = True
-    tests: tuple[TestResult, ...] = ()
-    reason: str | None = None
-    flaky: bool = False
-    note: str | None = None
-    proof: Proof | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """The figures of a report; ``percent`` is None where they can't be judged as a whole.
-
-    ``linked``, ``guarded`` and ``proven`` count required incidents.
-    """
-
-    incidents: int = 0
-    required: int = 0
-    linked: int = 0
-    guarded: int = 0
-    proven: int = 0
-    percent: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A rule that can fail the run; one that could not be judged has not passed either."""
-
-    name: str
-    judged: bool
-    passed: bool
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Origins:
-    """Where a registry comes from: its locations, why it may lack some, which can't be reached."""
-
-    locations: tuple[str, ...] = ()
-    partial: tuple[str, ...] = ()
-    unreachable: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What ran: versions, the arguments without any secret, the commit where CI tells it."""
-
-    python: str
-    pytest: str
-    arguments: tuple[str, ...] = ()
-    commit: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Everything that is said about a run, from which every format is rendered.
-
-    ``unjudged`` are the reasons, in words, why the figures don't stand for the whole suite.
-    ``missing`` says which registry is missing, where the links themselves had to serve as one.
-    ``registry`` tells where it comes from. ``strangers`` are the ids of foreign marks that it
-    lacks, ``unchecked`` those of any mark where a part of it can't be reached. ``declared`` are
-    the node ids under ``tests:`` that were found, ``unselected`` the ids that belong elsewhere.
-    """
-
-    incidents: tuple[Incident, ...]
-    totals: Totals
-    scope: Scope
-    policy: Policy
-    findings: tuple[Finding, ...] = ()
-    gates: tuple[Gate, ...] = ()
-    unjudged: tuple[str, ...] = ()
-    missing: str | None = None
-    strangers: tuple[str, ...] = ()
-    unchecked: tuple[str, ...] = ()
-    declared: frozenset[str] = frozenset()
-    unselected: tuple[str, ...] = ()
-    registry: Origins = Origins()
-    ran: Ran | None = None
 
 
 def severity_key(text: str) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_postmortem.assess import Report
 from pytest_postmortem.errors import DestinationError, Problem
 from pytest_postmortem.reports import json, terminal
 from pytest_postmortem.reports.rendering import render
 from pytest_postmortem.reports.terminal import Line
 from pytest_postmortem.settings import ReportTo, Settings
+from pytest_postmortem.states import Report
 from pytest_postmortem.writing import write
 
 __all__ = ["Delivery", "deliver", "put"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from pytest_postmortem.assess import Gate, Incident, Report, percent, severity_key
+from pytest_postmortem.assess import percent, severity_key
 from pytest_postmortem.model import Policy, count_of
+from pytest_postmortem.states import Gate, Incident, Report
 
 __all__ = ["fails", "judge"]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_postmortem.assess import Report, assess
+from pytest_postmortem.assess import assess
 from pytest_postmortem.gates import judge
 from pytest_postmortem.links import check, check_declared, registry_of
 from pytest_postmortem.model import (
@@ -30,6 +30,7 @@ from pytest_postmortem.model import (
     count_of,
     iso_date,
 )
+from pytest_postmortem.states import Report
 
 __all__ = ["Source", "merged"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from pytest_postmortem.assess import Ran
+from pytest_postmortem.states import Ran
 
 __all__ = ["COMMITS", "ran", "redacted"]
 

@@ -27,7 +27,7 @@ from pytest_postmortem.scope import INTERRUPTED, joined, relative
 from pytest_postmortem.settings import Settings
 
 if TYPE_CHECKING:
-    from pytest_postmortem.assess import Ran, Report
+    from pytest_postmortem.states import Ran, Report
 
 __all__ = ["Facts", "Run", "how_from", "load_found"]
 

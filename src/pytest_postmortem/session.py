@@ -21,8 +21,8 @@ from pytest_postmortem.settings import Settings
 from pytest_postmortem.suite import Files, configured
 
 if TYPE_CHECKING:
-    from pytest_postmortem.assess import Report
     from pytest_postmortem.reports.terminal import Line
+    from pytest_postmortem.states import Report
 
 __all__ = ["Reporter", "ask", "start"]
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_postmortem.assess import Report
 from pytest_postmortem.delivery import Delivery, deliver, put
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.gates import fails
@@ -18,6 +17,7 @@ from pytest_postmortem.reports import terminal
 from pytest_postmortem.reports.json import document
 from pytest_postmortem.reports.summary import LISTED
 from pytest_postmortem.settings import ReportTo, Settings, report_to
+from pytest_postmortem.states import Report
 
 __all__ = ["combine", "report"]
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.assess import Incident, Report
 from pytest_postmortem.model import Policy, Scope, Show
 from pytest_postmortem.reports.shown import reason_shown, reveal
+from pytest_postmortem.states import Incident, Report
 
 __all__ = ["FORMAT", "document", "render", "text_of"]
 

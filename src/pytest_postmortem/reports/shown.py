@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_postmortem.assess import Incident
 from pytest_postmortem.model import Postmortem, Show
+from pytest_postmortem.states import Incident
 
 __all__ = ["reason_shown", "reveal"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_postmortem.assess import Report, State, percent
+from pytest_postmortem.assess import percent
 from pytest_postmortem.model import count_of
+from pytest_postmortem.states import Report, State
 
 __all__ = ["LISTED", "count_of_state", "last_line"]
 

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pytest_postmortem.assess import (
-    Gate,
-    Incident,
-    Report,
-    State,
-    severity_key,
-)
+from pytest_postmortem.assess import severity_key
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.model import Finding, Postmortem, Registry, Show, count_of
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.shown import reason_shown, reveal
 from pytest_postmortem.reports.summary import LISTED, last_line
+from pytest_postmortem.states import Gate, Incident, Report, State
 
 __all__ = [
     "TITLE",
