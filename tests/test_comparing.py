@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.comparing import Change, Comparison, compare, markdown, text
+from pytest_postmortem.changes import Change, Comparison, markdown, text
+from pytest_postmortem.comparing import compare
 from pytest_postmortem.reports.marking import code, escaped, link
 from pytest_postmortem.results import Run, parse
 

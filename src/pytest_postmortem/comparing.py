@@ -1,34 +1,18 @@
-"""Two JSON reports, or two readings of the code → what a change gained and lost, as text."""
+"""Two JSON reports, or two readings of the code → what a change gained and lost."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import Literal, get_args
 
 from pytest_postmortem.assess import selected
+from pytest_postmortem.changes import Change, Comparison, Kind, ordered, some
 from pytest_postmortem.marked import Linked, Reading, linked
 from pytest_postmortem.model import Policy, Postmortem, Registry, Show, count_of, iso_date
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.reports.marking import escaped, link
 from pytest_postmortem.reports.shown import reveal
 from pytest_postmortem.results import Result, Run
 
-__all__ = ["Change", "Comparison", "compare", "compare_code", "markdown", "text"]
-
-Kind = Literal["lost", "failing", "new", "gained", "retired"]
-
-WORDS: Mapping[Kind, str] = {
-    "lost": "no longer guarded",
-    "failing": "now failing",
-    "new": "new without a test",
-    "gained": "newly guarded",
-    "retired": "retired on purpose",
-}
-
-LINKED_WORDS: Mapping[Kind, str] = {**WORDS, "gained": "newly linked to a test"}
-"""A reading of the code can't tell whether a test passes."""
+__all__ = ["compare", "compare_code"]
 
 NOT_KNOWN = ("not-run", "not-judged", "errored")
 """States that don't say whether a test would notice."""
@@ -36,42 +20,6 @@ NOT_KNOWN = ("not-run", "not-judged", "errored")
 WAIVED = ("declared", "exempt")
 MUTED = ("skipped", "known-broken")
 GONE = "its post-mortem is gone from the registry"
-NOTHING = "Nothing was gained, nothing lost"
-LISTED = 50
-"""Incidents of a kind that Markdown lists; hosts refuse a comment that is too long."""
-
-MOST = 3
-"""Reasons and ids that are listed before the others are only counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What happened to one incident, and why; title and link as far as they may be shown."""
-
-    kind: Kind
-    id: str
-    title: str = ""
-    url: str | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What a change gained and lost.
-
-    ``notes`` are lines about what can't be compared; ``judged`` is False where that is all.
-    ``by_code`` says that no test ran, so that a link is all that is known.
-    """
-
-    changes: tuple[Change, ...] = ()
-    notes: tuple[str, ...] = ()
-    judged: bool = True
-    by_code: bool = False
-
-    @property
-    def lost(self) -> bool:
-        """Whether a lesson was lost."""
-        return any(change.kind == "lost" for change in self.changes)
 
 
 def compare(base: Run, head: Run) -> Comparison:
@@ -108,8 +56,8 @@ class _Found:
         """Return all of it, what is worst first."""
         judged = bool(self._compared or self._changes) or not self._open
         why = "; ".join(dict.fromkeys(reasons)) or "they did not run in both"
-        note = f"{count_of(len(self._open))} can't be compared: {_some(self._open, ', ')} ({why})"
-        return Comparison(_ordered(self._changes), (note,) if self._open else (), judged)
+        note = f"{count_of(len(self._open))} can't be compared: {some(self._open, ', ')} ({why})"
+        return Comparison(ordered(self._changes), (note,) if self._open else (), judged)
 
     def vanished(self, old: Result, head: Run) -> None:
         """Take an incident that the registry no longer has, or that no link implies any more."""
@@ -169,7 +117,7 @@ def _now(new: Result) -> str:
 
 def _gone(old: Result, head: Run) -> str:
     """Return where the links of an incident have gone, as far as a report can tell."""
-    return _some(
+    return some(
         [
             f"{nodeid} is deleted or has lost its marker"
             if path in head.files
@@ -177,15 +125,6 @@ def _gone(old: Result, head: Run) -> str:
             for nodeid, path in old.tests.items()
         ]
     )
-
-
-def _some(texts: Sequence[str], separator: str = "; ") -> str:
-    shown = separator.join(texts[:MOST])
-    return f"{shown} and {len(texts) - MOST} more" if len(texts) > MOST else shown
-
-
-def _ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
-    return tuple(sorted(changes, key=lambda change: get_args(Kind).index(change.kind)))
 
 
 def compare_code(
@@ -232,7 +171,7 @@ def compare_code(
         changes += _appeared(earlier, registry, after, policy, show)
     notes = tuple(_unread(base, head, unread))
     judged = compared or bool(changes) or not unread
-    return Comparison(_ordered(_in_order(changes, registry)), notes, judged, by_code=True)
+    return Comparison(ordered(_in_order(changes, registry)), notes, judged, by_code=True)
 
 
 def _vanished(
@@ -272,7 +211,7 @@ def _appeared(
             and not (day and policy.since and day < policy.since)
         ):
             muted = [f"{nodeid} is {why}" for nodeid, why in own.tests.items()]
-            yield _change("new", postmortem.id, postmortem, show, _some(muted) or None)
+            yield _change("new", postmortem.id, postmortem, show, some(muted) or None)
 
 
 def _readable(nodeid: str, reading: Reading) -> bool:
@@ -323,7 +262,7 @@ def _corrected(old: Linked, before: Mapping[str, Linked], after: Mapping[str, Li
 def _reason(old: Linked, new: Linked, head: Reading) -> str:
     """Return what has become of each test that was linked."""
     if new.tests:
-        return _some([f"{nodeid} is now {muted}" for nodeid, muted in new.tests.items()])
+        return some([f"{nodeid} is now {muted}" for nodeid, muted in new.tests.items()])
     texts = []
     for nodeid in old.tests:
         path, _, name = nodeid.partition("::")
@@ -333,7 +272,7 @@ def _reason(old: Linked, new: Linked, head: Reading) -> str:
             texts.append(f"{nodeid} has lost its marker")
         else:
             texts.append(f"{nodeid} is deleted")
-    return _some(texts)
+    return some(texts)
 
 
 def _in_order(changes: Iterable[Change], registry: Registry | None) -> Iterable[Change]:
@@ -345,55 +284,6 @@ def _in_order(changes: Iterable[Change], registry: Registry | None) -> Iterable[
 def _unread(base: Reading, head: Reading, ids: Sequence[str]) -> Iterator[str]:
     paths = sorted({path for each in (base, head) for path, tests in each.items() if tests is None})
     if paths:
-        yield f"{count_of(len(paths), 'file')} can't be read as Python: {_some(paths, ', ')}"
+        yield f"{count_of(len(paths), 'file')} can't be read as Python: {some(paths, ', ')}"
     if ids:
-        yield f"{count_of(len(ids))} can't be compared: {_some(ids, ', ')}"
-
-
-def text(comparison: Comparison) -> str:
-    """Return a comparison for a terminal, one or two lines an incident, the sum at the end."""
-    lines = []
-    for words, changes in _groups(comparison):
-        lines.append(f"{words.capitalize()}:")
-        for change in changes:
-            title = "" if change.title in ("", change.id) else f"  {change.title}"
-            lines.append(f"  {change.id}{title}")
-            indent = " " * (len(change.id) + 4)
-            lines += [f"{indent}{part}" for part in (change.reason, change.url) if part]
-    lines += [*comparison.notes, _sum(comparison)]
-    return "".join(f"{plain(line)}\n" for line in lines)
-
-
-def markdown(comparison: Comparison) -> str:
-    """Return a comparison for a pull request, an empty text where nothing has changed."""
-    if not comparison.changes:
-        return ""
-    lines = [f"### Incident coverage: {_sum(comparison)}"]
-    for words, changes in _groups(comparison):
-        lines += ["", f"**{words.capitalize()}**", ""]
-        lines += [_item(change) for change in changes[:LISTED]]
-        if len(changes) > LISTED:
-            lines.append(f"- and {len(changes) - LISTED} more")
-    lines += [part for note in comparison.notes for part in ("", escaped(note))]
-    return "\n".join(lines) + "\n"
-
-
-def _item(change: Change) -> str:
-    title = "" if change.title in ("", change.id) else f" {escaped(change.title)}"
-    reason = f" – {escaped(change.reason)}" if change.reason else ""
-    return f"- {link(change.id, change.url)}{title}{reason}"
-
-
-def _groups(comparison: Comparison) -> Iterator[tuple[str, list[Change]]]:
-    """Yield what happened, in words, each with the incidents to which it did."""
-    for kind, words in (LINKED_WORDS if comparison.by_code else WORDS).items():
-        changes = [change for change in comparison.changes if change.kind == kind]
-        if changes:
-            yield words, changes
-
-
-def _sum(comparison: Comparison) -> str:
-    counts = [f"{len(changes)} {words}" for words, changes in _groups(comparison)]
-    if not counts:
-        return NOTHING if comparison.judged else "Nothing could be compared"
-    return ", ".join(counts)
+        yield f"{count_of(len(ids))} can't be compared: {some(ids, ', ')}"

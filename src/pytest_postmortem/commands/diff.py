@@ -10,8 +10,9 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from pytest_postmortem import git, received
+from pytest_postmortem.changes import Comparison, markdown, text
 from pytest_postmortem.commands.checkout import DEPTH, declared, opened
-from pytest_postmortem.comparing import Comparison, compare, compare_code, markdown, text
+from pytest_postmortem.comparing import compare, compare_code
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.results import Run, parse
