@@ -161,6 +161,7 @@ def test_what_still_has_a_test_is_not_lost(
     [
         ("test: exempt, reason: no retries any more", "no retries any more"),
         ("guarded_by: [{type: alert}]", "guarded by alert"),
+        ("test: exempt", "now exempt, and nobody says why"),
     ],
 )
 def test_what_the_registry_retires_on_purpose_is_not_lost(

@@ -20,6 +20,7 @@ NOT_KNOWN = ("not-run", "not-judged", "errored")
 WAIVED = ("declared", "exempt")
 MUTED = ("skipped", "known-broken")
 GONE = "its post-mortem is gone from the registry"
+UNEXPLAINED = "now exempt, and nobody says why"
 
 
 def compare(base: Run, head: Run) -> Comparison:
@@ -243,7 +244,7 @@ def _waiver(postmortem: Postmortem | None, today: date | None) -> str | None:
         return f"guarded by {', '.join(guard.type for guard in postmortem.guarded_by)}"
     end = iso_date(postmortem.until)
     over = end is not None and today is not None and end < today
-    return (postmortem.reason or "now exempt") if postmortem.exempt and not over else None
+    return (postmortem.reason or UNEXPLAINED) if postmortem.exempt and not over else None
 
 
 def _corrected(old: Linked, before: Mapping[str, Linked], after: Mapping[str, Linked]) -> bool:
