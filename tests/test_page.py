@@ -132,6 +132,17 @@ def test_the_gravest_come_first() -> None:
     assert ids == ["PM-7", "PM-6", "PM-5", "PM-4", "PM-3", "PM-2", "PM-1"]
 
 
+def test_severities_stand_as_a_team_has_put_them_in_order() -> None:
+    """What is configured counts before what words usually mean; the rest follows."""
+    words = ["red", "sev1", "Amber", "green"]
+    told = document([incident(word, severity=word) for word in words])
+    told["policy"]["severities"] = ["green", "amber", "red"]
+
+    read = page(told)
+
+    assert [row["data-severity"] for row in rows(read)] == ["green", "Amber", "red", "sev1"]
+
+
 def test_severities_are_one_where_the_report_takes_them_for_one() -> None:
     """A severity is compared as everywhere: ``SEV-1``, ``Sev1`` and ``sev1`` are one."""
     words = ["SEV-1", "sev1", "Sev 1", "sev_1", "sev2"]

@@ -27,6 +27,7 @@ from pytest_postmortem.reports.pictures import bars, course, history
 __all__ = ["render"]
 
 Data = Mapping[str, Any]
+Rank = tuple[int, int, str]
 
 STATES: Mapping[str, str] = {
     "failing": "a linked test fails: the problem may be back",
@@ -164,7 +165,8 @@ def _hash(text: str) -> str:
 
 
 def _context(document: Data, earlier: Sequence[Data]) -> dict[str, Any]:
-    entries = _entries(document)
+    rank = _ranking(document["policy"].get("severities") or ())
+    entries = _entries(document, rank)
     required = [entry for entry in entries if entry.required]
     severities = bars((entry.severity, entry.state == "guarded") for entry in required)
     kinds = bars((entry.kind, entry.state == "guarded") for entry in required)
@@ -177,7 +179,7 @@ def _context(document: Data, earlier: Sequence[Data]) -> dict[str, Any]:
         "warnings": list(_warnings(document)),
         "attention": list(_attention(entries)),
         "entries": entries,
-        "severity_bars": sorted(severities, key=lambda bar: _rank(bar.name)),
+        "severity_bars": sorted(severities, key=lambda bar: rank(bar.name)),
         "class_bars": sorted(
             kinds,
             key=lambda bar: (bar.name == ABSENT, bar.guarded - bar.required, -bar.required),
@@ -187,7 +189,7 @@ def _context(document: Data, earlier: Sequence[Data]) -> dict[str, Any]:
             "state": sorted(states, key=lambda option: _gravity(option.value)),
             "severity": sorted(
                 _options(entry.severity for entry in entries),
-                key=lambda option: _rank(option.value),
+                key=lambda option: rank(option.value),
             ),
             "class": _options(entry.kind for entry in entries),
             "tag": _options(tag for entry in entries for tag in entry.tags),
@@ -218,7 +220,7 @@ def _warnings(document: Data) -> Iterator[str]:
         yield f"There may be more post-mortems: {'; '.join(registry['partial'])}"
 
 
-def _entries(document: Data) -> tuple[Entry, ...]:
+def _entries(document: Data, rank: Callable[[str], Rank]) -> tuple[Entry, ...]:
     """Return the incidents, the gravest state and severity first, the newest of them first."""
     incidents: Sequence[Data] = document["incidents"]
     today = document["policy"].get("today")
@@ -240,7 +242,7 @@ def _entries(document: Data) -> tuple[Entry, ...]:
         for place, (anchor, incident) in enumerate(zip(_anchors(incidents), incidents, strict=True))
     ]
     entries.sort(key=lambda entry: str(entry.incident.get("date") or ""), reverse=True)
-    ranks = {name: _rank(name) for name in {entry.severity for entry in entries}}
+    ranks = {name: rank(name) for name in {entry.severity for entry in entries}}
     entries.sort(key=lambda entry: (_gravity(entry.state), ranks[entry.severity]))
     return tuple(entries)
 
@@ -283,16 +285,25 @@ def _gravity(state: str) -> int:
     return list(STATES).index(state) if state in STATES else len(STATES)
 
 
-def _rank(severity: str) -> tuple[int, int, str]:
-    """Return the order of severities: words and numbers together, then others, then none."""
-    key = severity_key(severity)
-    words = [rank for rank, names in enumerate(RANKS, start=1) if key in names]
-    digits = re.search(r"\d{1,9}", key)
-    if severity == ABSENT:
-        return 2, 0, ""
-    if words or digits:
-        return 0, words[0] if words else int(digits[0] if digits else 0), key
-    return 1, 0, key
+def _ranking(configured: Sequence[str]) -> Callable[[str], Rank]:
+    """Return the order of severities: those that a team has put in order, words and numbers
+    together, then others, then none.
+    """
+    own = [severity_key(severity) for severity in configured]
+
+    def rank(severity: str) -> Rank:
+        key = severity_key(severity)
+        words = [place for place, names in enumerate(RANKS, start=1) if key in names]
+        digits = re.search(r"\d{1,9}", key)
+        if severity == ABSENT:
+            return 3, 0, ""
+        if key in own:
+            return 0, own.index(key), ""
+        if words or digits:
+            return 1, words[0] if words else int(digits[0] if digits else 0), key
+        return 2, 0, key
+
+    return rank
 
 
 def _attention(entries: Sequence[Entry]) -> Iterator[Attention]:
