@@ -219,6 +219,21 @@ def test_annotations_point_at_the_lines_concerned(
     assert summary.replace("\\.", ".") == f"Of another step.\n\n{GOLDEN}"
 
 
+def test_annotations_need_no_terminal(
+    suite: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who switches pytest's own output off has asked for these all the same."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+
+    result = pytester.runpytest("-p", "no:terminal", "--postmortem-report=github")
+
+    assert [line.partition(",")[0] for line in result.outlines] == [
+        "::error file=test_it.py",
+        "::error file=test_it.py",
+        "::error title=Incident coverage::gate fail-under failed: 0 %25 of 3 incidents guarded",
+    ]
+
+
 def test_outside_of_github_there_is_nothing(suite: Path, run: RunPytest) -> None:
     """A configuration may ask for it everywhere."""
     result = run("--postmortem-report=github")

@@ -275,7 +275,12 @@ class Reporter:
             terminalreporter.write(text)
 
     def pytest_unconfigure(self) -> None:
-        """Say what fails the run where pytest 8, with ``--no-summary``, asks for no summary."""
+        """Say what fails the run where pytest 8, with ``--no-summary``, asks for no summary.
+
+        Where there is no terminal (``-p no:terminal``), only what was asked for is printed.
+        """
         terminalreporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if self._report is not None and terminalreporter is not None and not self._printed:
+        if terminalreporter is None:
+            print(*self._printed_after, sep="", end="")
+        elif self._report is not None and not self._printed:
             self.pytest_terminal_summary(terminalreporter)
