@@ -192,8 +192,27 @@ GOLDEN: dict[str, Any] = {
     "declared": [],
     "strangers": [],
     "unchecked": [],
+    "unknown": [
+        {
+            "id": "PM-404",
+            "tests": [
+                {
+                    "nodeid": "test_it.py::test_unknown",
+                    "outcome": "passed",
+                    "duration": 0,
+                    "path": "test_it.py",
+                    "line": 8,
+                    "reason": None,
+                    "flaky": False,
+                }
+            ],
+        }
+    ],
     "unselected": [],
 }
+
+LATER = {"unknown"}
+"""Fields of the contract that older reports of this format lack."""
 
 
 @pytest.mark.smoke
@@ -214,7 +233,7 @@ def test_the_fixed_part_is_asked_for(suite: Path) -> None:
         *(validator.is_valid({k: GOLDEN[k] for k in GOLDEN if k != name}) for name in GOLDEN),
     ]
 
-    assert valid == [True] + [False] * len(GOLDEN)
+    assert valid == [True, *(name in LATER for name in GOLDEN)]
 
 
 REVERSED = """

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_postmortem.cli import main
 from pytest_postmortem.merging import Source, merged
+from pytest_postmortem.received import EMPTY
 from pytest_postmortem.reports.json import document
 from report_schema import read_report, without_durations
 
@@ -421,6 +422,38 @@ def test_a_report_in_another_format_changes_neither_gates_nor_scope(
     assert [gate["judged"] for gate in first["gates"]] == [False, False]
 
 
+def test_a_run_of_which_both_files_are_given_is_counted_once(
+    suite: Path, pytester: pytest.Pytester
+) -> None:
+    """Whichever stands first; the report has the say, since XML calls an XPASS a pass."""
+    (suite / "test_0.py").write_text(
+        "import pytest\n"
+        "class TestIt:\n"
+        "    @pytest.mark.postmortem('PM-6')\n"
+        "    @pytest.mark.parametrize('n', ['a.b/c', 'd[e]'])\n"
+        "    def test_it(self, n): pass\n"
+        "@pytest.mark.postmortem('PM-5')\n"
+        "@pytest.mark.xfail\n"
+        "def test_expected(): pass\n"
+    )
+    whole = report(pytester, "one.json", "--junitxml=one.xml")
+
+    for files in (["one.json", "one.xml"], ["one.xml", "one.json"]):
+        assert combined(suite, *files)[1] == whole
+
+    states = {each["id"]: each["state"] for each in whole["incidents"]}
+    assert (states["PM-6"], states["PM-5"]) == ("guarded", "known-broken")
+
+
+def test_a_test_of_another_outcome_is_another_test() -> None:
+    """What fails is never left out because something of the same name passed."""
+    known = source("a.json", [incident("PM-1", ("t.py::a", "passed"))])
+    fields = {"duration": 0, "path": "t", "line": None, "nodeid": "t::a", "address": "t.a"}
+    xml = Source(EMPTY, "a.xml", links=(("PM-1", {**fields, "outcome": "failed"}),), foreign=True)
+
+    assert [each.state for each in merged([known, xml]).incidents] == ["failing"]
+
+
 def test_parts_may_be_joined_in_several_steps(suite: Path, pytester: pytest.Pytester) -> None:
     """Two halves of halves are the whole."""
     whole = report(pytester, "one.json")
@@ -458,6 +491,18 @@ def test_what_one_report_did_not_know_yet_is_no_error_of_the_whole() -> None:
     new = source("b.json", [incident("PM-9")])
 
     assert merged([old, new]).findings == ()
+
+
+def test_a_test_counts_whose_post_mortem_another_report_knows() -> None:
+    """Alone it is unknown; joined, in one step or several, it guards."""
+    named = {"id": "pm-9", "tests": incident("", ("t.py::a", "passed"))["tests"]}
+    old = source("a.json", [], unknown=[named])
+    new = source("b.json", [incident("PM-9")])
+    alone = Source(document(merged([old])), "alone.json")
+
+    (only,) = merged([alone, new]).incidents
+
+    assert (only.state, [test.nodeid for test in only.tests]) == ("guarded", ["t.py::a"])
 
 
 def test_what_is_too_old_to_be_a_gap_stays_so_when_its_date_is_hidden() -> None:

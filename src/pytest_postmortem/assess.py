@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from pytest_postmortem.model import (
     Finding,
@@ -20,7 +21,16 @@ from pytest_postmortem.model import (
     count_of,
     iso_date,
 )
-from pytest_postmortem.states import STATES, Incident, Origins, Report, State, TestResult, Totals
+from pytest_postmortem.states import (
+    STATES,
+    Incident,
+    Origins,
+    Report,
+    State,
+    TestResult,
+    Totals,
+    Unknown,
+)
 
 __all__ = [
     "assess",
@@ -93,10 +103,10 @@ def assess(
     ``outcomes`` holds one for every linked test (see `outcomes.complete`), ``proofs`` is keyed
     by id. Incidents stand in the registry's order, tests by path and line.
     """
-    tests, strangers, unchecked = _tests(registry, links, outcomes)
+    linked = _linked(registry, links, outcomes)
     chosen = [postmortem for postmortem in registry if selected(postmortem, policy)]
     incidents = tuple(
-        _judge(postmortem, tests, outcomes, scope, policy, registry, proofs or {})
+        _judge(postmortem, linked.tests, outcomes, scope, policy, registry, proofs or {})
         for postmortem in chosen
     )
     own = {postmortem.id for postmortem in chosen}
@@ -113,43 +123,60 @@ def assess(
         tuple(findings),
         unjudged=unjudged,
         missing=missing,
-        strangers=strangers,
-        unchecked=unchecked,
+        strangers=linked.strangers,
+        unchecked=linked.unchecked,
+        unknown=linked.unknown,
         unselected=tuple(each.id for each in registry if each.id not in own),
         registry=Origins(registry.locations, registry.partial, registry.unreachable),
     )
 
 
-def _tests(
-    registry: Registry, links: Iterable[Link], outcomes: Mapping[str, Outcome]
-) -> tuple[Mapping[str, Sequence[TestResult]], tuple[str, ...], tuple[str, ...]]:
-    """Return the linked tests by id, in order, the foreign ids that are in no registry, and the
-    others that can't be looked up in it.
-    """
+class _Linked(NamedTuple):
+    """The linked tests by id, in order, and the ids that lead to no incident."""
+
+    tests: Mapping[str, Sequence[TestResult]]
+    unknown: tuple[Unknown, ...]
+    strangers: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+def _linked(registry: Registry, links: Iterable[Link], outcomes: Mapping[str, Outcome]) -> _Linked:
     tests: dict[str, dict[str, TestResult]] = defaultdict(dict)
-    strangers, unchecked = set(), set()
+    unknown: dict[str, dict[str, TestResult]] = defaultdict(dict)
+    names: dict[str, str] = {}
+    strangers: set[str] = set()
     for link in links:
         postmortem = registry.find(link.id)
         if postmortem is not None:
-            outcome = outcomes[link.nodeid]
-            tests[postmortem.id][link.nodeid] = TestResult(
-                link.nodeid,
-                outcome.word,
-                outcome.duration,
-                link.path,
-                link.line,
-                outcome.reason,
-                outcome.flaky,
-            )
+            tests[postmortem.id][link.nodeid] = _result(link, outcomes)
         elif link.origin == "foreign":
             strangers.add(link.id.casefold())
-        elif registry.unreachable:
-            unchecked.add(link.id.casefold())
-    ordered = {
-        id: sorted(found.values(), key=lambda test: (test.path, test.line or 0, test.nodeid))
-        for id, found in tests.items()
-    }
-    return ordered, tuple(sorted(strangers)), tuple(sorted(unchecked))
+        else:
+            names.setdefault(link.id.casefold(), link.id)
+            unknown[link.id.casefold()][link.nodeid] = _result(link, outcomes)
+    return _Linked(
+        {id: _in_order(found) for id, found in tests.items()},
+        tuple(Unknown(names[key], _in_order(unknown[key])) for key in sorted(unknown)),
+        tuple(sorted(strangers)),
+        tuple(sorted(unknown)) if registry.unreachable else (),
+    )
+
+
+def _result(link: Link, outcomes: Mapping[str, Outcome]) -> TestResult:
+    outcome = outcomes[link.nodeid]
+    return TestResult(
+        link.nodeid,
+        outcome.word,
+        outcome.duration,
+        link.path,
+        link.line,
+        outcome.reason,
+        outcome.flaky,
+    )
+
+
+def _in_order(found: Mapping[str, TestResult]) -> tuple[TestResult, ...]:
+    return tuple(sorted(found.values(), key=lambda test: (test.path, test.line or 0, test.nodeid)))
 
 
 def _judge(

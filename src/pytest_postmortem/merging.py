@@ -46,7 +46,8 @@ class Source:
 
     ``suite`` tells the suites of several repositories apart; within one repository the rootdir
     does. A ``foreign`` report is of another format, has no incidents of its own, and says nothing
-    of what was asked or seen; ``links`` are what it claims.
+    of what was asked or seen; ``links`` are what it claims, each with the ``address`` that its
+    format gives the test.
     """
 
     document: Mapping[str, Any]
@@ -77,7 +78,7 @@ class _Gathered:
     findings: dict[Finding, None] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
+    told: frozenset[tuple[str, str, str]] = frozenset()
 
 
 def merged(
@@ -91,7 +92,7 @@ def merged(
     roots = {source.root for source in sources}
     own = [source for source in sources if not source.foreign] or list(sources)
     known = [source for source in own if not source.document.get("missing")]
-    gathered = _Gathered()
+    gathered = _Gathered(told=frozenset(_told(own)))
     for source in sources:
         root = f"{source.root}/" if len(roots) > 1 and source.root else ""
         _gather(gathered, source, root, loose=bool(known) and source not in known)
@@ -123,6 +124,22 @@ def merged(
     return replace(report, gates=judge(report))
 
 
+def _told(sources: Iterable[Source]) -> Iterator[tuple[str, str, str]]:
+    """Yield the linked tests as pytest's own JUnit XML has them: id, address and outcome.
+
+    So a run of which both files are given is counted once, and of the two the report tells more.
+    """
+    for source in sources:
+        for each in (*source.document["incidents"], *source.document.get("unknown", ())):
+            for test in each["tests"]:
+                path, colons, names = test["nodeid"].partition("::")
+                name, bracket, parameters = names.partition("[")
+                dotted = path.removesuffix(".py").replace("/", ".") + colons + name
+                outcome = "passed" if test["outcome"] == "xpassed" else test["outcome"]
+                address = dotted.replace("::", ".") + bracket + parameters
+                yield each["id"].casefold(), address, outcome
+
+
 def _order(finding: Finding) -> tuple[int, str, int]:
     """Return what findings are sorted by, as in the report of a single run."""
     rank = {"bad-marker": 1, "unknown-id": 2}.get(finding.code, 0)
@@ -151,7 +168,12 @@ def _gather(gathered: _Gathered, source: Source, root: str, *, loose: bool) -> N
             gathered.hidden.add(postmortem.id)
         for test in incident["tests"]:
             _take(gathered, postmortem.id, test, root)
+    for each in document.get("unknown", ()):  # another report may know it
+        for test in each["tests"]:
+            _take(gathered, each["id"], test, root)
     for id, test in source.links:
+        if (id.casefold(), test["address"], test["outcome"]) in gathered.told:
+            continue
         gathered.loose.append(_take(gathered, id, test, root))
     for each in document["findings"]:
         if each["code"] != "unknown-test":  # told anew, of the whole

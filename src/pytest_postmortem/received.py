@@ -191,6 +191,7 @@ def _test(case: Element) -> Mapping[str, Any]:
         "line": int(line) if re.fullmatch("0*[1-9][0-9]{0,8}", line) else None,
         "reason": reason if outcome in ("skipped", "xfailed") else None,
         "flaky": False,
+        "address": ".".join(filter(None, (case.get("classname"), case.get("name")))),
     }
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "State",
     "TestResult",
     "Totals",
+    "Unknown",
 ]
 
 State = Literal[
@@ -70,6 +71,14 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """An id that tests name with our marker and the registry lacks, or can't be asked for."""
+
+    id: str
+    tests: tuple[TestResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The figures of a report; ``percent`` is None where they can't be judged as a whole.
 
@@ -120,8 +129,9 @@ class Report:
     ``unjudged`` are the reasons, in words, why the figures don't stand for the whole suite.
     ``missing`` says which registry is missing, where the links themselves had to serve as one.
     ``registry`` tells where it comes from. ``strangers`` are the ids of foreign marks that it
-    lacks, ``unchecked`` those of any mark where a part of it can't be reached. ``declared`` are
-    the node ids under ``tests:`` that were found, ``unselected`` the ids that belong elsewhere.
+    lacks, ``unchecked`` those of any mark where a part of it can't be reached, and ``unknown``
+    are the tests that name such ids with our marker. ``declared`` are the node ids under
+    ``tests:`` that were found, ``unselected`` the ids that belong elsewhere.
     """
 
     incidents: tuple[Incident, ...]
@@ -134,6 +144,7 @@ class Report:
     missing: str | None = None
     strangers: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
     declared: frozenset[str] = frozenset()
     unselected: tuple[str, ...] = ()
     registry: Origins = Origins()

@@ -52,6 +52,10 @@ def document(report: Report, show: Show | None = None) -> Mapping[str, Any]:
         "declared": sorted(report.declared),
         "strangers": list(report.strangers),
         "unchecked": list(report.unchecked),
+        "unknown": [
+            {"id": each.id, "tests": [_plain(test) for test in each.tests]}
+            for each in report.unknown
+        ],
         "unselected": list(report.unselected),
     }
 
