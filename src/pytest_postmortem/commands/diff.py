@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from pytest_postmortem import git, received
 from pytest_postmortem.changes import Comparison, markdown, text
+from pytest_postmortem.commands.arguments import add_configuration, add_targets, configuration_of
 from pytest_postmortem.commands.checkout import DEPTH, declared, opened
 from pytest_postmortem.comparing import compare, compare_code
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
@@ -18,13 +20,30 @@ from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.results import Run, parse
 from pytest_postmortem.writing import write
 
-__all__ = ["run"]
+__all__ = ["declare", "main", "run"]
 
 FORMAT = 1
 TYPES = ("term", "markdown", "json")
 
 LOST = 1
 NOT_JUDGED = 3
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "reports", nargs="*", type=Path, metavar="REPORT", help="two JSON reports, the older first"
+    )
+    parser.add_argument(
+        "--base", metavar="REVISION", help="compare the code with this revision instead"
+    )
+    add_targets(parser, "term, markdown or json")
+    add_configuration(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run(configuration_of(options), options.base, options.reports, options.report)
 
 
 def run(

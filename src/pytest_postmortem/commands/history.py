@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_postmortem import git
+from pytest_postmortem.commands.arguments import add_configuration, add_targets, configuration_of
 from pytest_postmortem.commands.checkout import Checkout, opened
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.history import History, render, table, trace
 from pytest_postmortem.marked import Linked, linked
 from pytest_postmortem.writing import write
 
-__all__ = ["run"]
+__all__ = ["declare", "main", "run"]
 
 FAILED = "Couldn't tell the history"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_targets(parser, "term or json:PATH")
+    add_configuration(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run(configuration_of(options), options.report)
 
 
 def run(arguments: Sequence[str], reports: Sequence[str]) -> int:

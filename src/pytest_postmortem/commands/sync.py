@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import registry, settings
+from pytest_postmortem.commands.arguments import add_configuration, configuration_of
 from pytest_postmortem.commands.configuration import configured
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.model import Location, Postmortem, Registry, count_of
@@ -20,10 +22,22 @@ from pytest_postmortem.session import ask
 from pytest_postmortem.syncing import FIRST, changes, render
 from pytest_postmortem.writing import write
 
-__all__ = ["run"]
+__all__ = ["declare", "main", "run"]
 
 OUT_OF_DATE = 1
 NOT_REACHED = 3
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    parser.add_argument("--output", metavar="FILE", help="file to write (default: postmortem_sync)")
+    add_configuration(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run(configuration_of(options), options.output, check=options.check)
 
 
 def run(arguments: Sequence[str], output: str | None, *, check: bool) -> int:

@@ -1,0 +1,22 @@
+"""``pytest-postmortem schema``: the JSON Schema of a file."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.resources import files
+
+__all__ = ["declare", "main"]
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "of", nargs="?", choices=("registry", "report"), default="registry", help="what it is of"
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the schema."""
+    path = files("pytest_postmortem") / "schemas" / f"{options.of}.json"
+    print(path.read_text(encoding="utf-8"), end="")
+    return 0
