@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_postmortem.bindings import Body, Names, body_of
 
-__all__ = ["SourceMark", "SourceTest", "guess", "marks", "parse"]
+__all__ = ["SourceMark", "SourceTest", "guess", "marks", "parse", "tests", "tree_of"]
 
 CONSTRUCTORS = frozenset({"__init__", "__new__"})
 
@@ -52,7 +52,7 @@ class SourceTest:
 
 def marks(code: str, names: Collection[str]) -> Iterator[SourceMark]:
     """Yield the marks of these names that a module calls anywhere; what is no Python has none."""
-    tree = _tree(code)
+    tree = tree_of(code)
     for node in ast.walk(tree) if tree else ():
         name = _name(node.func) if isinstance(node, ast.Call) else None
         if isinstance(node, ast.Call) and name in names:
@@ -70,8 +70,15 @@ def parse(
 
     ``functions`` and ``classes`` are pytest's ``python_functions`` and ``python_classes``.
     """
-    tree = _tree(code)
-    return None if tree is None else tuple(_Module(tree, names, functions, classes).tests())
+    tree = tree_of(code)
+    return None if tree is None else tests(tree, names, functions, classes)
+
+
+def tests(
+    tree: ast.Module, names: Collection[str], functions: Sequence[str], classes: Sequence[str]
+) -> tuple[SourceTest, ...]:
+    """Return the tests of a module that is parsed already; the line of each is that of its def."""
+    return tuple(_Module(tree, names, functions, classes).tests())
 
 
 def guess(code: bytes, names: Collection[str]) -> tuple[SourceTest, ...]:
@@ -86,7 +93,8 @@ def guess(code: bytes, names: Collection[str]) -> tuple[SourceTest, ...]:
     return (SourceTest("", 1, found),) if found else ()
 
 
-def _tree(code: str | bytes) -> ast.Module | None:
+def tree_of(code: str | bytes) -> ast.Module | None:
+    """Parse a module, None for what is no Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape is the author's to mend

@@ -24,7 +24,7 @@ from pytest_postmortem.reporting import how_from
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.scope import relative
 
-__all__ = ["DEPTH", "Checkout", "declared", "opened"]
+__all__ = ["DEPTH", "Checkout", "declared", "opened", "places", "reading", "registry_here"]
 
 Tests = tuple[source.SourceTest, ...] | None
 
@@ -41,12 +41,23 @@ DEPTH = "in CI fetch-depth: 0 or GIT_DEPTH: 0"
 def opened(arguments: Sequence[str]) -> Iterator[Checkout]:
     """Find the repository around the configuration of pytest, whose conftest files are not run.
 
-    They may need what is not installed where only code is read. So may ``required_plugins`` and
-    the options in ``addopts``, which are left out where pytest does not know them.
-
     Raises:
         SettingsError: There is no repository, or a setting has an unusable value.
         RegistryError: The configured registry is broken.
+    """
+    with reading(arguments) as config:
+        yield Checkout(config)
+
+
+@contextmanager
+def reading(arguments: Sequence[str]) -> Iterator[pytest.Config]:
+    """Configure pytest where only code is read: no conftest file is run.
+
+    They may need what is not installed there. So may ``required_plugins`` and the options in
+    ``addopts``, which are left out where pytest does not know them.
+
+    Raises:
+        SettingsError: A setting has an unusable value.
     """
     with ExitStack() as stack:
         try:
@@ -56,7 +67,7 @@ def opened(arguments: Sequence[str]) -> Iterator[Checkout]:
                 config = stack.enter_context(configured([*OWN, *NEITHER, *arguments]))
             except SettingsError:
                 raise error from None
-        yield Checkout(config)
+        yield config
 
 
 class Checkout:
@@ -72,7 +83,7 @@ class Checkout:
         self._config = config
         self.suite = self._suite(top)
         self.present = frozenset(path for path in git.files(self.root) if _is_file(top / path))
-        self.registry = self._registry()
+        self.registry = registry_here(self.settings, self.root)
         self.declared = declared(self.registry)
         names = (options.MARK, *self.settings.markers)
         self._names = names
@@ -143,10 +154,8 @@ class Checkout:
 
     def _suite(self, top: Path) -> Suite:
         ini = self._config.getini
-        globs = (iglob(str(self.root / text), recursive=True) for text in ini("testpaths"))
-        places = self.settings.suite or tuple(Path(path) for glob in globs for path in glob)
         patterns, left_out = tuple(ini("python_files")), tuple(ini("norecursedirs"))
-        return Suite(top, self.root, places or (self.root,), patterns, left_out)
+        return Suite(top, self.root, places(self._config, self.settings), patterns, left_out)
 
     def registry_at(self, commit: str) -> Registry | None:
         """Return the registry that a commit holds, None where it holds none that can be read."""
@@ -165,7 +174,7 @@ class Checkout:
                 (folder / path).write_bytes(contents.get(blob, b""))
             there = [moved for each in own if (moved := self._moved(each, folder))]
             moved_sync = synced and self._moved(synced, folder)
-            how = replace(self._how, synced=moved_sync)
+            how = replace(_offline(self.settings), synced=moved_sync)
             try:
                 return registry.load(there, folder, how)
             except RegistryError:
@@ -196,28 +205,44 @@ class Checkout:
             return location
         return Location(place, folder) if (folder / place).exists() else None
 
-    @property
-    def _how(self) -> registry.How:
-        return replace(how_from(self.settings), offline=True, unreachable="warn")
 
-    def _registry(self) -> Registry | None:
-        """Load the registry as it lies here; nothing is fetched."""
-        how = self._how
-        if self.settings.registry:
-            known = registry.load(self.settings.registry, self.root, how)
-            for place in known.unreachable:
-                note = f"{place} is not asked here: ids are taken as they are written"
-                print(plain(note), file=sys.stderr)
-            return known
-        found = registry.find(self.root)
-        if found is None:
-            return None
-        try:
-            return registry.load([Location(str(found), self.root)], self.root, how)
-        except RegistryError:
-            note = f"{relative(found, self.root)} can't be read: it decides nothing here"
-            print(plain(note), file=sys.stderr)
-            return None
+def places(config: pytest.Config, wanted: settings.Settings) -> tuple[Path, ...]:
+    """Return the files and folders that make up the suite."""
+    root = config.rootpath
+    globs = (iglob(str(root / text), recursive=True) for text in config.getini("testpaths"))
+    return wanted.suite or tuple(Path(path) for glob in globs for path in glob) or (root,)
+
+
+AS_WRITTEN = "ids are taken as they are written"
+
+
+def registry_here(
+    wanted: settings.Settings, root: Path, unasked: str = AS_WRITTEN
+) -> Registry | None:
+    """Load the registry as it lies here; nothing is fetched, which is said with ``unasked``.
+
+    Raises:
+        RegistryError: The configured registry is broken.
+    """
+    how = _offline(wanted)
+    if wanted.registry:
+        known = registry.load(wanted.registry, root, how)
+        for place in known.unreachable:
+            print(plain(f"{place} is not asked here: {unasked}"), file=sys.stderr)
+        return known
+    found = registry.find(root)
+    if found is None:
+        return None
+    try:
+        return registry.load([Location(str(found), root)], root, how)
+    except RegistryError:
+        note = f"{relative(found, root)} can't be read: it decides nothing here"
+        print(plain(note), file=sys.stderr)
+        return None
+
+
+def _offline(wanted: settings.Settings) -> registry.How:
+    return replace(how_from(wanted), offline=True, unreachable="warn")
 
 
 def declared(known: Registry | None) -> frozenset[str]:
