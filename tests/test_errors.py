@@ -67,6 +67,8 @@ def test_every_message_has_a_section_in_the_docs_and_every_section_a_message() -
         "shared-",
         "bad-",
         "exempt-",
+        "fix-",
+        "proofs-",
         "setting",
         "destination",
     )

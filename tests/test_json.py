@@ -66,12 +66,13 @@ def suite(pytester: pytest.Pytester) -> Path:
 def incident(id: str, title: str, state: str, line: int, **others: Any) -> dict[str, Any]:
     """Return an incident as the report has it, absent what is not given."""
     texts = "url date severity class reason note owner status recurs root_cause until proof"
-    lists = "tags service aliases whys guarded_by declares tests action_items"
+    lists = "tags service aliases whys fix guarded_by declares tests action_items"
     return {
         **dict.fromkeys(texts.split()),
         **{name: [] for name in lists.split()},
         "declared": False,
         "exempt": False,
+        "provable": False,
         "show": "all",
         "id": id,
         "title": title,
@@ -125,6 +126,7 @@ GOLDEN: dict[str, Any] = {
     "policy": {
         "fail_under": 75.0,
         "require": ["sev1"],
+        "require_proof": [],
         "since": None,
         "grace": 0,
         "today": "2026-11-20",

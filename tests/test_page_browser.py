@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from page_documents import big, document, hostile, small
+from page_documents import big, document, hostile, incident, small
 from pytest_postmortem.reports import html
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -228,6 +228,36 @@ def test_filters_narrow_each_other(page: Browser) -> None:
     page.check("actions", "open")
 
     assert page.ids() == ["PM-102"]
+
+
+def test_proofs_are_filtered_and_the_card_of_hollow_tests_leads_to_them(browser: Browser) -> None:
+    """What was proven and what is hollow add up; what is outdated is neither."""
+    proof = {"verdict": "not-proven", "day": "2026-11-20", "fix": "", "reason": "passes"}
+    others = [("PM-7", "proven", False), ("PM-8", "proven-flaky", False), ("PM-9", "proven", True)]
+    hollow = [f"PM-{n}" for n in range(1, 7)]
+    browser.open(
+        document(
+            [
+                *(incident(id, proof={**proof, "outdated": False}) for id in hollow),
+                *(
+                    incident(id, proof={**proof, "verdict": verdict, "outdated": outdated})
+                    for id, verdict, outdated in others
+                ),
+                incident("PM-10"),
+            ]
+        )
+    )
+
+    browser.check("proof", "proven")
+    assert browser.ids() == ["PM-7", "PM-8"]
+
+    browser.check("proof", "hollow")
+    assert browser.ids() == [*hollow, "PM-7", "PM-8"]
+
+    browser.find(".needs-hollow a.more").click()
+    browser.until(lambda: browser.ids() == hollow)
+    assert browser.fragment() == "#proof=hollow"
+    assert browser.count() == "6 of 10 incidents"
 
 
 @pytest.mark.parametrize(

@@ -291,6 +291,6 @@ def _count(incidents: Sequence[Incident], unjudged: Sequence[str]) -> Totals:
         required=len(required),
         linked=sum(bool(incident.tests) for incident in required),
         guarded=len(guarded),
-        proven=sum(bool(incident.proof) for incident in guarded),
+        proven=sum(incident.proof is not None and incident.proof.proven for incident in guarded),
         percent=percent(len(guarded), len(required), digits=1) if judged else None,
     )

@@ -16,6 +16,7 @@ __all__ = [
     "DestinationError",
     "PostmortemError",
     "Problem",
+    "ProofsError",
     "RegistryError",
     "ReportError",
     "SettingsError",
@@ -69,6 +70,10 @@ class SettingsError(PostmortemError):
 
 class DestinationError(PostmortemError):
     """Choose another place for the report: the file can't be written."""
+
+
+class ProofsError(PostmortemError):
+    """Mend or delete the file of proofs: it can't be read."""
 
 
 class ReportError(PostmortemError):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_postmortem.assess import percent, severity_key
-from pytest_postmortem.model import Policy, count_of
+from pytest_postmortem.model import Finding, Policy, count_of
 from pytest_postmortem.states import Gate, Incident, Report
 
-__all__ = ["fails", "judge"]
+__all__ = ["fails", "judge", "unprovable"]
 
 REMEDY = "run the whole suite to judge it"
 
@@ -31,6 +31,8 @@ def _gates(report: Report) -> Iterator[Gate]:
         yield _unjudged("fail-under", report) or _fail_under(report, policy.fail_under)
     if policy.require:
         yield _unjudged("require", report) or _require(report)
+    if policy.require_proof:
+        yield _unjudged("require-proof", report) or _require_proof(report)
 
 
 def _unjudged(name: str, report: Report) -> Gate | None:
@@ -83,9 +85,60 @@ def _require(report: Report) -> Gate:
     return Gate("require", True, not missing, message)
 
 
+def _require_proof(report: Report) -> Gate:
+    """Ask that incidents of some severities whose fix is known are proven, after their grace."""
+    policy = report.policy
+    asked = provable(report.incidents, policy.require_proof)
+    open_ = [each for each in asked if each.proof is None or not each.proof.proven]
+    missing = [each for each in open_ if not _in_grace(each, policy)]
+    severities = ", ".join(policy.require_proof)
+    message = f"{len(asked)} of {count_of(len(asked))} of {severities} proven or in grace"
+    if not asked:
+        message = f"no incident of {severities} names a fix"
+    if missing:
+        message = f"{count_of(len(missing))} of {severities} not proven: {_ids(missing)}"
+    return Gate("require-proof", True, not missing, message)
+
+
+def provable(incidents: Iterable[Incident], severities: Sequence[str]) -> list[Incident]:
+    """Return the required incidents of some severities whose fix is named, or was found."""
+    return [
+        each
+        for each in incidents
+        if each.required
+        and _is_one_of(each, severities)
+        and (each.postmortem.fix or each.postmortem.patch or each.proof)
+    ]
+
+
+def unprovable(report: Report) -> tuple[Finding, ...]:
+    """Return a finding for each linked incident that should be proven, and names no fix."""
+    severities = report.policy.require_proof
+    known = {each.postmortem.id for each in provable(report.incidents, severities)}
+    return tuple(
+        Finding(
+            "fix-missing",
+            "warning",
+            f"{each.postmortem.id} names no fix, so that its test can't be proven; name the commit"
+            f" as 'fix: …' (`pytest-postmortem prove {each.postmortem.id}` looks for it)",
+            each.postmortem.path,
+            each.postmortem.line,
+        )
+        for each in report.incidents
+        if each.required
+        and each.tests
+        and _is_one_of(each, severities)
+        and each.postmortem.id not in known
+    )
+
+
 def _asked(incident: Incident, policy: Policy) -> bool:
+    return _is_one_of(incident, policy.require)
+
+
+def _is_one_of(incident: Incident, severities: Sequence[str]) -> bool:
     severity = incident.postmortem.severity
-    return severity is not None and severity_key(severity) in map(severity_key, policy.require)
+    return severity is not None and severity_key(severity) in map(severity_key, severities)
 
 
 def _in_grace(incident: Incident, policy: Policy) -> bool:

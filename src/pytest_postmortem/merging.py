@@ -6,7 +6,6 @@ repository do not mix; of several outcomes of one test the first of `model.OUTCO
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,27 +16,21 @@ from pytest_postmortem.gates import judge
 from pytest_postmortem.links import check, check_declared, registry_of
 from pytest_postmortem.model import (
     OUTCOMES,
-    ActionItem,
     Finding,
-    Guard,
     Link,
     Outcome,
     Policy,
     Postmortem,
+    Proof,
     Registry,
     Scope,
-    Show,
     count_of,
     iso_date,
 )
+from pytest_postmortem.restored import HIDDEN, placed, postmortem_of, proof_of
 from pytest_postmortem.states import Report
 
 __all__ = ["Source", "merged"]
-
-LONG_AGO = "0001-01-01"
-
-HIDDEN: tuple[Show, ...] = ("id", "link")
-"""How little may be shown of a post-mortem that has no severity in a report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +65,7 @@ class _Gathered:
     """What all reports together say."""
 
     postmortems: dict[str, Postmortem] = field(default_factory=dict)
+    proofs: dict[str, Proof] = field(default_factory=dict)
     links: dict[tuple[str, str], Link] = field(default_factory=dict)
     loose: list[Link] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -110,6 +104,7 @@ def merged(
         gathered.outcomes,
         scope,
         _policy(own, fail_under),
+        gathered.proofs,
         findings=findings,
         missing=next(iter(missing)) if len(missing) == 1 else None,
     )
@@ -160,10 +155,12 @@ def _gather(gathered: _Gathered, source: Source, root: str, *, loose: bool) -> N
             for test in incident["tests"]:
                 gathered.loose.append(_take(gathered, incident["id"], test, root))
             continue
-        postmortem = _postmortem(incident, root)
+        postmortem = postmortem_of(incident, root)
         key = postmortem.id.casefold()
         known = gathered.postmortems.get(key)
         gathered.postmortems[key] = postmortem if known is None else _joined(known, postmortem)
+        if incident.get("proof"):
+            gathered.proofs[postmortem.id] = proof_of(incident["proof"])
         if incident.get("show") in HIDDEN:
             gathered.hidden.add(postmortem.id)
         for test in incident["tests"]:
@@ -178,7 +175,7 @@ def _gather(gathered: _Gathered, source: Source, root: str, *, loose: bool) -> N
     for each in document["findings"]:
         if each["code"] != "unknown-test":  # told anew, of the whole
             finding = Finding(**{name: each[name] for name in Finding.__slots__})
-            path = finding.path and _placed(root, finding.path)
+            path = finding.path and placed(root, finding.path)
             gathered.findings[replace(finding, path=path)] = None
     gathered.declared.update(root + nodeid for nodeid in document.get("declared", ()))
 
@@ -186,7 +183,7 @@ def _gather(gathered: _Gathered, source: Source, root: str, *, loose: bool) -> N
 def _take(gathered: _Gathered, id: str, test: Mapping[str, Any], root: str) -> Link:
     """Take a linked test; of several outcomes the first that counts."""
     nodeid = root + test["nodeid"]
-    link = Link(id, nodeid, _placed(root, test["path"]), test["line"])
+    link = Link(id, nodeid, placed(root, test["path"]), test["line"])
     gathered.links.setdefault((id.casefold(), nodeid), link)
     outcome = Outcome(
         test["outcome"], test["duration"], test.get("reason"), bool(test.get("flaky"))
@@ -197,50 +194,6 @@ def _take(gathered: _Gathered, id: str, test: Mapping[str, Any], root: str) -> L
         outcome = replace(first, flaky=known.flaky or outcome.flaky)
     gathered.outcomes[nodeid] = outcome
     return link
-
-
-def _postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
-    path = incident.get("path")
-    declared, exempt = bool(incident.get("declared")), bool(incident.get("exempt"))
-    return Postmortem(
-        id=incident["id"],
-        title=incident["title"],
-        url=incident["url"],
-        path=path and _placed(root, path),
-        line=incident.get("line"),
-        date=_date(incident),
-        severity=incident["severity"],
-        status=incident.get("status"),
-        tags=tuple(incident.get("tags", ())),
-        owner=incident.get("owner"),
-        root_cause=incident.get("root_cause"),
-        whys=tuple(incident.get("whys", ())),
-        problem_class=incident["class"],
-        aliases=tuple(incident.get("aliases", ())),
-        service=tuple(incident.get("service", ())),
-        recurs=incident.get("recurs"),
-        guarded_by=tuple(map(Guard, incident.get("guarded_by") or ["something else"] * declared)),
-        exempt=exempt,
-        reason=incident["reason"] if incident["state"] == "exempt" else None,
-        until=incident.get("until"),
-        tests=tuple(root + nodeid for nodeid in incident.get("declares", ())),
-        action_items=tuple(ActionItem(**item) for item in incident["action_items"]),
-        show=incident.get("show", "all"),
-    )
-
-
-def _date(incident: Mapping[str, Any]) -> str | None:
-    """Return the date; one that may not be told is long ago where it made the incident no gap."""
-    hidden = incident["date"] is None and incident.get("show") in HIDDEN
-    older = hidden and incident["state"] == "unguarded" and not incident.get("required", True)
-    return LONG_AGO if older else incident["date"]
-
-
-def _placed(root: str, path: str) -> str:
-    """Return a path as it is from the top of all roots; what is no path stays what it is."""
-    if not root or path.startswith("/") or ":" in path.split("/")[0]:
-        return path
-    return posixpath.normpath(root + path)
 
 
 def _joined(known: Postmortem, newer: Postmortem) -> Postmortem:
@@ -363,6 +316,7 @@ def _policy(sources: Sequence[Source], fail_under: float | None) -> Policy:
     return Policy(
         fail_under=first["fail_under"] if fail_under is None else fail_under,
         require=tuple(first["require"]),
+        require_proof=tuple(first.get("require_proof", ())),
         grace=first["grace"],
         since=iso_date(first["since"]),
         today=max(days, default=None),
@@ -376,6 +330,6 @@ def _union(sources: Iterable[Source], name: str) -> tuple[str, ...]:
 
 def _hidden(policy: Policy, gathered: _Gathered) -> Iterator[str]:
     """Say that severities can't be judged which a report was not allowed to tell."""
-    if policy.require and gathered.hidden:
+    if (policy.require or policy.require_proof) and gathered.hidden:
         number = count_of(len(gathered.hidden))
         yield f"the reports may not tell the severity of {number} (postmortem_show)"

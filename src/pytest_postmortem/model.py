@@ -10,7 +10,9 @@ from typing import Literal, get_args
 
 __all__ = [
     "OUTCOMES",
+    "PROVEN",
     "SHOWS",
+    "VERDICTS",
     "ActionItem",
     "Collected",
     "Finding",
@@ -26,6 +28,7 @@ __all__ = [
     "Registry",
     "Scope",
     "Show",
+    "Verdict",
     "count_of",
     "iso_date",
 ]
@@ -42,6 +45,26 @@ Show = Literal["id", "link", "title", "all"]
 """How much of a post-mortem may appear in logs and reports."""
 
 SHOWS: tuple[Show, ...] = get_args(Show)
+
+
+Verdict = Literal[
+    "proven",
+    "proven-flaky",
+    "proven-at-fix",
+    "weak",
+    "not-proven",
+    "not-reached",
+    "fails-with-fix",
+    "skipped",
+    "broken",
+    "inconclusive",
+]
+"""What comes of taking a fix away."""
+
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""Of several tests of one incident the verdict counts that is first in this order."""
+
+PROVEN: tuple[Verdict, ...] = ("proven", "proven-flaky", "proven-at-fix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,13 +277,15 @@ class Scope:
 class Policy:
     """What a team asks of its regression tests; all of it is off unless it is set.
 
-    ``fail_under`` is a percentage of the required incidents, ``require`` names severities,
-    ``grace`` is in days, ``since`` and ``today`` are dates. ``select`` keeps, for each key, the
-    incidents that have one of the values. ``severities`` are the severities, gravest first.
+    ``fail_under`` is a percentage of the required incidents, ``require`` and ``require_proof``
+    name severities, ``grace`` is in days, ``since`` and ``today`` are dates. ``select`` keeps, for
+    each key, the incidents that have one of the values. ``severities`` are the severities, gravest
+    first.
     """
 
     fail_under: float | None = None
     require: tuple[str, ...] = ()
+    require_proof: tuple[str, ...] = ()
     grace: int = 0
     since: datetime.date | None = None
     today: datetime.date | None = None
@@ -271,15 +296,32 @@ class Policy:
     @property
     def gated(self) -> bool:
         """Whether a gate was asked for."""
-        return self.fail_under is not None or bool(self.require)
+        return self.fail_under is not None or bool(self.require or self.require_proof)
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Evidence that a regression test fails without the fix of its incident."""
+    """What was found when the fix of an incident was taken away and its tests were run.
 
-    verdict: str
-    day: datetime.date
+    ``fix`` is the fix as it was named, ``reason`` one line. An ``outdated`` one was found with
+    another text of the tests than today's.
+    """
+
+    verdict: Verdict
+    day: datetime.date | None = None
+    fix: str = ""
+    reason: str = ""
+    outdated: bool = False
+
+    @property
+    def proven(self) -> bool:
+        """Whether a test is known to fail without the fix."""
+        return self.verdict in PROVEN and not self.outdated
+
+    @property
+    def hollow(self) -> bool:
+        """Whether every test is known to pass without the fix, though they run its lines."""
+        return self.verdict == "not-proven" and not self.outdated
 
 
 def count_of(count: int, noun: str = "incident") -> str:

@@ -102,6 +102,8 @@ INI: tuple[Ini, ...] = (
     Ini("postmortem_unknown", "string", "error, warn or ignore an id that the registry lacks"),
     Ini("postmortem_severities", "args", "the severities, gravest first"),
     Ini("postmortem_require", "args", "severities whose incidents have to be guarded"),
+    Ini("postmortem_require_proof", "args", "severities whose incidents have to be proven"),
+    Ini("postmortem_proofs", "string", "file in which `pytest-postmortem prove` keeps proofs"),
     Ini("postmortem_grace", "string", "days that an incident may wait for its regression test"),
     Ini("postmortem_since", "string", "date before which an incident needs no regression test"),
 )

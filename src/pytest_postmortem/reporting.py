@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from pytest_postmortem import links, registry
 from pytest_postmortem.collection import Plan, plan_for
-from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.errors import Problem, ProofsError, RegistryError
 from pytest_postmortem.model import (
     Collected,
     Finding,
     Link,
     Location,
     Postmortem,
+    Proof,
     Registry,
     Scope,
 )
@@ -151,7 +152,7 @@ class Run:
     def report(self, facts: Facts) -> Report | None:
         """Return the report, or None where there is nothing to report on."""
         from pytest_postmortem.assess import assess
-        from pytest_postmortem.gates import judge
+        from pytest_postmortem.gates import judge, unprovable
 
         collected = self._joined()
         collected = replace(collected, declared=collected.declared | self._skip(collected))
@@ -162,16 +163,31 @@ class Run:
         scope = self._scope(collected, facts)
         every = [link for own in self.links.values() for link in own.values()]
         known = self._known(every)
+        kept, broken = self._proofs()
         report = assess(
             known,
             every,
             complete(self.recorder.outcomes(), self.links, collected.deselected, collected.skipped),
             scope,
             replace(self.settings.policy, today=self._today(known, facts)),
-            findings=(*findings, *self._checks(every, collected, scope)),
+            kept,
+            findings=(*findings, *self._checks(every, collected, scope), *broken),
             missing=self._missing(),
         )
+        report = replace(report, findings=(*report.findings, *unprovable(report)))
         return replace(report, gates=judge(report), ran=facts.ran, declared=collected.declared)
+
+    def _proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
+        """Return what `prove` found of incidents, or why it can't be read."""
+        from pytest_postmortem import proofs
+
+        place = proofs.place(self.settings.proofs, self._root, self._cache())
+        try:
+            kept = proofs.read(place) if place is not None else {}
+        except ProofsError as error:
+            where = relative(place, self._root) if place else None
+            return {}, tuple(replace(_warning(each), path=where) for each in error.problems)
+        return proofs.still(kept, self._root), ()
 
     def _known(self, own: Iterable[Link]) -> Registry:
         """Return the registry, or the one that links imply where there is none."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_postmortem.reports.terminal import Line
     from pytest_postmortem.states import Report
 
-__all__ = ["Reporter", "ask", "start"]
+__all__ = ["Reporter", "ask", "cache_folder", "start"]
 
 MOST_BLOCKS = 20
 """When more tests fail than this, what is shown beside each shrinks to ids and links."""
@@ -51,7 +51,7 @@ def start(config: pytest.Config) -> None:
 
 def _start_controller(config: pytest.Config) -> None:
     settings = configuration.read(config)
-    run = Run(config.rootpath, settings, partial(_cache, config), partial(ask, config))
+    run = Run(config.rootpath, settings, partial(cache_folder, config), partial(ask, config))
     run.load(workers=config.pluginmanager.hasplugin("dsession"))
     reporter = Reporter(config, run)
     config.pluginmanager.register(reporter, "postmortem-reporter")
@@ -75,7 +75,7 @@ def _start_worker(config: pytest.Config) -> None:
     def load() -> Registry | None:
         if found is None:
             return None
-        return load_found(Path(found), config.rootpath, settings, _cache(config))
+        return load_found(Path(found), config.rootpath, settings, cache_folder(config))
 
     def planned(marked: bool) -> Plan:
         return plan_for(load(), settings) if found and marked else plan
@@ -84,10 +84,13 @@ def _start_worker(config: pytest.Config) -> None:
     neighbours.register_on_worker(config, settings, load)
 
 
-def _cache(config: pytest.Config) -> Path | None:
+def cache_folder(config: pytest.Config) -> Path | None:
     """Return the folder for what may be kept between runs, if there may be one."""
-    cache: pytest.Cache | None = getattr(config, "cache", None)  # -p no:cacheprovider
-    if cache is None:
+    try:
+        cache: pytest.Cache | None = getattr(config, "cache", None)
+        if cache is None:  # a command configures no plugin, and the provider may be blocked
+            cache = pytest.Cache.for_config(config, _ispytest=True)
+    except (ValueError, KeyError):
         return None
     try:
         if not hasattr(cache, "_mkdir"):  # before pytest 8.2 mkdir alone leaves out .gitignore

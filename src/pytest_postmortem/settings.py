@@ -48,6 +48,7 @@ class Settings:
         show: How much of a post-mortem may appear in logs and reports; None for all, but the
             link alone for what was fetched with a credential.
         sync: The file that stands for all that would be fetched.
+        proofs: The file in which proofs are kept.
         offline: Whether no socket may be opened.
         unreachable: How bad it is that a registry can't be reached.
         only: Ids, aliases or globs of the incidents whose tests are to run; empty for all.
@@ -65,6 +66,7 @@ class Settings:
     id_pattern: str | None = None
     show: Show | None = None
     sync: Location | None = None
+    proofs: Path | None = None
     offline: bool = False
     unreachable: Literal["warn", "error"] = "warn"
     only: tuple[str, ...] = ()
@@ -146,6 +148,7 @@ class _Reader:
             id_pattern=self._ini("postmortem_id_pattern", _pattern),
             show=self._ini("postmortem_show", _choice(*get_args(Show))),
             sync=self._sync(),
+            proofs=self._proofs(),
             offline=bool(ini("postmortem_offline")),
             unreachable=self._ini("postmortem_unreachable", _choice("warn", "error")) or "warn",
             only=tuple(self._options["--postmortem"] or ()),
@@ -160,6 +163,7 @@ class _Reader:
         return Policy(
             fail_under=self._option("--postmortem-fail-under", percent),
             require=tuple(self._config.getini("postmortem_require")),
+            require_proof=tuple(self._config.getini("postmortem_require_proof")),
             grace=self._ini("postmortem_grace", _days) or 0,
             since=self._ini("postmortem_since", _date),
             select=self._select(),
@@ -178,6 +182,10 @@ class _Reader:
         text = self._ini("postmortem_sync", _registry_file)
         given = any(self._options["--postmortem-registry"] or ())
         return Location(text, self._ini_folder()) if text and not given else None
+
+    def _proofs(self) -> Path | None:
+        text = self._config.getini("postmortem_proofs").strip()
+        return self._ini_folder() / text if text else None
 
     def _ini_folder(self) -> Path:
         inipath = self._config.inipath

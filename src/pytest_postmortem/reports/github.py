@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["commands"]
+__all__ = ["command", "commands"]
 
 MOST = 10
 """GitHub shows at most ten errors and ten warnings of a step."""
@@ -51,6 +51,11 @@ def _gates(document: Mapping[str, Any]) -> Iterator[str]:
             text = f"gate {gate['name']} {'failed: ' if gate['judged'] else ''}{gate['message']}"
             level = "error" if gate["judged"] else "warning"
             yield _command(level, document, nowhere, "Incident coverage", text)
+
+
+def command(level: str, title: str, text: str) -> str:
+    """Return an annotation that stands at no line."""
+    return f"::{level} title={_property(title)}::{_data(text)}"
 
 
 def _command(

@@ -22,6 +22,7 @@ from markupsafe import Markup
 
 from pytest_postmortem import __version__
 from pytest_postmortem.assess import severity_key
+from pytest_postmortem.model import PROVEN
 from pytest_postmortem.reports.pictures import bars, course, history
 
 __all__ = ["render"]
@@ -45,6 +46,8 @@ STATES: Mapping[str, str] = {
 
 ABSENT = "(none)"
 """The value by which the page filters what an incident lacks."""
+
+HOLLOW = "proof=hollow"
 
 LISTED = 5
 """How many incidents are named at the top, for each reason to look at them."""
@@ -95,6 +98,15 @@ class Entry:
     def open(self) -> int:
         """Return the number of action items that are not over."""
         return sum(state != "done" for _, state in self.actions)
+
+    @property
+    def proof(self) -> str:
+        """Return ``proven``, or ``hollow`` where the tests pass without the fix too."""
+        proof = self.incident.get("proof") or {}
+        if proof.get("outdated"):
+            return ""
+        verdict = str(proof.get("verdict", ""))
+        return "hollow" if verdict == "not-proven" else "proven" if verdict in PROVEN else ""
 
     @property
     def overdue(self) -> int:
@@ -194,6 +206,7 @@ def _context(document: Data, earlier: Sequence[Data]) -> dict[str, Any]:
             "class": _options(entry.kind for entry in entries),
             "tag": _options(tag for entry in entries for tag in entry.tags),
         },
+        "proofs": sorted({entry.proof for entry in entries} - {""}),
         "meaning": STATES,
         "absent": ABSENT,
         "bars": BARS,
@@ -320,6 +333,9 @@ def _attention(entries: Sequence[Entry]) -> Iterator[Attention]:
         query = "&".join(f"state={state}" for state in states)
         if found or name != "open":
             yield Attention(name, heading, query + "&required=yes" * required, found)
+    hollow = tuple(entry for entry in entries if entry.proof == "hollow")
+    if hollow:
+        yield Attention("hollow", "The test is hollow: it passes without the fix", HOLLOW, hollow)
 
 
 def _options(values: Iterable[str]) -> list[Option]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.model import Policy, Scope, Show
+from pytest_postmortem.model import Policy, Proof, Scope, Show
 from pytest_postmortem.reports.shown import reason_shown, reveal
 from pytest_postmortem.states import Incident, Report
 
@@ -83,6 +83,7 @@ def _policy(policy: Policy) -> Mapping[str, Any]:
     return {
         "fail_under": policy.fail_under,
         "require": list(policy.require),
+        "require_proof": list(policy.require_proof),
         "since": policy.since and policy.since.isoformat(),
         "grace": policy.grace,
         "today": policy.today and policy.today.isoformat(),
@@ -113,6 +114,8 @@ def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
         "service": list(shown.service),
         "aliases": list(postmortem.aliases),
         "recurs": shown.recurs,
+        "fix": list(shown.fix),
+        "provable": bool(postmortem.fix or postmortem.patch),
         "root_cause": shown.root_cause,
         "whys": list(shown.whys),
         "declared": bool(postmortem.guarded_by),
@@ -123,5 +126,19 @@ def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
         "show": show or postmortem.show,
         "tests": [_plain(test) for test in incident.tests],
         "action_items": [_plain(item) for item in shown.action_items],
-        "proof": None,
+        "proof": _proof(incident.proof, show or postmortem.show),
+    }
+
+
+def _proof(proof: Proof | None, show: Show) -> Mapping[str, Any] | None:
+    """Return a proof; its reason may quote the code, and the fix is a field of the post-mortem."""
+    if proof is None:
+        return None
+    whole = show == "all"
+    return {
+        "verdict": proof.verdict,
+        "day": proof.day and proof.day.isoformat(),
+        "fix": proof.fix if whole else "",
+        "reason": proof.reason,
+        "outdated": proof.outdated,
     }

@@ -59,7 +59,10 @@ def _headline(document: Mapping[str, Any]) -> str:
     if not required:
         return f"{back}No incident requires a regression test"
     share = f" ({percent(guarded, required):g} %)" if totals["percent"] is not None else ""
-    return f"{back}{guarded} of {count_of(required)} guarded{share}, {totals['linked']} linked"
+    proven = f", {totals['proven']} of them proven" if totals["proven"] else ""
+    return (
+        f"{back}{guarded} of {count_of(required)} guarded{share}{proven}, {totals['linked']} linked"
+    )
 
 
 def _notes(document: Mapping[str, Any]) -> Iterator[str]:
@@ -114,9 +117,21 @@ def _remarks(incident: Mapping[str, Any]) -> Iterator[str]:
         yield f"and {count_of(len(tests) - 3, 'more test')}"
     if incident.get("flaky"):
         yield "flaky"
+    if incident.get("proof"):
+        yield _proof(incident["proof"])
     for item in incident["action_items"]:
         if not _is_done(item):
             yield f"open: {_action(item)}"
+
+
+def _proof(proof: Mapping[str, Any]) -> str:
+    """Return what `prove` found, in words."""
+    if proof.get("outdated"):
+        return "its proof is outdated"
+    if proof["verdict"] == "not-proven":
+        return f"**hollow**: {escaped(proof['reason'])}"
+    day = f" on {proof['day']}" if proof["day"] else ""
+    return escaped(proof["verdict"].replace("-", " ") + day)
 
 
 def _is_done(item: Mapping[str, Any]) -> bool:

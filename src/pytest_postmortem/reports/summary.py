@@ -28,11 +28,19 @@ def last_line(report: Report, listed: bool = False) -> str:
     if not totals.required:
         head = "no incident requires a regression test"
     elif totals.percent is None:
-        head = f"{_share(totals.guarded, totals.required)} guarded, {totals.linked} linked"
+        share = f"{_share(totals.guarded, totals.required)} guarded"
+        head = f"{share}{_proven(report)}, {totals.linked} linked"
     else:
-        share = f"({percent(totals.guarded, totals.required):g} %)"
-        head = f"{_share(totals.guarded, totals.required)} guarded {share}, {totals.linked} linked"
+        share = f"{_share(totals.guarded, totals.required)} guarded"
+        share = f"{share} ({percent(totals.guarded, totals.required):g} %)"
+        head = f"{share}{_proven(report)}, {totals.linked} linked"
     return "; ".join(filter(None, (head, ", ".join(_remainder(report, listed)))))
+
+
+def _proven(report: Report) -> str:
+    """Say how many are proven, where it is known of any whether they are."""
+    known = any(incident.proof is not None for incident in report.incidents)
+    return f", {report.totals.proven} of them proven" if known else ""
 
 
 def _share(part: int, whole: int) -> str:
@@ -43,7 +51,7 @@ def _partial(report: Report) -> str:
     """Count only the incidents that this run saw a test of; the others are not judged here."""
     required = [incident for incident in report.incidents if incident.required]
     seen = sum(incident.state != "not-judged" for incident in required)
-    head = f"{_share(report.totals.guarded, seen)} seen here guarded"
+    head = f"{_share(report.totals.guarded, seen)} seen here guarded{_proven(report)}"
     waiting = count_of_state(report, "not-run")
     left = len(required) - seen
     parts = [f"{left} not judged: {'; '.join(report.scope.reasons)}"]

@@ -163,7 +163,18 @@ def _sections(report: Report, show: Show | None, width: int, everything: bool) -
         if incidents:
             text = heading.text(len(incidents))
             yield Section(text, tuple(table.entries(incidents)), heading.colour)
+    yield from _hollow(report, table)
     yield from _findings(report.findings)
+
+
+def _hollow(report: Report, table: _Table) -> Iterator[Section]:
+    """Yield the incidents whose tests pass without the fix too."""
+    incidents = [
+        each for each in report.incidents if each.proof and each.proof.hollow and each.tests
+    ]
+    if incidents:
+        heading = HOLLOW.text(len(incidents))
+        yield Section(heading, tuple(table.entries(incidents, hollow=True)), HOLLOW.colour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +242,24 @@ HEADINGS = (
 )
 
 
+HOLLOW = Heading(
+    (),
+    "The test of 1 incident is hollow: it passes without the fix too",
+    "The tests of {} incidents are hollow: they pass without the fix too",
+    "yellow",
+)
+
+
+def _guard(incident: Incident) -> Iterator[str]:
+    """Yield what there is to say of a guarded incident."""
+    yield count_of(len(incident.tests), "test")
+    if incident.flaky:
+        yield "flaky"
+    if incident.proof is not None:
+        verdict = incident.proof.verdict.replace("-", " ")
+        yield "proof outdated" if incident.proof.outdated else verdict
+
+
 def _rank(severities: Sequence[str]) -> Callable[[Incident], int]:
     """Return the order of incidents by severity: as configured, and what is not named last."""
     ranks = {severity_key(severity): rank for rank, severity in enumerate(severities)}
@@ -250,7 +279,10 @@ class _Table:
         self._everything = everything
         self._widest = 200 if everything else max(20, min(50, width // 2))
 
-    def entries(self, incidents: Sequence[Incident]) -> Iterator[tuple[str, ...]]:
+    def entries(
+        self, incidents: Sequence[Incident], *, hollow: bool = False
+    ) -> Iterator[tuple[str, ...]]:
+        """Yield the lines of each incident; of ``hollow`` ones how that was found."""
         shown = [reveal(incident.postmortem, self._show) for incident in incidents]
         ids = max(len(each.id) for each in shown)
         titles = [self._title(each) for each in shown]
@@ -258,6 +290,8 @@ class _Table:
         for incident, postmortem, title in zip(incidents, shown, titles, strict=True):
             line = f"  {postmortem.id:<{ids}}  {title:<{widest}}".rstrip()
             remark = self._remark(incident, postmortem)
+            if hollow and incident.proof:
+                remark = incident.proof.day.isoformat() if incident.proof.day else ""
             line += f"    {remark}" if remark else ""
             yield (line, *(" " * (ids + 4) + text for text in self._below(incident)))
 
@@ -269,7 +303,7 @@ class _Table:
         if incident.state in ("failing", "errored"):
             return shown.url or ""
         if incident.state == "guarded":
-            return count_of(len(incident.tests), "test") + (", flaky" if incident.flaky else "")
+            return ", ".join(_guard(incident))
         if incident.state == "unguarded":
             facts = (shown.severity, self._age(shown), incident.reason)
             return ", ".join(fact for fact in facts if fact)

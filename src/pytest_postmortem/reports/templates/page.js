@@ -22,6 +22,7 @@
     tags: (row.dataset.tags || "").split("\n"),
     required: row.dataset.required,
     actions: row.dataset.actions,
+    proof: row.dataset.proof,
     date: row.dataset.date || "",
     place: Number(row.dataset.place),
     text: null,
@@ -69,6 +70,7 @@
     const states = new Set(chosen("state"));
     const [required] = chosen("required");
     const [actions] = chosen("actions");
+    const proofs = new Set(chosen("proof"));
     const words = fold(value("q")).split(/\s+/).filter(Boolean);
     const [severity, kind, tag] = ["severity", "class", "tag"].map(value);
     let shown = 0;
@@ -77,6 +79,7 @@
         (!states.size || states.has(entry.state)) &&
         (!required || entry.required === required) &&
         (!actions || entry.actions === actions) &&
+        (!proofs.size || proofs.has(entry.proof)) &&
         (!severity || entry.severity === severity) &&
         (!kind || entry.class === kind) &&
         (!tag || entry.tags.includes(tag)) &&

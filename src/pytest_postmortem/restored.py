@@ -1,0 +1,82 @@
+"""An incident of a JSON report → the post-mortem and the proof that it was made of."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_postmortem.model import (
+    VERDICTS,
+    ActionItem,
+    Guard,
+    Postmortem,
+    Proof,
+    Show,
+    Verdict,
+    iso_date,
+)
+
+__all__ = ["HIDDEN", "placed", "postmortem_of", "proof_of"]
+
+LONG_AGO = "0001-01-01"
+
+HIDDEN_PATCH = "a patch or a fix that may not be told"
+"""What makes an incident one that can be proven; no report tells it."""
+
+HIDDEN: tuple[Show, ...] = ("id", "link")
+"""How little may be shown of a post-mortem that has no severity in a report."""
+
+
+def postmortem_of(incident: Mapping[str, Any], root: str) -> Postmortem:
+    """Return the post-mortem, its paths as they are from the top of all roots."""
+    path = incident.get("path")
+    declared, exempt = bool(incident.get("declared")), bool(incident.get("exempt"))
+    return Postmortem(
+        id=incident["id"],
+        title=incident["title"],
+        url=incident["url"],
+        path=path and placed(root, path),
+        line=incident.get("line"),
+        date=_date(incident),
+        severity=incident["severity"],
+        status=incident.get("status"),
+        tags=tuple(incident.get("tags", ())),
+        owner=incident.get("owner"),
+        root_cause=incident.get("root_cause"),
+        whys=tuple(incident.get("whys", ())),
+        problem_class=incident["class"],
+        aliases=tuple(incident.get("aliases", ())),
+        service=tuple(incident.get("service", ())),
+        recurs=incident.get("recurs"),
+        fix=tuple(incident.get("fix", ())),
+        patch=HIDDEN_PATCH if incident.get("provable") and not incident.get("fix") else None,
+        guarded_by=tuple(map(Guard, incident.get("guarded_by") or ["something else"] * declared)),
+        exempt=exempt,
+        reason=incident["reason"] if incident["state"] == "exempt" else None,
+        until=incident.get("until"),
+        tests=tuple(root + nodeid for nodeid in incident.get("declares", ())),
+        action_items=tuple(ActionItem(**item) for item in incident["action_items"]),
+        show=incident.get("show", "all"),
+    )
+
+
+def proof_of(told: Mapping[str, Any]) -> Proof:
+    """Return a proof; one with a verdict that is not known here tells nothing."""
+    verdict: Verdict = told["verdict"] if told["verdict"] in VERDICTS else "inconclusive"
+    outdated = bool(told.get("outdated"))
+    return Proof(verdict, iso_date(told["day"]), told["fix"], told["reason"], outdated)
+
+
+def _date(incident: Mapping[str, Any]) -> str | None:
+    """Return the date; one that may not be told is long ago where it made the incident no gap."""
+    hidden = incident["date"] is None and incident.get("show") in HIDDEN
+    older = hidden and incident["state"] == "unguarded" and not incident.get("required", True)
+    return LONG_AGO if older else incident["date"]
+
+
+def placed(root: str, path: str) -> str:
+    """Return a path as it is from the top of all roots; what is no path stays what it is."""
+    if not root or path.startswith("/") or ":" in path.split("/")[0]:
+        return path
+    return posixpath.normpath(root + path)

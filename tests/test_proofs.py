@@ -1,0 +1,428 @@
+"""The file of proofs: what `prove` found, read and written, and whether it still holds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_postmortem import __version__
+from pytest_postmortem.errors import DestinationError, ProofsError
+from pytest_postmortem.model import VERDICTS, Proof
+from pytest_postmortem.proofs import FILE, Kept, KeptTest, digest_of, place, read, save, still
+
+NODEID = "tests/test_it.py::test_one"
+
+PROVEN = Kept(
+    Proof("proven", date(2026, 11, 20), "3f2a91c", "fails without the fix: AssertionError"),
+    "patch",
+    "0123456789abcdef",
+    ("src/shop.py", "tests/test_it.py"),
+    {NODEID: KeptTest("proven", "fails without the fix: AssertionError", "0123")},
+)
+
+WRITTEN = f"""\
+{{
+ "format": 1,
+ "tool": {{
+  "name": "pytest-postmortem",
+  "version": "{__version__}"
+ }},
+ "proofs": {{
+  "PM-1": {{
+   "verdict": "proven",
+   "day": "2026-11-20",
+   "fix": "3f2a91c",
+   "reason": "fails without the fix: AssertionError",
+   "way": "patch",
+   "key": "0123456789abcdef",
+   "files": [
+    "src/shop.py",
+    "tests/test_it.py"
+   ],
+   "tests": {{
+    "tests/test_it.py::test_one": {{
+     "verdict": "proven",
+     "message": "fails without the fix: AssertionError",
+     "text": "0123"
+    }}
+   }}
+  }}
+ }}
+}}
+"""
+
+
+def test_proofs_are_written_one_field_a_line(tmp_path: Path) -> None:
+    """So that two branches merge well, and a reader sees what changed."""
+    path = tmp_path / "deep" / FILE
+
+    save(path, {"PM-1": PROVEN})
+
+    assert path.read_text() == WRITTEN
+    assert read(path) == {"PM-1": PROVEN}
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    """Every verdict, any letters, and what is not known; sorted by id."""
+    kept = {
+        f"PM-{n}": replace(PROVEN, proof=Proof(verdict), way="", tests={})
+        for n, verdict in enumerate(VERDICTS)
+    }
+    odd = "größe\n\"'\\ \x1b \u2028 日本 {}"
+    kept[odd] = Kept(
+        Proof("weak", None, odd, odd), odd, odd, (odd,), {odd: KeptTest(odd, odd, odd)}
+    )
+
+    save(tmp_path / FILE, dict(reversed(kept.items())))
+
+    assert read(tmp_path / FILE) == kept
+    assert list(read(tmp_path / FILE)) == sorted(kept)
+
+
+def test_a_name_that_is_no_unicode_survives(tmp_path: Path) -> None:
+    """As that of a file may be."""
+    save(tmp_path / FILE, {"PM-1": replace(PROVEN, files=("a\udcff.py",))})
+
+    assert read(tmp_path / FILE)["PM-1"].files == ("a\udcff.py",)
+
+
+def test_what_a_newer_version_adds_is_left_alone(tmp_path: Path) -> None:
+    """As long as the format is the same."""
+    document = json.loads(WRITTEN)
+    document["proofs"]["PM-1"]["new"] = document["new"] = {"more": 1}
+    (tmp_path / FILE).write_text(json.dumps(document))
+
+    assert read(tmp_path / FILE) == {"PM-1": PROVEN}
+
+
+def test_without_a_file_there_is_no_proof(tmp_path: Path) -> None:
+    """As before the first run of `prove`."""
+    assert read(tmp_path / FILE) == {}
+
+
+def changed(**fields: Any) -> str:
+    """Return a file of one proof with some fields of it changed."""
+    document = json.loads(WRITTEN)
+    document["proofs"]["PM-1"].update(fields)
+    return json.dumps(document)
+
+
+MARKERS = WRITTEN.replace(
+    '   "day": "2026-11-20",\n',
+    '<<<<<<< HEAD\n   "day": "2026-11-20",\n=======\n   "day": "2026-11-21",\n>>>>>>> branch\n',
+)
+
+DAMAGED = {
+    "empty": "",
+    "torn": WRITTEN[:200],
+    "conflict markers": MARKERS,
+    "list": "[]",
+    "number": "1",
+    "null": "null",
+    "no format": '{"proofs": {}}',
+    "no proofs": '{"format": 1}',
+    "list of proofs": '{"format": 1, "proofs": []}',
+    "proof is a text": '{"format": 1, "proofs": {"PM-1": "proven"}}',
+    "proof is empty": '{"format": 1, "proofs": {"PM-1": {}}}',
+    "verdict": changed(verdict="surely"),
+    "verdict is a list": changed(verdict=["proven"]),
+    "day is a number": changed(day=20261120),
+    "files is a number": changed(files=1),
+    "tests is a list": changed(tests=[]),
+    "test is a text": changed(tests={"a": "proven"}),
+    "deep": "[" * 100_000,
+    "binary": "\0\1",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_file_is_one_message(tmp_path: Path, name: str) -> None:
+    """The remedy is to let it be written anew."""
+    path = tmp_path / FILE
+    path.write_text(DAMAGED[name])
+
+    with pytest.raises(ProofsError) as caught:
+        read(path)
+
+    assert str(caught.value) == (
+        f"Couldn't read proofs {str(path)!r}: it is no file of proofs\n"
+        "  delete it: `pytest-postmortem prove` writes it anew\n"
+        "  see docs/reference/messages.md#proofs-file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("format", "shown"), [(2, "2"), ("1", "'1'"), (None, "None"), ({"a": 1}, "{'a': 1}")]
+)
+def test_another_format_is_said(tmp_path: Path, format: object, shown: str) -> None:
+    """It was written by a newer version, perhaps."""
+    path = tmp_path / FILE
+    path.write_text(json.dumps({"format": format, "proofs": []}))
+
+    with pytest.raises(ProofsError) as caught:
+        read(path)
+
+    (problem,) = caught.value.problems
+    assert problem.cause == f"its format is {shown}, and 1 is understood"
+
+
+def test_bytes_that_are_no_text_are_one_message(tmp_path: Path) -> None:
+    """As of a file that was not written by us; so is a folder."""
+    (tmp_path / FILE).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ProofsError, match="it is no file of proofs"):
+        read(tmp_path / FILE)
+
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ProofsError, match="is a directory"):
+        read(tmp_path / "folder")
+
+
+def test_a_place_that_can_not_be_written_is_one_message(tmp_path: Path) -> None:
+    """The older file is kept."""
+    (tmp_path / FILE).mkdir()
+
+    with pytest.raises(DestinationError, match="Couldn't write report"):
+        save(tmp_path / FILE, {})
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from pytest_postmortem.model import Proof
+from pytest_postmortem.proofs import Kept, save
+own = {f"PM-{n}": Kept(Proof("proven"), sys.argv[2]) for n in range(200)}
+for _ in range(30):
+    save(Path(sys.argv[1]), own)
+"""
+
+
+def test_two_writers_leave_a_file_that_is_whole(tmp_path: Path) -> None:
+    """Of one of them; whoever reads meanwhile reads one or the other."""
+    path = tmp_path / FILE
+    command = [sys.executable, "-c", WRITER, str(path)]
+
+    with subprocess.Popen([*command, "one"]) as one, subprocess.Popen([*command, "two"]) as two:
+        while one.poll() is None or two.poll() is None:
+            assert {each.way for each in read(path).values()} in ({"one"}, {"two"}, set())
+
+    assert (one.returncode, two.returncode) == (0, 0)
+    assert len(read(path)) == 200
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
+
+
+def test_the_file_lies_where_it_is_configured_or_in_the_rootdir(tmp_path: Path) -> None:
+    """Else in the cache, if there is one."""
+    configured, cache = tmp_path / "x" / "proofs.json", tmp_path / "cache"
+
+    assert place(configured, tmp_path, cache) == configured
+    assert place(None, tmp_path, cache) == cache / FILE
+    assert place(None, tmp_path, None) is None
+    (tmp_path / FILE).touch()
+    assert place(None, tmp_path, cache) == tmp_path / FILE
+    assert place(configured, tmp_path, None) == configured
+
+
+TESTS = '''\
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_one(value=1):
+    """Doc."""
+    assert value == [1, "a", 2.5][0]  # why
+
+class TestAll:
+    def test_two(self): assert True
+
+    class TestInner:
+        async def test_three(self): ...
+
+make()
+'''
+
+OTHER_FORMAT = """\
+import os
+
+
+class TestAll:
+    def test_new(self): ...
+    def test_two(
+        self,
+    ):
+        assert True
+    class TestInner:
+        async def test_three(self):
+            ...
+@pytest.mark.postmortem(
+    'PM-1',
+)
+def test_one(value = 0x1):
+    \'\'\'Doc.\'\'\'
+    # another comment
+    assert (value == [1, "a", 2.50][0])
+"""
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["test_one", "test_one[a::b[1]]", "TestAll::test_two", "TestAll::TestInner::test_three"],
+)
+def test_a_test_is_known_by_its_code_wherever_it_stands(names: str) -> None:
+    """Without comments and format; its decorators, class and docstring are part of it."""
+    digest = digest_of(TESTS, names)
+
+    assert digest_of(OTHER_FORMAT, names) == digest
+    assert len(digest) == 16
+
+
+@pytest.mark.parametrize(
+    ("names", "old", "new"),
+    [
+        ("test_one", "value == ", "value != "),
+        ("test_one", "Doc.", "Dot."),
+        ("test_one", "PM-1", "PM-2"),
+        ("test_one", "value=1", "value=2"),
+        ("test_one", "2.5", "2.6"),
+        ("test_one", '"a"', 'b"a"'),
+        ("test_one", "[0]", "[0:0]"),
+        ("TestAll::test_two", "True", "not False"),
+        ("TestAll::TestInner::test_three", "async ", ""),
+        ("TestAll", "True", "1"),
+        ("test_made[1]", "make()", "make(1)"),
+        ("TestAll::test_made", "make()", "make(1)"),
+        ("TestMade::test_one", "value == ", "value != "),
+        ("", "make()", "make(1)"),
+    ],
+)
+def test_a_test_whose_code_changed_is_another(names: str, old: str, new: str) -> None:
+    """A generated one, which stands in no code of its own, is known by that of its file."""
+    assert digest_of(TESTS, names) != digest_of(TESTS.replace(old, new), names)
+
+
+def test_of_tests_of_one_name_the_last_counts() -> None:
+    """It hides the others."""
+    text = "def test_one(): ...\ndef test_one(): pass\n"
+
+    assert digest_of(text, "test_one") == digest_of(text.replace("...", "1"), "test_one")
+    assert digest_of(text, "test_one") != digest_of(text.replace("pass", "1"), "test_one")
+
+
+def test_a_test_does_not_change_with_those_beside_it() -> None:
+    """It has a text of its own."""
+    for names in ("test_one", "TestAll::test_two"):
+        assert digest_of(TESTS, names) == digest_of(TESTS.replace("async def", "def"), names)
+
+
+GOLDEN = """\
+def test_all(a, /, b: int = 1, *c, d=None, **e) -> None:
+    with open("x") as f, g:
+        x = f"{a!r:>{b}} and {d=}" "more" b"" if a else (yield)
+    try:
+        return [n async for n in c if n], {**e}, {1, -2j, 1e300}, lambda: ..., u"é"
+    except* (KeyError, ValueError) as error:
+        raise TypeError from None
+    match a:
+        case {"k": [1, *_], **rest} | str() if b: del x, a[1:2, ::3]
+        case _: assert 0xffffffffffffffffffffffffffffffff, not b
+"""
+
+
+def test_the_digest_of_a_test_is_the_same_on_every_python() -> None:
+    """A file that was committed holds wherever the tests run."""
+    text = GOLDEN.replace("except*", "except").replace(' b""', "")
+
+    assert digest_of(text, "test_all") == "05b40f7eb0dfd58c"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def test_one(:", "\0", "x = " + "(" * 5000, "x = " + "-" * 100_000 + "1", "\udcff"],
+    ids=["syntax", "null", "brackets", "deep", "surrogate"],
+)
+def test_what_is_no_python_is_known_by_its_text(text: str) -> None:
+    """Whatever it is."""
+    assert digest_of(text, "test_one") == digest_of(text, "test_two")
+    assert digest_of(text, "test_one") != digest_of(f"{text} ", "test_one")
+
+
+def test_code_that_is_deep_is_known_too() -> None:
+    """Wherever it is asked for."""
+    text = "def test_one():\n    assert " + " + ".join(["x"] * 900) + "\n"
+
+    def deep(n: int) -> str:
+        return deep(n - 1) if n else digest_of(text, "test_one")
+
+    assert deep(500) == digest_of(text, "test_one") != digest_of(text[:-5] + "\n", "test_one")
+    assert digest_of("def f(): 0x" + "f" * 9999, "f") != digest_of("def f(): 0x" + "f" * 9998, "f")
+
+
+@pytest.mark.parametrize(
+    ("text", "outdated"),
+    [
+        (TESTS, False),
+        (OTHER_FORMAT, False),
+        (TESTS.replace("value == ", "value != "), True),
+        (TESTS.replace("test_one", "test_renamed"), True),
+        (TESTS.replace("def test_two", "def test_2"), False),
+        ("", True),
+        (None, True),
+        ("def test_one(:", True),
+    ],
+)
+def test_a_proof_holds_as_long_as_its_tests_are_the_same(
+    tmp_path: Path, text: str | None, outdated: bool
+) -> None:
+    """Reformatted and moved in their file they are; changed, renamed or deleted they are not."""
+    own = KeptTest("proven", "", digest_of(TESTS, "test_one"))
+    other = KeptTest("proven", "")
+    kept = {"PM-1": replace(PROVEN, tests={"test_it.py::test_one[1]": own, "gone.py::a": other})}
+    if text is not None:
+        (tmp_path / "test_it.py").write_text(text)
+
+    found = still(kept, tmp_path)
+
+    assert found == {"PM-1": replace(PROVEN.proof, outdated=outdated)}
+    assert found["PM-1"].proven is not outdated
+
+
+def test_a_generated_test_holds_as_long_as_its_file_is_the_same(tmp_path: Path) -> None:
+    """Nobody can tell which part of it made it."""
+    own = KeptTest("proven", "", digest_of(TESTS, "test_made"))
+    kept = {"PM-1": replace(PROVEN, tests={"test_it.py::test_made": own})}
+
+    (tmp_path / "test_it.py").write_text(f"# comment\n{TESTS}")
+    assert not still(kept, tmp_path)["PM-1"].outdated
+
+    (tmp_path / "test_it.py").write_text(f"import os\n{TESTS}")
+    assert still(kept, tmp_path)["PM-1"].outdated
+
+
+def test_one_outdated_test_is_enough(tmp_path: Path) -> None:
+    """And a file that can't be read any more has no text."""
+    same = KeptTest("proven", "", digest_of(TESTS, "test_one"))
+    (tmp_path / "test_it.py").write_text(TESTS)
+    (tmp_path / "test_b.py").write_bytes(b"\xff")
+    own = dict.fromkeys(("test_it.py::test_one", "test_it.py::test_one[1]"), same)
+    tests = {**own, "test_b.py::test_one": same}
+
+    found = still({"PM-1": replace(PROVEN, tests=tests), "PM-2": PROVEN}, tmp_path)
+
+    assert [found[id].outdated for id in ("PM-1", "PM-2")] == [True, True]
+    assert still({"PM-3": replace(PROVEN, tests={})}, tmp_path)["PM-3"] == PROVEN.proof
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_what_a_proof_says_is_not_said_of_other_tests(verdict: Any) -> None:
+    """An outdated one neither proves nor shows that a test is hollow."""
+    proof = Proof(verdict)
+
+    assert proof.proven is verdict.startswith("proven")
+    assert proof.hollow is (verdict == "not-proven")
+    assert not replace(proof, outdated=True).proven
+    assert not replace(proof, outdated=True).hollow
