@@ -51,7 +51,17 @@ LAYERS: dict[str, set[str]] = {
     "changes": {"reports"},
     "comparing": {"changes", "marked", "results"},
     "history": {"reports"},
-    "commands": {"session", "syncing", "received", "comparing", "history", "marked", "results"},
+    "prove": {"git", "proofs", "reports", "source"},
+    "commands": {
+        "session",
+        "syncing",
+        "received",
+        "comparing",
+        "history",
+        "marked",
+        "results",
+        "prove",
+    },
     "cli": {"commands"},
 }
 """For each module, or folder of modules, the highest ones that it may import."""
