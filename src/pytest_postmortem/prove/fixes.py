@@ -1,0 +1,169 @@
+"""The name of a fix → what it consists of, read from git or from a patch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from shutil import which
+
+from pytest_postmortem import git
+from pytest_postmortem.prove.plan import Change, Fix, Step
+
+__all__ = [
+    "BACK",
+    "WORKTREE",
+    "Unknown",
+    "decoded",
+    "of_branch",
+    "of_patch",
+    "of_revisions",
+    "short",
+]
+
+WORKTREE = "WORKTREE"
+"""The name of what is not committed yet."""
+
+BACK = (".bug.patch", ".bug.diff")
+"""How the name of a patch ends that brings the problem back."""
+
+SHORT = 9
+
+
+class Unknown(Exception):
+    """A fix can't be read; says why, and what to do."""
+
+
+def of_revisions(root: Path, revisions: Sequence[str]) -> Fix:
+    """Read a fix of commits, merges and ranges; ``WORKTREE`` is what is not committed.
+
+    Raises: Unknown where the repository lacks one of them.
+    """
+    if list(revisions) == [WORKTREE]:
+        return of_base(root, "HEAD", WORKTREE)
+    steps = [_step(root, revision) for revision in revisions]
+    day = git.subject(root, steps[-1].after or "HEAD")[1]
+    return Fix(", ".join(step.name for step in steps), tuple(steps), day)
+
+
+def of_base(root: Path, base: str, name: str) -> Fix:
+    """Read a fix that is all that the working tree has since a commit.
+
+    Raises: Unknown where the repository lacks the commit.
+    """
+    commit = _commit(root, base)
+    top = git.top(root) or root
+    blobs = git.tree(root, commit)
+    paths = git.unlike(root, commit)
+    contents = dict(git.blobs(root, (blobs[path] for path in paths if path in blobs)))
+    changes = [
+        Change(path, contents.get(blobs.get(path, "")), _bytes(top / path)) for path in paths
+    ]
+    own = tuple(each for each in changes if each.before != each.after)
+    if not own:
+        raise Unknown(f"nothing differs from {base}")
+    return Fix(name, (Step(name, own, before=commit),))
+
+
+def of_branch(root: Path, base: str) -> Fix:
+    """Read a fix that is all that a branch has brought since it left another, committed or not.
+
+    Raises: Unknown where the two have no commit in common here.
+    """
+    start = git.merge_base(root, _commit(root, base), _commit(root, "HEAD"))
+    if start is None:
+        raise Unknown(f"{base} and HEAD have no commit in common in this clone: fetch its history")
+    return of_base(root, start, f"what came since {base}")
+
+
+def _step(root: Path, revision: str) -> Step:
+    older, dots, newer = revision.partition("..")
+    if dots:
+        older, newer = older or "HEAD", newer.lstrip(".") or "HEAD"
+        before, after = _commit(root, older), _commit(root, newer)
+        name = f"{short(older)}..{short(newer)}"
+    else:
+        after = _commit(root, revision)
+        parent = git.parent(root, after)
+        if parent is None:
+            raise Unknown(f"the parent of {short(revision)} is not in this clone: {_fetch(after)}")
+        before, name = parent, short(revision)
+    found = git.changed(root, before, after)
+    ids = (blob for each in found for blob in (each.before, each.after) if blob)
+    contents = dict(git.blobs(root, ids))
+    changes = tuple(
+        Change(each.path, *(contents.get(blob or "") for blob in (each.before, each.after)))
+        for each in found
+    )
+    return Step(name, changes, before=before, after=after)
+
+
+def _commit(root: Path, revision: str) -> str:
+    commit = git.commit_of(root, revision.strip())
+    if commit is None:
+        if git.top(root) is None:
+            raise Unknown("there is no git repository: name a fix as `patch: FILE`")
+        why = git.trouble(root)
+        if why is not None:
+            raise Unknown(f"git can't read this repository: {why}")
+        raise Unknown(f"{short(revision)} is not in this clone: {_fetch(revision)}")
+    return commit
+
+
+def _fetch(revision: str) -> str:
+    return f"git fetch --depth=2 origin {revision}"
+
+
+def short(revision: str) -> str:
+    """Return a revision as it is shown: a long hash is cut."""
+    is_hash = len(revision) > SHORT and all(char in "0123456789abcdef" for char in revision)
+    return revision[:SHORT] if is_hash else revision
+
+
+def of_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
+    """Read a fix that is a patch; one called ``NAME.bug.patch`` brings the problem back.
+
+    Its paths are those from the top of the repository, or from the rootdir. The file is looked for
+    in ``folders``.
+
+    Raises: Unknown where the file can't be read, or changes nothing.
+    """
+    top = git.top(root) or root
+    file = next((folder / place for folder in folders if (folder / place).is_file()), None)
+    data = _bytes(file) if file else None
+    if data is None:
+        raise Unknown(f"the patch {place!r} can't be read")
+    paths = git.patched(data)
+    if not paths:
+        why = "is no patch that git can read"
+        raise Unknown(f"{place!r} {why if which('git') else 'needs git, which is not installed'}")
+    name = os.path.basename(place)
+    back = name.endswith(BACK)
+    own = os.path.relpath(os.path.realpath(root), os.path.realpath(top)).replace(os.sep, "/")
+    from_top = own == "." or any((top / path).is_file() for path in paths)
+    prefix = "" if from_top else f"{own}/"
+    now = {f"{prefix}{path}": _bytes(top / prefix / path) for path in paths}
+    changes = tuple(Change(path, text, text) for path, text in now.items())
+    return Fix(name, (Step(name, changes, data, back, prefix),))
+
+
+def _bytes(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
+
+
+def decoded(data: bytes | None) -> str | None:
+    """Return the text of a Python file, None for what is none.
+
+    Raises: Unknown where its encoding is wrong.
+    """
+    from importlib.util import decode_source
+
+    if data is None:
+        return None
+    try:
+        return decode_source(data)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise Unknown(f"a file of the fix can't be decoded: {error}") from None

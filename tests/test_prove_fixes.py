@@ -1,0 +1,349 @@
+"""The name of a fix → what it consists of, read from real repositories and patches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem.prove.fixes import (
+    WORKTREE,
+    Unknown,
+    decoded,
+    of_branch,
+    of_patch,
+    of_revisions,
+    short,
+)
+from pytest_postmortem.prove.plan import Change, Fix, Kind
+from pytest_postmortem.prove.swap import CantSwap
+from pytest_postmortem.prove.ways import Checkout, swapped
+from repositories import commit, repository, said, write
+from test_git import git
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A repository with a file of source and one of tests."""
+    folder = repository(tmp_path / "repo")
+    commit(folder, {"src/shop.py": "one\n", "tests/test_shop.py": "old\n"})
+    return folder
+
+
+def changes(fix: Fix) -> list[tuple[str, bytes | None, bytes | None]]:
+    """Return what the steps of a fix change."""
+    return [(each.path, each.before, each.after) for step in fix.steps for each in step.changes]
+
+
+def test_a_commit_is_a_fix(repo: Path) -> None:
+    """Its files are read as it found them and as it left them, from any folder."""
+    before = said(repo, "rev-parse", "HEAD")
+    after = commit(
+        repo,
+        {"src/shop.py": "two\n", "src/new.py": "new\n", "tests/test_shop.py": None},
+        day="2026-03-09",
+    )
+    commit(repo, {"src/shop.py": "three\n"})
+
+    fix = of_revisions(repo / "src", [after])
+
+    assert (fix.name, fix.day) == (after[:9], date(2026, 3, 9))
+    (step,) = fix.steps
+    assert (step.name, step.before, step.after, step.patch) == (after[:9], before, after, b"")
+    assert step.changes == (
+        Change("src/new.py", None, b"new\n"),
+        Change("src/shop.py", b"one\n", b"two\n"),
+        Change("tests/test_shop.py", b"old\n", None),
+    )
+
+
+def test_the_first_commit_is_a_fix(repo: Path) -> None:
+    """All of its files are new."""
+    first = said(repo, "rev-parse", "HEAD")
+
+    fix = of_revisions(repo, [first])
+
+    assert changes(fix) == [
+        ("src/shop.py", None, b"one\n"),
+        ("tests/test_shop.py", None, b"old\n"),
+    ]
+
+
+def test_a_merge_is_what_it_brought(repo: Path) -> None:
+    """Into the branch that it was merged into."""
+    git(repo, "switch", "--quiet", "--create", "branch")
+    commit(repo, {"src/shop.py": "two\n"})
+    commit(repo, {"src/new.py": "new\n"})
+    git(repo, "switch", "--quiet", "main")
+    commit(repo, {"README": "other\n"})
+    git(repo, "merge", "--quiet", "--no-ff", "--message", "merge", "branch")
+
+    fix = of_revisions(repo, ["HEAD"])
+
+    assert fix.name == "HEAD"
+    assert changes(fix) == [("src/new.py", None, b"new\n"), ("src/shop.py", b"one\n", b"two\n")]
+
+
+@pytest.mark.parametrize("dots", ["..", "..."])
+def test_a_range_is_what_came_in_it(repo: Path, dots: str) -> None:
+    """Its last commit included; a side that is not named is HEAD."""
+    first = said(repo, "rev-parse", "HEAD")
+    second = commit(repo, {"src/shop.py": "two\n"})
+    third = commit(repo, {"src/shop.py": "three\n", "src/new.py": "new\n"})
+    expected = [("src/new.py", None, b"new\n"), ("src/shop.py", b"one\n", b"three\n")]
+
+    whole = of_revisions(repo, [f"{first}{dots}{third}"])
+    until_now = of_revisions(repo, [f"{first}{dots}"])
+    back = of_revisions(repo, [f"{dots}{second}"])
+
+    assert changes(whole) == changes(until_now) == expected
+    assert whole.name == f"{first[:9]}..{third[:9]}"
+    assert until_now.name == f"{first[:9]}..HEAD"
+    assert changes(back) == [
+        ("src/new.py", b"new\n", None),
+        ("src/shop.py", b"three\n", b"two\n"),
+    ]
+
+
+def test_several_commits_are_steps(repo: Path) -> None:
+    """Oldest first, as they are named; the day is that of the last."""
+    one = commit(repo, {"src/shop.py": "two\n"})
+    commit(repo, {"README": "between\n"})
+    two = commit(repo, {"src/shop.py": "three\n"}, day="2026-04-01")
+
+    fix = of_revisions(repo, [one, two])
+
+    assert (fix.name, fix.day) == (f"{one[:9]}, {two[:9]}", date(2026, 4, 1))
+    assert [step.after for step in fix.steps] == [one, two]
+    assert fix.ends("src/shop.py") == (b"one\n", b"three\n")
+
+
+def test_what_is_not_committed_yet_is_a_fix(repo: Path) -> None:
+    """New, changed and deleted files, staged or not; what git ignores is none."""
+    head = commit(repo, {".gitignore": "*.log\n"})
+    write(repo, {"src/shop.py": "two\n", "src/new.py": "1\n", "tests/test_shop.py": None})
+    write(repo, {"x.log": "1\n"})
+    git(repo, "add", "src/shop.py")
+
+    fix = of_revisions(repo, [WORKTREE])
+
+    (step,) = fix.steps
+    assert (fix.name, step.before, step.after) == ("WORKTREE", head, None)
+    assert changes(fix) == [
+        ("src/new.py", None, b"1\n"),
+        ("src/shop.py", b"one\n", b"two\n"),
+        ("tests/test_shop.py", b"old\n", None),
+    ]
+
+
+def test_nothing_is_no_fix(repo: Path) -> None:
+    """A file that was touched alone does not differ."""
+    (repo / "src/shop.py").touch()
+
+    with pytest.raises(Unknown, match=r"^nothing differs from HEAD$"):
+        of_revisions(repo, [WORKTREE])
+
+
+def test_a_branch_is_what_it_has_brought_since_it_left_another(repo: Path) -> None:
+    """Committed or not; what the other got meanwhile is none of it."""
+    git(repo, "switch", "--quiet", "--create", "branch")
+    commit(repo, {"src/shop.py": "two\n"})
+    write(repo, {"src/new.py": "1\n"})
+    git(repo, "stash", "--quiet", "--include-untracked")
+    git(repo, "switch", "--quiet", "main")
+    commit(repo, {"README": "other\n"})
+    git(repo, "switch", "--quiet", "branch")
+    git(repo, "stash", "pop", "--quiet")
+
+    fix = of_branch(repo, "main")
+
+    assert fix.name == "what came since main"
+    assert changes(fix) == [("src/new.py", None, b"1\n"), ("src/shop.py", b"one\n", b"two\n")]
+
+
+def test_branches_without_a_commit_in_common_are_said(repo: Path) -> None:
+    """As in a clone that is cut."""
+    git(repo, "switch", "--quiet", "--orphan", "other")
+    commit(repo, {"a.py": "1\n"})
+
+    with pytest.raises(Unknown) as caught:
+        of_branch(repo, "main")
+
+    assert str(caught.value) == (
+        "main and HEAD have no commit in common in this clone: fetch its history"
+    )
+
+
+@pytest.mark.parametrize("name", ["0123456789abcdef0123456789abcdef01234567", "no-such", "-x"])
+def test_a_commit_that_is_not_here_says_how_to_get_it(repo: Path, name: str) -> None:
+    """The clone may be cut; a long hash is shown in short, and fetched whole."""
+    with pytest.raises(Unknown) as caught:
+        of_revisions(repo, [name])
+
+    assert str(caught.value) == (
+        f"{name[:9]} is not in this clone: git fetch --depth=2 origin {name}"
+    )
+
+
+def test_a_commit_whose_parent_is_not_here_says_how_to_get_it(repo: Path, tmp_path: Path) -> None:
+    """A clone of depth 1 has nothing to compare with."""
+    newest = commit(repo, {"src/shop.py": "two\n"})
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repo}", "shallow")
+
+    with pytest.raises(Unknown) as caught:
+        of_revisions(tmp_path / "shallow", ["HEAD"])
+
+    assert str(caught.value) == (
+        f"the parent of HEAD is not in this clone: git fetch --depth=2 origin {newest}"
+    )
+
+
+def test_without_a_repository_only_a_patch_is_a_fix(tmp_path: Path) -> None:
+    """It is said which form it has."""
+    with pytest.raises(Unknown) as caught:
+        of_revisions(tmp_path, ["abc1234"])
+
+    assert str(caught.value) == "there is no git repository: name a fix as `patch: FILE`"
+
+
+PATCH = """\
+--- a/src/shop.py
++++ b/src/shop.py
+@@ -1 +1 @@
+-one
++two
+"""
+
+
+def test_a_patch_is_a_fix(repo: Path) -> None:
+    """It is looked for beside its entry first; its files are those of today."""
+    write(repo, {"docs/p/x.patch": PATCH, "x.patch": "other", "src/shop.py": "two\n"})
+
+    fix = of_patch(repo, "p/x.patch", [repo / "docs", repo])
+
+    (step,) = fix.steps
+    assert (fix.name, step.name, step.prefix, step.back) == ("x.patch", "x.patch", "", False)
+    assert step.patch == PATCH.encode()
+    assert step.changes == (Change("src/shop.py", b"two\n", b"two\n"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "back"),
+    [
+        ("PM-1.bug.patch", True),
+        ("PM-1.bug.diff", True),
+        ("bug.patch", False),
+        ("PM-1.patch", False),
+        ("PM-1.bugs.patch", False),
+    ],
+)
+def test_a_patch_may_bring_the_problem_back(repo: Path, name: str, back: bool) -> None:
+    """Its name says so."""
+    write(repo, {name: PATCH})
+
+    assert of_patch(repo, name, [repo]).steps[0].back is back
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix"), [("src/shop.py", ""), ("shop.py", "src/"), ("no_such.py", "src/")]
+)
+def test_a_patch_names_files_from_the_top_or_from_the_rootdir(
+    repo: Path, path: str, prefix: str
+) -> None:
+    """Whichever has one of them."""
+    write(repo, {"x.patch": PATCH.replace("src/shop.py", path)})
+
+    fix = of_patch(repo / "src", "x.patch", [repo])
+
+    assert fix.steps[0].prefix == prefix
+    assert fix.paths == (f"{prefix}{path}",)
+
+
+def test_a_patch_needs_no_repository(tmp_path: Path) -> None:
+    """Nor do its files have to be there."""
+    write(tmp_path, {"x.patch": PATCH})
+
+    fix = of_patch(tmp_path, "x.patch", [tmp_path])
+
+    assert changes(fix) == [("src/shop.py", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "the patch 'x.patch' can't be read"),
+        ("no patch\n", "'x.patch' is no patch that git can read"),
+        ("", "'x.patch' is no patch that git can read"),
+    ],
+)
+def test_what_is_no_patch_is_said(repo: Path, text: str | None, why: str) -> None:
+    """A file that is not there, and one that holds something else."""
+    if text is not None:
+        write(repo, {"x.patch": text})
+    else:
+        (repo / "x.patch").mkdir()
+
+    with pytest.raises(Unknown) as caught:
+        of_patch(repo, "x.patch", [repo])
+
+    assert str(caught.value) == why
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (None, None),
+        (b"x = 1\r\ny = 2\rz = 3\n", "x = 1\ny = 2\nz = 3\n"),
+        ("x = 'é'\n".encode(), "x = 'é'\n"),
+        ("\ufeffx = 'é'\n".encode(), "x = 'é'\n"),
+        ("# coding: latin-1\nx = 'é'\n".encode("latin-1"), "# coding: latin-1\nx = 'é'\n"),
+        (b"\x0c\nx = 1\n", "\x0c\nx = 1\n"),
+    ],
+)
+def test_python_is_decoded_as_python_decodes_it(data: bytes | None, text: str | None) -> None:
+    """By its own word, with one kind of line end."""
+    assert decoded(data) == text
+
+
+@pytest.mark.parametrize("data", [b"x = '\xff'\n", b"# coding: no-such\n", b"\xef\xbb\xbf\xff"])
+def test_a_wrong_encoding_is_said(data: bytes) -> None:
+    """Python would not import it either."""
+    with pytest.raises(Unknown, match=r"^a file of the fix can't be decoded: "):
+        decoded(data)
+
+
+@pytest.mark.parametrize(
+    ("revision", "shown"),
+    [
+        ("0123456789abcdef", "012345678"),
+        ("012345678", "012345678"),
+        ("release-2026-11-20", "release-2026-11-20"),
+        ("deadbeefcafe", "deadbeefc"),
+        ("HEAD~3", "HEAD~3"),
+    ],
+)
+def test_only_a_long_hash_is_cut(revision: str, shown: str) -> None:
+    """Whoever named a tag or a branch knows it by its name."""
+    assert short(revision) == shown
+
+
+def test_a_file_in_which_a_fix_changed_no_code_is_not_swapped(repo: Path) -> None:
+    """Its docstrings may be others today; the functions in other files have their place still."""
+    one, two = "'Doc.'\n", "def f(): return 1\n"
+    commit(repo, {"src/shop.py": one, "src/pay.py": two, "src/cart.py": one})
+    files = {"src/shop.py": "'More.'\n", "src/pay.py": two.replace("1", "2")}
+    end = commit(repo, {**files, "src/new.py": "x = 1\n", "src/cart.py": "'Cart.'\n"})
+    commit(repo, {"src/shop.py": "'Today.'\nx = 1\n", "src/cart.py": None})
+    fix = of_revisions(repo, [end])
+    kinds: dict[str, Kind] = dict.fromkeys(fix.paths, "source")
+    here = Checkout(repo, repo, frozenset(fix.paths), lambda path: False)
+
+    versions = swapped(replace(fix, kinds=kinds), here)
+
+    assert versions.fixed == {str(repo / "src/pay.py"): two.replace("1", "2")}
+    assert versions.before == {str(repo / "src/pay.py"): two}
+    with pytest.raises(CantSwap) as caught:
+        swapped(replace(fix, kinds={"src/shop.py": "source", "src/new.py": "source"}), here)
+    assert str(caught.value) == "the fix has only brought new files, or changed what is no code"

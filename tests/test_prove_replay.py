@@ -1,0 +1,314 @@
+"""The tree as it was at the fix, or when its test was added, written into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem.prove.fixes import of_patch, of_revisions
+from pytest_postmortem.prove.plan import Fix, Kind
+from pytest_postmortem.prove.replay import CantReplay, Replayed, replay
+from repositories import Files, commit, disturb, repository, write
+
+LINES = "".join(f"line{n} = {n}\n" for n in range(1, 21))
+
+TEST = "def test_once():\n    assert True\n"
+
+TWO_CLASSES = """\
+class TestA:
+    def test_once(self): ...
+
+class TestB:
+    def test_once(self): ...
+"""
+
+KINDS: Mapping[str, Kind] = {
+    "src/shop/__init__.py": "source",
+    "src/shop/pay.py": "source",
+    "src/shop/new.py": "source",
+    "src/shop/old.py": "source",
+    "src/shop/page.html": "opaque",
+    "src/shop/speed.c": "opaque",
+    "tests/test_pay.py": "test",
+    "tests/test_moved.py": "test",
+}
+
+FIXED = LINES.replace("line9 = 9", "line9 = 'nine'")
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a package, read by a user with odd settings."""
+    folder = repository(tmp_path / "repo")
+    commit(
+        folder,
+        {
+            "src/shop/__init__.py": "",
+            "src/shop/pay.py": LINES,
+            "src/shop/old.py": "old\n",
+            "src/shop/page.html": "<old>\r\n",
+            ".gitignore": "_version.py\n*.so\n/build/\n",
+        },
+    )
+    disturb(tmp_path / "settings", monkeypatch)
+    return folder
+
+
+def fix_of(repo: Path, *commits: str) -> Fix:
+    """Return a fix, its files classified."""
+    return replace(of_revisions(repo, commits), kinds=KINDS)
+
+
+def replayed(
+    repo: Path, fix: Fix, nodeids: Sequence[str], folder: Path, root: str = ""
+) -> tuple[Replayed, dict[str, str | None], dict[str, str | None]]:
+    """Return a replay, and its source with the fix and without it by paths in the tree."""
+    found = replay(repo / root, repo, fix, nodeids, folder)
+    sides = (found.fixed, found.before)
+    fixed, before = (
+        {Path(path).relative_to(found.tree).as_posix(): text for path, text in side.items()}
+        for side in sides
+    )
+    return found, fixed, before
+
+
+def test_the_tree_is_that_of_the_fix(repo: Path, tmp_path: Path) -> None:
+    """With the test that came in it; the source without the fix is told beside it."""
+    files: Files = {
+        "src/shop/pay.py": FIXED,
+        "src/shop/new.py": "new\n",
+        "src/shop/old.py": None,
+        "src/shop/page.html": "<new>\r\n",
+        "tests/test_pay.py": TEST,
+    }
+    fix = commit(repo, files)
+    commit(repo, {"src/shop/pay.py": "today\n", "tests/test_pay.py": TEST + "\n# today\n"})
+
+    found, fixed, before = replayed(
+        repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tmp_path / "tree"
+    )
+
+    tree = found.tree
+    assert tree == tmp_path / "tree"
+    assert found.nodeids == ("tests/test_pay.py::test_once",)
+    assert found.roots == (str(tree / "src"),)
+    assert fixed == {"src/shop/pay.py": FIXED, "src/shop/new.py": "new\n", "src/shop/old.py": None}
+    assert before == {"src/shop/pay.py": LINES, "src/shop/new.py": None, "src/shop/old.py": "old\n"}
+    assert found.others == {tree / "src/shop/page.html": (b"<old>\r\n", b"<new>\r\n")}
+    assert (tree / "src/shop/pay.py").read_text() == FIXED
+    assert (tree / "tests/test_pay.py").read_text() == TEST
+    assert not (tree / "src/shop/old.py").exists()
+
+
+def test_a_test_that_came_later_brings_its_own_tree(repo: Path, tmp_path: Path) -> None:
+    """The fix is taken away from the source as it was then."""
+    fix = commit(repo, {"src/shop/pay.py": FIXED})
+    later = FIXED + "more = 1\n"
+    commit(repo, {"src/shop/pay.py": later, "tests/test_pay.py": TEST})
+    commit(repo, {"src/shop/pay.py": "today\n"})
+
+    found, fixed, before = replayed(
+        repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tmp_path / "tree"
+    )
+
+    assert found.nodeids == ("tests/test_pay.py::test_once",)
+    assert fixed == {"src/shop/pay.py": later}
+    assert before == {"src/shop/pay.py": LINES + "more = 1\n"}
+
+
+def test_a_fix_of_several_commits_is_taken_away_step_by_step(repo: Path, tmp_path: Path) -> None:
+    """The newest first; a step without source is passed over."""
+    one = commit(repo, {"src/shop/pay.py": FIXED})
+    two = commit(repo, {"README": "told\n"})
+    third = FIXED.replace("line9 = 'nine'", "line9 = 'NINE'")
+    three = commit(repo, {"src/shop/pay.py": third, "tests/test_pay.py": TEST})
+
+    _, fixed, before = replayed(
+        repo, fix_of(repo, one, two, three), ["tests/test_pay.py::test_once"], tmp_path / "tree"
+    )
+
+    assert fixed == {"src/shop/pay.py": third}
+    assert before == {"src/shop/pay.py": LINES}
+
+
+@pytest.mark.parametrize(
+    ("then", "text", "today", "nodeid"),
+    [
+        ("tests/test_pay.py", TEST, "tests/test_pay.py::test_once[1-a::b]", "test_once"),
+        ("old/test_pay.py", TEST, "tests/test_pay.py::test_once", "test_once"),
+        ("tests/test_moved.py", TEST, "tests/test_pay.py::test_once", "test_once"),
+        (
+            "tests/test_pay.py",
+            "class TestPay:\n    def test_once(self): ...\n",
+            "tests/test_pay.py::test_once",
+            "TestPay::test_once",
+        ),
+        (
+            "tests/test_pay.py",
+            TWO_CLASSES,
+            "tests/test_pay.py::TestB::test_once",
+            "TestB::test_once",
+        ),
+        (
+            "tests/test_pay.py",
+            TEST,
+            "tests/test_pay.py::TestNew::test_once",
+            "test_once",
+        ),
+    ],
+    ids=["parameters", "folder", "file of the fix", "class then", "classes", "class now"],
+)
+def test_a_test_may_have_been_called_otherwise_then(
+    repo: Path, tmp_path: Path, then: str, text: str, today: str, nodeid: str
+) -> None:
+    """Its folder, its class, or the file of a test that the fix changed."""
+    fix = commit(repo, {"src/shop/pay.py": FIXED, then: text})
+
+    found, _, _ = replayed(repo, fix_of(repo, fix), [today], tmp_path / "tree")
+
+    assert found.nodeids == (f"{then}::{nodeid}",)
+
+
+def test_tests_that_are_one_then_are_named_once(repo: Path, tmp_path: Path) -> None:
+    """As the parameters of one function; those that are not there are left out."""
+    fix = commit(repo, {"src/shop/pay.py": FIXED, "tests/test_pay.py": TEST})
+    nodeids = [f"tests/test_pay.py::{name}" for name in ("test_once[1]", "test_once[2]", "test_no")]
+
+    found, _, _ = replayed(repo, fix_of(repo, fix), nodeids, tmp_path / "tree")
+
+    assert found.nodeids == ("tests/test_pay.py::test_once",)
+
+
+def test_a_rootdir_below_the_top_is_below_the_tree(repo: Path, tmp_path: Path) -> None:
+    """Node ids are those from the rootdir."""
+    kinds: Mapping[str, Kind] = {"backend/app/pay.py": "source"}
+    commit(repo, {"backend/app/__init__.py": "", "backend/app/pay.py": LINES})
+    end = commit(repo, {"backend/app/pay.py": FIXED, "backend/tests/test_pay.py": TEST})
+    fix = replace(of_revisions(repo, [end]), kinds=kinds)
+
+    found, fixed, _ = replayed(
+        repo, fix, ["tests/test_pay.py::test_once"], tmp_path / "tree", root="backend"
+    )
+
+    assert found.nodeids == ("tests/test_pay.py::test_once",)
+    assert found.roots == (str(found.tree / "backend"),)
+    assert list(fixed) == ["backend/app/pay.py"]
+
+
+def test_what_a_build_has_left_is_there_too(repo: Path, tmp_path: Path) -> None:
+    """Where its folder was there then, and no file of that name."""
+    fix = commit(repo, {"src/shop/pay.py": FIXED, "tests/test_pay.py": TEST})
+    built: Files = {
+        "src/shop/_version.py": "1\n",
+        "src/shop/fast.so": b"\0",
+        "build/lib/a.so": b"\0",
+    }
+    write(repo, {**built, "src/later/_version.py": "1\n", "src/later/a.py": "1\n"})
+
+    found, _, _ = replayed(
+        repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tmp_path / "tree"
+    )
+
+    there = {path.relative_to(found.tree).as_posix() for path in found.tree.rglob("*.*")}
+    assert there == {
+        *(".gitignore", "src/shop/__init__.py", "src/shop/old.py", "src/shop/page.html"),
+        *("src/shop/pay.py", "src/shop/_version.py", "src/shop/fast.so", "tests/test_pay.py"),
+    }
+
+
+def test_what_was_committed_then_is_not_replaced_by_what_a_build_left(
+    repo: Path, tmp_path: Path
+) -> None:
+    """A file may have been generated only later."""
+    write(repo, {".gitignore": ""})
+    fix = commit(
+        repo,
+        {"src/shop/pay.py": FIXED, "src/shop/_version.py": "then\n", "tests/test_pay.py": TEST},
+    )
+    commit(repo, {"src/shop/_version.py": None, ".gitignore": "_version.py\n"})
+    write(repo, {"src/shop/_version.py": "today\n"})
+
+    found, _, _ = replayed(
+        repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tmp_path / "tree"
+    )
+
+    assert (found.tree / "src/shop/_version.py").read_text() == "then\n"
+
+
+NODEID = "tests/test_pay.py::test_once"
+
+
+@pytest.mark.parametrize(
+    ("files", "nodeids", "why"),
+    [
+        ({}, [], "no linked test is known"),
+        (
+            {"src/shop/speed.c": "new\n"},
+            [NODEID],
+            "src/shop/speed.c has to be compiled, which is not done here",
+        ),
+        (
+            {"tests/test_pay.py": "def test_other(): ...\n"},
+            [NODEID],
+            "no commit is known in which the test and the fix are together",
+        ),
+        (
+            {"tests/test_pay.py": "def test_once(:\n"},
+            [NODEID],
+            "no commit is known in which the test and the fix are together",
+        ),
+        (
+            {"tests/test_pay.py": TWO_CLASSES},
+            [NODEID],
+            "no commit is known in which the test and the fix are together",
+        ),
+    ],
+    ids=["no test", "compiled", "other test", "no python", "which one"],
+)
+def test_there_may_be_no_tree_in_which_the_tests_could_run(
+    repo: Path, tmp_path: Path, files: Files, nodeids: Sequence[str], why: str
+) -> None:
+    """It is said why."""
+    fix = commit(repo, {"src/shop/pay.py": FIXED, **files})
+
+    with pytest.raises(CantReplay) as caught:
+        replay(repo, repo, fix_of(repo, fix), nodeids, tmp_path / "tree")
+
+    assert str(caught.value) == why
+
+
+def test_a_test_that_came_before_the_fix_and_went_is_not_found(repo: Path, tmp_path: Path) -> None:
+    """The commit that added it does not have the fix."""
+    commit(repo, {"tests/test_pay.py": TEST})
+    commit(repo, {"tests/test_pay.py": None})
+    fix = commit(repo, {"src/shop/pay.py": FIXED})
+
+    with pytest.raises(CantReplay, match="together"):
+        replay(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
+
+
+def test_source_that_changed_before_the_test_came_can_not_be_taken_back(
+    repo: Path, tmp_path: Path
+) -> None:
+    """The lines of the fix were others by then."""
+    fix = commit(repo, {"src/shop/pay.py": FIXED})
+    commit(repo, {"src/shop/pay.py": FIXED.replace("line8", "LINE8"), "tests/test_pay.py": TEST})
+
+    with pytest.raises(CantReplay) as caught:
+        replay(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
+
+    assert str(caught.value) == "the source was another when the test was added"
+
+
+def test_a_patch_has_no_tree(repo: Path, tmp_path: Path) -> None:
+    """It is no commit."""
+    patch = "--- a/src/shop/pay.py\n+++ b/src/shop/pay.py\n@@ -1 +1 @@\n-line1 = 1\n+one\n"
+    write(repo, {"x.patch": patch})
+
+    with pytest.raises(CantReplay) as caught:
+        replay(repo, repo, of_patch(repo, "x.patch", [repo]), [NODEID], tmp_path / "tree")
+
+    assert str(caught.value) == "the fix is no commit"
