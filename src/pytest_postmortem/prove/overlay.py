@@ -1,0 +1,389 @@
+"""What a run without the fix imports instead of some files: lives in every process of that run.
+
+A copy of this file lies in the shadow environment of the run, beside a line in a ``.pth`` file
+that calls `install`, so that it needs nothing but the standard library, and nothing of ours. The
+texts come from ``overlay.json`` beside it::
+
+    {"files": {PATH: TEXT or null}, "modules": {NAME: [PATH, DIGEST]}, "notes": PATH,
+     "marks": {PATH: [[FIRST, LAST], ...]}, "watched": {PATH: ...}, "shake": false,
+     "sites": [...], "moved": [[FROM, TO], ...], "roots": [...]}
+
+A file whose text is null is not there. A module that is read from another place, as an installation
+copies it, is replaced too if its digest says that it is the same file.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import spec_from_file_location
+from io import StringIO
+from types import CodeType, ModuleType
+from typing import Any
+
+__all__ = ["Overlay", "install", "instrumented", "start", "told"]
+
+REACHED, RAISED = "__postmortem_reached__", "__postmortem_raised__"
+"""The names of what the code of a fix calls while it is watched."""
+
+TELLING = (AttributeError, ImportError, NameError, SyntaxError, TypeError)
+"""What old code raises when today's code has moved on without it; somebody may swallow it."""
+
+_paths: set[str] = set()
+
+_dumps, _read = json.dumps, open  # a test may patch them
+
+IN_SHADOW = __name__ == "_postmortem_overlay"
+notes: Any = import_module("_postmortem_notes" if IN_SHADOW else f"{__package__}.notes")
+
+
+def install() -> None:
+    """Take over what this process imports, and go on to the environment of the user.
+
+    A virtual environment reads its ``.pth`` files twice.
+    """
+    if any(isinstance(each, Overlay) for each in sys.meta_path):
+        return
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "overlay.json")
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    sys.dont_write_bytecode = True
+    _paths.update(config["files"])
+    Overlay(config).start()
+    import site
+
+    known = set(sys.path)
+    for folder in config["sites"]:
+        site.addsitedir(folder, known)
+    moved = [(os.path.realpath(old), new) for old, new in config["moved"]]
+    sys.path[:] = [*config["roots"], *(_elsewhere(entry, moved) for entry in sys.path)]
+    if config["roots"]:
+        sys.meta_path.insert(0, Rooted(config["roots"]))
+
+
+def _elsewhere(entry: str, moved: Sequence[tuple[str, str]]) -> str:
+    """Return where a folder of the checkout lies in another tree."""
+    real = os.path.realpath(entry)
+    for old, new in moved:
+        if (real == old or real.startswith(old + os.sep)) and "site-packages" not in real:
+            return new + real[len(old) :]
+    return entry
+
+
+def start() -> int:
+    """Start pytest, which is to rewrite the assertions of no file that has another text here.
+
+    It would read the file itself. Plugins are imported before a hook of any of them runs.
+    """
+    import pytest
+    from _pytest.assertion.rewrite import AssertionRewritingHook
+
+    original = AssertionRewritingHook._should_rewrite
+
+    def should_rewrite(self: Any, name: str, fn: str, state: Any) -> bool:
+        return os.path.realpath(fn) not in _paths and original(self, name, fn, state)
+
+    AssertionRewritingHook._should_rewrite = should_rewrite  # type: ignore[method-assign]
+    return int(pytest.main())
+
+
+class Rooted:
+    """Finds packages below some folders before anybody else does, an editable install included."""
+
+    def __init__(self, roots: Sequence[str]) -> None:
+        self._roots = list(roots)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where a package of ours lies; a namespace has parts elsewhere too."""
+        spec = PathFinder.find_spec(name, self._roots) if path is None else None
+        return spec if spec is not None and spec.loader is not None else None
+
+
+class Overlay:
+    """Gives modules the text that they are to have, and notes that it did."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._files: Mapping[str, str | None] = config["files"]
+        self._modules: Mapping[str, Sequence[str]] = config["modules"]
+        self._names = {os.path.basename(path) for path in self._files}
+        self._marks: Mapping[str, Sequence[Sequence[int]]] = config["marks"]
+        self._watched: Mapping[str, Sequence[Sequence[int]]] = config["watched"]
+        self._shake = bool(config["shake"])
+        self._add = notes.noting(config["notes"])
+        self._said: set[str] = set()
+        self._reached: set[str] = set()
+
+    def start(self) -> None:
+        """Take the place of what reads the code of modules."""
+        original = SourceFileLoader.get_code
+
+        def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
+            path = loader.get_filename(fullname)
+            is_named = os.path.basename(path) in self._names
+            known = self.known(path, fullname) if is_named else None
+            return original(loader, fullname) if known is None else self.code(loader, path, known)
+
+        SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
+        sys.meta_path.append(self)
+        setattr(builtins, REACHED, _shaking(self.reached) if self._shake else self.reached)
+        setattr(builtins, RAISED, self.raised)
+
+    def note(self, kind: str, what: object) -> None:
+        """Note something once a process; the code around it runs on, whatever comes of it."""
+        line = _dumps([kind, what])
+        if line not in self._said:
+            self._said.add(line)
+            with suppress(OSError):  # a test may close what it has not opened
+                self._add(line)
+
+    def known(self, path: str, fullname: str) -> str | None:
+        """Return the file of ours that a module is read from, None for any other."""
+        real = os.path.realpath(path)
+        if real in self._files:
+            return real
+        for name, (file, digest) in self._modules.items():
+            if fullname == name or fullname.endswith(f".{name}"):
+                if _digest(real) == digest:
+                    self.note("copy", real)
+                    return file
+                if fullname == name:
+                    self.note("other", real)
+        return None
+
+    def code(self, loader: SourceFileLoader, path: str, known: str) -> CodeType:
+        """Return the code of a file as it is to be."""
+        text = self._files[known]
+        self.note("served", known)
+        if text is None:
+            name = loader.name
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        import linecache
+
+        lines = list(StringIO(text, newline="\n"))
+        linecache.cache[path] = (len(text), None, lines, path)
+        given: Any = text
+        marks, watched = self._marks.get(known, ()), self._watched.get(known, ())
+        if marks or watched:
+            with suppress(RecursionError):  # code that is too deep is not looked into
+                given = instrumented(text, marks, watched)
+        code: CodeType = loader.source_to_code(given, path)
+        return code
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module that is there no more."""
+        tail = name.rpartition(".")[2]
+        for entry in sys.path if path is None else path:
+            if not isinstance(entry, str):
+                continue
+            for parts in ((f"{tail}.py",), (tail, "__init__.py")):
+                file = os.path.join(entry or os.curdir, *parts)
+                if os.path.basename(file) in self._names and self._files.get(
+                    os.path.realpath(file)
+                ):
+                    return spec_from_file_location(name, file)
+        return None
+
+    def reached(self, place: str) -> None:
+        """Note that a statement is about to run."""
+        if place not in self._reached:
+            self._reached.add(place)
+            self.note("reached", place)
+
+    def raised(self) -> None:
+        """Note what leaves a function of the fix that may be due to the code around it."""
+        error = sys.exc_info()[1]
+        if error is not None and issubclass(type(error), TELLING):
+            self.note("escaped", told(error))
+
+
+def told(error: BaseException) -> dict[str, Any]:
+    """Return an exception as plain data, whatever its own methods do; lines of ours are none."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename != told.__code__.co_filename:
+            frames.append([code.co_filename, trace.tb_lineno or 0, code.co_name])
+        trace = trace.tb_next
+    message = _safely(str, error) or ""
+    bases = [_safely(_name_of, each) or "" for each in type(error).__mro__]
+    return {
+        "type": bases[0],
+        "bases": bases,
+        "message": message[:2000],
+        "name": _safely(lambda each: getattr(each, "name", None), error),
+        "names": _names(error, message),
+        "frames": frames[-30:],
+    }
+
+
+def _name_of(type: type) -> str:
+    return type.__name__
+
+
+def _safely(ask: Callable[[Any], object], thing: object) -> str | None:
+    """Return the text that a question gives; None for anything else, and where it raises."""
+    try:
+        answer = ask(thing)
+        return str.__str__(answer) if issubclass(type(answer), str) else None
+    except BaseException:
+        return None
+
+
+def _names(error: BaseException, message: str) -> list[str]:
+    """Return what an error says is missing: of a module, an object, or a call."""
+    if issubclass(type(error), ImportError):
+        return [word for word in message.split("'")[1:2] if word.isidentifier()]
+    if issubclass(type(error), TypeError) and "keyword argument" in message:
+        return [word for word in message.split("'")[1::2] if word.isidentifier()]
+    return []
+
+
+def _digest(path: str) -> str:
+    try:
+        with _read(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _shaking(reached: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what lets other threads run before a statement, every other time."""
+    from random import Random
+    from time import sleep
+
+    dice = Random()
+
+    def shake(place: str) -> None:
+        reached(place)
+        if dice.random() < 0.5:
+            sleep(dice.random() * 0.0005)
+
+    return shake
+
+
+def instrumented(
+    text: str, marks: Sequence[Sequence[int]], watched: Sequence[Sequence[int]]
+) -> ast.Module:
+    """Return the code of a text which tells that statements on marked lines run, and what leaves
+    functions that have watched lines. Lines are ranges, their last line included.
+    """
+    tree = ast.parse(text)
+    _mark(tree, marks)
+    _Watching(watched).visit(tree)
+    return ast.fix_missing_locations(tree)
+
+
+BODIES = ("body", "orelse", "finalbody")
+
+
+def _overlaps(first: int, last: int, ranges: Sequence[Sequence[int]]) -> bool:
+    return first <= last and any(first <= end and start <= last for start, end in ranges)
+
+
+def _first_line(node: Any) -> int:
+    """Return the line on which a statement begins, with its decorators."""
+    decorators = getattr(node, "decorator_list", ())
+    return min([int(node.lineno), *(int(each.lineno) for each in decorators)])
+
+
+def _head(node: Any) -> tuple[int, int]:
+    """Return the lines of a statement without those of the statements in it."""
+    inner = [int(each.lineno) for each in _inner(node)]
+    first = _first_line(node)
+    return first, max(first, min(inner) - 1) if inner else int(node.end_lineno)
+
+
+def _running(node: Any) -> tuple[int, int]:
+    """Return the lines that do something where a statement stands: of a function, its decorators,
+    since what it begins with matters to those who call it.
+    """
+    first, last = _head(node)
+    is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    return first, node.lineno - 1 if is_function else last
+
+
+def _inner(node: Any) -> Iterator[Any]:
+    for name in BODIES:
+        yield from getattr(node, name, ())
+    yield from getattr(node, "handlers", ())
+    for case in getattr(node, "cases", ()):
+        yield case.pattern
+
+
+def _mark(node: Any, marks: Sequence[Sequence[int]]) -> None:
+    """Put a call before each statement on marked lines, and at the start of what it heads."""
+    own = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
+    for name in BODIES:
+        body = getattr(node, name, None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
+            setattr(node, name, list(_marked(body, marks)))
+    for each in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        _mark(each, marks)
+    if isinstance(node, ast.match_case):
+        pattern = node.pattern
+        if _overlaps(pattern.lineno, pattern.end_lineno, marks):
+            node.body.insert(0, _call(REACHED, f"{pattern.lineno}", node.body[0]))
+    elif own and _overlaps(*_head(node), marks):
+        place = 1 if _is_text(node.body[0]) else 0
+        node.body.insert(place, _call(REACHED, f"{node.lineno}", node.body[0]))
+
+
+def _marked(body: Sequence[ast.stmt], marks: Sequence[Sequence[int]]) -> Iterator[ast.stmt]:
+    for place, node in enumerate(body):
+        first = place == 0 and _is_text(node)
+        future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        if not first and not future and _overlaps(*_running(node), marks):
+            yield _call(REACHED, f"{_first_line(node)}", node)
+        _mark(node, marks)
+        yield node
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _call(name: str, place: str, where: ast.stmt) -> ast.Expr:
+    arguments: list[ast.expr] = [ast.Constant(place)] if place else []
+    call = ast.Expr(ast.Call(ast.Name(name, ast.Load()), arguments, []))
+    return ast.copy_location(call, where)
+
+
+class _Watching(ast.NodeTransformer):
+    """Wraps the body of each function that has watched lines, so that what leaves it is told."""
+
+    def __init__(self, watched: Sequence[Sequence[int]]) -> None:
+        self._watched = watched
+
+    def visit(self, node: ast.AST) -> Any:
+        """Leave expressions alone: they hold no function that could be watched."""
+        return node if isinstance(node, ast.expr) else super().visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        """Wrap a function."""
+        return self._wrapped(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
+        """Wrap a coroutine."""
+        return self._wrapped(node)
+
+    def _wrapped(self, node: Any) -> Any:
+        self.generic_visit(node)
+        if _overlaps(_first_line(node), node.end_lineno, self._watched):
+            text = node.body[:1] if _is_text(node.body[0]) else []
+            body = node.body[len(text) :] or [ast.copy_location(ast.Pass(), node.body[-1])]
+            handler = ast.ExceptHandler(None, None, [_call(RAISED, "", body[0]), ast.Raise()])
+            guarded = ast.Try(body, [handler], [], [])
+            node.body = [*text, ast.copy_location(guarded, body[0])]
+        return node

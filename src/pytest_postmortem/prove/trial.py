@@ -1,0 +1,195 @@
+"""What one run of the linked tests wrote down → `Trial`: what became of each of them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pytest_postmortem.model import OUTCOMES, OutcomeWord
+
+__all__ = ["Attempt", "Ended", "Failure", "Trial", "parse"]
+
+Word = OutcomeWord | Literal["hung", "died"]
+
+QUIET = ("Skipped", "XFailed", "Exit")
+"""Exceptions of pytest that are no failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What was raised: its type and their bases, what it says, and through which lines it went.
+
+    ``name`` is the name that a NameError, AttributeError or ImportError misses, ``names`` what an
+    ImportError or a TypeError says of further ones. ``frames`` are path, line and function, the
+    innermost last.
+    """
+
+    type: str
+    bases: tuple[str, ...] = ()
+    message: str = ""
+    name: str | None = None
+    names: tuple[str, ...] = ()
+    frames: tuple[tuple[str, int, str], ...] = ()
+
+    def __str__(self) -> str:
+        """Return the type and the first line of what it says."""
+        first = next((line for line in self.message.splitlines() if line.strip()), "")
+        return f"{self.type}: {first.strip()}" if first else self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of one test; ``hung`` and ``died`` are what became of the process in its call."""
+
+    word: Word
+    failure: Failure | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the process ended: its exit status, negative for a signal, None at the time limit."""
+
+    status: int | None
+    seconds: float = 0.0
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run. ``linked`` were collected; ``attempts`` are those of linked and further tests.
+
+    ``broken`` are the files that could not be collected and ``left`` those that skipped themselves,
+    each with the reason. ``served`` are the files for which the run got another text, ``copies``
+    installed ones among them, ``others`` modules of the same name from elsewhere. ``reached`` are
+    the lines of the fix that ran, ``escaped`` is what left the functions of the fix. ``modules``
+    are the files of the checkout that were loaded.
+    """
+
+    ended: Ended
+    linked: tuple[str, ...] = ()
+    attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
+    served: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+    reached: frozenset[str] = frozenset()
+    escaped: tuple[Failure, ...] = ()
+    modules: frozenset[str] = frozenset()
+
+    def further(self) -> dict[str, Attempt]:
+        """Return the tests that are not linked, and what became of them."""
+        return {
+            nodeid: attempts[0]
+            for nodeid, attempts in self.attempts.items()
+            if nodeid not in self.linked and attempts
+        }
+
+
+def parse(lines: Iterable[bytes], ended: Ended) -> Trial:
+    """Read the notes of a run, of which the last line may be torn."""
+    notes: dict[str, list[Any]] = defaultdict(list)
+    rounds: dict[str, dict[int, list[tuple[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    current: tuple[str, int] | None = None
+    for kind, data in _notes(lines):
+        if kind == "start":
+            current = (data[0], data[1])
+            rounds[data[0]][data[1]].append(("start", None))
+        elif kind == "end":
+            rounds[data][current[1] if current else 0].append(("end", None))
+            current = None
+        elif kind == "call" and current is not None:
+            rounds[current[0]][current[1]].append(("call", None))
+        elif kind == "raised":
+            rounds[data[0]][data[1]].append(("raised", (data[2], _failure(data[3]))))
+        elif kind == "report":
+            rounds[data["nodeid"]][data["round"]].append(("report", data))
+        else:
+            notes[kind].append(data)
+    each = (
+        (nodeid, tuple(filter(None, (_attempt(facts, ended) for facts in own.values()))))
+        for nodeid, own in rounds.items()
+    )
+    attempts = {nodeid: own for nodeid, own in each if own}
+    return Trial(
+        ended,
+        tuple(notes["collected"][-1]["linked"]) if notes["collected"] else (),
+        attempts,
+        dict(notes["broken"]),
+        dict(notes["left"]),
+        frozenset(notes["served"]),
+        frozenset(notes["other"]),
+        frozenset(notes["reached"]),
+        tuple(dict.fromkeys(map(_failure, notes["escaped"]))),
+        frozenset(path for paths in notes["modules"] for path in paths),
+    )
+
+
+def _notes(lines: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
+    for line in lines:
+        try:
+            kind, data = json.loads(line)
+        except ValueError:  # the process was stopped while it wrote
+            continue
+        yield kind, data
+
+
+def _failure(told: Mapping[str, Any]) -> Failure:
+    return Failure(
+        told["type"],
+        tuple(told["bases"]),
+        told["message"],
+        told["name"],
+        tuple(told["names"]),
+        tuple((path, line, name) for path, line, name in told["frames"]),
+    )
+
+
+def _attempt(facts: Sequence[tuple[str, Any]], ended: Ended) -> Attempt | None:
+    """Return what became of one run of a test, None for one that only a part is known of."""
+    raised = [data for kind, data in facts if kind == "raised"]
+    reports = [data for kind, data in facts if kind == "report"]
+    kinds = [kind for kind, _ in facts]
+    said = [(word, report) for report in reports if (word := _word(report))]
+    failures = [failure for _, failure in raised if failure.type not in QUIET]
+    if said:
+        word, report = min(said, key=lambda each: OUTCOMES.index(each[0]))
+        phase = [failure for when, failure in raised if when == report["when"]]
+        failure = next((each for each in phase if each.type not in QUIET), None)
+        if word in ("failed", "error"):
+            return Attempt(word, failure, report["why"])
+        if word != "skipped" or "end" in kinds:
+            unreported = _unreported(raised, reports)
+            return unreported or Attempt(word, None, report["why"])
+    if "end" in kinds or "start" not in kinds:
+        return _unreported(raised, reports)
+    if "call" not in kinds:
+        return Attempt("error", failures[-1] if failures else None, "it stopped in its set-up")
+    if failures:  # it had failed before whatever came then
+        return Attempt("failed", failures[0])
+    return Attempt("hung" if ended.status is None else "died")
+
+
+def _unreported(
+    raised: Sequence[tuple[str, Failure]], reports: Sequence[Mapping[str, Any]]
+) -> Attempt | None:
+    """Return a failure that pytest itself could not report any more."""
+    told = {report["when"] for report in reports}
+    for when, failure in raised:
+        if when not in told and failure.type not in QUIET:
+            return Attempt("failed" if when == "call" else "error", failure)
+    return None
+
+
+def _word(report: Mapping[str, Any]) -> OutcomeWord | None:
+    """Return what one report says of its test, by the rules of `outcomes.word_of`."""
+    if report["outcome"] == "failed":
+        return "failed" if report["when"] == "call" else "error"
+    if report["outcome"] == "skipped":
+        return "xfailed" if report["expected"] else "skipped"
+    if report["outcome"] == "passed" and report["when"] == "call" and not report["part"]:
+        return "xpassed" if report["expected"] else "passed"
+    return None
