@@ -1,0 +1,235 @@
+"""The run with the fix × the run without it → a verdict on each linked test, and on all: pure.
+
+The verdict never comes from an exit status: what counts is how each test ended, and why. What is
+not known never reads as passed, and a failure is proof only in the call of a test that passes with
+the fix, for a reason that is the problem's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_postmortem.model import PROVEN, VERDICTS, Verdict, count_of
+from pytest_postmortem.prove.missing import Known, meaning
+from pytest_postmortem.prove.trial import Attempt, Failure, Trial
+
+__all__ = ["DECIDED", "Judged", "TestVerdict", "best", "judge"]
+
+DECIDED: tuple[Verdict, ...] = (*PROVEN, "not-proven", "weak", "not-reached", "fails-with-fix")
+"""Verdicts that another way of taking the fix away would not change."""
+
+FEW = 4
+"""Further tests, below which it means nothing that most of them fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestVerdict:
+    """What is shown of one test; ``mixed`` says that it ended differently in several runs."""
+
+    __test__ = False
+
+    nodeid: str
+    verdict: Verdict
+    message: str
+    mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdict on an incident, with that on each of its tests.
+
+    ``failing`` of ``further`` other tests in the same files fail as well without the fix.
+    ``is_open`` says that tests pass without it and none fails, so that it matters whether they
+    reached it.
+    """
+
+    verdict: Verdict
+    message: str
+    tests: tuple[TestVerdict, ...] = ()
+    failing: int = 0
+    further: int = 0
+    is_open: bool = False
+
+    @property
+    def mixed(self) -> bool:
+        """Whether a test ended differently in several runs."""
+        return any(test.mixed for test in self.tests)
+
+
+def judge(control: Trial, without: Trial, known: Known, reached: bool | None = None) -> Judged:
+    """Compare the linked tests of two runs.
+
+    ``reached`` says whether the lines of the fix ran, where somebody had to find out.
+    """
+    if not control.linked:
+        return Judged("inconclusive", _nothing(control))
+    leaks = control.others | without.others
+    if leaks:
+        return Judged("inconclusive", f"another copy was imported: {min(leaks)}")
+    tests = tuple(_test(nodeid, control, without, known, reached) for nodeid in control.linked)
+    failing, further = _further(control, without)
+    top = best(tests)
+    if top.verdict == "proven" and failing >= FEW and failing * 2 > further:
+        return Judged(
+            "broken",
+            f"without the fix {failing} of {count_of(further, 'further test')} in the same files"
+            " fail as well: more is missing than the fix",
+            tests,
+            failing,
+            further,
+        )
+    is_open = reached is None and top.verdict == "not-proven"
+    return Judged(top.verdict, top.message, tests, failing, further, is_open)
+
+
+def best(tests: Iterable[TestVerdict]) -> TestVerdict:
+    """Return the test whose verdict counts for all."""
+    return min(tests, key=lambda test: VERDICTS.index(test.verdict))
+
+
+def _nothing(control: Trial) -> str:
+    if control.broken:
+        path, text = min(control.broken.items())
+        return f"{path} can't be collected: {text}"
+    if control.left:
+        path, text = min(control.left.items())
+        return f"{path} skips itself: {text.removeprefix('Skipped: ')}"
+    if control.ended.status is None:
+        return f"the tests were not collected within {control.ended.seconds:.0f} s"
+    lines = [line.strip() for line in control.ended.output.splitlines() if line.strip()]
+    return f"no linked test was collected{': ' + lines[-1][:200] if lines else ''}"
+
+
+def _test(
+    nodeid: str, control: Trial, without: Trial, known: Known, reached: bool | None
+) -> TestVerdict:
+    with_fix = control.attempts.get(nodeid, ())
+    verdict, message = _with(with_fix, control)
+    if verdict is not None:
+        return TestVerdict(nodeid, verdict, message, _mixed(with_fix))
+    attempts = without.attempts.get(nodeid, ())
+    mixed = _mixed(with_fix) or _mixed(attempts)
+    if not attempts:
+        return TestVerdict(nodeid, *_gone(nodeid, without))
+    verdict, message = _without(attempts[0], control, without, known, reached)
+    return TestVerdict(nodeid, verdict, message, mixed and verdict in ("proven", "not-proven"))
+
+
+def _mixed(attempts: Sequence[Attempt]) -> bool:
+    return len({attempt.word for attempt in attempts}) > 1
+
+
+def _with(attempts: Sequence[Attempt], control: Trial) -> tuple[Verdict | None, str]:
+    """Return the verdict on a test that does not pass with the fix, None for one that does."""
+    if not attempts:
+        return "inconclusive", f"with the fix pytest does not come to this test{_end(control)}"
+    first = attempts[0]
+    if first.word == "passed":
+        return None, ""
+    if first.word in ("skipped", "xfailed", "xpassed"):
+        return "skipped", f"{first.word}: {first.reason}" if first.reason else first.word
+    if first.word == "not-run":
+        return "inconclusive", first.reason or "it did not run"
+    return "fails-with-fix", f"fails with the fix in place: {_told(first)}"
+
+
+def _told(attempt: Attempt) -> str:
+    if attempt.failure is not None:
+        return str(attempt.failure)
+    words = {"hung": "it does not end", "died": "the process died"}
+    return attempt.reason or words.get(attempt.word, attempt.word)
+
+
+def _gone(nodeid: str, without: Trial) -> tuple[Verdict, str]:
+    """Return the verdict on a test that the run without the fix has not come to."""
+    file = nodeid.partition("::")[0]
+    for path, text in {**without.left, **without.broken}.items():
+        if path == file or not path or file.startswith(f"{path}/"):
+            return "broken", _absent(path, text, without)
+    if without.broken:
+        return "broken", _absent(*min(without.broken.items()), without)
+    return "broken", f"without the fix pytest does not come to this test{_end(without)}"
+
+
+def _absent(path: str, text: str, without: Trial) -> str:
+    """Say why the tests of a file are not there without the fix."""
+    if path in without.left:
+        return f"{path} skips itself without the fix: {text.removeprefix('Skipped: ')}"
+    return f"{path or 'the suite'} can't be collected without the fix: {text}"
+
+
+def _end(trial: Trial) -> str:
+    """Say how a run ended before a test, where it did not take too long."""
+    if trial.ended.status is None:
+        return ""
+    lines = [line.strip() for line in trial.ended.output.splitlines() if line.strip()]
+    return f": {lines[-1][:200] if lines else f'exit status {trial.ended.status}'}"
+
+
+def _without(
+    attempt: Attempt, control: Trial, without: Trial, known: Known, reached: bool | None
+) -> tuple[Verdict, str]:
+    if attempt.word == "passed":
+        return _passes(without, known, reached)
+    if attempt.word == "hung":
+        took = f"{without.ended.seconds:.0f} s, {control.ended.seconds:.1f} s with it"
+        return "proven", f"does not end without the fix ({took})"
+    if attempt.word == "died":
+        return _died(without)
+    if attempt.word == "failed":
+        return _fails(attempt, control, without, known)
+    if attempt.word == "error":
+        return "broken", f"its set-up or teardown fails without the fix: {_told(attempt)}"
+    reason = f": {attempt.reason}" if attempt.reason else ""
+    return "skipped", f"{attempt.word} without the fix{reason}"
+
+
+def _died(without: Trial) -> tuple[Verdict, str]:
+    status = without.ended.status or 0
+    if status == -9:
+        return "inconclusive", "the process was killed from outside, perhaps for its memory"
+    how = f"signal {-status}" if status < 0 else f"exit status {status}"
+    return "proven", f"the process dies without the fix ({how})"
+
+
+def _fails(attempt: Attempt, control: Trial, without: Trial, known: Known) -> tuple[Verdict, str]:
+    failure = attempt.failure
+    if failure is None:
+        return "proven", f"fails without the fix: {_told(attempt)}"
+    what = meaning(failure, known)
+    if what == "weak":
+        return "weak", f"needs what the fix brought, and would fail on any older tree: {failure}"
+    if what == "broken":
+        return "broken", f"without the fix something else is missing: {failure}"
+    odd = next(_odd(control, without, known), None)
+    if odd is not None and odd != failure:
+        return "broken", f"without the fix something else is missing: {odd}"
+    return "proven", f"fails without the fix: {failure}"
+
+
+def _odd(control: Trial, without: Trial, known: Known) -> Iterator[Failure]:
+    """Yield what left the old code for a reason that is not the problem's, and was caught."""
+    with_fix = {str(each) for each in control.escaped}
+    for each in without.escaped:
+        if str(each) not in with_fix and meaning(each, known) == "broken":
+            yield each
+
+
+def _passes(without: Trial, known: Known, reached: bool | None) -> tuple[Verdict, str]:
+    if not without.served & known.replaced:
+        names = ", ".join(sorted(path.rpartition("/")[2] for path in known.replaced))
+        return "inconclusive", f"{names} was not imported by the tests, as far as can be told"
+    if reached is False:
+        return "not-reached", "passes without the fix, and never runs its lines here"
+    return "not-proven", "passes without the fix" + (
+        ", though it runs its lines" if reached else ""
+    )
+
+
+def _further(control: Trial, without: Trial) -> tuple[int, int]:
+    """Return how many other tests fail without the fix, of how many that pass with it."""
+    then = without.further()
+    passed = [nodeid for nodeid, each in control.further().items() if each.word == "passed"]
+    both = [nodeid for nodeid in passed if nodeid in then]
+    return sum(then[nodeid].word in ("failed", "error") for nodeid in both), len(both)

@@ -1,0 +1,242 @@
+"""Tests that fail now and then: what many runs on both sides tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from pytest_postmortem.model import Verdict
+from pytest_postmortem.prove.missing import Known
+from pytest_postmortem.prove.races import Counts, looked_at_again, raced
+from pytest_postmortem.prove.trial import Attempt, Failure
+from pytest_postmortem.prove.verdict import Judged, TestVerdict
+
+ONE, TWO = "test_it.py::test_one", "test_it.py::test_two"
+
+KNOWN = Known("/shop", frozenset(["/shop/test_it.py"]), brought=frozenset(["new"]))
+
+WRONG = Failure("AssertionError", ("AssertionError",), "assert 1 == 2")
+NEW = Failure(
+    "AttributeError",
+    ("AttributeError",),
+    "no 'new'",
+    "new",
+    frames=(("/shop/test_it.py", 3, "test_one"),),
+)
+
+
+def counts(failed: int, runs: int, failure: Failure | None = WRONG) -> Counts:
+    """Return runs of a test, so many of which failed, each in a process of its own."""
+    found = Counts()
+    for n in range(runs):
+        attempt = Attempt("failed", failure) if n < failed else Attempt("passed")
+        found.add([attempt], usual=True)
+    return found
+
+
+def test_runs_are_counted_by_how_they_ended() -> None:
+    """As CI would run it they count twice; the first failure is kept."""
+    own = Counts()
+
+    own.add([Attempt("passed"), Attempt("failed", WRONG)], usual=True)
+    own.add(
+        [Attempt("hung"), Attempt("died"), Attempt("error", NEW), Attempt("skipped")], usual=False
+    )
+    own.add([], usual=True)
+
+    assert own == Counts(6, 3, 2, 1, Attempt("failed", WRONG), alike=False)
+
+
+@pytest.mark.parametrize(
+    ("processes", "clustered"),
+    [
+        (["ppp", "fff"], True),
+        (["p", "f", "p"], True),
+        (["ppf", "fff"], False),
+        (["ppp", "ppp"], False),
+        (["fff", "fff"], False),
+        ([], False),
+    ],
+)
+def test_where_the_process_decides_its_runs_are_no_runs_of_their_own(
+    processes: Sequence[str], clustered: bool
+) -> None:
+    """They end alike within each process, and not from one to the next."""
+    own = Counts()
+
+    for words in processes:
+        each = [Attempt("passed" if word == "p" else "failed") for word in words]
+        own.add(each, usual=True)
+
+    assert own.clustered is clustered
+
+
+@pytest.mark.parametrize(
+    ("with_fix", "without", "verdict", "message"),
+    [
+        (
+            counts(0, 200),
+            counts(37, 200),
+            "proven-flaky",
+            "fails in 37 of 200 runs without the fix, in 0 of 200 with it"
+            " (Fisher, one-sided, p = 1e-12); one CI run catches a return with 18 %"
+            " (95 %: 13–25 %), twenty repeats with 98 %",
+        ),
+        (
+            counts(0, 100),
+            counts(5, 100),
+            "proven-flaky",
+            "fails in 5 of 100 runs without the fix, in 0 of 100 with it"
+            " (Fisher, one-sided, p = 0.03); one CI run catches a return with 5.0 %"
+            " (95 %: 1.6–11 %), twenty repeats with 64 %",
+        ),
+        (
+            counts(0, 100),
+            counts(99, 100),
+            "proven-flaky",
+            "fails in 99 of 100 runs without the fix, in 0 of 100 with it"
+            " (Fisher, one-sided, p = 1e-57); one CI run catches a return with 99 %"
+            " (95 %: 95–99.9 %), twenty repeats with 99.9 %",
+        ),
+        (
+            counts(0, 2000),
+            counts(1500, 2000),
+            "proven-flaky",
+            "fails in 1500 of 2000 runs without the fix, in 0 of 2000 with it"
+            " (Fisher, one-sided, p < 1e-300); one CI run catches a return with 75 %"
+            " (95 %: 73–77 %), twenty repeats with 99.9 %",
+        ),
+        (
+            counts(0, 50),
+            counts(3, 50),
+            "inconclusive",
+            "fails in 3 of 50 runs without the fix, in 0 of 50 with it"
+            " (Fisher, one-sided, p = 0.1): not enough, give more --runs",
+        ),
+        (
+            counts(0, 3),
+            counts(1, 3),
+            "inconclusive",
+            "fails in 1 of 3 runs without the fix, in 0 of 3 with it"
+            " (Fisher, one-sided, p = 0.5): not enough, give more --runs",
+        ),
+        (counts(0, 50), counts(0, 50), "not-proven", "passes in all of 50 runs without it"),
+        (counts(0, 1), counts(0, 1), "not-proven", "passes in all of 1 run without it"),
+        (
+            counts(0, 50),
+            counts(40, 40),
+            "proven",
+            "fails in 40 of 40 runs without the fix, in 0 of 50 with it:"
+            " AssertionError: assert 1 == 2",
+        ),
+        (
+            counts(0, 3),
+            counts(3, 3, None),
+            "proven",
+            "fails in 3 of 3 runs without the fix, in 0 of 3 with it",
+        ),
+        (
+            counts(1, 100),
+            counts(100, 100),
+            "fails-with-fix",
+            "fails in 100 of 100 runs without the fix, in 1 of 100 with it",
+        ),
+        (
+            counts(0, 100),
+            counts(60, 100, NEW),
+            "broken",
+            "fails in 60 of 100 runs without the fix, in 0 of 100 with it,"
+            " since something else is missing",
+        ),
+        (
+            counts(0, 9),
+            Counts(10, 5, 5, 5, Attempt("hung")),
+            "proven-flaky",
+            "fails in 5 of 10 runs without the fix, in 0 of 9 with it"
+            " (Fisher, one-sided, p = 0.02); one CI run catches a return with 100 %"
+            " (95 %: 48–100 %), twenty repeats with 100 %",
+        ),
+    ],
+)
+def test_what_the_runs_of_both_sides_tell(
+    with_fix: Counts, without: Counts, verdict: Verdict, message: str
+) -> None:
+    """A difference counts that is hardly chance; what CI would notice is said with its limits."""
+    assert raced(ONE, with_fix, without, KNOWN) == TestVerdict(ONE, verdict, message)
+
+
+def test_a_test_that_fails_only_under_stress_is_told_as_such() -> None:
+    """CI runs it without."""
+    without = counts(0, 50)
+    without.add([Attempt("failed", WRONG)] * 50, usual=False)
+
+    found = raced(ONE, counts(0, 100), without, KNOWN)
+
+    assert found.message == (
+        "fails in 50 of 100 runs without the fix, in 0 of 100 with it"
+        " (Fisher, one-sided, p = 2e-19); one CI run catches a return with at most 7.1 %: repeat it"
+    )
+
+
+def judged(*tests: TestVerdict) -> Judged:
+    """Return a verdict on some tests."""
+    return Judged(tests[0].verdict, tests[0].message, tests, 1, 7)
+
+
+FLAKY, STEADY = counts(20, 100), counts(100, 100)
+NEVER = counts(0, 100)
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize("verdict", ["proven", "not-proven", "weak", "fails-with-fix"])
+@pytest.mark.parametrize("without", [FLAKY, STEADY, NEVER], ids=["flaky", "steady", "never"])
+def test_what_is_looked_at_again(
+    verdict: Verdict, final: bool, mixed: bool, without: Counts
+) -> None:
+    """What ended differently; at the end, what more runs may tell more of, too.
+
+    Before that, only what leaves no doubt.
+    """
+    test = TestVerdict(ONE, verdict, "as it was", mixed)
+
+    found = looked_at_again(judged(test), {ONE: NEVER}, {ONE: without}, KNOWN, final=final)
+
+    is_clear = final or without is not FLAKY
+    is_asked = mixed or (final and verdict in ("proven", "not-proven"))
+    new = raced(ONE, NEVER, without, KNOWN) if is_clear and is_asked else test
+    assert found == Judged(new.verdict, new.message, (new,), 1, 7)
+
+
+def test_tests_that_never_ran_again_are_as_they_were() -> None:
+    """Of several, the best verdict counts again."""
+    tests = (
+        TestVerdict(ONE, "proven", "one", mixed=True),
+        TestVerdict(TWO, "not-proven", "two", True),
+    )
+
+    found = looked_at_again(judged(*tests), {TWO: NEVER}, {TWO: STEADY}, KNOWN, final=True)
+    again = looked_at_again(
+        judged(*tests), {ONE: NEVER}, {ONE: NEVER, TWO: NEVER}, KNOWN, final=True
+    )
+
+    proven = raced(TWO, NEVER, STEADY, KNOWN)
+    assert found.tests == (tests[0], proven)
+    hollow = raced(ONE, NEVER, NEVER, KNOWN)
+    assert again == Judged("not-proven", hollow.message, (hollow, tests[1]), 1, 7)
+
+
+def test_a_test_that_fails_with_the_fix_is_no_clear_case() -> None:
+    """Not before many runs say so."""
+    test = TestVerdict(ONE, "proven", "as it was", mixed=True)
+
+    first = looked_at_again(
+        judged(test), {ONE: counts(1, 3)}, {ONE: counts(3, 3)}, KNOWN, final=False
+    )
+    last = looked_at_again(
+        judged(test), {ONE: counts(1, 9)}, {ONE: counts(9, 9)}, KNOWN, final=True
+    )
+
+    assert first.tests == (test,)
+    assert last.verdict == "fails-with-fix"
