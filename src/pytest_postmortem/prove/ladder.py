@@ -1,0 +1,276 @@
+"""One incident: its fix is taken away in up to three ways, until one of them decides."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from time import monotonic
+
+from pytest_postmortem.model import PROVEN, VERDICTS, Verdict
+from pytest_postmortem.prove import ways
+from pytest_postmortem.prove.fixes import Unknown, decoded
+from pytest_postmortem.prove.missing import Known, known_of
+from pytest_postmortem.prove.parts import Part, parts_of
+from pytest_postmortem.prove.plan import Fix
+from pytest_postmortem.prove.races import looked_at_again
+from pytest_postmortem.prove.replay import CantReplay
+from pytest_postmortem.prove.run import Runner, Wanted
+from pytest_postmortem.prove.sides import LONGEST, Effort, Sides
+from pytest_postmortem.prove.swap import CantSwap
+from pytest_postmortem.prove.trial import Attempt, Trial
+from pytest_postmortem.prove.verdict import DECIDED, Judged, TestVerdict, best, judge
+from pytest_postmortem.prove.ways import Checkout, Versions
+
+__all__ = ["Case", "Proved", "Prover"]
+
+NO_MODULE = re.compile("No module named|ModuleNotFoundError")
+
+WAYS = ("patch", "units", "replay")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is to be proved: the linked tests, and a way to read the fix.
+
+    ``tests`` are the files of linked tests from the rootdir; in them those are linked that carry
+    one of ``ids``, or are named in ``nodeids``. ``seen`` are those that the code alone tells, for
+    a tree in which none has run yet.
+    """
+
+    id: str
+    fix: Callable[[], Fix]
+    tests: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    nodeids: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """The verdict on an incident, how it was found, and what it rests on.
+
+    ``notes`` say why a way did not decide. ``files`` are the real paths of what the runs loaded of
+    the checkout. ``parts`` are the parts of the fix, where somebody asked for them. ``limit`` are
+    the seconds that a run may take.
+    """
+
+    id: str
+    fix: str
+    judged: Judged
+    way: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    files: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    limit: float = LONGEST
+
+
+class Prover:
+    """Proves incidents of one checkout, each call in a thread of its own if need be."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        checkout: Checkout,
+        marks: Sequence[str] = ("postmortem",),
+        source: Sequence[str] = (),
+        effort: Effort = Effort(),
+        hunks: bool = False,
+    ) -> None:
+        self._runner = runner
+        self._checkout = checkout
+        self._marks = tuple(marks)
+        self._source = tuple(source)
+        self._effort = effort
+        self._hunks = hunks
+        self._git = Lock()
+
+    def prove(self, case: Case) -> Proved:
+        """Return the verdict on one incident."""
+        start = monotonic()
+        try:
+            with self._git:
+                fix = self._classified(case.fix(), case)
+            proved = self._prove(case, fix)
+        except Unknown as error:
+            proved = Proved(case.id, "", Judged("inconclusive", str(error)))
+        return replace(proved, seconds=monotonic() - start)
+
+    def stop(self) -> None:
+        """End every run, for somebody who has had enough."""
+        self._runner.stop()
+
+    def _classified(self, fix: Fix, case: Case) -> Fix:
+        tests = [self._checkout.within(path) for path in case.tests]
+        kinds = {path: self._checkout.kind_of(path, tests, self._source) for path in fix.paths}
+        return replace(fix, kinds=kinds)
+
+    def _prove(self, case: Case, fix: Fix) -> Proved:
+        if not fix.of_kind("source", "opaque"):
+            raise Unknown(f"{fix.name} changes no source: {', '.join(fix.paths[:3])}")
+        if not fix.of_kind("opaque") and not ways.changes_code(fix):
+            raise Unknown(f"{fix.name} changes no code that runs")
+        found: list[Proved] = []
+        notes: list[str] = []
+        for way in WAYS:
+            try:
+                proved = self._by(way, case, fix, found)
+            except (Unknown, CantSwap, CantReplay) as error:
+                notes.append(f"{way}: {error}")
+                continue
+            proved = self._seen_outside(proved)
+            found.append(proved)
+            if _is_settled(proved.judged):
+                return replace(proved, notes=tuple(notes))
+            notes.append(f"{way}: {proved.judged.message}")
+        if not found:
+            return Proved(case.id, fix.name, Judged("inconclusive", "; ".join(notes)))
+        chosen = min(found, key=lambda each: VERDICTS.index(each.judged.verdict))
+        return replace(chosen, notes=tuple(notes))
+
+    def _seen_outside(self, proved: Proved) -> Proved:
+        """See whether tests that fail with the fix do so in the user's own environment too."""
+        judged = proved.judged
+        if judged.verdict != "fails-with-fix" or proved.way == "replay":
+            return proved
+        failing = {test.nodeid for test in judged.tests if test.verdict == "fails-with-fix"}
+        if not self._runner.passes(sorted(failing), proved.limit):
+            return proved
+        tests = tuple(_alone(test) if test.nodeid in failing else test for test in judged.tests)
+        top = best(tests)
+        return replace(
+            proved, judged=replace(judged, verdict=top.verdict, message=top.message, tests=tests)
+        )
+
+    def _by(self, way: str, case: Case, fix: Fix, found: Sequence[Proved]) -> Proved:
+        """Try one way; a way that comes later knows which tests an earlier one found."""
+        with self._git:
+            if way == "patch":
+                versions = ways.reversed_patch(fix, self._checkout)
+            elif way == "units":
+                versions = ways.swapped(fix, self._checkout)
+            else:
+                tests = (test.nodeid for proved in found for test in proved.judged.tests)
+                nodeids = list(dict.fromkeys(tests)) or list(case.seen or case.nodeids)
+                folder = self._runner.folder()
+                versions = ways.replayed(fix, self._checkout, nodeids, folder)
+        if versions.tree is not None:
+            files = tuple(dict.fromkeys(each.partition("::")[0] for each in versions.nodeids))
+            case = replace(case, tests=files, ids=(), nodeids=versions.nodeids)
+        wanted = Wanted(case.tests, case.ids, case.nodeids, self._marks)
+        limit = min([self._effort.limit, *(each.limit for each in found)])
+        sides = Sides(self._runner, wanted, versions, replace(self._effort, limit=limit))
+        judged = self._judged(sides, versions, self._known(case, versions))
+        hunks = self._hunks and judged.verdict in PROVEN
+        own = parts_of(versions, sides, self._known(case, versions)) if hunks else ()
+        top = f"{versions.tree or self._checkout.top}{os.sep}"
+        parts = tuple(replace(part, path=part.path.removeprefix(top)) for part in own)
+        files = tuple(sorted(sides.modules))
+        return Proved(case.id, fix.name, judged, way, files=files, parts=parts, limit=sides.limit)
+
+    def _known(self, case: Case, versions: Versions) -> Known:
+        checkout = self._checkout
+        top = versions.tree or checkout.top
+        tests = [str(top / checkout.within(path)) for path in case.tests]
+        pairs = {path: (versions.before.get(path), text) for path, text in versions.fixed.items()}
+        texts = (decoded(data) or "" for _, data in checkout.sources())
+        return known_of(str(top), tests, pairs, lambda: texts)
+
+    def _judged(self, sides: Sides, versions: Versions, known: Known) -> Judged:
+        control = self._control(sides)
+        if versions.way == "units" and not _all_pass(control):
+            control = _as_today(control, sides.today())
+        if not _any_passes(control):
+            judged = judge(control, Trial(control.ended), known)
+        else:
+            without = sides.without()
+            judged = judge(control, without, known)
+            if judged.is_open:
+                judged = judge(control, without, known, sides.reached())
+                if judged.verdict == "not-proven":
+                    judged = _doubted(judged, sides.varied())
+            judged = self._repeated(sides, judged, control, known)
+        return _at_fix(judged) if versions.tree is not None else judged
+
+    def _control(self, sides: Sides) -> Trial:
+        """Run the tests with the fix; from the folder, if they need to import what lies in it."""
+        control = sides.control()
+        texts = (control.ended.output, *control.broken.values())
+        if control.linked or self._runner.as_module or not any(map(NO_MODULE.search, texts)):
+            return control
+        self._runner.as_module = True
+        again = sides.control()
+        self._runner.as_module = bool(again.linked)
+        return again if again.linked else control
+
+    def _repeated(self, sides: Sides, judged: Judged, control: Trial, known: Known) -> Judged:
+        """Look again at tests that did not end alike each time, or at all where it is asked for."""
+        asked = self._effort.runs is not None
+        if not asked and judged.mixed:
+            judged = looked_at_again(judged, *sides.fresh(), known, final=False)
+        if asked or judged.mixed:
+            alone = any(len({each.word for each in own}) > 1 for own in control.attempts.values())
+            counts = sides.repeated(alone=alone)
+            if not alone and any(each.clustered for each in counts[1].values()):
+                counts = sides.repeated(alone=True)
+            judged = looked_at_again(judged, *counts, known, final=True)
+        return judged
+
+
+def _alone(test: TestVerdict) -> TestVerdict:
+    """Return what is said of a test that fails with the fix in runs of ours alone."""
+    message = f"passes by itself, but not where fixes are taken away: {test.message}"
+    return replace(test, verdict="inconclusive", message=message)
+
+
+def _is_settled(judged: Judged) -> bool:
+    if judged.verdict in PROVEN:
+        return True
+    words = {judged.verdict, *(test.verdict for test in judged.tests)}
+    return words <= {*DECIDED, "skipped"}
+
+
+def _all_pass(trial: Trial) -> bool:
+    return bool(trial.linked) and all(
+        own and own[0].word == "passed" for own in map(trial.attempts.get, trial.linked)
+    )
+
+
+def _any_passes(trial: Trial) -> bool:
+    own = (trial.attempts.get(nodeid) for nodeid in trial.linked)
+    return any(each and each[0].word == "passed" for each in own)
+
+
+def _as_today(control: Trial, today: Trial) -> Trial:
+    """Return a run with the code of the fix in which a test that passes today did not run.
+
+    It says nothing of today that this code does not fit in any more.
+    """
+    passing = {nodeid for nodeid, each in today.attempts.items() if each[0].word == "passed"}
+    odd = Attempt("not-run", reason="the code of the fix does not work in today's tree")
+    attempts = {
+        nodeid: each if each[0].word == "passed" or nodeid not in passing else (odd,)
+        for nodeid, each in control.attempts.items()
+    }
+    return replace(control, attempts=attempts)
+
+
+def _doubted(judged: Judged, failing: frozenset[str]) -> Judged:
+    """Return a verdict that has to be looked at again for tests that fail now and then."""
+    tests = tuple(
+        replace(test, mixed=test.verdict == "not-proven" and test.nodeid in failing)
+        for test in judged.tests
+    )
+    return replace(judged, tests=tests)
+
+
+def _at_fix(judged: Judged) -> Judged:
+    """Return what a replay tells: proof at the fix, or an old tree that does not run today."""
+    words: dict[Verdict, Verdict] = {"proven": "proven-at-fix", "fails-with-fix": "inconclusive"}
+    tests = tuple(
+        replace(test, verdict=words.get(test.verdict, test.verdict)) for test in judged.tests
+    )
+    return replace(judged, verdict=words.get(judged.verdict, judged.verdict), tests=tests)

@@ -1,0 +1,153 @@
+"""Many incidents: what has not changed is known, and the others are proved beside each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+from pytest_postmortem import __version__
+from pytest_postmortem.model import PROVEN, VERDICTS, Proof, Verdict
+from pytest_postmortem.proofs import Kept, KeptTest, digest_of
+from pytest_postmortem.prove.fixes import Unknown
+from pytest_postmortem.prove.ladder import Case, Proved, Prover
+from pytest_postmortem.prove.verdict import Judged, TestVerdict
+from pytest_postmortem.prove.ways import Checkout
+
+__all__ = ["KEPT", "kept_of", "known", "merged", "prove_all"]
+
+KEPT: tuple[Verdict, ...] = (*PROVEN, "weak", "not-proven", "not-reached")
+"""The verdicts that hold as long as nothing changes; any other is looked for again."""
+
+
+def prove_all(
+    prover: Prover, cases: Sequence[Case], jobs: int, done: Callable[[Proved], None]
+) -> list[Proved]:
+    """Prove some incidents, so many at a time; return them in their order.
+
+    ``done`` is told of each as it comes. Ctrl-C ends all runs, and is passed on.
+    """
+    found: dict[str, Proved] = {}
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        waiting: set[Future[Proved]] = {pool.submit(prover.prove, case) for case in cases}
+        try:
+            while waiting:
+                ended, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    proved = future.result()
+                    found[proved.id] = proved
+                    done(proved)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            prover.stop()
+            raise
+    return [found[case.id] for case in cases]
+
+
+def known(
+    case: Case, kept: Mapping[str, Kept], checkout: Checkout, settings: Sequence[str]
+) -> Proved | None:
+    """Return what is known of an incident of which nothing has changed, None for any other.
+
+    ``settings`` are what else the verdict depends on.
+    """
+    own = kept.get(case.id)
+    if own is None or own.proof.verdict not in KEPT:
+        return None
+    try:
+        key = _key(case, own.files, checkout, settings)
+    except Unknown:
+        return None
+    if key != own.key:
+        return None
+    tests = tuple(
+        TestVerdict(nodeid, _verdict(each.verdict), each.message)
+        for nodeid, each in own.tests.items()
+    )
+    judged = Judged(own.proof.verdict, own.proof.reason, tests)
+    return Proved(case.id, own.proof.fix, judged, own.way)
+
+
+def _verdict(text: str) -> Verdict:
+    return next((verdict for verdict in VERDICTS if verdict == text), "inconclusive")
+
+
+def kept_of(case: Case, proved: Proved, checkout: Checkout, settings: Sequence[str]) -> Kept:
+    """Return what is kept of a verdict."""
+    files = tuple(_files(proved, case, checkout))
+    return Kept(
+        Proof(proved.judged.verdict, date.today(), proved.fix, proved.judged.message),
+        proved.way,
+        _key(case, files, checkout, settings),
+        files,
+        {
+            test.nodeid: KeptTest(test.verdict, test.message, _text(test.nodeid, checkout))
+            for test in proved.judged.tests
+            if proved.way != "replay" or (checkout.root / test.nodeid.partition("::")[0]).is_file()
+        },
+    )
+
+
+def _text(nodeid: str, checkout: Checkout) -> str:
+    path, _, names = nodeid.partition("::")
+    try:
+        return digest_of((checkout.root / path).read_text(encoding="utf-8"), names)
+    except (OSError, ValueError):
+        return ""
+
+
+def _files(proved: Proved, case: Case, checkout: Checkout) -> Iterator[str]:
+    """Yield what the verdict depends on: modules that were loaded, the tests, their conftests."""
+    top = str(checkout.top) + os.sep
+    found = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
+    for test in case.tests:
+        path = Path(checkout.within(test))
+        found.add(path.as_posix())
+        for folder in path.parents:
+            conftest = (folder / "conftest.py").as_posix()
+            if conftest in checkout.present:
+                found.add(conftest)
+    yield from sorted(path.replace(os.sep, "/") for path in found)
+
+
+def _key(case: Case, files: Sequence[str], checkout: Checkout, settings: Sequence[str]) -> str:
+    """Return the digest of all that a verdict depends on.
+
+    Raises: Unknown where the fix can't be read.
+    """
+    fix = case.fix()
+    steps = [(step.name, step.before, step.after, _digest(step.patch)) for step in fix.steps]
+    changes = [
+        (each.path, _digest(each.before), _digest(each.after))
+        for step in fix.steps
+        for each in step.changes
+    ]
+    here = [(path, _digest(_bytes(checkout.top / path))) for path in files]
+    own = (__version__, sys.version_info[:2], case.tests, case.ids, case.nodeids, list(settings))
+    return sha256(json.dumps([own, steps, changes, here]).encode()).hexdigest()[:32]
+
+
+def _digest(data: bytes | None) -> str | None:
+    return None if data is None else sha256(data).hexdigest()
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def merged(kept: Mapping[str, Kept], new: Mapping[str, Kept]) -> dict[str, Kept]:
+    """Return all proofs; one that decides gives way to none that does not."""
+    found = dict(kept)
+    for id, own in new.items():
+        old = found.get(id)
+        if old is None or own.proof.verdict in KEPT or old.proof.verdict not in KEPT:
+            found[id] = own
+    return found

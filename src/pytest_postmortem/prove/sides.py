@@ -1,0 +1,193 @@
+"""The runs of one way: with the fix, without it, and what more they can tell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from time import monotonic
+
+from pytest_postmortem.prove.plan import ranges
+from pytest_postmortem.prove.races import Counts
+from pytest_postmortem.prove.run import Runner, Sources, Wanted
+from pytest_postmortem.prove.trial import Trial
+from pytest_postmortem.prove.ways import Versions
+
+__all__ = ["LONGEST", "Effort", "Sides"]
+
+SHORTEST, LONGEST = 20.0, 600.0
+"""Seconds that a run may take: at least, and at most where nobody knows better."""
+
+TIMES = 10
+"""How many times longer a run may take than that with the fix."""
+
+SEEDS = 4
+"""Orders of sets in which a test has to pass before it is called hollow."""
+
+FRESH = 3
+"""Runs in processes of their own that tell a race from a test that can't run twice in one."""
+
+BATCH = 3.0
+"""Seconds that one process of many runs should take."""
+
+MOST_AT_ONCE = 50
+"""Runs in one process, however quick they are."""
+
+QUICK = 1e-6
+"""Seconds after which threads are switched in every other process of many runs; usual are 0.005."""
+
+Lines = Mapping[str, Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much may be done: seconds a run and a side, runs where a test is a race, None for as
+    many as there is time for, and whether threads are shaken at the lines of the fix.
+    """
+
+    limit: float = LONGEST
+    runs: int | None = None
+    seconds: float = 60.0
+    shake: bool = False
+
+    @property
+    def most(self) -> int:
+        """The runs of a side."""
+        return self.runs or 100
+
+
+class Sides:
+    """Runs the linked tests on either side, and keeps which files of the checkout were loaded.
+
+    ``limit`` are the seconds that a run may take, which the run with the fix tells.
+    """
+
+    def __init__(self, runner: Runner, wanted: Wanted, versions: Versions, effort: Effort) -> None:
+        self._runner = runner
+        self._wanted = wanted
+        self._versions = versions
+        self._effort = effort
+        self.limit = effort.limit
+        self._others: tuple[str, ...] = ()
+        self.modules: set[str] = set()
+        pairs = {
+            path: ranges(versions.before.get(path) or "", text or "")
+            for path, text in versions.fixed.items()
+        }
+        self._old: Lines = {path: old for path, (old, _) in pairs.items() if old}
+        self._new: Lines = {path: new for path, (_, new) in pairs.items() if new}
+
+    def control(self) -> Trial:
+        """Run the tests with the fix; what follows may take ten times as long."""
+        trial = self._run(self._wanted, fixed=True, watched=True)
+        self.limit = min(self._effort.limit, max(SHORTEST, TIMES * trial.ended.seconds))
+        self._others = tuple(trial.further())
+        return trial
+
+    def today(self) -> Trial:
+        """Run the tests with what lies in the checkout."""
+        return self._runner.run(self._once, Sources(), self.limit)
+
+    def without(self) -> Trial:
+        """Run the tests without the fix, and of the others those that ran with it."""
+        wanted = replace(self._wanted, others=self._others)
+        return self._run(wanted, fixed=False, watched=True)
+
+    def reached(self) -> bool:
+        """Say whether the tests run a line of the fix, without it or with it."""
+        sides = ((False, self._old), (True, self._new))
+        return any(
+            lines and self._run(self._once, fixed=fixed, marked=True).reached
+            for fixed, lines in sides
+        )
+
+    def varied(self) -> frozenset[str]:
+        """Return the tests that fail without the fix when sets have another order."""
+        found = set()
+        for seed in range(1, SEEDS):
+            trial = self._run(replace(self._once, seed=seed), fixed=False)
+            for nodeid, own in trial.attempts.items():
+                if own[0].word in ("failed", "hung", "died"):
+                    found.add(nodeid)
+        return frozenset(found)
+
+    def part(self, before: Mapping[str, str | None]) -> Trial:
+        """Run the tests with a part of the fix taken away."""
+        self._put(fixed=True)
+        return self._runner.run(self._once, replace(self._bare, files=before), self.limit)
+
+    def fresh(self) -> tuple[dict[str, Counts], dict[str, Counts]]:
+        """Run each test a few times, each time in a process of its own, on either side."""
+        return self._many(FRESH, quick=False, alone=True)
+
+    def repeated(self, *, alone: bool) -> tuple[dict[str, Counts], dict[str, Counts]]:
+        """Run the tests many times on either side, in turn; ``alone`` is once a process."""
+        return self._many(self._effort.most, quick=True, alone=alone)
+
+    def _many(
+        self, runs: int, *, quick: bool, alone: bool
+    ) -> tuple[dict[str, Counts], dict[str, Counts]]:
+        """Return the counts with the fix and without it, a process for a batch of runs."""
+        counts = (defaultdict[str, Counts](Counts), defaultdict[str, Counts](Counts))
+        start, done, size = monotonic(), 0, 1
+        for number in count():
+            usual = not (quick and number % 2)
+            wanted = replace(
+                self._once, rounds=size, switch=None if usual else QUICK, seed=number // 2
+            )
+            before = monotonic()
+            for own, fixed in zip(counts, (True, False), strict=True):
+                shake = quick and self._effort.shake
+                trial = self._run(wanted, fixed=fixed, marked=shake, shake=shake)
+                for nodeid in trial.linked:
+                    own[nodeid].add(trial.attempts.get(nodeid, ()), usual=usual)
+            done += size
+            now = monotonic()
+            if done >= runs or now - start > 2 * self._effort.seconds:
+                break
+            if not alone and now - before < 2 * BATCH:
+                size *= 4
+            size = min(size, MOST_AT_ONCE, runs - done)
+        return dict(counts[0]), dict(counts[1])
+
+    @property
+    def _once(self) -> Wanted:
+        return replace(self._wanted, others=(), rounds=1, share=0.0)
+
+    @property
+    def _bare(self) -> Sources:
+        versions = self._versions
+        return Sources(modules=versions.modules, tree=versions.tree, roots=versions.roots)
+
+    def _run(
+        self,
+        wanted: Wanted,
+        *,
+        fixed: bool,
+        watched: bool = False,
+        marked: bool = False,
+        shake: bool = False,
+    ) -> Trial:
+        self._put(fixed=fixed)
+        lines = self._new if fixed else self._old
+        sources = replace(
+            self._bare,
+            files=self._versions.fixed if fixed else self._versions.before,
+            watched=lines if watched else {},
+            marks=lines if marked else {},
+            shake=shake,
+        )
+        trial = self._runner.run(wanted, sources, self.limit)
+        self.modules |= trial.modules
+        return trial
+
+    def _put(self, *, fixed: bool) -> None:
+        """Put what is no Python where it belongs, in a tree of our own."""
+        for file, (before, after) in self._versions.others.items():
+            data = after if fixed else before
+            if data is None:
+                file.unlink(missing_ok=True)
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)

@@ -1,0 +1,113 @@
+"""The parts of a fix: which there are, and whether a linked test guards each of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_postmortem.prove.missing import Known
+from pytest_postmortem.prove.parts import Found, found_by, without_parts
+from pytest_postmortem.prove.trial import Attempt, Ended, Failure, Trial
+
+SHOP = "/shop/shop.py"
+
+KNOWN = Known("/shop", frozenset(["/shop/test_it.py"]), brought=frozenset(["new"]))
+
+WRONG = Failure("AssertionError", ("AssertionError",), "assert 1 == 2")
+NEW = Failure(
+    "ImportError", ("ImportError",), "no 'new'", frames=(("/shop/test_it.py", 3, "test_one"),)
+)
+
+Parts = list[tuple[tuple[int, int], str | None]]
+
+LINES = "".join(f"line {n}\n" for n in range(1, 21))
+
+
+def changed(text: str, *numbers: int) -> str:
+    """Return a text with some of its lines in capitals."""
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        line.upper() if number in numbers else line for number, line in enumerate(lines, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("fixed", "before", "parts"),
+    [
+        (LINES, LINES, []),
+        (changed(LINES, 3), LINES, [((3, 3), LINES)]),
+        (
+            changed(LINES, 3, 9),
+            LINES,
+            [((3, 3), changed(LINES, 9)), ((9, 9), changed(LINES, 3))],
+        ),
+        (changed(LINES, 3, 6), LINES, [((3, 6), LINES)]),
+        (
+            changed(LINES, 3, 7),
+            LINES,
+            [((3, 3), changed(LINES, 7)), ((7, 7), changed(LINES, 3))],
+        ),
+        ("new\n" + LINES, LINES, [((1, 1), LINES)]),
+        (LINES, "old\n" + LINES, [((1, 1), "old\n" + LINES)]),
+        (LINES, LINES + "old\n", [((21, 21), LINES + "old\n")]),
+        (LINES + "new\nnew\n", LINES, [((21, 22), LINES)]),
+        ("a\x0cb\nc\nd\n", "a\x0cb\nc\nX\n", [((3, 3), "a\x0cb\nc\nX\n")]),
+    ],
+)
+def test_each_part_is_taken_away_alone(fixed: str, before: str, parts: Parts) -> None:
+    """Changes that stand two lines or less from each other are one part."""
+    found = list(without_parts({SHOP: fixed}, {SHOP: before}))
+
+    assert found == [(SHOP, lines, text) for lines, text in parts]
+
+
+def test_a_file_that_comes_or_goes_is_one_part() -> None:
+    """An empty one has a line, for whoever is told of it."""
+    fixed = {"new.py": LINES, "gone.py": None, "empty.py": "", "never.py": None}
+
+    found = list(without_parts(fixed, {"gone.py": "old\nold\n"}))
+
+    assert found == [
+        ("new.py", (1, 20), None),
+        ("gone.py", (1, 2), "old\nold\n"),
+        ("empty.py", (1, 1), None),
+        ("never.py", (1, 1), None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "found"),
+    [
+        ([Attempt("passed")], "not guarded"),
+        ([Attempt("passed"), Attempt("passed")], "not guarded"),
+        ([Attempt("failed", WRONG)], "guarded"),
+        ([Attempt("passed"), Attempt("failed", WRONG)], "guarded"),
+        ([Attempt("failed", NEW), Attempt("failed", WRONG)], "guarded"),
+        ([Attempt("failed")], "guarded"),
+        ([Attempt("hung")], "guarded"),
+        ([Attempt("died")], "guarded"),
+        ([Attempt("failed", NEW)], "not apart"),
+        ([Attempt("failed", NEW), Attempt("passed")], "not apart"),
+        ([Attempt("error", WRONG)], "not apart"),
+        ([Attempt("error", WRONG), Attempt("passed")], "not apart"),
+        ([Attempt("passed"), None], "not apart"),
+        ([None], "not apart"),
+        ([], "not apart"),
+    ],
+)
+def test_a_part_is_guarded_where_a_test_fails_for_the_problems_own_reason(
+    attempts: list[Attempt | None], found: Found
+) -> None:
+    """What breaks without it can't be taken away alone; nor is a test known that never ran."""
+    nodeids = [f"test_it.py::test_{n}" for n in range(len(attempts))]
+    own = {nodeid: (attempt,) for nodeid, attempt in zip(nodeids, attempts, strict=True) if attempt}
+
+    assert found_by(Trial(Ended(0), tuple(nodeids), own), KNOWN) == found
+
+
+def test_a_file_that_can_not_be_collected_guards_nothing() -> None:
+    """Whatever the tests of another say."""
+    trial = Trial(
+        Ended(2), ("a.py::b",), {"a.py::b": (Attempt("passed"),)}, {"c.py": "SyntaxError"}
+    )
+
+    assert found_by(trial, KNOWN) == "not apart"
