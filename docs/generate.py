@@ -47,6 +47,19 @@ def _steady(text: str) -> str:
     )
 
 
+def prove() -> None:
+    """Print what `prove` says of the example."""
+    environment = {**os.environ, "COLUMNS": "88"}
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "pytest_postmortem", "prove", "--again"]
+    done = subprocess.run(
+        command, cwd=EXAMPLE, env=environment, capture_output=True, text=True, check=False
+    )
+    steady = re.sub(r" \(\d+\.\d s\)$", "", done.stdout, flags=re.MULTILINE)
+    print(f"\n```console\n$ pytest-postmortem prove\n{steady}```\n")
+
+
 def options() -> None:
     """Print the table of command-line options."""
     print("\n| option | what it does |\n|---|---|")

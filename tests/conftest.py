@@ -7,12 +7,14 @@ import os
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 import yaml  # noqa: F401  # libyaml keeps the classes of the first import, see below
 
 import pytest_postmortem
+from prove_repository import Repository
 from pytest_postmortem.ran import COMMITS
 from server import Server, serving
 
@@ -91,6 +93,12 @@ def report_of(result: pytest.RunResult) -> list[str]:
     rest = lines[titles[-1] + 1 :]
     ends = [n for n, line in enumerate(rest) if re.match("=+ .* =+$|!+ .* !+$", line)]
     return rest[: ends[0]] if ends else rest
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A git repository without a commit, in which the test runs."""
+    return Repository(tmp_path / "shop", monkeypatch)
 
 
 @pytest.fixture

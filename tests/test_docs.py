@@ -6,13 +6,14 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from conftest import report_of
+from pytest_postmortem.cli import main
 from pytest_postmortem.options import INI, OPTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -80,6 +81,51 @@ def test_the_tutorial_works_step_by_step(pytester: pytest.Pytester) -> None:
     before.stdout.fnmatch_lines(["*- Post-mortem -*", shown[0].splitlines()[1], "*"])
     assert report_of(before)[0] == shown[1]
     assert report_of(after) == [shown[2]]
+
+
+def test_the_tutorial_on_proofs_works_step_by_step(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The test is proven, and hollow when somebody has tidied it up; a run says so."""
+    page = ROOT / "docs" / "tutorial" / "prove.md"
+    broken, fixed, test, hollow = (text for _, kind, text in blocks(page) if kind == "python")
+    (registry,) = (text for _, kind, text in blocks(page) if kind == "yaml")
+    consoles = [text for _, kind, text in blocks(page) if kind == "console" and "prove" in text]
+    (promised,) = (text.strip() for _, kind, text in blocks(page) if kind == "text")
+    git = repository(pytester.path)
+    pytester.makepyfile(discount=broken)
+    git("add", "discount.py")
+    git("commit", "--quiet", "--message", "A discount")
+    pytester.makepyfile(discount=fixed, test_discount=test)
+    git("add", "discount.py", "test_discount.py")
+    git("commit", "--quiet", "--message", "Fix: a refund gives no discount")
+    commit = git("rev-parse", "HEAD")
+    (pytester.path / "postmortems.yml").write_text(registry.replace("COMMIT", commit))
+
+    told = []
+    for text in (test, hollow):
+        pytester.makepyfile(test_discount=text)
+        status = main(["prove"])
+        steady = re.sub(r" \(\d+\.\d s\)", "", capsys.readouterr().out)
+        told.append((status, steady.replace(commit[:9], "COMMIT")))
+    result = pytester.runpytest()
+
+    assert told == [
+        (status, text.partition("\n")[2]) for status, text in zip((0, 1), consoles, strict=True)
+    ]
+    assert promised in result.outlines
+
+
+def repository(folder: Path) -> Callable[..., str]:
+    """Make a repository, and return what runs git in it."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", *arguments]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    git("init", "--quiet")
+    return git
 
 
 def test_the_hooks_on_their_page_work(pytester: pytest.Pytester) -> None:

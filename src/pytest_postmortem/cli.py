@@ -21,6 +21,8 @@ __all__ = ["COMMANDS", "Command", "main"]
 
 WRONG_USE = 2
 UNREADABLE = 4
+INTERRUPTED = 130
+"""As shells have it, 128 and the number of the signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("combine", "join the reports of shards and jobs"),
     _command("diff", "say what a change gained and lost"),
     _command("history", "say when incidents got and lost their regression tests"),
+    _command("prove", "see that regression tests fail without the fix"),
     _command("schema", "print the JSON Schema of a file"),
 )
 
@@ -74,6 +77,9 @@ def main(arguments: Sequence[str] | None = None, commands: Sequence[Command] = C
     except BrokenPipeError:  # whoever read has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted", file=sys.stderr)
+        return INTERRUPTED
     except PostmortemError as error:
         print(error, file=sys.stderr)
         return UNREADABLE if isinstance(error, RegistryError) else WRONG_USE

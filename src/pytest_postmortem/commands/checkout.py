@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
+from fnmatch import fnmatch
 from glob import iglob
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.registry.loading import is_remote
 from pytest_postmortem.reporting import how_from
 from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.scope import relative
+from pytest_postmortem.scope import find_files, relative
 
 __all__ = ["DEPTH", "Checkout", "declared", "opened", "places", "reading", "registry_here"]
 
@@ -38,15 +39,17 @@ DEPTH = "in CI fetch-depth: 0 or GIT_DEPTH: 0"
 
 
 @contextmanager
-def opened(arguments: Sequence[str]) -> Iterator[Checkout]:
+def opened(arguments: Sequence[str], *, needs_git: bool = True) -> Iterator[Checkout]:
     """Find the repository around the configuration of pytest, whose conftest files are not run.
+
+    Without ``needs_git`` the rootdir may lie in none, and is then the top itself.
 
     Raises:
         SettingsError: There is no repository, or a setting has an unusable value.
         RegistryError: The configured registry is broken.
     """
     with reading(arguments) as config:
-        yield Checkout(config)
+        yield Checkout(config, needs_git=needs_git)
 
 
 @contextmanager
@@ -73,16 +76,18 @@ def reading(arguments: Sequence[str]) -> Iterator[pytest.Config]:
 class Checkout:
     """The repository around a configuration of pytest."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, *, needs_git: bool = True) -> None:
         self.settings = settings.read(config)
         self.root = config.rootpath
         top = git.top(self.root)
-        if top is None:
+        if top is None and needs_git:
             cause = f"{str(self.root)!r} lies in no git repository"
             raise _wrong(cause, "run it in a checkout of the code")
-        self._config = config
-        self.suite = self._suite(top)
-        self.present = frozenset(path for path in git.files(self.root) if _is_file(top / path))
+        self.config = config
+        self.suite = self._suite(top or self.root)
+        files = git.files(self.root) if top is not None else []
+        files = files or list(_walked(self.suite.top, config))  # nor does git read all there is
+        self.present = frozenset(path for path in files if _is_file(self.suite.top / path))
         self.registry = registry_here(self.settings, self.root)
         self.declared = declared(self.registry)
         names = (options.MARK, *self.settings.markers)
@@ -134,8 +139,8 @@ class Checkout:
     def tests(self, data: bytes) -> Tests:
         """Return the tests of a file, None for what is no Python; the same file is read once."""
         if data not in self._parsed:
-            functions = self._config.getini("python_functions")
-            classes = self._config.getini("python_classes")
+            functions = self.config.getini("python_functions")
+            classes = self.config.getini("python_classes")
             self._parsed[data] = source.parse(data, self._names, functions, classes)
         return self._parsed[data]
 
@@ -153,9 +158,9 @@ class Checkout:
         return replace(self.settings.policy, today=today)
 
     def _suite(self, top: Path) -> Suite:
-        ini = self._config.getini
+        ini = self.config.getini
         patterns, left_out = tuple(ini("python_files")), tuple(ini("norecursedirs"))
-        return Suite(top, self.root, places(self._config, self.settings), patterns, left_out)
+        return Suite(top, self.root, places(self.config, self.settings), patterns, left_out)
 
     def registry_at(self, commit: str) -> Registry | None:
         """Return the registry that a commit holds, None where it holds none that can be read."""
@@ -248,6 +253,16 @@ def _offline(wanted: settings.Settings) -> registry.How:
 def declared(known: Registry | None) -> frozenset[str]:
     """Return the files of the tests that a registry names itself."""
     return frozenset(nodeid.partition("::")[0] for each in known or () for nodeid in each.tests)
+
+
+def _walked(root: Path, config: pytest.Config) -> Iterator[str]:
+    """Yield the Python files below a folder of which git says nothing."""
+    left_out = config.getini("norecursedirs")
+
+    def ignored(path: Path) -> bool:
+        return any(fnmatch(path.name, pattern) for pattern in left_out)
+
+    return (relative(path, root) for path in find_files([root], ["*.py"], ignored))
 
 
 def _lies_in(path: str, places: Iterable[str]) -> bool:
