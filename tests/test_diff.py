@@ -334,6 +334,16 @@ def test_a_registry_elsewhere_is_not_fetched(
     assert said.out.splitlines()[1] == "  PM-1"
 
 
+def test_a_synced_file_alone_is_a_registry(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it is for a run: an incident has a title, and an alias is one with its id."""
+    write(suite, {"tox.ini": "[pytest]\npostmortem_sync = pm.yml\n"})
+    write(suite, {"tests/test_one.py": None, "tests/test_two.py": ONE.replace("PM-1", "INC-1")})
+
+    status, said = compared(capsys)
+
+    assert (status, said.splitlines()[:2]) == (1, ["No longer guarded:", "  PM-2  Login loop"])
+
+
 @pytest.mark.parametrize(
     ("older", "newer", "note"),
     [

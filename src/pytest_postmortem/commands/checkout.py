@@ -230,7 +230,7 @@ def registry_here(
         RegistryError: The configured registry is broken.
     """
     how = _offline(wanted)
-    if wanted.registry:
+    if wanted.registry or wanted.sync:
         known = registry.load(wanted.registry, root, how)
         for place in known.unreachable:
             print(plain(f"{place} is not asked here: {unasked}"), file=sys.stderr)
