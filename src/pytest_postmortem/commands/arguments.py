@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-__all__ = ["add_configuration", "add_targets", "configuration_of"]
+from pytest_postmortem.errors import Problem, SettingsError
+
+__all__ = ["add_configuration", "add_targets", "configuration_of", "target_of"]
+
+TEXTS = ("term", "markdown", "json")
 
 
 def add_targets(parser: argparse.ArgumentParser, types: str = "as --postmortem-report") -> None:
@@ -28,3 +33,16 @@ def configuration_of(options: argparse.Namespace) -> list[str]:
     """Return the options with which pytest finds its configuration."""
     given = {"-c": options.config_file, "--rootdir": options.rootdir}
     return [part for flag, value in given.items() if value is not None for part in (flag, value)]
+
+
+def target_of(text: str, failed: str, what: str) -> tuple[str, Path | None]:
+    """Read ``TYPE[:DEST]`` of what can be printed in each of its types.
+
+    Raises: SettingsError where there is no such type, or it goes to no file.
+    """
+    type, _, destination = text.partition(":")
+    if type not in TEXTS or (type == "term" and destination):
+        cause = f"there is no report {text!r} of {what}"
+        remedy = "use term, markdown, markdown:PATH, json or json:PATH"
+        raise SettingsError([Problem("setting", failed, cause, remedy)])
+    return type, Path(destination) if destination else None

@@ -12,7 +12,12 @@ from pathlib import Path
 
 from pytest_postmortem import git, received
 from pytest_postmortem.changes import Comparison, markdown, text
-from pytest_postmortem.commands.arguments import add_configuration, add_targets, configuration_of
+from pytest_postmortem.commands.arguments import (
+    add_configuration,
+    add_targets,
+    configuration_of,
+    target_of,
+)
 from pytest_postmortem.commands.checkout import DEPTH, declared, opened
 from pytest_postmortem.comparing import compare, compare_code
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
@@ -23,7 +28,7 @@ from pytest_postmortem.writing import write
 __all__ = ["declare", "main", "run"]
 
 FORMAT = 1
-TYPES = ("term", "markdown", "json")
+FAILED = "Couldn't compare"
 
 LOST = 1
 NOT_JUDGED = 3
@@ -63,7 +68,7 @@ def run(
         RegistryError: The registry is broken.
         DestinationError: A file can't be written.
     """
-    wanted = [_target(each) for each in targets or ["term"]]
+    wanted = [target_of(each, FAILED, "a comparison") for each in targets or ["term"]]
     if base is not None and not reports:
         comparison = _of_code(arguments, base)
     elif base is None and len(reports) == 2:
@@ -72,7 +77,7 @@ def run(
     else:
         cause = f"{len(reports)} reports and {'no' if base is None else 'a'} base are given"
         remedy = "name two reports, the older first, or a revision with --base"
-        raise SettingsError([Problem("setting", "Couldn't compare", cause, remedy)])
+        raise SettingsError([Problem("setting", FAILED, cause, remedy)])
     for type, destination in wanted:
         if destination is not None:
             write(destination, _rendered(comparison, type))
@@ -106,19 +111,6 @@ def _read(path: Path) -> Run:
         remedy = "give a file that --postmortem-report=json:PATH has written"
         problem = Problem("report-file", received.FAILED, str(error), remedy, str(path))
         raise ReportError([problem]) from None
-
-
-def _target(each: str) -> tuple[str, Path | None]:
-    """Read ``TYPE[:DEST]``.
-
-    Raises: SettingsError where there is no such type, or it goes to no file.
-    """
-    type, _, destination = each.partition(":")
-    if type not in TYPES or (type == "term" and destination):
-        cause = f"there is no report {each!r} of a comparison"
-        remedy = "use term, markdown, markdown:PATH, json or json:PATH"
-        raise SettingsError([Problem("setting", "Couldn't compare", cause, remedy)])
-    return type, Path(destination) if destination else None
 
 
 def _rendered(comparison: Comparison, type: str) -> str:
