@@ -52,6 +52,7 @@ LAYERS: dict[str, set[str]] = {
     "comparing": {"changes", "marked", "results"},
     "history": {"reports"},
     "prove": {"git", "proofs", "reports", "source"},
+    "authoring": {"links", "reports", "source", "writing"},
     "commands": {
         "session",
         "syncing",
@@ -61,6 +62,7 @@ LAYERS: dict[str, set[str]] = {
         "marked",
         "results",
         "prove",
+        "authoring",
     },
     "cli": {"commands"},
 }

@@ -1,0 +1,213 @@
+"""A registry and further patterns → what is looked for in a text, by the tokens that it needs.
+
+A *token* is a run of digits or of letters, in lower case. A name can only stand in a text that
+has all of its tokens, which is cheap to know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+from pytest_postmortem.assess import selected
+from pytest_postmortem.model import Policy, Registry
+
+__all__ = ["Known", "Name", "Number", "Tracker", "key_of", "known", "shorthand", "tokens"]
+
+_RUN = re.compile(r"\d+|[^\W\d_]+")
+_DIGITS = re.compile(r"\d+")
+_NUMBER = re.compile(r"(?:gh[-_ ]?)?#?(\d+)", re.IGNORECASE)
+_GITHUB = re.compile(r"([\w.-]+/[\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)$")
+
+
+Tracker = Literal["github", "bpo", "bugzilla", "tickets", "elsewhere", "unknown"]
+"""In which kind of tracker a number counts, by the link of its post-mortem."""
+
+_TRACKERS: tuple[tuple[Tracker, re.Pattern[str]], ...] = (
+    ("bpo", re.compile(r"bugs\.python\.org/")),
+    ("bugzilla", re.compile(r"bugzilla|show_bug")),
+    ("github", re.compile(r"/(?:issues|pull|merge_requests)/\d+$")),
+    ("tickets", re.compile(r"ticket|bug|issue|trac\b", re.IGNORECASE)),
+)
+
+
+class Number(NamedTuple):
+    """An id that is a number: the incident, and where it has that number."""
+
+    id: str
+    tracker: Tracker = "unknown"
+
+
+class Name(NamedTuple):
+    """An id or an alias that is more than a number, with its tokens.
+
+    ``bare`` says that it has no letter, as a date has none, and counts only behind a word;
+    ``vague`` that it may well be a phrase of its own.
+    """
+
+    id: str
+    text: str
+    tokens: tuple[str, ...]
+
+    @property
+    def bare(self) -> bool:
+        """Whether it holds no letter."""
+        return all(map(str.isdecimal, self.tokens))
+
+    @property
+    def vague(self) -> bool:
+        """Whether it has no digit, or but one letter."""
+        letters = sum(len(token) for token in self.tokens if not token.isdecimal())
+        return letters == 1 or not any(map(str.isdecimal, self.tokens))
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What finds it in a text, whatever stands between its tokens."""
+        return _pattern(self.text)
+
+
+@lru_cache(maxsize=4096)
+def _pattern(text: str) -> re.Pattern[str]:
+    parts = [_RUN.findall(text)[0]]
+    ends = [found.span() for found in _RUN.finditer(text)]
+    for (_, end), (start, stop) in pairwise(ends):
+        between = text[end:start]
+        glued = (
+            between in ("", "-", "_", " ") and text[end - 1].isdecimal() != text[start].isdecimal()
+        )
+        gap = r"[-_ ]?" if glued else r"[-_ ]" if between in ("-", "_", " ") else re.escape(between)
+        parts += [gap, text[start:stop]]
+    return re.compile(
+        rf"(?<![^\W_])(?<![A-Z]-)(?:{''.join(parts)})(?![^\W_])(?![-.]\d)", re.IGNORECASE
+    )
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that is looked for.
+
+    ``links`` are the addresses of post-mortems by `key_of`, ``patterns`` those that were
+    configured, whose first group or whole match is an id. ``ids`` are the ids by all names, None
+    for those that belong to another suite; without a registry they are None, and any id is one.
+    """
+
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+    names: Sequence[Name] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    patterns: tuple[re.Pattern[str], ...] = ()
+    ids: Mapping[str, str | None] | None = None
+
+    def named(self, id: str) -> tuple[str | None, bool]:
+        """Return what a configured pattern found by its own id, and whether that is known.
+
+        It is None for what belongs to another suite.
+        """
+        if self.ids is None:
+            return id, True
+        key = id.casefold()
+        return self.ids.get(key, id), key in self.ids
+
+    @cached_property
+    def by_token(self) -> Mapping[str, Sequence[Name]]:
+        """The names by the token that is the rarest of each, as far as can be guessed."""
+        found: dict[str, list[Name]] = {}
+        for name in self.names:
+            found.setdefault(_rarest(name.tokens), []).append(name)
+        return found
+
+    @cached_property
+    def _needs(self) -> Mapping[str, Sequence[Collection[str]]]:
+        """All that can be found, as the tokens that it needs, by the rarest of them."""
+        needs: dict[str, list[Collection[str]]] = {number: [()] for number in self.numbers}
+        every = [*(name.tokens for name in self.names), *map(tokens, self.links)]
+        for each in every:
+            if each:
+                needs.setdefault(_rarest(each), []).append(each)
+        return needs
+
+    @cached_property
+    def _only_digits(self) -> bool:
+        return all(map(str.isdecimal, self._needs))
+
+    def may_stand_in(self, text: str) -> bool:
+        """Say whether anything that is looked for can stand in a text, which is cheap to know."""
+        if any(pattern.search(text) for pattern in self.patterns):
+            return True
+        needs = self._needs
+        some = set((_DIGITS if self._only_digits else _RUN).findall(text.lower()))
+        hit = some & needs.keys()
+        if not hit:
+            return False
+        if any(() in needs[token] for token in hit):
+            return True
+        whole = set(tokens(text))
+        return any(whole.issuperset(need) for token in hit for need in needs[token])
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Return the runs of digits and of letters in a text, in lower case."""
+    return tuple(_RUN.findall(text.lower()))
+
+
+def _rarest(some: Iterable[str]) -> str:
+    return max(some, key=lambda token: (token.isdecimal(), len(token)))
+
+
+def known(
+    registry: Registry | None, policy: Policy = Policy(), patterns: Iterable[str] = ()
+) -> Known:
+    """Return what to look for: the ids, aliases and links of the incidents of this suite."""
+    compiled = tuple(map(re.compile, patterns))
+    if registry is None:
+        return Known(patterns=compiled)
+    own = {postmortem.id: postmortem for postmortem in registry if selected(postmortem, policy)}
+    ids = {name: each.id if each.id in own else None for name, each in registry.index.items()}
+    numbers: dict[str, Number] = {}
+    names: list[Name] = []
+    for text, id in sorted(ids.items()):
+        if id is not None:
+            number = _NUMBER.fullmatch(text)
+            if number and (text.isdecimal() or number[1] not in ids):
+                otherwise: Tracker = "unknown" if text.isdecimal() else "github"
+                numbers[number[1]] = Number(id, _tracker(own[id].url, otherwise))
+            elif len(runs := tokens(text)) > 1:
+                names.append(Name(id, text, runs))
+    links = {key: each.id for each in own.values() for key in _addresses(each.url or "")}
+    return Known(numbers, names, links, compiled, ids)
+
+
+def _tracker(url: str | None, otherwise: Tracker) -> Tracker:
+    """Return where a number counts; one that is written ``GH-123`` says so itself."""
+    if url is None or "://" not in url:
+        return otherwise
+    kinds = (kind for kind, pattern in _TRACKERS if pattern.search(url))
+    return next(kinds, "elsewhere" if otherwise == "unknown" else otherwise)
+
+
+def _addresses(url: str) -> Iterator[str]:
+    """Yield the forms in which an address may stand somewhere, GitHub's short one too."""
+    if "://" not in url:
+        return
+    key = key_of(url)
+    yield key
+    found = _GITHUB.match(key)
+    if found:
+        yield shorthand(found[1].partition("/")[2], found[2])
+
+
+def shorthand(repository: str, number: str) -> str:
+    """Return the key of what GitHub writes as ``owner/name#123``."""
+    return f"{repository.casefold()}#{number}"
+
+
+def key_of(url: str) -> str:
+    """Return an address in the form in which it is compared.
+
+    On GitHub an issue and a pull request share their numbers, and either address leads on.
+    """
+    bare = re.sub(r"^https?://(?:www\.)?", "", url.strip(), flags=re.IGNORECASE).rstrip("/")
+    return re.sub(r"/pull/(?=\d+$)", "/issues/", bare).casefold()

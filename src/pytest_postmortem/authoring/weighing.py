@@ -1,0 +1,146 @@
+"""A reference where it stands → how likely the test is about that incident, and why.
+
+The rules were tuned on the suites of pandas, NumPy and SymPy; `benchmarks/scanning.py` says how to
+measure them anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from pytest_postmortem.authoring.passages import Passage, Place
+from pytest_postmortem.authoring.references import Form, Reference
+
+__all__ = ["STRENGTHS", "Strength", "weigh"]
+
+Strength = Literal["known-broken", "likely", "possible"]
+
+STRENGTHS: tuple[Strength, ...] = get_args(Strength)
+"""Of several mentions of an incident in one test, the first in this order counts."""
+
+PLACES: Mapping[Place, str] = {
+    "name": "its name",
+    "class": "the name of its class",
+    "docstring": "its docstring",
+    "mark": "a decorator",
+    "reason": "the reason of an xfail or a skip",
+    "argument": "a text in a decorator",
+    "above": "the comment above it",
+    "case": "a comment on its parameters",
+    "opening": "the comment at its start",
+    "inside": "a comment in it",
+}
+
+FORMS: Mapping[Form, str] = {
+    "link": "links to it",
+    "id": "names it",
+    "sign": "has its number",
+    "vague": "may name it",
+    "pattern": "fits a configured pattern",
+}
+
+GUARDS = re.compile(r"\bregress", re.IGNORECASE)
+
+ASIDE = re.compile(
+    r"\b(?:todo|fixme|xxx|hack|work(?:s|ing)?[ -]?around|until|unless|(?:see|compare) also|cf"
+    r"|related|unrelated|similar|analogous|same\s+\w*\s*as|follow[ -]?up|consequence|introduced"
+    r"|postponed|not\s+(?:yet\s+)?(?:implemented|fixed))\b",
+    re.IGNORECASE,
+)
+"""What is said of an incident that the test is not about."""
+
+_LEADS = re.compile(
+    r"[\W_]*(?:(?:a|added|address(?:es|ing)?|also|an|and|api|based|bug(?:fix)?|cases?|change|checks?"
+    r"|class|closes?|covers?|example|fix(?:e[sd]|ing)?|for|from|gh|github|in|input|is|issues?|link|of|on"
+    r"|or|part|post|pre|problem|pull|ref(?:er|erence|s)?|regression|reported|reproduc\w*|request|resol\w+"
+    r"|see|solves|test(?:ed|ing|s)?|the|this|ticket|to|trac|while|with|xref)\b[\W_]*"
+    r"|(?:[a-z]{2,9}[-_]?)?\d+(?:\s*[,/&:]|\s+(?:and|or)\b)[\W_]*){0,9}",
+    re.IGNORECASE,
+)
+"""What may stand before a reference with which a comment begins, other references too."""
+
+_REST = re.compile(
+    r"(?:[\W_]|\d|gh|github|issues?|prs?|pull|and|or|https?://\S+(?=\s|$))*", re.IGNORECASE
+)
+_ITEM = re.compile(r"[\W_]*(?:see\s+)?(?:gh|issues?|prs?|https?://|#)[\W_]*\d+", re.IGNORECASE)
+"""How a line begins that is one of several, each with a reference of its own."""
+
+_TESTS = re.compile(
+    r"\W*(?:(?:additional|also|another|basic|direct|further|mostly|now|simple|that|these|this|we)"
+    r"\W+){0,5}(?:assert|check|confirm|cover|(?:ensure|make sure)(?! we use)|must|regression"
+    r"|reproduc|should|test|verif)",
+    re.IGNORECASE,
+)
+_DEFECT = re.compile(
+    r"\b(?:bugs?|buggy|corrupt\w*|crash\w*|dropped|erroneous\w*|incorrect\w*|infinite|leak\w*"
+    r"|previously|segfault\w*|used to|wrong\w*)\b",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"\s*(?:assert\b|raises\(|[\w.]+\(.*\)\s*(?:$|==|#)|[\w.]+\s*=\s)")
+_BRACKET = re.compile(r"\((?:see\s+)?$", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!?:;]\s")
+
+
+def weigh(reference: Reference, passage: Passage, muted: str | None = None) -> tuple[Strength, str]:
+    """Return how likely a test is about an incident that it mentions, and why in words.
+
+    ``muted`` says why the test stops nobody, whatever it is about.
+    """
+    why = f"{PLACES[passage.place]} {FORMS[reference.form]}"
+    if passage.place == "reason":
+        return "known-broken", why
+    if muted:
+        return "known-broken", f"{why}, and it is {muted.partition(':')[0]}"
+    if reference.form == "vague":
+        return "possible", why
+    if passage.place in ("name", "class", "mark"):
+        return "likely", why
+    return _said(reference, passage, why)
+
+
+def _said(reference: Reference, passage: Passage, why: str) -> tuple[Strength, str]:
+    """Weigh what stands in a text."""
+    before, line = _around(passage.text, reference.start)
+    aside = ASIDE.search(line)
+    if aside:
+        return "possible", f"{why}, beside {aside[0].casefold()!r}"
+    if GUARDS.search(before):
+        return "likely", f"{why}, as a regression"
+    if passage.place == "argument" or _CODE.match(passage.text):
+        return "possible", why
+    if passage.place == "docstring" or _leads(passage.text, reference.start):
+        return "likely", why
+    if _TESTS.match(passage.text) or _DEFECT.search(_sentence(passage.text, reference.start)):
+        return "likely", why
+    if passage.place in ("above", "opening") and _BRACKET.search(before):
+        return "likely", why
+    return "possible", f"{why}, in passing"
+
+
+def _around(text: str, start: int) -> tuple[str, str]:
+    """Return what stands before a place, the line above included, and the line of it."""
+    begin = text.rfind("\n", 0, start) + 1
+    above = text.rfind("\n", 0, max(begin - 1, 0)) + 1
+    end = text.find("\n", start)
+    return text[above:start], text[begin : end if end >= 0 else len(text)]
+
+
+def _sentence(text: str, start: int) -> str:
+    begins = [found.end() for found in _SENTENCE.finditer(text, 0, start)]
+    end = _SENTENCE.search(text, start)
+    return text[begins[-1] if begins else 0 : end.start() if end else len(text)]
+
+
+def _leads(text: str, start: int) -> bool:
+    """Say whether a comment, or a sentence of it, begins with a reference."""
+    begin = text.rfind("\n", 0, start) + 1
+    if not _LEADS.fullmatch(text, begin, start) and not _REST.fullmatch(text, begin, start):
+        return False
+    above = text[: max(begin - 1, 0)].rstrip()
+    if not above or above[-1] in ".:!?)":
+        return True
+    end = text.find("\n", start)
+    whole = text[begin : end if end >= 0 else len(text)]
+    return bool(_REST.fullmatch(whole) or _ITEM.match(above, above.rfind("\n") + 1))

@@ -1,0 +1,299 @@
+"""Which tests of a file speak of an incident, where they do, and how likely they guard it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_postmortem.authoring.known import known
+from pytest_postmortem.authoring.mentions import read
+from pytest_postmortem.model import Policy, Postmortem, Registry
+
+URL = "https://github.com/acme/shop/issues/"
+POSTMORTEMS = tuple(Postmortem(id, id, URL + id) for id in ("123", "456", "789"))
+REGISTRY = Registry(POSTMORTEMS, {each.id: each for each in POSTMORTEMS})
+KNOWN = known(REGISTRY, Policy(), [r"OPS-\d+"])
+
+
+def mentioned(code: str | bytes) -> list[tuple[str, str, str, int, str]]:
+    """Return for each mention its test, id, strength, line and why."""
+    data = code.encode() if isinstance(code, str) else code
+    found = read(data, KNOWN, ("postmortem",), ("test",), ("Test",))
+    assert found is not None
+    return [
+        (tested.tests[0].name, each.id, each.strength, each.line, each.why)
+        for tested in found
+        for each in tested.mentions
+    ]
+
+
+def weighed(code: str) -> str:
+    """Return strength and why of the only mention."""
+    ((_, _, strength, _, why),) = mentioned(code)
+    return f"{strength}: {why}"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("def test_issue_123(): 0", "likely: its name names it"),
+        ("class TestGH123:\n  def test_a(self): 0", "likely: the name of its class names it"),
+        ("def test_a():\n  '''Issue 123.'''", "likely: its docstring names it"),
+        (
+            f"def test_a():\n  '''Text.\n\n  See {URL}123\n  '''",
+            "likely: its docstring links to it",
+        ),
+        ("# issue 123\ndef test_a(): 0", "likely: the comment above it names it"),
+        ("def test_a():  # GH 123\n  0", "likely: the comment at its start names it"),
+        (
+            "def test_a():\n  '''Text.'''\n  # #123\n  0",
+            "likely: the comment at its start has its number",
+        ),
+        (
+            "def test_a():\n  # Once charged twice (issue 123).\n  0",
+            "likely: the comment at its start names it",
+        ),
+        (
+            "def test_a():\n  0\n  # see GH#123: two of them\n  0",
+            "likely: a comment in it names it",
+        ),
+        (
+            "def test_a():\n  0\n  # Test that it lasts, issue 123\n  0",
+            "likely: a comment in it names it",
+        ),
+        (
+            "def test_a():\n  0\n  # This used to hang (issue 123)\n  0",
+            "likely: a comment in it names it",
+        ),
+        ("def test_a():\n  0  # issue 123\n  0", "likely: a comment in it names it"),
+        (
+            "def test_a():\n  # A regression\n  # test for what is told in issue 123\n  0",
+            "likely: the comment at its start names it, as a regression",
+        ),
+        ("@mark.issue(123)\ndef test_a(): 0", "likely: a decorator names it"),
+        ("@pytest.mark.bug('123')\ndef test_a(): 0", "likely: a decorator names it"),
+        (
+            "@parametrize('n', [\n  # issue 123\n  1,\n])\ndef test_a(n): 0",
+            "likely: a comment on its parameters names it",
+        ),
+        (
+            "@parametrize('n', [param(1, id='issue 123')])\ndef test_a(n): 0",
+            "possible: a text in a decorator names it",
+        ),
+        (
+            "def test_a():\n  0\n  # as told (issue 123)\n  0",
+            "possible: a comment in it names it, in passing",
+        ),
+        (
+            "def test_a():\n  # Needs what issue 123 gave it\n  0",
+            "possible: the comment at its start names it, in passing",
+        ),
+        (
+            "def test_a():\n  # TODO: issue 123\n  0",
+            "possible: the comment at its start names it, beside 'todo'",
+        ),
+        (
+            "def test_a():\n  # related to issue 123\n  0",
+            "possible: the comment at its start names it, beside 'related'",
+        ),
+        (
+            "def test_a():\n  0\n  # assert f() == 1  # issue 123\n  0",
+            "possible: a comment in it names it",
+        ),
+        ("def test_a():\n  # ticket 123\n  0", "possible: the comment at its start may name it"),
+        (
+            "def test_a():\n  # OPS-1\n  0",
+            "likely: the comment at its start fits a configured pattern",
+        ),
+        (
+            "@xfail(reason='issue 123')\ndef test_a(): 0",
+            "known-broken: the reason of an xfail or a skip names it",
+        ),
+        (
+            "@pytest.mark.skipif(X, reason='issue 123')\ndef test_a(): 0",
+            "known-broken: the reason of an xfail or a skip names it",
+        ),
+        (
+            "@unittest.skip('issue 123')\ndef test_a(): 0",
+            "known-broken: the reason of an xfail or a skip names it",
+        ),
+        (
+            "@thread_unsafe(reason='issue 123')\ndef test_a(): 0",
+            "known-broken: the reason of an xfail or a skip names it",
+        ),
+        (
+            "@parametrize('n', [param(1, marks=mark.xfail(reason='issue 123'))])\ndef test_a(n): 0",
+            "known-broken: the reason of an xfail or a skip names it",
+        ),
+        (
+            "# issue 123\n@pytest.mark.xfail\ndef test_a(): 0",
+            "known-broken: the reason of an xfail or a skip names it",
+        ),
+        (
+            "def test_a():\n  if X:\n    # issue 123\n    pytest.skip('later')\n  0",
+            "known-broken: the reason of an xfail or a skip names it",
+        ),
+        (
+            "import pytest\n@pytest.mark.xfail(strict=True)\ndef test_issue_123(): 0",
+            "known-broken: its name names it, and it is xfailed",
+        ),
+        ("@XFAIL\ndef test_issue_123(): 0", "known-broken: its name names it, and it is xfailed"),
+        (
+            "@SKIP('slow')\ndef test_issue_123(): 0",
+            "known-broken: its name names it, and it is skipped",
+        ),
+        ("@skip_if_no('x')\ndef test_issue_123(): 0", "likely: its name names it"),
+        ("@SKIP(X)\ndef test_issue_123(): 0", "likely: its name names it"),
+    ],
+)
+def test_where_it_stands_says_how_likely_it_is(code: str, expected: str) -> None:
+    """The first thing that a text says is its subject, and what is said in passing is not."""
+    assert weighed(code) == expected
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "GH#123 - the first of two",
+        "see gh-456, gh-123",
+        "issue 456 & issue 123",
+        "Test for #123",
+        "regression: issue 123",
+        "Text.\n  # issue 123",
+        "Text that goes on\n  # issue 123",
+        "GH#456 one\n  # GH#123 two",
+        "from PR 123",
+    ],
+)
+def test_a_comment_that_begins_with_it_is_about_it(comment: str) -> None:
+    """Or a sentence of it, or a line that holds nothing else."""
+    found = mentioned(f"def test_a():\n  0\n  # {comment}\n  0\n")
+
+    assert [each[2] for each in found if each[1] == "123"] == ["likely"]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "the other\n  # issue 123 brought this along",
+        "GH#456 the GH#123 way",
+        "needs GH#123",
+        "Ensure we use the right one (see issue 123)",
+    ],
+)
+def test_a_comment_that_only_comes_to_it_is_not(comment: str) -> None:
+    """A line that begins with it because it was wrapped says nothing."""
+    found = mentioned(f"def test_a():\n  0\n  # {comment}\n  0\n")
+
+    assert [each[2] for each in found if each[1] == "123"] == ["possible"]
+
+
+def test_only_tests_are_read() -> None:
+    """By the rules of pytest: no helper, no fixture, no class that is none of a test."""
+    code = (
+        "# issue 123\n\n"
+        "'''issue 123'''\n"
+        "def helper_issue_123(): 0\n"
+        "class Helper:\n  def test_issue_123(self): 0\n"
+        "class TestA:\n  # issue 123\n  x = 1\n\n  def test_a(self): 0\n"
+        "def test_b():\n  x = 'issue 123'\n"
+        "async def test_issue_456(): 0\n"
+        "class Case(unittest.TestCase):\n  def testIssue789(self): 0\n"
+    )
+
+    assert [(name, id) for name, id, *_ in mentioned(code)] == [
+        ("test_issue_456", "456"),
+        ("Case::testIssue789", "789"),
+    ]
+
+
+def test_what_stands_in_texts_of_code_is_no_comment() -> None:
+    """A sign in a string begins none, and a comment of the next test belongs to that."""
+    code = (
+        "def test_a():\n"
+        "    x = '''\n# issue 123\n'''\n"
+        "    assert '# issue 123'\n"
+        "    # issue 456\n"
+        "\n"
+        "# issue 789\n"
+        "def test_b(): 0\n"
+    )
+
+    assert [(name, id, line) for name, id, _, line, _ in mentioned(code)] == [("test_b", "789", 8)]
+
+
+def test_the_strongest_mention_counts_and_what_is_broken_before_all() -> None:
+    """Of several in one test, each incident is told once."""
+    code = (
+        "@skipif(X, reason='issue 456')\n"
+        "def test_issue_456():\n"
+        "    '''Related to issue 123.'''\n"
+        "    # issue 123\n"
+        "    0\n"
+    )
+
+    assert [(id, strength, line) for _, id, strength, line, _ in mentioned(code)] == [
+        ("456", "known-broken", 1),
+        ("123", "likely", 4),
+    ]
+
+
+def test_a_function_that_classes_share_is_told_once() -> None:
+    """With each test that pytest makes of it."""
+    code = (
+        "class Base:\n  def test_issue_123(self): 0\n"
+        "class TestA(Base): pass\nclass TestB(Base): pass\n"
+    )
+
+    (tested,) = read(code.encode(), KNOWN, ()) or ()
+
+    assert [test.name for test in tested.tests] == [
+        "TestA::test_issue_123",
+        "TestB::test_issue_123",
+    ]
+    assert (tested.line, len(tested.mentions)) == (2, 1)
+
+
+def test_lines_are_those_of_the_file() -> None:
+    """Whatever ends them, and whatever the encoding."""
+    for code in (
+        "import x\r\n\r\ndef test_a():\r\n    # issue 123 é\r\n    0\r\n".encode(),
+        "# coding: latin-1\n\ndef test_a():\n    # issue 123 é\n    0\n".encode("latin-1"),
+        "\ufeffimport x\n\ndef test_a():\n    # issue 123 é\n    0\n".encode(),
+        "import x\n\x0c\ndef test_a():\n    # issue 123 é\n    0\n".encode(),
+    ):
+        (tested,) = read(code, KNOWN, ()) or ()
+        (mention,) = tested.mentions
+        assert (mention.line, mention.text) == (4, "# issue 123 é")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [b"def test_issue_123(: 0", b"issue 123\0", b"# coding: nonsense\n", b"\xff issue 123"],
+)
+def test_what_is_no_python_is_told(code: bytes) -> None:
+    """It is no file without a mention."""
+    assert read(code, KNOWN, ()) is None
+
+
+def test_a_file_without_any_token_is_not_even_parsed() -> None:
+    """Nobody complains of what has nothing to do with it."""
+    assert read(b"def broken(:", KNOWN, ()) == ()
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "123 " * 5_000,
+        "http://" * 5_000,
+        "a " * 20_000,
+        "(" * 50_000,
+        "test " * 10_000,
+        "x = " * 5_000,
+    ],
+    ids=lambda text: text[:5],
+)
+def test_no_comment_takes_long(comment: str) -> None:
+    """A generated one may be as long as a book."""
+    code = f"def test_a():\n  0\n  # {comment} issue 123 {comment}\n  0\n"
+
+    assert [id for _, id, *_ in mentioned(code)] == ["123"]
