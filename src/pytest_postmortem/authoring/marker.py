@@ -1,0 +1,223 @@
+"""A module × ids by function → the module in which those functions carry the marker.
+
+Only here is LibCST used, which keeps every byte that is not changed.
+"""
+
+from __future__ import annotations
+
+import ast
+from codecs import BOM_UTF8
+from collections.abc import Mapping, Sequence
+
+import libcst as cst
+
+from pytest_postmortem import links, source
+from pytest_postmortem.authoring.importing import with_import
+from pytest_postmortem.bindings import statements
+from pytest_postmortem.options import MARK
+
+__all__ = ["Unmarkable", "marked"]
+
+WRAPPERS = ("staticmethod", "classmethod")
+"""What has to stay above the marker, which older versions of pytest would lose on it."""
+
+
+class Unmarkable(Exception):
+    """A file that is left alone, and why."""
+
+
+def marked(
+    data: bytes,
+    wanted: Mapping[int, Sequence[str]],
+    functions: Sequence[str] = ("test",),
+    classes: Sequence[str] = ("Test",),
+) -> bytes:
+    """Return a module in which the functions on some lines carry the marker with further ids.
+
+    Raises:
+        Unmarkable: It can't be done, or nobody would see the marker there.
+    """
+    tree = source.tree_of(data)
+    if tree is None:
+        raise Unmarkable("it is no Python that can be read")
+    try:
+        module = cst.parse_module(data)
+    except (cst.ParserSyntaxError, RecursionError) as error:
+        raise Unmarkable("LibCST can't read it") from error
+    name = _name_of_mark(tree, min(wanted))
+    edit = _Edit(module, _positions(tree, wanted), name or f"pytest.mark.{MARK}", _quote(data))
+    try:
+        new = module.visit(edit)
+        result = (new if name else with_import(new)).bytes
+    except RecursionError as error:
+        raise Unmarkable("it is nested too deep") from error
+    if not _kept(data, result):
+        raise Unmarkable("LibCST would not keep it as it is")
+    _check(tree, result, wanted, (functions, classes))
+    return result
+
+
+def _kept(old: bytes, new: bytes) -> bool:
+    """Say whether every line is still there, in order; a marker may have got further ids."""
+    lines, rest = (data.removeprefix(BOM_UTF8).splitlines(keepends=True) for data in (old, new))
+    left = iter(rest)
+    return all(MARK.encode() in line or line in left for line in lines)
+
+
+def _name_of_mark(tree: ast.Module, first: int) -> str | None:
+    """Return how the marker is called above a line, None where nothing is imported for it.
+
+    Raises: Unmarkable where ``pytest`` means something else.
+    """
+    found: dict[str, str] = {}
+    taken = False
+    for node, certain in statements(tree.body, certain=True):
+        if isinstance(node, ast.Import):
+            for each in node.names:
+                if each.name == "pytest" and certain and node.lineno < first:
+                    found["pytest"] = f"{each.asname or 'pytest'}.mark.{MARK}"
+                taken |= each.asname == "pytest" and each.name != "pytest"
+        elif isinstance(node, ast.ImportFrom):
+            for each in node.names:
+                own = node.module == "pytest" and each.name == "mark" and node.level == 0
+                if own and certain and node.lineno < first:
+                    found["mark"] = f"{each.asname or 'mark'}.{MARK}"
+                taken |= (each.asname or each.name) == "pytest"
+        else:
+            taken |= "pytest" in _bound(node)
+    if taken and "mark" not in found:
+        raise Unmarkable("the name pytest stands for something else in it")
+    return found.get("mark") or found.get("pytest")
+
+
+def _bound(node: ast.stmt) -> set[str]:
+    """Return the names that a statement itself gives a value."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return {each.id for each in targets if isinstance(each, ast.Name)}
+
+
+def _positions(tree: ast.Module, wanted: Mapping[int, Sequence[str]]) -> dict[int, Sequence[str]]:
+    """Return the ids by how many functions stand above each, which is cheaper than its line."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    lines = sorted(
+        (node.lineno, node.col_offset) for node in ast.walk(tree) if isinstance(node, kinds)
+    )
+    return {n: wanted[line] for n, (line, _) in enumerate(lines) if line in wanted}
+
+
+def _check(
+    tree: ast.Module,
+    result: bytes,
+    wanted: Mapping[int, Sequence[str]],
+    rules: tuple[Sequence[str], Sequence[str]],
+) -> None:
+    """Make sure that the same tests are there as before, with the marker.
+
+    Raises: Unmarkable where they are not.
+    """
+    before = source.tests(tree, (MARK,), *rules)
+    after = source.parse(result, (MARK,), *rules)
+    if after is None or [test.name for test in before] != [test.name for test in after]:
+        raise Unmarkable("its tests would not be the same")
+    for old, new in zip(before, after, strict=True):
+        ids = {id.casefold() for id in links.parse(new.marks).ids}
+        if not ids.issuperset(id.casefold() for id in wanted.get(old.line, ())):
+            raise Unmarkable("the marker would not be seen")
+
+
+class _Edit(cst.CSTTransformer):
+    """Puts the marker on functions, counted in the order of their code."""
+
+    def __init__(
+        self, module: cst.Module, wanted: Mapping[int, Sequence[str]], name: str, quote: str
+    ) -> None:
+        super().__init__()
+        self._config = module.config_for_parsing
+        self._unicode = module.encoding.lower().startswith("utf")
+        self._wanted = wanted
+        self._name = name
+        self._quote = quote
+        self._open: list[int] = []
+        self._count = 0
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        """Leave alone what holds no function."""
+        return False
+
+    def visit_SimpleStatementSuite(self, node: cst.SimpleStatementSuite) -> bool:
+        """Leave alone what holds no function."""
+        return False
+
+    def visit_Decorator(self, node: cst.Decorator) -> bool:
+        """Leave alone what holds no function."""
+        return False
+
+    def visit_Parameters(self, node: cst.Parameters) -> bool:
+        """Leave alone what holds no function."""
+        return False
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        """Count a function."""
+        self._open.append(self._count)
+        self._count += 1
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        """Mark a function that is to be marked."""
+        ids = self._wanted.get(self._open.pop())
+        return self._marked(updated_node, ids) if ids else updated_node
+
+    def _marked(self, node: cst.FunctionDef, ids: Sequence[str]) -> cst.FunctionDef:
+        decorators = list(node.decorators)
+        own = next((n for n, each in enumerate(decorators) if self._is_own(each)), None)
+        if own is not None:
+            decorators[own] = self._extended(decorators[own], ids)
+        else:
+            text = f"{self._name}({', '.join(map(self._text, ids))})"
+            call = cst.parse_expression(text, self._config)
+            above = sum(_is_wrapper(each) for each in decorators)
+            decorators.insert(above, cst.Decorator(call))
+        return node.with_changes(decorators=decorators)
+
+    def _is_own(self, node: cst.Decorator) -> bool:
+        """Say whether a decorator is a marker in one line that further ids may join."""
+        call = node.decorator
+        code = cst.Module([]).code_for_node(node).strip()
+        return (
+            isinstance(call, cst.Call)
+            and code.startswith(f"@{self._name}(")
+            and "\n" not in code
+            and bool(call.args)
+            and all(not each.star and each.keyword is None for each in call.args)
+        )
+
+    def _extended(self, node: cst.Decorator, ids: Sequence[str]) -> cst.Decorator:
+        call = cst.ensure_type(node.decorator, cst.Call)
+        *first, last = call.args
+        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        added = [cst.Arg(cst.parse_expression(self._text(id), self._config)) for id in ids]
+        args = [each.with_changes(comma=comma) for each in (last, *added[:-1])]
+        end = added[-1].with_changes(
+            comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
+        )
+        args[0] = args[0].with_changes(whitespace_after_arg=cst.SimpleWhitespace(""))
+        return node.with_changes(decorator=call.with_changes(args=[*first, *args, end]))
+
+    def _text(self, id: str) -> str:
+        """Return an id as a text of Python, in the quotes of the file and what it can encode."""
+        text = repr(id) if self._unicode else ascii(id)
+        if self._quote == '"' and text[0] == "'" and '"' not in id:
+            return f'"{text[1:-1]}"'
+        return text
+
+
+def _is_wrapper(node: cst.Decorator) -> bool:
+    return isinstance(node.decorator, cst.Name) and node.decorator.value in WRAPPERS
+
+
+def _quote(data: bytes) -> str:
+    """Return the quotes that a file uses more, double ones if it does not matter."""
+    return "'" if data.count(b"'") > data.count(b'"') else '"'
