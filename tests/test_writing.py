@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.errors import DestinationError
-from pytest_postmortem.writing import write
+from pytest_postmortem.writing import Changed, rewrite, write
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:
@@ -63,3 +63,38 @@ def test_a_folder_that_is_a_file_is_one_message(tmp_path: Path) -> None:
 
     with pytest.raises(DestinationError, match="Couldn't write report"):
         write(tmp_path / "file" / "report.json", "text")
+
+
+def test_a_file_is_rewritten_with_its_mode(tmp_path: Path) -> None:
+    """A script stays one, and nothing is left beside it."""
+    path = tmp_path / "test_a.py"
+    path.write_bytes(b"old\r\n")
+    path.chmod(0o754)
+
+    rewrite(path, b"old\r\n", b"new\r\n")
+
+    assert path.read_bytes() == b"new\r\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o754
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_has_changed_meanwhile_is_not_rewritten(tmp_path: Path) -> None:
+    """Somebody's editor may have been faster."""
+    path = tmp_path / "test_a.py"
+    path.write_bytes(b"theirs")
+
+    with pytest.raises(Changed):
+        rewrite(path, b"old", b"new")
+
+    assert path.read_bytes() == b"theirs"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anything")
+def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
+    """Though its folder would allow it."""
+    path = tmp_path / "test_a.py"
+    path.write_bytes(b"old")
+    path.chmod(0o444)
+
+    with pytest.raises(PermissionError):
+        rewrite(path, b"old", b"new")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from pytest_postmortem.errors import DestinationError, Problem
 
-__all__ = ["write"]
+__all__ = ["Changed", "rewrite", "write"]
+
+
+class Changed(Exception):
+    """A file no longer holds what was read of it."""
 
 
 def write(path: Path, text: str) -> None:
@@ -20,7 +26,8 @@ def write(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        data = text.encode("utf-8", errors="backslashreplace")
+        _replace(path, data, 0o666 & ~_umask())
     except OSError as error:
         cause = error.strerror or str(error)
         remedy = "choose a destination that can be written"
@@ -28,12 +35,27 @@ def write(path: Path, text: str) -> None:
         raise DestinationError([problem]) from None
 
 
-def _replace(path: Path, text: str) -> None:
+def rewrite(path: Path, old: bytes, new: bytes) -> None:
+    """Put new contents into a file that still holds the old ones, and keep its mode.
+
+    Raises:
+        Changed: It holds something else by now.
+        OSError: It can't be written; it is as it was.
+    """
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if path.read_bytes() != old:
+        raise Changed
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    _replace(path, new, mode)
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     try:
-        with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o666 & ~_umask())
+        with open(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, mode)
         os.replace(name, path)
     except BaseException:
         with suppress(OSError):
