@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ from pytest_postmortem.options import INI, OPTIONS
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GENERATED = [path for path in PAGES if "[[[cog" in path.read_text(encoding="utf-8")]
+SCAN = ROOT / "docs" / "how-to" / "scan.md"
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-incident.md"
 
 pytestmark = pytest.mark.skipif(
@@ -148,6 +150,25 @@ def test_the_hooks_on_their_page_work(pytester: pytest.Pytester) -> None:
     assert "postmortem: sqlite:incidents.db (1 post-mortem)" in result.outlines
     assert "INC-7  Login loop (sev1)" in result.outlines
     assert (pytester.path / "failing-incidents.txt").read_text() == "INC-7\n"
+
+
+def test_the_page_about_scans_shows_what_they_print(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And its JSON is what they write."""
+    write_files(SCAN, pytester.path, "markdown")
+    write_files(SCAN, pytester.path, "python")
+    shown = [text for _, language, text in blocks(SCAN) if language == "console"]
+    (document,) = [json.loads(text) for _, language, text in blocks(SCAN) if language == "json"]
+
+    printed = []
+    for command in shown:
+        assert main(command.partition("\n")[0].split()[2:]) == 1
+        printed.append(command.partition("\n")[0] + "\n" + capsys.readouterr().out)
+    main(["scan", "--report=json"])
+
+    assert printed == shown
+    assert json.loads(capsys.readouterr().out)["suggestions"][0] == document
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

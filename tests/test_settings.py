@@ -12,7 +12,7 @@ import pytest
 
 from pytest_postmortem.errors import SettingsError
 from pytest_postmortem.model import Location, Policy
-from pytest_postmortem.options import INI, OPTIONS
+from pytest_postmortem.options import INI, OPTIONS, asked
 from pytest_postmortem.settings import ReportTo, Settings, read
 
 ROOT = Path("/suite")
@@ -71,6 +71,7 @@ def test_everything_configured_is_read() -> None:
             "postmortem_require": ["SEV-1"],
             "postmortem_grace": "14",
             "postmortem_since": "2025-01-01",
+            "postmortem_scan_patterns": [r"OPS-\d+", r"ops=(\d+)"],
         },
     )
 
@@ -88,6 +89,7 @@ def test_everything_configured_is_read() -> None:
         reports=(ReportTo("term-missing"), ReportTo("json", CWD / "out/report.json")),
         scope="full",
         today=date(2026, 11, 20),
+        scan_patterns=(r"OPS-\d+", r"ops=(\d+)"),
         policy=Policy(
             fail_under=77.5,
             require=("SEV-1",),
@@ -99,6 +101,27 @@ def test_everything_configured_is_read() -> None:
         ),
     )
     assert settings.used
+
+
+def test_what_only_a_command_needs_asks_a_run_for_nothing() -> None:
+    """The plugin stays away where nothing else is configured."""
+    config = Config(ini={"postmortem_scan_patterns": ["OPS"]})
+
+    assert not asked(config)
+    assert not read(config).used
+
+
+def test_every_broken_pattern_is_named() -> None:
+    """All at once, as all other values."""
+    config = Config(ini={"postmortem_scan_patterns": ["OPS", "(", "*"]})
+
+    with pytest.raises(SettingsError) as caught:
+        read(config)
+
+    assert [problem.failed for problem in caught.value.problems] == [
+        "Couldn't use postmortem_scan_patterns = '('",
+        "Couldn't use postmortem_scan_patterns = '*'",
+    ]
 
 
 def test_a_registry_on_the_command_line_is_relative_to_the_folder_it_was_given_in() -> None:

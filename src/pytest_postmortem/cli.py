@@ -54,6 +54,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("report", "render JSON reports in any format"),
     _command("combine", "join the reports of shards and jobs"),
     _command("diff", "say what a change gained and lost"),
+    _command("scan", "find tests that speak of an incident and are not linked to it"),
     _command("history", "say when incidents got and lost their regression tests"),
     _command("prove", "see that regression tests fail without the fix"),
     _command("schema", "print the JSON Schema of a file"),

@@ -9,7 +9,18 @@ import os
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["INI", "MARK", "OPTIONS", "PLACES", "WIRE", "Ini", "Option", "asked", "places"]
+__all__ = [
+    "INI",
+    "MARK",
+    "OF_COMMANDS",
+    "OPTIONS",
+    "PLACES",
+    "WIRE",
+    "Ini",
+    "Option",
+    "asked",
+    "places",
+]
 
 MARK = "postmortem"
 WIRE = "_postmortem"
@@ -106,13 +117,17 @@ INI: tuple[Ini, ...] = (
     Ini("postmortem_proofs", "string", "file in which `pytest-postmortem prove` keeps proofs"),
     Ini("postmortem_grace", "string", "days that an incident may wait for its regression test"),
     Ini("postmortem_since", "string", "date before which an incident needs no regression test"),
+    Ini("postmortem_scan_patterns", "linelist", "regular expressions for ids, of `scan` alone"),
 )
+
+OF_COMMANDS = frozenset({"postmortem_scan_patterns"})
+"""What no run of pytest has to know."""
 
 
 def asked(config: Any) -> bool:
     """Say whether any option or setting of the plugin has been given, by pytest's configuration."""
     given = any(config.getoption(option.dest) is not None for option in OPTIONS)
-    return given or any(config.getini(ini.name) for ini in INI)
+    return given or any(config.getini(ini.name) for ini in INI if ini.name not in OF_COMMANDS)
 
 
 def places(root: str) -> Iterator[str]:

@@ -55,6 +55,7 @@ class Settings:
         reports: The reports to make; empty for none.
         scope: What the reader says of the run, where the plugin can't tell.
         today: The date to judge by, ``now`` for the clock's, None for HEAD's.
+        scan_patterns: What else `pytest-postmortem scan` takes for an id.
         policy: What is asked of the regression tests; its ``today`` is not known yet.
     """
 
@@ -73,6 +74,7 @@ class Settings:
     reports: tuple[ReportTo, ...] = (ReportTo("term"),)
     scope: Literal["full", "partial"] | None = None
     today: date | Literal["now"] | None = None
+    scan_patterns: tuple[str, ...] = ()
     policy: Policy = Policy()
 
     @property
@@ -91,7 +93,7 @@ class Settings:
     @property
     def used(self) -> bool:
         """Whether anything here asks the plugin for something."""
-        return self != Settings(markers=self.markers)
+        return self != Settings(markers=self.markers, scan_patterns=self.scan_patterns)
 
 
 class Config(Protocol):
@@ -155,6 +157,7 @@ class _Reader:
             reports=tuple(self._reports()),
             scope=self._option("--postmortem-scope", _choice("full", "partial")),
             today=self._option("--postmortem-today", _today),
+            scan_patterns=tuple(self._scan_patterns()),
             policy=self._policy(),
         )
 
@@ -177,6 +180,12 @@ class _Reader:
         for text in given or self._config.getini("postmortem_registry"):
             if text.strip():
                 yield Location(text.strip(), folder)
+
+    def _scan_patterns(self) -> Iterator[str]:
+        name = "postmortem_scan_patterns"
+        for text in self._config.getini(name):
+            if pattern := self._checked(name, text, _pattern):
+                yield pattern
 
     def _sync(self) -> Location | None:
         text = self._ini("postmortem_sync", _registry_file)

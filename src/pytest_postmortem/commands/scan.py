@@ -1,0 +1,235 @@
+"""``pytest-postmortem scan``: tests that speak of an incident, and are not linked to it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem import links, settings
+from pytest_postmortem.authoring import listing
+from pytest_postmortem.authoring.known import known
+from pytest_postmortem.authoring.mentions import read
+from pytest_postmortem.authoring.suggestions import Scan, Source, Suggestion, suggestions
+from pytest_postmortem.authoring.weighing import Strength
+from pytest_postmortem.commands.arguments import (
+    add_configuration,
+    add_targets,
+    configuration_of,
+    target_of,
+)
+from pytest_postmortem.commands.checkout import places, reading, registry_here
+from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.model import Registry, count_of
+from pytest_postmortem.options import MARK
+from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.scope import find_files, relative
+from pytest_postmortem.writing import write
+
+__all__ = ["declare", "main", "run"]
+
+FAILED = "Couldn't scan"
+FOUND = 1
+NOT_JUDGED = 3
+
+UNASKED = "its incidents are not looked for; `pytest-postmortem sync` gets them"
+HOW = "`--diff` shows how the likely ones would be marked, `--apply` marks them"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="files and folders (default: the whole suite)"
+    )
+    parser.add_argument("--apply", action="store_true", help="mark the likely ones (needs LibCST)")
+    parser.add_argument(
+        "--diff", action="store_true", help="show what --apply would write (needs LibCST)"
+    )
+    parser.add_argument(
+        "--possible", action="store_true", help="with --apply or --diff: the possible ones too"
+    )
+    add_targets(parser, "term, markdown or json")
+    add_configuration(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run(
+        configuration_of(options),
+        options.paths,
+        options.report,
+        apply=options.apply,
+        diff=options.diff,
+        possible=options.possible,
+    )
+
+
+def run(
+    arguments: Sequence[str],
+    paths: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    *,
+    apply: bool = False,
+    diff: bool = False,
+    possible: bool = False,
+) -> int:
+    """Say which tests mention an incident, and mark them if that is asked for.
+
+    Raises:
+        SettingsError: It is not known what to look for or where, or LibCST is not installed.
+        RegistryError: The registry is broken.
+        DestinationError: A report can't be written.
+    """
+    given = targets or ([] if diff else ["term"])
+    wanted = [target_of(each, FAILED, "a scan") for each in given]
+    if apply or diff:
+        _need_libcst()
+    roots = [_root(text) for text in paths]
+    with reading([*arguments, *paths]) as config:
+        scanner = _Scanner(config, roots)
+        if scanner.blind:
+            return NOT_JUDGED
+        scan = scanner.scan()
+        for type, destination in wanted:
+            _deliver(scan, type, destination, hint=not (apply or diff))
+        if apply or diff:
+            return scanner.mark(scan, write=apply, diff=diff, possible=possible)
+    if scan.of("likely"):
+        return FOUND
+    return NOT_JUDGED if scan.unread and len(scan.unread) == scan.files else 0
+
+
+def _root(text: str) -> Path:
+    """Return a path that was given.
+
+    Raises: SettingsError where nothing is there.
+    """
+    path = Path(text).absolute()
+    if not path.exists():
+        cause = f"there is no file or folder {text!r}"
+        remedy = "name files and folders" if "::" in text else "correct the path"
+        raise SettingsError([Problem("setting", FAILED, cause, remedy)])
+    return path
+
+
+def _need_libcst() -> None:
+    try:
+        import libcst  # noqa: F401  # the marker module would fail with less to say
+    except ImportError:
+        remedy = "install it with `pip install 'pytest-postmortem[scan]'`"
+        problem = Problem("missing-extra", "Couldn't mark", "LibCST is not installed", remedy)
+        raise SettingsError([problem]) from None
+
+
+def _deliver(scan: Scan, type: str, destination: Path | None, hint: bool) -> None:
+    """Print or write a report; for a terminal it says what to do next."""
+    render = {"term": listing.text, "markdown": listing.markdown, "json": listing.document}[type]
+    text = render(scan)
+    if destination is not None:
+        write(destination, text)
+        return
+    if type != "term" and isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else
+    print(text, end="")
+    if type == "term" and hint and scan.of("likely"):
+        print(HOW)
+
+
+class _Scanner:
+    """Reads the test files of a configuration of pytest, and marks tests in them."""
+
+    def __init__(self, config: pytest.Config, roots: Sequence[Path]) -> None:
+        self._config = config
+        self._settings = settings.read(config)
+        self._roots = tuple(roots) or places(config, self._settings)
+        self._registry = self._load()
+        self._sources: dict[str, Source] = {}
+        ini = config.getini
+        self._rules: tuple[Sequence[str], Sequence[str]] = (
+            tuple(ini("python_functions")),
+            tuple(ini("python_classes")),
+        )
+
+    def _load(self) -> Registry | None:
+        """Return the registry as it lies here, None where patterns have to do.
+
+        Raises: SettingsError where there are none either.
+        """
+        known = registry_here(self._settings, self._config.rootpath, UNASKED)
+        if known is None and not self._settings.scan_patterns:
+            cause = "there is no registry that says which incidents to look for"
+            remedy = "set postmortem_registry, or say in postmortem_scan_patterns what an id is"
+            raise SettingsError([Problem("setting", FAILED, cause, remedy)])
+        return known
+
+    @property
+    def blind(self) -> bool:
+        """Whether nothing is known here of what to look for."""
+        known = self._registry
+        nothing = known is not None and not known.postmortems and bool(known.unreachable)
+        return nothing and not self._settings.scan_patterns
+
+    def scan(self) -> Scan:
+        """Read all test files."""
+        own, show = self._settings, self._settings.show
+        wanted = known(self._registry, own.policy, own.scan_patterns)
+        declared = links.declared(self._registry or ())
+        names = (MARK, *own.markers)
+        found: list[Suggestion] = []
+        unread: list[str] = []
+        files = list(dict.fromkeys(self._files()))
+        for file in files:
+            path = relative(file, self._config.rootpath)
+            data = _bytes(file)
+            tests = None if data is None else read(data, wanted, names, *self._rules)
+            if data is None or tests is None:
+                unread.append(path)
+            elif some := list(suggestions(path, tests, self._registry, show, declared)):
+                found += some
+                self._sources[path] = Source(path, file, data)
+        ordered = tuple(sorted(found, key=lambda each: each.key))
+        return Scan(ordered, len(files), tuple(sorted(unread)))
+
+    def _files(self) -> Iterator[Path]:
+        patterns = self._config.getini("python_files")
+        return find_files(self._roots, patterns, self._ignored)
+
+    def _ignored(self, path: Path) -> bool:
+        hook = self._config.hook.pytest_ignore_collect
+        return bool(hook(collection_path=path, config=self._config))
+
+    def mark(self, scan: Scan, *, write: bool, diff: bool, possible: bool) -> int:
+        """Show and write the marks; return the exit status."""
+        from pytest_postmortem.authoring.applying import LeftAlone, edits, put, unified
+
+        strengths: tuple[Strength, ...] = ("likely", "possible") if possible else ("likely",)
+        within = [place.resolve() for place in self._roots]
+        count = files = 0
+        whole = True
+        for each in edits(scan.suggestions, self._sources, strengths, within, self._rules):
+            if isinstance(each, LeftAlone):
+                print(plain(str(each)), file=sys.stderr)
+                whole = False
+                continue
+            if diff:
+                print("".join(f"{plain(line)}\n" for line in unified(each).splitlines()), end="")
+            problem = put(each) if write else None
+            if problem:
+                print(plain(str(problem)), file=sys.stderr)
+                whole = False
+            else:
+                count, files = count + each.count, files + 1
+        if write:
+            print(f"{count_of(count, 'test')} marked in {count_of(files, 'file')}")
+        return 0 if whole and (write or not count) else FOUND
+
+
+def _bytes(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
