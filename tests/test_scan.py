@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -463,6 +464,8 @@ def test_nothing_is_written_outside_of_the_suite(
     theirs.write_text("def test_pm_1(): pass\n")
     (suite / "tests" / "test_link.py").symlink_to(theirs)
     (suite / "tests" / "test_again.py").symlink_to(suite / "tests" / "test_checkout.py")
+    (suite / "tests" / "test_gone.py").symlink_to(suite / "nowhere.py")
+    os.mkfifo(suite / "tests" / "test_pipe.py")
 
     status, out, err = scanned(capsys, "--apply", "--report=json:scan.json")
 
@@ -502,6 +505,27 @@ def test_a_file_that_has_changed_or_is_gone_is_left_alone(tmp_path: Path) -> Non
     assert str(gone) == ("test_a.py is left alone: it can't be written: No such file or directory")
     assert str(changed) == "test_a.py is left alone: it has changed since it was read"
     assert file.read_bytes() == b"theirs"
+
+
+def test_a_full_disk_leaves_every_file_as_it_was(
+    suite: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is said; nothing is left beside it."""
+
+    def full(source: str, destination: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = sorted(suite.rglob("*"))
+    monkeypatch.setattr(os, "replace", full)
+
+    status, out, err = scanned(capsys, "--apply", "--report=markdown", "tests/test_checkout.py")
+
+    assert (status, out.splitlines()[-1]) == (1, "0 tests marked in 0 files")
+    assert err == (
+        "tests/test_checkout.py is left alone: it can't be written: No space left on device\n"
+    )
+    assert (suite / "tests" / "test_checkout.py").read_text() == CHECKOUT
+    assert sorted(suite.rglob("*")) == before
 
 
 def test_a_terminal_is_safe_from_what_stands_in_code(

@@ -246,7 +246,7 @@ def test_what_belongs_to_another_suite_is_not_looked_for() -> None:
         ("nothing at all, 1234, PM", False),
         ("number 123", True),
         ("wiki example com pm https 1", True),
-        ("wiki pm 2", False),
+        ("wiki com 2", False),
         ("twice: pm 1", True),
         ("OPS-9", True),
     ],
@@ -257,6 +257,7 @@ def test_what_can_stand_in_a_text_is_known_before_it_is_read(text: str, may: boo
         registry(
             Postmortem("123", "", "https://github.com/a/b/issues/123"),
             Postmortem("PM-1", "", "https://wiki.example.com/pm/1"),
+            Postmortem("PM-2", "", "https://~/"),
         ),
         Policy(),
         ["OPS-9"],

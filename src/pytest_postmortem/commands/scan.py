@@ -181,7 +181,7 @@ class _Scanner:
         names = (MARK, *own.markers)
         found: list[Suggestion] = []
         unread: list[str] = []
-        files = list(dict.fromkeys(self._files()))
+        files = [file for file in dict.fromkeys(self._files()) if file.is_file()]
         for file in files:
             path = relative(file, self._config.rootpath)
             data = _bytes(file)
