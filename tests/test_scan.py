@@ -239,6 +239,15 @@ def test_the_suite_is_what_is_configured(suite: Path, capsys: pytest.CaptureFixt
     assert (suite / "tests" / "check_a.py").read_text().count("@pytest.mark.postmortem") == 2
 
 
+def test_a_folder_without_tests_is_not_judged(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be the wrong one."""
+    (suite / "docs").mkdir()
+
+    assert scanned(capsys, "docs") == (3, "There is no test file here\n", "")
+
+
 def test_the_same_as_json(suite: Path) -> None:
     """For other tools, in a file whose folder is made."""
     assert main(["scan", "--report=json:out/scan.json", "--report=term"]) == 1
@@ -388,6 +397,7 @@ def test_as_much_of_a_post_mortem_is_told_as_may_be(
         (["tests/test_mail.py::test_marked"], "name files and folders"),
         (["--report=html:x"], "there is no report 'html:x' of a scan"),
         (["--report=term:x"], "there is no report 'term:x' of a scan"),
+        (["--possible"], "--possible alone marks nothing"),
     ],
 )
 def test_wrong_use_is_one_clear_message(

@@ -81,6 +81,8 @@ def _notes(scan: Scan) -> Iterator[str]:
 
 def _sum(scan: Scan) -> str:
     files = count_of(scan.files, "file")
+    if not scan.files:
+        return "There is no test file here"
     if not scan.suggestions:
         return f"No test in {files} mentions an incident that it is not linked to"
     counts = ", ".join(f"{len(scan.of(strength))} {strength}" for strength in ORDER)

@@ -88,6 +88,8 @@ def run(
     wanted = [target_of(each, FAILED, "a scan") for each in given]
     if apply or diff:
         _need_libcst()
+    elif possible:
+        raise _wrong("--possible alone marks nothing", "add --diff, or --apply")
     roots = [_root(text) for text in paths]
     with reading([*arguments, *paths]) as config:
         scanner = _Scanner(config, roots)
@@ -100,7 +102,7 @@ def run(
             return scanner.mark(scan, write=apply, diff=diff, possible=possible)
     if scan.of("likely"):
         return FOUND
-    return NOT_JUDGED if scan.unread and len(scan.unread) == scan.files else 0
+    return NOT_JUDGED if len(scan.unread) == scan.files else 0
 
 
 def _root(text: str) -> Path:
@@ -110,10 +112,13 @@ def _root(text: str) -> Path:
     """
     path = Path(text).absolute()
     if not path.exists():
-        cause = f"there is no file or folder {text!r}"
         remedy = "name files and folders" if "::" in text else "correct the path"
-        raise SettingsError([Problem("setting", FAILED, cause, remedy)])
+        raise _wrong(f"there is no file or folder {text!r}", remedy)
     return path
+
+
+def _wrong(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", FAILED, cause, remedy)])
 
 
 def _need_libcst() -> None:
@@ -163,7 +168,7 @@ class _Scanner:
         if known is None and not self._settings.scan_patterns:
             cause = "there is no registry that says which incidents to look for"
             remedy = "set postmortem_registry, or say in postmortem_scan_patterns what an id is"
-            raise SettingsError([Problem("setting", FAILED, cause, remedy)])
+            raise _wrong(cause, remedy)
         return known
 
     @property
