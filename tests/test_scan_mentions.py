@@ -187,6 +187,34 @@ def test_a_comment_that_only_comes_to_it_is_not(comment: str) -> None:
     assert [each[2] for each in found if each[1] == "123"] == ["possible"]
 
 
+def test_a_reason_is_what_stands_above_a_skip_and_not_above_what_skips() -> None:
+    """``reader.skip(2)`` is what is tested."""
+    for code in ("pytest.skip('x')", "self.skipTest('x')", "raise unittest.SkipTest", "skip('x')"):
+        assert weighed(f"def test_a():\n  0\n  # issue 123\n  {code}").startswith("known-broken")
+    for code in ("reader.skip(2)", "read(skip=1)", "skipped = 1"):
+        assert weighed(f"def test_a():\n  0\n  # issue 123\n  {code}").startswith("likely")
+
+
+def test_a_regression_of_numbers_is_another_thing() -> None:
+    """Statistics are tested too."""
+    assert weighed("def test_a():\n  0\n  # a linear regression as issue 123 has it\n  0") == (
+        "possible: a comment in it names it, in passing"
+    )
+    assert weighed("def test_a():\n  0\n  # That is a regression (issue 123)\n  0") == (
+        "likely: a comment in it names it, as a regression"
+    )
+
+
+def test_evidence_is_the_line_that_says_it() -> None:
+    """Also where a backslash ends a line, or a text is written in parts."""
+    code = (
+        "@xfail(\n    reason='known, '\n    'see issue 456'\n)\n"
+        'def test_a():\n    """\\\n    Text.\n\n    issue 123\n    """\n'
+    )
+
+    assert [(id, line) for _, id, _, line, _ in mentioned(code)] == [("456", 3), ("123", 9)]
+
+
 def test_only_tests_are_read() -> None:
     """By the rules of pytest: no helper, no fixture, no class that is none of a test."""
     code = (

@@ -23,14 +23,13 @@ _DIGITS = re.compile(r"\d+")
 _NUMBER = re.compile(r"(?:gh[-_ ]?)?#?(\d+)", re.IGNORECASE)
 _GITHUB = re.compile(r"([\w.-]+/[\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)$")
 
-
 Tracker = Literal["github", "bpo", "bugzilla", "tickets", "elsewhere", "unknown"]
 """In which kind of tracker a number counts, by the link of its post-mortem."""
 
 _TRACKERS: tuple[tuple[Tracker, re.Pattern[str]], ...] = (
     ("bpo", re.compile(r"bugs\.python\.org/")),
     ("bugzilla", re.compile(r"bugzilla|show_bug")),
-    ("github", re.compile(r"/(?:issues|pull|merge_requests)/\d+$")),
+    ("github", re.compile(r"(?<!/-)/(?:issues|pull)/\d+$")),
     ("tickets", re.compile(r"ticket|bug|issue|trac\b", re.IGNORECASE)),
 )
 
@@ -82,11 +81,11 @@ def _pattern(text: str) -> re.Pattern[str]:
         gap = r"[-_ ]?" if glued else r"[-_ ]" if between in ("-", "_", " ") else re.escape(between)
         parts += [gap, text[start:stop]]
     return re.compile(
-        rf"(?<![^\W_])(?<![A-Z]-)(?:{''.join(parts)})(?![^\W_])(?![-.]\d)", re.IGNORECASE
+        rf"(?<![^\W_])(?<!(?-i:[A-Z])-)(?:{''.join(parts)})(?![^\W_])(?![-.]\d)", re.IGNORECASE
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # without slots, which leave no place for what is computed once
 class Known:
     """All that is looked for.
 

@@ -34,7 +34,13 @@ Place = Literal[
 among its parameters, before its first statement, behind that.
 """
 
-_STOPS = re.compile(r"\b(?:skip|skipTest|skipif|skipIf|xfail|XFAIL|SKIP|expectedFailure)\b")
+_STOPS = re.compile(
+    r"^@(?:[\w.]+\.)?(?:skip|skipif|skipIf|skipUnless|SKIP|xfail|XFAIL|expectedFailure)\b"
+    r"|\b(?:pytest|mark)\.(?:skip|skipif|xfail)\b|\.skipTest\(|^raise\s+[\w.]*SkipTest\b"
+    r"|^(?:skip|xfail)\("
+)
+"""Code of which a comment is the reason."""
+
 _MUTING = re.compile(r"(?:^|[._])(?:xfail|skip|expected_?failure|known_?fail)", re.IGNORECASE)
 _MUTED = re.compile(r"(?:^|[._])(xfail|skip|expected_?failure|known_?fail(?:ure)?)$")
 _COMMENT_LINE = re.compile(r"(\s*)#")
@@ -77,8 +83,8 @@ def passages(node: Function, name: str, lines: Sequence[str]) -> Iterator[Passag
     if around:
         yield Passage("class", around, node.lineno)
     for decorator in node.decorator_list:
-        yield from _decorator(decorator)
-    docstring = _docstring(node)
+        yield from _decorator(decorator, lines)
+    docstring = _docstring(node, lines)
     if docstring is not None:
         yield docstring
     body = node.body[1:] if docstring is not None else node.body
@@ -97,15 +103,24 @@ def _place(passage: Passage, node: Function, opening: int) -> Place:
     return "above" if passage.line < first else "case"
 
 
-def _docstring(node: Function) -> Passage | None:
+def _docstring(node: Function, lines: Sequence[str]) -> Passage | None:
     first = node.body[0]
     value = first.value if isinstance(first, ast.Expr) else None
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
-        return Passage("docstring", value.value, value.lineno)
+        return Passage("docstring", _written(value, lines), value.lineno)
     return None
 
 
-def _decorator(node: ast.expr) -> Iterator[Passage]:
+def _written(node: ast.Constant, lines: Sequence[str]) -> str:
+    """Return a text line by line as it is written, but for its quotes.
+
+    What it stands for has other lines where a backslash ends one.
+    """
+    whole = "".join(lines[node.lineno - 1 : node.end_lineno])
+    return whole.replace('"', " ").replace("'", " ")
+
+
+def _decorator(node: ast.expr, lines: Sequence[str]) -> Iterator[Passage]:
     """Yield what a decorator says: its name with its own arguments, then the texts within."""
     call = node if isinstance(node, ast.Call) else None
     name = _dotted(call.func if call else node)
@@ -114,18 +129,20 @@ def _decorator(node: ast.expr) -> Iterator[Passage]:
         constants = [each.value for each in call.args if isinstance(each, ast.Constant)]
         ids = [str(each) for each in constants if type(each) in (int, str)]
         yield Passage("mark", f"{name.rpartition('.')[2]} {', '.join(ids)}", node.lineno)
-    yield from _texts(node, place)
+    yield from _texts(node, place, lines)
 
 
-def _texts(node: ast.AST, place: Place) -> Iterator[Passage]:
+def _texts(node: ast.AST, place: Place, lines: Sequence[str]) -> Iterator[Passage]:
     """Yield the texts of an expression; those of an xfail or a skip within it are reasons."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield Passage(place, node.value, node.lineno)
+        alone = node.lineno == node.end_lineno
+        text = node.value.replace("\n", " ") if alone else _written(node, lines)
+        yield Passage(place, text, node.lineno)
     if isinstance(node, ast.Call) and _is_muting(node):
         place = "reason"
     for child in ast.iter_child_nodes(node):
         is_reason = isinstance(child, ast.keyword) and child.arg == "reason"
-        yield from _texts(child, "reason" if is_reason else place)
+        yield from _texts(child, "reason" if is_reason else place, lines)
 
 
 def _is_muting(node: ast.expr) -> bool:

@@ -57,7 +57,7 @@ _BEHIND = re.compile(
     re.IGNORECASE,
 )
 _SURE: Mapping[Tracker, str] = {
-    "github": r"gh|issues?|bugs?|prs?|pull.*|github.*",
+    "github": r"gh|issues?|bugs?|prs?|pull.*",
     "bpo": r"bpo|issues?|bugs?",
     "bugzilla": r"bz|rhbz|issues?|bugs?",
     "tickets": r"trac|tickets?|issues?|bugs?",

@@ -41,7 +41,12 @@ FORMS: Mapping[Form, str] = {
     "pattern": "fits a configured pattern",
 }
 
-GUARDS = re.compile(r"\bregress", re.IGNORECASE)
+GUARDS = re.compile(
+    r"\bregression\s*(?:[(:#-]|cases?\b|checks?\b|for\b|found\b|from\b|gh\b|in\b|issues?\b|of\b|tests?\b)"
+    r"|\bnon-?regression|\bregressed\b",
+    re.IGNORECASE,
+)
+"""What is said of a test that guards, and not of statistics."""
 
 ASIDE = re.compile(
     r"\b(?:todo|fixme|xxx|hack|work(?:s|ing)?[ -]?around|until|unless|(?:see|compare) also|cf"
@@ -106,7 +111,7 @@ def _said(reference: Reference, passage: Passage, why: str) -> tuple[Strength, s
     aside = ASIDE.search(line)
     if aside:
         return "possible", f"{why}, beside {aside[0].casefold()!r}"
-    if GUARDS.search(before):
+    if GUARDS.search(f"{before}#"):
         return "likely", f"{why}, as a regression"
     if passage.place == "argument" or _CODE.match(passage.text):
         return "possible", why
