@@ -15,6 +15,7 @@ import pytest_postmortem
 PACKAGE = Path(pytest_postmortem.__file__).parent
 
 LAYERS: dict[str, set[str]] = {
+    "actions": set(),
     "errors": set(),
     "model": {"errors"},
     "options": set(),
@@ -30,7 +31,7 @@ LAYERS: dict[str, set[str]] = {
     "git": {"model"},
     "writing": {"errors"},
     "registry": {"model", "options", "writing"},
-    "reports": {"assess", "gates"},
+    "reports": {"actions", "assess", "gates"},
     "collection": {"links", "settings"},
     "suite": {"links", "outcomes", "scope", "settings", "source"},
     "xdist": {"collection", "scope"},

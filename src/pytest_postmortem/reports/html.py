@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from pytest_postmortem import __version__
+from pytest_postmortem.actions import progress
 from pytest_postmortem.assess import severity_key
 from pytest_postmortem.model import PROVEN
 from pytest_postmortem.reports.pictures import bars, course, history
@@ -54,9 +55,6 @@ LISTED = 5
 
 BARS = 8
 """How many rows a picture shows before the rest is folded away."""
-
-OVER = ("done", "closed", "complete", "completed", "resolved", "fixed", "cancelled", "canceled")
-"""The words for an action item that nobody has to do any more."""
 
 RANKS = (
     ("critical", "blocker", "catastrophic", "emergency"),
@@ -249,7 +247,8 @@ def _entries(document: Data, rank: Callable[[str], Rank]) -> tuple[Entry, ...]:
             kind(incident.get("class")),
             tuple(dict.fromkeys(map(tag, incident.get("tags") or ()))),
             tuple(
-                (item, _action_state(item, today)) for item in incident.get("action_items") or ()
+                (item, progress(item.get("status"), item.get("due"), today))
+                for item in incident.get("action_items") or ()
             ),
         )
         for place, (anchor, incident) in enumerate(zip(_anchors(incidents), incidents, strict=True))
@@ -271,14 +270,6 @@ def _anchors(incidents: Iterable[Data]) -> Iterator[str]:
             anchor = f"{name}.{number}"
         taken.add(anchor)
         yield anchor
-
-
-def _action_state(item: Data, today: str | None) -> str:
-    if str(item.get("status") or "").strip().casefold() in OVER:
-        return "done"
-    due = str(item.get("due") or "")
-    dated = re.match(r"\d{4}-\d\d-\d\d", due)
-    return "overdue" if dated and today and dated[0] < today else "open"
 
 
 def _names(values: Iterable[str | None], key: Callable[[str], str]) -> Callable[[str | None], str]:

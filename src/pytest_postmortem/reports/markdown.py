@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_postmortem.actions import is_over
 from pytest_postmortem.assess import percent
 from pytest_postmortem.model import count_of
 from pytest_postmortem.reports.marking import escaped, link
@@ -120,7 +121,7 @@ def _remarks(incident: Mapping[str, Any]) -> Iterator[str]:
     if incident.get("proof"):
         yield _proof(incident["proof"])
     for item in incident["action_items"]:
-        if not _is_done(item):
+        if not is_over(item["status"]):
             yield f"open: {_action(item)}"
 
 
@@ -132,11 +133,6 @@ def _proof(proof: Mapping[str, Any]) -> str:
         return f"**hollow**: {escaped(proof['reason'])}"
     day = f" on {proof['day']}" if proof["day"] else ""
     return escaped(proof["verdict"].replace("-", " ") + day)
-
-
-def _is_done(item: Mapping[str, Any]) -> bool:
-    done = ("done", "closed", "completed", "resolved", "fixed", "wontfix", "cancelled")
-    return (item["status"] or "").casefold() in done
 
 
 def _action(item: Mapping[str, Any]) -> str:

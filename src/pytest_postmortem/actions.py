@@ -1,0 +1,32 @@
+"""How far an action item is, by its own words: done, open or overdue. It is tracked elsewhere."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+__all__ = ["Progress", "is_over", "progress"]
+
+Progress = Literal["done", "open", "overdue"]
+
+_OVER = re.compile(
+    r"[^\w✅✓✔☑]*(?:[✅✓✔☑]|(?:abandoned|cancell?ed|closed|completed?|declined|done|dropped|duplicate|"
+    r"finished|fixed|implemented|merged|no longer needed|not planned$|obsolete|rejected|resolved|"
+    r"shipped|superseded|won['’]?t ?(?:do|fix)|will not (?:do|fix))(?!\w))"
+)
+"""The words with which a status begins that nobody has to do anything about any more."""
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def is_over(status: object) -> bool:
+    """Say whether a status means that nobody has to do it any more, as ``Done (#12)`` does."""
+    return _OVER.match(str(status or "").casefold()) is not None
+
+
+def progress(status: object, due: object, today: str | None) -> Progress:
+    """Return how far an action item is on a day in ISO form; what has no date is never overdue."""
+    if is_over(status):
+        return "done"
+    dated = _DAY.match(str(due or ""))
+    return "overdue" if dated and today and dated[0] < today else "open"
