@@ -41,6 +41,7 @@ REGISTRY = """
   action_items:
     - {title: Send the key, owner: payments, due: 2026-04-01, status: done}
     - {title: Alert on doubles, owner: payments, due: 2026-05-01}
+    - {title: Teach the gateway, due: 2027-01-01, status: in progress}
 - {id: PM-2, title: Login loop}
 - {id: PM-3, title: Lost mails, severity: sev2}
 - {id: PM-4, test: exempt, reason: no test can see it}
@@ -56,7 +57,8 @@ GOLDEN = """\
 | incident | severity | date | |
 |---|---|---|---|
 | [PM-1](https://wiki.example.com/pm/1) Checkout charged twice | sev1 | 2026-03-02 |\
- `test_it.py::test_fails`<br>open: Alert on doubles (payments, due 2026-05-01) |
+ `test_it.py::test_fails`<br>**overdue**: Alert on doubles (payments, due 2026-05-01)\
+<br>open: Teach the gateway (due 2027-01-01) |
 
 #### ▫️ Linked, but nothing here would catch it: 1 incident
 

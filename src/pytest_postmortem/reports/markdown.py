@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_postmortem.actions import is_over
+from pytest_postmortem.actions import progress
 from pytest_postmortem.assess import percent
 from pytest_postmortem.model import count_of
 from pytest_postmortem.reports.marking import escaped, link
@@ -40,7 +40,8 @@ SIGNS: Mapping[str, str] = {"failing": "❌", "errored": "⚠️", "guarded": "�
 def render(document: Mapping[str, Any]) -> str:
     """Return the report as Markdown that GitHub and GitLab render; what is too long is cut."""
     head = "\n".join([f"### {_headline(document)}", "", *_notes(document)])
-    parts = [head, *_incidents(document["incidents"]), *_findings(document["findings"])]
+    incidents = _incidents(document["incidents"], document["policy"].get("today"))
+    parts = [head, *incidents, *_findings(document["findings"])]
     text, left = "", 0
     for part in parts:
         if len(text) + len(part) > LONGEST:
@@ -79,12 +80,12 @@ def _notes(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"- the registry is partial: {escaped(place)}"
 
 
-def _incidents(incidents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _incidents(incidents: Sequence[Mapping[str, Any]], today: str | None) -> Iterator[str]:
     for states, title, opened in SECTIONS:
         own = [each for each in incidents if each["state"] in states]
         if own:
             heading = f"{SIGNS.get(states[0], '▫️')} {title}: {count_of(len(own))}"
-            table = "\n".join(_table(own[:MOST_ROWS]))
+            table = "\n".join(_table(own[:MOST_ROWS], today))
             if len(own) > MOST_ROWS:
                 table += f"\n\nand {count_of(len(own) - MOST_ROWS, 'more incident')}"
             if opened and len(own) <= MOST_OPEN:
@@ -93,7 +94,7 @@ def _incidents(incidents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"<details><summary>{heading}</summary>\n\n{table}\n\n</details>"
 
 
-def _table(incidents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _table(incidents: Iterable[Mapping[str, Any]], today: str | None) -> Iterator[str]:
     yield "| incident | severity | date | |"
     yield "|---|---|---|---|"
     for each in incidents:
@@ -101,10 +102,10 @@ def _table(incidents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         name = link(each["id"], each["url"]) + title
         facts = (each["severity"], each["date"])
         severity, date = (escaped(fact) if fact else "" for fact in facts)
-        yield f"| {name} | {severity} | {date} | {'<br>'.join(_remarks(each))} |"
+        yield f"| {name} | {severity} | {date} | {'<br>'.join(_remarks(each, today))} |"
 
 
-def _remarks(incident: Mapping[str, Any]) -> Iterator[str]:
+def _remarks(incident: Mapping[str, Any], today: str | None) -> Iterator[str]:
     """Yield what there is to say of an incident: why, which tests, what is still open."""
     if incident["reason"]:
         yield escaped(incident["reason"])
@@ -121,8 +122,9 @@ def _remarks(incident: Mapping[str, Any]) -> Iterator[str]:
     if incident.get("proof"):
         yield _proof(incident["proof"])
     for item in incident["action_items"]:
-        if not is_over(item["status"]):
-            yield f"open: {_action(item)}"
+        state = progress(item["status"], item["due"], today)
+        if state != "done":
+            yield f"{'**overdue**' if state == 'overdue' else state}: {_action(item)}"
 
 
 def _proof(proof: Mapping[str, Any]) -> str:
