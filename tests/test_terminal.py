@@ -150,6 +150,32 @@ def test_an_incident_with_many_broken_tests_names_one() -> None:
     ]
 
 
+def test_what_came_back_in_spite_of_a_test_is_always_shown() -> None:
+    """Until a test of its own passes, and once, whatever else is said of it."""
+    note = "recurred although guarded: A has a linked test"
+    every = report(
+        incidents("skipped", 1, note=note),
+        incidents("unguarded", 1, note=note),
+        incidents("not-judged", 1, note=note),
+        incidents("guarded", 1, note=note),
+        incidents("exempt", 1, note=note),
+    )
+
+    text = text_of(every)
+
+    assert text[:-1] == [
+        "1 incident is linked, but nothing here would catch it:",
+        "  SKIPPED-1  Title 1    skipped",
+        "             recurred although guarded: A has a linked test",
+        "2 incidents repeat earlier ones, and no tests of their own pass:",
+        "  UNGUARDED-1   Title 1",
+        "                recurred although guarded: A has a linked test",
+        "  NOT-JUDGED-1  Title 1",
+        "                recurred although guarded: A has a linked test",
+    ]
+    assert sum(note in line for line in text_of(every, "everything")) == 4
+
+
 def test_everything_is_everything() -> None:
     """The long report lists each incident under the heading of its state, and cuts nothing."""
     whole = report(

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from pytest_postmortem.model import Finding, OutcomeWord, Policy, Postmortem, Proof, Scope
 
 __all__ = [
+    "SETTLED",
     "STATES",
     "Gate",
     "Incident",
@@ -35,6 +36,9 @@ State = Literal[
 
 STATES: tuple[State, ...] = get_args(State)
 """The first that fits is the state of an incident."""
+
+SETTLED: tuple[State, ...] = ("guarded", "declared", "exempt")
+"""The states in which nothing is left to do for an incident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,11 @@ class Incident:
     flaky: bool = False
     note: str | None = None
     proof: Proof | None = None
+
+    @property
+    def is_open_recurrence(self) -> bool:
+        """Whether it repeats an incident that had a test, and has no guard of its own."""
+        return bool(self.note) and self.state not in SETTLED
 
 
 @dataclass(frozen=True, slots=True)

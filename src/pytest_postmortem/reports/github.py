@@ -10,6 +10,8 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_postmortem.states import SETTLED
+
 __all__ = ["command", "commands"]
 
 MOST = 10
@@ -18,7 +20,7 @@ MOST = 10
 
 def commands(document: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the workflow commands for what fails, what is wrong, and what is lost from sight."""
-    rows = [*_failing(document), *_findings(document), *_gates(document)]
+    rows = [*_failing(document), *_recurred(document), *_findings(document), *_gates(document)]
     errors = [row for row in rows if row.startswith("::error")]
     warnings = [row for row in rows if row.startswith("::warning")]
     return (*errors[:MOST], *warnings[:MOST])
@@ -35,6 +37,14 @@ def _failing(document: Mapping[str, Any]) -> Iterator[str]:
             for test in incident["tests"]:
                 if test["outcome"] == "failed":
                     yield _command("error", document, test, f"Post-mortem {name}", text)
+
+
+def _recurred(document: Mapping[str, Any]) -> Iterator[str]:
+    for incident in document["incidents"]:
+        if incident.get("note") and incident["state"] not in SETTLED:
+            place = {"path": incident.get("path"), "line": incident.get("line")}
+            text = f"{incident['id']} {incident['note']}"
+            yield _command("warning", document, place, f"Post-mortem {incident['id']}", text)
 
 
 def _findings(document: Mapping[str, Any]) -> Iterator[str]:

@@ -163,6 +163,10 @@ def _sections(report: Report, show: Show | None, width: int, everything: bool) -
         if incidents:
             text = heading.text(len(incidents))
             yield Section(text, tuple(table.entries(incidents)), heading.colour)
+    recurred = [] if everything else [each for each in report.incidents if _recurred(each)]
+    if recurred:
+        text = RECURRED.text(len(recurred))
+        yield Section(text, tuple(table.entries(recurred)), RECURRED.colour)
     yield from _hollow(report, table)
     yield from _findings(report.findings)
 
@@ -175,6 +179,14 @@ def _hollow(report: Report, table: _Table) -> Iterator[Section]:
     if incidents:
         heading = HOLLOW.text(len(incidents))
         yield Section(heading, tuple(table.entries(incidents, hollow=True)), HOLLOW.colour)
+
+
+def _recurred(incident: Incident) -> bool:
+    """Say whether an incident came back in spite of a test, and nothing was done about it that
+    is known here; those under a heading that is always shown are told there.
+    """
+    shown = any(heading.covers(incident) for heading in HEADINGS[:3])
+    return incident.is_open_recurrence and not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +251,13 @@ HEADINGS = (
     ),
     Heading(("exempt",), "1 incident is exempt", "{} incidents are exempt"),
     Heading(("guarded",), "1 incident is guarded", "{} incidents are guarded", "green"),
+)
+
+RECURRED = Heading(
+    (),
+    "1 incident repeats an earlier one, and no test of its own passes",
+    "{} incidents repeat earlier ones, and no tests of their own pass",
+    "yellow",
 )
 
 
