@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.model import ActionItem, Finding, Guard, Location, Postmortem, Registry
-from pytest_postmortem.registry import load
+from pytest_postmortem.registry import examine, load
 
 
 def registry(folder: Path, *texts: str) -> Registry:
@@ -198,6 +198,30 @@ def test_a_name_that_somebody_wrote_comes_before_that_of_a_file(tmp_path: Path) 
         "a": "PM-2",
         "a.md": "PM-2",
     }
+
+
+def test_a_broken_registry_can_be_examined(tmp_path: Path) -> None:
+    """What can be read of it is there, and every problem of every location beside it."""
+    (tmp_path / "a.yml").write_text("- {id: PM-1, title: One, until: never}\n- {title: None}\n")
+    (tmp_path / "b.yml").write_text("- {id: PM-2}\n- {id: pm-2}\n- nothing\n")
+    (tmp_path / "c.yml").write_text("- {id: PM-1, aliases: [INC-1]}\n")
+    names = ("a.yml", "b.yml", "c.yml", "d.yml")
+
+    known, problems = examine([Location(name, tmp_path) for name in names], tmp_path)
+
+    assert {name: each.id for name, each in known.index.items()} == {
+        "pm-1": "PM-1",
+        "pm-2": "pm-2",
+        "inc-1": "PM-1",
+    }
+    assert known.locations == ("a.yml", "b.yml", "c.yml")
+    assert sorted((problem.path, problem.line, problem.slug) for problem in problems) == [
+        ("a.yml", 1, "registry-field"),
+        ("a.yml", 2, "registry-field"),
+        ("b.yml", 2, "registry-duplicate"),
+        ("b.yml", 3, "registry-shape"),
+        ("d.yml", None, "registry-location"),
+    ]
 
 
 def test_the_registry_costs_nothing_until_it_is_loaded() -> None:

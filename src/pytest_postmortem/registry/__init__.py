@@ -7,11 +7,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.options import places
 from pytest_postmortem.registry.how import How
 
-__all__ = ["How", "find", "load", "names_source"]
+__all__ = ["How", "examine", "find", "load", "names_source"]
 
 _SOURCE = re.compile(rb"^[\s{]*[\"']?source[\"']?\s*[:=]|^\[source\]", re.MULTILINE)
 
@@ -26,6 +27,15 @@ def load(locations: Sequence[Location], root: Path, how: How | None = None) -> R
     from pytest_postmortem.registry.loading import Loader
 
     return Loader(locations, root, how or How()).load()
+
+
+def examine(
+    locations: Sequence[Location], root: Path, how: How | None = None
+) -> tuple[Registry, tuple[Problem, ...]]:
+    """Read all locations as far as they can be read, and return beside it what is wrong."""
+    from pytest_postmortem.registry.loading import Loader
+
+    return Loader(locations, root, how or How()).examine()
 
 
 def find(root: Path) -> Path | None:

@@ -161,8 +161,7 @@ class Loader:
 
         Raises: RegistryError with all problems of all locations.
         """
-        if self._how.url_template is not None:
-            self._problems += bad_template(self._how.url_template)
+        self._check_template()
         name = self._name()
         stored = self._store.read(name)
         places = list(self._open(frozenset(stored.head["plain"] if stored else ())))
@@ -171,11 +170,24 @@ class Loader:
             registry = registry_from(stored.data(), stored.head["partial"])
         else:
             registry = self._read(places)
+            if self._problems:
+                raise RegistryError(self._problems)
             if key is not None and all(place.still() for place in places):
                 plain = [place.plain for place in places if place.plain is not None]
                 head = {"key": key, "plain": plain, "partial": registry.partial}
                 self._store.write(name, head, registry_to(registry))
         return _with_trouble(registry, places)
+
+    def examine(self) -> tuple[Registry, tuple[Problem, ...]]:
+        """Return the registry as far as it can be read, and everything that is wrong with it."""
+        self._check_template()
+        places = list(self._open(frozenset()))
+        registry = _with_trouble(self._read(places), places)
+        return registry, tuple(self._problems)
+
+    def _check_template(self) -> None:
+        if self._how.url_template is not None:
+            self._problems += bad_template(self._how.url_template)
 
     def _name(self) -> str:
         how = self._how
@@ -306,8 +318,6 @@ class Loader:
             empty = not (batch.entries or batch.problems)
             if empty and not (place.part and place.part.missing) and not place.more:
                 findings.append(_empty(place.shown))
-        if self._problems:
-            raise RegistryError(self._problems)
         postmortems, index, more = build(merge([batch.entries for batch in batches]))
         partial = tuple(batch.partial for batch in batches if batch.partial)
         return Registry(postmortems, index, (), (*findings, *more), partial)
@@ -327,7 +337,7 @@ def _with_trouble(registry: Registry, places: Sequence[_Place]) -> Registry:
     partial = [part.partial for part in parts if part.partial]
     return replace(
         registry,
-        locations=tuple(dict.fromkeys(shown)),
+        locations=tuple(dict.fromkeys(filter(None, shown))),
         findings=(*trouble, *registry.findings),
         partial=tuple(dict.fromkeys([*registry.partial, *partial])),
         unreachable=tuple(part.shown for part in parts if part.missing),
