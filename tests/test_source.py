@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from typing import Any
+
 import pytest
 
-from pytest_postmortem.source import SourceMark, marks
+from pytest_postmortem.bindings import lacks
+from pytest_postmortem.source import SourceMark, marks, parse
 
 CODE = """
 import pytest
@@ -36,3 +40,92 @@ def test_marks_are_found_wherever_they_are_called() -> None:
 def test_what_is_no_code_has_no_marks(code: str) -> None:
     """It is pytest's to complain of it."""
     assert list(marks(code, {"postmortem"})) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "args", "whole"),
+    [
+        ('mark("PM-1", 2)', ("PM-1", 2), True),
+        ("mark", (), True),
+        ("mark()", (), True),
+        ('mark(["PM-1"], -1, b"x")', (["PM-1"], -1, b"x"), True),
+        ('mark("PM-1", find("PM-2"))', ("PM-1",), False),
+        ('mark(f"PM-{n}")', (), False),
+        ("mark(*IDS)", ("PM-7", "PM-8"), True),
+        ("mark(*others)", (), False),
+        ('mark("PM-1", **more)', ("PM-1",), False),
+    ],
+)
+def test_a_mark_tells_whether_all_of_it_can_be_read(
+    written: str, args: tuple[Any, ...], whole: bool
+) -> None:
+    """Of what is computed nobody can say that it is missing."""
+    code = f"import pytest\nmark = pytest.mark.postmortem\nIDS = ['PM-7', 'PM-8']\n@{written}\n"
+
+    tests = parse(code + "def test_a(): pass\n", {"postmortem"})
+
+    assert tests is not None
+    assert [(mark.args, mark.whole) for test in tests for mark in test.marks] == [(args, whole)]
+
+
+MODULE = """
+import unittest
+from elsewhere import test_imported
+from elsewhere import Base
+
+def test_a(): pass
+if X:
+    def test_maybe(): pass
+test_made = make()
+
+class TestA(Mixed):
+    def test_b(self): pass
+    class TestInner:
+        def test_c(self): pass
+
+class Mixed(object):
+    test_made = make()
+    def test_mixed(self): pass
+
+class TestElsewhere(Base):
+    def test_b(self): pass
+
+class TestLoop(TestLoop): pass
+class TestMeta(metaclass=Meta): pass
+
+@expand
+def test_each(n): pass
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("test_a", "test_a[1]", "test_maybe", "test_made", "test_imported", "TestA"),
+        *("TestA::test_b", "TestA::TestInner::test_c", "TestA::test_mixed", "TestA::test_made"),
+        *("TestElsewhere::test_any", "TestMeta::test_any", "test_each_1_two"),
+    ],
+)
+def test_what_may_be_in_a_module_is_not_missed(name: str) -> None:
+    """It may be imported, made, inherited or generated."""
+    assert not lacks(ast.parse(MODULE), name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("test_b", "test_a_b", "TestB", "TestB::test_b", "TestA::test_a", "test_a::test_b"),
+        *("TestA::TestInner::test_b", "TestLoop::test_a", "TestA::test_mixed::test_b"),
+    ],
+)
+def test_what_is_certainly_not_in_a_module(name: str) -> None:
+    """It was renamed, moved or deleted."""
+    assert lacks(ast.parse(MODULE), name)
+
+
+@pytest.mark.parametrize(
+    "code", ["from elsewhere import *", "globals()['test_x'] = f", "def __getattr__(name): pass"]
+)
+def test_a_module_may_define_anything(code: str) -> None:
+    """Then nothing is missed."""
+    assert not lacks(ast.parse(code), "test_x")

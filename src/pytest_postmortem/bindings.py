@@ -6,19 +6,23 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Body", "Names", "body_of"]
+__all__ = ["Body", "Names", "body_of", "lacks"]
+
+OPEN = frozenset({"exec", "globals", "locals", "setattr", "vars"})
+"""What a module calls that may define anything."""
 
 DEPTH = 9
 """How many names, lists and sums deep a value may stand."""
+
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass(slots=True)
 class Body:
     """What a module or class defines: functions and classes, in order."""
 
-    defined: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]] = field(
-        default_factory=dict
-    )
+    defined: dict[str, list[Definition]] = field(default_factory=dict)
     values: dict[str, ast.expr] = field(default_factory=dict)
     statements: list[ast.stmt] = field(default_factory=list)
 
@@ -108,3 +112,56 @@ def _imports(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
+def lacks(tree: ast.Module, name: str) -> bool:
+    """Say whether a module has no test of this name for certain, ``test_a`` or ``TestA::test_b``.
+
+    What is imported, assigned, generated or inherited from another file may be there.
+    """
+    body = body_of(tree.body)
+    calls = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    imported = {known for known, _ in _imports(body.statements)}
+    parts = name.partition("[")[0].split("::")
+    if OPEN & calls or {"*", parts[0]} & imported or "__getattr__" in body.defined:
+        return False
+    return _lacks(parts, body, body, frozenset())
+
+
+def _lacks(parts: Sequence[str], body: Body, module: Body, seen: frozenset[str]) -> bool:
+    """Say whether a module or a class has nothing under a dotted name for certain."""
+    first, rest = parts[0], parts[1:]
+    if first in body.values or any(_generates(first, *each) for each in body.defined.items()):
+        return False
+    return all(
+        bool(rest)
+        and not (isinstance(node, ast.ClassDef) and not _class_lacks(rest, node, module, seen))
+        for node in body.defined.get(first, ())
+    )
+
+
+def _generates(name: str, known: str, nodes: Sequence[Definition]) -> bool:
+    """Say whether a decorator may make a test of a further name, as parameterized and ddt do."""
+    return name.startswith(f"{known}_") and any(node.decorator_list for node in nodes)
+
+
+def _class_lacks(
+    parts: Sequence[str], node: ast.ClassDef, module: Body, seen: frozenset[str]
+) -> bool:
+    """Say whether a class, and those of its bases that stand in the module, lack a name; one
+    that has other bases may have it.
+    """
+    bases = [base.id if isinstance(base, ast.Name) else "" for base in node.bases]
+    if node.keywords or not _lacks(parts, body_of(node.body), module, seen):
+        return False
+    family = [each for base in bases for each in module.defined.get(base, ())]
+    known = all(base in module.defined or base == "object" for base in bases)
+    return known and all(
+        isinstance(each, ast.ClassDef)
+        and (each.name in seen or _class_lacks(parts, each, module, seen | {node.name}))
+        for each in family
+    )

@@ -27,12 +27,16 @@ PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
 
 @dataclass(frozen=True, slots=True)
 class SourceMark:
-    """A mark as the code has it, with its line; only arguments that are constants are read."""
+    """A mark as the code has it, with its line.
+
+    Only arguments that stand there are read; ``whole`` is False where others are computed.
+    """
 
     name: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     line: int
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +226,8 @@ class _Module:
             name, args, keywords = self._partial(call, name)
             mark = name.rpartition(".")[2] if _is_mark(name) else ""
             if mark in self._marks:
-                found.append(self._mark(mark, node, args, keywords))
+                more = any(each.arg is None for each in call.keywords) if call else False
+                found.append(self._mark(mark, node, args, keywords, more))
             elif mark == "parametrize":
                 values = [*args[1:2], *(each for key, each in keywords.items() if "values" in key)]
                 cases += self._cases(values)
@@ -242,16 +247,24 @@ class _Module:
         return name.removesuffix(".with_args"), args, keywords
 
     def _mark(
-        self, name: str, node: ast.expr, args: Sequence[ast.expr], keywords: Mapping[str, ast.expr]
+        self,
+        name: str,
+        node: ast.expr,
+        args: Sequence[ast.expr],
+        keywords: Mapping[str, ast.expr],
+        more: bool,
     ) -> SourceMark:
+        """Return a mark; ``more`` says that it has keywords that are not written out."""
         starred = [isinstance(each, ast.Starred) for each in args]
         values = [
             value
             for each, star in zip(args, starred, strict=True)
             for value in (self._names.flat(each) if star else [self._names.value(each)])
         ]
-        constants = tuple(each.value for each in values if isinstance(each, ast.Constant))
-        return SourceMark(name, constants, dict.fromkeys(keywords, ...), node.lineno)
+        literals = [each for each in map(_literal, values) if each]
+        whole = len(literals) == len(values) and not more
+        args_read = tuple(value for (value,) in literals)
+        return SourceMark(name, args_read, dict.fromkeys(keywords, ...), node.lineno, whole)
 
     def _cases(self, values: Sequence[ast.expr]) -> list[_Said]:
         """Return what is said of each set of parameters; nothing of what can't be read."""
@@ -306,6 +319,14 @@ class _Module:
         for node in (each for statement in body for each in ast.walk(statement)):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_marker":
                 yield from self._said(node.args[:1]).marks
+
+
+def _literal(node: ast.expr) -> tuple[Any] | None:
+    """Return the value that stands in the code, in a tuple, None for what is computed."""
+    try:
+        return (ast.literal_eval(node),)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def _is_mark(name: str) -> bool:
