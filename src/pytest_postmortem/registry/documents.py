@@ -29,7 +29,7 @@ from pytest_postmortem.registry.reading import READ_DOCUMENT, READ_REGISTRY, Raw
 from pytest_postmortem.registry.snapshot import digest
 from pytest_postmortem.registry.tables import Table
 
-__all__ = ["Directory", "document", "fingerprint", "read_directory", "walk"]
+__all__ = ["Directory", "document", "fingerprint", "front_matter", "read_directory", "walk"]
 
 MAX_SIZE = 5_000_000
 HEAD = 4096
@@ -142,7 +142,7 @@ def _document(directory: Directory, relative: str, name: Name) -> list[Raw]:
     text = read_text(os.path.join(directory.path, relative), shown, READ_DOCUMENT, MAX_SIZE)
     if name.kind == "data":
         return _data(directory, relative, name, text)
-    values, lines = _front_matter(text, shown, name.kind == "rst")
+    values, lines = front_matter(text, shown, name.kind == "rst")
     said = _said(values, lines, name)
     return [_raw(directory, relative, values, name.stem, said)]
 
@@ -230,8 +230,11 @@ def _said(values: Table, lines: Sequence[str], name: Name) -> dict[str, str]:
     return said | ({"root_cause": cause} if cause else {})
 
 
-def _front_matter(text: str, shown: str, rst: bool) -> tuple[Table, list[str]]:
-    """Return the front matter of a document, and the lines of its body."""
+def front_matter(text: str, shown: str, rst: bool) -> tuple[Table, list[str]]:
+    """Return the front matter of a document, and the lines of its body.
+
+    Raises: RegistryError where it can't be read.
+    """
     lines = text.split("\n")
     first = lines[0].rstrip()
     if rst:

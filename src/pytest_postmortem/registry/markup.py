@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.names import iso_dates
 
-__all__ = ["Heading", "first_heading", "root_cause", "said_date", "title"]
+__all__ = ["Heading", "first_heading", "headings", "root_cause", "said_date", "title"]
 
 SECTIONS = re.compile(
     r"(?:(?:issue|incident|executive) )?(?:summary|overview|impact|timeline|dates?|dates?\(s\))|"
@@ -58,7 +58,7 @@ class Heading:
 
 def first_heading(lines: Sequence[str], *, rst: bool = False) -> Heading | None:
     """Return the first heading of a document, outside of code and comments."""
-    return next(_headings(lines, rst), None)
+    return next(headings(lines, rst), None)
 
 
 def title(heading: Heading | None) -> str | None:
@@ -77,7 +77,7 @@ def said_date(lines: Sequence[str], heading: Heading | None, *, rst: bool = Fals
             return dates[0]
     if heading is not None and (dates := iso_dates(heading.text)):
         return dates[0]
-    for dated in _headings(lines, rst):
+    for dated in headings(lines, rst):
         if _DATE_HEADING.match(dated.text):
             below = next((line for line in lines[dated.end :] if line.strip()), "")
             return next(iter(iso_dates(below)), None)
@@ -89,7 +89,7 @@ def root_cause(lines: Sequence[str], *, rst: bool = False) -> str | None:
     if not any(map(_CAUSE.search, lines)):
         return None
     level, start = 0, None
-    for heading in (*_headings(lines, rst), Heading("", 0, len(lines), len(lines))):
+    for heading in (*headings(lines, rst), Heading("", 0, len(lines), len(lines))):
         if start is not None:
             text = _paragraph(lines[start : heading.start])
             if text:
@@ -120,7 +120,8 @@ def _visible(lines: Sequence[str]) -> Iterator[str]:
         yield shown
 
 
-def _headings(lines: Sequence[str], rst: bool) -> Iterator[Heading]:
+def headings(lines: Sequence[str], rst: bool) -> Iterator[Heading]:
+    """Yield the headings of a document, outside of code and comments."""
     return _rst_headings(lines) if rst else _markdown_headings(lines)
 
 
