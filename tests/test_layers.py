@@ -31,6 +31,7 @@ LAYERS: dict[str, set[str]] = {
     "git": {"model"},
     "writing": {"errors"},
     "registry": {"model", "options", "writing"},
+    "written": {"actions", "registry"},
     "reports": {"actions", "assess", "gates"},
     "collection": {"links", "settings"},
     "suite": {"links", "outcomes", "scope", "settings", "source"},

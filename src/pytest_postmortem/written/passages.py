@@ -1,0 +1,208 @@
+"""Markdown → sections: a heading, and the paragraphs, items and rows that stand below it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+__all__ = ["Passage", "Section", "sections"]
+
+ELLIPSIS = "…"
+"""What stands for code in ``prose``."""
+
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A paragraph, an item of a list or a row of a table, as plain text.
+
+    ``prose`` is the text without what is code. ``depth`` says in how many lists it stands,
+    ``group`` in which; ``item`` that it begins an item. ``cells`` are the cells of a row with the
+    head of their columns; the head itself is a row of which each cell is its own head. ``label``
+    is the bold text with which it begins, where a colon or nothing follows on its line.
+    """
+
+    text: str
+    line: int
+    prose: str = ""
+    depth: int = 0
+    group: int = 0
+    item: bool = False
+    cells: tuple[tuple[str, str], ...] = ()
+    links: tuple[str, ...] = ()
+    label: str = ""
+    struck: bool = False
+    quoted: bool = False
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is the head of a table."""
+        return bool(self.cells) and all(head == cell for head, cell in self.cells)
+
+
+@dataclass(slots=True)
+class Section:
+    """A heading with its level and line, and what stands below it up to the next one.
+
+    ``comments`` is all of its HTML, as it stands there.
+    """
+
+    heading: str = ""
+    level: int = 0
+    line: int = 1
+    passages: list[Passage] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+
+
+def sections(text: str, above: int = 0) -> list[Section]:
+    """Return the sections of a text in Markdown; ``above`` lines stand before it.
+
+    The first has no heading, and holds what stands before any.
+    """
+    reader = _Reader(above)
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+    for position, token in enumerate(tokens):
+        reader.take(token, tokens[position - 1])
+    return reader.found
+
+
+class _Reader:
+    """Gathers sections from the tokens of a document, one after the other."""
+
+    def __init__(self, above: int) -> None:
+        self.found = [Section(line=above + 1)]
+        self._above = above
+        self._lists: list[int] = []
+        self._groups = 0
+        self._quotes = 0
+        self._begins = False
+        self._head: list[str] = []
+        self._row: list[_Inline] = []
+
+    def take(self, token: Token, before: Token) -> None:
+        """Take the next token; ``before`` is the one before it."""
+        kind = token.type
+        if kind in ("bullet_list_open", "ordered_list_open"):
+            self._groups += 1
+            self._lists.append(self._groups)
+        elif kind in ("bullet_list_close", "ordered_list_close"):
+            self._lists.pop()
+        elif kind == "list_item_open":
+            self._begins = True
+        elif kind in ("blockquote_open", "blockquote_close"):
+            self._quotes += 1 if kind.endswith("open") else -1
+        elif kind == "tr_open":
+            self._row = []
+        elif kind == "tr_close":
+            self._end_row()
+        elif kind == "table_open":
+            self._head = []
+        elif kind == "html_block":
+            self.found[-1].comments.append(token.content)
+        elif kind == "inline":
+            self._inline(token, before)
+
+    def _inline(self, token: Token, before: Token) -> None:
+        inline = _read(token.children or [], self._line(token))
+        html = [each.content for each in token.children or () if each.type == "html_inline"]
+        self.found[-1].comments += html
+        if before.type == "heading_open":
+            level = int(before.tag[1:])
+            self.found.append(Section(" ".join(inline.text.split()), level, inline.line))
+        elif before.type in ("th_open", "td_open"):
+            self._row.append(inline)
+        elif inline.text.strip():
+            self._add(inline, item=self._begins and bool(self._lists))
+            self._begins = False
+
+    def _line(self, token: Token) -> int:
+        return (token.map[0] if token.map else 0) + self._above + 1
+
+    def _end_row(self) -> None:
+        texts = [" ".join(cell.text.split()) for cell in self._row]
+        self._head = self._head or texts
+        row = _Inline(
+            " | ".join(texts),
+            self._row[0].line,
+            " | ".join(cell.prose for cell in self._row),
+            tuple(link for cell in self._row for link in cell.links),
+            struck=all(cell.struck or not cell.text for cell in self._row),
+        )
+        self._add(row, cells=tuple(zip(self._head, texts, strict=False)))
+
+    def _add(
+        self, inline: _Inline, *, item: bool = False, cells: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        self.found[-1].passages.append(
+            Passage(
+                inline.text.strip(),
+                inline.line,
+                inline.prose.strip(),
+                len(self._lists),
+                self._lists[-1] if self._lists else 0,
+                item,
+                cells,
+                inline.links,
+                inline.label,
+                inline.struck,
+                self._quotes > 0,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Inline:
+    """The text within one block."""
+
+    text: str
+    line: int
+    prose: str
+    links: tuple[str, ...] = ()
+    label: str = ""
+    struck: bool = False
+
+
+def _read(children: Sequence[Token], line: int) -> _Inline:
+    texts = list(_texts(children))
+    text = "".join(text for text, _ in texts)
+    prose = "".join(ELLIPSIS if code else text for text, code in texts)
+    links = tuple(str(each.attrGet("href")) for each in children if each.type == "link_open")
+    return _Inline(text, line, prose, links, _label(children), _is_struck(children))
+
+
+def _texts(children: Sequence[Token]) -> Iterator[tuple[str, bool]]:
+    """Yield pieces of text, each with whether it is code."""
+    for child in children:
+        if child.type in ("softbreak", "hardbreak"):
+            yield "\n", False
+        elif child.type == "html_inline":
+            yield ("\n" if _BREAK.fullmatch(child.content) else ""), False
+        else:
+            yield child.content, child.type == "code_inline"
+
+
+def _label(children: Sequence[Token]) -> str:
+    """Return the bold text at the beginning, where a colon or nothing follows on its line."""
+    shown = [child for child in children if child.content or child.type != "text"]
+    if not shown or shown[0].type != "strong_open":
+        return ""
+    end = next(n for n, child in enumerate(shown) if child.type == "strong_close")
+    label = "".join(text for text, _ in _texts(shown[1:end])).strip()
+    after = "".join(text for text, _ in _texts(shown[end:])).lstrip(" ")
+    alone = not after or after[0] in ":\n" or label.endswith(":")
+    return label.rstrip(": ") if alone else ""
+
+
+def _is_struck(children: Sequence[Token]) -> bool:
+    """Say whether all of a text is struck through, as a thing that is done."""
+    depth, outside = 0, ""
+    for child in children:
+        depth += {"s_open": 1, "s_close": -1}.get(child.type, 0)
+        outside += "" if depth else child.content
+    struck = any(child.type == "s_open" for child in children)
+    return struck and not re.sub(r"^\s*\[[ xX]\]", "", outside).strip()
