@@ -30,7 +30,7 @@ from pytest_postmortem.settings import Settings
 if TYPE_CHECKING:
     from pytest_postmortem.states import Ran, Report
 
-__all__ = ["Facts", "Run", "how_from", "load_found"]
+__all__ = ["Facts", "Run", "commit_date", "how_from", "load_found", "within_repository"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ class Run:
         return Scope(
             kind=forced or ("partial" if reasons else "full"),
             reasons=(*reasons, *filter(None, [facts.idle])),
-            root=_within_repository(self._root),
+            root=within_repository(self._root),
             files=tuple(sorted(collected.files)),
             expected=None if expected is None else tuple(sorted(expected)),
             own_selection=facts.own_selection,
@@ -265,7 +265,7 @@ class Run:
             return None
         if isinstance(self.settings.today, date):
             return self.settings.today
-        return _commit_date(self._root) if self.settings.today is None else date.today()
+        return commit_date(self._root) if self.settings.today is None else date.today()
 
 
 def _place(finding: Finding) -> tuple[str, int]:
@@ -317,7 +317,7 @@ def _warning(problem: Problem) -> Finding:
     return Finding(problem.slug, "warning", message, problem.path, problem.line)
 
 
-def _within_repository(root: Path) -> str:
+def within_repository(root: Path) -> str:
     """Return the path of the rootdir in its repository, an empty text at its top."""
     from pytest_postmortem import git
 
@@ -325,7 +325,7 @@ def _within_repository(root: Path) -> str:
     return "" if top in (None, root) else root.relative_to(top or root).as_posix()
 
 
-def _commit_date(root: Path) -> date:
+def commit_date(root: Path) -> date:
     """Return the date that makes a run repeatable: of the sources, else of HEAD, else today.
 
     Source: https://reproducible-builds.org/specs/source-date-epoch/

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_postmortem.states import SETTLED
 
-__all__ = ["command", "commands"]
+__all__ = ["annotation", "command", "commands"]
 
 MOST = 10
 """GitHub shows at most ten errors and ten warnings of a step."""
@@ -75,11 +75,13 @@ def _command(
     if path is not None and ":" in path.split("/")[0]:
         path = None  # an address or a service
     root = document["scope"]["root"]
-    where = {
-        "file": path and posixpath.normpath(posixpath.join(root, path)),
-        "line": path and place["line"],
-        "title": title,
-    }
+    file = path and posixpath.normpath(posixpath.join(root, path))
+    return annotation(level, file, place["line"], title, text)
+
+
+def annotation(level: str, file: str | None, line: int | None, title: str, text: str) -> str:
+    """Return the workflow command for one annotation; ``file`` is from the repository's top."""
+    where = {"file": file, "line": file and line, "title": title}
     properties = ",".join(f"{key}={_property(str(value))}" for key, value in where.items() if value)
     return f"::{level} {properties}::{_data(text)}"
 
