@@ -54,7 +54,7 @@ LAYERS: dict[str, set[str]] = {
     "comparing": {"changes", "marked", "results"},
     "history": {"reports"},
     "prove": {"git", "proofs", "reports", "source"},
-    "authoring": {"links", "reports", "source", "writing"},
+    "authoring": {"links", "marked", "reports", "source", "writing", "written"},
     "commands": {
         "session",
         "syncing",

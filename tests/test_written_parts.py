@@ -110,7 +110,12 @@ def told(text: str) -> list[tuple[str, str, int, list[str]]]:
 def test_a_document_falls_into_its_parts() -> None:
     """By headings, by labels, and by the first cells of a table; each knows its line."""
     assert told(DOCUMENT) == [
-        ("story", "Why did the shop go down?", 1, ["Bob was away.", "Impact | none at all", "Some more."]),
+        (
+            "story",
+            "Why did the shop go down?",
+            1,
+            ["Bob was away.", "Impact | none at all", "Some more."],
+        ),
         ("status", "Status", 5, ["final"]),
         ("class", "Category", 6, ["stale cache"]),
         ("cause", "Root cause", 8, ["the cache kept old keys"]),

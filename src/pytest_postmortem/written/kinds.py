@@ -55,7 +55,7 @@ WORDS: tuple[tuple[Kind, str], ...] = (
         r"review|planned|next|improvement|future|hardening|repair|(short|mid|medium|long)[ -]term|"
         r"immediate|post-?incident)\b.*\b(actions?|items?|steps?|measures?|tasks?|work|to-?dos?)\b.*",
     ),
-    ("actions", r"follow[ -]?ups?\b.*|next steps?\b.*|to-?dos?\b.*|(open |outstanding )?tasks"),
+    ("actions", r"follow[ -]?ups?\b.*|next steps?\b.*|to[ -]?dos?\b.*|(open |outstanding )?tasks"),
     ("plans", r"remediations?\b.*|preventions?\b.*|.*\bimprovements?\b.*|recommendations?\b.*"),
     (
         "plans",

@@ -1,0 +1,177 @@
+"""The words that make a cause worth a second look: pure functions of a text.
+
+They are meant to be silent where a careful reader would be: what also has a meaning for systems
+counts only where a person is spoken of, and what a sentence denies is not said.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["blames", "human_error", "is_symptom", "person_in", "phrases"]
+
+
+def phrases(text: str, end: str = r"\b") -> re.Pattern[str]:
+    """Compile regular expressions, one a line, into one that finds any of them in any case."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return re.compile(rf"\b(?:{'|'.join(lines)}){end}", re.IGNORECASE)
+
+
+ROLE = (
+    r"(?:engineer|developer|operator|administrator|admin|sysadmin|dba|programmer|technician|"
+    r"employee|colleague|contractor|intern|team member|reviewer|on-?call|person|individual)s?"
+)
+WHO = (
+    r"(?:he|she|somebody|someone|"
+    rf"(?:an?|the|one|this|that|another|one of (?:the|our)|our|their)(?: [\w-]+){{0,2}}? {ROLE})"
+)
+"""A person, or a few, as the subject of a sentence; ``we`` and a team speak of themselves."""
+
+TRAITS = (
+    "lazy|sloppy|negligent|reckless|inattentive|irresponsible|inexperienced|unprofessional|"
+    "incapable|stupid"
+)
+
+_JUDGING = phrases(
+    rf"""
+    careless(?:ness|ly)?
+    incompeten(?:t|ce|tly)
+    stupidity|stupidly
+    idio(?:t|ts|tic|cy)
+    inexcusabl[ey]
+    blunder(?:s|ed)?
+    (?:rookie|dumb|silly|stupid|careless) (?:mistake|error)s?
+    (?:should|ought to) have known(?: better)?
+    should have been more (?:careful|attentive|diligent)
+    (?:screwed|messed) (?:it |this |that |things )?up
+    too lazy
+    (?:act of|out of|my|his|her|sheer|pure|plain) (?:laziness|sloppiness|negligence|inattention)
+    (?:i(?: am|'m| was)|{WHO} (?:is|was|were)) (?:\w+ )?(?:{TRAITS})
+    {WHO}(?: who [^.,;]{{1,60}})? should(?:n't| not)? have
+    {WHO} (?:failed|neglected) to
+    {WHO} (?:ignored|disregarded|misjudged|forgot)
+    {WHO} did(?:n't| not) (?:bother|care)
+    {WHO} (?:is|was|were) (?:to blame|at fault)
+    {WHO} (?:was|were)(?:n't| not)(?: \w+)? (?:aware|careful|attentive|competent|qualified)
+    {WHO} made a mistake
+    """
+)
+"""What judges a person, with hindsight or without."""
+
+_HUMAN = phrases(
+    r"""
+    (?:human|operator|manual|personal|individual|pilot)(?:'s)? (?:error|mistake|oversight)s?
+    user(?:'s)? (?:error|mistake|oversight)(?!s)
+    human (?:failure|failing)s?
+    fat[- ]?finger(?:ed|ing|s)?
+    (?:was|were|is|are)(?:n't| not)(?: being)?(?: \w+)? careful(?: enough)?
+    not (?:being )?careful(?: enough)?
+    lack of (?:care|attention|diligence)
+    """
+)
+"""What makes a person the cause, wherever it stands."""
+
+_SLIP = phrases(
+    rf"""
+    (?:{WHO}|we|i|they|nobody|no one) (?:\w+ )?(?:forgot|overlooked|mistyped|misread)
+    (?:{WHO}|we|i|they) (?:\w+ )?made (?:a|the|an) (?:mistake|typo|error)
+    (?:{WHO}|we|i|they) did(?:n't| not) (?:notice|think|check|pay attention|double-check)
+    """
+)
+_MERE_SLIP = re.compile(r"\W*(?:a )?(?:simple )?(?:typo|mistake|oversight)\W*$", re.IGNORECASE)
+"""A slip, which is no answer to end with."""
+
+_DENIED = re.compile(
+    r"(?:\bnot|\bno|\bnever|\bneither|\bnor|rather than|instead of|n't|\bno ?(?:body|one)(?:'s)?|"
+    r"\bwithout|\bavoid\w*|\bbeyond)(?: (?:an?|the|any|just|simply|only|about|be|is|was|to|case of|"
+    r"matter of|due to|because of|blaming|calling (?:it|this)))*\W*$",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+_SUBJECT = r"\W*(?:due to |because (?:of )?)?(?:an? |the |our )?(?:[\w./-]+ ){0,4}?"
+_AFTER = r"(?: (?:again|completely|unexpectedly|suddenly|for .{1,30}))?\W*$"
+_SYMPTOM = re.compile(
+    _SUBJECT
+    + phrases(
+        r"""
+        (?:was|were|went|is|got) (?:down|unavailable|unreachable|offline|slow|overloaded|broken)
+        (?:was|were|is) (?:unresponsive|failing|crashing|hanging)
+        (?:was|were|is) not (?:responding|working|available|reachable)
+        crashed|hung|failed|died|broke(?: down)?|timed out
+        stopped(?: (?:working|responding))?
+        ran out of (?:memory|disk(?: space)?|space|connections)
+        (?:did not|didn't) (?:work|respond|start)
+        returned (?:[45]\d\d|5xx|errors?)(?: errors?| responses?)?
+        """,
+        _AFTER,
+    ).pattern,
+    re.IGNORECASE,
+)
+_SEEN = re.compile(
+    _SUBJECT
+    + phrases(
+        r"""
+        outages?|crash(?:es)?|downtime|time-?outs?|server errors?|disk full|full disk
+        oom(?:[- ]?kill(?:s|ed|ing)?)?|out[- ]of[- ]memory(?: errors?)?
+        (?:high|excessive|increased|elevated) (?:cpu|memory|load|latency|traffic)(?: \w+)?
+        (?:high|increased|elevated) error rates?
+        (?:http )?(?:5\d\d|5xx)(?: errors?)?
+        service (?:failure|unavailab\w+)
+        a bug|bugs?|software (?:bug|error)s?
+        """,
+        r"(?: (?:of|on|in|at) (?:the |our )?[\w./-]+(?: [\w./-]+)?)?\W*$",
+    ).pattern,
+    re.IGNORECASE,
+)
+"""What was seen, as a sentence and as a thing, with nothing that says why."""
+
+_HANDLE = re.compile(r"(?<![\w./@`])@([a-z][a-z\d_-]*(?:\.[a-z][\w-]*)?)(?![\w/(@])")
+_MAIL = re.compile(r"(?<![\w.+-])([\w.+-]+)@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b(?!:)")
+_NO_PERSON = re.compile(
+    r".*(?:team|on-?call|sre|ops|squad|support|eng|devs?|infra|platform|admin|security|alert|info|"
+    r"help|contact|abuse|list|group|office|no-?reply|maintainer|service|bot|staff).*|"
+    r"git|root|postgres|ubuntu|ec2-user|users?|everyone|here|channel|all|media|import|property|"
+    r"staticmethod|classmethod|dataclass|override|deprecated|latest|next|params?|returns?|throws|"
+    r"page|charset|layer|container|apply|pytest|app|api|types|username",
+    re.IGNORECASE,
+)
+"""A handle or the local part of an address that is that of a role; and what else has an ``@``."""
+
+
+def blames(text: str) -> str | None:
+    """Return the words of a text that judge a person, None where none do."""
+    return _said(_JUDGING, text)
+
+
+def human_error(text: str, *, last: bool = False) -> str | None:
+    """Return the words with which a text makes a person the cause.
+
+    ``last`` says that no further question follows, so that a mere slip is where it ends.
+    """
+    if last and _MERE_SLIP.match(text):
+        return text.strip(" .")
+    return _said(_HUMAN, text) or (_said(_SLIP, text) if last else None)
+
+
+def _said(words: re.Pattern[str], text: str) -> str | None:
+    for sentence in _SENTENCE.split(text.replace("’", "'")):
+        found = words.search(sentence)
+        if found and not _DENIED.search(sentence[: found.start()]):
+            return " ".join(found[0].split())
+    return None
+
+
+def is_symptom(text: str) -> bool:
+    """Say whether all that a text gives as a cause is what was seen, as ``the server crashed``."""
+    flat = " ".join(text.split())
+    return bool(_SYMPTOM.match(flat) or _SEEN.match(flat))
+
+
+def person_in(text: str) -> str | None:
+    """Return the handle or the address of a person, None where a text has none."""
+    for words in (_MAIL, _HANDLE):
+        for found in words.finditer(text):
+            if not _NO_PERSON.fullmatch(found[1].partition(".")[0]):
+                return found[0]
+    return None
