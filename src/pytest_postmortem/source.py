@@ -220,14 +220,16 @@ class _Module:
 
     def _said(self, expressions: Iterable[ast.expr]) -> _Said:
         found, muted, cases = [], None, []
-        for node in (each for given in expressions for each in self._names.flat(given)):
+        pairs = ((given, each) for given in expressions for each in self._names.flat(given))
+        for given, node in pairs:
             call = node if isinstance(node, ast.Call) else None
             name = self._names.dotted(call.func if call else node)
             name, args, keywords = self._partial(call, name)
             mark = name.rpartition(".")[2] if _is_mark(name) else ""
             if mark in self._marks:
                 more = any(each.arg is None for each in call.keywords) if call else False
-                found.append(self._mark(mark, node, args, keywords, more))
+                line = node.lineno if call else given.lineno
+                found.append(self._mark(mark, line, args, keywords, more))
             elif mark == "parametrize":
                 values = [*args[1:2], *(each for key, each in keywords.items() if "values" in key)]
                 cases += self._cases(values)
@@ -249,7 +251,7 @@ class _Module:
     def _mark(
         self,
         name: str,
-        node: ast.expr,
+        line: int,
         args: Sequence[ast.expr],
         keywords: Mapping[str, ast.expr],
         more: bool,
@@ -264,7 +266,7 @@ class _Module:
         literals = [each for each in map(_literal, values) if each]
         whole = len(literals) == len(values) and not more
         args_read = tuple(value for (value,) in literals)
-        return SourceMark(name, args_read, dict.fromkeys(keywords, ...), node.lineno, whole)
+        return SourceMark(name, args_read, dict.fromkeys(keywords, ...), line, whole)
 
     def _cases(self, values: Sequence[ast.expr]) -> list[_Said]:
         """Return what is said of each set of parameters; nothing of what can't be read."""
