@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pytest_postmortem.authoring.rules import RULES
 from pytest_postmortem.cli import COMMANDS
 from pytest_postmortem.options import INI, OPTIONS
 from pytest_postmortem.reports.json import FORMAT
@@ -89,6 +90,14 @@ def commands() -> None:
             flags = ", ".join(action.option_strings)
             value = str(action.metavar or ("" if flags else action.dest)).replace("|", "&#124;")
             print(f"| `{' '.join(filter(None, (flags, value)))}` | {action.help} |")
+    print()
+
+
+def rules() -> None:
+    """Print the table of the lint's rules."""
+    print("\n| rule | what it finds |\n|---|---|")
+    for code, finds in RULES.items():
+        print(f"| [`{code}`](#{code}) | {finds[0].lower()}{finds[1:]} |")
     print()
 
 

@@ -186,7 +186,9 @@ def test_a_label_holds_what_follows_it_however_it_is_indented() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["", "\n", "#", "<b>", "[", "|a|\n|-|\n", "- ", "\x00", "**"])
+@pytest.mark.parametrize(
+    "text", ["", "\n", "#", "<b>", "[", "|a|\n|-|\n", "- ", "\x00", "**", "![](x)"]
+)
 def test_any_text_has_parts(text: str) -> None:
     """And none that are made up."""
     assert all(part.kind in ("story", "other") for part in parts(sections(text)))
@@ -257,6 +259,8 @@ root_cause: |
   One reason.
 
   Another.
+
+
 contributing_factors: [a, b]
 action_items:
 - {title: Do it, owner: payments}
@@ -272,12 +276,12 @@ def test_a_yaml_document_has_the_same_parts(tmp_path: Path) -> None:
     causes = [part for part in writing.parts if part.kind == "cause"]
     assert [(part.heading, part.line, len(part.passages)) for part in causes] == [
         ("root cause", 6, 2),
-        ("contributing factors", 10, 2),
+        ("contributing factors", 12, 2),
     ]
     found = said(writing)
     assert found["story"] == (3, ["It went down."])
-    assert found["actions"] == (11, ["Do it | payments"])
-    assert found["plans"] == (13, ["tests"])
+    assert found["actions"] == (13, ["Do it | payments"])
+    assert found["plans"] == (15, ["tests"])
     assert writing.ignored == {"action-missing"}
 
 

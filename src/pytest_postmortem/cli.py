@@ -53,6 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("sync", "write what is fetched into the file that runs read"),
     _command("report", "render JSON reports in any format"),
     _command("combine", "join the reports of shards and jobs"),
+    _command("check", "say what is wrong with marks, registry and post-mortems"),
     _command("diff", "say what a change gained and lost"),
     _command("scan", "find tests that speak of an incident and are not linked to it"),
     _command("history", "say when incidents got and lost their regression tests"),

@@ -118,9 +118,10 @@ INI: tuple[Ini, ...] = (
     Ini("postmortem_grace", "string", "days that an incident may wait for its regression test"),
     Ini("postmortem_since", "string", "date before which an incident needs no regression test"),
     Ini("postmortem_scan_patterns", "linelist", "regular expressions for ids, of `scan` alone"),
+    Ini("postmortem_lint_ignore", "args", "rules of `check` that are switched off; may be globs"),
 )
 
-OF_COMMANDS = frozenset({"postmortem_scan_patterns"})
+OF_COMMANDS = frozenset({"postmortem_scan_patterns", "postmortem_lint_ignore"})
 """What no run of pytest has to know."""
 
 

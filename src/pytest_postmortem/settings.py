@@ -56,6 +56,7 @@ class Settings:
         scope: What the reader says of the run, where the plugin can't tell.
         today: The date to judge by, ``now`` for the clock's, None for HEAD's.
         scan_patterns: What else `pytest-postmortem scan` takes for an id.
+        lint_ignore: Codes of rules that `check` leaves out, or globs of them.
         policy: What is asked of the regression tests; its ``today`` is not known yet.
     """
 
@@ -75,6 +76,7 @@ class Settings:
     scope: Literal["full", "partial"] | None = None
     today: date | Literal["now"] | None = None
     scan_patterns: tuple[str, ...] = ()
+    lint_ignore: tuple[str, ...] = ()
     policy: Policy = Policy()
 
     @property
@@ -93,7 +95,9 @@ class Settings:
     @property
     def used(self) -> bool:
         """Whether anything here asks the plugin for something."""
-        return self != Settings(markers=self.markers, scan_patterns=self.scan_patterns)
+        return self != Settings(
+            markers=self.markers, scan_patterns=self.scan_patterns, lint_ignore=self.lint_ignore
+        )
 
 
 class Config(Protocol):
@@ -158,6 +162,7 @@ class _Reader:
             scope=self._option("--postmortem-scope", _choice("full", "partial")),
             today=self._option("--postmortem-today", _today),
             scan_patterns=tuple(self._scan_patterns()),
+            lint_ignore=tuple(ini("postmortem_lint_ignore")),
             policy=self._policy(),
         )
 

@@ -15,6 +15,7 @@ from pytest_postmortem.authoring.wording import (
     phrases,
 )
 from pytest_postmortem.model import Finding
+from pytest_postmortem.written.facts import is_placeholder
 from pytest_postmortem.written.parts import Part
 from pytest_postmortem.written.passages import Passage
 
@@ -54,8 +55,8 @@ def check_causes(case: Case) -> Iterator[Finding]:
 
 def _missing(case: Case) -> Iterator[Finding]:
     own = case.postmortem
-    given = own.root_cause or own.whys or any(True for _ in case.said("cause", "whys"))
-    if given or not case.complete:
+    fields = not is_placeholder(own.root_cause or "") or bool(own.whys)
+    if fields or any(True for _ in case.said("cause", "whys")) or not case.complete:
         return
     empty = next(iter(case.parts("cause", "whys")), None)
     if empty is not None:

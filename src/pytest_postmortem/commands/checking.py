@@ -1,0 +1,100 @@
+"""What lies here → everything that is wrong with it: the registry, the marks, the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from pytest_postmortem.authoring.checked import Checked
+from pytest_postmortem.authoring.collecting import Collection, collect, without_reports
+from pytest_postmortem.authoring.lint import lint
+from pytest_postmortem.authoring.marks import check_declared, check_marks, unchecked
+from pytest_postmortem.commands.here import Here
+from pytest_postmortem.marked import Linked, Reading, linked
+from pytest_postmortem.model import Finding, Postmortem, count_of
+from pytest_postmortem.reporting import within_repository
+
+__all__ = ["check"]
+
+
+def check(here: Here, given: Sequence[Path] = (), *, collecting: bool = False) -> Checked:
+    """Check everything, or what lies at the paths that are given, against the whole registry."""
+    suite = here.test_files()
+    own = suite if not given else list(_own(here, suite, given))
+    linting = not given or any(path.suffix != ".py" for path in given)
+    tests = here.reading({*own, *(suite if linting else ())})
+    mine = {here.shown(file): None for file in own}
+    marked = {path: found for path, found in tests.items() if path in mine}
+    if collecting:
+        collection = _collected(here)
+    else:
+        findings = (*check_marks(marked, here.registry, here.policy), *_declared(here))
+        linked_tests = linked(tests, here.registry, here.policy) if suite else None
+        collection = Collection(findings, linked_tests, len(own), tuple(_open(here, marked)))
+    cases = list(here.cases(partial(_tests, collection.linked))) if linting else []
+    found = [
+        *here.findings,
+        *collection.findings,
+        *lint(cases, here.known, here.policy, here.settings.lint_ignore),
+    ]
+    kept = {(f.code, f.path, f.line, f.message): f for f in reversed(found)}
+    wanted = [f for f in kept.values() if not given or _covers(here, given, f.path)]
+    return Checked(
+        tuple(sorted(wanted, key=_place)),
+        collection.unjudged,
+        sum(not given or _covers(here, given, case.path) for case in cases),
+        len(own) if given else collection.files,
+        within_repository(here.root),
+    )
+
+
+def _own(here: Here, suite: Sequence[Path], given: Sequence[Path]) -> Iterator[Path]:
+    """Yield the test files that are given: any Python file, and those of the suite in a folder."""
+    yield from (path for path in given if path.suffix == ".py" and path.is_file())
+    folders = [path for path in given if path.is_dir()]
+    yield from (file for file in suite if any(map(file.is_relative_to, folders)))
+
+
+def _declared(here: Here) -> Iterator[Finding]:
+    return check_declared(here.known, here.lacking())
+
+
+def _collected(here: Here) -> Collection:
+    """Collect the suite from the rootdir, with no report of the configuration's own."""
+    config = here.config
+    arguments = ["--rootdir", str(here.root)]
+    if config.inipath is not None:
+        arguments += ["-c", str(config.inipath)]
+    kept = without_reports(config.getini("addopts"))
+    if kept is not None:
+        arguments += ["-o", "addopts=", *kept]
+    return collect(arguments, here.root)
+
+
+def _tests(links: Mapping[str, Linked] | None, postmortem: Postmortem) -> Linked | None:
+    """Return the tests of an incident, None where nobody knows any test at all."""
+    return None if links is None else links.get(postmortem.id.casefold(), Linked(postmortem.id))
+
+
+def _open(here: Here, tests: Reading) -> Iterator[str]:
+    """Yield what the code alone can't tell here."""
+    for path in (path for path, found in tests.items() if found is None):
+        yield f"{path} is no Python that can be read here"
+    ids = unchecked(tests, here.registry)
+    implied = here.registry is None and here.settings.url_template
+    if ids and not implied and here.policy.unknown != "ignore":
+        places = ", ".join(here.known.unreachable)
+        why = f"{places} is not asked here, `pytest-postmortem sync` keeps a copy"
+        yield f"{count_of(len(ids), 'id')} not checked: {why if places else 'there is no registry'}"
+
+
+def _covers(here: Here, given: Sequence[Path], path: str | None) -> bool:
+    """Say whether something stands at or below a path that is given."""
+    return path is not None and any(map(here.file(path).is_relative_to, given))
+
+
+def _place(finding: Finding) -> tuple[bool, str, int, str, str]:
+    """Return what findings are sorted by: those at no place come last."""
+    nowhere = finding.path is None
+    return nowhere, finding.path or "", finding.line or 0, finding.code, finding.message

@@ -1,0 +1,62 @@
+"""The page of the lint says what is so: every rule, and an example that it finds."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pytest_postmortem.authoring.rules import RULES
+from pytest_postmortem.cli import main
+from test_diff import write
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "reference" / "lint.md").read_text(encoding="utf-8")
+SECTIONS = {
+    text.partition("\n")[0]: text
+    for text in re.split(r"^## (?=[a-z]+-[a-z]+$)", PAGE, flags=re.MULTILINE)[1:]
+}
+
+SUITE = """\
+import pytest
+@pytest.mark.postmortem("PM-1")
+def test_one(): pass
+"""
+
+
+def test_every_rule_has_a_section_and_every_section_a_rule() -> None:
+    """In the same order, which is that of the table."""
+    assert list(SECTIONS) == list(RULES)
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_the_example_of_a_rule_is_one(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    """It is what the rule finds, and nothing else is wrong with it but a missing test."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", SECTIONS[code], re.MULTILINE | re.DOTALL)
+    ((language, example),) = found
+    place, name = ("pm", "pm/PM-3.md") if language == "markdown" else ("pm.yml", "pm.yml")
+    guarded = "PM-1" if "PM-1" in example else "PM-3" if language == "markdown" else None
+    write(pytester.path, {"tox.ini": f"[pytest]\npostmortem_registry = {place}\n", name: example})
+    suite = SUITE.replace("PM-1", guarded) if guarded else "def test_one(): pass\n"
+    write(pytester.path, {"tests/test_a.py": suite})
+
+    assert main(["check", "--report=json"]) == 0
+
+    codes = {each["code"] for each in json.loads(capsys.readouterr().out)["findings"]}
+    lacks = {"action-missing"} if "## Action items" not in example else set()
+    assert code in codes
+    assert codes - lacks <= {code, "test-missing"}
+
+
+def test_the_hook_runs_the_check() -> None:
+    """It is offered under the name that the page gives."""
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "how-to" / "check.md").read_text(encoding="utf-8")
+
+    assert (hook["entry"], hook["language"]) == ("pytest-postmortem check", "python")
+    assert f"- id: {hook['id']}" in page
