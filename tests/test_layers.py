@@ -37,7 +37,7 @@ LAYERS: dict[str, set[str]] = {
     "suite": {"links", "outcomes", "scope", "settings", "source"},
     "xdist": {"collection", "scope"},
     "proofs": {"model", "writing"},
-    "reporting": {"xdist", "registry", "gates", "outcomes", "git", "proofs"},
+    "reporting": {"xdist", "registry", "gates", "outcomes", "git", "proofs", "written"},
     "ran": {"states"},
     "neighbours": {"collection", "reports"},
     "delivery": {"reports", "settings", "writing"},

@@ -39,7 +39,8 @@ class Facts:
 
     ``lost`` are the workers whose links never arrived, ``idle`` names the option with which
     pytest runs no test, ``own_selection`` says that the configured ``addopts`` alone select as
-    much, ``dated`` that somebody will read the age of an incident, ``ran`` what ran.
+    much, ``dated`` that somebody will read the age of an incident, ``detailed`` that somebody
+    will read the action items, ``ran`` what ran.
     """
 
     lost: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Facts:
     ran: Ran | None = None
     own_selection: bool = True
     dated: bool = False
+    detailed: bool = False
 
 
 class Run:
@@ -163,6 +165,10 @@ class Run:
         scope = self._scope(collected, facts)
         every = [link for own in self.links.values() for link in own.values()]
         known = self._known(every)
+        if facts.detailed:
+            from pytest_postmortem.written.stated import with_items
+
+            known = with_items(known, self._root)
         kept, broken = self._proofs()
         report = assess(
             known,

@@ -245,14 +245,19 @@ class Reporter:
             own_selection=selects_alike(vars(option), vars(own)),
             ran=ran(self._config),
             dated=self._verbosity > 0 or self._run.settings.dated,
+            detailed=self._run.settings.detailed or self._handed_over,
         )
+
+    @property
+    def _handed_over(self) -> bool:
+        """Whether other plugins get the report."""
+        return bool(self._config.hook.pytest_postmortem_report.get_hookimpls())
 
     def _deliver(self, report: Report) -> bool:
         """Deliver the report wherever it was asked for; return whether that could be done."""
         from pytest_postmortem.delivery import deliver
 
-        hook = self._config.hook.pytest_postmortem_report
-        take = partial(_hand_over, self._config) if hook.get_hookimpls() else None
+        take = partial(_hand_over, self._config) if self._handed_over else None
         delivery = deliver(report, self._run.settings, self._verbosity, take)
         self._notes += delivery.notes
         self._printed_after += delivery.printed

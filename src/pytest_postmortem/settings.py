@@ -93,6 +93,11 @@ class Settings:
         return any(report.type != "term" for report in self.reports)
 
     @property
+    def detailed(self) -> bool:
+        """Whether a report was asked for that shows action items."""
+        return any(report.type not in ("term", "term-missing") for report in self.reports)
+
+    @property
     def used(self) -> bool:
         """Whether anything here asks the plugin for something."""
         return self != Settings(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pytest_postmortem.written.kinds import Kind, kind_of
 from pytest_postmortem.written.passages import Passage, Section
 
-__all__ = ["Part", "parts"]
+__all__ = ["Part", "kind_within", "parts"]
 
 NAMED = ("cause", "whys", "actions", "plans", "lessons", "class", "status", "good", "timeline")
 """The parts that may stand under a label instead of a heading, as ``**Root cause:** ...``."""
@@ -50,13 +50,13 @@ def parts(sections: Sequence[Section]) -> tuple[Part, ...]:
             around.pop()
         kind: Kind = "story"
         if section.level and not is_title:
-            kind = _kind(section.heading, around[-1][1] if around else "other")
+            kind = kind_within(section.heading, around[-1][1] if around else "other")
             around.append((section.level, kind))
         found += _parts_of(section, kind)
     return tuple(found)
 
 
-def _kind(heading: str, outer: Kind) -> Kind:
+def kind_within(heading: str, outer: Kind) -> Kind:
     """Return what stands below a heading within a part: action items are often put in groups."""
     own = kind_of(heading) or outer
     return outer if outer == "actions" and own in GROUPS else own
