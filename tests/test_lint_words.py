@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from pytest_postmortem.authoring.deeds import lacks_verb, vague
 from pytest_postmortem.authoring.wording import blames, human_error, is_symptom, person_in
+from pytest_postmortem.written.facts import facts, is_dated, is_placeholder, is_tracked
+from pytest_postmortem.written.kinds import kind_of
+from pytest_postmortem.written.passages import sections
+from pytest_postmortem.written.reading import ignores
 
 BLAMES = [
     ("careless", "It was a careless change"),
@@ -185,3 +192,38 @@ def test_an_action_item_that_is_a_thing(title: str) -> None:
 def test_an_action_item_that_is_a_deed(title: str) -> None:
     """Where it is not sure, it is one."""
     assert not lacks_verb(title)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(
+            "-",
+            "- ",
+            "a ",
+            "(",
+            "()",
+            "the engineer ",
+            "not be ",
+            "a.",
+            "a@a.",
+            " ",
+            "improve more ",
+        ),
+        *("[", "![", "*", "`", "<", "|a", "> ", "postmortem: ignore= ", "<!-- "),
+    ],
+)
+def test_no_text_takes_long(unit: str) -> None:
+    """Not even one that somebody has thought out: it would stop a whole check."""
+    text = f"improve {unit * (100_000 // len(unit))}x"
+    start = time.perf_counter()
+
+    read: tuple[Callable[[str], object], ...] = (
+        *(blames, human_error, is_symptom, person_in, vague, lacks_verb),
+        *(facts, is_dated, is_placeholder, is_tracked, kind_of, sections),
+    )
+    for function in read:
+        function(text)
+    ignores([text])
+
+    assert time.perf_counter() - start < 10

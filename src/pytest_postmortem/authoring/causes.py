@@ -80,22 +80,22 @@ def _answers(case: Case) -> Iterator[tuple[Passage, bool]]:
     """Yield the answers to why, each with whether no further question follows."""
     alone = sum(1 for _ in case.said("cause", "whys")) == 1
     for part in case.parts("cause", "whys"):
-        last = _last(part) if part.kind == "whys" else frozenset()
+        last = frozenset(_last(part) if part.kind == "whys" else ())
         for position, passage in enumerate(part.said):
             yield passage, alone or position in last
 
 
-def _last(part: Part) -> frozenset[int]:
-    """Return the answers with which the chains of whys end, by their position.
+def _last(part: Part) -> list[int]:
+    """Return the answers with which the chains of whys end, by their position in order.
 
     A list without lists in it is one chain; in a tree every leaf is an end.
     """
     said = part.said
     depths = {passage.depth for passage in said}
     if len(depths) < 2:
-        return frozenset([len(said) - 1])
+        return [len(said) - 1] if said else []
     ends = [n for n, pair in enumerate(pairwise(said)) if not _goes_on(*pair)]
-    return frozenset([*ends, len(said) - 1])
+    return [*ends, len(said) - 1]
 
 
 def _goes_on(answer: Passage, after: Passage) -> bool:
@@ -105,12 +105,14 @@ def _goes_on(answer: Passage, after: Passage) -> bool:
 
 def _judged(case: Case, known: frozenset[int]) -> Iterator[Finding]:
     """Yield the words that judge a person, but for an answer that the document itself asks on."""
-    for part, passage in case.said("cause", "whys", "lessons", "story"):
-        asked_on = part.kind == "whys" and part.said.index(passage) not in _last(part)
-        words = None if passage.quoted or asked_on else blames(passage.prose)
-        if words and passage.line not in known:
-            message = f"{shortened(words)} judges a person: {QUESTION}"
-            yield warning("blame-word", message, case.path, passage.line)
+    for part in case.parts("cause", "whys", "lessons", "story"):
+        said = part.said
+        last = _last(part) if part.kind == "whys" else range(len(said))
+        for passage in (said[n] for n in last if not said[n].quoted):
+            words = blames(passage.prose)
+            if words and passage.line not in known:
+                message = f"{shortened(words)} judges a person: {QUESTION}"
+                yield warning("blame-word", message, case.path, passage.line)
 
 
 def _named(case: Case) -> Iterator[Finding]:

@@ -8,6 +8,9 @@ from pytest_postmortem.authoring.wording import phrases
 
 __all__ = ["lacks_verb", "vague"]
 
+LONGEST = 500
+"""The characters of a title that are read."""
+
 _THING = (
     r"(?:(?:code|system|error|internal|customer|overall|general) )?"
     r"(?:monitoring|alert(?:ing|s)?|logging|logs|test(?:ing|s)?(?: coverage)?|documentation|docs|"
@@ -139,6 +142,7 @@ def lacks_verb(title: str) -> bool:
 
 def _bare(title: str) -> str:
     """Return a title without a rank before it and a full stop behind it."""
+    title = title[:LONGEST]
     bare = title.lstrip("[( ")
     rank = _RANK.match(bare)
     return (bare[rank.end() :] if rank else title).replace("’", "'").strip(" .")

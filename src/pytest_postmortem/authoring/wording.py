@@ -87,7 +87,13 @@ _DENIED = re.compile(
     r"matter of|due to|because of|blaming|calling (?:it|this)))*\W*$",
     re.IGNORECASE,
 )
+MOST = 20_000
+"""The characters of one paragraph that are read."""
+
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+LONGEST = 200
+"""A cause that takes more characters says more than what was seen."""
 
 _SUBJECT = r"\W*(?:due to |because (?:of )?)?(?:an? |the |our )?(?:[\w./-]+ ){0,4}?"
 _AFTER = r"(?: (?:again|completely|unexpectedly|suddenly|for .{1,30}))?\W*$"
@@ -155,7 +161,7 @@ def human_error(text: str, *, last: bool = False) -> str | None:
 
 
 def _said(words: re.Pattern[str], text: str) -> str | None:
-    for sentence in _SENTENCE.split(text.replace("’", "'")):
+    for sentence in _SENTENCE.split(text[:MOST].replace("’", "'")):
         found = words.search(sentence)
         if found and not _DENIED.search(sentence[: found.start()]):
             return " ".join(found[0].split())
@@ -165,13 +171,13 @@ def _said(words: re.Pattern[str], text: str) -> str | None:
 def is_symptom(text: str) -> bool:
     """Say whether all that a text gives as a cause is what was seen, as ``the server crashed``."""
     flat = " ".join(text.split())
-    return bool(_SYMPTOM.match(flat) or _SEEN.match(flat))
+    return len(flat) <= LONGEST and bool(_SYMPTOM.match(flat) or _SEEN.match(flat))
 
 
 def person_in(text: str) -> str | None:
     """Return the handle or the address of a person, None where a text has none."""
     for words in (_MAIL, _HANDLE):
-        for found in words.finditer(text):
+        for found in words.finditer(text[:MOST]):
             if not _NO_PERSON.fullmatch(found[1].partition(".")[0]):
                 return found[0]
     return None

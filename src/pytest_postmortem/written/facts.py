@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 __all__ = ["Facts", "day_in", "facts", "is_dated", "is_placeholder", "is_tracked"]
 
+LONGEST = 1000
+"""The characters of an item that are read for facts: nobody writes them behind as many."""
+
 _CHECKBOX = re.compile(r"\[([ xX✓✔])\]\s*")
 _DONE = re.compile(
     r"^\W*(?:done|fixed|completed?|resolved|closed)\b\s*[:.)\]–—-]|[✅✔☑]|"
@@ -86,6 +89,7 @@ def facts(text: str) -> Facts:
     ``done`` is what a box or a word says, None where nothing does; ``past`` says that the text
     tells of something in the past.
     """
+    text = text[:LONGEST]
     first = text.partition("\n")[0]
     box = _CHECKBOX.match(first)
     title = first[box.end() :] if box else first
@@ -127,7 +131,7 @@ def day_in(text: str) -> str | None:
 
 def is_dated(text: str) -> bool:
     """Say whether a text says until when, in whatever form."""
-    return _DATED.search(text) is not None
+    return _DATED.search(text[:LONGEST]) is not None
 
 
 def is_tracked(text: str) -> bool:
@@ -137,4 +141,4 @@ def is_tracked(text: str) -> bool:
 
 def is_placeholder(text: str) -> bool:
     """Say whether a text says nothing yet, as ``TBD``, ``-`` and what a template has there."""
-    return _BARE.match(text) is not None
+    return len(text) <= LONGEST and _BARE.match(text) is not None

@@ -89,13 +89,13 @@ _KINDS = tuple((kind, re.compile(words)) for kind, words in WORDS)
 _NUMBER = re.compile(r"\W*\d{1,2}(?:\.\d{1,2})*[.):]\s+")
 _EDGES = re.compile(r"^[\W_]+|[\s:?!.*_]+$")
 
-LONGEST = 80
+LONGEST = 100
 """A longer text is a sentence and no heading."""
 
 
 def kind_of(heading: str) -> Kind | None:
     """Return what a heading names, without regard to numbers, signs and case; None for nothing."""
-    text = _EDGES.sub("", _NUMBER.sub("", heading)).casefold().replace("_", " ")
-    if len(text) > LONGEST:
+    if len(heading) > LONGEST:
         return None
+    text = _EDGES.sub("", _NUMBER.sub("", heading)).casefold().replace("_", " ")
     return next((kind for kind, words in _KINDS if words.fullmatch(text)), None)

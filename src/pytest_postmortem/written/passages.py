@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -65,10 +66,16 @@ def sections(text: str, above: int = 0) -> list[Section]:
     The first has no heading, and holds what stands before any.
     """
     reader = _Reader(above)
-    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+    tokens = _parser().parse(text)
     for position, token in enumerate(tokens):
         reader.take(token, tokens[position - 1])
     return reader.found
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """Return the parser, which takes longer to make than to read a short text."""
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 class _Reader:

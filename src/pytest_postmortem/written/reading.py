@@ -24,7 +24,8 @@ MAX_SIZE = 500_000
 """The bytes of the largest document that is read as a whole, which takes a few seconds."""
 
 _COMMENT = re.compile(
-    r"(?:<!--|(?:^|\s)#|^\.\.)\s*postmortem:\s*ignore\s*=\s*([\w*, -]+?)\s*(?:-->|$)", re.MULTILINE
+    r"(?:<!--|(?:^|\s)#|^\.\.)\s*postmortem:\s*ignore\s*=\s*([\w*, -]{1,500}?)\s*(?:-->|$)",
+    re.MULTILINE,
 )
 
 
