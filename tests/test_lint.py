@@ -73,6 +73,10 @@ DOCUMENTS: Mapping[str, tuple[str, list[str]]] = {
         ["PM-1.md:2 cause-missing: 'Root Cause(s)' is empty: say what made it possible"],
     ),
     "cause in prose": ("# It\nIt went down because of the key.\n## Next steps\nWe see.\n", []),
+    "cause in a timeline": (
+        "# It\n## Timeline\n- 10:00 found that it was due to the key\n## To do\nNone.\n",
+        [],
+    ),
     "cause under another name": ("# It\n## What went wrong\n- No test.\n## To do\nNone.\n", []),
     "symptom": (
         "# It\n## Root cause\nThe server crashed.\n## Action items\nNone.\n",

@@ -37,6 +37,10 @@ _TELLS_WHY = phrases(
 )
 """How people say why where they have no part for it."""
 
+_NAMES_CAUSE = phrases(
+    r"(?:root|primary|underlying|actual|likely) cause|causes? of|caused by|due to"
+)
+
 
 def check_causes(case: Case) -> Iterator[Finding]:
     """Yield what there is to say about the causes of an incident."""
@@ -62,9 +66,16 @@ def _missing(case: Case) -> Iterator[Finding]:
     if empty is not None:
         message = f"{shortened(empty.heading)} is empty: say what made it possible"
         yield warning("cause-missing", message, case.path, empty.line)
-    elif not any(_TELLS_WHY.search(passage.text) for _, passage in case.said("story", "other")):
+    elif not _tells_why(case):
         message = 'nothing says why it happened: add a part "Root cause" or "Contributing factors"'
         yield warning("cause-missing", message, case.path, case.line)
+
+
+def _tells_why(case: Case) -> bool:
+    """Say whether a document says why outside of any part for it; a timeline has to name it."""
+    told = any(_TELLS_WHY.search(passage.text) for _, passage in case.said("story", "other"))
+    parts = case.said("timeline", "actions", "plans", "lessons")
+    return told or any(_NAMES_CAUSE.search(passage.text) for _, passage in parts)
 
 
 def _symptom(case: Case) -> Iterator[Finding]:
