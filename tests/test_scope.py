@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,14 @@ def test_what_workers_collected_is_joined_each_thing_once() -> None:
         reasons=("r", "s"),
     )
     assert joined([]) == Collected()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own")
+def test_a_link_that_leads_round_in_circles_is_no_folder(tmp_path: Path) -> None:
+    """Nor is it a reason to stop."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "test_it.py").touch()
+
+    found = find_files([tmp_path], ["test_*.py"], lambda _: False)
+
+    assert list(found) == [tmp_path / "test_it.py"]

@@ -74,12 +74,20 @@ def _walk(folder: Path, patterns: Sequence[str], ignored: Callable[[Path], bool]
         return
     for entry in entries:
         path = Path(entry.path)
-        if entry.is_dir():
+        if _is_dir(entry):
             upwards = entry.is_symlink() and folder.resolve().is_relative_to(path.resolve())
             if entry.name != "__pycache__" and not upwards and not ignored(path):
                 yield from _walk(path, patterns, ignored)
         elif matches(path, patterns) and not ignored(path):
             yield path
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a folder; a link that leads round in circles is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def reasons(
