@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def test_the_example_of_a_rule_is_one(
     lacks = {"action-missing"} if "## Action items" not in example else set()
     assert code in codes
     assert codes - lacks <= {code, "test-missing"}
+
+
+def test_the_output_on_the_page_is_real(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is that of the example, with a typo in a mark."""
+    page = (ROOT / "docs" / "how-to" / "check.md").read_text(encoding="utf-8")
+    shutil.copytree(ROOT / "examples" / "shop", pytester.path, dirs_exist_ok=True)
+    test = pytester.path / "tests" / "test_inventory.py"
+    test.write_text(test.read_text(encoding="utf-8").replace("PM-0004", "PM-00004"), "utf-8")
+
+    assert main(["check"]) == 1
+
+    said = capsys.readouterr().out
+    assert f"```console\n$ pytest-postmortem check\n{said}```\n" in page
 
 
 def test_the_hook_runs_the_check() -> None:
