@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pytest_postmortem.authoring.rules import RULES
+from pytest_postmortem.checking.rules import RULES
 from pytest_postmortem.cli import COMMANDS
 from pytest_postmortem.options import INI, OPTIONS
 from pytest_postmortem.reports.json import FORMAT

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_postmortem import __version__
-from pytest_postmortem.authoring.checked import Checked, text
-from pytest_postmortem.authoring.formats import render
+from pytest_postmortem.checking.checked import Checked, text
+from pytest_postmortem.checking.formats import render
 from pytest_postmortem.cli import main
 from pytest_postmortem.model import Finding
 from test_check import DOCUMENT, REGISTRY, SUITE

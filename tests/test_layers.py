@@ -54,7 +54,8 @@ LAYERS: dict[str, set[str]] = {
     "comparing": {"changes", "marked", "results"},
     "history": {"reports"},
     "prove": {"git", "proofs", "reports", "source"},
-    "authoring": {"links", "marked", "reports", "source", "writing", "written"},
+    "scanning": {"links", "reports", "source", "writing"},
+    "checking": {"marked", "reports", "written"},
     "commands": {
         "session",
         "syncing",
@@ -64,7 +65,8 @@ LAYERS: dict[str, set[str]] = {
         "marked",
         "results",
         "prove",
-        "authoring",
+        "scanning",
+        "checking",
     },
     "cli": {"commands"},
 }

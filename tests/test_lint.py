@@ -9,9 +9,9 @@ from textwrap import dedent
 
 import pytest
 
-from pytest_postmortem.authoring.cases import Case, case_of
-from pytest_postmortem.authoring.lint import lint
-from pytest_postmortem.authoring.rules import RULES
+from pytest_postmortem.checking.cases import Case, case_of
+from pytest_postmortem.checking.lint import lint
+from pytest_postmortem.checking.rules import RULES
 from pytest_postmortem.marked import Linked
 from pytest_postmortem.model import ActionItem, Policy, Postmortem, Registry
 from pytest_postmortem.written.reading import of_fields, read

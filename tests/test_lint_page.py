@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pytest_postmortem.authoring.rules import RULES
+from pytest_postmortem.checking.rules import RULES
 from pytest_postmortem.cli import main
 from test_diff import write
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_postmortem.authoring.deeds import lacks_verb, vague
-from pytest_postmortem.authoring.wording import blames, human_error, is_symptom, person_in
+from pytest_postmortem.checking.deeds import lacks_verb, vague
+from pytest_postmortem.checking.wording import blames, human_error, is_symptom, person_in
 from pytest_postmortem.written.facts import facts, is_dated, is_placeholder, is_tracked
 from pytest_postmortem.written.kinds import kind_of
 from pytest_postmortem.written.passages import sections

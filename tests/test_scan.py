@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring import listing
-from pytest_postmortem.authoring.applying import Edit, put
-from pytest_postmortem.authoring.suggestions import Scan, Source, Suggestion
 from pytest_postmortem.cli import main
+from pytest_postmortem.scanning import listing
+from pytest_postmortem.scanning.applying import Edit, put
+from pytest_postmortem.scanning.suggestions import Scan, Source, Suggestion
 from test_diff import write
 
 REGISTRY = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.authoring.marker import Unmarkable, marked
+from pytest_postmortem.scanning.marker import Unmarkable, marked
 
 
 def mark(code: str, line: int, *ids: str) -> str:

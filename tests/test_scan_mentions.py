@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.authoring.known import known
-from pytest_postmortem.authoring.mentions import read
 from pytest_postmortem.model import Policy, Postmortem, Registry
+from pytest_postmortem.scanning.known import known
+from pytest_postmortem.scanning.mentions import read
 
 URL = "https://github.com/acme/shop/issues/"
 POSTMORTEMS = tuple(Postmortem(id, id, URL + id) for id in ("123", "456", "789"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.authoring.known import Known, known
-from pytest_postmortem.authoring.references import references
 from pytest_postmortem.model import Policy, Postmortem, Registry
+from pytest_postmortem.scanning.known import Known, known
+from pytest_postmortem.scanning.references import references
 
 GITHUB = "https://github.com/acme/shop/issues/"
 

@@ -12,9 +12,9 @@ from fnmatch import filter as matching
 from io import TextIOWrapper
 from pathlib import Path
 
-from pytest_postmortem.authoring.checked import Checked, text
-from pytest_postmortem.authoring.formats import render
-from pytest_postmortem.authoring.rules import RULES
+from pytest_postmortem.checking.checked import Checked, text
+from pytest_postmortem.checking.formats import render
+from pytest_postmortem.checking.rules import RULES
 from pytest_postmortem.commands.arguments import add_configuration, add_targets, configuration_of
 from pytest_postmortem.commands.checking import check
 from pytest_postmortem.commands.checkout import reading

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from pytest_postmortem.authoring.checked import Checked
-from pytest_postmortem.authoring.collecting import Collection, collect, without_reports
-from pytest_postmortem.authoring.lint import lint
-from pytest_postmortem.authoring.marks import check_declared, check_marks, unchecked
+from pytest_postmortem.checking.checked import Checked
+from pytest_postmortem.checking.collecting import Collection, collect, without_reports
+from pytest_postmortem.checking.lint import lint
+from pytest_postmortem.checking.marks import check_declared, check_marks, unchecked
 from pytest_postmortem.commands.here import Here
 from pytest_postmortem.marked import Linked, Reading, linked
 from pytest_postmortem.model import Finding, Postmortem, count_of

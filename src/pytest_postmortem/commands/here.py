@@ -13,9 +13,9 @@ import pytest
 
 from pytest_postmortem import options, registry, settings, source
 from pytest_postmortem.assess import selected
-from pytest_postmortem.authoring.cases import Case, case_of
-from pytest_postmortem.authoring.ignoring import ignored_by_entry
 from pytest_postmortem.bindings import lacks
+from pytest_postmortem.checking.cases import Case, case_of
+from pytest_postmortem.checking.ignoring import ignored_by_entry
 from pytest_postmortem.commands.checkout import places
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.marked import Linked, Reading

@@ -11,11 +11,6 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import links, settings
-from pytest_postmortem.authoring import listing
-from pytest_postmortem.authoring.known import known
-from pytest_postmortem.authoring.mentions import read
-from pytest_postmortem.authoring.suggestions import Scan, Source, Suggestion, suggestions
-from pytest_postmortem.authoring.weighing import Strength
 from pytest_postmortem.commands.arguments import (
     add_configuration,
     add_targets,
@@ -27,6 +22,11 @@ from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.model import Registry, count_of
 from pytest_postmortem.options import MARK
 from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.scanning import listing
+from pytest_postmortem.scanning.known import known
+from pytest_postmortem.scanning.mentions import read
+from pytest_postmortem.scanning.suggestions import Scan, Source, Suggestion, suggestions
+from pytest_postmortem.scanning.weighing import Strength
 from pytest_postmortem.scope import find_files, relative
 from pytest_postmortem.writing import write
 
@@ -209,7 +209,7 @@ class _Scanner:
 
     def mark(self, scan: Scan, *, write: bool, diff: bool, possible: bool) -> int:
         """Show and write the marks; return the exit status."""
-        from pytest_postmortem.authoring.applying import LeftAlone, edits, put, unified
+        from pytest_postmortem.scanning.applying import LeftAlone, edits, put, unified
 
         strengths: tuple[Strength, ...] = ("likely", "possible") if possible else ("likely",)
         within = [place.resolve() for place in self._roots]

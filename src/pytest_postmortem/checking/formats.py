@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_postmortem import __version__
-from pytest_postmortem.authoring.checked import Checked
-from pytest_postmortem.authoring.rules import RULES
+from pytest_postmortem.checking.checked import Checked
+from pytest_postmortem.checking.rules import RULES
 from pytest_postmortem.model import Finding
 from pytest_postmortem.reports.github import annotation
 

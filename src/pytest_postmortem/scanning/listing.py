@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.authoring.suggestions import ORDER, Scan, Suggestion
-from pytest_postmortem.authoring.weighing import Strength
 from pytest_postmortem.model import count_of
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.marking import code, escaped, link
+from pytest_postmortem.scanning.suggestions import ORDER, Scan, Suggestion
+from pytest_postmortem.scanning.weighing import Strength
 
 __all__ = ["FORMAT", "document", "markdown", "text"]
 

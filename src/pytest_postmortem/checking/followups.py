@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pytest_postmortem.actions import progress
-from pytest_postmortem.authoring.cases import Case
-from pytest_postmortem.authoring.deeds import lacks_verb, vague
-from pytest_postmortem.authoring.rules import shortened, warning
-from pytest_postmortem.authoring.wording import phrases
+from pytest_postmortem.checking.cases import Case
+from pytest_postmortem.checking.deeds import lacks_verb, vague
+from pytest_postmortem.checking.rules import shortened, warning
+from pytest_postmortem.checking.wording import phrases
 from pytest_postmortem.model import Finding
 from pytest_postmortem.written.items import Item
 

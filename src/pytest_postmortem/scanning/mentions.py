@@ -8,16 +8,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem import source
-from pytest_postmortem.authoring.known import Known
-from pytest_postmortem.authoring.passages import (
+from pytest_postmortem.scanning.known import Known
+from pytest_postmortem.scanning.passages import (
     Function,
     first_line,
     functions,
     muting,
     passages,
 )
-from pytest_postmortem.authoring.references import references
-from pytest_postmortem.authoring.weighing import STRENGTHS, Strength, weigh
+from pytest_postmortem.scanning.references import references
+from pytest_postmortem.scanning.weighing import STRENGTHS, Strength, weigh
 from pytest_postmortem.source import SourceTest
 
 __all__ = ["Mention", "Tested", "decoded", "read"]

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from pytest_postmortem.authoring.known import Known, Name, Tracker, key_of, shorthand, tokens
+from pytest_postmortem.scanning.known import Known, Name, Tracker, key_of, shorthand, tokens
 
 __all__ = ["Form", "Reference", "references"]
 

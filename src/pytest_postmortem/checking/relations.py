@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from pytest_postmortem.authoring.cases import Case
-from pytest_postmortem.authoring.rules import shortened, warning
+from pytest_postmortem.checking.cases import Case
+from pytest_postmortem.checking.rules import shortened, warning
 from pytest_postmortem.model import Finding, Policy, Registry, count_of, iso_date
 
 __all__ = ["check_class", "check_classes", "check_recurrence", "check_test", "needs_test"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from pytest_postmortem.authoring.cases import Case
-from pytest_postmortem.authoring.rules import shortened, warning
-from pytest_postmortem.authoring.wording import (
+from pytest_postmortem.checking.cases import Case
+from pytest_postmortem.checking.rules import shortened, warning
+from pytest_postmortem.checking.wording import (
     blames,
     human_error,
     is_symptom,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_postmortem.authoring.wording import phrases
+from pytest_postmortem.checking.wording import phrases
 
 __all__ = ["lacks_verb", "vague"]
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from pytest_postmortem.authoring.passages import Passage, Place
-from pytest_postmortem.authoring.references import Form, Reference
+from pytest_postmortem.scanning.passages import Passage, Place
+from pytest_postmortem.scanning.references import Form, Reference
 
 __all__ = ["STRENGTHS", "Strength", "weigh"]
 

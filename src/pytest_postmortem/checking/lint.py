@@ -6,17 +6,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from pytest_postmortem.authoring.cases import Case
-from pytest_postmortem.authoring.causes import check_causes
-from pytest_postmortem.authoring.followups import check_items, waiting
-from pytest_postmortem.authoring.relations import (
+from pytest_postmortem.checking.cases import Case
+from pytest_postmortem.checking.causes import check_causes
+from pytest_postmortem.checking.followups import check_items, waiting
+from pytest_postmortem.checking.relations import (
     check_class,
     check_classes,
     check_recurrence,
     check_test,
     needs_test,
 )
-from pytest_postmortem.authoring.rules import warning
+from pytest_postmortem.checking.rules import warning
 from pytest_postmortem.model import Finding, Policy, Registry
 
 __all__ = ["lint"]

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_postmortem.authoring.marker import Unmarkable, marked
-from pytest_postmortem.authoring.mentions import decoded
-from pytest_postmortem.authoring.suggestions import Source, Suggestion
-from pytest_postmortem.authoring.weighing import Strength
+from pytest_postmortem.scanning.marker import Unmarkable, marked
+from pytest_postmortem.scanning.mentions import decoded
+from pytest_postmortem.scanning.suggestions import Source, Suggestion
+from pytest_postmortem.scanning.weighing import Strength
 from pytest_postmortem.writing import Changed, rewrite
 
 __all__ = ["Edit", "LeftAlone", "edits", "put", "unified"]

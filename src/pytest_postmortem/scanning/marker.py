@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 import libcst as cst
 
 from pytest_postmortem import links, source
-from pytest_postmortem.authoring.importing import with_import
 from pytest_postmortem.bindings import statements
 from pytest_postmortem.options import MARK
+from pytest_postmortem.scanning.importing import with_import
 
 __all__ = ["Unmarkable", "marked"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_postmortem import links
-from pytest_postmortem.authoring.mentions import Mention, Tested
-from pytest_postmortem.authoring.weighing import Strength
 from pytest_postmortem.model import Registry, Show
 from pytest_postmortem.reports.shown import reveal
+from pytest_postmortem.scanning.mentions import Mention, Tested
+from pytest_postmortem.scanning.weighing import Strength
 from pytest_postmortem.source import SourceTest
 
 __all__ = ["ORDER", "Scan", "Source", "Suggestion", "suggestions"]

@@ -1,0 +1,3 @@
+"""Tests that mention a known incident and do not carry the marker."""
+
+from __future__ import annotations
