@@ -1,0 +1,52 @@
+"""Patches: made of two trees, read, and applied to the letter."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pytest_postmortem.git.process import ask, split, top
+
+__all__ = ["applied", "patch", "patched"]
+
+
+def patch(folder: Path, before: str, after: str, paths: Iterable[str]) -> bytes:
+    """Return what changes between two commits or trees, of these files alone."""
+    arguments = ("diff", "--binary", "--full-index", "--no-renames", "--no-ext-diff")
+    own = ("--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--no-color", "-U3")
+    above = top(folder) or folder
+    return ask(above, *arguments, *own, before, after, "--", *paths) or b""
+
+
+def patched(data: bytes) -> list[str]:
+    """Return the files that a patch changes."""
+    with tempfile.TemporaryDirectory() as name:
+        parts = split(
+            ask(Path(name), "apply", "--numstat", "-z", "-", given=data, alone=True) or b""
+        )
+    return [part.split("\t")[2] for part in parts if part.count("\t") == 2]
+
+
+def applied(
+    contents: Mapping[str, bytes], patch: bytes, *, reverse: bool, only: Iterable[str] = ()
+) -> dict[str, bytes | None] | None:
+    """Return files as a patch leaves them, None where it does not apply to the letter.
+
+    Lines may have moved; what stands around them has to be as it was. ``only`` are the files of
+    the patch that count, all where there are none.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, data in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
+        arguments = ["apply", "--whitespace=nowarn", *(["--reverse"] if reverse else [])]
+        plain = (re.sub(r"([*?[\\])", r"\\\1", path) for path in only)  # it takes globs
+        arguments += [f"--include={path}" for path in plain]
+        if ask(folder, *arguments, "-", given=patch, alone=True) is None:
+            return None
+        found = (path for path in folder.rglob("*") if path.is_file())
+        now = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+        return {path: now.get(path) for path in {*contents, *now}}

@@ -1,0 +1,129 @@
+"""Files: those of a commit and of the work tree, their contents, and what differs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_postmortem.git.process import ask, split, top
+
+__all__ = [
+    "FILES",
+    "LINK",
+    "Changed",
+    "blobs",
+    "changed",
+    "export",
+    "files",
+    "generated",
+    "renamed",
+    "tree",
+    "unlike",
+]
+
+FILES = ("100644", "100755")
+"""The modes of files; links and submodules are none."""
+
+LINK = "120000"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A file that differs between two trees; the blob is None where it is not there."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+def changed(folder: Path, before: str, after: str) -> list[Changed]:
+    """Return the files that differ between two commits or trees; of links and submodules none."""
+    arguments = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", before, after)
+    parts = split(ask(folder, *arguments) or b"")
+    found = []
+    for facts, path in zip(parts[::2], parts[1::2], strict=False):
+        old, new, blob, other, _ = facts.removeprefix(":").split(" ")
+        if {old, new} & {*FILES}:
+            before_, after_ = (
+                each if mode in FILES else None for each, mode in ((blob, old), (other, new))
+            )
+            found.append(Changed(path, before_, after_))
+    return found
+
+
+def unlike(folder: Path, commit: str) -> list[str]:
+    """Return the files of the working tree that differ from a commit, new ones included."""
+    arguments = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", commit, "--")
+    above = top(folder) or folder
+    new = ask(above, "ls-files", "-z", "--others", "--exclude-standard") or b""
+    return sorted({*split(ask(above, *arguments) or b""), *split(new)})
+
+
+def renamed(folder: Path, commit: str) -> dict[str, str]:
+    """Return where files of a commit lie in HEAD that have another path there."""
+    arguments = ("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", commit, "HEAD")
+    parts = split(ask(folder, *arguments) or b"")
+    return dict(zip(parts[1::3], parts[2::3], strict=False))
+
+
+def tree(folder: Path, commit: str) -> dict[str, str]:
+    """Return the files of a commit, each with its blob."""
+    return {path: blob for path, mode, blob in _entries(folder, commit) if mode in FILES}
+
+
+def _entries(folder: Path, commit: str) -> Iterator[tuple[str, str, str]]:
+    """Yield path, mode and blob of all that a commit holds."""
+    for entry in split(ask(folder, "ls-tree", "-r", "-z", "--full-tree", commit) or b""):
+        facts, _, path = entry.partition("\t")
+        mode, _, blob = facts.split(" ")
+        yield path, mode, blob
+
+
+def files(folder: Path) -> list[str]:
+    """Return the files below the top that are tracked or could be, without those ignored."""
+    above = top(folder) or folder
+    arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+    return split(ask(above, *arguments) or b"")
+
+
+def generated(folder: Path, suffixes: Sequence[str]) -> list[str]:
+    """Return the ignored files of these kinds that lie beside others, as a build leaves them."""
+    arguments = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+    found = split(ask(top(folder) or folder, *arguments) or b"")
+    return [path for path in found if path.endswith(tuple(suffixes))]
+
+
+def blobs(folder: Path, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield blobs with their contents, read in one process; a missing one is left out."""
+    wanted = list(dict.fromkeys(ids))
+    asked = "".join(f"{id}\n" for id in wanted).encode()
+    data = ask(folder, "cat-file", "--batch", given=asked) if wanted else b""
+    place = 0
+    while data and place < len(data):
+        end = data.index(b"\n", place)
+        facts = data[place:end].split(b" ")
+        place = end + 1
+        if len(facts) == 3 and facts[1] == b"blob":
+            size = int(facts[2])
+            yield facts[0].decode(), data[place : place + size]
+            place += size + 1
+
+
+def export(folder: Path, commit: str, target: Path) -> list[str]:
+    """Write what a commit holds into a folder, as it is stored; return the paths of its files.
+
+    No filter and no hook of the user's runs, and no index is touched.
+    """
+    entries = list(_entries(folder, commit))
+    contents = dict(blobs(folder, (blob for _, _, blob in entries)))
+    for path, mode, blob in entries:
+        file = target / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if mode == LINK:
+            file.symlink_to(os.fsdecode(contents.get(blob, b"")))
+        elif mode in FILES:
+            file.write_bytes(contents.get(blob, b""))
+            file.chmod(0o755 if mode == FILES[1] else 0o644)
+    return [path for path, mode, _ in entries if mode in FILES]
