@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_postmortem.errors import Problem, SettingsError
 
 __all__ = ["add_configuration", "add_targets", "configuration_of", "target_of"]
 
-TEXTS = ("term", "markdown", "json")
+PRINTED = ("term",)
+TEXTS = ("markdown", "json")
 
 
 def add_targets(parser: argparse.ArgumentParser, types: str = "as --postmortem-report") -> None:
@@ -35,14 +37,21 @@ def configuration_of(options: argparse.Namespace) -> list[str]:
     return [part for flag, value in given.items() if value is not None for part in (flag, value)]
 
 
-def target_of(text: str, failed: str, what: str) -> tuple[str, Path | None]:
-    """Read ``TYPE[:DEST]`` of what can be printed in each of its types.
+def target_of(
+    text: str,
+    failed: str,
+    what: str,
+    types: Sequence[str] = TEXTS,
+    printed: Sequence[str] = PRINTED,
+) -> tuple[str, Path | None]:
+    """Read ``TYPE[:DEST]`` of what goes to standard output or, of most types, to a file.
 
     Raises: SettingsError where there is no such type, or it goes to no file.
     """
     type, _, destination = text.partition(":")
-    if type not in TEXTS or (type == "term" and destination):
+    if type not in types and (type not in printed or destination):
         cause = f"there is no report {text!r} of {what}"
-        remedy = "use term, markdown, markdown:PATH, json or json:PATH"
+        others = f"{', '.join(types[:-1])} or {types[-1]}"
+        remedy = f"use {', '.join(printed)}, or {others} with or without a :PATH"
         raise SettingsError([Problem("setting", failed, cause, remedy)])
     return type, Path(destination) if destination else None

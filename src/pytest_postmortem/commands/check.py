@@ -15,7 +15,12 @@ from pathlib import Path
 from pytest_postmortem.checking.checked import Checked, text
 from pytest_postmortem.checking.formats import render
 from pytest_postmortem.checking.rules import RULES
-from pytest_postmortem.commands.arguments import add_configuration, add_targets, configuration_of
+from pytest_postmortem.commands.arguments import (
+    add_configuration,
+    add_targets,
+    configuration_of,
+    target_of,
+)
 from pytest_postmortem.commands.checking import check
 from pytest_postmortem.commands.checkout import reading
 from pytest_postmortem.commands.here import Here
@@ -28,7 +33,7 @@ __all__ = ["Asked", "declare", "main", "run"]
 FOUND = 1
 NOT_JUDGED = 3
 
-TYPES = ("term", "json", "github", "gitlab", "sarif")
+TYPES = ("json", "gitlab", "sarif")
 PRINTED = ("term", "github")
 """The reports that go to no file."""
 
@@ -77,7 +82,9 @@ def run(arguments: Sequence[str], asked: Asked) -> int:
         SettingsError: A file is not there, or an option or a setting can't be used.
         DestinationError: A report can't be written.
     """
-    targets = [_target(each) for each in asked.targets]
+    targets = [
+        target_of(each, "Couldn't check", "a check", TYPES, PRINTED) for each in asked.targets
+    ]
     given = list(_given(asked.files))
     with reading(arguments) as config:
         here = Here(config)
@@ -118,19 +125,6 @@ def _known(patterns: Iterable[str]) -> None:
             problems.append(Problem("setting", failed, "there is no such rule", remedy))
     if problems:
         raise SettingsError(problems)
-
-
-def _target(each: str) -> tuple[str, Path | None]:
-    """Read ``TYPE[:DEST]``.
-
-    Raises: SettingsError where there is no such type, or it goes to no file.
-    """
-    type, _, destination = each.partition(":")
-    if type not in TYPES or (destination and type in PRINTED):
-        cause = f"there is no report {each!r} of a check"
-        remedy = "use term, github, or json, gitlab and sarif with or without a :PATH"
-        raise SettingsError([Problem("setting", "Couldn't check", cause, remedy)])
-    return type, Path(destination) if destination else None
 
 
 def _deliver(type: str, destination: Path | None, checked: Checked, fallback: str) -> None:

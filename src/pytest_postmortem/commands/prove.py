@@ -19,8 +19,9 @@ from pytest_postmortem.commands.arguments import (
     add_configuration,
     add_targets,
     configuration_of,
+    target_of,
 )
-from pytest_postmortem.commands.cases import Asked, Wanted, checkout_of, wanted_of, wrong
+from pytest_postmortem.commands.cases import Asked, Wanted, checkout_of, wanted_of
 from pytest_postmortem.commands.checkout import Checkout, opened
 from pytest_postmortem.prove import proving, telling, ways
 from pytest_postmortem.prove.ladder import Case, Proved, Prover
@@ -40,7 +41,8 @@ LEAST_MEMORY = 2 << 30
 ENDING = ("SIGTERM", "SIGHUP")
 """The signals by which a job is cancelled and a terminal closed."""
 
-TYPES = ("term", "markdown", "json", "github")
+PRINTED = ("term", "github")
+"""The reports that go to no file."""
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +137,9 @@ def run(
         ProofsError: The file of proofs can't be read.
         DestinationError: A report can't be written.
     """
-    targets = [_target(text) for text in reports or ["term"]]
+    targets = [
+        target_of(text, "Couldn't prove", "proofs", printed=PRINTED) for text in reports or ["term"]
+    ]
     start = monotonic()
     with opened(arguments, needs_git=False) as checkout:
         here = checkout_of(checkout)
@@ -244,18 +248,6 @@ def _progress(count: int) -> Iterator[Callable[[Proved], None]]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("proving", total=count)
         yield lambda proved: progress.advance(task)
-
-
-def _target(text: str) -> tuple[str, Path | None]:
-    """Read ``TYPE[:DEST]``.
-
-    Raises: SettingsError where there is no such report.
-    """
-    type, _, destination = text.partition(":")
-    if type not in TYPES or (type in ("term", "github") and destination):
-        cause = f"there is no report {text!r} of proofs"
-        raise wrong(cause, "use term, markdown, json or github; the page shows proofs of a run")
-    return type, Path(destination) if destination else None
 
 
 def _deliver(

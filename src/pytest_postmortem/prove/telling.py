@@ -161,7 +161,7 @@ def commands(told: Sequence[Told]) -> str:
     """Return workflow commands of GitHub Actions for what is hollow or red."""
     found = [each for each in told if each.verdict in FAILS]
     lines = (
-        github.command("error", f"Post-mortem {each.proved.id}", _headline(each))
+        github.annotation("error", None, None, f"Post-mortem {each.proved.id}", _headline(each))
         for each in found[: github.MOST]
     )
     return "".join(f"{line}\n" for line in lines)

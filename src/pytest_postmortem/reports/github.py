@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_postmortem.states import SETTLED
 
-__all__ = ["annotation", "command", "commands"]
+__all__ = ["annotation", "commands"]
 
 MOST = 10
 """GitHub shows at most ten errors and ten warnings of a step."""
@@ -61,11 +61,6 @@ def _gates(document: Mapping[str, Any]) -> Iterator[str]:
             text = f"gate {gate['name']} {'failed: ' if gate['judged'] else ''}{gate['message']}"
             level = "error" if gate["judged"] else "warning"
             yield _command(level, document, nowhere, "Incident coverage", text)
-
-
-def command(level: str, title: str, text: str) -> str:
-    """Return an annotation that stands at no line."""
-    return f"::{level} title={_property(title)}::{_data(text)}"
 
 
 def _command(
