@@ -120,7 +120,6 @@ MARKERS = WRITTEN.replace(
 )
 
 DAMAGED = {
-    "empty": "",
     "torn": WRITTEN[:200],
     "conflict markers": MARKERS,
     "list": "[]",
@@ -140,6 +139,14 @@ DAMAGED = {
     "deep": "[" * 100_000,
     "binary": "\0\1",
 }
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_file_holds_no_proofs_yet(tmp_path: Path, text: str) -> None:
+    """It is how a team says where proofs are to be kept."""
+    (tmp_path / FILE).write_text(text)
+
+    assert read(tmp_path / FILE) == {}
 
 
 @pytest.mark.parametrize("name", DAMAGED)
