@@ -97,7 +97,8 @@ def _nothing(control: Trial) -> str:
         return f"{path} skips itself: {text.removeprefix('Skipped: ')}"
     if control.ended.status is None:
         return f"the tests were not collected within {control.ended.seconds:.0f} s"
-    lines = [line.strip() for line in control.ended.output.splitlines() if line.strip()]
+    ran = control.ended.status in (0, 1)  # tests, but not these
+    lines = [line.strip() for line in control.ended.output.splitlines() if line.strip() and not ran]
     return f"no linked test was collected{': ' + lines[-1][:200] if lines else ''}"
 
 
