@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -22,6 +23,10 @@ from pytest_postmortem.prove.plan import Fix
 from pytest_postmortem.prove.sides import Effort
 
 __all__ = ["Asked", "Wanted", "checkout_of", "wanted_of", "wrong"]
+
+PATCHES = (".patch", ".diff")
+
+NOT_LINKED = "no linked test is found in the code; the registry may name one under 'tests'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def wanted_of(checkout: Checkout, here: ways.Checkout, asked: Asked) -> Iterator
         own = links.get(postmortem.id.casefold(), Linked(postmortem.id))
         files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in own.tests))
         if not files:
-            yield Wanted(postmortem.id, None, postmortem, "no test is linked to it")
+            yield Wanted(postmortem.id, None, postmortem, NOT_LINKED)
             continue
         fix = _reader(checkout, revisions, postmortem)
         case = Case(postmortem.id, fix, files, names, postmortem.tests, tuple(own.tests))
@@ -95,18 +100,16 @@ def _chosen(checkout: Checkout, ids: Sequence[str]) -> Iterator[Postmortem]:
     if not ids:
         yield from (each for each in own if not each.exempt)
         return
-    patterns = {id: id.casefold() for id in ids}
-    found: dict[str, Postmortem] = {}
-    for id, pattern in patterns.items():
-        fits = [
-            each
-            for each in own
-            if any(fnmatchcase(name.casefold(), pattern) for name in (each.id, *each.aliases))
-        ]
+    names = {name.casefold(): each for each in own for name in (each.id, *each.aliases)}
+    found: set[str] = set()
+    for id in ids:
+        fits = [names[name].id for name in names if fnmatchcase(name, id.casefold())]
         if not fits:
-            raise wrong(f"there is no post-mortem {id!r}", "correct the id")
-        found.update((each.id, each) for each in fits)
-    yield from found.values()
+            near = get_close_matches(id.casefold(), names, n=1, cutoff=0.7)
+            remedy = f"did you mean {names[near[0]].id!r}?" if near else "correct the id"
+            raise wrong(f"there is no post-mortem {id!r}", remedy)
+        found.update(fits)
+    yield from (each for each in own if each.id in found)
 
 
 def _revisions(postmortem: Postmortem, told: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -172,7 +175,10 @@ def _by_hand(
 ) -> Wanted:
     """Return what is to be proved of a fix that the command line names."""
     name = f"since {asked.base}" if asked.base else ", ".join(map(fixes.short, asked.fix))
-    fix = _given(checkout, asked)
+    try:
+        fix = _given(checkout, asked)
+    except Unknown as error:
+        raise wrong(str(error), "name another fix") from None
     tests = [_from_root(checkout, nodeid) for nodeid in nodeids]
     postmortem = checkout.registry.find(ids[0]) if ids and checkout.registry else None
     if ids and (len(ids) > 1 or tests):
@@ -185,25 +191,28 @@ def _by_hand(
             raise wrong(f"no test is linked to {id}", "name the tests themselves")
         files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in tests))
         names = (id, *(postmortem.aliases if postmortem else ()))
-        return Wanted(id, Case(id, fix, files, names, tuple(tests)), postmortem)
+        return Wanted(id, Case(id, lambda: fix, files, names, tuple(tests)), postmortem)
     if not tests:
         tests = _of_fix(checkout, fix)
     files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in tests))
-    return Wanted(name, Case(name, fix, files, (), tuple(tests)))
+    return Wanted(name, Case(name, lambda: fix, files, (), tuple(tests)))
 
 
-def _given(checkout: Checkout, asked: Asked) -> Callable[[], Fix]:
+def _given(checkout: Checkout, asked: Asked) -> Fix:
+    """Read the fix that the command line names.
+
+    Raises: Unknown where it can't be read; SettingsError where it is not clear which it is.
+    """
     if asked.base:
         if asked.fix:
             raise wrong("both --fix and --base are given", "give one of the two")
-        base = asked.base
-        return lambda: fixes.of_branch(checkout.root, base)
-    patches = [each for each in asked.fix if each.endswith((".patch", ".diff"))]
-    if patches:
-        if len(asked.fix) > 1:
-            raise wrong("a patch is not the only fix", "give one patch, or commits")
-        return lambda: fixes.of_patch(checkout.root, patches[0], [Path.cwd(), checkout.root])
-    return lambda: fixes.of_revisions(checkout.root, asked.fix)
+        return fixes.of_branch(checkout.root, asked.base)
+    alone = [each for each in asked.fix if each.endswith(PATCHES) or each == fixes.WORKTREE]
+    if alone and len(asked.fix) > 1:
+        raise wrong(f"{alone[0]} is not the only fix", "give it alone, or only commits")
+    if alone and alone[0] != fixes.WORKTREE:
+        return fixes.of_patch(checkout.root, alone[0], [Path.cwd(), checkout.root])
+    return fixes.of_revisions(checkout.root, asked.fix)
 
 
 def _from_root(checkout: Checkout, nodeid: str) -> str:
@@ -218,15 +227,11 @@ def _from_root(checkout: Checkout, nodeid: str) -> str:
     return os.path.relpath(file, checkout.root).replace(os.sep, "/") + colons + names
 
 
-def _of_fix(checkout: Checkout, read: Callable[[], Fix]) -> list[str]:
+def _of_fix(checkout: Checkout, fix: Fix) -> list[str]:
     """Return the tests that a fix has brought or changed.
 
     Raises: SettingsError where it has none.
     """
-    try:
-        fix = read()
-    except Unknown as error:
-        raise wrong(str(error), "name another fix") from None
     found = []
     for path in fix.paths:
         if checkout.suite.holds(path, checkout.present):

@@ -46,8 +46,9 @@ def of_revisions(root: Path, revisions: Sequence[str]) -> Fix:
     return Fix(", ".join(step.name for step in steps), tuple(steps), day)
 
 
-def of_base(root: Path, base: str, name: str) -> Fix:
-    """Read a fix that is all that the working tree has since a commit.
+def of_base(root: Path, base: str, name: str, shown: str = "HEAD") -> Fix:
+    """Read a fix that is all that the working tree has since a commit, which a reader knows as
+    ``shown``.
 
     Raises: Unknown where the repository lacks the commit.
     """
@@ -61,7 +62,7 @@ def of_base(root: Path, base: str, name: str) -> Fix:
     ]
     own = tuple(each for each in changes if each.before != each.after)
     if not own:
-        raise Unknown(f"nothing differs from {base}")
+        raise Unknown(f"nothing differs from {shown}")
     return Fix(name, (Step(name, own, before=commit),))
 
 
@@ -73,7 +74,7 @@ def of_branch(root: Path, base: str) -> Fix:
     start = git.merge_base(root, _commit(root, base), _commit(root, "HEAD"))
     if start is None:
         raise Unknown(f"{base} and HEAD have no commit in common in this clone: fetch its history")
-    return of_base(root, start, f"what came since {base}")
+    return of_base(root, start, f"what came since {base}", base)
 
 
 def _step(root: Path, revision: str) -> Step:
