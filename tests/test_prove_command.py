@@ -1,0 +1,646 @@
+"""``pytest-postmortem prove``: which tests are linked, what it may be asked, and what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+import repositories
+from prove_repository import (
+    FIXED,
+    HOLLOW,
+    OLD,
+    TEST,
+    Repository,
+    Said,
+    module_of,
+    table,
+    text_of,
+)
+from pytest_postmortem.cli import main
+
+FAILS = "fails without {fix}: AssertionError: assert 50.0 == 5"
+
+
+def proven(fix: str = "<PM-1>", name: str = "test_price", more: str = "") -> tuple[str, str]:
+    """Return what is printed of a test that is proven."""
+    return "proven", f"{name} {FAILS.format(fix=fix)}{more}"
+
+
+HOLLOW_ROW = (
+    "not proven",
+    "test_price passes without <PM-2>, though it runs its lines",
+    "the test would not notice if the problem came back",
+)
+
+NOT_LINKED = (
+    "inconclusive",
+    "no linked test is found in the code; the registry may name one under 'tests'",
+)
+
+
+BARE = TEST.replace('@pytest.mark.postmortem("{id}")\n', "")
+
+BASES = """\
+import pytest
+
+@pytest.mark.postmortem("elsewhere")
+class Base:
+    def test_price(self):
+        from elsewhere import price
+        assert price(500) == 5
+"""
+
+LINKED = {
+    "one-class": """\
+import pytest
+from {module} import price
+
+@pytest.mark.postmortem("{id}")
+class TestPrice:
+    def test_price(self):
+        assert price(500) == 5
+""",
+    "one-module": """\
+import pytest
+from {module} import price
+
+pytestmark = [pytest.mark.slow, pytest.mark.postmortem("other", "{id}")]
+
+def test_price():
+    assert price(500) == 5
+""",
+    "parameter": """\
+import pytest
+from {module} import price
+
+@pytest.mark.parametrize("cents", [0, pytest.param(500, marks=pytest.mark.postmortem("{id}"))])
+def test_price(cents):
+    assert price(cents) == 5
+""",
+    "other-parameter": """\
+import pytest
+from {module} import price
+
+@pytest.mark.parametrize("cents", [500, pytest.param(0, marks=pytest.mark.postmortem("{id}"))])
+def test_price(cents):
+    assert price(cents) == cents / 100
+""",
+    "unit": """\
+import unittest
+import pytest
+from {module} import price
+
+@pytest.mark.postmortem("{id}")
+class PriceTest(unittest.TestCase):
+    def setUp(self):
+        self.cents = 500
+    def test_price(self):
+        self.assertEqual(price(self.cents), 5)
+""",
+    "alias": TEST.replace("{id}", "Other Name"),
+    "case": TEST.replace("{id}", "CASE"),
+    "mark": TEST.replace("postmortem", "issue"),
+    "number": TEST.replace('"{id}"', "12"),
+    "file": BARE,
+    "function": BARE,
+    "derived": """\
+import pytest
+from {module} import price
+
+class Base:
+    def test_price(self):
+        assert price(500) == 5
+
+@pytest.mark.postmortem("{id}")
+class TestPrice(Base):
+    pass
+""",
+    "elsewhere": """\
+from bases import Base
+
+class TestPrice(Base):
+    pass
+""",
+    "constant": """\
+import pytest
+from {module} import price
+
+incident = pytest.mark.postmortem("{id}")
+
+@incident
+def test_price():
+    assert price(500) == 5
+""",
+    "fixture": """\
+import pytest
+from {module} import price
+
+@pytest.fixture(params=[0, 500])
+def cents(request):
+    return request.param
+
+@pytest.mark.postmortem("{id}")
+def test_price(cents):
+    assert price(cents) == cents / 100
+""",
+    "subfolder": TEST,
+    "hook": BARE,
+}
+"""Ways to link a test."""
+
+CONFTEST = """\
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name == "test_hook.py":
+            item.add_marker(pytest.mark.postmortem("hook"))
+"""
+
+
+def test_a_test_may_be_linked_in_any_way(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What only a run of pytest would tell is said not to be known."""
+    ini = "[pytest]\npythonpath = .\npostmortem_markers = issue\nmarkers = slow\n"
+    repository.write({"pytest.ini": ini, "bases.py": BASES, "conftest.py": CONFTEST})
+    for id, text in LINKED.items():
+        module, folder = module_of(id), "sub/folder/" * (id == "subfolder")
+        after = {f"{module}.py": FIXED, f"{folder}test_{module}.py": text_of(id, text)}
+        repository.fixed(id, after=after)
+    entries = {
+        "alias": "aliases: [Other Name]",
+        "number": "aliases: [12]",
+        "file": "tests: [test_file.py]",
+        "function": "tests: ['test_function.py::test_price']",
+    }
+    repository.register(
+        **{id: f"fix: {repository.fixes[id]}, {entry}" for id, entry in entries.items()}
+    )
+
+    with repository.untouched():
+        status, said = repository.prove(capsys)
+
+    rows: dict[str, tuple[str, ...]] = {id: proven(f"<{id}>") for id in LINKED}
+    rows["parameter"] = proven("<parameter>", "test_price[500]")
+    rows["other-parameter"] = (
+        "not proven",
+        "test_price[0] passes without <other-parameter>, though it runs its lines",
+        "the test would not notice if the problem came back",
+    )
+    rows["unit"] = ("proven", "test_price fails without <unit>: AssertionError: 50.0 != 5")
+    rows["elsewhere"] = rows["hook"] = NOT_LINKED
+    fails = "fails without <fixture>: AssertionError: assert 50.0 == (500 / 100)"
+    rows["fixture"] = (
+        "proven",
+        f"test_price[500] {fails} (1 of 2 linked tests)",
+        "test_fixture.py::test_price[0]: not proven, passes without <fixture>",
+        f"test_fixture.py::test_price[500]: proven, {fails}",
+    )
+    expected = table(rows, "14 of 17 proven, 1 not proven, 2 inconclusive")
+    assert (status, said) == (1, expected)
+
+
+def shop(repository: Repository) -> None:
+    """Have incidents of all kinds: proven, hollow, without a fix, exempt, without a test."""
+    repository.fixed("PM-1")
+    hollow = {"pm2.py": FIXED, "test_pm2.py": text_of("PM-2", HOLLOW)}
+    repository.fixed("PM-2", after=hollow)
+    named = dict(repository.fixes)
+    repository.fixed("PM-3")
+    repository.commit({"pm4.py": OLD})
+    message = "repair\n\nPostmortem: pm-4"
+    files = {"pm4.py": FIXED, "test_pm4.py": text_of("PM-4")}
+    repository.fixes["PM-4"] = repository.commit(files, message)
+    entries = {
+        "PM-4": "title: Said by its commit",
+        "PM-1": f"fix: {named['PM-1']}, title: Wrong price",
+        "PM-2": f"fix: {named['PM-2']}",
+        "PM-3": "aliases: [Old-3]",
+        "PM-5": f"fix: {named['PM-1']}, test: exempt, reason: by hand",
+        "PM-6": f"fix: {named['PM-1']}",
+        "PM-7": "title: Nothing is known",
+    }
+    lines = [f"- {{id: {id}, {entry}}}\n" for id, entry in entries.items()]
+    repository.write({"postmortems.yml": "".join(lines)})
+
+
+OFFERED = (
+    "inconclusive",
+    "no fix is named; perhaps 'fix: <PM-3>' (2026-03-02, 'PM-3 fixed': it added test_price and"
+    " wrote PM-3 into test_pm3.py and names it, together with pm3.py)",
+)
+
+
+def test_without_ids_every_incident_is_proved_whose_fix_is_known(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the registry or from a commit that says so, in the order of the registry; one that is
+    exempt needs no proof.
+    """
+    shop(repository)
+
+    with repository.untouched():
+        status, said = repository.prove(capsys)
+
+    rows = {"PM-4": proven("<PM-4>"), "PM-1": proven(), "PM-2": HOLLOW_ROW, "PM-6": NOT_LINKED}
+    assert (status, said) == (1, table(rows, "2 of 4 proven, 1 not proven, 1 inconclusive"))
+
+
+def test_ids_name_incidents_which_are_proved_in_the_order_of_the_registry(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By aliases and globs, whatever their case; what may be the fix is offered and not taken."""
+    shop(repository)
+    repository.git("commit", "--quiet", "--amend", "--message", "no trailer")
+
+    status, said = repository.prove(capsys, "old-3", "pm-[17]", "PM-1")
+    strictly = main(["prove", "--strict", "PM-3"])
+
+    rows = {"PM-1": proven(), "PM-3": OFFERED, "PM-7": ("inconclusive", "no fix is named")}
+    other = re.compile(r"; or 'fix: \w{9}' \(2026-03-02, 'PM-3 before': it names it, [^)]*\)")
+    said, count = other.subn("", said)
+    assert (status, said, count) == (0, table(rows, "1 of 3 proven, 2 inconclusive"), 1)
+    assert strictly == 3
+
+
+WRONG = {
+    "PM-11": ("there is no post-mortem 'PM-11'", "did you mean 'PM-1'?"),
+    "odl-3": ("there is no post-mortem 'odl-3'", "did you mean 'PM-3'?"),
+    "x*": ("there is no post-mortem 'x*'", "correct the id"),
+    "test_pm1.py": ("'test_pm1.py' is a test, and no fix is named", "name one with --fix=REV"),
+    "nope.py::test_x --fix=HEAD": ("there is no file 'nope.py'", "correct the path of the test"),
+    "--fix=HEAD PM-7": ("no test is linked to PM-7", "name the tests themselves"),
+    "--fix=HEAD PM-77": ("no test is linked to PM-77", "name the tests themselves"),
+    "--fix=HEAD PM-1 PM-2": ("one fix is given", "name one incident, or tests of it"),
+    "--fix=HEAD PM-1 test_pm1.py": ("one fix is given", "name one incident, or tests of it"),
+    "--fix=HEAD --base=main": ("both --fix and --base are given", "give one of the two"),
+    "--fix=x.patch --fix=HEAD": (
+        "x.patch is not the only fix",
+        "give it alone, or only commits",
+    ),
+    "--fix=HEAD --fix=WORKTREE": (
+        "WORKTREE is not the only fix",
+        "give it alone, or only commits",
+    ),
+    "--fix=x.patch test_pm1.py": ("the patch 'x.patch' can't be read", "name another fix"),
+    "--fix=nope test_pm1.py": (
+        "nope is not in this clone: git fetch --depth=2 origin nope",
+        "name another fix",
+    ),
+    "--base=nope": (
+        "nope is not in this clone: git fetch --depth=2 origin nope",
+        "name another fix",
+    ),
+    "--fix=HEAD~1": ("the fix changes no test", "name the tests, as tests/test_x.py::test_y"),
+    "--base=main": ("nothing differs from main", "name another fix"),
+    "--fix=WORKTREE": ("nothing differs from HEAD", "name another fix"),
+    "--report=html:x": (
+        "there is no report 'html:x' of proofs",
+        "use term, markdown, json or github; the page shows proofs of a run",
+    ),
+    "--report=github:x": (
+        "there is no report 'github:x' of proofs",
+        "use term, markdown, json or github; the page shows proofs of a run",
+    ),
+}
+"""What a command line asks for that can't be done, and what is said of it."""
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> Said:
+    """Return the exit status of the command, and what it says is wrong."""
+    status = main(["prove", *arguments])
+    said = capsys.readouterr()
+    assert said.out == ""
+    return status, said.err
+
+
+def wrong(cause: str, remedy: str) -> Said:
+    """Return what is said of wrong use."""
+    page = "docs/reference/messages.md#setting"
+    return 2, f"Couldn't prove: {cause}\n  {remedy}\n  see {page}\n"
+
+
+def test_what_can_not_be_meant_is_one_message(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything runs."""
+    shop(repository)
+    (repository.folder / ".git" / "info" / "exclude").write_text("*cache*\npostmortems.yml\n")
+    repository.git("rm", "--quiet", "--cached", "--ignore-unmatch", "postmortems.yml")
+
+    with repository.untouched():
+        said = {each: asked(capsys, *each.split()) for each in WRONG}
+
+    assert said == {each: wrong(*told) for each, told in WRONG.items()}
+
+
+def test_without_a_registry_a_fix_has_to_be_named(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And with an empty one there is nothing to prove."""
+    repository.fixed()
+    none = asked(capsys)
+    repository.write({"postmortems.yml": "[]\n"})
+
+    empty = repository.prove(capsys)
+
+    assert none == wrong("there is no registry", "name a fix with --fix=REV, and the tests of it")
+    assert empty == (0, "nothing to prove: no incident names a fix\n")
+
+
+@pytest.mark.parametrize("option", ["--runs=0", "--jobs=x", "--timeout=0", "--timeout=soon"])
+def test_a_number_has_to_be_one(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As of every command."""
+    with pytest.raises(SystemExit) as error:
+        main(["prove", option])
+
+    name, _, value = option.partition("=")
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert error.value.code == 2
+    assert last.startswith(f"pytest-postmortem prove: error: argument {name}: {value!r} is no")
+
+
+HAND = TEST.replace('@pytest.mark.postmortem("{id}")\n', "").format(module="pm1")
+
+SALE = """\
+
+
+def sale():
+    return {}
+"""
+
+TEST_SALE = """\
+
+def test_sale():
+    from pm1 import sale
+    assert sale() == 3
+"""
+
+
+def by_hand(fix: str, shown: str | None = None) -> Said:
+    """Return what is printed of a fix that changed a test beside another."""
+    fails = f"test_sale fails without {shown or fix}: AssertionError: assert 2 == 3"
+    return 0, table({fix: ("proven", f"{fails} (1 of 2 in its file)")}, "1 of 1 proven")
+
+
+def test_a_fix_needs_neither_registry_nor_mark(
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit with any test, as its path is from here or from the rootdir; without one, what the
+    fix has added.
+    """
+    repository.write({"pytest.ini": "[pytest]\npythonpath = .\n"})
+    before = {"pm1.py": OLD, "deep/test_other.py": "def test_other():\n    import pm1\n"}
+    fix = repository.fixed(before=before, after={"pm1.py": FIXED, "deep/test_it.py": HAND})
+    repository.fixes = {"the-fix": fix}  # as wide as what is printed
+    monkeypatch.chdir(repository.folder / "deep")
+
+    with repository.untouched():
+        said = [
+            repository.prove(capsys, f"--fix={fix}", *tests)
+            for tests in (
+                [],
+                ["test_it.py"],
+                ["deep/test_it.py::test_price"],
+                ["test_other.py::test_other", "test_it.py::test_price"],
+                ["test_it.py::test_nope"],
+            )
+        ]
+
+    one = (0, table({"<the-fix>": proven("<the-fix>")}, "1 of 1 proven"))
+    both = (
+        *proven("<the-fix>", more=" (1 of 2 linked tests)"),
+        "deep/test_other.py::test_other: not proven, passes without <the-fix>",
+        f"deep/test_it.py::test_price: proven, {FAILS.format(fix='<the-fix>')}",
+    )
+    none = ("inconclusive", "no linked test was collected")
+    assert said == [
+        one,
+        one,
+        one,
+        (0, table({"<the-fix>": both}, "1 of 1 proven")),
+        (0, table({"<the-fix>": none}, "0 of 1 proven, 1 inconclusive")),
+    ]
+
+
+def test_a_fix_may_be_written_at_the_moment_or_come_in_any_form(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not committed, a branch, a merge, a range, some commits, a patch: it is the same."""
+    fixed, test = {"pm1.py": FIXED + SALE.format(3)}, {"test_it.py": HAND + TEST_SALE}
+    repository.commit({"pm1.py": FIXED + SALE.format(2), "test_it.py": HAND})
+
+    def prove(*arguments: str) -> Said:
+        return repository.prove(capsys, *arguments)
+
+    with_new = {"pm1.py": FIXED + SALE.format(3).replace("sale", "new")}
+    repository.write({**with_new, "test_it.py": HAND + TEST_SALE.replace("sale", "new")})
+    weak = prove("--fix=WORKTREE")
+    repository.write({**fixed, **test})
+    with repository.untouched():
+        found = {"WORKTREE": prove("--fix=WORKTREE"), "since main": prove("--base=main")}
+    repository.git("switch", "--quiet", "--create", "branch")
+    repository.commit({}, "both")
+    repository.commit({"more.txt": "x"})
+    found["since main again"] = prove("--base=main")
+    repository.git("switch", "--quiet", "main")
+    repository.git("merge", "--quiet", "--no-ff", "branch", "--message", "merge")
+    found["HEAD"] = prove("--fix=HEAD")
+    found["HEAD^..HEAD"] = prove("--fix=HEAD^..HEAD")
+    found["HEAD^2, HEAD^2~1"] = prove("--fix=HEAD^2", "--fix=HEAD^2~1")
+    patch = repositories.said(repository.folder, "diff", "HEAD^", "HEAD", "--", "pm1.py")
+    repository.write({"x.patch": patch + "\n"})
+    found["x.patch"] = prove("--fix=x.patch", "test_it.py::test_sale")
+
+    since = by_hand("since main", "what came since main")
+    expected = {name: by_hand(name) for name in found}
+    assert found == {**expected, "since main": since, "since main again": since}
+    assert weak[0] == 0
+    assert weak[1].startswith(
+        "WORKTREE  weak  test_new needs what the fix brought, and would fail on any older tree:"
+        " ImportError: cannot import name 'new'"
+    )
+
+
+def test_an_incident_may_be_proved_with_another_fix(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which is not kept, since the registry does not name it."""
+    shop(repository)
+    kept = repository.folder / "postmortem-proofs.json"
+    kept.touch()
+
+    said = repository.prove(capsys, f"--fix={repository.fixes['PM-3']}", "old-3")
+    other = repository.prove(capsys, f"--fix={repository.fixes['PM-4']}", "PM-1")
+
+    assert said == (0, table({"PM-3": proven("<PM-3>")}, "1 of 1 proven"))
+    why = "test_price: pm4.py was not imported by the tests, as far as can be told"
+    row = {"PM-1": ("inconclusive", why)}
+    assert other == (0, table(row, "0 of 1 proven, 1 inconclusive"))
+    assert kept.read_text() == ""
+
+
+def test_parts_of_a_fix_that_no_test_guards_are_named(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With ``--hunks``, also of what is known already."""
+    after = {"pm1.py": FIXED + SALE.format(3), "test_pm1.py": text_of("PM-1")}
+    repository.fixed(before={"pm1.py": OLD + SALE.format(2)}, after=after)
+    repository.register()
+    repository.prove(capsys)
+
+    said = repository.prove(capsys, "--hunks")
+
+    row = (*proven(), "1 of 2 parts of the fix guarded", "pm1.py:6: not guarded")
+    assert said == (0, table({"PM-1": row}, "1 of 1 proven"))
+
+
+RACE = """\
+import random
+import pytest
+from {module} import price
+
+@pytest.mark.postmortem("{id}")
+def test_price():
+    assert price(500) == 5 or random.random() < 0.5
+"""
+
+HANGS = """\
+import time
+import pytest
+from {module} import price
+
+@pytest.mark.postmortem("{id}")
+def test_price():
+    if price(500) != 5:
+        time.sleep(60)
+"""
+
+
+def test_effort_is_as_it_is_asked_for(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs of each side, and the time of each run; a race is told with its numbers."""
+    for id, text in {"PM-1": TEST, "PM-2": RACE, "PM-3": HANGS}.items():
+        module = module_of(id)
+        after = {f"{module}.py": FIXED, f"test_{module}.py": text_of(id, text)}
+        repository.fixed(id, after=after)
+    repository.register()
+
+    status, said = repository.prove(capsys, "PM-1", "PM-2", "--runs=30", "--shake")
+    hanging = repository.prove(capsys, "PM-3", "--timeout=3")
+
+    one, two, last = said.splitlines()
+    assert (status, last) == (0, "2 of 2 proven, 1 of them proven flaky (_ s)")
+    assert one == (
+        "PM-1  proven        test_price fails in 30 of 30 runs without <PM-1>, in 0 of 30 with it:"
+        " AssertionError: assert 50.0 == 5"
+    )
+    assert re.fullmatch(
+        r"PM-2  proven flaky  test_price fails in \d\d? of 30 runs without <PM-2>, in 0 of 30 with"
+        r" it \(Fisher, one-sided, p = [\de.-]+\); one CI run catches a return with [\d.]+ %"
+        r" \(95 %: [\d.]+–[\d.]+ %\), twenty repeats with [\d.]+ %",
+        two,
+    )
+    assert hanging == (
+        0,
+        table(
+            {"PM-3": ("proven", "test_price does not end without <PM-3> (3 s, _ s with it)")},
+            "1 of 1 proven",
+        ),
+    )
+
+
+def test_reports_go_where_they_are_asked_for(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Several at once, each with all that was found."""
+    shop(repository)
+    reports = ["github", "markdown:out/proofs.md", "json:proofs.json", "markdown", "term"]
+
+    status, said = repository.prove(capsys, *(f"--report={each}" for each in reports))
+
+    folder = repository.folder
+    markdown = """\
+### Regression tests: 2 of 4 proven, 1 not proven, 1 inconclusive
+
+| incident | verdict | |
+|---|---|---|
+| PM-4 Said by its commit | proven | test\\_price {PM-4} |
+| PM-1 Wrong price | proven | test\\_price {PM-1} |
+| PM-2 | not proven | test\\_price passes without <PM-2>, though it runs its lines |
+| PM-6 | inconclusive | {none} |
+"""
+    for id in ("PM-1", "PM-4"):
+        markdown = markdown.replace(f"{{{id}}}", FAILS.format(fix=f"<{id}>"))
+    markdown = markdown.replace("{none}", NOT_LINKED[1])
+    rows = {"PM-4": proven("<PM-4>"), "PM-1": proven(), "PM-2": HOLLOW_ROW, "PM-6": NOT_LINKED}
+    assert (status, said) == (
+        1,
+        "::error title=Post-mortem PM-2::test_price passes without <PM-2>,"
+        " though it runs its lines\n"
+        + markdown
+        + table(rows, "2 of 4 proven, 1 not proven, 1 inconclusive"),
+    )
+    assert repository.told((folder / "out" / "proofs.md").read_text()) == markdown
+    document = json.loads((folder / "proofs.json").read_text())
+    found = [(each["id"], each["verdict"], each["title"]) for each in document["proofs"]]
+    assert found == [
+        ("PM-4", "proven", "Said by its commit"),
+        ("PM-1", "proven", "Wrong price"),
+        ("PM-2", "not-proven", "PM-2"),
+        ("PM-6", "inconclusive", "PM-6"),
+    ]
+
+
+RED = "assert price(500) == 5 and price(0) == 1"
+
+STATUS = {
+    "proven": TEST,
+    "hollow": HOLLOW,
+    "red": TEST.replace("assert price(500) == 5", RED),
+    "skipped": TEST.replace("def test", "@pytest.mark.skip\ndef test"),
+    "weak": TEST.replace("assert", "from {module} import new\n    assert"),
+    "broken": "import nowhere\n" + TEST,
+}
+"""Tests, by what becomes of them."""
+
+
+def test_the_exit_status_tells_a_hollow_or_red_test_from_what_is_not_known(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which is a matter of ``--strict``; the worst of several incidents counts."""
+    for id, text in STATUS.items():
+        fixed = FIXED + "\n\ndef new():\n    return 1\n"
+        repository.fixed(id, after={f"{id}.py": fixed, f"test_{id}.py": text_of(id, text)})
+    repository.register()
+    capsys.readouterr()
+
+    given = ["weak skipped broken", "weak --strict", "hollow", "hollow --strict", "red --strict"]
+    statuses = {each: main(["prove", "--report=json:proofs.json", *each.split()]) for each in given}
+
+    document = json.loads((repository.folder / "proofs.json").read_text())
+    assert statuses == dict(zip(given, [0, 3, 1, 1, 1], strict=True))
+    assert [each["verdict"] for each in document["proofs"]] == ["fails-with-fix"]
+
+
+def test_it_runs_as_a_module(repository: Repository) -> None:
+    """In a process of its own, with many incidents and few at a time."""
+    for number in range(1, 21):
+        repository.fixed(f"PM-{number}")
+    repository.register()
+
+    with repository.untouched():
+        process = repository.start("--jobs=2")
+        out, err = process.communicate(timeout=120)
+
+    rows = {id: proven(f"<{id}>") for id in repository.fixes}
+    assert (process.returncode, repository.told(out), err) == (
+        0,
+        table(rows, "20 of 20 proven"),
+        "",
+    )
