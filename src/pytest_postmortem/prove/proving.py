@@ -60,7 +60,7 @@ def known(
     if own is None or own.proof.verdict not in KEPT:
         return None
     try:
-        key = _key(case, own.files, checkout, settings)
+        key = _key(case, sorted({*own.files, *_tests(case, checkout)}), checkout, settings)
     except Unknown:
         return None
     if key != own.key:
@@ -105,14 +105,19 @@ def _files(proved: Proved, case: Case, checkout: Checkout) -> Iterator[str]:
     """Yield what the verdict depends on: modules that were loaded, the tests, their conftests."""
     top = str(checkout.top) + os.sep
     found = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
+    found.update(_tests(case, checkout))
+    yield from sorted(path.replace(os.sep, "/") for path in found)
+
+
+def _tests(case: Case, checkout: Checkout) -> Iterator[str]:
+    """Yield the files of linked tests, and the conftests that there are for them today."""
     for test in case.tests:
         path = Path(checkout.within(test))
-        found.add(path.as_posix())
+        yield path.as_posix()
         for folder in path.parents:
             conftest = (folder / "conftest.py").as_posix()
             if conftest in checkout.present:
-                found.add(conftest)
-    yield from sorted(path.replace(os.sep, "/") for path in found)
+                yield conftest
 
 
 def _key(case: Case, files: Sequence[str], checkout: Checkout, settings: Sequence[str]) -> str:
