@@ -1,0 +1,230 @@
+"""What `prove` keeps of its verdicts: for how long it counts, where it lies, and what a gate does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import repositories
+from prove_repository import FIXED, HOLLOW, OLD, TEST, Repository, table, text_of
+from pytest_postmortem.cli import main
+from repositories import Files
+
+FAILS = "test_price fails without {}: AssertionError: assert 50.0 == 5"
+
+SINCE = "unchanged since"
+
+FILES = {
+    "pm1.py": FIXED,
+    "helping.py": "value = 1\n",
+    "other.py": "x = 1\n",
+    "tests/conftest.py": "import helping\n",
+    "tests/test_pm1.py": text_of("PM-1"),
+}
+
+KEEPS: dict[str, Files] = {
+    "nothing": {},
+    "a file that was not loaded": {"other.py": "x = 2\n"},
+    "a test of something else": {"tests/test_more.py": "def test_more():\n    pass\n"},
+    "a conftest of other tests": {"others/conftest.py": "x = 1\n"},
+}
+
+ENDS: dict[str, Files] = {
+    "the source of the fix": {"pm1.py": FIXED + "\n\nx = 1\n"},
+    "source that was loaded": {"helping.py": "value = 2\n"},
+    "the linked test": {"tests/test_pm1.py": text_of("PM-1") + "    assert price(0) == 0\n"},
+    "its conftest": {"tests/conftest.py": "import helping as helps\n"},
+    "a conftest that is new": {"conftest.py": "x = 1\n"},
+    "another linked test": {"tests/test_more.py": HOLLOW.format(module="pm1", id="pm-1")},
+    "the marks that link": {"pytest.ini": "[pytest]\npythonpath = .\npostmortem_markers = issue\n"},
+}
+"""What changes, for a proof that goes on to count, and for one that ends."""
+
+ARGUMENTS = {"--again": False, "--source=x": False, "--runs=1": False, "--jobs=1": True}
+"""Whether a proof counts with these."""
+
+
+@pytest.fixture
+def proved(repository: Repository, capsys: pytest.CaptureFixture[str]) -> Repository:
+    """A repository with an incident that was proved; the proof lies in the rootdir."""
+    repository.write({"pytest.ini": "[pytest]\npythonpath = .\n", "postmortem-proofs.json": ""})
+    repository.fixed(before={"pm1.py": OLD}, after=FILES)
+    repository.register()
+    repository.commit({})
+    assert repository.prove(capsys)[0] == 0
+    repository.commit({})
+    return repository
+
+
+def is_kept(repository: Repository, capsys: pytest.CaptureFixture[str], *arguments: str) -> bool:
+    """Say whether a verdict is told that is known."""
+    status, said = repository.prove(capsys, *arguments)
+    assert (status, said.split()[:2]) == (0, ["PM-1", "proven"])
+    return SINCE in said
+
+
+def test_a_proof_counts_until_something_changes_that_it_rests_on(
+    proved: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And no longer."""
+    found = {}
+
+    for name, files in {**KEEPS, **ENDS}.items():
+        proved.write(files)
+        found[name] = is_kept(proved, capsys)
+        proved.git("checkout", "--quiet", ".")
+        proved.git("clean", "--quiet", "--force", "-d")
+
+    assert found == {**dict.fromkeys(KEEPS, True), **dict.fromkeys(ENDS, False)}
+
+
+def test_a_proof_counts_for_what_is_asked(
+    proved: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More runs than there were are another question."""
+    found = {}
+
+    for each in ARGUMENTS:
+        found[each] = is_kept(proved, capsys, each)
+        proved.git("checkout", "--quiet", ".")
+
+    assert found == ARGUMENTS
+
+
+def test_another_fix_needs_another_proof(
+    proved: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The registry may name it in other words, as long as it is the same."""
+    fix = proved.fixes["PM-1"]
+    proved.write({"postmortems.yml": f"- {{id: PM-1, title: New, fix: {fix[:12]}}}\n"})
+    same = is_kept(proved, capsys)
+    proved.write({"postmortems.yml": f"- {{id: PM-1, fix: [{fix}, HEAD]}}\n"})
+    other = is_kept(proved, capsys)
+
+    assert (same, other) == (True, False)
+
+
+def test_a_proof_that_is_committed_counts_in_a_clone(
+    proved: Repository,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in CI, which then proves only what has changed."""
+    proved.git("clone", "--quiet", ".", str(tmp_path / "clone"))
+    monkeypatch.chdir(tmp_path / "clone")
+
+    said = proved.prove(capsys)
+
+    row = {"PM-1": ("proven", f"{FAILS.format('<PM-1>')} ({SINCE} DAY)")}
+    assert said == (0, table(row, "1 of 1 proven"))
+    status = repositories.said(tmp_path / "clone", "status", "--porcelain")
+    assert status == ""
+
+
+def test_what_is_not_decided_does_not_take_the_place_of_a_proof(
+    proved: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told, and the proof counts again when what it rests on is back."""
+    kept = proved.folder / "postmortem-proofs.json"
+    before = kept.read_text()
+    skipped = text_of("PM-1", TEST.replace("def", "@pytest.mark.skip(reason='slow')\ndef"))
+    proved.write({"tests/test_pm1.py": skipped})
+
+    said = proved.prove(capsys)
+
+    row = {"PM-1": ("skipped", "test_price skipped: slow")}
+    assert said == (0, table(row, "0 of 1 proven, 1 skipped"))
+    assert kept.read_text() == before
+    proved.git("checkout", "--quiet", ".")
+    assert is_kept(proved, capsys)
+
+
+def test_without_a_file_proofs_lie_in_the_cache_of_pytest(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nobody commits them; a file that is named is made."""
+    repository.fixed()
+    repository.register()
+    repository.prove(capsys)
+    in_cache = is_kept(repository, capsys)
+    repository.write({"pytest.ini": "[pytest]\npostmortem_proofs = docs/proofs.json\n"})
+    (repository.folder / "docs").mkdir()
+    named = [is_kept(repository, capsys), is_kept(repository, capsys)]
+
+    assert (in_cache, named) == (True, [False, True])
+    proofs = json.loads((repository.folder / "docs" / "proofs.json").read_text())["proofs"]
+    assert [(id, each["verdict"]) for id, each in proofs.items()] == [("PM-1", "proven")]
+
+
+def test_a_file_that_can_not_be_read_is_said_before_anything_runs(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not overwritten."""
+    repository.fixed()
+    repository.register()
+    repository.write({"postmortem-proofs.json": "<<<<<<< ours\n"})
+
+    status = main(["prove"])
+
+    said = capsys.readouterr()
+    assert (status, said.out) == (2, "")
+    assert said.err == (
+        f"Couldn't read proofs {str(repository.folder / 'postmortem-proofs.json')!r}:"
+        " it is no file of proofs\n"
+        "  delete it: `pytest-postmortem prove` writes it anew\n"
+        "  see docs/reference/messages.md#proofs-file\n"
+    )
+    assert (repository.folder / "postmortem-proofs.json").read_text() == "<<<<<<< ours\n"
+
+
+def last_lines(folder: Path, arguments: Sequence[str] = ()) -> tuple[int, list[str]]:
+    """Return the exit status of a run of pytest, and its lines on gates and incidents."""
+    command = [sys.executable, "-m", "pytest", "-v", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    return done.returncode, [each for each in lines if each.startswith(("Gate", "2 of 2 inc"))]
+
+
+def test_a_gate_counts_what_was_proved(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not before, not a hollow test, and not once the test is another."""
+    ini = "[pytest]\npostmortem_require_proof = sev1\n"
+    repository.write({"pytest.ini": ini})
+    repository.fixed("PM-1")
+    hollow = {"pm2.py": FIXED, "test_pm2.py": text_of("PM-2", HOLLOW)}
+    repository.fixed("PM-2", after=hollow)
+    entries = {id: f"severity: sev1, fix: {commit}" for id, commit in repository.fixes.items()}
+    repository.register(**entries)
+
+    before = last_lines(repository.folder)
+    repository.prove(capsys)
+    hollow_one = last_lines(repository.folder)
+    repository.write({"test_pm2.py": text_of("PM-2")})
+    repository.prove(capsys)
+    proven = last_lines(repository.folder)
+    repository.write({"test_pm1.py": text_of("PM-1") + "    assert price(0) == 0\n"})
+    changed = last_lines(repository.folder)
+
+    failed = "Gate require-proof failed: {} of sev1 not proven: {}"
+    guarded = "2 of 2 incidents guarded (100 %), {}2 linked"
+    assert before == (
+        1,
+        [failed.format("2 incidents", "PM-1, PM-2"), guarded.format("")],
+    )
+    assert hollow_one == (
+        1,
+        [failed.format("1 incident", "PM-2"), guarded.format("1 of them proven, ")],
+    )
+    passed = "Gate require-proof passed: 2 of 2 incidents of sev1 proven or in grace"
+    assert proven == (0, [passed, guarded.format("2 of them proven, ")])
+    assert changed == (
+        1,
+        [failed.format("1 incident", "PM-1"), guarded.format("1 of them proven, ")],
+    )
