@@ -1,4 +1,4 @@
-"""What `prove` keeps of its verdicts: for how long it counts, where it lies, and what a gate does."""
+"""What `prove` keeps of its verdicts: for how long it counts, and what gates make of it."""
 
 from __future__ import annotations
 
