@@ -51,7 +51,7 @@ def target_of(
     type, _, destination = text.partition(":")
     if type not in types and (type not in printed or destination):
         cause = f"there is no report {text!r} of {what}"
-        others = f"{', '.join(types[:-1])} or {types[-1]}"
-        remedy = f"use {', '.join(printed)}, or {others} with or without a :PATH"
+        *others, last = (*printed, *(f"{each}[:PATH]" for each in types))
+        remedy = f"use {', '.join(others)} or {last}"
         raise SettingsError([Problem("setting", failed, cause, remedy)])
     return type, Path(destination) if destination else None
