@@ -288,3 +288,11 @@ def test_no_text_takes_long(text: str) -> None:
     own = known(registry(Postmortem("123", "", GITHUB + "123"), Postmortem("PM-1", "")))
 
     assert len(list(references(text, own))) <= 50_000
+
+
+def test_an_address_among_the_aliases_is_a_link() -> None:
+    """The ticket of an incident is often given so."""
+    own = known(registry(Postmortem("PM-1", "", aliases=(GITHUB + "44",))))
+
+    assert found(f"see {GITHUB}44, or acme/shop#44", own) == [("PM-1", "link"), ("PM-1", "link")]
+    assert found("test_issue_44", own, name=True) == []

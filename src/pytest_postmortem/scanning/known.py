@@ -168,14 +168,15 @@ def known(
     numbers: dict[str, Number] = {}
     names: list[Name] = []
     for text, id in sorted(ids.items()):
-        if id is not None:
+        if id is not None and "://" not in text:
             number = _NUMBER.fullmatch(text)
             if number and (text.isdecimal() or number[1] not in ids):
                 otherwise: Tracker = "unknown" if text.isdecimal() else "github"
                 numbers[number[1]] = Number(id, _tracker(own[id].url, otherwise))
             elif len(runs := tokens(text)) > 1:
                 names.append(Name(id, text, runs))
-    links = {key: each.id for each in own.values() for key in _addresses(each.url or "")}
+    addresses = [*ids.items(), *((each.url or "", each.id) for each in own.values())]
+    links = {key: id for url, id in addresses if id is not None for key in _addresses(url)}
     return Known(numbers, names, links, compiled, ids)
 
 
