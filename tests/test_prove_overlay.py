@@ -400,13 +400,19 @@ def test_another_tree_takes_the_place_of_the_checkout(process: Process, tmp_path
     """Whatever leads to it: the path, a finder of an editable install, a namespace."""
     tree, site, elsewhere = tmp_path / "tree", tmp_path / "site", tmp_path / "elsewhere"
     write(
-        process.folder, {"space/one.py": "VALUE = 'today'\n", "tools/tool.py": "VALUE = 'today'\n"}
+        process.folder,
+        {
+            "pkg/part.py": "VALUE = 'today'\n",
+            "space/one.py": "VALUE = 'today'\n",
+            "tools/tool.py": "VALUE = 'today'\n",
+        },
     )
     write(
         tree,
         {
             "shop.py": "VALUE = 'tree'\n",
             "pkg/__init__.py": "VALUE = 'tree'\n",
+            "pkg/part.py": "VALUE = 'tree'\n",
             "space/one.py": "VALUE = 'tree'\n",
             "tools/tool.py": "VALUE = 'tree'\n",
         },
@@ -420,6 +426,8 @@ class Finder:
     def find_spec(self, name, path=None, target=None):
         if name in ("shop", "pkg"):
             return PathFinder.find_spec(name, [{str(process.folder)!r}])
+        if name == "pkg.part":
+            return PathFinder.find_spec(name, [{str(process.folder / "pkg")!r}])
 
 sys.meta_path.insert(0, Finder())
 """
@@ -428,8 +436,8 @@ sys.meta_path.insert(0, Finder())
 import sys
 sys.path.remove("")  # the folder in which it is started, which is one of the tree
 sys.path += [{str(elsewhere)!r}]
-import shop, pkg, space.one, space.two, tool
-print(shop.VALUE, pkg.VALUE, space.one.VALUE, space.two.VALUE, tool.VALUE)
+import shop, pkg.part, space.one, space.two, tool
+print(shop.VALUE, pkg.VALUE, pkg.part.VALUE, space.one.VALUE, space.two.VALUE, tool.VALUE)
 import pkg.inner
 """
     top = os.path.realpath(process.folder)
@@ -440,7 +448,7 @@ import pkg.inner
         roots=[str(tree)],
     )
 
-    assert said.splitlines()[0] == "tree tree tree elsewhere tree"
+    assert said.splitlines()[0] == "tree tree tree tree elsewhere tree"
     assert said.splitlines()[-1] == "ModuleNotFoundError: No module named 'pkg.inner'"
 
 

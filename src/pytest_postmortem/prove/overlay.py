@@ -100,12 +100,19 @@ class Rooted:
 
     def __init__(self, roots: Sequence[str]) -> None:
         self._roots = list(roots)
+        self._within = tuple(os.path.join(root, "") for root in roots)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where a package of ours lies; a namespace has parts elsewhere too."""
-        spec = PathFinder.find_spec(name, self._roots) if path is None else None
+        """Return where a package or module of ours lies; a namespace has parts elsewhere too.
+
+        An editable install may know each module of a package by itself.
+        """
+        own = self._roots
+        if path is not None:
+            own = [each for each in path if str(each).startswith(self._within)]
+        spec = PathFinder.find_spec(name, own) if own else None
         return spec if spec is not None and spec.loader is not None else None
 
 
