@@ -80,6 +80,13 @@ def others(session: nox.Session) -> None:
 
 
 @nox.session
+def installs(session: nox.Session) -> None:
+    """Run `prove` on packages that each build backend has installed in its own way."""
+    session.install("-e", ".[test]", *group("installs"))
+    session.run("python", "-m", "pytest", "tests/test_prove_installs.py", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests reach."""
     session.install("-e", ".[test]", *group("coverage"))
