@@ -56,6 +56,7 @@ LAYERS: dict[str, set[str]] = {
     "prove": {"git", "proofs", "reports", "source"},
     "scanning": {"links", "reports", "source", "writing"},
     "checking": {"marked", "reports", "written"},
+    "authoring": {"errors"},
     "commands": {
         "session",
         "syncing",
@@ -67,6 +68,7 @@ LAYERS: dict[str, set[str]] = {
         "prove",
         "scanning",
         "checking",
+        "authoring",
     },
     "cli": {"commands"},
 }

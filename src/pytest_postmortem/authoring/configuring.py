@@ -1,0 +1,172 @@
+"""A configuration file of pytest × settings → the file with them, and nothing else changed.
+
+Lines are inserted, not written anew, so that comments, order, line ends and a byte order mark stay
+as they are. That nothing else has changed is made sure by reading the file before and after.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from codecs import BOM_UTF8
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+import iniconfig
+
+from pytest_postmortem.authoring import in_ini, in_toml
+from pytest_postmortem.authoring.statements import Unsure
+from pytest_postmortem.errors import Problem, SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["MARKER", "Value", "Wanted", "edited", "has_marker"]
+
+MARKER = "postmortem(id, *ids): the test guards against these incidents"
+"""How the marker is registered in a project, for whoever runs its tests without the plugin."""
+
+OWN_TOML = ("pytest.toml", ".pytest.toml")
+
+Value = str | tuple[str, ...]
+"""What is set: one text, or several of them, as the kind of the setting asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be added: settings that are not there yet, and whether the marker is."""
+
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    marker: bool = False
+
+
+def has_marker(lines: Sequence[str]) -> bool:
+    """Say whether the marker is among those that a project registers."""
+    return any(line.split(":")[0].split("(")[0].strip() == "postmortem" for line in lines)
+
+
+def edited(name: str, data: bytes, wanted: Wanted) -> bytes:
+    """Return the contents of a configuration file with what is wanted.
+
+    Raises:
+        SettingsError: It can't be told where that belongs; the message shows what to add.
+    """
+    bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+    edit = _toml if name.lower().endswith(".toml") else _ini
+    try:
+        text = data.removeprefix(bom).decode()
+        first = text.find("\n")
+        newline = "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
+        return bom + edit(PurePath(name).name, text, wanted, newline).encode()
+    except (Unsure, UnicodeDecodeError, tomllib.TOMLDecodeError, iniconfig.ParseError):
+        raise _by_hand(name, wanted) from None
+
+
+def _by_hand(name: str, wanted: Wanted) -> SettingsError:
+    """Return the error that a file is left alone, with what would have been added."""
+    file = PurePath(name).name
+    empty = "" if name.endswith(".toml") else f"[{_section(file)}]\n"
+    edit = _toml if name.endswith(".toml") else _ini
+    lines = edit(file, empty, wanted, "\n").splitlines()
+    cause = "it is not sure where the settings belong in it"
+    remedy = "\n  ".join(["add them by hand:", *lines])
+    return SettingsError([Problem("setting-by-hand", "Couldn't change", cause, remedy, name)])
+
+
+def _toml(name: str, text: str, wanted: Wanted, newline: str) -> str:
+    before = tomllib.loads(text)
+    table = _table(name, before)
+    old = _reached(before, table).get("markers")
+    added = dict(wanted.settings)
+    if wanted.marker and old is None:
+        added["markers"] = (MARKER,)
+    after = in_toml.with_settings(text, table, added, newline) if added else text
+    expected = copy.deepcopy(before)
+    own = _made(expected, table)
+    own.update({key: _plain(value) for key, value in added.items()})
+    if wanted.marker and old is not None:
+        after = in_toml.with_item(after, (*table, "markers"), MARKER, newline)
+        own["markers"] = [*_lines(old), MARKER]
+    found = tomllib.loads(after)
+    if wanted.marker and isinstance(old, str):
+        reached = _made(found, table)
+        reached["markers"] = _lines(reached["markers"])
+    if found != expected:
+        raise Unsure
+    return after
+
+
+def _plain(value: Value) -> str | list[str]:
+    return value if isinstance(value, str) else [*value]
+
+
+def _lines(markers: Any) -> list[str]:
+    """Return the lines of a setting, be it an array or a text."""
+    if isinstance(markers, str):
+        return [line.strip() for line in markers.splitlines() if line.strip()]
+    if isinstance(markers, list):
+        return [str(each) for each in markers]
+    raise Unsure
+
+
+def _table(name: str, tree: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the table that pytest reads: that of pytest 9 where it is in use."""
+    tool = _reached(tree, ("tool", "pytest"))
+    if name in OWN_TOML or (name != "pyproject.toml" and "pytest" in tree and not tool):
+        return ("pytest",)
+    native = any(key != "ini_options" for key in tool)
+    return ("tool", "pytest") if native else ("tool", "pytest", "ini_options")
+
+
+def _reached(tree: Mapping[str, Any], table: Sequence[str]) -> Mapping[str, Any]:
+    """Return a table, an empty one where it is not there."""
+    for key in table:
+        node = tree.get(key, {})
+        if not isinstance(node, dict):
+            raise Unsure
+        tree = node
+    return tree
+
+
+def _made(tree: dict[str, Any], table: Sequence[str]) -> dict[str, Any]:
+    """Return a table to be changed, which is made where it is not there."""
+    for key in table:
+        tree = tree.setdefault(key, {})
+    return tree
+
+
+def _several(value: Value) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
+def _section(name: str) -> str:
+    return "tool:pytest" if name.endswith(".cfg") else "pytest"
+
+
+def _ini(name: str, text: str, wanted: Wanted, newline: str) -> str:
+    section = _section(name)
+    before = _sections(name, text)
+    old = before.get(section, {}).get("markers")
+    added = dict(wanted.settings)
+    if wanted.marker and old is None:
+        added["markers"] = (MARKER,)
+    texts = {key: _several(value) for key, value in added.items()}
+    after = in_ini.with_settings(text, section, texts, newline) if added else text
+    if wanted.marker and old is not None:
+        after = in_ini.with_line(after, section, "markers", MARKER, newline)
+    own = before.setdefault(section, {})
+    own.update({key: "\n".join(_several(value)) for key, value in added.items()})
+    if wanted.marker and old is not None:
+        own["markers"] = "\n".join(filter(None, (old, MARKER)))
+    if _sections(name, after) != before:
+        raise Unsure
+    return after
+
+
+def _sections(name: str, text: str) -> dict[str, dict[str, str]]:
+    found = iniconfig.IniConfig(name, data=text).sections
+    return {section: dict(pairs) for section, pairs in found.items()}
