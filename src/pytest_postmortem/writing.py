@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_postmortem.errors import DestinationError, Problem
 
-__all__ = ["Changed", "rewrite", "write"]
+__all__ = ["Changed", "create", "rewrite", "write"]
 
 
 class Changed(Exception):
@@ -48,6 +48,22 @@ def rewrite(path: Path, old: bytes, new: bytes) -> None:
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     _replace(path, new, mode)
+
+
+def create(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, in a folder that is.
+
+    Raises:
+        FileExistsError: Something is there, and stays as it is.
+        OSError: It can't be written; nothing is left behind.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        _replace(path, data, 0o666 & ~_umask())
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:

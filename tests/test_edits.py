@@ -1,0 +1,118 @@
+"""Files are changed together or not at all, and a diff says how."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem.authoring.edits import Edit, apply, diff
+from pytest_postmortem.errors import DestinationError
+
+
+def edit(folder: Path, name: str, old: bytes | None, new: bytes) -> Edit:
+    """Return an edit of a file in a folder."""
+    return Edit(folder / name, name, old, new)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return all files and folders below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b"(folder)"
+        for path in folder.rglob("*")
+    }
+
+
+def test_all_files_are_written_with_their_folders(tmp_path: Path) -> None:
+    """A new file and a changed one."""
+    (tmp_path / "pytest.ini").write_bytes(b"old")
+
+    apply(
+        [edit(tmp_path, "pytest.ini", b"old", b"new"), edit(tmp_path, "docs/pm/a.md", None, b"a")]
+    )
+
+    assert files(tmp_path) == {
+        "pytest.ini": b"new",
+        "docs": b"(folder)",
+        "docs/pm": b"(folder)",
+        "docs/pm/a.md": b"a",
+    }
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (("kept.md", None, b"x"), "'kept.md': it is there already"),
+        (("kept.md", b"old", b"x"), "'kept.md': it has changed since it was read"),
+        (("kept.md/deeper/a.md", None, b"x"), "'kept.md/deeper/a.md': not a directory"),
+        (("kept.md/a.md", None, b"x"), "'kept.md/a.md': not a directory"),
+        (("gone.md", b"old", b"x"), "'gone.md': no such file or directory"),
+        ((f"new/{'x' * 300}.md", None, b"x"), ".md': file name too long"),
+    ],
+)
+def test_when_one_file_can_not_be_written_none_is(
+    tmp_path: Path, last: tuple[str, bytes | None, bytes], said: str
+) -> None:
+    """What was written before is taken back, folders included."""
+    (tmp_path / "kept.md").write_bytes(b"theirs")
+    (tmp_path / "pytest.ini").write_bytes(b"old")
+    before = files(tmp_path)
+
+    with pytest.raises(DestinationError) as caught:
+        apply(
+            [
+                edit(tmp_path, "pytest.ini", b"old", b"new"),
+                edit(tmp_path, "docs/pm/a.md", None, b"a"),
+                edit(tmp_path, *last),
+            ]
+        )
+
+    assert str(caught.value).startswith("Couldn't write '")
+    assert said in str(caught.value)
+    assert files(tmp_path) == before
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    """The file that it leads to is the one that changes."""
+    (tmp_path / "real.ini").write_bytes(b"old")
+    (tmp_path / "pytest.ini").symlink_to("real.ini")
+
+    apply([edit(tmp_path, "pytest.ini", b"old", b"new")])
+
+    assert (tmp_path / "pytest.ini").is_symlink()
+    assert (tmp_path / "real.ini").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_is_one_message(tmp_path: Path) -> None:
+    """And nothing is left in it."""
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(DestinationError, match="permission denied"):
+        apply([edit(tmp_path, "docs/a.md", None, b"a")])
+
+
+def test_a_diff_reads_as_that_of_git(tmp_path: Path) -> None:
+    """Line ends that are not there are told, and a file that is new."""
+    edits = [
+        edit(tmp_path, "pytest.ini", b"[pytest]\r\na = 1", b"[pytest]\r\na = 1\r\nb = 2"),
+        edit(tmp_path, "new.md", None, b"# New\n"),
+        edit(tmp_path, "same.md", b"same", b"same"),
+    ]
+
+    assert list(diff(edits)) == [
+        "--- a/pytest.ini",
+        "+++ b/pytest.ini",
+        "@@ -1,2 +1,3 @@",
+        " [pytest]",
+        "-a = 1",
+        "\\ No newline at end of file",
+        "+a = 1",
+        "+b = 2",
+        "\\ No newline at end of file",
+        "--- /dev/null",
+        "+++ b/new.md",
+        "@@ -0,0 +1 @@",
+        "+# New",
+    ]
