@@ -1,0 +1,118 @@
+"""The next name is made as those that are there, and no number is ever used again."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from pytest_postmortem.authoring.naming import Manner, manner_of, most_common
+
+DAY = date(2026, 11, 20)
+TITLE = "Checkout charged customers twice"
+SLUG = "checkout-charged-customers-twice"
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        ([], f"PM-0001-{SLUG}"),
+        (["PM-0001-login-loop", "PM-0006-lost-mail"], f"PM-0007-{SLUG}"),
+        (["PM-0099"], "PM-0100"),
+        (["INC-9", "INC-12"], "INC-13"),
+        (["INC-12 - DNS"], f"INC-13 - {TITLE}"),
+        (["pm-1-a", "PM-2-b"], f"PM-3-{SLUG}"),
+        (["0007-login-loop"], f"0008-{SLUG}"),
+        (["7-a", "12-b"], f"13-{SLUG}"),
+        (["7", "12"], "13"),
+        (["#12", "#13"], "#14"),
+        (["[PM-3] Login loop"], f"[PM-4] {TITLE}"),
+        (["PM_007_lost_mail", "PM_008_x"], f"PM_009_{SLUG.replace('-', '_')}"),
+        (["Incident 12 Login loop"], f"Incident 13 {TITLE}"),
+        (["outage-12-a", "outage-13-b"], f"outage-14-{SLUG}"),
+        (["9632825", "9630129", "10793447"], "10793448"),
+        (["PM2021-006 - A", "PM2022-002 -  B", "PM2022-009 - C"], f"PM2026-001 - {TITLE}"),
+        (["PM-2025-011", "PM-2026-004"], "PM-2026-005"),
+        (["PM-2026-01", "PM-2026-02"], "PM-2026-03"),
+        (["PM2021-6-x", "PM2022-7-y"], f"PM2026-8-{SLUG}"),
+        (["2026-01-x", "2026-02-y"], f"2026-03-{SLUG}"),
+        (["2026-01-x", "2026-01-y"], f"2026-11-{SLUG}"),
+        (["2026-13-x"], f"2026-14-{SLUG}"),
+        (["2018-01-18-reddit-hug", "2022-06-02-pod-limit"], f"2026-11-20-{SLUG}"),
+        (["2023-05-08-Negative-values", "2021-05-09-coins"], f"2026-11-20-{SLUG.capitalize()}"),
+        (["2020-02-12", "2020-02-25"], "2026-11-20"),
+        (["20260102-x"], f"20261120-{SLUG}"),
+        (["2026_01_02_lost_mail"], f"2026_11_20_{SLUG.replace('-', '_')}"),
+        (["2026.01.02 Mail was lost"], f"2026.11.20 {TITLE}"),
+        (["incident-2026-01-02-x"], f"incident-2026-11-20-{SLUG}"),
+        (["2026-13-40-x", "2026-99-99-y"], f"2026-100-{SLUG}"),
+        (["2025-replit-x", "2024-air-canada-y"], f"2026-{SLUG}"),
+        (["docsrs-outage-postmortem", "crates-io-postmortem"], f"{SLUG}-postmortem"),
+        (
+            ["2025-04-14-incident-report-a", "2024-07-08-incident-report-b"],
+            f"2026-11-20-incident-report-{SLUG}",
+        ),
+        (["envoy-cve-2019-15225.head", "v3.5-data-inconsistency"], SLUG),
+        (["http2-outage"], SLUG),
+        (["503-errors-in-checkout"], SLUG),
+        (["sev-1-checkout", "sev-2-login"], SLUG),
+        (["2018-01-18-a", "2018-01-19-b", "PM-1-c"], f"2026-11-20-{SLUG}"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_next_name_is_in_the_manner_of_the_others(names: list[str], name: str) -> None:
+    """Prefix, padding, separators, years, dates, and how a title is spelled."""
+    manner = manner_of(names)
+
+    lead = manner.lead(manner.next(names, DAY), DAY)
+
+    assert manner.name(lead, TITLE) == name
+
+
+@pytest.mark.parametrize(
+    ("manner", "used", "number"),
+    [
+        (Manner("number", "PM-"), ["PM-7", "PM-3"], 8),
+        (Manner("number", "PM-"), ["pm-0009-x", "PM 10", "PM11", "INC-99", "PM-2026-50"], 12),
+        (Manner("number", "PM-"), ["PM-" + "9" * 5000, "PM-1"], 2),
+        (Manner("number", "PM", year="-"), ["PM2025-009", "PM2026-003", "PM2026_004"], 5),
+        (Manner("number", "PM", year="-"), ["PM2025-009", "PM-77"], 1),
+        (Manner("number", "PM", year="-", anew=False), ["PM2025-009", "PM2026-003"], 10),
+        (Manner("number", ""), ["0012-x", "PM-40"], 13),
+    ],
+)
+def test_no_number_is_used_again(manner: Manner, used: list[str], number: int) -> None:
+    """Whatever was used under this prefix counts, however it was written, and no gap is filled."""
+    assert manner.next(used, DAY) == number
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("🔥", "2026-11-20"),
+        ("Incident report: x", "2026-11-20-incident-report-x"),
+        ("../../x", "2026-11-20-incident-report-x"),
+    ],
+)
+def test_what_all_names_have_is_not_said_twice(title: str, name: str) -> None:
+    """A title that leaves no words leaves the lead alone."""
+    manner = manner_of(["2025-04-14-incident-report-a", "2024-07-08-incident-report-b"])
+
+    assert manner.name(manner.lead(0, DAY), title) == name
+
+
+def test_a_title_without_words_leaves_no_open_bracket() -> None:
+    """Nor does a name begin with one."""
+    assert manner_of(["[PM-3] Login loop"]).name("[PM-4", "🔥") == "PM-4"
+
+
+def test_ten_thousand_names_are_read_at_once() -> None:
+    """Each is read a fixed number of times."""
+    names = [f"{number}-slow-start" for number in range(10_000)]
+
+    assert manner_of(names).next(names, DAY) == 10_000
+
+
+def test_of_equals_the_newest_decides() -> None:
+    """Manners change, and what was written last is what people write now."""
+    assert most_common(["a", "b", "b", "a"]) == "a"
