@@ -56,7 +56,7 @@ LAYERS: dict[str, set[str]] = {
     "prove": {"git", "proofs", "reports", "source"},
     "scanning": {"links", "reports", "source", "writing"},
     "checking": {"marked", "reports", "written"},
-    "authoring": {"registry"},
+    "authoring": {"registry", "source"},
     "commands": {
         "session",
         "syncing",

@@ -1,0 +1,283 @@
+"""The code of a test file → the same with one more test, which fails until it is written.
+
+Nothing else in the file changes; that is made sure by reading it before and after.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import sys
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_postmortem.authoring.titles import in_function_name
+from pytest_postmortem.options import MARK
+from pytest_postmortem.source import SourceTest, parse, tree_of
+
+__all__ = ["Added", "Untestable", "with_test"]
+
+WIDTH = 88
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_HEAD = re.compile(r"#!|#.*coding[:=]")
+
+
+class Untestable(Exception):
+    """A test can't be added: the cause and the remedy."""
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(cause)
+        self.cause, self.remedy = cause, remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A test file with one more test: its name, and why it would stop nobody, if it would not."""
+
+    code: bytes
+    name: str
+    muted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A test file, read: its lines keep their ends."""
+
+    lines: Sequence[str]
+    body: Sequence[ast.stmt]
+    encoding: str = "utf-8"
+    newline: str = "\n"
+
+
+def with_test(
+    data: bytes | None,
+    id: str,
+    title: str,
+    name: str | None,
+    rules: tuple[Sequence[str], Sequence[str]],
+) -> Added:
+    """Return a test file, None for one that is to be made, with a test of an incident.
+
+    ``name`` is what the test is to be called, None for a name made of the title. ``rules`` are
+    pytest's ``python_functions`` and ``python_classes``.
+
+    Raises: Untestable.
+    """
+    file = _read(data or b"")
+    taken = set(_names(file.body))
+    if name is not None and name in taken:
+        remedy = f'choose another name, or mark it with @pytest.mark.{MARK}("{id}")'
+        raise Untestable(f"there is a {name!r} already", remedy)
+    wanted = [name] if name is not None else list(_proposals(id, title, rules[0], taken))
+    for each in wanted:
+        code = _joined(file, id, title, each)
+        found = _found(code, each, id, rules)
+        if found is not None:
+            _check(file, code, each)
+            return Added(code, each, found.muted)
+    functions = " ".join(rules[0])
+    cause = f"pytest takes no function {wanted[0]!r} for a test (python_functions = {functions})"
+    raise Untestable(cause, "give it a name that pytest collects, as PATH::NAME")
+
+
+def _read(data: bytes) -> _File:
+    tree = tree_of(data)
+    if tree is None:
+        raise Untestable("it is no Python that can be read", "mend it, or name another file")
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    lines = _LINE.findall(data.decode(encoding))
+    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    return _File(lines, tree.body, encoding, newline)
+
+
+def _names(body: Sequence[ast.stmt]) -> Iterator[str]:
+    """Yield the names that a module gives to anything at all."""
+    for node in (each for statement in body for each in ast.walk(statement)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+
+
+def _proposals(id: str, title: str, functions: Sequence[str], taken: set[str]) -> Iterator[str]:
+    """Yield names for a test, made as pytest is configured to find it."""
+    of_id = in_function_name(id)
+    words = in_function_name(title) or of_id or "incident"
+    for pattern in ("test", *functions):
+        for each in (words, f"{words}_{of_id}", *(f"{words}_{n}" for n in range(2, 100))):
+            prefix = pattern if "*" in pattern else f"{pattern.rstrip('_')}_*"
+            name = prefix.replace("*", each)
+            if name.isidentifier() and name not in taken:
+                yield name
+                break
+
+
+def _joined(file: _File, id: str, title: str, name: str) -> bytes:
+    """Return the code with the test at its end, and pytest imported."""
+    owner = _pytest(file.body)
+    lines = list(file.lines) if owner else _with_import(file)
+    head = "".join(lines)
+    if head and not head.endswith(("\n", "\r")):
+        head += file.newline
+    blank = len(head) and len(re.findall(r"\r\n|\r|\n", head[len(head.rstrip()) :])) - 1
+    gap = file.newline * max(0, 2 - blank) if head.strip("\ufeff \t\r\n\f") else ""
+    test = _test(owner or "pytest", id, title, name, file)
+    text = head + gap + test.replace("\n", file.newline)
+    return text.encode(file.encoding)
+
+
+def _test(owner: str, id: str, title: str, name: str, file: _File) -> str:
+    returns = any(
+        isinstance(node, ast.FunctionDef) and node.returns is not None
+        for statement in file.body
+        for node in ast.walk(statement)
+    )
+    return (
+        f"@{owner}.mark.{MARK}({_literal(id, file.encoding)})\n"
+        f"def {name}(){' -> None' if returns else ''}:\n"
+        f"{_failing(owner, id, title, file.encoding)}"
+    )
+
+
+def _failing(owner: str, id: str, title: str, encoding: str) -> str:
+    """Return the one statement of the test, with as much of the title as has room."""
+    what = f"write the regression test of {id}"
+    whole, short = _literal(f"{what}: {title}", encoding), _literal(what, encoding)
+    if len(f"    {owner}.fail({whole})") <= WIDTH:
+        return f"    {owner}.fail({whole})\n"
+    if len(f"        {whole}") <= WIDTH:
+        return f"    {owner}.fail(\n        {whole}\n    )\n"
+    return f"    {owner}.fail({short})\n"
+
+
+def _literal(text: str, encoding: str) -> str:
+    """Return a text as Python has it, in double quotes where the encoding of the file allows."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return ascii(text)
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _pytest(body: Sequence[ast.stmt]) -> str | None:
+    """Return the name under which a module imports pytest as a whole."""
+    tried = [each for node in body if isinstance(node, ast.Try) for each in node.body]
+    for node in (*body, *tried):
+        for alias in node.names if isinstance(node, ast.Import) else ():
+            if alias.name == "pytest":
+                return alias.asname or "pytest"
+    return None
+
+
+def _with_import(file: _File) -> list[str]:
+    """Return the lines with ``import pytest`` where it belongs among the imports."""
+    place = _first(file.body)
+    while place < len(file.body) and _sorts_above(file.body[place]):
+        place += 1
+    while 0 < place < len(file.body) and _share_a_line(file.body[place - 1 : place + 1]):
+        place += 1
+    above = file.body[place - 1] if place else None
+    below = file.body[place] if place < len(file.body) else None
+    lines, new = list(file.lines), f"import pytest{file.newline}"
+    if below is not None and _is_third_party(below):
+        lines.insert(below.lineno - 1, new)
+        return lines
+    line = above.end_lineno or 0 if above else _top(lines, below)
+    if line and not lines[line - 1].endswith(("\n", "\r")):
+        lines[line - 1] += file.newline
+    spaced = line == len(lines) or not lines[line].strip()
+    before = [file.newline] if above is not None and not _is_third_party(above) else []
+    after = [] if spaced else [file.newline] * (1 if _is_import(below) else 2)
+    if above is None and below is not None and not _is_import(below):
+        after = [file.newline] * 2
+    lines[line:line] = [*before, new, *after]
+    return lines
+
+
+def _first(body: Sequence[ast.stmt]) -> int:
+    """Return where the first import may stand: behind the docstring and ``__future__``."""
+    first = body[0] if body else None
+    value = first.value if isinstance(first, ast.Expr) else None
+    place = 1 if isinstance(value, ast.Constant) and isinstance(value.value, str) else 0
+    while place < len(body) and _root(body[place]) == "__future__":
+        place += 1
+    return place
+
+
+def _share_a_line(pair: Sequence[ast.stmt]) -> bool:
+    return pair[0].end_lineno == pair[1].lineno
+
+
+def _top(lines: Sequence[str], below: ast.stmt | None) -> int:
+    """Return the line above the first statement and its comment, below the head of the file."""
+    if below is None:
+        return len(lines)
+    decorators = getattr(below, "decorator_list", ())
+    line: int = min([below.lineno, *(each.lineno for each in decorators)]) - 1
+    while line and lines[line - 1].startswith("#") and not _HEAD.match(lines[line - 1]):
+        line -= 1
+    return line
+
+
+def _is_import(node: ast.stmt | None) -> bool:
+    return isinstance(node, (ast.Import, ast.ImportFrom))
+
+
+def _root(node: ast.stmt) -> str:
+    """Return the package of an import, nothing for a relative one or anything else."""
+    if isinstance(node, ast.Import):
+        return node.names[0].name.partition(".")[0]
+    if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        return node.module.partition(".")[0]
+    return ""
+
+
+def _is_third_party(node: ast.stmt) -> bool:
+    return _root(node) not in ("", "__future__", *sys.stdlib_module_names)
+
+
+def _sorts_above(node: ast.stmt) -> bool:
+    """Say whether an import belongs above that of pytest, as isort and ruff have it."""
+    if _root(node) in sys.stdlib_module_names:
+        return True
+    return isinstance(node, ast.Import) and _root(node).casefold() < "pytest"
+
+
+def _found(
+    code: bytes, name: str, id: str, rules: tuple[Sequence[str], Sequence[str]]
+) -> SourceTest | None:
+    """Return the test as it is read from the new code."""
+    tests = parse(code, {MARK}, *rules) or ()
+    return next(
+        (
+            test
+            for test in tests
+            if test.name == name and any(mark.args == (id,) for mark in test.marks)
+        ),
+        None,
+    )
+
+
+def _check(file: _File, code: bytes, name: str) -> None:
+    """Make sure that all statements of a file are still there, in order.
+
+    Raises: Untestable where one has changed.
+    """
+    tree = tree_of(code)
+    body = list(tree.body) if tree else []
+    own = body.pop() if body else None
+    if not _pytest(file.body):
+        body = [each for each in body if not _is_the_import(each)]
+    kept = [ast.dump(each) for each in body] == [ast.dump(each) for each in file.body]
+    if not (kept and isinstance(own, ast.FunctionDef) and own.name == name):
+        raise Untestable("it is laid out in a way that is not known", "add the test by hand")
+
+
+def _is_the_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import) and [each.name for each in node.names] == ["pytest"]
