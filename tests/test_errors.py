@@ -66,6 +66,7 @@ def test_every_message_has_a_section_in_the_docs_and_every_section_a_message() -
         "unknown-",
         "shared-",
         "bad-",
+        "entry-",
         "exempt-",
         "fix-",
         "proofs-",

@@ -1,0 +1,116 @@
+"""A registry in JSON → the same with one more entry, set off as those that are there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_postmortem.authoring.entry import Make, joined_in_brackets
+from pytest_postmortem.authoring.statements import Span, Unsure
+
+__all__ = ["with_entry"]
+
+_DECODER = json.JSONDecoder()
+_GAP = re.compile(r"\s*")
+_INDENT = re.compile(r"\n([ \t]*)$")
+
+
+def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline: str) -> str:
+    """Return a text with an entry at the beginning or at the end of its list or mapping.
+
+    Raises: Unsure where its place can't be told.
+    """
+    if not text.strip():
+        whole = json.dumps({"postmortems": [_entry(make, {})]}, indent=2, ensure_ascii=False)
+        return text + f"{whole}\n".replace("\n", newline)
+    start = _after(text, 0)
+    if wrapper is not None:
+        start = next(value.start for key, value in _pairs(text, start) if key == wrapper)
+    items = [_whole(each) for each in _items(text, start)]
+    keyed = text[start] == "{"
+    like = _like(text, start, first)
+    value = _rendered(_entry(make, like), text, items, newline)
+    new = f"{json.dumps(make.id, ensure_ascii=False)}: {value}" if keyed else value
+    if items:
+        return joined_in_brackets(text, items, new, first)
+    if text[start] not in "[{":
+        raise Unsure
+    inner = text.index("]" if text[start] == "[" else "}", start)
+    return f"{text[: start + 1]}{new}{text[inner:]}"
+
+
+def _after(text: str, place: int) -> int:
+    found = _GAP.match(text, place)
+    return found.end() if found else place
+
+
+def _items(text: str, start: int) -> Iterator[tuple[Span, Span]]:
+    """Yield the items of an array or an object, each as its key and its value."""
+    if text[start] == "{":
+        for _, key, value in _spans(text, start):
+            yield key, value
+    elif text[start] == "[":
+        place = _after(text, start + 1)
+        while text[place] != "]":
+            span = _value(text, place)
+            yield span, span
+            place = _after(text, span.end)
+            place = _after(text, place + 1) if text[place] == "," else place
+
+
+def _spans(text: str, start: int) -> Iterator[tuple[str, Span, Span]]:
+    place = _after(text, start + 1)
+    while text[place] != "}":
+        key, end = _DECODER.raw_decode(text, place)
+        value = _value(text, _after(text, _after(text, end) + 1))
+        yield key, Span(place, end), value
+        place = _after(text, value.end)
+        place = _after(text, place + 1) if text[place] == "," else place
+
+
+def _pairs(text: str, start: int) -> Iterator[tuple[str, Span]]:
+    for key, _, value in _spans(text, start):
+        yield key, value
+
+
+def _value(text: str, place: int) -> Span:
+    return Span(place, _DECODER.raw_decode(text, place)[1])
+
+
+def _whole(item: tuple[Span, Span]) -> Span:
+    return Span(item[0].start, item[1].end)
+
+
+def _like(text: str, start: int, first: bool) -> Mapping[str, Any]:
+    """Return the entry beside which the new one goes."""
+    items = list(_items(text, start))
+    if not items:
+        return {}
+    span = items[0 if first else -1][1]
+    found = json.loads(text[span.start : span.end])
+    return found if isinstance(found, dict) else {}
+
+
+def _entry(make: Make, like: Mapping[str, Any]) -> dict[str, Any]:
+    pairs = make([(name, "") for name in like])
+    lists = {name for name, value in like.items() if isinstance(value, list)}
+    return {name: _shaped(value, name in lists) for name, value, _ in pairs}
+
+
+def _shaped(value: str | tuple[str, ...], many: bool) -> Any:
+    values = [value] if isinstance(value, str) else list(value)
+    return values if many or len(values) > 1 else values[0]
+
+
+def _rendered(entry: Mapping[str, Any], text: str, items: list[Span], newline: str) -> str:
+    """Return an entry in one line or in several, as the others are."""
+    if not items or "\n" not in text[items[-1].start : items[-1].end]:
+        return json.dumps(entry, ensure_ascii=False)
+    above = _INDENT.search(text[: items[-1].start])
+    own = above[1] if above else ""
+    inner = re.match(r"[^{]*\{\s*?\n([ \t]*)", text[items[-1].start : items[-1].end])
+    step = inner[1][len(own) :] if inner else "  "
+    lines = json.dumps(entry, indent=step, ensure_ascii=False).split("\n")
+    return newline.join([lines[0], *(own + line for line in lines[1:])])
