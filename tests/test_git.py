@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.git import head_date, top
+from pytest_postmortem.git import ever_added, ever_there, head_date, origin, top
 
 
 def git(folder: Path, *arguments: str, day: str = "2026-03-02T12:00:00 +0000") -> None:
@@ -68,3 +68,41 @@ def test_without_git_there_is_no_date(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert head_date(tmp_path) is None
+
+
+def test_what_was_there_once_is_known_from_every_branch(tmp_path: Path) -> None:
+    """A file that was deleted, one that another branch has, and lines of a file that are gone."""
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    pm = tmp_path / "docs" / "pm"
+    pm.mkdir(parents=True)
+    for name, text in (("PM-1 é.md", "one\n"), ("PM-2.md", "two\n"), ("list.yml", "- id: PM-8\n")):
+        (pm / name).write_text(text, encoding="utf-8")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message=one")
+    git(tmp_path, "switch", "--quiet", "--create=other")
+    (pm / "PM-3.md").touch()
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message=two")
+    git(tmp_path, "switch", "--quiet", "main")
+    (pm / "PM-2.md").unlink()
+    (pm / "list.yml").write_text("- id: PM-9\n")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message=three")
+
+    there = {name.rpartition("/")[2] for name in ever_there(tmp_path, pm)}
+    added = ever_added(tmp_path, pm / "list.yml")
+
+    assert there == {"PM-1 é.md", "PM-2.md", "PM-3.md", "list.yml"}
+    assert sorted(added.split("\n")) == ["- id: PM-8", "- id: PM-9"]
+
+
+def test_where_a_repository_comes_from_is_known(tmp_path: Path) -> None:
+    """Outside of one, and without an origin, nothing is."""
+    assert (ever_there(tmp_path, tmp_path), ever_added(tmp_path, tmp_path)) == ([], "")
+    assert origin(tmp_path) is None
+
+    git(tmp_path, "init", "--quiet")
+    assert origin(tmp_path) is None
+    git(tmp_path, "remote", "add", "origin", "git@github.com:owner/repo.git")
+
+    assert origin(tmp_path) == "git@github.com:owner/repo.git"

@@ -21,6 +21,7 @@ __all__ = [
     "log",
     "mentioning",
     "merge_base",
+    "origin",
     "parent",
     "subject",
 ]
@@ -107,6 +108,11 @@ def log(folder: Path, commit: str, wanted: Callable[[str], bool]) -> list[Commit
         *("--format=%x01%H %cs", commit, "--"),
     )
     return list(_commits(split(ask(folder, *arguments) or b""), wanted))
+
+
+def origin(folder: Path) -> str | None:
+    """Return the address from which a repository was cloned, None where none is known."""
+    return line(folder, "remote", "get-url", "origin") or None
 
 
 def _commits(parts: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[Commit]:

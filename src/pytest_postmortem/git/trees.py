@@ -15,6 +15,8 @@ __all__ = [
     "Changed",
     "blobs",
     "changed",
+    "ever_added",
+    "ever_there",
     "export",
     "files",
     "generated",
@@ -86,6 +88,20 @@ def files(folder: Path) -> list[str]:
     above = top(folder) or folder
     arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
     return split(ask(above, *arguments) or b"")
+
+
+def ever_there(folder: Path, below: Path) -> list[str]:
+    """Return all files that any branch has or had below a path, from the top."""
+    arguments = ("log", "--all", "--format=", "--name-only", "--no-renames", "-z", "--", str(below))
+    return list(dict.fromkeys(split(ask(folder, *arguments) or b"")))
+
+
+def ever_added(folder: Path, file: Path) -> str:
+    """Return all lines that any branch ever added to a file."""
+    plain = ("--no-ext-diff", "--no-textconv", "--no-renames", "--unified=0")
+    data = ask(folder, "log", "--all", "--format=", "--patch", *plain, "--", str(file)) or b""
+    lines = data.decode(errors="replace").split("\n")
+    return "\n".join(line[1:] for line in lines if line[:1] == "+" and line[:3] != "+++")
 
 
 def generated(folder: Path, suffixes: Sequence[str]) -> list[str]:
