@@ -68,7 +68,7 @@ def plus(*lines: str) -> list[str]:
         ),
         pytest.param(
             '"PM-1": {title: x}\n',
-            plus("PM-3: {title: 'It: broke', date: 2026-11-20, severity: sev1}"),
+            plus("\"PM-3\": {title: 'It: broke', date: 2026-11-20, severity: sev1}"),
             id="mapping in braces",
         ),
         pytest.param(
@@ -254,6 +254,25 @@ def test_several_values_stand_in_brackets() -> None:
 def test_a_file_in_json_gains_an_entry(before: str, diff: list[str]) -> None:
     """In one line or in several, as the others."""
     assert changed("pm.json", before) == diff
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("pm.yml", "- id: 6  # six\n", "- id: 6  # six\n- id: 7\n  title: x\n"),
+        ("pm.yml", "6: {title: y}\n", "6: {title: y}\n7: {title: x}\n"),
+        ("pm.yml", "- {id: 6, x: y}\n", "- {id: 6, x: y}\n- {id: 7, title: x}\n"),
+        ("pm.json", '[{"id": 6}]', '[{"id": 6}, {"id": 7, "title": "x"}]'),
+        (
+            "pm.toml",
+            "[[postmortems]]\nid = 6\n",
+            '[[postmortems]]\nid = 6\n\n[[postmortems]]\nid = 7\ntitle = "x"\n',
+        ),
+    ],
+)
+def test_a_number_stays_one(name: str, before: str, after: str) -> None:
+    """Where the others are written without quotes, this one is."""
+    assert entered(before.encode(), name, "7", {"title": "x"}).decode() == after
 
 
 def test_what_is_a_list_in_json_stays_one() -> None:

@@ -47,6 +47,14 @@ def test_nothing_configured_asks_for_nothing() -> None:
     assert not settings.used
 
 
+def test_a_template_alone_asks_for_nothing_in_a_run() -> None:
+    """It is for those who write, and stands beside the configuration file."""
+    settings = read(Config(ini={"postmortem_template": "docs/template.md"}))
+
+    assert settings.template == ROOT / "docs/template.md"
+    assert not settings.used
+
+
 def test_everything_configured_is_read() -> None:
     """Each setting has its type, and its place."""
     config = Config(

@@ -50,6 +50,7 @@ def _command(name: str, help: str) -> Command:
 
 
 COMMANDS: tuple[Command, ...] = (
+    _command("new", "begin a post-mortem, and its regression test"),
     _command("sync", "write what is fetched into the file that runs read"),
     _command("report", "render JSON reports in any format"),
     _command("combine", "join the reports of shards and jobs"),

@@ -119,9 +119,12 @@ INI: tuple[Ini, ...] = (
     Ini("postmortem_since", "string", "date before which an incident needs no regression test"),
     Ini("postmortem_scan_patterns", "linelist", "regular expressions for ids, of `scan` alone"),
     Ini("postmortem_lint_ignore", "args", "rules of `check` that are switched off; may be globs"),
+    Ini("postmortem_template", "string", "file from which `new` makes a post-mortem"),
 )
 
-OF_COMMANDS = frozenset({"postmortem_scan_patterns", "postmortem_lint_ignore"})
+OF_COMMANDS = frozenset(
+    {"postmortem_scan_patterns", "postmortem_lint_ignore", "postmortem_template"}
+)
 """What no run of pytest has to know."""
 
 

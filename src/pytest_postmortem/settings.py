@@ -57,6 +57,7 @@ class Settings:
         today: The date to judge by, ``now`` for the clock's, None for HEAD's.
         scan_patterns: What else `pytest-postmortem scan` takes for an id.
         lint_ignore: Codes of rules that `check` leaves out, or globs of them.
+        template: The file from which a post-mortem is begun.
         policy: What is asked of the regression tests; its ``today`` is not known yet.
     """
 
@@ -77,6 +78,7 @@ class Settings:
     today: date | Literal["now"] | None = None
     scan_patterns: tuple[str, ...] = ()
     lint_ignore: tuple[str, ...] = ()
+    template: Path | None = None
     policy: Policy = Policy()
 
     @property
@@ -101,7 +103,10 @@ class Settings:
     def used(self) -> bool:
         """Whether anything here asks the plugin for something."""
         return self != Settings(
-            markers=self.markers, scan_patterns=self.scan_patterns, lint_ignore=self.lint_ignore
+            markers=self.markers,
+            scan_patterns=self.scan_patterns,
+            lint_ignore=self.lint_ignore,
+            template=self.template,
         )
 
 
@@ -159,7 +164,7 @@ class _Reader:
             id_pattern=self._ini("postmortem_id_pattern", _pattern),
             show=self._ini("postmortem_show", _choice(*get_args(Show))),
             sync=self._sync(),
-            proofs=self._proofs(),
+            proofs=self._ini("postmortem_proofs", self._path),
             offline=bool(ini("postmortem_offline")),
             unreachable=self._ini("postmortem_unreachable", _choice("warn", "error")) or "warn",
             only=tuple(self._options["--postmortem"] or ()),
@@ -168,6 +173,7 @@ class _Reader:
             today=self._option("--postmortem-today", _today),
             scan_patterns=tuple(self._scan_patterns()),
             lint_ignore=tuple(ini("postmortem_lint_ignore")),
+            template=self._ini("postmortem_template", self._path),
             policy=self._policy(),
         )
 
@@ -197,14 +203,13 @@ class _Reader:
             if pattern := self._checked(name, text, _pattern):
                 yield pattern
 
+    def _path(self, text: str) -> Path:
+        return self._ini_folder() / text
+
     def _sync(self) -> Location | None:
         text = self._ini("postmortem_sync", _registry_file)
         given = any(self._options["--postmortem-registry"] or ())
         return Location(text, self._ini_folder()) if text and not given else None
-
-    def _proofs(self) -> Path | None:
-        text = self._config.getini("postmortem_proofs").strip()
-        return self._ini_folder() / text if text else None
 
     def _ini_folder(self) -> Path:
         inipath = self._config.inipath

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_postmortem.authoring.naming import most_common
-from pytest_postmortem.authoring.scalars import quote_of, toml_value, yaml_value
+from pytest_postmortem.authoring.scalars import NUMBER, quote_of, toml_value, yaml_value
 from pytest_postmortem.authoring.statements import Unsure, statements
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.tables import Rows, Table
@@ -186,7 +186,8 @@ def _line(style: Style, key: Key, value: str | tuple[str, ...]) -> str:
         return f":{key.name}: {text}".rstrip()
     if style == "toml":
         empty = "[]" if key.many else '""'
-        shown = toml_value(value, bare_dates=not key.quote) if value else empty
+        bare = key.quote in ("", NUMBER)
+        shown = toml_value(value, bare_dates=bare, quote=key.quote) if value else empty
         return f"{_toml_key(key.name)} = {shown}"
     name = yaml_value(key.name)
     if key.many and isinstance(value, str) and value:

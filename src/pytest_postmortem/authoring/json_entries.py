@@ -95,13 +95,16 @@ def _like(text: str, start: int, first: bool) -> Mapping[str, Any]:
 
 def _entry(make: Make, like: Mapping[str, Any]) -> dict[str, Any]:
     pairs = make([(name, "") for name in like])
-    lists = {name for name, value in like.items() if isinstance(value, list)}
-    return {name: _shaped(value, name in lists) for name, value, _ in pairs}
+    return {name: _shaped(value, like.get(name)) for name, value, _ in pairs}
 
 
-def _shaped(value: str | tuple[str, ...], many: bool) -> Any:
+def _shaped(value: str | tuple[str, ...], like: Any) -> Any:
+    """Return a value of the type that another entry has."""
     values = [value] if isinstance(value, str) else list(value)
-    return values if many or len(values) > 1 else values[0]
+    if isinstance(like, list) or len(values) > 1:
+        return values
+    number = isinstance(like, int) and re.fullmatch("[0-9]{1,18}", values[0])
+    return int(values[0]) if number else values[0]
 
 
 def _rendered(entry: Mapping[str, Any], text: str, items: list[Span], newline: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 
@@ -10,14 +11,24 @@ import yaml
 
 from pytest_postmortem.registry import fields
 
-__all__ = ["quote_of", "toml_value", "yaml_scalar", "yaml_value"]
+__all__ = ["NUMBER", "quote_of", "toml_value", "yaml_scalar", "yaml_value"]
+
+NUMBER = "0"
+"""Stands for the quote of a number, which has none."""
+
+_NUMBER = re.compile(r"\s*[0-9]+\s*(?:#.*)?(?:\n|$|,|\})")
 
 
 def yaml_scalar(text: str, quote: str = "") -> str:
     """Return a text as YAML in one line, quoted as ``quote`` says, or where it has to be.
 
-    A date is left bare: whoever reads registries takes every scalar for a text.
+    A date is left bare, and so is a number where others are: whoever reads registries takes
+    every scalar for a text.
     """
+    if quote == NUMBER:
+        if text.isascii() and text.isdigit():
+            return text
+        quote = ""
     if not quote and fields.day(text) == text:
         return text
     dumped = _dumped(text, quote)
@@ -48,17 +59,20 @@ def _is_plain(text: str) -> bool:
     return not set(text) & set(",[]{}")
 
 
-def toml_value(value: str | Sequence[str], *, bare_dates: bool = False) -> str:
-    """Return one text, or several as an array; a date may be left bare."""
+def toml_value(value: str | Sequence[str], *, bare_dates: bool = False, quote: str = "") -> str:
+    """Return one text, or several as an array; a date or a number may be left bare."""
     if not isinstance(value, str):
         value = value[0] if len(value) == 1 else value
     if isinstance(value, str):
         bare = bare_dates and fields.day(value) == value
-        return value if bare else json.dumps(value, ensure_ascii=False)
+        number = quote == NUMBER and re.fullmatch("0|[1-9][0-9]{0,17}", value)
+        return value if bare or number else json.dumps(value, ensure_ascii=False)
     return f"[{', '.join(json.dumps(each, ensure_ascii=False) for each in value)}]"
 
 
 def quote_of(written: str) -> str:
-    """Return the quote that a value begins with, nothing for one without."""
+    """Return the quote that a value begins with, `NUMBER` for a bare number, else nothing."""
     head = written.lstrip()[:1]
-    return head if head in ("'", '"') else ""
+    if head in ("'", '"'):
+        return head
+    return NUMBER if _NUMBER.match(written) else ""

@@ -19,7 +19,7 @@ from pytest_postmortem.registry.names import SUFFIXES, Kind, iso_dates
 from pytest_postmortem.registry.reading import READ_DOCUMENT
 from pytest_postmortem.registry.tables import Table
 
-__all__ = ["Collection", "survey"]
+__all__ = ["Collection", "kind_of", "survey"]
 
 RECENT = 50
 """The newest documents, which say how the next one is written; of older ones the name counts."""
@@ -105,7 +105,9 @@ def _collection(
     directory: Directory, found: Sequence[_Sibling], files: Sequence[str]
 ) -> Collection:
     if not found:
-        return Collection(template=_template(files, ".md"))
+        template = _template(files, ".md")
+        suffix, kind = kind_of(template or "x.md")
+        return Collection(suffix=suffix, kind=kind, template=template)
     suffix = most_common([each.suffix for each in found])
     own = [each for each in found if each.suffix == suffix]
     names = tuple(each.stem for each in found)
@@ -194,6 +196,12 @@ def _format(sibling: _Sibling) -> str:
     return next(known, sibling.folder)
 
 
+def kind_of(file: str) -> tuple[str, Kind]:
+    """Return the ending of a document, and what kind of document it tells."""
+    lower = file.lower()
+    return next((each for each in SUFFIXES if lower.endswith(each[0])), ("", "plain"))
+
+
 def _template(files: Iterable[str], suffix: str) -> str | None:
     """Return the template among the files of a directory, one with the same ending first."""
     found = sorted(filter(_is_template, files), key=lambda file: _template_order(file, suffix))
@@ -206,7 +214,7 @@ def _template_order(file: str, suffix: str) -> tuple[bool, int, int, str]:
 
 def _is_template(file: str) -> bool:
     folder, _, name = file.rpartition("/")
-    ending = next((each for each, _ in SUFFIXES if name.lower().endswith(each)), "")
+    ending = kind_of(name)[0]
     stem = name[: len(name) - len(ending)].lower()
     if not ending or stem.split(".")[0] in ("readme", "index"):
         return False

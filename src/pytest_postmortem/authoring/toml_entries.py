@@ -82,7 +82,7 @@ def _table(header: str, make: Make, own: Sequence[Statement], text: str) -> list
     lines = [header]
     for name, value, quote in make(like):
         bare = not quote and name in raws
-        shown = toml_value(value, bare_dates=bare)
+        shown = toml_value(value, bare_dates=bare, quote=quote)
         lines.append(
             f"{_key(name)} = {f'[{shown}]' if name in many and shown[0] != '[' else shown}"
         )

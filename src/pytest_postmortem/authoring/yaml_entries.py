@@ -70,7 +70,8 @@ def _in_brackets(text: str, node: Any, make: Make, first: bool) -> str:
     parts = [each if isinstance(each, tuple) else (each,) for each in node.value]
     spans = [Span(each[0].start_mark.index, each[-1].end_mark.index) for each in parts]
     like = _neighbour(parts[0 if first else -1][-1], text)
-    new = _flow(make, like, isinstance(node, yaml.MappingNode))
+    mapping = isinstance(node, yaml.MappingNode)
+    new = _flow(make, like, _written(parts[0][0], text) if mapping else None)
     return joined_in_brackets(text, spans, new, first)
 
 
@@ -79,15 +80,20 @@ def _neighbour(node: Any, text: str) -> list[tuple[str, str]]:
     if not isinstance(node, yaml.MappingNode):
         return []
     return [
-        (key.value, quote_of(text[value.start_mark.index :][:1]))
+        (key.value, quote_of(_written(value, text)))
         for key, value in node.value
         if isinstance(key, yaml.ScalarNode)
     ]
 
 
-def _flow(make: Make, like: Sequence[tuple[str, str]], mapping: bool) -> str:
+def _written(node: Any, text: str) -> str:
+    return text[node.start_mark.index : node.end_mark.index]
+
+
+def _flow(make: Make, like: Sequence[tuple[str, str]], key: str | None) -> str:
+    """Return an entry in braces, behind its id where others have theirs as their ``key``."""
     pairs = ", ".join(f"{name}: {_safe(value, quote)}" for name, value, quote in make(like))
-    head = f"{yaml_scalar(make.id)}: " if mapping else ""
+    head = "" if key is None else f"{yaml_scalar(make.id, quote_of(key))}: "
     return f"{head}{{{pairs}}}"
 
 
@@ -141,7 +147,7 @@ class _Block:
             return [indent + line for line in self._keyed(*neighbour)]
         like = _neighbour(neighbour, self._text)
         if neighbour.flow_style:
-            return [f"{indent}- {_flow(self._make, like, mapping=False)}"]
+            return [f"{indent}- {_flow(self._make, like, None)}"]
         start = neighbour.start_mark
         same = start.line == self._start(neighbour)
         dash = "-".ljust(start.column - self._column) if same else "- "
@@ -151,8 +157,8 @@ class _Block:
         """Return the lines of an entry whose key is its id."""
         like = _neighbour(value, self._text)
         if getattr(value, "flow_style", True):  # or there is nothing at all
-            return [_flow(self._make, like, mapping=True)]
-        quote = quote_of(self._text[key.start_mark.index :][:1])
+            return [_flow(self._make, like, _written(key, self._text))]
+        quote = quote_of(_written(key, self._text))
         inner = " " * max(value.start_mark.column - self._column, 2)
         head = f"{yaml_scalar(self._make.id, quote)}:"
         return [head, *(inner + line for line in _lines(self._make(like)))]

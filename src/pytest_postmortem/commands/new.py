@@ -1,0 +1,234 @@
+"""``pytest-postmortem new``: a post-mortem is begun, and with it the regression test."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from pytest_postmortem import git
+from pytest_postmortem.assess import severity_key
+from pytest_postmortem.authoring import edits
+from pytest_postmortem.authoring.begin import (
+    FAILED,
+    Begun,
+    Place,
+    Used,
+    in_directory,
+    in_file,
+    read_template,
+)
+from pytest_postmortem.authoring.drafting import Incident
+from pytest_postmortem.commands.arguments import add_configuration, configuration_of
+from pytest_postmortem.commands.checkout import reading
+from pytest_postmortem.commands.location import Places
+from pytest_postmortem.commands.project import Project
+from pytest_postmortem.commands.testfile import AddedTest, TestFile
+from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.model import Registry
+from pytest_postmortem.options import MARK
+from pytest_postmortem.registry import fields, formats
+from pytest_postmortem.registry.names import name_of
+from pytest_postmortem.reports.failure import plain
+
+__all__ = ["declare", "main", "run"]
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("title", metavar="TITLE", help="what happened, in a few words")
+    parser.add_argument("--severity", metavar="LEVEL", default="", help="how grave it was")
+    parser.add_argument(
+        "--date", metavar="DATE", help="when it was, as 2026-11-20 (default: today)"
+    )
+    parser.add_argument("--owner", metavar="TEAM", default="", help="the team that owns it")
+    parser.add_argument(
+        "--class", metavar="CLASS", dest="problem_class", default="", help="the class of problem"
+    )
+    parser.add_argument(
+        "--service",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="what was concerned (repeatable)",
+    )
+    parser.add_argument("--id", metavar="ID", default="", help="its id (default: the next one)")
+    parser.add_argument(
+        "--test",
+        metavar="PATH[::NAME]",
+        help="file or folder that gets a regression test, which fails until it is written",
+    )
+    parser.add_argument(
+        "--in",
+        dest="location",
+        metavar="LOCATION",
+        help="which location of the registry it goes to",
+    )
+    parser.add_argument(
+        "--template", metavar="FILE", help="template of the document (default: the team's own)"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be written, and write nothing"
+    )
+    add_configuration(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run(
+        configuration_of(options),
+        _incident(options),
+        test=options.test,
+        location=options.location,
+        template=options.template,
+        dry_run=options.dry_run,
+    )
+
+
+def _incident(options: argparse.Namespace) -> Incident:
+    """Return what is said about an incident, checked.
+
+    Raises: SettingsError with everything that can't be used.
+    """
+    title, id = fields.clean(options.title), fields.clean(options.id)
+    problems = []
+    if not title:
+        problems.append(("the title is empty", "say what happened, in a few words"))
+    if len(title) > fields.SHORT:
+        cause = f"the title has {len(title)} characters, and at most {fields.SHORT} are read"
+        problems.append((cause, "say it in fewer words, and the rest in the document"))
+    if len(id) > fields.SHORT or (options.id and not id):
+        problems.append(("the id is empty, or too long", "use an id such as PM-12"))
+    if options.date is not None and fields.day(options.date) != options.date:
+        problems.append((f"{options.date!r} is no date", "write it as 2026-11-20"))
+    if problems:
+        raise SettingsError([Problem("setting", FAILED, *each) for each in problems])
+    return Incident(
+        id,
+        title,
+        date.fromisoformat(options.date) if options.date else date.today(),
+        fields.clean(options.severity),
+        fields.clean(options.problem_class),
+        fields.clean(options.owner),
+        tuple(filter(None, map(fields.clean, options.service))),
+    )
+
+
+def run(
+    arguments: Sequence[str],
+    incident: Incident,
+    *,
+    test: str | None = None,
+    location: str | None = None,
+    template: str | None = None,
+    dry_run: bool = False,
+) -> int:
+    """Begin a post-mortem, and its test if one is asked for; return the exit status.
+
+    Raises:
+        SettingsError: It is not clear where it goes, or it can't be added there.
+        RegistryError: The registry is broken.
+        DestinationError: A file can't be written; then none is.
+    """
+    with reading(arguments) as config:
+        project = Project(config)
+        known = project.registry or Registry()
+        _check(incident.id, known)
+        incident = replace(incident, severity=_spelled(incident.severity, project, known))
+        place = Places(project).choose(location)
+        file = TestFile(project, test, incident.title) if test is not None else None
+        begun = _begun(project, incident, place, known, _template(project, template), file)
+        added = file.with_test(begun.id) if file else None
+    files = [begun.edit, *([added.edit] if added else [])]
+    if dry_run:
+        print(*map(plain, edits.diff(files)), sep="\n")
+    else:
+        edits.apply(files)
+    for line in _told(incident, begun, added, dry_run):
+        print(plain(line), file=sys.stderr if dry_run else sys.stdout)
+    return 0
+
+
+def _check(id: str, known: Registry) -> None:
+    """Make sure that an id which was asked for is free.
+
+    Raises: SettingsError.
+    """
+    taken = known.find(id) if id else None
+    if taken is not None:
+        cause = f"{id!r} is a post-mortem already: {taken.path or taken.url or taken.title}"
+        remedy = "leave --id out for the next one, or give another"
+        raise SettingsError([Problem("setting", FAILED, cause, remedy)])
+
+
+def _spelled(severity: str, project: Project, known: Registry) -> str:
+    """Return a severity as the team writes it: ``sev1`` is ``SEV-1``, where that is how."""
+    own = (each.severity for each in known if each.severity)
+    for each in (*own, *project.settings.policy.severities):
+        if severity_key(each) == severity_key(severity):
+            return each
+    return severity
+
+
+def _begun(
+    project: Project,
+    incident: Incident,
+    place: Place,
+    known: Registry,
+    template: tuple[str, str] | None,
+    file: TestFile | None,
+) -> Begun:
+    marked = tuple(project.marked_ids())
+    if place.path.suffix.lower() in formats.PARSERS and not place.path.is_dir():
+        past = git.ever_added(project.root, place.path)
+        return in_file(incident, place, Used(known, marked), past, project.how)
+    files = (path.rpartition("/")[2] for path in git.ever_there(project.root, place.path))
+    stems = (name.stem for name in map(name_of, files) if name)
+    used = Used(known, (*marked, *stems))
+
+    def test_of(id: str) -> str:
+        return file.with_test(id).nodeid if file else ""
+
+    return in_directory(incident, place, used, project.how, template, test_of)
+
+
+def _template(project: Project, given: str | None) -> tuple[str, str] | None:
+    """Return the template that was asked for or configured, with its path as it is shown."""
+    path = project.settings.template if given is None else Path(given).absolute()
+    if path is None:
+        return None
+    shown = project.shown(path)
+    return read_template(path, shown), shown
+
+
+def _told(
+    incident: Incident, begun: Begun, added: AddedTest | None, dry_run: bool
+) -> Iterator[str]:
+    """Yield what was written, and the next steps."""
+    yield f"{begun.id}  {incident.title}"
+    source = f" (from {begun.template})" if begun.template else ""
+    yield f"  {begun.edit.shown}{source}"
+    if added:
+        fails = (
+            f"does not stop anybody: {added.muted}" if added.muted else "fails until it is written"
+        )
+        yield f"  {added.nodeid} ({fails})"
+    if begun.unread:
+        names = " or ".join(filter(None, (", ".join(begun.unread[:-1]), begun.unread[-1])))
+        yield f"  pytest reads no {names} from it: that would have to stand in front matter"
+    if begun.sparse:
+        yield "  its number follows the highest; if another system gives them, say which with --id"
+    if dry_run:
+        yield "nothing was written"
+        return
+    yield "Next:"
+    yield f"  1. write down what happened and why, in {begun.edit.shown}"
+    if added:
+        yield f"  2. write the test, and see it fail for that reason: pytest {added.nodeid}"
+    else:
+        mark = f'@pytest.mark.{MARK}("{begun.id}")'
+        yield f"  2. write a test that fails for that reason, and mark it: {mark}"
+    yield "  3. mend the cause, see the test pass, and merge all of it together"

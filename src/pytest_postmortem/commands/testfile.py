@@ -1,0 +1,92 @@
+"""The regression test that a new post-mortem asks for, and the file that it goes to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_postmortem.authoring.edits import Edit
+from pytest_postmortem.authoring.regression import Untestable, with_test
+from pytest_postmortem.authoring.titles import in_function_name
+from pytest_postmortem.commands.checkout import places
+from pytest_postmortem.commands.project import Project
+from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.scope import matches
+
+__all__ = ["AddedTest", "TestFile"]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedTest:
+    """A test with its node id, the edit that adds it, and why it would stop nobody, if so."""
+
+    nodeid: str
+    edit: Edit
+    muted: str | None = None
+
+
+class TestFile:
+    """A file that is to hold one more test, given as ``PATH`` or ``PATH::NAME``.
+
+    A folder stands for a new file in it.
+    """
+
+    __test__ = False  # pytest collects what begins with Test
+
+    def __init__(self, project: Project, text: str, title: str) -> None:
+        path, _, name = text.partition("::")
+        file = Path(os.path.abspath(path))
+        if os.path.isdir(file) or path.endswith(("/", os.sep)):
+            file = file / f"test_{in_function_name(title) or 'incident'}.py"
+        self._project = project
+        self._title = title
+        self._name = name or None
+        self._file = file
+        self._shown = project.shown(file)
+        self._check(project, name)
+
+    def _check(self, project: Project, name: str) -> None:
+        """Make sure that pytest would find a test there.
+
+        Raises: SettingsError.
+        """
+        patterns = project.config.getini("python_files")
+        if not self._file.is_relative_to(project.root):
+            raise self._wrong("it lies outside of the rootdir", "name a file of this project")
+        if self._file.suffix != ".py" or not matches(self._file, patterns):
+            cause = f"pytest takes no such file for tests (python_files = {' '.join(patterns)})"
+            raise self._wrong(cause, "give it a name that pytest collects")
+        if "::" in name:
+            raise self._wrong("a class is named", "name a function, as PATH::test_name")
+
+    def with_test(self, id: str) -> AddedTest:
+        """Return the file with a test of an incident.
+
+        Raises: SettingsError where none can be added.
+        """
+        old = self._read()
+        try:
+            added = with_test(old, id, self._title, self._name, self._project.rules)
+        except Untestable as error:
+            raise self._wrong(error.cause, error.remedy) from None
+        edit = Edit(self._file, self._shown, old, added.code)
+        return AddedTest(f"{self._shown}::{added.name}", edit, added.muted or self._unseen())
+
+    def _read(self) -> bytes | None:
+        try:
+            return self._file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            cause = str(getattr(error, "strerror", None) or error).lower()
+            raise self._wrong(cause, "name another file") from None
+
+    def _unseen(self) -> str | None:
+        known = places(self._project.config, self._project.settings)
+        seen = any(map(self._file.is_relative_to, known))
+        return None if seen else "a bare pytest does not look there (testpaths)"
+
+    def _wrong(self, cause: str, remedy: str) -> SettingsError:
+        problem = Problem("setting", "Couldn't add a test to", cause, remedy, self._shown)
+        return SettingsError([problem])
