@@ -29,8 +29,8 @@ __all__ = ["DEPTH", "Checkout", "declared", "opened", "places", "reading", "regi
 
 Tests = tuple[source.SourceTest, ...] | None
 
-OWN = ("--noconftest",)
-"""Nothing of the project runs."""
+OWN = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
+"""Nothing of the project runs, and what a run would warn of is for the run to say."""
 
 NEITHER = ("-o", "addopts=", "-o", "required_plugins=")
 

@@ -26,6 +26,8 @@ def configured(arguments: Sequence[str]) -> Iterator[pytest.Config]:
         config = _prepareconfig([*own, *arguments])
     except (pytest.UsageError, ImportError) as error:  # the latter by pytest before 8.2
         raise _problem(str(error)) from None
+    except UnicodeDecodeError:
+        raise _problem("its configuration file is not UTF-8") from None
     except ConftestImportFailure as error:
         cause = error.__cause__ or error.__context__
         raise _problem(f"{error.path} can't be imported: {cause}") from None
