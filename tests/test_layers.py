@@ -56,7 +56,7 @@ LAYERS: dict[str, set[str]] = {
     "prove": {"git", "proofs", "reports", "source"},
     "scanning": {"links", "reports", "source", "writing"},
     "checking": {"marked", "reports", "written"},
-    "authoring": {"registry", "source"},
+    "authoring": {"marked", "registry", "reports"},
     "commands": {
         "session",
         "syncing",

@@ -25,7 +25,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["MARKER", "Value", "Wanted", "edited", "has_marker"]
+__all__ = ["MARKER", "Value", "Wanted", "edited", "has_marker", "settings_in"]
 
 MARKER = "postmortem(id, *ids): the test guards against these incidents"
 """How the marker is registered in a project, for whoever runs its tests without the plugin."""
@@ -44,9 +44,25 @@ class Wanted:
     marker: bool = False
 
 
-def has_marker(lines: Sequence[str]) -> bool:
-    """Say whether the marker is among those that a project registers."""
+def has_marker(markers: Any) -> bool:
+    """Say whether the marker is among those that a project registers, in an array or as lines."""
+    lines = markers.splitlines() if isinstance(markers, str) else map(str, markers or ())
     return any(line.split(":")[0].split("(")[0].strip() == "postmortem" for line in lines)
+
+
+def settings_in(name: str, data: bytes) -> Mapping[str, Any]:
+    """Return what a configuration file sets for pytest, as it stands there.
+
+    Nothing is what can't be read.
+    """
+    try:
+        text = data.removeprefix(BOM_UTF8).decode()
+        if not name.lower().endswith(".toml"):
+            return _sections(name, text).get(_section(PurePath(name).name), {})
+        tree = tomllib.loads(text)
+        return _reached(tree, _table(PurePath(name).name, tree))
+    except (Unsure, UnicodeDecodeError, tomllib.TOMLDecodeError, iniconfig.ParseError):
+        return {}
 
 
 def edited(name: str, data: bytes, wanted: Wanted) -> bytes:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem import options, registry, settings, source
+from pytest_postmortem import git, options, registry, settings, source
+from pytest_postmortem.authoring.surroundings import ci_of
 from pytest_postmortem.commands.checkout import declared, places, registry_here
 from pytest_postmortem.marked import Reading
 from pytest_postmortem.model import Location, Policy, Registry
@@ -65,6 +66,11 @@ class Project:
         """pytest's ``python_functions`` and ``python_classes``."""
         ini = self.config.getini
         return list(ini("python_functions")), list(ini("python_classes"))
+
+    @property
+    def ci(self) -> tuple[str, str] | None:
+        """The file or folder that says how the project is tested elsewhere, and by whom."""
+        return ci_of(git.top(self.root) or self.root)
 
     def shown(self, path: Path) -> str:
         """Return the path of a file as node ids have it."""
