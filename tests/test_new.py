@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import difflib
 import os
 import shutil
 import subprocess
@@ -227,6 +228,90 @@ def test_an_entry_keeps_comments_and_layout(project: Path) -> None:
     assert (project / "postmortems.yml").read_text() == before.replace(
         "  - id: PM-2", f"{own}  - id: PM-2"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "added"),
+    [
+        pytest.param(
+            "postmortems.yml",
+            "# ours\n- id: PM-1\n  title: Login loop\n  date: 2026-03-02\n",
+            "- id: PM-2\n  title: {title}\n  date: 2026-11-20\n",
+            id="a list",
+        ),
+        pytest.param(
+            "postmortems.yml",
+            "url_template: https://wiki.example.com/{id}\npostmortems:\n"
+            "  - id: INC-0012\n    title: 'Login loop'  # weekly\n",
+            "  - id: INC-0013\n    title: '{title}'\n    date: 2026-11-20\n",
+            id="a list under a key",
+        ),
+        pytest.param(
+            "postmortems.yml",
+            "PM-1:\n    title: Login loop\n\nPM-2:\n    title: Lost keys\n",
+            "\nPM-3:\n    title: {title}\n    date: 2026-11-20\n",
+            id="a mapping",
+        ),
+        pytest.param(
+            "postmortems.yml",
+            "- {id: 7, title: Login loop}\n- {id: 9, title: Lost keys}\n",
+            "- {{id: 10, title: {title}, date: 2026-11-20}}\n",
+            id="flow, numbers, a gap",
+        ),
+        pytest.param(
+            "postmortems.yml",
+            "incidents:\n- number: 7\n  name: Login loop\n  impact: low\n",
+            "- number: 8\n  name: {title}\n  date: 2026-11-20\n",
+            id="keys of another tool",
+        ),
+        pytest.param(
+            "pm.json",
+            '[\n  {\n    "id": "PM-1",\n    "title": "Login loop"\n  }\n]\n',
+            '  }},\n  {{\n    "id": "PM-2",\n    "title": "{title}",\n    "date": "2026-11-20"\n',
+            id="JSON",
+        ),
+        pytest.param(
+            "pm.toml",
+            '[[postmortems]]\nid = "PM-1"\ntitle = "Login loop"\ndate = 2026-03-02\n',
+            '\n[[postmortems]]\nid = "PM-2"\ntitle = "{title}"\ndate = 2026-11-20\n',
+            id="TOML",
+        ),
+        pytest.param(
+            "pm.yaml",
+            "# ours\r\n- id: SHOP-001\r\n  title: Login loop\r\n",
+            "- id: SHOP-002\r\n  title: {title}\r\n  date: 2026-11-20\r\n",
+            id="line ends of Windows",
+        ),
+        pytest.param(
+            "pm.toml",
+            '[PM-1]\ntitle = "Login loop" # weekly\n',
+            '\n[PM-2]\ntitle = "{title}"\ndate = "2026-11-20"\n',
+            id="TOML, a mapping",
+        ),
+        pytest.param(
+            "pm.yaml",
+            "- id: PM-2\n  title: Two\n  date: 2026-02-02\n\n"
+            "- id: PM-1\n  title: One\n  date: 2026-01-01\n",
+            "- id: PM-3\n  title: {title}\n  date: 2026-11-20\n\n",
+            id="the newest first",
+        ),
+    ],
+)
+def test_shapes_of_registry_files_gain_an_entry_and_nothing_else(
+    name: str, before: str, added: str, project: Path
+) -> None:
+    """The diff of each is the entry."""
+    configure(project, f"postmortem_registry = {name}")
+    (project / name).write_bytes(before.encode())
+
+    assert begun() == 0
+
+    after = (project / name).read_bytes().decode()
+    lines = list(difflib.ndiff(before.splitlines(True), after.splitlines(True)))
+    assert "".join(line for line in lines if line[0] in "+-?") == "".join(
+        f"+ {line}" for line in added.format(title=TITLE).splitlines(True)
+    )
+    load([Location(name, project)], project)
 
 
 def test_a_prefix_of_the_file_is_not_written_again(
