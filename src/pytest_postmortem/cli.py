@@ -52,6 +52,8 @@ def _command(name: str, help: str) -> Command:
 COMMANDS: tuple[Command, ...] = (
     _command("init", "find what is there, and tell pytest about it"),
     _command("new", "begin a post-mortem, and its regression test"),
+    _command("list", "list incidents with their states"),
+    _command("show", "show all of one incident"),
     _command("sync", "write what is fetched into the file that runs read"),
     _command("report", "render JSON reports in any format"),
     _command("combine", "join the reports of shards and jobs"),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_postmortem.assess import assess
+from pytest_postmortem.assess import assess, selected
 from pytest_postmortem.links import registry_of
 from pytest_postmortem.marked import Linked
 from pytest_postmortem.model import (
@@ -26,6 +26,7 @@ from pytest_postmortem.model import (
     count_of,
 )
 from pytest_postmortem.reports.json import document
+from pytest_postmortem.reports.shown import reveal
 from pytest_postmortem.states import STATES, Incident, Report
 
 __all__ = ["WORDS", "Row", "by_code", "by_report", "summary"]
@@ -38,9 +39,13 @@ WORDS = (*STATES, *OF_CODE.values())
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An incident, and what may be shown of it: ``fields`` are those of the JSON report."""
+    """An incident: ``postmortem`` is all that is known, ``shown`` what may be shown of it.
+
+    ``fields`` are those that the JSON report has of an incident, with what may be shown alone.
+    """
 
     postmortem: Postmortem
+    shown: Postmortem
     fields: Mapping[str, Any]
 
     @property
@@ -83,7 +88,7 @@ def by_report(report: Report, registry: Registry | None, show: Show | None) -> l
             replace(incident, postmortem=own) if own else incident
         )
     silent = "the report has no such incident"
-    more = (each for each in known if each.id not in told)
+    more = (each for each in known if each.id not in told and selected(each, report.policy))
     others = [Incident(each, "not-judged", reason=silent) for each in more]
     return _rows(replace(report, incidents=(*told.values(), *others)), show)
 
@@ -100,7 +105,7 @@ def _outcome(muted: str | None) -> Outcome:
 def _rows(report: Report, show: Show | None) -> list[Row]:
     fields = document(report, show)["incidents"]
     return [
-        Row(incident.postmortem, each)
+        Row(incident.postmortem, reveal(incident.postmortem, show), each)
         for incident, each in zip(report.incidents, fields, strict=True)
     ]
 
@@ -118,5 +123,7 @@ def summary(rows: Sequence[Row], *, read: bool) -> str:
     """
     counts = Counter(row.state for row in rows)
     words = [f"{counts[word]} {word.replace('-', ' ')}" for word in WORDS if counts[word]]
-    text = f"{count_of(len(rows))}: {', '.join(words)}" if rows else "no incident"
+    if not rows:
+        return "no incident"
+    text = f"{count_of(len(rows))}: {', '.join(words)}"
     return f"{text} (read from the code; a run of pytest says what is guarded)" if read else text

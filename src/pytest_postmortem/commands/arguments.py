@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.writing import write
 
-__all__ = ["add_configuration", "add_targets", "configuration_of", "target_of"]
+__all__ = ["add_configuration", "add_targets", "configuration_of", "put_text", "target_of"]
 
 PRINTED = ("term",)
 TEXTS = ("markdown", "json")
@@ -55,3 +58,16 @@ def target_of(
         remedy = f"use {', '.join(others)} or {last}"
         raise SettingsError([Problem("setting", failed, cause, remedy)])
     return type, Path(destination) if destination else None
+
+
+def put_text(text: str, type: str, destination: Path | None) -> None:
+    """Write a text to the file that was asked for, or print it.
+
+    Raises: DestinationError where the file can't be written.
+    """
+    if destination is not None:
+        write(destination, text)
+        return
+    if type != "term" and isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else
+    print(text, end="")

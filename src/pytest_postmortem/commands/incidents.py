@@ -1,0 +1,74 @@
+"""The incidents of a project with their states, for commands that show them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_postmortem import received
+from pytest_postmortem.authoring.overview import Row, by_code, by_report
+from pytest_postmortem.commands.arguments import add_configuration, add_targets
+from pytest_postmortem.commands.checkout import reading
+from pytest_postmortem.commands.project import Project
+from pytest_postmortem.errors import Problem, ReportError
+from pytest_postmortem.marked import linked
+from pytest_postmortem.merging import merged
+from pytest_postmortem.states import Report
+
+__all__ = ["Incidents", "add_arguments", "incidents"]
+
+
+@dataclass(frozen=True, slots=True)
+class Incidents:
+    """Incidents; ``read`` says that their states are those that code alone tells."""
+
+    project: Project
+    rows: Sequence[Row]
+    read: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says where the states come from, and how incidents are shown."""
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="REPORT",
+        help="JSON report that has the states (default: what the code says)",
+    )
+    add_targets(parser, "term, markdown or json")
+    add_configuration(parser)
+
+
+@contextmanager
+def incidents(arguments: Sequence[str], source: Path | None) -> Iterator[Incidents]:
+    """Read the registry and the tests, or take the states from a report.
+
+    Raises:
+        SettingsError: A setting has an unusable value.
+        RegistryError: The configured registry is broken.
+        ReportError: The report can't be read.
+    """
+    with reading(arguments) as config:
+        project = Project(config)
+        known, wanted = project.registry, project.settings
+        if source is not None:
+            rows = by_report(_report(source), known, wanted.show)
+            yield Incidents(project, rows, read=False)
+            return
+        found = linked(project.reading(), known, project.policy).values()
+        rows = by_code(known, found, project.policy, wanted.show, wanted.url_template)
+        yield Incidents(project, rows, read=True)
+
+
+def _report(path: Path) -> Report:
+    given = received.read(path)
+    if given.foreign or given.is_past:
+        kind = "JUnit XML" if given.foreign else "a history"
+        remedy = "give a file that --postmortem-report=json:PATH has written"
+        cause = f"{kind} has no states of incidents"
+        raise ReportError([Problem("report-file", received.FAILED, cause, remedy, str(path))])
+    return merged([given])

@@ -1,0 +1,418 @@
+"""``pytest-postmortem list`` and ``show``: incidents with their states, by code or by a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem.cli import main
+from test_new import complaint, configure
+
+REGISTRY = """\
+- id: PM-10
+  title: Checkout charged customers twice
+  date: 2026-03-02
+  severity: sev1
+  class: missing idempotency
+  service: checkout
+  owner: payments
+  status: done
+  tags: [money]
+  aliases: [CASE-7]
+  recurs: PM-9
+  root_cause: the retry carried no idempotency key, so the gateway took it for a new payment
+  whys:
+  - the first answer was lost
+  - nothing told the gateway that it was the same payment
+  fix: 0c1d2e3
+  url: https://wiki.example.com/pm/10
+  action_items:
+  - {title: send a key, owner: payments, due: 2026-04-01, type: prevent, status: done}
+  - {title: tell the support}
+- {id: PM-9, title: Login loop, date: 2025-12-01, severity: sev2, tags: [login]}
+- {id: PM-8, title: Lost keys, severity: sev3, guarded_by: [{type: alert, url: https://a.example}]}
+- {id: PM-7, title: Registrar down, date: 2024-01-01, test: exempt, reason: not ours}
+- {id: PM-6, title: Stale cache, date: 2025-01-01}
+- {id: PM-5, title: Old cache, date: 2025-01-01}
+"""
+
+SUITE = """\
+import pytest
+
+@pytest.mark.postmortem("PM-10")
+def test_a_retry_charges_once(): pass
+
+@pytest.mark.postmortem("PM-9")
+@pytest.mark.skip(reason="needs the key server")
+def test_login(): pass
+
+@pytest.mark.postmortem("PM-5")
+@pytest.mark.xfail
+def test_cache(): assert False
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a registry and tests of three incidents, in which commands are run."""
+    configure(
+        tmp_path, "postmortem_registry = postmortems.yml", "postmortem_severities = sev1 sev2"
+    )
+    (tmp_path / "postmortems.yml").write_text(REGISTRY)
+    (tmp_path / "test_shop.py").write_text(SUITE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def report(project: Path) -> str:
+    """A report of a whole run of the tests."""
+    command = [sys.executable, "-m", "pytest", "-q", "--postmortem-report=json:report.json"]
+    subprocess.run([*command, "-p", "no:cacheprovider"], capture_output=True, check=False)
+    return "report.json"
+
+
+def ids(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    """Return the ids that a list has, in order."""
+    assert main(["list", "--report=json", *arguments]) == 0
+    document = json.loads(capsys.readouterr().out)
+    return [each["id"] for each in document["incidents"]]
+
+
+def test_without_a_report_the_code_says_what_is_linked(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In columns, in the order of the registry; a test that stops nobody is no guard."""
+    assert main(["list"]) == 0
+
+    assert capsys.readouterr().out == (
+        "ID     DATE        SEVERITY  CLASS                STATE         TITLE\n"
+        "PM-10  2026-03-02  sev1      missing idempotency  linked"
+        "        Checkout charged customers twice\n"
+        "PM-9   2025-12-01  sev2                           skipped       Login loop\n"
+        "PM-8               sev3                           declared      Lost keys\n"
+        "PM-7   2024-01-01                                 exempt        Registrar down\n"
+        "PM-6   2025-01-01                                 not-linked    Stale cache\n"
+        "PM-5   2025-01-01                                 known-broken  Old cache\n"
+        "\n"
+        "6 incidents: 1 known broken, 1 skipped, 1 declared, 1 exempt, 1 linked, 1 not linked"
+        " (read from the code; a run of pytest says what is guarded)\n"
+    )
+
+
+def test_with_a_report_it_says_what_a_run_found(
+    report: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The states of the report, and a line that counts them."""
+    main(["list", "--from", report, "severity:sev1", "severity:SEV-2", "--sort=severity"])
+
+    assert capsys.readouterr().out == (
+        "ID     DATE        SEVERITY  CLASS                STATE    TITLE\n"
+        "PM-10  2026-03-02  sev1      missing idempotency  guarded"
+        "  Checkout charged customers twice\n"
+        "PM-9   2025-12-01  sev2                           skipped  Login loop\n"
+        "\n"
+        "2 incidents: 1 guarded, 1 skipped\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        (["severity:sev1"], ["PM-10"]),
+        (["severity:SEV-1", "severity:sev2"], ["PM-10", "PM-9"]),
+        (["severity:sev1", "service:login"], []),
+        (["class:missing idempotency"], ["PM-10"]),
+        (["tag:login"], ["PM-9"]),
+        (["state:skipped", "state:exempt"], ["PM-9", "PM-7"]),
+        (["STATE:linked", "service:checkout"], ["PM-10"]),
+        (["--since", "2025-12-01"], ["PM-10", "PM-9"]),
+        (["--before", "2025-01-01"], ["PM-7"]),
+        (["--since", "2025-01-01", "--before", "2025-12-01"], ["PM-6", "PM-5"]),
+        (["--sort", "id"], ["PM-5", "PM-6", "PM-7", "PM-8", "PM-9", "PM-10"]),
+        (["--sort", "date"], ["PM-10", "PM-9", "PM-5", "PM-6", "PM-7", "PM-8"]),
+        (["--sort", "severity"], ["PM-10", "PM-9", "PM-8", "PM-7", "PM-6", "PM-5"]),
+        (["--sort", "class", "severity:sev1", "severity:sev2"], ["PM-10", "PM-9"]),
+        (["--sort", "state"], ["PM-5", "PM-9", "PM-8", "PM-7", "PM-10", "PM-6"]),
+        (["--sort", "owner"], ["PM-10", "PM-9", "PM-8", "PM-7", "PM-6", "PM-5"]),
+    ],
+)
+def test_a_list_is_filtered_and_sorted(
+    asked: list[str], wanted: list[str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one key any value fits, of several keys all; what says nothing stands last."""
+    assert ids(capsys, *asked) == wanted
+
+
+def test_what_can_not_be_understood_is_said_at_once(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of it, with what was perhaps meant."""
+    status = main(["list", "severity", "state:guard", "state:x", "--since", "May", "--before="])
+
+    assert status == 2
+    assert [line for line in complaint(capsys).splitlines() if "  see" not in line] == [
+        "Couldn't list: 'severity' is no KEY:VALUE",
+        "  write for example severity:sev1",
+        "Couldn't list: there is no state 'guard'",
+        "  did you mean 'guarded'?",
+        "Couldn't list: there is no state 'x'",
+        "  use failing, errored, guarded, not-run, known-broken, skipped, declared, exempt,"
+        " unguarded, not-judged, linked, not-linked",
+        "Couldn't list: 'May' is no date",
+        "  write it as 2026-11-20",
+        "Couldn't list: '' is no date",
+        "  write it as 2026-11-20",
+    ]
+
+
+def test_a_list_is_a_table_in_markdown(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For a page or a comment; a file if one is named."""
+    main(["list", "severity:sev1", "--report=markdown", "--report=markdown:list.md"])
+
+    expected = (
+        "1 incident: 1 linked (read from the code; a run of pytest says what is guarded)\n\n"
+        "| incident | date | severity | class | state |\n|---|---|---|---|---|\n"
+        "| [PM-10 Checkout charged customers twice](https://wiki.example.com/pm/10)"
+        " | 2026-03-02 | sev1 | missing idempotency | linked |\n"
+    )
+    assert capsys.readouterr().out == expected
+    assert (project / "list.md").read_text() == expected
+
+
+def test_json_has_what_the_report_has_and_the_fix(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another tool needs no run to know what is linked."""
+    main(["list", "id:PM-10", "--report=json"])
+
+    document = json.loads(capsys.readouterr().out)
+    (incident,) = document["incidents"]
+    assert {**document, "incidents": []} == {"format": 1, "states": "code", "incidents": []}
+    assert [test["nodeid"] for test in incident["tests"]] == [
+        "test_shop.py::test_a_retry_charges_once"
+    ]
+    assert (incident["state"], incident["fix"], incident["service"]) == (
+        "linked",
+        ["0c1d2e3"],
+        ["checkout"],
+    )
+
+
+def test_all_of_one_incident_is_shown(report: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever its post-mortem says, and what became of its tests."""
+    assert main(["show", "pm-10", "--from", report]) == 0
+
+    assert capsys.readouterr().out == (
+        "PM-10  Checkout charged customers twice\n"
+        "  link        https://wiki.example.com/pm/10\n"
+        "  file        postmortems.yml:1\n"
+        "  date        2026-03-02\n"
+        "  severity    sev1\n"
+        "  state       guarded\n"
+        "  note        recurred although guarded: PM-9 has a linked test\n"
+        "  status      done\n"
+        "  owner       payments\n"
+        "  class       missing idempotency\n"
+        "  service     checkout\n"
+        "  tags        money\n"
+        "  repeats     PM-9\n"
+        "  root cause  the retry carried no idempotency key, so the gateway took it for a new"
+        " payment\n"
+        "  whys        1. the first answer was lost\n"
+        "              2. nothing told the gateway that it was the same payment\n"
+        "  tests       test_shop.py::test_a_retry_charges_once (passed)\n"
+        "  fix         0c1d2e3\n"
+        "  actions     send a key (prevent, payments, due 2026-04-01, done)\n"
+        "              tell the support\n"
+    )
+
+
+def test_one_incident_in_markdown_and_by_its_alias(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What stands in several lines is a list of its own."""
+    assert main(["show", "case-7", "--report=markdown"]) == 0
+
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "### [PM-10 Checkout charged customers twice](https://wiki.example.com/pm/10)\n\n"
+        "- file: postmortems.yml:1\n- date: 2026-03-02\n"
+    )
+    assert "- state: linked, read from the code\n" in said
+    assert "- whys:\n  - 1\\. the first answer was lost\n  - 2\\. nothing told" in said
+
+
+@pytest.mark.parametrize(
+    ("id", "state", "more"),
+    [
+        ("PM-9", "skipped (needs the key server), read from the code", ""),
+        (
+            "PM-8",
+            "declared (guarded by alert, not checked here), read from the code",
+            "  guarded by  alert https://a.example\n",
+        ),
+        ("PM-7", "exempt (not ours), read from the code", ""),
+    ],
+)
+def test_why_an_incident_is_in_its_state_is_said(
+    id: str, state: str, more: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason stands beside the state."""
+    main(["show", id])
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert f" state {state} " in f"{said} "
+    assert " ".join(more.split()) in said
+
+
+@pytest.mark.parametrize(
+    ("id", "remedy"),
+    [
+        ("PM-100", "did you mean 'PM-10'?"),
+        ("CASE-8", "did you mean 'PM-10'?"),
+        ("\x1b[31mzzz\n::error", "`pytest-postmortem list` shows those that there are"),
+    ],
+)
+def test_an_id_that_is_not_known_is_told_with_the_nearest(
+    id: str, remedy: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A typing error costs no search."""
+    assert main(["show", id]) == 2
+
+    assert complaint(capsys) == f"Couldn't show: there is no post-mortem {id!r}\n  {remedy}"
+
+
+def test_where_nothing_is_known_nothing_is_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no error to have had no incident."""
+    monkeypatch.chdir(tmp_path)
+    configure(tmp_path)
+
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out == "no incident\n"
+    assert main(["list", "--report=markdown"]) == 0
+    assert capsys.readouterr().out == "no incident\n"
+    assert main(["show", "PM-1"]) == 2
+    assert complaint(capsys).startswith("Couldn't show: no post-mortem is known here\n")
+
+
+def test_without_a_registry_the_ids_of_the_tests_are_the_incidents(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a run."""
+    (project / "postmortems.yml").unlink()
+    configure(project, "postmortem_url_template = https://wiki.example.com/{id}")
+
+    main(["list"])
+
+    assert capsys.readouterr().out == (
+        "ID     STATE\nPM-10  linked\nPM-9   skipped\nPM-5   known-broken\n\n"
+        "3 incidents: 1 known broken, 1 skipped, 1 linked"
+        " (read from the code; a run of pytest says what is guarded)\n"
+    )
+
+
+def test_incidents_that_only_the_report_or_only_the_registry_has_are_listed_too(
+    report: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report of last week knows nothing of today's, and one of elsewhere has its own."""
+    rest = REGISTRY[REGISTRY.index("- {id: PM-9") :]
+    (project / "postmortems.yml").write_text(f"{rest}- {{id: PM-11, title: Of today}}\n")
+
+    main(["list", "id:PM-10", "id:PM-11", "--from", report])
+
+    assert capsys.readouterr().out == (
+        "ID     DATE        SEVERITY  CLASS                STATE       TITLE\n"
+        "PM-10  2026-03-02  sev1      missing idempotency  guarded"
+        "     Checkout charged customers twice\n"
+        "PM-11                                             not-judged  Of today\n"
+        "\n"
+        "2 incidents: 1 guarded, 1 not judged\n"
+    )
+
+
+def test_no_more_is_shown_than_may_be(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``postmortem_show`` holds here as in a run."""
+    configure(project, "postmortem_registry = postmortems.yml", "postmortem_show = link")
+
+    main(["list", "severity:sev1"])
+    main(["show", "PM-10"])
+    main(["show", "PM-10", "--report=json"])
+
+    said = capsys.readouterr().out
+    assert said.startswith("ID     STATE\nPM-10  linked\n\n1 incident: 1 linked")
+    assert "PM-10\n  link   https://wiki.example.com/pm/10\n" in said
+    hidden = ("sev1", "payments", "gateway", "Checkout", "0c1d2e3", "support")
+    assert [word for word in hidden if word in said] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cause"),
+    [
+        ("r.xml", "<testsuites/>", "JUnit XML has no states of incidents"),
+        ("r.json", "[]", None),
+        ("none.json", None, None),
+    ],
+)
+def test_what_is_no_report_is_one_message(
+    name: str,
+    text: str | None,
+    cause: str | None,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """For both commands, with exit status 2."""
+    if text is not None:
+        (project / name).write_text(text)
+
+    assert main(["list", "--from", name]) == 2
+
+    said = complaint(capsys)
+    assert said.startswith(f"Couldn't read report {name!r}: {cause or ''}")
+
+
+def test_the_width_of_a_terminal_is_honoured(project: Path) -> None:
+    """Titles are cut, wide letters count twice, and no escape gets through."""
+    (project / "postmortems.yml").write_text(
+        '- {id: PM-1, title: "\\e[31mCheckout charged customers twice on a Sunday"}\n'
+        "- {id: PM-2, title: 二重請求が発生した障害の事後検証レポート二重請求が発生した}\n"
+    )
+
+    from pytest_postmortem.authoring.listed import columns
+    from pytest_postmortem.authoring.overview import by_code
+    from pytest_postmortem.model import Location, Policy
+    from pytest_postmortem.registry import load
+
+    rows = by_code(load([Location("postmortems.yml", project)], project), (), Policy(), None)
+    lines = columns(rows, 50, read=True).splitlines()
+
+    assert lines[1:3] == [
+        "PM-1  not-linked  [31mCheckout charged customer...",
+        "PM-2  not-linked  二重請求が発生した障害の事後...",
+    ]
+
+
+def test_it_runs_as_a_command_where_no_utf_8_is_printed(project: Path) -> None:
+    """What can't be printed is escaped, and nothing breaks."""
+    (project / "postmortems.yml").write_text("- {id: PM-1, title: Käse}\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "pytest_postmortem", "list"]
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("ID    STATE       TITLE\nPM-1  not-linked  K\\xe4se\n")
+
+
+def test_a_broken_registry_is_exit_4(project: Path) -> None:
+    """For both commands."""
+    (project / "postmortems.yml").write_text("- {title: x}\n")
+
+    assert [main(["list"]), main(["show", "PM-1"])] == [4, 4]
