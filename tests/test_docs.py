@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -71,9 +72,18 @@ def test_the_tutorial_works_step_by_step(pytester: pytest.Pytester) -> None:
     """Its test fails before the fix, with the post-mortem beside it, and passes after it."""
     code = [text for _, language, text in blocks(TUTORIAL) if language == "python"]
     shown = [text.strip() for _, language, text in blocks(TUTORIAL) if language == "text"]
+    typed = [text for _, language, text in blocks(TUTORIAL) if language == "console"]
+    for command in re.findall(r"^\$ pytest-postmortem (.*)$", "".join(typed), re.MULTILINE):
+        assert main(shlex.split(command)) == 0
+    begun = {path.name for path in pytester.path.rglob("*") if path.suffix in (".md", ".py")}
     write_files(TUTORIAL, pytester.path, "markdown")
     broken, test, fixed = code
     pytester.makepyfile(discount=broken, test_discount=test)
+    assert begun == {
+        "PM-0001-discount-page-failed-for-everyone.md",
+        "README.md",
+        "test_discount.py",
+    }
 
     before = pytester.runpytest("-p", "no:cacheprovider")
     pytester.makepyfile(discount=fixed)
@@ -128,6 +138,29 @@ def repository(folder: Path) -> Callable[..., str]:
 
     git("init", "--quiet")
     return git
+
+
+def test_a_post_mortem_is_written_as_its_page_says(tmp_path: Path) -> None:
+    """Each command prints what the page shows, from an empty project to the guarded incident."""
+    page = ROOT / "docs" / "how-to" / "write-a-post-mortem.md"
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\npythonpath = ["."]\n')
+    commands = []
+
+    for before, language, text in blocks(page):
+        names = re.findall(r"`([\w./-]+\.py)`", before)
+        if language == "python":
+            (tmp_path / names[-1]).write_text(text, encoding="utf-8")
+        elif language == "console":
+            command, _, shown = text.removeprefix("$ ").partition("\n")
+            words = [sys.executable, "-m", *shlex.split(command)]
+            words[2] = words[2].replace("-", "_")
+            done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+            whole = words[2] != "pytest"
+            kept = [each for each in done.stdout.splitlines() if whole or each in shown]
+            commands.append(command.split(" ")[:2])
+            assert [*filter(None, kept)] == [*filter(None, shown.splitlines())]
+
+    assert [each[-1] for each in commands] == ["init", "new", "pytest", "pytest", "list", "show"]
 
 
 def test_the_hooks_on_their_page_work(pytester: pytest.Pytester) -> None:
