@@ -338,8 +338,8 @@ def test_marks_whose_ids_the_registry_knows_are_used(
     assert "+postmortem_markers = issue\n" in said.out
     assert said.err == (
         "postmortems.yml: 1 post-mortem\n"
-        "@pytest.mark.issue: 2 marks, 2 ids\n"
-        "@pytest.mark.ticket: 1 mark, 1 id; left alone, as none of them is in the registry\n"
+        "@pytest.mark.issue: 2 ids\n"
+        "@pytest.mark.ticket: 1 id; left alone, as none of them is in the registry\n"
         "nothing was written\n"
     )
 
@@ -353,8 +353,25 @@ def test_marks_of_a_tracker_that_is_not_known_are_left_alone(
     assert "postmortem_markers" not in diff_of(capsys)
     main(["init", "--yes"])
     assert (
-        "@pytest.mark.issue: 2 marks, 2 ids; left alone, as it is not known what they name\n"
+        "@pytest.mark.issue: 2 ids; left alone, as it is not known what they name\n"
     ) in capsys.readouterr().out
+
+
+def test_marks_that_hold_more_than_numbers_are_left_alone(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their links would lead nowhere."""
+    git(project, "remote", "add", "origin", "https://github.com/o/shop")
+    more = "@pytest.mark.issue('https://github.com/o/shop/issues/7', 'a b', None)\n"
+    (project / "test_it.py").write_text(SUITE.replace("@pytest.mark.bug\n", more))
+
+    main(["init", "--dry-run"])
+
+    said = capsys.readouterr()
+    assert "url_template" not in said.out
+    assert said.err.startswith(
+        "@pytest.mark.issue: 3 ids; left alone, as only 2 of them are plain numbers of a tracker\n"
+    )
 
 
 def test_a_registry_above_the_rootdir_is_named_from_the_configuration_file(

@@ -41,7 +41,6 @@ _TRACKED = frozenset(
     "regression ticket tickets".split()
 )
 _CALLED = re.compile(rb"\bmark\.(\w+)\(")
-_ID = re.compile(r"(?=.*\d)[\w.#/-]+")
 _HOSTED = re.compile(
     r"(?:https?://(?:[^@/\s]+@)?|ssh://git@|git@)(?P<host>github\.com|gitlab\.com)[:/]"
     r"(?P<path>[\w./-]+?)(?:\.git)?/?"
@@ -99,9 +98,14 @@ class Ids:
         return tuple(dict.fromkeys(self.every))
 
     @property
-    def numbers(self) -> bool:
-        """Whether they are all but some plain numbers, as those of a tracker are."""
-        return sum(each.isdecimal() for each in self.every) * 10 >= len(self.every) * 9
+    def numbered(self) -> int:
+        """How many ids are plain numbers, as those of a tracker are."""
+        return sum(id.isdecimal() for id in self.different)
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether they are plain numbers, all but a few."""
+        return self.numbered * 10 >= len(self.different) * 9
 
 
 def marks_with_ids(codes: Iterable[bytes]) -> list[Ids]:
@@ -124,7 +128,7 @@ def _ids(args: Iterable[object]) -> Iterator[str]:
     for each in args:
         if isinstance(each, (str, int)) and not isinstance(each, bool):
             text = str(each).strip()
-            if _ID.fullmatch(text):
+            if text and not re.search(r"\s", text):
                 yield text
 
 

@@ -108,7 +108,7 @@ class Setup:
         elif self._is_first and not self._tracked:
             yield "postmortem_registry", (self._from_file(FIRST),)
         if self._is_first and self._tracked:
-            useful = [each for each in self._marks if each.numbers]
+            useful = [each for each in self._marks if each.are_numbers]
             yield "postmortem_url_template", self._tracker or ""
         if useful and "postmortem_markers" not in self._set:
             yield "postmortem_markers", tuple(each.mark for each in useful)
@@ -132,7 +132,7 @@ class Setup:
     @property
     def _tracked(self) -> bool:
         """Whether tests name the numbers of a tracker that is known."""
-        return self._tracker is not None and any(each.numbers for each in self._marks)
+        return self._tracker is not None and any(each.are_numbers for each in self._marks)
 
     def _from_file(self, place: str) -> str:
         """Return a path from the rootdir as the configuration file has it."""
@@ -170,10 +170,14 @@ class Setup:
             yield "no post-mortem was found here"
 
     def _about(self, ids: Ids) -> str:
-        used = f"{count_of(len(ids.every), 'mark')}, {count_of(len(ids.different), 'id')}"
+        used = count_of(len(ids.different), "id")
         if ids.mark in self._settings.get("postmortem_markers", ()):
             return used
-        why = "none of them is in the registry" if self._known else "it is not known what they name"
+        why = "it is not known what they name"
+        if self._known:
+            why = "none of them is in the registry"
+        elif self._tracker is not None:
+            why = f"only {ids.numbered} of them are plain numbers of a tracker"
         return f"{used}; left alone, as {why}"
 
 
