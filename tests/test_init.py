@@ -450,17 +450,28 @@ def test_lines_of_which_the_place_is_not_sure_are_for_the_reader(
     assert (project / "pyproject.toml").read_text(encoding="utf-8") == before
 
 
-def test_a_configuration_that_is_not_utf_8_is_one_message(
-    project: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "data", "cause"),
+    [
+        ("pytest.ini", "[pytest]\n".encode("utf-16"), "its configuration file is not UTF-8"),
+        (
+            "setup.cfg",
+            b"[pytest]\n",
+            "[pytest] section in setup.cfg files is no longer supported,"
+            " change to [tool:pytest] instead.",
+        ),
+    ],
+)
+def test_a_configuration_that_pytest_refuses_is_one_message(
+    name: str, data: bytes, cause: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """pytest itself can't read it."""
-    (project / "pytest.ini").write_text("[pytest]\n", encoding="utf-16")
+    """No traceback of pytest's, where pytest itself has one."""
+    (project / name).write_bytes(data)
 
     assert main(["init", "--yes"]) == 2
 
     assert complaint(capsys) == (
-        "Couldn't configure pytest: its configuration file is not UTF-8\n"
-        "  mend what pytest itself would stumble over"
+        f"Couldn't configure pytest: {cause}\n  mend what pytest itself would stumble over"
     )
 
 

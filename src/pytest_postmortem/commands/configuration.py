@@ -24,7 +24,8 @@ def configured(arguments: Sequence[str]) -> Iterator[pytest.Config]:
     own = ["-p", "postmortem", "--assert=plain"]
     try:
         config = _prepareconfig([*own, *arguments])
-    except (pytest.UsageError, ImportError) as error:  # the latter by pytest before 8.2
+    except (pytest.UsageError, ImportError, pytest.fail.Exception, OSError) as error:
+        # ImportError by pytest before 8.2, a failure for [pytest] in setup.cfg
         raise _problem(str(error)) from None
     except UnicodeDecodeError:
         raise _problem("its configuration file is not UTF-8") from None
