@@ -58,7 +58,7 @@ class Setup:
         self._old = _read(self._file, self.shown)
         self._set = settings_in(self._file.name, self._old or b"")
         self._marks = self._used_marks()
-        self._settings = dict(self._missing())
+        self._settings = {k: v for k, v in self._missing() if k not in self._set}
 
     def _configuration(self) -> Path:
         """Return the file that pytest reads here, or the one that is natural."""
@@ -110,7 +110,7 @@ class Setup:
         if self._is_first and self._tracked:
             useful = [each for each in self._marks if each.are_numbers]
             yield "postmortem_url_template", self._tracker or ""
-        if useful and "postmortem_markers" not in self._set:
+        if useful:
             yield "postmortem_markers", tuple(each.mark for each in useful)
 
     def _matched(self, ids: Ids) -> int:
