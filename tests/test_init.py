@@ -507,23 +507,44 @@ def test_without_a_terminal_nobody_is_asked(
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
 @pytest.mark.parametrize(
     ("answer", "status", "written"),
-    [(b"\n", 0, True), (b"yes\n", 0, True), (b"n\n", 1, False), (b"\x04", 1, False)],
+    [
+        (b"\n", 0, True),
+        (b"yes\n", 0, True),
+        (b"n\n", 1, False),
+        (b"\x04", 1, False),
+        (b"\x03", 1, False),
+    ],
 )
 def test_at_a_terminal_it_asks(answer: bytes, status: int, written: bool, project: Path) -> None:
     """Having shown what it would write."""
+    import fcntl
     import pty
+    import termios
+
+    def own_terminal() -> None:
+        """Let Ctrl-C reach whoever reads from this terminal."""
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "pytest_postmortem", "init"]
     with subprocess.Popen(
-        command, cwd=project, stdin=theirs, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=project,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=own_terminal,
     ) as done:
+        assert done.stdout is not None
+        out = ""
+        while not out.endswith("Write this? [Y/n] "):
+            out += done.stdout.read(1) or pytest.fail(out)
         os.write(ours, answer)
-        out, _ = done.communicate(timeout=60)
+        out += done.communicate(timeout=60)[0]
     os.close(ours)
     os.close(theirs)
 
     assert done.returncode == status
-    assert "Write this? [Y/n] " in out
     assert (project / "pytest.ini").exists() is written
     assert ("nothing was written\n" in out) is not written

@@ -411,6 +411,21 @@ def test_it_runs_as_a_command_where_no_utf_8_is_printed(project: Path) -> None:
     assert done.stdout.startswith("ID    STATE       TITLE\nPM-1  not-linked  K\\xe4se\n")
 
 
+def test_incidents_of_another_suite_are_shown_but_not_listed(
+    report: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A registry that many repositories share is still one to look things up in."""
+    settings = ("postmortem_registry = postmortems.yml", "postmortem_select = severity:sev2")
+    configure(project, *settings)
+    (project / "postmortems.yml").write_text(f"{REGISTRY}- {{id: PM-4, title: Elsewhere}}\n")
+
+    assert ids(capsys) == ["PM-9"]
+    assert [main(["show", "PM-10"]), main(["show", "PM-4", "--from", report])] == [0, 0]
+    said = capsys.readouterr().out
+    assert "  state       linked, read from the code\n" in said
+    assert said.endswith("  state  not judged (the report has no such incident)\n")
+
+
 def test_a_broken_registry_is_exit_4(project: Path) -> None:
     """For both commands."""
     (project / "postmortems.yml").write_text("- {title: x}\n")

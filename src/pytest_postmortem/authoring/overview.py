@@ -75,8 +75,10 @@ def by_code(
     return [_as_read(row) for row in _rows(report, show)]
 
 
-def by_report(report: Report, registry: Registry | None, show: Show | None) -> list[Row]:
-    """Return the incidents of a report and, where the registry has more, those too.
+def by_report(
+    report: Report, registry: Registry | None, policy: Policy, show: Show | None
+) -> list[Row]:
+    """Return the incidents of a report and, where the registry has more of the suite, those too.
 
     What the registry says of an incident counts, and the report for what became of it.
     """
@@ -88,7 +90,7 @@ def by_report(report: Report, registry: Registry | None, show: Show | None) -> l
             replace(incident, postmortem=own) if own else incident
         )
     silent = "the report has no such incident"
-    more = (each for each in known if each.id not in told and selected(each, report.policy))
+    more = (each for each in known if each.id not in told and selected(each, policy))
     others = [Incident(each, "not-judged", reason=silent) for each in more]
     return _rows(replace(report, incidents=(*told.values(), *others)), show)
 

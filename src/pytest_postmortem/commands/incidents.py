@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_postmortem import received
@@ -44,8 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def incidents(arguments: Sequence[str], source: Path | None) -> Iterator[Incidents]:
+def incidents(
+    arguments: Sequence[str], source: Path | None, *, selected: bool = True
+) -> Iterator[Incidents]:
     """Read the registry and the tests, or take the states from a report.
+
+    Unless only the ``selected`` ones are wanted, incidents of other suites are among them.
 
     Raises:
         SettingsError: A setting has an unusable value.
@@ -54,13 +58,15 @@ def incidents(arguments: Sequence[str], source: Path | None) -> Iterator[Inciden
     """
     with reading(arguments) as config:
         project = Project(config)
-        known, wanted = project.registry, project.settings
+        known, wanted, policy = project.registry, project.settings, project.policy
+        if not selected:
+            policy = replace(policy, select=())
         if source is not None:
-            rows = by_report(_report(source), known, wanted.show)
+            rows = by_report(_report(source), known, policy, wanted.show)
             yield Incidents(project, rows, read=False)
             return
-        found = linked(project.reading(), known, project.policy).values()
-        rows = by_code(known, found, project.policy, wanted.show, wanted.url_template)
+        found = linked(project.reading(), known, policy).values()
+        rows = by_code(known, found, policy, wanted.show, wanted.url_template)
         yield Incidents(project, rows, read=True)
 
 

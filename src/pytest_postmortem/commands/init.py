@@ -73,13 +73,13 @@ def _agreed() -> bool:
 
     Raises: SettingsError where nobody can be asked.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         cause = "there is no terminal to ask at, and nothing was written"
         remedy = "give --yes to write it, or --dry-run to see it alone"
         raise SettingsError([Problem("setting", "Couldn't ask for a yes", cause, remedy)])
     try:
         return input("Write this? [Y/n] ").strip().lower() in ("", "y", "yes")
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):
         print()
         return False
 

@@ -42,7 +42,7 @@ def run(
         DestinationError: A file can't be written.
     """
     wanted = [target_of(each, FAILED, "an incident") for each in targets or ["term"]]
-    with incidents(arguments, source) as known:
+    with incidents(arguments, source, selected=False) as known:
         row = _named(known.rows, id)
         for type, destination in wanted:
             put_text(_rendered(row, type, read=known.read), type, destination)
