@@ -25,6 +25,8 @@ BLAMES = [
     ("the engineer was negligent", "Some say the engineer was negligent"),
     ("a new contractor was to blame", "In the end a new contractor was to blame"),
     ("messed it up", "We messed it up"),
+    ("the operator forgot", "At noon the operator forgot the second step"),
+    ("The engineer was not aware", "The engineer was not aware of the flag"),
 ]
 
 
@@ -48,6 +50,11 @@ def test_words_that_judge_a_person(words: str, text: str) -> None:
         "A segmentation fault",
         "The developer of the change was notified",
         "The team ignored empty fields on purpose",
+        "The cluster operator failed to reconcile, and the site admin failed to load",
+        "The on-call engineer should have been paged, and no engineer should have had access",
+        "The on-call engineer failed to receive the page",
+        "The engineer was not aware of the runbook, since the alert did not link to it",
+        "The migration messed up the index",
         "",
     ],
 )
@@ -72,6 +79,9 @@ def test_words_that_judge_a_system_or_nobody(text: str) -> None:
         (None, "This was not human error", True),
         (None, "Rather than 'human error' we name what let it through", True),
         (None, "User errors were returned", True),
+        (None, "A user error message, an operator error code and individual errors", True),
+        (None, "Nothing guards against fat-fingering the region", True),
+        (None, "We did not notice, because the alert was muted", True),
         (None, "Nothing checks the name", True),
     ],
 )
@@ -103,6 +113,8 @@ def test_a_cause_that_only_says_what_was_seen(text: str) -> None:
         "The server crashed when the certificate had expired",
         "A bug in the retry charged twice",
         "Outages of the provider were not planned for in the design of the queue",
+        "AWS us-east-1 outage",
+        "The upstream API returned errors",
         "",
     ],
 )
@@ -120,6 +132,7 @@ def test_a_cause_that_says_why(text: str) -> None:
         (None, "see <security@example.com>, the oncall-payments@example.com list"),
         (None, "the @oncall-payments group, @here and @org/platform"),
         (None, "@Transactional was missing, and @pytest.mark too, and @property"),
+        (None, "the @retry decorator, @lru_cache, an @mention, deploy@web.example.com"),
         (None, "git@github.com:org/repo, pkg@1.2.3, @babel/core, image@sha256:12"),
         (None, "nothing of that kind"),
     ],
@@ -153,6 +166,8 @@ def test_a_person_among_the_causes(name: str | None, text: str) -> None:
         (None, "Add alerts when the disk is full"),
         (None, "Ensure that the sandbox alerts as production does"),
         (None, "Considerable changes are announced"),
+        (None, "Add a runbook"),
+        (None, "Keep an eye on memory until the next release"),
     ],
 )
 def test_an_action_item_without_an_end(words: str | None, title: str) -> None:
@@ -172,7 +187,7 @@ def test_details_say_what_is_meant_but_end_no_investigation() -> None:
     [
         *("Monitoring", "Runbook for the fail-over", "Better monitoring of queues", "Backups"),
         *("Flux metrics and alerts", "Redundancy of the name servers", "Alerts when it is full"),
-        *("HIGH: Deeper engine monitoring", "Tests for retries", "Automatic process to see it"),
+        *("HIGH: Deeper engine monitoring", "Tests for retries", "Automatic process for it"),
     ],
 )
 def test_an_action_item_that_is_a_thing(title: str) -> None:
@@ -186,6 +201,7 @@ def test_an_action_item_that_is_a_thing(title: str) -> None:
         *("Test retries", "Alert on doubles", "Load tests", "Document the runbook", "Rate limits"),
         *("Setup alerts for logs", "Create ingress test suite", "Everyone completes training"),
         *("Implementing monitoring", "The alert needs a better name", "Clear communication"),
+        *("Runbook to fail over", "Automatic process to see vulnerabilities in images"),
         *("Describe the process", "etcd detects corruption by default", "Review process", ""),
     ],
 )

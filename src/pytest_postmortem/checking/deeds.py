@@ -16,7 +16,7 @@ _THING = (
     r"(?:monitoring|alert(?:ing|s)?|logging|logs|test(?:ing|s)?(?: coverage)?|documentation|docs|"
     r"communications?|process(?:es)?|training|awareness|observability|visibility|reliability|"
     r"stability|resilience|quality|performance|security|tooling|automation|robustness|handling|"
-    r"procedures?|runbooks?|reviews?|coverage|response)"
+    r"procedures?|reviews?|coverage|response)"
 )
 _THINGS = rf"(?:the |our |all )?{_THING}(?:(?:,|,? and|,? or|/| &) (?:our )?{_THING})*"
 _BETTER = (
@@ -33,7 +33,7 @@ _VAGUE = phrases(
     (?:be|being) (?:more )?(?:aware|diligent|thorough).*
     pay (?:more |closer |better )?attention.*
     (?:take|exercise) (?:more )?(?:care|caution).*
-    (?:keep|have) (?:an eye on|in mind).*
+    (?:keep|have) (?:an eye on|in mind)(?!.*\b(?:until|once|by)\b).*
     remember (?:to|that).*
     try (?:to|harder).*
     {_SURE} (?:this|it|that) (?:does not|doesn't|won't|will not|never) \w+.*
@@ -79,6 +79,9 @@ _RANK = phrases(
 _ASIDE = re.compile(
     r"\s+(?:for|of|on|in|to|around|about|with|from|at|by|when|during|before|after|that|which)\s.*"
 )
+
+_PURPOSE = re.compile(r"\sto [a-z]")
+"""A thing that is there to do something says what is to be done."""
 
 NOUNS = frozenset(
     "alert alerting alerts automation backups breakers checklist checklists checks communication "
@@ -132,8 +135,9 @@ def vague(title: str, details: str = "") -> str | None:
 
 def lacks_verb(title: str) -> bool:
     """Say whether an action item is a mere thing, as ``Runbook for the fail-over``."""
-    words = _ASIDE.sub("", _bare(title)).casefold().split()
-    if not words or len(words) > 4 or words[-1] not in NOUNS:
+    bare = _bare(title)
+    words = _ASIDE.sub("", bare).casefold().split()
+    if _PURPOSE.search(bare) or not words or len(words) > 4 or words[-1] not in NOUNS:
         return False
     between = [word.removesuffix("s") for word in words[1:-1]]
     gerund = "" if words[0] in NOUNS else words[0].removesuffix("ing")

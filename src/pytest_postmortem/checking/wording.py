@@ -18,7 +18,7 @@ def phrases(text: str, end: str = r"\b") -> re.Pattern[str]:
 
 
 ROLE = (
-    r"(?:engineer|developer|operator|administrator|admin|sysadmin|dba|programmer|technician|"
+    r"(?:engineer|developer|administrator|sysadmin|dba|programmer|technician|"
     r"employee|colleague|contractor|intern|team member|reviewer|on-?call|person|individual)s?"
 )
 WHO = (
@@ -26,6 +26,12 @@ WHO = (
     rf"(?:an?|the|one|this|that|another|one of (?:the|our)|our|their)(?: [\w-]+){{0,2}}? {ROLE})"
 )
 """A person, or a few, as the subject of a sentence; ``we`` and a team speak of themselves."""
+
+ANYBODY = rf"(?:{WHO}|(?:an?|the|one|our|their)(?: [\w-]+){{0,2}}? (?:operator|admin)s?)"
+"""The same, where a person alone can be meant: an operator that fails to is software."""
+
+_REASON = r"[^.;]{0,200}\b(?:because|since|as|due to|owing to)\b"
+"""How a sentence goes on that asks the next question itself."""
 
 TRAITS = (
     "lazy|sloppy|negligent|reckless|inattentive|irresponsible|inexperienced|unprofessional|"
@@ -43,25 +49,32 @@ _JUDGING = phrases(
     (?:rookie|dumb|silly|stupid|careless) (?:mistake|error)s?
     (?:should|ought to) have known(?: better)?
     should have been more (?:careful|attentive|diligent)
-    (?:screwed|messed) (?:it |this |that |things )?up
+    (?:screwed|messed) (?:it|this|that|things) up
+    (?:{ANYBODY}|we|i|they) (?:screwed|messed) up
     too lazy
     (?:act of|out of|my|his|her|sheer|pure|plain) (?:laziness|sloppiness|negligence|inattention)
-    (?:i(?: am|'m| was)|{WHO} (?:is|was|were)) (?:\w+ )?(?:{TRAITS})
-    {WHO}(?: who [^.,;]{{1,60}})? should(?:n't| not)? have
-    {WHO} (?:failed|neglected) to
-    {WHO} (?:ignored|disregarded|misjudged|forgot)
+    (?:i(?: am|'m| was)|{ANYBODY} (?:is|was|were)) (?:\w+ )?(?:{TRAITS})
+    {WHO}(?: who [^.,;]{{1,60}})? should(?:n't| not)? have(?! (?:\w+ )?(?:been|had|got|received)\b)
+    {WHO} (?:failed|neglected) to(?! (?:be|get|receive|reach|connect|access|authenticate|log)\b)
+    {WHO} (?:ignored|disregarded|misjudged)
+    {ANYBODY} forgot
     {WHO} did(?:n't| not) (?:bother|care)
-    {WHO} (?:is|was|were) (?:to blame|at fault)
-    {WHO} (?:was|were)(?:n't| not)(?: \w+)? (?:aware|careful|attentive|competent|qualified)
-    {WHO} made a mistake
+    {ANYBODY} (?:is|was|were) (?:to blame|at fault)
+    {WHO} (?:was|were)(?:n't| not)(?: \w+)? aware(?!{_REASON})
+    {ANYBODY} (?:was|were)(?:n't| not)(?: \w+)? (?:careful|attentive|competent)
+    {ANYBODY} made a mistake
     """
 )
 """What judges a person, with hindsight or without."""
 
+_NO_SLIP = r"(?:handl|code|messag|page|log|report|recover|rate|budget|prone|respons)"
+"""How the name of a thing goes on that has to do with the errors of programs."""
+
 _HUMAN = phrases(
-    r"""
-    (?:human|operator|manual|personal|individual|pilot)(?:'s)? (?:error|mistake|oversight)s?
-    user(?:'s)? (?:error|mistake|oversight)(?!s)
+    rf"""
+    (?:human|operator|manual|personal|pilot)(?:'s)? (?:error|mistake|oversight)s?(?![ -]{_NO_SLIP})
+    individual(?:'s)? (?:mistake|oversight)s?
+    user(?:'s)? (?:error|mistake|oversight)(?!s|[ -]{_NO_SLIP})
     human (?:failure|failing)s?
     fat[- ]?finger(?:ed|ing|s)?
     (?:was|were|is|are)(?:n't| not)(?: being)?(?: \w+)? careful(?: enough)?
@@ -73,17 +86,19 @@ _HUMAN = phrases(
 
 _SLIP = phrases(
     rf"""
-    (?:{WHO}|we|i|they|nobody|no one) (?:\w+ )?(?:forgot|overlooked|mistyped|misread)
-    (?:{WHO}|we|i|they) (?:\w+ )?made (?:a|the|an) (?:mistake|typo|error)
+    (?:{ANYBODY}|we|i|they|nobody|no one) (?:\w+ )?(?:forgot|overlooked|mistyped|misread)
+    (?:{ANYBODY}|we|i|they) (?:\w+ )?made (?:a|the|an) (?:mistake|typo|error)
     (?:{WHO}|we|i|they) did(?:n't| not) (?:notice|think|check|pay attention|double-check)
-    """
+    """,
+    rf"\b(?!{_REASON})",
 )
 _MERE_SLIP = re.compile(r"\W*(?:a )?(?:simple )?(?:typo|mistake|oversight)\W*$", re.IGNORECASE)
 """A slip, which is no answer to end with."""
 
 _DENIED = re.compile(
     r"(?:\bnot|\bno|\bnever|\bneither|\bnor|rather than|instead of|n't|\bno ?(?:body|one)(?:'s)?|"
-    r"\bwithout|\bavoid\w*|\bbeyond)(?: (?:an?|the|any|just|simply|only|about|be|is|was|to|case of|"
+    r"\bwithout|\bavoid\w*|\bbeyond|\bagainst)"
+    r"(?: (?:an?|the|any|just|simply|only|about|be|is|was|to|case of|"
     r"matter of|due to|because of|blaming|calling (?:it|this)))*\W*$",
     re.IGNORECASE,
 )
@@ -132,14 +147,26 @@ _SEEN = re.compile(
 )
 """What was seen, as a sentence and as a thing, with nothing that says why."""
 
-_HANDLE = re.compile(r"(?<![\w./@`])@([a-z][a-z\d_-]*(?:\.[a-z][\w-]*)?)(?![\w/(@])")
+_OUTSIDE = phrases(
+    r"""
+    providers?|upstream|vendors?|third[- ]part(?:y|ies)|isp|carrier|data ?cent(?:er|re)s?|power
+    aws|amazon|azure|gcp|google|cloudflare|fastly|akamai|github|gitlab|stripe|okta|twilio
+    kernel|firmware|hardware
+    """
+)
+"""What fails outside of one's own system; that it did is as far as one sees."""
+
+_HANDLE = re.compile(
+    r"(?<![\w./@`])@([a-z][a-z\d-]*(?:\.[a-z][\w-]*)?)"
+    r"(?![\w/(@]| (?:decorator|annotation|directive|attribute|mention)s?\b)"
+)
 _MAIL = re.compile(r"(?<![\w.+-])([\w.+-]+)@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b(?!:)")
 _NO_PERSON = re.compile(
     r".*(?:team|on-?call|sre|ops|squad|support|eng|devs?|infra|platform|admin|security|alert|info|"
     r"help|contact|abuse|list|group|office|no-?reply|maintainer|service|bot|staff).*|"
     r"git|root|postgres|ubuntu|ec2-user|users?|everyone|here|channel|all|media|import|property|"
     r"staticmethod|classmethod|dataclass|override|deprecated|latest|next|params?|returns?|throws|"
-    r"page|charset|layer|container|apply|pytest|app|api|types|username",
+    r"page|charset|layer|container|apply|pytest|app|api|types|username|mentions?|deploy",
     re.IGNORECASE,
 )
 """A handle or the local part of an address that is that of a role; and what else has an ``@``."""
@@ -171,7 +198,8 @@ def _said(words: re.Pattern[str], text: str) -> str | None:
 def is_symptom(text: str) -> bool:
     """Say whether all that a text gives as a cause is what was seen, as ``the server crashed``."""
     flat = " ".join(text.split())
-    return len(flat) <= LONGEST and bool(_SYMPTOM.match(flat) or _SEEN.match(flat))
+    seen = len(flat) <= LONGEST and (_SYMPTOM.match(flat) or _SEEN.match(flat))
+    return bool(seen) and not _OUTSIDE.search(flat)
 
 
 def person_in(text: str) -> str | None:
