@@ -430,6 +430,24 @@ def test_rules_are_switched_off_in_a_registry_file(
     assert [line.rpartition("[")[2][:-1] for line in said.splitlines()[:-1]] == codes
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_list_of_incidents_in_a_folder_is_no_document(
+    suite: Path, capsys: pytest.CaptureFixture[str], count: int
+) -> None:
+    """An entry of it lacks nothing, as little as that of a registry file; a comment counts too."""
+    with_documents(suite)
+    incidents = "".join(
+        f"- {{id: PM-1{n}, name: It, root_cause: human error}} # postmortem: ignore=cause-*\n"
+        for n in range(count)
+    )
+    write(suite, {"pm/status.yml": f"incidents:\n{incidents}"})
+
+    status, said = checked(capsys, "pm/status.yml")
+
+    assert status == 0
+    assert {line.rpartition("[")[2] for line in said.splitlines()[:-1]} == {"test-missing]"}
+
+
 def test_what_belongs_to_another_suite_is_not_told_of(
     suite: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -329,6 +329,8 @@ def test_a_document_in_restructuredtext_has_them_too(tmp_path: Path) -> None:
         ("a.md", b"\xff"),
         ("a.md", b"---\n- [\n---\n"),
         ("a.yml", b"a: [\n"),
+        ("a.json", b'{"incidents": [{"id": "PM-1", "name": "Gone mail"}]}'),
+        ("a.yml", b"- id: PM-1\n"),
         ("a.pdf", b"%PDF"),
         ("README.md", b"# Read me\n"),
         ("a.md", b"a\n" * 300_000),

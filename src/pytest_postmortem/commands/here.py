@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -146,12 +147,17 @@ class Here:
         that are linked to one.
         """
         known = self.known
-        ignored = {path: self._ignored(path, known) for path in known.locations}
+        shared = Counter(each.path for each in known)
+        lists = {*known.locations, *(path for path, count in shared.items() if count > 1)}
+        ignored: dict[str, Mapping[int, frozenset[str]]] = {}
         for postmortem in (each for each in known if selected(each, self.settings.policy)):
             file = file_of(postmortem, self.root)
-            writing = read(*file) if file and file[1] not in known.locations else None
+            writing = read(*file) if file and file[1] not in lists else None
             if writing is None:
-                codes = ignored.get(postmortem.path or "", {}).get(postmortem.line or 0)
+                path = postmortem.path or ""
+                if path not in ignored:
+                    ignored[path] = self._ignored(path, known)
+                codes = ignored[path].get(postmortem.line or 0)
                 writing = replace(of_fields(postmortem), ignored=codes or frozenset())
             yield case_of(postmortem, writing, tests(postmortem))
 

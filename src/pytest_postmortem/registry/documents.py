@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import fields, formats, markup
@@ -153,13 +153,18 @@ def _data(directory: Directory, relative: str, name: Name, text: str) -> list[Ra
     suffix = os.path.splitext(relative)[1].lower()
     tree = formats.parse(text, suffix, failed=READ_DOCUMENT, path=shown)
     tree = Table() if tree is None else tree
-    if isinstance(tree, Table) and (_is_entry(tree) or not _wrapped(tree)):
+    if is_document(tree):
         said = _dated_by_name(tree, name.stem)
         return [_raw(directory, relative, tree, name.stem, said)]
     raws, problems = raws_of(_wrapped(tree) if isinstance(tree, Table) else tree, shown)
     if problems:
         raise RegistryError(problems)
     return raws
+
+
+def is_document(tree: Any) -> TypeGuard[Table]:
+    """Say whether YAML or JSON is one post-mortem, and does not list them."""
+    return isinstance(tree, Table) and (_is_entry(tree) or not _wrapped(tree))
 
 
 def _is_entry(tree: Table) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.registry import fields, formats, markup
-from pytest_postmortem.registry.documents import front_matter
+from pytest_postmortem.registry.documents import front_matter, is_document
 from pytest_postmortem.registry.files import read_text
 from pytest_postmortem.registry.names import Name, name_of
 from pytest_postmortem.registry.reading import READ_DOCUMENT
@@ -59,26 +59,35 @@ def file_of(postmortem: Postmortem, root: Path) -> tuple[Path, str] | None:
 
 
 def read(file: Path, shown: str) -> Writing | None:
-    """Read a document; None where it can't be read, which loading the registry says."""
+    """Read a document; None where it lists several, or can't be read, which loading the registry
+    says.
+    """
     name = name_of(file.name)
     if name is None:
         return None
     try:
-        found = list(_sections(read_text(str(file), shown, READ_DOCUMENT, MAX_SIZE), name, shown))
+        text = read_text(str(file), shown, READ_DOCUMENT, MAX_SIZE)
+        found = _of_data(text, shown) if name.kind == "data" else list(_sections(text, name, shown))
     except RegistryError:
+        return None
+    if found is None:
         return None
     comments = [comment for section in found for comment in section.comments]
     return Writing(shown, parts(found), ignores(comments))
 
 
+def _of_data(text: str, shown: str) -> list[Section] | None:
+    """Return the sections of YAML or JSON, None where it is no document of its own."""
+    suffix = "." + shown.rpartition(".")[2].lower()
+    tree = formats.parse(text, suffix, failed=READ_DOCUMENT, path=shown)
+    if not is_document(tree):
+        return None
+    return [Section(comments=text.split("\n")), *of_tree(tree)]
+
+
 def _sections(text: str, name: Name, shown: str) -> Iterator[Section]:
-    """Yield the sections of the front matter, and of the text in whatever it is written."""
+    """Yield the sections of the front matter, and of the text below it."""
     lines = text.split("\n")
-    if name.kind == "data":
-        yield Section(comments=lines)
-        suffix = "." + shown.rpartition(".")[2].lower()
-        yield from of_tree(formats.parse(text, suffix, failed=READ_DOCUMENT, path=shown))
-        return
     values, body = front_matter(text, shown, name.kind == "rst")
     yield Section(comments=lines[: len(lines) - len(body)])
     yield from of_tree(values)
