@@ -138,6 +138,15 @@ def test_the_heading_says_what_a_list_is(heading: str, expected: list[str | None
     assert [item.action.status for item in found("- Alert on doubles\n", heading)] == expected
 
 
+def test_what_is_planned_is_not_over_for_a_word_in_the_past() -> None:
+    """Improved runbooks are still to be written there."""
+    text = "- Improved runbooks for the gateway\n"
+
+    (noted,), (planned,) = found(text), found(text, "## Planned actions (or in-progress)")
+
+    assert (flags(noted), flags(planned)) == ("over", "")
+
+
 @pytest.mark.parametrize("text", ["", "None.", "A paragraph\nof two lines.", "|a|b|\n|-|-|\n|x|y|"])
 def test_without_a_list_or_a_known_table_there_are_none(text: str) -> None:
     """Nobody can tell where in a text one item ends."""

@@ -29,7 +29,7 @@ _TELLS_WHY = phrases(
     led to|result(?:s|ed|ing)? in|stem(?:s|med) from|triggered by|introduced (?:by|in)
     after (?:an?|the|our) (?:\w+ )?(?:upgrade|update|change|deploy\w*|release|migration|roll-?out)
     (?:found|identified|discovered|determined|concluded|realis?ed|realized|turned out) that
-    (?:issue|problem|fault|cause) (?:was|is|relates|related)
+    (?:issue|problem|fault|cause) (?:was|is|relates|related)|it (?:relates|related) to
     overlooked|failed to (?:check|validate|verify|account|handle|consider)|lacked
     (?:did not|didn't|does not|doesn't) have|(?:was|were) (?:not|no|missing)|had (?:not )?been
     took us over|exhaust(?:ed|ing)|exceed(?:ed|ing)
@@ -72,8 +72,12 @@ def _missing(case: Case) -> Iterator[Finding]:
 
 
 def _tells_why(case: Case) -> bool:
-    """Say whether a document says why outside of any part for it; a timeline has to name it."""
-    told = any(_TELLS_WHY.search(passage.text) for _, passage in case.said("story", "other"))
+    """Say whether a document says why outside of any part for it; a timeline has to name it.
+
+    Who is blamed is taken for the cause, of which another rule tells.
+    """
+    stories = [passage for _, passage in case.said("story", "other")]
+    told = any(_TELLS_WHY.search(each.text) or blames(each.prose) for each in stories)
     parts = case.said("timeline", "actions", "plans", "lessons")
     return told or any(_NAMES_CAUSE.search(passage.text) for _, passage in parts)
 

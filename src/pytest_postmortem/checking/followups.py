@@ -70,10 +70,12 @@ def _missing(case: Case) -> Iterator[Finding]:
 def _lacking(
     case: Case, lacking: Sequence[Item], code: str, what: str, remedy: str
 ) -> Iterator[Finding]:
-    """Yield a finding for each item that lacks something, or one where all of several do."""
+    """Yield a finding for each item that lacks something, or one where all of several do that are
+    tracked nowhere.
+    """
     remedy = f"{remedy}, or link to where it is tracked"
     if len(lacking) > 1 and len(lacking) == len(waiting(case)):
-        message = f"all {len(lacking)} open action items have {what}: {remedy}"
+        message = f"{len(lacking)} open action items have {what}: {remedy}"
         yield warning(code, message, case.path, lacking[0].line)
         return
     for item in lacking:

@@ -80,9 +80,10 @@ def _items(part: Part) -> Iterator[Item]:
     if "title" in columns.values():
         yield from _of_rows([row for row in rows if not row.is_head], columns)
     else:
-        done = _HEADING_DONE.search(part.heading) and not _NOT_DONE.search(part.heading)
+        planned = _NOT_DONE.search(part.heading) is not None
+        done = _HEADING_DONE.search(part.heading) is not None and not planned
         for passages in _grouped([passage for passage in part.passages if not passage.cells]):
-            yield from _of_list(passages, bool(done))
+            yield from _of_list(passages, done=done, planned=planned)
 
 
 def _column(head: str) -> str:
@@ -145,14 +146,15 @@ def _grouped(passages: Sequence[Passage]) -> Iterator[list[Passage]]:
         yield own
 
 
-def _of_list(passages: Sequence[Passage], done: bool) -> Iterator[Item]:
+def _of_list(passages: Sequence[Passage], *, done: bool, planned: bool) -> Iterator[Item]:
     first = passages[0]
     lines = first.text.split("\n") if first.label else [" ".join(first.text.split())]
     text = "\n".join([*lines, *(passage.text for passage in passages[1:])])
     said = facts.facts(text)
     if facts.is_placeholder(said.title) and not first.links:
         return
-    over = done or first.struck or said.done or (said.past and said.done is None)
+    past = said.past and said.done is None and not planned
+    over = done or first.struck or said.done or past
     status = "done" if over else "open" if said.done is False else None
     yield Item(
         ActionItem(said.title, said.owner, said.due, None, status),
