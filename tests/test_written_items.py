@@ -138,6 +138,25 @@ def test_the_heading_says_what_a_list_is(heading: str, expected: list[str | None
     assert [item.action.status for item in found("- Alert on doubles\n", heading)] == expected
 
 
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [
+        ("All of them are tracked on [the board](https://x/b).", "tracked"),
+        ("Tracker: PAY-12", "tracked"),
+        ("Owner: payments", "owned"),
+        ("They are due by the end of the quarter.", "dated"),
+        ("In the review of 2026-05-01 we agreed to track them ([how](https://x/h)):", "tracked"),
+        ("In the review of 2026-05-01 we agreed on these, see [the guide](https://x/g):", ""),
+    ],
+)
+def test_what_stands_above_the_items_is_said_of_all(above: str, expected: str) -> None:
+    """Be they a list or a table."""
+    listed = found(f"{above}\n\n- Send the key\n- Alert on doubles\n")
+    (row,) = found(f"{above}\n\n|Action|\n|-|\n|Send the key|\n")
+
+    assert [flags(item) for item in (*listed, row)] == [expected] * 3
+
+
 def test_what_is_planned_is_not_over_for_a_word_in_the_past() -> None:
     """Improved runbooks are still to be written there."""
     text = "- Improved runbooks for the gateway\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Facts", "day_in", "facts", "is_dated", "is_placeholder", "is_tracked"]
+__all__ = ["Facts", "day_in", "facts", "is_dated", "is_owned", "is_placeholder", "is_tracked"]
 
 LONGEST = 1000
 """The characters of an item that are read for facts: nobody writes them behind as many."""
@@ -99,6 +99,11 @@ def facts(text: str) -> Facts:
     owner = owner or _beside_date(text)
     owned, past = bool(owner) or _names(text), _PAST.match(title) is not None
     return Facts(_bare_title(title), owner, day_in(text), done, owned, past)
+
+
+def is_owned(text: str) -> bool:
+    """Say whether a text says who owns something, in as many words."""
+    return _NAMED.search(text[:LONGEST]) is not None
 
 
 def _beside_date(text: str) -> str | None:

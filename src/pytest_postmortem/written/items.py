@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from pytest_postmortem.actions import is_over
 from pytest_postmortem.model import ActionItem
@@ -29,6 +30,10 @@ COLUMNS: Mapping[str, str] = {
 
 _COLUMNS = {name: re.compile(words, re.IGNORECASE) for name, words in COLUMNS.items()}
 _HEADING_DONE = re.compile(r"\b(completed?|done|finished|implemented)\b", re.IGNORECASE)
+_TRACKED = re.compile(r"\btrack(?:ed|ing|er)?\b", re.IGNORECASE)
+_UNTIL = re.compile(r"\b(?:due|deadline|by|within|until)\b", re.IGNORECASE)
+"""How people say above a list what holds for all of it."""
+
 _NOT_DONE = re.compile(r"\b(not|in[ -]progress|partly|planned|to be|open)\b", re.IGNORECASE)
 
 
@@ -75,6 +80,22 @@ def of_action(action: ActionItem, line: int) -> Item:
 
 
 def _items(part: Part) -> Iterator[Item]:
+    """Yield the items of a part; what stands above them of who, when and where, is said of all."""
+    above = list(takewhile(lambda each: not (each.item or each.cells), part.passages))
+    text = "\n".join(passage.text for passage in above)
+    tracked = _TRACKED.search(text) and (any(e.links for e in above) or facts.is_tracked(text))
+    owned = facts.is_owned(text)
+    dated = _UNTIL.search(text) and facts.is_dated(text)
+    for item in _of_part(part):
+        yield replace(
+            item,
+            owned=item.owned or owned,
+            dated=item.dated or bool(dated),
+            tracked=item.tracked or bool(tracked),
+        )
+
+
+def _of_part(part: Part) -> Iterator[Item]:
     rows = [passage for passage in part.passages if passage.cells]
     columns = {head: _column(head) for row in rows for head, _ in row.cells}
     if "title" in columns.values():
