@@ -166,8 +166,8 @@ def test_a_pattern_of_the_readers_own_overrides(tmp_path: Path, pattern: str, id
 LEFT_OUT = """
 README.md readme.de.md index.md _index.md _category_.json .hidden.md .git/a.md templates/a.md
 LICENSE LICENCE.md CONTRIBUTING.md CHANGELOG.md SUMMARY.md code-of-conduct.md template.md
-template-incident.md Postmortem_Template.md image.png notes.txt toc.toml Makefile Dockerfile
-script empty binary
+template-incident.md Postmortem_Template.md post-mortem-template-short.md image.png notes.txt
+toc.toml Makefile Dockerfile script empty binary
 """
 
 
@@ -191,7 +191,13 @@ def test_what_stands_beside_the_post_mortems_is_left_out(tmp_path: Path) -> None
 
 def test_a_date_or_an_id_makes_a_post_mortem_of_a_template(tmp_path: Path) -> None:
     """The incident with the template was one."""
-    names = ["2024-01-02-broken-template.md", "PM-1-template.md", "contemplate.md", "plain name"]
+    names = [
+        "2024-01-02-broken-template.md",
+        "lost-postmortem-template-mail.md",
+        "PM-1-template.md",
+        "contemplate.md",
+        "plain name",
+    ]
 
     registry = read(write(tmp_path, dict.fromkeys(names, "# A heading\n")))
 

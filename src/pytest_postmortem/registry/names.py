@@ -85,7 +85,8 @@ def is_left_out(stem: str) -> bool:
     if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in LEFT_OUT:
         return True
     tokens = [token for token in _TOKENS.split(stem.lower()) if token]
-    template = "template" in tokens[:1] + tokens[-1:]
+    named = tokens[:2] == ["postmortem", "template"] or tokens[:3] == ["post", "mortem", "template"]
+    template = named or "template" in tokens[:1] + tokens[-1:]
     return template and not iso_dates(stem) and id_prefix(stem) is None
 
 
