@@ -355,6 +355,51 @@ def test_without_a_registry_ids_are_left_open_unless_they_are_the_incidents(
     assert checked(capsys) == (status, f"{left}Nothing wrong in 0 post-mortems and 1 test file\n")
 
 
+@pytest.mark.parametrize("arguments", [(), ("--collect",)])
+@pytest.mark.parametrize("tests", [None, "def test_one(): pass\n"])
+def test_where_there_is_nothing_to_check_that_is_said(
+    suite: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], tests: str | None
+) -> None:
+    """The wrong folder, or a setting that is not read, would else pass for ever."""
+    nothing = dict.fromkeys(("tox.ini", "pm.yml", "tests/conftest.py"))
+    write(suite, {**nothing, "tests/test_a.py": tests})
+    told = (
+        "Couldn't check anything: there is no registry here, and no test that is marked\n"
+        "  run it where the tests are, or set postmortem_registry\n"
+        "  see docs/reference/messages.md#setting\n"
+    )
+
+    assert checked(capsys, *arguments, error=told) == (2, "")
+
+
+def test_a_hook_with_files_that_concern_nobody_passes(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a registry and without; elsewhere nothing is found in a folder without anything."""
+    write(suite, {"src/a.txt": "a\n", "lib/b.py": "b = 1\n"})
+    nothing = "Nothing to check: no post-mortem and no test file\n"
+
+    assert checked(capsys, "src/a.txt", "src") == (0, nothing)
+    write(suite, {"tox.ini": None, "pm.yml": None, "tests/test_a.py": None})
+    assert checked(capsys, "src/a.txt") == (0, nothing)
+    assert checked(capsys, "lib/b.py")[0] == 0
+
+
+def test_a_registry_elsewhere_is_left_open_even_if_nothing_is_marked(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its post-mortems are not read."""
+    ini = "[pytest]\npostmortem_registry = github:owner/repo\n"
+    write(suite, {"tox.ini": ini, "tests/test_a.py": "def test_a(): pass\n"})
+
+    assert checked(capsys) == (
+        3,
+        "not judged: github:owner/repo is not asked here, "
+        "`pytest-postmortem sync` keeps a copy\n"
+        "Nothing wrong in 0 post-mortems and 1 test file\n",
+    )
+
+
 def test_a_file_that_is_no_python_is_left_open(
     suite: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

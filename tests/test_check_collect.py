@@ -137,6 +137,24 @@ def test_a_suite_without_any_configuration_is_collected(
     assert checked(capsys) == (0, CLEAN)
 
 
+def test_a_suite_without_any_mark_lacks_its_tests(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Although a run with a registry that was found says nothing of itself there."""
+    entry = "- {id: PM-1, title: Charged twice}\n"
+    bare = {"tests/conftest.py": None, "tests/test_a.py": "def test_one(): pass\n"}
+    write(suite, {"tox.ini": None, "pm.yml": None, "postmortems.yml": entry, **bare})
+
+    status, said = checked(capsys)
+
+    assert status == 0
+    assert said == (
+        "postmortems.yml:1: warning: PM-1 has no regression test: "
+        'mark one with @pytest.mark.postmortem("PM-1"), or exempt it with a reason '
+        "[test-missing]\n1 warning in 1 post-mortem and 1 test file\n"
+    )
+
+
 def test_an_empty_suite_is_collected(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It has no tests, and none is missed."""
     write(suite, {"tests/test_a.py": None, "pm.yml": REGISTRY.replace("tests:", "x:")})

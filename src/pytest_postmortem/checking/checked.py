@@ -46,6 +46,8 @@ def _unjudged(checked: Checked) -> Iterator[str]:
 
 
 def _last(checked: Checked) -> str:
+    if not (checked.postmortems or checked.files or checked.findings):
+        return "Nothing to check: no post-mortem and no test file"
     looked = [
         count_of(checked.postmortems, "post-mortem"),
         f"{count_of(checked.files, 'test file')}",

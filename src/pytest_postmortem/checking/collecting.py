@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pytest_postmortem.marked import Linked
 from pytest_postmortem.model import Finding, count_of
 
@@ -51,6 +53,11 @@ def collect(arguments: Sequence[str], folder: Path) -> Collection:
         )
         said = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()
         if not report.is_file():
+            # Where no registry is configured and no test is marked, nothing is reported.
+            if done.returncode == pytest.ExitCode.OK:
+                return Collection(linked={})
+            if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
+                return Collection()
             why = "; ".join(line.strip() for line in said[-LAST:] if line.strip())
             return Collection(unjudged=(f"pytest could not collect: {why}",))
         return _read(json.loads(report.read_text(encoding="utf-8")))

@@ -79,7 +79,7 @@ def run(arguments: Sequence[str], asked: Asked) -> int:
     A registry that can't be read is what is looked for, and so a finding like any other.
 
     Raises:
-        SettingsError: A file is not there, or an option or a setting can't be used.
+        SettingsError: A file is not there, nothing is, or an option or a setting can't be used.
         DestinationError: A report can't be written.
     """
     targets = [

@@ -11,15 +11,26 @@ from pytest_postmortem.checking.collecting import Collection, collect, without_r
 from pytest_postmortem.checking.lint import lint
 from pytest_postmortem.checking.marks import check_declared, check_marks, unchecked
 from pytest_postmortem.commands.here import Here
+from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.marked import Linked, Reading, linked
 from pytest_postmortem.model import Finding, Postmortem, count_of
 from pytest_postmortem.reporting import within_repository
 
 __all__ = ["check"]
 
+NOTHING = Problem(
+    "setting",
+    "Couldn't check anything",
+    "there is no registry here, and no test that is marked",
+    "run it where the tests are, or set postmortem_registry",
+)
+
 
 def check(here: Here, given: Sequence[Path] = (), *, collecting: bool = False) -> Checked:
-    """Check everything, or what lies at the paths that are given, against the whole registry."""
+    """Check everything, or what lies at the paths that are given, against the whole registry.
+
+    Raises: SettingsError where nothing is given, and there is neither a registry nor a mark.
+    """
     suite = here.test_files()
     own = suite if not given else list(_own(here, suite, given))
     linting = not given or any(path.suffix != ".py" for path in given)
@@ -31,20 +42,23 @@ def check(here: Here, given: Sequence[Path] = (), *, collecting: bool = False) -
     else:
         findings = (*check_marks(marked, here.registry, here.policy), *_declared(here))
         linked_tests = linked(tests, here.registry, here.policy) if suite else None
-        collection = Collection(findings, linked_tests, len(own), tuple(_open(here, marked)))
+        left = tuple(_open(here, marked, whole=not given))
+        collection = Collection(findings, linked_tests, len(own), left)
     cases = list(here.cases(partial(_tests, collection.linked))) if linting else []
     found = [
         *here.findings,
         *collection.findings,
         *lint(cases, here.known, here.policy, here.settings.lint_ignore),
     ]
+    if here.registry is None and not (given or found or collection.linked or collection.unjudged):
+        raise SettingsError([NOTHING])
     kept = {(f.code, f.path, f.line, f.message): f for f in reversed(found)}
     wanted = [f for f in kept.values() if not given or _covers(here, given, f.path)]
     return Checked(
         tuple(sorted(wanted, key=_place)),
         collection.unjudged,
         sum(not given or _covers(here, given, case.path) for case in cases),
-        len(own) if given else collection.files,
+        len(own) if given or collection.linked == {} else collection.files,
         within_repository(here.root),
     )
 
@@ -77,15 +91,17 @@ def _tests(links: Mapping[str, Linked] | None, postmortem: Postmortem) -> Linked
     return None if links is None else links.get(postmortem.id.casefold(), Linked(postmortem.id))
 
 
-def _open(here: Here, tests: Reading) -> Iterator[str]:
-    """Yield what the code alone can't tell here."""
+def _open(here: Here, tests: Reading, *, whole: bool) -> Iterator[str]:
+    """Yield what the code alone can't tell here; ``whole`` asks for the registry too."""
     for path in (path for path, found in tests.items() if found is None):
         yield f"{path} is no Python that can be read here"
     ids = unchecked(tests, here.registry)
     implied = here.registry is None and here.settings.url_template
-    if ids and not implied and here.policy.unknown != "ignore":
-        places = ", ".join(here.known.unreachable)
-        why = f"{places} is not asked here, `pytest-postmortem sync` keeps a copy"
+    places = ", ".join(here.known.unreachable)
+    why = f"{places} is not asked here, `pytest-postmortem sync` keeps a copy"
+    if whole and places and not (ids or here.known.postmortems):
+        yield why
+    elif ids and not implied and here.policy.unknown != "ignore":
         yield f"{count_of(len(ids), 'id')} not checked: {why if places else 'there is no registry'}"
 
 
