@@ -296,6 +296,41 @@ def test_a_file_is_given_from_where_one_stands(
     assert (status, said[:24]) == (1, "tests/test_c.py:4: error")
 
 
+def test_a_suite_elsewhere_is_checked_by_its_own_configuration(
+    suite: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Its rootdir is where pytest finds it for these files."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    write(suite, {"tests/test_c.py": SUITE.replace("PM-2", "PM-0")})
+
+    status, said = checked(capsys, str(suite / "tests" / "test_c.py"))
+
+    assert (status, said[:24]) == (1, "tests/test_c.py:4: error")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "addopts = --no-such-option",
+        "required_plugins = pytest-no-such-plugin",
+        "filterwarnings =\n    error\n    error::no_such_module.SomeWarning",
+        "strict_config = true\nno_such_option = 1",
+        "addopts = --strict-config\nno_such_option = 1",
+    ],
+)
+def test_no_dependency_of_the_suite_is_needed(
+    suite: Path, capsys: pytest.CaptureFixture[str], setting: str
+) -> None:
+    """A hook has an environment of its own, and what is configured for others is not there."""
+    ini = (suite / "tox.ini").read_text()
+    write(suite, {"tox.ini": f"{ini}{setting}\n"})
+
+    assert checked(capsys) == (0, CLEAN)
+
+
 def test_files_that_are_not_there_are_wrong_use(
     suite: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,7 +86,7 @@ def run(arguments: Sequence[str], asked: Asked) -> int:
         target_of(each, "Couldn't check", "a check", TYPES, PRINTED) for each in asked.targets
     ]
     given = list(_given(asked.files))
-    with reading(arguments) as config:
+    with reading([*arguments, *_elsewhere(given)]) as config:
         here = Here(config)
         _known(here.settings.lint_ignore)
         checked = check(here, given, collecting=asked.collect)
@@ -109,6 +109,12 @@ def _given(files: Iterable[str]) -> Iterator[Path]:
             [Problem("setting", "Couldn't check", cause, remedy, text) for text in missing]
         )
     return (Path(os.path.abspath(text)) for text in files)
+
+
+def _elsewhere(given: Sequence[Path]) -> list[str]:
+    """Return the paths by which pytest finds its rootdir where none is in the current folder."""
+    here = Path.cwd()
+    return [] if any(path.is_relative_to(here) for path in given) else list(map(str, given))
 
 
 def _known(patterns: Iterable[str]) -> None:

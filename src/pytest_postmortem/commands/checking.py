@@ -31,9 +31,9 @@ def check(here: Here, given: Sequence[Path] = (), *, collecting: bool = False) -
 
     Raises: SettingsError where nothing is given, and there is neither a registry nor a mark.
     """
-    suite = here.test_files()
-    own = suite if not given else list(_own(here, suite, given))
     linting = not given or any(path.suffix != ".py" for path in given)
+    suite = here.test_files() if linting else []
+    own = suite if not given else list(_own(here, suite, given))
     tests = here.reading({*own, *(suite if linting else ())})
     mine = {here.shown(file): None for file in own}
     marked = {path: found for path, found in tests.items() if path in mine}

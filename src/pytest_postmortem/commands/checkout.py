@@ -32,7 +32,8 @@ Tests = tuple[source.SourceTest, ...] | None
 OWN = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
 """Nothing of the project runs, and what a run would warn of is for the run to say."""
 
-NEITHER = ("-o", "addopts=", "-o", "required_plugins=")
+ELSEWHERE = ("addopts=", "required_plugins=", "filterwarnings=", "strict_config=false")
+NEITHER = tuple(word for setting in ELSEWHERE for word in ("-o", setting))
 
 DEPTH = "in CI fetch-depth: 0 or GIT_DEPTH: 0"
 """How a job gets the history of a repository."""
@@ -56,8 +57,8 @@ def opened(arguments: Sequence[str], *, needs_git: bool = True) -> Iterator[Chec
 def reading(arguments: Sequence[str]) -> Iterator[pytest.Config]:
     """Configure pytest where only code is read: no conftest file is run.
 
-    They may need what is not installed there. So may ``required_plugins`` and the options in
-    ``addopts``, which are left out where pytest does not know them.
+    They may need what is not installed there. So may ``required_plugins``, ``filterwarnings``
+    and the options in ``addopts``, which are left out where pytest does not know them.
 
     Raises:
         SettingsError: A setting has an unusable value.

@@ -24,7 +24,7 @@ def configured(arguments: Sequence[str]) -> Iterator[pytest.Config]:
     own = ["-p", "postmortem", "--assert=plain"]
     try:
         config = _prepareconfig([*own, *arguments])
-    except (pytest.UsageError, ImportError, pytest.fail.Exception, OSError) as error:
+    except (pytest.UsageError, ImportError, pytest.fail.Exception, OSError, Warning) as error:
         # ImportError by pytest before 8.2, a failure for [pytest] in setup.cfg
         raise _problem(str(error)) from None
     except UnicodeDecodeError:
