@@ -69,6 +69,18 @@ def test_the_output_on_the_page_is_real(
     assert f"```console\n$ pytest-postmortem check\n{said}```\n" in page
 
 
+def test_the_files_on_the_page_can_be_given(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are those of the example."""
+    page = (ROOT / "docs" / "how-to" / "check.md").read_text(encoding="utf-8")
+    shutil.copytree(ROOT / "examples" / "shop", pytester.path, dirs_exist_ok=True)
+    ((files, expected),) = re.findall(r"^\$ pytest-postmortem check (.+)\n(.+\n)", page, re.M)
+
+    assert main(["check", *files.split()]) == 0
+    assert capsys.readouterr().out == expected
+
+
 def test_the_hook_runs_the_check() -> None:
     """It is offered under the name that the page gives."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
