@@ -12,6 +12,7 @@ from pytest_postmortem.actions import Progress, is_over, progress
     [
         *("done", " DONE ", "Done (2026-04-01)", "closed: #12", "Fixed in 1.4", "complete"),
         *("won't fix", "Won’t do", "wontfix", "will not do", "not planned", "no longer needed"),
+        *("yes", "Yes.", "x", "N/A", "100 %", "Deployed on Monday", "rolled out"),
         *("**done**", "✅", "✔ merged", "canceled", "cancelled", "duplicate of #7"),
     ],
 )
@@ -22,7 +23,20 @@ def test_a_status_that_nobody_has_to_do_anything_about(status: str) -> None:
 
 @pytest.mark.parametrize(
     "status",
-    [None, "", "open", "not done", "undone", "in progress", "todo", "not planned yet", "donee", 7],
+    [
+        None,
+        "",
+        "open",
+        "not done",
+        "undone",
+        "in progress",
+        "todo",
+        "not planned yet",
+        "donee",
+        "yes, next",
+        "no",
+        7,
+    ],
 )
 def test_any_other_status_is_open(status: object) -> None:
     """So is one that is not given, and one that is no text."""

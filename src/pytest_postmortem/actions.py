@@ -10,9 +10,10 @@ __all__ = ["Progress", "is_over", "progress"]
 Progress = Literal["done", "open", "overdue"]
 
 _OVER = re.compile(
-    r"[^\w✅✓✔☑]*(?:[✅✓✔☑]|(?:abandoned|cancell?ed|closed|completed?|declined|done|dropped|duplicate|"
-    r"finished|fixed|implemented|merged|no longer needed|not planned$|obsolete|rejected|resolved|"
-    r"shipped|superseded|won['’]?t ?(?:do|fix)|will not (?:do|fix))(?!\w))"
+    r"[^\w✅✓✔☑]*(?:[✅✓✔☑]|(?:100 ?%|abandoned|cancell?ed|closed|completed?|declined|delivered|"
+    r"deployed|done|dropped|duplicate|finished|fixed|implemented|merged|n/?a|no longer needed|"
+    r"not planned$|obsolete|rejected|released|resolved|rolled out|shipped|superseded|verified|"
+    r"won['’]?t ?(?:do|fix)|will not (?:do|fix)|(?:true|x|y|yes)\W*$)(?!\w))"
 )
 """The words with which a status begins that nobody has to do anything about any more."""
 
