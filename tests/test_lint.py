@@ -196,6 +196,12 @@ DOCUMENTS: Mapping[str, tuple[str, list[str]]] = {
         [],
     ),
     "draft": ("# It\n- **Status**: Draft\n\n## Action items\n- Send it\n", []),
+    "another language": (
+        "# Post verloren\n## Zusammenfassung\nAm Morgen war die gesamte Post des Vortages weg.\n"
+        "## Ursache\nAlte Post wird nirgends geloescht, und kein Alarm meldet die volle Platte.\n"
+        "## Massnahmen\n- Post nach einem Jahr loeschen\n",
+        [],
+    ),
     "kept elsewhere": ("# It\nRefer to the [full report](https://example.com).\n", []),
     "long title": (
         f"# It\n## Root cause\nNo key.\n## Action items\n- Improve tests\n- Send {'a' * 90} (Q3)\n",

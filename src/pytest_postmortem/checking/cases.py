@@ -32,6 +32,14 @@ _ELSEWHERE = re.compile(
 )
 
 
+ENGLISH = frozenset("the of to and is are we for it that by with from this because be".split())
+RARE = 0.03
+"""Below this share of the commonest words a text is in another language, or no prose at all."""
+
+FEW_TO_TELL = 20
+"""Fewer words don't tell their language."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """An incident: its entry, what is written about it, its action items and its tests.
@@ -73,8 +81,17 @@ class Case:
 
     @property
     def complete(self) -> bool:
-        """Whether a part may be missed in it: a finished document that is not kept elsewhere."""
-        return self.writing.whole and not self.unfinished and not self._is_elsewhere()
+        """Whether a part may be missed in it: a finished document that is not kept elsewhere, in
+        the language that is understood here.
+        """
+        told = self.writing.whole and not self.unfinished and not self._is_elsewhere()
+        return told and self._is_english()
+
+    def _is_english(self) -> bool:
+        texts = (each.prose for part in self.writing.parts for each in part.said)
+        words = [word.strip(".,;:()").casefold() for text in texts for word in text.split()]
+        known = sum(word in ENGLISH for word in words)
+        return len(words) < FEW_TO_TELL or known >= RARE * len(words)
 
     def _is_elsewhere(self) -> bool:
         """Say whether it refers to the post-mortem itself, which is kept at another place."""
