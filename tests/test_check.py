@@ -331,6 +331,35 @@ def test_no_dependency_of_the_suite_is_needed(
     assert checked(capsys) == (0, CLEAN)
 
 
+def test_a_registry_elsewhere_is_given_to_the_suite_that_one_stands_in(
+    suite: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in no file here is shown at the configuration."""
+    write(suite, {"own/tox.ini": "[pytest]\npostmortem_registry = ../empty.yml\n"})
+    write(suite, {"empty.yml": "[]\n"})
+    git(suite / "own", "init", "--quiet")
+    monkeypatch.chdir(suite / "own")
+    empty = "../empty.yml: warning: there is no post-mortem in it: write the first, or correct "
+
+    status, said = checked(capsys, "../empty.yml")
+
+    assert (status, said.startswith(empty)) == (0, True)
+    assert checked(capsys, "--report=gitlab")[1].count('"path": "tox.ini"') == 1
+
+
+def test_a_folder_that_is_gone_is_wrong_use(
+    suite: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one stands in it."""
+    (suite / "gone").mkdir()
+    monkeypatch.chdir(suite / "gone")
+    (suite / "gone").rmdir()
+
+    assert main(["check", str(suite / "pm.yml")]) == 2
+
+    assert capsys.readouterr().err.startswith("Couldn't configure pytest: ")
+
+
 def test_files_that_are_not_there_are_wrong_use(
     suite: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

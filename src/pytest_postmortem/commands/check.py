@@ -112,9 +112,13 @@ def _given(files: Iterable[str]) -> Iterator[Path]:
 
 
 def _elsewhere(given: Sequence[Path]) -> list[str]:
-    """Return the paths by which pytest finds its rootdir where none is in the current folder."""
-    here = Path.cwd()
-    return [] if any(path.is_relative_to(here) for path in given) else list(map(str, given))
+    """Return the test files by which pytest finds its rootdir, where all lie in another folder."""
+    try:
+        here = Path.cwd()
+    except OSError:  # somebody has removed it, which pytest says as well
+        return []
+    other = all(path.suffix == ".py" and not path.is_relative_to(here) for path in given)
+    return list(map(str, given)) if other else []
 
 
 def _known(patterns: Iterable[str]) -> None:

@@ -95,10 +95,12 @@ class Here:
     @property
     def fallback(self) -> str:
         """The path, from the top of the repository, of what stands at no place."""
-        local = next((place for place in self.known.locations if not is_remote(place)), None)
         file = self.config.inipath or self.root / "pyproject.toml"
-        path = posixpath.join(within_repository(self.root), local or self.shown(file))
-        return posixpath.normpath(path)
+        local = (place for place in self.known.locations if not is_remote(place))
+        top = within_repository(self.root)
+        paths = (posixpath.normpath(posixpath.join(top, place)) for place in local)
+        inside = (path for path in paths if not path.startswith(("../", "/")))
+        return next(inside, posixpath.normpath(posixpath.join(top, self.shown(file))))
 
     def file(self, shown: str) -> Path:
         """Return where the path of a finding leads."""
