@@ -73,6 +73,7 @@ DOCUMENTS: Mapping[str, tuple[str, list[str]]] = {
         ["PM-1.md:2 cause-missing: 'Root Cause(s)' is empty: say what made it possible"],
     ),
     "cause in prose": ("# It\nIt went down because of the key.\n## Next steps\nWe see.\n", []),
+    "cause behind since": ("# It\nIt ran twice since the lock was lost.\n## To do\nNone.\n", []),
     "cause in a timeline": (
         "# It\n## Timeline\n- 10:00 found that it was due to the key\n## To do\nNone.\n",
         [],

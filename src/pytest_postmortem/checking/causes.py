@@ -32,6 +32,7 @@ _TELLS_WHY = phrases(
     (?:issue|problem|fault|cause) (?:was|is|relates|related)|it (?:relates|related) to
     overlooked|failed to (?:check|validate|verify|account|handle|consider)|lacked
     (?:did not|didn't|does not|doesn't) have|(?:was|were) (?:not|no|missing)|had (?:not )?been
+    since (?:the|it|its|no|our|we|they|this|there)|(?:which|this|that) (?:meant|broke)|culprit
     took us over|exhaust(?:ed|ing)|exceed(?:ed|ing)
     """
 )
