@@ -55,7 +55,7 @@ class Setup:
         self._root = project.root
         self._file = self._configuration()
         self.shown = project.shown(self._file)
-        self._old = _read(self._file, self.shown)
+        self._old = self._file.read_bytes() if self._file.is_file() else None
         self._set = settings_in(self._file.name, self._old or b"")
         self._marks = self._used_marks()
         self._settings = {k: v for k, v in self._missing() if k not in self._set}
@@ -179,18 +179,3 @@ class Setup:
         elif self._tracker is not None:
             why = f"only {ids.numbered} of them are plain numbers of a tracker"
         return f"{used}; left alone, as {why}"
-
-
-def _read(path: Path, shown: str) -> bytes | None:
-    """Return what a configuration file holds, None where it is not there.
-
-    Raises: SettingsError where it can't be read.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        problem = Problem("setting", FAILED, cause, "make it readable", shown)
-        raise SettingsError([problem]) from None
