@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import filter as matching
-from io import TextIOWrapper
 from pathlib import Path
 
 from pytest_postmortem.checking.checked import Checked, text
@@ -19,6 +18,7 @@ from pytest_postmortem.commands.arguments import (
     add_configuration,
     add_targets,
     configuration_of,
+    put_text,
     target_of,
 )
 from pytest_postmortem.commands.checking import check
@@ -26,7 +26,6 @@ from pytest_postmortem.commands.checkout import reading
 from pytest_postmortem.commands.here import Here
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.writing import write
 
 __all__ = ["Asked", "declare", "main", "run"]
 
@@ -139,12 +138,7 @@ def _known(patterns: Iterable[str]) -> None:
 
 def _deliver(type: str, destination: Path | None, checked: Checked, fallback: str) -> None:
     """Print a report, or write it where it was asked for."""
-    if type == "term":
-        print(text(checked), end="")
-    elif destination is None:
-        if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else
-        print(render(type, checked, fallback), end="")
-    else:
-        write(destination, render(type, checked, fallback))
+    shown = text(checked) if type == "term" else render(type, checked, fallback)
+    put_text(shown, type, destination)
+    if destination is not None:
         print(plain(f"Findings written to {destination}"), file=sys.stderr)

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from io import TextIOWrapper
 from pathlib import Path
 
 from pytest_postmortem import git, received
@@ -16,6 +15,7 @@ from pytest_postmortem.commands.arguments import (
     add_configuration,
     add_targets,
     configuration_of,
+    put_text,
     target_of,
 )
 from pytest_postmortem.commands.checkout import DEPTH, declared, opened
@@ -122,11 +122,6 @@ def _rendered(comparison: Comparison, type: str) -> str:
 
 def _print(comparison: Comparison, type: str) -> None:
     """Print a comparison; where Markdown stays empty, what can't be compared is said beside it."""
-    if type == "term":
-        print(text(comparison), end="")
-        return
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else
-    print(_rendered(comparison, type), end="")
-    for note in () if type == "json" or comparison.changes else comparison.notes:
+    put_text(_rendered(comparison, type), type, None)
+    for note in comparison.notes if type == "markdown" and not comparison.changes else ():
         print(plain(note), file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -19,16 +20,20 @@ from pytest_postmortem.registry.how import How
 from pytest_postmortem.reporting import commit_date, how_from
 from pytest_postmortem.scope import find_files, relative
 
-__all__ = ["Project"]
+__all__ = ["Project", "bytes_of"]
 
 UNASKED = "what it holds is not known here"
 
 
 class Project:
-    """What lies below the rootdir of a configuration of pytest."""
+    """What lies below the rootdir of a configuration of pytest.
 
-    def __init__(self, config: pytest.Config) -> None:
+    ``unasked`` says what it means that no location is fetched.
+    """
+
+    def __init__(self, config: pytest.Config, unasked: str = UNASKED) -> None:
         self.config = config
+        self._unasked = unasked
         self.root = config.rootpath
         self.settings = settings.read(config)
 
@@ -38,7 +43,7 @@ class Project:
 
         Raises: RegistryError where the configured one is broken.
         """
-        return registry_here(self.settings, self.root, UNASKED)
+        return registry_here(self.settings, self.root, self._unasked)
 
     @property
     def how(self) -> How:
@@ -48,7 +53,7 @@ class Project:
     @property
     def locations(self) -> tuple[Location, ...]:
         """The locations of the registry, be they configured or found."""
-        if self.settings.registry:
+        if self.settings.registry or self.settings.sync:
             return self.settings.registry
         found = registry.find(self.root)
         return (Location(relative(found, self.root), self.root),) if found else ()
@@ -60,6 +65,11 @@ class Project:
         if not isinstance(today, date):
             today = date.today() if today == "now" else commit_date(self.root)
         return replace(self.settings.policy, today=today)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the marks that link a test."""
+        return (options.MARK, *self.settings.markers)
 
     @property
     def rules(self) -> tuple[list[str], list[str]]:
@@ -76,43 +86,54 @@ class Project:
         """Return the path of a file as node ids have it."""
         return relative(path, self.root)
 
-    def test_files(self) -> Iterator[Path]:
-        """Yield the files that a bare ``pytest`` would collect, as far as their names tell."""
+    def test_files(self, roots: Iterable[Path] = ()) -> list[Path]:
+        """Return the files below some places that pytest would collect, as far as their names
+        tell; without places, those of the suite.
+        """
         hook = self.config.hook.pytest_ignore_collect
         patterns = self.config.getini("python_files")
 
         def ignored(path: Path) -> bool:
             return bool(hook(collection_path=path, config=self.config))
 
-        wanted = (place for place in places(self.config, self.settings) if place.exists())
-        yield from dict.fromkeys(find_files(wanted, patterns, ignored))
+        return list(dict.fromkeys(find_files(self.places(roots), patterns, ignored)))
 
-    def contents(self) -> Iterator[tuple[str, bytes]]:
-        """Yield the test files that can be read, each with what it holds."""
-        for file in self.test_files():
-            try:
-                yield self.shown(file), file.read_bytes()
-            except OSError:
-                continue
+    def places(self, roots: Iterable[Path] = ()) -> list[Path]:
+        """Return those places that are there; without any, those of the suite."""
+        wanted = tuple(roots) or places(self.config, self.settings)
+        return [Path(os.path.abspath(place)) for place in wanted if place.exists()]
 
-    def reading(self) -> Reading:
-        """Read the tests of all files that name a mark, or are named by the registry."""
-        names = (options.MARK, *self.settings.markers)
+    def contents(self, files: Iterable[Path] | None = None) -> Iterator[tuple[str, bytes]]:
+        """Yield the test files that can be read, each with what it holds; all of them, or some."""
+        for file in self.test_files() if files is None else files:
+            data = bytes_of(file)
+            if data is not None:
+                yield self.shown(file), data
+
+    def reading(self, files: Iterable[Path] | None = None) -> Reading:
+        """Read the tests of those files that name a mark, or are named by the registry."""
         wanted = declared(self.registry)
         return {
-            path: source.parse(data, names, *self.rules)
-            for path, data in self.contents()
-            if path in wanted or _names_any(data, names)
+            path: source.parse(data, self.names, *self.rules)
+            for path, data in self.contents(files)
+            if path in wanted or _names_any(data, self.names)
         }
 
     def marked_ids(self) -> Iterator[str]:
         """Yield all ids that marks name."""
-        names = (options.MARK, *self.settings.markers)
         for _, data in self.contents():
-            if _names_any(data, names):
+            if _names_any(data, self.names):
                 text = data.decode(errors="replace")
-                marks = source.marks(text, names)
+                marks = source.marks(text, self.names)
                 yield from (str(each) for mark in marks for each in mark.args)
+
+
+def bytes_of(file: Path) -> bytes | None:
+    """Return what a file holds, None where it can't be read."""
+    try:
+        return file.read_bytes()
+    except (OSError, ValueError):
+        return None
 
 
 def _names_any(data: bytes, names: Iterable[str]) -> bool:

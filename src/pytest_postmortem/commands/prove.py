@@ -19,6 +19,7 @@ from pytest_postmortem.commands.arguments import (
     add_configuration,
     add_targets,
     configuration_of,
+    put_text,
     target_of,
 )
 from pytest_postmortem.commands.cases import Asked, Wanted, checkout_of, wanted_of
@@ -31,7 +32,6 @@ from pytest_postmortem.prove.sides import LONGEST, Effort
 from pytest_postmortem.prove.telling import Told
 from pytest_postmortem.prove.verdict import Judged
 from pytest_postmortem.session import cache_folder
-from pytest_postmortem.writing import write
 
 __all__ = ["declare", "main", "run"]
 
@@ -259,7 +259,4 @@ def _deliver(
         "json": lambda: telling.text_of(told),
         "github": lambda: telling.commands(told),
     }[type]()
-    if destination is not None:
-        write(destination, text)
-    else:
-        print(text, end="")
+    put_text(text, type, destination)

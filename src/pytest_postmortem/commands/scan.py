@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from io import TextIOWrapper
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from pytest_postmortem import links, settings
+from pytest_postmortem import links
 from pytest_postmortem.commands.arguments import (
     add_configuration,
     add_targets,
     configuration_of,
+    put_text,
     target_of,
 )
-from pytest_postmortem.commands.checkout import places, reading, registry_here
+from pytest_postmortem.commands.checkout import reading
+from pytest_postmortem.commands.project import Project, bytes_of
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.model import Registry, count_of
-from pytest_postmortem.options import MARK
+from pytest_postmortem.model import count_of
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.scanning import listing
 from pytest_postmortem.scanning.known import known
 from pytest_postmortem.scanning.mentions import read
 from pytest_postmortem.scanning.suggestions import Scan, Source, Suggestion, suggestions
 from pytest_postmortem.scanning.weighing import Strength
-from pytest_postmortem.scope import find_files, relative
-from pytest_postmortem.writing import write
 
 __all__ = ["declare", "main", "run"]
 
@@ -133,13 +131,7 @@ def _need_libcst() -> None:
 def _deliver(scan: Scan, type: str, destination: Path | None, hint: bool) -> None:
     """Print or write a report; for a terminal it says what to do next."""
     render = {"term": listing.text, "markdown": listing.markdown, "json": listing.document}[type]
-    text = render(scan)
-    if destination is not None:
-        write(destination, text)
-        return
-    if type != "term" and isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else
-    print(text, end="")
+    put_text(render(scan), type, destination)
     if type == "term" and hint and scan.of("likely"):
         print(HOW)
 
@@ -148,74 +140,56 @@ class _Scanner:
     """Reads the test files of a configuration of pytest, and marks tests in them."""
 
     def __init__(self, config: pytest.Config, roots: Sequence[Path]) -> None:
-        self._config = config
-        self._settings = settings.read(config)
-        self._roots = tuple(roots) or places(config, self._settings)
-        self._registry = self._load()
-        self._sources: dict[str, Source] = {}
-        ini = config.getini
-        self._rules: tuple[Sequence[str], Sequence[str]] = (
-            tuple(ini("python_functions")),
-            tuple(ini("python_classes")),
-        )
+        """Load the registry as it lies here.
 
-    def _load(self) -> Registry | None:
-        """Return the registry as it lies here, None where patterns have to do.
-
-        Raises: SettingsError where there are none either.
+        Raises: SettingsError where there is none, and no pattern either.
         """
-        known = registry_here(self._settings, self._config.rootpath, UNASKED)
-        if known is None and not self._settings.scan_patterns:
+        self._project = Project(config, UNASKED)
+        self._settings = self._project.settings
+        self._roots = tuple(roots)
+        self._sources: dict[str, Source] = {}
+        if self._project.registry is None and not self._settings.scan_patterns:
             cause = "there is no registry that says which incidents to look for"
             remedy = "set postmortem_registry, or say in postmortem_scan_patterns what an id is"
             raise _wrong(cause, remedy)
-        return known
 
     @property
     def blind(self) -> bool:
         """Whether nothing is known here of what to look for."""
-        known = self._registry
+        known = self._project.registry
         nothing = known is not None and not known.postmortems and bool(known.unreachable)
         return nothing and not self._settings.scan_patterns
 
     def scan(self) -> Scan:
         """Read all test files."""
-        own, show = self._settings, self._settings.show
-        wanted = known(self._registry, own.policy, own.scan_patterns)
-        declared = links.declared(self._registry or ())
-        names = (MARK, *own.markers)
+        own, registry = self._settings, self._project.registry
+        wanted = known(registry, own.policy, own.scan_patterns)
+        declared = links.declared(registry or ())
+        names, rules = self._project.names, self._project.rules
         found: list[Suggestion] = []
         unread: list[str] = []
-        files = [file for file in dict.fromkeys(self._files()) if file.is_file()]
+        files = [file for file in self._project.test_files(self._roots) if file.is_file()]
         for file in files:
-            path = relative(file, self._config.rootpath)
-            data = _bytes(file)
-            tests = None if data is None else read(data, wanted, names, *self._rules)
+            path = self._project.shown(file)
+            data = bytes_of(file)
+            tests = None if data is None else read(data, wanted, names, *rules)
             if data is None or tests is None:
                 unread.append(path)
-            elif some := list(suggestions(path, tests, self._registry, show, declared)):
+            elif some := list(suggestions(path, tests, registry, own.show, declared)):
                 found += some
                 self._sources[path] = Source(path, file, data)
         ordered = tuple(sorted(found, key=lambda each: each.key))
         return Scan(ordered, len(files), tuple(sorted(unread)))
-
-    def _files(self) -> Iterator[Path]:
-        patterns = self._config.getini("python_files")
-        return find_files(self._roots, patterns, self._ignored)
-
-    def _ignored(self, path: Path) -> bool:
-        hook = self._config.hook.pytest_ignore_collect
-        return bool(hook(collection_path=path, config=self._config))
 
     def mark(self, scan: Scan, *, write: bool, diff: bool, possible: bool) -> int:
         """Show and write the marks; return the exit status."""
         from pytest_postmortem.scanning.applying import LeftAlone, edits, put, unified
 
         strengths: tuple[Strength, ...] = ("likely", "possible") if possible else ("likely",)
-        within = [place.resolve() for place in self._roots]
+        within = [place.resolve() for place in self._project.places(self._roots)]
         count = files = 0
         whole = True
-        for each in edits(scan.suggestions, self._sources, strengths, within, self._rules):
+        for each in edits(scan.suggestions, self._sources, strengths, within, self._project.rules):
             if isinstance(each, LeftAlone):
                 print(plain(str(each)), file=sys.stderr)
                 whole = False
@@ -231,10 +205,3 @@ class _Scanner:
         if write:
             print(f"{count_of(count, 'test')} marked in {count_of(files, 'file')}")
         return 0 if whole and (write or not count) else FOUND
-
-
-def _bytes(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None
