@@ -240,3 +240,41 @@ def test_a_test_that_fails_with_the_fix_is_no_clear_case() -> None:
 
     assert first.tests == (test,)
     assert last.verdict == "fails-with-fix"
+
+
+def test_a_test_that_never_failed_with_the_fix_is_not_hollow_after_a_few_runs() -> None:
+    """It has failed once without the fix, which a few runs that pass do not take back."""
+    test = TestVerdict(ONE, "not-proven", "as it was", mixed=True)
+
+    def found(steady: Sequence[str], failed: int) -> Judged:
+        few = {ONE: counts(0, 3)}, {ONE: counts(failed, 3)}
+        return looked_at_again(judged(test), *few, KNOWN, final=False, steady=steady)
+
+    assert found([], 0).verdict == "not-proven"
+    assert not found([], 0).mixed
+    assert found([ONE], 0) == judged(test)
+    assert found([ONE], 3).verdict == "proven"
+
+
+@pytest.mark.parametrize(
+    ("runs", "verdict", "message"),
+    [
+        (
+            19,
+            "inconclusive",
+            "passes in all of 19 runs without it, and has failed before: not enough,"
+            " give more --runs",
+        ),
+        (20, "not-proven", "passes in all of 20 runs without it"),
+    ],
+)
+def test_a_failure_that_was_seen_outweighs_a_few_runs_that_pass(
+    runs: int, verdict: Verdict, message: str
+) -> None:
+    """As many as a team would repeat it settle the matter."""
+    test = TestVerdict(ONE, "not-proven", "as it was", mixed=True)
+    many = {ONE: counts(0, runs)}, {ONE: counts(0, runs)}
+
+    found = looked_at_again(judged(test), *many, KNOWN, final=True, steady=[ONE])
+
+    assert found.tests == (TestVerdict(ONE, verdict, message),)

@@ -191,7 +191,7 @@ class Prover:
             if judged.is_open:
                 judged = judge(control, without, known, sides.reached())
                 if judged.verdict == "not-proven":
-                    judged = _doubted(judged, sides.varied())
+                    judged = _doubted(judged, sides.varied(), _steady(control))
             judged = self._repeated(sides, judged, control, known)
         return _at_fix(judged) if versions.tree is not None else judged
 
@@ -209,14 +209,17 @@ class Prover:
     def _repeated(self, sides: Sides, judged: Judged, control: Trial, known: Known) -> Judged:
         """Look again at tests that did not end alike each time, or at all where it is asked for."""
         asked = self._effort.runs is not None
+        steady = _steady(control)
+        alone = not steady.issuperset(control.attempts)
         if not asked and judged.mixed:
-            judged = looked_at_again(judged, *sides.fresh(), known, final=False)
+            fresh = sides.fresh()
+            judged = looked_at_again(judged, *fresh, known, final=False, steady=steady)
+            alone |= not any(each.failed for each in fresh[1].values())
         if asked or judged.mixed:
-            alone = any(len({each.word for each in own}) > 1 for own in control.attempts.values())
             counts = sides.repeated(alone=alone)
             if not alone and any(each.clustered for each in counts[1].values()):
                 counts = sides.repeated(alone=True)
-            judged = looked_at_again(judged, *counts, known, final=True)
+            judged = looked_at_again(judged, *counts, known, final=True, steady=steady)
         return judged
 
 
@@ -258,10 +261,22 @@ def _as_today(control: Trial, today: Trial) -> Trial:
     return replace(control, attempts=attempts)
 
 
-def _doubted(judged: Judged, failing: frozenset[str]) -> Judged:
-    """Return a verdict that has to be looked at again for tests that fail now and then."""
+def _steady(control: Trial) -> frozenset[str]:
+    """Return the tests that end alike each time with the fix."""
+    ends = {nodeid: {each.word for each in own} for nodeid, own in control.attempts.items()}
+    return frozenset(nodeid for nodeid, words in ends.items() if len(words) == 1)
+
+
+def _doubted(judged: Judged, failing: frozenset[str], steady: frozenset[str]) -> Judged:
+    """Return a verdict that has to be looked at again for tests that fail now and then: with other
+    orders of sets, or only without the fix.
+    """
     tests = tuple(
-        replace(test, mixed=test.verdict == "not-proven" and test.nodeid in failing)
+        replace(
+            test,
+            mixed=test.verdict == "not-proven"
+            and (test.nodeid in failing or (test.mixed and test.nodeid in steady)),
+        )
         for test in judged.tests
     )
     return replace(judged, tests=tests)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_postmortem.model import count_of
@@ -63,26 +63,34 @@ def looked_at_again(
     known: Known,
     *,
     final: bool,
+    steady: Collection[str] = (),
 ) -> Judged:
     """Return a verdict with what many runs tell of its tests.
 
-    Unless it is ``final``, that is only what leaves no doubt: a test that ends alike each time.
+    Unless it is ``final``, that is only what leaves no doubt: a test that ends alike each time. A
+    ``steady`` one never failed with the fix, so that some runs without it that pass leave doubt.
     """
     tests = []
     for test in judged.tests:
         own = with_fix.get(test.nodeid, Counts())
         other = without.get(test.nodeid, Counts())
-        is_clear = not own.failed and other.failed in (0, other.runs)
+        clear = (other.runs,) if test.nodeid in steady else (0, other.runs)
+        is_clear = not own.failed and other.failed in clear
         wanted = final and test.verdict in OPEN
         if (wanted or test.mixed) and (final or is_clear) and own.runs and other.runs:
-            test = raced(test.nodeid, own, other, known)
+            seen = test.mixed and test.nodeid in steady
+            test = raced(test.nodeid, own, other, known, seen=seen)
         tests.append(test)
     top = best(tests)
     return replace(judged, verdict=top.verdict, message=top.message, tests=tuple(tests))
 
 
-def raced(nodeid: str, with_fix: Counts, without: Counts, known: Known) -> TestVerdict:
-    """Return the verdict on a test by its runs on both sides."""
+def raced(
+    nodeid: str, with_fix: Counts, without: Counts, known: Known, *, seen: bool = False
+) -> TestVerdict:
+    """Return the verdict on a test by its runs on both sides; ``seen`` is that it has failed
+    without the fix before.
+    """
     sides = (
         f"{without.failed} of {count_of(without.runs, 'run')} without the fix,"
         f" in {with_fix.failed} of {with_fix.runs} with it"
@@ -90,8 +98,11 @@ def raced(nodeid: str, with_fix: Counts, without: Counts, known: Known) -> TestV
     if with_fix.failed:
         return TestVerdict(nodeid, "fails-with-fix", f"fails in {sides}")
     if not without.failed:
-        runs = count_of(without.runs, "run")
-        return TestVerdict(nodeid, "not-proven", f"passes in all of {runs} without it")
+        passes = f"passes in all of {count_of(without.runs, 'run')} without it"
+        if seen and without.runs < REPEATS:
+            why = f"{passes}, and has failed before: not enough, give more --runs"
+            return TestVerdict(nodeid, "inconclusive", why)
+        return TestVerdict(nodeid, "not-proven", passes)
     failure = without.first.failure if without.first else None
     if failure is not None and meaning(failure, known) != "problem":
         return TestVerdict(nodeid, "broken", f"fails in {sides}, since something else is missing")
