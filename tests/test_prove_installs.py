@@ -15,6 +15,8 @@ import venv
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import pytest
 
@@ -101,38 +103,43 @@ SETUPTOOLS = built("setuptools.build_meta")
 FLAT = built("setuptools.build_meta", '[tool.setuptools]\npackages = ["shop", "shop.inner"]\n')
 HATCH = built("hatchling.build", '[tool.hatch.build.targets.wheel]\npackages = ["src/shop"]\n')
 EXACT = HATCH + "[tool.hatch.build]\ndev-mode-exact = true\n"
+EDITABLES = '[tool.pdm.build]\neditable-backend = "editables"\n'
 SCIKIT = built("scikit_build_core.build")
 
-BACKENDS: Mapping[str, tuple[str, str, str, Files, Sequence[str]]] = {
-    "setuptools": ("setuptools", "src", SETUPTOOLS, {}, ()),
-    "setuptools-flat": ("setuptools", "", FLAT, {}, ()),
-    "setuptools-strict": ("setuptools", "src", SETUPTOOLS, {}, ("editable_mode=strict",)),
-    "setuptools-strict-flat": ("setuptools", "", FLAT, {}, ("editable_mode=strict",)),
-    "setuptools-compat": ("setuptools", "src", SETUPTOOLS, {}, ("editable_mode=compat",)),
-    "hatchling": ("hatchling", "src", HATCH, {}, ()),
-    "hatchling-exact": ("hatchling", "src", EXACT, {}, ()),
-    "flit": ("flit_core", "src", built("flit_core.buildapi", "", FLIT), {}, ()),
-    "pdm": ("pdm.backend", "src", built("pdm.backend"), {}, ()),
-    "pdm-editables": (
-        "pdm.backend",
-        "src",
-        built("pdm.backend", '[tool.pdm.build]\neditable-backend = "editables"\n'),
-        {},
-        (),
+
+class Backend(NamedTuple):
+    """The module of a build backend, pyproject.toml and other files, and what pip is to tell it."""
+
+    module: str
+    pyproject: str
+    files: Files = MappingProxyType({})
+    settings: tuple[str, ...] = ()
+    folder: str = "src"
+
+
+STRICT = ("editable_mode=strict",)
+WITH_CMAKE = {"CMakeLists.txt": CMAKE}
+
+BACKENDS = {
+    "setuptools": Backend("setuptools", SETUPTOOLS),
+    "setuptools-flat": Backend("setuptools", FLAT, folder=""),
+    "setuptools-strict": Backend("setuptools", SETUPTOOLS, settings=STRICT),
+    "setuptools-strict-flat": Backend("setuptools", FLAT, settings=STRICT, folder=""),
+    "setuptools-compat": Backend("setuptools", SETUPTOOLS, settings=("editable_mode=compat",)),
+    "hatchling": Backend("hatchling", HATCH),
+    "hatchling-exact": Backend("hatchling", EXACT),
+    "flit": Backend("flit_core", built("flit_core.buildapi", metadata=FLIT)),
+    "pdm": Backend("pdm.backend", built("pdm.backend")),
+    "pdm-editables": Backend("pdm.backend", built("pdm.backend", EDITABLES)),
+    "poetry": Backend("poetry.core", built("poetry.core.masonry.api", metadata=POETRY)),
+    "uv": Backend("uv_build", built("uv_build")),
+    "scikit-build": Backend("scikit_build_core", SCIKIT, WITH_CMAKE),
+    "scikit-build-inplace": Backend(
+        "scikit_build_core", SCIKIT, WITH_CMAKE, ("editable.mode=inplace",)
     ),
-    "poetry": ("poetry.core", "src", built("poetry.core.masonry.api", "", POETRY), {}, ()),
-    "uv": ("uv_build", "src", built("uv_build"), {}, ()),
-    "scikit-build": ("scikit_build_core", "src", SCIKIT, {"CMakeLists.txt": CMAKE}, ()),
-    "scikit-build-inplace": (
-        "scikit_build_core",
-        "src",
-        SCIKIT,
-        {"CMakeLists.txt": CMAKE},
-        ("editable.mode=inplace",),
-    ),
-    "meson": ("mesonpy", "src", built("mesonpy"), {"meson.build": MESON}, ()),
+    "meson": Backend("mesonpy", built("mesonpy"), {"meson.build": MESON}),
 }
-"""Module of a build backend, folder of the package, pyproject.toml, further files, settings."""
+"""Ways of an editable install."""
 
 
 def project(repository: Repository, folder: str, files: Files) -> Path:
@@ -196,17 +203,19 @@ def test_a_package_may_be_installed_by_any_backend(
     name: str, repository: Repository, tmp_path: Path
 ) -> None:
     """As an editable install, which each of them does in a way of its own."""
-    module, folder, pyproject, files, settings = BACKENDS[name]
-    pytest.importorskip(module, minversion="70.1" if module == "setuptools" else None)
+    backend = BACKENDS[name]
+    least = "70.1" if backend.module == "setuptools" else None
+    pytest.importorskip(backend.module, minversion=least)
     ignored = "build\n*.egg-info\n__pycache__\n.pytest_cache\n"
-    project(repository, folder, {"pyproject.toml": pyproject, ".gitignore": ignored, **files})
+    files = {"pyproject.toml": backend.pyproject, ".gitignore": ignored, **backend.files}
+    project(repository, backend.folder, files)
     python, _ = environment(tmp_path / "environment")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"),
             *("--no-build-isolation", "--no-deps", "--no-index", "--editable", "."),
-            *(f"--config-settings={each}" for each in settings),
+            *(f"--config-settings={each}" for each in backend.settings),
         ],
         env={**os.environ, "PATH": path},
         capture_output=True,
