@@ -72,6 +72,15 @@ DOCUMENTS: Mapping[str, tuple[str, list[str]]] = {
         "# It\n## Root Cause(s)\nTBD\n## Trigger\n## Action items\n- Alert (ops, Q3)\n",
         ["PM-1.md:2 cause-missing: 'Root Cause(s)' is empty: say what made it possible"],
     ),
+    "template": (
+        "# It\n## Root cause\n<!-- why -->\n## Five whys\n1. Why did it happen?\n2. Why there?\n"
+        "## Action items\n| action | owner | due |\n|---|---|---|\n| | payments | |\n",
+        [
+            "PM-1.md:2 cause-missing: 'Root cause' is empty: say what made it possible",
+            "PM-1.md:7 action-missing: 'Action items' is empty: "
+            'say what will be done, or "none" and why',
+        ],
+    ),
     "cause in prose": ("# It\nIt went down because of the key.\n## Next steps\nWe see.\n", []),
     "cause behind since": ("# It\nIt ran twice since the lock was lost.\n## To do\nNone.\n", []),
     "cause in a timeline": (

@@ -61,7 +61,8 @@ def check_causes(case: Case) -> Iterator[Finding]:
 def _missing(case: Case) -> Iterator[Finding]:
     own = case.postmortem
     fields = not is_placeholder(own.root_cause or "") or bool(own.whys)
-    if fields or any(True for _ in case.said("cause", "whys")) or not case.complete:
+    answers = (p for _, p in case.said("cause", "whys") if not _asks(p))
+    if fields or any(True for _ in answers) or not case.complete:
         return
     empty = next(iter(case.parts("cause", "whys")), None)
     if empty is not None:
@@ -116,7 +117,12 @@ def _last(part: Part) -> list[int]:
 
 def _goes_on(answer: Passage, after: Passage) -> bool:
     """Say whether what stands behind an answer asks on: below it, or as a question."""
-    return after.depth > answer.depth or after.text.rstrip().endswith("?")
+    return after.depth > answer.depth or _asks(after)
+
+
+def _asks(passage: Passage) -> bool:
+    """Say whether a passage is a question, to which another may be the answer."""
+    return passage.text.rstrip().endswith("?")
 
 
 def _judged(case: Case, known: frozenset[int]) -> Iterator[Finding]:

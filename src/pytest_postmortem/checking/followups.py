@@ -11,7 +11,7 @@ from pytest_postmortem.checking.deeds import lacks_verb, vague
 from pytest_postmortem.checking.rules import shortened, warning
 from pytest_postmortem.checking.wording import phrases
 from pytest_postmortem.model import Finding
-from pytest_postmortem.written.items import Item
+from pytest_postmortem.written.items import Item, is_untitled
 
 __all__ = ["check_items", "waiting"]
 
@@ -56,7 +56,8 @@ def _missing(case: Case) -> Iterator[Finding]:
     if case.items or not case.complete:
         return
     texts = (p.text for part in case.parts("actions") for p in part.said)
-    if any(True for _ in case.said("actions", "plans", "lessons")) or any(map(_NONE.match, texts)):
+    said = (p for _, p in case.said("actions", "plans", "lessons") if not is_untitled(p))
+    if any(True for _ in said) or any(map(_NONE.match, texts)):
         return
     empty = next(iter(case.parts("actions", "plans")), None)
     if empty is not None:

@@ -13,7 +13,7 @@ from pytest_postmortem.written import facts
 from pytest_postmortem.written.parts import Part
 from pytest_postmortem.written.passages import Passage
 
-__all__ = ["Item", "items", "of_action"]
+__all__ = ["Item", "is_untitled", "items", "of_action"]
 
 COLUMNS: Mapping[str, str] = {
     "due": r"due\b.*|deadline|eta|target( date)?|when|by( when)?|((completion|end) )?date|timeline",
@@ -64,6 +64,12 @@ class Item:
 def items(found: Iterable[Part]) -> tuple[Item, ...]:
     """Return the action items of a document; without a list or a table there are none."""
     return tuple(item for part in found if part.kind == "actions" for item in _items(part))
+
+
+def is_untitled(row: Passage) -> bool:
+    """Say whether a passage is the row of an action item that names none, as a template has it."""
+    titles = [cell for head, cell in row.cells if _column(head) == "title"]
+    return bool(titles) and all(map(facts.is_placeholder, titles))
 
 
 def of_action(action: ActionItem, line: int) -> Item:
