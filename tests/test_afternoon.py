@@ -29,6 +29,7 @@ def test_discount_page_failed_for_everyone():
 """
 
 CAUSE = "The step was looked up by a number that nobody expected to be negative.\n"
+ITEM = "| Look up all steps by `bisect` | shop team | 2026-12-04 | prevent |\n"
 
 
 class Desk:
@@ -100,10 +101,14 @@ def test_an_afternoon(tmp_path: Path) -> None:
     assert f"Failed: write the regression test of PM-0001: {TITLE}" in said
     assert last_line(said) == "0 of 1 incident guarded (0 %), 1 linked"
 
+    status, said = desk.postmortem("check")
+    assert status == 0
+    assert re.findall(r"\[(.*)\]", said) == ["cause-missing", "action-missing"]
+
     desk.write(TEST, WRITTEN)
     document = (tmp_path / DOCUMENT).read_text(encoding="utf-8")
     told = re.sub(r"(?<=## Root cause\n\n)<!--.*?-->\n", CAUSE, document, count=1, flags=re.DOTALL)
-    desk.write(DOCUMENT, told)
+    desk.write(DOCUMENT, re.sub(r"\|.*\| prevent \|\n", ITEM, told))
     status, said = desk.pytest()
     assert status == 1
     assert f"PM-0001  {TITLE} (sev1, 2026-11-20)\n         {DOCUMENT}\n" in said
@@ -117,6 +122,13 @@ def test_an_afternoon(tmp_path: Path) -> None:
     desk.commit("a negative total gets no discount")
     status, said = desk.pytest("--postmortem-fail-under=100", "-W", "error")
     assert status == 0
+
+    status, said = desk.postmortem("check", "--strict")
+    assert (status, said) == (0, "Nothing wrong in 1 post-mortem and 1 test file\n")
+
+    status, said = desk.postmortem("prove", "PM-0001", "--fix", "HEAD")
+    assert status == 0
+    assert "1 of 1 proven" in said
 
     status, said = desk.postmortem("init")
     assert status == 0

@@ -160,7 +160,15 @@ def test_a_post_mortem_is_written_as_its_page_says(tmp_path: Path) -> None:
             commands.append(command.split(" ")[:2])
             assert [*filter(None, kept)] == [*filter(None, shown.splitlines())]
 
-    assert [each[-1] for each in commands] == ["init", "new", "pytest", "pytest", "list", "show"]
+    assert [each[-1] for each in commands] == [
+        "init",
+        "new",
+        "pytest",
+        "check",
+        "pytest",
+        "list",
+        "show",
+    ]
 
 
 def test_the_hooks_on_their_page_work(pytester: pytest.Pytester) -> None:
