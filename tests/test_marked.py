@@ -31,6 +31,27 @@ def read(code: str) -> list[tuple[str, list[object], str | None]]:
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "tools = pt.importorskip('x')\ntools = tools.testing\n@tools.slow\n",
+        "a = b.x\nb = a.y\n@a.z\n@b\n",
+        "a = b\nb = a\n@a\n",
+        "mark = pt.mark\nmark = mark.postmortem\n@mark.other\n",
+    ],
+)
+def test_a_name_may_be_made_of_itself(code: str) -> None:
+    """It stands for its value once; the mark beside it is read all the same."""
+    assert read(f"{code}@pm('PM-2')\ndef test_a(): 0") == [("test_a", ["PM-2"], None)]
+
+
+def test_a_mark_may_be_made_of_its_own_name() -> None:
+    """``mark.postmortem`` is known for one, whatever it was before."""
+    code = "mark = pt.mark\nmark = mark.postmortem\n@mark('PM-2')\ndef test_a(): 0"
+
+    assert read(code) == [("test_a", ["PM-2"], None)]
+
+
+@pytest.mark.parametrize(
     ("code", "tests"),
     [
         ("def test_a(): pass", [("test_a", [], None)]),

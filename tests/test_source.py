@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import pytest
 
 from pytest_postmortem.bindings import lacks
+from pytest_postmortem.scanning.known import Known
+from pytest_postmortem.scanning.mentions import read
 from pytest_postmortem.source import SourceMark, marks, parse
 
 CODE = """
@@ -129,3 +132,20 @@ def test_what_is_certainly_not_in_a_module(name: str) -> None:
 def test_a_module_may_define_anything(code: str) -> None:
     """Then nothing is missed."""
     assert not lacks(ast.parse(code), "test_x")
+
+
+DEEP = {
+    "a sum": f"@a({'+'.join(['1'] * 2000)})\ndef test_1234(): 0\n",
+    "branches": "if a: 0\n" + "elif a: 0\n" * 2000 + "def test_1234(): 0\n",
+    "names": f"@a{'.b' * 2000}\ndef test_1234(): 0\n",
+}
+
+
+@pytest.mark.parametrize("code", DEEP.values(), ids=DEEP)
+def test_what_is_nested_too_deep_ends_nothing(code: str) -> None:
+    """Python reads it; here it is read as well, or as little as what is no Python."""
+    known = Known(patterns=(re.compile("1234"),))
+
+    assert not [test.marks for test in parse(code, {"postmortem"}) or () if test.marks]
+    assert read(code.encode(), known, {"postmortem"}) in (None, ())
+    assert not lacks(ast.parse(code), "test_1234")

@@ -95,11 +95,23 @@ class Names:
         return value.value if isinstance(value, ast.Constant) else None
 
     def dotted(self, node: ast.expr) -> str:
-        """Return a dotted name as if nothing had been renamed by an import."""
-        node = self.value(node)
-        if isinstance(node, ast.Attribute):
-            return f"{self.dotted(node.value)}.{node.attr}"
-        return self._imports.get(node.id, node.id) if isinstance(node, ast.Name) else ""
+        """Return a dotted name as if nothing had been renamed by an import.
+
+        A name stands for its value once: in ``tools = tools.testing`` the second is another one.
+        """
+        attributes: list[str] = []
+        seen: set[str] = set()
+        while True:
+            if isinstance(node, ast.Attribute):
+                attributes.append(node.attr)
+                node = node.value
+            elif isinstance(node, ast.Name) and node.id in self._values and node.id not in seen:
+                seen.add(node.id)
+                node = self._values[node.id]
+            else:
+                break
+        root = self._imports.get(node.id, node.id) if isinstance(node, ast.Name) else ""
+        return ".".join([root, *reversed(attributes)])
 
 
 def _imports(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
@@ -117,8 +129,16 @@ def _imports(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
 def lacks(tree: ast.Module, name: str) -> bool:
     """Say whether a module has no test of this name for certain, ``test_a`` or ``TestA::test_b``.
 
-    What is imported, assigned, generated or inherited from another file may be there.
+    What is imported, assigned, generated or inherited from another file may be there, and
+    whatever may, in a module that is nested too deep.
     """
+    try:
+        return _is_without(tree, name)
+    except RecursionError:
+        return False
+
+
+def _is_without(tree: ast.Module, name: str) -> bool:
     body = body_of(tree.body)
     calls = {
         node.func.id

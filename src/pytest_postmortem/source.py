@@ -70,18 +70,25 @@ def parse(
     functions: Sequence[str] = ("test",),
     classes: Sequence[str] = ("Test",),
 ) -> tuple[SourceTest, ...] | None:
-    """Return the tests of a module with their marks of these names, None for what is no Python.
+    """Return the tests of a module with their marks of these names, None for what can't be read.
 
-    ``functions`` and ``classes`` are pytest's ``python_functions`` and ``python_classes``.
+    That is what is no Python, or nested too deep. ``functions`` and ``classes`` are pytest's
+    ``python_functions`` and ``python_classes``.
     """
     tree = tree_of(code)
-    return None if tree is None else tests(tree, names, functions, classes)
+    try:
+        return None if tree is None else tests(tree, names, functions, classes)
+    except RecursionError:
+        return None
 
 
 def tests(
     tree: ast.Module, names: Collection[str], functions: Sequence[str], classes: Sequence[str]
 ) -> tuple[SourceTest, ...]:
-    """Return the tests of a module that is parsed already; the line of each is that of its def."""
+    """Return the tests of a module that is parsed already; the line of each is that of its def.
+
+    Raises: RecursionError where Python reads more than can be walked through.
+    """
     return tuple(_Module(tree, names, functions, classes).tests())
 
 

@@ -49,11 +49,11 @@ def marked(
     try:
         new = module.visit(edit)
         result = (new if name else with_import(new)).bytes
+        if not _kept(data, result):
+            raise Unmarkable("LibCST would not keep it as it is")
+        _check(tree, result, wanted, (functions, classes))
     except RecursionError as error:
         raise Unmarkable("it is nested too deep") from error
-    if not _kept(data, result):
-        raise Unmarkable("LibCST would not keep it as it is")
-    _check(tree, result, wanted, (functions, classes))
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import tokenize
 from collections.abc import Collection, Iterator, Sequence
@@ -58,7 +59,7 @@ def read(
     patterns: Sequence[str] = ("test",),
     classes: Sequence[str] = ("Test",),
 ) -> tuple[Tested, ...] | None:
-    """Return the tests of a file that speak of an incident, None for what is no Python.
+    """Return the tests of a file that speak of an incident, None for what can't be read.
 
     ``patterns`` and ``classes`` are pytest's ``python_functions`` and ``python_classes``.
     """
@@ -70,8 +71,20 @@ def read(
     tree = source.tree_of(data)
     if tree is None:
         return None
+    try:
+        return _read(tree, text, known, (names, patterns, classes))
+    except RecursionError:  # nested deeper than can be walked through
+        return None
+
+
+def _read(
+    tree: ast.Module,
+    text: str,
+    known: Known,
+    rules: tuple[Collection[str], Sequence[str], Sequence[str]],
+) -> tuple[Tested, ...]:
     by_line: dict[int, list[SourceTest]] = {}
-    for test in source.tests(tree, names, patterns, classes):
+    for test in source.tests(tree, *rules):
         by_line.setdefault(test.line, []).append(test)
     lines = io.StringIO(text, newline=None).readlines()
     own = (node for node in functions(tree.body) if node.lineno in by_line)
