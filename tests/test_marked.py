@@ -57,6 +57,17 @@ def test_a_mark_may_be_made_of_its_own_name() -> None:
         ("def test_a(): pass", [("test_a", [], None)]),
         ("async def test_a(): pass", [("test_a", [], None)]),
         ("def helper(): pass", []),
+        ("@pt.fixture\ndef test_client(): 0", []),
+        ("@pt.fixture(scope='module')\ndef test_client(): 0", []),
+        ("import pytest_asyncio as pa\n@pa.fixture()\nasync def test_client(): 0", []),
+        ("wide = pt.fixture(scope='session')\n@wide\ndef test_client(): 0", []),
+        ("import typing as t\n@t.overload\ndef test_kind(x: int): 0", []),
+        (
+            "class TestA:\n  @property\n  def test_client(self): 0\n"
+            "  @test_client.setter\n  def test_client(self, x): 0\n  def test_a(self): 0",
+            [("TestA::test_a", [], None)],
+        ),
+        ("@m.fixture\n@m.usefixtures('x')\ndef test_a(): 0", [("test_a", [], None)]),
         ("@pm(ID, *IDS)\n@m.postmortem(12)\ndef test_a(): 0", [("test_a", "C-1 S-1 S-2 12", None)]),
         ("@pt.mark.postmortem.with_args('W-1')\ndef test_a(): pass", [("test_a", "W-1", None)]),
         ("one = pm('O-1')\n@one\ndef test_a(): pass", [("test_a", "O-1", None)]),

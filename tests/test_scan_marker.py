@@ -191,6 +191,7 @@ def test_an_id_is_written_as_the_file_can_write_it() -> None:
         (b"import x as pytest\ndef test_a(): 0\n", "the name pytest stands for something else"),
         (b"def pytest(): 0\ndef test_a(): 0\n", "the name pytest stands for something else"),
         (b"pytest = 1\ndef test_a(): 0\n", "the name pytest stands for something else"),
+        (b"import pytest\n@pytest.fixture\ndef test_a(): 0\n", "what mentions it is no test"),
         (b"from pytest import mark\nmark = x\ndef test_a(): 0\n", "the marker would not be seen"),
     ],
 )

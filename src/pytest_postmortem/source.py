@@ -21,6 +21,11 @@ __all__ = ["SourceMark", "SourceTest", "guess", "marks", "parse", "tests", "tree
 
 CONSTRUCTORS = frozenset({"__init__", "__new__"})
 
+NO_TESTS = frozenset(
+    {"fixture", "yield_fixture", "property", "cached_property", "setter", "deleter", "overload"}
+)
+"""Decorators, by the last part of their names, that make no test of a function."""
+
 PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
 """Bases that bring no tests along."""
 
@@ -168,8 +173,16 @@ class _Module:
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     yield from self._class(node, prefix, outer)
-                elif _fits(name, functions):
+                elif _fits(name, functions) and not self._is_other(node):
                     yield from self._function(node, prefix + name, outer)
+
+    def _is_other(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        """Say whether a function of a test's name is a fixture, a property or the like."""
+        for each in map(self._names.value, node.decorator_list):
+            name = self._names.dotted(each.func if isinstance(each, ast.Call) else each)
+            if name.rpartition(".")[2] in NO_TESTS and not _is_mark(name):
+                return True
+        return False
 
     def _function(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, outer: _Said

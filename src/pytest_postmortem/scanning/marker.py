@@ -115,9 +115,11 @@ def _check(
 ) -> None:
     """Make sure that the same tests are there as before, with the marker.
 
-    Raises: Unmarkable where they are not.
+    Raises: Unmarkable where they are not, or what is to be marked is no test.
     """
     before = source.tests(tree, (MARK,), *rules)
+    if not wanted.keys() <= {test.line for test in before}:
+        raise Unmarkable("what mentions it is no test")
     after = source.parse(result, (MARK,), *rules)
     if after is None or [test.name for test in before] != [test.name for test in after]:
         raise Unmarkable("its tests would not be the same")
