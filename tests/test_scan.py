@@ -96,7 +96,7 @@ A mention is not a regression test: read the test before you mark it
 DIFF = '''\
 --- a/tests/test_checkout.py
 +++ b/tests/test_checkout.py
-@@ -1,13 +1,16 @@
+@@ -1,14 +1,17 @@
  """The checkout."""
 
  import app
@@ -109,16 +109,17 @@ DIFF = '''\
 
 
  class TestLogin:
-+    @pytest.mark.postmortem("PM-1", "PM-2")
      @app.slow
++    @pytest.mark.postmortem("PM-1", "PM-2")
      def test_pm_2(self):
          """Told in https://wiki.example.com/pm/1, too."""
+
 '''
 
 MARKED = (
     CHECKOUT.replace("import app\n", "import app\nimport pytest\n")
     .replace("PM-1\ndef", 'PM-1\n@pytest.mark.postmortem("PM-1")\ndef')
-    .replace("    @app.slow", '    @pytest.mark.postmortem("PM-1", "PM-2")\n    @app.slow')
+    .replace("    @app.slow", '    @app.slow\n    @pytest.mark.postmortem("PM-1", "PM-2")')
 )
 
 
@@ -200,6 +201,47 @@ def test_marked_tests_are_those_that_were_collected(suite: Path, pytester: pytes
         "PM-1": 2,
         "PM-2": 1,
         "PM-3": 2,
+    }
+
+
+EXPAND = """\
+import functools, sys
+
+def expand(cases):
+    def made(test):
+        names = sys._getframe(1).f_locals
+        for n, case in enumerate(cases):
+            @functools.wraps(test)
+            def one(self, case=case):
+                return test(self, case)
+            names[f"{test.__name__}_{n}"] = one
+    return made
+"""
+
+
+def test_tests_that_are_made_of_a_function_are_linked(
+    suite: Path, pytester: pytest.Pytester
+) -> None:
+    """A decorator that hands on no function gets one that is marked."""
+    code = """\
+import unittest
+import app
+
+class TestMade(unittest.TestCase):
+    @app.expand([1, 2])
+    def test_pm_2(self, case): pass
+"""
+    write(suite, {"app.py": EXPAND, "tests/conftest.py": None, "tests/test_mail.py": None})
+    write(suite, {"tests/test_checkout.py": code})
+
+    assert main(["scan", "--apply", "--report=json:scan.json"]) == 0
+
+    pytester.runpytest_subprocess("--postmortem-report=json:run.json")
+    incidents = json.loads((suite / "run.json").read_text())["incidents"]
+    assert {each["id"]: [test["nodeid"] for test in each["tests"]] for each in incidents} == {
+        "PM-1": [],
+        "PM-2": [f"tests/test_checkout.py::TestMade::test_pm_2_{n}" for n in (0, 1)],
+        "PM-3": [],
     }
 
 

@@ -21,10 +21,11 @@ PYTEST = "import pytest\n\n\n"
         ("def test_a(): 0\n", 4, '@pytest.mark.postmortem("PM-1")\ndef test_a(): 0\n'),
         ("async def test_a(): 0\n", 4, '@pytest.mark.postmortem("PM-1")\nasync def test_a(): 0\n'),
         (
-            "# above\n@slow  # beside\n# between\n@other(\n  1)\ndef test_a(x = [1,\n 2]) : 0 ;\n",
-            9,
-            '# above\n@pytest.mark.postmortem("PM-1")\n@slow  # beside\n# between\n@other(\n  1)\n'
+            "# above\n@pytest.mark.slow  # beside\n# between\n@unittest.skipIf(\n  x)\n"
             "def test_a(x = [1,\n 2]) : 0 ;\n",
+            9,
+            '# above\n@pytest.mark.postmortem("PM-1")\n@pytest.mark.slow  # beside\n# between\n'
+            "@unittest.skipIf(\n  x)\ndef test_a(x = [1,\n 2]) : 0 ;\n",
         ),
         (
             "class TestA(unittest.TestCase):\n\tx = 1\n\n\tdef test_a(self): 0\n",
@@ -39,10 +40,22 @@ PYTEST = "import pytest\n\n\n"
             '  @pytest.mark.postmortem("PM-1")\n  def test_a(): 0\nelse:\n  0\n',
         ),
         (
-            "class TestA:\n  @staticmethod\n  @slow\n  def test_a(): 0\n",
+            "slow = pytest.mark.slow\nclass TestA:\n  @staticmethod\n  @slow\n  def test_a(): 0\n",
+            8,
+            "slow = pytest.mark.slow\nclass TestA:\n  @staticmethod\n"
+            '  @pytest.mark.postmortem("PM-1")\n  @slow\n  def test_a(): 0\n',
+        ),
+        (
+            "@pytest.mark.slow\n@parameterized.expand([1])\n@mock.patch('x')\ndef test_a(): 0\n",
             7,
-            'class TestA:\n  @staticmethod\n  @pytest.mark.postmortem("PM-1")\n  @slow\n'
-            "  def test_a(): 0\n",
+            "@pytest.mark.slow\n@parameterized.expand([1])\n"
+            "@pytest.mark.postmortem('PM-1')\n@mock.patch('x')\ndef test_a(): 0\n",
+        ),
+        (
+            "from hypothesis import given as g\n@g(1)\ndef test_a(): 0\n",
+            6,
+            'from hypothesis import given as g\n@pytest.mark.postmortem("PM-1")\n@g(1)\n'
+            "def test_a(): 0\n",
         ),
         (
             '@slow\n@pytest.mark.postmortem("PM-0")\ndef test_a(): 0\n',
@@ -67,8 +80,8 @@ PYTEST = "import pytest\n\n\n"
         ),
     ],
 )
-def test_the_marker_stands_above_all_others(code: str, line: int, expected: str) -> None:
-    """On whatever is a test, with what was there before as it was."""
+def test_the_marker_stands_where_it_reaches_the_tests(code: str, line: int, expected: str) -> None:
+    """Above the decorators that keep it, below the others; what was there before is as it was."""
     assert mark(PYTEST + code, line) == PYTEST + expected
 
 

@@ -8,18 +8,30 @@ from __future__ import annotations
 import ast
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import libcst as cst
 
 from pytest_postmortem import links, source
-from pytest_postmortem.bindings import statements
+from pytest_postmortem.bindings import Names, body_of, statements
 from pytest_postmortem.options import MARK
 from pytest_postmortem.scanning.importing import with_import
 
 __all__ = ["Unmarkable", "marked"]
 
-WRAPPERS = ("staticmethod", "classmethod")
-"""What has to stay above the marker, which older versions of pytest would lose on it."""
+KEEPERS = frozenset({"hypothesis", "mock", "unittest"})
+"""Packages whose decorators make a function of a function, and keep its marks.
+
+Below any other decorator the marker is where it reaches the tests even if they are made of the
+function, as ``parameterized.expand`` does; `functools.wraps` takes it along.
+"""
+
+
+class _Place(NamedTuple):
+    """What a marker names, and how many decorators stand above it."""
+
+    ids: Sequence[str]
+    above: int
 
 
 class Unmarkable(Exception):
@@ -45,7 +57,7 @@ def marked(
     except (cst.ParserSyntaxError, RecursionError) as error:
         raise Unmarkable("LibCST can't read it") from error
     name = _name_of_mark(tree, min(wanted))
-    edit = _Edit(module, _positions(tree, wanted), name or f"pytest.mark.{MARK}", _quote(data))
+    edit = _Edit(module, _places(tree, wanted), name or f"pytest.mark.{MARK}", _quote(data))
     try:
         new = module.visit(edit)
         result = (new if name else with_import(new)).bytes
@@ -98,13 +110,28 @@ def _bound(node: ast.stmt) -> set[str]:
     return {each.id for each in targets if isinstance(each, ast.Name)}
 
 
-def _positions(tree: ast.Module, wanted: Mapping[int, Sequence[str]]) -> dict[int, Sequence[str]]:
-    """Return the ids by how many functions stand above each, which is cheaper than its line."""
+def _places(tree: ast.Module, wanted: Mapping[int, Sequence[str]]) -> dict[int, _Place]:
+    """Return the places by how many functions stand above each, which is cheaper than its line."""
+    names = Names(body_of(tree.body))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    lines = sorted(
-        (node.lineno, node.col_offset) for node in ast.walk(tree) if isinstance(node, kinds)
-    )
-    return {n: wanted[line] for n, (line, _) in enumerate(lines) if line in wanted}
+    nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
+    return {
+        n: _Place(wanted[node.lineno], _above(node.decorator_list, names))
+        for n, node in enumerate(nodes)
+        if node.lineno in wanted
+    }
+
+
+def _above(decorators: Sequence[ast.expr], names: Names) -> int:
+    """Return how many decorators have to stay above the marker."""
+    kept = [_keeps(names.value(each), names) for each in decorators]
+    return len(kept) - next((n for n, each in enumerate(reversed(kept)) if not each), len(kept))
+
+
+def _keeps(node: ast.expr, names: Names) -> bool:
+    name = names.dotted(node.func if isinstance(node, ast.Call) else node)
+    return ".mark." in f".{name}" or name.partition(".")[0] in KEEPERS
 
 
 def _check(
@@ -133,7 +160,7 @@ class _Edit(cst.CSTTransformer):
     """Puts the marker on functions, counted in the order of their code."""
 
     def __init__(
-        self, module: cst.Module, wanted: Mapping[int, Sequence[str]], name: str, quote: str
+        self, module: cst.Module, wanted: Mapping[int, _Place], name: str, quote: str
     ) -> None:
         super().__init__()
         self._config = module.config_for_parsing
@@ -169,10 +196,10 @@ class _Edit(cst.CSTTransformer):
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
     ) -> cst.FunctionDef:
         """Mark a function that is to be marked."""
-        ids = self._wanted.get(self._open.pop())
-        return self._marked(updated_node, ids) if ids else updated_node
+        place = self._wanted.get(self._open.pop())
+        return self._marked(updated_node, *place) if place else updated_node
 
-    def _marked(self, node: cst.FunctionDef, ids: Sequence[str]) -> cst.FunctionDef:
+    def _marked(self, node: cst.FunctionDef, ids: Sequence[str], above: int) -> cst.FunctionDef:
         decorators = list(node.decorators)
         own = next((n for n, each in enumerate(decorators) if self._is_own(each)), None)
         if own is not None:
@@ -180,7 +207,6 @@ class _Edit(cst.CSTTransformer):
         else:
             text = f"{self._name}({', '.join(map(self._text, ids))})"
             call = cst.parse_expression(text, self._config)
-            above = sum(_is_wrapper(each) for each in decorators)
             decorators.insert(above, cst.Decorator(call))
         return node.with_changes(decorators=decorators)
 
@@ -214,10 +240,6 @@ class _Edit(cst.CSTTransformer):
         if self._quote == '"' and text[0] == "'" and '"' not in id:
             return f'"{text[1:-1]}"'
         return text
-
-
-def _is_wrapper(node: cst.Decorator) -> bool:
-    return isinstance(node.decorator, cst.Name) and node.decorator.value in WRAPPERS
 
 
 def _quote(data: bytes) -> str:
