@@ -99,6 +99,10 @@ def test_several_ids_are_one_marker() -> None:
         ("from pytest import mark\n", "mark.postmortem"),
         ("import pytest\nfrom pytest import mark as m\n", "m.postmortem"),
         ("import os, pytest\n", "pytest.mark.postmortem"),
+        ("import pytest.other\n", "pytest.mark.postmortem"),
+        ("import pytest as pt\npytest = 1\n", "pt.mark.postmortem"),
+        ("import pytest\nfrom pytest import mark\nfor mark in x: 0\n", "pytest.mark.postmortem"),
+        ("import pytest\ndef f(pytest): mark, pytest = 1, 2\n", "pytest.mark.postmortem"),
     ],
 )
 def test_the_marker_is_called_as_the_file_calls_it(head: str, name: str) -> None:
@@ -149,6 +153,13 @@ def test_pytest_is_imported_where_imports_belong(head: str, expected: str) -> No
     line = head.count("\n") + 1
 
     assert mark(head + DEF, line) == expected + MARKED
+
+
+def test_a_mark_that_is_another_one_is_not_called() -> None:
+    """Where the name stands for something else by then, that of pytest is imported."""
+    head = "from pytest import mark\nmark = x\n"
+
+    assert mark(head + DEF, 3) == f"import pytest\n{head}{MARKED}"
 
 
 def test_an_import_that_comes_too_late_is_no_import() -> None:
@@ -205,7 +216,24 @@ def test_an_id_is_written_as_the_file_can_write_it() -> None:
         (b"def pytest(): 0\ndef test_a(): 0\n", "the name pytest stands for something else"),
         (b"pytest = 1\ndef test_a(): 0\n", "the name pytest stands for something else"),
         (b"import pytest\n@pytest.fixture\ndef test_a(): 0\n", "what mentions it is no test"),
-        (b"from pytest import mark\nmark = x\ndef test_a(): 0\n", "the marker would not be seen"),
+        *(
+            (f"import pytest\n{code}\ndef test_a(): 0\n".encode(), "the name pytest stands for")
+            for code in (
+                "pytest, x = 1, 2",
+                "[x, *pytest] = 1, 2",
+                "for pytest in x: 0",
+                "with x as pytest: 0",
+                "if (pytest := x): 0",
+                "x = [(pytest := y) for y in z]",
+                "del pytest",
+                "try: 0\nexcept X as pytest: 0",
+                "match x:\n  case [pytest, *_]: 0",
+                "match x:\n  case {**pytest}: 0",
+                "from pytest import mark as pytest",
+                "def f():\n  global pytest\n  pytest = 1",
+                "class TestB:\n  pytest = 1",
+            )
+        ),
     ],
 )
 def test_what_can_not_be_marked_is_left_alone(code: bytes, why: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from codecs import BOM_UTF8
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import libcst as cst
@@ -56,9 +56,9 @@ def marked(
         module = cst.parse_module(data)
     except (cst.ParserSyntaxError, RecursionError) as error:
         raise Unmarkable("LibCST can't read it") from error
-    name = _name_of_mark(tree, min(wanted))
-    edit = _Edit(module, _places(tree, wanted), name or f"pytest.mark.{MARK}", _quote(data))
     try:
+        name = _name_of_mark(tree, min(wanted))
+        edit = _Edit(module, _places(tree, wanted), name or f"pytest.mark.{MARK}", _quote(data))
         new = module.visit(edit)
         result = (new if name else with_import(new)).bytes
         if not _kept(data, result):
@@ -81,33 +81,61 @@ def _name_of_mark(tree: ast.Module, first: int) -> str | None:
 
     Raises: Unmarkable where ``pytest`` means something else.
     """
+    meanings: dict[str, set[str]] = {}
+    for name, meaning in _bound(tree):
+        meanings.setdefault(name, set()).add(meaning)
     found: dict[str, str] = {}
-    taken = False
     for node, certain in statements(tree.body, certain=True):
-        if isinstance(node, ast.Import):
-            for each in node.names:
-                if each.name == "pytest" and certain and node.lineno < first:
-                    found["pytest"] = f"{each.asname or 'pytest'}.mark.{MARK}"
-                taken |= each.asname == "pytest" and each.name != "pytest"
-        elif isinstance(node, ast.ImportFrom):
-            for each in node.names:
-                own = node.module == "pytest" and each.name == "mark" and node.level == 0
-                if own and certain and node.lineno < first:
-                    found["mark"] = f"{each.asname or 'mark'}.{MARK}"
-                taken |= (each.asname or each.name) == "pytest"
-        else:
-            taken |= "pytest" in _bound(node)
-    if taken and "mark" not in found:
+        if certain and node.lineno < first and isinstance(node, (ast.Import, ast.ImportFrom)):
+            for name, meaning in _imported(node):
+                if meaning and meanings[name] == {meaning}:
+                    found[meaning] = name
+    if "pytest.mark" in found:
+        return f"{found['pytest.mark']}.{MARK}"
+    if "pytest" in found:
+        return f"{found['pytest']}.mark.{MARK}"
+    if meanings.get("pytest", set()) - {"pytest"}:
         raise Unmarkable("the name pytest stands for something else in it")
-    return found.get("mark") or found.get("pytest")
+    return None
 
 
-def _bound(node: ast.stmt) -> set[str]:
-    """Return the names that a statement itself gives a value."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {node.name}
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return {each.id for each in targets if isinstance(each, ast.Name)}
+def _bound(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield the names that are bound outside of functions, each with what it stands for.
+
+    That is ``pytest``, ``pytest.mark``, or an empty text for anything else.
+    """
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        yield from _imported(node)
+        return
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id, ""
+    else:
+        names = (getattr(node, field, None) for field in ("name", "rest"))  # of except and match
+        yield from ((name, "") for name in names if isinstance(name, str))
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        yield from _global(node)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _bound(child)
+
+
+def _global(function: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield the names of the module that a function may bind."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Global):
+            yield from ((name, "") for name in node.names)
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """Yield the names that an import binds, as `_bound` does."""
+    for each in node.names:
+        if isinstance(node, ast.ImportFrom):
+            own = (node.module, each.name, node.level) == ("pytest", "mark", 0)
+            yield each.asname or each.name, "pytest.mark" if own else ""
+        else:
+            root = each.name.partition(".")[0]
+            own = each.name == "pytest" or (root == "pytest" and not each.asname)
+            yield each.asname or root, "pytest" if own else ""
 
 
 def _places(tree: ast.Module, wanted: Mapping[int, Sequence[str]]) -> dict[int, _Place]:
