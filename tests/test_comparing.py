@@ -218,6 +218,29 @@ def test_reports_without_common_ground_judge_nothing() -> None:
     assert (empty.judged, text(empty)) == (True, "Nothing was gained, nothing lost\n")
 
 
+@pytest.mark.parametrize("waived", ["exempt", "declared"])
+def test_what_needs_no_test_is_no_common_ground(waived: str) -> None:
+    """It is not compared, so it makes no judgement of what can't be."""
+    base = run_of(incident("A", "guarded"), incident("B", waived))
+    head = run_of(incident("A", "not-judged"), incident("B", waived))
+
+    comparison = compare(base, head)
+
+    assert not comparison.judged
+    assert text(comparison).splitlines()[-1] == "Nothing could be compared"
+
+
+def test_nothing_is_lost_only_among_what_could_be_compared() -> None:
+    """Of the others nobody knows."""
+    base = run_of(*(incident(id, "guarded") for id in "AB"))
+    head = run_of(incident("A", "guarded"), incident("B", "not-judged"))
+
+    assert text(compare(base, head)) == (
+        "1 incident can't be compared: B (they did not run in both)\n"
+        "Nothing was gained, nothing lost among the 1 that could be compared\n"
+    )
+
+
 def test_an_older_report_is_read_as_well() -> None:
     """Fields that were added later may be missing."""
     document: dict[str, Any] = {"scope": {"files": [], "reasons": []}, "incidents": []}

@@ -363,7 +363,7 @@ def test_a_file_that_is_no_python_is_named(
     status, said = compared(capsys)
 
     notes = ["1 file can't be read as Python: tests/test_one.py", *([note] if note else [])]
-    assert (status, said.splitlines()) == (0, [*notes, NOTHING.strip()])
+    assert (status, said.splitlines()) == (0, [*notes, f"{NOTHING.strip()} in what could be read"])
 
 
 def test_where_nothing_can_be_read_nothing_is_judged(

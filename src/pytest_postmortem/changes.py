@@ -48,13 +48,15 @@ class Comparison:
     """What a change gained and lost.
 
     ``notes`` are lines about what can't be compared; ``judged`` is False where that is all.
-    ``by_code`` says that no test ran, so that a link is all that is known.
+    ``by_code`` says that no test ran, so that a link is all that is known. ``unchanged`` counts the
+    incidents that are as they were, but for those that needed no test and need none.
     """
 
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
     judged: bool = True
     by_code: bool = False
+    unchanged: int = 0
 
     @property
     def lost(self) -> bool:
@@ -117,6 +119,15 @@ def _groups(comparison: Comparison) -> Iterator[tuple[str, list[Change]]]:
 
 def _sum(comparison: Comparison) -> str:
     counts = [f"{len(changes)} {words}" for words, changes in _groups(comparison)]
-    if not counts:
-        return NOTHING if comparison.judged else "Nothing could be compared"
-    return ", ".join(counts)
+    if counts:
+        return ", ".join(counts)
+    return f"{NOTHING}{_limits(comparison)}" if comparison.judged else "Nothing could be compared"
+
+
+def _limits(comparison: Comparison) -> str:
+    """Say of what nothing was lost, where something can't be compared."""
+    if not comparison.notes:
+        return ""
+    if comparison.by_code:
+        return " in what could be read"
+    return f" among the {comparison.unchanged} that could be compared"

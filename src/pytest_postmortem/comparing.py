@@ -51,14 +51,15 @@ class _Found:
     def __init__(self) -> None:
         self._changes: list[Change] = []
         self._open: list[str] = []
-        self._compared = 0
+        self._unchanged = 0
 
     def comparison(self, reasons: Iterable[str]) -> Comparison:
         """Return all of it, what is worst first."""
-        judged = bool(self._compared or self._changes) or not self._open
+        judged = bool(self._unchanged or self._changes) or not self._open
         why = "; ".join(dict.fromkeys(reasons)) or "they did not run in both"
         note = f"{count_of(len(self._open))} can't be compared: {some(self._open, ', ')} ({why})"
-        return Comparison(ordered(self._changes), (note,) if self._open else (), judged)
+        notes = (note,) if self._open else ()
+        return Comparison(ordered(self._changes), notes, judged, unchanged=self._unchanged)
 
     def vanished(self, old: Result, head: Run) -> None:
         """Take an incident that the registry no longer has, or that no link implies any more."""
@@ -87,7 +88,6 @@ class _Found:
         if after == "failing" and before != "failing":
             self._add("failing", new)
         elif after in WAIVED:
-            self._compared += 1
             if before not in WAIVED:
                 self._add("retired", new, new.reason or f"now {after}")
         elif after in NOT_KNOWN or (before in NOT_KNOWN and not gone):
@@ -103,7 +103,7 @@ class _Found:
         elif after == "unguarded" and before == "exempt":
             self._add("new", new, new.reason or "it is no longer exempt")
         else:
-            self._compared += 1
+            self._unchanged += 1
 
     def _add(self, kind: Kind, result: Result, reason: str | None = None) -> None:
         self._changes.append(Change(kind, result.id, result.title, result.url, reason))
@@ -145,11 +145,11 @@ def compare_code(
     after = linked(head, registry, policy)
     changes: list[Change] = []
     unread: list[str] = []
-    compared = False
+    unchanged = 0
     for key, old in before.items():
         new = after.get(key, Linked(old.id))
         if new.held or (new.tests and not old.held):
-            compared = True
+            unchanged += 1
             continue
         postmortem = registry.find(old.id) if registry else None
         waiver = _waiver(postmortem, policy.today)
@@ -171,8 +171,9 @@ def compare_code(
         changes += _vanished(earlier, registry, known, policy, show)
         changes += _appeared(earlier, registry, after, policy, show)
     notes = tuple(_unread(base, head, unread))
-    judged = compared or bool(changes) or not unread
-    return Comparison(ordered(_in_order(changes, registry)), notes, judged, by_code=True)
+    judged = bool(unchanged or changes) or not unread
+    found = ordered(_in_order(changes, registry))
+    return Comparison(found, notes, judged, by_code=True, unchanged=unchanged)
 
 
 def _vanished(
