@@ -117,7 +117,7 @@ def test_without_a_destination_it_is_printed(suite: Path, run: RunPytest) -> Non
 
 
 def test_a_comment_stays_within_what_a_host_takes() -> None:
-    """A table is cut, then whole sections are left out, the last ones first; both is said."""
+    """A table is cut, the last ones more than the first; it is said."""
     states = ("failing", "unguarded", "guarded", "exempt")
     many = [
         incident(f"PM-{n}", title="x" * 150, state=state) for state in states for n in range(5_000)
@@ -128,7 +128,42 @@ def test_a_comment_stays_within_what_a_host_takes() -> None:
     assert len(text) < 65_000
     assert "The problem may be back: 5000 incidents" in text
     assert "and 4900 more incidents" in text
-    assert text.endswith("more section left out, since this would be too long.\n")
+    assert re.findall("and (\\d+) more incidents", text) == ["4900", "4900", "4900", "4951"]
+
+
+def test_what_may_be_back_is_told_however_long_it_is() -> None:
+    """Its action items go first, then some of its rows; what is less grave may still fit."""
+    items = [{"title": "y" * 300, "owner": None, "due": None, "status": None}] * 7
+    failing = [incident(f"PM-{n}", state="failing", action_items=items) for n in range(60)]
+    other = incident("PM-99", state="unguarded", action_items=items)
+
+    text = markdown.render(data(incidents=[*failing, other]))
+
+    assert len(text) < 62_000
+    assert [line for line in text.splitlines() if "The problem may be back" in line] == [
+        "<details><summary>❌ The problem may be back: 60 incidents</summary>"
+    ]
+    assert sum(line.startswith("| PM-") for line in text.splitlines()) == 61
+    assert text.count("Action items are left out, since this would be too long.") == 1
+    assert "| PM-99 |  |  | open: " in text
+    assert "<br>and 2 more action items |" in text
+
+
+def test_rows_are_cut_where_brevity_does_not_help() -> None:
+    """As many as there is room for, and what is left out is named with its count."""
+    texts = {"title": "x" * 9_000, "reason": "|" * 9_000, "note": "&" * 9_000}
+    failing = [incident(f"PM-{n}", state="failing", **texts) for n in range(40)]
+    other = [incident(f"PM-1{n}", state="unguarded", **texts) for n in range(40)]
+
+    text = markdown.render(data(incidents=[*failing, *other]))
+
+    rows = sum(line.startswith("| PM-") for line in text.splitlines())
+    assert 50_000 < len(text) < 62_000
+    assert 10 < rows < 40
+    assert f"\n\nand {40 - rows} more incidents\n\n</details>\n" in text
+    assert text.endswith(
+        "1 more section left out, since this would be too long: No regression test: 40 incidents.\n"
+    )
 
 
 HOSTILE = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pytest_postmortem.actions import progress
 from pytest_postmortem.assess import percent
@@ -31,26 +31,76 @@ MOST_OPEN = 25
 MOST_ROWS = 100
 """The rows of one table."""
 
+MOST_ITEMS = 5
+"""The action items of one incident."""
+
 LONGEST = 60_000
 """The characters of a whole report: GitHub refuses a comment of more than 65,536."""
+
+LONGEST_TEXT = 500
+"""The characters of one text, such as a title or a reason; of an address four times as many."""
 
 SIGNS: Mapping[str, str] = {"failing": "❌", "errored": "⚠️", "guarded": "✅", "unguarded": "⬜"}
 
 
 def render(document: Mapping[str, Any]) -> str:
-    """Return the report as Markdown that GitHub and GitLab render; what is too long is cut."""
-    head = "\n".join([f"### {_headline(document)}", "", *_notes(document)])
-    incidents = _incidents(document["incidents"], document["policy"].get("today"))
-    parts = [head, *incidents, *_findings(document["findings"])]
-    text, left = "", 0
-    for part in parts:
-        if len(text) + len(part) > LONGEST:
-            left += 1
+    """Return the report as Markdown that GitHub and GitLab render.
+
+    What is too long is cut where it is least grave: action items and rows of a section, then
+    sections, which are named.
+    """
+    text = "\n".join([f"### {_headline(document)}", "", *_notes(document)]).rstrip() + "\n"
+    left: list[str] = []
+    for section in _sections(document):
+        part = _fitting(section, LONGEST - len(text))
+        if part is None:
+            left.append(section.name)
         else:
-            text += f"{part.rstrip()}\n\n"
+            text += f"\n{part.rstrip()}\n"
     if left:
-        text += f"{count_of(left, 'more section')} left out, since this would be too long.\n"
-    return text.rstrip() + "\n"
+        names = "; ".join(left)
+        sections = count_of(len(left), "more section")
+        text += f"\n{sections} left out, since this would be too long: {names}.\n"
+    return text
+
+
+class _Section(NamedTuple):
+    """A part of the report: ``rows`` with all there is to say, ``brief`` with less of it."""
+
+    name: str
+    sign: str
+    head: str
+    rows: Sequence[str]
+    brief: Sequence[str]
+    total: int
+    what: str
+    folded: bool
+
+
+def _fitting(section: _Section, room: int) -> str | None:
+    """Return as much of a section as there is room for, None where that is no row of it."""
+    whole = _written(section, section.rows)
+    if len(whole) <= room:
+        return whole
+    brief = section.brief != section.rows
+    texts = (
+        _written(section, section.brief[:count], brief=brief)
+        for count in range(len(section.brief), 0, -1)
+    )
+    return next((text for text in texts if len(text) <= room), None)
+
+
+def _written(section: _Section, rows: Sequence[str], brief: bool = False) -> str:
+    heading = f"{section.sign}{section.name}"
+    parts = [section.head + "\n".join(rows)]
+    if section.total > len(rows):
+        parts.append(f"and {count_of(section.total - len(rows), f'more {section.what}')}")
+    if brief:
+        parts.append("Action items are left out, since this would be too long.")
+    text = "\n\n".join(parts)
+    if section.folded:
+        return f"<details><summary>{heading}</summary>\n\n{text}\n\n</details>"
+    return f"#### {heading}\n\n{text}"
 
 
 def _headline(document: Mapping[str, Any]) -> str:
@@ -70,47 +120,59 @@ def _headline(document: Mapping[str, Any]) -> str:
 def _notes(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield what limits the figures, and what the gates say."""
     for reason in document.get("unjudged", ()):
-        yield f"- not judged as a whole: {escaped(reason)}"
+        yield f"- not judged as a whole: {_text(reason)}"
     for gate in document["gates"]:
         verdict = "passed" if gate["passed"] else "**failed**"
         verdict = verdict if gate["judged"] else "**not judged**"
         message = gate["message"].removeprefix("not judged: ")
-        yield f"- gate {escaped(gate['name'])} {verdict}: {escaped(message)}"
+        yield f"- gate {_text(gate['name'])} {verdict}: {_text(message)}"
     for place in document.get("registry", {}).get("partial", ()):
-        yield f"- the registry is partial: {escaped(place)}"
+        yield f"- the registry is partial: {_text(place)}"
 
 
-def _incidents(incidents: Sequence[Mapping[str, Any]], today: str | None) -> Iterator[str]:
+def _sections(document: Mapping[str, Any]) -> Iterator[_Section]:
+    """Yield the parts of the report, the gravest first."""
+    today = document["policy"].get("today")
     for states, title, opened in SECTIONS:
-        own = [each for each in incidents if each["state"] in states]
+        own = [each for each in document["incidents"] if each["state"] in states]
         if own:
-            heading = f"{SIGNS.get(states[0], '▫️')} {title}: {count_of(len(own))}"
-            table = "\n".join(_table(own[:MOST_ROWS], today))
-            if len(own) > MOST_ROWS:
-                table += f"\n\nand {count_of(len(own) - MOST_ROWS, 'more incident')}"
-            if opened and len(own) <= MOST_OPEN:
-                yield f"#### {heading}\n\n{table}"
-            else:
-                yield f"<details><summary>{heading}</summary>\n\n{table}\n\n</details>"
+            yield _Section(
+                f"{title}: {count_of(len(own))}",
+                f"{SIGNS.get(states[0], '▫️')} ",
+                "| incident | severity | date | |\n|---|---|---|---|\n",
+                [_row(each, [*_remarks(each), *_items(each, today)]) for each in own[:MOST_ROWS]],
+                [_row(each, [*_remarks(each)]) for each in own[:MOST_ROWS]],
+                len(own),
+                "incident",
+                folded=not opened or len(own) > MOST_OPEN,
+            )
+    yield from _findings(document["findings"])
 
 
-def _table(incidents: Iterable[Mapping[str, Any]], today: str | None) -> Iterator[str]:
-    yield "| incident | severity | date | |"
-    yield "|---|---|---|---|"
-    for each in incidents:
-        title = "" if each["title"] == each["id"] else f" {escaped(each['title'])}"
-        name = link(each["id"], each["url"]) + title
-        facts = (each["severity"], each["date"])
-        severity, date = (escaped(fact) if fact else "" for fact in facts)
-        yield f"| {name} | {severity} | {date} | {'<br>'.join(_remarks(each, today))} |"
+def _row(incident: Mapping[str, Any], remarks: Sequence[str]) -> str:
+    title = "" if incident["title"] == incident["id"] else f" {_text(incident['title'])}"
+    url = incident["url"]
+    name = link(_cut(incident["id"]), None if url and len(url) > 4 * LONGEST_TEXT else url)
+    facts = (incident["severity"], incident["date"])
+    severity, date = (_text(fact) if fact else "" for fact in facts)
+    return f"| {name}{title} | {severity} | {date} | {'<br>'.join(remarks)} |"
 
 
-def _remarks(incident: Mapping[str, Any], today: str | None) -> Iterator[str]:
-    """Yield what there is to say of an incident: why, which tests, what is still open."""
+def _text(text: str) -> str:
+    """Return a text of any origin as it may stand in Markdown, and no longer than bearable."""
+    return escaped(_cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+
+
+def _remarks(incident: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what there is to say of an incident: why, which tests, whether that is proven."""
     if incident["reason"]:
-        yield escaped(incident["reason"])
+        yield _text(incident["reason"])
     if incident.get("note"):
-        yield f"**{escaped(incident['note'])}**"
+        yield f"**{_text(incident['note'])}**"
     worst = {"failing": "failed", "errored": "error"}.get(incident["state"])
     tests = [each for each in incident["tests"] if worst in (None, each["outcome"])]
     for test in tests[:3]:
@@ -121,10 +183,18 @@ def _remarks(incident: Mapping[str, Any], today: str | None) -> Iterator[str]:
         yield "flaky"
     if incident.get("proof"):
         yield _proof(incident["proof"])
-    for item in incident["action_items"]:
-        state = progress(item["status"], item["due"], today)
-        if state != "done":
-            yield f"{'**overdue**' if state == 'overdue' else state}: {_action(item)}"
+
+
+def _items(incident: Mapping[str, Any], today: str | None) -> Iterator[str]:
+    """Yield the action items that are not done."""
+    states = (
+        (item, progress(item["status"], item["due"], today)) for item in incident["action_items"]
+    )
+    left = [(item, state) for item, state in states if state != "done"]
+    for item, state in left[:MOST_ITEMS]:
+        yield f"{'**overdue**' if state == 'overdue' else state}: {_action(item)}"
+    if len(left) > MOST_ITEMS:
+        yield f"and {count_of(len(left) - MOST_ITEMS, 'more action item')}"
 
 
 def _proof(proof: Mapping[str, Any]) -> str:
@@ -132,14 +202,14 @@ def _proof(proof: Mapping[str, Any]) -> str:
     if proof.get("outdated"):
         return "its proof is outdated"
     if proof["verdict"] == "not-proven":
-        return f"**hollow**: {escaped(proof['reason'])}"
+        return f"**hollow**: {_text(proof['reason'])}"
     day = f" on {proof['day']}" if proof["day"] else ""
-    return escaped(proof["verdict"].replace("-", " ") + day)
+    return _text(proof["verdict"].replace("-", " ") + day)
 
 
 def _action(item: Mapping[str, Any]) -> str:
     facts = ", ".join(filter(None, (item["owner"], item["due"] and f"due {item['due']}")))
-    return escaped(item["title"]) + (f" ({escaped(facts)})" if facts else "")
+    return _text(item["title"]) + (f" ({_text(facts)})" if facts else "")
 
 
 def _code(text: str) -> str:
@@ -148,15 +218,14 @@ def _code(text: str) -> str:
     return printable.replace("`", "'").replace("|", "\\|")[:200]
 
 
-def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[_Section]:
     if findings:
         rows = [
-            f"- {each['severity']}: {_place(each)}{escaped(each['message'])}" for each in findings
+            f"- {each['severity']}: {_place(each)}{_text(each['message'])}" for each in findings
         ]
-        heading = count_of(len(findings), "finding")
-        yield f"#### {heading}\n\n" + "\n".join(rows[:MOST_OPEN])
-        if len(rows) > MOST_OPEN:
-            yield f"and {count_of(len(rows) - MOST_OPEN, 'more finding')}"
+        shown = rows[:MOST_OPEN]
+        name = count_of(len(rows), "finding")
+        yield _Section(name, "", "", shown, shown, len(rows), "finding", folded=False)
 
 
 def _place(finding: Mapping[str, Any]) -> str:
