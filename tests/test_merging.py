@@ -124,6 +124,34 @@ def test_a_missing_shard_is_named(
     assert [gate["judged"] for gate in joined["gates"]] == [False, False]
 
 
+def test_without_a_gate_a_missing_report_is_noticed_too(
+    suite: Path, pytester: pytest.Pytester
+) -> None:
+    """Nobody can say what it would have told."""
+    pytester.makeini("[pytest]\npostmortem_registry = postmortems.yml\n")
+    (suite / "test_1.py").write_text("def test_it(): pass\n")
+    report(pytester, "shard1.json", "test_1.py")
+
+    status, joined = combined(suite, "shard1.json", "--expect=2")
+
+    assert (status, joined["gates"]) == (3, [])
+    assert combined(suite, "shard1.json", "--expect=1")[0] == 0
+
+
+def test_a_report_too_many_is_a_finding(suite: Path, pytester: pytest.Pytester) -> None:
+    """It may be one of yesterday."""
+    pytester.makeini("[pytest]\npostmortem_registry = postmortems.yml\n")
+    (suite / "test_1.py").write_text("def test_it(): pass\n")
+    for n in (1, 2):
+        report(pytester, f"shard{n}.json", "test_1.py")
+
+    status, joined = combined(suite, "shard1.json", "shard2.json", "--expect=1")
+
+    (finding,) = (each for each in joined["findings"] if each["severity"] == "error")
+    assert (status, finding["code"]) == (1, "reports-too-many")
+    assert finding["message"] == "2 reports given, 1 expected"
+
+
 def test_what_one_job_skips_another_runs(suite: Path, pytester: pytest.Pytester) -> None:
     """Of a matrix, the best that any job saw of a test counts, and the worst that failed."""
     (suite / "test_1.py").write_text(

@@ -80,7 +80,8 @@ def merged(
 ) -> Report:
     """Return the report of all sources together; the first has the say in what is asked.
 
-    ``expected`` is how many there should be: where some are missing, the whole is partial.
+    ``expected`` is how many there should be: where some are missing, the whole is partial; where
+    there are more, that is a finding.
     ``fail_under`` takes the place of the percentage that the reports were judged by.
     """
     roots = {source.root for source in sources}
@@ -93,7 +94,7 @@ def merged(
     scope = _scope(own, sources, expected)
     registry = _registry(sources, gathered)
     told = (finding for finding in gathered.findings if not _is_known_now(finding, registry))
-    findings = [*sorted(told, key=_order), *_newer(known)]
+    findings = [*sorted(told, key=_order), *_newer(known), *_surplus(sources, expected)]
     findings += check(gathered.loose, registry)
     if scope.kind == "full":
         findings += check_declared(registry, frozenset(gathered.declared))
@@ -221,6 +222,13 @@ def _registry(sources: Sequence[Source], gathered: _Gathered) -> Registry:
         lists["partial"],
         lists["unreachable"],
     )
+
+
+def _surplus(sources: Sequence[Source], expected: int | None) -> Iterator[Finding]:
+    """Say that there are reports too many, which may be left from another run."""
+    if expected is not None and len(sources) > expected:
+        message = f"{count_of(len(sources), 'report')} given, {expected} expected"
+        yield Finding("reports-too-many", "error", message)
 
 
 def _texts(known: Iterable[Mapping[str, Any]], name: str) -> tuple[str, ...]:

@@ -71,6 +71,8 @@ def run(
 ) -> int:
     """Put reports together, judge the gates on the whole, and return whether it holds.
 
+    Where fewer than ``expected`` are given, nobody can say so, gates or none.
+
     ``across`` takes each file for the report of a repository of its own.
 
     Raises:
@@ -94,7 +96,8 @@ def run(
         print(text, end="")
     if fails(whole) or not delivery.whole:
         return 1
-    return NOT_JUDGED if any(not gate.judged for gate in whole.gates) else 0
+    lacking = expected is not None and len(sources) < expected
+    return NOT_JUDGED if lacking or any(not gate.judged for gate in whole.gates) else 0
 
 
 def _suites(files: Sequence[Path]) -> Callable[[Path], str]:
