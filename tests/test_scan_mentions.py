@@ -99,6 +99,36 @@ def weighed(code: str) -> str:
             "def test_a():\n  0\n  # assert f() == 1  # issue 123\n  0",
             "possible: a comment in it names it",
         ),
+        *(
+            (
+                f"def test_a():\n  '''{text}'''",
+                f"possible: its docstring names it, beside {word!r}",
+            )
+            for text, word in (
+                ("Not a regression test for issue 123.", "not"),
+                ("There is no regression test for issue 123 yet.", "no"),
+                ("This isn't about issue 123.", "not"),
+                ("This is not\n  about issue 123", "not"),
+                ("Unlike issue 123, this one is about names.", "unlike"),
+                ("Keys. Issue 123 does not apply here.", "does not apply"),
+                ("Issue 123 isn't tested here", "isn't tested"),
+                ("Not a regression test; see issue 123 for that.", "for that"),
+            )
+        ),
+        *(
+            (f"def test_a():\n  '''{text}'''", "likely: its docstring names it")
+            for text in (
+                "It does not fail, issue 123.",
+                "Issue 123: the second one is not sorted.",
+                "Must not raise for issue 123.",
+                "This is not all. Issue 123 was about names.",
+                "Issue 123, see there for details. The rest does not matter.",
+            )
+        ),
+        (
+            "def test_a():\n  # No regression test for the others\n  # yet; then issue 123\n  0",
+            "possible: the comment at its start names it, in passing",
+        ),
         ("def test_a():\n  # ticket 123\n  0", "possible: the comment at its start may name it"),
         (
             "def test_a():\n  # OPS-1\n  0",

@@ -56,6 +56,34 @@ ASIDE = re.compile(
 )
 """What is said of an incident that the test is not about."""
 
+_BETWEEN = (
+    r"(?:[\s\"'`(#*-]+(?:an?|about|against|any|because|by|cases?|caused|checks?|cover(?:ed|ing|s)?"
+    r"|directly|due|exactly|for|from|guard(?:ed|ing|s)?|incident|itself|of|outage|really|regression"
+    r"|related|specific|tests?|testing|the|to|yet))*[\s\"'`(#*-]*"
+)
+_NEGATED = re.compile(
+    rf"(?:\b(?P<word>no|not|never|neither|nor|unlike|except|other\s+than)\b|n['’ ]t\b){_BETWEEN}$",
+    re.IGNORECASE,
+)
+"""What denies a reference right behind it; a test that does *not* fail denies none.
+
+Of a docstring the quotes are taken, those of a short form too.
+"""
+
+_DENIED = re.compile(
+    r"\b(?:do|does|did)(?:\s+not|n['’ ]t)\s+(?:affect|apply|belong|concern|cover|matter|mean)"
+    r"|\b(?:is|are|was|were)(?:\s+not|n['’ ]t)\s+(?:about|affected|concerned|covered|guarded|meant"
+    r"|related|relevant|tested|the\s+(?:point|subject|topic))"
+    r"|\bfor\s+(?:that|those|(?:an?|its|the)\s+(?:regression\s+)?tests?)\b",
+    re.IGNORECASE,
+)
+"""What denies a reference before it in the same sentence, or says that the test is elsewhere."""
+
+_NO_GUARD = re.compile(
+    r"(?:\b(?:no|not|never|without)|n['’ ]t)\s+(?:yet\s+)?(?:(?:an?|any|the)\s+)?(?:non-?)?regress",
+    re.IGNORECASE,
+)
+
 _LEADS = re.compile(
     r"[\W_]*(?:(?:a|added|address(?:es|ing)?|also|an|and|api|based|bug(?:fix)?|cases?|change|checks?"
     r"|class|closes?|covers?|example|fix(?:e[sd]|ing)?|for|from|gh|github|in|input|is|issues?|link|of|on"
@@ -111,7 +139,10 @@ def _said(reference: Reference, passage: Passage, why: str) -> tuple[Strength, s
     aside = ASIDE.search(line)
     if aside:
         return "possible", f"{why}, beside {aside[0].casefold()!r}"
-    if GUARDS.search(f"{before}#"):
+    denied = _denial(passage.text, reference.start, before)
+    if denied:
+        return "possible", f"{why}, beside {denied.casefold()!r}"
+    if GUARDS.search(_NO_GUARD.sub(" ", f"{before}#")):
         return "likely", f"{why}, as a regression"
     if passage.place == "argument" or _CODE.match(passage.text):
         return "possible", why
@@ -122,6 +153,15 @@ def _said(reference: Reference, passage: Passage, why: str) -> tuple[Strength, s
     if passage.place in ("above", "opening") and _BRACKET.search(before):
         return "likely", why
     return "possible", f"{why}, in passing"
+
+
+def _denial(text: str, start: int, before: str) -> str | None:
+    """Return the words that deny a reference, None where there are none."""
+    if found := _NEGATED.search(before):
+        return " ".join((found["word"] or "not").split())
+    end = _SENTENCE.search(text, start)
+    behind = _DENIED.search(text, start, end.start() if end else len(text))
+    return re.sub(r"n[’ ]t\b", "n't", " ".join(behind[0].split())) if behind else None
 
 
 def _around(text: str, start: int) -> tuple[str, str]:
