@@ -26,6 +26,24 @@ def mentioned(code: str | bytes) -> list[tuple[str, str, str, int, str]]:
     ]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["TestLoginPM0003", "TestPM0003", "testPM0003", "test_camelPM0003", "testTheLeakedToken"],
+)
+def test_an_id_in_humps_is_mentioned(name: str) -> None:
+    """The text of the file has it in no other form."""
+    some = (Postmortem("PM-0003", ""), Postmortem("leaked-token", ""))
+    own = known(Registry(some, {each.id: each for each in some}))
+    inside = "class {}:\n  def test_a(self): 0" if name[0] == "T" else "def {}(): 0"
+
+    found = read(inside.format(name).encode(), own, ("postmortem",))
+
+    assert found
+    assert [each.id for each in found[0].mentions] == [
+        "leaked-token" if "Leaked" in name else "PM-0003"
+    ]
+
+
 def weighed(code: str) -> str:
     """Return strength and why of the only mention."""
     ((_, _, strength, _, why),) = mentioned(code)

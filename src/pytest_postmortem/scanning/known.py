@@ -16,10 +16,12 @@ from typing import Literal, NamedTuple
 from pytest_postmortem.assess import selected
 from pytest_postmortem.model import Policy, Registry
 
-__all__ = ["Known", "Name", "Number", "Tracker", "key_of", "known", "shorthand", "tokens"]
+__all__ = ["Known", "Name", "Number", "Tracker", "key_of", "known", "parted", "shorthand", "tokens"]
 
 _RUN = re.compile(r"\d+|[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HUMPED = re.compile(r"[^\W_]*[a-z0-9][A-Z][^\W_]*")
 _NUMBER = re.compile(r"(?:gh[-_ ]?)?#?(\d+)", re.IGNORECASE)
 _GITHUB = re.compile(r"([\w.-]+/[\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)$")
 
@@ -137,19 +139,30 @@ class Known:
         if any(pattern.search(text) for pattern in self.patterns):
             return True
         needs = self._needs
-        some = set((_DIGITS if self._only_digits else _RUN).findall(text.lower()))
-        hit = some & needs.keys()
+        hit = set((_DIGITS if self._only_digits else _RUN).findall(text.lower())) & needs.keys()
+        if not self._only_digits:
+            hit |= _in_humps(text) & needs.keys()
         if not hit:
             return False
         if any(() in needs[token] for token in hit):
             return True
-        whole = set(tokens(text))
+        whole = set(tokens(text)) | _in_humps(text)
         return any(whole.issuperset(need) for token in hit for need in needs[token])
 
 
 def tokens(text: str) -> tuple[str, ...]:
     """Return the runs of digits and of letters in a text, in lower case."""
     return tuple(_RUN.findall(text.lower()))
+
+
+def parted(text: str) -> str:
+    """Return a text with a space before each capital within a word, as in ``testTheLogin``."""
+    return _HUMP.sub(" ", text)
+
+
+def _in_humps(text: str) -> set[str]:
+    """Return the tokens that a text has once its words are parted."""
+    return set(tokens(parted(" ".join(_HUMPED.findall(text)))))
 
 
 def _rarest(some: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from pytest_postmortem.scanning.known import Known, Name, Tracker, key_of, shorthand, tokens
+from pytest_postmortem.scanning.known import Known, Name, Tracker, key_of, parted, shorthand, tokens
 
 __all__ = ["Form", "Reference", "references"]
 
@@ -92,7 +92,7 @@ class Reference(NamedTuple):
 def references(text: str, known: Known, *, name: bool = False) -> Iterator[Reference]:
     """Yield all references in a text; with ``name`` it is the name of a test."""
     if name:
-        text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_|::", " ", text)
+        text = re.sub("_|::", " ", parted(text))
     else:
         yield from _links(text, known)
         text = _URL.sub(lambda found: " " * len(found[0]), text)
