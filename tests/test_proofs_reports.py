@@ -33,6 +33,7 @@ from pytest_postmortem.reports import html, markdown, terminal
 from pytest_postmortem.reports.json import document
 from pytest_postmortem.reports.terminal import Detail
 from pytest_postmortem.states import Gate, Report
+from test_merging import data, incident
 
 DAY = date(2026, 11, 20)
 
@@ -136,7 +137,7 @@ def test_the_terminal_names_many_hollow_tests_at_once() -> None:
         (Proof("proven-at-fix", DAY), "1 test, proven at fix"),
         (Proof("proven", DAY, outdated=True), "1 test, proof outdated"),
         (Proof("not-proven", DAY, outdated=True), "1 test, proof outdated"),
-        (Proof("inconclusive"), "1 test, inconclusive"),
+        (Proof("inconclusive"), "1 test, proof: inconclusive"),
     ],
 )
 def test_the_terminal_says_what_was_found_of_each_incident(proof: Proof, remark: str) -> None:
@@ -228,6 +229,27 @@ def test_markdown_says_what_was_found() -> None:
         "PM-4": "its proof is outdated",
     }
     assert "4 of 4 incidents guarded (100 %), 2 of them proven, 4 linked" in told
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "remarks"),
+    [
+        ("skipped", "skipped", "`t.py::t`"),
+        ("guarded", "skipped", "`t.py::t`<br>proof: skipped on 2026-11-20"),
+        ("failing", "fails-with-fix", "`t.py::t`"),
+        ("guarded", "weak", "`t.py::t`<br>proof: weak on 2026-11-20"),
+        ("skipped", "proven", "`t.py::t`<br>proven on 2026-11-20"),
+    ],
+)
+def test_markdown_tells_a_proof_from_a_state(state: str, verdict: str, remarks: str) -> None:
+    """A verdict that says the same as the state is left out, and no other is taken for one."""
+    outcome = "failed" if state == "failing" else "passed"
+    proof = {"verdict": verdict, "day": "2026-11-20", "reason": "", "fix": "", "outdated": False}
+    own = incident("PM-1", ("t.py::t", outcome), state=state, proof=proof)
+
+    (row,) = re.findall(r"^\| PM-1 .*$", markdown.render(data(incidents=[own])), re.MULTILINE)
+
+    assert row == f"| PM-1 |  |  | {remarks} |"
 
 
 def page(proofs: Mapping[str, Proof]) -> str:

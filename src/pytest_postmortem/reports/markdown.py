@@ -42,6 +42,9 @@ LONGEST_TEXT = 500
 
 SIGNS: Mapping[str, str] = {"failing": "❌", "errored": "⚠️", "guarded": "✅", "unguarded": "⬜"}
 
+SAME: Mapping[str, str] = {"skipped": "skipped", "failing": "fails-with-fix"}
+"""The verdicts of `prove` that say no more than a state does."""
+
 
 def render(document: Mapping[str, Any]) -> str:
     """Return the report as Markdown that GitHub and GitLab render.
@@ -181,7 +184,7 @@ def _remarks(incident: Mapping[str, Any]) -> Iterator[str]:
         yield f"and {count_of(len(tests) - 3, 'more test')}"
     if incident.get("flaky"):
         yield "flaky"
-    if incident.get("proof"):
+    if incident.get("proof") and incident["proof"]["verdict"] != SAME.get(incident["state"]):
         yield _proof(incident["proof"])
 
 
@@ -204,7 +207,8 @@ def _proof(proof: Mapping[str, Any]) -> str:
     if proof["verdict"] == "not-proven":
         return f"**hollow**: {_text(proof['reason'])}"
     day = f" on {proof['day']}" if proof["day"] else ""
-    return _text(proof["verdict"].replace("-", " ") + day)
+    verdict = proof["verdict"].replace("-", " ")
+    return _text(f"{verdict if verdict.startswith('proven') else f'proof: {verdict}'}{day}")
 
 
 def _action(item: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pytest_postmortem.assess import severity_key
 from pytest_postmortem.errors import PostmortemError
-from pytest_postmortem.model import Finding, Postmortem, Registry, Show, count_of
+from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, Show, count_of
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.shown import reason_shown, reveal
 from pytest_postmortem.reports.summary import LISTED, last_line
@@ -275,8 +275,13 @@ def _guard(incident: Incident) -> Iterator[str]:
     if incident.flaky:
         yield "flaky"
     if incident.proof is not None:
-        verdict = incident.proof.verdict.replace("-", " ")
-        yield "proof outdated" if incident.proof.outdated else verdict
+        yield "proof outdated" if incident.proof.outdated else _verdict(incident.proof)
+
+
+def _verdict(proof: Proof) -> str:
+    """Return a verdict, not to be taken for a state."""
+    clear = proof.verdict.startswith(("proven", "not-proven"))
+    return f"{'' if clear else 'proof: '}{proof.verdict.replace('-', ' ')}"
 
 
 def _rank(severities: Sequence[str]) -> Callable[[Incident], int]:
