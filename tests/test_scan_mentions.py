@@ -140,6 +140,7 @@ def weighed(code: str) -> str:
                 "Issue 123: the second one is not sorted.",
                 "Must not raise for issue 123.",
                 "This is not all. Issue 123 was about names.",
+                "Issue 123: order does not matter.",
                 "Issue 123, see there for details. The rest does not matter.",
             )
         ),

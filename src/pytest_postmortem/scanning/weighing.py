@@ -65,19 +65,20 @@ _NEGATED = re.compile(
     rf"(?:\b(?P<word>no|not|never|neither|nor|unlike|except|other\s+than)\b|n['’ ]t\b){_BETWEEN}$",
     re.IGNORECASE,
 )
-"""What denies a reference right behind it; a test that does *not* fail denies none.
+"""What denies a reference that stands right behind it; a test that does *not* fail denies none.
 
 Of a docstring the quotes are taken, those of a short form too.
 """
 
 _DENIED = re.compile(
-    r"\b(?:do|does|did)(?:\s+not|n['’ ]t)\s+(?:affect|apply|belong|concern|cover|matter|mean)"
-    r"|\b(?:is|are|was|were)(?:\s+not|n['’ ]t)\s+(?:about|affected|concerned|covered|guarded|meant"
+    r"(?:[a-z-]+[\s:]+){0,2}\S*\d\S*\s+(?P<words>(?:do|does|did)(?:\s+not|n['’ ]t)"
+    r"\s+(?:affect|apply|belong|concern|cover|matter|mean)"
+    r"|(?:is|are|was|were)(?:\s+not|n['’ ]t)\s+(?:about|affected|concerned|covered|guarded|meant"
     r"|related|relevant|tested|the\s+(?:point|subject|topic))"
-    r"|\bfor\s+(?:that|those|(?:an?|its|the)\s+(?:regression\s+)?tests?)\b",
+    r"|for\s+(?:that|those|(?:an?|its|the)\s+(?:regression\s+)?tests?))\b",
     re.IGNORECASE,
 )
-"""What denies a reference before it in the same sentence, or says that the test is elsewhere."""
+"""A reference with what denies it right behind it, or says that its test is elsewhere."""
 
 _NO_GUARD = re.compile(
     r"(?:\b(?:no|not|never|without)|n['’ ]t)\s+(?:yet\s+)?(?:(?:an?|any|the)\s+)?(?:non-?)?regress",
@@ -159,9 +160,8 @@ def _denial(text: str, start: int, before: str) -> str | None:
     """Return the words that deny a reference, None where there are none."""
     if found := _NEGATED.search(before):
         return " ".join((found["word"] or "not").split())
-    end = _SENTENCE.search(text, start)
-    behind = _DENIED.search(text, start, end.start() if end else len(text))
-    return re.sub(r"n[’ ]t\b", "n't", " ".join(behind[0].split())) if behind else None
+    behind = _DENIED.match(text, start)
+    return re.sub(r"n[’ ]t\b", "n't", " ".join(behind["words"].split())) if behind else None
 
 
 def _around(text: str, start: int) -> tuple[str, str]:
