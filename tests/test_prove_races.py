@@ -163,7 +163,8 @@ def test_what_the_runs_of_both_sides_tell(
     with_fix: Counts, without: Counts, verdict: Verdict, message: str
 ) -> None:
     """A difference counts that is hardly chance; what CI would notice is said with its limits."""
-    assert raced(ONE, with_fix, without, KNOWN) == TestVerdict(ONE, verdict, message)
+    mixed = verdict == "inconclusive"
+    assert raced(ONE, with_fix, without, KNOWN) == TestVerdict(ONE, verdict, message, mixed)
 
 
 def test_a_test_that_fails_only_under_stress_is_told_as_such() -> None:
@@ -277,4 +278,4 @@ def test_a_failure_that_was_seen_outweighs_a_few_runs_that_pass(
 
     found = looked_at_again(judged(test), *many, KNOWN, final=True, steady=[ONE])
 
-    assert found.tests == (TestVerdict(ONE, verdict, message),)
+    assert found.tests == (TestVerdict(ONE, verdict, message, verdict == "inconclusive"),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from time import monotonic
@@ -18,10 +18,10 @@ from pytest_postmortem.prove.plan import Fix
 from pytest_postmortem.prove.races import looked_at_again
 from pytest_postmortem.prove.replay import CantReplay
 from pytest_postmortem.prove.run import Runner, Wanted
-from pytest_postmortem.prove.sides import LONGEST, Effort, Sides
+from pytest_postmortem.prove.sides import FRESH, LONGEST, Effort, Sides
 from pytest_postmortem.prove.swap import CantSwap
 from pytest_postmortem.prove.trial import Attempt, Trial
-from pytest_postmortem.prove.verdict import DECIDED, Judged, TestVerdict, best, judge
+from pytest_postmortem.prove.verdict import DECIDED, RED, Judged, judge, red
 from pytest_postmortem.prove.ways import Checkout, Versions
 
 __all__ = ["Case", "Proved", "Prover"]
@@ -121,7 +121,6 @@ class Prover:
             except (Unknown, CantSwap, CantReplay) as error:
                 notes.append(f"{way}: {error}")
                 continue
-            proved = self._seen_outside(proved)
             found.append(proved)
             if _is_settled(proved.judged):
                 return replace(proved, notes=tuple(notes))
@@ -130,20 +129,6 @@ class Prover:
             return Proved(case.id, fix.name, Judged("inconclusive", "; ".join(notes)))
         chosen = min(found, key=lambda each: VERDICTS.index(each.judged.verdict))
         return replace(chosen, notes=tuple(notes))
-
-    def _seen_outside(self, proved: Proved) -> Proved:
-        """See whether tests that fail with the fix do so in the user's own environment too."""
-        judged = proved.judged
-        if judged.verdict != "fails-with-fix" or proved.way == "replay":
-            return proved
-        failing = {test.nodeid for test in judged.tests if test.verdict == "fails-with-fix"}
-        if not self._runner.passes(sorted(failing), proved.limit):
-            return proved
-        tests = tuple(_alone(test) if test.nodeid in failing else test for test in judged.tests)
-        top = best(tests)
-        return replace(
-            proved, judged=replace(judged, verdict=top.verdict, message=top.message, tests=tests)
-        )
 
     def _by(self, way: str, case: Case, fix: Fix, found: Sequence[Proved]) -> Proved:
         """Try one way; a way that comes later knows which tests an earlier one found."""
@@ -181,9 +166,9 @@ class Prover:
 
     def _judged(self, sides: Sides, versions: Versions, known: Known) -> Judged:
         control = self._control(sides)
-        if versions.way == "units" and not _all_pass(control):
-            control = _as_today(control, sides.today())
-        if not _any_passes(control):
+        if versions.tree is None and not _all_pass(control):
+            control = self._checked(sides, control, versions.way)
+        if _passing(control).isdisjoint(control.linked):
             judged = judge(control, Trial(control.ended), known)
         else:
             without = sides.without()
@@ -192,8 +177,27 @@ class Prover:
                 judged = judge(control, without, known, sides.reached())
                 if judged.verdict == "not-proven":
                     judged = _doubted(judged, sides.varied(), _steady(control))
+            elif self._effort.runs is None:
+                judged, control = _confirmed(sides, judged, control, without, known)
             judged = self._repeated(sides, judged, control, known)
         return _at_fix(judged) if versions.tree is not None else judged
+
+    def _checked(self, sides: Sides, control: Trial, way: str) -> Trial:
+        """Return a run with the fix in which no test is red that passes today.
+
+        It says nothing of today if the code of the fix does not fit in any more, or if a test does
+        not stand runs of ours. One that passes in some of them fails now and then, which no other
+        way of taking the fix away would change.
+        """
+        failing = [nodeid for nodeid in control.linked if _is_red(control, nodeid)]
+        today = _passing(sides.today()) if way == "units" else set()
+        left = [nodeid for nodeid in failing if nodeid not in today]
+        outside = {*left} if left and self._runner.passes(left, sides.limit) else set()
+        passing = today | outside
+        for _ in range(FRESH - 1):
+            if not passing.isdisjoint(failing) and _passing(control).isdisjoint(failing):
+                control = control.and_again(sides.again(fixed=True))
+        return _excused(control, passing, today)
 
     def _control(self, sides: Sides) -> Trial:
         """Run the tests with the fix; from the folder, if they need to import what lies in it."""
@@ -223,14 +227,30 @@ class Prover:
         return judged
 
 
-def _alone(test: TestVerdict) -> TestVerdict:
-    """Return what is said of a test that fails with the fix in runs of ours alone."""
-    message = f"passes by itself, but not where fixes are taken away: {test.message}"
-    return replace(test, verdict="inconclusive", message=message)
+def _confirmed(
+    sides: Sides, judged: Judged, control: Trial, without: Trial, known: Known
+) -> tuple[Judged, Trial]:
+    """Run again what was seen to fail but once: without the fix and then with it, since the runs
+    may leave something behind. Return the run with the fix as well.
+    """
+    if _is_single(judged, without):
+        without = without.and_again(sides.again(fixed=False))
+        judged = judge(control, without, known)
+    if _is_single(judged, control):
+        control = control.and_again(sides.again(fixed=True))
+        judged = judge(control, without, known)
+    return judged, control
+
+
+def _is_single(judged: Judged, trial: Trial) -> bool:
+    """Say whether one run of a test decides, of which nothing else is known yet."""
+    own = (test for test in judged.tests if test.verdict == "proven" and not test.mixed)
+    return any(len(trial.attempts.get(test.nodeid, ())) < 2 for test in own)
 
 
 def _is_settled(judged: Judged) -> bool:
-    if judged.verdict in PROVEN:
+    """Say whether another way would tell no more, as of a test that fails now and then."""
+    if judged.verdict in PROVEN or judged.mixed:
         return True
     words = {judged.verdict, *(test.verdict for test in judged.tests)}
     return words <= {*DECIDED, "skipped"}
@@ -242,23 +262,31 @@ def _all_pass(trial: Trial) -> bool:
     )
 
 
-def _any_passes(trial: Trial) -> bool:
-    own = (trial.attempts.get(nodeid) for nodeid in trial.linked)
-    return any(each and each[0].word == "passed" for each in own)
-
-
-def _as_today(control: Trial, today: Trial) -> Trial:
-    """Return a run with the code of the fix in which a test that passes today did not run.
-
-    It says nothing of today that this code does not fit in any more.
-    """
-    passing = {nodeid for nodeid, each in today.attempts.items() if each[0].word == "passed"}
-    odd = Attempt("not-run", reason="the code of the fix does not work in today's tree")
-    attempts = {
-        nodeid: each if each[0].word == "passed" or nodeid not in passing else (odd,)
-        for nodeid, each in control.attempts.items()
+def _passing(trial: Trial) -> set[str]:
+    """Return the tests that pass, be it now and then."""
+    return {
+        nodeid
+        for nodeid, each in trial.attempts.items()
+        if any(attempt.word == "passed" for attempt in each)
     }
-    return replace(control, attempts=attempts)
+
+
+def _is_red(trial: Trial, nodeid: str) -> bool:
+    return any(each.word in RED for each in trial.attempts.get(nodeid, ())[:1])
+
+
+def _excused(control: Trial, passing: Collection[str], today: Collection[str]) -> Trial:
+    """Return a run with the fix in which a test that passes elsewhere, and never here, has not
+    run; ``today`` are those that pass with what lies in the checkout.
+    """
+    excused = {}
+    for nodeid in {*passing} - _passing(control):
+        for first in control.attempts.get(nodeid, ())[:1]:
+            why = f"passes by itself, but not where fixes are taken away: {red(first)}"
+            if nodeid in today:
+                why = "the code of the fix does not work in today's tree"
+            excused[nodeid] = (Attempt("not-run", reason=why),)
+    return replace(control, attempts={**control.attempts, **excused})
 
 
 def _steady(control: Trial) -> frozenset[str]:

@@ -101,7 +101,7 @@ def raced(
         passes = f"passes in all of {count_of(without.runs, 'run')} without it"
         if seen and without.runs < REPEATS:
             why = f"{passes}, and has failed before: not enough, give more --runs"
-            return TestVerdict(nodeid, "inconclusive", why)
+            return TestVerdict(nodeid, "inconclusive", why, mixed=True)
         return TestVerdict(nodeid, "not-proven", passes)
     failure = without.first.failure if without.first else None
     if failure is not None and meaning(failure, known) != "problem":
@@ -112,9 +112,8 @@ def raced(
     chance = fisher(without.failed, without.runs, 0, with_fix.runs)
     told = f"(Fisher, one-sided, p {f'= {chance:.1g}' if chance else '< 1e-300'})"
     if chance > ENOUGH:
-        return TestVerdict(
-            nodeid, "inconclusive", f"fails in {sides} {told}: not enough, give more --runs"
-        )
+        why = f"fails in {sides} {told}: not enough, give more --runs"
+        return TestVerdict(nodeid, "inconclusive", why, mixed=True)
     return TestVerdict(nodeid, "proven-flaky", f"fails in {sides} {told}; {_in_ci(without)}")
 
 

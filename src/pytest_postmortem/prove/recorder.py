@@ -9,7 +9,8 @@ Like the overlay, it is copied into the shadow environment, and reads ``recorder
 Each line that it writes is ``[KIND, DATA]``; a failure is written before pytest reports it, since
 a test may take pytest's reporting down with it. Linked tests run ``rounds`` times, at most where
 that is negative, and then further tests, those in ``others`` or all; both as far as it takes no
-more than ``share`` of the time of what was asked for.
+more than ``share`` of the time of what was asked for. Since one run tells little of a test, linked
+ones have all their rounds where that takes but a second.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ _time, _dumps = time, json.dumps  # a test may patch them
 
 LEAST = 0.05
 """Seconds that are always there for more than was asked for."""
+
+PATIENCE = 1.0
+"""Seconds that linked tests may take for more rounds than there is room for."""
 
 LAST = 1.0
 """Seconds in which a process has to end when all is known."""
@@ -77,7 +81,7 @@ class Recorder:
         self._add = overlay.notes.noting(wanted["notes"])
         self._linked: dict[str, pytest.Item] = {}
         self._round = 0
-        self._spent = 0.0
+        self._spent = self._beyond = 0.0
         self._until: float | None = None
 
     def _note(self, kind: str, data: object) -> None:
@@ -135,7 +139,7 @@ class Recorder:
 
     def _room(self) -> float:
         """Return the seconds that there are for more than was asked for."""
-        asked = _time() - float(self._wanted["started"]) - self._spent
+        asked = _time() - float(self._wanted["started"]) - self._spent - self._beyond
         return LEAST + asked * float(self._wanted["share"]) - self._spent
 
     def _run(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -145,15 +149,23 @@ class Recorder:
         try:
             took = self._once(item, 0)
             for number in range(1, abs(rounds)):
-                if rounds < 0:
-                    if took > self._room() / 2:
-                        break
-                    self._spent += took
+                if rounds < 0 and not self._has_time(took, abs(rounds) - number):
+                    break
                 self._once(item, number)
             with suppress(Exception):  # what is shared between tests breaks when it is torn down
                 item.session._setupstate.teardown_exact(nextitem)
         finally:
             sys.setswitchinterval(usual)
+
+    def _has_time(self, took: float, rounds: int) -> bool:
+        """Say whether there is time for another round of so many, and count it."""
+        if took <= self._room() / 2:
+            self._spent += took
+        elif self._beyond + took * rounds <= PATIENCE:
+            self._beyond += took
+        else:
+            return False
+        return True
 
     def _once(self, item: pytest.Item, number: int) -> float:
         """Run a test, leave set up what it shares with others, and return the seconds."""

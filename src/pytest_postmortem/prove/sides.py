@@ -14,7 +14,7 @@ from pytest_postmortem.prove.run import Runner, Sources, Wanted
 from pytest_postmortem.prove.trial import Trial
 from pytest_postmortem.prove.ways import Versions
 
-__all__ = ["LONGEST", "Effort", "Sides"]
+__all__ = ["FRESH", "LONGEST", "Effort", "Sides"]
 
 SHORTEST, LONGEST = 20.0, 600.0
 """Seconds that a run may take: at least, and at most where nobody knows better."""
@@ -93,6 +93,10 @@ class Sides:
         """Run the tests without the fix, and of the others those that ran with it."""
         wanted = replace(self._wanted, others=self._others)
         return self._run(wanted, fixed=False, watched=True)
+
+    def again(self, *, fixed: bool) -> Trial:
+        """Run the tests once more, in a process of its own."""
+        return self._run(self._once, fixed=fixed)
 
     def reached(self) -> bool:
         """Say whether the tests run a line of the fix, without it or with it."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pytest_postmortem.model import OUTCOMES, OutcomeWord
 
-__all__ = ["Attempt", "Ended", "Failure", "Trial", "parse"]
+__all__ = ["Attempt", "Ended", "Failure", "Trial", "Word", "parse"]
 
 Word = OutcomeWord | Literal["hung", "died"]
 
@@ -47,6 +47,9 @@ class Attempt:
     word: Word
     failure: Failure | None = None
     reason: str | None = None
+
+
+NOT_AGAIN = Attempt("not-run", reason="it did not run again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,15 @@ class Trial:
             for nodeid, attempts in self.attempts.items()
             if nodeid not in self.linked and attempts
         }
+
+    def and_again(self, other: Trial) -> Trial:
+        """Return the run with the attempts of another one, which may not have come to a test."""
+        attempts = {
+            nodeid: (*own, *other.attempts.get(nodeid, (NOT_AGAIN,)))
+            for nodeid, own in self.attempts.items()
+            if nodeid in self.linked
+        }
+        return replace(self, attempts={**self.attempts, **attempts})
 
 
 def parse(lines: Iterable[bytes], ended: Ended) -> Trial:

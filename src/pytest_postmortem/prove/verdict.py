@@ -12,12 +12,15 @@ from dataclasses import dataclass
 
 from pytest_postmortem.model import PROVEN, VERDICTS, Verdict, count_of
 from pytest_postmortem.prove.missing import Known, meaning
-from pytest_postmortem.prove.trial import Attempt, Failure, Trial
+from pytest_postmortem.prove.trial import Attempt, Failure, Trial, Word
 
-__all__ = ["DECIDED", "Judged", "TestVerdict", "best", "judge"]
+__all__ = ["DECIDED", "RED", "Judged", "TestVerdict", "best", "judge", "red"]
 
 DECIDED: tuple[Verdict, ...] = (*PROVEN, "not-proven", "weak", "not-reached", "fails-with-fix")
 """Verdicts that another way of taking the fix away would not change."""
+
+RED: tuple[Word, ...] = ("failed", "error", "hung", "died")
+"""How a test ends that fails with the fix."""
 
 FEW = 4
 """Further tests, below which it means nothing that most of them fail."""
@@ -132,7 +135,12 @@ def _with(attempts: Sequence[Attempt], control: Trial) -> tuple[Verdict | None, 
         return "skipped", f"{first.word}: {first.reason}" if first.reason else first.word
     if first.word == "not-run":
         return "inconclusive", first.reason or "it did not run"
-    return "fails-with-fix", f"fails with the fix in place: {_told(first)}"
+    return "fails-with-fix", red(first)
+
+
+def red(attempt: Attempt) -> str:
+    """Say how a test fails with the fix."""
+    return f"fails with the fix in place: {_told(attempt)}"
 
 
 def _told(attempt: Attempt) -> str:
