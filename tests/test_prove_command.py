@@ -644,3 +644,45 @@ def test_it_runs_as_a_module(repository: Repository) -> None:
         table(rows, "20 of 20 proven"),
         "",
     )
+
+
+FROM_HERE = """\
+import time
+import pytest
+from here import price
+time.sleep(3)
+
+@pytest.mark.postmortem("here")
+def test_price():
+    assert price(500) == 5
+"""
+
+FROM_SOURCE = """\
+import os, sys, time
+import pytest
+from there import price
+
+@pytest.mark.postmortem("there")
+def test_price():
+    time.sleep(1.2)
+    assert os.getcwd() not in sys.path
+    assert price(500) == 5
+"""
+
+
+def test_how_pytest_is_started_for_one_incident_is_its_own_matter(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tests of one import what lies in the folder, those of the other must not."""
+    repository.commit({"pytest.ini": "[pytest]\npythonpath = source\n"})
+    for name, path, text in (
+        ("here", "here.py", FROM_HERE),
+        ("there", "source/there.py", FROM_SOURCE),
+    ):
+        repository.fixed(name, {path: OLD}, {path: FIXED, f"tests/test_{name}.py": text})
+    repository.register()
+
+    told = repository.prove(capsys, "--jobs=2")
+
+    rows = {name: proven(f"<{name}>") for name in ("here", "there")}
+    assert told == (0, table(rows, "2 of 2 proven"))

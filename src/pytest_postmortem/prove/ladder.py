@@ -165,9 +165,9 @@ class Prover:
         return known_of(str(top), tests, pairs, lambda: texts)
 
     def _judged(self, sides: Sides, versions: Versions, known: Known) -> Judged:
-        control = self._control(sides)
+        control = _control(sides)
         if versions.tree is None and not _all_pass(control):
-            control = self._checked(sides, control, versions.way)
+            control = _checked(sides, control, versions.way)
         if _passing(control).isdisjoint(control.linked):
             judged = judge(control, Trial(control.ended), known)
         else:
@@ -181,34 +181,6 @@ class Prover:
                 judged, control = _confirmed(sides, judged, control, without, known)
             judged = self._repeated(sides, judged, control, known)
         return _at_fix(judged) if versions.tree is not None else judged
-
-    def _checked(self, sides: Sides, control: Trial, way: str) -> Trial:
-        """Return a run with the fix in which no test is red that passes today.
-
-        It says nothing of today if the code of the fix does not fit in any more, or if a test does
-        not stand runs of ours. One that passes in some of them fails now and then, which no other
-        way of taking the fix away would change.
-        """
-        failing = [nodeid for nodeid in control.linked if _is_red(control, nodeid)]
-        today = _passing(sides.today()) if way == "units" else set()
-        left = [nodeid for nodeid in failing if nodeid not in today]
-        outside = {*left} if left and self._runner.passes(left, sides.limit) else set()
-        passing = today | outside
-        for _ in range(FRESH - 1):
-            if not passing.isdisjoint(failing) and _passing(control).isdisjoint(failing):
-                control = control.and_again(sides.again(fixed=True))
-        return _excused(control, passing, today)
-
-    def _control(self, sides: Sides) -> Trial:
-        """Run the tests with the fix; from the folder, if they need to import what lies in it."""
-        control = sides.control()
-        texts = (control.ended.output, *control.broken.values())
-        if control.linked or self._runner.as_module or not any(map(NO_MODULE.search, texts)):
-            return control
-        self._runner.as_module = True
-        again = sides.control()
-        self._runner.as_module = bool(again.linked)
-        return again if again.linked else control
 
     def _repeated(self, sides: Sides, judged: Judged, control: Trial, known: Known) -> Judged:
         """Look again at tests that did not end alike each time, or at all where it is asked for."""
@@ -225,6 +197,36 @@ class Prover:
                 counts = sides.repeated(alone=True)
             judged = looked_at_again(judged, *counts, known, final=True, steady=steady)
         return judged
+
+
+def _checked(sides: Sides, control: Trial, way: str) -> Trial:
+    """Return a run with the fix in which no test is red that passes today.
+
+    It says nothing of today if the code of the fix does not fit in any more, or if a test does
+    not stand runs of ours. One that passes in some of them fails now and then, which no other
+    way of taking the fix away would change.
+    """
+    failing = [nodeid for nodeid in control.linked if _is_red(control, nodeid)]
+    today = _passing(sides.today()) if way == "units" else set()
+    left = [nodeid for nodeid in failing if nodeid not in today]
+    outside = {*left} if left and sides.passes(left) else set()
+    passing = today | outside
+    for _ in range(FRESH - 1):
+        if not passing.isdisjoint(failing) and _passing(control).isdisjoint(failing):
+            control = control.and_again(sides.again(fixed=True))
+    return _excused(control, passing, today)
+
+
+def _control(sides: Sides) -> Trial:
+    """Run the tests with the fix; from the folder, if they need to import what lies in it."""
+    control = sides.control()
+    texts = (control.ended.output, *control.broken.values())
+    if control.linked or sides.as_module or not any(map(NO_MODULE.search, texts)):
+        return control
+    sides.as_module = True
+    again = sides.control()
+    sides.as_module = bool(again.linked)
+    return again if again.linked else control
 
 
 def _confirmed(

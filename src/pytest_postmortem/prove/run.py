@@ -71,6 +71,7 @@ class Wanted:
     ``rounds`` says how often each linked test runs, at most where it is negative; ``others`` are
     the further tests, None for all; ``share`` is the part of the time that both may add. ``switch``
     are the seconds after which threads are switched, ``seed`` gives the order of sets.
+    ``as_module`` starts pytest as ``python -m pytest`` does.
     """
 
     files: tuple[str, ...]
@@ -82,6 +83,7 @@ class Wanted:
     share: float = 0.2
     switch: float | None = None
     seed: int = 0
+    as_module: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Runner:
 
     ``work`` is a folder for all that a run needs, which somebody else removes. ``memory`` are the
     bytes that a process may have, ``plugins`` says whether pytest has a plugin of this name.
-    ``as_module`` starts pytest as ``python -m pytest`` does.
+    ``as_module`` starts pytest as ``python -m pytest`` does, where nobody wants it otherwise.
     """
 
     def __init__(
@@ -143,18 +145,18 @@ class Runner:
         options = ["-p", "_postmortem_recorder", *self._options(place, sources.tree)]
         root = self._where.within(self._where.root, sources.tree)
         files = [str(root / file) for file in wanted.files]
-        command = [str(shadow.python), *self._start(shadow), *options, *files]
+        command = [str(shadow.python), *self._start(shadow, wanted), *options, *files]
         environment = self._environment(shadow, place) | {"PYTHONHASHSEED": str(wanted.seed)}
         ended = self._execute(command, environment, place, sources, limit)
         lines = notes.read_bytes().splitlines() if notes.exists() else []
         return parse(lines, ended)
 
-    def passes(self, nodeids: Sequence[str], limit: float) -> bool:
+    def passes(self, nodeids: Sequence[str], limit: float, *, as_module: bool = False) -> bool:
         """Say whether tests pass as the user would run them, with nothing replaced."""
         place = self._place()
         options = [*self._options(place, None), *PLAIN]
         files = [str(self._where.root / nodeid) for nodeid in nodeids]
-        start = ["-m", "pytest"] if self.as_module else [str(self._script(place))]
+        start = ["-m", "pytest"] if as_module else [str(self._script(place))]
         own = self._environment(None, place)
         command = [sys.executable, *start, *options, *files]
         return self._execute(command, own, place, Sources(), limit).status == 0
@@ -208,9 +210,9 @@ class Runner:
             "roots": [str(each) for each in (sources.tree, self._where.top) if each],
         }
 
-    def _start(self, shadow: Shadow) -> list[str]:
+    def _start(self, shadow: Shadow, wanted: Wanted) -> list[str]:
         """Return what starts pytest: a script, which does not put the folder on the path itself."""
-        own = "sys.path.insert(0, os.getcwd())\n" if self.as_module else ""
+        own = "sys.path.insert(0, os.getcwd())\n" if wanted.as_module else ""
         script = shadow.bin / "run_pytest.py"
         script.write_text(f"import os, sys, _postmortem_overlay\n{own}{STARTS}")
         return [str(script)]

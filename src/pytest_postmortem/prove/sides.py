@@ -60,7 +60,8 @@ class Effort:
 class Sides:
     """Runs the linked tests on either side, and keeps which files of the checkout were loaded.
 
-    ``limit`` are the seconds that a run may take, which the run with the fix tells.
+    ``limit`` are the seconds that a run may take, which the run with the fix tells; ``as_module``
+    starts pytest as ``python -m pytest`` does.
     """
 
     def __init__(self, runner: Runner, wanted: Wanted, versions: Versions, effort: Effort) -> None:
@@ -69,6 +70,7 @@ class Sides:
         self._versions = versions
         self._effort = effort
         self.limit = effort.limit
+        self.as_module = runner.as_module
         self._others: tuple[str, ...] = ()
         self.modules: set[str] = set()
         pairs = {
@@ -87,7 +89,11 @@ class Sides:
 
     def today(self) -> Trial:
         """Run the tests with what lies in the checkout."""
-        return self._runner.run(self._once, Sources(), self.limit)
+        return self._start(self._once, Sources())
+
+    def passes(self, nodeids: Sequence[str]) -> bool:
+        """Say whether tests pass as the user would run them."""
+        return self._runner.passes(nodeids, self.limit, as_module=self.as_module)
 
     def without(self) -> Trial:
         """Run the tests without the fix, and of the others those that ran with it."""
@@ -119,7 +125,7 @@ class Sides:
     def part(self, before: Mapping[str, str | None]) -> Trial:
         """Run the tests with a part of the fix taken away."""
         self._put(fixed=True)
-        return self._runner.run(self._once, replace(self._bare, files=before), self.limit)
+        return self._start(self._once, replace(self._bare, files=before))
 
     def fresh(self) -> tuple[dict[str, Counts], dict[str, Counts]]:
         """Run each test a few times, each time in a process of its own, on either side."""
@@ -182,9 +188,13 @@ class Sides:
             marks=lines if marked else {},
             shake=shake,
         )
-        trial = self._runner.run(wanted, sources, self.limit)
+        trial = self._start(wanted, sources)
         self.modules |= trial.modules
         return trial
+
+    def _start(self, wanted: Wanted, sources: Sources) -> Trial:
+        wanted = replace(wanted, as_module=self.as_module)
+        return self._runner.run(wanted, sources, self.limit)
 
     def _put(self, *, fixed: bool) -> None:
         """Put what is no Python where it belongs, in a tree of our own."""
