@@ -10,7 +10,14 @@ from unittest import mock
 
 import pytest
 
-from pytest_postmortem.prove.missing import Known, Meaning, defined, known_of, meaning
+from pytest_postmortem.prove.missing import (
+    Known,
+    Meaning,
+    defined,
+    known_of,
+    meaning,
+    standing,
+)
 from pytest_postmortem.prove.overlay import told
 from pytest_postmortem.prove.trial import Failure
 
@@ -101,9 +108,10 @@ def shop() -> Iterator[Mapping[str, object]]:
         del sys.modules[name]
 
 
-def known(old: str = OLD, new: str = NEW) -> Known:
-    """Return what is known of the names of the fix."""
-    return known_of("/shop", [TEST], {SHOP: (old, new)}, lambda: [TODAY])
+def known(then: str | None = OLD) -> Known:
+    """Return what is known of the names of the fix; ``then`` is the file before it."""
+    was = {SHOP: then}
+    return known_of("/shop", [TEST], {SHOP: (OLD, NEW)}, lambda: [TODAY], was.get)
 
 
 def failure_of(code: str, names: Mapping[str, object], path: str = TEST) -> Failure:
@@ -196,19 +204,98 @@ def test_what_a_failure_in_a_test_means(
         ("import importlib; importlib.import_module('no_such_module')", "problem"),
         ("helper()", "broken"),
         ("json", "broken"),
-        ("never_there", "problem"),
+        ("never_there", "broken"),
         ("raise SyntaxError('old')", "broken"),
         ("len()", "problem"),
         ("def f():\n    value\n    value = 1\nf()", "problem"),
+        ("import new_module", "broken"),
+    ],
+)
+def test_what_a_failure_in_code_of_today_means(
+    shop: Mapping[str, object], code: str, expected: Meaning
+) -> None:
+    """A line that was not there before the fix may need what it brought."""
+    found = failure_of(code, shop, SHOP)
+
+    assert meaning(found, known(None)) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("shop.new()", "problem"),
+        ("shop.Order().refund()", "problem"),
+        ("shop.total(1, rounded=True)", "problem"),
+        ("shop.total(1, 2)", "problem"),
+        ("shop.total(*(1, 2))", "broken"),
+        ("shop.total(1, **{'round' + 'ed': True})", "broken"),
+        ("getattr(shop, 'n' + 'ew')", "broken"),
+        ("shop.Order().pay(\n    1,\n    2,\n)", "problem"),
+        ("never_there", "problem"),
+        ("helper()", "broken"),
+        ("from shop import new", "broken"),
     ],
 )
 def test_what_a_failure_in_old_code_means(
     shop: Mapping[str, object], code: str, expected: Meaning
 ) -> None:
-    """A name that it had and has no more is lost; one that it never had is the problem."""
+    """A line that stood there asks for what the fix brought: that is the problem. A name that the
+    file had and has no more is lost, and what it passes on is a wish of somebody else.
+    """
     found = failure_of(code, shop, SHOP)
+    was = f"{OLD}\n{code}\n"
+    whole = {SHOP: (f"{code}\n{OLD}", f"{code}\n{NEW}")}
 
-    assert meaning(found, known()) == expected
+    at_the_time = known_of("/shop", [TEST], whole)
+    today = known_of("/shop", [TEST], whole, lambda: [TODAY], {SHOP: was}.get)
+
+    assert [meaning(found, each) for each in (at_the_time, today)] == [expected, expected]
+
+
+SCOPES = """\
+class Shop:
+    async def sell(self, n):
+        if n and (
+            self.open
+        ):
+            return pay(
+                n,
+            )
+        return None
+
+    def pay(self): return self.cash
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "function", "statement"),
+    [
+        (2, "sell", "async def sell(self, n):"),
+        (3, "sell", "if n and ( self.open ):"),
+        (4, "sell", "if n and ( self.open ):"),
+        (6, "sell", "return pay( n, )"),
+        (7, "sell", "return pay( n, )"),
+        (9, "sell", "return None"),
+        (11, "pay", "def pay(self): return self.cash"),
+        (9, "<lambda>", "return None"),
+        (1, "Shop", "class Shop:"),
+        (9, "pay", None),
+        (9, "other", None),
+        (10, "sell", None),
+        (99, "sell", None),
+    ],
+)
+def test_a_statement_stood_in_a_function_of_the_same_name(
+    line: int, function: str, statement: str | None
+) -> None:
+    """All of its lines; those of what it holds are statements of their own."""
+    moved = f"import new\n\n\n{SCOPES}"
+
+    found = standing(SCOPES, line, function, moved)
+
+    assert (found and " ".join(found.split())) == statement
+    assert standing(SCOPES, line, function, "def sell(self, n):\n    return n\n") is None
+    assert standing(SCOPES, line, function, "def (") is None
 
 
 def test_what_an_old_name_lost_is_no_proof(shop: Mapping[str, object]) -> None:
@@ -225,6 +312,7 @@ def test_what_an_old_name_lost_is_no_proof(shop: Mapping[str, object]) -> None:
 def test_names_that_other_code_has_lost_are_no_proof(shop: Mapping[str, object]) -> None:
     """Of other files nobody knows what they had; a name of Python itself was always there."""
     elsewhere = failure_of("never_there", shop, OTHER)
+    assert meaning(failure_of("never_there", shop, SHOP), known(None)) == "broken"
     deleted = replace(failure_of("never_there", shop, SHOP), name="len")
 
     assert meaning(elsewhere, known()) == "broken"

@@ -15,7 +15,7 @@ from pytest_postmortem.prove.verdict import DECIDED, Judged, TestVerdict, best, 
 ONE, TWO = "tests/test_it.py::test_one", "tests/test_it.py::test_two"
 SHOP, FILE = "/shop/src/shop.py", "/shop/tests/test_it.py"
 
-OLD = "import json\n\ndef pay(): ...\ndef gone(): ...\n"
+OLD = "import json\n\ndef pay(): ...\ndef gone(): ...\n\n\ndef f():\n\n    decimal\n"
 KNOWN = known_of(
     "/shop", [FILE], {SHOP: (OLD, OLD + "def new(): ...\n")}, lambda: ["def pay(): ..."]
 )

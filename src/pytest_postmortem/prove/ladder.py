@@ -148,21 +148,25 @@ class Prover:
         wanted = Wanted(case.tests, case.ids, case.nodeids, self._marks)
         limit = min([self._effort.limit, *(each.limit for each in found)])
         sides = Sides(self._runner, wanted, versions, replace(self._effort, limit=limit))
-        judged = self._judged(sides, versions, self._known(case, versions))
+        known = self._known(case, fix, versions)
+        judged = self._judged(sides, versions, known)
         hunks = self._hunks and judged.verdict in PROVEN
-        own = parts_of(versions, sides, self._known(case, versions)) if hunks else ()
+        own = parts_of(versions, sides, known) if hunks else ()
         top = f"{versions.tree or self._checkout.top}{os.sep}"
         parts = tuple(replace(part, path=part.path.removeprefix(top)) for part in own)
         files = tuple(sorted(sides.modules))
         return Proved(case.id, fix.name, judged, way, files=files, parts=parts, limit=sides.limit)
 
-    def _known(self, case: Case, versions: Versions) -> Known:
+    def _known(self, case: Case, fix: Fix, versions: Versions) -> Known:
         checkout = self._checkout
         top = versions.tree or checkout.top
         tests = [str(top / checkout.within(path)) for path in case.tests]
         pairs = {path: (versions.before.get(path), text) for path, text in versions.fixed.items()}
         texts = (decoded(data) or "" for _, data in checkout.sources())
-        return known_of(str(top), tests, pairs, lambda: texts)
+        if versions.tree is not None:
+            return known_of(str(top), tests, pairs)
+        then = ways.then(fix, checkout)
+        return known_of(str(top), tests, pairs, lambda: texts, then)
 
     def _judged(self, sides: Sides, versions: Versions, known: Known) -> Judged:
         control = _control(sides)

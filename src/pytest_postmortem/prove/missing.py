@@ -13,12 +13,13 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from pytest_postmortem.prove.trial import Failure
-from pytest_postmortem.prove.units import bound, tree_of
+from pytest_postmortem.prove.units import bound, lines_of, tree_of
 
-__all__ = ["Known", "Meaning", "defined", "known_of", "meaning"]
+__all__ = ["Known", "Meaning", "defined", "known_of", "meaning", "standing"]
 
 Meaning = Literal["problem", "weak", "broken"]
 
@@ -35,6 +36,9 @@ TOOLS = re.compile(
 ATTRIBUTE = re.compile(r"attribute '(\w+)'$|^(\w+)$")
 """What an AttributeError says that names no attribute itself."""
 
+PASSES_ON = re.compile(r"[(,]\s*\*")
+"""A call with arguments that somebody else gives."""
+
 BUILTIN = re.compile(r"'(\w+)' object has no attribute")
 """What it says of an object; one of Python itself neither gets an attribute by a fix nor loses it.
 """
@@ -47,7 +51,8 @@ class Known:
     ``tests`` and ``replaced`` are the files of tests, and those that have another text here;
     ``root`` is the checkout. ``brought`` are the names that the fix has brought, ``signatures`` the
     functions whose parameters it has changed. ``modules`` are the names that old files had, by
-    path; ``lost`` tells those that were defined then and nowhere are today.
+    path; ``lost`` tells those that were defined then and nowhere are today. ``stood`` gives what
+    stands on a line of a file in a function, if it stood there before the fix.
     """
 
     root: str
@@ -57,6 +62,7 @@ class Known:
     signatures: frozenset[str] = frozenset()
     modules: Mapping[str, frozenset[str]] = field(default_factory=dict)
     lost: Callable[[str], bool] = lambda name: False
+    stood: Callable[[str, int, str], str | None] = lambda path, line, function: None
 
 
 def meaning(failure: Failure, known: Known) -> Meaning:
@@ -70,13 +76,14 @@ def meaning(failure: Failure, known: Known) -> Meaning:
     if "NameError" in failure.bases:
         return _unbound(failure, where, known)
     if "ImportError" in failure.bases:
-        return "problem" if HALTED in failure.message else _absent(where)
+        return "problem" if _is_staged(failure, known) else _absent(where)
     if "AttributeError" in failure.bases or "TypeError" in failure.bases:
         called = re.match(r"(?:\w+\.)*(\w+)\(\) (?:takes|missing|got)", failure.message)
         of_fix = any(name in known.brought for name in missing)
         of_fix = of_fix or bool(called and called[1] in known.signatures)
         if of_fix:
-            return _absent(where)
+            own = where == "source" and _is_own(failure, missing, known)
+            return "problem" if own else _absent(where)
         if where == "source" and any(known.lost(name) for name in missing):
             return "broken"
     if "SyntaxError" in failure.bases and where == "source":
@@ -98,16 +105,34 @@ def _absent(where: str | None) -> Meaning:
     return "weak" if where == "test" else "broken" if where == "source" else "problem"
 
 
+def _is_staged(failure: Failure, known: Known) -> bool:
+    """Say whether a test itself took a module away, or raised what Python would, with no name."""
+    by_test = failure.name is None and any(path in known.tests for path, *_ in failure.frames[-1:])
+    return HALTED in failure.message or by_test
+
+
+def _is_own(failure: Failure, missing: Iterable[str], known: Known) -> bool:
+    """Say whether a line that stood there before the fix asks for what is missing.
+
+    What it passes on may be a wish of the test.
+    """
+    statement = known.stood(*failure.frames[-1])
+    if statement is None:
+        return False
+    words = set(re.findall(r"\w+", statement))
+    named = list(missing)
+    return not words.isdisjoint(named) if named else not PASSES_ON.search(statement)
+
+
 def _unbound(failure: Failure, where: str | None, known: Known) -> Meaning:
-    """Return what a name means that is not there: the problem if the old file lacked it too."""
+    """Return what a name means that is not there: the problem if old code lacked it too."""
     if where == "test":
         return "weak" if failure.name in known.brought else "problem"
     if where is None:
         return "problem"
-    own = known.modules.get(failure.frames[-1][0]) if failure.frames else None
-    if own is None or failure.name in own or hasattr(builtins, failure.name or ""):
-        return "broken"
-    return "problem"
+    path = failure.frames[-1][0] if failure.frames else ""
+    had = failure.name in known.modules.get(path, ()) or hasattr(builtins, failure.name or "")
+    return "problem" if not had and known.stood(*failure.frames[-1]) is not None else "broken"
 
 
 def _innermost(failure: Failure, known: Known) -> str | None:
@@ -134,12 +159,14 @@ def known_of(
     root: str,
     tests: Iterable[str],
     versions: Mapping[str, tuple[str | None, str | None]],
-    today: Callable[[], Iterable[str]],
+    today: Callable[[], Iterable[str]] | None = None,
+    then: Callable[[str], str | None] | None = None,
 ) -> Known:
     """Gather what is known of the names of a fix.
 
     ``versions`` are the old and the fixed text of each file of the fix, by its path today;
-    ``today`` gives the texts of all source there is, which is asked for only where it matters.
+    ``today`` gives the texts of all source there is, which is asked for only where it matters, as
+    is ``then``, a file as it was before the fix. Without them all is as it was then.
     """
     old = [text or "" for text, _ in versions.values()]
     new = [text or "" for _, text in versions.values()]
@@ -149,11 +176,18 @@ def known_of(
     known: list[frozenset[str]] = []
 
     def is_lost(name: str) -> bool:
+        if today is None:
+            return False
         if name not in lost:
             if name in were and not known:
                 known.append(frozenset(_all(today())))
             lost[name] = name in were and name not in known[0]
         return lost[name]
+
+    def stood(path: str, line: int, function: str) -> str | None:
+        own = versions[path][0] if path in versions else _text_at(path)
+        was = own if then is None else then(path)
+        return standing(own or "", line, function, was or "")
 
     return Known(
         root=root,
@@ -163,9 +197,57 @@ def known_of(
         signatures=frozenset(
             name for name in after if before.get(name, after[name]) != after[name]
         ),
-        modules={path: bound(text or "") for path, (text, _) in versions.items()},
+        modules={
+            path: bound(text or "") | bound((then(path) if then else None) or "")
+            for path, (text, _) in versions.items()
+        },
         lost=is_lost,
+        stood=stood,
     )
+
+
+def _text_at(path: str) -> str | None:
+    """Read a file that holds source, None for what can't be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def standing(text: str, line: int, function: str, other: str) -> str | None:
+    """Return the statement on a line, if another text has it in a function of the same name.
+
+    Of one that holds others, it is the head.
+    """
+    tree, then = tree_of(text), tree_of(other)
+    if tree is None or then is None:
+        return None
+    heads = [_head(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    around = [(first, last) for first, last in heads if first <= line <= last]
+    if not around:
+        return None
+    first, last = max(around)
+    statement = _stripped(text, first, last)
+    scopes = (
+        _stripped(other, node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(then)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        and node.name == function
+    )
+    whole = [_stripped(other, 1, len(lines_of(other)))] if function.startswith("<") else ()
+    return statement if any(statement in scope for scope in (*scopes, *whole)) else None
+
+
+def _stripped(text: str, first: int, last: int) -> str:
+    """Return some lines without what stands around them, each with its end."""
+    return "\n" + "".join(f"{line.strip()}\n" for line in lines_of(text)[first - 1 : last])
+
+
+def _head(node: ast.stmt) -> tuple[int, int]:
+    """Return the lines of a statement without those of the statements in it."""
+    inner = [each.lineno for each in ast.iter_child_nodes(node) if isinstance(each, ast.stmt)]
+    last = node.end_lineno or node.lineno
+    return node.lineno, max(node.lineno, min(inner) - 1) if inner else last
 
 
 def _all(texts: Iterable[str]) -> Iterator[str]:

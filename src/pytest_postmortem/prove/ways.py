@@ -18,7 +18,7 @@ from pytest_postmortem.prove.replay import replay
 from pytest_postmortem.prove.swap import CantSwap, swap
 from pytest_postmortem.prove.units import alike, dumped, tree_of
 
-__all__ = ["Checkout", "Versions", "changes_code", "replayed", "reversed_patch", "swapped"]
+__all__ = ["Checkout", "Versions", "changes_code", "replayed", "reversed_patch", "swapped", "then"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,31 @@ def swapped(fix: Fix, checkout: Checkout) -> Versions:
     if not before:
         raise CantSwap("the fix has only brought new files, or changed what is no code")
     return Versions("units", fixed, before, _modules(today, checkout))
+
+
+def then(fix: Fix, checkout: Checkout) -> Callable[[str], str | None] | None:
+    """Return what gives a file as it was before the fix, by its path today; None without history.
+
+    One of the fix may have had another folder then.
+    """
+    first = fix.steps[0].before
+    if first is None:
+        return None
+    names = {path.rpartition("/")[2]: path for path in fix.paths}
+    trees: list[dict[str, str]] = []
+
+    def text(path: str) -> str | None:
+        own = os.path.relpath(path, checkout.top).replace(os.sep, "/")
+        if own not in fix.paths:
+            if not trees:
+                trees.append(git.tree(checkout.root, str(first)))
+            if own in trees[0]:
+                data = dict(git.blobs(checkout.root, [trees[0][own]]))
+                return decoded(next(iter(data.values()), None))
+            own = names.get(own.rpartition("/")[2], own)
+        return decoded(fix.ends(own)[0]) if own in fix.paths else None
+
+    return text
 
 
 def _needs(file: Path, checkout: Checkout) -> Callable[[str], bool]:

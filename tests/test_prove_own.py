@@ -1,0 +1,169 @@
+"""What is missing without the fix, from end to end: was it missing at the time, too?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from prove_repository import Repository, table
+from repositories import Files
+
+PROVEN = "proven"
+AT_FIX = "proven at fix"
+WEAK = "weak"
+BROKEN = "broken"
+
+SHOP = """\
+class Shop:
+    def __init__(self):
+        self.open = True{init}
+
+    def sell(self, n):
+        for hook in self.hooks:
+            hook(n)
+        return n
+"""
+
+NOTIFIED = """\
+def notify(n{more}):
+    return n
+
+def sell(n):
+    return notify(n, True)
+"""
+
+OPTIONAL = """\
+def sell(n):
+    {before}import orjson
+    {after}return n
+"""
+
+STUB = """\
+    import builtins
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name == "orjson":
+            raise ImportError("taken away")
+        return real(name, *rest)
+
+    builtins.__import__ = without
+    try:
+        assert sell(1) == 1
+    finally:
+        builtins.__import__ = real
+"""
+
+WRAPPED = """\
+class Order:
+    def __init__(self, n{more}):
+        self.n = n
+
+def order(*args, **kwargs):
+    return Order(*args, **kwargs)
+"""
+
+CASES: dict[str, tuple[Files, Files, Sequence[str]]] = {
+    "attribute": (
+        {"attribute.py": SHOP.format(init="")},
+        {
+            "attribute.py": SHOP.format(init="\n        self.hooks = []"),
+            "test_attribute.py": "    from attribute import Shop\n    assert Shop().sell(1) == 1\n",
+        },
+        (
+            PROVEN,
+            "fails without <attribute>: AttributeError: 'Shop' object has no attribute 'hooks'",
+        ),
+    ),
+    "arity": (
+        {"arity.py": NOTIFIED.format(more="")},
+        {
+            "arity.py": NOTIFIED.format(more=", is_new=False"),
+            "test_arity.py": "    from arity import sell\n    assert sell(1) == 1\n",
+        },
+        (
+            PROVEN,
+            "fails without <arity>: TypeError: notify() takes 1 positional argument but 2 were"
+            " given",
+        ),
+    ),
+    "elsewhere": (
+        {
+            "elsewhere.py": "def notify(n):\n    return n\n",
+            "caller.py": "import elsewhere\n\ndef sell(n):\n    return elsewhere.notify(n, True)\n",
+        },
+        {
+            "elsewhere.py": "def notify(n, is_new=False):\n    return n\n",
+            "test_elsewhere.py": "    from caller import sell\n    assert sell(1) == 1\n",
+        },
+        (
+            PROVEN,
+            "fails without <elsewhere>: TypeError: notify() takes 1 positional argument but 2 were"
+            " given",
+        ),
+    ),
+    "stub": (
+        {"stub.py": OPTIONAL.format(before="", after="")},
+        {
+            "stub.py": OPTIONAL.format(
+                before="try:\n        ", after="except ImportError:\n        pass\n    "
+            ),
+            "test_stub.py": f"    from stub import sell\n{STUB}",
+        },
+        (PROVEN, "fails without <stub>: ImportError: taken away"),
+    ),
+    "passed-on": (
+        {"passed.py": WRAPPED.format(more="")},
+        {
+            "passed.py": WRAPPED.format(more=', currency=""'),
+            "test_passed.py": "    from passed import order\n    assert order(1, '').n == 1\n",
+        },
+        (
+            BROKEN,
+            ": without <passed-on> something else is missing: TypeError: Order.__init__() takes"
+            " 2 positional arguments but 3 were given",
+            "this is no proof",
+        ),
+    ),
+    "new": (
+        {"new.py": "def one():\n    return 1\n"},
+        {
+            "new.py": "def one():\n    return 1\n\ndef two():\n    return 2\n",
+            "test_new.py": "    import new\n    assert new.two() == 2\n",
+        },
+        (
+            WEAK,
+            "needs what the fix brought, and would fail on any older tree: AttributeError:"
+            " module 'new' has no attribute 'two'",
+            "nothing is known of the problem itself",
+        ),
+    ),
+}
+"""The bug, its fix with a test, and what is said of it."""
+
+
+def test_what_old_code_itself_missed_is_the_problem(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line that stood there before the fix asks for what only the fix brought; what a test
+    passes on, or asks for itself, is no proof.
+    """
+    for id, (before, after, _) in CASES.items():
+        repository.fixed(id, before, {path: linked(id, text) for path, text in after.items()})
+    repository.register()
+
+    status, said = repository.prove(capsys)
+
+    rows = {
+        id: [told[0], f"test_it {told[1]}".replace(" :", ":"), *told[2:]]
+        for id, (*_, told) in CASES.items()
+    }
+    assert said == table(rows, "4 of 6 proven, 1 weak, 1 broken")
+    assert status == 0
+
+
+def linked(id: str, text: str | bytes | None) -> str:
+    """Return a file, of which a test is one that is linked."""
+    head = f'import pytest\n\n@pytest.mark.postmortem("{id}")\ndef test_it():\n'
+    return head + str(text) if str(text).startswith("    ") else str(text)
