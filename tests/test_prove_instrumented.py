@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.prove.overlay import RAISED, REACHED, instrumented
+from pytest_postmortem.prove.watching import RAISED, REACHED, instrumented
 
 ALL = [[1, 10_000]]
 
@@ -419,7 +419,7 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What instrumented code told, in its order: places that ran, and types that left."""
     found: list[str] = []
 
-    def raised() -> None:
+    def raised(_: str = "") -> None:
         found.append(getattr(sys.exc_info()[0], "__name__", ""))
 
     monkeypatch.setattr(builtins, REACHED, found.append, raising=False)
@@ -576,6 +576,14 @@ def outer(function):
     def inner():
         return function()
     return inner()
+
+def suppresses(function):
+    from contextlib import suppress
+    with suppress(Exception): function()
+try:
+    import no_such_module
+except ImportError:
+    pass
 """
 
 
@@ -584,7 +592,11 @@ def outer(function):
     [
         ((1, 2), "swallows(lambda: no_name)", ["NameError"]),
         ((2, 2), "calls(lambda: no_name)", ["NameError"]),
-        ((1, 8), "swallows(lambda: 1 / 0)", ["ZeroDivisionError"]),
+        ((1, 8), "swallows(lambda: 1 / 0)", ["ZeroDivisionError", "ZeroDivisionError"]),
+        ((7, 7), "swallows(lambda: no_name)", ["NameError"]),
+        ((20, 20), "suppresses(lambda: no_name)", ["NameError"]),
+        ((21, 21), "0", ["ModuleNotFoundError"]),
+        ((10, 11), "0", []),
         ((1, 8), "swallows(lambda: 1)", []),
         ((10, 11), "other(lambda: no_name)", []),
         ((13, 16), "outer(lambda: no_name)", ["NameError", "NameError"]),

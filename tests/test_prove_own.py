@@ -167,3 +167,70 @@ def linked(id: str, text: str | bytes | None) -> str:
     """Return a file, of which a test is one that is linked."""
     head = f'import pytest\n\n@pytest.mark.postmortem("{id}")\ndef test_it():\n'
     return head + str(text) if str(text).startswith("    ") else str(text)
+
+
+PRICE = """\
+def price(cents):
+    return {price}
+
+
+ONE = 1
+TWO = 2
+THREE = 3
+FOUR = 4
+"""
+
+LATER = {
+    "caught": """
+def whole(cents):
+    try:
+        return floor(price(cents))
+    except Exception:
+        return 0
+""",
+    "suppressed": """
+from contextlib import suppress
+
+def whole(cents):
+    with suppress(Exception):
+        return floor(price(cents))
+    return 0
+""",
+    "leaves": """
+def round_down(cents):
+    return floor(price(cents))
+
+def whole(cents):
+    try:
+        return round_down(cents)
+    except Exception:
+        return 0
+""",
+    "uncaught": """
+def whole(cents):
+    return floor(price(cents))
+""",
+}
+"""What was added to the module after the fix, which needs what it imports."""
+
+
+def test_what_later_code_misses_is_no_proof(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the code catches it: it is what the fix brought, and not the problem."""
+    for id, more in LATER.items():
+        test = f"    from {id} import whole\n    assert whole(200) == 2\n"
+        repository.fixed(
+            id,
+            {f"{id}.py": PRICE.format(price="cents // 100")},
+            {f"{id}.py": "from math import floor\n\n" + PRICE.format(price="floor(cents / 100)")},
+        )
+        text = (repository.folder / f"{id}.py").read_text() + more
+        repository.commit({f"{id}.py": text, f"test_{id}.py": linked(id, test)})
+    repository.register()
+
+    _, said = repository.prove(capsys, "-v")
+
+    missing = "without the fix something else is missing: NameError: name 'floor' is not defined"
+    assert said.count(f"not by patch: {missing}") == 4, said
+    assert said.splitlines()[-1].startswith("0 of 4 proven"), said

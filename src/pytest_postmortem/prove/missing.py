@@ -11,7 +11,7 @@ import ast
 import builtins
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from typing import Literal
 from pytest_postmortem.prove.trial import Failure
 from pytest_postmortem.prove.units import bound, lines_of, tree_of
 
-__all__ = ["Known", "Meaning", "defined", "known_of", "meaning", "standing"]
+__all__ = ["Known", "Meaning", "defined", "known_of", "meaning", "reading", "standing"]
 
 Meaning = Literal["problem", "weak", "broken"]
 
@@ -269,6 +269,22 @@ def defined(text: str) -> Iterator[str]:
             yield node.attr
         elif isinstance(node, ast.alias):
             yield (node.asname or node.name).rpartition(".")[2]
+
+
+def reading(text: str, names: Collection[str]) -> list[tuple[int, int]]:
+    """Return the lines of a text that read one of some names, be it as an attribute."""
+    tree = tree_of(text)
+    found = (
+        {
+            node.lineno
+            for node in ast.walk(tree)
+            if (isinstance(node, ast.Name) and node.id in names)
+            or (isinstance(node, ast.Attribute) and node.attr in names)
+        }
+        if tree and names
+        else set()
+    )
+    return [(line, line) for line in sorted(found)]
 
 
 def _parameters(texts: Iterable[str]) -> Iterator[tuple[str, str]]:

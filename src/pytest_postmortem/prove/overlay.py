@@ -14,13 +14,12 @@ copies it, is replaced too if its digest says that it is the same file.
 
 from __future__ import annotations
 
-import ast
 import builtins
 import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -29,10 +28,10 @@ from io import StringIO
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["Overlay", "install", "instrumented", "start", "told"]
+__all__ = ["Overlay", "install", "start", "told"]
 
-REACHED, RAISED = "__postmortem_reached__", "__postmortem_raised__"
-"""The names of what the code of a fix calls while it is watched."""
+MOST_TOLD = 1000
+"""Exceptions that a process tells of; code may raise and catch them by the million."""
 
 TELLING = (AttributeError, ImportError, NameError, SyntaxError, TypeError)
 """What old code raises when today's code has moved on without it; somebody may swallow it."""
@@ -43,6 +42,7 @@ _dumps, _read = json.dumps, open  # a test may patch them
 
 IN_SHADOW = __name__ == "_postmortem_overlay"
 notes: Any = import_module("_postmortem_notes" if IN_SHADOW else f"{__package__}.notes")
+watching: Any = import_module("_postmortem_watching" if IN_SHADOW else f"{__package__}.watching")
 
 
 def install() -> None:
@@ -129,6 +129,7 @@ class Overlay:
         self._add = notes.noting(config["notes"])
         self._said: set[str] = set()
         self._reached: set[str] = set()
+        self._told = 0
 
     def start(self) -> None:
         """Take the place of what reads the code of modules."""
@@ -142,8 +143,8 @@ class Overlay:
 
         SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
         sys.meta_path.append(self)
-        setattr(builtins, REACHED, _shaking(self.reached) if self._shake else self.reached)
-        setattr(builtins, RAISED, self.raised)
+        setattr(builtins, watching.REACHED, _shaking(self.reached) if self._shake else self.reached)
+        setattr(builtins, watching.RAISED, self.raised)
 
     def note(self, kind: str, what: object) -> None:
         """Note something once a process; the code around it runs on, whatever comes of it."""
@@ -182,7 +183,7 @@ class Overlay:
         marks, watched = self._marks.get(known, ()), self._watched.get(known, ())
         if marks or watched:
             with suppress(RecursionError):  # code that is too deep is not looked into
-                given = instrumented(text, marks, watched)
+                given = watching.instrumented(text, marks, watched)
         code: CodeType = loader.source_to_code(given, path)
         return code
 
@@ -208,10 +209,16 @@ class Overlay:
             self._reached.add(place)
             self.note("reached", place)
 
-    def raised(self) -> None:
-        """Note what leaves a function of the fix that may be due to the code around it."""
+    def raised(self, caught: str = "") -> None:
+        """Note what leaves a function of the fix that may be due to the code around it.
+
+        Within one it may be ``caught``: a module that is not installed is no matter there.
+        """
         error = sys.exc_info()[1]
-        if error is not None and issubclass(type(error), TELLING):
+        if error is None or not issubclass(type(error), TELLING) or self._told >= MOST_TOLD:
+            return
+        if not (caught and issubclass(type(error), ModuleNotFoundError)):
+            self._told += 1
             self.note("escaped", told(error))
 
 
@@ -278,119 +285,3 @@ def _shaking(reached: Callable[[str], None]) -> Callable[[str], None]:
             sleep(dice.random() * 0.0005)
 
     return shake
-
-
-def instrumented(
-    text: str, marks: Sequence[Sequence[int]], watched: Sequence[Sequence[int]]
-) -> ast.Module:
-    """Return the code of a text which tells that statements on marked lines run, and what leaves
-    functions that have watched lines. Lines are ranges, their last line included.
-    """
-    tree = ast.parse(text)
-    _mark(tree, marks)
-    _Watching(watched).visit(tree)
-    return ast.fix_missing_locations(tree)
-
-
-BODIES = ("body", "orelse", "finalbody")
-
-
-def _overlaps(first: int, last: int, ranges: Sequence[Sequence[int]]) -> bool:
-    return first <= last and any(first <= end and start <= last for start, end in ranges)
-
-
-def _first_line(node: Any) -> int:
-    """Return the line on which a statement begins, with its decorators."""
-    decorators = getattr(node, "decorator_list", ())
-    return min([int(node.lineno), *(int(each.lineno) for each in decorators)])
-
-
-def _head(node: Any) -> tuple[int, int]:
-    """Return the lines of a statement without those of the statements in it."""
-    inner = [int(each.lineno) for each in _inner(node)]
-    first = _first_line(node)
-    return first, max(first, min(inner) - 1) if inner else int(node.end_lineno)
-
-
-def _running(node: Any) -> tuple[int, int]:
-    """Return the lines that do something where a statement stands: of a function, its decorators,
-    since what it begins with matters to those who call it.
-    """
-    first, last = _head(node)
-    is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    return first, node.lineno - 1 if is_function else last
-
-
-def _inner(node: Any) -> Iterator[Any]:
-    for name in BODIES:
-        yield from getattr(node, name, ())
-    yield from getattr(node, "handlers", ())
-    for case in getattr(node, "cases", ()):
-        yield case.pattern
-
-
-def _mark(node: Any, marks: Sequence[Sequence[int]]) -> None:
-    """Put a call before each statement on marked lines, and at the start of what it heads."""
-    own = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
-    for name in BODIES:
-        body = getattr(node, name, None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
-            setattr(node, name, list(_marked(body, marks)))
-    for each in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        _mark(each, marks)
-    if isinstance(node, ast.match_case):
-        pattern = node.pattern
-        if _overlaps(pattern.lineno, pattern.end_lineno, marks):
-            node.body.insert(0, _call(REACHED, f"{pattern.lineno}", node.body[0]))
-    elif own and _overlaps(*_head(node), marks):
-        place = 1 if _is_text(node.body[0]) else 0
-        node.body.insert(place, _call(REACHED, f"{node.lineno}", node.body[0]))
-
-
-def _marked(body: Sequence[ast.stmt], marks: Sequence[Sequence[int]]) -> Iterator[ast.stmt]:
-    for place, node in enumerate(body):
-        first = place == 0 and _is_text(node)
-        future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        if not first and not future and _overlaps(*_running(node), marks):
-            yield _call(REACHED, f"{_first_line(node)}", node)
-        _mark(node, marks)
-        yield node
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _call(name: str, place: str, where: ast.stmt) -> ast.Expr:
-    arguments: list[ast.expr] = [ast.Constant(place)] if place else []
-    call = ast.Expr(ast.Call(ast.Name(name, ast.Load()), arguments, []))
-    return ast.copy_location(call, where)
-
-
-class _Watching(ast.NodeTransformer):
-    """Wraps the body of each function that has watched lines, so that what leaves it is told."""
-
-    def __init__(self, watched: Sequence[Sequence[int]]) -> None:
-        self._watched = watched
-
-    def visit(self, node: ast.AST) -> Any:
-        """Leave expressions alone: they hold no function that could be watched."""
-        return node if isinstance(node, ast.expr) else super().visit(node)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
-        """Wrap a function."""
-        return self._wrapped(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
-        """Wrap a coroutine."""
-        return self._wrapped(node)
-
-    def _wrapped(self, node: Any) -> Any:
-        self.generic_visit(node)
-        if _overlaps(_first_line(node), node.end_lineno, self._watched):
-            text = node.body[:1] if _is_text(node.body[0]) else []
-            body = node.body[len(text) :] or [ast.copy_location(ast.Pass(), node.body[-1])]
-            handler = ast.ExceptHandler(None, None, [_call(RAISED, "", body[0]), ast.Raise()])
-            guarded = ast.Try(body, [handler], [], [])
-            node.body = [*text, ast.copy_location(guarded, body[0])]
-        return node

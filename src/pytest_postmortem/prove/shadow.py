@@ -81,7 +81,7 @@ def create(folder: Path) -> Shadow:
     venv.create(folder, symlinks=os.name != "nt", with_pip=False)
     shadow = Shadow(folder, tuple(_scripts()))
     here = Path(__file__).parent
-    for name in ("notes", "overlay", "recorder"):
+    for name in ("notes", "overlay", "recorder", "watching"):
         shutil.copyfile(here / f"{name}.py", shadow.packages / f"_postmortem_{name}.py")
     (shadow.packages / "_postmortem.pth").write_text(HOOK, encoding="utf-8")
     return shadow

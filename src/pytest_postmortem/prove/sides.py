@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from itertools import count
 from time import monotonic
 
+from pytest_postmortem.prove.missing import defined, reading
 from pytest_postmortem.prove.plan import ranges
 from pytest_postmortem.prove.races import Counts
 from pytest_postmortem.prove.run import Runner, Sources, Wanted
 from pytest_postmortem.prove.trial import Trial
+from pytest_postmortem.prove.units import lines_of
 from pytest_postmortem.prove.ways import Versions
 
 __all__ = ["FRESH", "LONGEST", "Effort", "Sides"]
@@ -74,11 +77,13 @@ class Sides:
         self._others: tuple[str, ...] = ()
         self.modules: set[str] = set()
         pairs = {
-            path: ranges(versions.before.get(path) or "", text or "")
+            path: (versions.before.get(path) or "", text or "")
             for path, text in versions.fixed.items()
         }
-        self._old: Lines = {path: old for path, (old, _) in pairs.items() if old}
-        self._new: Lines = {path: new for path, (_, new) in pairs.items() if new}
+        lines = {path: ranges(*pair) for path, pair in pairs.items()}
+        self._old: Lines = {path: old for path, (old, _) in lines.items() if old}
+        self._new: Lines = {path: new for path, (_, new) in lines.items() if new}
+        self._watched = _watched(pairs, 0), _watched(pairs, 1)
 
     def control(self) -> Trial:
         """Run the tests with the fix; what follows may take ten times as long."""
@@ -184,7 +189,7 @@ class Sides:
         sources = replace(
             self._bare,
             files=self._versions.fixed if fixed else self._versions.before,
-            watched=lines if watched else {},
+            watched=self._watched[fixed] if watched else {},
             marks=lines if marked else {},
             shake=shake,
         )
@@ -205,3 +210,26 @@ class Sides:
             else:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(data)
+
+
+def _watched(pairs: Mapping[str, tuple[str, str]], side: int) -> Lines:
+    """Return the lines of one of two versions that may need what the fix has brought: those that
+    it changed, those beside what it added, and those that read a name of it.
+    """
+    names = [{name for pair in pairs.values() for name in defined(pair[each])} for each in (0, 1)]
+    brought = names[1] - names[0]
+    return {
+        path: [*beside(pair[side], pair[1 - side]), *reading(pair[side], brought)]
+        for path, pair in pairs.items()
+    }
+
+
+def beside(text: str, other: str) -> list[tuple[int, int]]:
+    """Return the lines that another text has not, and those around what it has more."""
+    mine, theirs = ([line.rstrip("\n") for line in lines_of(each)] for each in (text, other))
+    codes = SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes()
+    return [
+        (max(first, 1), last + 1) if first == last else (first + 1, last)
+        for code, first, last, _, _ in codes
+        if code != "equal"
+    ]

@@ -1,0 +1,165 @@
+"""Code that tells which of its lines run, and what is raised in it: a text → its code, pure.
+
+Like the overlay, it is copied into the shadow environment.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+__all__ = ["RAISED", "REACHED", "instrumented"]
+
+REACHED, RAISED = "__postmortem_reached__", "__postmortem_raised__"
+"""The names of what the code of a fix calls while it is watched."""
+
+
+def instrumented(
+    text: str, marks: Sequence[Sequence[int]], watched: Sequence[Sequence[int]]
+) -> ast.Module:
+    """Return the code of a text which tells that statements on marked lines run, and what leaves
+    functions that have watched lines or is caught in them. Lines are ranges, their last included.
+    """
+    tree = ast.parse(text)
+    _mark(tree, marks)
+    _Watching(watched).visit(tree)
+    return ast.fix_missing_locations(tree)
+
+
+BODIES = ("body", "orelse", "finalbody")
+
+
+def _overlaps(first: int, last: int, ranges: Sequence[Sequence[int]]) -> bool:
+    return first <= last and any(first <= end and start <= last for start, end in ranges)
+
+
+def _first_line(node: Any) -> int:
+    """Return the line on which a statement begins, with its decorators."""
+    decorators = getattr(node, "decorator_list", ())
+    return min([int(node.lineno), *(int(each.lineno) for each in decorators)])
+
+
+def _head(node: Any) -> tuple[int, int]:
+    """Return the lines of a statement without those of the statements in it."""
+    inner = [int(each.lineno) for each in _inner(node)]
+    first = _first_line(node)
+    return first, max(first, min(inner) - 1) if inner else int(node.end_lineno)
+
+
+def _running(node: Any) -> tuple[int, int]:
+    """Return the lines that do something where a statement stands: of a function, its decorators,
+    since what it begins with matters to those who call it.
+    """
+    first, last = _head(node)
+    is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    return first, node.lineno - 1 if is_function else last
+
+
+def _inner(node: Any) -> Iterator[Any]:
+    for name in BODIES:
+        yield from getattr(node, name, ())
+    yield from getattr(node, "handlers", ())
+    for case in getattr(node, "cases", ()):
+        yield case.pattern
+
+
+def _mark(node: Any, marks: Sequence[Sequence[int]]) -> None:
+    """Put a call before each statement on marked lines, and at the start of what it heads."""
+    own = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
+    for name in BODIES:
+        body = getattr(node, name, None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
+            setattr(node, name, list(_marked(body, marks)))
+    for each in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        _mark(each, marks)
+    if isinstance(node, ast.match_case):
+        pattern = node.pattern
+        if _overlaps(pattern.lineno, pattern.end_lineno, marks):
+            node.body.insert(0, _call(REACHED, f"{pattern.lineno}", node.body[0]))
+    elif own and _overlaps(*_head(node), marks):
+        place = 1 if _is_text(node.body[0]) else 0
+        node.body.insert(place, _call(REACHED, f"{node.lineno}", node.body[0]))
+
+
+def _marked(body: Sequence[ast.stmt], marks: Sequence[Sequence[int]]) -> Iterator[ast.stmt]:
+    for place, node in enumerate(body):
+        first = place == 0 and _is_text(node)
+        future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        if not first and not future and _overlaps(*_running(node), marks):
+            yield _call(REACHED, f"{_first_line(node)}", node)
+        _mark(node, marks)
+        yield node
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _call(name: str, place: str, where: ast.stmt) -> ast.Expr:
+    arguments: list[ast.expr] = [ast.Constant(place)] if place else []
+    call = ast.Expr(ast.Call(ast.Name(name, ast.Load()), arguments, []))
+    return ast.copy_location(call, where)
+
+
+class _Watching(ast.NodeTransformer):
+    """Wraps the body of each function that has watched lines, and of what may catch exceptions in
+    it, so that what leaves them is told.
+    """
+
+    def __init__(self, watched: Sequence[Sequence[int]]) -> None:
+        self._watched = watched
+        self._within = False
+
+    def visit(self, node: ast.AST) -> Any:
+        """Leave expressions alone: they hold no function that could be watched."""
+        return node if isinstance(node, ast.expr) else super().visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        """Wrap a function."""
+        return self._wrapped(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
+        """Wrap a coroutine."""
+        return self._wrapped(node)
+
+    def visit_Try(self, node: ast.Try) -> Any:
+        """Wrap what a handler may catch."""
+        return self._caught(node)
+
+    def visit_TryStar(self, node: ast.AST) -> Any:
+        """Wrap what a handler of groups may catch."""
+        return self._caught(node)
+
+    def visit_With(self, node: ast.With) -> Any:
+        """Wrap what a context manager may suppress."""
+        return self._caught(node)
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:
+        """Wrap what an asynchronous one may suppress."""
+        return self._caught(node)
+
+    def _is_watched(self, node: Any) -> bool:
+        return _overlaps(_first_line(node), node.end_lineno, self._watched)
+
+    def _wrapped(self, node: Any) -> Any:
+        outer, self._within = self._within, self._is_watched(node)
+        self.generic_visit(node)
+        if self._within:
+            text = node.body[:1] if _is_text(node.body[0]) else []
+            body = node.body[len(text) :] or [ast.copy_location(ast.Pass(), node.body[-1])]
+            node.body = [*text, _guarded(body, "")]
+        self._within = outer
+        return node
+
+    def _caught(self, node: Any) -> Any:
+        self.generic_visit(node)
+        if self._within or self._is_watched(node):
+            node.body = [_guarded(node.body, "caught")]
+        return node
+
+
+def _guarded(body: Sequence[ast.stmt], place: str) -> ast.stmt:
+    """Return a statement that does what some others do, and tells what leaves them."""
+    handler = ast.ExceptHandler(None, None, [_call(RAISED, place, body[0]), ast.Raise()])
+    return ast.copy_location(ast.Try(list(body), [handler], [], []), body[0])
