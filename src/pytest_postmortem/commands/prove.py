@@ -59,7 +59,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--base", metavar="REV", help="the fix is all that came since this commit")
     parser.add_argument(
-        "--jobs", type=_count, metavar="N", help="incidents at a time (default: processors)"
+        "--jobs",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="incidents at a time (default: 1), whose tests share no port, file or database",
     )
     parser.add_argument(
         "--runs", type=_count, metavar="N", help="runs on each side, for tests that are races"
@@ -107,7 +111,7 @@ def main(options: argparse.Namespace) -> int:
         tuple(options.fix),
         options.base,
         tuple(options.source),
-        options.jobs or os.cpu_count() or 1,
+        options.jobs,
         effort,
         hunks=options.hunks,
         again=options.again,

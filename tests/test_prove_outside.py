@@ -1,0 +1,45 @@
+"""What is outside of the runs of `prove`: what incidents share, and what a user's options write."""
+
+from __future__ import annotations
+
+import pytest
+
+from prove_repository import FIXED, Repository, module_of, table, text_of
+
+ALONE = """\
+import os, time
+import pytest
+from {module} import price
+
+@pytest.mark.postmortem("{id}")
+def test_price():
+    os.mkdir("port")
+    try:
+        time.sleep(0.5)
+        assert price(0) == 0
+    finally:
+        os.rmdir("port")
+"""
+
+
+def test_tests_of_two_incidents_do_not_run_at_once(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They may share a port, a database or a file, as they do in a run of pytest."""
+    for id in ("PM-1", "PM-2"):
+        module = module_of(id)
+        after = {f"{module}.py": FIXED, f"test_{module}.py": text_of(id, ALONE)}
+        repository.fixed(id, after=after)
+    repository.register()
+
+    said = repository.prove(capsys)
+
+    rows = {
+        id: (
+            "not proven",
+            f"test_price passes without <{id}>, though it runs its lines",
+            "the test would not notice if the problem came back",
+        )
+        for id in ("PM-1", "PM-2")
+    }
+    assert said == (1, table(rows, "0 of 2 proven, 2 not proven"))
