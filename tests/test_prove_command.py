@@ -288,11 +288,11 @@ WRONG = {
     ),
     "--fix=x.patch test_pm1.py": ("the patch 'x.patch' can't be read", "name another fix"),
     "--fix=nope test_pm1.py": (
-        "nope is not in this clone: git fetch --depth=2 origin nope",
+        "nope is no commit that this clone knows: correct it, or git fetch origin",
         "name another fix",
     ),
     "--base=nope": (
-        "nope is not in this clone: git fetch --depth=2 origin nope",
+        "nope is no commit that this clone knows: correct it, or git fetch origin",
         "name another fix",
     ),
     "--fix=HEAD~1": ("the fix changes no test", "name the tests, as tests/test_x.py::test_y"),

@@ -176,15 +176,40 @@ def test_branches_without_a_commit_in_common_are_said(repo: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["0123456789abcdef0123456789abcdef01234567", "no-such", "-x"])
-def test_a_commit_that_is_not_here_says_how_to_get_it(repo: Path, name: str) -> None:
-    """The clone may be cut; a long hash is shown in short, and fetched whole."""
-    with pytest.raises(Unknown) as caught:
-        of_revisions(repo, [name])
+WHOLE = "0123456789abcdef0123456789abcdef01234567"
 
-    assert str(caught.value) == (
-        f"{name[:9]} is not in this clone: git fetch --depth=2 origin {name}"
-    )
+
+@pytest.mark.parametrize(
+    ("name", "whole", "cut"),
+    [
+        (
+            WHOLE,
+            f"012345678 is not in this clone: git fetch origin {WHOLE}",
+            f"012345678 is not in this clone: git fetch --depth=2 origin {WHOLE}",
+        ),
+        *(
+            (
+                name,
+                f"{name} is no commit that this clone knows: correct it, or git fetch origin",
+                f"{name} is not in this clone: give the full hash, or git fetch --unshallow",
+            )
+            for name in ("012345", "no-such", "-x")
+        ),
+    ],
+)
+def test_a_commit_that_is_not_here_says_how_to_get_it(
+    repo: Path, tmp_path: Path, name: str, whole: str, cut: str
+) -> None:
+    """A depth is only for a clone that is cut already, and only a whole hash can be fetched."""
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repo}", "shallow")
+    found = []
+
+    for folder in (repo, tmp_path / "shallow"):
+        with pytest.raises(Unknown) as caught:
+            of_revisions(folder, [name])
+        found.append(str(caught.value))
+
+    assert found == [whole, cut]
 
 
 def test_a_commit_whose_parent_is_not_here_says_how_to_get_it(repo: Path, tmp_path: Path) -> None:

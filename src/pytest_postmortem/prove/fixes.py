@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from shutil import which
@@ -28,6 +29,9 @@ BACK = (".bug.patch", ".bug.diff")
 """How the name of a patch ends that brings the problem back."""
 
 SHORT = 9
+
+HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+"""A hash that is whole."""
 
 
 class Unknown(Exception):
@@ -87,7 +91,7 @@ def _step(root: Path, revision: str) -> Step:
         after = _commit(root, revision)
         parent = git.parent(root, after)
         if parent is None:
-            raise Unknown(f"the parent of {short(revision)} is not in this clone: {_fetch(after)}")
+            raise Unknown(f"the parent of {short(revision)} is not in this clone: {_deeper(after)}")
         before, name = parent, short(revision)
     found = git.changed(root, before, after)
     ids = (blob for each in found for blob in (each.before, each.after) if blob)
@@ -107,12 +111,25 @@ def _commit(root: Path, revision: str) -> str:
         why = git.trouble(root)
         if why is not None:
             raise Unknown(f"git can't read this repository: {why}")
-        raise Unknown(f"{short(revision)} is not in this clone: {_fetch(revision)}")
+        raise Unknown(_absent(root, revision.strip()))
     return commit
 
 
-def _fetch(revision: str) -> str:
-    return f"git fetch --depth=2 origin {revision}"
+def _absent(root: Path, revision: str) -> str:
+    """Say that a revision is not known, and how to get it: a server knows only whole hashes, and
+    a depth would cut a clone that is whole.
+    """
+    is_shallow = git.is_shallow(root)
+    if HASH.fullmatch(revision):
+        fetch = _deeper(revision) if is_shallow else f"git fetch origin {revision}"
+        return f"{short(revision)} is not in this clone: {fetch}"
+    if is_shallow:
+        return f"{revision} is not in this clone: give the full hash, or git fetch --unshallow"
+    return f"{revision} is no commit that this clone knows: correct it, or git fetch origin"
+
+
+def _deeper(commit: str) -> str:
+    return f"git fetch --depth=2 origin {commit}"
 
 
 def short(revision: str) -> str:
