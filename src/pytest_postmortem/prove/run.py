@@ -33,11 +33,24 @@ NEUTRAL: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pytest_cov", ("--no-cov",)),
     ("randomly", ("--randomly-seed=1",)),
     ("sugar", ("-p", "no:sugar")),
+    ("pytest-testmon", ("--no-testmon",)),
+    ("junitxml", ("--junitxml=",)),
+    ("logging", ("--log-file=",)),
+    ("html", ("--html=",)),
+    ("pytest_reportlog", ("--report-log=",)),
+    ("pytest_jsonreport", ("--json-report-file={place}/report.json",)),
+    ("allure_pytest", ("--alluredir=",)),
+    ("pytest_csv", ("--csv=",)),
+    ("nunit", ("--nunit-xml=",)),
+    ("ctrf", ("--ctrf={place}/ctrf.json",)),
+    ("pytest-md-report", ("--md-report-output={place}/report.md",)),
+    ("monitor", ("--no-monitor",)),
+    ("benchmark", ("--benchmark-storage=file://{place}/b", "--benchmark-json={place}/b.json")),
+    ("pytest-split", ("--durations-path={place}/durations",)),
 )
 """What takes back options in ``addopts`` that leave tests out, stop early or write elsewhere, for
-each plugin that knows them.
+each plugin that knows them; ``{place}`` is a folder of the run.
 """
-
 
 PLAIN = ("--postmortem-report=", "--postmortem-scope=partial", "-o", "postmortem_unknown=ignore")
 """What keeps this plugin from having a say in whether a run passes."""
@@ -224,7 +237,8 @@ class Runner:
 
     def _options(self, place: Path, tree: Path | None) -> list[str]:
         has = self._plugins
-        known = [each for name, own in NEUTRAL if not name or has(name) for each in own]
+        named = (own for name, own in NEUTRAL if not name or has(name))
+        known = [each.replace("{place}", str(place)) for own in named for each in own]
         own = ("-o", f"cache_dir={place / 'cache'}")
         where = [f"--rootdir={self._where.within(self._where.root, tree)}"]
         if self._where.ini is not None and tree is None:
@@ -236,6 +250,7 @@ class Runner:
         for name in ("PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID"):
             own.pop(name, None)
         own |= {TEMPORARY: str(place / "t"), "PYTHONDONTWRITEBYTECODE": "1"}
+        own["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / "hypothesis")
         if shadow is not None:
             own["PATH"] = os.pathsep.join(filter(None, (str(shadow.bin), own.get("PATH"))))
         return own
