@@ -316,6 +316,17 @@ def test_what_is_no_patch_is_said(repo: Path, text: str | None, why: str) -> Non
     assert str(caught.value) == why
 
 
+@pytest.mark.parametrize("path", ["../evil.py", "/etc/evil.py", "src/../../evil.py"])
+def test_a_patch_of_files_outside_is_refused(repo: Path, path: str) -> None:
+    """Before any of them is read."""
+    write(repo, {"x.patch": PATCH + PATCH.replace("/src/shop.py", f"/{path}")})
+
+    with pytest.raises(Unknown) as caught:
+        of_patch(repo, "x.patch", [repo])
+
+    assert str(caught.value) == f"'x.patch' names a file outside of the repository: {path}"
+
+
 @pytest.mark.parametrize(
     ("data", "text"),
     [

@@ -244,6 +244,19 @@ def test_a_patch_reaches_nothing_outside(repo: Path, path: str) -> None:
     assert git.applied({}, patch, reverse=False) is None
 
 
+@pytest.mark.parametrize("place", ["../evil.py", "{0}/evil.py", "a/../../evil.py"])
+def test_a_file_outside_is_not_written_before_git_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Whatever names it."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = place.format(tmp_path)
+    patch = f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-1\n+2\n".encode()
+
+    assert git.applied({path: b"1\n"}, patch, reverse=False) is None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_for_patches_belongs_to_no_repository(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from pytest_postmortem.git.commits import (
     parent,
     subject,
 )
-from pytest_postmortem.git.patches import applied, patch, patched
+from pytest_postmortem.git.patches import applied, is_inside, patch, patched
 from pytest_postmortem.git.process import top, trouble
 from pytest_postmortem.git.trees import (
     Changed,
@@ -47,6 +47,7 @@ __all__ = [
     "generated",
     "head_date",
     "is_cut",
+    "is_inside",
     "is_shallow",
     "log",
     "mentioning",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pytest_postmortem.git.process import ask, split, top
 
-__all__ = ["applied", "patch", "patched"]
+__all__ = ["applied", "is_inside", "patch", "patched"]
 
 
 def patch(folder: Path, before: str, after: str, paths: Iterable[str]) -> bytes:
@@ -29,14 +29,21 @@ def patched(data: bytes) -> list[str]:
     return [part.split("\t")[2] for part in parts if part.count("\t") == 2]
 
 
+def is_inside(path: str) -> bool:
+    """Say whether a path of a patch stays below the folder to which it is applied."""
+    return not PurePath(path).anchor and ".." not in PurePath(path).parts
+
+
 def applied(
     contents: Mapping[str, bytes], patch: bytes, *, reverse: bool, only: Iterable[str] = ()
 ) -> dict[str, bytes | None] | None:
     """Return files as a patch leaves them, None where it does not apply to the letter.
 
     Lines may have moved; what stands around them has to be as it was. ``only`` are the files of
-    the patch that count, all where there are none.
+    the patch that count, all where there are none. Nothing is written outside.
     """
+    if not all(map(is_inside, contents)):
+        return None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path, data in contents.items():

@@ -155,6 +155,9 @@ def of_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
     if not paths:
         why = "is no patch that git can read"
         raise Unknown(f"{place!r} {why if which('git') else 'needs git, which is not installed'}")
+    outside = [path for path in paths if not git.is_inside(path)]
+    if outside:
+        raise Unknown(f"{place!r} names a file outside of the repository: {outside[0]}")
     name = os.path.basename(place)
     back = name.endswith(BACK)
     own = os.path.relpath(os.path.realpath(root), os.path.realpath(top)).replace(os.sep, "/")
