@@ -96,6 +96,35 @@ def test_a_proof_counts_for_what_is_asked(
     assert found == ARGUMENTS
 
 
+CHANGES = {
+    "helping.py": "import pathlib\n    pathlib.Path('helping.py').write_text('value = 2\\n')",
+    "the fix": "import pathlib\n    pathlib.Path('pm1.patch').write_text('# by hand\\n' + PATCH)",
+}
+
+
+@pytest.mark.parametrize(("what", "code"), CHANGES.items(), ids=CHANGES)
+def test_a_verdict_is_not_kept_for_what_changed_while_it_was_found(
+    proved: Repository, capsys: pytest.CaptureFixture[str], what: str, code: str
+) -> None:
+    """It is about a text that nobody has any more."""
+    patch = repositories.said(proved.folder, "show", "--format=", "HEAD~2", "--", "pm1.py") + "\n"
+    test = FILES["tests/test_pm1.py"].replace("    assert", f"    {code}\n    assert")
+    proved.write(
+        {
+            "pm1.patch": patch,
+            "postmortems.yml": "- {id: PM-1, patch: pm1.patch}\n",
+            "tests/test_pm1.py": test + f"\n\nPATCH = {patch!r}\n",
+            "postmortem-proofs.json": "",
+        }
+    )
+
+    said = proved.prove(capsys)
+
+    row = ("proven", f"{FAILS.format('pm1.patch')} (not kept: {what} changed meanwhile)")
+    assert said == (0, table({"PM-1": row}, "1 of 1 proven"))
+    assert (proved.folder / "postmortem-proofs.json").read_text() == ""
+
+
 def test_another_fix_needs_another_proof(
     proved: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:

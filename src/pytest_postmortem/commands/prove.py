@@ -175,15 +175,13 @@ def _told(
         else:
             day = kept[each.id].proof.day
             found[each.id] = Told(old, since=day.isoformat() if day else "earlier")
+    began = proving.began(open_, here, settings)
     for proved in _prove(checkout, here, asked, open_):
         found[proved.id] = Told(proved)
-    new = {
-        each.id: proving.kept_of(each.case, found[each.id].proved, here, settings)
-        for each in wanted
-        if each.case in open_ and each.postmortem is not None and found[each.id].proved.way
-    }
-    if place is not None and new and not (asked.fix or asked.base):
-        proofs.save(place, proving.merged(proofs.read(place), new))
+    if place is not None and not (asked.fix or asked.base):
+        decided = {case.id: found[case.id].proved for case in open_ if found[case.id].proved.way}
+        changed = proving.keep(place, open_, decided, began, here, settings)
+        found |= {id: replace(found[id], changed=what) for id, what in changed.items()}
     titles = {each.id: each.postmortem.title for each in wanted if each.postmortem}
     return [replace(found[each.id], title=titles.get(each.id, "")) for each in wanted]
 

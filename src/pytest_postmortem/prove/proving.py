@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
-from pytest_postmortem import __version__
+from pytest_postmortem import __version__, proofs
 from pytest_postmortem.model import PROVEN, VERDICTS, Proof, Verdict
 from pytest_postmortem.proofs import Kept, KeptTest, digest_of
 from pytest_postmortem.prove.fixes import Unknown
@@ -19,7 +21,7 @@ from pytest_postmortem.prove.ladder import Case, Proved, Prover
 from pytest_postmortem.prove.verdict import Judged, TestVerdict
 from pytest_postmortem.prove.ways import Checkout
 
-__all__ = ["KEPT", "kept_of", "known", "merged", "prove_all"]
+__all__ = ["KEPT", "Began", "began", "keep", "kept_of", "known", "merged", "prove_all"]
 
 KEPT: tuple[Verdict, ...] = (*PROVEN, "weak", "not-proven", "not-reached")
 """The verdicts that hold as long as nothing changes; any other is looked for again."""
@@ -91,6 +93,77 @@ def kept_of(case: Case, proved: Proved, checkout: Checkout, settings: Sequence[s
             if proved.way != "replay" or (checkout.root / test.nodeid.partition("::")[0]).is_file()
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """When the runs began, in nanoseconds, and the digest of each incident's fix at that time."""
+
+    time: int
+    fixes: Mapping[str, str | None]
+
+
+def began(cases: Iterable[Case], checkout: Checkout, settings: Sequence[str]) -> Began:
+    """Note what is there before anything runs."""
+    fixes = {case.id: _of_fix(case, checkout, settings) for case in cases}
+    return Began(time.time_ns(), fixes)
+
+
+def _of_fix(case: Case, checkout: Checkout, settings: Sequence[str]) -> str | None:
+    """Return the digest of a fix and of what is asked, None where the fix can't be read."""
+    try:
+        return _key(case, (), checkout, settings)
+    except Unknown:
+        return None
+
+
+def keep(
+    place: Path,
+    cases: Iterable[Case],
+    found: Mapping[str, Proved],
+    began: Began,
+    checkout: Checkout,
+    settings: Sequence[str],
+) -> dict[str, str]:
+    """Write verdicts into the file of proofs; return by id what keeps one from being written.
+
+    Raises:
+        ProofsError: The file can't be read any more.
+        DestinationError: It can't be written.
+    """
+    new, changed = {}, {}
+    for case in cases:
+        if case.id in found:
+            what = _changed(case, found[case.id], began, checkout, settings)
+            if what is None:
+                new[case.id] = kept_of(case, found[case.id], checkout, settings)
+            else:
+                changed[case.id] = what
+    if new:
+        proofs.save(place, merged(proofs.read(place), new))
+    return changed
+
+
+def _changed(
+    case: Case, proved: Proved, began: Began, checkout: Checkout, settings: Sequence[str]
+) -> str | None:
+    """Return what was written since the runs began, of all that a verdict rests on.
+
+    Some of them may have read it as it was before, others as it is now.
+    """
+    if _of_fix(case, checkout, settings) != began.fixes[case.id]:
+        return "the fix"
+    files = _files(proved, case, checkout)
+    return next((path for path in files if _written(checkout.top / path) >= began.time), None)
+
+
+def _written(path: Path) -> int:
+    """Return when a file was written, in nanoseconds; nobody can set that back but on Windows."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0
+    return facts.st_mtime_ns if os.name == "nt" else facts.st_ctime_ns
 
 
 def _text(nodeid: str, checkout: Checkout) -> str:

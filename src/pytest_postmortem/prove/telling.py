@@ -38,11 +38,14 @@ FAILS: tuple[Verdict, ...] = ("not-proven", "fails-with-fix")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A verdict as it is told: ``since`` is the day on which it was found, if that was not now."""
+    """A verdict as it is told: ``since`` is the day on which it was found, if that was not now,
+    ``changed`` what was written while it was.
+    """
 
     proved: Proved
     title: str = ""
     since: str | None = None
+    changed: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -104,6 +107,8 @@ def _headline(told: Told) -> str:
         facts.append(f"{len(own)} of {count_of(len(judged.tests), 'linked test')}")
     if told.since:
         facts.append(f"unchanged since {told.since}")
+    if told.changed:
+        facts.append(f"not kept: {told.changed} changed meanwhile")
     said = f"{name}{'' if message.startswith(PREDICATE) else ':'} {message}"
     return said + (f" ({'; '.join(facts)})" if facts else "")
 
