@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from pytest_postmortem import __version__
+from pytest_postmortem.digests import Texts
 from pytest_postmortem.errors import DestinationError, ProofsError
-from pytest_postmortem.model import VERDICTS, Proof
-from pytest_postmortem.proofs import FILE, Kept, KeptTest, digest_of, place, read, save, still
+from pytest_postmortem.model import VERDICTS, Postmortem, Proof
+from pytest_postmortem.proofs import FILE, Kept, KeptTest, fix_of, place, read, save, still
 
 NODEID = "tests/test_it.py::test_one"
 
@@ -236,147 +237,23 @@ def test_the_file_lies_where_it_is_configured_or_in_the_rootdir(tmp_path: Path) 
     assert place(configured, tmp_path, None) == configured
 
 
-TESTS = '''\
-import pytest
-
-@pytest.mark.postmortem("PM-1")
+TESTS = """\
 def test_one(value=1):
-    """Doc."""
-    assert value == [1, "a", 2.5][0]  # why
+    assert value == 1
 
-class TestAll:
-    def test_two(self): assert True
-
-    class TestInner:
-        async def test_three(self): ...
-
-make()
-'''
-
-OTHER_FORMAT = """\
-import os
-
-
-class TestAll:
-    def test_new(self): ...
-    def test_two(
-        self,
-    ):
-        assert True
-    class TestInner:
-        async def test_three(self):
-            ...
-@pytest.mark.postmortem(
-    'PM-1',
-)
-def test_one(value = 0x1):
-    \'\'\'Doc.\'\'\'
-    # another comment
-    assert (value == [1, "a", 2.50][0])
+def test_two(): ...
 """
-
-
-@pytest.mark.parametrize(
-    "names",
-    ["test_one", "test_one[a::b[1]]", "TestAll::test_two", "TestAll::TestInner::test_three"],
-)
-def test_a_test_is_known_by_its_code_wherever_it_stands(names: str) -> None:
-    """Without comments and format; its decorators, class and docstring are part of it."""
-    digest = digest_of(TESTS, names)
-
-    assert digest_of(OTHER_FORMAT, names) == digest
-    assert len(digest) == 16
-
-
-@pytest.mark.parametrize(
-    ("names", "old", "new"),
-    [
-        ("test_one", "value == ", "value != "),
-        ("test_one", "Doc.", "Dot."),
-        ("test_one", "PM-1", "PM-2"),
-        ("test_one", "value=1", "value=2"),
-        ("test_one", "2.5", "2.6"),
-        ("test_one", '"a"', 'b"a"'),
-        ("test_one", "[0]", "[0:0]"),
-        ("TestAll::test_two", "True", "not False"),
-        ("TestAll::TestInner::test_three", "async ", ""),
-        ("TestAll", "True", "1"),
-        ("test_made[1]", "make()", "make(1)"),
-        ("TestAll::test_made", "make()", "make(1)"),
-        ("TestMade::test_one", "value == ", "value != "),
-        ("", "make()", "make(1)"),
-    ],
-)
-def test_a_test_whose_code_changed_is_another(names: str, old: str, new: str) -> None:
-    """A generated one, which stands in no code of its own, is known by that of its file."""
-    assert digest_of(TESTS, names) != digest_of(TESTS.replace(old, new), names)
-
-
-def test_of_tests_of_one_name_the_last_counts() -> None:
-    """It hides the others."""
-    text = "def test_one(): ...\ndef test_one(): pass\n"
-
-    assert digest_of(text, "test_one") == digest_of(text.replace("...", "1"), "test_one")
-    assert digest_of(text, "test_one") != digest_of(text.replace("pass", "1"), "test_one")
-
-
-def test_a_test_does_not_change_with_those_beside_it() -> None:
-    """It has a text of its own."""
-    for names in ("test_one", "TestAll::test_two"):
-        assert digest_of(TESTS, names) == digest_of(TESTS.replace("async def", "def"), names)
-
-
-GOLDEN = """\
-def test_all(a, /, b: int = 1, *c, d=None, **e) -> None:
-    with open("x") as f, g:
-        x = f"{a!r:>{b}} and {d=}" "more" b"" if a else (yield)
-    try:
-        return [n async for n in c if n], {**e}, {1, -2j, 1e300}, lambda: ..., u"é"
-    except* (KeyError, ValueError) as error:
-        raise TypeError from None
-    match a:
-        case {"k": [1, *_], **rest} | str() if b: del x, a[1:2, ::3]
-        case _: assert 0xffffffffffffffffffffffffffffffff, not b
-"""
-
-
-def test_the_digest_of_a_test_is_the_same_on_every_python() -> None:
-    """A file that was committed holds wherever the tests run."""
-    text = GOLDEN.replace("except*", "except").replace(' b""', "")
-
-    assert digest_of(text, "test_all") == "05b40f7eb0dfd58c"
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["def test_one(:", "\0", "x = " + "(" * 5000, "x = " + "-" * 100_000 + "1", "\udcff"],
-    ids=["syntax", "null", "brackets", "deep", "surrogate"],
-)
-def test_what_is_no_python_is_known_by_its_text(text: str) -> None:
-    """Whatever it is."""
-    assert digest_of(text, "test_one") == digest_of(text, "test_two")
-    assert digest_of(text, "test_one") != digest_of(f"{text} ", "test_one")
-
-
-def test_code_that_is_deep_is_known_too() -> None:
-    """Wherever it is asked for."""
-    text = "def test_one():\n    assert " + " + ".join(["x"] * 900) + "\n"
-
-    def deep(n: int) -> str:
-        return deep(n - 1) if n else digest_of(text, "test_one")
-
-    assert deep(500) == digest_of(text, "test_one") != digest_of(text[:-5] + "\n", "test_one")
-    assert digest_of("def f(): 0x" + "f" * 9999, "f") != digest_of("def f(): 0x" + "f" * 9998, "f")
 
 
 @pytest.mark.parametrize(
     ("text", "outdated"),
     [
         (TESTS, False),
-        (OTHER_FORMAT, False),
+        ("# moved\n\ndef test_two(): ...\ndef test_one(value=0x1): assert (value == 1)", False),
         (TESTS.replace("value == ", "value != "), True),
         (TESTS.replace("test_one", "test_renamed"), True),
         (TESTS.replace("def test_two", "def test_2"), False),
+        ("import os\n" + TESTS, True),
         ("", True),
         (None, True),
         ("def test_one(:", True),
@@ -386,9 +263,11 @@ def test_a_proof_holds_as_long_as_its_tests_are_the_same(
     tmp_path: Path, text: str | None, outdated: bool
 ) -> None:
     """Reformatted and moved in their file they are; changed, renamed or deleted they are not."""
-    own = KeptTest("proven", "", digest_of(TESTS, "test_one"))
+    (tmp_path / "test_it.py").write_text(TESTS)
+    own = KeptTest("proven", "", Texts(tmp_path).digest("test_it.py::test_one[1]"))
     other = KeptTest("proven", "")
     kept = {"PM-1": replace(PROVEN, tests={"test_it.py::test_one[1]": own, "gone.py::a": other})}
+    (tmp_path / "test_it.py").unlink()
     if text is not None:
         (tmp_path / "test_it.py").write_text(text)
 
@@ -398,23 +277,11 @@ def test_a_proof_holds_as_long_as_its_tests_are_the_same(
     assert found["PM-1"].proven is not outdated
 
 
-def test_a_generated_test_holds_as_long_as_its_file_is_the_same(tmp_path: Path) -> None:
-    """Nobody can tell which part of it made it."""
-    own = KeptTest("proven", "", digest_of(TESTS, "test_made"))
-    kept = {"PM-1": replace(PROVEN, tests={"test_it.py::test_made": own})}
-
-    (tmp_path / "test_it.py").write_text(f"# comment\n{TESTS}")
-    assert not still(kept, tmp_path)["PM-1"].outdated
-
-    (tmp_path / "test_it.py").write_text(f"import os\n{TESTS}")
-    assert still(kept, tmp_path)["PM-1"].outdated
-
-
 def test_one_outdated_test_is_enough(tmp_path: Path) -> None:
     """And a file that can't be read any more has no text."""
-    same = KeptTest("proven", "", digest_of(TESTS, "test_one"))
     (tmp_path / "test_it.py").write_text(TESTS)
     (tmp_path / "test_b.py").write_bytes(b"\xff")
+    same = KeptTest("proven", "", Texts(tmp_path).digest("test_it.py::test_one"))
     own = dict.fromkeys(("test_it.py::test_one", "test_it.py::test_one[1]"), same)
     tests = {**own, "test_b.py::test_one": same}
 
@@ -422,6 +289,37 @@ def test_one_outdated_test_is_enough(tmp_path: Path) -> None:
 
     assert [found[id].outdated for id in ("PM-1", "PM-2")] == [True, True]
     assert still({"PM-3": replace(PROVEN, tests={})}, tmp_path)["PM-3"] == PROVEN.proof
+
+
+@pytest.mark.parametrize(
+    ("fix", "patch", "kept", "outdated"),
+    [
+        (("3f2a91c",), None, "3f2a91c", False),
+        (("3f2a91c0b7790eb9cf2eaa596ba401c422e2110a",), None, "3f2a91c", False),
+        (("https://x.example/a/b/commit/3f2a91c0b7790eb",), None, "3f2a91c0b", False),
+        (("3f2a91c", "77c01d2"), None, "3f2a91c0b, 77c01d2aa", False),
+        (("3f2a91c...77c01d2",), None, "3f2a91c0b..77c01d2aa", False),
+        ((), "docs/x.bug.patch", "x.bug.patch", False),
+        ((), None, "3f2a91c", False),
+        (("77c01d2",), None, "3f2a91c", True),
+        (("3f2a91c", "77c01d2"), None, "3f2a91c", True),
+        (("3f2a91c",), None, "3f2a91c, 77c01d2", True),
+        (("3f2a91c",), None, "3f2a91c..77c01d2", True),
+        (("main",), None, "main-2", True),
+        ((), "docs/y.patch", "x.patch", True),
+        ((), "docs/y.patch", "3f2a91c", True),
+    ],
+)
+def test_a_proof_holds_as_long_as_its_fix_is_the_same(
+    tmp_path: Path, fix: tuple[str, ...], patch: str | None, kept: str, outdated: bool
+) -> None:
+    """However long its hash is; one that a commit says itself is not asked for."""
+    named = fix_of(Postmortem("PM-1", "Charged twice", fix=fix, patch=patch))
+    own = Kept(replace(PROVEN.proof, fix=kept))
+
+    found = still({"PM-1": own}, tmp_path, {"PM-1": named} if named else {})
+
+    assert found["PM-1"].outdated is outdated
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)

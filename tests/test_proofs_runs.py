@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from conftest import RunPytest, report_of
+from pytest_postmortem.digests import Texts
 from pytest_postmortem.model import Proof, Verdict
-from pytest_postmortem.proofs import FILE, Kept, KeptTest, digest_of, save
+from pytest_postmortem.proofs import FILE, Kept, KeptTest, save
 from report_schema import read_report
 
 REGISTRY = """
@@ -52,12 +53,16 @@ def suite(pytester: pytest.Pytester) -> Path:
     return pytester.path
 
 
+FIXES = {"PM-1": "3f2a91c", "PM-2": "77c01d2"}
+
+
 def keep(path: Path, verdicts: Mapping[str, Verdict]) -> None:
     """Write a file of proofs that were found with the tests of the suite."""
+    texts, nodeids = Texts(Path.cwd()), {id: f"test_it.py::{name}" for id, name in NAMES.items()}
     kept = {
         id: Kept(
-            Proof(verdict, date(2026, 11, 20), "3f2a91c", "it is so"),
-            tests={f"test_it.py::{NAMES[id]}": KeptTest(verdict, "", digest_of(TESTS, NAMES[id]))},
+            Proof(verdict, date(2026, 11, 20), FIXES.get(id, ""), "it is so"),
+            tests={nodeids[id]: KeptTest(verdict, "", texts.digest(nodeids[id]))},
         )
         for id, verdict in verdicts.items()
     }

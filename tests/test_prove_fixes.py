@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_postmortem.proofs import short
 from pytest_postmortem.prove.fixes import (
     WORKTREE,
     Unknown,
@@ -15,7 +16,6 @@ from pytest_postmortem.prove.fixes import (
     of_branch,
     of_patch,
     of_revisions,
-    short,
 )
 from pytest_postmortem.prove.plan import Change, Fix, Kind
 from pytest_postmortem.prove.swap import CantSwap

@@ -257,3 +257,61 @@ def test_a_gate_counts_what_was_proved(
         1,
         [failed.format("1 incident", "PM-1"), guarded.format("1 of them proven, ")],
     )
+
+
+HELPED = """\
+import pytest
+from {module} import price
+
+def is_right(euros):
+    return euros == 5
+
+def test_other():
+    assert True
+
+@pytest.mark.postmortem("{id}")
+def test_price(helped):
+    assert is_right(price(500))
+"""
+
+FIXTURE = "import pytest\n\n@pytest.fixture\ndef helped():\n    return 1\n"
+
+OUTDATED: dict[str, Files] = {
+    "nothing": {},
+    "another test": {"test_pm1.py": HELPED.replace("assert True", "assert 1")},
+    "a helper": {"test_pm1.py": HELPED.replace("return euros == 5", "return True")},
+    "a fixture": {"conftest.py": FIXTURE.replace("return 1", "return 2")},
+    "the fix": {"postmortems.yml": "- {id: PM-1, fix: abc1234}\n"},
+    "the name of the fix": {"postmortems.yml": "- {id: PM-1, fix: [FIX]}\n"},
+}
+"""What changes after a proof."""
+
+
+def test_a_run_says_that_a_proof_is_outdated(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Helpers beside the test and its conftests count, and that it is the same fix."""
+    test = text_of("PM-1", HELPED)
+    before = {"pm1.py": OLD, "conftest.py": FIXTURE, "postmortem-proofs.json": ""}
+    fix = repository.fixed(before=before, after={"pm1.py": FIXED, "test_pm1.py": test})
+    repository.register()
+    repository.commit({})
+    repository.prove(capsys)
+    repository.commit({})
+    found = {}
+
+    for name, files in OUTDATED.items():
+        texts = {path: str(text).replace("{id}", "PM-1") for path, text in files.items()}
+        texts = {path: text.replace("{module}", "pm1") for path, text in texts.items()}
+        repository.write({path: text.replace("FIX", fix[:7]) for path, text in texts.items()})
+        command = [sys.executable, "-m", "pytest", "-v"]
+        done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+        found[name] = "proof outdated" in done.stdout
+        repository.git("checkout", "--quiet", ".")
+
+    assert [name for name, is_outdated in found.items() if is_outdated] == [
+        "a helper",
+        "a fixture",
+        "the fix",
+    ]

@@ -304,7 +304,7 @@ class Proof:
     """What was found when the fix of an incident was taken away and its tests were run.
 
     ``fix`` is the fix as it was named, ``reason`` one line. An ``outdated`` one was found with
-    another text of the tests than today's.
+    another text of the tests than today's, or for another fix.
     """
 
     verdict: Verdict

@@ -9,30 +9,51 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Iterator, Mapping
+import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_postmortem import __version__
+from pytest_postmortem.digests import Texts
 from pytest_postmortem.errors import Problem, ProofsError
-from pytest_postmortem.model import VERDICTS, Proof, iso_date
+from pytest_postmortem.model import VERDICTS, Postmortem, Proof, iso_date
 from pytest_postmortem.writing import write
 
-__all__ = ["FILE", "Kept", "KeptTest", "digest_of", "place", "read", "save", "still"]
+__all__ = [
+    "FILE",
+    "Kept",
+    "KeptTest",
+    "fix_of",
+    "named",
+    "place",
+    "read",
+    "revision_of",
+    "save",
+    "short",
+    "still",
+]
 
 FILE = "postmortem-proofs.json"
 FORMAT = 1
-LETTERS = 16
-"""Letters of a digest that are kept."""
+SHORT = 9
+"""Letters of a hash that are shown."""
+
+HASH = re.compile("[0-9a-f]{4,64}")
+
+SPACE = re.compile(r"(, |\.\.)")
+"""What stands between the hashes of a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptTest:
-    """The verdict on one test, and the digest of its text then, empty where it is not known."""
+    """The verdict on one test, and the digest of what it rested on then, empty where it is not
+    known.
+    """
 
     verdict: str
     message: str
@@ -128,81 +149,57 @@ def _told(kept: Kept) -> Mapping[str, Any]:
     }
 
 
-def still(kept: Mapping[str, Kept], root: Path) -> dict[str, Proof]:
-    """Return the proofs by id; one whose tests have another text today is outdated."""
-    texts: dict[str, str | None] = {}
+def still(
+    kept: Mapping[str, Kept], root: Path, fixes: Mapping[str, str] | None = None
+) -> dict[str, Proof]:
+    """Return the proofs by id; one of other tests than today's is outdated, or of another fix.
+
+    ``fixes`` are the names of those that are named today, by id.
+    """
+    texts = Texts(root)
     found = {}
     for id, own in kept.items():
         changed = any(
-            each.text and each.text != _digest_here(nodeid, root, texts)
-            for nodeid, each in own.tests.items()
+            each.text and each.text != texts.digest(nodeid) for nodeid, each in own.tests.items()
         )
-        found[id] = replace(own.proof, outdated=changed)
+        now = (fixes or {}).get(id)
+        other = now is not None and not _is_same(own.proof.fix, now)
+        found[id] = replace(own.proof, outdated=changed or other)
     return found
 
 
-def _digest_here(nodeid: str, root: Path, texts: dict[str, str | None]) -> str:
-    path, _, names = nodeid.partition("::")
-    if path not in texts:
-        try:
-            texts[path] = (root / path).read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            texts[path] = None
-    text = texts[path]
-    return "" if text is None else digest_of(text, names)
+def fix_of(postmortem: Postmortem) -> str | None:
+    """Return the name of the fix that a post-mortem names, None where it names none."""
+    if postmortem.fix:
+        return ", ".join(named(revision_of(text)) for text in postmortem.fix)
+    return os.path.basename(postmortem.patch) if postmortem.patch else None
 
 
-def digest_of(text: str, names: str) -> str:
-    """Return what a test is known by: its code without comments and format, wherever it stands.
-
-    ``names`` is what follows the file in its node id. A test that stands in no code of its own, as
-    a generated one does, is known by the code of its whole file.
-    """
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return sha256(text.encode(errors="replace")).hexdigest()[:LETTERS]
-    node: ast.AST = tree
-    for name in names.partition("[")[0].split("::"):
-        inner = [each for each in ast.iter_child_nodes(node) if getattr(each, "name", "") == name]
-        if not inner:
-            node = tree
-            break
-        node = inner[-1]  # which hides the others
-    return sha256("\n".join(_spelled(node)).encode(errors="replace")).hexdigest()[:LETTERS]
+def revision_of(text: str) -> str:
+    """Return the revision that a text names, which may be the address of a commit."""
+    _, found, rest = text.rpartition("/commit/")
+    return rest.strip("/") if found and "://" in text else text.strip()
 
 
-def _spelled(node: ast.AST) -> Iterator[str]:
-    """Yield the code below a node, alike on every Python: what newer ones add is empty in it."""
-    waiting: list[object] = [node]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, _Word):
-            yield each.text
-        elif isinstance(each, list):
-            own = (value for value in reversed(each) if not _is_empty(value))
-            waiting += [_Word("]"), *own, _Word("[")]
-        elif isinstance(each, ast.AST):
-            fields = [(name, value) for name, value in ast.iter_fields(each) if value != []]
-            waiting.append(_Word(")"))
-            for name, value in reversed(fields):
-                if value is not None:
-                    waiting += [value, _Word(name)]
-            waiting.append(_Word(f"{type(each).__name__}("))
-        else:
-            yield f"{each:x}" if type(each) is int else repr(each)
+def named(revision: str) -> str:
+    """Return a commit or a range as a reader knows it."""
+    older, dots, newer = revision.partition("..")
+    if not dots:
+        return short(revision)
+    return f"{short(older or 'HEAD')}..{short(newer.lstrip('.') or 'HEAD')}"
 
 
-def _is_empty(value: object) -> bool:
-    """Say whether a value is the empty text that Python 3.12.0 adds to formats of f-strings."""
-    return (
-        isinstance(value, ast.Constant)
-        and value.value == ""
-        and value.col_offset == value.end_col_offset
-    )
+def short(revision: str) -> str:
+    """Return a revision as it is shown: a long hash is cut."""
+    return revision[:SHORT] if len(revision) > SHORT and HASH.fullmatch(revision) else revision
 
 
-class _Word(NamedTuple):
-    """What stands between the values of a node."""
+def _is_same(one: str, other: str) -> bool:
+    """Say whether two names are those of one fix; hashes may be cut at different places."""
+    pairs = zip_longest(SPACE.split(one), SPACE.split(other), fillvalue="")
+    return all(own == its or _is_same_hash(own, its) for own, its in pairs)
 
-    text: str
+
+def _is_same_hash(one: str, other: str) -> bool:
+    are_hashes = HASH.fullmatch(one) and HASH.fullmatch(other)
+    return bool(are_hashes) and (one.startswith(other) or other.startswith(one))

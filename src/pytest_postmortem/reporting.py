@@ -193,7 +193,8 @@ class Run:
         except ProofsError as error:
             where = relative(place, self._root) if place else None
             return {}, tuple(replace(_warning(each), path=where) for each in error.problems)
-        return proofs.still(kept, self._root), ()
+        fixes = {each.id: fix for each in self.registry or () if (fix := proofs.fix_of(each))}
+        return proofs.still(kept, self._root, fixes), ()
 
     def _known(self, own: Iterable[Link]) -> Registry:
         """Return the registry, or the one that links imply where there is none."""

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from pytest_postmortem.assess import selected
 from pytest_postmortem.commands.checkout import Checkout
+from pytest_postmortem.digests import digest_of
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.marked import Linked, linked
 from pytest_postmortem.model import Postmortem
-from pytest_postmortem.proofs import digest_of
+from pytest_postmortem.proofs import revision_of, short
 from pytest_postmortem.prove import fixes, ways
 from pytest_postmortem.prove.candidates import candidates, trailers
 from pytest_postmortem.prove.fixes import Unknown
@@ -117,15 +118,9 @@ def _revisions(postmortem: Postmortem, told: Mapping[str, tuple[str, ...]]) -> t
     that say so themselves.
     """
     if postmortem.fix or postmortem.patch:
-        return tuple(map(_revision, postmortem.fix))
+        return tuple(map(revision_of, postmortem.fix))
     names = (postmortem.id, *postmortem.aliases)
     return next((told[name.casefold()] for name in names if name.casefold() in told), ())
-
-
-def _revision(text: str) -> str:
-    """Return the revision that a text names, which may be the address of a commit."""
-    _, found, rest = text.rpartition("/commit/")
-    return rest.strip("/") if found and "://" in text else text.strip()
 
 
 def _reader(
@@ -174,7 +169,7 @@ def _by_hand(
     links: Mapping[str, Linked],
 ) -> Wanted:
     """Return what is to be proved of a fix that the command line names."""
-    name = f"since {asked.base}" if asked.base else ", ".join(map(fixes.short, asked.fix))
+    name = f"since {asked.base}" if asked.base else ", ".join(map(short, asked.fix))
     try:
         fix = _given(checkout, asked)
     except Unknown as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import which
 
 from pytest_postmortem import git
+from pytest_postmortem.proofs import named, short
 from pytest_postmortem.prove.plan import Change, Fix, Step
 
 __all__ = [
@@ -19,7 +20,6 @@ __all__ = [
     "of_branch",
     "of_patch",
     "of_revisions",
-    "short",
 ]
 
 WORKTREE = "WORKTREE"
@@ -27,8 +27,6 @@ WORKTREE = "WORKTREE"
 
 BACK = (".bug.patch", ".bug.diff")
 """How the name of a patch ends that brings the problem back."""
-
-SHORT = 9
 
 HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 """A hash that is whole."""
@@ -86,13 +84,12 @@ def _step(root: Path, revision: str) -> Step:
     if dots:
         older, newer = older or "HEAD", newer.lstrip(".") or "HEAD"
         before, after = _commit(root, older), _commit(root, newer)
-        name = f"{short(older)}..{short(newer)}"
     else:
         after = _commit(root, revision)
         parent = git.parent(root, after)
         if parent is None:
             raise Unknown(f"the parent of {short(revision)} is not in this clone: {_deeper(after)}")
-        before, name = parent, short(revision)
+        before = parent
     found = git.changed(root, before, after)
     ids = (blob for each in found for blob in (each.before, each.after) if blob)
     contents = dict(git.blobs(root, ids))
@@ -100,7 +97,7 @@ def _step(root: Path, revision: str) -> Step:
         Change(each.path, *(contents.get(blob or "") for blob in (each.before, each.after)))
         for each in found
     )
-    return Step(name, changes, before=before, after=after)
+    return Step(named(revision), changes, before=before, after=after)
 
 
 def _commit(root: Path, revision: str) -> str:
@@ -130,12 +127,6 @@ def _absent(root: Path, revision: str) -> str:
 
 def _deeper(commit: str) -> str:
     return f"git fetch --depth=2 origin {commit}"
-
-
-def short(revision: str) -> str:
-    """Return a revision as it is shown: a long hash is cut."""
-    is_hash = len(revision) > SHORT and all(char in "0123456789abcdef" for char in revision)
-    return revision[:SHORT] if is_hash else revision
 
 
 def of_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:

@@ -14,8 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from pytest_postmortem import __version__, proofs
+from pytest_postmortem.digests import Texts
 from pytest_postmortem.model import PROVEN, VERDICTS, Proof, Verdict
-from pytest_postmortem.proofs import Kept, KeptTest, digest_of
+from pytest_postmortem.proofs import Kept, KeptTest
 from pytest_postmortem.prove.fixes import Unknown
 from pytest_postmortem.prove.ladder import Case, Proved, Prover
 from pytest_postmortem.prove.verdict import Judged, TestVerdict
@@ -82,13 +83,14 @@ def _verdict(text: str) -> Verdict:
 def kept_of(case: Case, proved: Proved, checkout: Checkout, settings: Sequence[str]) -> Kept:
     """Return what is kept of a verdict."""
     files = tuple(_files(proved, case, checkout))
+    texts = Texts(checkout.root)
     return Kept(
         Proof(proved.judged.verdict, date.today(), proved.fix, proved.judged.message),
         proved.way,
         _key(case, files, checkout, settings),
         files,
         {
-            test.nodeid: KeptTest(test.verdict, test.message, _text(test.nodeid, checkout))
+            test.nodeid: KeptTest(test.verdict, test.message, texts.digest(test.nodeid))
             for test in proved.judged.tests
             if proved.way != "replay" or (checkout.root / test.nodeid.partition("::")[0]).is_file()
         },
@@ -164,14 +166,6 @@ def _written(path: Path) -> int:
     except OSError:
         return 0
     return facts.st_mtime_ns if os.name == "nt" else facts.st_ctime_ns
-
-
-def _text(nodeid: str, checkout: Checkout) -> str:
-    path, _, names = nodeid.partition("::")
-    try:
-        return digest_of((checkout.root / path).read_text(encoding="utf-8"), names)
-    except (OSError, ValueError):
-        return ""
 
 
 def _files(proved: Proved, case: Case, checkout: Checkout) -> Iterator[str]:
