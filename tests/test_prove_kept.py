@@ -315,3 +315,45 @@ def test_a_run_says_that_a_proof_is_outdated(
         "a fixture",
         "the fix",
     ]
+
+
+STARTS = """\
+import subprocess, sys
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_price():
+    out = subprocess.run([sys.executable, *ARGUMENTS], capture_output=True, text=True).stdout
+    assert out == "5.0\\n"
+"""
+
+SHOP = {
+    "shop/__init__.py": "",
+    "shop/price.py": FIXED,
+    "shop/helping.py": "value = 500\n",
+    "shop/__main__.py": "from shop.price import price\nfrom .helping import value\n"
+    "print(price(value))\n",
+    "start.py": "import runpy\nrunpy.run_module('shop', run_name='__main__')\n",
+}
+
+
+def test_a_proof_rests_on_what_other_processes_loaded(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A module that only the command under test imports, or a script, and the source of the fix."""
+    tests = {"test_it.py": STARTS.replace("*ARGUMENTS", "'start.py'"), "postmortem-proofs.json": ""}
+    repository.fixed(before={**SHOP, "shop/price.py": OLD}, after={**SHOP, **tests})
+    repository.register()
+    repository.commit({})
+
+    first = repository.prove(capsys)
+    repository.commit({})
+    found = {}
+    for path, text in SHOP.items():
+        repository.write({path: text + "x = 1\n"})
+        found[path] = is_kept(repository, capsys)
+        repository.git("checkout", "--quiet", ".")
+
+    fails = "test_price fails without <PM-1>: AssertionError: assert '50.0\\n' == '5.0\\n'"
+    assert first == (0, table({"PM-1": ("proven", fails)}, "1 of 1 proven"))
+    assert found == dict.fromkeys(SHOP, False)

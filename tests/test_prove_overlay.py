@@ -51,6 +51,7 @@ class Process:
             "sites": [],
             "moved": [],
             "roots": [],
+            "trees": [],
         }
         overlay = {**known, **paths, "notes": str(notes), **config}
         own = self.shadow.copy(self.folder.parent / f"env{self.number}", overlay, {})

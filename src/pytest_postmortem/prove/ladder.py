@@ -154,7 +154,7 @@ class Prover:
         own = parts_of(versions, sides, known) if hunks else ()
         top = f"{versions.tree or self._checkout.top}{os.sep}"
         parts = tuple(replace(part, path=part.path.removeprefix(top)) for part in own)
-        files = tuple(sorted(sides.modules))
+        files = tuple(sorted({*sides.modules, *versions.fixed}))
         return Proved(case.id, fix.name, judged, way, files=files, parts=parts, limit=sides.limit)
 
     def _known(self, case: Case, fix: Fix, versions: Versions) -> Known:

@@ -7,9 +7,11 @@ files that it has not opened.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-__all__ = ["noting"]
+__all__ = ["loading", "noting"]
 
 _open, _write, _fstat = os.open, os.write, os.fstat
 
@@ -26,6 +28,30 @@ def noting(path: str) -> Callable[[str], None]:
         _write(handle, line.encode() + b"\n")
 
     return note
+
+
+def loading(trees: Sequence[str], note: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Return what notes a file that is loaded, if it is one of some trees.
+
+    A script is read by no loader, and noted at once.
+    """
+    realpath, join, split = os.path.realpath, os.path.join, os.path.split
+    within = tuple(join(realpath(tree), "") for tree in trees)
+    folders: dict[str, str] = {}
+
+    def loaded(path: str) -> None:
+        with suppress(Exception):  # whatever a test has patched
+            folder, name = split(path)
+            if folder not in folders:
+                folders[folder] = join(realpath(folder), "")
+            real = folders[folder]
+            if real.startswith(within) and "site-packages" not in real:
+                note("modules", [realpath(real + name)])
+
+    for each in sys.orig_argv[1:]:
+        if each.endswith(".py"):
+            loaded(each)
+    return loaded
 
 
 def _opened(path: str) -> int:

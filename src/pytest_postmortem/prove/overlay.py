@@ -6,7 +6,7 @@ texts come from ``overlay.json`` beside it::
 
     {"files": {PATH: TEXT or null}, "modules": {NAME: [PATH, DIGEST]}, "notes": PATH,
      "marks": {PATH: [[FIRST, LAST], ...]}, "watched": {PATH: ...}, "shake": false,
-     "sites": [...], "moved": [[FROM, TO], ...], "roots": [...]}
+     "sites": [...], "moved": [[FROM, TO], ...], "roots": [...], "trees": [...]}
 
 A file whose text is null is not there. A module that is read from another place, as an installation
 copies it, is replaced too if its digest says that it is the same file.
@@ -130,6 +130,7 @@ class Overlay:
         self._said: set[str] = set()
         self._reached: set[str] = set()
         self._told = 0
+        self._loaded = notes.loading(config["trees"], self.note)
 
     def start(self) -> None:
         """Take the place of what reads the code of modules."""
@@ -137,6 +138,7 @@ class Overlay:
 
         def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
             path = loader.get_filename(fullname)
+            self._loaded(path)
             is_named = os.path.basename(path) in self._names
             known = self.known(path, fullname) if is_named else None
             return original(loader, fullname) if known is None else self.code(loader, path, known)

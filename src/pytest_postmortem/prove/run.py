@@ -205,6 +205,7 @@ class Runner:
             "sites": self._sites,
             "moved": [] if tree is None else [[str(self._where.top), str(tree)]],
             "roots": list(sources.roots),
+            "trees": [str(each) for each in (sources.tree, self._where.top) if each],
         }
 
     def _recorder(self, wanted: Wanted, sources: Sources, notes: Path) -> Mapping[str, Any]:
