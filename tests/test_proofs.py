@@ -43,6 +43,8 @@ WRITTEN = f"""\
    "reason": "fails without the fix: AssertionError",
    "way": "patch",
    "key": "0123456789abcdef",
+   "taken": [],
+   "left": [],
    "files": [
     "src/shop.py",
     "tests/test_it.py"

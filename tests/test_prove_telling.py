@@ -338,6 +338,8 @@ def test_json_holds_all_that_was_found() -> None:
                 ],
                 "further": {"failing": 1, "run": 9},
                 "parts": [{"path": "src/shop.py", "lines": [3, 9], "found": "guarded"}],
+                "taken": [],
+                "left": [],
                 "notes": ["patch: no"],
             },
             {
@@ -352,6 +354,8 @@ def test_json_holds_all_that_was_found() -> None:
                 "tests": [],
                 "further": {"failing": 0, "run": 0},
                 "parts": [],
+                "taken": [],
+                "left": [],
                 "notes": [],
             },
         ],

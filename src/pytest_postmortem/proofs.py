@@ -3,7 +3,8 @@
 ``postmortem-proofs.json`` may be committed, so that `prove` looks only at what has changed since::
 
     {"format": 1, "tool": {...}, "proofs": {"PM-102": {"verdict": "proven", "day": "2026-11-20",
-     "fix": "3f2a91c", "reason": "...", "way": "patch", "key": DIGEST, "files": [...],
+     "fix": "3f2a91c", "reason": "...", "way": "patch", "key": DIGEST, "taken": [...],
+     "left": [...], "files": [...],
      "tests": {NODEID: {"verdict": ..., "message": ..., "text": DIGEST}}}}}
 """
 
@@ -63,7 +64,8 @@ class KeptTest:
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A proof with what it rests on: ``key`` is the digest of all that the runs depended on,
-    ``files`` among it, by their paths from the top of the repository.
+    ``files`` among it, by their paths from the top of the repository. ``taken`` and ``left`` are
+    the files of the fix that were taken away, and those that stayed.
     """
 
     proof: Proof
@@ -71,6 +73,8 @@ class Kept:
     key: str = ""
     files: tuple[str, ...] = ()
     tests: Mapping[str, KeptTest] = field(default_factory=dict)
+    taken: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def place(configured: Path | None, root: Path, cache: Path | None) -> Path | None:
@@ -115,7 +119,11 @@ def _kept(told: Mapping[str, Any]) -> Kept:
         for nodeid, each in told["tests"].items()
     }
     proof = Proof(verdict, iso_date(told["day"]), str(told["fix"]), str(told["reason"]))
-    return Kept(proof, str(told["way"]), str(told["key"]), tuple(map(str, told["files"])), tests)
+    files, taken, left = (
+        tuple(map(str, each))
+        for each in (told["files"], told.get("taken", ()), told.get("left", ()))
+    )
+    return Kept(proof, str(told["way"]), str(told["key"]), files, tests, taken, left)
 
 
 def save(path: Path, kept: Mapping[str, Kept]) -> None:
@@ -141,6 +149,8 @@ def _told(kept: Kept) -> Mapping[str, Any]:
         "reason": proof.reason,
         "way": kept.way,
         "key": kept.key,
+        "taken": list(kept.taken),
+        "left": list(kept.left),
         "files": list(kept.files),
         "tests": {
             nodeid: {"verdict": each.verdict, "message": each.message, "text": each.text}

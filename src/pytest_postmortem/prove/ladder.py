@@ -12,6 +12,7 @@ from time import monotonic
 from pytest_postmortem.model import PROVEN, VERDICTS, Verdict
 from pytest_postmortem.prove import ways
 from pytest_postmortem.prove.fixes import Unknown, decoded
+from pytest_postmortem.prove.left import UNKNOWN, Shares, doubted, shares_of
 from pytest_postmortem.prove.missing import Known, known_of
 from pytest_postmortem.prove.parts import Part, parts_of
 from pytest_postmortem.prove.plan import Fix
@@ -54,7 +55,7 @@ class Proved:
 
     ``notes`` say why a way did not decide. ``files`` are the real paths of what the runs loaded of
     the checkout. ``parts`` are the parts of the fix, where somebody asked for them. ``limit`` are
-    the seconds that a run may take.
+    the seconds that a run may take, ``shares`` the files of the fix that were taken away, or not.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Proved:
     files: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     limit: float = LONGEST
+    shares: Shares = UNKNOWN
 
 
 class Prover:
@@ -150,12 +152,23 @@ class Prover:
         sides = Sides(self._runner, wanted, versions, replace(self._effort, limit=limit))
         known = self._known(case, fix, versions)
         judged = self._judged(sides, versions, known)
+        shares = shares_of(fix, versions, versions.tree or self._checkout.top)
+        judged = doubted(judged, shares, versions.tree or self._checkout.top, sides.modules)
         hunks = self._hunks and judged.verdict in PROVEN
         own = parts_of(versions, sides, known) if hunks else ()
         top = f"{versions.tree or self._checkout.top}{os.sep}"
         parts = tuple(replace(part, path=part.path.removeprefix(top)) for part in own)
         files = tuple(sorted({*sides.modules, *versions.fixed}))
-        return Proved(case.id, fix.name, judged, way, files=files, parts=parts, limit=sides.limit)
+        return Proved(
+            case.id,
+            fix.name,
+            judged,
+            way,
+            files=files,
+            parts=parts,
+            limit=sides.limit,
+            shares=shares,
+        )
 
     def _known(self, case: Case, fix: Fix, versions: Versions) -> Known:
         checkout = self._checkout

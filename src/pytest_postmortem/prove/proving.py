@@ -19,6 +19,7 @@ from pytest_postmortem.model import PROVEN, VERDICTS, Proof, Verdict
 from pytest_postmortem.proofs import Kept, KeptTest
 from pytest_postmortem.prove.fixes import Unknown
 from pytest_postmortem.prove.ladder import Case, Proved, Prover
+from pytest_postmortem.prove.left import Shares
 from pytest_postmortem.prove.verdict import Judged, TestVerdict
 from pytest_postmortem.prove.ways import Checkout
 
@@ -73,7 +74,7 @@ def known(
         for nodeid, each in own.tests.items()
     )
     judged = Judged(own.proof.verdict, own.proof.reason, tests)
-    return Proved(case.id, own.proof.fix, judged, own.way)
+    return Proved(case.id, own.proof.fix, judged, own.way, shares=Shares(own.taken, own.left))
 
 
 def _verdict(text: str) -> Verdict:
@@ -94,6 +95,8 @@ def kept_of(case: Case, proved: Proved, checkout: Checkout, settings: Sequence[s
             for test in proved.judged.tests
             if proved.way != "replay" or (checkout.root / test.nodeid.partition("::")[0]).is_file()
         },
+        proved.shares.taken,
+        proved.shares.left,
     )
 
 

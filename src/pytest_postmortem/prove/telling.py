@@ -91,6 +91,7 @@ def _lines(told: Told, verbose: bool) -> Iterator[str]:
     if len(tests) > MOST_TESTS and not verbose:
         yield f"and {len(tests) - MOST_TESTS} more (--verbose lists them)"
     yield from _parts(proved)
+    yield from _shares(told, verbose)
     for note in proved.notes if verbose else ():
         yield f"not by {note}"
 
@@ -128,6 +129,18 @@ def _further(proved: Proved) -> Iterator[str]:
         files = {test.nodeid.partition("::")[0] for test in judged.tests}
         where = "in its file" if len(files) == 1 else "in their files"
         yield f"{failing} of {judged.further + len(judged.tests)} {where}"
+
+
+def _shares(told: Told, verbose: bool) -> Iterator[str]:
+    """Say which files of the fix were taken away, and which stayed."""
+    shares = told.proved.shares
+    if verbose and shares.taken:
+        yield f"taken away: {', '.join(shares.taken)}"
+    if verbose and shares.left:
+        yield f"left in place: {', '.join(shares.left)}"
+    code = [path for path in shares.left if path.endswith(".py")]
+    if not verbose and code and told.verdict == "not-proven":
+        yield f"{code[0]} is a part of the fix too, and stays in place: --source takes it away"
 
 
 def _parts(proved: Proved) -> Iterator[str]:
@@ -201,6 +214,8 @@ def _plain(told: Told) -> Mapping[str, Any]:
             {"path": part.path, "lines": list(part.lines), "found": part.found}
             for part in proved.parts
         ],
+        "taken": list(proved.shares.taken),
+        "left": list(proved.shares.left),
         "notes": list(proved.notes),
     }
 

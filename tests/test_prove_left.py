@@ -1,0 +1,87 @@
+"""What of a fix stays in place or is no Python: it is told, and no test called hollow for it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from prove_repository import FIXED, OLD, Repository, table, text_of
+
+GENERATES = """\
+import pytest
+from pm1 import price
+from tools.gen import table
+
+@pytest.mark.postmortem("PM-1")
+def test_table():
+    assert table() == [5, 10]
+    assert price(0) == 0
+"""
+
+GEN = "def table():\n    return [5, {}]\n"
+
+
+def generated(repository: Repository) -> None:
+    """Commit a fix of a module and of a tool, of which the test guards the tool."""
+    before = {"pm1.py": OLD, "tools/gen.py": GEN.format(9), "CHANGES.md": "none\n"}
+    after = {"pm1.py": FIXED, "tools/gen.py": GEN.format(10), "CHANGES.md": "one\n"}
+    repository.fixed(before=before, after={**after, "test_pm1.py": GENERATES})
+    repository.register()
+
+
+def test_a_test_is_not_called_hollow_where_a_part_of_the_fix_stays_that_it_loads(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be the part that it guards; it is said how to take that away too."""
+    generated(repository)
+
+    unknown = repository.prove(capsys)
+    known = repository.prove(capsys, "--source=tools/gen.py")
+
+    why = (
+        "tools/gen.py is a part of the fix that stays in place, and the tests load it:"
+        " take it away too with --source=tools/gen.py"
+    )
+    row = ("inconclusive", f"test_table: {why}")
+    assert unknown == (0, table({"PM-1": row}, "0 of 1 proven, 1 inconclusive"))
+    fails = "test_table fails without <PM-1>: AssertionError: assert [5, 9] == [5, 10]"
+    assert known == (0, table({"PM-1": ("proven", fails)}, "1 of 1 proven"))
+
+
+def test_what_of_a_fix_stays_in_place_is_told(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With all that is found, in JSON, and where a test is called hollow."""
+    generated(repository)
+    text = text_of("PM-2").replace("price(500) == 5", "price(0) == 0")
+    after = {"pm2.py": FIXED, "tools/more.py": "x = 1\n", "test_pm2.py": text}
+    repository.fixed("PM-2", after=after)
+    after = {"pm3.py": FIXED, "tools/other.py": "x = 1\n", "test_pm3.py": text_of("PM-3")}
+    repository.fixed("PM-3", after=after)
+    repository.register()
+
+    hollow = repository.prove(capsys, "PM-2")
+    proven = repository.prove(capsys, "PM-3", "-v")
+    again = repository.prove(capsys, "PM-3", "-v")
+    repository.prove(capsys, "--report=json:proofs.json")
+
+    rows = (
+        "not proven",
+        "test_price passes without <PM-2>, though it runs its lines",
+        "the test would not notice if the problem came back",
+        "tools/more.py is a part of the fix too, and stays in place: --source takes it away",
+    )
+    assert hollow == (1, table({"PM-2": rows}, "0 of 1 proven, 1 not proven"))
+    fails = "test_price fails without <PM-3>: AssertionError: assert 50.0 == 5"
+    lines = ("taken away: pm3.py", "left in place: tools/other.py")
+    row = ("proven", fails, *lines)
+    assert proven == (0, table({"PM-3": row}, "1 of 1 proven"))
+    row = ("proven", f"{fails} (unchanged since DAY)", *lines)
+    assert again == (0, table({"PM-3": row}, "1 of 1 proven"))
+    document = json.loads((repository.folder / "proofs.json").read_text())
+    assert [(each["taken"], each["left"]) for each in document["proofs"]] == [
+        (["pm1.py"], ["CHANGES.md", "tools/gen.py"]),
+        (["pm2.py"], ["tools/more.py"]),
+        (["pm3.py"], ["tools/other.py"]),
+    ]
