@@ -85,3 +85,103 @@ def test_what_of_a_fix_stays_in_place_is_told(
         (["pm2.py"], ["tools/more.py"]),
         (["pm3.py"], ["tools/other.py"]),
     ]
+
+
+RATES = """\
+import json
+from pathlib import Path
+
+def price(cents):
+    return cents / json.loads((Path(__file__).parent / "rates.json").read_text())["cents"]{}
+"""
+
+PACKAGE = {
+    "shop/__init__.py": "",
+    "shop/price.py": RATES.format(""),
+    "shop/rates.json": '{"cents": 10}',
+}
+
+DATA = """\
+import os
+import pytest
+from shop.price import price
+
+@pytest.mark.postmortem("PM-1")
+def test_price():
+    assert price(500) == 5
+
+def test_where():
+    assert os.path.exists("shop/README.md")
+"""
+
+
+@pytest.mark.parametrize("asked", [["--fix=WORKTREE"], ["--base=main"]], ids=" ".join)
+def test_a_fix_that_is_not_committed_may_change_data(
+    repository: Repository, capsys: pytest.CaptureFixture[str], asked: list[str]
+) -> None:
+    """It is taken away with the Python of the fix in a copy of the tree; documentation stays."""
+    repository.commit({**PACKAGE, ".gitignore": "shop/made.py\n", "link": "x"})
+    repository.git("switch", "--quiet", "--create", "branch")
+    repository.write(
+        {
+            "shop/price.py": RATES.format(" + 0"),
+            "shop/rates.json": '{"cents": 100}',
+            "shop/README.md": "new",
+            "shop/notes/extra.json": "{}",
+            "shop/made.py": "x = 1\n",
+            "test_it.py": DATA.replace("import os", "import os\nimport shop.made"),
+        }
+    )
+
+    with repository.untouched():
+        status, said = repository.prove(capsys, *asked, "test_it.py::test_price", "-v")
+
+    id = "since main" if "--base=main" in asked else "WORKTREE"
+    fix = "what came since main" if "--base=main" in asked else "WORKTREE"
+    row = (
+        "proven",
+        f"test_price fails without {fix}: AssertionError: assert 50.0 == 5 (1 of 2 in its file)",
+        "taken away: shop/notes/extra.json, shop/price.py, shop/rates.json",
+        "left in place: shop/README.md",
+    )
+    assert (status, said) == (0, table({id: row}, "1 of 1 proven"))
+
+
+def test_a_test_that_does_not_notice_data_is_hollow(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On today's tree, which goes on to count until a module of it changes."""
+    after = {**PACKAGE, "shop/price.py": RATES.format(" + 0"), "shop/rates.json": '{"cents": 100}'}
+    hollow = DATA.replace("price(500) == 5", "price(0) == 0")
+    repository.fixed(before=PACKAGE, after={**after, "test_it.py": hollow, "shop/README.md": "x"})
+    repository.register()
+    repository.commit({"later.py": "x = 1\n"})
+
+    first = repository.prove(capsys, "--report=json:proofs.json", "--report=term")
+    known = repository.prove(capsys)
+    repository.write({"shop/price.py": after["shop/price.py"] + "x = 1\n"})
+    again = repository.prove(capsys)
+
+    (proof,) = json.loads((repository.folder / "proofs.json").read_text())["proofs"]
+    assert (proof["way"], proof["left"]) == ("patch", ["shop/README.md"])
+    assert proof["taken"] == ["shop/price.py", "shop/rates.json"]
+    assert (first[0], "unchanged since" in first[1]) == (1, False)
+    assert "unchanged since" in known[1]
+    assert "unchanged since" not in again[1]
+
+
+def test_what_has_to_be_compiled_is_said(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its Python alone would be another program than the one that was."""
+    repository.commit({"pm1.py": OLD, "speed.c": "1\n"})
+    repository.write({"pm1.py": FIXED, "speed.c": "2\n", "test_pm1.py": text_of("PM-1")})
+
+    said = repository.prove(capsys, "--fix=WORKTREE")
+
+    why = (
+        "patch: speed.c has to be compiled, which is not done here;"
+        " units: speed.c can't be replaced in memory; replay: the fix is no commit"
+    )
+    row = {"WORKTREE": ("inconclusive", why)}
+    assert said == (0, table(row, "0 of 1 proven, 1 inconclusive"))

@@ -136,7 +136,7 @@ class Prover:
         """Try one way; a way that comes later knows which tests an earlier one found."""
         with self._git:
             if way == "patch":
-                versions = ways.reversed_patch(fix, self._checkout)
+                versions = ways.reversed_patch(fix, self._checkout, self._runner.folder)
             elif way == "units":
                 versions = ways.swapped(fix, self._checkout)
             else:
@@ -144,7 +144,7 @@ class Prover:
                 nodeids = list(dict.fromkeys(tests)) or list(case.seen or case.nodeids)
                 folder = self._runner.folder()
                 versions = ways.replayed(fix, self._checkout, nodeids, folder)
-        if versions.tree is not None:
+        if versions.nodeids:
             files = tuple(dict.fromkeys(each.partition("::")[0] for each in versions.nodeids))
             case = replace(case, tests=files, ids=(), nodeids=versions.nodeids)
         wanted = Wanted(case.tests, case.ids, case.nodeids, self._marks)
@@ -158,7 +158,7 @@ class Prover:
         own = parts_of(versions, sides, known) if hunks else ()
         top = f"{versions.tree or self._checkout.top}{os.sep}"
         parts = tuple(replace(part, path=part.path.removeprefix(top)) for part in own)
-        files = tuple(sorted({*sides.modules, *versions.fixed}))
+        files = versions.of_today({*sides.modules, *versions.fixed}, self._checkout.top)
         return Proved(
             case.id,
             fix.name,
@@ -197,7 +197,7 @@ class Prover:
             elif self._effort.runs is None:
                 judged, control = _confirmed(sides, judged, control, without, known)
             judged = self._repeated(sides, judged, control, known)
-        return _at_fix(judged) if versions.tree is not None else judged
+        return _at_fix(judged) if versions.way == "replay" else judged
 
     def _repeated(self, sides: Sides, judged: Judged, control: Trial, known: Known) -> Judged:
         """Look again at tests that did not end alike each time, or at all where it is asked for."""

@@ -26,6 +26,9 @@ TEST_FOLDERS = ("test", "tests", "testing")
 BUILDING = ("setup.py", "noxfile.py", "tasks.py", "fabfile.py", "build.py")
 """Python at the top of a repository that is no source."""
 
+PROSE = (".md", ".rst")
+"""What is read by people, in a package too."""
+
 COMPILED = (".c", ".cc", ".cpp", ".cxx", ".f", ".f90", ".go", ".h", ".hpp", ".pxd", ".pyx", ".rs")
 """What has to be compiled before it runs."""
 
@@ -117,7 +120,7 @@ def _is_other(path: str, present: Collection[str], within: str) -> bool:
     top, slash, _ = within.partition("/")
     if not slash:
         return within in BUILDING or not path.endswith((".py", *COMPILED))
-    if top in APART or top.startswith(".") or path.endswith((".pyi", ".typed")):
+    if top in APART or top.startswith(".") or path.endswith((".pyi", ".typed", *PROSE)):
         return True
     return not path.endswith((".py", *COMPILED)) and not _is_packaged(path, present)
 

@@ -13,7 +13,7 @@ from pytest_postmortem.prove import plan
 from pytest_postmortem.prove.fixes import decoded
 from pytest_postmortem.prove.plan import Fix
 
-__all__ = ["CantReplay", "Replayed", "replay"]
+__all__ = ["CantReplay", "Replayed", "copied", "replay"]
 
 GENERATED = (".py", ".so", ".pyd", ".dylib")
 
@@ -69,6 +69,23 @@ def replay(root: Path, top: Path, fix: Fix, nodeids: Sequence[str], folder: Path
         {str(tree / path): decoded(before.get(path)) for path in python},
         {tree / path: (before.get(path), now[path]) for path in fix.of_kind("opaque")},
     )
+
+
+def copied(root: Path, top: Path, folder: Path) -> Path:
+    """Copy what git knows or would add into a folder, with what a build has left, and return it.
+
+    Raises: CantReplay where git can't tell.
+    """
+    paths = git.files(root)
+    if not paths:
+        raise CantReplay("only git tells what belongs to the tree")
+    for path in paths:
+        file, target = top / path, folder / path
+        if file.is_symlink() or file.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target, follow_symlinks=False)
+    _copy_generated(root, top, folder)
+    return Path(os.path.realpath(folder))
 
 
 def _taken_away(

@@ -7,14 +7,14 @@ or the tree is taken as it was at the fix.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_postmortem import git
 from pytest_postmortem.prove.fixes import Unknown, decoded
-from pytest_postmortem.prove.plan import Fix, Kind, Step, kind_of, module_name, roots
-from pytest_postmortem.prove.replay import replay
+from pytest_postmortem.prove.plan import COMPILED, Fix, Kind, Step, kind_of, module_name, roots
+from pytest_postmortem.prove.replay import copied, replay
 from pytest_postmortem.prove.swap import CantSwap, swap
 from pytest_postmortem.prove.units import alike, dumped, tree_of
 
@@ -77,6 +77,14 @@ class Versions:
     nodeids: tuple[str, ...] = ()
     others: Mapping[Path, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
 
+    def of_today(self, files: Iterable[str], top: Path) -> tuple[str, ...]:
+        """Return files of a run as they lie in the checkout, where its tree is a copy of that."""
+        if self.way != "patch" or self.tree is None:
+            return tuple(sorted(files))
+        tree, here = (f"{each}{os.sep}" for each in (self.tree, top))
+        own = (each.removeprefix(tree) for each in files if each.startswith(tree))
+        return tuple(sorted(here + each for each in own))
+
 
 def changes_code(fix: Fix) -> bool:
     """Say whether a fix changes any statement; a patch is not looked into."""
@@ -93,22 +101,37 @@ def _same(one: str, other: str) -> bool:
     return one == other if len(codes) < 2 or None in codes else codes[0] == codes[1]
 
 
-def reversed_patch(fix: Fix, checkout: Checkout) -> Versions:
+def reversed_patch(fix: Fix, checkout: Checkout, folder: Callable[[], Path]) -> Versions:
     """Reverse the patch of a fix on today's files.
+
+    Where it changes what is no Python, that is done in a copy of the tree; ``folder`` makes one.
 
     Raises: Unknown where it does not apply.
     """
-    _see_that_memory_is_enough(fix)
-    today = _today(fix, checkout)
+    opaque = fix.of_kind("opaque")
+    compiled = [path for path in opaque if path.endswith(COMPILED)]
+    if compiled:
+        raise Unknown(f"{compiled[0]} has to be compiled, which is not done here")
+    today = _today(fix, checkout, "source", "opaque")
     contents = {path: data for path, (_, data) in today.items() if data is not None}
     for step in reversed(fix.steps):
         result = _without(step, contents, checkout, [*today])
         if result is None:
             raise Unknown("the lines of the fix are others today")
         contents = {path: data for path, data in result.items() if data is not None}
-    fixed = {str(file): decoded(data) for file, data in today.values()}
-    before = {str(file): decoded(contents.get(path)) for path, (file, _) in today.items()}
-    return Versions("patch", fixed, before, _modules(today, checkout))
+    python = {path: today[path] for path in today if path not in opaque}
+    fixed = {str(file): decoded(data) for file, data in python.values()}
+    before = {str(file): decoded(contents.get(path)) for path, (file, _) in python.items()}
+    if not opaque:
+        return Versions("patch", fixed, before, _modules(today, checkout))
+    tree = copied(checkout.root, checkout.top, folder())
+
+    def moved(texts: Mapping[str, str | None]) -> dict[str, str | None]:
+        return {str(tree / os.path.relpath(file, checkout.top)): texts[file] for file in texts}
+
+    others = {tree / path: (contents.get(path), today[path][1]) for path in opaque}
+    own = tuple(str(tree / root) for root in roots(today, checkout.present))
+    return Versions("patch", moved(fixed), moved(before), tree=tree, roots=own, others=others)
 
 
 def _without(
@@ -128,9 +151,9 @@ def _without(
     return git.applied(contents, patch, reverse=True)
 
 
-def _today(fix: Fix, checkout: Checkout) -> dict[str, tuple[Path, bytes | None]]:
-    """Return the source of the fix as it is today: where it lies, and what it holds."""
-    paths = fix.of_kind("source")
+def _today(fix: Fix, checkout: Checkout, *kinds: Kind) -> dict[str, tuple[Path, bytes | None]]:
+    """Return the files of the fix as they are today: where each lies, and what it holds."""
+    paths = fix.of_kind(*kinds)
     left = [path for path in paths if fix.ends(path)[1] is not None]
     gone = [path for path in left if not checkout.file(path).is_file()]
     end = fix.steps[-1].after
@@ -139,12 +162,6 @@ def _today(fix: Fix, checkout: Checkout) -> dict[str, tuple[Path, bytes | None]]
     return {
         path: (file, file.read_bytes() if file.is_file() else None) for path, file in files.items()
     }
-
-
-def _see_that_memory_is_enough(fix: Fix) -> None:
-    opaque = fix.of_kind("opaque")
-    if opaque:
-        raise Unknown(f"{opaque[0]} can't be replaced in memory")
 
 
 def _modules(
@@ -166,10 +183,12 @@ def swapped(fix: Fix, checkout: Checkout) -> Versions:
 
     Raises: CantSwap where they have no place there; Unknown where there are none.
     """
-    _see_that_memory_is_enough(fix)
+    opaque = fix.of_kind("opaque")
+    if opaque:
+        raise Unknown(f"{opaque[0]} can't be replaced in memory")
     if any(step.patch or step.after is None for step in fix.steps):
         raise Unknown("only a commit tells what else was in its files")
-    today = _today(fix, checkout)
+    today = _today(fix, checkout, "source")
     fixed: dict[str, str | None] = {}
     before: dict[str, str | None] = {}
     for path, (file, data) in today.items():
