@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,80 @@ def test_when_one_file_can_not_be_written_none_is(
     assert str(caught.value).startswith("Couldn't write '")
     assert said in str(caught.value)
     assert files(tmp_path) == before
+
+
+MOMENT = """\
+import os, sys
+from pathlib import Path
+from pytest_postmortem.authoring.edits import Edit, apply
+
+renamed = []
+
+def moment(event, arguments):
+    if event != "os.rename":
+        return
+    renamed.append(arguments[1])
+    if len(renamed) == 2:
+        {deed}
+
+sys.addaudithook(moment)
+try:
+    apply([
+        Edit(Path("pytest.ini"), "pytest.ini", b"old", b"new"),
+        Edit(Path("docs/pm/a.md"), "docs/pm/a.md", None, b"a"),
+    ])
+except BaseException as error:
+    print(f"{{type(error).__name__}}: {{error}}")
+"""
+"""A program in which something happens when the second of two files is put in its place."""
+
+
+def happened(folder: Path, deed: str) -> str:
+    """Return what is said when something happens between two files."""
+    code = MOMENT.format(deed=deed)
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_ctrl_c_between_two_files_leaves_none(tmp_path: Path) -> None:
+    """Whoever interrupts has nothing to clean up."""
+    (tmp_path / "pytest.ini").write_bytes(b"old")
+    before = files(tmp_path)
+
+    assert happened(tmp_path, "raise KeyboardInterrupt") == "KeyboardInterrupt: \n"
+
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "remedy"),
+    [
+        (
+            "OSError(28, 'No space left on device')",
+            "no space left on device",
+            "choose a place that can be written",
+        ),
+        ("KeyboardInterrupt", "it was interrupted", "try again"),
+    ],
+)
+def test_what_can_not_be_put_back_is_named(
+    error: str, cause: str, remedy: str, tmp_path: Path
+) -> None:
+    """Somebody has changed the first file meanwhile: it is theirs, and it is told."""
+    (tmp_path / "pytest.ini").write_bytes(b"old")
+
+    said = happened(tmp_path, f"Path('pytest.ini').write_bytes(b'theirs'); raise {error}")
+
+    assert said == (
+        f"DestinationError: Couldn't write 'docs/pm/a.md': {cause}\n"
+        f"  {remedy}\n"
+        "  see docs/reference/messages.md#destination\n"
+        "Couldn't put back 'pytest.ini': it has changed since it was written\n"
+        "  see what it holds, and take back by hand what was added\n"
+        "  see docs/reference/messages.md#destination\n"
+    )
+    assert files(tmp_path) == {"pytest.ini": b"theirs"}
 
 
 def test_a_link_stays_one(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.errors import DestinationError
-from pytest_postmortem.writing import Changed, create, rewrite, write
+from pytest_postmortem.writing import Changed, rewrite, stage, write
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:
@@ -103,10 +103,13 @@ def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
 def test_a_file_is_made_only_where_there_is_none(tmp_path: Path) -> None:
     """Nobody's file is written over, not even one that was made a moment ago."""
     path = tmp_path / "new.md"
+    ours, theirs = stage(path, None, b"ours"), stage(path, None, b"theirs")
 
-    create(path, b"ours")
+    ours.put()
 
     with pytest.raises(FileExistsError):
-        create(path, b"theirs")
+        theirs.put()
+    with pytest.raises(FileExistsError):
+        stage(path, None, b"theirs")
     assert path.read_bytes() == b"ours"
     assert list(tmp_path.iterdir()) == [path]

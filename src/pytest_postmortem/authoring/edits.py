@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_postmortem.errors import DestinationError, Problem
-from pytest_postmortem.writing import Changed, create, rewrite
+from pytest_postmortem.writing import Changed, Staged, rewrite, stage
 
 __all__ = ["Edit", "apply", "diff"]
 
@@ -54,16 +54,49 @@ def apply(edits: Sequence[Edit]) -> None:
         DestinationError: One of them can't be written, has changed since it was read, or is
             there already.
     """
-    made: list[Path] = []
-    done: list[Edit] = []
-    for edit in edits:
-        try:
-            made += _folders(edit.path.parent)
-            _write(edit)
-            done.append(edit)
-        except (OSError, Changed) as error:
-            _undo(done, made)
-            raise DestinationError([_problem(edit, error)]) from None
+    work = _Work()
+    try:
+        work.do(edits)
+    except BaseException as error:
+        left = work.undone()
+        if isinstance(error, (OSError, Changed)) or left:
+            raise DestinationError([_problem(work.current, error, left), *left]) from None
+        raise
+
+
+class _Work:
+    """Files that are written, as far as that has come."""
+
+    def __init__(self) -> None:
+        self.current: Edit | None = None
+        self._made: list[Path] = []
+        self._staged: list[Staged] = []
+        self._done: list[Edit] = []
+
+    def do(self, edits: Sequence[Edit]) -> None:
+        """Write all files beside their places, then put them there."""
+        for edit in edits:
+            self.current = edit
+            self._made += _folders(edit.path.parent)
+            self._staged.append(_staged(edit))
+        for edit, staged in zip(edits, self._staged, strict=True):
+            self.current = edit
+            self._done.append(edit)  # first: an interruption may come anywhere
+            try:
+                staged.put()
+            except (OSError, Changed):
+                self._done.pop()
+                raise
+
+    def undone(self) -> list[Problem]:
+        """Take back what was written, and return what could not be."""
+        for each in self._staged:
+            each.drop()
+        left = [problem for each in reversed(self._done) if (problem := _put_back(each))]
+        for folder in reversed(self._made):
+            with suppress(OSError):
+                folder.rmdir()
+        return left
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -72,38 +105,47 @@ def _folders(folder: Path) -> list[Path]:
     for position, each in enumerate(missing):
         try:
             each.mkdir()
-        except OSError:
-            _undo((), missing[:position])
+        except BaseException:
+            for made in reversed(missing[:position]):
+                made.rmdir()
             raise
     return missing
 
 
-def _write(edit: Edit) -> None:
-    if edit.old is None:
-        create(edit.path, edit.new)
-    else:
-        rewrite(edit.path.resolve(), edit.old, edit.new)  # a link stays one
+def _staged(edit: Edit) -> Staged:
+    path = edit.path if edit.old is None else edit.path.resolve()  # a link stays one
+    return stage(path, edit.old, edit.new)
 
 
-def _undo(done: Sequence[Edit], made: Sequence[Path]) -> None:
-    """Take back what was written, unless somebody has changed it since."""
-    for edit in reversed(done):
-        with suppress(OSError, Changed):
-            if edit.old is not None:
-                rewrite(edit.path.resolve(), edit.new, edit.old)
-            elif edit.path.read_bytes() == edit.new:
-                os.unlink(edit.path)
-    for folder in reversed(made):
-        with suppress(OSError):
-            folder.rmdir()
+def _put_back(edit: Edit) -> Problem | None:
+    """Take back what was written, unless somebody has changed it since; say what hinders it."""
+    try:
+        if edit.old is not None and edit.path.read_bytes() != edit.old:
+            rewrite(edit.path.resolve(), edit.new, edit.old)
+        elif edit.old is None and os.path.lexists(edit.path):
+            if edit.path.read_bytes() != edit.new:
+                raise Changed
+            os.unlink(edit.path)
+    except (OSError, Changed) as error:
+        changed = isinstance(error, Changed)
+        cause = "it has changed since it was written" if changed else _said(error)
+        remedy = "see what it holds, and take back by hand what was added"
+        return Problem("destination", "Couldn't put back", cause, remedy, edit.shown)
+    return None
 
 
-def _problem(edit: Edit, error: OSError | Changed) -> Problem:
+def _problem(edit: Edit | None, error: BaseException, left: Sequence[Problem]) -> Problem:
+    nothing = "" if left else "; nothing was written"
     if isinstance(error, Changed):
-        cause, remedy = "it has changed since it was read", "try again; nothing was written"
+        cause, remedy = "it has changed since it was read", f"try again{nothing}"
     elif isinstance(error, FileExistsError):
         cause, remedy = "it is there already", "remove it, or choose another name"
+    elif isinstance(error, OSError):
+        cause, remedy = _said(error), f"choose a place that can be written{nothing}"
     else:
-        cause = (error.strerror or str(error)).lower()
-        remedy = "choose a place that can be written; nothing was written"
-    return Problem("destination", "Couldn't write", cause, remedy, edit.shown)
+        cause, remedy = "it was interrupted", "try again"
+    return Problem("destination", "Couldn't write", cause, remedy, edit.shown if edit else None)
+
+
+def _said(error: OSError | Changed) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
