@@ -105,17 +105,24 @@ def in_directory(
     own = incident.id or _own_id(incident, like, used, names, PurePath(relative).name)
     id = own or _id_of_name(relative, how)
     named = not own or own == _id_of_name(relative, how)
-    incident = replace(incident, id=id, own_id=not named, test=test_of(id))
-    if incident.own_id and like.front.style == "none":
-        like = replace(like, front=Front("yaml"))
-    data = draft(incident, like, template).encode()
-    found = _previewed({relative: data}, how).find(id)
-    if found is None or found.id != id:
+    incident = replace(incident, id=id, test=test_of(id))
+    for written in (*[False] * (named or like.in_heading), *[True] * (not named)):
+        data = _drafted(replace(incident, own_id=written), like, template)
+        found = _previewed({relative: data}, how).find(id)
+        if found is not None and found.id == id:
+            break
+    else:
         cause = f"{place.shown}/{relative} would not have the id {id!r}"
         raise _wrong(cause, "leave --id out, or add a place for an id to the template")
     shown = f"{place.shown}/{relative}".removeprefix("./")
     edit = Edit(place.path / relative, shown, None, data)
     return Begun(id, edit, template and template[1], tuple(_unread(incident, found)))
+
+
+def _drafted(incident: Incident, like: Collection, template: tuple[str, str] | None) -> bytes:
+    if incident.own_id and like.front.style == "none":
+        like = replace(like, front=Front("yaml"))
+    return draft(incident, like, template).encode()
 
 
 def read_template(path: Path, shown: str) -> str:
@@ -169,7 +176,7 @@ def _id_of_name(relative: str, how: How) -> str:
 
 
 def _own_id(incident: Incident, like: Collection, used: Used, names: list[str], file: str) -> str:
-    """Return the id that goes into front matter, nothing where the name tells it."""
+    """Return the id that goes into the document, nothing where its name tells it."""
     if like.ids is None:
         return ""
     manner = like.ids

@@ -11,6 +11,8 @@ from pytest_postmortem.authoring.filling import filled, has_placeholders, render
 from pytest_postmortem.authoring.front import Facts
 from pytest_postmortem.authoring.phrasing import phrased
 from pytest_postmortem.authoring.siblings import Collection
+from pytest_postmortem.authoring.titles import in_file_name
+from pytest_postmortem.registry.names import id_prefix
 
 __all__ = ["Incident", "draft"]
 
@@ -59,6 +61,9 @@ def draft(incident: Incident, like: Collection, template: tuple[str, str] | None
 
 
 def _phrased(phrase: str, incident: Incident) -> str:
+    title, id = (in_file_name(each, "-", lower=True) for each in (incident.title, incident.id))
+    if title in id and id_prefix(incident.id) is None:
+        phrase = "{title}"  # the id, a whole name, says it already
     return phrased(phrase, incident.title, incident.id, incident.day)
 
 
@@ -107,6 +112,8 @@ def _values(incident: Incident, like: Collection) -> dict[str, object]:
     """Return what a template may name."""
     titled = any(key.field == "title" for key in like.front.keys)
     phrase = "{title}" if like.heading is None and not titled else like.heading
+    if like.in_heading and "{id}" not in (phrase or ""):
+        phrase = "{id}: {title}"
     heading = "" if phrase is None else _phrased(phrase, incident)
     return {
         "id": incident.id,

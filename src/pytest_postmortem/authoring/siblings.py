@@ -15,7 +15,7 @@ from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.registry import formats, markup
 from pytest_postmortem.registry.documents import Directory, document, front_matter, walk
-from pytest_postmortem.registry.names import SUFFIXES, Kind, iso_dates
+from pytest_postmortem.registry.names import SUFFIXES, Kind, id_prefix, iso_dates
 from pytest_postmortem.registry.reading import READ_DOCUMENT
 from pytest_postmortem.registry.tables import Table
 
@@ -37,7 +37,8 @@ class Collection:
     ``names`` are those of all documents, without their endings. ``folder`` is where the next one
     goes, with its date as `strftime` has it. ``heading`` is the phrase of headings, None where
     there are none, and ``title`` that of titles in front matter. ``ids`` is the manner of ids
-    where they stand in front matter. ``template`` is the path of the team's own.
+    where they stand in front matter, or else ``in_heading``. ``template`` is the path of the
+    team's own.
     """
 
     names: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class Collection:
     heading: str | None = "{id}: {title}"
     title: str = "{title}"
     ids: Manner | None = None
+    in_heading: bool = False
     newline: str = "\n"
     template: str | None = None
 
@@ -115,6 +117,9 @@ def _collection(
     titles = [(page.title, page.id) for page in pages if page.title]
     headings = [(page.heading, page.id) for page in pages if page.heading]
     written_ids = [page.written_id for page in pages if page.written_id]
+    in_heading = sum(bool(page.heading_id) for page in pages) * 2 > len(pages)
+    if in_heading:
+        written_ids = [page.heading_id for page in pages if page.heading_id]
     return Collection(
         names,
         manner_of(names),
@@ -125,6 +130,7 @@ def _collection(
         phrase_of(headings) if len(headings) * 2 > len(pages) else None,
         phrase_of(titles),
         manner_of(written_ids) if len(written_ids) * 2 > len(pages) else None,
+        in_heading,
         "\r\n" if pages[-1].has_crlf else "\n",
         _template(files, suffix),
     )
@@ -148,6 +154,8 @@ class _Page:
         self.heading = heading.text if heading and heading.level == 1 else ""
         self.title = self._text("title")
         self.written_id = self._text("id")
+        told = id_prefix(heading.text) if heading and not self.written_id else None
+        self.heading_id = self.id if told == self.id and id_prefix(sibling.stem) is None else ""
 
     def _text(self, field: str) -> str:
         values = self.written.values

@@ -1,0 +1,120 @@
+"""The id of the next post-mortem follows those that are there, wherever they stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem.cli import main
+from pytest_postmortem.model import Location
+from pytest_postmortem.registry import load
+
+TITLE = "Another loop"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of post-mortems in a project, in which commands are run."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "postmortems").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "postmortems"
+
+
+def begun(*arguments: str) -> int:
+    """Begin a post-mortem on a fixed day."""
+    return main(["new", TITLE, "--date", "2026-02-02", *arguments])
+
+
+def written(folder: Path, files: dict[str, str]) -> None:
+    """Write documents into a folder."""
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+def head(path: Path) -> str:
+    """Return a document up to its first section."""
+    return path.read_text().partition("\n\n## ")[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "id", "name", "text"),
+    [
+        (
+            {f"2026-01-0{n}-thing-{n}.md": f"# INC-10{n}: Thing {n}\n" for n in (1, 2, 3)},
+            "INC-104",
+            "2026-02-02-another-loop.md",
+            "# INC-104: Another loop",
+        ),
+        (
+            {"login-loop.md": "# PM-7: a\n"},
+            "PM-8",
+            "another-loop.md",
+            "# PM-8: Another loop\n\nDate: 2026-02-02",
+        ),
+        (
+            {"login-loop.md": "---\nowner: web\n---\n\n# [PM-7] a\n"},
+            "PM-8",
+            "another-loop.md",
+            "---\nowner:\ndate: 2026-02-02\n---\n\n# [PM-8] Another loop",
+        ),
+        (
+            {"a.rst": "PM2026-004 - A\n==============\n", "b.rst": "PM2026-005 - B\n====\n"},
+            "PM2026-006",
+            "another-loop.rst",
+            "PM2026-006 - Another loop\n=========================\n\n| Date: 2026-02-02",
+        ),
+        (
+            {
+                "a.md": "# PM-1: A\n",
+                "b.md": "# PM-2: B\n",
+                "c.md": "# C\n",
+                "d.md": "# D at last\n",
+            },
+            "another-loop",
+            "another-loop.md",
+            "# Another loop",
+        ),
+    ],
+    ids=("dated", "bare", "in brackets", "yearly", "half of them"),
+)
+def test_ids_in_headings_are_continued_there(
+    files: dict[str, str],
+    id: str,
+    name: str,
+    text: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The registry reads them from there; the names of the files have their own manner."""
+    written(folder, files)
+
+    assert begun() == 0
+
+    assert capsys.readouterr().out.startswith(f"{id}  {TITLE}\n")
+    assert head(folder / name).replace("\n\n\n", "\n\n").startswith(text)
+    assert load([Location(".", folder)], folder).find(id) is not None
+
+
+def test_an_id_that_was_given_stands_in_the_heading(folder: Path) -> None:
+    """Or in front matter, where a heading would not tell it."""
+    written(folder, {"login-loop.md": "# PM-7: a\n"})
+
+    assert begun("--id", "PM-40") == 0
+    assert main(["new", "Third", "--date", "2026-02-02", "--id", "third outage"]) == 0
+
+    assert head(folder / "another-loop.md").startswith("# PM-40: Another loop\n")
+    assert head(folder / "third.md") == "---\nid: third outage\ndate: 2026-02-02\n---\n\n# Third"
+
+
+def test_a_template_gets_the_id_in_its_heading(folder: Path) -> None:
+    """Where a template of Jinja2 has no place for it there, it stands in front matter."""
+    written(folder, {"login-loop.md": "# PM-7: a\n", "template.md": "# Template\n\n## Summary\n"})
+    (folder.parent / "own.md").write_text("# {{ title }}\n\n## Summary\n")
+
+    assert begun() == 0
+    assert main(["new", "Third", "--date", "2026-02-02", "--template", "own.md"]) == 0
+
+    assert head(folder / "another-loop.md") == "# PM-8: Another loop"
+    assert head(folder / "third.md") == "---\nid: PM-9\ndate: 2026-02-02\n---\n\n# Third"
