@@ -9,6 +9,7 @@ import pytest
 from pytest_postmortem.cli import main
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load
+from test_git import git
 
 TITLE = "Another loop"
 
@@ -118,3 +119,27 @@ def test_a_template_gets_the_id_in_its_heading(folder: Path) -> None:
 
     assert head(folder / "another-loop.md") == "# PM-8: Another loop"
     assert head(folder / "third.md") == "---\nid: PM-9\ndate: 2026-02-02\n---\n\n# Third"
+
+
+def committed(folder: Path) -> None:
+    """Commit all that lies in a project."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message=x")
+
+
+@pytest.mark.parametrize("text", ["---\nid: PM-{n}\n---\n# Login\n", "# PM-{n}: Login\n"])
+def test_no_id_of_a_deleted_document_is_used_again(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not one that its name does not tell, either; what it says of others is no id."""
+    written(folder, {f"login-{n}.md": text.format(n=n) for n in (7, 8, 9)})
+    with (folder / "login-9.md").open("a") as file:
+        file.write("\nIt began at 3 PM 2026, as PM-40 did.\n\n## PM-50 again\n\nparent_id: PM-60\n")
+    git(folder.parent, "init", "--quiet", "--initial-branch=main")
+    committed(folder.parent)
+    (folder / "login-9.md").unlink()
+    committed(folder.parent)
+
+    assert begun("--dry-run") == 0
+
+    assert capsys.readouterr().err.startswith(f"PM-10  {TITLE}\n")

@@ -16,6 +16,7 @@ from pytest_postmortem.authoring.entering import entered, entries_of, written_id
 from pytest_postmortem.authoring.entry import newest_first
 from pytest_postmortem.authoring.front import Front
 from pytest_postmortem.authoring.naming import manner_of
+from pytest_postmortem.authoring.past import past_ids
 from pytest_postmortem.authoring.siblings import Collection, kind_of, survey
 from pytest_postmortem.authoring.titles import in_file_name
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
@@ -84,10 +85,12 @@ def in_directory(
     how: How,
     template: tuple[str, str] | None = None,
     test_of: Callable[[str], str] = lambda id: "",
+    past: Callable[[], str] = lambda: "",
 ) -> Begun:
     """Begin a document; the incident has no id, unless one was asked for.
 
-    ``test_of`` gives the node id of the regression test of an id.
+    ``test_of`` gives the node id of the regression test of an id, ``past`` all that ever stood
+    in the directory.
 
     Raises: SettingsError where the id is taken, or can't be given.
     """
@@ -100,13 +103,14 @@ def in_directory(
     elif template is not None and not like.names:
         suffix, kind = kind_of(template[1])
         like = replace(like, suffix=suffix or ".md", kind=kind if suffix else "markdown")
-    names = used.every(like.names)
+    names = used.every(like.names if like.ids is None else (*like.names, *past_ids(past())))
     relative = _relative(incident, place, like, used, names, how)
     own = incident.id or _own_id(incident, like, used, names, PurePath(relative).name)
     id = own or _id_of_name(relative, how)
     named = not own or own == _id_of_name(relative, how)
     incident = replace(incident, id=id, test=test_of(id))
-    for written in (*[False] * (named or like.in_heading), *[True] * (not named)):
+    places = [False] if named else [False, True] if like.in_heading else [True]
+    for written in places:
         data = _drafted(replace(incident, own_id=written), like, template)
         found = _previewed({relative: data}, how).find(id)
         if found is not None and found.id == id:

@@ -183,8 +183,8 @@ def _begun(
 ) -> Begun:
     marked = tuple(project.marked_ids())
     if place.path.suffix.lower() in formats.PARSERS and not place.path.is_dir():
-        past = git.ever_added(project.root, place.path)
-        return in_file(incident, place, Used(known, marked), past, project.how)
+        ever = git.ever_added(project.root, place.path)
+        return in_file(incident, place, Used(known, marked), ever, project.how)
     files = (path.rpartition("/")[2] for path in git.ever_there(project.root, place.path))
     stems = (name.stem for name in map(name_of, files) if name)
     used = Used(known, (*marked, *stems))
@@ -192,7 +192,10 @@ def _begun(
     def test_of(id: str) -> str:
         return file.with_test(id).nodeid if file else ""
 
-    return in_directory(incident, place, used, project.how, template, test_of)
+    def past() -> str:
+        return git.ever_added(project.root, place.path)
+
+    return in_directory(incident, place, used, project.how, template, test_of, past)
 
 
 def _template(project: Project, given: str | None) -> tuple[str, str] | None:

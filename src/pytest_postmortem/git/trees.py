@@ -96,10 +96,10 @@ def ever_there(folder: Path, below: Path) -> list[str]:
     return list(dict.fromkeys(split(ask(folder, *arguments) or b"")))
 
 
-def ever_added(folder: Path, file: Path) -> str:
-    """Return all lines that any branch ever added to a file."""
+def ever_added(folder: Path, place: Path) -> str:
+    """Return all lines that any branch ever added to a file, or to those below a folder."""
     plain = ("--no-ext-diff", "--no-textconv", "--no-renames", "--unified=0")
-    data = ask(folder, "log", "--all", "--format=", "--patch", *plain, "--", str(file)) or b""
+    data = ask(folder, "log", "--all", "--format=", "--patch", *plain, "--", str(place)) or b""
     lines = data.decode(errors="replace").split("\n")
     return "\n".join(line[1:] for line in lines if line[:1] == "+" and line[:3] != "+++")
 
