@@ -143,3 +143,37 @@ def test_no_id_of_a_deleted_document_is_used_again(
     assert begun("--dry-run") == 0
 
     assert capsys.readouterr().err.startswith(f"PM-10  {TITLE}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("a.yml", "7:\n  title: a\n12:\n  title: b\n", "7:\n  title: a\n"),
+        ("a.yml", "'7':  # first\n  title: a\n'12': {title: b}\n", "'7':\n  title: a\n"),
+        ("a.yml", "- incident_id: 7\n- incident_id: 12  # last\n", "- incident_id: 7\n"),
+        ("a.yml", "- {title: a, Incident ID: 7}\n- {number: '12'}\n", "- number: 7\n"),
+        ("a.toml", "[postmortems.7]\ntitle = 'a'\n[postmortems.12]\n", "[postmortems.7]\n"),
+        ("a.toml", "[postmortems]\n7 = {title = 'a'}\n\"12\" = {}\n", "[postmortems.7]\n"),
+        (
+            "a.toml",
+            "[[postmortems]]\nkey = 7\n[[postmortems]]\nkey = 12\n",
+            "[[issues]]\nkey = 7\n",
+        ),
+        ("a.json", '{"7": {"title": "a"}, "12": {"title": "b"}}', '{"7": {}}'),
+        ("a.json", '[{"uuid": "7"},\n {"uuid": "12"}]', '[{"uuid": 7}]'),
+    ],
+)
+def test_no_id_of_a_deleted_entry_is_used_again(
+    name: str, before: str, after: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever its key is, and be it the key of the entry itself."""
+    project = folder.parent
+    (project / "pytest.ini").write_text(f"[pytest]\npostmortem_registry = {name}\n")
+    git(project, "init", "--quiet", "--initial-branch=main")
+    for text in (before, after):
+        (project / name).write_text(text)
+        committed(project)
+
+    assert begun("--dry-run") == 0
+
+    assert capsys.readouterr().err.startswith(f"13  {TITLE}\n")

@@ -246,7 +246,7 @@ def _next_id(
     if manner.kind == "none" and not _are_words(ids):
         cause = f"the ids in {place.shown} follow no pattern, such as {ids[-1]!r}"
         raise _wrong(cause, "say which id it has, with --id")
-    names = [*used.every(ids), *manner.mentions(past)]
+    names = [*used.every(ids), *past_ids(past)]
     number = manner.next(names, incident.day)
     lead = manner.lead(number, incident.day)
     id = manner.name(lead, incident.title) or f"incident-{incident.day}"

@@ -108,16 +108,6 @@ class Manner:
                 used.append(int(found["number"]))
         return max(used) + 1
 
-    def mentions(self, text: str) -> list[str]:
-        """Return what in a text has a number of this manner."""
-        letters = re.escape(re.sub(r"[^A-Za-z]+$", "", self.head.strip("[(#")))
-        if letters:
-            year = r"(?:\d{4}[-_./])?"
-            pattern = rf"(?<![A-Za-z0-9])({letters}[-_ #]?{year}\d{{1,18}})(?!\w)"
-        else:
-            pattern = r"\b(?:id|key|number)\b\W{1,6}(\d[\d./_-]{0,30})"
-        return re.findall(pattern, text, re.IGNORECASE)
-
 
 FIRST = Manner("number", "PM-", 4)
 """The manner of a collection that has no name yet."""
