@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from pytest_postmortem.authoring.scalars import quote_of, yaml_scalar, yaml_valu
 from pytest_postmortem.authoring.statements import Span, Unsure
 
 __all__ = ["with_entry"]
+
+_LINE_END = re.compile(r"(?P<comment>(?:[ \t]+#[^\r\n]*)?)[ \t]*(?=[\r\n]|$)")
 
 
 def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline: str) -> str:
@@ -27,7 +30,7 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
     if found is None:
         return _under_nothing(text, root, wrapper, make, newline)
     if not found.value:
-        return _in_empty(text, found, make, newline)
+        return _in_empty(text, root, found, make, newline)
     if found.flow_style:
         return _in_brackets(text, found, make, first)
     return _Block(text, found, make, newline).inserted(first)
@@ -51,19 +54,29 @@ def _under_nothing(text: str, root: Any, wrapper: str | None, make: Make, newlin
     key = next(key for key, _ in root.value if key.value == wrapper)
     rows = text.splitlines(keepends=True)
     place = key.end_mark.line + 1
+    while place < len(rows) and rows[place].startswith(" ") and rows[place].lstrip()[:1] == "#":
+        place += 1  # what is indented is about the entries
     ended = rows[place - 1].endswith("\n")
     rows[place - 1] += "" if ended else newline
     return "".join([*rows[:place], *(line + newline for line in lines), *rows[place:]])
 
 
-def _in_empty(text: str, node: Any, make: Make, newline: str) -> str:
-    """Return a text whose empty brackets have become a list."""
+def _in_empty(text: str, root: Any, node: Any, make: Make, newline: str) -> str:
+    """Return a text whose empty brackets have become a list, below a comment behind them.
+
+    Raises: Unsure where anything else stands in or behind them.
+    """
     start, end = node.start_mark.index, node.end_mark.index
-    bare = not text[:start].strip()
+    line_end = _LINE_END.match(text, end)
+    if text[start + 1 : end - 1].strip() or line_end is None:
+        raise Unsure
+    bare = node is root
+    head = text[:start] if bare else text[:start].rstrip()
+    comment = line_end["comment"].lstrip() if bare else line_end["comment"]
     indent = "" if bare else "  "
-    head = text[:start] if bare else text[:start].rstrip(" ") + newline
     lines = newline.join(indent + line for line in _item(make, (), "- "))
-    return head + lines + text[end:]
+    gap = newline if comment or not bare else ""
+    return f"{head}{comment}{gap}{lines}{text[line_end.end() :]}"
 
 
 def _in_brackets(text: str, node: Any, make: Make, first: bool) -> str:
