@@ -29,7 +29,7 @@ def test_discount_page_failed_for_everyone():
 """
 
 CAUSE = "The step was looked up by a number that nobody expected to be negative.\n"
-ITEM = "| Look up all steps by `bisect` | shop team | 2026-12-04 | prevent |\n"
+ITEM = "| Look up all steps by `bisect` | shop team | 2026-12-04 | prevent | open |\n"
 
 
 class Desk:
@@ -108,7 +108,7 @@ def test_an_afternoon(tmp_path: Path) -> None:
     desk.write(TEST, WRITTEN)
     document = (tmp_path / DOCUMENT).read_text(encoding="utf-8")
     told = re.sub(r"(?<=## Root cause\n\n)<!--.*?-->\n", CAUSE, document, count=1, flags=re.DOTALL)
-    desk.write(DOCUMENT, re.sub(r"\|.*\| prevent \|\n", ITEM, told))
+    desk.write(DOCUMENT, re.sub(r"\|.*\| prevent \| open \|\n", ITEM, told))
     status, said = desk.pytest()
     assert status == 1
     assert f"PM-0001  {TITLE} (sev1, 2026-11-20)\n         {DOCUMENT}\n" in said

@@ -97,11 +97,11 @@ missing idempotency
 
 ## Action items
 
-<!-- Type: prevent, detect, mitigate or respond. -->
+<!-- Type: prevent, detect, mitigate or respond. Reports show only items that have a status. -->
 
-| action | owner | due | type |
-|---|---|---|---|
-| | payments | | prevent |
+| action | owner | due | type | status |
+|---|---|---|---|---|
+| | payments | | prevent | open |
 
 ## Regression test
 
@@ -137,7 +137,7 @@ def test_what_is_not_known_is_left_open(tmp_path: Path) -> None:
     assert front(text) == (
         "---\ndate: 2026-11-20\nseverity:\nclass:\nowner:\n---\n\n# PM-0007: It: broke\n\n"
     )
-    assert "| | | | prevent |\n" in text
+    assert "| | | | prevent | open |\n" in text
     assert "fails until" not in text
 
 

@@ -147,3 +147,17 @@ def test_a_run_that_shows_no_action_items_reads_none(suite: Path) -> None:
     shown = loaded(suite, "--postmortem-report=json:out.json")
 
     assert ("markdown_it" in plain, "markdown_it" in shown) == (False, True)
+
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted(
+    path
+    for folder in ("docs/postmortems", "examples/shop/docs/postmortems")
+    for path in (ROOT / folder).glob("PM-*.md")
+)
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=[path.stem[:7] for path in DOCUMENTS])
+def test_our_own_documents_say_how_far_each_item_is(file: Path) -> None:
+    """Those of the example too, which shows what a report tells."""
+    assert len(stated_items(file, file.name)) >= 2
