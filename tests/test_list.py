@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from pytest_postmortem.cli import main
+from pytest_postmortem.model import Proof
+from pytest_postmortem.proofs import FILE, Kept, save
 from test_new import complaint, configure
 
 REGISTRY = """\
@@ -246,6 +249,62 @@ def test_one_incident_in_markdown_and_by_its_alias(
     )
     assert "- state: linked, read from the code\n" in said
     assert "- whys:\n  - 1\\. the first answer was lost\n  - 2\\. nothing told" in said
+
+
+def test_the_proof_and_the_items_of_a_document_are_shown(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that a report tells of too: `prove` may have run since."""
+    configure(project, "postmortem_registry = docs")
+    document = project / "docs" / "PM-3-lost-mails.md"
+    document.parent.mkdir()
+    document.write_text("# PM-3: Lost mails\n\n## Action items\n\n- [ ] Count them (@bob)\n")
+    proof = Proof("weak", date(2026, 3, 4), "0c1d2e3", "passes without the fix, once")
+    save(project / FILE, {"PM-3": Kept(proof)})
+    (project / "test_shop.py").write_text(SUITE.replace("PM-10", "PM-3"))
+
+    assert main(["show", "PM-3", "--report=term", "--report=json:whole.json"]) == 0
+
+    assert capsys.readouterr().out == (
+        "PM-3  Lost mails\n"
+        "  link     docs/PM-3-lost-mails.md\n"
+        "  state    linked, read from the code\n"
+        "  tests    test_shop.py::test_a_retry_charges_once\n"
+        "  proof    weak on 2026-03-04: passes without the fix, once\n"
+        "  actions  Count them (open)\n"
+    )
+    (incident,) = json.loads((project / "whole.json").read_text())["incidents"]
+    assert incident["proof"]["verdict"] == "weak"
+    assert [item["title"] for item in incident["action_items"]] == ["Count them"]
+
+
+def test_a_file_of_proofs_that_can_not_be_read_hides_nothing_else(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said beside it."""
+    (project / FILE).write_text("{")
+
+    assert main(["show", "PM-9"]) == 0
+
+    said = capsys.readouterr()
+    assert said.out.startswith("PM-9  Login loop\n")
+    assert "  proof" not in said.out
+    assert said.err.startswith("Couldn't read proofs ")
+
+
+def test_the_proof_that_a_report_tells_of_is_shown(
+    report: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it was when the report was made."""
+    document = json.loads((project / report).read_text())
+    proof = {"verdict": "proven", "day": None, "fix": "", "reason": "", "outdated": True}
+    for each in document["incidents"]:
+        each["proof"] = proof
+    (project / report).write_text(json.dumps(document))
+
+    assert main(["show", "PM-9", "--from", report, "--report=markdown"]) == 0
+
+    assert "- proof: proven, outdated: its tests have changed since\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 
 from pytest_postmortem.authoring.overview import Row, summary
-from pytest_postmortem.model import ActionItem
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.marking import escaped, link
 
@@ -140,7 +139,8 @@ def _facts(row: Row, read: bool) -> Iterator[tuple[str, Sequence[str]]]:
         "tests": [_test(test) for test in fields["tests"]],
         "guarded by": [f"{each.type} {each.url or ''}".strip() for each in own.guarded_by],
         "fix": (*own.fix, own.patch),
-        "actions": [_action(each) for each in own.action_items],
+        "proof": (_proof(fields["proof"]),),
+        "actions": [_action(each) for each in fields["action_items"]],
     }
     for name, values in facts.items():
         kept = [" ".join(value.split()) for value in values if value]
@@ -165,7 +165,17 @@ def _test(test: Mapping[str, Any]) -> str:
     return f"{test['nodeid']}{outcome}"
 
 
-def _action(item: ActionItem) -> str:
-    due = f"due {item.due}" if item.due else None
-    facts = ", ".join(filter(None, (item.type, item.owner, due, item.status)))
-    return f"{item.title} ({facts})" if facts else item.title
+def _proof(proof: Mapping[str, Any] | None) -> str | None:
+    """Return what taking the fix away has shown, and when."""
+    if proof is None:
+        return None
+    day = f" on {proof['day']}" if proof["day"] else ""
+    outdated = ", outdated: its tests have changed since" if proof["outdated"] else ""
+    reason = f": {proof['reason']}" if proof["reason"] and not outdated else ""
+    return f"{proof['verdict'].replace('-', ' ')}{day}{outdated}{reason}"
+
+
+def _action(item: Mapping[str, Any]) -> str:
+    due = f"due {item['due']}" if item["due"] else None
+    facts = ", ".join(filter(None, (item["type"], item["owner"], due, item["status"])))
+    return f"{item['title']} ({facts})" if facts else str(item["title"])

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
 
+from pytest_postmortem import proofs
 from pytest_postmortem.authoring.listed import as_json, details, whole
 from pytest_postmortem.authoring.overview import Row
 from pytest_postmortem.commands.arguments import configuration_of, put_text, target_of
 from pytest_postmortem.commands.incidents import add_arguments, incidents
-from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.commands.project import Project
+from pytest_postmortem.errors import Problem, ProofsError, SettingsError
+from pytest_postmortem.model import Proof, Registry
+from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.reports.json import told_proof
+from pytest_postmortem.reports.shown import reveal
+from pytest_postmortem.session import cache_folder
+from pytest_postmortem.written.stated import with_items
 
 __all__ = ["declare", "main", "run"]
 
@@ -43,7 +53,7 @@ def run(
     """
     wanted = [target_of(each, FAILED, "an incident") for each in targets or ["term"]]
     with incidents(arguments, source, selected=False) as known:
-        row = _named(known.rows, id)
+        row = _whole(_named(known.rows, id), known.project)
         for type, destination in wanted:
             put_text(_rendered(row, type, read=known.read), type, destination)
     return 0
@@ -67,6 +77,32 @@ def _named(rows: Sequence[Row], id: str) -> Row:
     remedy = f"did you mean {names[near[0]].postmortem.id!r}?" if near else listed
     cause = f"there is no post-mortem {id!r}" if rows else "no post-mortem is known here"
     raise SettingsError([Problem("unknown-id", FAILED, cause, remedy)])
+
+
+def _whole(row: Row, project: Project) -> Row:
+    """Return an incident with what only a closer look tells: the action items of its document,
+    and the proof that is kept of it, if no report has told of one.
+    """
+    show = project.settings.show
+    (postmortem,) = with_items(Registry((row.postmortem,), {}), project.root)
+    shown = reveal(postmortem, show)
+    proof = told_proof(_kept(project).get(postmortem.id), show or postmortem.show)
+    more = {
+        "action_items": [asdict(item) for item in shown.action_items],
+        "proof": row.fields["proof"] or proof,
+    }
+    return Row(postmortem, shown, {**row.fields, **more})
+
+
+def _kept(project: Project) -> Mapping[str, Proof]:
+    """Return the proofs that are kept, none where they can't be read, which is said."""
+    place = proofs.place(project.settings.proofs, project.root, cache_folder(project.config))
+    try:
+        kept = proofs.read(place) if place is not None else {}
+    except ProofsError as error:
+        print(plain(str(error)), file=sys.stderr)
+        return {}
+    return proofs.still(kept, project.root)
 
 
 def _rendered(row: Row, type: str, *, read: bool) -> str:

@@ -126,11 +126,11 @@ def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
         "show": show or postmortem.show,
         "tests": [_plain(test) for test in incident.tests],
         "action_items": [_plain(item) for item in shown.action_items],
-        "proof": _proof(incident.proof, show or postmortem.show),
+        "proof": told_proof(incident.proof, show or postmortem.show),
     }
 
 
-def _proof(proof: Proof | None, show: Show) -> Mapping[str, Any] | None:
+def told_proof(proof: Proof | None, show: Show) -> Mapping[str, Any] | None:
     """Return a proof; its reason may quote the code, and the fix is a field of the post-mortem."""
     if proof is None:
         return None
