@@ -76,6 +76,9 @@ NEAR = 40
 SHORT = 3
 """Numbers with fewer digits may count anything."""
 
+_CLEAR = re.compile(r"gh|incidents?|outages?|post.*")
+"""The words behind which they do not; in a name they count the tests all the same."""
+
 
 class Reference(NamedTuple):
     """An incident in a text, where it begins there, and in which form.
@@ -128,7 +131,7 @@ def _numbered(text: str, known: Known, name: bool) -> Iterator[Reference]:
     for found in _WORD.finditer(text):
         bare.append((end, found.start()))
         number, word = found["number"], (found["word"] or found["verb"]).casefold()
-        plain = len(number) < SHORT and "#" not in found[0]
+        plain = len(number) < SHORT and "#" not in found[0] and not _is_clear(word, name)
         yield from _behind(word, number, known, found.start(), plain=plain)
         place = found.end()
         pattern = _MORE_OF_NAME if name else _MORE
@@ -139,6 +142,10 @@ def _numbered(text: str, known: Known, name: bool) -> Iterator[Reference]:
         end = place
     for begin, stop in [*bare, (end, len(text))] if not name else ():
         yield from _signs(text, begin, stop, known)
+
+
+def _is_clear(word: str, name: bool) -> bool:
+    return word == "gh" if name else _CLEAR.fullmatch(word) is not None
 
 
 def _signs(text: str, begin: int, end: int, known: Known) -> Iterator[Reference]:
@@ -159,7 +166,7 @@ def _behind(
     entry = known.numbers.get(number)
     if entry is None:
         return
-    if re.fullmatch(f"{_ANY}|{_SURE[entry.tracker]}", word) and not (plain and word != "gh"):
+    if re.fullmatch(f"{_ANY}|{_SURE[entry.tracker]}", word) and not plain:
         yield Reference(entry.id, start, "id")
     elif not re.fullmatch(_OTHERS, word):
         yield Reference(entry.id, start, "vague")
