@@ -46,6 +46,15 @@ def write_files(path: Path, folder: Path, language: str) -> None:
             (folder / names[-1]).write_text(text, encoding="utf-8")
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    """Whoever has the repository alone finds all of the documentation."""
+    folders = ("tutorial", "how-to", "reference", "explanation")
+    pages = [path for folder in folders for path in sorted((ROOT / "docs" / folder).glob("*.md"))]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [path.name for path in pages if f"({path.relative_to(ROOT).as_posix()})" not in readme] == []
+
+
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
 def test_what_is_generated_is_up_to_date(path: Path) -> None:
     """No output and no table is typed; ``cog -P -r -I docs PAGE`` writes them anew."""
