@@ -50,9 +50,10 @@ def test_the_readme_leads_to_every_page() -> None:
     """Whoever has the repository alone finds all of the documentation."""
     folders = ("tutorial", "how-to", "reference", "explanation")
     pages = [path for folder in folders for path in sorted((ROOT / "docs" / folder).glob("*.md"))]
+    names = [path.relative_to(ROOT).as_posix() for path in pages]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
-    assert [path.name for path in pages if f"({path.relative_to(ROOT).as_posix()})" not in readme] == []
+    assert [name for name in names if f"({name})" not in readme] == []
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
