@@ -103,6 +103,27 @@ def test_every_field_of_an_incident_can_be_read() -> None:
     )
 
 
+def test_open_action_items_are_asked_for_where_there_are_some() -> None:
+    """A choice that leaves nothing is none."""
+    report = small()
+    bare = {**report, "incidents": [{**each, "action_items": []} for each in report["incidents"]]}
+
+    names = [
+        {attributes.get("name") for attributes in page(each).all("input")}
+        for each in (report, bare)
+    ]
+
+    assert ["actions" in each for each in names] == [True, False]
+
+
+def test_no_heading_says_coverage_alone() -> None:
+    """That word means lines."""
+    text = page().text()
+
+    assert "Incident coverage, by severity and class" in text
+    assert not re.findall(r"(?<!Incident )\bCoverage\b", text)
+
+
 def test_every_incident_and_test_of_a_big_report_is_there() -> None:
     """Nothing is left out, however many incidents there are."""
     report = big(300)
