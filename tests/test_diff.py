@@ -567,11 +567,26 @@ def test_a_file_that_is_no_report_is_one_clear_message(
     assert said[2] == "  see docs/reference/messages.md#report-file"
 
 
-@pytest.mark.parametrize(("base", "count"), [(None, 0), (None, 1), (None, 3), ("main", 2)])
-def test_wrong_use_is_one_clear_message(tmp_path: Path, base: str | None, count: int) -> None:
+@pytest.mark.parametrize(
+    ("base", "count", "given"),
+    [
+        (None, 0, "0 reports and no base are given"),
+        (None, 1, "1 report and no base are given"),
+        (None, 3, "3 reports and no base are given"),
+        ("main", 2, "2 reports and a base are given"),
+    ],
+)
+def test_wrong_use_is_one_clear_message(
+    tmp_path: Path, base: str | None, count: int, given: str
+) -> None:
     """Two reports, or a base."""
-    with pytest.raises(SettingsError, match="name two reports, the older first, or a revision"):
+    with pytest.raises(SettingsError) as caught:
         diff.run([], base, [tmp_path] * count, ["term"])
+
+    assert str(caught.value).splitlines()[:2] == [
+        f"Couldn't compare: {given}",
+        "  name two reports, the older first, or a revision with --base",
+    ]
 
 
 def test_what_pytest_itself_would_stumble_over_is_said(suite: Path) -> None:

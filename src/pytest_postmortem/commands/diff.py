@@ -21,6 +21,7 @@ from pytest_postmortem.commands.arguments import (
 from pytest_postmortem.commands.checkout import DEPTH, declared, opened
 from pytest_postmortem.comparing import compare, compare_code
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
+from pytest_postmortem.model import count_of
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.results import Run, parse
 from pytest_postmortem.writing import write
@@ -75,7 +76,8 @@ def run(
         older, newer = map(_read, reports)
         comparison = compare(older, newer)
     else:
-        cause = f"{len(reports)} reports and {'no' if base is None else 'a'} base are given"
+        given = count_of(len(reports), "report")
+        cause = f"{given} and {'no' if base is None else 'a'} base are given"
         remedy = "name two reports, the older first, or a revision with --base"
         raise SettingsError([Problem("setting", FAILED, cause, remedy)])
     for type, destination in wanted:
