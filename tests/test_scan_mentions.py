@@ -374,3 +374,18 @@ def test_no_comment_takes_long(comment: str) -> None:
     code = f"def test_a():\n  0\n  # {comment} issue 123 {comment}\n  0\n"
 
     assert [id for _, id, *_ in mentioned(code)] == ["123"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        '"""Issue 123."""\ndef test_a(): 0',
+        'class TestA:\n  """Issue 123."""\n  def test_a(self): 0',
+        "# issue 123\n\ndef test_a(): 0",
+        "def test_a():\n  pytest.xfail('issue 123')",
+        "def test_a():\n  assert f(), 'issue 123'",
+    ],
+)
+def test_what_is_not_read(code: str) -> None:
+    """It speaks of other tests as well, or it is code."""
+    assert mentioned(code) == []
