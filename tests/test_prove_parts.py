@@ -14,7 +14,11 @@ KNOWN = Known("/shop", frozenset(["/shop/test_it.py"]), brought=frozenset(["new"
 
 WRONG = Failure("AssertionError", ("AssertionError",), "assert 1 == 2")
 NEW = Failure(
-    "ImportError", ("ImportError",), "no 'new'", frames=(("/shop/test_it.py", 3, "test_one"),)
+    "ImportError",
+    ("ImportError",),
+    "no 'new'",
+    "shop",
+    frames=(("/shop/test_it.py", 3, "test_one"),),
 )
 
 Parts = list[tuple[tuple[int, int], str | None]]
@@ -88,6 +92,7 @@ def test_a_file_that_comes_or_goes_is_one_part() -> None:
         ([Attempt("failed", NEW)], "not apart"),
         ([Attempt("failed", NEW), Attempt("passed")], "not apart"),
         ([Attempt("error", WRONG)], "not apart"),
+        ([Attempt("cut")], "not apart"),
         ([Attempt("error", WRONG), Attempt("passed")], "not apart"),
         ([Attempt("passed"), None], "not apart"),
         ([None], "not apart"),

@@ -36,7 +36,7 @@ def counts(failed: int, runs: int, failure: Failure | None = WRONG) -> Counts:
 
 
 def test_runs_are_counted_by_how_they_ended() -> None:
-    """As CI would run it they count twice; the first failure is kept."""
+    """As CI would run it they count twice; the first failure is kept. Too little time is none."""
     own = Counts()
 
     own.add([Attempt("passed"), Attempt("failed", WRONG)], usual=True)
@@ -44,6 +44,7 @@ def test_runs_are_counted_by_how_they_ended() -> None:
         [Attempt("hung"), Attempt("died"), Attempt("error", NEW), Attempt("skipped")], usual=False
     )
     own.add([], usual=True)
+    own.add([Attempt("cut")], usual=True)
 
     assert own == Counts(6, 3, 2, 1, Attempt("failed", WRONG), alike=False)
 

@@ -144,21 +144,64 @@ def test_the_worst_report_of_a_test_counts(notes: Sequence[Note], attempt: Attem
 
 @pytest.mark.parametrize(("ended", "word"), [(LATE, "hung"), (SEGFAULT, "died"), (DONE, "died")])
 def test_a_process_may_end_at_any_note(ended: Ended, word: str) -> None:
-    """Before the call it is the set-up; in it the test hangs or dies; then it has passed."""
+    """Before the call it is the set-up; in it the test hangs or dies; then it is the teardown."""
     notes = around(report("call"))
 
     ends = [trial(notes[:count], ended).attempts.get(TEST) for count in range(len(notes) + 1)]
 
-    stopped = "it stopped in its set-up"
+    stopped, torn = "it stopped in its set-up", "it stopped in its teardown"
     assert [each and (each[0].word, each[0].reason) for each in ends] == [
         None,
         ("error", stopped),
         ("error", stopped),
         (word, None),
-        ("passed", None),
-        ("passed", None),
+        ("error", torn),
+        ("error", torn),
         ("passed", None),
     ]
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_what_is_shared_is_torn_down_after_the_last_round(rounds: int) -> None:
+    """A process that ends there has not come to the end of the test, in none of its rounds."""
+    notes = [
+        *(note for n in range(rounds) for note in (start(n), *around(report("call", round=n))[1:])),
+        ["teardown", TEST],
+    ]
+    torn = Attempt("error", None, "it stopped in its teardown")
+
+    assert trial(notes, SEGFAULT).attempts[TEST] == (torn,) * rounds
+    assert trial([*notes, END]).attempts[TEST] == (Attempt("passed"),) * rounds
+
+
+@pytest.mark.parametrize(
+    ("count", "word"), [(1, "cut"), (2, "cut"), (3, "cut"), (4, "cut"), (5, "cut"), (6, "passed")]
+)
+def test_a_process_that_had_too_little_time_tells_nothing_of_its_last_test(
+    count: int, word: str
+) -> None:
+    """Wherever it was; what had come to its end before is known."""
+    notes = around(report("call"))
+    failed = around(raised("call"), report("call", "failed"))
+
+    assert [each.word for each in trial(notes[:count], LATE).cut().attempts[TEST]] == [word]
+    assert trial(failed, LATE).cut() == trial(failed, LATE)
+
+
+def test_a_run_may_be_put_together_of_several() -> None:
+    """Which is a matter of the linked tests; what did not run again is known as such."""
+    other = "test_it.py::test_other"
+    notes = [["collected", {"linked": [TEST], "others": 1}], *around(report("call"))]
+    one = trial([*notes, report("call", nodeid=other)])
+    two = trial([*notes[:1], *around(raised("call"), report("call", "failed"))])
+
+    whole = one.and_again(two).and_again(trial(notes[:1]))
+
+    not_again = Attempt("not-run", reason="it did not run again")
+    assert whole.attempts == {
+        TEST: (Attempt("passed"), Attempt("failed", WRONG), not_again),
+        other: (Attempt("passed"),),
+    }
 
 
 @pytest.mark.parametrize("count", [4, 5, 6, 7])

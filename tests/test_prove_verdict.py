@@ -206,6 +206,11 @@ def test_it_is_proven_by_what_fails_in_the_call_of_a_test(
             "inconclusive",
             "the process was killed from outside, perhaps for its memory",
         ),
+        (
+            run(Attempt("cut"), ended=Ended(None, 2.0)),
+            "inconclusive",
+            "does not end without the fix within 2.0 s: give a longer --timeout",
+        ),
         (Attempt("skipped", None, "no server"), "skipped", "skipped without the fix: no server"),
         (Attempt("xfailed"), "skipped", "xfailed without the fix"),
         (Attempt("xpassed", None, "known"), "skipped", "xpassed without the fix: known"),
@@ -244,6 +249,11 @@ def test_whatever_else_goes_wrong_is_no_proof(
         (Attempt("xpassed"), "skipped", "xpassed"),
         (Attempt("not-run", None, "it does not fit"), "inconclusive", "it does not fit"),
         (Attempt("not-run"), "inconclusive", "it did not run"),
+        (
+            run(Attempt("cut"), ended=Ended(None, 0.8)),
+            "inconclusive",
+            "does not end with the fix within 0.8 s: give a longer --timeout",
+        ),
         (
             run(ended=Ended(-11)),
             "inconclusive",

@@ -54,8 +54,9 @@ class Proved:
     """The verdict on an incident, how it was found, and what it rests on.
 
     ``notes`` say why a way did not decide. ``files`` are the real paths of what the runs loaded of
-    the checkout. ``parts`` are the parts of the fix, where somebody asked for them. ``limit`` are
-    the seconds that a run may take, ``shares`` the files of the fix that were taken away, or not.
+    the checkout. ``parts`` are the parts of the fix, where somebody asked for them. ``enough``
+    are the seconds after which a run will not end any more, ``shares`` the files of the fix that
+    were taken away, or not.
     """
 
     id: str
@@ -66,7 +67,7 @@ class Proved:
     seconds: float = 0.0
     files: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
-    limit: float = LONGEST
+    enough: float = LONGEST
     shares: Shares = UNKNOWN
 
 
@@ -148,8 +149,8 @@ class Prover:
             files = tuple(dict.fromkeys(each.partition("::")[0] for each in versions.nodeids))
             case = replace(case, tests=files, ids=(), nodeids=versions.nodeids)
         wanted = Wanted(case.tests, case.ids, case.nodeids, self._marks)
-        limit = min([self._effort.limit, *(each.limit for each in found)])
-        sides = Sides(self._runner, wanted, versions, replace(self._effort, limit=limit))
+        enough = min((each.enough for each in found), default=LONGEST)
+        sides = Sides(self._runner, wanted, versions, self._effort, enough)
         known = self._known(case, fix, versions)
         judged = self._judged(sides, versions, known)
         shares = shares_of(fix, versions, versions.tree or self._checkout.top)
@@ -166,7 +167,7 @@ class Prover:
             way,
             files=files,
             parts=parts,
-            limit=sides.limit,
+            enough=sides.enough,
             shares=shares,
         )
 

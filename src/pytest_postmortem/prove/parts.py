@@ -85,4 +85,4 @@ def found_by(trial: Trial, known: Known) -> Found:
         return "guarded"
     if failed or trial.broken or len(own) < len(trial.linked) or not own:
         return "not apart"
-    return "not apart" if any(each.word == "error" for each in own) else "not guarded"
+    return "not apart" if any(each.word in ("error", "cut") for each in own) else "not guarded"

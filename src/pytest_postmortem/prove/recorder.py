@@ -152,8 +152,10 @@ class Recorder:
                 if rounds < 0 and not self._has_time(took, abs(rounds) - number):
                     break
                 self._once(item, number)
+            self._note("teardown", item.nodeid)
             with suppress(Exception):  # what is shared between tests breaks when it is torn down
                 item.session._setupstate.teardown_exact(nextitem)
+            self._note("end", item.nodeid)
         finally:
             sys.setswitchinterval(usual)
 

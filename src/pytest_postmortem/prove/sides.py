@@ -19,8 +19,8 @@ from pytest_postmortem.prove.ways import Versions
 
 __all__ = ["FRESH", "LONGEST", "Effort", "Sides"]
 
-SHORTEST, LONGEST = 20.0, 600.0
-"""Seconds that a run may take: at least, and at most where nobody knows better."""
+LONGEST = 600.0
+"""Seconds that a run may take where nobody knows better."""
 
 TIMES = 10
 """How many times longer a run may take than that with the fix."""
@@ -45,14 +45,16 @@ Lines = Mapping[str, Sequence[tuple[int, int]]]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much may be done: seconds a run and a side, runs where a test is a race, None for as
-    many as there is time for, and whether threads are shaken at the lines of the fix.
+    """How much may be done: seconds a run at most, runs of a side where a test is a race, None for
+    as many as there is time for, the seconds of a side, whether threads are shaken at the lines of
+    the fix, and the seconds after which at the soonest a run will not end any more.
     """
 
     limit: float = LONGEST
     runs: int | None = None
     seconds: float = 60.0
     shake: bool = False
+    shortest: float = 20.0
 
     @property
     def most(self) -> int:
@@ -63,16 +65,23 @@ class Effort:
 class Sides:
     """Runs the linked tests on either side, and keeps which files of the checkout were loaded.
 
-    ``limit`` are the seconds that a run may take, which the run with the fix tells; ``as_module``
-    starts pytest as ``python -m pytest`` does.
+    ``enough`` are the seconds after which a run will not end any more, which the run with the fix
+    tells; ``as_module`` starts pytest as ``python -m pytest`` does.
     """
 
-    def __init__(self, runner: Runner, wanted: Wanted, versions: Versions, effort: Effort) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        wanted: Wanted,
+        versions: Versions,
+        effort: Effort,
+        enough: float = LONGEST,
+    ) -> None:
         self._runner = runner
         self._wanted = wanted
         self._versions = versions
         self._effort = effort
-        self.limit = effort.limit
+        self.enough = enough
         self.as_module = runner.as_module
         self._others: tuple[str, ...] = ()
         self.modules: set[str] = set()
@@ -88,7 +97,8 @@ class Sides:
     def control(self) -> Trial:
         """Run the tests with the fix; what follows may take ten times as long."""
         trial = self._run(self._wanted, fixed=True, watched=True)
-        self.limit = min(self._effort.limit, max(SHORTEST, TIMES * trial.ended.seconds))
+        if trial.ended.status is not None:
+            self.enough = max(self._effort.shortest, TIMES * trial.ended.seconds)
         self._others = tuple(trial.further())
         return trial
 
@@ -98,7 +108,7 @@ class Sides:
 
     def passes(self, nodeids: Sequence[str]) -> bool:
         """Say whether tests pass as the user would run them."""
-        return self._runner.passes(nodeids, self.limit, as_module=self.as_module)
+        return self._runner.passes(nodeids, self._limit, as_module=self.as_module)
 
     def without(self) -> Trial:
         """Run the tests without the fix, and of the others those that ran with it."""
@@ -199,7 +209,13 @@ class Sides:
 
     def _start(self, wanted: Wanted, sources: Sources) -> Trial:
         wanted = replace(wanted, as_module=self.as_module)
-        return self._runner.run(wanted, sources, self.limit)
+        trial = self._runner.run(wanted, sources, self._limit)
+        is_cut = trial.ended.status is None and self._limit < self.enough
+        return trial.cut() if is_cut else trial
+
+    @property
+    def _limit(self) -> float:
+        return min(self._effort.limit, self.enough)
 
     def _put(self, *, fixed: bool) -> None:
         """Put what is no Python where it belongs, in a tree of our own."""

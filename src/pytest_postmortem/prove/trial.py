@@ -12,7 +12,7 @@ from pytest_postmortem.model import OUTCOMES, OutcomeWord
 
 __all__ = ["Attempt", "Ended", "Failure", "Trial", "Word", "parse"]
 
-Word = OutcomeWord | Literal["hung", "died"]
+Word = OutcomeWord | Literal["hung", "died", "cut"]
 
 QUIET = ("Skipped", "XFailed", "Exit")
 """Exceptions of pytest that are no failure."""
@@ -42,12 +42,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of one test; ``hung`` and ``died`` are what became of the process in its call."""
+    """One run of one test; ``hung`` and ``died`` are what became of the process in its call.
+
+    It was ``cut`` where the process had too little time to tell whether it would end.
+    """
 
     word: Word
     failure: Failure | None = None
     reason: str | None = None
 
+
+IN_SETUP, IN_TEARDOWN = "it stopped in its set-up", "it stopped in its teardown"
+"""Where a process may end but in the call of a test."""
 
 NOT_AGAIN = Attempt("not-run", reason="it did not run again")
 
@@ -100,6 +106,18 @@ class Trial:
         }
         return replace(self, attempts={**self.attempts, **attempts})
 
+    def cut(self) -> Trial:
+        """Return the run without a word on the test that it did not come to the end of."""
+        attempts = {
+            nodeid: tuple(_cut(each) for each in own) for nodeid, own in self.attempts.items()
+        }
+        return replace(self, attempts=attempts)
+
+
+def _cut(attempt: Attempt) -> Attempt:
+    is_open = attempt.word == "hung" or attempt.reason in (IN_SETUP, IN_TEARDOWN)
+    return Attempt("cut") if is_open else attempt
+
 
 def parse(lines: Iterable[bytes], ended: Ended) -> Trial:
     """Read the notes of a run, of which the last line may be torn."""
@@ -110,8 +128,9 @@ def parse(lines: Iterable[bytes], ended: Ended) -> Trial:
         if kind == "start":
             current = (data[0], data[1])
             rounds[data[0]][data[1]].append(("start", None))
-        elif kind == "end":
-            rounds[data][current[1] if current else 0].append(("end", None))
+        elif kind in ("end", "teardown"):
+            number = current[1] if current else max(rounds[data], default=0)
+            rounds[data][number].append((kind, None))
             current = None
         elif kind == "call" and current is not None:
             rounds[current[0]][current[1]].append(("call", None))
@@ -122,7 +141,7 @@ def parse(lines: Iterable[bytes], ended: Ended) -> Trial:
         else:
             notes[kind].append(data)
     each = (
-        (nodeid, tuple(filter(None, (_attempt(facts, ended) for facts in own.values()))))
+        (nodeid, _torn(tuple(filter(None, (_attempt(facts, ended) for facts in own.values())))))
         for nodeid, own in rounds.items()
     )
     attempts = {nodeid: own for nodeid, own in each if own}
@@ -165,6 +184,8 @@ def _attempt(facts: Sequence[tuple[str, Any]], ended: Ended) -> Attempt | None:
     raised = [data for kind, data in facts if kind == "raised"]
     reports = [data for kind, data in facts if kind == "report"]
     kinds = [kind for kind, _ in facts]
+    ends = [kind for kind in kinds if kind in ("end", "teardown")]
+    is_over = "start" not in kinds or ends[-1:] == ["end"]
     said = [(word, report) for report in reports if (word := _word(report))]
     failures = [failure for _, failure in raised if failure.type not in QUIET]
     if said:
@@ -173,16 +194,26 @@ def _attempt(facts: Sequence[tuple[str, Any]], ended: Ended) -> Attempt | None:
         failure = next((each for each in phase if each.type not in QUIET), None)
         if word in ("failed", "error"):
             return Attempt(word, failure, report["why"])
-        if word != "skipped" or "end" in kinds:
+        if is_over and (word != "skipped" or "end" in kinds):
             unreported = _unreported(raised, reports)
             return unreported or Attempt(word, None, report["why"])
-    if "end" in kinds or "start" not in kinds:
+        if not is_over and report["when"] == "call" and not report["part"]:
+            return Attempt("error", None, IN_TEARDOWN)
+    if is_over:
         return _unreported(raised, reports)
     if "call" not in kinds:
-        return Attempt("error", failures[-1] if failures else None, "it stopped in its set-up")
+        return Attempt("error", failures[-1] if failures else None, IN_SETUP)
     if failures:  # it had failed before whatever came then
         return Attempt("failed", failures[0])
     return Attempt("hung" if ended.status is None else "died")
+
+
+def _torn(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """Return the rounds of a test, none of which has passed if the process ended in a teardown."""
+    last = attempts[-1:]
+    if not any(each.reason == IN_TEARDOWN for each in last):
+        return attempts
+    return tuple(last[0] if each.word == "passed" else each for each in attempts)
 
 
 def _unreported(

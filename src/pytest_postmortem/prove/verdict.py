@@ -135,7 +135,13 @@ def _with(attempts: Sequence[Attempt], control: Trial) -> tuple[Verdict | None, 
         return "skipped", f"{first.word}: {first.reason}" if first.reason else first.word
     if first.word == "not-run":
         return "inconclusive", first.reason or "it did not run"
+    if first.word == "cut":
+        return "inconclusive", _cut(control, "with the fix")
     return "fails-with-fix", red(first)
+
+
+def _cut(trial: Trial, side: str) -> str:
+    return f"does not end {side} within {trial.ended.seconds:.1f} s: give a longer --timeout"
 
 
 def red(attempt: Attempt) -> str:
@@ -184,6 +190,8 @@ def _without(
     if attempt.word == "hung":
         took = f"{without.ended.seconds:.0f} s, {control.ended.seconds:.1f} s with it"
         return "proven", f"does not end without the fix ({took})"
+    if attempt.word == "cut":
+        return "inconclusive", _cut(without, "without the fix")
     if attempt.word == "died":
         return _died(without)
     if attempt.word == "failed":
