@@ -9,6 +9,7 @@ import pytest
 from pytest_postmortem.model import Verdict
 from pytest_postmortem.prove.missing import Known
 from pytest_postmortem.prove.races import Counts, looked_at_again, raced
+from pytest_postmortem.prove.sides import beside
 from pytest_postmortem.prove.trial import Attempt, Failure
 from pytest_postmortem.prove.verdict import Judged, TestVerdict
 
@@ -120,6 +121,13 @@ def test_where_the_process_decides_its_runs_are_no_runs_of_their_own(
             counts(1, 3),
             "inconclusive",
             "fails in 1 of 3 runs without the fix, in 0 of 3 with it"
+            " (Fisher, one-sided, p = 0.5): not enough, give more --runs",
+        ),
+        (
+            counts(0, 1),
+            counts(1, 1),
+            "inconclusive",
+            "fails in 1 of 1 run without the fix, in 0 of 1 with it"
             " (Fisher, one-sided, p = 0.5): not enough, give more --runs",
         ),
         (counts(0, 50), counts(0, 50), "not-proven", "passes in all of 50 runs without it"),
@@ -280,3 +288,22 @@ def test_a_failure_that_was_seen_outweighs_a_few_runs_that_pass(
     found = looked_at_again(judged(test), *many, KNOWN, final=True, steady=[ONE])
 
     assert found.tests == (TestVerdict(ONE, verdict, message, verdict == "inconclusive"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "lines"),
+    [
+        ("a\nb\nc\n", "a\nb\nc\n", []),
+        ("a\nb\nc\n", "a\nX\nc\n", [(2, 2)]),
+        ("a\nb\nc\n", "a\nX\nb\nc\n", [(1, 2)]),
+        ("a\nb\nc\n", "X\na\nb\nc\n", [(1, 1)]),
+        ("a\nb\nc\n", "a\nb\nc\nX\n", [(3, 4)]),
+        ("a\nX\nX\nb\n", "a\nb\n", [(2, 3)]),
+        ("", "X\n", [(1, 1)]),
+    ],
+)
+def test_lines_beside_what_another_text_has_more_belong_to_a_change(
+    text: str, other: str, lines: list[tuple[int, int]]
+) -> None:
+    """Threads are shaken there, though none of its own lines is another."""
+    assert beside(text, other) == lines

@@ -106,14 +106,16 @@ def test_a_test_that_was_seen_to_fail_is_not_called_hollow(
 def test_a_race_is_proven_when_threads_are_shaken(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At the lines of the fix, with which it never fails; plainly it may not be seen at all."""
+    """At the lines of the fix, with which it never fails; plainly it may not be seen. To shake
+    asks for many runs.
+    """
     before, after = files("once")
     repository.fixed("once", before=before, after=after)
     repository.register()
     capsys.readouterr()
 
-    status = main(["prove", "--runs=60", "--shake", "--report=json"])
+    status = main(["prove", "--shake", "--report=json"])
 
     (found,) = json.loads(capsys.readouterr().out)["proofs"]
     assert (status, found["verdict"] in PROVEN) == (0, True), found
-    assert " runs without the fix, in 0 of 60 with it" in found["message"]
+    assert " runs without the fix, in 0 of 100 with it" in found["message"]

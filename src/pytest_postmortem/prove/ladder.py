@@ -195,14 +195,14 @@ class Prover:
                 judged = judge(control, without, known, sides.reached())
                 if judged.verdict == "not-proven":
                     judged = _doubted(judged, sides.varied(), _steady(control))
-            elif self._effort.runs is None:
+            elif not self._effort.asked:
                 judged, control = _confirmed(sides, judged, control, without, known)
             judged = self._repeated(sides, judged, control, known)
         return _at_fix(judged) if versions.way == "replay" else judged
 
     def _repeated(self, sides: Sides, judged: Judged, control: Trial, known: Known) -> Judged:
         """Look again at tests that did not end alike each time, or at all where it is asked for."""
-        asked = self._effort.runs is not None
+        asked = self._effort.asked
         steady = _steady(control)
         alone = not steady.issuperset(control.attempts)
         if not asked and judged.mixed:

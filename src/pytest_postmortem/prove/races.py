@@ -107,7 +107,7 @@ def raced(
     failure = without.first.failure if without.first else None
     if failure is not None and meaning(failure, known) != "problem":
         return TestVerdict(nodeid, "broken", f"fails in {sides}, since something else is missing")
-    if without.failed == without.runs:
+    if without.failed == without.runs and min(without.runs, with_fix.runs) > 1:
         why = f": {failure}" if failure is not None else ""
         return TestVerdict(nodeid, "proven", f"fails in {sides}{why}")
     chance = fisher(without.failed, without.runs, 0, with_fix.runs)

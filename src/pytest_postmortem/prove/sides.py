@@ -17,7 +17,7 @@ from pytest_postmortem.prove.trial import Trial
 from pytest_postmortem.prove.units import lines_of
 from pytest_postmortem.prove.ways import Versions
 
-__all__ = ["FRESH", "LONGEST", "Effort", "Sides"]
+__all__ = ["FRESH", "LONGEST", "Effort", "Sides", "beside"]
 
 LONGEST = 600.0
 """Seconds that a run may take where nobody knows better."""
@@ -57,6 +57,11 @@ class Effort:
     shortest: float = 20.0
 
     @property
+    def asked(self) -> bool:
+        """Whether tests are to run many times that end alike each time, too."""
+        return self.runs is not None or self.shake
+
+    @property
     def most(self) -> int:
         """The runs of a side."""
         return self.runs or 100
@@ -92,6 +97,10 @@ class Sides:
         lines = {path: ranges(*pair) for path, pair in pairs.items()}
         self._old: Lines = {path: old for path, (old, _) in lines.items() if old}
         self._new: Lines = {path: new for path, (_, new) in lines.items() if new}
+        self._around: tuple[Lines, Lines] = (
+            {path: beside(old, new) for path, (old, new) in pairs.items()},
+            {path: beside(new, old) for path, (old, new) in pairs.items()},
+        )
         self._watched = _watched(pairs, 0), _watched(pairs, 1)
 
     def control(self) -> Trial:
@@ -163,8 +172,8 @@ class Sides:
             )
             before = monotonic()
             for own, fixed in zip(counts, (True, False), strict=True):
-                shake = quick and self._effort.shake
-                trial = self._run(wanted, fixed=fixed, marked=shake, shake=shake)
+                shake = self._effort.shake and not usual
+                trial = self._run(wanted, fixed=fixed, shake=shake)
                 for nodeid in trial.linked:
                     own[nodeid].add(trial.attempts.get(nodeid, ()), usual=usual)
             done += size
@@ -200,7 +209,7 @@ class Sides:
             self._bare,
             files=self._versions.fixed if fixed else self._versions.before,
             watched=self._watched[fixed] if watched else {},
-            marks=lines if marked else {},
+            marks=self._around[fixed] if shake else lines if marked else {},
             shake=shake,
         )
         trial = self._start(wanted, sources)
