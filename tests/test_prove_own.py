@@ -234,3 +234,49 @@ def test_what_later_code_misses_is_no_proof(
     missing = "without the fix something else is missing: NameError: name 'floor' is not defined"
     assert said.count(f"not by patch: {missing}") == 4, said
     assert said.splitlines()[-1].startswith("0 of 4 proven"), said
+
+
+SEVERAL = """\
+import pytest
+from several import price, tax
+
+@pytest.mark.postmortem("several")
+class TestSeveral:
+    def test_price(self):
+        assert price(500) == 5
+
+    def test_nothing(self):
+        assert price(0) == 0
+
+    def test_tax(self):
+        assert tax(0) == 0
+"""
+
+
+def test_only_a_test_that_runs_the_lines_of_the_fix_is_hollow(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside one that is proven, too."""
+    text = "def tax(cents):\n    return 0\n\n\ndef price(cents):\n    return cents {}\n"
+    repository.fixed(
+        "several",
+        {"several.py": text.format("/ 10")},
+        {"several.py": text.format("/ 100"), "test_several.py": SEVERAL},
+    )
+    repository.register()
+
+    told = repository.prove(capsys)
+
+    place = "test_several.py::TestSeveral::"
+    rows = {
+        "several": (
+            "proven",
+            "test_price fails without <several>: AssertionError: assert 50.0 == 5"
+            " (1 of 3 linked tests)",
+            f"{place}test_price: proven, fails without <several>: AssertionError: assert 50.0 == 5",
+            f"{place}test_nothing: not proven, passes without <several>, though it runs its lines",
+            f"{place}test_tax: not reached, passes without <several>, and never runs its lines"
+            " here",
+        )
+    }
+    assert told == (0, table(rows, "1 of 1 proven"))

@@ -305,13 +305,22 @@ def test_everything_else_is_kept_as_it_was_noted() -> None:
         {"test_c.py": "Skipped: no"},
         frozenset(["/a/shop.py"]),
         frozenset(["/elsewhere/shop.py"]),
-        frozenset(["12", "14"]),
+        frozenset([""]),
         (missing,),
         frozenset(["/a/b.py", "/a/c.py"]),
     )
 
     assert trial(notes) == whole
     assert trial([*notes[10:], *notes[:10]]) == whole
+
+
+def test_lines_that_ran_belong_to_the_test_that_had_begun() -> None:
+    """Those that ran before belong to none, and so to each."""
+    other = "test_it.py::test_two"
+    two: list[Note] = [start(0, other), ["call", other], ["reached", "5"], ["end", other]]
+
+    assert trial([*around(report("call")), *two]).reached == {other}
+    assert trial([["reached", "1"], *around(["reached", "5"]), *two[:2]]).reached == {"", TEST}
 
 
 def test_notes_of_other_processes_may_come_between() -> None:

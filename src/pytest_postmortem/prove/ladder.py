@@ -191,12 +191,12 @@ class Prover:
         else:
             without = sides.without()
             judged = judge(control, without, known)
-            if judged.is_open:
-                judged = judge(control, without, known, sides.reached())
-                if judged.verdict == "not-proven":
-                    judged = _doubted(judged, sides.varied(), _steady(control))
+            reached = sides.reached() if judged.is_open else None
+            judged = judge(control, without, known, reached)
+            if judged.verdict == "not-proven":
+                judged = _doubted(judged, sides.varied(), _steady(control))
             elif not self._effort.asked:
-                judged, control = _confirmed(sides, judged, control, without, known)
+                judged, control = _confirmed(sides, control, without, known, reached)
             judged = self._repeated(sides, judged, control, known)
         return _at_fix(judged) if versions.way == "replay" else judged
 
@@ -248,17 +248,22 @@ def _control(sides: Sides) -> Trial:
 
 
 def _confirmed(
-    sides: Sides, judged: Judged, control: Trial, without: Trial, known: Known
+    sides: Sides,
+    control: Trial,
+    without: Trial,
+    known: Known,
+    reached: Collection[str] | None,
 ) -> tuple[Judged, Trial]:
     """Run again what was seen to fail but once: without the fix and then with it, since the runs
     may leave something behind. Return the run with the fix as well.
     """
+    judged = judge(control, without, known, reached)
     if _is_single(judged, without):
         without = without.and_again(sides.again(fixed=False))
-        judged = judge(control, without, known)
+        judged = judge(control, without, known, reached)
     if _is_single(judged, control):
         control = control.and_again(sides.again(fixed=True))
-        judged = judge(control, without, known)
+        judged = judge(control, without, known, reached)
     return judged, control
 
 

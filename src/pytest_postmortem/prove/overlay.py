@@ -28,7 +28,7 @@ from io import StringIO
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["Overlay", "install", "start", "told"]
+__all__ = ["Overlay", "afresh", "install", "start", "told"]
 
 MOST_TOLD = 1000
 """Exceptions that a process tells of; code may raise and catch them by the million."""
@@ -67,6 +67,13 @@ def install() -> None:
     sys.path[:] = [*config["roots"], *(_elsewhere(entry, moved) for entry in sys.path)]
     if config["roots"]:
         sys.meta_path.insert(0, Rooted(config["roots"]))
+
+
+def afresh() -> None:
+    """Let what runs of a fix be noted again, for another test."""
+    for each in sys.meta_path:
+        if isinstance(each, Overlay):
+            each.afresh()
 
 
 def _elsewhere(entry: str, moved: Sequence[tuple[str, str]]) -> str:
@@ -209,7 +216,12 @@ class Overlay:
         """Note that a statement is about to run."""
         if place not in self._reached:
             self._reached.add(place)
-            self.note("reached", place)
+            with suppress(OSError):  # a test may close what it has not opened
+                self._add(_dumps(["reached", place]))
+
+    def afresh(self) -> None:
+        """Note for another test which statements run."""
+        self._reached.clear()
 
     def raised(self, caught: str = "") -> None:
         """Note what leaves a function of the fix that may be due to the code around it.

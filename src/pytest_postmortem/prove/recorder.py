@@ -179,6 +179,7 @@ class Recorder:
         shared: Any = item.parent
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         self._note("start", [item.nodeid, number])
+        overlay.afresh()
         runtestprotocol(item, nextitem=shared)
         self._note("end", item.nodeid)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

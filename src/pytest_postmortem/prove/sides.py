@@ -128,13 +128,15 @@ class Sides:
         """Run the tests once more, in a process of its own."""
         return self._run(self._once, fixed=fixed)
 
-    def reached(self) -> bool:
-        """Say whether the tests run a line of the fix, without it or with it."""
-        sides = ((False, self._old), (True, self._new))
-        return any(
-            lines and self._run(self._once, fixed=fixed, marked=True).reached
-            for fixed, lines in sides
-        )
+    def reached(self) -> frozenset[str]:
+        """Return the tests that run a line of the fix, without it or with it."""
+        found: set[str] = set()
+        for fixed, lines in ((False, self._old), (True, self._new)):
+            if lines:
+                trial = self._run(self._once, fixed=fixed, marked=True)
+                found |= trial.reached
+                found.update(trial.linked if "" in trial.reached else ())
+        return frozenset(found)
 
     def varied(self) -> frozenset[str]:
         """Return the tests that fail without the fix when sets have another order."""

@@ -138,6 +138,8 @@ def parse(lines: Iterable[bytes], ended: Ended) -> Trial:
             rounds[data[0]][data[1]].append(("raised", (data[2], _failure(data[3]))))
         elif kind == "report":
             rounds[data["nodeid"]][data["round"]].append(("report", data))
+        elif kind == "reached":
+            notes[kind].append(current[0] if current else "")
         else:
             notes[kind].append(data)
     each = (

@@ -7,7 +7,7 @@ the fix, for a reason that is the problem's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.model import PROVEN, VERDICTS, Verdict, count_of
@@ -43,8 +43,7 @@ class Judged:
     """The verdict on an incident, with that on each of its tests.
 
     ``failing`` of ``further`` other tests in the same files fail as well without the fix.
-    ``is_open`` says that tests pass without it and none fails, so that it matters whether they
-    reached it.
+    ``is_open`` says that tests pass without it, so that it matters whether they reached it.
     """
 
     verdict: Verdict
@@ -60,10 +59,12 @@ class Judged:
         return any(test.mixed for test in self.tests)
 
 
-def judge(control: Trial, without: Trial, known: Known, reached: bool | None = None) -> Judged:
+def judge(
+    control: Trial, without: Trial, known: Known, reached: Collection[str] | None = None
+) -> Judged:
     """Compare the linked tests of two runs.
 
-    ``reached`` says whether the lines of the fix ran, where somebody had to find out.
+    ``reached`` are the tests in which lines of the fix ran, where somebody had to find out.
     """
     if not control.linked:
         return Judged("inconclusive", _nothing(control))
@@ -82,7 +83,7 @@ def judge(control: Trial, without: Trial, known: Known, reached: bool | None = N
             failing,
             further,
         )
-    is_open = reached is None and top.verdict == "not-proven"
+    is_open = reached is None and any(test.verdict == "not-proven" for test in tests)
     return Judged(top.verdict, top.message, tests, failing, further, is_open)
 
 
@@ -106,7 +107,7 @@ def _nothing(control: Trial) -> str:
 
 
 def _test(
-    nodeid: str, control: Trial, without: Trial, known: Known, reached: bool | None
+    nodeid: str, control: Trial, without: Trial, known: Known, reached: Collection[str] | None
 ) -> TestVerdict:
     with_fix = control.attempts.get(nodeid, ())
     verdict, message = _with(with_fix, control)
@@ -116,7 +117,8 @@ def _test(
     mixed = _mixed(with_fix) or _mixed(attempts)
     if not attempts:
         return TestVerdict(nodeid, *_gone(nodeid, without))
-    verdict, message = _without(attempts[0], control, without, known, reached)
+    is_reached = None if reached is None else nodeid in reached
+    verdict, message = _without(attempts[0], control, without, known, is_reached)
     return TestVerdict(nodeid, verdict, message, mixed and verdict in ("proven", "not-proven"))
 
 
