@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_postmortem.prove.missing import Known
-from pytest_postmortem.prove.parts import Found, found_by, without_parts
+from pytest_postmortem.prove.parts import Found, Part, found_by, placed, without_parts
 from pytest_postmortem.prove.trial import Attempt, Ended, Failure, Trial
 
 SHOP = "/shop/shop.py"
@@ -116,3 +116,27 @@ def test_a_file_that_can_not_be_collected_guards_nothing() -> None:
     )
 
     assert found_by(trial, KNOWN) == "not apart"
+
+
+UNIT = "class Shop:\n    def pay(self, n):\n        first = n\n        return {}\n\nLIMIT = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "today", "expected", "where"),
+    [
+        ((3, 4), "import new\n\n" + UNIT.format("n"), (5, 6), ""),
+        ((4, 4), "import new\n\n" + UNIT.format("n + 1"), (4, 6), "in Shop.pay"),
+        ((6, 6), UNIT.format("1").replace("LIMIT = 1", "LIMIT = 2"), (6, 6), "in LIMIT"),
+        ((4, 4), "other = 1\n", (4, 4), ""),
+        ((4, 4), "def (", (4, 4), ""),
+    ],
+)
+def test_a_part_has_the_lines_of_todays_file(
+    lines: tuple[int, int], today: str, expected: tuple[int, int], where: str
+) -> None:
+    """Or those of the function that it is in, where that is another today."""
+    part = Part("shop.py", lines, "not guarded")
+
+    found = placed(part, UNIT.format("n"), today)
+
+    assert found == Part("shop.py", expected, "not guarded", where)

@@ -337,7 +337,9 @@ def test_json_holds_all_that_was_found() -> None:
                     {"nodeid": "tests/test_a.py::test_a[1]", "verdict": "proven", "message": WRONG}
                 ],
                 "further": {"failing": 1, "run": 9},
-                "parts": [{"path": "src/shop.py", "lines": [3, 9], "found": "guarded"}],
+                "parts": [
+                    {"path": "src/shop.py", "lines": [3, 9], "where": None, "found": "guarded"}
+                ],
                 "taken": [],
                 "left": [],
                 "notes": ["patch: no"],

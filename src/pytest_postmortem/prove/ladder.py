@@ -13,8 +13,8 @@ from pytest_postmortem.model import PROVEN, VERDICTS, Verdict
 from pytest_postmortem.prove import ways
 from pytest_postmortem.prove.fixes import Unknown, decoded
 from pytest_postmortem.prove.left import UNKNOWN, Shares, doubted, shares_of
-from pytest_postmortem.prove.missing import Known, known_of
-from pytest_postmortem.prove.parts import Part, parts_of
+from pytest_postmortem.prove.missing import Known, known_of, text_at
+from pytest_postmortem.prove.parts import Part, parts_of, placed
 from pytest_postmortem.prove.plan import Fix
 from pytest_postmortem.prove.races import looked_at_again
 from pytest_postmortem.prove.replay import CantReplay
@@ -158,7 +158,9 @@ class Prover:
         hunks = self._hunks and judged.verdict in PROVEN
         own = parts_of(versions, sides, known) if hunks else ()
         top = f"{versions.tree or self._checkout.top}{os.sep}"
-        parts = tuple(replace(part, path=part.path.removeprefix(top)) for part in own)
+        parts = tuple(
+            replace(_placed(part, versions, fix), path=part.path.removeprefix(top)) for part in own
+        )
         files = versions.of_today({*sides.modules, *versions.fixed}, self._checkout.top)
         return Proved(
             case.id,
@@ -271,6 +273,14 @@ def _is_single(judged: Judged, trial: Trial) -> bool:
     """Say whether one run of a test decides, of which nothing else is known yet."""
     own = (test for test in judged.tests if test.verdict == "proven" and not test.mixed)
     return any(len(trial.attempts.get(test.nodeid, ())) < 2 for test in own)
+
+
+def _placed(part: Part, versions: Versions, fix: Fix) -> Part:
+    """Return a part with lines that a reader can look up."""
+    if versions.tree is not None:
+        return replace(part, where=f"at {fix.name}")
+    today, fixed = text_at(part.path), versions.fixed.get(part.path)
+    return part if today is None or fixed is None else placed(part, fixed, today)
 
 
 def _is_settled(judged: Judged) -> bool:

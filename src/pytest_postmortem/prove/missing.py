@@ -19,7 +19,7 @@ from typing import Literal
 from pytest_postmortem.prove.trial import Failure
 from pytest_postmortem.prove.units import bound, lines_of, tree_of
 
-__all__ = ["Known", "Meaning", "defined", "known_of", "meaning", "reading", "standing"]
+__all__ = ["Known", "Meaning", "defined", "known_of", "meaning", "reading", "standing", "text_at"]
 
 Meaning = Literal["problem", "weak", "broken"]
 
@@ -185,7 +185,7 @@ def known_of(
         return lost[name]
 
     def stood(path: str, line: int, function: str) -> str | None:
-        own = versions[path][0] if path in versions else _text_at(path)
+        own = versions[path][0] if path in versions else text_at(path)
         was = own if then is None else then(path)
         return standing(own or "", line, function, was or "")
 
@@ -206,7 +206,7 @@ def known_of(
     )
 
 
-def _text_at(path: str) -> str | None:
+def text_at(path: str) -> str | None:
     """Read a file that holds source, None for what can't be read."""
     try:
         return Path(path).read_text(encoding="utf-8")

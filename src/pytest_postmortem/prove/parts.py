@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Literal
 
 from pytest_postmortem.prove.missing import Known, meaning
 from pytest_postmortem.prove.sides import Sides
 from pytest_postmortem.prove.trial import Trial
-from pytest_postmortem.prove.units import lines_of, tree_of
+from pytest_postmortem.prove.units import lines_of, read, tree_of
 from pytest_postmortem.prove.ways import Versions
 
-__all__ = ["Part", "found_by", "parts_of", "without_parts"]
+__all__ = ["Part", "found_by", "parts_of", "placed", "without_parts"]
 
 NEAR = 2
 """Lines between two changes that make them one part."""
@@ -25,12 +25,14 @@ Found = Literal["guarded", "not guarded", "not apart"]
 class Part:
     """Lines of a file with the fix, the last included, and what the linked tests say without them.
 
-    What can't be taken away alone is ``not apart``.
+    What can't be taken away alone is ``not apart``. ``where`` is the function or class they are in,
+    where today's file has other lines, or the fix at which the file had them.
     """
 
     path: str
     lines: tuple[int, int]
     found: Found
+    where: str = ""
 
 
 def parts_of(versions: Versions, sides: Sides, known: Known) -> Iterator[Part]:
@@ -42,6 +44,27 @@ def parts_of(versions: Versions, sides: Sides, known: Known) -> Iterator[Part]:
             continue
         trial = sides.part({**versions.fixed, path: text})
         yield Part(path, lines, found_by(trial, known))
+
+
+def placed(part: Part, fixed: str, today: str) -> Part:
+    """Return a part of a text with its lines in that of today, or those of the unit it is in."""
+    first, last = part.lines
+    matcher = SequenceMatcher(None, lines_of(fixed), lines_of(today), autojunk=False)
+    for start, place, size in matcher.get_matching_blocks():
+        if start < first and last <= start + size:
+            return replace(part, lines=(first + place - start, last + place - start))
+    then, now = read(fixed), read(today)
+    within = [
+        (start - end, key)
+        for key, unit in (then.units.items() if then else ())
+        for start, end in unit.spans
+        if start < last and first <= end and now and key in now.units
+    ]
+    if not within or now is None:
+        return part
+    key = max(within)[1]
+    spans = now.units[key].spans
+    return replace(part, lines=(spans[0][0] + 1, spans[-1][1]), where=f"in {key}")
 
 
 def without_parts(

@@ -151,7 +151,8 @@ def _parts(proved: Proved) -> Iterator[str]:
         if part.found != "guarded":
             first, last = part.lines
             lines = f"{first}-{last}" if last > first else f"{first}"
-            yield f"{part.path}:{lines}: {part.found}"
+            where = f" {part.where}" if part.where else ""
+            yield f"{part.path}:{lines}{where}: {part.found}"
 
 
 def _sum(told: Sequence[Told]) -> str:
@@ -211,7 +212,12 @@ def _plain(told: Told) -> Mapping[str, Any]:
         ],
         "further": {"failing": judged.failing, "run": judged.further},
         "parts": [
-            {"path": part.path, "lines": list(part.lines), "found": part.found}
+            {
+                "path": part.path,
+                "lines": list(part.lines),
+                "where": part.where or None,
+                "found": part.found,
+            }
             for part in proved.parts
         ],
         "taken": list(proved.shares.taken),
