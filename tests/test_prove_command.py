@@ -546,13 +546,9 @@ def test_effort_is_as_it_is_asked_for(
         r" \(95 %: [\d.]+–[\d.]+ %\), twenty repeats with [\d.]+ %",
         two,
     )
-    assert hanging == (
-        0,
-        table(
-            {"PM-3": ("proven", "test_price does not end without <PM-3> (3 s, _ s with it)")},
-            "1 of 1 proven",
-        ),
-    )
+    why = "test_price does not end without <PM-3> within _ s: give a longer --timeout"
+    rows = {"PM-3": ("inconclusive", why)}
+    assert hanging == (0, table(rows, "0 of 1 proven, 1 inconclusive"))
 
 
 def test_reports_go_where_they_are_asked_for(
