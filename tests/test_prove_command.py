@@ -197,7 +197,8 @@ def test_a_test_may_be_linked_in_any_way(
     rows["fixture"] = (
         "proven",
         f"test_price[500] {fails} (1 of 2 linked tests)",
-        "test_fixture.py::test_price[0]: not proven, passes without <fixture>",
+        "test_fixture.py::test_price[0]: not proven, passes without <fixture>, though it runs its"
+        " lines",
         f"test_fixture.py::test_price[500]: proven, {fails}",
     )
     expected = table(rows, "14 of 17 proven, 1 not proven, 2 inconclusive")
@@ -414,7 +415,8 @@ def test_a_fix_needs_neither_registry_nor_mark(
     one = (0, table({"<the-fix>": proven("<the-fix>")}, "1 of 1 proven"))
     both = (
         *proven("<the-fix>", more=" (1 of 2 linked tests)"),
-        "deep/test_other.py::test_other: not proven, passes without <the-fix>",
+        "deep/test_other.py::test_other: not reached, passes without <the-fix>, and never runs its"
+        " lines here",
         f"deep/test_it.py::test_price: proven, {FAILS.format(fix='<the-fix>')}",
     )
     none = ("inconclusive", "no linked test was collected")
