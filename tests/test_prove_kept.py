@@ -45,7 +45,7 @@ ENDS: dict[str, Files] = {
 }
 """What changes, for a proof that goes on to count, and for one that ends."""
 
-ARGUMENTS = {"--again": False, "--source=x": False, "--runs=1": False, "--jobs=1": True}
+ARGUMENTS = {"--again": False, "--source=x": False, "--runs=2": False, "--jobs=1": True}
 """Whether a proof counts with these."""
 
 
