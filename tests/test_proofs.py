@@ -45,6 +45,8 @@ WRITTEN = f"""\
    "key": "0123456789abcdef",
    "taken": [],
    "left": [],
+   "failing": 0,
+   "further": 0,
    "files": [
     "src/shop.py",
     "tests/test_it.py"

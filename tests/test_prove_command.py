@@ -296,7 +296,10 @@ WRONG = {
         "nope is no commit that this clone knows: correct it, or git fetch origin",
         "name another fix",
     ),
-    "--fix=HEAD~1": ("the fix changes no test", "name the tests, as tests/test_x.py::test_y"),
+    "--fix=HEAD~1": (
+        "the fix changes no test",
+        "name the tests, as tests/test_x.py::test_y, or an incident",
+    ),
     "--base=main": ("nothing differs from main", "name another fix"),
     "--fix=WORKTREE": ("nothing differs from HEAD", "name another fix"),
     "--report=html:x": (
@@ -348,9 +351,11 @@ def test_without_a_registry_a_fix_has_to_be_named(
     repository.write({"postmortems.yml": "[]\n"})
 
     empty = repository.prove(capsys)
+    strictly = repository.prove(capsys, "--strict")
 
     assert none == wrong("there is no registry", "name a fix with --fix=REV, and the tests of it")
     assert empty == (0, "nothing to prove: no incident names a fix\n")
+    assert strictly == (3, empty[1])
 
 
 @pytest.mark.parametrize("option", ["--runs=0", "--jobs=x", "--timeout=0", "--timeout=soon"])

@@ -174,6 +174,24 @@ def test_what_is_not_decided_does_not_take_the_place_of_a_proof(
     assert is_kept(proved, capsys)
 
 
+def test_what_is_known_is_told_as_it_was(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How specific a proof is, too."""
+    test = text_of("PM-1") + "\n\ndef test_other():\n    assert price(0) == 0\n"
+    repository.fixed(after={"pm1.py": FIXED, "test_pm1.py": test})
+    repository.register()
+
+    new = repository.prove(capsys)
+    known = repository.prove(capsys)
+
+    fails = FAILS.format("<PM-1>")
+    row = ("proven", f"{fails} (1 of 2 in its file)")
+    assert new == (0, table({"PM-1": row}, "1 of 1 proven"))
+    row = ("proven", f"{fails} (1 of 2 in its file; {SINCE} DAY)")
+    assert known == (0, table({"PM-1": row}, "1 of 1 proven"))
+
+
 def test_without_a_file_proofs_lie_in_the_cache_of_pytest(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:

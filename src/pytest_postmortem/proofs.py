@@ -4,7 +4,7 @@
 
     {"format": 1, "tool": {...}, "proofs": {"PM-102": {"verdict": "proven", "day": "2026-11-20",
      "fix": "3f2a91c", "reason": "...", "way": "patch", "key": DIGEST, "taken": [...],
-     "left": [...], "files": [...],
+     "left": [...], "failing": 0, "further": 84, "files": [...],
      "tests": {NODEID: {"verdict": ..., "message": ..., "text": DIGEST}}}}}
 """
 
@@ -65,7 +65,8 @@ class KeptTest:
 class Kept:
     """A proof with what it rests on: ``key`` is the digest of all that the runs depended on,
     ``files`` among it, by their paths from the top of the repository. ``taken`` and ``left`` are
-    the files of the fix that were taken away, and those that stayed.
+    the files of the fix that were taken away, and those that stayed; ``failing`` of ``further``
+    other tests in the same files fail without it.
     """
 
     proof: Proof
@@ -75,6 +76,8 @@ class Kept:
     tests: Mapping[str, KeptTest] = field(default_factory=dict)
     taken: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    failing: int = 0
+    further: int = 0
 
 
 def place(configured: Path | None, root: Path, cache: Path | None) -> Path | None:
@@ -123,7 +126,8 @@ def _kept(told: Mapping[str, Any]) -> Kept:
         tuple(map(str, each))
         for each in (told["files"], told.get("taken", ()), told.get("left", ()))
     )
-    return Kept(proof, str(told["way"]), str(told["key"]), files, tests, taken, left)
+    counts = (int(told.get(name, 0)) for name in ("failing", "further"))
+    return Kept(proof, str(told["way"]), str(told["key"]), files, tests, taken, left, *counts)
 
 
 def save(path: Path, kept: Mapping[str, Kept]) -> None:
@@ -151,6 +155,8 @@ def _told(kept: Kept) -> Mapping[str, Any]:
         "key": kept.key,
         "taken": list(kept.taken),
         "left": list(kept.left),
+        "failing": kept.failing,
+        "further": kept.further,
         "files": list(kept.files),
         "tests": {
             nodeid: {"verdict": each.verdict, "message": each.message, "text": each.text}

@@ -238,7 +238,9 @@ def _of_fix(checkout: Checkout, fix: Fix) -> list[str]:
                 if digest_of(before, test.name) != digest_of(after, test.name)
             ]
     if not found:
-        raise wrong("the fix changes no test", "name the tests, as tests/test_x.py::test_y")
+        raise wrong(
+            "the fix changes no test", "name the tests, as tests/test_x.py::test_y, or an incident"
+        )
     return found
 
 

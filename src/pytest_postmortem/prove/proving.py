@@ -73,7 +73,7 @@ def known(
         TestVerdict(nodeid, _verdict(each.verdict), each.message)
         for nodeid, each in own.tests.items()
     )
-    judged = Judged(own.proof.verdict, own.proof.reason, tests)
+    judged = Judged(own.proof.verdict, own.proof.reason, tests, own.failing, own.further)
     return Proved(case.id, own.proof.fix, judged, own.way, shares=Shares(own.taken, own.left))
 
 
@@ -97,6 +97,8 @@ def kept_of(case: Case, proved: Proved, checkout: Checkout, settings: Sequence[s
         },
         proved.shares.taken,
         proved.shares.left,
+        proved.judged.failing,
+        proved.judged.further,
     )
 
 

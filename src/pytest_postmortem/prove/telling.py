@@ -54,11 +54,14 @@ class Told:
 
 
 def status(told: Iterable[Told], *, strict: bool) -> int:
-    """Return the exit status: 1 where a test is hollow or red, 3 where little is known."""
+    """Return the exit status: 1 where a test is hollow or red, 3 where little or nothing is known.
+
+    The latter only where it is to be ``strict``.
+    """
     verdicts = {each.verdict for each in told}
     if verdicts & {*FAILS}:
         return 1
-    return 3 if strict and verdicts - {*PROVEN} else 0
+    return 3 if strict and (verdicts - {*PROVEN} or not verdicts) else 0
 
 
 def text(told: Sequence[Told], seconds: float, *, verbose: bool = False) -> str:
