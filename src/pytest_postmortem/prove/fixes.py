@@ -16,6 +16,7 @@ __all__ = [
     "BACK",
     "WORKTREE",
     "Unknown",
+    "bytes_of",
     "decoded",
     "of_branch",
     "of_patch",
@@ -60,7 +61,7 @@ def of_base(root: Path, base: str, name: str, shown: str = "HEAD") -> Fix:
     paths = git.unlike(root, commit)
     contents = dict(git.blobs(root, (blobs[path] for path in paths if path in blobs)))
     changes = [
-        Change(path, contents.get(blobs.get(path, "")), _bytes(top / path)) for path in paths
+        Change(path, contents.get(blobs.get(path, "")), bytes_of(top / path)) for path in paths
     ]
     own = tuple(each for each in changes if each.before != each.after)
     if not own:
@@ -139,7 +140,7 @@ def of_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
     """
     top = git.top(root) or root
     file = next((folder / place for folder in folders if (folder / place).is_file()), None)
-    data = _bytes(file) if file else None
+    data = bytes_of(file) if file else None
     if data is None:
         raise Unknown(f"the patch {place!r} can't be read")
     paths = git.patched(data)
@@ -154,12 +155,13 @@ def of_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
     own = os.path.relpath(os.path.realpath(root), os.path.realpath(top)).replace(os.sep, "/")
     from_top = own == "." or any((top / path).is_file() for path in paths)
     prefix = "" if from_top else f"{own}/"
-    now = {f"{prefix}{path}": _bytes(top / prefix / path) for path in paths}
+    now = {f"{prefix}{path}": bytes_of(top / prefix / path) for path in paths}
     changes = tuple(Change(path, text, text) for path, text in now.items())
     return Fix(name, (Step(name, changes, data, back, prefix),))
 
 
-def _bytes(file: Path) -> bytes | None:
+def bytes_of(file: Path) -> bytes | None:
+    """Return what a file holds, None where it can't be read."""
     try:
         return file.read_bytes()
     except OSError:

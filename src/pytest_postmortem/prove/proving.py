@@ -17,7 +17,7 @@ from pytest_postmortem import __version__, proofs
 from pytest_postmortem.digests import Texts
 from pytest_postmortem.model import PROVEN, VERDICTS, Proof, Verdict
 from pytest_postmortem.proofs import Kept, KeptTest
-from pytest_postmortem.prove.fixes import Unknown
+from pytest_postmortem.prove.fixes import Unknown, bytes_of
 from pytest_postmortem.prove.ladder import Case, Proved, Prover
 from pytest_postmortem.prove.left import Shares
 from pytest_postmortem.prove.verdict import Judged, TestVerdict
@@ -204,20 +204,13 @@ def _key(case: Case, files: Sequence[str], checkout: Checkout, settings: Sequenc
         for step in fix.steps
         for each in step.changes
     ]
-    here = [(path, _digest(_bytes(checkout.top / path))) for path in files]
+    here = [(path, _digest(bytes_of(checkout.top / path))) for path in files]
     own = (__version__, sys.version_info[:2], case.tests, case.ids, case.nodeids, list(settings))
     return sha256(json.dumps([own, steps, changes, here]).encode()).hexdigest()[:32]
 
 
 def _digest(data: bytes | None) -> str | None:
     return None if data is None else sha256(data).hexdigest()
-
-
-def _bytes(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
 
 
 def merged(kept: Mapping[str, Kept], new: Mapping[str, Kept]) -> dict[str, Kept]:

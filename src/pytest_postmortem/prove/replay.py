@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_postmortem import git, source
 from pytest_postmortem.prove import plan
-from pytest_postmortem.prove.fixes import decoded
+from pytest_postmortem.prove.fixes import bytes_of, decoded
 from pytest_postmortem.prove.plan import Fix
 
 __all__ = ["CantReplay", "Replayed", "copied", "replay"]
@@ -57,7 +57,7 @@ def replay(root: Path, top: Path, fix: Fix, nodeids: Sequence[str], folder: Path
     present = git.export(root, base, folder)
     _copy_generated(root, top, folder)
     paths = fix.of_kind("source", "opaque")
-    now = {path: _bytes(folder / path) for path in paths}
+    now = {path: bytes_of(folder / path) for path in paths}
     before = _taken_away(root, fix, now, paths)
     tree = Path(os.path.realpath(folder))
     python = fix.of_kind("source")
@@ -167,10 +167,3 @@ def _copy_generated(root: Path, top: Path, folder: Path) -> None:
         built, target = top / path, folder / path
         if target.parent.is_dir() and built.is_file() and not target.exists():
             shutil.copyfile(built, target)
-
-
-def _bytes(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None

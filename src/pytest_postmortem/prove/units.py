@@ -115,15 +115,17 @@ def read(text: str) -> Text | None:
     return found
 
 
-def alike(one: str, other: str) -> bool:
-    """Say whether two texts do the same, whatever their comments and docstrings."""
-    codes = _code(one), _code(other)
+def alike(one: str, other: str, *, idle: bool = False) -> bool:
+    """Say whether two texts do the same, whatever their comments, and docstrings unless ``idle``
+    statements count.
+    """
+    codes = _code(one, idle=idle), _code(other, idle=idle)
     return codes[0] is not None and codes[0] == codes[1]
 
 
-def _code(text: str) -> str | None:
+def _code(text: str, *, idle: bool) -> str | None:
     tree = tree_of(text)
-    for node in ast.walk(tree) if tree else ():
+    for node in ast.walk(tree) if tree and not idle else ():
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             node.body = [each for each in node.body if not _is_idle(each)]
     return None if tree is None else dumped(tree)

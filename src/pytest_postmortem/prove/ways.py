@@ -16,7 +16,7 @@ from pytest_postmortem.prove.fixes import Unknown, decoded
 from pytest_postmortem.prove.plan import COMPILED, Fix, Kind, Step, kind_of, module_name, roots
 from pytest_postmortem.prove.replay import copied, replay
 from pytest_postmortem.prove.swap import CantSwap, swap
-from pytest_postmortem.prove.units import alike, dumped, tree_of
+from pytest_postmortem.prove.units import alike
 
 __all__ = ["Checkout", "Versions", "changes_code", "replayed", "reversed_patch", "swapped", "then"]
 
@@ -91,14 +91,8 @@ def changes_code(fix: Fix) -> bool:
     if any(step.patch for step in fix.steps):
         return True
     pairs = (fix.ends(path) for path in fix.of_kind("source"))
-    return any(not _same(*(decoded(each) or "" for each in pair)) for pair in pairs)
-
-
-def _same(one: str, other: str) -> bool:
-    """Say whether two texts are the same code, whatever their comments."""
-    trees = tree_of(one), tree_of(other)
-    codes = [dumped(tree) for tree in trees if tree is not None]
-    return one == other if len(codes) < 2 or None in codes else codes[0] == codes[1]
+    texts = ([decoded(each) or "" for each in pair] for pair in pairs)
+    return any(one != other and not alike(one, other, idle=True) for one, other in texts)
 
 
 def reversed_patch(fix: Fix, checkout: Checkout, folder: Callable[[], Path]) -> Versions:
