@@ -19,7 +19,7 @@ from pytest_postmortem.prove.fixes import (
 )
 from pytest_postmortem.prove.plan import Change, Fix, Kind
 from pytest_postmortem.prove.swap import CantSwap
-from pytest_postmortem.prove.ways import Checkout, swapped
+from pytest_postmortem.prove.ways import Workspace, swapped
 from repositories import commit, repository, said, write
 from test_git import git
 
@@ -374,7 +374,7 @@ def test_a_file_in_which_a_fix_changed_no_code_is_not_swapped(repo: Path) -> Non
     commit(repo, {"src/shop.py": "'Today.'\nx = 1\n", "src/cart.py": None})
     fix = of_revisions(repo, [end])
     kinds: dict[str, Kind] = dict.fromkeys(fix.paths, "source")
-    here = Checkout(repo, repo, frozenset(fix.paths), lambda path: False)
+    here = Workspace(repo, repo, frozenset(fix.paths), lambda path: False)
 
     versions = swapped(replace(fix, kinds=kinds), here)
 

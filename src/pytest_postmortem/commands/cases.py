@@ -23,7 +23,7 @@ from pytest_postmortem.prove.ladder import Case
 from pytest_postmortem.prove.plan import Fix
 from pytest_postmortem.prove.sides import Effort
 
-__all__ = ["Asked", "Wanted", "checkout_of", "wanted_of", "wrong"]
+__all__ = ["Asked", "Subject", "subjects_of", "workspace_of", "wrong"]
 
 PATCHES = (".patch", ".diff")
 
@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Subject:
     """An incident to prove, or why it can't be; without a post-mortem it is only a fix."""
 
     id: str
@@ -54,14 +54,14 @@ class Wanted:
     why: str = ""
 
 
-def checkout_of(checkout: Checkout) -> ways.Checkout:
+def workspace_of(checkout: Checkout) -> ways.Workspace:
     """Return what lies here, by real paths."""
     top, root = (Path(os.path.realpath(each)) for each in (checkout.suite.top, checkout.root))
     present = checkout.present
-    return ways.Checkout(top, root, present, lambda path: checkout.suite.holds(path, present))
+    return ways.Workspace(top, root, present, lambda path: checkout.suite.holds(path, present))
 
 
-def wanted_of(checkout: Checkout, here: ways.Checkout, asked: Asked) -> Iterator[Wanted]:
+def subjects_of(checkout: Checkout, here: ways.Workspace, asked: Asked) -> Iterator[Subject]:
     """Yield the incidents to prove."""
     nodeids = [each for each in asked.what if "::" in each or each.endswith(".py")]
     ids = [each for each in asked.what if each not in nodeids]
@@ -80,16 +80,16 @@ def wanted_of(checkout: Checkout, here: ways.Checkout, asked: Asked) -> Iterator
         if not (revisions or postmortem.patch):
             if ids:
                 why = _without_fix(checkout, here, postmortem, links)
-                yield Wanted(postmortem.id, None, postmortem, why)
+                yield Subject(postmortem.id, None, postmortem, why)
             continue
         own = links.get(postmortem.id.casefold(), Linked(postmortem.id))
         files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in own.tests))
         if not files:
-            yield Wanted(postmortem.id, None, postmortem, NOT_LINKED)
+            yield Subject(postmortem.id, None, postmortem, NOT_LINKED)
             continue
         fix = _reader(checkout, revisions, postmortem)
         case = Case(postmortem.id, fix, files, names, postmortem.tests, tuple(own.tests))
-        yield Wanted(postmortem.id, case, postmortem)
+        yield Subject(postmortem.id, case, postmortem)
 
 
 def _chosen(checkout: Checkout, ids: Sequence[str]) -> Iterator[Postmortem]:
@@ -139,7 +139,7 @@ def _reader(
 
 
 def _without_fix(
-    checkout: Checkout, here: ways.Checkout, postmortem: Postmortem, links: Mapping[str, Linked]
+    checkout: Checkout, here: ways.Workspace, postmortem: Postmortem, links: Mapping[str, Linked]
 ) -> str:
     """Say that no fix is named, and which commit may be it."""
     own = links.get(postmortem.id.casefold(), Linked(postmortem.id))
@@ -167,7 +167,7 @@ def _by_hand(
     nodeids: Sequence[str],
     ids: Sequence[str],
     links: Mapping[str, Linked],
-) -> Wanted:
+) -> Subject:
     """Return what is to be proved of a fix that the command line names."""
     name = f"since {asked.base}" if asked.base else ", ".join(map(short, asked.fix))
     try:
@@ -186,11 +186,11 @@ def _by_hand(
             raise wrong(f"no test is linked to {id}", "name the tests themselves")
         files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in tests))
         names = (id, *(postmortem.aliases if postmortem else ()))
-        return Wanted(id, Case(id, lambda: fix, files, names, tuple(tests)), postmortem)
+        return Subject(id, Case(id, lambda: fix, files, names, tuple(tests)), postmortem)
     if not tests:
         tests = _of_fix(checkout, fix)
     files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in tests))
-    return Wanted(name, Case(name, lambda: fix, files, (), tuple(tests)))
+    return Subject(name, Case(name, lambda: fix, files, (), tuple(tests)))
 
 
 def _given(checkout: Checkout, asked: Asked) -> Fix:

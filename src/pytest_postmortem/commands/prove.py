@@ -22,7 +22,7 @@ from pytest_postmortem.commands.arguments import (
     put_text,
     target_of,
 )
-from pytest_postmortem.commands.cases import Asked, Wanted, checkout_of, wanted_of
+from pytest_postmortem.commands.cases import Asked, Subject, subjects_of, workspace_of
 from pytest_postmortem.commands.checkout import Checkout, opened
 from pytest_postmortem.prove import proving, telling, ways
 from pytest_postmortem.prove.ladder import Case, Proved, Prover
@@ -146,8 +146,8 @@ def run(
     ]
     start = monotonic()
     with opened(arguments, needs_git=False) as checkout:
-        here = checkout_of(checkout)
-        wanted = list(wanted_of(checkout, here, asked))
+        here = workspace_of(checkout)
+        wanted = list(subjects_of(checkout, here, asked))
         told = _told(checkout, here, asked, wanted)
     seconds = monotonic() - start
     for type, destination in targets:
@@ -156,7 +156,7 @@ def run(
 
 
 def _told(
-    checkout: Checkout, here: ways.Checkout, asked: Asked, wanted: Sequence[Wanted]
+    checkout: Checkout, here: ways.Workspace, asked: Asked, wanted: Sequence[Subject]
 ) -> list[Told]:
     """Prove what has changed, and return all verdicts in the order of the registry."""
     cache = cache_folder(checkout.config)
@@ -186,14 +186,14 @@ def _told(
     return [replace(found[each.id], title=titles.get(each.id, "")) for each in wanted]
 
 
-def _is_fresh(asked: Asked, wanted: Wanted) -> bool:
+def _is_fresh(asked: Asked, wanted: Subject) -> bool:
     """Say whether what is known does not count here."""
     more = asked.again or asked.hunks or asked.effort.runs is not None or asked.effort.shake
     return more or bool(asked.fix or asked.base) or wanted.postmortem is None
 
 
 def _prove(
-    checkout: Checkout, here: ways.Checkout, asked: Asked, cases: Sequence[Case]
+    checkout: Checkout, here: ways.Workspace, asked: Asked, cases: Sequence[Case]
 ) -> Iterable[Proved]:
     if not cases:
         return []

@@ -23,7 +23,7 @@ from pytest_postmortem.prove.sides import FRESH, LONGEST, Effort, Sides
 from pytest_postmortem.prove.swap import CantSwap
 from pytest_postmortem.prove.trial import Attempt, Trial
 from pytest_postmortem.prove.verdict import DECIDED, RED, Judged, judge, red
-from pytest_postmortem.prove.ways import Checkout, Versions
+from pytest_postmortem.prove.ways import Versions, Workspace
 
 __all__ = ["Case", "Proved", "Prover"]
 
@@ -77,7 +77,7 @@ class Prover:
     def __init__(
         self,
         runner: Runner,
-        checkout: Checkout,
+        checkout: Workspace,
         marks: Sequence[str] = ("postmortem",),
         source: Sequence[str] = (),
         effort: Effort = Effort(),

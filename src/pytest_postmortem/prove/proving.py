@@ -21,7 +21,7 @@ from pytest_postmortem.prove.fixes import Unknown, bytes_of
 from pytest_postmortem.prove.ladder import Case, Proved, Prover
 from pytest_postmortem.prove.left import Shares
 from pytest_postmortem.prove.verdict import Judged, TestVerdict
-from pytest_postmortem.prove.ways import Checkout
+from pytest_postmortem.prove.ways import Workspace
 
 __all__ = ["KEPT", "Began", "began", "keep", "kept_of", "known", "merged", "prove_all"]
 
@@ -54,7 +54,7 @@ def prove_all(
 
 
 def known(
-    case: Case, kept: Mapping[str, Kept], checkout: Checkout, settings: Sequence[str]
+    case: Case, kept: Mapping[str, Kept], checkout: Workspace, settings: Sequence[str]
 ) -> Proved | None:
     """Return what is known of an incident of which nothing has changed, None for any other.
 
@@ -81,7 +81,7 @@ def _verdict(text: str) -> Verdict:
     return next((verdict for verdict in VERDICTS if verdict == text), "inconclusive")
 
 
-def kept_of(case: Case, proved: Proved, checkout: Checkout, settings: Sequence[str]) -> Kept:
+def kept_of(case: Case, proved: Proved, checkout: Workspace, settings: Sequence[str]) -> Kept:
     """Return what is kept of a verdict."""
     files = tuple(_files(proved, case, checkout))
     texts = Texts(checkout.root)
@@ -110,13 +110,13 @@ class Began:
     fixes: Mapping[str, str | None]
 
 
-def began(cases: Iterable[Case], checkout: Checkout, settings: Sequence[str]) -> Began:
+def began(cases: Iterable[Case], checkout: Workspace, settings: Sequence[str]) -> Began:
     """Note what is there before anything runs."""
     fixes = {case.id: _of_fix(case, checkout, settings) for case in cases}
     return Began(time.time_ns(), fixes)
 
 
-def _of_fix(case: Case, checkout: Checkout, settings: Sequence[str]) -> str | None:
+def _of_fix(case: Case, checkout: Workspace, settings: Sequence[str]) -> str | None:
     """Return the digest of a fix and of what is asked, None where the fix can't be read."""
     try:
         return _key(case, (), checkout, settings)
@@ -129,7 +129,7 @@ def keep(
     cases: Iterable[Case],
     found: Mapping[str, Proved],
     began: Began,
-    checkout: Checkout,
+    checkout: Workspace,
     settings: Sequence[str],
 ) -> dict[str, str]:
     """Write verdicts into the file of proofs; return by id what keeps one from being written.
@@ -152,7 +152,7 @@ def keep(
 
 
 def _changed(
-    case: Case, proved: Proved, began: Began, checkout: Checkout, settings: Sequence[str]
+    case: Case, proved: Proved, began: Began, checkout: Workspace, settings: Sequence[str]
 ) -> str | None:
     """Return what was written since the runs began, of all that a verdict rests on.
 
@@ -173,7 +173,7 @@ def _written(path: Path) -> int:
     return facts.st_mtime_ns if os.name == "nt" else facts.st_ctime_ns
 
 
-def _files(proved: Proved, case: Case, checkout: Checkout) -> Iterator[str]:
+def _files(proved: Proved, case: Case, checkout: Workspace) -> Iterator[str]:
     """Yield what the verdict depends on: modules that were loaded, the tests, their conftests."""
     top = str(checkout.top) + os.sep
     found = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
@@ -181,7 +181,7 @@ def _files(proved: Proved, case: Case, checkout: Checkout) -> Iterator[str]:
     yield from sorted(path.replace(os.sep, "/") for path in found)
 
 
-def _tests(case: Case, checkout: Checkout) -> Iterator[str]:
+def _tests(case: Case, checkout: Workspace) -> Iterator[str]:
     """Yield the files of linked tests, and the conftests that there are for them today."""
     for test in case.tests:
         path = Path(checkout.within(test))
@@ -192,7 +192,7 @@ def _tests(case: Case, checkout: Checkout) -> Iterator[str]:
                 yield conftest
 
 
-def _key(case: Case, files: Sequence[str], checkout: Checkout, settings: Sequence[str]) -> str:
+def _key(case: Case, files: Sequence[str], checkout: Workspace, settings: Sequence[str]) -> str:
     """Return the digest of all that a verdict depends on.
 
     Raises: Unknown where the fix can't be read.

@@ -18,11 +18,11 @@ from pytest_postmortem.prove.replay import copied, replay
 from pytest_postmortem.prove.swap import CantSwap, swap
 from pytest_postmortem.prove.units import alike
 
-__all__ = ["Checkout", "Versions", "changes_code", "replayed", "reversed_patch", "swapped", "then"]
+__all__ = ["Versions", "Workspace", "changes_code", "replayed", "reversed_patch", "swapped", "then"]
 
 
 @dataclass(frozen=True, slots=True)
-class Checkout:
+class Workspace:
     """What lies here: the top of the repository and the rootdir, both real paths, and the files.
 
     ``collected`` says whether pytest would collect a file, by its path from the top.
@@ -95,7 +95,7 @@ def changes_code(fix: Fix) -> bool:
     return any(one != other and not alike(one, other, idle=True) for one, other in texts)
 
 
-def reversed_patch(fix: Fix, checkout: Checkout, folder: Callable[[], Path]) -> Versions:
+def reversed_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) -> Versions:
     """Reverse the patch of a fix on today's files.
 
     Where it changes what is no Python, that is done in a copy of the tree; ``folder`` makes one.
@@ -129,7 +129,7 @@ def reversed_patch(fix: Fix, checkout: Checkout, folder: Callable[[], Path]) -> 
 
 
 def _without(
-    step: Step, contents: Mapping[str, bytes], checkout: Checkout, known: Sequence[str]
+    step: Step, contents: Mapping[str, bytes], checkout: Workspace, known: Sequence[str]
 ) -> Mapping[str, bytes | None] | None:
     paths = [each.path for each in step.changes if each.path in known]
     if not paths:
@@ -145,7 +145,7 @@ def _without(
     return git.applied(contents, patch, reverse=True)
 
 
-def _today(fix: Fix, checkout: Checkout, *kinds: Kind) -> dict[str, tuple[Path, bytes | None]]:
+def _today(fix: Fix, checkout: Workspace, *kinds: Kind) -> dict[str, tuple[Path, bytes | None]]:
     """Return the files of the fix as they are today: where each lies, and what it holds."""
     paths = fix.of_kind(*kinds)
     left = [path for path in paths if fix.ends(path)[1] is not None]
@@ -159,7 +159,7 @@ def _today(fix: Fix, checkout: Checkout, *kinds: Kind) -> dict[str, tuple[Path, 
 
 
 def _modules(
-    today: Mapping[str, tuple[Path, bytes | None]], checkout: Checkout
+    today: Mapping[str, tuple[Path, bytes | None]], checkout: Workspace
 ) -> dict[str, tuple[str, str]]:
     """Return the names under which installed copies of files would be imported."""
     from hashlib import sha256
@@ -172,7 +172,7 @@ def _modules(
     return found
 
 
-def swapped(fix: Fix, checkout: Checkout) -> Versions:
+def swapped(fix: Fix, checkout: Workspace) -> Versions:
     """Swap the functions and assignments of a fix in today's files.
 
     Raises: CantSwap where they have no place there; Unknown where there are none.
@@ -201,7 +201,7 @@ def swapped(fix: Fix, checkout: Checkout) -> Versions:
     return Versions("units", fixed, before, _modules(today, checkout))
 
 
-def then(fix: Fix, checkout: Checkout) -> Callable[[str], str | None] | None:
+def then(fix: Fix, checkout: Workspace) -> Callable[[str], str | None] | None:
     """Return what gives a file as it was before the fix, by its path today; None without history.
 
     One of the fix may have had another folder then.
@@ -226,7 +226,7 @@ def then(fix: Fix, checkout: Checkout) -> Callable[[str], str | None] | None:
     return text
 
 
-def _needs(file: Path, checkout: Checkout) -> Callable[[str], bool]:
+def _needs(file: Path, checkout: Workspace) -> Callable[[str], bool]:
     """Return what says whether other source has a name of a module in it."""
 
     def needed(name: str) -> bool:
@@ -236,7 +236,7 @@ def _needs(file: Path, checkout: Checkout) -> Callable[[str], bool]:
     return needed
 
 
-def replayed(fix: Fix, checkout: Checkout, nodeids: Sequence[str], folder: Path) -> Versions:
+def replayed(fix: Fix, checkout: Workspace, nodeids: Sequence[str], folder: Path) -> Versions:
     """Take the tree as it was at the fix, with the tests in it that are linked today.
 
     Raises: CantReplay where there is none in which they could run.
