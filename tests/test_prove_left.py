@@ -150,7 +150,7 @@ def test_a_fix_that_is_not_committed_may_change_data(
 def test_a_test_that_does_not_notice_data_is_hollow(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On today's tree, which goes on to count until a module of it changes."""
+    """On today's tree, which goes on to count until a file of it changes."""
     after = {**PACKAGE, "shop/price.py": RATES.format(" + 0"), "shop/rates.json": '{"cents": 100}'}
     hollow = DATA.replace("price(500) == 5", "price(0) == 0")
     repository.fixed(before=PACKAGE, after={**after, "test_it.py": hollow, "shop/README.md": "x"})
@@ -159,7 +159,7 @@ def test_a_test_that_does_not_notice_data_is_hollow(
 
     first = repository.prove(capsys, "--report=json:proofs.json", "--report=term")
     known = repository.prove(capsys)
-    repository.write({"shop/price.py": after["shop/price.py"] + "x = 1\n"})
+    repository.write({"shop/rates.json": '{"cents":  100}'})
     again = repository.prove(capsys)
 
     (proof,) = json.loads((repository.folder / "proofs.json").read_text())["proofs"]

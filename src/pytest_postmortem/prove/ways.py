@@ -78,11 +78,15 @@ class Versions:
     others: Mapping[Path, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
 
     def of_today(self, files: Iterable[str], top: Path) -> tuple[str, ...]:
-        """Return files of a run as they lie in the checkout, where its tree is a copy of that."""
+        """Return files of a run as they lie in the checkout, where its tree is a copy of that.
+
+        What else the fix changed is among them then.
+        """
         if self.way != "patch" or self.tree is None:
             return tuple(sorted(files))
         tree, here = (f"{each}{os.sep}" for each in (self.tree, top))
-        own = (each.removeprefix(tree) for each in files if each.startswith(tree))
+        every = {*files, *map(str, self.others)}
+        own = (each.removeprefix(tree) for each in every if each.startswith(tree))
         return tuple(sorted(here + each for each in own))
 
 
@@ -120,12 +124,17 @@ def reversed_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) ->
         return Versions("patch", fixed, before, _modules(today, checkout))
     tree = copied(checkout.root, checkout.top, folder())
 
-    def moved(texts: Mapping[str, str | None]) -> dict[str, str | None]:
-        return {str(tree / os.path.relpath(file, checkout.top)): texts[file] for file in texts}
+    def there(file: str | Path) -> Path:
+        return tree / os.path.relpath(file, checkout.top)
 
-    others = {tree / path: (contents.get(path), today[path][1]) for path in opaque}
-    own = tuple(str(tree / root) for root in roots(today, checkout.present))
-    return Versions("patch", moved(fixed), moved(before), tree=tree, roots=own, others=others)
+    return Versions(
+        "patch",
+        {str(there(file)): text for file, text in fixed.items()},
+        {str(there(file)): text for file, text in before.items()},
+        tree=tree,
+        roots=tuple(str(tree / root) for root in roots(today, checkout.present)),
+        others={there(today[path][0]): (contents.get(path), today[path][1]) for path in opaque},
+    )
 
 
 def _without(
