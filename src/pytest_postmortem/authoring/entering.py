@@ -13,12 +13,12 @@ from pathlib import PurePath
 from typing import Any
 
 from pytest_postmortem.authoring import json_entries, toml_entries, yaml_entries
-from pytest_postmortem.authoring.entry import Make, newest_first
+from pytest_postmortem.authoring.entry import Make, is_setting, newest_first
 from pytest_postmortem.authoring.front import Facts
 from pytest_postmortem.authoring.statements import Unsure
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.registry import fields, formats
-from pytest_postmortem.registry.files import SETTINGS, WRAPPERS
+from pytest_postmortem.registry.files import WRAPPERS
 from pytest_postmortem.registry.reading import READ_REGISTRY
 from pytest_postmortem.registry.tables import Rows, Table
 
@@ -45,7 +45,8 @@ def entered(data: bytes, shown: str, id: str, facts: Facts) -> bytes:
     newline = "\r\n" if "\r\n" in text else "\n"
     tree = _parsed(text, suffix, shown)
     wrapper, entries = entries_of(tree)
-    mapping = isinstance(entries, Table) and (bool(entries) or suffix == ".json")
+    empty = suffix == ".json" and (wrapper is not None or not tree)
+    mapping = isinstance(entries, Table) and (bool(entries) or empty)
     make = Make(id, facts, keyed=mapping)
     first = newest_first(list(_items(entries).values()))
     try:
@@ -69,7 +70,7 @@ def entries_of(tree: Any) -> tuple[str | None, Any]:
     if wrapper is not None:
         return wrapper, tree[wrapper]
     own = Table()
-    own.update((key, tree[key]) for name, key in names.items() if name not in SETTINGS)
+    own.update((key, value) for key, value in tree.items() if not is_setting(key))
     return None, own
 
 
@@ -115,8 +116,7 @@ def _check(before: Any, after: Any, make: Make, first: bool) -> None:
 def _rest(tree: Any, wrapper: str | None) -> dict[str, Any]:
     if not isinstance(tree, Table):
         return {}
-    names = {key for key in tree if fields.normal(key) in SETTINGS}
-    kept = set(tree) - {wrapper} if wrapper is not None else names
+    kept = set(tree) - {wrapper} if wrapper is not None else set(filter(is_setting, tree))
     return {key: tree[key] for key in kept}
 
 

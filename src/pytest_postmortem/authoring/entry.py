@@ -11,8 +11,9 @@ from typing import Any
 from pytest_postmortem.authoring.front import Facts, places
 from pytest_postmortem.authoring.statements import Span, Unsure
 from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.files import SETTINGS
 
-__all__ = ["Make", "Pair", "joined_in_brackets", "newest_first"]
+__all__ = ["Make", "Pair", "is_setting", "joined_in_brackets", "newest_first"]
 
 Pair = tuple[str, "str | tuple[str, ...]", str]
 """A key, its value, and the quote that it is written with."""
@@ -39,6 +40,11 @@ class Make:
             for name, value in sorted(facts.items(), key=lambda fact: order.get(fact[0], 99))
             if value
         ]
+
+
+def is_setting(key: object) -> bool:
+    """Say whether a key beside entries that stand alone holds for all of them, and is none."""
+    return isinstance(key, str) and fields.normal(key) in SETTINGS
 
 
 def newest_first(entries: Sequence[Mapping[str, Any]]) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_postmortem.authoring.entry import Make, joined_in_brackets
+from pytest_postmortem.authoring.entry import Make, is_setting, joined_in_brackets
 from pytest_postmortem.authoring.statements import Span, Unsure
 
 __all__ = ["with_entry"]
@@ -28,10 +28,14 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
     start = _after(text, 0)
     if wrapper is not None:
         start = next(value.start for key, value in _pairs(text, start) if key == wrapper)
-    items = [_whole(each) for each in _items(text, start)]
+    parts = list(_items(text, start))
+    own = [each for each in parts if wrapper is not None or not _is_setting(text, each)]
+    if parts and not own:  # settings alone
+        value = _rendered([_entry(make, {})], text, [*map(_whole, parts)], newline, outer=True)
+        return joined_in_brackets(text, [*map(_whole, parts)], f'"postmortems": {value}', False)
+    items = [_whole(each) for each in own]
+    value = _rendered(_entry(make, _like(text, own, first)), text, items, newline)
     keyed = text[start] == "{"
-    like = _like(text, start, first)
-    value = _rendered(_entry(make, like), text, items, newline)
     new = f"{json.dumps(make.id, ensure_ascii=False)}: {value}" if keyed else value
     if items:
         return joined_in_brackets(text, items, new, first)
@@ -83,9 +87,13 @@ def _whole(item: tuple[Span, Span]) -> Span:
     return Span(item[0].start, item[1].end)
 
 
-def _like(text: str, start: int, first: bool) -> Mapping[str, Any]:
+def _is_setting(text: str, item: tuple[Span, Span]) -> bool:
+    key, value = item
+    return key != value and is_setting(json.loads(text[key.start : key.end]))
+
+
+def _like(text: str, items: Sequence[tuple[Span, Span]], first: bool) -> Mapping[str, Any]:
     """Return the entry beside which the new one goes."""
-    items = list(_items(text, start))
     if not items:
         return {}
     span = items[0 if first else -1][1]
@@ -107,13 +115,21 @@ def _shaped(value: str | tuple[str, ...], like: Any) -> Any:
     return int(values[0]) if number else values[0]
 
 
-def _rendered(entry: Mapping[str, Any], text: str, items: list[Span], newline: str) -> str:
-    """Return an entry in one line or in several, as the others are."""
-    if not items or "\n" not in text[items[-1].start : items[-1].end]:
+def _rendered(
+    entry: Mapping[str, Any] | Sequence[Any],
+    text: str,
+    items: Sequence[Span],
+    newline: str,
+    outer: bool = False,
+) -> str:
+    """Return an entry in one line or in several, as the others are; ``outer`` says that those
+    are settings, and lines of their own are enough.
+    """
+    if not items or "\n" not in text[0 if outer else items[-1].start : items[-1].end]:
         return json.dumps(entry, ensure_ascii=False)
     above = _INDENT.search(text[: items[-1].start])
     own = above[1] if above else ""
     inner = re.match(r"[^{]*\{\s*?\n([ \t]*)", text[items[-1].start : items[-1].end])
-    step = inner[1][len(own) :] if inner else "  "
+    step = inner[1][len(own) :] if inner else own if outer and own else "  "
     lines = json.dumps(entry, indent=step, ensure_ascii=False).split("\n")
     return newline.join([lines[0], *(own + line for line in lines[1:])])

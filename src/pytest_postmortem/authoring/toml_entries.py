@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from pytest_postmortem.authoring.entry import Make, joined_in_brackets
+from pytest_postmortem.authoring.entry import Make, is_setting, joined_in_brackets
 from pytest_postmortem.authoring.scalars import quote_of, toml_value
 from pytest_postmortem.authoring.statements import Span, Statement, Unsure, items, statements
 
@@ -22,12 +22,13 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
     """
     every = list(statements(text))
     path = () if wrapper is None else (wrapper,)
-    headers = [each for each in every if each.value is None and _is_entry(each, path)]
+    others = [each for each in every if path or not is_setting(each.path[0])]
+    headers = [each for each in others if each.value is None and _is_entry(each, path)]
     array = next((each.value for each in every if each.path == path and each.value), None)
     if array and text[array.start] == "[":
         return _in_array(text, array, make, first)
     if not headers:
-        if any(each.path[:1] == path for each in every) or (every and not path):
+        if any(each.path[:1] == path for each in every) or (others and not path):
             raise Unsure
         return _at_end(text, _table(f"[[{wrapper or 'postmortems'}]]", make, [], text), newline)
     neighbour = headers[0 if first else -1]
@@ -42,7 +43,7 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
         block = "".join(line + newline for line in [*lines, ""])
         return text[: neighbour.start] + block + text[neighbour.start :]
     last = [
-        each for each in every if each.path[: len(path)] == path and each.start >= neighbour.start
+        each for each in others if each.path[: len(path)] == path and each.start >= neighbour.start
     ]
     if last[-1] is every[-1]:
         return _at_end(text, lines, newline)

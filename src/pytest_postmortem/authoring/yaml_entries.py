@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pytest_postmortem.authoring.entry import Make, Pair, joined_in_brackets
+from pytest_postmortem.authoring.entry import Make, Pair, is_setting, joined_in_brackets
 from pytest_postmortem.authoring.scalars import quote_of, yaml_scalar, yaml_value
 from pytest_postmortem.authoring.statements import Span, Unsure
 
@@ -31,9 +31,12 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
         return _under_nothing(text, root, wrapper, make, newline)
     if not found.value:
         return _in_empty(text, root, found, make, newline)
+    entries = [each for each in found.value if wrapper is not None or not _is_setting(each)]
+    if not entries:
+        return _under_nothing(text, None, wrapper, make, newline)
     if found.flow_style:
-        return _in_brackets(text, found, make, first)
-    return _Block(text, found, make, newline).inserted(first)
+        return _in_brackets(text, entries, make, first)
+    return _Block(text, entries, found.start_mark.column, make, newline).inserted(first)
 
 
 def _container(root: Any, wrapper: str | None) -> Any:
@@ -41,6 +44,10 @@ def _container(root: Any, wrapper: str | None) -> Any:
     if wrapper is not None:
         root = next((value for key, value in root.value if key.value == wrapper), None)
     return root if isinstance(root, yaml.CollectionNode) else None
+
+
+def _is_setting(entry: Any) -> bool:
+    return isinstance(entry, tuple) and is_setting(entry[0].value)
 
 
 def _under_nothing(text: str, root: Any, wrapper: str | None, make: Make, newline: str) -> str:
@@ -79,12 +86,11 @@ def _in_empty(text: str, root: Any, node: Any, make: Make, newline: str) -> str:
     return f"{head}{comment}{gap}{lines}{text[line_end.end() :]}"
 
 
-def _in_brackets(text: str, node: Any, make: Make, first: bool) -> str:
-    parts = [each if isinstance(each, tuple) else (each,) for each in node.value]
+def _in_brackets(text: str, entries: Sequence[Any], make: Make, first: bool) -> str:
+    parts = [each if isinstance(each, tuple) else (each,) for each in entries]
     spans = [Span(each[0].start_mark.index, each[-1].end_mark.index) for each in parts]
     like = _neighbour(parts[0 if first else -1][-1], text)
-    mapping = isinstance(node, yaml.MappingNode)
-    new = _flow(make, like, _written(parts[0][0], text) if mapping else None)
+    new = _flow(make, like, _written(parts[0][0], text) if len(parts[0]) > 1 else None)
     return joined_in_brackets(text, spans, new, first)
 
 
@@ -131,17 +137,19 @@ def _item(make: Make, like: Sequence[tuple[str, str]], dash: str) -> list[str]:
 class _Block:
     """A list or mapping whose entries stand on lines of their own."""
 
-    def __init__(self, text: str, node: Any, make: Make, newline: str) -> None:
+    def __init__(
+        self, text: str, entries: Sequence[Any], column: int, make: Make, newline: str
+    ) -> None:
         self._text = text
         self._lines = text.split("\n")
-        self._node = node
+        self._entries = entries
         self._make = make
         self._newline = newline
-        self._column: int = node.start_mark.column
+        self._column = column
 
     def inserted(self, first: bool) -> str:
         """Return the text with the entry."""
-        entries = self._node.value
+        entries = self._entries
         new = [line + self._newline for line in self._entry(entries[0 if first else -1])]
         gap = [self._newline] * self._blanks()
         place = self._start(entries[0]) if first else self._end(entries[-1])
@@ -200,7 +208,7 @@ class _Block:
 
     def _blanks(self) -> int:
         """Return how many empty lines stand between entries."""
-        entries = self._node.value
+        entries = self._entries
         if len(entries) < 2:
             return 0
         end, start = self._end(entries[-2]), self._start(entries[-1])
