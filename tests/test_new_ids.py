@@ -177,3 +177,18 @@ def test_no_id_of_a_deleted_entry_is_used_again(
     assert begun("--dry-run") == 0
 
     assert capsys.readouterr().err.startswith(f"13  {TITLE}\n")
+
+
+@pytest.mark.parametrize("text", ["", "postmortems: []\n", "# none yet\n", "prefix: A-\n"])
+def test_the_first_id_of_a_registry_file_is_that_of_a_folder(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A number alone, for the title stands beside it."""
+    (folder.parent / "pytest.ini").write_text("[pytest]\npostmortem_registry = a.yml\n")
+    (folder.parent / "a.yml").write_text(text)
+
+    assert begun() == 0
+
+    id = "A-PM-0001" if "prefix" in text else "PM-0001"
+    assert capsys.readouterr().out.startswith(f"{id}  {TITLE}\n")
+    assert "  - id: PM-0001\n    title: Another loop\n" in (folder.parent / "a.yml").read_text()

@@ -15,7 +15,7 @@ from pytest_postmortem.authoring.edits import Edit
 from pytest_postmortem.authoring.entering import entered, entries_of, written_ids
 from pytest_postmortem.authoring.entry import newest_first
 from pytest_postmortem.authoring.front import Front
-from pytest_postmortem.authoring.naming import manner_of
+from pytest_postmortem.authoring.naming import FIRST, manner_of
 from pytest_postmortem.authoring.past import past_ids
 from pytest_postmortem.authoring.siblings import Collection, kind_of, survey
 from pytest_postmortem.authoring.titles import in_file_name
@@ -242,7 +242,8 @@ def _next_id(
     _, entries = entries_of(formats.parse(text, suffix, failed=READ_REGISTRY, path=place.shown))
     rows = entries.values() if isinstance(entries, Mapping) else entries or ()
     ids = written_ids(entries)
-    manner = manner_of(ids[::-1] if newest_first([row or {} for row in rows]) else ids)
+    ordered = ids[::-1] if newest_first([row or {} for row in rows]) else ids
+    manner = manner_of(ordered) if ids else replace(FIRST, title=None)
     if manner.kind == "none" and not _are_words(ids):
         cause = f"the ids in {place.shown} follow no pattern, such as {ids[-1]!r}"
         raise _wrong(cause, "say which id it has, with --id")
