@@ -50,6 +50,21 @@ def test_a_file_is_made_where_there_is_none(code: str | None) -> None:
             id="before others",
         ),
         pytest.param(
+            "import os\n\n# of the shop\n# and old\nimport requests  # noqa\n",
+            "import os\n\nimport pytest\n# of the shop\n# and old\nimport requests  # noqa\n\n\n",
+            id="above a comment and its import",
+        ),
+        pytest.param(
+            "#!/usr/bin/python\n# of the shop\nimport requests\n",
+            "#!/usr/bin/python\nimport pytest\n# of the shop\nimport requests\n\n\n",
+            id="below the head of the file",
+        ),
+        pytest.param(
+            "# a licence\nimport requests\n",
+            "# a licence\nimport pytest\nimport requests\n\n\n",
+            id="below what the file begins with",
+        ),
+        pytest.param(
             "from pytest import mark\n",
             "import pytest\nfrom pytest import mark\n\n\n",
             id="a part of it is there",

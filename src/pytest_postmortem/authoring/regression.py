@@ -186,7 +186,8 @@ def _with_import(file: _File) -> list[str]:
     below = file.body[place] if place < len(file.body) else None
     lines, new = list(file.lines), f"import pytest{file.newline}"
     if below is not None and _is_third_party(below):
-        lines.insert(below.lineno - 1, new)
+        top = _top(lines, below)  # what a file begins with is about all of it
+        lines.insert(top if top else below.lineno - 1, new)
         return lines
     line = above.end_lineno or 0 if above else _top(lines, below)
     if line and not lines[line - 1].endswith(("\n", "\r")):
