@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +97,45 @@ def test_it_runs_as_a_module() -> None:
     )
 
     assert done.stdout == f"pytest-postmortem {__version__}\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full disk here")
+@pytest.mark.parametrize("arguments", [["schema", "registry"], ["list"], ["--help"]])
+def test_a_full_disk_is_one_line(arguments: list[str], tmp_path: Path) -> None:
+    """Of whatever command, and there is nothing else to see of it."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_postmortem", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    assert done.stderr == "Couldn't write to standard output: no space left on device\n"
+    assert done.returncode == 2
+
+
+def test_whoever_has_read_enough_is_told_nothing(tmp_path: Path) -> None:
+    """As with ``head``."""
+    done = subprocess.run(
+        f"{sys.executable} -m pytest_postmortem schema registry | true",
+        shell=True,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    assert done.stderr == ""
+
+
+def test_what_the_system_says_of_a_file_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Even where nobody has thought of it."""
+
+    def run(options: argparse.Namespace) -> int:
+        Path("not/there").read_text()
+        return 0
+
+    assert main(["do", "that"], [command(run)]) == 2
+    assert capsys.readouterr().err == "Couldn't go on with 'not/there': no such file or directory\n"

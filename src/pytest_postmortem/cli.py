@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -69,27 +70,49 @@ COMMANDS: tuple[Command, ...] = (
 def main(arguments: Sequence[str] | None = None, commands: Sequence[Command] = COMMANDS) -> int:
     """Run the command that the arguments name, and return its exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = _parser(commands, given)
-    options = parser.parse_args(given)
-    if options.run is None:
-        parser.print_help(sys.stderr)
-        return WRONG_USE
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     try:
-        status: int = options.run(options)
-        sys.stdout.flush()
+        return _answered(given, commands)
     except BrokenPipeError:  # whoever read has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_standard_output()
         return 1
+    except OSError as error:
+        where = f"go on with {error.filename!r}"
+        if error.filename is None:
+            where = "write to standard output"
+            _leave_standard_output()
+        print(f"Couldn't {where}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+        return WRONG_USE
     except KeyboardInterrupt:
         print("Interrupted", file=sys.stderr)
         return INTERRUPTED
     except PostmortemError as error:
         print(error, file=sys.stderr)
         return UNREADABLE if isinstance(error, RegistryError) else WRONG_USE
+
+
+def _answered(given: Sequence[str], commands: Sequence[Command]) -> int:
+    """Run a command, and see that all it printed has arrived."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    parser = _parser(commands, given)
+    try:
+        options = parser.parse_args(given)
+        if options.run is None:
+            parser.print_help(sys.stderr)
+            return WRONG_USE
+        status: int = options.run(options)
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
     return status
+
+
+def _leave_standard_output() -> None:
+    """Let what is left go nowhere: at its end, Python would try once more."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(commands: Sequence[Command], given: Sequence[str]) -> argparse.ArgumentParser:
