@@ -427,6 +427,36 @@ def test_post_mortems_that_can_not_be_read_are_told_before_they_are_configured(
     assert list(files(project)) == ["postmortems.yml"]
 
 
+def test_a_place_that_can_not_be_read_is_not_configured(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each run would end with it."""
+    (project / "docs").mkdir()
+    (project / "docs" / "postmortems").write_text("ours\n")
+
+    assert main(["init", "--yes"]) == 2
+
+    assert complaint(capsys) == (
+        "Couldn't set up 'docs/postmortems': it is no folder, and post-mortems would go there\n"
+        "  rename it, or name another place in postmortem_registry"
+    )
+    assert list(files(project)) == ["docs/postmortems"]
+
+
+def test_a_folder_of_code_with_a_broken_document_is_not_configured(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not found as a collection, but it is where the first post-mortem would go."""
+    with_one(project)
+    (project / "docs" / "postmortems" / "__init__.py").touch()
+    (project / "docs" / "postmortems" / "b.md").write_text("---\na: [\n---\n")
+
+    assert main(["init", "--yes"]) == 4
+
+    assert "'docs/postmortems/b.md'" in complaint(capsys)
+    assert not (project / "pytest.ini").exists()
+
+
 def test_lines_of_which_the_place_is_not_sure_are_for_the_reader(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -142,17 +142,34 @@ class Setup:
     def edits(self) -> list[Edit]:
         """What is to be written, nothing where nothing is missing.
 
-        Raises: SettingsError where it can't be told where it belongs.
+        Raises:
+            SettingsError: It can't be told where it belongs, or it could not be used there.
+            RegistryError: What would be named can't be read.
         """
         wanted = Wanted(self._settings, marker=not has_marker(self._set.get("markers")))
         files = []
         if wanted.settings or wanted.marker:
             new = edited(self.shown, self._old or b"", wanted)
             files.append(Edit(self._file, self.shown, self._old, new))
-        folder = self._root / FIRST
-        if (self._from_file(FIRST),) in self._settings.values() and not folder.exists():
-            files.append(Edit(folder / "README.md", f"{FIRST}/README.md", None, README))
+        if (self._from_file(FIRST),) in self._settings.values():
+            files += self._first_files(self._root / FIRST)
         return files
+
+    def _first_files(self, folder: Path) -> Iterator[Edit]:
+        """Yield what goes to the folder of the first post-mortem, which a run must be able to read.
+
+        Raises:
+            SettingsError: It is no folder.
+            RegistryError: What lies in it is broken.
+        """
+        if not folder.exists():
+            yield Edit(folder / "README.md", f"{FIRST}/README.md", None, README)
+        elif folder.is_dir():
+            registry.load([Location(FIRST, self._root)], self._root, self._project.how)
+        else:
+            cause = "it is no folder, and post-mortems would go there"
+            remedy = "rename it, or name another place in postmortem_registry"
+            raise SettingsError([Problem("setting", FAILED, cause, remedy, FIRST)])
 
     def told(self) -> Iterator[str]:
         """Yield what was found."""
