@@ -344,6 +344,25 @@ def test_marks_whose_ids_the_registry_knows_are_used(
     )
 
 
+def test_further_marks_of_a_setting_that_is_there_are_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What somebody has set is theirs to change."""
+    with_one(project)
+    (project / "pytest.ini").write_text("[pytest]\npostmortem_markers = issue\nmarkers = bug: x\n")
+    (project / "test_it.py").write_text(
+        "import pytest\n\n@pytest.mark.bug('PM-0001', 'B-2')\ndef test_a(): pass\n"
+    )
+
+    assert main(["init", "--dry-run"]) == 0
+
+    said = capsys.readouterr()
+    assert (
+        "@pytest.mark.bug: 2 ids, 1 in the registry; add 'bug' to postmortem_markers\n" in said.err
+    )
+    assert "+postmortem_markers" not in said.out
+
+
 def test_marks_of_a_tracker_that_is_not_known_are_left_alone(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

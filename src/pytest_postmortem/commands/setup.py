@@ -190,6 +190,9 @@ class Setup:
         used = count_of(len(ids.different), "id")
         if ids.mark in self._settings.get("postmortem_markers", ()):
             return used
+        matched = self._matched(ids)
+        if matched:  # by a setting that is somebody's own
+            return f"{used}, {matched} in the registry; add {ids.mark!r} to postmortem_markers"
         why = "it is not known what they name"
         if self._known:
             why = "none of them is in the registry"
