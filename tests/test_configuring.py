@@ -117,6 +117,15 @@ def changed(name: str, before: str, wanted: Wanted = WANTED) -> list[str]:
             id="markers as one text",
         ),
         pytest.param(
+            "[tool.pytest.ini_options]\nmarkers = 'slow: a \"b\" \\ c'  # x\n",
+            [
+                "- markers = 'slow: a \"b\" \\ c'  # x\n",
+                f'+ markers = "slow: a \\"b\\" \\\\ c\\n{MARKER}"  # x\n',
+                f"+ {REGISTRY}\n",
+            ],
+            id="markers as one text, as it stands",
+        ),
+        pytest.param(
             '[tool]\npytest.ini_options.addopts = "-ra"\nother.x = 1\n',
             [
                 f"+ pytest.ini_options.{REGISTRY}\n",
@@ -295,31 +304,80 @@ def test_nothing_wanted_changes_nothing() -> None:
     assert edited("pytest.ini", data, Wanted()) == data
 
 
+OWN = f"  {REGISTRY}"
+AND_MARKERS = "\n  and to its markers:\n  "
+IN_TABLE = "add them by hand to [tool.pytest.ini_options]:\n" + OWN
+WHOLE = f"add them by hand:\n  [tool.pytest.ini_options]\n{OWN}\n  markers = [{QUOTED}]"
+INI = "  postmortem_registry = docs/postmortems"
+
+
 @pytest.mark.parametrize(
-    ("name", "before"),
+    ("name", "before", "remedy"),
     [
-        ("pyproject.toml", b"[tool.pytest.ini_options]\nmarkers = 'slow'\n"),
-        ("pyproject.toml", b"[tool.pytest.ini_options]\nmarkers = 3\n"),
-        ("pyproject.toml", b"[[tool.pytest]]\nx = 1\n"),
-        ("pyproject.toml", b"tool = 3\n"),
-        ("pyproject.toml", b"[tool\n"),
-        ("pyproject.toml", b"[tool.pytest.ini_options]\n\xff = 1\n"),
-        ("pyproject.toml", b'[tool.pytest.ini_options]\n"\\U0001F600" = 1\n'),
-        ("pytest.ini", b"no section = 1\n"),
-        ("pytest.ini", b"[pytest]\nx = \xff\n"),
-        ("pytest.ini", b"[pytest]\nmarkers = slow\n[other]\nx = 1\n[pytest]\n"),
+        (
+            "pyproject.toml",
+            b"[tool.pytest.ini_options]\nmarkers = 3\n",
+            IN_TABLE + AND_MARKERS + QUOTED,
+        ),
+        ("pyproject.toml", b"[[tool.pytest]]\nx = 1\n", WHOLE),
+        ("pyproject.toml", b"tool = 3\n", WHOLE),
+        ("pyproject.toml", b"[tool\n", WHOLE),
+        (
+            "pyproject.toml",
+            b"[tool.pytest.ini_options]\n\xff = 1\n",
+            f"{IN_TABLE}\n  markers = [{QUOTED}]",
+        ),
+        (
+            "pyproject.toml",
+            b'[tool.pytest]\nmarkers = ["a"]\n"\\U0001F600" = 1\n',
+            f"add them by hand to [tool.pytest]:\n{OWN}" + AND_MARKERS + QUOTED,
+        ),
+        (
+            "pyproject.toml",
+            b'[tool.pytest.ini_options]\nmarkers = "a"\n"\\U0001F600" = 1\n',
+            IN_TABLE + AND_MARKERS + MARKER,
+        ),
+        (
+            "pyproject.toml",
+            b'[tool.pytest.ini_options]\n[tool.x]\n"\\U0001F600" = 1\n',
+            f"{IN_TABLE}\n  markers = [{QUOTED}]",
+        ),
+        (
+            "pytest.ini",
+            b"no section = 1\n",
+            f"add them by hand:\n  [pytest]\n{INI}\n  markers = {MARKER}",
+        ),
+        (
+            "pytest.ini",
+            b"[pytest]\nx = \xff\n",
+            f"add them by hand to [pytest]:\n{INI}\n  markers = {MARKER}",
+        ),
+        (
+            "pytest.ini",
+            b"[pytest]\nmarkers = slow\n[other]\nx = 1\n[pytest]\n",
+            f"add them by hand to [pytest]:\n{INI}" + AND_MARKERS + MARKER,
+        ),
     ],
 )
-def test_what_is_not_sure_is_left_to_the_reader(name: str, before: bytes) -> None:
-    """The message shows the lines to add, in the table in which they belong."""
+def test_what_is_not_sure_is_left_to_the_reader(name: str, before: bytes, remedy: str) -> None:
+    """The message shows the lines to add, so that they can be pasted: no header, no key twice."""
     with pytest.raises(SettingsError) as caught:
         edited(name, before, WANTED)
 
     (problem,) = caught.value.problems
-    own = f"[pytest]\n  postmortem_registry = docs/postmortems\n  markers = {MARKER}"
-    table = f"[tool.pytest.ini_options]\n  {REGISTRY}\n  markers = [{QUOTED}]"
     assert problem.slug == "setting-by-hand"
-    assert problem.remedy == f"add them by hand:\n  {own if name == 'pytest.ini' else table}"
+    assert problem.remedy == remedy
+
+
+def test_the_marker_alone_is_one_line() -> None:
+    """Where no setting is missing."""
+    with pytest.raises(SettingsError) as caught:
+        edited("pyproject.toml", b"[tool.pytest.ini_options]\nmarkers = 3\n", Wanted(marker=True))
+
+    (problem,) = caught.value.problems
+    assert problem.remedy == (
+        f"add this by hand to the markers in [tool.pytest.ini_options]:\n  {QUOTED}"
+    )
 
 
 def test_a_long_file_is_read_as_tomllib_reads_it(tmp_path: Path) -> None:

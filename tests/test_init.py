@@ -481,7 +481,7 @@ def test_lines_of_which_the_place_is_not_sure_are_for_the_reader(
 ) -> None:
     """They are shown, and nothing is written."""
     with_one(project)
-    before = "[tool.pytest.ini_options]\nmarkers = 'slow: takes long'\n"
+    before = "[tool.pytest.ini_options]\nmarkers = ['slow']\n[tool.x]\n\"\\U0001F600\" = 1\n"
     (project / "pyproject.toml").write_text(before, encoding="utf-8")
 
     status = main(["init", "--yes"])
@@ -490,10 +490,10 @@ def test_lines_of_which_the_place_is_not_sure_are_for_the_reader(
     assert capsys.readouterr() == (
         "",
         "Couldn't change 'pyproject.toml': it is not sure where the settings belong in it\n"
-        "  add them by hand:\n"
-        "  [tool.pytest.ini_options]\n"
+        "  add them by hand to [tool.pytest.ini_options]:\n"
         '  postmortem_registry = ["docs/postmortems"]\n'
-        f"  markers = [{QUOTED}]\n"
+        "  and to its markers:\n"
+        f"  {QUOTED}\n"
         "  see docs/reference/messages.md#setting-by-hand\n",
     )
     assert (project / "pyproject.toml").read_text(encoding="utf-8") == before

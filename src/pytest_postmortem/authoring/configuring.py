@@ -7,6 +7,8 @@ as they are. That nothing else has changed is made sure by reading the file befo
 from __future__ import annotations
 
 import copy
+import json
+import re
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
@@ -29,6 +31,8 @@ __all__ = ["MARKER", "Value", "Wanted", "edited", "has_marker", "settings_in"]
 
 MARKER = "postmortem(id, *ids): the test guards against these incidents"
 """How the marker is registered in a project, for whoever runs its tests without the plugin."""
+
+_QUOTED = json.dumps(MARKER)
 
 OWN_TOML = ("pytest.toml", ".pytest.toml")
 
@@ -79,18 +83,61 @@ def edited(name: str, data: bytes, wanted: Wanted) -> bytes:
         newline = "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
         return bom + edit(PurePath(name).name, text, wanted, newline).encode()
     except (Unsure, UnicodeDecodeError, tomllib.TOMLDecodeError, iniconfig.ParseError):
-        raise _by_hand(name, wanted) from None
+        raise _by_hand(name, data.removeprefix(bom), wanted) from None
 
 
-def _by_hand(name: str, wanted: Wanted) -> SettingsError:
+def _by_hand(name: str, data: bytes, wanted: Wanted) -> SettingsError:
     """Return the error that a file is left alone, with what would have been added."""
     file = PurePath(name).name
-    empty = "" if name.endswith(".toml") else f"[{_section(file)}]\n"
-    edit = _toml if name.endswith(".toml") else _ini
-    lines = edit(file, empty, wanted, "\n").splitlines()
+    header, own = _told(file, data)
+    old = None if own is None else own.get("markers")
+    added = {key: _several(value) for key, value in wanted.settings.items()}
+    if wanted.marker and old is None:
+        added["markers"] = (MARKER,)
+    line = MARKER if isinstance(old, str) or not file.lower().endswith(".toml") else _QUOTED
     cause = "it is not sure where the settings belong in it"
-    remedy = "\n  ".join(["add them by hand:", *lines])
+    lines = _rendered(file, header, wanted, added) if added else []
+    if own is not None:
+        lines = [f"add them by hand to [{header}]:", *lines[1:]]
+    else:
+        lines.insert(0, "add them by hand:")
+    if wanted.marker and old is not None:
+        lines += ["and to its markers:", line]
+    if not added:
+        lines = [f"add this by hand to the markers in [{header}]:", line]
+    remedy = "\n  ".join(lines)
     return SettingsError([Problem("setting-by-hand", "Couldn't change", cause, remedy, name)])
+
+
+def _rendered(file: str, header: str, wanted: Wanted, added: Mapping[str, Value]) -> list[str]:
+    """Return settings as lines, their header first."""
+    if file.lower().endswith(".toml"):
+        values = {**added, **wanted.settings}
+        return in_toml.with_settings("", header.split("."), values, "\n").splitlines()
+    texts = {key: _several(value) for key, value in added.items()}
+    return in_ini.with_settings("", header, texts, "\n").splitlines()
+
+
+def _told(file: str, data: bytes) -> tuple[str, Mapping[str, Any] | None]:
+    """Return the header that settings stand below, and what does so, None where it is not there.
+
+    Of a file that can't be read, lines that look like it tell.
+    """
+    text = data.decode(errors="replace")
+    try:
+        if not file.lower().endswith(".toml"):
+            header = _section(file)
+            return header, _sections(file, text).get(header)
+        tree = tomllib.loads(text)
+        table = _table(file, tree)
+        *above, last = table
+        return ".".join(table), _reached(tree, table) if last in _reached(tree, above) else None
+    except (Unsure, tomllib.TOMLDecodeError, iniconfig.ParseError):
+        toml = "pytest" if file in OWN_TOML else "tool.pytest.ini_options"
+        header = toml if file.lower().endswith(".toml") else _section(file)
+        below = re.split(rf"(?m)^[ \t]*\[{re.escape(header)}\]", text, maxsplit=1)[1:]
+        has = any(re.search(r"(?m)^[ \t]*markers[ \t]*[=:]", each) for each in below)
+        return header, ({"markers": ()} if has else {}) if below else None
 
 
 def _toml(name: str, text: str, wanted: Wanted, newline: str) -> str:

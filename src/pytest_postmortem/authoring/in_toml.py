@@ -117,8 +117,8 @@ def _with_line(text: str, value: Span, item: str, newline: str) -> str:
     quotes = whole[:3] if whole[:3] in ('"""', "'''") else whole[:1]
     end = value.end - len(quotes)
     if len(quotes) == 1:
-        if quotes != '"':
-            raise Unsure
+        if quotes != '"':  # which knows no escapes
+            return text[: value.start] + _quoted(f"{whole[1:-1]}\n{item}") + text[value.end :]
         return _spliced(text, end, rf"\n{item}")
     lines = text[value.start + 3 : end].splitlines(keepends=True)
     full = [line for line in lines if line.strip()]
