@@ -9,7 +9,6 @@ import pytest
 
 from pytest_postmortem.authoring.entering import entered
 from pytest_postmortem.authoring.front import Facts
-from pytest_postmortem.errors import SettingsError
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load
 
@@ -375,49 +374,6 @@ def test_what_is_a_list_in_json_stays_one() -> None:
 def test_a_file_in_toml_gains_a_table(before: str, diff: list[str]) -> None:
     """Below the last one and all that belongs to it."""
     assert changed("pm.toml", before) == diff
-
-
-@pytest.mark.parametrize(
-    ("name", "before", "snippet"),
-    [
-        (
-            "pm.yml",
-            "[{id: PM-1}, # one\n {id: PM-2}]\n",
-            "- id: PM-3\n    title: 'It: broke'\n    date: 2026-11-20\n    severity: sev1",
-        ),
-        (
-            "pm.toml",
-            "postmortems = {PM-1 = {}}\n",
-            '[[postmortems]]\n  id = "PM-3"\n  title = "It: broke"\n  date = "2026-11-20"\n'
-            '  severity = "sev1"',
-        ),
-        (
-            "pm.toml",
-            "PM-1.title = 'x'\n",
-            '[[postmortems]]\n  id = "PM-3"\n  title = "It: broke"\n  date = "2026-11-20"\n'
-            '  severity = "sev1"',
-        ),
-        (
-            "pm.json",
-            '{"postmortems": null}',
-            '{\n    "id": "PM-3",\n    "title": "It: broke",\n    "date": "2026-11-20",\n'
-            '    "severity": "sev1"\n  }',
-        ),
-    ],
-)
-def test_what_can_not_be_added_safely_is_left_to_the_reader(
-    name: str, before: str, snippet: str
-) -> None:
-    """The message has the entry to paste."""
-    with pytest.raises(SettingsError) as caught:
-        entered(before.encode(), name, "PM-3", FACTS)
-
-    (problem,) = caught.value.problems
-    assert problem.slug == "entry-by-hand"
-    assert [line.strip() for line in problem.remedy.splitlines()] == [
-        "add it by hand:",
-        *(line.strip() for line in snippet.splitlines()),
-    ]
 
 
 @pytest.mark.parametrize(

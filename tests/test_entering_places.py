@@ -11,6 +11,10 @@ from test_entering import FACTS
 ENTRY = "- id: PM-3\n  title: 'It: broke'\n  date: 2026-11-20\n  severity: sev1\n"
 INNER = "".join(f"  {line}\n" for line in ENTRY.splitlines())
 
+FLOW = "title: 'It: broke', date: 2026-11-20, severity: sev1"
+PAIRS = 'title = "It: broke", date = "2026-11-20", severity = "sev1"'
+LINES = PAIRS.replace(", ", "\n")
+
 
 def after(before: str, name: str = "pm.yml") -> str:
     """Return what a file holds with an entry more."""
@@ -24,7 +28,9 @@ def by_hand(before: str, name: str) -> str:
 
     (problem,) = caught.value.problems
     assert problem.slug == "entry-by-hand"
-    return problem.remedy.removeprefix("add it by hand:\n")
+    first, *lines = problem.remedy.split("\n  ")
+    assert first == "add it by hand:"
+    return "\n".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +60,7 @@ def test_a_comment_stays_with_its_key(before: str, text: str) -> None:
 )
 def test_what_stands_in_brackets_is_not_lost(before: str) -> None:
     """A comment has no place of its own in there."""
-    assert "- id: PM-3\n" in by_hand(before, "pm.yml")
+    assert by_hand(before, "pm.yml") == f"{{id: PM-3, {FLOW}}}"
 
 
 KEYED = "PM-3:\n  title: 'It: broke'\n  date: 2026-11-20\n  severity: sev1\n"
@@ -136,3 +142,39 @@ TABLE = (
 def test_a_setting_of_a_file_in_toml_is_no_entry(before: str, text: str) -> None:
     """As in YAML."""
     assert after(before, "pm.toml") == text
+
+
+OBJECT = (
+    '{\n  "id": "PM-3",\n  "title": "It: broke",\n  "date": "2026-11-20",\n  "severity": "sev1"\n}'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "snippet"),
+    [
+        ("pm.yml", "[{id: PM-1}, # one\n {id: PM-2}]\n", f"{{id: PM-3, {FLOW}}}"),
+        ("pm.yml", "{PM-1: {}, # one\n PM-2: {}}\n", f"PM-3: {{{FLOW}}}"),
+        ("pm.yml", "{prefix: A-}\n", f"postmortems: [{{id: PM-3, {FLOW}}}]"),
+        ("pm.yml", "PM-3:\n  name: a\n", KEYED.replace("title", "name").rstrip()),
+        (
+            "pm.yml",
+            "issues:\n  PM-3:\n    name: a\n",
+            "  PM-3:\n    name: 'It: broke'\n    date: 2026-11-20\n    severity: sev1",
+        ),
+        ("pm.toml", "postmortems = {PM-1 = {}}\n", f"PM-3 = {{ {PAIRS} }}"),
+        ("pm.toml", "[incidents]\nPM-1 = {title = 'a'}\n", f"PM-3 = {{ {PAIRS} }}"),
+        (
+            "pm.toml",
+            "incidents = [{id = 'PM-1'}, # one\n {id = 'PM-2'}]",
+            f'{{ id = "PM-3", {PAIRS} }}',
+        ),
+        ("pm.toml", "PM-1.title = 'x'\n", f"[PM-3]\n{LINES}"),
+        ("pm.toml", "defects.PM-1.title = 'x'\n", f"[defects.PM-3]\n{LINES}"),
+        ("pm.json", '{"postmortems": null}', OBJECT),
+    ],
+)
+def test_what_can_not_be_added_safely_is_left_to_the_reader(
+    name: str, before: str, snippet: str
+) -> None:
+    """The message has the entry to paste, in the shape of those that are there."""
+    assert by_hand(before, name) == snippet

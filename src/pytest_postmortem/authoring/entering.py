@@ -6,9 +6,8 @@ entry is what it should be, is made sure by reading the file before and after.
 
 from __future__ import annotations
 
-import json
 from codecs import BOM_UTF8
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -32,6 +31,12 @@ _FORMATS: Mapping[str, With] = {
     ".json": json_entries.with_entry,
     ".toml": toml_entries.with_entry,
 }
+_SNIPPETS: Mapping[str, Callable[[str, str | None, Make], list[str]]] = {
+    ".yml": yaml_entries.snippet,
+    ".yaml": yaml_entries.snippet,
+    ".json": json_entries.snippet,
+    ".toml": toml_entries.snippet,
+}
 
 
 def entered(data: bytes, shown: str, id: str, facts: Facts) -> bytes:
@@ -53,7 +58,8 @@ def entered(data: bytes, shown: str, id: str, facts: Facts) -> bytes:
         new = _FORMATS[suffix](text, wrapper, make, first, newline)
         _check(tree, _parsed(new, suffix, shown), make, first)
     except (Unsure, RegistryError, ValueError, LookupError):
-        raise _by_hand(shown, suffix, Make(id, facts)) from None
+        lines = _SNIPPETS[suffix](text, wrapper, make)
+        raise _by_hand(shown, lines) from None
     return bom + new.encode()
 
 
@@ -139,11 +145,8 @@ def _like(entry: Table) -> list[tuple[str, str]]:
     return [(name, "") for name in entry]
 
 
-def _by_hand(shown: str, suffix: str, make: Make) -> SettingsError:
+def _by_hand(shown: str, lines: Sequence[str]) -> SettingsError:
     """Return the error that a file is left alone, with the entry that it should have."""
-    text = _FORMATS[suffix]("", None, make, False, "\n")
-    if suffix == ".json":
-        text = json.dumps(json.loads(text)["postmortems"][0], indent=2, ensure_ascii=False)
     cause = "it is laid out in a way in which no entry can be added safely"
-    remedy = "\n  ".join(["add it by hand:", *text.removeprefix("postmortems:\n").splitlines()])
+    remedy = "\n  ".join(["add it by hand:", *lines])
     return SettingsError([Problem("entry-by-hand", "Couldn't change", cause, remedy, shown)])

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_postmortem.authoring.entry import Make, is_setting, joined_in_brackets
 from pytest_postmortem.authoring.statements import Span, Unsure
 
-__all__ = ["with_entry"]
+__all__ = ["snippet", "with_entry"]
 
 _DECODER = json.JSONDecoder()
 _GAP = re.compile(r"\s*")
@@ -43,6 +43,13 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
         raise Unsure
     inner = text.index("]" if text[start] == "[" else "}", start)
     return f"{text[: start + 1]}{new}{text[inner:]}"
+
+
+def snippet(text: str, wrapper: str | None, make: Make) -> list[str]:
+    """Return the lines of an entry to be pasted, behind its id where others have theirs so."""
+    lines = json.dumps(_entry(make, {}), indent=2, ensure_ascii=False).split("\n")
+    head = f"{json.dumps(make.id, ensure_ascii=False)}: " if make.keyed else ""
+    return [head + lines[0], *lines[1:]]
 
 
 def _after(text: str, place: int) -> int:

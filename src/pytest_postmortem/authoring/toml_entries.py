@@ -10,7 +10,7 @@ from pytest_postmortem.authoring.entry import Make, is_setting, joined_in_bracke
 from pytest_postmortem.authoring.scalars import quote_of, toml_value
 from pytest_postmortem.authoring.statements import Span, Statement, Unsure, items, statements
 
-__all__ = ["with_entry"]
+__all__ = ["snippet", "with_entry"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -51,15 +51,36 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
     return text[:place] + "".join(newline + line for line in lines) + newline + text[place:]
 
 
+def snippet(text: str, wrapper: str | None, make: Make) -> list[str]:
+    """Return the lines of an entry to be pasted, in the shape of those that are there."""
+    path = () if wrapper is None else (wrapper,)
+    try:
+        every = list(statements(text))
+    except Unsure:
+        every = []
+    own = next((each.value for each in every if each.path == path and each.value), None)
+    if own is not None and text[own.start] == "[":
+        return [_inline(make)]
+    values = [each.value for each in every if each.path[:-1] == path and each.value]
+    if make.keyed and any(text[each.start] == "{" for each in values):
+        return [f"{_key(make.id)} = {_inline(make)}"]
+    header = f"[{_dotted((*path, make.id))}]" if make.keyed else f"[[{wrapper or 'postmortems'}]]"
+    return _table(header, make, [], text)
+
+
+def _inline(make: Make) -> str:
+    pairs = ", ".join(f"{_key(name)} = {toml_value(value)}" for name, value, _ in make([]))
+    return f"{{ {pairs} }}"
+
+
 def _in_array(text: str, array: Span, make: Make, first: bool) -> str:
     """Return a text with an inline table more in an array."""
-    pairs = ", ".join(f"{_key(name)} = {toml_value(value)}" for name, value, _ in make([]))
     known = items(text, array)
     if known:
-        return joined_in_brackets(text, known, f"{{ {pairs} }}", first)
+        return joined_in_brackets(text, known, _inline(make), first)
     if text[array.start + 1 : array.end - 1].strip():
         raise Unsure
-    return f"{text[: array.start]}[{{ {pairs} }}]{text[array.end :]}"
+    return f"{text[: array.start]}[{_inline(make)}]{text[array.end :]}"
 
 
 def _is_entry(header: Statement, path: tuple[str, ...]) -> bool:

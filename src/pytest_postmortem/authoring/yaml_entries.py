@@ -12,7 +12,7 @@ from pytest_postmortem.authoring.entry import Make, Pair, is_setting, joined_in_
 from pytest_postmortem.authoring.scalars import quote_of, yaml_scalar, yaml_value
 from pytest_postmortem.authoring.statements import Span, Unsure
 
-__all__ = ["with_entry"]
+__all__ = ["snippet", "with_entry"]
 
 _LINE_END = re.compile(r"(?P<comment>(?:[ \t]+#[^\r\n]*)?)[ \t]*(?=[\r\n]|$)")
 
@@ -24,19 +24,51 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
 
     Raises: Unsure where its place can't be told.
     """
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    root = yaml.compose(text, Loader=loader)
+    root = _composed(text)
     found = _container(root, wrapper)
     if found is None:
         return _under_nothing(text, root, wrapper, make, newline)
     if not found.value:
         return _in_empty(text, root, found, make, newline)
-    entries = [each for each in found.value if wrapper is not None or not _is_setting(each)]
+    entries = _entries(found, wrapper)
     if not entries:
         return _under_nothing(text, None, wrapper, make, newline)
     if found.flow_style:
         return _in_brackets(text, entries, make, first)
     return _Block(text, entries, found.start_mark.column, make, newline).inserted(first)
+
+
+def snippet(text: str, wrapper: str | None, make: Make) -> list[str]:
+    """Return the lines of an entry to be pasted, in the shape of those that are there."""
+    try:
+        found = _container(_composed(text), wrapper)
+    except yaml.YAMLError:
+        found = None
+    entries = [] if found is None else _entries(found, wrapper)
+    if found is not None and not found.flow_style and entries:
+        block = _Block(text, entries, found.start_mark.column, make, "\n")
+        return block.entry(entries[-1])
+    if found is None or not found.flow_style:
+        return [f"{wrapper or 'postmortems'}:", *(f"  {line}" for line in _item(make, (), "- "))]
+    like = _neighbour(_value(entries[-1]), text) if entries else []
+    key = _written(entries[-1][0], text) if make.keyed and entries else None
+    line = _flow(make, like, key)
+    alone = wrapper is None and isinstance(found, yaml.MappingNode) and not entries
+    return [f"postmortems: [{line}]" if alone else line]
+
+
+def _composed(text: str) -> Any:
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.compose(text, Loader=loader)
+
+
+def _entries(found: Any, wrapper: str | None) -> list[Any]:
+    """Return the entries of a list or a mapping, without settings that stand beside them."""
+    return [each for each in found.value if wrapper is not None or not _is_setting(each)]
+
+
+def _value(entry: Any) -> Any:
+    return entry[1] if isinstance(entry, tuple) else entry
 
 
 def _container(root: Any, wrapper: str | None) -> Any:
@@ -150,7 +182,7 @@ class _Block:
     def inserted(self, first: bool) -> str:
         """Return the text with the entry."""
         entries = self._entries
-        new = [line + self._newline for line in self._entry(entries[0 if first else -1])]
+        new = [line + self._newline for line in self.entry(entries[0 if first else -1])]
         gap = [self._newline] * self._blanks()
         place = self._start(entries[0]) if first else self._end(entries[-1])
         rows = [f"{line}\n" for line in self._lines[:-1]] + [self._lines[-1]]
@@ -161,7 +193,7 @@ class _Block:
             return head + "".join([*gap, *new, *rows[place:]])
         return head + self._newline + "".join([*gap, *new]).removesuffix(self._newline)
 
-    def _entry(self, neighbour: Any) -> list[str]:
+    def entry(self, neighbour: Any) -> list[str]:
         """Return the lines of the entry, as those of another one are."""
         indent = " " * self._column
         if isinstance(neighbour, tuple):
