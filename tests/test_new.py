@@ -98,6 +98,23 @@ def test_the_first_post_mortem_is_begun_with_its_test(
     assert "`tests/test_checkout.py::test_checkout_charged_customers_twice` fails" in document
 
 
+def test_the_next_step_can_be_run_where_the_reader_stands(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The node id is that of the rootdir, the command that of the folder and of what was given."""
+    (project / "own dir").mkdir()
+    (project / "own.ini").write_text("[pytest]\n")
+    monkeypatch.chdir(project / "own dir")
+
+    assert main(["new", "Login loop", *ON, "--test", "test_a.py", "-c", "../own.ini"]) == 0
+
+    assert capsys.readouterr().out.splitlines()[2:6:3] == [
+        "  own dir/test_a.py::test_login_loop (fails until it is written)",
+        "  2. write the test, and see it fail for that reason:"
+        " pytest -c ../own.ini test_a.py::test_login_loop",
+    ]
+
+
 def test_without_a_test_the_mark_is_shown(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -147,7 +148,7 @@ def run(
         print(*map(plain, edits.diff(files)), sep="\n")
     else:
         edits.apply(files)
-    for line in _told(incident, begun, added, dry_run):
+    for line in _told(incident, begun, added, arguments, dry_run):
         print(plain(line), file=sys.stderr if dry_run else sys.stdout)
     return 0
 
@@ -208,7 +209,11 @@ def _template(project: Project, given: str | None) -> tuple[str, str] | None:
 
 
 def _told(
-    incident: Incident, begun: Begun, added: AddedTest | None, dry_run: bool
+    incident: Incident,
+    begun: Begun,
+    added: AddedTest | None,
+    arguments: Sequence[str],
+    dry_run: bool,
 ) -> Iterator[str]:
     """Yield what was written, and the next steps."""
     yield f"{begun.id}  {incident.title}"
@@ -230,7 +235,8 @@ def _told(
     yield "Next:"
     yield f"  1. write down what happened and why, in {begun.edit.shown}"
     if added:
-        yield f"  2. write the test, and see it fail for that reason: pytest {added.nodeid}"
+        command = shlex.join(("pytest", *arguments, added.from_here))
+        yield f"  2. write the test, and see it fail for that reason: {command}"
     else:
         mark = f'@pytest.mark.{MARK}("{begun.id}")'
         yield f"  2. write a test that fails for that reason, and mark it: {mark}"

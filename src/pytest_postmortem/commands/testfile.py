@@ -12,7 +12,7 @@ from pytest_postmortem.authoring.titles import in_function_name
 from pytest_postmortem.commands.checkout import places
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.scope import matches
+from pytest_postmortem.scope import matches, relative
 
 __all__ = ["AddedTest", "TestFile"]
 
@@ -24,6 +24,12 @@ class AddedTest:
     nodeid: str
     edit: Edit
     muted: str | None = None
+
+    @property
+    def from_here(self) -> str:
+        """The test as pytest takes it in the current folder."""
+        name = self.nodeid.rpartition("::")[2]
+        return f"{relative(self.edit.path, Path.cwd())}::{name}"
 
 
 class TestFile:
