@@ -788,6 +788,50 @@ def test_a_test_that_would_stop_nobody_is_told(
     ]
 
 
+FAILS = "fails until it is written"
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        (
+            "build/",
+            "does not stop anybody: a bare pytest does not look into 'build' (norecursedirs)",
+        ),
+        (
+            "tests/.h/deep/test_x.py",
+            "does not stop anybody: a bare pytest does not look into 'tests/.h' (norecursedirs)",
+        ),
+        ("tests/ignored/", "does not stop anybody: a bare pytest leaves it out"),
+        ("tests/test_left.py", "does not stop anybody: a bare pytest leaves it out"),
+        (
+            "tests/test_off.py",
+            "does not stop anybody: pytest takes no test of a file with __test__ = False",
+        ),
+        ("tests/test_needy.py", f"{FAILS}, but is skipped where 'redis' can't be imported"),
+        ("tests/test_named.py", f"{FAILS}, but is skipped where 'redis.asyncio' can't be imported"),
+        ("tests/new/", FAILS),
+    ],
+)
+def test_why_a_bare_pytest_would_not_see_a_test_is_told(
+    test: str, said: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever believes that it fails would look for a failure that never comes."""
+    configure(project, "addopts = --ignore=tests/ignored --ignore=tests/test_left.py")
+    (project / "tests" / "ignored").mkdir(parents=True)
+    (project / "tests" / "test_off.py").write_text("__test__ = False\n")
+    needy = "import pytest\n\n{}\n\n\ndef test_a(): pytest.importorskip('other')\n"
+    line = "redis = pytest.importorskip('redis', '4')"
+    (project / "tests" / "test_needy.py").write_text(needy.format(line))
+    line = "from pytest import importorskip\nimportorskip(modname='redis.asyncio')"
+    (project / "tests" / "test_named.py").write_text(needy.format(line))
+
+    assert begun("--dry-run", "--test", test) == 0
+
+    line = capsys.readouterr().err.splitlines()[2]
+    assert line.partition(" (")[2] == f"{said})"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

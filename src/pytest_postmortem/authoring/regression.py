@@ -23,6 +23,7 @@ __all__ = ["Added", "Untestable", "with_test"]
 WIDTH = 88
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_OFF = "pytest takes no test of a file with __test__ = False"
 _HEAD = re.compile(r"#!|#.*coding[:=]")
 
 
@@ -36,11 +37,15 @@ class Untestable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A test file with one more test: its name, and why it would stop nobody, if it would not."""
+    """A test file with one more test: its name, and why it would stop nobody, if it would not.
+
+    ``needs`` is a module without which the whole file is skipped.
+    """
 
     code: bytes
     name: str
     muted: str | None = None
+    needs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ def with_test(
         found = _found(code, each, id, rules)
         if found is not None:
             _check(file, code, each)
-            return Added(code, each, found.muted)
+            off = _OFF if _is_off(file.body) else None
+            return Added(code, each, found.muted or off, _needed(file.body))
     functions = " ".join(rules[0])
     cause = f"pytest takes no function {wanted[0]!r} for a test (python_functions = {functions})"
     raise Untestable(cause, "give it a name that pytest collects, as PATH::NAME")
@@ -248,6 +254,31 @@ def _sorts_above(node: ast.stmt) -> bool:
     if _root(node) in sys.stdlib_module_names:
         return True
     return isinstance(node, ast.Import) and _root(node).casefold() < "pytest"
+
+
+def _is_off(body: Sequence[ast.stmt]) -> bool:
+    """Say whether a module tells pytest that it holds no tests."""
+    said = [
+        node.value.value
+        for node in body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        if any(isinstance(each, ast.Name) and each.id == "__test__" for each in node.targets)
+    ]
+    return said[-1:] == [False]
+
+
+def _needed(body: Sequence[ast.stmt]) -> str | None:
+    """Return the first module without which a file skips itself."""
+    for node in body:
+        call = node.value if isinstance(node, (ast.Assign, ast.Expr)) else None
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("importorskip"):
+            given = [
+                *call.args[:1],
+                *(each.value for each in call.keywords if each.arg == "modname"),
+            ]
+            if given and isinstance(given[0], ast.Constant):
+                return str(given[0].value)
+    return None
 
 
 def _found(

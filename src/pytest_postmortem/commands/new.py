@@ -220,10 +220,7 @@ def _told(
     source = f" (from {begun.template})" if begun.template else ""
     yield f"  {begun.edit.shown}{source}"
     if added:
-        fails = (
-            f"does not stop anybody: {added.muted}" if added.muted else "fails until it is written"
-        )
-        yield f"  {added.nodeid} ({fails})"
+        yield f"  {added.nodeid} ({added.effect})"
     if begun.unread:
         names = " or ".join(filter(None, (", ".join(begun.unread[:-1]), begun.unread[-1])))
         yield f"  pytest reads no {names} from it: that would have to stand in front matter"

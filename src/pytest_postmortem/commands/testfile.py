@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from pytest_postmortem.authoring.edits import Edit
@@ -19,11 +20,23 @@ __all__ = ["AddedTest", "TestFile"]
 
 @dataclass(frozen=True, slots=True)
 class AddedTest:
-    """A test with its node id, the edit that adds it, and why it would stop nobody, if so."""
+    """A test with its node id, the edit that adds it, and why it would stop nobody, if so.
+
+    ``needs`` is a module without which it is skipped.
+    """
 
     nodeid: str
     edit: Edit
     muted: str | None = None
+    needs: str | None = None
+
+    @property
+    def effect(self) -> str:
+        """What it does until it is written."""
+        if self.muted:
+            return f"does not stop anybody: {self.muted}"
+        skipped = f", but is skipped where {self.needs!r} can't be imported" if self.needs else ""
+        return f"fails until it is written{skipped}"
 
     @property
     def from_here(self) -> str:
@@ -77,7 +90,8 @@ class TestFile:
         except Untestable as error:
             raise self._wrong(error.cause, error.remedy) from None
         edit = Edit(self._file, self._shown, old, added.code)
-        return AddedTest(f"{self._shown}::{added.name}", edit, added.muted or self._unseen())
+        muted = added.muted or self._unseen()
+        return AddedTest(f"{self._shown}::{added.name}", edit, muted, added.needs)
 
     def _read(self) -> bytes | None:
         try:
@@ -89,9 +103,25 @@ class TestFile:
             raise self._wrong(cause, "name another file") from None
 
     def _unseen(self) -> str | None:
+        """Say why a bare pytest would not find the file."""
         known = places(self._project.config, self._project.settings)
-        seen = any(map(self._file.is_relative_to, known))
-        return None if seen else "a bare pytest does not look there (testpaths)"
+        roots = [place for place in known if self._file.is_relative_to(place)]
+        if not roots:
+            return "a bare pytest does not look there (testpaths)"
+        why = [self._left_out(root) for root in roots]
+        return why[0] if all(why) else None
+
+    def _left_out(self, root: Path) -> str | None:
+        config = self._project.config
+        below = self._file.relative_to(root).parts
+        ways = [root.joinpath(*below[: n + 1]) for n in range(len(below))]
+        for folder in ways[:-1]:  # which may not be there yet
+            if any(fnmatch(folder.name, each) for each in config.getini("norecursedirs")):
+                shown = self._project.shown(folder)
+                return f"a bare pytest does not look into {shown!r} (norecursedirs)"
+        hook = config.hook.pytest_ignore_collect
+        left = any(hook(collection_path=each, config=config) for each in ways)
+        return "a bare pytest leaves it out" if left else None
 
     def _wrong(self, cause: str, remedy: str) -> SettingsError:
         problem = Problem("setting", "Couldn't add a test to", cause, remedy, self._shown)
