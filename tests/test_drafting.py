@@ -325,6 +325,23 @@ None known
             id="TOML, underlined",
         ),
         pytest.param(
+            '---\nseverity: # sev1..sev4\nowner: "team # x"  # who\ndate: it\'s#1 # "a\n---\n# T\n',
+            '---\nseverity: sev1 # sev1..sev4\nowner: "payments"  # who\ndate: 2026-11-20 # "a\n'
+            "---\n# PM-0007: It: broke\n",
+            id="hints in front matter",
+        ),
+        pytest.param(
+            "+++\nservice = ['a # b'] # all\n+++\n# T\n",
+            '+++\nservice = ["checkout", "billing"] # all\n+++\n# PM-0007: It: broke\n',
+            id="hints in TOML",
+        ),
+        pytest.param(
+            "# T\n\n**Date:** _YYYY_\n**Severity**: SEV?\nOwner: *which team*\nClass: _a_ or b\n",
+            "# PM-0007: It: broke\n\n**Date:** 2026-11-20\n**Severity**: sev1\nOwner: payments\n"
+            "Class: _a_ or b\n",
+            id="placeholders in italics",
+        ),
+        pytest.param(
             "## Summary\n\n{{ in your words }}\n",
             "# PM-0007: It: broke\n\n## Summary\n\n{{ in your words }}\n",
             id="no heading of its own",
@@ -372,7 +389,7 @@ def test_a_template_of_data_is_filled_in(tmp_path: Path) -> None:
 
     text = draft(INCIDENT, like, ("id: TBD  # ours\ntitle:\nroot_cause: |\n  say\n", "t.yml"))
 
-    assert text == "id: PM-0007\ntitle: 'It: broke'\nroot_cause: |\n  say\n"
+    assert text == "id: PM-0007  # ours\ntitle: 'It: broke'\nroot_cause: |\n  say\n"
 
 
 @pytest.mark.parametrize(

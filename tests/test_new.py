@@ -610,6 +610,21 @@ def test_what_pytest_will_not_know_is_said(
     )
 
 
+def test_what_stands_nowhere_is_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A template may have no place for what was given."""
+    folder = project / "docs" / "postmortems"
+    folder.mkdir(parents=True)
+    (folder / "PM-1.md").write_text("# PM-1: X\n")
+    (folder / "template.md").write_text("# Title\n\nOwner: <team>\n")
+
+    assert begun("--severity", "sev1", "--owner", "web", "--service", "shop") == 0
+
+    assert capsys.readouterr().out.splitlines()[2:4] == [
+        "  pytest reads no owner from it: that would have to stand in front matter",
+        "  not written, as the document has no place for them: date, severity, service",
+    ]
+
+
 def locations(project: Path, *names: str) -> None:
     """Make and configure several locations."""
     for name in names:

@@ -67,14 +67,16 @@ class Used:
 class Begun:
     """A post-mortem that can be written.
 
-    ``unread`` are the fields which the registry will not know, since the document has no place
-    for them. ``sparse`` says that ids are numbered, and most numbers are in no use.
+    ``unread`` are the fields which the registry will not know, ``unwritten`` those that the
+    document does not even hold, since it has no place for them. ``sparse`` says that ids are
+    numbered, and most numbers are in no use.
     """
 
     id: str
     edit: Edit
     template: str | None = None
     unread: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
     sparse: bool = False
 
 
@@ -120,7 +122,10 @@ def in_directory(
         raise _wrong(cause, "leave --id out, or add a place for an id to the template")
     shown = f"{place.shown}/{relative}".removeprefix("./")
     edit = Edit(place.path / relative, shown, None, data)
-    return Begun(id, edit, template and template[1], tuple(_unread(incident, found)))
+    missed = dict(_unread(incident, found))
+    unwritten = tuple(name for name, value in missed.items() if value not in data.decode())
+    unread = tuple(name for name in missed if name not in unwritten)
+    return Begun(id, edit, template and template[1], unread, unwritten)
 
 
 def _drafted(incident: Incident, like: Collection, template: tuple[str, str] | None) -> bytes:
@@ -204,8 +209,8 @@ def _previewed(files: Mapping[str, bytes], how: How, location: str = ".") -> Reg
             raise _wrong(cause, "mend the template") from None
 
 
-def _unread(incident: Incident, found: Postmortem) -> Iterator[str]:
-    """Yield the fields that are known, and that the registry does not read."""
+def _unread(incident: Incident, found: Postmortem) -> Iterator[tuple[str, str]]:
+    """Yield the fields that are known and that the registry does not read, with their values."""
     wanted: Mapping[str, tuple[object, object]] = {
         "date": (incident.day.isoformat(), found.date),
         "severity": (incident.severity, found.severity),
@@ -213,7 +218,9 @@ def _unread(incident: Incident, found: Postmortem) -> Iterator[str]:
         "owner": (incident.owner, found.owner),
         "service": (incident.service, found.service),
     }
-    yield from (name for name, (asked, read) in wanted.items() if asked and asked != read)
+    for name, (asked, read) in wanted.items():
+        if asked and asked != read:
+            yield name, ", ".join(asked) if isinstance(asked, tuple) else str(asked)
 
 
 def in_file(incident: Incident, place: Place, used: Used, past: str, how: How) -> Begun:

@@ -26,9 +26,11 @@ PLACEHOLDERS = ("id", "title", "heading", "date", "severity", "class", "owner", 
 _OURS = re.compile(rf"\{{\{{-?\s*(?:{'|'.join(PLACEHOLDERS)})\s*(?:\||-?\}}\}})")
 _PAIR = re.compile(r"(?P<key>[\w][\w -]*?)(?P<sign>\s*[:=])(?P<value>(?:[ \t].*)?)$")
 _BLANK = re.compile(
-    r"[\W_]*|(?!.*\]\()[<\[({].*[>\])}]|(?=.*(?:yy|mm|dd|xx))[ymdhx0-9\s:./-]+|tbd|todo|date|x+",
+    r"[\W_]*|_[^_]+_|\*[^*]+\*|sev[-_ ]?[?xn#]|(?!.*\]\()[<\[({].*[>\])}]"
+    r"|(?=.*(?:yy|mm|dd|xx))[ymdhx0-9\s:./-]+|tbd|todo|date|x+",
     re.IGNORECASE,
 )
+_COMMENT = re.compile(r"(?:\"(?:\\.|[^\"\\])*\"|'[^']*'|[^#\s]#*|\s(?!\s*#))*(?P<comment>\s+#.*)")
 _LABELS: Mapping[str, str] = {
     "id": r"(?:incident|post-?mortem)[ -](?:id|number|no\.?)|id|reference",
     "title": r"(?:incident )?title|incident name",
@@ -106,7 +108,8 @@ def _in_front(line: str, facts: Facts, fence: str) -> str:
         written = toml_value(value, bare_dates=not quote)
     else:
         written = yaml_value(value, quote)
-    return f"{found['key']}{found['sign']} {written}"
+    hint = _COMMENT.fullmatch(found["value"])
+    return f"{found['key']}{found['sign']} {written}{hint['comment'] if hint else ''}"
 
 
 def _with_heading(lines: Sequence[str], heading: str, rst: bool) -> list[str]:

@@ -224,6 +224,9 @@ def _told(
     if begun.unread:
         names = " or ".join(filter(None, (", ".join(begun.unread[:-1]), begun.unread[-1])))
         yield f"  pytest reads no {names} from it: that would have to stand in front matter"
+    if begun.unwritten:
+        names = ", ".join(begun.unwritten)
+        yield f"  not written, as the document has no place for {_them(begun.unwritten)}: {names}"
     if begun.sparse:
         yield "  its number follows the highest; if another system gives them, say which with --id"
     if dry_run:
@@ -238,3 +241,7 @@ def _told(
         mark = f'@pytest.mark.{MARK}("{begun.id}")'
         yield f"  2. write a test that fails for that reason, and mark it: {mark}"
     yield "  3. mend the cause, see the test pass, and merge all of it together"
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
