@@ -447,6 +447,12 @@ def test_the_teams_template_is_found(
         (["checkout/PM-1.md", "login/PM-2.md"], ""),
         (["checkout/PM-1.md", "checkout/PM-2.md"], "checkout"),
         (["PM-1.md", "old/PM-2.md"], ""),
+        (["2023/lost-mail.md", "2024/login-loop.md"], "%Y"),
+        (["2023/PM-1.md"], "%Y"),
+        (["2023-05/PM-1.md", "2023-11/PM-2.md"], "%Y-%m"),
+        (["2023/05/PM-1.md", "2023/11/PM-2.md"], "%Y/%m"),
+        (["2023_13/PM-1.md"], "2023_13"),
+        (["1000/PM-1001.md", "1100/PM-1101.md"], ""),
     ],
 )
 def test_the_folder_of_the_next_document_follows_from_the_others(

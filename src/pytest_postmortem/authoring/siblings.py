@@ -29,6 +29,8 @@ _TEMPLATES = ("template", "templates")
 FOLDERS = ("%Y", "%Y-%m", "%Y/%m", "%Y/%Y-%m", "%Y/%m/%d", "%Y_%m", "%Y%m")
 """The folders that a date may lead to."""
 
+_YEAR, _MONTH, _DAY = r"(?P<year>(?:19|20)\d\d)", "(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:
@@ -197,11 +199,18 @@ def _folder(found: Sequence[_Sibling]) -> str:
 
 
 def _format(sibling: _Sibling) -> str:
-    day = sibling.day
+    """Return the folder of a document, as `strftime` has it where it is one of a date."""
+    day, folder = sibling.day, sibling.folder
     if day is None:
-        return sibling.folder
-    known = (each for each in FOLDERS if day.strftime(each) == sibling.folder)
-    return next(known, sibling.folder)
+        known = (each for each in FOLDERS if _is_dated(folder, each))
+    else:
+        known = (each for each in FOLDERS if day.strftime(each) == folder)
+    return next(known, folder)
+
+
+def _is_dated(folder: str, shape: str) -> bool:
+    pattern = shape.replace("%Y", _YEAR, 1).replace("%Y", "(?P=year)")
+    return re.fullmatch(pattern.replace("%m", _MONTH).replace("%d", _DAY), folder) is not None
 
 
 def kind_of(file: str) -> tuple[str, Kind]:
