@@ -157,6 +157,7 @@ def test_what_can_not_be_understood_is_said_at_once(
 ) -> None:
     """All of it, with what was perhaps meant."""
     status = main(["list", "severity", "state:guard", "state:x", "--since", "May", "--before="])
+    main(["list", "--since", "20260201", "--before", "2026-02-30"])
 
     assert status == 2
     assert [line for line in complaint(capsys).splitlines() if "  see" not in line] == [
@@ -169,9 +170,30 @@ def test_what_can_not_be_understood_is_said_at_once(
         " unguarded, not-judged, linked, not-linked",
         "Couldn't list: 'May' is no date",
         "  write it as 2026-11-20",
-        "Couldn't list: '' is no date",
-        "  write it as 2026-11-20",
+        *(
+            line
+            for day in ("", "20260201", "2026-02-30")
+            for line in (f"Couldn't list: {day!r} is no date", "  write it as 2026-11-20")
+        ),
     ]
+
+
+def test_a_key_that_no_incident_has_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or a typing mistake would read as good news; a key of the registry's own is one."""
+    assert main(["list", "sevrity:sev1", "region:eu", "component:x"]) == 2
+
+    assert [line for line in complaint(capsys).splitlines() if "  see" not in line] == [
+        "Couldn't list: no incident has a 'sevrity'",
+        "  did you mean 'severity'?",
+        "Couldn't list: no incident has a 'region'",
+        "  use id, severity, status, owner, class, tag, tags, service, repository, component,"
+        " state or a key of their own",
+    ]
+    with (project / "postmortems.yml").open("a") as file:
+        file.write("- {id: PM-20, region: eu}\n")
+    assert ids(capsys, "region:eu") == ["PM-20"]
 
 
 def test_a_list_is_a_table_in_markdown(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

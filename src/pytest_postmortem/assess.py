@@ -71,8 +71,18 @@ def selected(postmortem: Postmortem, policy: Policy) -> bool:
     )
 
 
+def selectable(postmortem: Postmortem) -> tuple[str, ...]:
+    """Return the keys by which an incident can be selected: those of all, and its own."""
+    return (*_known(postmortem), *postmortem.extra)
+
+
 def _values(postmortem: Postmortem, key: str) -> set[str]:
-    known: Mapping[str, Sequence[str | None]] = {
+    values = _known(postmortem).get(key, (postmortem.extra.get(key),))
+    return {severity_key(value) for value in values if value}
+
+
+def _known(postmortem: Postmortem) -> Mapping[str, Sequence[str | None]]:
+    return {
         "id": (postmortem.id, *postmortem.aliases),
         "severity": (postmortem.severity,),
         "status": (postmortem.status,),
@@ -84,8 +94,6 @@ def _values(postmortem: Postmortem, key: str) -> set[str]:
         "repository": postmortem.repository,
         "component": postmortem.component,
     }
-    values = known.get(key, (postmortem.extra.get(key),))
-    return {severity_key(value) for value in values if value}
 
 
 def assess(

@@ -11,12 +11,14 @@ from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
+from pytest_postmortem.assess import selectable
 from pytest_postmortem.authoring.choosing import SORTS, Asked, chosen
 from pytest_postmortem.authoring.listed import as_json, columns, table
 from pytest_postmortem.authoring.overview import WORDS, Row
 from pytest_postmortem.commands.arguments import configuration_of, put_text, target_of
 from pytest_postmortem.commands.incidents import add_arguments, incidents
 from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.registry import fields
 
 __all__ = ["declare", "main", "run"]
 
@@ -54,13 +56,15 @@ def run(
     """List incidents, as ``term``, ``markdown`` or ``json``; return the exit status.
 
     Raises:
-        SettingsError: A target can't be used, or a setting has an unusable value.
+        SettingsError: A target can't be used, no incident has a key that is asked for, or a
+            setting has an unusable value.
         RegistryError: The configured registry is broken.
         ReportError: The report can't be read.
         DestinationError: A file can't be written.
     """
     wanted = [target_of(each, FAILED, "a list") for each in targets or ["term"]]
     with incidents(arguments, source) as known:
+        _check(known.rows, asked)
         severities = known.project.settings.policy.severities
         rows = chosen(known.rows, replace(asked, severities=severities))
         for type, destination in wanted:
@@ -113,8 +117,26 @@ def _selected(
 
 
 def _day(text: str, problems: list[tuple[str, str]]) -> date | None:
-    try:
+    if fields.day(text) == text:
         return date.fromisoformat(text)
-    except ValueError:
-        problems.append((f"{text!r} is no date", "write it as 2026-11-20"))
-        return None
+    problems.append((f"{text!r} is no date", "write it as 2026-11-20"))
+    return None
+
+
+def _check(rows: Sequence[Row], asked: Asked) -> None:
+    """Make sure that incidents have the keys that are asked for.
+
+    Raises: SettingsError.
+    """
+    known = dict.fromkeys(key for row in rows for key in selectable(row.postmortem))
+    own = set(rows[0].postmortem.extra) if rows else set()
+    problems = []
+    for key in (key for key, _ in asked.select if rows and key not in known):
+        near = get_close_matches(key, known, n=1)
+        usual = ", ".join(each for each in selectable(rows[0].postmortem) if each not in own)
+        remedy = (
+            f"did you mean {near[0]!r}?" if near else f"use {usual}, state or a key of their own"
+        )
+        problems.append(Problem("setting", FAILED, f"no incident has a {key!r}", remedy))
+    if problems:
+        raise SettingsError(problems)
