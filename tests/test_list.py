@@ -23,6 +23,8 @@ REGISTRY = """\
   severity: sev1
   class: missing idempotency
   service: checkout
+  component: [cart, gateway]
+  repository: shop
   owner: payments
   status: done
   tags: [money]
@@ -245,6 +247,9 @@ def test_all_of_one_incident_is_shown(report: str, capsys: pytest.CaptureFixture
         "  owner       payments\n"
         "  class       missing idempotency\n"
         "  service     checkout\n"
+        "  component   cart, gateway\n"
+        "  repository  shop\n"
+        "  aliases     CASE-7\n"
         "  tags        money\n"
         "  repeats     PM-9\n"
         "  root cause  the retry carried no idempotency key, so the gateway took it for a new"
@@ -256,6 +261,25 @@ def test_all_of_one_incident_is_shown(report: str, capsys: pytest.CaptureFixture
         "  actions     send a key (prevent, payments, due 2026-04-01, done)\n"
         "              tell the support\n"
     )
+
+
+def test_an_alias_that_the_file_tells_is_not_said_twice(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The path of a document and its name are aliases too, and stand there anyway."""
+    (project / "docs" / "pm").mkdir(parents=True)
+    (project / "docs" / "pm" / "PM-1-login.md").write_text(
+        "---\naliases: [OPS-3, OPS-4]\n---\n# L\n"
+    )
+    configure(project, "postmortem_registry = docs/pm")
+
+    main(["show", "PM-1"])
+    main(["show", "PM-1", "--report=markdown"])
+
+    said = capsys.readouterr().out
+    assert "  link     docs/pm/PM-1-login.md\n" in said
+    assert "  aliases  OPS-3, OPS-4\n" in said
+    assert "- aliases: OPS-3, OPS-4\n" in said
 
 
 def test_one_incident_in_markdown_and_by_its_alias(

@@ -132,6 +132,9 @@ def _facts(row: Row, read: bool) -> Iterator[tuple[str, Sequence[str]]]:
         "owner": (own.owner,),
         "class": (own.problem_class,),
         "service": (", ".join(own.service),),
+        "component": (", ".join(own.component),),
+        "repository": (", ".join(own.repository),),
+        "aliases": (", ".join(_aliases(row)),),
         "tags": (", ".join(own.tags),),
         "repeats": (own.recurs,),
         "root cause": (own.root_cause,),
@@ -146,6 +149,14 @@ def _facts(row: Row, read: bool) -> Iterator[tuple[str, Sequence[str]]]:
         kept = [" ".join(value.split()) for value in values if value]
         if kept:
             yield name, kept
+
+
+def _aliases(row: Row) -> Iterator[str]:
+    """Yield the further names of an incident that its file does not tell."""
+    path = row.shown.path or ""
+    for each in row.shown.aliases:
+        if not (path == each or f"/{path}".endswith(f"/{each}") or f"/{each}." in f"/{path}"):
+            yield each
 
 
 def _why(row: Row) -> str | None:
