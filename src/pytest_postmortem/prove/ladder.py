@@ -179,14 +179,14 @@ class Prover:
         tests = [str(top / checkout.within(path)) for path in case.tests]
         pairs = {path: (versions.before.get(path), text) for path, text in versions.fixed.items()}
         texts = (decoded(data) or "" for _, data in checkout.sources())
-        if versions.tree is not None:
+        if versions.way == "replay":
             return known_of(str(top), tests, pairs)
-        then = ways.then(fix, checkout)
+        then = ways.then(fix, checkout, top)
         return known_of(str(top), tests, pairs, lambda: texts, then)
 
     def _judged(self, sides: Sides, versions: Versions, known: Known) -> Judged:
         control = _control(sides)
-        if versions.tree is None and not _all_pass(control):
+        if versions.way != "replay" and not _all_pass(control):
             control = _checked(sides, control, versions.way)
         if _passing(control).isdisjoint(control.linked):
             judged = judge(control, Trial(control.ended), known)
@@ -277,7 +277,7 @@ def _is_single(judged: Judged, trial: Trial) -> bool:
 
 def _placed(part: Part, versions: Versions, fix: Fix) -> Part:
     """Return a part with lines that a reader can look up."""
-    if versions.tree is not None:
+    if versions.way == "replay":
         return replace(part, where=f"at {fix.name}")
     today, fixed = text_at(part.path), versions.fixed.get(part.path)
     return part if today is None or fixed is None else placed(part, fixed, today)

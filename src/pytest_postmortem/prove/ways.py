@@ -210,8 +210,9 @@ def swapped(fix: Fix, checkout: Workspace) -> Versions:
     return Versions("units", fixed, before, _modules(today, checkout))
 
 
-def then(fix: Fix, checkout: Workspace) -> Callable[[str], str | None] | None:
-    """Return what gives a file as it was before the fix, by its path today; None without history.
+def then(fix: Fix, checkout: Workspace, top: Path) -> Callable[[str], str | None] | None:
+    """Return what gives a file as it was before the fix, by its path today below a top; None
+    without history.
 
     One of the fix may have had another folder then.
     """
@@ -222,7 +223,7 @@ def then(fix: Fix, checkout: Workspace) -> Callable[[str], str | None] | None:
     trees: list[dict[str, str]] = []
 
     def text(path: str) -> str | None:
-        own = os.path.relpath(path, checkout.top).replace(os.sep, "/")
+        own = os.path.relpath(path, top).replace(os.sep, "/")
         if own not in fix.paths:
             if not trees:
                 trees.append(git.tree(checkout.root, str(first)))
