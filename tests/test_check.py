@@ -367,7 +367,7 @@ def test_files_that_are_not_there_are_wrong_use(
     told = "".join(
         f"Couldn't check '{name}': it is not there\n"
         "  correct the path, or leave it out\n"
-        "  see docs/reference/messages.md#setting\n"
+        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
         for name in ("a.py", "b/c.md")
     )
 
@@ -430,7 +430,7 @@ def test_where_there_is_nothing_to_check_that_is_said(
     told = (
         "Couldn't check anything: there is no registry here, and no test that is marked\n"
         "  run it where the tests are, or set postmortem_registry\n"
-        "  see docs/reference/messages.md#setting\n"
+        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
     )
 
     assert checked(capsys, *arguments, error=told) == (2, "")
@@ -504,13 +504,13 @@ def test_rules_are_switched_off_in_the_configuration(
     told = (
         "Couldn't use postmortem_lint_ignore = 'cause-persons': there is no such rule\n"
         "  did you mean 'cause-person'?\n"
-        "  see docs/reference/messages.md#setting\n"
+        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
         "Couldn't use postmortem_lint_ignore = 'nothing': there is no such rule\n"
         "  use some of cause-missing, cause-symptom, cause-person, blame-word, blame-person, "
         "action-missing, action-owner, action-date, action-verb, action-vague, action-overdue, "
         "class-missing, class-untested, test-missing, test-exemption, recurs-unknown, "
         "recurs-guarded\n"
-        "  see docs/reference/messages.md#setting\n"
+        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
     )
     assert checked(capsys, error=told) == (2, "")
 

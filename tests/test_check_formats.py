@@ -205,7 +205,7 @@ def test_an_unknown_report_is_wrong_use(
     assert capsys.readouterr().err == (
         f"Couldn't check: {cause}\n"
         "  use term, github, json[:PATH], gitlab[:PATH] or sarif[:PATH]\n"
-        "  see docs/reference/messages.md#setting\n"
+        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
     )
 
 

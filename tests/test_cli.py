@@ -21,7 +21,7 @@ PROBLEM = Problem(
 MESSAGE = """\
 Couldn't read registry 'pm.yml', line 3: it is broken
   mend it
-  see docs/reference/messages.md#registry-field
+  see reference/messages.md#registry-field in pytest-postmortem's docs
 """
 
 

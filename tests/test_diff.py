@@ -498,7 +498,7 @@ def test_a_revision_that_is_not_there_is_one_clear_message(suite: Path, revision
     assert str(caught.value) == (
         f"Couldn't read the code: there is no revision {revision!r} in this clone\n"
         "  correct it, or fetch it with its history (in CI fetch-depth: 0 or GIT_DEPTH: 0)\n"
-        "  see docs/reference/messages.md#setting"
+        "  see reference/messages.md#setting in pytest-postmortem's docs"
     )
 
 
@@ -564,7 +564,7 @@ def test_a_file_that_is_no_report_is_one_clear_message(
     said = str(caught.value).splitlines()
     assert said[0].startswith(f"Couldn't read report {str(path)!r}: ")
     assert said[0].endswith(cause)
-    assert said[2] == "  see docs/reference/messages.md#report-file"
+    assert said[2] == "  see reference/messages.md#report-file in pytest-postmortem's docs"
 
 
 @pytest.mark.parametrize(

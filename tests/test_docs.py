@@ -247,4 +247,4 @@ def test_the_chapter_on_retiring_a_lesson_is_where_the_failure_says() -> None:
     from pytest_postmortem.errors import MESSAGES_PAGE
     from pytest_postmortem.reports.failure import RETIRE
 
-    assert [(ROOT / page).is_file() for page in (MESSAGES_PAGE, RETIRE)] == [True, True]
+    assert [(ROOT / "docs" / page).is_file() for page in (MESSAGES_PAGE, RETIRE)] == [True, True]

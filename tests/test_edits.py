@@ -141,10 +141,10 @@ def test_what_can_not_be_put_back_is_named(
     assert said == (
         f"DestinationError: Couldn't write 'docs/pm/a.md': {cause}\n"
         f"  {remedy}\n"
-        "  see docs/reference/messages.md#destination\n"
+        "  see reference/messages.md#destination in pytest-postmortem's docs\n"
         "Couldn't put back 'pytest.ini': it has changed since it was written\n"
         "  see what it holds, and take back by hand what was added\n"
-        "  see docs/reference/messages.md#destination\n"
+        "  see reference/messages.md#destination in pytest-postmortem's docs\n"
     )
     assert files(tmp_path) == {"pytest.ini": b"theirs"}
 

@@ -21,7 +21,7 @@ FULL = Postmortem(
 """A post-mortem that says all that a block may show."""
 
 GUARD = "      This test keeps that incident from happening again."
-CHANGED = "      Changed on purpose? See docs/how-to/retire-a-lesson.md"
+CHANGED = "      Changed on purpose? See how-to/retire-a-lesson.md in pytest-postmortem's docs"
 
 
 @pytest.mark.smoke

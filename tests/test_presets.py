@@ -843,7 +843,7 @@ def test_a_location_that_names_no_place_is_answered_with_an_example(
     assert str(caught.value) == (
         f"Couldn't read registry {location!r}: it does not say where in the service\n"
         f"  {WRONG_TARGETS[location]}\n"
-        "  see docs/reference/messages.md#registry-location"
+        "  see reference/messages.md#registry-location in pytest-postmortem's docs"
     )
 
 

@@ -166,7 +166,7 @@ def test_a_damaged_file_is_one_message(tmp_path: Path, name: str) -> None:
     assert str(caught.value) == (
         f"Couldn't read proofs {str(path)!r}: it is no file of proofs\n"
         "  delete it: `pytest-postmortem prove` writes it anew\n"
-        "  see docs/reference/messages.md#proofs-file"
+        "  see reference/messages.md#proofs-file in pytest-postmortem's docs"
     )
 
 

@@ -324,7 +324,7 @@ def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> Said:
 
 def wrong(cause: str, remedy: str) -> Said:
     """Return what is said of wrong use."""
-    page = "docs/reference/messages.md#setting"
+    page = "reference/messages.md#setting in pytest-postmortem's docs"
     return 2, f"Couldn't prove: {cause}\n  {remedy}\n  see {page}\n"
 
 

@@ -225,7 +225,7 @@ def test_a_file_that_can_not_be_read_is_said_before_anything_runs(
         f"Couldn't read proofs {str(repository.folder / 'postmortem-proofs.json')!r}:"
         " it is no file of proofs\n"
         "  delete it: `pytest-postmortem prove` writes it anew\n"
-        "  see docs/reference/messages.md#proofs-file\n"
+        "  see reference/messages.md#proofs-file in pytest-postmortem's docs\n"
     )
     assert (repository.folder / "postmortem-proofs.json").read_text() == "<<<<<<< ours\n"
 

@@ -261,7 +261,7 @@ def test_a_bad_value_is_named_with_its_remedy(
     assert str(caught.value) == (
         f"Couldn't use {name} = {shown!r}: {cause}\n"
         f"  {remedy}\n"
-        "  see docs/reference/messages.md#setting"
+        "  see reference/messages.md#setting in pytest-postmortem's docs"
     )
 
 

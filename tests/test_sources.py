@@ -816,7 +816,7 @@ KEYS = "use url, headers, query, basic, list, where, fields, next, partial or pr
             (
                 f"next: {value}",
                 "'next' of the source names no way to the next page",
-                "see docs/reference/registry.md",
+                "see reference/registry.md in pytest-postmortem's docs",
             )
             for value in ("following", "[link]", "{query: a}", "{cursor: {a: b}, query: c}")
         ],
@@ -926,7 +926,7 @@ def test_a_credential_in_a_location_is_refused_too(tmp_path: Path) -> None:
         "Couldn't read registry 'https://…@x.example/pm.yml': 'url' of the source can't be used: a"
         " credential stands in the file\n"
         f"  {FILE}\n"
-        "  see docs/reference/messages.md#source-block"
+        "  see reference/messages.md#source-block in pytest-postmortem's docs"
     )
 
 

@@ -414,7 +414,7 @@ def test_an_error_that_the_run_survives_is_shown_in_red() -> None:
     assert terminal.complaint(DestinationError([problem])) == (
         Line("Couldn't write report 'r.json': no space", "red"),
         Line("  make some", "red"),
-        Line("  see docs/reference/messages.md#destination", "red"),
+        Line("  see reference/messages.md#destination in pytest-postmortem's docs", "red"),
     )
     assert terminal.written(Path("r.json"), 0) == (Line("Incident report written to r.json"),)
     assert terminal.written(Path("r.json"), -1) == ()

@@ -49,7 +49,7 @@ BLOCK = [
     "      Owner: payments",
     "      Root cause: the retry carried no idempotency key",
     "      This test keeps that incident from happening again.",
-    "      Changed on purpose? See docs/how-to/retire-a-lesson.md",
+    "      Changed on purpose? See how-to/retire-a-lesson.md in pytest-postmortem's docs",
 ]
 
 FAILS = [

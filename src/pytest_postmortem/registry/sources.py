@@ -320,7 +320,8 @@ class _Reader:
         kind = next((kind for kind in NEXT if kind in texts), None)
         known = {kind, NEXT.get(kind or "")}
         if kind is None or not all(isinstance(text, str) for text in texts.values()):
-            self._wrong("next", "names no way to the next page", "see docs/reference/registry.md")
+            remedy = "see reference/registry.md in pytest-postmortem's docs"
+            self._wrong("next", "names no way to the next page", remedy)
             return None
         for key in texts:
             if key not in known:

@@ -11,7 +11,7 @@ from pytest_postmortem.reports.shown import reveal
 __all__ = ["TITLE", "plain", "render"]
 
 TITLE = "Post-mortem"
-RETIRE = "docs/how-to/retire-a-lesson.md"
+RETIRE = "how-to/retire-a-lesson.md"
 
 
 def plain(text: str) -> str:
@@ -37,7 +37,7 @@ def render(
         lines.extend(_block(reveal(postmortem, show), width, short))
     if not short:
         indent = " " * (len(postmortems[-1].id) + 2)
-        lines.append(f"{indent}Changed on purpose? See {RETIRE}")
+        lines.append(f"{indent}Changed on purpose? See {RETIRE} in pytest-postmortem's docs")
     return "\n".join(plain(line) for line in lines)
 
 
