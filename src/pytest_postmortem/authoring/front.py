@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_postmortem.authoring.naming import most_common
-from pytest_postmortem.authoring.scalars import NUMBER, quote_of, toml_value, yaml_value
+from pytest_postmortem.authoring.scalars import NUMBER, quote_of, toml_key, toml_value, yaml_value
 from pytest_postmortem.authoring.statements import Unsure, statements
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.tables import Rows, Table
 
 __all__ = [
     "FRESH",
-    "NOTHING",
     "Facts",
     "Front",
     "Key",
@@ -80,8 +79,6 @@ class Front:
 FRESH = Front("yaml", tuple(Key(name, name) for name in ("date", "severity", "class", "owner")))
 """The front matter of the first document of a folder."""
 
-NOTHING = Front()
-
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -125,7 +122,7 @@ def front_of(documents: Sequence[Written]) -> Front:
     style = most_common([each.style for each in documents])
     own = [each for each in documents if each.style == style]
     if style == "none":
-        return NOTHING
+        return Front()
     names = [name for name, value in own[-1].values.items() if _is_common(name, own)]
     if style == "toml":  # a table would end the keys that follow it
         names = [name for name in names if not isinstance(own[-1].values[name], Table)]
@@ -188,16 +185,11 @@ def _line(style: Style, key: Key, value: str | tuple[str, ...]) -> str:
         empty = "[]" if key.many else '""'
         bare = key.quote in ("", NUMBER)
         shown = toml_value(value, bare_dates=bare, quote=key.quote) if value else empty
-        return f"{_toml_key(key.name)} = {shown}"
+        return f"{toml_key(key.name)} = {shown}"
     name = yaml_value(key.name)
     if key.many and isinstance(value, str) and value:
         return f"{name}: [{yaml_value(value, key.quote)}]"
     return f"{name}: {yaml_value(value, key.quote)}" if value else f"{name}:"
-
-
-def _toml_key(name: str) -> str:
-    plain = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-    return name if plain else json.dumps(name, ensure_ascii=False)
 
 
 def _json(keys: Iterable[Key], facts: Facts) -> Iterator[tuple[str, Any]]:

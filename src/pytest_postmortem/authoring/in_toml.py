@@ -6,7 +6,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from pytest_postmortem.authoring.statements import Span, Statement, Unsure, items, statements
+from pytest_postmortem.authoring.statements import (
+    Span,
+    Statement,
+    Unsure,
+    at_end,
+    items,
+    statements,
+)
 
 __all__ = ["with_item", "with_settings"]
 
@@ -32,7 +39,7 @@ def with_settings(
     if own:
         return _after(text, own[-1], pairs, newline)
     if not headers:
-        return _at_end(text, [f"[{'.'.join(path)}]", *pairs], newline)
+        return at_end(text, [f"[{'.'.join(path)}]", *pairs], newline)
     if headers[-1].value is None:
         return _below(text, headers[-1].end, pairs, newline)
     return _within(text, headers[-1].value, pairs)
@@ -63,13 +70,6 @@ def _below(text: str, end: int, lines: Sequence[str], newline: str) -> str:
     if text[:place].endswith("\n"):
         return text[:place] + "".join(line + newline for line in lines) + text[place:]
     return text[:place] + "".join(newline + line for line in lines) + text[place:]
-
-
-def _at_end(text: str, lines: Sequence[str], newline: str) -> str:
-    ends = text.endswith("\n") or not text
-    gap = "" if not text.strip() or re.search(r"\n\r?\n$", text) else newline
-    block = newline.join(lines)
-    return f"{text}{gap}{block}{newline}" if ends else f"{text}{newline}{gap}{block}"
 
 
 def _within(text: str, braces: Span, pairs: Sequence[str]) -> str:

@@ -25,8 +25,6 @@ __all__ = ["FIRST", "Manner", "Spelling", "common_words", "manner_of", "most_com
 
 T = TypeVar("T")
 
-KINDS = ("number", "date", "none")
-
 VOCABULARY = frozenset(
     "coe for incident mortem of on post postmortem rca report retrospective review".split()
 )

@@ -11,11 +11,12 @@ import yaml
 
 from pytest_postmortem.registry import fields
 
-__all__ = ["NUMBER", "quote_of", "toml_value", "yaml_scalar", "yaml_value"]
+__all__ = ["NUMBER", "quote_of", "toml_key", "toml_value", "yaml_scalar", "yaml_value"]
 
 NUMBER = "0"
 """Stands for the quote of a number, which has none."""
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _NUMBER = re.compile(r"\s*[0-9]+\s*(?:#.*)?(?:\n|$|,|\})")
 
 
@@ -68,6 +69,11 @@ def toml_value(value: str | Sequence[str], *, bare_dates: bool = False, quote: s
         number = quote == NUMBER and re.fullmatch("0|[1-9][0-9]{0,17}", value)
         return value if bare or number else json.dumps(value, ensure_ascii=False)
     return f"[{', '.join(json.dumps(each, ensure_ascii=False) for each in value)}]"
+
+
+def toml_key(name: str) -> str:
+    """Return a key, quoted where it has to be."""
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def quote_of(written: str) -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Span", "Statement", "Unsure", "items", "statements"]
+__all__ = ["Span", "Statement", "Unsure", "at_end", "items", "statements"]
 
 _STRING = re.compile(
     r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'',
@@ -88,6 +88,16 @@ def items(text: str, array: Span) -> list[Span]:
         found.append(Span(place, end))
         place = _gap(text, end)
     return found
+
+
+def at_end(text: str, lines: Sequence[str], newline: str) -> str:
+    """Return a text with lines at its end, set off by an empty one; an end without a line feed
+    stays one.
+    """
+    ends = text.endswith("\n") or not text
+    gap = "" if not text.strip() or re.search(r"\n\r?\n$", text) else newline
+    block = newline.join(lines)
+    return f"{text}{gap}{block}{newline}" if ends else f"{text}{newline}{gap}{block}"
 
 
 def _gap(text: str, place: int) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 
 from pytest_postmortem.authoring.entry import Make, is_setting, joined_in_brackets
-from pytest_postmortem.authoring.scalars import quote_of, toml_value
-from pytest_postmortem.authoring.statements import Span, Statement, Unsure, items, statements
+from pytest_postmortem.authoring.scalars import quote_of, toml_key, toml_value
+from pytest_postmortem.authoring.statements import (
+    Span,
+    Statement,
+    Unsure,
+    at_end,
+    items,
+    statements,
+)
 
 __all__ = ["snippet", "with_entry"]
-
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline: str) -> str:
@@ -30,7 +33,7 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
     if not headers:
         if any(each.path[:1] == path for each in every) or (others and not path):
             raise Unsure
-        return _at_end(text, _table(f"[[{wrapper or 'postmortems'}]]", make, [], text), newline)
+        return at_end(text, _table(f"[[{wrapper or 'postmortems'}]]", make, [], text), newline)
     neighbour = headers[0 if first else -1]
     like = [each for each in every if each.path[:-1] == neighbour.path and each.value]
     if neighbour.array:
@@ -46,7 +49,7 @@ def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline:
         each for each in others if each.path[: len(path)] == path and each.start >= neighbour.start
     ]
     if last[-1] is every[-1]:
-        return _at_end(text, lines, newline)
+        return at_end(text, lines, newline)
     place = text.index("\n", last[-1].end) + 1
     return text[:place] + "".join(newline + line for line in lines) + newline + text[place:]
 
@@ -63,13 +66,13 @@ def snippet(text: str, wrapper: str | None, make: Make) -> list[str]:
         return [_inline(make)]
     values = [each.value for each in every if each.path[:-1] == path and each.value]
     if make.keyed and any(text[each.start] == "{" for each in values):
-        return [f"{_key(make.id)} = {_inline(make)}"]
+        return [f"{toml_key(make.id)} = {_inline(make)}"]
     header = f"[{_dotted((*path, make.id))}]" if make.keyed else f"[[{wrapper or 'postmortems'}]]"
     return _table(header, make, [], text)
 
 
 def _inline(make: Make) -> str:
-    pairs = ", ".join(f"{_key(name)} = {toml_value(value)}" for name, value, _ in make([]))
+    pairs = ", ".join(f"{toml_key(name)} = {toml_value(value)}" for name, value, _ in make([]))
     return f"{{ {pairs} }}"
 
 
@@ -106,7 +109,7 @@ def _table(header: str, make: Make, own: Sequence[Statement], text: str) -> list
         bare = not quote and name in raws
         shown = toml_value(value, bare_dates=bare, quote=quote)
         lines.append(
-            f"{_key(name)} = {f'[{shown}]' if name in many and shown[0] != '[' else shown}"
+            f"{toml_key(name)} = {f'[{shown}]' if name in many and shown[0] != '[' else shown}"
         )
     return lines
 
@@ -117,16 +120,4 @@ def _raw(statement: Statement, text: str) -> str:
 
 
 def _dotted(path: Sequence[str]) -> str:
-    return ".".join(map(_key, path))
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
-
-
-def _at_end(text: str, lines: Sequence[str], newline: str) -> str:
-    ends = text.endswith("\n") or not text
-    head = text if ends else text + newline
-    gap = newline if text.strip() and not re.search(r"\n\r?\n$", head) else ""
-    block = newline.join(lines)
-    return f"{head}{gap}{block}{newline if ends else ''}"
+    return ".".join(map(toml_key, path))
