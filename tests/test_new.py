@@ -617,7 +617,7 @@ def test_what_stands_nowhere_is_said(project: Path, capsys: pytest.CaptureFixtur
     (folder / "PM-1.md").write_text("# PM-1: X\n")
     (folder / "template.md").write_text("# Title\n\nOwner: <team>\n")
 
-    assert begun("--severity", "sev1", "--owner", "web", "--service", "shop") == 0
+    assert begun("--severity", "sev1", "--owner", "web", "--service", "e") == 0
 
     assert capsys.readouterr().out.splitlines()[2:4] == [
         "  pytest reads no owner from it: that would have to stand in front matter",

@@ -5,6 +5,7 @@ Nothing is written here. What is to be written was read again, as the registry w
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -123,7 +124,7 @@ def in_directory(
     shown = f"{place.shown}/{relative}".removeprefix("./")
     edit = Edit(place.path / relative, shown, None, data)
     missed = dict(_unread(incident, found))
-    unwritten = tuple(name for name, value in missed.items() if value not in data.decode())
+    unwritten = tuple(name for name, value in missed.items() if not _stands(value, data))
     unread = tuple(name for name in missed if name not in unwritten)
     return Begun(id, edit, template and template[1], unread, unwritten)
 
@@ -221,6 +222,11 @@ def _unread(incident: Incident, found: Postmortem) -> Iterator[tuple[str, str]]:
     for name, (asked, read) in wanted.items():
         if asked and asked != read:
             yield name, ", ".join(asked) if isinstance(asked, tuple) else str(asked)
+
+
+def _stands(value: str, data: bytes) -> bool:
+    """Say whether a document holds a value, and not only as a part of other words."""
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", data.decode()) is not None
 
 
 def in_file(incident: Incident, place: Place, used: Used, past: str, how: How) -> Begun:
