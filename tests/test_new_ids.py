@@ -150,6 +150,7 @@ def test_no_id_of_a_deleted_document_is_used_again(
     [
         ("a.yml", "7:\n  title: a\n12:\n  title: b\n", "7:\n  title: a\n"),
         ("a.yml", "'7':  # first\n  title: a\n'12': {title: b}\n", "'7':\n  title: a\n"),
+        ("a.yml", "7:\r\n  title: a\r\n12:\r\n  title: b\r\n", "7:\r\n  title: a\r\n"),
         ("a.yml", "- incident_id: 7\n- incident_id: 12  # last\n", "- incident_id: 7\n"),
         ("a.yml", "- {title: a, Incident ID: 7}\n- {number: '12'}\n", "- number: 7\n"),
         ("a.toml", "[postmortems.7]\ntitle = 'a'\n[postmortems.12]\n", "[postmortems.7]\n"),
@@ -171,7 +172,7 @@ def test_no_id_of_a_deleted_entry_is_used_again(
     (project / "pytest.ini").write_text(f"[pytest]\npostmortem_registry = {name}\n")
     git(project, "init", "--quiet", "--initial-branch=main")
     for text in (before, after):
-        (project / name).write_text(text)
+        (project / name).write_bytes(text.encode())
         committed(project)
 
     assert begun("--dry-run") == 0

@@ -30,6 +30,7 @@ _HEADING = re.compile(r"^#[ \t]+(\S.*)|^(\S.*)\n[=~*^\"#-]{3,}[ \t]*$", re.MULTI
 
 def past_ids(lines: str) -> Iterator[str]:
     """Yield what may have been an id: values and keys of entries, and the prefixes of headings."""
+    lines = lines.replace("\r", "")
     for found in (*_VALUE.findall(lines), *_KEY.findall(lines)):
         yield found.partition(" #")[0].strip().strip("\"'")
     for header in _HEADER.findall(lines):
