@@ -112,13 +112,12 @@ def in_directory(
     id = own or _id_of_name(relative, how)
     named = not own or own == _id_of_name(relative, how)
     incident = replace(incident, id=id, test=test_of(id))
-    places = [False] if named else [False, True] if like.in_heading else [True]
-    for written in places:
-        data = _drafted(replace(incident, own_id=written), like, template)
-        found = _previewed({relative: data}, how).find(id)
-        if found is not None and found.id == id:
-            break
-    else:
+    # where its name does not tell it, the id has to be written into front matter, at the latest
+    written = [False] if named else [False, True] if like.in_heading else [True]
+    drafts = (_drafted(replace(incident, own_id=each), like, template) for each in written)
+    read = ((data, _previewed({relative: data}, how).find(id)) for data in drafts)
+    data, found = next((each for each in read if each[1] and each[1].id == id), (b"", None))
+    if found is None:
         cause = f"{place.shown}/{relative} would not have the id {id!r}"
         raise _wrong(cause, "leave --id out, or add a place for an id to the template")
     shown = f"{place.shown}/{relative}".removeprefix("./")
