@@ -170,6 +170,7 @@ OBJECT = (
         ),
         ("pm.toml", "PM-1.title = 'x'\n", f"[PM-3]\n{LINES}"),
         ("pm.toml", "defects.PM-1.title = 'x'\n", f"[defects.PM-3]\n{LINES}"),
+        ("pm.toml", '[PM-1]\n"\\U0001F600" = 1\n', f"[PM-3]\n{LINES}"),
         ("pm.json", '{"postmortems": null}', OBJECT),
     ],
 )

@@ -67,6 +67,12 @@ def head(path: Path) -> str:
             "PM2026-006 - Another loop\n=========================\n\n| Date: 2026-02-02",
         ),
         (
+            {"login-loop.md": "Draft.\n\n## PM-7: a\n"},
+            "PM-8",
+            "another-loop.md",
+            "# PM-8: Another loop\n\nDate: 2026-02-02",
+        ),
+        (
             {
                 "a.md": "# PM-1: A\n",
                 "b.md": "# PM-2: B\n",
@@ -78,7 +84,7 @@ def head(path: Path) -> str:
             "# Another loop",
         ),
     ],
-    ids=("dated", "bare", "in brackets", "yearly", "half of them"),
+    ids=("dated", "bare", "in brackets", "yearly", "second level", "half of them"),
 )
 def test_ids_in_headings_are_continued_there(
     files: dict[str, str],

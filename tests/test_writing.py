@@ -89,6 +89,20 @@ def test_a_file_that_has_changed_meanwhile_is_not_rewritten(tmp_path: Path) -> N
     assert path.read_bytes() == b"theirs"
 
 
+def test_a_file_that_changes_while_the_new_one_is_written_stays(tmp_path: Path) -> None:
+    """It is looked at again before the new one takes its place, of which nothing is left."""
+    path = tmp_path / "test_a.py"
+    path.write_bytes(b"old")
+    staged = stage(path, b"old", b"new")
+    path.write_bytes(b"theirs")
+
+    with pytest.raises(Changed):
+        staged.put()
+
+    assert path.read_bytes() == b"theirs"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anything")
 def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
     """Though its folder would allow it."""
