@@ -57,7 +57,8 @@ LAYERS: dict[str, set[str]] = {
     "prove": {"git", "proofs", "reports", "source"},
     "scanning": {"links", "reports", "source", "writing"},
     "checking": {"marked", "reports", "written"},
-    "authoring": {"marked", "registry", "reports"},
+    "authoring": {"registry", "source"},
+    "listing": {"marked", "reports"},
     "commands": {
         "session",
         "syncing",
@@ -70,6 +71,7 @@ LAYERS: dict[str, set[str]] = {
         "scanning",
         "checking",
         "authoring",
+        "listing",
     },
     "cli": {"commands"},
 }

@@ -490,8 +490,8 @@ def test_the_width_of_a_terminal_is_honoured(project: Path) -> None:
         "- {id: PM-2, title: 二重請求が発生した障害の事後検証レポート二重請求が発生した}\n"
     )
 
-    from pytest_postmortem.authoring.listed import columns
-    from pytest_postmortem.authoring.overview import by_code
+    from pytest_postmortem.listing.listed import columns
+    from pytest_postmortem.listing.overview import by_code
     from pytest_postmortem.model import Location, Policy
     from pytest_postmortem.registry import load
 

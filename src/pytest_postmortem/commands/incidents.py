@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_postmortem import received
-from pytest_postmortem.authoring.overview import Row, by_code, by_report
 from pytest_postmortem.commands.arguments import add_configuration, add_targets
 from pytest_postmortem.commands.checkout import reading
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, ReportError
+from pytest_postmortem.listing.overview import Row, by_code, by_report
 from pytest_postmortem.marked import linked
 from pytest_postmortem.merging import merged
 from pytest_postmortem.states import Report

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from pytest_postmortem.authoring import edits
-from pytest_postmortem.authoring.overview import Row, by_code, summary
 from pytest_postmortem.commands.arguments import add_configuration, configuration_of
 from pytest_postmortem.commands.checkout import reading
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.commands.setup import Setup
 from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.listing.overview import Row, by_code, summary
 from pytest_postmortem.marked import linked
 from pytest_postmortem.options import MARK
 from pytest_postmortem.reports.failure import plain

@@ -12,12 +12,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pytest_postmortem.assess import selectable
-from pytest_postmortem.authoring.choosing import SORTS, Asked, chosen
-from pytest_postmortem.authoring.listed import as_json, columns, table
-from pytest_postmortem.authoring.overview import WORDS, Row
 from pytest_postmortem.commands.arguments import configuration_of, put_text, target_of
 from pytest_postmortem.commands.incidents import add_arguments, incidents
 from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.listing.choosing import SORTS, Asked, chosen
+from pytest_postmortem.listing.listed import as_json, columns, table
+from pytest_postmortem.listing.overview import WORDS, Row
 from pytest_postmortem.registry import fields
 
 __all__ = ["declare", "main", "run"]

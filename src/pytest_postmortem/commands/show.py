@@ -11,12 +11,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pytest_postmortem import proofs
-from pytest_postmortem.authoring.listed import as_json, details, whole
-from pytest_postmortem.authoring.overview import Row
 from pytest_postmortem.commands.arguments import configuration_of, put_text, target_of
 from pytest_postmortem.commands.incidents import add_arguments, incidents
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
+from pytest_postmortem.listing.listed import as_json, details, whole
+from pytest_postmortem.listing.overview import Row
 from pytest_postmortem.model import Proof, Registry
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.json import told_proof

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from pytest_postmortem.assess import selected, severity_key
-from pytest_postmortem.authoring.overview import WORDS, Row
+from pytest_postmortem.listing.overview import WORDS, Row
 from pytest_postmortem.model import Policy
 
 __all__ = ["SORTS", "Asked", "chosen"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from pytest_postmortem.authoring.overview import Row, summary
+from pytest_postmortem.listing.overview import Row, summary
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.marking import escaped, link
 
