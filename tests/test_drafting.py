@@ -383,6 +383,16 @@ def test_a_template_without_front_matter_gets_that_of_the_others(tmp_path: Path)
     assert text == "---\ndate: 2026-11-20\nowner:\n---\n\n# It: broke\n"
 
 
+def test_a_hint_of_whatever_length_is_read_at_once(tmp_path: Path) -> None:
+    """Quotes that nobody closes included."""
+    like = surveyed(tmp_path, {"PM-1.md": "# PM-1: One\n\n"})
+    odd = "'a " * 20_001
+
+    text = draft(FULL, like, (f"---\nowner: {odd}\n---\n# T\n", "template.md"))
+
+    assert text == "---\nowner: 'payments'\n---\n# PM-0007: It: broke\n"
+
+
 def test_a_template_of_data_is_filled_in(tmp_path: Path) -> None:
     """Values that are known take the place of what stands there."""
     like = surveyed(tmp_path, {"PM-1.yml": "id: PM-1\ntitle: A\ndate: 2026-01-01\n"})

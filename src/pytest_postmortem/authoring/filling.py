@@ -30,7 +30,6 @@ _BLANK = re.compile(
     r"|(?=.*(?:yy|mm|dd|xx))[ymdhx0-9\s:./-]+|tbd|todo|date|x+",
     re.IGNORECASE,
 )
-_COMMENT = re.compile(r"(?:\"(?:\\.|[^\"\\])*\"|'[^']*'|[^#\s]#*|\s(?!\s*#))*(?P<comment>\s+#.*)")
 _LABELS: Mapping[str, str] = {
     "id": r"(?:incident|post-?mortem)[ -](?:id|number|no\.?)|id|reference",
     "title": r"(?:incident )?title|incident name",
@@ -108,8 +107,21 @@ def _in_front(line: str, facts: Facts, fence: str) -> str:
         written = toml_value(value, bare_dates=not quote)
     else:
         written = yaml_value(value, quote)
-    hint = _COMMENT.fullmatch(found["value"])
-    return f"{found['key']}{found['sign']} {written}{hint['comment'] if hint else ''}"
+    return f"{found['key']}{found['sign']} {written}{_comment(found['value'])}"
+
+
+def _comment(value: str) -> str:
+    """Return the comment behind a value, with the blanks before it."""
+    quote, before = "", " "
+    for place, char in enumerate(value):
+        if quote:
+            quote = "" if char == quote and before != "\\" else quote
+        elif char in "\"'" and before in " \t[{,":
+            quote = char
+        elif char == "#" and before in " \t":
+            return value[len(value[:place].rstrip()) :]
+        before = char
+    return ""
 
 
 def _with_heading(lines: Sequence[str], heading: str, rst: bool) -> list[str]:
