@@ -6,6 +6,7 @@ import importlib
 import os
 import pkgutil
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -51,6 +52,19 @@ class RunPytest(Protocol):
 
     def __call__(self, *arguments: str) -> pytest.RunResult:
         """Return what a run with these arguments printed, and its exit status."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _heard_signals() -> Iterator[None]:
+    """Let the processes that tests start hear the signals that a job in the background ignores."""
+    ignored = {}
+    for name, heard in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            ignored[number] = signal.signal(number, heard)
+    yield
+    for number, handler in ignored.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
