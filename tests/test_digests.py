@@ -233,3 +233,11 @@ def test_a_file_that_can_not_be_read_has_no_text(tmp_path: Path) -> None:
     texts = Texts(tmp_path)
 
     assert [texts.digest("test_a.py::test_one"), texts.digest("test_b.py::test_one")] == ["", ""]
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_python_warns_of_in_a_test_is_not_ours_to_say() -> None:
+    """Or a run with ``-W error`` would take each such proof for outdated."""
+    code = 'PATTERN = "\\d"\n\n\ndef test_a():\n    assert PATTERN\n'
+
+    assert digest_of(code, "test_a") == digest_of("def test_a(): assert PATTERN", "test_a")

@@ -36,7 +36,7 @@ LAYERS: dict[str, set[str]] = {
     "collection": {"links", "settings"},
     "suite": {"links", "outcomes", "scope", "settings", "source"},
     "xdist": {"collection", "scope"},
-    "digests": set(),
+    "digests": {"bindings"},
     "proofs": {"model", "writing", "digests"},
     "reporting": {"xdist", "registry", "gates", "outcomes", "git", "proofs", "written"},
     "ran": {"states"},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.prove.units import Key, alike, bound, lines_of, read, tree_of
+from pytest_postmortem.bindings import tree_of
+from pytest_postmortem.prove.units import Key, alike, bound, lines_of, read
 
 TEXT = '''\
 """The docstring does nothing."""

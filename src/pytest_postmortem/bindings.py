@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Body", "Names", "body_of", "lacks"]
+__all__ = ["Body", "Names", "body_of", "lacks", "tree_of"]
 
 OPEN = frozenset({"exec", "globals", "locals", "setattr", "vars"})
 """What a module calls that may define anything."""
@@ -16,6 +17,16 @@ DEPTH = 9
 
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def tree_of(code: str | bytes) -> ast.Module | None:
+    """Parse a module, None for what is no Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape is the author's to mend
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 @dataclass(slots=True)

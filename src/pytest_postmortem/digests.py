@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from pytest_postmortem.bindings import tree_of
+
 __all__ = ["Texts", "digest_of"]
 
 LETTERS = 16
@@ -22,7 +24,7 @@ def digest_of(text: str, names: str) -> str:
     ``names`` is what follows the file in its node id. A test that stands in no code of its own, as
     a generated one does, is known by the code of its whole file.
     """
-    tree = _tree(text)
+    tree = tree_of(text)
     if tree is None:
         return _digest(text)
     node: ast.AST = tree
@@ -33,13 +35,6 @@ def digest_of(text: str, names: str) -> str:
             break
         node = inner[-1]  # which hides the others
     return _of_node(node)
-
-
-def _tree(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _digest(text: str) -> str:
@@ -96,7 +91,7 @@ def _read(file: Path) -> tuple[_Part, ...] | None:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
-    tree = _tree(text)
+    tree = tree_of(text)
     return (_Part((), False, _digest(text)),) if tree is None else tuple(_statements(tree.body))
 
 

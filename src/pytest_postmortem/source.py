@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_postmortem.bindings import Body, Names, body_of
+from pytest_postmortem.bindings import Body, Names, body_of, tree_of
 
-__all__ = ["SourceMark", "SourceTest", "guess", "marks", "parse", "tests", "tree_of"]
+__all__ = ["SourceMark", "SourceTest", "guess", "marks", "parse", "tests"]
 
 CONSTRUCTORS = frozenset({"__init__", "__new__"})
 
@@ -107,16 +106,6 @@ def guess(code: bytes, names: Collection[str]) -> tuple[SourceTest, ...]:
         if name in names
     )
     return (SourceTest("", 1, found),) if found else ()
-
-
-def tree_of(code: str | bytes) -> ast.Module | None:
-    """Parse a module, None for what is no Python."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape is the author's to mend
-            return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _name(node: ast.expr) -> str | None:

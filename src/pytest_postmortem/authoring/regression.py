@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.authoring.titles import in_function_name
+from pytest_postmortem.bindings import tree_of
 from pytest_postmortem.options import MARK
-from pytest_postmortem.source import SourceTest, parse, tree_of
+from pytest_postmortem.source import SourceTest, parse
 
 __all__ = ["Added", "Untestable", "with_test"]
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from pytest_postmortem import registry, source
+from pytest_postmortem import registry
 from pytest_postmortem.assess import selected
-from pytest_postmortem.bindings import lacks
+from pytest_postmortem.bindings import lacks, tree_of
 from pytest_postmortem.checking.cases import Case, case_of
 from pytest_postmortem.checking.ignoring import ignored_by_entry
 from pytest_postmortem.commands.project import Project, bytes_of
@@ -90,7 +90,7 @@ class Here(Project):
         except (OSError, ValueError):
             return True
         data = bytes_of(file) if name and file.suffix == ".py" else None
-        tree = None if data is None else source.tree_of(data)
+        tree = None if data is None else tree_of(data)
         return tree is not None and lacks(tree, name)
 
     def cases(self, tests: Callable[[Postmortem], Linked | None]) -> Iterator[Case]:

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pytest_postmortem.bindings import tree_of
 from pytest_postmortem.prove.trial import Failure
-from pytest_postmortem.prove.units import bound, lines_of, tree_of
+from pytest_postmortem.prove.units import bound, lines_of
 
 __all__ = ["Known", "Meaning", "defined", "known_of", "meaning", "reading", "standing", "text_at"]
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Literal
 
+from pytest_postmortem.bindings import tree_of
 from pytest_postmortem.prove.missing import Known, meaning
 from pytest_postmortem.prove.sides import Sides
 from pytest_postmortem.prove.trial import Trial
-from pytest_postmortem.prove.units import lines_of, read, tree_of
+from pytest_postmortem.prove.units import lines_of, read
 from pytest_postmortem.prove.ways import Versions
 
 __all__ = ["Part", "found_by", "parts_of", "placed", "without_parts"]

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Literal, NamedTuple
 
-__all__ = ["Key", "Kind", "Text", "Unit", "alike", "bound", "dumped", "lines_of", "read", "tree_of"]
+from pytest_postmortem.bindings import tree_of
+
+__all__ = ["Key", "Kind", "Text", "Unit", "alike", "bound", "dumped", "lines_of", "read"]
 
 Kind = Literal["def", "class", "name", "import", "statement"]
 
@@ -89,14 +91,6 @@ def lines_of(text: str) -> list[str]:
     `str.splitlines` ends them at form feeds and separators too, which may stand within a line.
     """
     return list(StringIO(text, newline="\n"))
-
-
-def tree_of(text: str) -> ast.Module | None:
-    """Return the code of a text, None for what is none."""
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def read(text: str) -> Text | None:

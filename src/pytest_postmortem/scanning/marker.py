@@ -13,7 +13,7 @@ from typing import NamedTuple
 import libcst as cst
 
 from pytest_postmortem import links, source
-from pytest_postmortem.bindings import Names, body_of, statements
+from pytest_postmortem.bindings import Names, body_of, statements, tree_of
 from pytest_postmortem.options import MARK
 from pytest_postmortem.scanning.importing import with_import
 
@@ -49,7 +49,7 @@ def marked(
     Raises:
         Unmarkable: It can't be done, or nobody would see the marker there.
     """
-    tree = source.tree_of(data)
+    tree = tree_of(data)
     if tree is None:
         raise Unmarkable("it is no Python that can be read")
     try:

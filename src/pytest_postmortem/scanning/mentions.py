@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem import source
+from pytest_postmortem.bindings import tree_of
 from pytest_postmortem.scanning.known import Known
 from pytest_postmortem.scanning.passages import (
     Function,
@@ -68,7 +69,7 @@ def read(
         return None
     if not known.may_stand_in(text):
         return ()
-    tree = source.tree_of(data)
+    tree = tree_of(data)
     if tree is None:
         return None
     try:
