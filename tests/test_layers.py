@@ -54,7 +54,7 @@ LAYERS: dict[str, set[str]] = {
     "changes": {"reports"},
     "comparing": {"changes", "marked", "results"},
     "history": {"reports"},
-    "prove": {"git", "proofs", "reports", "source"},
+    "prove": {"git", "proofs", "reports", "scope", "source"},
     "scanning": {"links", "reports", "source", "writing"},
     "checking": {"marked", "reports", "written"},
     "authoring": {"registry", "source"},

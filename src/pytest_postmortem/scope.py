@@ -13,7 +13,16 @@ from pathlib import Path
 
 from pytest_postmortem.model import Collected, count_of
 
-__all__ = ["INTERRUPTED", "find_files", "joined", "matches", "reasons", "relative", "selects_alike"]
+__all__ = [
+    "INTERRUPTED",
+    "bytes_of",
+    "find_files",
+    "joined",
+    "matches",
+    "reasons",
+    "relative",
+    "selects_alike",
+]
 
 INTERRUPTED = "the collection was interrupted"
 
@@ -163,3 +172,11 @@ def selects_alike(option: Mapping[str, object], own: Mapping[str, object]) -> bo
         for name in {*option, *own}
         if not name.startswith(prefixes)
     )
+
+
+def bytes_of(file: Path) -> bytes | None:
+    """Return what a file holds, None where it can't be read."""
+    try:
+        return file.read_bytes()
+    except (OSError, ValueError):
+        return None

@@ -23,7 +23,7 @@ from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.registry.loading import is_remote
 from pytest_postmortem.reporting import how_from
 from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.scope import find_files, relative
+from pytest_postmortem.scope import bytes_of, find_files, relative
 
 __all__ = ["DEPTH", "Checkout", "declared", "opened", "places", "reading", "registry_here"]
 
@@ -121,7 +121,7 @@ class Checkout:
     def here(self, others: Iterable[str]) -> Reading:
         """Read the test files of the working tree, ``others`` whatever they name."""
         paths = [path for path in self.present if self.suite.holds(path, self.present)]
-        contents = {path: _bytes(self.suite.top / path) for path in sorted(paths)}
+        contents = {path: bytes_of(self.suite.top / path) for path in sorted(paths)}
         return self._reading(contents, others)
 
     def _reading(self, contents: Mapping[str, bytes | None], others: Iterable[str]) -> Reading:
@@ -278,13 +278,6 @@ def _any_in(paths: Iterable[str], place: str | None) -> bool:
 def _is_file(file: Path) -> bool:
     """Say whether a file is there and no link, which git has no contents of."""
     return file.is_file() and not file.is_symlink()
-
-
-def _bytes(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None
 
 
 def _wrong(cause: str, remedy: str) -> SettingsError:

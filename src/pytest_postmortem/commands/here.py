@@ -15,12 +15,13 @@ from pytest_postmortem.assess import selected
 from pytest_postmortem.bindings import lacks, tree_of
 from pytest_postmortem.checking.cases import Case, case_of
 from pytest_postmortem.checking.ignoring import ignored_by_entry
-from pytest_postmortem.commands.project import Project, bytes_of
+from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.marked import Linked
 from pytest_postmortem.model import Finding, Postmortem, Registry
 from pytest_postmortem.registry.loading import is_remote
 from pytest_postmortem.reporting import how_from, within_repository
+from pytest_postmortem.scope import bytes_of
 from pytest_postmortem.written.reading import file_of, of_fields, read
 
 __all__ = ["Here"]

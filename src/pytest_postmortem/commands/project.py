@@ -18,9 +18,9 @@ from pytest_postmortem.marked import Reading
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.registry.how import How
 from pytest_postmortem.reporting import commit_date, how_from
-from pytest_postmortem.scope import find_files, relative
+from pytest_postmortem.scope import bytes_of, find_files, relative
 
-__all__ = ["Project", "bytes_of"]
+__all__ = ["Project"]
 
 UNASKED = "what it holds is not known here"
 
@@ -126,14 +126,6 @@ class Project:
                 text = data.decode(errors="replace")
                 marks = source.marks(text, self.names)
                 yield from (str(each) for mark in marks for each in mark.args)
-
-
-def bytes_of(file: Path) -> bytes | None:
-    """Return what a file holds, None where it can't be read."""
-    try:
-        return file.read_bytes()
-    except (OSError, ValueError):
-        return None
 
 
 def _names_any(data: bytes, names: Iterable[str]) -> bool:

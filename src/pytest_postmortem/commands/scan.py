@@ -18,7 +18,7 @@ from pytest_postmortem.commands.arguments import (
     target_of,
 )
 from pytest_postmortem.commands.checkout import reading
-from pytest_postmortem.commands.project import Project, bytes_of
+from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.model import count_of
 from pytest_postmortem.reports.failure import plain
@@ -27,6 +27,7 @@ from pytest_postmortem.scanning.known import known
 from pytest_postmortem.scanning.mentions import read
 from pytest_postmortem.scanning.suggestions import Scan, Source, Suggestion, suggestions
 from pytest_postmortem.scanning.weighing import Strength
+from pytest_postmortem.scope import bytes_of
 
 __all__ = ["declare", "main", "run"]
 

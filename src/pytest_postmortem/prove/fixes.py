@@ -11,12 +11,12 @@ from shutil import which
 from pytest_postmortem import git
 from pytest_postmortem.proofs import named, short
 from pytest_postmortem.prove.plan import Change, Fix, Step
+from pytest_postmortem.scope import bytes_of
 
 __all__ = [
     "BACK",
     "WORKTREE",
     "Unknown",
-    "bytes_of",
     "decoded",
     "of_branch",
     "of_patch",
@@ -158,14 +158,6 @@ def of_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
     now = {f"{prefix}{path}": bytes_of(top / prefix / path) for path in paths}
     changes = tuple(Change(path, text, text) for path, text in now.items())
     return Fix(name, (Step(name, changes, data, back, prefix),))
-
-
-def bytes_of(file: Path) -> bytes | None:
-    """Return what a file holds, None where it can't be read."""
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None
 
 
 def decoded(data: bytes | None) -> str | None:

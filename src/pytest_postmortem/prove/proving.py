@@ -17,11 +17,12 @@ from pytest_postmortem import __version__, proofs
 from pytest_postmortem.digests import Texts
 from pytest_postmortem.model import PROVEN, VERDICTS, Proof, Verdict
 from pytest_postmortem.proofs import Kept, KeptTest
-from pytest_postmortem.prove.fixes import Unknown, bytes_of
+from pytest_postmortem.prove.fixes import Unknown
 from pytest_postmortem.prove.ladder import Case, Proved, Prover
 from pytest_postmortem.prove.left import Shares
 from pytest_postmortem.prove.verdict import Judged, TestVerdict
 from pytest_postmortem.prove.ways import Workspace
+from pytest_postmortem.scope import bytes_of
 
 __all__ = ["KEPT", "Began", "began", "keep", "kept_of", "known", "merged", "prove_all"]
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pytest_postmortem import git, source
 from pytest_postmortem.prove import plan
-from pytest_postmortem.prove.fixes import bytes_of, decoded
+from pytest_postmortem.prove.fixes import decoded
 from pytest_postmortem.prove.plan import Fix
+from pytest_postmortem.scope import bytes_of
 
 __all__ = ["CantReplay", "Replayed", "copied", "replay"]
 
