@@ -14,6 +14,7 @@ from pytest_postmortem.model import (
     ActionItem,
     Guard,
     Link,
+    NodeKey,
     Outcome,
     OutcomeWord,
     Policy,
@@ -39,9 +40,14 @@ def incident(**fields: Any) -> Postmortem:
     return Postmortem(**{"id": "PM-1", "title": "Checkout", **fields})
 
 
-def links(outcomes: Mapping[str, Outcome], id: str = "PM-1") -> list[Link]:
+def links(outcomes: Mapping[NodeKey, Outcome], id: str = "PM-1") -> list[Link]:
     """Return a link to an incident from every test that has an outcome."""
-    return [Link(id, nodeid, "test_a.py", line) for line, nodeid in enumerate(outcomes, 1)]
+    return [Link(id, test.nodeid, test.path, line) for line, test in enumerate(outcomes, 1)]
+
+
+def of(path: str, **words: OutcomeWord) -> dict[NodeKey, Outcome]:
+    """Return the outcomes of the tests of a file, which are named by their node ids."""
+    return {NodeKey(path, nodeid): Outcome(word) for nodeid, word in words.items()}
 
 
 def judged(
@@ -52,7 +58,8 @@ def judged(
 ) -> Report:
     """Return the report on one incident whose linked tests came to these outcomes."""
     known = [word if isinstance(word, Outcome) else Outcome(word) for word in words]
-    outcomes = {f"test_a.py::test_{n}": outcome for n, outcome in enumerate(known)}
+    ids = (NodeKey("test_a.py", f"test_a.py::test_{n}") for n in range(len(known)))
+    outcomes = dict(zip(ids, known, strict=True))
     chosen = registry(postmortem or incident())
     return assess(chosen, links(outcomes), outcomes, scope, policy or Policy())
 
@@ -195,8 +202,8 @@ def test_both_figures_are_counted_of_the_required_incidents() -> None:
     """Linked is not guarded, and an exempt incident is in neither figure."""
     postmortems = [incident(id=f"PM-{n}") for n in range(4)]
     postmortems.append(incident(id="PM-4", exempt=True, reason="no"))
-    outcomes = {"a": Outcome("passed"), "b": Outcome("skipped"), "c": Outcome("passed")}
-    found = [Link(f"PM-{n}", nodeid, "test_a.py", 1) for n, nodeid in enumerate(outcomes)]
+    outcomes = of("test_a.py", a="passed", b="skipped", c="passed")
+    found = [Link(f"PM-{n}", test.nodeid, test.path, 1) for n, test in enumerate(outcomes)]
 
     report = assess(registry(*postmortems), found, outcomes, FULL, Policy())
 
@@ -207,7 +214,7 @@ def test_both_figures_are_counted_of_the_required_incidents() -> None:
 
 def test_an_unknown_id_is_in_no_figure() -> None:
     """A typing error changes no number, neither of our marker nor of a foreign mark."""
-    outcomes = {"a": Outcome("passed"), "b": Outcome("passed"), "c": Outcome("failed")}
+    outcomes = of("test_a.py", a="passed", b="passed", c="failed")
     found = [
         Link("PM-1", "a", "test_a.py", 1),
         Link("PM-9", "b", "test_a.py", 2),
@@ -264,7 +271,7 @@ def test_the_figures_stand_for_the_suite_only_when_all_of_it_ran(
 def test_an_incident_that_came_back_although_it_had_a_test_says_so() -> None:
     """The most useful line that a post-mortem can have."""
     first, second = incident(id="PM-1"), incident(id="PM-2", recurs="pm-1")
-    outcomes = {"a": Outcome("passed")}
+    outcomes = of("test_a.py", a="passed")
 
     report = assess(registry(first, second), links(outcomes), outcomes, FULL, Policy())
 
@@ -293,7 +300,7 @@ def test_an_incident_with_a_flaky_test_is_flaky() -> None:
 
 def test_tests_stand_by_path_and_line_and_incidents_in_the_registrys_order() -> None:
     """Two runs compare equal under any order of execution."""
-    outcomes = {nodeid: Outcome("passed") for nodeid in ("z", "y", "x")}
+    outcomes = of("test_b.py", z="passed") | of("test_a.py", y="passed", x="passed")
     found = [
         Link("pm-1", "z", "test_b.py", 1),
         Link("PM-1", "y", "test_a.py", 9),
@@ -349,7 +356,7 @@ def test_what_is_not_selected_is_in_no_figure() -> None:
 
 def test_without_a_registry_the_links_are_the_incidents() -> None:
     """Each has a test, so no gap can be claimed."""
-    outcomes = {"a": Outcome("passed"), "b": Outcome("failed")}
+    outcomes = of("test_a.py", a="passed", b="failed")
     found = [Link("12", "a", "test_a.py", 1, "foreign"), Link("7/8", "b", "test_a.py", 2)]
 
     known = registry_of(found, "https://bugs.example.com/{id}")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.model import OUTCOMES, Outcome, OutcomeWord
-from pytest_postmortem.outcomes import Recorder, complete
+from pytest_postmortem.model import OUTCOMES, NodeKey, Outcome, OutcomeWord
+from pytest_postmortem.outcomes import Recorder, complete, merge_outcomes
 
-TEST = "test_a.py::test_it"
+TEST = NodeKey("test_a.py", "test_a.py::test_it")
 
 
 @dataclass
@@ -136,7 +136,7 @@ def test_of_two_workers_the_outcome_that_stands_first_counts(
 
 def test_reports_of_two_workers_may_mix() -> None:
     """Each worker runs its own test; their reports arrive in any order."""
-    other = "test_b.py::test_it"
+    other = NodeKey("test_b.py", "test_b.py::test_it")
     recorder = Recorder({TEST, other})
 
     recorder.add(SETUP, TEST, "gw0")
@@ -146,7 +146,7 @@ def test_reports_of_two_workers_may_mix() -> None:
     recorder.add(TEARDOWN, TEST, "gw0")
     recorder.add(TEARDOWN, other, "gw1")
 
-    words = {nodeid: outcome.word for nodeid, outcome in recorder.outcomes().items()}
+    words = {test: outcome.word for test, outcome in recorder.outcomes().items()}
     assert words == {TEST: "passed", other: "failed"}
 
 
@@ -172,7 +172,7 @@ def test_a_test_that_nobody_wants_is_forgotten() -> None:
 
 def test_a_link_that_comes_with_the_last_report_still_counts() -> None:
     """A test that adds its mark while it runs is asked for only at its teardown."""
-    wanted: set[str] = set()
+    wanted: set[NodeKey] = set()
     recorder = Recorder(wanted)
 
     recorder.add(SETUP, TEST)
@@ -205,13 +205,75 @@ def test_the_reason_is_what_the_test_gives_for_a_skip_or_an_xfail(
 
 def test_a_test_without_any_outcome_did_not_run_and_says_why() -> None:
     """What was deselected is told apart from what was never reached."""
-    outcomes = {"a": Outcome("passed")}
+    a, b, c, d = (NodeKey(f"test_{name}.py", f"test_{name}.py::test_it") for name in "abcd")
 
-    completed = complete(outcomes, ["a", "b", "c", "d"], {"b"}, {"d": "no compiler"})
+    completed = complete({a: Outcome("passed")}, [a, b, c, d], {b}, {d: "no compiler"})
 
     assert completed == {
-        "a": Outcome("passed"),
-        "b": Outcome("not-run", reason="deselected"),
-        "c": Outcome("not-run", reason="did not run"),
-        "d": Outcome("skipped", reason="no compiler"),
+        a: Outcome("passed"),
+        b: Outcome("not-run", reason="deselected"),
+        c: Outcome("not-run", reason="did not run"),
+        d: Outcome("skipped", reason="no compiler"),
     }
+
+
+SAME = NodeKey("../b/test_a.py", TEST.nodeid)
+
+
+def test_tests_of_two_files_with_one_node_id_have_an_outcome_each() -> None:
+    """A skipped one does not count as passed because another one passed."""
+    recorder = Recorder({TEST, SAME})
+
+    for report in (SETUP, CALL, TEARDOWN):
+        recorder.add(report, TEST)
+    recorder.add(Report("setup", "skipped"), SAME)
+
+    words = {test: outcome.word for test, outcome in recorder.outcomes().items()}
+    assert words == {TEST: "passed", SAME: "skipped"}
+
+
+def test_a_crash_is_of_the_test_that_its_worker_was_running() -> None:
+    """The report of it has the node id alone; what the worker reported before has the file."""
+    recorder = Recorder({TEST, SAME, NodeKey("", TEST.nodeid)})
+
+    recorder.add(SETUP, TEST, "gw0")
+    recorder.add(SETUP, SAME, "gw1")
+    named = recorder.add(Report("???", "failed"), NodeKey("", TEST.nodeid), "gw1")
+    recorder.add(CALL, TEST, "gw0")
+
+    words = {test: outcome.word for test, outcome in recorder.outcomes().items()}
+    assert (named, words) == (SAME, {TEST: "passed", SAME: "failed"})
+
+
+def test_a_crash_before_any_report_counts_for_every_test_that_it_may_be_of() -> None:
+    """A failure is never forgotten because two tests have the same node id."""
+    crash = NodeKey("", TEST.nodeid)
+    outcomes = {TEST: Outcome("passed"), crash: Outcome("failed")}
+
+    merged = merge_outcomes(outcomes, {TEST: [TEST], SAME: [SAME], crash: [TEST, SAME]})
+
+    assert merged == {TEST: Outcome("failed"), SAME: Outcome("failed")}
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        (["passed", "passed"], "passed"),
+        (["passed"], "not-run"),
+        (["passed", "skipped"], "skipped"),
+        (["skipped", "passed"], "skipped"),
+        (["skipped"], "skipped"),
+        (["passed", "failed"], "failed"),
+    ],
+)
+def test_tests_that_report_as_one_pass_when_all_of_them_pass(
+    calls: list[str], expected: OutcomeWord
+) -> None:
+    """Nothing is called guarded whose own test may not have passed."""
+    recorder = Recorder({TEST})
+
+    for outcome in calls:
+        for report in (SETUP, Report("call", outcome), TEARDOWN):
+            recorder.add(report, TEST)
+
+    assert recorder.outcomes({TEST: 2})[TEST].word == expected

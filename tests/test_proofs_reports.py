@@ -19,6 +19,7 @@ from pytest_postmortem.model import (
     VERDICTS,
     Finding,
     Link,
+    NodeKey,
     Outcome,
     OutcomeWord,
     Policy,
@@ -67,7 +68,7 @@ def report(
     words = {f"test_it.py::test_{each.id[3:]}": "passed" for each in postmortems}
     words |= outcomes or {}
     links = [Link(f"PM-{nodeid[17:]}", nodeid, "test_it.py", None) for nodeid in words]
-    known = {nodeid: Outcome(word) for nodeid, word in words.items()}  # type: ignore[arg-type]
+    known = {NodeKey("test_it.py", nodeid): Outcome(word) for nodeid, word in words.items()}  # type: ignore[arg-type]
     found = assess(Registry(tuple(postmortems), index), links, known, scope, policy, proofs)
     found = replace(found, findings=unprovable(found))
     return replace(found, gates=judge(found))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pytest_postmortem.model import (
     Finding,
     Link,
+    NodeKey,
     Outcome,
     OutcomeWord,
     Policy,
@@ -99,7 +100,7 @@ def _known(postmortem: Postmortem) -> Mapping[str, Sequence[str | None]]:
 def assess(
     registry: Registry,
     links: Iterable[Link],
-    outcomes: Mapping[str, Outcome],
+    outcomes: Mapping[NodeKey, Outcome],
     scope: Scope,
     policy: Policy,
     proofs: Mapping[str, Proof] | None = None,
@@ -114,7 +115,7 @@ def assess(
     linked = _linked(registry, links, outcomes)
     chosen = [postmortem for postmortem in registry if selected(postmortem, policy)]
     incidents = tuple(
-        _judge(postmortem, linked.tests, outcomes, scope, policy, registry, proofs or {})
+        _judge(postmortem, linked.tests, scope, policy, registry, proofs or {})
         for postmortem in chosen
     )
     own = {postmortem.id for postmortem in chosen}
@@ -148,20 +149,22 @@ class _Linked(NamedTuple):
     unchecked: tuple[str, ...]
 
 
-def _linked(registry: Registry, links: Iterable[Link], outcomes: Mapping[str, Outcome]) -> _Linked:
-    tests: dict[str, dict[str, TestResult]] = defaultdict(dict)
-    unknown: dict[str, dict[str, TestResult]] = defaultdict(dict)
+def _linked(
+    registry: Registry, links: Iterable[Link], outcomes: Mapping[NodeKey, Outcome]
+) -> _Linked:
+    tests: dict[str, dict[NodeKey, TestResult]] = defaultdict(dict)
+    unknown: dict[str, dict[NodeKey, TestResult]] = defaultdict(dict)
     names: dict[str, str] = {}
     strangers: set[str] = set()
     for link in links:
         postmortem = registry.find(link.id)
         if postmortem is not None:
-            tests[postmortem.id][link.nodeid] = _result(link, outcomes)
+            tests[postmortem.id][link.test] = _result(link, outcomes)
         elif link.origin == "foreign":
             strangers.add(link.id.casefold())
         else:
             names.setdefault(link.id.casefold(), link.id)
-            unknown[link.id.casefold()][link.nodeid] = _result(link, outcomes)
+            unknown[link.id.casefold()][link.test] = _result(link, outcomes)
     return _Linked(
         {id: _in_order(found) for id, found in tests.items()},
         tuple(Unknown(names[key], _in_order(unknown[key])) for key in sorted(unknown)),
@@ -170,27 +173,26 @@ def _linked(registry: Registry, links: Iterable[Link], outcomes: Mapping[str, Ou
     )
 
 
-def _result(link: Link, outcomes: Mapping[str, Outcome]) -> TestResult:
-    outcome = outcomes[link.nodeid]
+def _result(link: Link, outcomes: Mapping[NodeKey, Outcome]) -> TestResult:
+    outcome = outcomes[link.test]
     return TestResult(
         link.nodeid,
         outcome.word,
         outcome.duration,
         link.path,
-        link.line,
+        link.line if link.defined_in is None else None,
         outcome.reason,
         outcome.flaky,
     )
 
 
-def _in_order(found: Mapping[str, TestResult]) -> tuple[TestResult, ...]:
+def _in_order(found: Mapping[NodeKey, TestResult]) -> tuple[TestResult, ...]:
     return tuple(sorted(found.values(), key=lambda test: (test.path, test.line or 0, test.nodeid)))
 
 
 def _judge(
     postmortem: Postmortem,
     tests: Mapping[str, Sequence[TestResult]],
-    outcomes: Mapping[str, Outcome],
     scope: Scope,
     policy: Policy,
     registry: Registry,
@@ -207,7 +209,7 @@ def _judge(
         _required(postmortem, state, policy),
         own,
         reason,
-        any(outcomes[test.nodeid].flaky for test in own),
+        any(test.flaky for test in own),
         _recurrence(postmortem, tests, registry),
         proofs.get(postmortem.id),
     )

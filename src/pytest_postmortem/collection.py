@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
-from pytest_postmortem import links, options
-from pytest_postmortem.model import Collected, Finding, Link, Origin, Registry
+from pytest_postmortem import links, options, scope
+from pytest_postmortem.model import Collected, Finding, Link, NodeKey, Origin, Registry
 from pytest_postmortem.settings import Settings
 
-__all__ = ["Collecting", "Plan", "Running", "plan_for"]
+__all__ = ["Collecting", "Plan", "Running", "make_key", "plan_for"]
 
 PROPERTY = "postmortem"
 """The one user property that carries a test's ids into every report format."""
+
+NODEID = pytest.StashKey[str]()
+"""The node id that an item has in every run, where this run renames it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Collecting:
         self._deliver = deliver
         self._collected = Collected()
         self._linked: list[pytest.Item] = []
+        self._paths: dict[Path, str] = {}
         self._wanted: frozenset[str] = frozenset()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -89,21 +95,30 @@ class Collecting:
         ``before`` are the items and their node ids as they were before anybody else deselected
         items, or, as xdist does for ``--dist loadgroup``, added to their node ids.
         """
-        nodeids = {id(item): nodeid for item, nodeid in before}
-        added = [item for item in items if id(item) not in nodeids]
-        self._read([*(item for item, _ in before), *added], nodeids)
+        known: set[int] = set()
+        for item, nodeid in before:
+            known.add(id(item))
+            if item.nodeid != nodeid:
+                item.stash[NODEID] = nodeid
+        added = [item for item in items if id(item) not in known]
+        self._read([*(item for item, _ in before), *added])
         if self._only:
             self._select(config, items)
         kept = set(map(id, items))
-        gone = {nodeids.get(id(item), item.nodeid) for item in self._linked if id(item) not in kept}
-        reported = {**self._collected.reported, **_renamed(config, before)}
-        self._collected = replace(self._collected, deselected=frozenset(gone), reported=reported)
+        gone = {self._test(item) for item in self._linked if id(item) not in kept}
+        self._collected = replace(self._collected, deselected=frozenset(gone))
 
     def pytest_collection_finish(self) -> None:
         """Hand over what was collected."""
         self._deliver(self._collected)
 
-    def _read(self, items: Sequence[pytest.Item], nodeids: Mapping[int, str]) -> None:
+    def _test(self, item: pytest.Item) -> NodeKey:
+        """Return what a test is known by; the path of a file is worked out once."""
+        if item.path not in self._paths:
+            self._paths[item.path] = _path(item)
+        return NodeKey(self._paths[item.path], _nodeid(item))
+
+    def _read(self, items: Sequence[pytest.Item]) -> None:
         marked = {key: links.parse(marks) for key, marks in self._marks(items).items()}
         nothing = links.Claims({})
         plan = self._plan(any(each.ids or each.complaints for each in marked.values()))
@@ -111,27 +126,29 @@ class Collecting:
         found: list[Link] = []
         findings: dict[Finding, None] = {}
         declared: set[str] = set()
-        reported: dict[str, str] = {}
+        reported: set[tuple[NodeKey, NodeKey]] = set()
+        tests = {id(item): self._test(item) for item in items} if plan.declared else {}
+        files = {test.path for test in tests.values()}
         for item in items if plan.declared else [item for item in items if id(item) in marked]:
             claims = marked.get(id(item), nothing)
-            nodeid = nodeids.get(id(item), item.nodeid)
+            test = tests.get(id(item)) or self._test(item)
             ids = dict(claims.ids)
-            for key in links.supersets(nodeid) if plan.declared else ():
+            for key in _selectors(test, files) if plan.declared else ():
                 if key in plan.declared:
                     declared.add(key)
                     ids.update(_new(ids, plan.declared[key]))
             if ids or claims.complaints:
-                found.extend(_links(item, nodeid, ids))
+                found.extend(_links(item, test, ids))
                 findings.update(dict.fromkeys(_findings(item, claims.complaints)))
             if ids:
                 self._linked.append(item)
                 set_property(item, ids)
-                if nodeid != item.nodeid:
-                    reported[item.nodeid] = nodeid
+                reported.update(_reported(item, test))
         self._collected = Collected(
             links=tuple(found),
             declared=frozenset(declared),
-            reported=reported,
+            reported=frozenset(reported),
+            repeated=_count_repeated(items),
             findings=tuple(findings),
         )
 
@@ -153,23 +170,59 @@ class Collecting:
     def _select(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Deselect what ``--postmortem`` does not ask for."""
         wanted = {
-            link.nodeid
+            link.test
             for link in self._collected.links
             if link.id.casefold() in self._wanted or _matches(link.id, self._only)
         }
-        reported = self._collected.reported
-        kept = [item for item in items if reported.get(item.nodeid, item.nodeid) in wanted]
-        gone = [item for item in items if reported.get(item.nodeid, item.nodeid) not in wanted]
+        kept = [item for item in items if self._test(item) in wanted]
+        gone = [item for item in items if self._test(item) not in wanted]
         if gone:
             config.hook.pytest_deselected(items=gone)
             items[:] = kept
 
 
-def _renamed(config: pytest.Config, before: Iterable[tuple[pytest.Item, str]]) -> dict[str, str]:
-    """Return what ``--dist loadgroup`` has renamed: any of it may mark itself while it runs."""
-    if not getattr(config.option, "loadgroup", False):
+def make_key(item: pytest.Item) -> NodeKey:
+    """Return what a test is known by."""
+    return NodeKey(_path(item), _nodeid(item))
+
+
+def _path(item: pytest.Item) -> str:
+    return scope.relative(item.path, item.config.rootpath)
+
+
+def _nodeid(item: pytest.Item) -> str:
+    return item.stash.get(NODEID, None) or item.nodeid
+
+
+def _reported(item: pytest.Item, test: NodeKey) -> Iterator[tuple[NodeKey, NodeKey]]:
+    """Yield what the reports of a test name, with the test, where the two differ."""
+    named = _make_reported_key(item)
+    if named != test:
+        yield named, test
+
+
+def _make_reported_key(item: pytest.Item) -> NodeKey:
+    """Return what the reports of a test name (see `outcomes.read_reported_key`)."""
+    return NodeKey(item.location[0], item.nodeid)
+
+
+def _count_repeated(items: Sequence[pytest.Item]) -> dict[NodeKey, int]:
+    """Count the tests that reports can't tell apart, where there are several: two that inherit
+    a test from one class, whose files have the same node id, or one file that is given twice.
+    """
+    nodeids = [item.nodeid for item in items]
+    if len(set(nodeids)) == len(nodeids):
         return {}
-    return {item.nodeid: nodeid for item, nodeid in before if item.nodeid != nodeid}
+    counts = Counter(nodeids)
+    named = Counter(_make_reported_key(item) for item in items if counts[item.nodeid] > 1)
+    return {name: count for name, count in named.items() if count > 1}
+
+
+def _selectors(test: NodeKey, files: Collection[str]) -> Iterator[str]:
+    """Yield every node id that selects a test, in each form in which its file may be written."""
+    _, colons, names = test.nodeid.partition("::")
+    for file in links.selecting_files(test, files):
+        yield from links.supersets(f"{file}{colons}{names}")
 
 
 def _new(ids: Mapping[str, Origin], declared: Iterable[str]) -> Iterator[tuple[str, Origin]]:
@@ -183,9 +236,12 @@ def _place(item: pytest.Item) -> tuple[str, int | None]:
     return path.replace(os.sep, "/"), None if line is None else line + 1
 
 
-def _links(item: pytest.Item, nodeid: str, ids: Mapping[str, Origin]) -> Iterator[Link]:
+def _links(item: pytest.Item, test: NodeKey, ids: Mapping[str, Origin]) -> Iterator[Link]:
     path, line = _place(item)
-    return (Link(id, nodeid, path, line, origin) for id, origin in ids.items())
+    defined_in = None if path == test.path else path
+    return (
+        Link(id, test.nodeid, test.path, line, origin, defined_in) for id, origin in ids.items()
+    )
 
 
 def _findings(item: pytest.Item, complaints: Iterable[str]) -> Iterator[Finding]:
@@ -231,6 +287,8 @@ class Running:
             ids = {id: claims.ids[id] for id in new}
             if ids:
                 set_property(item, [*old, *ids])
-            found = tuple(_links(item, item.nodeid, ids))
+            test = make_key(item)
+            found = tuple(_links(item, test, ids))
             findings = tuple(_findings(item, claims.complaints))
-            self._deliver(Collected(links=found, findings=findings))
+            reported = frozenset(_reported(item, test))
+            self._deliver(Collected(links=found, reported=reported, findings=findings))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
-from pytest_postmortem.model import Finding, Link, Origin, Postmortem, Registry
+from pytest_postmortem.model import Finding, Link, NodeKey, Origin, Postmortem, Registry
 from pytest_postmortem.options import MARK
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "encode",
     "parse",
     "registry_of",
+    "selecting_files",
     "skipped_links",
     "supersets",
 ]
@@ -142,6 +143,14 @@ def supersets(nodeid: str) -> Iterator[str]:
         yield base
 
 
+def selecting_files(test: NodeKey, files: Container[str]) -> tuple[str, ...]:
+    """Return how the file of a test may be written: its path from the rootdir, and the one of
+    its node id, unless that is the path of another file.
+    """
+    named = test.nodeid.partition("::")[0]
+    return (test.path,) if named == test.path or named in files else (test.path, named)
+
+
 def registry_of(links: Iterable[Link], url_template: str | None) -> Registry:
     """Return the registry that the links themselves imply, for a suite that has no other.
 
@@ -171,7 +180,8 @@ def check(
     places: dict[tuple[str, str, int | None], str] = {}
     for link in links:
         if link.origin == "marker" and registry.find(link.id) is None:
-            places.setdefault((link.id.casefold(), link.path, link.line), link.id)
+            path = link.defined_in or link.path
+            places.setdefault((link.id.casefold(), path, link.line), link.id)
     severity: Literal["error", "warning"] = (
         "error" if unknown == "error" and not registry.partial else "warning"
     )
@@ -207,15 +217,20 @@ class _Advice:
         return "; correct the id, or add the post-mortem to the registry"
 
 
-def skipped_links(registry: Registry, skipped: Mapping[str, str]) -> Iterator[tuple[str, Link]]:
-    """Yield the node ids under ``tests:`` that lie in a file which skipped itself, with the link
-    of that file.
+def skipped_links(
+    registry: Registry, skipped: Collection[NodeKey], files: Collection[str]
+) -> Iterator[tuple[str, Link]]:
+    """Yield the node ids under ``tests:`` of tests in a file which skipped itself, with the link
+    of that file; ``files`` are the paths of all files that were collected.
     """
+    found: dict[str, list[NodeKey]] = {}
+    for file in skipped:
+        for name in selecting_files(file, files):
+            found.setdefault(name, []).append(file)
     for postmortem in registry:
         for nodeid in postmortem.tests:
-            file = nodeid.partition("::")[0]
-            if file in skipped:
-                yield nodeid, Link(postmortem.id, file, file, None, "registry")
+            for file in found.get(nodeid.partition("::")[0], ()):
+                yield nodeid, Link(postmortem.id, file.nodeid, file.path, None, "registry")
 
 
 def check_declared(registry: Registry, found: frozenset[str]) -> tuple[Finding, ...]:

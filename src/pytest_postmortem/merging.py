@@ -1,7 +1,7 @@
 """Several JSON reports → one `Report`: what each saw is put together, and judged anew.
 
-A test is known by its rootdir in the repository and its node id, so that the packages of one
-repository do not mix; of several outcomes of one test the first of `model.OUTCOMES` counts.
+A test is known by its rootdir in the repository, its file and its node id, so that the packages
+of one repository do not mix; of several outcomes of one test the first of `model.OUTCOMES` counts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pytest_postmortem.model import (
     OUTCOMES,
     Finding,
     Link,
+    NodeKey,
     Outcome,
     Policy,
     Postmortem,
@@ -66,9 +67,9 @@ class _Gathered:
 
     postmortems: dict[str, Postmortem] = field(default_factory=dict)
     proofs: dict[str, Proof] = field(default_factory=dict)
-    links: dict[tuple[str, str], Link] = field(default_factory=dict)
+    links: dict[tuple[str, NodeKey], Link] = field(default_factory=dict)
     loose: list[Link] = field(default_factory=list)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[NodeKey, Outcome] = field(default_factory=dict)
     findings: dict[Finding, None] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
@@ -183,17 +184,16 @@ def _gather(gathered: _Gathered, source: Source, root: str, *, loose: bool) -> N
 
 def _take(gathered: _Gathered, id: str, test: Mapping[str, Any], root: str) -> Link:
     """Take a linked test; of several outcomes the first that counts."""
-    nodeid = root + test["nodeid"]
-    link = Link(id, nodeid, placed(root, test["path"]), test["line"])
-    gathered.links.setdefault((id.casefold(), nodeid), link)
+    link = Link(id, root + test["nodeid"], placed(root, test["path"]), test["line"])
+    gathered.links.setdefault((id.casefold(), link.test), link)
     outcome = Outcome(
         test["outcome"], test["duration"], test.get("reason"), bool(test.get("flaky"))
     )
-    known = gathered.outcomes.get(nodeid)
+    known = gathered.outcomes.get(link.test)
     if known is not None:
         first = min((known, outcome), key=lambda each: OUTCOMES.index(each.word))
         outcome = replace(first, flaky=known.flaky or outcome.flaky)
-    gathered.outcomes[nodeid] = outcome
+    gathered.outcomes[link.test] = outcome
     return link
 
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 __all__ = [
     "OUTCOMES",
@@ -19,6 +19,7 @@ __all__ = [
     "Guard",
     "Link",
     "Location",
+    "NodeKey",
     "Origin",
     "Outcome",
     "OutcomeWord",
@@ -205,36 +206,57 @@ class Registry:
         return len(self.postmortems)
 
 
+class NodeKey(NamedTuple):
+    """What tells a test from every other one: its file, and its node id.
+
+    A node id alone does not: outside of the rootdir it begins at the argument that was given.
+    """
+
+    path: str
+    nodeid: str
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A test's claim that it guards an incident; ``id`` is what was written, an id or an alias."""
+    """A test's claim that it guards an incident; ``id`` is what was written, an id or an alias.
+
+    ``path`` is the file of the test. Its function may be defined in another file, such as that
+    of a base class: that is ``defined_in``, and ``line`` is a line of it.
+    """
 
     id: str
     nodeid: str
     path: str
     line: int | None
     origin: Origin = "marker"
+    defined_in: str | None = None
+
+    @property
+    def test(self) -> NodeKey:
+        """The test that is linked."""
+        return NodeKey(self.path, self.nodeid)
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
     """What one process collected: all of it is known before a test runs.
 
-    ``links`` are those of every collected test; the node ids of deselected ones are also in
-    ``deselected``. ``declared`` are the node ids of the registry's ``tests:`` that were found.
-    ``reported`` maps the node id under which a test reports to the one that it has in every
-    other run, where the two differ (``--dist loadgroup``). ``findings`` are the bad marks.
-    ``skipped`` are the files that skipped themselves as a whole, with the reason; they stand
-    for the tests of the links that their code names. ``files`` were collected, ``expected`` is
-    what a bare ``pytest`` collects, where somebody had to find out; ``reasons`` say in words
-    why this is less than the whole suite.
+    ``links`` are those of every collected test; deselected tests are also in ``deselected``.
+    ``declared`` are the node ids of the registry's ``tests:`` that were found. ``reported``
+    holds pairs, where the two differ: what the reports of a test name, and the test. ``repeated``
+    counts the tests that reports can't tell apart, where there are several. ``findings`` are
+    the bad marks. ``skipped`` are the files that skipped themselves as a whole, with the reason;
+    they stand for the tests of the links that their code names. ``files`` were collected,
+    ``expected`` is what a bare ``pytest`` collects, where somebody had to find out; ``reasons``
+    say in words why this is less than the whole suite.
     """
 
     links: tuple[Link, ...] = ()
-    deselected: frozenset[str] = frozenset()
-    reported: Mapping[str, str] = field(default_factory=dict)
+    deselected: frozenset[NodeKey] = frozenset()
+    reported: frozenset[tuple[NodeKey, NodeKey]] = frozenset()
+    repeated: Mapping[NodeKey, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    skipped: Mapping[str, str] = field(default_factory=dict)
+    skipped: Mapping[NodeKey, str] = field(default_factory=dict)
     declared: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
     expected: frozenset[str] | None = None

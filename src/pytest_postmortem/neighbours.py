@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from pytest_postmortem import links
-from pytest_postmortem.collection import PROPERTY, property_of
+from pytest_postmortem.collection import PROPERTY, make_key, property_of
 from pytest_postmortem.model import Link
+from pytest_postmortem.outcomes import read_reported_key
 
 if TYPE_CHECKING:
     from pytest_postmortem.model import Postmortem, Registry, Show
@@ -122,7 +123,7 @@ class Html:
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
         """Fill the column, unless the row is hidden, or the head was written before any mark."""
         if cells and self._column:
-            found = self._run.postmortems(self._run.nodeid(report.nodeid))
+            found = self._run.postmortems(self._run.find_tests(read_reported_key(report)))
             cells.insert(-1, cell(found, self._run.settings.show))
 
 
@@ -160,7 +161,7 @@ class Own:
 
     def addresses(self, item: pytest.Item) -> Iterator[Address]:
         """Yield the links of a test."""
-        found = self._run.postmortems(self._run.nodeid(item.nodeid))
+        found = self._run.postmortems([make_key(item)])
         return linked(found, self._run.settings.show)
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from pytest_postmortem.model import OUTCOMES, Outcome, OutcomeWord
+from pytest_postmortem.model import OUTCOMES, NodeKey, Outcome, OutcomeWord
 
-__all__ = ["Recorder", "complete", "reason", "word_of"]
+__all__ = ["Recorder", "complete", "merge_outcomes", "read_reported_key", "reason", "word_of"]
 
 RANK = {word: rank for rank, word in enumerate(OUTCOMES)}
 CRASH = "???"
 """The phase that xdist gives to the report of a test in which a worker died."""
 
 LAST = ("teardown", CRASH)
+RED = ("failed", "error")
+NOT_RUN = Outcome("not-run", reason="did not run")
 
 
 class Report(Protocol):
@@ -31,6 +33,14 @@ class Report(Protocol):
     when: Any
     duration: float
     longrepr: Any
+
+
+class Named(Protocol):
+    """The part of `pytest.TestReport` that says which test it is of."""
+
+    nodeid: str
+    location: tuple[str, int | None, str]
+    when: Any
 
 
 def word_of(report: Report) -> OutcomeWord | None:
@@ -60,6 +70,14 @@ def reason(report: Report) -> str | None:
     return " ".join(text.split()) or None
 
 
+def read_reported_key(report: Named) -> NodeKey:
+    """Return what a report names: where its test is defined, and its node id.
+
+    xdist's report of a test in which a worker died knows no more than the node id.
+    """
+    return NodeKey("" if report.when == CRASH else report.location[0], report.nodeid)
+
+
 class Recorder:
     """Joins reports as they come, keeping only the tests in ``wanted``.
 
@@ -68,39 +86,59 @@ class Recorder:
     tests are not wanted, and must cost nothing.
     """
 
-    def __init__(self, wanted: Container[str]) -> None:
+    def __init__(self, wanted: Container[NodeKey]) -> None:
         self._wanted = wanted
-        self._open: dict[str, tuple[str, list[Report]]] = {}
-        self._outcomes: dict[str, Outcome] = {}
-        self._flaky: set[str] = set()
+        self._open: dict[str, tuple[NodeKey, list[Report]]] = {}
+        self._outcomes: dict[NodeKey, list[Outcome]] = {}
+        self._flaky: set[NodeKey] = set()
 
-    def add(self, report: Report, nodeid: str, worker: str = "") -> None:
-        """Take a report of the test ``nodeid`` from a worker, an empty text without xdist."""
+    def add(self, report: Report, test: NodeKey, worker: str = "") -> NodeKey:
+        """Take a report of a test from a worker, an empty text without xdist; return the test.
+
+        A worker that dies while it runs a test, of which it has reported something, names that.
+        """
         attempt = self._open.get(worker)
-        if attempt is None or report.when == "setup" or attempt[0] != nodeid:
+        if attempt and report.when == CRASH and attempt[0].nodeid == test.nodeid:
+            test = attempt[0]
+        if attempt is None or report.when == "setup" or attempt[0] != test:
             self._close(worker)
-            attempt = self._open[worker] = (nodeid, [])
+            attempt = self._open[worker] = (test, [])
         attempt[1].append(report)
         if report.when in LAST:
             self._close(worker)
+        return test
 
-    def outcomes(self) -> dict[str, Outcome]:
-        """Return the outcome of each wanted test that reported one, by node id."""
+    def outcomes(self, repeated: Mapping[NodeKey, int] | None = None) -> dict[NodeKey, Outcome]:
+        """Return the outcome of each wanted test that reported one, by what its reports name.
+
+        ``repeated`` counts the tests that report as one, of which all have to pass.
+        """
         for worker in tuple(self._open):
             self._close(worker)
-        return dict(self._outcomes)
+        counts = repeated or {}
+        return {test: _join(own, counts.get(test, 1)) for test, own in self._outcomes.items()}
 
     def _close(self, worker: str) -> None:
-        nodeid, reports = self._open.pop(worker, ("", []))
-        if nodeid not in self._wanted:
+        test, reports = self._open.pop(worker, (NodeKey("", ""), []))
+        if test not in self._wanted:
             return
         if any(report.outcome == "rerun" for report in reports):
-            self._flaky.add(nodeid)
+            self._flaky.add(test)
             return
-        new = _outcome(reports, nodeid in self._flaky)
+        new = _outcome(reports, test in self._flaky)
         if new is not None:
-            old = self._outcomes.get(nodeid, new)
-            self._outcomes[nodeid] = min(old, new, key=lambda each: RANK[each.word])
+            self._outcomes.setdefault(test, []).append(new)
+
+
+def _join(attempts: Sequence[Outcome], count: int) -> Outcome:
+    """Return what several attempts of ``count`` tests come to."""
+    worst = min(attempts, key=lambda each: RANK[each.word])
+    if count == 1 or worst.word in RED:
+        return worst
+    others = [each for each in attempts if each.word != "passed"]
+    if others:
+        return min(others, key=lambda each: RANK[each.word])
+    return worst if len(attempts) >= count else NOT_RUN
 
 
 def _outcome(reports: Sequence[Report], flaky: bool) -> Outcome | None:
@@ -113,24 +151,34 @@ def _outcome(reports: Sequence[Report], flaky: bool) -> Outcome | None:
     return Outcome(worst, duration, reason(report), flaky)
 
 
+def merge_outcomes(
+    outcomes: Mapping[NodeKey, Outcome], tests: Mapping[NodeKey, Iterable[NodeKey]]
+) -> dict[NodeKey, Outcome]:
+    """Return the outcome of each test, given the tests that each reported one may be of."""
+    found: dict[NodeKey, Outcome] = {}
+    for reported, outcome in outcomes.items():
+        for test in tests.get(reported, ()):
+            known = found.get(test, outcome)
+            found[test] = min(known, outcome, key=lambda each: RANK[each.word])
+    return found
+
+
 def complete(
-    outcomes: Mapping[str, Outcome],
-    nodeids: Iterable[str],
-    deselected: Container[str],
-    skipped: Mapping[str, str],
-) -> dict[str, Outcome]:
+    outcomes: Mapping[NodeKey, Outcome],
+    tests: Iterable[NodeKey],
+    deselected: Container[NodeKey],
+    skipped: Mapping[NodeKey, str],
+) -> dict[NodeKey, Outcome]:
     """Return the outcomes with one for each test that has none: it was skipped with its whole
     file, for the reason in ``skipped``, or it did not run.
     """
-    missing = {
-        nodeid: _missing(nodeid, deselected, skipped)
-        for nodeid in nodeids
-        if nodeid not in outcomes
-    }
+    missing = {test: _missing(test, deselected, skipped) for test in tests if test not in outcomes}
     return {**outcomes, **missing}
 
 
-def _missing(nodeid: str, deselected: Container[str], skipped: Mapping[str, str]) -> Outcome:
-    if nodeid in skipped:
-        return Outcome("skipped", reason=skipped[nodeid] or None)
-    return Outcome("not-run", reason="deselected" if nodeid in deselected else "did not run")
+def _missing(
+    test: NodeKey, deselected: Container[NodeKey], skipped: Mapping[NodeKey, str]
+) -> Outcome:
+    if test in skipped:
+        return Outcome("skipped", reason=skipped[test] or None)
+    return NOT_RUN if test not in deselected else Outcome("not-run", reason="deselected")

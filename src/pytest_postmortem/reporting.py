@@ -17,12 +17,13 @@ from pytest_postmortem.model import (
     Finding,
     Link,
     Location,
+    NodeKey,
     Postmortem,
     Proof,
     Registry,
     Scope,
 )
-from pytest_postmortem.outcomes import Recorder, complete
+from pytest_postmortem.outcomes import Recorder, complete, merge_outcomes
 from pytest_postmortem.registry.how import Ask, How
 from pytest_postmortem.scope import INTERRUPTED, joined, relative
 from pytest_postmortem.settings import Settings
@@ -64,14 +65,14 @@ class Run:
         self.settings = settings
         self.registry: Registry | None = None
         self.found: Path | None = None
-        self.links: dict[str, dict[str, Link]] = {}
-        self.recorder = Recorder(self.links)
+        self.links: dict[NodeKey, dict[str, Link]] = {}
+        self._reported: dict[NodeKey, dict[NodeKey, None]] = {}
+        self.recorder = Recorder(self._reported)
         self._root = root
         self._cache = cache
         self._ask = ask
         self._tried = False
         self._late = False
-        self._renames: dict[str, str] = {}
         self._warnings: tuple[Finding, ...] = ()
         self._collected: dict[str, list[Collected]] = {}
 
@@ -113,19 +114,23 @@ class Run:
         """Take what a process collected, or what a running test added to it."""
         known = worker in self._collected
         self._collected.setdefault(worker, []).append(collected)
-        self._renames.update(collected.reported)
         for link in collected.links:
-            nodeid = self.nodeid(link.nodeid)
-            own = self.links.setdefault(nodeid, {})
-            if link.id.casefold() not in own:
-                own[link.id.casefold()] = replace(link, nodeid=nodeid)
+            self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
+            self._add_reported(link.test, link.test)
+        for reported, test in collected.reported:
+            self._add_reported(reported, test)
         if collected.links or collected.findings:
             self._late |= known and self.found is not None and not self._tried
             self._load_found()
 
-    def nodeid(self, reported: str) -> str:
-        """Return the node id that a test has in every run, whatever it reports under."""
-        return self._renames.get(reported, reported)
+    def _add_reported(self, reported: NodeKey, test: NodeKey) -> None:
+        """Note under which names a linked test is reported: by its file, and without it."""
+        self._reported.setdefault(reported, {})[test] = None
+        self._reported.setdefault(NodeKey("", reported.nodeid), {})[test] = None
+
+    def find_tests(self, reported: NodeKey) -> tuple[NodeKey, ...]:
+        """Return the linked tests that a report may be of."""
+        return tuple(self._reported.get(reported, ()))
 
     @property
     def found_at(self) -> str | None:
@@ -144,9 +149,9 @@ class Run:
         """The workers whose links have arrived."""
         return frozenset(self._collected)
 
-    def postmortems(self, nodeid: str) -> tuple[Postmortem, ...]:
-        """Return the post-mortems that a test is linked to, each once."""
-        own = self.links.get(nodeid, {}).values()
+    def postmortems(self, tests: Iterable[NodeKey]) -> tuple[Postmortem, ...]:
+        """Return the post-mortems that tests are linked to, each once."""
+        own = [link for test in tests for link in self.links.get(test, {}).values()]
         known = self._known(own)
         found = (known.find(link.id) for link in own)
         return tuple({each.id: each for each in found if each is not None}.values())
@@ -169,11 +174,12 @@ class Run:
             from pytest_postmortem.written.stated import with_items
 
             known = with_items(known, self._root)
+        outcomes = merge_outcomes(self.recorder.outcomes(collected.repeated), self._reported)
         kept, broken = self._proofs()
         report = assess(
             known,
             every,
-            complete(self.recorder.outcomes(), self.links, collected.deselected, collected.skipped),
+            complete(outcomes, self.links, collected.deselected, collected.skipped),
             scope,
             replace(self.settings.policy, today=self._today(known, facts)),
             kept,
@@ -223,10 +229,11 @@ class Run:
         """Link the files that skipped themselves for the tests that the registry names in them,
         and return the node ids of these tests.
         """
-        found = dict(links.skipped_links(self._known(()), collected.skipped))
-        for link in found.values():
-            self.links.setdefault(link.nodeid, {}).setdefault(link.id.casefold(), link)
-        return frozenset(found)
+        known = self._known(())
+        found = tuple(links.skipped_links(known, collected.skipped, collected.files))
+        for _, link in found:
+            self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
+        return frozenset(nodeid for nodeid, _ in found)
 
     def _findings(self, collected: Collected) -> tuple[Finding, ...]:
         """Return what is known to be wrong before any link is checked."""

@@ -149,13 +149,14 @@ def _some(names: Sequence[str], most: int = 3) -> str:
 def joined(collections: Iterable[Collected]) -> Collected:
     """Join what several workers collected; they mostly say the same, each for itself."""
     all = tuple(collections)
-    links = {(link.nodeid, link.id.casefold()): link for each in all for link in each.links}
+    links = {(link.test, link.id.casefold()): link for each in all for link in each.links}
     known = [each.expected for each in all if each.expected is not None]
     return Collected(
         links=tuple(links.values()),
         deselected=frozenset().union(*(each.deselected for each in all)),
         declared=frozenset().union(*(each.declared for each in all)),
-        reported={old: new for each in all for old, new in each.reported.items()},
+        reported=frozenset().union(*(each.reported for each in all)),
+        repeated={test: count for each in all for test, count in each.repeated.items()},
         findings=tuple(dict.fromkeys(finding for each in all for finding in each.findings)),
         skipped={file: reason for each in all for file, reason in each.skipped.items()},
         files=frozenset().union(*(each.files for each in all)),

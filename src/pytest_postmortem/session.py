@@ -14,7 +14,8 @@ import pytest
 from pytest_postmortem import neighbours, xdist
 from pytest_postmortem import settings as configuration
 from pytest_postmortem.collection import Collecting, Plan, Running, plan_for
-from pytest_postmortem.model import Collected, Registry
+from pytest_postmortem.model import Collected, NodeKey, Registry
+from pytest_postmortem.outcomes import read_reported_key
 from pytest_postmortem.reporting import Facts, Run, load_found
 from pytest_postmortem.scope import selects_alike
 from pytest_postmortem.settings import Settings
@@ -149,8 +150,8 @@ class Reporter:
         self._config = config
         self._run = run
         self._show = run.settings.show
-        self._blocks: list[tuple[pytest.TestReport, str]] = []
-        self._failed: dict[str, pytest.TestReport] = {}
+        self._blocks: list[tuple[pytest.TestReport, NodeKey]] = []
+        self._failed: dict[NodeKey, pytest.TestReport] = {}
         self._notes: list[Line] = []
         self._printed_after: list[str] = []
         self._report: Report | None = None
@@ -171,10 +172,10 @@ class Reporter:
     def receive(self, collected: Collected, worker: str = "") -> None:
         """Take what a process collected; a failure that was not linked yet is explained now."""
         self._run.receive(collected, worker)
-        for link in collected.links if self._failed else ():
-            nodeid = self._run.nodeid(link.nodeid)
-            if nodeid in self._failed:
-                self._explain(self._failed[nodeid], nodeid)
+        linked = {link.test for link in collected.links}
+        for reported, report in self._failed.items() if linked else ():
+            if not linked.isdisjoint(self._run.find_tests(reported)):
+                self._explain(report, reported)
 
     def pytest_report_header(self) -> str | None:
         """Name the registry."""
@@ -191,30 +192,30 @@ class Reporter:
             collected = xdist.take(report)
             if collected is not None:
                 self.receive(collected, worker)
-        nodeid = run.nodeid(report.nodeid)
-        run.recorder.add(report, nodeid, worker)
+        reported = run.recorder.add(report, read_reported_key(report), worker)
         if report.outcome == "failed":
-            self._failed[nodeid] = report
-            self._explain(report, nodeid)
+            self._failed[reported] = report
+            self._explain(report, reported)
 
-    def _explain(self, report: pytest.TestReport, nodeid: str) -> None:
+    def _explain(self, report: pytest.TestReport, reported: NodeKey) -> None:
         from pytest_postmortem.reports import failure
 
-        if not self._run.postmortems(nodeid):
+        if not self._run.postmortems(self._run.find_tests(reported)):
             return
         new = all(title != failure.TITLE for title, _ in report.sections)
         if new:
-            self._blocks.append((report, nodeid))
+            self._blocks.append((report, reported))
         many = len(self._blocks) == MOST_BLOCKS + 1
-        for each in self._blocks if new and many else [(report, nodeid)]:
+        for each in self._blocks if new and many else [(report, reported)]:
             self._show_beside(*each)
 
-    def _show_beside(self, report: pytest.TestReport, nodeid: str) -> None:
+    def _show_beside(self, report: pytest.TestReport, reported: NodeKey) -> None:
         """Show beside a failure what is known by now, in place of what was known before."""
         from pytest_postmortem.reports import failure
 
         short = len(self._blocks) > MOST_BLOCKS
-        text = failure.render(self._run.postmortems(nodeid), self._show, self._width, short)
+        found = self._run.postmortems(self._run.find_tests(reported))
+        text = failure.render(found, self._show, self._width, short)
         others = [section for section in report.sections if section[0] != failure.TITLE]
         report.sections[:] = [*others, (failure.TITLE, text)]
 

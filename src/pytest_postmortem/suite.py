@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from fnmatch import fnmatch
 from glob import iglob
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_postmortem import links, options, scope
-from pytest_postmortem.model import Collected, Link
+from pytest_postmortem.model import Collected, Link, NodeKey
 from pytest_postmortem.outcomes import reason
 from pytest_postmortem.settings import Settings
 
@@ -26,22 +26,28 @@ class Files:
     def __init__(self, settings: Settings, deliver: Callable[[Collected], None]) -> None:
         self._settings = settings
         self._deliver = deliver
-        self._files: dict[str, Path] = {}
-        self._broken: set[str] = set()
-        self._skipped: dict[str, str] = {}
+        self._files: set[Path] = set()
+        self._broken: set[Path] = set()
+        self._skipped: dict[Path, tuple[str, str]] = {}
         self._interrupted = True
 
-    def pytest_collectstart(self, collector: pytest.Collector) -> None:
-        """Note a file."""
-        if isinstance(collector, pytest.File):
-            self._files[collector.nodeid] = collector.path
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Note a file, one that skipped itself, and what could not be collected.
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note a file or folder that could not be collected, and a file that skipped itself."""
-        if report.skipped and report.nodeid in self._files:
-            self._skipped[report.nodeid] = reason(report) or ""
+        A report of it has the node id alone, which may be that of two files.
+        """
+        report = yield
+        path = collector.path
+        if isinstance(collector, pytest.File):
+            self._files.add(path)
+            if report.skipped:
+                self._skipped[path] = (collector.nodeid, reason(report) or "")
         if report.failed:
-            self._broken.add(report.nodeid.partition("::")[0] or ".")
+            self._broken.add(path)
+        return report
 
     def pytest_collection_modifyitems(self) -> None:
         """Note that the collection came to its end, which pytest says after Ctrl-C as well."""
@@ -50,35 +56,42 @@ class Files:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Hand over how much of the suite was collected."""
         given = Given(session, self._settings)
-        whole = (path for nodeid, path in self._files.items() if nodeid not in self._broken)
-        files = frozenset(map(given.shown, whole))
+        files = frozenset(map(given.shown, self._files - self._broken))
         expected = given.expected()
         reasons = scope.reasons(
             nodeids=given.nodeids,
             given=given.named,
             collected=files,
             expected=expected,
-            broken=sorted(self._broken),
+            broken=sorted(map(given.shown, self._broken)),
             last_failed=_last_failed(session.config),
             interrupted=self._interrupted,
         )
-        skipped = {given.shown(self._files[nodeid]): why for nodeid, why in self._skipped.items()}
-        found = tuple(link for nodeid in self._skipped for link in self._links(nodeid, given))
+        skipped = {
+            NodeKey(given.shown(path), nodeid): (path, why)
+            for path, (nodeid, why) in self._skipped.items()
+        }
+        found = tuple(
+            link for file, (path, _) in skipped.items() for link in self._links(file, path)
+        )
         self._deliver(
             Collected(
-                found, skipped=skipped, files=files, expected=expected, reasons=tuple(reasons)
+                found,
+                skipped={file: why for file, (_, why) in skipped.items()},
+                files=files,
+                expected=expected,
+                reasons=tuple(reasons),
             )
         )
 
-    def _links(self, nodeid: str, given: Given) -> Iterator[Link]:
+    def _links(self, file: NodeKey, path: Path) -> Iterator[Link]:
         """Yield the links that the code of a file names which skipped itself as a whole."""
         from pytest_postmortem import source
 
-        path = self._files[nodeid]
         names = frozenset((options.MARK, *self._settings.markers))
         for mark in source.marks(_text(path), names):
             for id, origin in links.parse([mark]).ids.items():
-                yield Link(id, given.shown(path), given.shown(path), mark.line, origin)
+                yield Link(id, file.nodeid, file.path, mark.line, origin)
 
 
 def _text(path: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.collection import Plan
-from pytest_postmortem.model import Collected, Finding, Link
+from pytest_postmortem.model import Collected, Finding, Link, NodeKey
 from pytest_postmortem.options import WIRE
 from pytest_postmortem.scope import joined
 
@@ -32,11 +32,12 @@ def pack(collected: Collected) -> dict[str, Any]:
     """Turn what was collected into builtins."""
     return {
         "links": [astuple(link) for link in collected.links],
-        "deselected": list(collected.deselected),
+        "deselected": list(map(tuple, collected.deselected)),
         "declared": list(collected.declared),
-        "reported": dict(collected.reported),
+        "reported": [(tuple(name), tuple(test)) for name, test in collected.reported],
+        "repeated": [(tuple(test), count) for test, count in collected.repeated.items()],
         "findings": [astuple(finding) for finding in collected.findings],
-        "skipped": dict(collected.skipped),
+        "skipped": [(tuple(file), reason) for file, reason in collected.skipped.items()],
         "files": list(collected.files),
         "expected": None if collected.expected is None else list(collected.expected),
         "reasons": list(collected.reasons),
@@ -48,11 +49,12 @@ def unpack(data: Mapping[str, Any]) -> Collected:
     expected = data["expected"]
     return Collected(
         links=tuple(Link(*fields) for fields in data["links"]),
-        deselected=frozenset(data["deselected"]),
+        deselected=frozenset(NodeKey(*test) for test in data["deselected"]),
         declared=frozenset(data["declared"]),
-        reported=data["reported"],
+        reported=frozenset((NodeKey(*name), NodeKey(*test)) for name, test in data["reported"]),
+        repeated={NodeKey(*test): count for test, count in data["repeated"]},
         findings=tuple(Finding(*fields) for fields in data["findings"]),
-        skipped=data["skipped"],
+        skipped={NodeKey(*file): reason for file, reason in data["skipped"]},
         files=frozenset(data["files"]),
         expected=None if expected is None else frozenset(expected),
         reasons=tuple(data["reasons"]),

@@ -68,8 +68,9 @@ def by_code(
     links, outcomes = [], {}
     for each in found:
         for nodeid, muted in each.tests.items():
-            links.append(Link(each.id, nodeid, nodeid.partition("::")[0], None))
-            outcomes[nodeid] = _outcome(muted)
+            link = Link(each.id, nodeid, nodeid.partition("::")[0], None)
+            links.append(link)
+            outcomes[link.test] = _outcome(muted)
     known = registry_of(links, url_template) if registry is None else registry
     report = assess(known, links, outcomes, Scope(), policy)
     return [_as_read(row) for row in _rows(report, show)]
