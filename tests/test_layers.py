@@ -50,7 +50,7 @@ LAYERS: dict[str, set[str]] = {
     "plugin": {"session", "hookspecs"},
     "syncing": {"model"},
     "marked": {"assess", "links", "scope", "source"},
-    "results": set(),
+    "results": {"model"},
     "changes": {"reports"},
     "comparing": {"changes", "marked", "results"},
     "history": {"reports"},

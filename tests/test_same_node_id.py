@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from conftest import RunPytest
+from conftest import RunPytest, report_of
 from junit import block_of
+from pytest_postmortem.cli import main
+from report_schema import read_report, without_durations
+from repositories import repository
 
 REPORT = "--postmortem-report=json:report.json"
 IMPORTLIB = "--import-mode=importlib"
@@ -379,3 +383,99 @@ def test_a_file_that_is_given_twice_has_to_pass_twice(pytester: pytest.Pytester)
     pytester.runpytest("a/tests", "a/tests", "--keep-duplicates", REPORT)
 
     assert tests_of(pytester.path)["PM-1"] == ("skipped", {A: "skipped"})
+
+
+def test_the_terminal_names_a_failing_test_by_its_path(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """The node id that pytest gives it may be that of another test."""
+    write(pytester.path, a=marked("PM-1"), b=marked("PM-2", FAILS))
+
+    result = run("a", "b", IMPORTLIB)
+
+    assert report_of(result) == [
+        "A test of 1 incident fails; the problem may be back:",
+        "  PM-2",
+        "        ../b/tests/test_it.py::test_it",
+        "1 of 2 incidents guarded (50 %), 2 linked",
+    ]
+
+
+def written(pytester: pytest.Pytester, name: str, *arguments: str) -> dict[str, Any]:
+    """Run pytest, and return the JSON report that it writes under this name."""
+    pytester.runpytest_subprocess(*arguments, IMPORTLIB, f"--postmortem-report=json:{name}")
+    return without_durations(read_report(pytester.path / name))
+
+
+def combined(root: Path, *names: str) -> dict[str, Any]:
+    """Return what combine makes of reports."""
+    main(["combine", "--report=json:report.json", *names])
+    return without_durations(read_report(root / "report.json"))
+
+
+def test_a_report_is_the_same_when_it_is_combined_alone(pytester: pytest.Pytester) -> None:
+    """Both tests are in it, each with its own outcome."""
+    write(pytester.path, a=marked("PM-1", SKIPPED), b=marked("PM-1"))
+
+    own = written(pytester, "own.json", "a", "b")
+
+    assert combined(pytester.path, "own.json") == own
+    assert tests_of(pytester.path)["PM-1"] == ("guarded", {A: "skipped", B: "passed"})
+
+
+def test_parts_of_a_suite_that_name_other_folders_are_of_the_same_tests(
+    pytester: pytest.Pytester,
+) -> None:
+    """A node id outside of the rootdir begins at what was given; the file is one and the same."""
+    write(pytester.path, a=PASSES, b=marked("PM-1", FAILS), c=marked("PM-2"))
+
+    written(pytester, "1.json", "--rootdir=a", "-c", "a/pytest.ini", "b/tests", "c")
+    written(pytester, "2.json", "--rootdir=a", "-c", "a/pytest.ini", "b", "c/tests")
+    combined(pytester.path, "1.json", "2.json")
+
+    assert tests_of(pytester.path) == {
+        "PM-1": ("failing", {"../b/tests/test_it.py test_it.py::test_it": "failed"}),
+        "PM-2": ("guarded", {"../c/tests/test_it.py tests/test_it.py::test_it": "passed"}),
+    }
+
+
+def test_a_file_outside_of_one_rootdir_is_the_same_below_another_one(
+    pytester: pytest.Pytester,
+) -> None:
+    """Reports of two rootdirs are joined by the place of each file in the repository."""
+    repository(pytester.path)
+    write(pytester.path, a=marked("PM-1", SKIPPED), b=marked("PM-2", FAILS))
+
+    written(pytester, "1.json", "a", "b")
+    (pytester.path / "b" / "pytest.ini").write_text(
+        "[pytest]\npostmortem_registry = ../postmortems.yml\n"
+    )
+    written(pytester, "2.json", "--rootdir=b", "-c", "b/pytest.ini", "b")
+    combined(pytester.path, "1.json", "2.json")
+
+    assert tests_of(pytester.path) == {
+        "PM-1": ("skipped", {"a/tests/test_it.py a/tests/test_it.py::test_it": "skipped"}),
+        "PM-2": ("failing", {"b/tests/test_it.py b/tests/test_it.py::test_it": "failed"}),
+    }
+
+
+def test_a_comparison_names_each_test_that_is_gone(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two tests of one node id are two."""
+    write(pytester.path, a=marked("PM-1"), b=marked("PM-1"))
+    written(pytester, "old.json", "a", "b")
+    (pytester.path / "a" / "tests" / "test_it.py").write_text(PASSES)
+    (pytester.path / "b" / "tests" / "test_it.py").write_text("")
+
+    written(pytester, "new.json", "a", "b")
+    capsys.readouterr()
+    main(["diff", "old.json", "new.json"])
+
+    gone = "::test_it is deleted or has lost its marker"
+    assert capsys.readouterr().out == (
+        "No longer guarded:\n"
+        "  PM-1\n"
+        f"        ../b/tests/test_it.py{gone}; tests/test_it.py{gone}\n"
+        "1 no longer guarded\n"
+    )

@@ -120,10 +120,10 @@ def _gone(old: Result, head: Run) -> str:
     """Return where the links of an incident have gone, as far as a report can tell."""
     return some(
         [
-            f"{nodeid} is deleted or has lost its marker"
-            if path in head.files
-            else f"{nodeid} is deleted with its file"
-            for nodeid, path in old.tests.items()
+            f"{test} is deleted or has lost its marker"
+            if test.path in head.files
+            else f"{test} is deleted with its file"
+            for test in old.tests
         ]
     )
 

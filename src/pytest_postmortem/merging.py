@@ -28,7 +28,7 @@ from pytest_postmortem.model import (
     count_of,
     iso_date,
 )
-from pytest_postmortem.restored import HIDDEN, placed, postmortem_of, proof_of
+from pytest_postmortem.restored import HIDDEN, placed, placed_nodeid, postmortem_of, proof_of
 from pytest_postmortem.states import Report
 
 __all__ = ["Source", "merged"]
@@ -70,6 +70,7 @@ class _Gathered:
     links: dict[tuple[str, NodeKey], Link] = field(default_factory=dict)
     loose: list[Link] = field(default_factory=list)
     outcomes: dict[NodeKey, Outcome] = field(default_factory=dict)
+    nodeids: dict[NodeKey, str] = field(default_factory=dict)
     findings: dict[Finding, None] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
@@ -179,12 +180,15 @@ def _gather(gathered: _Gathered, source: Source, root: str, *, loose: bool) -> N
             finding = Finding(**{name: each[name] for name in Finding.__slots__})
             path = finding.path and placed(root, finding.path)
             gathered.findings[replace(finding, path=path)] = None
-    gathered.declared.update(root + nodeid for nodeid in document.get("declared", ()))
+    gathered.declared.update(placed_nodeid(root, each) for each in document.get("declared", ()))
 
 
 def _take(gathered: _Gathered, id: str, test: Mapping[str, Any], root: str) -> Link:
     """Take a linked test; of several outcomes the first that counts."""
-    link = Link(id, root + test["nodeid"], placed(root, test["path"]), test["line"])
+    path = placed(root, test["path"])
+    key = NodeKey(path, placed_nodeid(root, str(NodeKey(test["path"], test["nodeid"]))))
+    nodeid = gathered.nodeids.setdefault(key, key.nodeid if root else test["nodeid"])
+    link = Link(id, nodeid, path, test["line"])
     gathered.links.setdefault((id.casefold(), link.test), link)
     outcome = Outcome(
         test["outcome"], test["duration"], test.get("reason"), bool(test.get("flaky"))

@@ -215,6 +215,13 @@ class NodeKey(NamedTuple):
     path: str
     nodeid: str
 
+    def __str__(self) -> str:
+        """Return the node id, with the whole path where the file is outside of the rootdir."""
+        if self.path.startswith(("../", "/")) or self.path[1:2] == ":":
+            _, colons, names = self.nodeid.partition("::")
+            return f"{self.path}{colons}{names}"
+        return self.nodeid
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

@@ -17,7 +17,7 @@ from pytest_postmortem.model import (
     iso_date,
 )
 
-__all__ = ["HIDDEN", "placed", "postmortem_of", "proof_of"]
+__all__ = ["HIDDEN", "placed", "placed_nodeid", "postmortem_of", "proof_of"]
 
 LONG_AGO = "0001-01-01"
 
@@ -55,7 +55,7 @@ def postmortem_of(incident: Mapping[str, Any], root: str) -> Postmortem:
         exempt=exempt,
         reason=incident["reason"] if incident["state"] == "exempt" else None,
         until=incident.get("until"),
-        tests=tuple(root + nodeid for nodeid in incident.get("declares", ())),
+        tests=tuple(placed_nodeid(root, nodeid) for nodeid in incident.get("declares", ())),
         action_items=tuple(ActionItem(**item) for item in incident["action_items"]),
         show=incident.get("show", "all"),
     )
@@ -80,3 +80,10 @@ def placed(root: str, path: str) -> str:
     if not root or path.startswith("/") or ":" in path.split("/")[0]:
         return path
     return posixpath.normpath(root + path)
+
+
+def placed_nodeid(root: str, nodeid: str) -> str:
+    """Return a node id as it is from the top of all roots."""
+    path, colons, names = nodeid.partition("::")
+    outside = path.startswith("../")
+    return f"{placed(root, path)}{colons}{names}" if outside else root + nodeid

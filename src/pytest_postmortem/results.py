@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from pytest_postmortem.model import NodeKey
 
 __all__ = ["Result", "Run", "parse"]
 
@@ -20,8 +22,7 @@ class Result:
     reason: str | None = None
     required: bool = True
     aliases: tuple[str, ...] = ()
-    tests: Mapping[str, str] = field(default_factory=dict)
-    """The node ids of linked tests, each with the path of its file."""
+    tests: tuple[NodeKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def _result(incident: Mapping[str, Any]) -> Result:
         _text(incident["reason"]),
         bool(incident.get("required", True)),
         tuple(map(str, incident.get("aliases", ()))),
-        {str(test["nodeid"]): str(test["path"]) for test in incident["tests"]},
+        tuple(NodeKey(str(test["path"]), str(test["nodeid"])) for test in incident["tests"]),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from pytest_postmortem.model import Finding, OutcomeWord, Policy, Postmortem, Proof, Scope
+from pytest_postmortem.model import Finding, NodeKey, OutcomeWord, Policy, Postmortem, Proof, Scope
 
 __all__ = [
     "SETTLED",
@@ -54,6 +54,11 @@ class TestResult:
     line: int | None
     reason: str | None = None
     flaky: bool = False
+
+    @property
+    def key(self) -> NodeKey:
+        """What tells the test from every other one."""
+        return NodeKey(self.path, self.nodeid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.marked import Linked
-from pytest_postmortem.model import Finding, count_of
+from pytest_postmortem.model import Finding, NodeKey, count_of
 
 __all__ = ["Collection", "collect", "without_reports"]
 
@@ -66,7 +66,10 @@ def collect(arguments: Sequence[str], folder: Path) -> Collection:
 def _read(document: Mapping[str, Any]) -> Collection:
     scope = document["scope"]
     linked = {
-        each["id"].casefold(): Linked(each["id"], {test["nodeid"]: None for test in each["tests"]})
+        each["id"].casefold(): Linked(
+            each["id"],
+            {str(NodeKey(test["path"], test["nodeid"])): None for test in each["tests"]},
+        )
         for each in document["incidents"]
         if each["tests"]
     }

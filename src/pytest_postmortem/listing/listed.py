@@ -10,6 +10,7 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 
 from pytest_postmortem.listing.overview import Row, summary
+from pytest_postmortem.model import NodeKey
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.marking import escaped, link
 
@@ -173,7 +174,7 @@ def _place(row: Row) -> str | None:
 
 def _test(test: Mapping[str, Any]) -> str:
     outcome = "" if test["outcome"] == "not-run" else f" ({test['outcome']})"
-    return f"{test['nodeid']}{outcome}"
+    return f"{NodeKey(test['path'], test['nodeid'])}{outcome}"
 
 
 def _proof(proof: Mapping[str, Any] | None) -> str | None:

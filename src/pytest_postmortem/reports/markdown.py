@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pytest_postmortem.actions import progress
 from pytest_postmortem.assess import percent
-from pytest_postmortem.model import count_of
+from pytest_postmortem.model import NodeKey, count_of
 from pytest_postmortem.reports.marking import escaped, link
 
 __all__ = ["render"]
@@ -179,7 +179,7 @@ def _remarks(incident: Mapping[str, Any]) -> Iterator[str]:
     worst = {"failing": "failed", "errored": "error"}.get(incident["state"])
     tests = [each for each in incident["tests"] if worst in (None, each["outcome"])]
     for test in tests[:3]:
-        yield f"`{_code(test['nodeid'])}`"
+        yield f"`{_code(str(NodeKey(test['path'], test['nodeid'])))}`"
     if len(tests) > 3:
         yield f"and {count_of(len(tests) - 3, 'more test')}"
     if incident.get("flaky"):

@@ -342,7 +342,7 @@ class _Table:
     def _below(self, incident: Incident) -> Iterator[str]:
         if incident.state in ("failing", "errored"):
             outcome = "failed" if incident.state == "failing" else "error"
-            broken = [test.nodeid for test in incident.tests if test.outcome == outcome]
+            broken = [str(test.key) for test in incident.tests if test.outcome == outcome]
             if self._everything or len(broken) == 1:
                 yield from broken
             else:
