@@ -479,3 +479,15 @@ def test_a_comparison_names_each_test_that_is_gone(
         f"        ../b/tests/test_it.py{gone}; tests/test_it.py{gone}\n"
         "1 no longer guarded\n"
     )
+
+
+@pytest.mark.parametrize("given", ["{}", "{}/tests/test_it.py"])
+def test_a_run_of_which_both_files_are_given_is_counted_once(
+    pytester: pytest.Pytester, given: str
+) -> None:
+    """JUnit XML has no path of a test outside of the rootdir; what it says is known already."""
+    write(pytester.path, a=PASSES, b=marked("PM-1"), c=marked("PM-2", SKIPPED))
+
+    own = written(pytester, "own.json", *map(given.format, "abc"), "--junitxml=own.xml")
+
+    assert combined(pytester.path, "own.json", "own.xml") == own

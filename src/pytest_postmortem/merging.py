@@ -132,7 +132,7 @@ def _told(sources: Iterable[Source]) -> Iterator[tuple[str, str, str]]:
             for test in each["tests"]:
                 path, colons, names = test["nodeid"].partition("::")
                 name, bracket, parameters = names.partition("[")
-                dotted = path.removesuffix(".py").replace("/", ".") + colons + name
+                dotted = (path.removesuffix(".py").replace("/", ".") + colons + name).lstrip(":")
                 outcome = "passed" if test["outcome"] == "xpassed" else test["outcome"]
                 address = dotted.replace("::", ".") + bracket + parameters
                 yield each["id"].casefold(), address, outcome

@@ -172,10 +172,12 @@ class Reporter:
     def receive(self, collected: Collected, worker: str = "") -> None:
         """Take what a process collected; a failure that was not linked yet is explained now."""
         self._run.receive(collected, worker)
-        linked = {link.test for link in collected.links}
-        for reported, report in self._failed.items() if linked else ():
-            if not linked.isdisjoint(self._run.find_tests(reported)):
-                self._explain(report, reported)
+        if self._failed and collected.links:
+            named = {link.test for link in collected.links}
+            named |= {reported for reported, _ in collected.reported}
+            named |= {NodeKey("", each.nodeid) for each in named}
+            for reported in sorted(named & self._failed.keys()):
+                self._explain(self._failed[reported], reported)
 
     def pytest_report_header(self) -> str | None:
         """Name the registry."""
