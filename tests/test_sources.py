@@ -614,7 +614,7 @@ def test_a_field_that_no_item_has_is_told_with_those_that_are_there(
             " 'id', such as '- id: PM-1'",
         ),
         (
-            Reply('{"id": 1,}', headers={"Content-Type": "application/json"}),
+            Reply("{id: 1}", headers={"Content-Type": "application/json"}),
             "",
             "it is not JSON: Expecting property name enclosed in double quotes (line 1 of the"
             " answer); mend what the address answers",
