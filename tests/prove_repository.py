@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ from test_git import git
 
 __all__ = [
     "FIXED",
+    "HANGS",
     "HOLLOW",
     "OLD",
     "TEST",
@@ -48,6 +49,15 @@ def test_price():
 """
 
 HOLLOW = TEST.replace("price(500) == 5", "price(0) == 0")
+
+HANGING = "PROVE_HANGING"
+"""The variable with the folder for what says that a run hangs."""
+
+HANGS = f"""\
+def hangs():
+    open(os.path.join(os.environ["{HANGING}"], str(os.getsid(0))), "w").close()
+"""
+"""Code of a test with which a run says that it hangs from now on."""
 
 MARKER = "PROVE_REPOSITORY"
 """The variable by which the processes of a test are known."""
@@ -133,6 +143,26 @@ class Repository:
         for name, commit in self.fixes.items():
             text = text.replace(commit, f"<{name}>").replace(commit[:9], f"<{name}>")
         return steady(text)
+
+    def end_hanging_runs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the time of a run be up as soon as its test calls what `HANGS` defines, not before.
+
+        So no clock has a say in whether a run ends within its limit.
+        """
+        folder = self.folder.parent / "hanging"
+        folder.mkdir()
+        monkeypatch.setenv(HANGING, str(folder))
+        usual = subprocess.Popen.wait
+
+        def wait(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+            while timeout is not None:
+                with suppress(subprocess.TimeoutExpired):
+                    return usual(process, 0.05)
+                if (folder / str(process.pid)).exists():
+                    raise subprocess.TimeoutExpired(process.args, timeout)
+            return usual(process)
+
+        monkeypatch.setattr(subprocess.Popen, "wait", wait)
 
     @contextmanager
     def untouched(self) -> Iterator[None]:

@@ -157,6 +157,16 @@ def sending(*parts: bytes, pause: float = 0, reset: bool = False) -> Raw:
     return send
 
 
+def silent(until: threading.Event) -> Raw:
+    """Return what writes nothing to a connection, and ends it when an event is set."""
+
+    def wait(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        until.wait(60)
+
+    return wait
+
+
 def endless(head: bytes, part: bytes, pause: float = 0) -> Raw:
     """Return what writes a head, and then the same bytes until nobody listens any more."""
 

@@ -10,6 +10,7 @@ import pytest
 import repositories
 from prove_repository import (
     FIXED,
+    HANGS,
     HOLLOW,
     OLD,
     TEST,
@@ -516,29 +517,33 @@ def test_price():
     assert price(500) == 5 or random.random() < 0.5
 """
 
-HANGS = """\
+SLOWER = f"""\
+import os
 import time
 import pytest
-from {module} import price
+from {{module}} import price
 
-@pytest.mark.postmortem("{id}")
+{HANGS}
+@pytest.mark.postmortem("{{id}}")
 def test_price():
     if price(500) != 5:
+        hangs()
         time.sleep(60)
 """
 
 
 def test_effort_is_as_it_is_asked_for(
-    repository: Repository, capsys: pytest.CaptureFixture[str]
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Runs of each side, and the time of each run; a race is told with its numbers."""
-    for id, text in {"PM-1": TEST, "PM-2": RACE, "PM-3": HANGS}.items():
+    for id, text in {"PM-1": TEST, "PM-2": RACE, "PM-3": SLOWER}.items():
         module = module_of(id)
         after = {f"{module}.py": FIXED, f"test_{module}.py": text_of(id, text)}
         repository.fixed(id, after=after)
     repository.register()
 
     status, said = repository.prove(capsys, "PM-1", "PM-2", "--runs=30", "--shake")
+    repository.end_hanging_runs(monkeypatch)
     hanging = repository.prove(capsys, "PM-3", "--timeout=3")
 
     one, two, last = said.splitlines()

@@ -8,7 +8,6 @@ import re
 import pytest
 
 from prove_repository import FIXED, HOLLOW, Repository, Said, module_of, table, text_of
-from pytest_postmortem.cli import main
 from pytest_postmortem.commands.cases import Asked
 from pytest_postmortem.commands.prove import run
 from pytest_postmortem.model import PROVEN
@@ -114,7 +113,8 @@ def test_a_race_is_proven_when_threads_are_shaken(
     repository.register()
     capsys.readouterr()
 
-    status = main(["prove", "--shake", "--report=json"])
+    effort = Effort(shake=True, seconds=3600)
+    status = run([], Asked(effort=effort), ["json"])
 
     (found,) = json.loads(capsys.readouterr().out)["proofs"]
     assert (status, found["verdict"] in PROVEN) == (0, True), found

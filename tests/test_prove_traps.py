@@ -9,10 +9,9 @@ from textwrap import dedent, indent
 
 import pytest
 
-from prove_repository import FIXED, HOLLOW, OLD, TEST, Repository, module_of, table
+from prove_repository import FIXED, HANGS, HOLLOW, OLD, TEST, Repository, module_of, table
 from pytest_postmortem.commands.cases import Asked
 from pytest_postmortem.commands.prove import run
-from pytest_postmortem.prove.sides import Effort
 from repositories import Files
 
 HEAD = """\
@@ -20,9 +19,10 @@ import builtins, ctypes, json, os, re, shutil, signal, subprocess, sys, threadin
 import pytest
 from {module} import price
 
+{hangs}
 @pytest.mark.postmortem("{id}")
 def test_price(tmp_path, monkeypatch):
-"""
+""".replace("{hangs}", HANGS)
 
 FAILS = "fails without <{id}>: AssertionError: assert 50.0 == 5"
 DIES = ": the process dies without <{id}> "
@@ -104,10 +104,9 @@ ENDINGS = {
         def late(*_):
             raise TimeoutError("late")
         signal.signal(signal.SIGALRM, late)
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
         if price(500) != 5:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
             time.sleep(20)
-        signal.setitimer(signal.ITIMER_REAL, 0)
         """,
         "fails without <{id}>: TimeoutError: late",
     ),
@@ -178,43 +177,54 @@ def test_no_process_hides_a_failure_or_outlives_its_run(
     assert told == (0, table(rows, f"{len(traps)} of {len(traps)} proven"))
 
 
-HANGS = {
-    "pattern": "if price(500) != 5: re.match('(a+)+$', 'a' * 50 + 'b')",
-    "deaf": "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile price(500) != 5: pass",
+ENDLESS = {
+    "pattern": "if price(500) != 5: hangs(); re.match('(a+)+$', 'a' * 50 + 'b')",
+    "deaf": """
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if price(500) != 5:
+            hangs()
+            while True: pass
+        """,
 }
 """What does not end without the fix: in C that lets nothing else run, and what nobody may stop."""
 
 
 @POSIX
 def test_what_does_not_end_without_the_fix_is_proven(
-    repository: Repository, capsys: pytest.CaptureFixture[str]
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is ended after ten times what it takes with the fix, or more, and seen again."""
-    for id, code in HANGS.items():
+    for id, code in ENDLESS.items():
         trapped(repository, id, code)
     repository.register()
+    repository.end_hanging_runs(monkeypatch)
 
     with repository.untouched():
-        status = run([], Asked(jobs=2, effort=Effort(shortest=1)))
+        status = run([], Asked(jobs=2))
 
     told = re.sub(r"\d+ s, ", "_ s, ", repository.told(capsys.readouterr().out))
     rows = {
-        id: ("proven", f"test_price does not end without <{id}> (_ s, _ s with it)") for id in HANGS
+        id: ("proven", f"test_price does not end without <{id}> (_ s, _ s with it)")
+        for id in ENDLESS
     }
     assert (status, told) == (0, table(rows, "2 of 2 proven"))
 
 
-SLOWER = {"slower": "if price(500) != 5: time.sleep(20)", "slow": "time.sleep(20)"}
+SLOWER = {
+    "slower": "if price(500) != 5: hangs(); time.sleep(60)",
+    "slow": "hangs(); time.sleep(60)",
+}
 
 
 @POSIX
 def test_a_short_time_limit_makes_no_verdict(
-    repository: Repository, capsys: pytest.CaptureFixture[str]
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test may only be slower without the fix, or too slow for the limit with it."""
     for id, code in SLOWER.items():
         trapped(repository, id, code)
     repository.register()
+    repository.end_hanging_runs(monkeypatch)
 
     with repository.untouched():
         told = repository.prove(capsys, "--timeout=3")
