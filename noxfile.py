@@ -20,6 +20,11 @@ OLDEST_PYTEST_8 = nox.param("pytest==8.0.0", id="pytest8.0")
 NEWEST_PYTEST_8 = nox.param("pytest>=8,<9", id="pytest8")
 NEWEST_PYTEST_9 = nox.param("pytest>=9,<10", id="pytest9")
 
+SAY_VERSIONS = (
+    "import platform, pytest;"
+    "print(f'smoke: Python {platform.python_version()} with pytest {pytest.__version__}')"
+)
+
 
 def group(name: str) -> tuple[str, ...]:
     """Return the requirements of a dependency group, for `Session.install`."""
@@ -65,10 +70,11 @@ def tests_without_xdist(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("pytest", [OLDEST_PYTEST_8, NEWEST_PYTEST_8])
+@nox.parametrize("pytest", [OLDEST_PYTEST_8, NEWEST_PYTEST_8, NEWEST_PYTEST_9])
 def smoke(session: nox.Session, pytest: str) -> None:
-    """Run the few tests that show whether an older pytest still works."""
+    """Run the few tests that show whether another Python or pytest still works."""
     install_for_tests(session, pytest)
+    session.run("python", "-c", SAY_VERSIONS, silent=False, log=False)
     session.run("python", "-m", "pytest", "-n", "2", "-m", "smoke", *session.posargs)
 
 
