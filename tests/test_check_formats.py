@@ -64,6 +64,7 @@ def test_json_has_everything() -> None:
         "root": "packages/api",
         "postmortems": 4,
         "files": 2,
+        "unknown": [],
         "unjudged": ["1 id not checked"],
     }
 

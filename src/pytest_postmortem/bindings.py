@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
-__all__ = ["Body", "Names", "body_of", "lacks", "tree_of"]
+__all__ = ["Body", "Names", "body_of", "is_test_name", "lacks", "statements", "tree_of"]
 
 OPEN = frozenset({"exec", "globals", "locals", "setattr", "vars"})
 """What a module calls that may define anything."""
@@ -63,11 +64,19 @@ def statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[ast.st
     """Yield statements, those inside of conditions too, and whether each is reached in any case."""
     for node in body:
         yield node, certain
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        if isinstance(node, ast.If) and _is_false(node.test):
+            yield from statements(node.orelse, certain=False)
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             for name in ("body", "orelse", "finalbody"):
                 yield from statements(getattr(node, name, ()), certain=False)
-            for handler in getattr(node, "handlers", ()):
-                yield from statements(handler.body, certain=False)
+            for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+                yield from statements(part.body, certain=False)
+
+
+def _is_false(test: ast.expr) -> bool:
+    """Say whether a condition holds in no run: ``TYPE_CHECKING`` and constants."""
+    name = getattr(test, "attr", getattr(test, "id", ""))
+    return name == "TYPE_CHECKING" or (isinstance(test, ast.Constant) and not test.value)
 
 
 class Names:
@@ -135,6 +144,15 @@ def _imports(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
+def is_test_name(name: str, patterns: Iterable[str]) -> bool:
+    """Say whether a name is that of a test, by pytest's rule: a prefix, or a glob."""
+    return any(
+        name.startswith(pattern)
+        or (any(char in pattern for char in "*?[") and fnmatchcase(name, pattern))
+        for pattern in patterns
+    )
 
 
 def lacks(tree: ast.Module, name: str) -> bool:

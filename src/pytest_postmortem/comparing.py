@@ -7,7 +7,7 @@ from datetime import date
 
 from pytest_postmortem.assess import selected
 from pytest_postmortem.changes import Change, Comparison, Kind, ordered, some
-from pytest_postmortem.marked import Linked, Reading, linked
+from pytest_postmortem.marked import Linked, Reading, UnreadLinks, find_unread_links, linked
 from pytest_postmortem.model import Policy, Postmortem, Registry, Show, count_of, iso_date
 from pytest_postmortem.reports.shown import reveal
 from pytest_postmortem.results import Result, Run
@@ -143,6 +143,9 @@ def compare_code(
     """
     before = linked(base, registry, policy, earlier)
     after = linked(head, registry, policy)
+    unclear = _Unclear(
+        find_unread_links(base, earlier or registry), find_unread_links(head, registry), registry
+    )
     changes: list[Change] = []
     unread: list[str] = []
     unchanged = 0
@@ -157,6 +160,8 @@ def compare_code(
             changes.append(_change("retired", old.id, postmortem, show, waiver))
         elif not all(_readable(nodeid, head) for nodeid in old.tests):
             unread.append(old.id)
+        elif old.held and unclear.note(old.id, unclear.head):
+            continue
         elif not (_complete(registry) and postmortem is None and _corrected(old, before, after)):
             reason = _reason(old, new, head)
             changes.append(_change("lost", old.id, postmortem, show, reason))
@@ -164,16 +169,56 @@ def compare_code(
         postmortem = registry.find(new.id) if registry else None
         gained = new.held and not (key in before and before[key].held)
         gained = gained and all(_readable(nodeid, base) for nodeid in new.tests)
-        if gained and (postmortem or not _complete(registry)):
+        if gained and unclear.may_link(new.id, unclear.base):
+            unchanged += 1
+        elif gained and (postmortem or not _complete(registry)):
             changes.append(_change("gained", new.id, postmortem, show))
     if registry is not None and earlier is not None:
         known = {change.id.casefold() for change in changes}
         changes += _vanished(earlier, registry, known, policy, show)
-        changes += _appeared(earlier, registry, after, policy, show)
-    notes = tuple(_unread(base, head, unread))
+        appeared = _appeared(earlier, registry, after, policy, show)
+        changes += (each for each in appeared if not unclear.note(each.id, unclear.head))
+    for postmortem in registry or ():
+        own = after.get(postmortem.id.casefold(), Linked(postmortem.id))
+        waived = _waiver(postmortem, policy.today) is not None
+        if selected(postmortem, policy) and not (own.held or waived):
+            unclear.note(postmortem.id, unclear.base)
+            unclear.note(postmortem.id, unclear.head)
+    notes = (*_unread(base, head, unread), *unclear.notes())
     judged = bool(unchanged or changes) or not unread
     found = ordered(_in_order(changes, registry))
     return Comparison(found, notes, judged, by_code=True, unchanged=unchanged)
+
+
+class _Unclear:
+    """Gathers the incidents of which only a run shows whether they have a test."""
+
+    def __init__(self, base: UnreadLinks, head: UnreadLinks, registry: Registry | None) -> None:
+        self.base = base
+        self.head = head
+        self._registry = registry
+        self._reasons: dict[str, str] = {}
+
+    def may_link(self, id: str, state: UnreadLinks) -> str | None:
+        """Return why a state of the code may link an incident to a test, None where it can't."""
+        known = self._registry.find(id) if self._registry else None
+        return state.reason((known.id, *known.aliases) if known else (id,))
+
+    def note(self, id: str, state: UnreadLinks) -> bool:
+        """Note an incident that can't be compared, and say whether it is one."""
+        reason = self.may_link(id, state)
+        if reason:
+            self._reasons.setdefault(id, reason)
+        return reason is not None
+
+    def notes(self) -> Iterator[str]:
+        """Yield a line for those that can't be compared."""
+        if self._reasons:
+            ids, reasons = (
+                some([*self._reasons], ", "),
+                some([*dict.fromkeys(self._reasons.values())]),
+            )
+            yield f"{count_of(len(self._reasons))} can't be compared: {ids} ({reasons})"
 
 
 def _vanished(

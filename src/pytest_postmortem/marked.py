@@ -14,9 +14,9 @@ from pytest_postmortem import links
 from pytest_postmortem.assess import selected
 from pytest_postmortem.model import Policy, Registry
 from pytest_postmortem.scope import matches, relative
-from pytest_postmortem.source import SourceTest
+from pytest_postmortem.source import Place, SourceTest
 
-__all__ = ["Linked", "Reading", "Suite", "linked"]
+__all__ = ["Linked", "Reading", "Suite", "UnreadLinks", "find_unread_links", "linked"]
 
 Reading = Mapping[str, "tuple[SourceTest, ...] | None"]
 """The tests of each test file by its path, None for what is no Python that can be read."""
@@ -79,6 +79,48 @@ class Linked:
         self.tests[nodeid] = self.tests.get(nodeid, muted) and muted
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadLinks:
+    """What the code of a suite does not say: places that may link tests to incidents, each with
+    its file, and the ids of incidents whose declared tests only a run shows, without case.
+    """
+
+    places: tuple[tuple[str, Place], ...] = ()
+    unsure: Mapping[str, str] = field(default_factory=dict)
+
+    def reason(self, names: Collection[str]) -> str | None:
+        """Return why code can't tell whether a test is linked to an incident of these names.
+
+        None where it can.
+        """
+        keys = {name.casefold() for name in names}
+        for key in keys & self.unsure.keys():
+            return f"only a run shows whether {self.unsure[key]} exists"
+        for path, place in self.places:
+            if place.claim.more or any(id.casefold() in keys for id in place.claim.ids):
+                return f"{path}:{place.line}: only a run shows what this links: {place.code}"
+        return None
+
+
+def find_unread_links(reading: Reading, declaring: Registry | None = None) -> UnreadLinks:
+    """Return what the code does not say; ``declaring`` is the registry whose ``tests:`` count."""
+    declared = links.declared(declaring or ())
+    places = [
+        (path, place)
+        for path, tests in reading.items()
+        for test in tests or ()
+        for place in test.unread
+    ]
+    unsure = {
+        id.casefold(): f"{path}::{test.name}" if test.name else f"a test in {path}"
+        for path, tests in reading.items()
+        for test in tests or ()
+        if not test.sure
+        for id in declared.get(f"{path}::{test.name}" if test.name else path, ())
+    }
+    return UnreadLinks(tuple(places), unsure)
+
+
 def linked(
     reading: Reading,
     registry: Registry | None,
@@ -95,6 +137,8 @@ def linked(
     found: dict[str, Linked] = {}
     for path, tests in reading.items():
         for test in tests or ():
+            if test.unread or not test.sure:
+                continue
             nodeid = f"{path}::{test.name}"
             for id in _ids(test, nodeid, registry, declared):
                 postmortem = registry.find(id) if registry else None

@@ -10,12 +10,16 @@ from pytest_postmortem.reports.failure import plain
 
 __all__ = ["Checked", "text"]
 
+MOST = 3
+"""Incidents that are listed of which only a run shows the tests."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What was found, what could not be judged, and how much was looked at.
 
-    ``root`` is the path of the rootdir in its repository, from which all paths begin.
+    ``root`` is the path of the rootdir in its repository, from which all paths begin;
+    ``unknown`` is what only a run shows, which fails no check.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -23,6 +27,7 @@ class Checked:
     postmortems: int = 0
     files: int = 0
     root: str = ""
+    unknown: tuple[str, ...] = ()
 
     def count(self, severity: str) -> int:
         """Return how many findings are of a severity."""
@@ -31,7 +36,7 @@ class Checked:
 
 def text(checked: Checked) -> str:
     """Return what was found, one line each with its place first, and a line that counts."""
-    lines = [*map(_line, checked.findings), *_unjudged(checked), _last(checked)]
+    lines = [*map(_line, checked.findings), *_unjudged(checked), *_unknown(checked), _last(checked)]
     return "".join(f"{plain(line)}\n" for line in lines)
 
 
@@ -43,6 +48,16 @@ def _line(finding: Finding) -> str:
 
 def _unjudged(checked: Checked) -> Iterator[str]:
     return (f"not judged: {reason}" for reason in checked.unjudged)
+
+
+def _unknown(checked: Checked) -> Iterator[str]:
+    """Yield what only a run shows, and of how many more incidents."""
+    more = len(checked.unknown) - MOST
+    yield from (f"unknown: {reason}" for reason in checked.unknown[:MOST])
+    if more > 0:
+        yield f"unknown: the same of {count_of(more)} more"
+    if checked.unknown:
+        yield "`pytest-postmortem check --collect` asks pytest itself"
 
 
 def _last(checked: Checked) -> str:

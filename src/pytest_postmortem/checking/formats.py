@@ -67,6 +67,7 @@ def _json(checked: Checked, fallback: str) -> Mapping[str, Any]:
         "files": checked.files,
         "findings": [asdict(finding) for finding in checked.findings],
         "unjudged": list(checked.unjudged),
+        "unknown": list(checked.unknown),
     }
 
 

@@ -28,6 +28,8 @@ def check_classes(cases: Sequence[Case], policy: Policy) -> Iterator[Finding]:
         if case.problem_class:
             classes[" ".join(case.problem_class.casefold().split())].append(case)
     for members in classes.values():
+        if any(case.tests is None for case in members):
+            continue
         waiting = [case for case in members if needs_test(case, policy)]
         tested = any(case.tests and case.tests.tests for case in members)
         if len(waiting) > 1 and not tested:
@@ -99,7 +101,7 @@ def check_recurrence(
         advice = f"did you mean {registry.index[near[0]].id!r}?" if near else "correct the id"
         message = f"{own.id} recurs {own.recurs!r}, which is not in the registry; {advice}"
         yield warning("recurs-unknown", message, case.path, case.line)
-    elif earlier is not None and earlier.id in tests and not (case.tests and case.tests.held):
+    elif case.tests is not None and not case.tests.held and earlier and earlier.id in tests:
         message = (
             f"{own.id} recurred although guarded: {earlier.id} has a linked test, which did not "
             f"notice; link a test that does to {own.id}"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from pytest_postmortem.checking.checked import Checked
 from pytest_postmortem.checking.collecting import Collection, collect, without_reports
 from pytest_postmortem.checking.lint import lint
 from pytest_postmortem.checking.marks import check_declared, check_marks, unchecked
+from pytest_postmortem.commands.checkout import declared
 from pytest_postmortem.commands.here import Here
+from pytest_postmortem.commands.reading_code import Code
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.marked import Linked, Reading, linked
+from pytest_postmortem.marked import Linked, Reading, UnreadLinks, find_unread_links, linked
 from pytest_postmortem.model import Finding, Postmortem, count_of
 from pytest_postmortem.reporting import within_repository
 
@@ -34,17 +35,20 @@ def check(here: Here, given: Sequence[Path] = (), *, collecting: bool = False) -
     linting = not given or any(path.suffix != ".py" for path in given)
     suite = here.test_files() if linting else []
     own = suite if not given else list(_own(here, suite, given))
-    tests = here.reading({*own, *(suite if linting else ())})
+    code = here.code({*own, *(suite if linting else ())})
+    tests = code.read(declared(here.registry), here.declared)
+    unread = find_unread_links(tests, here.registry)
     mine = {here.shown(file): None for file in own}
     marked = {path: found for path, found in tests.items() if path in mine}
     if collecting:
         collection = _collected(here)
     else:
-        findings = (*check_marks(marked, here.registry, here.policy), *_declared(here))
+        findings = (*check_marks(marked, here.registry, here.policy), *_declared(here, code, tests))
         linked_tests = linked(tests, here.registry, here.policy) if suite else None
         left = tuple(_open(here, marked, whole=not given))
         collection = Collection(findings, linked_tests, len(own), left)
-    cases = list(here.cases(partial(_tests, collection.linked))) if linting else []
+    known = _Known(collection.linked, None if collecting else unread)
+    cases = list(here.cases(known.tests)) if linting else []
     found = [
         *here.findings,
         *collection.findings,
@@ -60,6 +64,7 @@ def check(here: Here, given: Sequence[Path] = (), *, collecting: bool = False) -
         sum(not given or _covers(here, given, case.path) for case in cases),
         len(own) if given or collection.linked == {} else collection.files,
         within_repository(here.root),
+        tuple(known.unclear),
     )
 
 
@@ -70,8 +75,8 @@ def _own(here: Here, suite: Sequence[Path], given: Sequence[Path]) -> Iterator[P
     yield from (file for file in suite if any(map(file.is_relative_to, folders)))
 
 
-def _declared(here: Here) -> Iterator[Finding]:
-    return check_declared(here.known, here.lacking())
+def _declared(here: Here, code: Code, tests: Reading) -> Iterator[Finding]:
+    return check_declared(here.known, here.lacking(code, tests))
 
 
 def _collected(here: Here) -> Collection:
@@ -86,9 +91,26 @@ def _collected(here: Here) -> Collection:
     return collect(arguments, here.root)
 
 
-def _tests(links: Mapping[str, Linked] | None, postmortem: Postmortem) -> Linked | None:
-    """Return the tests of an incident, None where nobody knows any test at all."""
-    return None if links is None else links.get(postmortem.id.casefold(), Linked(postmortem.id))
+class _Known:
+    """Knows the tests of incidents; ``unclear`` is of which the code does not tell, and why."""
+
+    def __init__(self, links: Mapping[str, Linked] | None, unread: UnreadLinks | None) -> None:
+        self._links = links
+        self._unread = unread
+        self.unclear: list[str] = []
+
+    def tests(self, postmortem: Postmortem) -> Linked | None:
+        """Return the tests of an incident, None where it is not known whether it has any."""
+        if self._links is None:
+            return None
+        found = self._links.get(postmortem.id.casefold(), Linked(postmortem.id))
+        open_ = not (found.held or postmortem.exempt or postmortem.guarded_by)
+        if open_ and self._unread:
+            reason = self._unread.reason((postmortem.id, *postmortem.aliases))
+            if reason:
+                self.unclear.append(f"{postmortem.id}: {reason}")
+                return None
+        return found
 
 
 def _open(here: Here, tests: Reading, *, whole: bool) -> Iterator[str]:

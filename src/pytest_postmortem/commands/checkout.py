@@ -17,9 +17,11 @@ import pytest
 
 from pytest_postmortem import git, options, registry, settings, source
 from pytest_postmortem.commands.configuration import configured
+from pytest_postmortem.commands.reading_code import Code
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.marked import Reading, Suite
 from pytest_postmortem.model import Location, Policy, Registry
+from pytest_postmortem.modules import Module
 from pytest_postmortem.registry.loading import is_remote
 from pytest_postmortem.reporting import how_from
 from pytest_postmortem.reports.failure import plain
@@ -95,6 +97,7 @@ class Checkout:
         self._names = names
         self._bytes = tuple(name.encode() for name in names)
         self._parsed: dict[bytes, Tests] = {}
+        self._modules: dict[tuple[str, bytes], Module | None] = {}
 
     def commit(self, revision: str) -> str:
         """Return the commit that a revision names.
@@ -108,30 +111,49 @@ class Checkout:
             raise _wrong(cause, f"correct it, or fetch it with its history ({DEPTH})")
         return commit
 
-    def at(self, commit: str, others: Iterable[str] = ()) -> Reading:
-        """Read the test files of a commit that name a mark or are declared, and ``others``."""
+    def at(self, commit: str, earlier: Registry | None = None) -> Reading:
+        """Read the test files of a commit that may have a mark or are declared, ``earlier`` being
+        the registry of that commit.
+        """
+        wanted = {*self.declared, *declared(earlier)}
         blobs = {
             path: blob
             for path, blob in git.tree(self.root, commit).items()
-            if self.suite.holds(path, self.present)
+            if path.endswith(".py") or self.suite.shown(path) in wanted
         }
         contents = dict(git.blobs(self.root, blobs.values()))
-        return self._reading({path: contents.get(blob) for path, blob in blobs.items()}, others)
+        files = {path: contents.get(blob) for path, blob in blobs.items()}
+        return self._reading(files, (), earlier)
 
-    def here(self, others: Iterable[str]) -> Reading:
-        """Read the test files of the working tree, ``others`` whatever they name."""
-        paths = [path for path in self.present if self.suite.holds(path, self.present)]
+    def here(self, others: Iterable[str], earlier: Registry | None = None) -> Reading:
+        """Read the test files of the working tree, ``others`` whatever they name; ``earlier`` may
+        be another registry whose tests are looked for too.
+        """
+        wanted = {*self.declared, *declared(earlier)}
+        paths = [
+            path
+            for path in self.present
+            if path.endswith(".py") or self.suite.shown(path) in wanted
+        ]
         contents = {path: bytes_of(self.suite.top / path) for path in sorted(paths)}
-        return self._reading(contents, others)
+        return self._reading(contents, others, earlier)
 
-    def _reading(self, contents: Mapping[str, bytes | None], others: Iterable[str]) -> Reading:
-        wanted = self.declared.union(others)
-        shown = {self.suite.shown(path): data for path, data in contents.items()}
-        return {
-            path: None if data is None else self.tests(data)
-            for path, data in shown.items()
-            if data is None or path in wanted or self.names_a_mark(data)
-        }
+    def _reading(
+        self,
+        contents: Mapping[str, bytes | None],
+        others: Iterable[str],
+        earlier: Registry | None = None,
+    ) -> Reading:
+        held = {path for path in contents if self.suite.holds(path, self.present)}
+        shown = {path: self.suite.shown(path) for path in contents}
+        tests = {shown[path]: contents[path] for path in held}
+        rest = {shown[path]: data for path, data in contents.items() if path not in held}
+        known = {path: data for path, data in rest.items() if data is not None}
+        helpers = {path: data for path, data in known.items() if path.endswith(".py")}
+        code = Code(self.config, self._names, tests, helpers, known, self._modules)
+        registries = [each for each in (self.registry, earlier) if each is not None]
+        nodeids = [nodeid for each in registries for own in each for nodeid in own.tests]
+        return code.read({*self.declared, *declared(earlier), *others}, nodeids)
 
     def names_a_mark(self, data: bytes) -> bool:
         """Say whether a file can hold a mark at all, which is cheap to know."""

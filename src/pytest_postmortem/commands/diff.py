@@ -18,7 +18,7 @@ from pytest_postmortem.commands.arguments import (
     put_text,
     target_of,
 )
-from pytest_postmortem.commands.checkout import DEPTH, declared, opened
+from pytest_postmortem.commands.checkout import DEPTH, opened
 from pytest_postmortem.comparing import compare, compare_code
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
 from pytest_postmortem.model import count_of
@@ -97,8 +97,8 @@ def _of_code(arguments: Sequence[str], base: str) -> Comparison:
             note = f"{base} and HEAD have no commit in common in this clone ({DEPTH} gets them)"
             return Comparison(notes=(note,), judged=False)
         earlier = checkout.registry_at(start)
-        older = checkout.at(start, declared(earlier))
-        newer = checkout.here(older)
+        older = checkout.at(start, earlier)
+        newer = checkout.here(older, earlier)
         known, show = checkout.registry, checkout.settings.show
         return compare_code(older, newer, known, checkout.policy, show, earlier)
 

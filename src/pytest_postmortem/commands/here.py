@@ -12,12 +12,12 @@ from pathlib import Path
 
 from pytest_postmortem import registry
 from pytest_postmortem.assess import selected
-from pytest_postmortem.bindings import lacks, tree_of
 from pytest_postmortem.checking.cases import Case, case_of
 from pytest_postmortem.checking.ignoring import ignored_by_entry
 from pytest_postmortem.commands.project import Project
+from pytest_postmortem.commands.reading_code import Code
 from pytest_postmortem.errors import Problem
-from pytest_postmortem.marked import Linked
+from pytest_postmortem.marked import Linked, Reading
 from pytest_postmortem.model import Finding, Postmortem, Registry
 from pytest_postmortem.registry.loading import is_remote
 from pytest_postmortem.reporting import how_from, within_repository
@@ -75,24 +75,11 @@ class Here(Project):
         """Return where the path of a finding leads."""
         return Path(os.path.abspath(self.root / shown))
 
-    def lacking(self) -> dict[str, bool]:
+    def lacking(self, code: Code, tests: Reading) -> dict[str, bool]:
         """Return the node ids that the registry declares, and whether the code lacks them for
         certain.
         """
-        named = {nodeid for each in self.known for nodeid in each.tests}
-        return {nodeid: self._lacks(nodeid) for nodeid in named}
-
-    def _lacks(self, nodeid: str) -> bool:
-        path, _, name = nodeid.partition("::")
-        file = self.root / path
-        try:
-            if not file.exists():
-                return True
-        except (OSError, ValueError):
-            return True
-        data = bytes_of(file) if name and file.suffix == ".py" else None
-        tree = None if data is None else tree_of(data)
-        return tree is not None and lacks(tree, name)
+        return {nodeid: code.lacks(nodeid, tests) for nodeid in self.declared}
 
     def cases(self, tests: Callable[[Postmortem], Linked | None]) -> Iterator[Case]:
         """Yield every incident of this suite with what is written about it; ``tests`` knows those

@@ -14,7 +14,7 @@ from pytest_postmortem.commands.checkout import reading
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, ReportError
 from pytest_postmortem.listing.overview import Row, by_code, by_report
-from pytest_postmortem.marked import linked
+from pytest_postmortem.marked import find_unread_links, linked
 from pytest_postmortem.merging import merged
 from pytest_postmortem.states import Report
 
@@ -65,8 +65,10 @@ def incidents(
             rows = by_report(_report(source), known, policy, wanted.show)
             yield Incidents(project, rows, read=False)
             return
-        found = linked(project.reading(), known, policy).values()
-        rows = by_code(known, found, policy, wanted.show, wanted.url_template)
+        tests = project.reading()
+        found = linked(tests, known, policy).values()
+        unread = find_unread_links(tests, known)
+        rows = by_code(known, found, policy, wanted.show, wanted.url_template, unread)
         yield Incidents(project, rows, read=True)
 
 

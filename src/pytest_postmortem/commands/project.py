@@ -14,6 +14,7 @@ import pytest
 from pytest_postmortem import git, options, registry, settings, source
 from pytest_postmortem.authoring.surroundings import ci_of
 from pytest_postmortem.commands.checkout import declared, places, registry_here
+from pytest_postmortem.commands.reading_code import Code, find_code_files
 from pytest_postmortem.marked import Reading
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.registry.how import How
@@ -111,13 +112,30 @@ class Project:
                 yield self.shown(file), data
 
     def reading(self, files: Iterable[Path] | None = None) -> Reading:
-        """Read the tests of those files that name a mark, or are named by the registry."""
-        wanted = declared(self.registry)
-        return {
-            path: source.parse(data, self.names, *self.rules)
-            for path, data in self.contents(files)
-            if path in wanted or _names_any(data, self.names)
-        }
+        """Read the tests of those files that may have a mark, or are named by the registry."""
+        return self.code(files).read(declared(self.registry), self.declared)
+
+    def code(self, files: Iterable[Path] | None = None) -> Code:
+        """Return the code of all test files, or of some, with that which they may import."""
+        tests = dict(self.contents(files))
+        left_out = self.config.getini("norecursedirs")
+        helpers = dict(self.contents(find_code_files(self.root, left_out)))
+        found = {path: self._holds(path) for path in declared(self.registry)}
+        present = {path: data for path, data in found.items() if data is not None}
+        return Code(self.config, self.names, tests, helpers, present)
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """The node ids under ``tests:`` of the registry."""
+        return tuple(nodeid for each in self.registry or () for nodeid in each.tests)
+
+    def _holds(self, path: str) -> bytes | None:
+        """Return what a file holds, nothing if it can't be read; None where it is not there."""
+        file = self.root / path
+        try:
+            return (bytes_of(file) or b"") if file.exists() else None
+        except (OSError, ValueError):
+            return None
 
     def marked_ids(self) -> Iterator[str]:
         """Yield all ids that marks name."""

@@ -19,6 +19,9 @@ __all__ = ["as_json", "columns", "details", "table", "whole"]
 FORMAT = 1
 
 COLUMNS = ("id", "date", "severity", "class", "state", "title")
+MOST = 3
+"""Reasons that are listed before the others are only counted."""
+
 NARROW = 20
 """How narrow a title may become before a line is left as long as it is."""
 
@@ -33,7 +36,16 @@ def columns(rows: Sequence[Row], width: int | None, *, read: bool) -> str:
     cells = [[name.upper() for name in names]]
     cells += [[_cell(row, name) for name in names] for row in rows]
     lines = [] if not rows else [*_aligned(cells, width), ""]
-    return "\n".join([*lines, summary(rows, read=read)]) + "\n"
+    return "\n".join([*lines, summary(rows, read=read), *(_unknown(rows) if read else ())]) + "\n"
+
+
+def _unknown(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield why code can't tell the state of some incidents, each reason once."""
+    reasons = [why for row in rows if row.state == "not-judged" and (why := _why(row))]
+    found = [*dict.fromkeys(reasons)]
+    yield from (f"unknown: {plain(reason)}" for reason in found[:MOST])
+    if len(found) > MOST:
+        yield f"unknown: {len(found) - MOST} more reasons, see `pytest-postmortem show ID`"
 
 
 def _cell(row: Row, name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_postmortem.assess import assess, selected
 from pytest_postmortem.links import registry_of
-from pytest_postmortem.marked import Linked
+from pytest_postmortem.marked import Linked, UnreadLinks
 from pytest_postmortem.model import (
     Link,
     Outcome,
@@ -29,9 +29,12 @@ from pytest_postmortem.reports.json import document
 from pytest_postmortem.reports.shown import reveal
 from pytest_postmortem.states import STATES, Incident, Report
 
-__all__ = ["WORDS", "Row", "by_code", "by_report", "summary"]
+__all__ = ["OF_CODE", "OF_RUN", "WORDS", "Row", "by_code", "by_report", "summary"]
 
 OF_CODE: Mapping[str, str] = {"not-run": "linked", "unguarded": "not-linked"}
+
+OF_RUN = ("failing", "errored", "guarded", "not-run", "unguarded")
+"""States that code alone never gives."""
 
 WORDS = (*STATES, *OF_CODE.values())
 """All states that a row may have."""
@@ -60,10 +63,12 @@ def by_code(
     policy: Policy,
     show: Show | None,
     url_template: str | None = None,
+    unread: UnreadLinks = UnreadLinks(),
 ) -> list[Row]:
     """Return the incidents of a suite whose tests were read and not run, as the registry has them.
 
-    Without a registry, the incidents are those that tests name.
+    Without a registry, the incidents are those that tests name. What the code does not say is
+    ``unread``; an incident that it may link is not judged.
     """
     links, outcomes = [], {}
     for each in found:
@@ -73,7 +78,7 @@ def by_code(
             outcomes[link.test] = _outcome(muted)
     known = registry_of(links, url_template) if registry is None else registry
     report = assess(known, links, outcomes, Scope(), policy)
-    return [_as_read(row) for row in _rows(report, show)]
+    return [_as_read(row, unread) for row in _rows(report, show)]
 
 
 def by_report(
@@ -113,9 +118,12 @@ def _rows(report: Report, show: Show | None) -> list[Row]:
     ]
 
 
-def _as_read(row: Row) -> Row:
+def _as_read(row: Row, unread: UnreadLinks) -> Row:
     state = OF_CODE.get(row.state, row.state)
     reason = None if state == "linked" else row.fields["reason"]
+    if state == "not-linked":
+        unclear = unread.reason((row.postmortem.id, *row.postmortem.aliases))
+        state, reason = ("not-judged", unclear) if unclear else (state, reason)
     return replace(row, fields={**row.fields, "state": state, "reason": reason})
 
 

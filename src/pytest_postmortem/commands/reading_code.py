@@ -1,0 +1,79 @@
+"""The files of a project, at any of its states → its tests as the code has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem import source
+from pytest_postmortem.declared import DeclaredTests, Doctests
+from pytest_postmortem.marked import Reading
+from pytest_postmortem.modules import Module, Modules
+from pytest_postmortem.scope import find_files
+
+__all__ = ["Code", "find_code_files"]
+
+VENV_FILES = ("pyvenv.cfg", "conda-meta/history")
+"""What a virtual environment holds, as pytest knows one."""
+
+
+class Code:
+    """The code of a project at one state; ``parsed`` keeps what is parsed for another one.
+
+    ``tests`` are the test files, ``helpers`` the other Python files, ``present`` any other file
+    of which a registry names a test: by their paths from the rootdir, with what they hold, or None
+    for a test file that can't be read.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        names: Iterable[str],
+        tests: Mapping[str, bytes | None],
+        helpers: Mapping[str, bytes],
+        present: Mapping[str, bytes],
+        parsed: dict[tuple[str, bytes], Module | None] | None = None,
+    ) -> None:
+        self._names = tuple(names)
+        self._rules = tuple(config.getini(f"python_{each}") for each in ("functions", "classes"))
+        globs = tuple(getattr(config.option, "doctestglob", ()) or ("test*.txt",))
+        modules = bool(getattr(config.option, "doctestmodules", False))
+        self._doctests = Doctests(modules, globs)
+        self._tests = tests
+        known = {path: data for path, data in tests.items() if data is not None}
+        self._present = {**present, **helpers, **known}
+        python = {path: data for path, data in known.items() if path.endswith(".py")}
+        self._modules = Modules({**helpers, **python}, parsed)
+
+    def read(self, others: Iterable[str] = (), nodeids: Iterable[str] = ()) -> Reading:
+        """Return the tests of the files that may have a mark, and of some others, with those under
+        ``tests:`` of a registry.
+        """
+        wanted = {path for path in others if path in self._tests}
+        reading = source.read_suite(
+            self._modules, self._names, {*self._tests}, wanted, *self._rules
+        )
+        unreadable = {path: None for path, data in self._tests.items() if data is None}
+        return self._declared({**reading, **unreadable}).add_to(tuple(nodeids))
+
+    def lacks(self, nodeid: str, reading: Reading) -> bool:
+        """Say whether the code certainly has no test of a node id."""
+        return self._declared(reading).find(nodeid) is False
+
+    def _declared(self, reading: Reading) -> DeclaredTests:
+        return DeclaredTests(reading, self._modules, self._present, self._doctests)
+
+
+def find_code_files(root: Path, left_out: Iterable[str]) -> Iterator[Path]:
+    """Yield the Python files below a folder but for those of folders that pytest does not enter."""
+    patterns = tuple(left_out)
+
+    def ignored(path: Path) -> bool:
+        if any(fnmatch(path.name, pattern) for pattern in patterns):
+            return True
+        return path.suffix != ".py" and any((path / name).is_file() for name in VENV_FILES)
+
+    return find_files([root], ["*.py"], ignored)

@@ -1,0 +1,187 @@
+"""Operations of code on literals → their values: what a constant of a module comes to."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["compute_call", "fold", "literal", "spread"]
+
+LARGEST = 1_000
+"""The longest text or list that is computed with, and the largest number of a range."""
+
+_WIDE = re.compile(r"%[-+ #0]*(?:\d{4}|\*)|:[^{}]*\d{4}[^{}]*(?:\}|$)")
+"""A format that pads a text to thousands of letters."""
+
+TEXT_METHODS = frozenset(
+    {
+        *("capitalize", "format", "join", "lower", "lstrip", "partition", "removeprefix"),
+        *("removesuffix", "replace", "rpartition", "rstrip", "split", "strip", "title", "upper"),
+        "zfill",
+    }
+)
+
+
+def _numbers(*bounds: int) -> list[int]:
+    """Return the numbers of a range that is short."""
+    found = range(*bounds)
+    if len(found) > LARGEST:
+        raise ValueError(bounds)
+    return list(found)
+
+
+BUILTINS: Mapping[str, Callable[..., Any]] = {
+    "str": str,
+    "int": int,
+    "list": list,
+    "tuple": tuple,
+    "range": _numbers,
+    "sorted": sorted,
+    "reversed": lambda each: list(reversed(each)),
+    "len": len,
+    "repr": repr,
+}
+
+
+CONVERSIONS: Mapping[int, Callable[[Any], Any]] = {115: str, 114: repr, 97: ascii}
+"""What ``!s``, ``!r`` and ``!a`` do in an f-string."""
+
+
+def literal(node: ast.expr) -> tuple[Any] | None:
+    """Return the value of a literal, in a tuple, None for what is computed."""
+    try:
+        return (ast.literal_eval(node),)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
+
+
+def spread(node: ast.expr) -> Sequence[ast.expr]:
+    """Return the elements of a starred list, anything else as it is."""
+    if isinstance(node, ast.Starred) and isinstance(node.value, (ast.List, ast.Tuple, ast.Set)):
+        return node.value.elts
+    return [node]
+
+
+def fold(node: ast.expr) -> ast.expr:
+    """Return the value of an operation whose operands are known, anything else as it is."""
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        node.elts = [part for each in node.elts for part in spread(each)]
+    elif isinstance(node, ast.BinOp):
+        return _operation(node)
+    elif isinstance(node, ast.JoinedStr):
+        parts = [literal(_text_of(each)) for each in node.values]
+        if None not in parts:
+            return ast.copy_location(ast.Constant("".join(str(p[0]) for p in parts if p)), node)
+    elif isinstance(node, ast.IfExp):
+        condition = literal(node.test)
+        if condition:
+            return node.body if condition[0] else node.orelse
+    elif isinstance(node, ast.Subscript):
+        return _element(node) or node
+    return node
+
+
+def _text_of(node: ast.expr) -> ast.expr:
+    """Return a part of an f-string as text."""
+    if not isinstance(node, ast.FormattedValue):
+        return node
+    value = literal(node.value)
+    spec: tuple[Any, ...] | None = literal(node.format_spec) if node.format_spec else ("",)
+    if not value or not spec or _is_large(value[0]) or _WIDE.search(f":{spec[0]}"):
+        return node
+    shown = CONVERSIONS.get(node.conversion, lambda each: each)(value[0])
+    return _attempt(lambda: format(shown, spec[0]), node) or node
+
+
+def _operation(node: ast.BinOp) -> ast.expr:
+    sides = (node.left, node.right)
+    if isinstance(node.op, ast.Add):
+        lists = [each for each in sides if isinstance(each, (ast.List, ast.Tuple))]
+        if len(lists) == 2:
+            elements = [part for each in lists for part in each.elts]
+            return ast.copy_location(ast.List(elements, ast.Load()), node)
+    left, right = map(literal, sides)
+    if not left or not right or any(_is_large(each[0]) for each in (left, right)):
+        return node
+    if not isinstance(left[0], (str, int)):
+        return node
+    made: ast.expr | None = None
+    if isinstance(node.op, ast.Add):
+        made = _attempt(lambda: left[0] + right[0], node)
+    elif isinstance(node.op, ast.Sub):
+        made = _attempt(lambda: left[0] - right[0], node)
+    elif isinstance(node.op, ast.Mod) and not _WIDE.search(str(left[0])):
+        made = _attempt(lambda: left[0] % right[0], node)
+    return made or node
+
+
+def _element(node: ast.Subscript) -> ast.expr | None:
+    """Return an element of a list or of a dictionary, None where it is unclear which."""
+    key = literal(node.slice)
+    if key is None:
+        return None
+    if isinstance(node.value, ast.Dict):
+        keys = [literal(each) if each else None for each in node.value.keys]
+        pairs = zip(keys, node.value.values, strict=True)
+        found = [value for own, value in pairs if own == key]
+        return found[-1] if found and None not in keys else None
+    if isinstance(node.value, (ast.List, ast.Tuple)) and isinstance(key[0], int):
+        elements = node.value.elts
+        starred = any(isinstance(each, ast.Starred) for each in elements)
+        inside = -len(elements) <= key[0] < len(elements)
+        return elements[key[0]] if inside and not starred else None
+    return None
+
+
+def compute_call(node: ast.Call) -> ast.expr | None:
+    """Return what a method of a text or a built-in function makes of literals."""
+    function = node.func
+    name = function.id if type(function) is ast.Name else ""
+    first = node.args[0] if len(node.args) == 1 else None
+    if name in ("list", "tuple") and isinstance(first, (ast.List, ast.Tuple)):
+        return first
+    given = [literal(each) for each in node.args]
+    named = [(each.arg, literal(each.value)) for each in node.keywords]
+    if None in given or any(key is None or value is None for key, value in named):
+        return None
+    args = [each[0] for each in given if each]
+    keywords = {str(key): value[0] for key, value in named if value}
+    call: Callable[..., Any] | None = BUILTINS.get(name)
+    if isinstance(function, ast.Attribute) and function.attr in TEXT_METHODS:
+        owner = literal(function.value)
+        if not owner or not isinstance(owner[0], str) or _WIDE.search(owner[0]):
+            return None
+        if _is_large(owner[0]) or any(isinstance(each, int) and each > LARGEST for each in args):
+            return None
+        call = getattr(owner[0], function.attr)
+    if call is None or any(map(_is_large, (*args, *keywords.values()))):
+        return None
+    return _attempt(lambda: call(*args, **keywords), node)
+
+
+def _is_large(value: object) -> bool:
+    """Say whether to compute with a value would take long."""
+    if isinstance(value, (str, bytes, list, tuple, set, dict)):
+        return len(value) > LARGEST
+    return isinstance(value, int) and abs(value) > LARGEST**3
+
+
+def _attempt(compute: Callable[[], object], place: ast.expr) -> ast.expr | None:
+    """Return the value of a computation as an expression, None where it fails."""
+    try:
+        return _written(compute(), place)
+    except Exception:  # whatever the operation raises for these values
+        return None
+
+
+def _written(value: object, place: ast.expr) -> ast.expr:
+    """Return a value as an expression."""
+    if isinstance(value, (list, tuple, range)):
+        made: ast.expr = ast.List([_written(each, place) for each in value], ast.Load())
+    elif value is None or isinstance(value, (str, bytes, int, float)):
+        made = ast.Constant(value)
+    else:
+        raise TypeError(type(value))
+    return ast.copy_location(made, place)

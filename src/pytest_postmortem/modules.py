@@ -1,0 +1,242 @@
+"""The Python files of a project: what each binds to its names, and which of them an import names.
+
+Everything is read and nothing is imported. A name keeps all its bindings with their positions,
+since a decorator sees the one that came last before it.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pytest_postmortem.bindings import Definition, statements, tree_of
+
+__all__ = ["Binding", "Import", "Module", "Modules", "find_bindings"]
+
+Position = tuple[int, int]
+
+MUTATORS = frozenset(
+    {
+        *("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove"),
+        *("reverse", "setdefault", "sort", "update", "__setitem__"),
+    }
+)
+"""Methods that change the object that they are called on."""
+
+_IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([^\r\n#]*)", re.MULTILINE)
+_IMPORTERS = (b"import_module", b"importorskip", b"__import__")
+_WORD = re.compile(rb"[\w\x80-\xff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What an import binds a name to: a module, or with ``attribute`` a name in it.
+
+    ``level`` counts the dots of a relative import.
+    """
+
+    module: str
+    level: int = 0
+    attribute: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a statement binds a name to, None where that can't be read.
+
+    ``certain`` says that the statement stands under no condition.
+    """
+
+    position: Position
+    value: ast.expr | Definition | Import | None
+    certain: bool
+
+
+def find_bindings(code: Sequence[ast.stmt]) -> dict[str, list[Binding]]:
+    """Return the names that the statements of a module or class bind, each in order."""
+    found: dict[str, list[Binding]] = defaultdict(list)
+    for node, certain in statements(code, certain=True):
+        for name, value in _bind(node):
+            found[name].append(Binding((node.lineno, node.col_offset), value, certain))
+    return found
+
+
+def _bind(node: ast.stmt) -> Iterator[tuple[str, ast.expr | Definition | Import | None]]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node.name, node
+    elif isinstance(node, ast.Assign):
+        for target in node.targets:
+            yield from _assign(target, node.value)
+    elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        yield from _assign(node.target, node.value)
+    elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        before = ast.copy_location(ast.Name(node.target.id, ast.Load()), node)
+        whole = ast.BinOp(before, node.op, node.value)
+        yield node.target.id, ast.copy_location(whole, node)
+    elif isinstance(node, ast.Import):
+        for alias in node.names:
+            top = alias.name if alias.asname else alias.name.partition(".")[0]
+            yield alias.asname or top, Import(top)
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            yield alias.asname or alias.name, Import(node.module or "", node.level, alias.name)
+    elif isinstance(node, (ast.For, ast.AsyncFor)):
+        yield from _assign(node.target, None)
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        for item in node.items:
+            if item.optional_vars is not None:
+                yield from _assign(item.optional_vars, None)
+    elif isinstance(node, ast.Delete):
+        for target in node.targets:
+            yield from _assign(target, None)
+
+
+def _assign(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+        plain = not any(isinstance(each, ast.Starred) for each in (*parts, *target.elts))
+        paired = plain and len(parts) == len(target.elts)
+        for place, each in enumerate(target.elts):
+            yield from _assign(each, parts[place] if paired else None)
+    elif isinstance(target, ast.Starred):
+        yield from _assign(target.value, None)
+
+
+@dataclass(slots=True)
+class Module:
+    """A Python file; ``changed`` are the names whose objects it changes after their binding."""
+
+    path: str
+    tree: ast.Module
+    lines: Sequence[str]
+    bound: Mapping[str, Sequence[Binding]]
+    stars: Sequence[Import] = ()
+    changed: frozenset[str] = field(default_factory=frozenset)
+
+    def find(self, name: str, at: Position | None) -> Binding | None:
+        """Return what a name is bound to at a position, or in the end.
+
+        None where it has no binding yet; a binding without a value where several are possible.
+        """
+        found = [each for each in self.bound.get(name, ()) if at is None or each.position < at]
+        if not found:
+            return None
+        last = found[-1]
+        return last if last.certain or len(found) == 1 else Binding(last.position, None, False)
+
+
+class Modules:
+    """The Python files of a project by their paths from the rootdir, each parsed once.
+
+    ``parsed`` keeps them for another state of the project.
+    """
+
+    def __init__(
+        self,
+        contents: Mapping[str, bytes],
+        parsed: dict[tuple[str, bytes], Module | None] | None = None,
+    ) -> None:
+        self.contents = contents
+        self._parsed = {} if parsed is None else parsed
+        self._named: dict[str, list[str]] = defaultdict(list)
+        for path in contents:
+            self._named[module_name(path)].append(path)
+
+    def read(self, path: str) -> Module | None:
+        """Return a file, None for what is no Python."""
+        data = self.contents.get(path)
+        if data is None:
+            return None
+        if (path, data) not in self._parsed:
+            self._parsed[path, data] = _parse(path, data)
+        return self._parsed[path, data]
+
+    def find(self, importer: str, module: str, level: int = 0) -> Sequence[str]:
+        """Return the files that an import may name, several where that can't be known.
+
+        No one knows ``sys.path`` here: an absolute name is that of each file whose path ends with
+        it, and of several those that share most folders with the importer.
+        """
+        parts = module.split(".") if module else []
+        if level:
+            folder = posixpath.dirname(importer)
+            base = posixpath.normpath(posixpath.join(folder, *[".."] * (level - 1), *parts))
+            paths = (f"{base}.py", posixpath.join(base, "__init__.py"))
+            return [each for each in map(posixpath.normpath, paths) if each in self.contents]
+        if not parts:
+            return []
+        tail = "/".join(parts)
+        found = [
+            path
+            for path in self._named.get(parts[-1], ())
+            if f"/{_without_suffix(path)}".endswith(f"/{tail}")
+        ]
+        shared = {path: len(posixpath.commonpath(["/" + path, "/" + importer])) for path in found}
+        return [path for path in found if shared[path] == max(shared.values())]
+
+    def imports_any(self, path: str, names: frozenset[bytes]) -> bool:
+        """Say whether a file may import a module of these names, which is cheap to know."""
+        for match in _IMPORT.finditer(self.contents[path]):
+            words = match.group(1)
+            if words.startswith(b".") or not names.isdisjoint(_WORD.findall(words)):
+                return True
+        return self.imports_later(path, names)
+
+    def imports_later(self, path: str, names: frozenset[bytes]) -> bool:
+        """Say whether a file may import a module of these names by calling a function."""
+        data = self.contents[path]
+        calls = any(word in data for word in _IMPORTERS)
+        return calls and not names.isdisjoint(_WORD.findall(data))
+
+
+def module_name(path: str) -> str:
+    """Return the last part of the name of a module."""
+    return posixpath.basename(_without_suffix(path))
+
+
+def _without_suffix(path: str) -> str:
+    """Return a path without ``.py`` or ``/__init__.py``."""
+    return path.removesuffix(".py").removesuffix("/__init__")
+
+
+def _parse(path: str, data: bytes) -> Module | None:
+    try:
+        tree = tree_of(data)
+        return None if tree is None else make_module(path, tree, data)
+    except RecursionError:
+        return None
+
+
+def make_module(path: str, tree: ast.Module, data: bytes) -> Module:
+    """Return a file that is parsed already."""
+    bound = find_bindings(tree.body)
+    for node in ast.walk(tree):  # imports inside of functions
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for name, value in _bind(node):
+                if name not in bound and name != "*":
+                    bound[name] = [Binding((node.lineno, node.col_offset), value, False)]
+    stars = [each.value for each in bound.pop("*", ()) if isinstance(each.value, Import)]
+    lines = data.decode(errors="replace").splitlines()
+    return Module(path, tree, lines, bound, stars, frozenset(_changed(tree)))
+
+
+def _changed(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of lists and the like that a module changes, and those that are global."""
+    for node in ast.walk(tree):
+        target: ast.expr | None = None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            target = node.func.value if node.func.attr in MUTATORS else None
+        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            target = node.value
+        elif isinstance(node, ast.Global):
+            yield from node.names
+        while isinstance(target, (ast.Subscript, ast.Attribute)):
+            target = target.value
+        if isinstance(target, ast.Name):
+            yield target.id

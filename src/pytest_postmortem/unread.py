@@ -1,0 +1,345 @@
+"""Places of a project's code that may link tests to incidents in a way that only a run shows.
+
+Every place that names one of our marks is either read as the mark of a test, or named in the value
+of something that other places use (a constant, a function, a class), or it is such a place.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from pytest_postmortem.bindings import statements
+from pytest_postmortem.expressions import dotted, is_mark_name
+from pytest_postmortem.folding import literal, spread
+from pytest_postmortem.modules import Binding, Import, Module, Modules, module_name
+from pytest_postmortem.reducing import Defined, Inside, Reducer
+
+__all__ = ["Claim", "CodeReader", "Place"]
+
+ROUNDS = 5
+"""How many files deep an import of an import is followed."""
+
+FIXTURES = frozenset({"fixture", "yield_fixture"})
+
+NAMESPACES = frozenset({"pytest.mark", "_pytest.mark.MARK_GEN"})
+"""What all marks are attributes of."""
+
+RUNNERS = frozenset({"exec", "eval", "compile"})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The ids that code may link a test to; with ``more`` they are not all that it may."""
+
+    ids: frozenset[str] = frozenset()
+    more: bool = False
+
+    def join(self, other: Claim | None) -> Claim:
+        """Return what either of two may link a test to."""
+        return self if other is None else Claim(self.ids | other.ids, self.more or other.more)
+
+
+ANY = Claim(more=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of code that may link tests which can't be told from the code."""
+
+    line: int
+    code: str
+    claim: Claim
+
+
+class CodeReader:
+    """Follows the marks of some names through the files of a project."""
+
+    def __init__(self, modules: Modules, names: Collection[str]) -> None:
+        self.modules = modules
+        self._names = frozenset(names)
+        self._bytes = tuple(name.encode() for name in self._names)
+        self._claims: dict[tuple[str, str], Claim | None] = {}
+        self._reducers: dict[str, Reducer] = {}
+
+    def reducer(self, module: Module) -> Reducer:
+        """Return what follows the names of a file."""
+        return self._reducers.setdefault(module.path, Reducer(module, self.modules))
+
+    def find_files(self) -> frozenset[str]:
+        """Return the files that name one of our marks, or import what does."""
+        contents = self.modules.contents
+        found = {path for path, data in contents.items() if self._names_mark(data)}
+        new = found
+        for _ in range(ROUNDS):
+            stems = frozenset(module_name(path).encode(errors="surrogateescape") for path in new)
+            near = [path for path in contents if path not in found]
+            near = [path for path in near if self.modules.imports_any(path, stems)]
+            new = {path for path in near if self._imports_mark(path, stems)}
+            if not new:
+                break
+            found |= new
+        return frozenset(found)
+
+    def _names_mark(self, data: bytes) -> bool:
+        return any(name in data for name in self._bytes)
+
+    def _imports_mark(self, path: str, stems: frozenset[bytes]) -> bool:
+        module = self.modules.read(path)
+        if module is None or self.modules.imports_later(path, stems):
+            return module is not None
+        imports = [
+            (name, binding.value)
+            for name, bindings in module.bound.items()
+            for binding in bindings
+            if isinstance(binding.value, Import)
+        ]
+        if any(self.claim_of(module, name) for name, _ in imports):
+            return True
+        names = [alias.name for node in ast.walk(module.tree) for alias in _imported(node)]
+        wholes = [*(value for _, value in imports), *map(Import, names), *module.stars]
+        files = {file for value in wholes for file in self._imported_files(module, value)}
+        return any(self._exports_mark(file) for file in files)
+
+    def _imported_files(self, module: Module, value: Import) -> Iterator[str]:
+        """Yield the files that a name or a star stands for as a whole."""
+        whole = value.attribute in (None, "*")
+        dots = value.module if whole else f"{value.module}.{value.attribute}".lstrip(".")
+        yield from self.modules.find(module.path, dots, value.level)
+
+    def _exports_mark(self, path: str) -> bool:
+        module = self.modules.read(path)
+        return module is not None and any(self.claim_of(module, name) for name in module.bound)
+
+    def claim_of(self, module: Module, name: str) -> Claim | None:
+        """Return what the use of a name of a file may link a test to, None for nothing."""
+        key = (module.path, name)
+        if key not in self._claims:
+            self._claims[key] = None  # which is the answer where a name is made of itself
+            bindings = module.bound.get(name)
+            if bindings is None:
+                found = self._star_claim(module, name)
+            else:
+                found = None
+                for binding in bindings:
+                    own = self._binding_claim(module, binding)
+                    found = own.join(found) if own else found
+            self._claims[key] = found
+        return self._claims[key]
+
+    def _binding_claim(self, module: Module, binding: Binding) -> Claim | None:
+        value = binding.value
+        if isinstance(value, Import):
+            if value.attribute is None:
+                return None
+            found: Claim | None = None
+            for path in self.modules.find(module.path, value.module, value.level):
+                other = self.modules.read(path)
+                own = self.claim_of(other, value.attribute) if other else None
+                found = own.join(found) if own else found
+            return found
+        return None if value is None else self.claim(module, value)
+
+    def _star_claim(self, module: Module, name: str) -> Claim | None:
+        for star in module.stars:
+            for path in self._imported_files(module, star):
+                other = self.modules.read(path)
+                found = self.claim_of(other, name) if other else None
+                if found is not None:
+                    return found
+        return None
+
+    def claim(
+        self,
+        module: Module,
+        node: ast.AST,
+        read: Collection[int] = (),
+    ) -> Claim | None:
+        """Return what some code may link a test to, None for nothing.
+
+        ``read`` are the expressions that are read already.
+        """
+        found: Claim | None = None
+        for _, own in self.references(module, node, read):
+            found = own.join(found)
+        return found
+
+    def references(
+        self,
+        module: Module,
+        node: ast.AST,
+        read: Collection[int] = (),
+    ) -> Iterator[tuple[ast.AST, Claim]]:
+        """Yield the expressions that name a mark of ours, or something that does."""
+        waiting: list[ast.AST] = [node]
+        while waiting:
+            each = waiting.pop()
+            if id(each) in read:
+                continue
+            done = False
+            if isinstance(each, ast.expr):
+                own, done = self._reference(module, each)
+                if own is not None:
+                    yield each, own
+            if not done:
+                waiting.extend(reversed([*ast.iter_child_nodes(each)]))
+
+    def _reference(self, module: Module, node: ast.expr) -> tuple[Claim | None, bool]:
+        """Return what an expression itself may link to, and whether its parts don't matter."""
+        if isinstance(node, ast.Call):
+            return self._call(module, node)
+        if not isinstance(node, (ast.Name, ast.Attribute)) or isinstance(node.ctx, ast.Store):
+            return None, False
+        if isinstance(node, ast.Name):
+            found = self.claim_of(module, node.id)
+            if found is None and self._is_namespace(module, node):
+                found = ANY
+            return found, True
+        name = dotted(self._reduced(module, node))
+        if is_mark_name(name):
+            return (ANY if name.rpartition(".")[2] in self._names else None), True
+        if self._is_namespace(module, node):
+            return ANY, True
+        owner = self._reduced(module, node.value)
+        if isinstance(owner, Inside):
+            other = self.modules.read(owner.path)
+            return (self.claim_of(other, node.attr) if other else None), True
+        return None, False
+
+    def _call(self, module: Module, node: ast.Call) -> tuple[Claim | None, bool]:
+        last = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if last in RUNNERS and self._has_text(module, node):
+            return ANY, True
+        if last == "Mark" and self._has_text(module, node.args[0] if node.args else node):
+            return ANY, True
+        own = node.func.id if isinstance(node.func, ast.Name) else "getattr"
+        if own != "getattr" and self.claim_of(module, own) is None:
+            return None, False
+        whole = self._reduced(module, node)
+        if not isinstance(whole, ast.Call):
+            name = dotted(whole)
+            ours = is_mark_name(name) and name.rpartition(".")[2] in self._names
+            return (ANY, True) if ours else (None, bool(is_mark_name(name)))
+        name = dotted(whole.func).removesuffix(".with_args")
+        if not is_mark_name(name) or name.rpartition(".")[2] not in self._names:
+            return None, False
+        values = [literal(part) for each in whole.args for part in spread(each)]
+        more = None in values or any(each.arg is None for each in whole.keywords)
+        ids = frozenset(str(each[0]).strip() for each in values if each)
+        return Claim(ids, more), True
+
+    def may_mark(self, module: Module, node: ast.expr) -> bool:
+        """Say whether what is left of a reduced expression of a file may be a mark of ours."""
+        waiting: list[ast.AST] = [node]
+        while waiting:
+            each = waiting.pop()
+            name = dotted(each) if isinstance(each, (ast.Attribute, ast.Name)) else ""
+            if is_mark_name(name):
+                if name.rpartition(".")[2] in self._names:
+                    return True
+            elif name in NAMESPACES and self._names_mark(self.modules.contents[module.path]):
+                return True
+            elif isinstance(each, Defined):
+                if self.claim(each.home.module, each.node):
+                    return True
+            elif isinstance(each, ast.Name) and self.claim_of(module, each.id):
+                return True
+            else:
+                waiting.extend(ast.iter_child_nodes(each))
+        return False
+
+    def _is_namespace(self, module: Module, node: ast.expr) -> bool:
+        """Say whether all marks are handed on, in a file that names one of ours."""
+        if dotted(self._reduced(module, node)) not in NAMESPACES:
+            return False
+        return self._names_mark(self.modules.contents.get(module.path, b""))
+
+    def _has_text(self, module: Module, node: ast.AST) -> bool:
+        """Say whether a text below some code names one of our marks."""
+        for each in ast.walk(node):
+            if isinstance(each, ast.Name):
+                each = self._reduced(module, each)
+            text = each.value if isinstance(each, ast.Constant) else None
+            if isinstance(text, str) and any(name in text for name in self._names):
+                return True
+        return False
+
+    def _reduced(self, module: Module, node: ast.expr) -> ast.expr:
+        return self.reducer(module).reduce(node)
+
+    def find_places(
+        self,
+        module: Module,
+        read: Collection[int] = (),
+        is_collected: Callable[[str], bool] = lambda name: False,
+        classes: Collection[int] = (),
+    ) -> Iterator[Place]:
+        """Yield the places of a file that may link tests in a way that code can't tell.
+
+        ``read`` are the expressions that were read as marks of tests; ``is_collected`` says of a
+        name of the file whether pytest takes what it is bound to, ``classes`` are the
+        further ones that tests come from.
+        """
+        lines: dict[int, Claim] = {}
+        for node, _ in statements(module.tree.body, certain=True):
+            for part in _executed(node, is_collected, classes):
+                for found, claim in self.references(module, part, read):
+                    line = getattr(found, "lineno", node.lineno)
+                    lines[line] = claim.join(lines.get(line))
+            for name in self._collected_names(module, node, is_collected):
+                imported = self.claim_of(module, name)
+                if imported is not None:
+                    lines[node.lineno] = imported.join(lines.get(node.lineno))
+        for line in sorted(lines):
+            code = module.lines[line - 1].strip() if line <= len(module.lines) else ""
+            yield Place(line, code, lines[line])
+
+    def _collected_names(
+        self, module: Module, node: ast.stmt, is_collected: Callable[[str], bool]
+    ) -> Iterator[str]:
+        """Yield the names that an import gives to a file, and that pytest takes."""
+        if not isinstance(node, ast.ImportFrom):
+            return
+        for alias in node.names:
+            if alias.name != "*":
+                names = [alias.asname or alias.name]
+            else:
+                star = Import(node.module or "", node.level, "*")
+                files = map(self.modules.read, self._imported_files(module, star))
+                names = [name for other in files if other for name in other.bound]
+            yield from filter(is_collected, names)
+
+
+def _imported(node: ast.AST) -> list[ast.alias]:
+    return node.names if isinstance(node, ast.Import) else []
+
+
+def _executed(
+    node: ast.stmt, is_collected: Callable[[str], bool], classes: Collection[int]
+) -> Iterator[ast.AST]:
+    """Yield the parts of a statement that act by themselves, and not only where they are used."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        acts = node.name.startswith("pytest_") or any(map(_is_fixture, node.decorator_list))
+        if acts or is_collected(node.name):
+            yield node
+    elif isinstance(node, ast.ClassDef):
+        if is_collected(node.name) or id(node) in classes:
+            yield node
+    elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if not all(isinstance(each, ast.Name) and not is_collected(each.id) for each in targets):
+            yield node
+    elif isinstance(node, (ast.For, ast.AsyncFor)):
+        yield node.iter
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        yield from (item.context_expr for item in node.items)
+    elif isinstance(node, (ast.If, ast.While)):
+        yield node.test
+    elif not isinstance(node, (ast.Import, ast.ImportFrom, ast.Try)) and not hasattr(node, "cases"):
+        yield node
+
+
+def _is_fixture(node: ast.expr) -> bool:
+    called = node.func if isinstance(node, ast.Call) else node
+    return getattr(called, "attr", getattr(called, "id", "")) in FIXTURES
