@@ -17,8 +17,9 @@ from pytest_postmortem.commands.incidents import add_arguments, incidents
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.listing.choosing import SORTS, Asked, chosen
 from pytest_postmortem.listing.listed import as_json, columns, table
-from pytest_postmortem.listing.overview import WORDS, Row
+from pytest_postmortem.listing.overview import OF_CODE, OF_RUN, WORDS, Row
 from pytest_postmortem.registry import fields
+from pytest_postmortem.states import STATES
 
 __all__ = ["declare", "main", "run"]
 
@@ -65,6 +66,7 @@ def run(
     wanted = [target_of(each, FAILED, "a list") for each in targets or ["term"]]
     with incidents(arguments, source) as known:
         _check(known.rows, asked)
+        _check_states(asked.states, read=known.read)
         severities = known.project.settings.policy.severities
         rows = chosen(known.rows, replace(asked, severities=severities))
         for type, destination in wanted:
@@ -121,6 +123,27 @@ def _day(text: str, problems: list[tuple[str, str]]) -> date | None:
         return date.fromisoformat(text)
     problems.append((f"{text!r} is no date", "write it as 2026-11-20"))
     return None
+
+
+def _check_states(states: Iterable[str], *, read: bool) -> None:
+    """Make sure that what the states come from knows those that are asked for.
+
+    Raises: SettingsError.
+    """
+    problems = []
+    for state in states:
+        if read and state in OF_RUN:
+            cause = f"only a run of pytest knows which incidents are {state!r}"
+            remedy = (
+                "name its report with --from=report.json (pytest --postmortem-report=json:PATH)"
+            )
+            problems.append(Problem("setting", FAILED, cause, remedy))
+        elif not read and state in OF_CODE.values():
+            cause = f"a report has no state {state!r}"
+            remedy = f"use {', '.join(STATES)}, or leave out --from"
+            problems.append(Problem("setting", FAILED, cause, remedy))
+    if problems:
+        raise SettingsError(problems)
 
 
 def _check(rows: Sequence[Row], asked: Asked) -> None:
