@@ -340,3 +340,32 @@ def test_marks_of_other_names_count_where_they_are_configured(
         "test_it.test_unknown": "99, 98, 13",
         "test_it.test_none": "13",
     }
+
+
+def test_marks_of_other_names_that_are_not_understood_are_counted_when_asked(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """They may mean something else, so nobody is bothered with them but with ``-v``."""
+    markers = "\nmarkers =\n    issue\n    bug\npostmortem_markers = issue bug\n"
+    register(pytester, "12", ini=markers)
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        @pytest.mark.issue(12, reason="text")
+        @pytest.mark.bug
+        def test_a(): pass
+        @pytest.mark.issue(url="https://example.com/12")
+        def test_b(): pass
+        def test_c(request):
+            request.node.add_marker(pytest.mark.bug({"id": 12}))
+        """
+    )
+
+    quiet, verbose = run(), run("-v")
+
+    assert said(quiet) == ["1 of 1 incident guarded (100 %), 1 linked"]
+    assert verbose.ret == 0
+    assert said(verbose)[-1] == (
+        "1 of 1 incident guarded (100 %), 1 linked; "
+        "2 other marks not understood, as test_it.py:5: issue(url=...)"
+    )

@@ -129,6 +129,7 @@ class Collecting:
         reported: set[tuple[NodeKey, NodeKey]] = set()
         tests = {id(item): self._test(item) for item in items} if plan.declared else {}
         files = {test.path for test in tests.values()}
+        odd: set[str] = set()
         for item in items if plan.declared else [item for item in items if id(item) in marked]:
             claims = marked.get(id(item), nothing)
             test = tests.get(id(item)) or self._test(item)
@@ -137,6 +138,7 @@ class Collecting:
                 if key in plan.declared:
                     declared.add(key)
                     ids.update(_new(ids, plan.declared[key]))
+            odd.update(_odd(item, claims.odd))
             if ids or claims.complaints:
                 found.extend(_links(item, test, ids))
                 findings.update(dict.fromkeys(_findings(item, claims.complaints)))
@@ -150,6 +152,7 @@ class Collecting:
             reported=frozenset(reported),
             repeated=_count_repeated(items),
             findings=tuple(findings),
+            odd=frozenset(odd),
         )
 
     def _marks(self, items: Iterable[pytest.Item]) -> dict[int, tuple[pytest.Mark, ...]]:
@@ -249,6 +252,11 @@ def _findings(item: pytest.Item, complaints: Iterable[str]) -> Iterator[Finding]
     return (Finding("bad-marker", "error", text, path, line) for text in complaints)
 
 
+def _odd(item: pytest.Item, marks: Iterable[str]) -> Iterator[str]:
+    path, line = _place(item)
+    return (f"{path}:{line}: {mark}" for mark in marks)
+
+
 def set_property(item: pytest.Item, ids: Iterable[str]) -> None:
     """Give an item its one property, in place of an older one."""
     others = [pair for pair in item.user_properties if pair[:1] != (PROPERTY,)]
@@ -283,7 +291,7 @@ class Running:
     def _add(self, item: pytest.Item, claims: links.Claims) -> None:
         old = links.decode(property_of(item))
         new = dict(_new(dict.fromkeys(old, "marker"), claims.ids))
-        if new or claims.complaints:
+        if new or claims.complaints or claims.odd:
             ids = {id: claims.ids[id] for id in new}
             if ids:
                 set_property(item, [*old, *ids])
@@ -291,4 +299,7 @@ class Running:
             found = tuple(_links(item, test, ids))
             findings = tuple(_findings(item, claims.complaints))
             reported = frozenset(_reported(item, test))
-            self._deliver(Collected(links=found, reported=reported, findings=findings))
+            odd = frozenset(_odd(item, claims.odd))
+            self._deliver(
+                Collected(links=found, reported=reported, findings=findings, odd=odd)
+            )

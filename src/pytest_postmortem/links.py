@@ -52,16 +52,21 @@ class Mark(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What the marks of one test say: its ids, each once, and what is wrong with the marks."""
+    """What the marks of one test say: its ids, each once, and what is wrong with the marks.
+
+    ``odd`` are foreign marks of a form that is not understood, as they may be shown.
+    """
 
     ids: Mapping[str, Origin]
     complaints: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
 
 
 def parse(marks: Iterable[Mark]) -> Claims:
     """Read ids out of marks; those of any name but ours are foreign, and never complained of."""
     ids: dict[str, tuple[str, Origin]] = {}
     complaints: list[str] = []
+    odd: list[str] = []
     for mark in marks:
         origin: Origin = "marker" if mark.name == MARK else "foreign"
         for argument in mark.args:
@@ -71,7 +76,20 @@ def parse(marks: Iterable[Mark]) -> Claims:
                 ids[id.casefold()] = (known[0] if known else id, origin)
         if origin == "marker":
             complaints.extend(_complaints(mark))
-    return Claims(dict(ids.values()), tuple(complaints))
+        elif _is_odd(mark):
+            odd.append(_shown_mark(mark))
+    return Claims(dict(ids.values()), tuple(complaints), tuple(odd))
+
+
+def _is_odd(mark: Mark) -> bool:
+    """Say whether a foreign mark has an argument that is no id, or keywords and no id."""
+    read = [bool(_id(argument)) for argument in mark.args]
+    return not all(read) or (bool(mark.kwargs) and not read)
+
+
+def _shown_mark(mark: Mark) -> str:
+    keywords = (f"{keyword}=..." for keyword in mark.kwargs)
+    return f"{mark.name}({', '.join([*map(_shown, mark.args), *keywords])})"
 
 
 def _id(argument: object) -> str:

@@ -255,7 +255,8 @@ class Collected:
     the bad marks. ``skipped`` are the files that skipped themselves as a whole, with the reason;
     they stand for the tests of the links that their code names. ``files`` were collected,
     ``expected`` is what a bare ``pytest`` collects, where somebody had to find out; ``reasons``
-    say in words why this is less than the whole suite.
+    say in words why this is less than the whole suite. ``odd`` are foreign
+    marks of a form that is not understood, each with its place.
     """
 
     links: tuple[Link, ...] = ()
@@ -268,6 +269,7 @@ class Collected:
     files: frozenset[str] = frozenset()
     expected: frozenset[str] | None = None
     reasons: tuple[str, ...] = ()
+    odd: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

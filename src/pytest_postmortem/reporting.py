@@ -187,7 +187,13 @@ class Run:
             missing=self._missing(),
         )
         report = replace(report, findings=(*report.findings, *unprovable(report)))
-        return replace(report, gates=judge(report), ran=facts.ran, declared=collected.declared)
+        return replace(
+            report,
+            gates=judge(report),
+            ran=facts.ran,
+            declared=collected.declared,
+            odd=tuple(sorted(collected.odd)),
+        )
 
     def _proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
         """Return what `prove` found of incidents, or why it can't be read."""

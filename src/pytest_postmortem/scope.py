@@ -162,6 +162,7 @@ def joined(collections: Iterable[Collected]) -> Collected:
         files=frozenset().union(*(each.files for each in all)),
         expected=frozenset().union(*known) if known else None,
         reasons=tuple(dict.fromkeys(reason for each in all for reason in each.reasons)),
+        odd=frozenset().union(*(each.odd for each in all)),
     )
 
 

@@ -143,7 +143,8 @@ class Report:
     ``unjudged`` are the reasons, in words, why the figures don't stand for the whole suite.
     ``missing`` says which registry is missing, where the links themselves had to serve as one.
     ``registry`` tells where it comes from. ``strangers`` are the ids of foreign marks that it
-    lacks, ``unchecked`` those of any mark where a part of it can't be reached, and ``unknown``
+    lacks, ``odd`` the foreign marks of a form that is not understood;
+    ``unchecked`` those of any mark where a part of it can't be reached, and ``unknown``
     are the tests that name such ids with our marker. ``declared`` are the node ids under
     ``tests:`` that were found, ``unselected`` the ids that belong elsewhere.
     """
@@ -157,6 +158,7 @@ class Report:
     unjudged: tuple[str, ...] = ()
     missing: str | None = None
     strangers: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     declared: frozenset[str] = frozenset()

@@ -41,6 +41,7 @@ def pack(collected: Collected) -> dict[str, Any]:
         "files": list(collected.files),
         "expected": None if collected.expected is None else list(collected.expected),
         "reasons": list(collected.reasons),
+        "odd": list(collected.odd),
     }
 
 
@@ -58,6 +59,7 @@ def unpack(data: Mapping[str, Any]) -> Collected:
         files=frozenset(data["files"]),
         expected=None if expected is None else frozenset(expected),
         reasons=tuple(data["reasons"]),
+        odd=frozenset(data["odd"]),
     )
 
 

@@ -92,4 +92,6 @@ def _remainder(report: Report, listed: bool) -> Iterator[str]:
     if report.unchecked:
         yield f"{count_of(len(report.unchecked), 'id')} not checked"
     if report.strangers:
-        yield f"{len(report.strangers)} ids of other marks unknown"
+        yield f"{count_of(len(report.strangers), 'id')} of other marks unknown"
+    if report.odd and listed:
+        yield f"{count_of(len(report.odd), 'other mark')} not understood, as {report.odd[0]}"
