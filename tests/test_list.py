@@ -154,6 +154,51 @@ def test_a_list_is_filtered_and_sorted(
     assert ids(capsys, *asked) == wanted
 
 
+def test_a_state_is_asked_of_what_knows_it(
+    project: Path, report: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Code knows links and a run knows what they came to: an empty list would tell neither."""
+    status = main(["list", "state:guarded"])
+    told = complaint(capsys)
+    other = main(["list", "state:linked", "--from", report])
+
+    assert (status, other) == (2, 2)
+    assert told == (
+        "Couldn't list: only a run of pytest knows which incidents are 'guarded'\n"
+        "  name its report with --from=report.json (pytest --postmortem-report=json:PATH)"
+    )
+    assert complaint(capsys) == (
+        "Couldn't list: a report has no state 'linked'\n"
+        "  use failing, errored, guarded, not-run, known-broken, skipped, declared, exempt,"
+        " unguarded, not-judged, or leave out --from"
+    )
+
+
+def test_what_code_can_not_tell_is_said_with_its_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An incident that a conftest may link is not judged; nothing fails for that."""
+    (project / "conftest.py").write_text(
+        "import pytest\n\ndef pytest_itemcollected(item):\n"
+        '    item.add_marker(pytest.mark.postmortem("PM-6"))\n'
+    )
+
+    assert main(["list", "state:not-judged"]) == 0
+    assert capsys.readouterr().out == (
+        "ID    DATE        STATE       TITLE\n"
+        "PM-6  2025-01-01  not-judged  Stale cache\n"
+        "\n"
+        "1 incident: 1 not judged (read from the code; a run of pytest says what is guarded)\n"
+        "unknown: conftest.py:4: only a run shows what this links: "
+        'item.add_marker(pytest.mark.postmortem("PM-6"))\n'
+    )
+    assert main(["show", "PM-6"]) == 0
+    assert (
+        "  state  not judged (conftest.py:4: only a run shows what this links:\n"
+        '         item.add_marker(pytest.mark.postmortem("PM-6"))), read from the code\n'
+    ) in capsys.readouterr().out
+
+
 def test_what_can_not_be_understood_is_said_at_once(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
