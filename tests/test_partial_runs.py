@@ -263,3 +263,32 @@ def test_a_module_that_skips_itself_is_no_gap(pytester: pytest.Pytester, run: Ru
         "  PM-2    skipped: no compiler",
         "2 of 4 incidents guarded (50 %), 3 linked; 1 has no regression test (-v lists them)",
     ]
+
+
+def test_a_file_that_skips_itself_is_read_like_any_other(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """Its marks may have names, be imported or made of constants."""
+    pytester.makepyfile(
+        marks="import pytest\nlogin = pytest.mark.postmortem('PM-4')\n",
+        test_2="""
+        import pytest
+        from marks import login
+        pytest.skip("no compiler", allow_module_level=True)
+        NUMBER = 2
+        PM = pytest.mark.postmortem
+
+        @PM(f"PM-{NUMBER}")
+        @login
+        def test_2(): pass
+        """,
+    )
+
+    result = run()
+
+    assert report_of(result) == [
+        "2 incidents are linked, but nothing here would catch them:",
+        "  PM-2    skipped: no compiler",
+        "  PM-4    skipped: no compiler",
+        "2 of 4 incidents guarded (50 %), 4 linked",
+    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from pytest_postmortem.bindings import tree_of
 from pytest_postmortem.modules import Module, Modules, make_module
@@ -19,6 +19,7 @@ __all__ = [
     "Place",
     "SourceMark",
     "SourceTest",
+    "find_marks",
     "guess",
     "marks",
     "parse",
@@ -35,6 +36,23 @@ def marks(code: str, names: Collection[str]) -> Iterator[SourceMark]:
         if isinstance(node, ast.Call) and name in names:
             args = tuple(each.value for each in node.args if isinstance(each, ast.Constant))
             yield SourceMark(str(name), args, {}, node.lineno)
+
+
+def find_marks(
+    contents: Mapping[str, bytes],
+    path: str,
+    names: Collection[str],
+    functions: Sequence[str],
+    classes: Sequence[str],
+) -> list[SourceMark]:
+    """Return the marks of the tests of a file, and all that it calls anywhere, by their lines.
+
+    ``contents`` are the file and those that it may import, by their paths.
+    """
+    text = contents.get(path, b"").decode(errors="replace")
+    reading = read_suite(Modules(contents), names, {path}, {path}, functions, classes)
+    found = [mark for test in reading.get(path) or () for mark in test.marks]
+    return sorted([*found, *marks(text, names)], key=lambda mark: mark.line)
 
 
 def parse(

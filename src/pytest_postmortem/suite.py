@@ -89,16 +89,26 @@ class Files:
         from pytest_postmortem import source
 
         names = frozenset((options.MARK, *self._settings.markers))
-        for mark in source.marks(_text(path), names):
+        code = {given.shown(each): data for each, data in _code_near(path, given.root)}
+        marks = source.find_marks(code, file.path, names, given.functions, given.classes)
+        found: dict[str, Link] = {}
+        for mark in marks:
             for id, origin in links.parse([mark]).ids.items():
-                yield Link(id, file.nodeid, file.path, mark.line, origin)
+                link = Link(id, file.nodeid, file.path, mark.line, origin)
+                found.setdefault(id.casefold(), link)
+        yield from found.values()
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
-    except (OSError, ValueError):
-        return ""
+def _code_near(path: Path, root: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield a file and the other Python files of its folder and of those above, up to the rootdir,
+    with what they hold: those that its marks may be imported from.
+    """
+    folders = [each for each in path.parents if each.is_relative_to(root)] or [path.parent]
+    for folder in folders if path.suffix == ".py" else ():
+        for file in sorted(folder.glob("*.py")):
+            data = scope.bytes_of(file)
+            if data is not None:
+                yield file, data
 
 
 class Given:
@@ -108,7 +118,9 @@ class Given:
         config = session.config
         self._session = session
         self._config = config
-        self._root = config.rootpath
+        self.root = config.rootpath
+        self.functions: Sequence[str] = config.getini("python_functions")
+        self.classes: Sequence[str] = config.getini("python_classes")
         self._suite = settings.suite
         self._patterns: Sequence[str] = config.getini("python_files")
         self._folder = config.invocation_params.dir
@@ -128,7 +140,7 @@ class Given:
         if list(self._config.args) == list(getattr(self._own, "file_or_dir", ())):
             return True
         if source is pytest.Config.ArgsSource.INVOCATION_DIR:
-            return self._config.invocation_params.dir == self._root
+            return self._config.invocation_params.dir == self.root
         return source is not pytest.Config.ArgsSource.ARGS
 
     def _taken_away(self) -> tuple[frozenset[Path], frozenset[str]]:
@@ -161,12 +173,12 @@ class Given:
 
         A node id can't serve: outside of the rootdir it begins at what was named.
         """
-        return scope.relative(file, self._root)
+        return scope.relative(file, self.root)
 
     def _roots(self) -> Sequence[Path]:
         named = self._config.getini("testpaths")
-        globs = (iglob(str(self._root / text), recursive=True) for text in named)
-        return self._suite or [Path(path) for glob in globs for path in glob] or [self._root]
+        globs = (iglob(str(self.root / text), recursive=True) for text in named)
+        return self._suite or [Path(path) for glob in globs for path in glob] or [self.root]
 
     def _ignored(self, path: Path) -> bool:
         """Ask pytest, but for what only the command line takes away.
