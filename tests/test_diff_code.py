@@ -1,0 +1,90 @@
+"""``pytest-postmortem diff --base``: marks that are not written out, and what only a run shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from repositories import git
+from test_diff import LOST_ONE, NOTHING, ONE, REGISTRY, commit, compared, suite, write
+
+__all__ = ["suite"]
+
+MARKS = "import pytest\nlogin = pytest.mark.postmortem('PM-1')\n"
+IMPORTED = "from .marks import login\n\n@login\ndef test_one(): pass\n"
+COMPUTED = "import os, pytest\n@pytest.mark.postmortem(os.environ['ID'])\ndef test_one(): pass\n"
+HOOK = (
+    "import pytest\n\ndef pytest_itemcollected(item):\n"
+    "    item.add_marker(pytest.mark.postmortem({}))\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "note"),
+    [
+        (
+            {"tests/test_one.py": COMPUTED},
+            "2 incidents can't be compared: PM-1, PM-3 (tests/test_one.py:2: only a run"
+            " shows what this links: @pytest.mark.postmortem(os.environ['ID']))",
+        ),
+        (
+            {"tests/test_one.py": "def test_one(): pass\n", "conftest.py": HOOK.format("'pm-1'")},
+            "1 incident can't be compared: PM-1 (conftest.py:4: only a run shows what this links:"
+            " item.add_marker(pytest.mark.postmortem('pm-1')))",
+        ),
+        (
+            {
+                "tests/test_one.py": "def test_one(): pass\n",
+                "pm.yml": REGISTRY.replace("id: PM-1", "id: PM-1, tests: ['tests/one.yaml::one']"),
+                "tests/one.yaml": "one: 1\n",
+            },
+            "1 incident can't be compared: PM-1 (only a run shows whether tests/one.yaml::one"
+            " exists)",
+        ),
+    ],
+    ids=["computed", "conftest", "declared"],
+)
+def test_what_only_a_run_shows_is_not_lost(
+    suite: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str | None], note: str
+) -> None:
+    """A mark that was written out and is computed now can't be compared, which fails nothing."""
+    write(suite, files)
+
+    status, said = compared(capsys)
+
+    assert (status, said.splitlines()[0]) == (0, note)
+    assert "no longer guarded" not in said
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"tests/marks.py": MARKS, "tests/test_one.py": IMPORTED},
+        {"tests/test_one.py": ONE.replace('"PM-1"', "f'PM-{1}'")},
+        {"tests/test_one.py": ONE.replace("def", "@pytest.mark.slow\ndef")},
+    ],
+    ids=["imported", "f-string", "other mark"],
+)
+def test_a_mark_may_be_written_in_another_way(
+    suite: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str | None]
+) -> None:
+    """What can be followed is compared."""
+    write(suite, files)
+
+    assert compared(capsys) == (0, NOTHING)
+
+
+def test_a_mark_that_another_file_held_is_lost_with_it(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The test and its decorator are there, and the helper marks nothing any more."""
+    write(suite, {"tests/marks.py": MARKS, "tests/test_one.py": IMPORTED})
+    commit(suite)
+    git(suite, "branch", "--force", "main")
+    write(suite, {"tests/marks.py": "def login(function): return function\n"})
+
+    assert compared(capsys) == (
+        1,
+        LOST_ONE.format(reason="tests/test_one.py::test_one has lost its marker"),
+    )
