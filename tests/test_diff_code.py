@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from repositories import git
 from test_diff import LOST_ONE, NOTHING, ONE, REGISTRY, commit, compared, suite, write
+from test_git import git
 
 __all__ = ["suite"]
 

@@ -159,6 +159,7 @@ def test_the_history_as_json(suite: Path) -> None:
         "title": "Charged twice",
         "date": None,
         "linked": True,
+        "unknown": None,
         "events": [
             {"kind": "linked", "day": "2020-02-01", "at_or_before": False},
             {"kind": "lost", "day": "2021-01-10", "at_or_before": False},
@@ -212,4 +213,40 @@ def test_counts_follow_every_file_that_holds_an_incident() -> None:
         ("linked", "1"),
         ("lost", "3"),
         ("linked", "5"),
+    ]
+
+
+COMPUTED = "import os, pytest\n@pytest.mark.postmortem(os.environ['ID'])\ndef test_one(): pass\n"
+MARKS = "import pytest\nlogin = pytest.mark.postmortem('PM-1')\n"
+
+
+def test_a_mark_that_only_a_run_explains_is_no_loss(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is unknown from then on, and lost when it goes; an imported mark is followed."""
+    imported = "from .marks import login\n@login\ndef test_one(): pass\n"
+    files: dict[str, str | None] = {"tests/marks.py": MARKS, "tests/test_b.py": imported}
+    gone = dict.fromkeys(("unit/test_new.py", "tests/test_ä b.py"))
+    commit(suite, "2022-06-01", {**files, **gone})
+    commit(suite, "2022-07-01", {"tests/test_b.py": COMPUTED})
+
+    unknown = printed(capsys)
+    commit(suite, "2022-08-01", {"tests/test_b.py": "def test_one(): pass\n"})
+    lost = printed(capsys)
+
+    assert unknown.splitlines()[:4] == [
+        "incident  first test  since then                                         title",
+        "PM-1      2020-02-01  lost 2021-01-10, regained 2022-05-05, unknown now  Charged twice",
+        "PM-2      2020-03-01  lost 2022-06-01, unknown now                       Login loop",
+        "PM-3      unknown                                                        Gone mail",
+    ]
+    assert unknown.splitlines()[-2:] == [
+        "0 of 3 incidents linked to a test; 8 commits read",
+        "unknown: PM-1, PM-2, PM-3: tests/test_b.py:2: only a run shows what this links: "
+        "@pytest.mark.postmortem(os.environ['ID'])",
+    ]
+    assert [line.split("  ", 1)[1].strip() for line in lost.splitlines()[1:4]] == [
+        "2020-02-01  lost 2021-01-10, regained 2022-05-05, lost 2022-08-01  Charged twice",
+        "2020-03-01  lost 2022-06-01                                        Login loop",
+        "none                                                               Gone mail",
     ]

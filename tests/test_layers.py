@@ -61,7 +61,7 @@ LAYERS: dict[str, set[str]] = {
     "results": {"model"},
     "changes": {"reports"},
     "comparing": {"changes", "marked", "results"},
-    "history": {"reports"},
+    "history": {"changes"},
     "prove": {"git", "proofs", "reports", "scope", "source"},
     "scanning": {"links", "reports", "source", "writing"},
     "checking": {"marked", "reports", "written"},

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_postmortem import __version__
 from pytest_postmortem.assess import selected
+from pytest_postmortem.changes import some
 from pytest_postmortem.model import Policy, Registry, Show, count_of
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.shown import reveal
 
 if TYPE_CHECKING:
     from pytest_postmortem.git import Commit
-    from pytest_postmortem.marked import Linked
+    from pytest_postmortem.marked import Linked, UnreadLinks
 
 __all__ = ["FORMAT", "Event", "History", "Point", "Story", "render", "table", "trace"]
 
@@ -49,11 +50,14 @@ class Story:
     title: str = ""
     date: str | None = None
     events: tuple[Event, ...] = ()
+    unknown: str | None = None
+    """Why code can't tell whether a test is linked to it now."""
 
     @property
     def linked(self) -> bool:
-        """Whether a test is linked to it now."""
-        return bool(self.events) and self.events[-1].kind == "linked"
+        """Whether a test is linked to it now, as far as the code tells."""
+        known = self.unknown is None
+        return known and bool(self.events) and self.events[-1].kind == "linked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,18 @@ def trace(
     policy: Policy = Policy(),
     show: Show | None = None,
     cut: bool = False,
+    unread: Callable[[str, str], UnreadLinks | None] = lambda path, blob: None,
+    now: Callable[[Collection[str]], str | None] = lambda names: None,
 ) -> History:
     """Follow the incidents through commits, oldest first.
 
-    ``links`` gives the incidents to which the tests of a file are linked, by its path and blob.
+    ``links`` gives the incidents to which the tests of a file are linked, by its path and blob,
+    ``unread`` what its code does not say. An incident is not lost as long as that may link it.
+    ``now`` says why the newest code can't tell whether a test is linked to an incident.
     ``cut`` says that the first commit brings what older ones, which are not here, had made.
     """
+    places: dict[str, UnreadLinks] = {}
+    waiting: dict[str, str] = {}
     files: dict[str, Mapping[str, Linked]] = {}
     held: Counter[str] = Counter()
     names: dict[str, str] = {}
@@ -108,15 +118,24 @@ def trace(
                     held[key] += step * each.held
             if new:
                 files[path] = new
+            places.pop(path, None)
+            unclear = unread(path, blob) if blob else None
+            if unclear is not None:
+                places[path] = unclear
         turned = [key for key, was in before.items() if was != (held[key] > 0)]
-        for key in turned:
+        lost = {key for key in (*turned, *waiting) if held[key] <= 0}
+        reasons = {key: _reason(key, registry, places.values()) for key in lost}
+        gone = [key for key in waiting if key in lost and reasons[key] is None]
+        back = [key for key in waiting if held[key] > 0]
+        waiting = {key: reason for key, reason in reasons.items() if reason}
+        for key in (*(key for key in turned if key not in (*waiting, *back)), *gone):
             kind: Literal["linked", "lost"] = "linked" if held[key] > 0 else "lost"
             event = Event(kind, commit.day, commit.id, cut and count == 1)
             events.setdefault(key, []).append(event)
         old, linked = linked, linked + sum(1 if held[key] > 0 else -1 for key in turned)
         if linked != old:
             points.append(Point(commit.day, commit.id, linked))
-    stories = tuple(_stories(events, names, registry, policy, show))
+    stories = tuple(_stories(events, names, registry, policy, show, now))
     return History(stories, tuple(points), count, cut)
 
 
@@ -126,16 +145,26 @@ def _stories(
     registry: Registry | None,
     policy: Policy,
     show: Show | None,
+    now: Callable[[Collection[str]], str | None],
 ) -> Iterator[Story]:
     known = [postmortem for postmortem in registry or () if selected(postmortem, policy)]
     for postmortem in known:
         shown = reveal(postmortem, show)
         told = tuple(events.get(postmortem.id.casefold(), ()))
-        yield Story(shown.id, shown.title, shown.date, told)
+        story = Story(shown.id, shown.title, shown.date, told)
+        why = now((postmortem.id, *postmortem.aliases))
+        yield replace(story, unknown=why)
     told_already = {postmortem.id.casefold() for postmortem in known}
     for key in events:
         if key not in told_already:
-            yield Story(names[key], events=tuple(events[key]))
+            yield Story(names[key], events=tuple(events[key]), unknown=now((names[key],)))
+
+
+def _reason(key: str, registry: Registry | None, places: Iterable[UnreadLinks]) -> str | None:
+    """Return why one of some files may link an incident, None where none may."""
+    known = registry.find(key) if registry else None
+    names = (known.id, *known.aliases) if known else (key,)
+    return next(filter(None, (each.reason(names) for each in places)), None)
 
 
 def table(history: History) -> str:
@@ -150,6 +179,10 @@ def table(history: History) -> str:
     now = sum(story.linked for story in history.stories)
     commits = count_of(history.commits, "commit")
     lines += ["", f"{now} of {count_of(len(history.stories))} linked to a test; {commits} read"]
+    unknown = {story.id: story.unknown for story in history.stories if story.unknown}
+    if unknown:
+        reasons = some([*dict.fromkeys(unknown.values())])
+        lines.append(f"unknown: {some([*unknown], ', ')}: {reasons}")
     if history.cut:
         lines.append("The clone is shallow: `git fetch --unshallow` tells what was before")
     return "".join(f"{plain(line)}\n" for line in lines)
@@ -158,9 +191,10 @@ def table(history: History) -> str:
 def _row(story: Story) -> tuple[str, str, str, str]:
     title = "" if story.title == story.id else story.title
     if not story.events:
-        return story.id, "none", "", title
+        return story.id, "unknown" if story.unknown else "none", "", title
     first, *rest = story.events
     later = ", ".join(f"{_verb(event)} {_day(event.day)}" for event in rest)
+    later = ", ".join(filter(None, (later, "unknown now" if story.unknown else "")))
     return story.id, f"{'at or before ' if first.earlier else ''}{_day(first.day)}", later, title
 
 
@@ -199,6 +233,7 @@ def _incident(story: Story) -> Mapping[str, Any]:
         "title": story.title or story.id,
         "date": story.date,
         "linked": story.linked,
+        "unknown": story.unknown,
         "events": [
             {
                 "kind": event.kind,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from pytest_postmortem.bindings import Definition, statements, tree_of
 
-__all__ = ["Binding", "Import", "Module", "Modules", "find_bindings"]
+__all__ = ["Binding", "Import", "Module", "Modules", "find_bindings", "make_module", "module_name"]
 
 Position = tuple[int, int]
 

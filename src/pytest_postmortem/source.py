@@ -19,6 +19,7 @@ __all__ = [
     "Place",
     "SourceMark",
     "SourceTest",
+    "find_marking_files",
     "find_marks",
     "guess",
     "marks",
@@ -36,6 +37,12 @@ def marks(code: str, names: Collection[str]) -> Iterator[SourceMark]:
         if isinstance(node, ast.Call) and name in names:
             args = tuple(each.value for each in node.args if isinstance(each, ast.Constant))
             yield SourceMark(str(name), args, {}, node.lineno)
+
+
+def find_marking_files(contents: Mapping[str, bytes], names: Collection[str]) -> dict[str, bytes]:
+    """Return those Python files that name one of our marks, or import what does."""
+    found = CodeReader(Modules(contents), names).find_files()
+    return {path: data for path, data in contents.items() if path in found}
 
 
 def find_marks(

@@ -138,6 +138,30 @@ class Checkout:
         contents = {path: bytes_of(self.suite.top / path) for path in sorted(paths)}
         return self._reading(contents, others, earlier)
 
+    def marking_helpers(self, commit: str) -> dict[str, bytes]:
+        """Return the Python files of a commit that are no test files, and that name a mark or
+        import what does.
+        """
+        blobs = {
+            self.suite.shown(path): blob
+            for path, blob in git.tree(self.root, commit).items()
+            if path.endswith(".py") and not self.suite.holds(path, self.present)
+        }
+        contents = dict(git.blobs(self.root, blobs.values()))
+        code = {path: contents[blob] for path, blob in blobs.items() if blob in contents}
+        return source.find_marking_files(code, self._names)
+
+    def read_version(self, path: str, data: bytes, helpers: Mapping[str, bytes]) -> Reading:
+        """Read one version of a file, by its path from the rootdir, with what it may import."""
+        is_code = path.endswith(".py")
+        tests, other = ({path: data}, {}) if is_code else ({}, {path: data})
+        code = Code(self.config, self._names, tests, helpers, other, self._modules)
+        own = [each for each in self._nodeids() if each.partition("::")[0] == path]
+        return code.read([path], own)
+
+    def _nodeids(self) -> list[str]:
+        return [nodeid for each in self.registry or () for nodeid in each.tests]
+
     def _reading(
         self,
         contents: Mapping[str, bytes | None],

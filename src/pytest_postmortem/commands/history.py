@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_postmortem import git
@@ -11,7 +11,8 @@ from pytest_postmortem.commands.arguments import add_configuration, add_targets,
 from pytest_postmortem.commands.checkout import Checkout, opened
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.history import History, render, table, trace
-from pytest_postmortem.marked import Linked, linked
+from pytest_postmortem.marked import Linked, Reading, UnreadLinks, find_unread_links, linked
+from pytest_postmortem.modules import module_name
 from pytest_postmortem.writing import write
 
 __all__ = ["declare", "main", "run"]
@@ -66,37 +67,73 @@ def _history(checkout: Checkout) -> History:
 
     def holds(path: str) -> bool:
         if path not in wanted:
-            wanted[path] = checkout.suite.holds(path, checkout.present)
+            shown = checkout.suite.shown(path)
+            held = checkout.suite.holds(path, checkout.present)
+            wanted[path] = held or shown in checkout.declared
         return wanted[path]
 
     commits = git.log(checkout.root, head, holds)
-    reader = _Reader(checkout)
+    reader = _Reader(checkout, head)
     reader.read(blob for commit in commits for blob in commit.changed.values() if blob)
     cut = bool(commits) and git.is_cut(checkout.root, commits[0].id)
     known, show = checkout.registry, checkout.settings.show
-    return trace(commits, reader.links, known, checkout.policy, show, cut)
+    reading = reader.links, known, checkout.policy, show, cut
+    return trace(commits, *reading, reader.unread, reader.now)
 
 
 class _Reader:
-    """Gives the links of a file in any version; what can hold none is not kept."""
+    """Reads the tests of a file in any version; what can hold none is not kept.
 
-    def __init__(self, checkout: Checkout) -> None:
+    What they import is taken from ``head``, the commit whose history is read.
+    """
+
+    def __init__(self, checkout: Checkout, head: str) -> None:
         self._checkout = checkout
-        self._policy = checkout.policy
         self._contents: dict[str, bytes] = {}
+        self._helpers = checkout.marking_helpers(head)
+        stems = (module_name(path).encode(errors="surrogateescape") for path in self._helpers)
+        self._stems = tuple(stems)
+        self._read: tuple[tuple[str, str], Reading] | None = None
+        self._now = checkout.at(head)
+        self._links = linked(self._now, checkout.registry, checkout.policy)
+        self._unread = find_unread_links(self._now, checkout.registry)
 
     def read(self, blobs: Iterable[str]) -> None:
         """Read the contents of blobs."""
         every = bool(self._checkout.declared)
         for blob, data in git.blobs(self._checkout.root, blobs):
-            if every or self._checkout.names_a_mark(data):
+            if every or self._may_mark(data):
                 self._contents[blob] = data
+
+    def _may_mark(self, data: bytes) -> bool:
+        return self._checkout.names_a_mark(data) or any(stem in data for stem in self._stems)
 
     def links(self, path: str, blob: str) -> Mapping[str, Linked]:
         """Return the incidents that the tests of one version of a file are linked to."""
+        return linked(self._reading(path, blob), self._checkout.registry, self._checkout.policy)
+
+    def unread(self, path: str, blob: str) -> UnreadLinks | None:
+        """Return what one version of a file does not say, None where it says everything."""
+        found = find_unread_links(self._reading(path, blob), self._checkout.registry)
+        return found if found.places or found.unsure else None
+
+    def now(self, names: Collection[str]) -> str | None:
+        """Return why the newest code can't tell whether a test is linked to an incident."""
+        keys = {name.casefold() for name in names}
+        held = any(each.held for key, each in self._links.items() if key in keys)
+        return None if held else self._unread.reason(names)
+
+    def _reading(self, path: str, blob: str) -> Reading:
+        if self._read is None or self._read[0] != (path, blob):
+            self._read = (path, blob), self._parse(path, blob)
+        return self._read[1]
+
+    def _parse(self, path: str, blob: str) -> Reading:
         checkout, shown = self._checkout, self._checkout.suite.shown(path)
         data = self._contents.get(blob)
-        if data is None or not (checkout.names_a_mark(data) or shown in checkout.declared):
+        if data is None or not (self._may_mark(data) or shown in checkout.declared):
             return {}
-        reading = {shown: checkout.guessed(data)}
-        return linked(reading, checkout.registry, self._policy)
+        reading = checkout.read_version(shown, data, self._helpers)
+        if shown in reading and reading[shown] is None:
+            return {shown: checkout.guessed(data)}
+        return {path: tests for path, tests in reading.items() if path == shown}
