@@ -300,6 +300,4 @@ class Running:
             findings = tuple(_findings(item, claims.complaints))
             reported = frozenset(_reported(item, test))
             odd = frozenset(_odd(item, claims.odd))
-            self._deliver(
-                Collected(links=found, reported=reported, findings=findings, odd=odd)
-            )
+            self._deliver(Collected(links=found, reported=reported, findings=findings, odd=odd))

@@ -72,7 +72,7 @@ class Files:
             for path, (nodeid, why) in self._skipped.items()
         }
         found = tuple(
-            link for file, (path, _) in skipped.items() for link in self._links(file, path)
+            link for file, (path, _) in skipped.items() for link in self._links(file, path, given)
         )
         self._deliver(
             Collected(
@@ -84,7 +84,7 @@ class Files:
             )
         )
 
-    def _links(self, file: NodeKey, path: Path) -> Iterator[Link]:
+    def _links(self, file: NodeKey, path: Path, given: Given) -> Iterator[Link]:
         """Yield the links that the code of a file names which skipped itself as a whole."""
         from pytest_postmortem import source
 
