@@ -1,26 +1,19 @@
-"""Report files → the plain data of a JSON report, or the links of a JUnit XML file.
-
-In JUnit XML of any language, a test case claims an incident with the property that pytest's own
-has: ``<property name="postmortem" value="PM-101, PM-108"/>``.
-"""
+"""Report files → the plain data of a JSON report, or of JUnit XML."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_postmortem.errors import Problem, ReportError
-from pytest_postmortem.links import decode
+from pytest_postmortem.junit import read_junit
 from pytest_postmortem.merging import Source
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+from pytest_postmortem.model import Finding
 
 __all__ = ["read", "read_all"]
 
@@ -28,7 +21,6 @@ FORMAT = 1
 SIZE = 500_000_000
 FAILED = "Couldn't read report"
 NEEDED = ("scope", "totals", "policy", "incidents", "findings", "gates")
-PROPERTY = "postmortem"
 
 EMPTY: Mapping[str, Any] = {
     "format": FORMAT,
@@ -77,7 +69,7 @@ def read(path: Path, suite: str = "") -> Source:
         raise _wrong(path, (error.strerror or str(error)).lower(), "correct the path") from None
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     if wide or data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return Source(EMPTY, str(path), suite, tuple(_junit(path, data)), foreign=True)
+        return _read_xml(path, data, suite)
     return Source(_document(path, data), str(path), suite)
 
 
@@ -154,8 +146,8 @@ def _misfits(value: Any, schema: Mapping[str, Any], whole: Any, place: str) -> I
             yield from _misfits(item, schema["items"], whole, f"{place}[{position}]")
 
 
-def _junit(path: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the ids that the test cases claim, each with the test as a JSON report has it."""
+def _read_xml(path: Path, data: bytes, suite: str) -> Source:
+    """Return what a file of JUnit XML claims, with a finding for what is not understood."""
     from xml.etree import ElementTree
 
     if b"<!DOCTYPE" in data[:10_000] or b"<!ENTITY" in data:
@@ -164,43 +156,22 @@ def _junit(path: Path, data: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise _wrong(path, f"it is not XML: {error}", "write it anew") from None
-    for case in root.iter("testcase"):
-        for each in case.iterfind("properties/property"):
-            if each.get("name") == PROPERTY:
-                for id in decode((each.get("value") or each.text or "").strip()):
-                    yield id, _test(case)
+    report = read_junit(root)
+    if report is None:
+        name = root.tag.rpartition("}")[2]
+        raise _wrong(
+            path,
+            f"it is XML, but not JUnit XML: its outermost element is {name!r}",
+            "convert it to JUnit XML",
+        )
+    findings = [_warn_of_outcome(f"{path}: {message}") for message in report.warnings]
+    document = {**EMPTY, "findings": findings}
+    return Source(document, str(path), suite, report.links, foreign=True)
 
 
-def _test(case: Element) -> Mapping[str, Any]:
-    place = case.get("file") or case.get("classname") or ""
-    line = case.get("line") or ""
-    outcome, reason = "passed", None
-    for tag, word in (("failure", "failed"), ("error", "error"), ("skipped", "skipped")):
-        found = case.find(tag)
-        if found is not None and found.get("type") == "pytest.xfail":
-            outcome, reason = "xfailed", found.get("message")
-            break
-        if found is not None:
-            outcome, reason = word, found.get("message")
-            break
-    return {
-        "nodeid": "::".join(filter(None, (place, case.get("name")))),
-        "outcome": outcome,
-        "duration": _seconds(case.get("time")),
-        "path": place,
-        "line": int(line) if re.fullmatch("0*[1-9][0-9]{0,8}", line) else None,
-        "reason": reason if outcome in ("skipped", "xfailed") else None,
-        "flaky": False,
-        "address": ".".join(filter(None, (case.get("classname"), case.get("name")))),
-    }
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        seconds = float((text or "0").replace(",", ""))
-    except ValueError:
-        return 0.0
-    return seconds if 0 <= seconds < math.inf else 0.0
+def _warn_of_outcome(message: str) -> Mapping[str, Any]:
+    finding = ("unknown-outcome", "warning", message, None, None)
+    return dict(zip(Finding.__slots__, finding, strict=True))
 
 
 def _wrong(path: Path, cause: str, remedy: str) -> ReportError:

@@ -1,0 +1,280 @@
+"""JUnit XML of any language → the incidents that its test cases claim, and how each test ended.
+
+A test case claims an incident with the property that pytest's own has::
+
+    <property name="postmortem" value="PM-101, PM-108"/>
+
+The property may also have its value as text, be an attribute of the test case (GoogleTest before
+1.8.1), belong to a whole suite, or be printed by the test, as ``[[PROPERTY|postmortem=PM-101]]``
+or as an entry of JUnit's own console launcher. Namespaces are ignored.
+
+There is no standard for the outcome. GoogleTest and CTest have attributes (``status="notrun"``,
+``result="suppressed"``), xUnit and NUnit other ones (``executed="False"``), most tools elements
+(``<skipped/>``), and Surefire, nextest and Playwright elements for repeated tests
+(``<flakyFailure>``). Only a test of which nothing says otherwise has passed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_postmortem.links import decode
+from pytest_postmortem.model import OUTCOMES, OutcomeWord, count_of
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+__all__ = ["JUnitReport", "read_junit"]
+
+PROPERTY = "postmortem"
+
+ROOTS = ("testsuites", "testsuite", "testcase", "testrun")
+
+ELEMENTS: Mapping[str, OutcomeWord] = {
+    "failure": "failed",
+    "rerunfailure": "failed",
+    "error": "error",
+    "rerunerror": "error",
+    "skipped": "skipped",
+    "skip": "skipped",
+    "disabled": "skipped",
+    "ignored": "skipped",
+    "notrun": "skipped",
+    "pending": "skipped",
+    "todo": "skipped",
+    "inconclusive": "skipped",
+    "incomplete": "skipped",
+}
+"""What an element inside a test case says, by its name in small letters."""
+
+FLAKY = ("flakyfailure", "flakyerror")
+"""Elements of a test that failed and passed when it was repeated."""
+
+ATTRIBUTES = ("status", "result", "outcome", "state")
+
+WORDS: Mapping[str, OutcomeWord] = {
+    **dict.fromkeys(
+        "run ran pass passed success successful succeeded ok completed complete executed"
+        " finished flaky".split(),
+        "passed",
+    ),
+    **dict.fromkeys("fail failed failure timeout timedout crashed broken".split(), "failed"),
+    **dict.fromkeys("error errored".split(), "error"),
+    **dict.fromkeys("xfail xfailed expectedfailure".split(), "xfailed"),
+    **dict.fromkeys("xpass xpassed unexpectedsuccess".split(), "xpassed"),
+    **dict.fromkeys(
+        "skip skipped suppressed notrun notexecuted notrunnable notstarted disabled ignored ignore"
+        " pending todo inconclusive explicit incomplete cancelled canceled aborted blocked"
+        " untested filtered deselected".split(),
+        "skipped",
+    ),
+}
+"""What the value of an attribute says, by its letters alone, in small ones."""
+
+SWITCHES: Mapping[str, tuple[str, OutcomeWord]] = {
+    "executed": ("false", "skipped"),
+    "enabled": ("false", "skipped"),
+    "skipped": ("true", "skipped"),
+    "ignored": ("true", "skipped"),
+    "disabled": ("true", "skipped"),
+    "success": ("false", "failed"),
+}
+"""Attributes that are true or false, with the value that says something."""
+
+COUNTS = ("skipped", "disabled", "ignored", "notrun", "not-run", "inconclusive")
+"""Attributes of a suite: how many of its tests did not run."""
+
+PRINTED = re.compile(
+    rf"\[\[PROPERTY\|{PROPERTY}=(?P<bracket>[^\]\n]+)\]\]"
+    rf"|^Report Entry #\d+ .*\n(?:[ \t]+- .*\n)*?[ \t]+- {PROPERTY}: (?P<entry>.+)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JUnitReport:
+    """What a file of JUnit XML says: each claimed id with its test, as a JSON report has tests.
+
+    ``warnings`` name the values that are not understood; the tests that have them did not pass.
+    """
+
+    links: tuple[tuple[str, Mapping[str, Any]], ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    word: OutcomeWord
+    reason: str | None = None
+    flaky: bool = False
+    unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Suites:
+    """What the suites around a test case say of it: the ids it claims, and how it ended."""
+
+    ids: tuple[str, ...] = ()
+    results: tuple[_Result, ...] = ()
+
+
+def read_junit(root: Element) -> JUnitReport | None:
+    """Read a parsed file, whose elements lose their namespaces, or return None for other XML.
+
+    Test cases of one name in one suite are one test: pytest writes a second one for a teardown
+    that breaks after a failure, and only one of the two has the properties.
+    """
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    if root.tag not in ROOTS and root.find(".//testcase") is None:
+        return None
+    links: list[tuple[str, Mapping[str, Any]]] = []
+    unknown: dict[str, list[str]] = {}
+    for suites, cases in _group_cases(root):
+        ids = dict.fromkeys((*suites.ids, *(id for case in cases for id in _ids_of(case))))
+        if ids:
+            results = [_result_of(case, suites.results) for case in cases]
+            test = _test_of(cases[0], results)
+            links += [(id, test) for id in ids]
+            for said in dict.fromkeys(each.unknown for each in results if each.unknown):
+                unknown.setdefault(said, []).append(test["nodeid"])
+    return JUnitReport(tuple(links), tuple(_warn_of_unknown(unknown)))
+
+
+def _group_cases(root: Element) -> Iterator[tuple[_Suites, list[Element]]]:
+    """Yield the test cases of each name in each suite, in the order of the file."""
+    if root.tag == "testcase":
+        yield _Suites(), [root]
+        return
+    open_: list[tuple[Element, _Suites]] = [(root, _Suites())]
+    while open_:
+        parent, above = open_.pop()
+        suites = _Suites(
+            (*above.ids, *_ids_of(parent)), (*above.results, *_results_of_suite(parent))
+        )
+        grouped: dict[tuple[str | None, ...], list[Element]] = {}
+        for case in parent.iterfind("testcase"):
+            key = tuple(map(case.get, ("file", "classname", "name")))
+            grouped.setdefault(key, []).append(case)
+        yield from ((suites, cases) for cases in grouped.values())
+        open_ += [(child, suites) for child in reversed(parent) if child.tag != "testcase"]
+
+
+def _ids_of(element: Element) -> list[str]:
+    """Return the ids that a test case or a suite itself claims."""
+    texts = (re.sub(r"\s*(?:,|\n)\s*", ", ", text.strip()) for text in _claims_of(element))
+    return [id for text in texts for id in decode(text)]
+
+
+def _claims_of(element: Element) -> Iterator[str]:
+    for name, value in element.items():
+        if name.casefold() == PROPERTY:
+            yield value
+    for each in (*element.iterfind("properties/property"), *element.iterfind("property")):
+        if (each.get("name") or "").strip().casefold() == PROPERTY:
+            yield each.get("value") or each.text or ""
+    if element.tag == "testcase":
+        for output in element.iterfind("system-out"):
+            for found in PRINTED.finditer(output.text or ""):
+                yield found["bracket"] or found["entry"]
+
+
+def _result_of(case: Element, suites: Iterable[_Result]) -> _Result:
+    """Return the most severe of all that is said of a test; it passed if nothing else is said."""
+    said = [*_results_of_elements(case), *_results_of_attributes(case), *suites]
+    worst = min(said, key=_severity, default=_Result("passed"))
+    return replace(worst, flaky=any(each.flaky for each in said))
+
+
+def _severity(result: _Result) -> int:
+    return len(OUTCOMES) if result.word == "passed" else OUTCOMES.index(result.word)
+
+
+def _results_of_elements(case: Element) -> Iterator[_Result]:
+    for element in case:
+        name = element.tag.casefold()
+        if name in FLAKY:
+            yield _Result("passed", flaky=True)
+        elif name in ELEMENTS:
+            word = "xfailed" if element.get("type") == "pytest.xfail" else ELEMENTS[name]
+            text = element.get("message") or element.text or ""
+            reason = " ".join(text.split()) or None
+            yield _Result(word, reason if word in ("skipped", "xfailed") else None)
+
+
+def _results_of_attributes(element: Element) -> Iterator[_Result]:
+    for name, value in element.items():
+        key = name.casefold()
+        said = f"{key} is {value!r}"
+        letters = re.sub(r"[^a-z0-9]", "", value.casefold())
+        if key in SWITCHES and letters == SWITCHES[key][0]:
+            word = SWITCHES[key][1]
+            yield _Result(word, said if word == "skipped" else None)
+        elif key in ATTRIBUTES and letters in WORDS:
+            word = WORDS[letters]
+            yield _Result(word, said if word == "skipped" else None, letters == "flaky")
+        elif key in ATTRIBUTES and letters:
+            yield _Result(
+                "not-run", f"{key} {value!r} is not understood", unknown=f"{key} {value!r}"
+            )
+
+
+def _results_of_suite(suite: Element) -> Iterator[_Result]:
+    """Yield what a suite says of each of its tests: that it broke, or that none of them ran.
+
+    A suite that failed says nothing of a single test.
+    """
+    for result in (*_results_of_elements(suite), *_results_of_attributes(suite)):
+        if result.word == "skipped":
+            yield result
+    if suite.find("error") is not None or suite.find("failure") is not None:
+        yield _Result("error")
+    counts = {name: number for name in COUNTS if (number := _number(suite.get(name)))}
+    tests = (
+        max(_number(suite.get("tests")), sum(1 for _ in suite.iter("testcase"))) if counts else 0
+    )
+    for name, number in counts.items():
+        if number >= tests:
+            yield _Result("skipped", f"{name} is '{number}' in its suite")
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and re.fullmatch("[0-9]{1,9}", text) else 0
+
+
+def _test_of(case: Element, results: Sequence[_Result]) -> Mapping[str, Any]:
+    """Return a test as a JSON report has it; of several results the first of `OUTCOMES` counts."""
+    result = min(results, key=lambda each: OUTCOMES.index(each.word))
+    place = case.get("file") or case.get("classname") or ""
+    line = case.get("line") or ""
+    return {
+        "nodeid": "::".join(filter(None, (place, case.get("name")))),
+        "outcome": result.word,
+        "duration": _seconds(case.get("time")),
+        "path": place,
+        "line": int(line) if re.fullmatch("0*[1-9][0-9]{0,8}", line) else None,
+        "reason": result.reason,
+        "flaky": any(each.flaky for each in results),
+        "address": ".".join(filter(None, (case.get("classname"), case.get("name")))),
+    }
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        seconds = float((text or "0").replace(",", ""))
+    except ValueError:
+        return 0.0
+    return seconds if 0 <= seconds < math.inf else 0.0
+
+
+def _warn_of_unknown(unknown: Mapping[str, list[str]]) -> Iterator[str]:
+    for value, tests in unknown.items():
+        more = f" and {count_of(len(tests) - 1, 'other test')}" if len(tests) > 1 else ""
+        yield (
+            f"{value} of {tests[0]}{more} is not understood and does not count as passed; write"
+            " passed, failed, error or skipped"
+        )
