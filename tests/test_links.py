@@ -189,9 +189,9 @@ def test_unknown_ids_may_be_warnings_or_ignored() -> None:
 
 def test_advice_is_not_sought_without_end() -> None:
     """A wrong registry makes every id unknown; the search for near ones is bounded."""
-    links = [Link(f"incident-{n:03}", "a.py::test_x", "a.py", n) for n in range(100)]
+    links = [Link(f"INC-{n}", "a.py::test_x", "a.py", n) for n in range(1, 101)]
 
-    findings = check(links, registry("incident-999"))
+    findings = check(links, registry(*(f"INC-{n}-late" for n in range(1, 101))))
 
     assert sum("did you mean" in finding.message for finding in findings) == 50
 

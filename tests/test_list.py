@@ -425,7 +425,8 @@ def test_why_an_incident_is_in_its_state_is_said(
     ("id", "remedy"),
     [
         ("PM-100", "did you mean 'PM-10'?"),
-        ("CASE-8", "did you mean 'PM-10'?"),
+        ("CASE-8", "`pytest-postmortem list` shows those that there are"),
+        ("csae-9", "did you mean 'PM-10'?"),
         ("\x1b[31mzzz\n::error", "`pytest-postmortem list` shows those that there are"),
     ],
 )

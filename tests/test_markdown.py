@@ -27,7 +27,7 @@ def test_fails():
 def test_skipped():
     pass
 
-@pytest.mark.postmortem("PM-404")
+@pytest.mark.postmortem("PM-44")
 def test_unknown():
     pass
 """
@@ -82,7 +82,7 @@ GOLDEN = """\
 
 #### 1 finding
 
-- error: `test_it.py:12` unknown post-mortem 'PM-404'; did you mean 'PM-4'?
+- error: `test_it.py:12` unknown post-mortem 'PM-44'; did you mean 'PM-4'?
 """
 
 
@@ -247,7 +247,7 @@ def test_annotations_point_at_the_lines_concerned(
     assert [line for line in result.outlines if line.startswith("::")] == [
         "::error file=test_it.py,line=3,title=Post-mortem PM-1::PM-1 Checkout charged twice:"
         " the problem may be back. https://wiki.example.com/pm/1",
-        "::error file=test_it.py,line=12,title=Incident coverage::unknown post-mortem 'PM-404';"
+        "::error file=test_it.py,line=12,title=Incident coverage::unknown post-mortem 'PM-44';"
         " did you mean 'PM-4'?",
         "::error title=Incident coverage::gate fail-under failed: 0 % of 3 incidents guarded,"
         " 50 %25 asked: 2 incidents too few".replace("0 % of", "0 %25 of"),

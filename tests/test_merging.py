@@ -329,7 +329,7 @@ def test_a_suite_in_another_language_guards_too(suite: Path, pytester: pytest.Py
         "retry_test.go::TestRetry",
     ]
     assert [each["message"] for each in joined["findings"] if each["code"] == "unknown-id"] == [
-        "unknown post-mortem 'PM-404'; did you mean 'PM-4'?"
+        "unknown post-mortem 'PM-404'; correct the id, or add the post-mortem to the registry"
     ]
     assert status == 1
 

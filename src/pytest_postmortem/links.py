@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
-import difflib
 import reprlib
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
 from pytest_postmortem.model import Finding, Link, NodeKey, Origin, Postmortem, Registry
 from pytest_postmortem.options import MARK
+from pytest_postmortem.suggestions import find_similar, index_ids
 
 __all__ = [
     "Claims",
     "check",
     "check_declared",
+    "check_selection",
     "declared",
     "decode",
     "encode",
@@ -31,7 +33,7 @@ __all__ = [
 
 FORM = '@pytest.mark.postmortem("PM-123")'
 MOST_SUGGESTIONS = 50
-"""A suggestion costs a pass over all ids; a run with more unknown ids has another problem."""
+"""A run with more unknown ids has another problem than typing errors."""
 
 
 class Mark(Protocol):
@@ -217,6 +219,7 @@ class _Advice:
         self._registry = registry
         self._partial = "; ".join(registry.partial)
         self._known: dict[str, str] = {}
+        self._index = index_ids(registry)
 
     def on(self, id: str) -> str:
         key = id.casefold()
@@ -225,14 +228,46 @@ class _Advice:
         return self._known[key]
 
     def _think(self, key: str) -> str:
-        near = difflib.get_close_matches(key, self._registry.index, n=1, cutoff=0.7)
+        near = self._index.find(key)
         why = "; it may exist all the same, as the registry is partial"
         partial = f"{why}: {self._partial}" if self._partial else ""
         if near:
-            return f"; did you mean {self._registry.index[near[0]].id!r}?{partial}"
+            return f"; did you mean {near!r}?{partial}"
         if partial:
             return partial
         return "; correct the id, or add the post-mortem to the registry"
+
+
+def check_selection(
+    patterns: Iterable[str],
+    registry: Registry | None,
+    linked: Iterable[str],
+    unknown: Literal["error", "warn", "ignore"] = "error",
+) -> Iterator[Finding]:
+    """Yield a finding for each pattern of ``--postmortem`` that selects nothing.
+
+    ``linked`` are the ids of the collected tests, which count as much as those of the registry.
+    Where the registry is missing, partial or unreachable, it is a warning.
+    """
+    ids = dict.fromkeys(linked)
+    names = {*map(str.casefold, ids), *(registry.index if registry else ())}
+    sure = registry is not None and not (registry.partial or registry.unreachable)
+    severity: Literal["error", "warning"] = "error" if sure and unknown == "error" else "warning"
+    advice = _Advice(registry) if registry and len(registry) else None
+    for pattern in dict.fromkeys(patterns):
+        if any(fnmatchcase(name, pattern.casefold()) for name in names):
+            continue
+        message = f"--postmortem={pattern} selects no test: unknown post-mortem {pattern!r}"
+        if any(letter in pattern for letter in "*?["):
+            message = f"--postmortem={pattern} selects no test: no post-mortem has such an id"
+            yield Finding("unknown-id", severity, f"{message}; correct the pattern")
+        elif advice is not None:
+            yield Finding("unknown-id", severity, message + advice.on(pattern))
+        else:
+            near = find_similar(pattern, ids)
+            remedy = f"did you mean {near!r}?" if near else "correct the id"
+            message = f"--postmortem={pattern} selects no test: no collected test is linked to it"
+            yield Finding("unknown-id", severity, f"{message}; {remedy}")
 
 
 def skipped_links(

@@ -244,7 +244,16 @@ class Run:
     def _findings(self, collected: Collected) -> tuple[Finding, ...]:
         """Return what is known to be wrong before any link is checked."""
         own = self.registry.findings if self.registry is not None else ()
-        return (*self._warnings, *own, *sorted(collected.findings, key=_place))
+        found = sorted(collected.findings, key=_place)
+        return (*self._warnings, *own, *self._check_selection(collected), *found)
+
+    def _check_selection(self, collected: Collected) -> tuple[Finding, ...]:
+        """Return what ``--postmortem`` asks for and nothing has, once the tests are known."""
+        if not self.settings.only or not self._collected:
+            return ()
+        linked = (link.id for link in collected.links)
+        unknown = self.settings.policy.unknown
+        return tuple(links.check_selection(self.settings.only, self.registry, linked, unknown))
 
     def _joined(self) -> Collected:
         """Join what arrived, once it is asked for: a test may add to it on each run."""

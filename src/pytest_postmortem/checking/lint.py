@@ -18,6 +18,7 @@ from pytest_postmortem.checking.relations import (
 )
 from pytest_postmortem.checking.rules import warning
 from pytest_postmortem.model import Finding, Policy, Registry
+from pytest_postmortem.suggestions import SuggestionIndex, index_ids
 
 __all__ = ["lint"]
 
@@ -46,8 +47,9 @@ def lint(
     off = tuple(ignored)
     kept: dict[str, list[tuple[Case, Finding]]] = defaultdict(list)
     linked = frozenset(case.postmortem.id for case in cases if case.tests and case.tests.tests)
+    suggestions = index_ids(registry)
     for case in cases:
-        for finding in _of_case(case, registry, policy, linked):
+        for finding in _of_case(case, registry, policy, linked, suggestions):
             if not _is_off(finding.code, [*off, *case.writing.ignored]):
                 kept[finding.code].append((case, finding))
     classes = check_classes(cases, policy) if linked else ()
@@ -58,12 +60,16 @@ def lint(
 
 
 def _of_case(
-    case: Case, registry: Registry, policy: Policy, linked: frozenset[str]
+    case: Case,
+    registry: Registry,
+    policy: Policy,
+    linked: frozenset[str],
+    suggestions: SuggestionIndex,
 ) -> Iterator[Finding]:
     yield from check_causes(case)
     yield from check_items(case, policy.today.isoformat() if policy.today else None)
     yield from check_class(case)
-    repeated = list(check_recurrence(case, registry, linked))
+    repeated = list(check_recurrence(case, registry, linked, suggestions))
     yield from repeated
     if case.tests is not None and all(finding.code != "recurs-guarded" for finding in repeated):
         yield from check_test(case, policy)

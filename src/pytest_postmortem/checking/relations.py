@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -10,6 +9,7 @@ from datetime import timedelta
 from pytest_postmortem.checking.cases import Case
 from pytest_postmortem.checking.rules import shortened, warning
 from pytest_postmortem.model import Finding, Policy, Registry, count_of, iso_date
+from pytest_postmortem.suggestions import SuggestionIndex, index_ids
 
 __all__ = ["check_class", "check_classes", "check_recurrence", "check_test", "needs_test"]
 
@@ -83,11 +83,15 @@ def _grace(policy: Policy) -> str:
 
 
 def check_recurrence(
-    case: Case, registry: Registry, tests: Sequence[str] | frozenset[str]
+    case: Case,
+    registry: Registry,
+    tests: Sequence[str] | frozenset[str],
+    suggestions: SuggestionIndex | None = None,
 ) -> Iterator[Finding]:
     """Yield a finding where the repeated incident is not there, or had a test already.
 
-    ``tests`` are the ids of the incidents that are linked to a test.
+    ``tests`` are the ids of the incidents that are linked to a test; ``suggestions`` the index
+    of the registry, which is made here where there is none.
     """
     own = case.postmortem
     if own.recurs is None:
@@ -97,8 +101,8 @@ def check_recurrence(
         message = f"{own.id} recurs itself: name the incident that it repeats"
         yield warning("recurs-unknown", message, case.path, case.line)
     elif earlier is None and not (registry.partial or registry.unreachable):
-        near = difflib.get_close_matches(own.recurs.casefold(), registry.index, n=1, cutoff=0.7)
-        advice = f"did you mean {registry.index[near[0]].id!r}?" if near else "correct the id"
+        near = (suggestions or index_ids(registry)).find(own.recurs)
+        advice = f"did you mean {near!r}?" if near else "correct the id"
         message = f"{own.id} recurs {own.recurs!r}, which is not in the registry; {advice}"
         yield warning("recurs-unknown", message, case.path, case.line)
     elif case.tests is not None and not case.tests.held and earlier and earlier.id in tests:

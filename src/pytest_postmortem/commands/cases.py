@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from pytest_postmortem.prove.fixes import Unknown
 from pytest_postmortem.prove.ladder import Case
 from pytest_postmortem.prove.plan import Fix
 from pytest_postmortem.prove.sides import Effort
+from pytest_postmortem.suggestions import SuggestionIndex
 
 __all__ = ["Asked", "Subject", "subjects_of", "workspace_of", "wrong"]
 
@@ -106,8 +106,9 @@ def _chosen(checkout: Checkout, ids: Sequence[str]) -> Iterator[Postmortem]:
     for id in ids:
         fits = [names[name].id for name in names if fnmatchcase(name, id.casefold())]
         if not fits:
-            near = get_close_matches(id.casefold(), names, n=1, cutoff=0.7)
-            remedy = f"did you mean {names[near[0]].id!r}?" if near else "correct the id"
+            known = {name: each.id for name, each in names.items() if "/" not in name}
+            near = SuggestionIndex(known).find(id)
+            remedy = f"did you mean {near!r}?" if near else "correct the id"
             raise wrong(f"there is no post-mortem {id!r}", remedy)
         found.update(fits)
     yield from (each for each in own if each.id in found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ from pytest_postmortem.commands.checkout import reading
 from pytest_postmortem.commands.here import Here
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.suggestions import find_similar
 
 __all__ = ["Asked", "declare", "main", "run"]
 
@@ -128,8 +128,8 @@ def _known(patterns: Iterable[str]) -> None:
     problems = []
     for pattern in patterns:
         if not matching(RULES, pattern):
-            near = difflib.get_close_matches(pattern, RULES, n=1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"use some of {', '.join(RULES)}"
+            near = find_similar(pattern, RULES)
+            remedy = f"did you mean {near!r}?" if near else f"use some of {', '.join(RULES)}"
             failed = f"Couldn't use postmortem_lint_ignore = {pattern!r}"
             problems.append(Problem("setting", failed, "there is no such rule", remedy))
     if problems:

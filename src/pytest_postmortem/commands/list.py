@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 
 from pytest_postmortem.assess import selectable
@@ -20,6 +19,7 @@ from pytest_postmortem.listing.listed import as_json, columns, table
 from pytest_postmortem.listing.overview import OF_CODE, OF_RUN, WORDS, Row
 from pytest_postmortem.registry import fields
 from pytest_postmortem.states import STATES
+from pytest_postmortem.suggestions import find_similar
 
 __all__ = ["declare", "main", "run"]
 
@@ -109,8 +109,8 @@ def _selected(
         if not (key and value):
             problems.append((f"{text!r} is no KEY:VALUE", "write for example severity:sev1"))
         elif key == "state" and value not in WORDS:
-            near = get_close_matches(value, WORDS, n=1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"use {', '.join(WORDS)}"
+            near = find_similar(value, WORDS)
+            remedy = f"did you mean {near!r}?" if near else f"use {', '.join(WORDS)}"
             problems.append((f"there is no state {value!r}", remedy))
         else:
             select[key] = (*select.get(key, ()), value)
@@ -155,11 +155,9 @@ def _check(rows: Sequence[Row], asked: Asked) -> None:
     own = set(rows[0].postmortem.extra) if rows else set()
     problems = []
     for key in (key for key, _ in asked.select if rows and key not in known):
-        near = get_close_matches(key, known, n=1)
+        near = find_similar(key, known)
         usual = ", ".join(each for each in selectable(rows[0].postmortem) if each not in own)
-        remedy = (
-            f"did you mean {near[0]!r}?" if near else f"use {usual}, state or a key of their own"
-        )
+        remedy = f"did you mean {near!r}?" if near else f"use {usual}, state or a key of their own"
         problems.append(Problem("setting", FAILED, f"no incident has a {key!r}", remedy))
     if problems:
         raise SettingsError(problems)

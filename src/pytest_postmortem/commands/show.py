@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
 
 from pytest_postmortem import proofs
@@ -22,6 +21,7 @@ from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.json import told_proof
 from pytest_postmortem.reports.shown import reveal
 from pytest_postmortem.session import cache_folder
+from pytest_postmortem.suggestions import SuggestionIndex
 from pytest_postmortem.written.stated import with_items
 
 __all__ = ["declare", "main", "run"]
@@ -72,9 +72,10 @@ def _named(rows: Sequence[Row], id: str) -> Row:
     wanted = id.strip().casefold()
     if wanted in names:
         return names[wanted]
-    near = get_close_matches(wanted, names, n=1, cutoff=0.6)
+    known = {name: row.postmortem.id for name, row in names.items() if "/" not in name}
+    near = SuggestionIndex(known).find(id)
     listed = "`pytest-postmortem list` shows those that there are"
-    remedy = f"did you mean {names[near[0]].postmortem.id!r}?" if near else listed
+    remedy = f"did you mean {near!r}?" if near else listed
     cause = f"there is no post-mortem {id!r}" if rows else "no post-mortem is known here"
     raise SettingsError([Problem("unknown-id", FAILED, cause, remedy)])
 

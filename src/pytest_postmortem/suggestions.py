@@ -1,0 +1,197 @@
+"""An unknown id or word → the known one that was probably meant; None rather than a far one.
+
+Names are compared as words and numbers, without case, separators and leading zeros, so that
+``PM-2026-1`` is ``pm_2026_001``. The first rule that leads to one result only:
+
+1. the name is a prefix of a known one: ``2020-09-21`` of ``2020-09-21-components-destroyed``
+2. it is a part of one: ``reddit-hug`` of ``2018-01-18-reddit-hug``
+3. both are the same words and numbers: ``PM-2026-1`` and ``PM-2026-001``
+4. one or two words differ in one letter, or two letters changed places
+5. a letter is written for a digit that looks alike, or a digit is written twice
+
+Another number or another date is another incident, and never suggested.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import accumulate, combinations, product
+from string import ascii_lowercase
+
+from pytest_postmortem.model import Registry
+
+__all__ = ["SuggestionIndex", "find_similar", "index_ids"]
+
+SPACED = {ord(each): " " for each in map(chr, range(128)) if not each.isalnum() and each != "\n"}
+ASCII = re.compile("[a-z](?=[0-9])"), re.compile("[0-9](?=[a-z])")
+UNICODE = re.compile(r"[^\W\d](?=\d)"), re.compile(r"\d(?=[^\W\d])")
+OTHER = re.compile(r"[^\w\n]")
+ZEROS = re.compile(" 0+(?=[0-9])")
+SPACES = re.compile(" {2,}")
+LOOK_ALIKE = re.compile(r"(?<=\d)[oil](?![^\W\d])|(?<![^\W\d])[oil](?=\d)")
+DOUBLED = re.compile(r"(\d)(?=\1)")
+SHORTEST = 3
+"""A part of fewer letters says nothing."""
+
+LONGEST = 200
+"""A longer text is no id with a typing error."""
+
+
+class SuggestionIndex:
+    """Known names, each with what is suggested for it; the cost of building it is paid once.
+
+    One search costs about as much as finding a text in all names, whatever their number.
+    """
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        """Take names, each with what is suggested for it; they are compared without case."""
+        self._names = {_one_line(name.casefold()): target for name, target in names.items()}
+        self._targets = list(self._names.values())
+
+    def find(self, unknown: str) -> str | None:
+        """Return the one that was probably meant, or None."""
+        folded = _one_line(unknown[: LONGEST + 1].casefold())
+        text = _words_of(folded)
+        if not (text.strip() and self._names) or len(folded) > LONGEST:
+            return None
+        rules: tuple[Callable[[str], Iterable[str]], ...] = (
+            self._find_prefixed,
+            self._find_containing,
+            self._find_equal,
+            self._find_misspelled,
+        )
+        for rule in rules:
+            found = _only(rule(text))
+            if found is not None:
+                return found
+        return _only(self._find_mistyped(folded))
+
+    @cached_property
+    def _text(self) -> str:
+        """All names as words and numbers, a line each."""
+        return "\n" + _words_of("\n".join(self._names)) + "\n"
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(accumulate((len(line) + 1 for line in self._lines), initial=1))
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self._text[1:-1].split("\n")
+
+    @cached_property
+    def _equal(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for line, target in zip(self._lines, self._targets, strict=True):
+            found.setdefault(line, []).append(target)
+        return found
+
+    @cached_property
+    def _vocabulary(self) -> frozenset[str]:
+        return frozenset(self._text.split())
+
+    def _find_prefixed(self, text: str) -> Iterator[str]:
+        return self._find_lines("\n" + _open_end(text))
+
+    def _find_containing(self, text: str) -> Iterator[str]:
+        """Yield what has the text from the begin of a word on; a number alone has to be the last
+        thing in a name that begins with a word.
+        """
+        if any(letter.isalpha() for letter in text):
+            enough = sum(map(str.isalnum, text)) >= SHORTEST
+            return self._find_lines(_open_end(text)) if enough else iter(())
+        return self._find_lines(text + "\n", lambda line: line.lstrip()[:1].isalpha())
+
+    def _find_lines(
+        self, text: str, is_meant: Callable[[str], bool] = lambda _: True
+    ) -> Iterator[str]:
+        position = self._text.find(text)
+        while position >= 0:
+            number = bisect_right(self._starts, position + text.startswith("\n")) - 1
+            if is_meant(self._lines[number]):
+                yield self._targets[number]
+            position = self._text.find(text, position + 1)
+
+    def _find_equal(self, text: str) -> Iterable[str]:
+        return self._equal.get(text, ())
+
+    def _find_misspelled(self, text: str) -> Iterator[str]:
+        words = text.split()
+        near = [[each for each in _edits(word) if each in self._vocabulary] for word in words]
+        for changed in (1, 2):
+            for places in combinations([n for n, each in enumerate(near) if each], changed):
+                for chosen in product(*(near[place] for place in places)):
+                    new = dict(zip(places, chosen, strict=True))
+                    line = " ".join(new.get(n, word) for n, word in enumerate(words))
+                    yield from self._find_equal(f" {line} ")
+
+    def _find_mistyped(self, folded: str) -> Iterator[str]:
+        digits = LOOK_ALIKE.sub(lambda found: "0" if found[0] == "o" else "1", folded)
+        if digits != folded:
+            yield from self._find_equal(_words_of(digits))
+        for found in DOUBLED.finditer(folded):
+            shorter = folded[: found.start()] + folded[found.end() :]
+            if shorter in self._names:
+                yield self._names[shorter]
+
+
+def find_similar(word: str, words: Iterable[str]) -> str | None:
+    """Return the one of a few words that was probably meant, or None."""
+    return SuggestionIndex({each: each for each in words}).find(word)
+
+
+def index_ids(registry: Registry) -> SuggestionIndex:
+    """Return the index of the ids and aliases of a registry, without the paths of its files."""
+    names = registry.index.items()
+    return SuggestionIndex({name: known.id for name, known in names if "/" not in name})
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ")
+
+
+def _words_of(text: str) -> str:
+    """Return the words and numbers of each line, with a space before, between and after them.
+
+    The text may be that of all names, and most of them are ASCII, for which this is five times
+    as fast.
+    """
+    text = f" {text} ".replace("\n", " \n ").translate(SPACED)
+    if not text.isascii():
+        text = OTHER.sub(" ", text)
+    for boundary in ASCII if text.isascii() else UNICODE:
+        text = boundary.sub(r"\g<0> ", text)
+    return SPACES.sub(" ", ZEROS.sub(" ", text))
+
+
+def _open_end(text: str) -> str:
+    """Let the last word go on, but not the last number."""
+    return text if text[-2].isdigit() else text[:-1]
+
+
+def _only(targets: Iterable[str]) -> str | None:
+    """Return the one target that there is; looks no further than the second."""
+    first = None
+    for target in targets:
+        if first is not None and target != first:
+            return None
+        first = target
+    return first
+
+
+def _edits(word: str) -> Iterator[str]:
+    """Yield what one letter more, less or another one makes of a word, or two letters swapped."""
+    if len(word) < 2 or not word.isalpha():
+        return
+    letters = sorted({*ascii_lowercase, *word})
+    for n in range(len(word) + 1):
+        left, right = word[:n], word[n:]
+        yield from (left + letter + right for letter in letters)
+        if right:
+            yield left + right[1:]
+            yield from (left + letter + right[1:] for letter in letters if letter != right[0])
+        if len(right) > 1 and right[0] != right[1]:
+            yield left + right[1] + right[0] + right[2:]
