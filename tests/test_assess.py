@@ -281,14 +281,23 @@ def test_an_incident_that_came_back_although_it_had_a_test_says_so() -> None:
     ]
 
 
-@pytest.mark.parametrize("recurs", ["PM-1", "PM-9"])
-def test_a_recurrence_of_an_incident_without_a_test_says_nothing(recurs: str) -> None:
-    """There was nothing that could have caught it."""
+@pytest.mark.parametrize(
+    ("recurs", "note"),
+    [
+        ("PM-1", "repeats PM-1, which has no regression test"),
+        ("PM-9", "repeats PM-9, which is not in the registry"),
+        ("PM-2", None),
+    ],
+)
+def test_a_recurrence_of_an_incident_without_a_test_is_one_too(
+    recurs: str, note: str | None
+) -> None:
+    """Nothing could have caught it, and still nothing does."""
     first, second = incident(id="PM-1"), incident(id="PM-2", recurs=recurs)
 
     report = assess(registry(first, second), [], {}, FULL, Policy())
 
-    assert [each.note for each in report.incidents] == [None, None]
+    assert [each.note for each in report.incidents] == [None, note]
 
 
 def test_an_incident_with_a_flaky_test_is_flaky() -> None:

@@ -64,6 +64,14 @@ def test_a_test_of_several_incidents_shows_them_all() -> None:
     ]
 
 
+@pytest.mark.parametrize(("id", "column"), [("PM-2026-000001", 16), ("PM-2026-0000001", 4)])
+def test_text_below_a_long_id_has_the_width_of_the_terminal(id: str, column: int) -> None:
+    """A date and the words of a title are an id of 40 letters in many collections."""
+    lines = failure.render([replace(FULL, id=id)], "all").splitlines()
+
+    assert [len(line) - len(line.lstrip()) for line in lines] == [0, *[column] * 5]
+
+
 def test_where_many_fail_each_block_is_a_line() -> None:
     """The id and the link are enough to look the rest up."""
     assert failure.render([FULL, Postmortem("PM-2", "B")], "all", short=True).splitlines() == [

@@ -343,3 +343,103 @@ def test_a_marked_test_that_marks_itself_again_shows_all_its_post_mortems(
         "        test_it.py::test_it",
         "0 of 2 incidents guarded (0 %), 2 linked",
     ]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_failing_parameters_show_their_post_mortem_once(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    """The first of a function as a whole, then id and link; other incidents are shown anew."""
+    register(pytester, "PM-1\n  title: One\n  url: https://x.example/1", "PM-2\n  title: Two")
+    pytester.makepyfile(
+        "import pytest\n"
+        "marked = pytest.mark.postmortem\n"
+        "@pytest.mark.postmortem('PM-1')\n"
+        "@pytest.mark.parametrize('n', [1, 2, 3, pytest.param(4, marks=marked('PM-2'))])\n"
+        "def test_it(n): assert 0\n"
+        "@pytest.mark.postmortem('PM-1')\n"
+        "def test_other(): assert 0\n"
+    )
+
+    lines = pytester.runpytest("-p", "no:randomly", *workers).outlines
+
+    shown = lines[: lines.index(next(filter(is_coverage, lines)))]
+    blocks = [line for line in shown if line.startswith(("PM-", "      Changed"))]
+    changed = "      Changed on purpose? See how-to/retire-a-lesson.md in pytest-postmortem's docs"
+    short = "PM-1  https://x.example/1"
+    assert sorted(blocks) == sorted([*["PM-1  One", changed] * 3, short, short, "PM-2  Two"])
+
+
+def is_coverage(line: str) -> bool:
+    """Say whether the report begins here."""
+    return "incident coverage" in line
+
+
+ERRORS = "1 error in links or registry:"
+UNKNOWN = "  --postmortem=PM-11 selects no test: unknown post-mortem 'PM-11'; did you mean 'PM-1'?"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+@pytest.mark.parametrize(
+    ("arguments", "said", "status"),
+    [
+        (["--postmortem=PM-11"], [ERRORS, UNKNOWN], 5),
+        (
+            ["--postmortem=PM-11", "--postmortem=PM-1"],
+            [ERRORS, UNKNOWN],
+            1,
+        ),
+        (
+            ["--postmortem=X-*"],
+            [
+                ERRORS,
+                "  --postmortem=X-* selects no test: no post-mortem has such an id;"
+                " correct the pattern",
+            ],
+            5,
+        ),
+        (["--postmortem=PM-1*"], [], 0),
+        (["--postmortem=old-7"], [], 0),
+        (
+            ["--postmortem=PM-11", "-o", "postmortem_unknown=warn"],
+            ["1 warning:", UNKNOWN],
+            5,
+        ),
+    ],
+)
+def test_an_unknown_id_that_is_asked_for_is_named(
+    pytester: pytest.Pytester,
+    workers: tuple[str, ...],
+    arguments: list[str],
+    said: list[str],
+    status: int,
+) -> None:
+    """Nothing runs, and the reason is in sight; an id that a foreign mark names is known."""
+    register(pytester, "PM-1", ini="markers = issue: x\npostmortem_markers = issue\n")
+    pytester.makepyfile(
+        "import pytest\n"
+        "@pytest.mark.postmortem('PM-1')\n"
+        "@pytest.mark.issue('OLD-7')\n"
+        "def test_it(): pass\n"
+    )
+
+    result = pytester.runpytest(*workers, *arguments)
+
+    assert [
+        line for line in report_of(result) if "error" in line or "  --" in line or "warning" in line
+    ] == said
+    assert result.ret == status
+
+
+def test_without_a_registry_an_id_that_no_test_has_is_named(pytester: pytest.Pytester) -> None:
+    """A warning, since no registry says that it does not exist."""
+    pytester.makepyfile("import pytest\n@pytest.mark.postmortem('PM-1')\ndef test_it(): pass\n")
+
+    result = pytester.runpytest("--postmortem=PM-01")
+
+    assert report_of(result)[:2] == [
+        "1 warning:",
+        "  --postmortem=PM-01 selects no test: no collected test is linked to it; did you mean"
+        " 'PM-1'?",
+    ]
+    assert result.ret == 5

@@ -70,6 +70,40 @@ def test_ids_are_read_once_each_as_text(marks: Sequence[Mark], ids: dict[str, st
 
 
 @pytest.mark.parametrize(
+    ("address", "name", "id"),
+    [
+        ("https://x.atlassian.net/browse/PROJ-3", "PROJ-3", "PROJ-3"),
+        ("https://x.atlassian.net/browse/PROJ-3", None, "PROJ-3"),
+        ("https://x.atlassian.net/browse/PROJ-3", "Charged twice", "PROJ-3"),
+        ("https://x.example/browse/PROJ-3", "https://x.example/browse/PROJ-3", "PROJ-3"),
+        ("https://x.example/browse/PROJ-3?focusedCommentId=77#comment-77", None, "PROJ-3"),
+        ("https://x.example/boards/5?selectedIssue=PROJ-3", None, "PROJ-3"),
+        ("https://x.example/issue/PROJ-3/in-2-steps", None, "PROJ-3"),
+        ("https://x.example/i/77", "PROJ-3", "PROJ-3"),
+        ("HTTPS://github.com/o/r/issues/7/", "", "7"),
+        ("https://bugzilla.example/show_bug.cgi?id=123", None, "123"),
+        ("https://wiki.example/pm/2026-01-02-disk-full", None, "2026-01-02-disk-full"),
+        ("https://wiki.example/pm/disk%20full", None, "disk full"),
+        ("https://wiki.example", None, "https://wiki.example"),
+        ("https://[x/", None, "https://[x/"),
+    ],
+)
+def test_an_address_in_a_foreign_mark_names_an_id(address: str, name: str | None, id: str) -> None:
+    """As Allure's decorators hand it on; the name of the link counts where it is an id."""
+    marks = [mark(address, name="allure_link"), mark(address, name="issue")]
+    marks[0].kwargs.update({"link_type": "issue", "name": name})
+
+    assert list(parse(marks[:1]).ids) == [id]
+    if name is None:
+        assert list(parse(marks[1:]).ids) == [id]
+
+
+def test_an_address_in_our_own_mark_is_no_id() -> None:
+    """It has to be one of the registry."""
+    assert list(parse([mark("https://x.example/PM-1")]).ids) == ["https://x.example/PM-1"]
+
+
+@pytest.mark.parametrize(
     ("bad", "ids", "complaints"),
     [
         (mark(), {}, [f"@pytest.mark.postmortem names no post-mortem; {WRITE}"]),

@@ -657,11 +657,49 @@ def test_a_history_is_drawn_in_the_page(suite: Path, pytester: pytest.Pytester) 
 
 
 @pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["old.json", "middle.json", "new.json"], ""),
+        (
+            ["new.json", "old.json", "middle.json"],
+            "Sorted by date, the newest last: old.json, middle.json, new.json\n",
+        ),
+        (
+            ["middle.json", "undated.json"],
+            "Without a date, so taken in the order given: undated.json\n",
+        ),
+        (["middle.json", "again.json"], ""),
+    ],
+)
+def test_the_newest_of_several_reports_is_today(
+    suite: Path,
+    pytester: pytest.Pytester,
+    capsys: pytest.CaptureFixture[str],
+    files: list[str],
+    said: str,
+) -> None:
+    """Whatever the order in which they are given; another one than that of the dates is said."""
+    own = report(pytester, "new.json")
+    days = {"old": "2026-11-01", "middle": "2026-11-08", "again": "2026-11-08", "undated": None}
+    for name, day in days.items():
+        older = {**own, "policy": {**own["policy"], "today": day}}
+        (suite / f"{name}.json").write_text(json.dumps(older))
+    capsys.readouterr()
+
+    assert main(["report", *files, "--report=json:out.json"]) == 0
+
+    assert capsys.readouterr().err == said + "Incident report written to out.json\n"
+    newest = "new.json" if "new.json" in files else files[-1]
+    assert read_report(suite / "out.json") == read_report(suite / newest)
+
+
+@pytest.mark.parametrize(
     ("command", "files", "cause"),
     [
         ("report", ["history.json"], "a history is no report of its own"),
         ("combine", ["one.json", "history.json"], "a history can't be joined"),
         ("report", ["one.json", "odd.json"], "its points are not what a history has"),
+        ("report", ["one.json", "undated.json"], "its points are not what a history has"),
     ],
 )
 def test_a_history_is_no_report(
@@ -676,6 +714,7 @@ def test_a_history_is_no_report(
     report(pytester, "one.json")
     (suite / "history.json").write_text(json.dumps(history(("2024-02-01", 1))))
     (suite / "odd.json").write_text(json.dumps({**history(), "points": [{"day": 3}]}))
+    (suite / "undated.json").write_text(json.dumps(history(("yesterday", 1))))
 
     assert main([command, *files]) == 2
     assert cause in capsys.readouterr().err

@@ -234,6 +234,21 @@ def test_reasons_to_look_name_five_and_lead_to_the_rest() -> None:
     assert "and 2 more" in read.text()
 
 
+def test_an_incident_is_linked_by_the_same_anchor_whatever_others_there_are() -> None:
+    """Ids of other scripts have a digest in it, so that none is taken twice."""
+    ids = ["PM-1", "障害-1", "障害-2", "事故", "a b", "a_b", "a-b", "x" * 90, "x" * 91]
+
+    def anchors(*given: str) -> list[str]:
+        read = page(document([incident(id, "unguarded") for id in given]))
+        return [str(attributes["id"]) for attributes in read.all("dl")]
+
+    together = anchors(*ids)
+
+    assert together[0] == "incident-pm-1"
+    assert len(set(together)) == len(ids)
+    assert [anchor for id in ids for anchor in anchors(id)] == together
+
+
 def test_an_old_gap_that_is_not_required_is_no_reason_to_look() -> None:
     """Incidents before ``postmortem_since`` are listed, and counted nowhere."""
     report = document([incident("PM-1", "unguarded", required=False)])
@@ -318,12 +333,30 @@ def test_reports_are_drawn_by_their_dates() -> None:
 
 @pytest.mark.parametrize("days", [(None, "2026-01-02", None), ("2026-02-01",) * 3])
 def test_reports_without_days_that_follow_stand_evenly(days: tuple[str | None, ...]) -> None:
-    """Two runs of a day, or a report without a date, are drawn in their order."""
+    """Runs of one day alone, or a report without a date, are drawn in their order."""
     reports = [earlier(day, 2) for day in days]
 
     read = page(reports[2], *reports[:2])
 
     assert lines(read)[2] == "M0 500H475V500H950V500H1000"
+
+
+@pytest.mark.parametrize(
+    ("days", "across"),
+    [
+        (("2026-01-01", "2026-01-01", "2026-01-11"), (0, 950)),
+        (("2026-01-01", "2026-01-11", "2026-01-11"), (950, 950)),
+        (("2026-01-01", "2026-01-11", "2026-01-06"), (950, 950)),
+    ],
+)
+def test_reports_of_one_day_share_it(days: tuple[str, ...], across: tuple[int, int]) -> None:
+    """The axis stays true to the dates."""
+    reports = [earlier(day, 2) for day in days]
+
+    read = page(reports[2], *reports[:2])
+
+    first, second = across
+    assert lines(read)[2] == f"M0 500H{first}V500H{second}V500H1000"
 
 
 def test_a_report_that_was_not_judged_is_in_the_table_alone() -> None:

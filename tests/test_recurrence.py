@@ -64,6 +64,52 @@ def test_a_recurrence_is_told_in_every_format(
     assert f"<dt>Note</dt><dd>{NOTE}</dd>" in (suite / "out.html").read_text(encoding="utf-8")
 
 
+LACKING = "repeats PM-1, which has no regression test"
+
+
+def test_the_end_of_the_earlier_test_hides_no_recurrence(suite: Path, run: RunPytest) -> None:
+    """Deleting the only guard of the earlier incident makes it worse, and is told so."""
+    (suite / "test_it.py").write_text("def test_one(): pass\n")
+
+    result = run("--postmortem-report=term", "--postmortem-report=json:out.json")
+
+    assert report_of(result)[1:] == [
+        "1 incident repeats an earlier one, and no test of its own passes:",
+        "  PM-2  Charged twice again",
+        f"        {LACKING}",
+        "0 of 2 incidents guarded (0 %), 0 linked; 2 have no regression test (-v lists them)",
+    ]
+    document = json.loads((suite / "out.json").read_text(encoding="utf-8"))
+    assert [each["note"] for each in document["incidents"]] == [None, LACKING]
+
+
+@pytest.mark.parametrize(
+    ("registry", "note"),
+    [
+        ("- {id: PM-1}\n- {id: PM-2, recurs: PM-1}", "repeats PM-1, which has no regression test"),
+        ("- {id: PM-2, recurs: PM-1}", "repeats PM-1, which is not in the registry"),
+        ("- {id: PM-2, recurs: PM-2}", None),
+        ("- {id: PM-2}", None),
+    ],
+)
+def test_what_is_repeated_is_named_however_little_is_known_of_it(
+    suite: Path, run: RunPytest, registry: str, note: str | None
+) -> None:
+    """In a full run: of a part of the suite nobody can say what has no test."""
+    (suite / "pm.yml").write_text(registry)
+    (suite / "test_it.py").write_text("def test_one(): pass\ndef test_two(): pass\n")
+
+    run("--postmortem-report=json:out.json")
+    run("--postmortem-report=json:part.json", "test_it.py::test_two")
+
+    notes = [
+        json.loads((suite / name).read_text(encoding="utf-8"))["incidents"][-1]["note"]
+        for name in ("out.json", "part.json")
+    ]
+    partial = note if note is None or "not in the registry" in note else None
+    assert notes == [note, partial]
+
+
 def test_what_has_a_test_of_its_own_is_settled(suite: Path, run: RunPytest) -> None:
     """The history stays, and is read where everything is asked for."""
     (suite / "test_it.py").write_text(SUITE.replace('"PM-1"', '"PM-1", "PM-2"'))

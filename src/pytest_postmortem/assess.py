@@ -210,7 +210,7 @@ def _judge(
         own,
         reason,
         any(test.flaky for test in own),
-        _recurrence(postmortem, tests, registry),
+        _recurrence(postmortem, tests, registry, whole=scope.kind == "full"),
         proofs.get(postmortem.id),
     )
 
@@ -260,12 +260,24 @@ def _older(day: date | None, since: date | None) -> bool:
 
 
 def _recurrence(
-    postmortem: Postmortem, tests: Mapping[str, Sequence[TestResult]], registry: Registry
+    postmortem: Postmortem,
+    tests: Mapping[str, Sequence[TestResult]],
+    registry: Registry,
+    *,
+    whole: bool,
 ) -> str | None:
-    earlier = registry.find(postmortem.recurs) if postmortem.recurs else None
-    if earlier is None or not tests.get(earlier.id):
+    """Say which incident this one repeats; that it has no test is known of a whole suite alone."""
+    if postmortem.recurs is None:
         return None
-    return f"recurred although guarded: {earlier.id} has a linked test"
+    earlier = registry.find(postmortem.recurs)
+    if earlier is None:
+        open_ = registry.partial or registry.unreachable
+        return None if open_ else f"repeats {postmortem.recurs}, which is not in the registry"
+    if earlier is postmortem:
+        return None
+    if tests.get(earlier.id):
+        return f"recurred although guarded: {earlier.id} has a linked test"
+    return f"repeats {earlier.id}, which has no regression test" if whole else None
 
 
 def _unjudged(incidents: Iterable[Incident], scope: Scope) -> tuple[str, ...]:

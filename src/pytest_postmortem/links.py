@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal, Protocol
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pytest_postmortem.model import Finding, Link, NodeKey, Origin, Postmortem, Registry
 from pytest_postmortem.options import MARK
@@ -30,6 +31,9 @@ __all__ = [
     "skipped_links",
     "supersets",
 ]
+
+ADDRESS_KEYS = ("selectedIssue", "issue", "key", "id")
+"""Where the query of an address has an id; of its path, it is the last part that looks like one."""
 
 FORM = '@pytest.mark.postmortem("PM-123")'
 MOST_SUGGESTIONS = 50
@@ -65,7 +69,10 @@ class Claims:
 
 
 def parse(marks: Iterable[Mark]) -> Claims:
-    """Read ids out of marks; those of any name but ours are foreign, and never complained of."""
+    """Read ids out of marks; those of any name but ours are foreign, and never complained of.
+
+    The argument of a foreign mark may be the address of an id.
+    """
     ids: dict[str, tuple[str, Origin]] = {}
     complaints: list[str] = []
     odd: list[str] = []
@@ -73,6 +80,8 @@ def parse(marks: Iterable[Mark]) -> Claims:
         origin: Origin = "marker" if mark.name == MARK else "foreign"
         for argument in mark.args:
             id = _id(argument)
+            if origin == "foreign" and id.casefold().startswith(("http://", "https://")):
+                id = _id_in_address(id, mark.kwargs.get("name"))
             known = ids.get(id.casefold())
             if id and (known is None or origin == "marker"):
                 ids[id.casefold()] = (known[0] if known else id, origin)
@@ -105,6 +114,27 @@ def _id(argument: object) -> str:
         return text.strip() if isinstance(text, str) and text.encode() else ""
     except ValueError:
         return ""
+
+
+def _id_in_address(address: str, name: object) -> str:
+    """Return the id that an address leads to, as in a link of Allure, or the address itself.
+
+    ``name`` is what the link shows, which Allure lets be the address where there is none.
+    """
+    shown = _id(name)
+    if re.fullmatch(r"(?=\S*\d)[^\s/]+", shown):
+        return shown
+    try:
+        parts = urlsplit(address)
+        query = dict(parse_qsl(parts.query))
+    except ValueError:
+        return address
+    asked = [query[key] for key in ADDRESS_KEYS if query.get(key)]
+    segments = [unquote(each) for each in parts.path.split("/") if each]
+    segments.reverse()
+    usual = [each for each in segments if re.fullmatch(r"(?:[A-Za-z]\w*-)?[0-9]+", each)]
+    numbered = [each for each in segments if any(map(str.isdigit, each))]
+    return _id(next(iter([*asked, *usual, *numbered, *segments[:1]]), address))
 
 
 def _complaints(mark: Mark) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_postmortem.errors import Problem, ReportError
 from pytest_postmortem.junit import read_junit
 from pytest_postmortem.merging import Source
-from pytest_postmortem.model import Finding
+from pytest_postmortem.model import Finding, iso_date
 
 __all__ = ["read", "read_all"]
 
@@ -104,7 +104,8 @@ def _past(path: Path, document: Mapping[str, Any]) -> Mapping[str, Any]:
     points = document["points"]
     whole = isinstance(points, list) and all(
         isinstance(point, dict)
-        and isinstance(point.get("day"), str)
+        and isinstance(day := point.get("day"), str)
+        and iso_date(day) is not None
         and type(point.get("linked")) is int
         for point in points
     )

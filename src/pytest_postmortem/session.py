@@ -152,6 +152,7 @@ class Reporter:
         self._show = run.settings.show
         self._blocks: list[tuple[pytest.TestReport, NodeKey]] = []
         self._failed: dict[NodeKey, pytest.TestReport] = {}
+        self._shown: dict[tuple[str, ...], pytest.TestReport] = {}
         self._notes: list[Line] = []
         self._printed_after: list[str] = []
         self._report: Report | None = None
@@ -212,11 +213,17 @@ class Reporter:
             self._show_beside(*each)
 
     def _show_beside(self, report: pytest.TestReport, reported: NodeKey) -> None:
-        """Show beside a failure what is known by now, in place of what was known before."""
+        """Show with a failure what is known by now, in place of what was known before.
+
+        Of the parameters of one test function, the first to fail shows it as a whole.
+        """
         from pytest_postmortem.reports import failure
 
-        short = len(self._blocks) > MOST_BLOCKS
         found = self._run.postmortems(self._run.find_tests(reported))
+        function = reported.nodeid.partition("::")[2].partition("[")[0]
+        same = (reported.path, function, *(postmortem.id for postmortem in found))
+        repeated = self._shown.setdefault(same, report) is not report
+        short = repeated or len(self._blocks) > MOST_BLOCKS
         text = failure.render(found, self._show, self._width, short)
         others = [section for section in report.sections if section[0] != failure.TITLE]
         report.sections[:] = [*others, (failure.TITLE, text)]

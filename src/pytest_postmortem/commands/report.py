@@ -6,15 +6,18 @@ import argparse
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pytest_postmortem.commands.arguments import add_targets
 from pytest_postmortem.delivery import Delivery, put
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.merging import merged
+from pytest_postmortem.merging import Source, merged
+from pytest_postmortem.model import iso_date
 from pytest_postmortem.received import read_all
 from pytest_postmortem.reports import terminal
+from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.json import document
 from pytest_postmortem.reports.summary import LISTED
 from pytest_postmortem.settings import ReportTo, report_to
@@ -26,7 +29,7 @@ __all__ = ["declare", "main", "print_report", "run", "targets_of", "wrong"]
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="JSON reports, the oldest first; a history"
+        "files", nargs="+", metavar="FILE", help="JSON reports, in any order; a history"
     )
     add_targets(parser)
 
@@ -37,7 +40,10 @@ def main(options: argparse.Namespace) -> int:
 
 
 def run(paths: Sequence[str], targets: Sequence[str]) -> int:
-    """Render the last of some reports; the earlier ones are for what shows a course of time.
+    """Render the newest of some reports; the earlier ones are for what shows a course of time.
+
+    The order is that of their dates, which is said where they were given in another one; reports
+    of which one has no date are taken as they come.
 
     Raises:
         ReportError: A file is no report.
@@ -50,6 +56,7 @@ def run(paths: Sequence[str], targets: Sequence[str]) -> int:
     past = next((source.document for source in given if source.is_past), None)
     if not sources:
         raise wrong("a history is no report of its own", "give a JSON report beside it")
+    sources = _sorted_by_date(sources)
     last = sources[-1]
     for target in wanted:
         if target.type in ("term", "term-missing"):
@@ -59,6 +66,24 @@ def run(paths: Sequence[str], targets: Sequence[str]) -> int:
             earlier = [source.document for source in sources[:-1] if not source.foreign]
             _put(target, own, earlier, past)
     return 0
+
+
+def _sorted_by_date(sources: Sequence[Source]) -> list[Source]:
+    own = [source for source in sources if not source.foreign]
+    dates = {id(source): iso_date(source.document["policy"]["today"]) for source in own}
+    if len(own) < 2:
+        return list(sources)
+    undated = [source.name for source in own if dates[id(source)] is None]
+    if undated:
+        names = ", ".join(undated)
+        print(plain(f"Without a date, so taken in the order given: {names}"), file=sys.stderr)
+        return list(sources)
+    ordered = sorted(own, key=lambda source: dates[id(source)] or date.min)
+    if ordered != own:
+        names = ", ".join(source.name for source in ordered)
+        print(plain(f"Sorted by date, the newest last: {names}"), file=sys.stderr)
+    replaced = iter(ordered)
+    return [source if source.foreign else next(replaced) for source in sources]
 
 
 def wrong(cause: str, remedy: str) -> SettingsError:

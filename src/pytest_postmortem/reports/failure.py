@@ -13,6 +13,8 @@ __all__ = ["TITLE", "plain", "render"]
 TITLE = "Post-mortem"
 RETIRE = "how-to/retire-a-lesson.md"
 
+WIDEST_INDENT = 16
+
 
 def plain(text: str) -> str:
     """Make text of any origin fit for one line of a terminal or a CI log.
@@ -36,13 +38,19 @@ def render(
     for postmortem in postmortems:
         lines.extend(_block(reveal(postmortem, show), width, short))
     if not short:
-        indent = " " * (len(postmortems[-1].id) + 2)
+        indent = _indent(postmortems[-1])
         lines.append(f"{indent}Changed on purpose? See {RETIRE} in pytest-postmortem's docs")
     return "\n".join(plain(line) for line in lines)
 
 
+def _indent(postmortem: Postmortem) -> str:
+    """Return the space before all lines but the first, below its title unless the id is long."""
+    column = len(postmortem.id) + 2
+    return " " * (column if column <= WIDEST_INDENT else 4)
+
+
 def _block(postmortem: Postmortem, width: int, short: bool) -> Iterator[str]:
-    indent = " " * (len(postmortem.id) + 2)
+    indent = _indent(postmortem)
     if short:
         yield f"{postmortem.id}  {postmortem.url or ''}"
         return

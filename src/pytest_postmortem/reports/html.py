@@ -260,16 +260,17 @@ def _entries(document: Data, rank: Callable[[str], Rank]) -> tuple[Entry, ...]:
 
 
 def _anchors(incidents: Iterable[Data]) -> Iterator[str]:
-    """Yield what each incident is linked by within the page, the same from run to run."""
-    taken: set[str] = set()
+    """Yield what each incident is linked by within the page, whatever other incidents there are.
+
+    Where an id is more than ASCII letters, digits and hyphens, a digest of it is added.
+    """
     for incident in incidents:
-        name = anchor = "incident-" + re.sub(r"[^a-z0-9]+", "-", incident["id"].casefold())[:80]
-        number = 1
-        while anchor in taken:
-            number += 1
-            anchor = f"{name}.{number}"
-        taken.add(anchor)
-        yield anchor
+        id = incident["id"].casefold()
+        name = re.sub(r"[^a-z0-9]+", "-", id)[:80]
+        digest = (
+            "" if name == id else f".{hashlib.sha256(id.encode(errors='replace')).hexdigest()[:12]}"
+        )
+        yield f"incident-{name}{digest}"
 
 
 def _names(values: Iterable[str | None], key: Callable[[str], str]) -> Callable[[str | None], str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any
+
+from pytest_postmortem.model import iso_date
 
 __all__ = ["Bar", "History", "Point", "bars", "history"]
 
@@ -112,9 +113,14 @@ def course(past: Mapping[str, Any] | None) -> Course | None:
 
 
 def _positions(days: Sequence[str | None]) -> list[float]:
-    """Return where to draw each report: by its day, or evenly where the days don't follow."""
-    ordinals = [datetime.date.fromisoformat(day).toordinal() for day in days if day]
-    if len(ordinals) < len(days) or any(one >= other for one, other in pairwise(ordinals)):
+    """Return where to draw each report: by its day, which several may share.
+
+    Where a day is missing, or all are of one day, they are drawn evenly in their order. A day
+    before that of an earlier report is drawn on that one.
+    """
+    dates = [date for day in days if (date := iso_date(day))]
+    ordinals = list(accumulate((date.toordinal() for date in dates), max))
+    if len(ordinals) < len(days) or ordinals[0] == ordinals[-1]:
         ordinals = list(range(len(days)))
     first, last = ordinals[0], ordinals[-1]
     return [LAST * (ordinal - first) / (last - first) for ordinal in ordinals]

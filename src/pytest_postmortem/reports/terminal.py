@@ -294,6 +294,10 @@ def _rank(severities: Sequence[str]) -> Callable[[Incident], int]:
     return rank
 
 
+LONGEST_ID = 20
+"""What belongs to an incident is shown below its title, or at column 4 where ids are longer."""
+
+
 class _Table:
     """Lays incidents out in columns: id, title, and what there is to say of the state."""
 
@@ -311,13 +315,14 @@ class _Table:
         ids = max(len(each.id) for each in shown)
         titles = [self._title(each) for each in shown]
         widest = max(map(len, titles))
+        indent = " " * (ids + 4 if ids <= LONGEST_ID else 4)
         for incident, postmortem, title in zip(incidents, shown, titles, strict=True):
             line = f"  {postmortem.id:<{ids}}  {title:<{widest}}".rstrip()
             remark = self._remark(incident, postmortem)
             if hollow and incident.proof:
                 remark = incident.proof.day.isoformat() if incident.proof.day else ""
             line += f"    {remark}" if remark else ""
-            yield (line, *(" " * (ids + 4) + text for text in self._below(incident)))
+            yield (line, *(indent + text for text in self._below(incident)))
 
     def _title(self, postmortem: Postmortem) -> str:
         title = "" if postmortem.title == postmortem.id else postmortem.title
