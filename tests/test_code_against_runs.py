@@ -412,6 +412,170 @@ SUITES: Mapping[str, Suite] = {
         "def test_a(request): link(request.node)\n",
         "UNN",
     ),
+    # more of them
+    "with_args": Suite(f"PM = mark.postmortem.with_args('PM-1')\n@PM('PM-2')\n{TEST}", "LLN"),
+    "a name of the mark in a class": Suite(
+        "class TestA:\n  pm = mark.postmortem\n  @pm('PM-1')\n  def test_a(self): pass\n", "LUU"
+    ),
+    "lists in a dictionary": Suite(
+        "from pytest import mark as m\npm = m.postmortem\nIDS = {'a': ['PM-1', 'PM-2']}\n"
+        f"@pm(*IDS['a'])\n{TEST}",
+        "LLN",
+    ),
+    "a list from a file": Suite(
+        "import json, pathlib\nIDS = json.loads('[\"PM-1\"]')\n@mark.postmortem(*IDS)\n" + TEST,
+        "UUU",
+    ),
+    "a hook of another kind": Suite(
+        TEST,
+        "UNN",
+        {
+            "conftest.py": "import pytest\ndef pytest_runtest_setup(item):\n"
+            "  item.add_marker(pytest.mark.postmortem('PM-1'))\n"
+        },
+    ),
+    "a hook that has a wrapper": Suite(
+        TEST,
+        "UNN",
+        {
+            "conftest.py": "import pytest\n@pytest.hookimpl(wrapper=True)\n"
+            "def pytest_pycollect_makeitem():\n  found = yield\n"
+            "  for each in found or ():\n    each.add_marker(pytest.mark.postmortem('PM-1'))\n"
+            "  return found\n"
+        },
+    ),
+    "a hook that calls a helper": Suite(
+        TEST,
+        "UNN",
+        {
+            "conftest.py": "from shop_marks import link\n"
+            "def pytest_itemcollected(item): link(item)\n",
+            "shop_marks.py": "import pytest\ndef link(item):\n"
+            "  item.add_marker(pytest.mark.postmortem('PM-1'))\n",
+        },
+    ),
+    "a hook that is imported": Suite(
+        TEST,
+        "UNN",
+        {
+            "conftest.py": "from shop_marks import pytest_itemcollected\n",
+            "shop_marks.py": "import pytest\ndef pytest_itemcollected(item):\n"
+            "  item.add_marker(pytest.mark.postmortem('PM-1'))\n",
+        },
+    ),
+    "a name in a class of ids": Suite(
+        f"class Ids:\n  LOGIN = 'PM-1'\n@mark.postmortem(Ids.LOGIN)\n{TEST}", "LNN"
+    ),
+    "a namespace": Suite(
+        "from types import SimpleNamespace as S\nids = S(login='PM-1')\n"
+        f"@mark.postmortem(ids.login)\n{TEST}",
+        "UUU",
+    ),
+    "a choice": Suite(
+        f"import sys\n@(mark.postmortem('PM-1') if sys.argv else mark.postmortem('PM-2'))\n{TEST}",
+        "UUN",
+    ),
+    "decorators in one": Suite(
+        "def all_of(*marks):\n  def wrap(f):\n    for each in marks: f = each(f)\n    return f\n"
+        f"  return wrap\n@all_of(mark.postmortem('PM-1'), mark.slow)\n{TEST}{TWO}",
+        "ULN",
+    ),
+    "a method of a class": Suite(
+        "class Guard:\n  @staticmethod\n  def of(id): return mark.postmortem(id)\n"
+        f"@Guard.of('PM-1')\n{TEST}",
+        "UUU",
+    ),
+    "a test of a class by hand": Suite(
+        "def check(self): pass\nclass TestA:\n  test_a = mark.postmortem('PM-1')(check)\n", "UNN"
+    ),
+    "a test of another test file": Suite(
+        "from .test_b import TestShared\n",
+        "LNN",
+        {
+            "tests/test_b.py": f"{HEAD}@mark.postmortem('PM-1')\nclass TestShared:\n"
+            "  def test_a(self): pass\n"
+        },
+    ),
+    "exported by the package": Suite(
+        f"from . import pm\nfrom tests import ID\n@pm\n@mark.postmortem(ID)\n{TEST}",
+        "LNN",
+        {"tests/marks.py": MARKS, "tests/__init__.py": "from .marks import *\n"},
+    ),
+    "modules that import each other": Suite(
+        f"from .one import pm\n@pm\n{TEST}",
+        "LNN",
+        {
+            "tests/one.py": "from .marks import pm\nfrom . import two\n",
+            "tests/two.py": "from . import one\n",
+            "tests/marks.py": MARKS,
+        },
+    ),
+    "a sorted set": Suite(f"@mark.postmortem(*sorted({{'PM-2', 'PM-1'}}))\n{TEST}", "LLN"),
+    "texts side by side": Suite(f"@mark.postmortem('PM-' '1')\n{TEST}", "LNN"),
+    "a walrus": Suite(f"@(pm := mark.postmortem('PM-1'))\n{TEST}", "UNN"),
+    "a mark of a fixture of a conftest": Suite(
+        "@pytest.mark.usefixtures('linked')\n" + TEST,
+        "UNN",
+        {
+            "tests/conftest.py": "import pytest\n@pytest.fixture\ndef linked(request):\n"
+            "  request.node.add_marker(pytest.mark.postmortem('PM-1'))\n"
+        },
+    ),
+    "a base class with marked tests": Suite(
+        "from .base import Base\nclass TestA(Base): pass\n",
+        "LNN",
+        {
+            "tests/base.py": f"{HEAD}class Base:\n  @mark.postmortem('PM-1')\n"
+            "  def test_x(self): pass\n"
+        },
+    ),
+    "a base class whose code marks": Suite(
+        "from .base import Base\nclass TestA(Base):\n  def test_a(self): pass\n",
+        "UNN",
+        {
+            "tests/base.py": f"{HEAD}class Base:\n  @pytest.fixture(autouse=True)\n"
+            "  def _link(self, request): request.node.add_marker(mark.postmortem('PM-1'))\n"
+        },
+    ),
+    "base classes of base classes": Suite(
+        "from .base import Low\nclass TestA(Low):\n  def test_a(self): pass\n",
+        "LLN",
+        {
+            "tests/base.py": "from .top import Top\nfrom .marks import PM\n"
+            "@PM('PM-2')\nclass Low(Top): pass\n",
+            "tests/top.py": "from .marks import Base\nclass Top(Base): pass\n",
+            "tests/marks.py": MARKS,
+        },
+    ),
+    "a name that is deleted": Suite(f"pm = mark.postmortem('PM-1')\n@pm\n{TEST}del pm\n", "LNN"),
+    "the name of a loop": Suite(
+        f"for id in ('PM-1', 'PM-2'):\n  pm = mark.postmortem(id)\n@pm\n{TEST}", "UUU"
+    ),
+    "a test in a loop": Suite(
+        "for n in (1, 2):\n  @mark.postmortem(f'PM-{n}')\n  def check(): pass\n"
+        "  globals()[f'test_{n}'] = check\n",
+        "UUU",
+    ),
+    "a function that is a test by another name": Suite(
+        "@mark.postmortem('PM-1')\ndef check(): pass\ntest_a = check\n", "UNN"
+    ),
+    "a helper that is marked and no test": Suite(
+        f"@mark.postmortem('PM-1')\ndef check(): pass\n{TEST}", "NNN"
+    ),
+    "a global statement": Suite(
+        "ID = 'PM-1'\ndef change():\n  global ID\n  ID = 'PM-2'\nchange()\n"
+        f"@mark.postmortem(ID)\n{TEST}",
+        "UUU",
+    ),
+    "a constant of a function": Suite(
+        f"def make(n):\n  id = f'PM-{{n}}'\n  return mark.postmortem(id)\n@make(1)\n{TEST}", "LNN"
+    ),
+    "generic and abstract": Suite(
+        "import abc\nfrom typing import Generic, TypeVar\nT = TypeVar('T')\n"
+        "class Base(abc.ABC, Generic[T]):\n  pytestmark = mark.postmortem('PM-1')\n"
+        "class TestA(Base[int]):\n  def test_a(self): pass\n",
+        "LNN",
+    ),
 }
 
 STATES = {"L": "linked", "U": "not-judged", "N": "not-linked"}

@@ -5,7 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["bind_arguments", "dotted", "flatten", "is_mark_name", "unpack_target"]
+__all__ = ["bind_arguments", "dotted", "flatten", "is_mark_name", "mark_of", "unpack_target"]
+
+
+def mark_of(name: str) -> str:
+    """Return the name of the mark that a dotted name is, an empty text for anything else."""
+    own = name.removesuffix(".with_args")
+    return own.rpartition(".")[2] if is_mark_name(own) else ""
 
 
 def is_mark_name(name: str) -> bool:

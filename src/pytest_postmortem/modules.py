@@ -110,7 +110,9 @@ def _assign(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast
 
 @dataclass(slots=True)
 class Module:
-    """A Python file; ``changed`` are the names whose objects it changes after their binding."""
+    """A Python file; ``changed`` are the names whose objects it changes after their binding,
+    ``rebound`` those that its functions bind anew.
+    """
 
     path: str
     tree: ast.Module
@@ -118,6 +120,7 @@ class Module:
     bound: Mapping[str, Sequence[Binding]]
     stars: Sequence[Import] = ()
     changed: frozenset[str] = field(default_factory=frozenset)
+    rebound: frozenset[str] = field(default_factory=frozenset)
 
     def find(self, name: str, at: Position | None) -> Binding | None:
         """Return what a name is bound to at a position, or in the end.
@@ -128,7 +131,8 @@ class Module:
         if not found:
             return None
         last = found[-1]
-        return last if last.certain or len(found) == 1 else Binding(last.position, None, False)
+        clear = (last.certain or len(found) == 1) and name not in self.rebound
+        return last if clear else Binding(last.position, None, False)
 
 
 class Modules:
@@ -223,19 +227,24 @@ def make_module(path: str, tree: ast.Module, data: bytes) -> Module:
                     bound[name] = [Binding((node.lineno, node.col_offset), value, False)]
     stars = [each.value for each in bound.pop("*", ()) if isinstance(each.value, Import)]
     lines = data.decode(errors="replace").splitlines()
-    return Module(path, tree, lines, bound, stars, frozenset(_changed(tree)))
+    changed = frozenset(_changed(tree))
+    rebound = frozenset(
+        name
+        for node in ast.walk(tree)
+        for name in getattr(node, "names", ())
+        if isinstance(node, ast.Global)
+    )
+    return Module(path, tree, lines, bound, stars, changed, rebound)
 
 
 def _changed(tree: ast.Module) -> Iterator[str]:
-    """Yield the names of lists and the like that a module changes, and those that are global."""
+    """Yield the names of lists and the like that a module changes."""
     for node in ast.walk(tree):
         target: ast.expr | None = None
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             target = node.func.value if node.func.attr in MUTATORS else None
         elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             target = node.value
-        elif isinstance(node, ast.Global):
-            yield from node.names
         while isinstance(target, (ast.Subscript, ast.Attribute)):
             target = target.value
         if isinstance(target, ast.Name):

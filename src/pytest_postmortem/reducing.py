@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from pytest_postmortem.bindings import Definition
-from pytest_postmortem.expressions import bind_arguments, dotted, unpack_target
+from pytest_postmortem.expressions import bind_arguments, dotted, mark_of, unpack_target
 from pytest_postmortem.folding import compute_call, fold, literal, spread
 from pytest_postmortem.modules import Binding, Import, Module, Modules, Position, find_bindings
 
@@ -217,6 +217,10 @@ class Reducer:
             args = [*function.args[1:], *args]
             keywords = [*function.keywords, *keywords]
             function = function.args[0] if function.args else function
+        marked = function.value if name == "with_args" else function  # type: ignore[attr-defined]
+        if isinstance(marked, ast.Call) and mark_of(dotted(marked.func)) and _are_plain(args):
+            args, keywords = [*marked.args, *args], [*marked.keywords, *keywords]
+            function = marked.func
         if own in IMPORTERS and args:
             key = literal(args[0])
             paths = self._find(key[0]) if key and isinstance(key[0], str) else ()
@@ -297,6 +301,11 @@ class Reducer:
             if all(each[0] for each in tests if each):
                 made.append(self.follow(node.elt, at, inside, depth + 1))
         return ast.copy_location(ast.List(made, ast.Load()), node)
+
+
+def _are_plain(args: Sequence[ast.expr]) -> bool:
+    """Say whether arguments are those of a mark, and not the function that it is put on."""
+    return len(args) != 1 or isinstance(args[0], (ast.Constant, ast.Starred, ast.JoinedStr))
 
 
 def _inside(path: str) -> Inside:

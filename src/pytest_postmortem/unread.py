@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pytest_postmortem.bindings import statements
-from pytest_postmortem.expressions import dotted, is_mark_name
+from pytest_postmortem.expressions import dotted, is_mark_name, mark_of
 from pytest_postmortem.folding import literal, spread
 from pytest_postmortem.modules import Binding, Import, Module, Modules, module_name
 from pytest_postmortem.reducing import Defined, Inside, Reducer
@@ -198,7 +198,7 @@ class CodeReader:
             return found, True
         name = dotted(self._reduced(module, node))
         if is_mark_name(name):
-            return (ANY if name.rpartition(".")[2] in self._names else None), True
+            return (ANY if mark_of(name) in self._names else None), True
         if self._is_namespace(module, node):
             return ANY, True
         owner = self._reduced(module, node.value)
@@ -219,10 +219,8 @@ class CodeReader:
         whole = self._reduced(module, node)
         if not isinstance(whole, ast.Call):
             name = dotted(whole)
-            ours = is_mark_name(name) and name.rpartition(".")[2] in self._names
-            return (ANY, True) if ours else (None, bool(is_mark_name(name)))
-        name = dotted(whole.func).removesuffix(".with_args")
-        if not is_mark_name(name) or name.rpartition(".")[2] not in self._names:
+            return (ANY if mark_of(name) in self._names else None), is_mark_name(name)
+        if mark_of(dotted(whole.func)) not in self._names:
             return None, False
         values = [literal(part) for each in whole.args for part in spread(each)]
         more = None in values or any(each.arg is None for each in whole.keywords)
@@ -232,17 +230,22 @@ class CodeReader:
     def may_mark(self, module: Module, node: ast.expr) -> bool:
         """Say whether what is left of a reduced expression of a file may be a mark of ours."""
         waiting: list[ast.AST] = [node]
+        seen: set[int] = set()
         while waiting:
             each = waiting.pop()
             name = dotted(each) if isinstance(each, (ast.Attribute, ast.Name)) else ""
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
             if is_mark_name(name):
-                if name.rpartition(".")[2] in self._names:
+                if mark_of(name) in self._names:
                     return True
             elif name in NAMESPACES and self._names_mark(self.modules.contents[module.path]):
                 return True
             elif isinstance(each, Defined):
                 if self.claim(each.home.module, each.node):
                     return True
+                waiting.extend(each.scope.values())
             elif isinstance(each, ast.Name) and self.claim_of(module, each.id):
                 return True
             else:
