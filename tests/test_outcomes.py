@@ -207,7 +207,9 @@ def test_a_test_without_any_outcome_did_not_run_and_says_why() -> None:
     """What was deselected is told apart from what was never reached."""
     a, b, c, d = (NodeKey(f"test_{name}.py", f"test_{name}.py::test_it") for name in "abcd")
 
-    completed = complete({a: Outcome("passed")}, [a, b, c, d], {b}, {d: "no compiler"})
+    completed = complete(
+        {a: Outcome("passed")}, [a, b, c, d], {b: "deselected"}, {d: "no compiler"}
+    )
 
     assert completed == {
         a: Outcome("passed"),

@@ -9,6 +9,8 @@ from datetime import date
 from typing import NamedTuple
 
 from pytest_postmortem.model import (
+    CONFIGURED,
+    DESELECTED,
     Finding,
     Link,
     NodeKey,
@@ -283,7 +285,7 @@ def _recurrence(
 def _unjudged(incidents: Iterable[Incident], scope: Scope) -> tuple[str, ...]:
     """Return why the figures don't stand for the whole suite.
 
-    What the configured ``addopts`` always deselect defines the suite, and counts as not
+    What the configuration always deselects defines the suite, and counts as not
     guarded; every other test that did not run leaves the question open.
     """
     if scope.kind == "partial" or not scope.executes:
@@ -299,8 +301,7 @@ def _unjudged(incidents: Iterable[Incident], scope: Scope) -> tuple[str, ...]:
 
 def _open(incident: Incident, scope: Scope) -> bool:
     return incident.state == "not-run" and any(
-        test.outcome == "not-run" and not (test.reason == "deselected" and scope.own_selection)
-        for test in incident.tests
+        test.outcome == "not-run" and not _is_left_out(test, scope) for test in incident.tests
     )
 
 
@@ -316,3 +317,8 @@ def _count(incidents: Sequence[Incident], unjudged: Sequence[str]) -> Totals:
         proven=sum(incident.proof is not None and incident.proof.proven for incident in guarded),
         percent=percent(len(guarded), len(required), digits=1) if judged else None,
     )
+def _is_left_out(test: TestResult, scope: Scope) -> bool:
+    """Say whether the suite always leaves a test out; reports of 0.1.0 say it of all at once."""
+    return test.reason == CONFIGURED or (test.reason == DESELECTED and scope.own_selection)
+
+

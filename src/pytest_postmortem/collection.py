@@ -13,6 +13,7 @@ import pytest
 
 from pytest_postmortem import links, options, scope
 from pytest_postmortem.model import Collected, Finding, Link, NodeKey, Origin, Registry
+from pytest_postmortem.selection import Selection
 from pytest_postmortem.settings import Settings
 
 __all__ = ["Collecting", "Plan", "Running", "make_key", "plan_for"]
@@ -57,7 +58,7 @@ class Collecting:
     """Reads the links of every item, and gives each linked item its property.
 
     ``plan`` is asked once it is known whether any test is marked; ``deliver`` takes what was
-    collected when the collection is over.
+    collected when the collection is over; ``selection`` says why a test was left out.
     """
 
     def __init__(
@@ -65,11 +66,13 @@ class Collecting:
         settings: Settings,
         plan: Callable[[bool], Plan],
         deliver: Callable[[Collected], None],
+        selection: Selection,
     ) -> None:
         self._only = tuple(pattern.casefold() for pattern in settings.only)
         self._names = frozenset((options.MARK, *settings.markers))
         self._plan = plan
         self._deliver = deliver
+        self._selection = selection
         self._collected = Collected()
         self._linked: list[pytest.Item] = []
         self._paths: dict[Path, str] = {}
@@ -104,13 +107,17 @@ class Collecting:
         self._read([*(item for item, _ in before), *added])
         if self._only:
             self._select(config, items)
-        kept = set(map(id, items))
-        gone = {self._test(item) for item in self._linked if id(item) not in kept}
-        self._collected = replace(self._collected, deselected=frozenset(gone))
 
-    def pytest_collection_finish(self) -> None:
-        """Hand over what was collected."""
-        self._deliver(self._collected)
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Hand over what was collected, and which linked tests of it were left out since."""
+        kept = set(map(id, session.items))
+        gone = {
+            self._test(item): self._selection.explain(item, _nodeid(item))
+            for item in self._linked
+            if id(item) not in kept
+        }
+        self._deliver(replace(self._collected, deselected=gone))
 
     def _test(self, item: pytest.Item) -> NodeKey:
         """Return what a test is known by; the path of a file is worked out once."""

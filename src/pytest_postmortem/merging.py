@@ -15,6 +15,7 @@ from pytest_postmortem.assess import assess
 from pytest_postmortem.gates import judge
 from pytest_postmortem.links import check, check_declared, registry_of
 from pytest_postmortem.model import (
+    CONFIGURED,
     OUTCOMES,
     Finding,
     Link,
@@ -195,13 +196,18 @@ def _take(gathered: _Gathered, id: str, test: Mapping[str, Any], root: str) -> L
     )
     known = gathered.outcomes.get(link.test)
     if known is not None:
-        first = min((known, outcome), key=lambda each: OUTCOMES.index(each.word))
+        first = min((known, outcome), key=_rank)
         outcome = replace(first, flaky=known.flaky or outcome.flaky)
     gathered.outcomes[link.test] = outcome
     return link
 
 
 def _joined(known: Postmortem, newer: Postmortem) -> Postmortem:
+def _rank(outcome: Outcome) -> tuple[int, bool]:
+    """Return what outcomes of a test are sorted by; what one report says of the suite counts."""
+    return OUTCOMES.index(outcome.word), outcome.reason != CONFIGURED
+
+
     """Return the newer entry, with the node ids that either of the two declares."""
     return replace(newer, tests=tuple(dict.fromkeys((*known.tests, *newer.tests))))
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 __all__ = [
+    "CONFIGURED",
+    "DESELECTED",
     "OUTCOMES",
     "PROVEN",
     "SHOWS",
@@ -38,6 +40,10 @@ OutcomeWord = Literal["failed", "error", "passed", "xpassed", "xfailed", "skippe
 
 OUTCOMES: tuple[OutcomeWord, ...] = get_args(OutcomeWord)
 """Of several outcomes of one test, the first in this order counts."""
+
+DESELECTED = "deselected"
+CONFIGURED = "deselected by configuration"
+"""Why a test did not run: something of this run left it out, or the suite always does."""
 
 Origin = Literal["marker", "foreign", "registry"]
 """Who claims a link: our marker, another mark that was configured, or the registry."""
@@ -248,7 +254,8 @@ class Link:
 class Collected:
     """What one process collected: all of it is known before a test runs.
 
-    ``links`` are those of every collected test; deselected tests are also in ``deselected``.
+    ``links`` are those of every collected test; tests that were left out are also in
+    ``deselected``, each with the reason.
     ``declared`` are the node ids of the registry's ``tests:`` that were found. ``reported``
     holds pairs, where the two differ: what the reports of a test name, and the test. ``repeated``
     counts the tests that reports can't tell apart, where there are several. ``findings`` are
@@ -260,7 +267,7 @@ class Collected:
     """
 
     links: tuple[Link, ...] = ()
-    deselected: frozenset[NodeKey] = frozenset()
+    deselected: Mapping[NodeKey, str] = field(default_factory=dict)
     reported: frozenset[tuple[NodeKey, NodeKey]] = frozenset()
     repeated: Mapping[NodeKey, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -288,8 +295,8 @@ class Scope:
 
     ``files`` are the test files that were collected, ``expected`` those that a bare ``pytest``
     collects (None where nobody had to find out), relative to the rootdir. ``root`` is the path
-    of the rootdir in its repository. ``own_selection`` says that the selection in force is the
-    one that the configured ``addopts`` alone gives; ``executes`` is False for runs that by
+    of the rootdir in its repository. ``own_selection`` says that no linked test was left out but
+    by the configuration of the suite; ``executes`` is False for runs that by
     their nature run no test (``--collect-only``, ``--setup-only``); ``forced`` that the reader
     asked to judge the run as full.
     """

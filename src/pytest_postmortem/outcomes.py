@@ -166,19 +166,19 @@ def merge_outcomes(
 def complete(
     outcomes: Mapping[NodeKey, Outcome],
     tests: Iterable[NodeKey],
-    deselected: Container[NodeKey],
+    deselected: Mapping[NodeKey, str],
     skipped: Mapping[NodeKey, str],
 ) -> dict[NodeKey, Outcome]:
     """Return the outcomes with one for each test that has none: it was skipped with its whole
-    file, for the reason in ``skipped``, or it did not run.
+    file, for the reason in ``skipped``, left out for that in ``deselected``, or did not run.
     """
     missing = {test: _missing(test, deselected, skipped) for test in tests if test not in outcomes}
     return {**outcomes, **missing}
 
 
 def _missing(
-    test: NodeKey, deselected: Container[NodeKey], skipped: Mapping[NodeKey, str]
+    test: NodeKey, deselected: Mapping[NodeKey, str], skipped: Mapping[NodeKey, str]
 ) -> Outcome:
     if test in skipped:
         return Outcome("skipped", reason=skipped[test] or None)
-    return NOT_RUN if test not in deselected else Outcome("not-run", reason="deselected")
+    return Outcome("not-run", reason=deselected[test]) if test in deselected else NOT_RUN

@@ -13,6 +13,7 @@ from pytest_postmortem import links, registry
 from pytest_postmortem.collection import Plan, plan_for
 from pytest_postmortem.errors import Problem, ProofsError, RegistryError
 from pytest_postmortem.model import (
+    CONFIGURED,
     Collected,
     Finding,
     Link,
@@ -39,15 +40,13 @@ class Facts:
     """What only the end of a run can tell.
 
     ``lost`` are the workers whose links never arrived, ``idle`` names the option with which
-    pytest runs no test, ``own_selection`` says that the configured ``addopts`` alone select as
-    much, ``dated`` that somebody will read the age of an incident, ``detailed`` that somebody
-    will read the action items, ``ran`` what ran.
+    pytest runs no test, ``dated`` says that somebody will read the age of an incident,
+    ``detailed`` that somebody will read the action items, ``ran`` what ran.
     """
 
     lost: tuple[str, ...] = ()
     idle: str = ""
     ran: Ran | None = None
-    own_selection: bool = True
     dated: bool = False
     detailed: bool = False
 
@@ -278,7 +277,7 @@ class Run:
             root=within_repository(self._root),
             files=tuple(sorted(collected.files)),
             expected=None if expected is None else tuple(sorted(expected)),
-            own_selection=facts.own_selection,
+            own_selection=all(why == CONFIGURED for why in collected.deselected.values()),
             executes=not facts.idle,
             forced=forced == "full",
         )

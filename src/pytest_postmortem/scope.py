@@ -7,7 +7,7 @@ collected here, whole and without error, whatever options were given.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -21,26 +21,9 @@ __all__ = [
     "matches",
     "reasons",
     "relative",
-    "selects_alike",
 ]
 
 INTERRUPTED = "the collection was interrupted"
-
-
-HARMLESS = (
-    "assertmode basetemp cache capture code_highlight collect color config confcutdir continue_on "
-    "cov debug disable_ dist doctestreport durations exitfirst fail file_or_dir fold_skipped force "
-    "full help ignore import inifilename junit keepduplicates last_failed load log loop max "
-    "newfirst no_ numprocesses only_rerun override pastebin plugins postmortem_f postmortem_r "
-    "postmortem_s postmortem_t px pyargs pythonwarnings quiet reportchars rerun rootdir rsync "
-    "runxfail setup show strict tbstyle testrunuid timeout trace tx usepdb verbose version "
-    "xfail_tb xml"
-).split()
-"""How the names of options begin that leave no collected test out of a run, whatever they say.
-
-Any other may be that of a plugin which splits or selects, so what is deselected while one is
-given counts as left open, not as the suite's own choice.
-"""
 
 
 def matches(path: Path, patterns: Iterable[str]) -> bool:
@@ -153,7 +136,7 @@ def joined(collections: Iterable[Collected]) -> Collected:
     known = [each.expected for each in all if each.expected is not None]
     return Collected(
         links=tuple(links.values()),
-        deselected=frozenset().union(*(each.deselected for each in all)),
+        deselected={nodeid: why for each in all for nodeid, why in each.deselected.items()},
         declared=frozenset().union(*(each.declared for each in all)),
         reported=frozenset().union(*(each.reported for each in all)),
         repeated={test: count for each in all for test, count in each.repeated.items()},
@@ -163,16 +146,6 @@ def joined(collections: Iterable[Collected]) -> Collected:
         expected=frozenset().union(*known) if known else None,
         reasons=tuple(dict.fromkeys(reason for each in all for reason in each.reasons)),
         odd=frozenset().union(*(each.odd for each in all)),
-    )
-
-
-def selects_alike(option: Mapping[str, object], own: Mapping[str, object]) -> bool:
-    """Say whether the options select no other tests than the configured ``addopts`` alone do."""
-    prefixes = tuple(HARMLESS)
-    return all(
-        option.get(name) == own.get(name)
-        for name in {*option, *own}
-        if not name.startswith(prefixes)
     )
 
 

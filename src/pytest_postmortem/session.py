@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,9 @@ from pytest_postmortem.collection import Collecting, Plan, Running, plan_for
 from pytest_postmortem.model import Collected, NodeKey, Registry
 from pytest_postmortem.outcomes import read_reported_key
 from pytest_postmortem.reporting import Facts, Run, load_found
-from pytest_postmortem.scope import selects_alike
+from pytest_postmortem.selection import Selection, find_given_names
 from pytest_postmortem.settings import Settings
-from pytest_postmortem.suite import Files, configured
+from pytest_postmortem.suite import Files
 
 if TYPE_CHECKING:
     from pytest_postmortem.reports.terminal import Line
@@ -63,7 +63,8 @@ def _start_controller(config: pytest.Config) -> None:
         config.pluginmanager.register(reporter.workers, "postmortem-workers")
     else:
         used = settings.used or run.found is not None
-        _register_collecting(config, settings, run.plan, reporter.receive, used)
+        given = partial(find_given_names, config)
+        _register_collecting(config, settings, run.plan, reporter.receive, used, given)
 
 
 def _start_worker(config: pytest.Config) -> None:
@@ -81,7 +82,8 @@ def _start_worker(config: pytest.Config) -> None:
     def planned(marked: bool) -> Plan:
         return plan_for(load(), settings) if found and marked else plan
 
-    _register_collecting(config, settings, planned, worker.deliver, used)
+    given = partial(xdist.find_given_names_on_worker, config)
+    _register_collecting(config, settings, planned, worker.deliver, used, given)
     neighbours.register_on_worker(config, settings, load)
 
 
@@ -133,13 +135,16 @@ def _register_collecting(
     plan: xdist.Planned,
     deliver: xdist.Deliver,
     used: bool,
+    given: Callable[[], frozenset[str]],
 ) -> None:
     """Register what reads the tests, and what reads the files where somebody asks for the whole."""
     register = config.pluginmanager.register
-    register(Collecting(settings, plan, deliver), "postmortem-collecting")
+    selection = Selection(config, given)
+    register(selection, "postmortem-selection")
+    register(Collecting(settings, plan, deliver, selection), "postmortem-collecting")
     register(Running(settings, deliver), "postmortem-running")
     if used:
-        register(Files(settings, deliver), "postmortem-files")
+        register(Files(settings, deliver, selection), "postmortem-files")
 
 
 class Reporter:
@@ -247,12 +252,11 @@ class Reporter:
     def _facts(self) -> Facts:
         from pytest_postmortem.ran import ran
 
-        option, own = self._config.option, configured(self._config)
+        option = self._config.option
         each = getattr(option, "dist", "no") == "each"
         return Facts(
             lost=self.workers.lost(self._run.heard, each) if self.workers else (),
             idle=next((flag for flag, name in IDLE if getattr(option, name, False)), ""),
-            own_selection=selects_alike(vars(option), vars(own)),
             ran=ran(self._config),
             dated=self._verbosity > 0 or self._run.settings.dated,
             detailed=self._run.settings.detailed or self._handed_over,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from collections.abc import Callable, Generator, Iterator, Sequence
 from fnmatch import fnmatch
 from glob import iglob
@@ -15,17 +14,21 @@ import pytest
 from pytest_postmortem import links, options, scope
 from pytest_postmortem.model import Collected, Link, NodeKey
 from pytest_postmortem.outcomes import reason
+from pytest_postmortem.selection import Selection, configured, find_run_plugins
 from pytest_postmortem.settings import Settings
 
-__all__ = ["Files", "configured"]
+__all__ = ["Files"]
 
 
 class Files:
     """Notes which files were collected, and tells at the end whether that is the whole suite."""
 
-    def __init__(self, settings: Settings, deliver: Callable[[Collected], None]) -> None:
+    def __init__(
+        self, settings: Settings, deliver: Callable[[Collected], None], selection: Selection
+    ) -> None:
         self._settings = settings
         self._deliver = deliver
+        self._selection = selection
         self._files: set[Path] = set()
         self._broken: set[Path] = set()
         self._skipped: dict[Path, tuple[str, str]] = {}
@@ -55,7 +58,7 @@ class Files:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Hand over how much of the suite was collected."""
-        given = Given(session, self._settings)
+        given = Given(session, self._settings, self._selection)
         files = frozenset(map(given.shown, self._files - self._broken))
         expected = given.expected()
         reasons = scope.reasons(
@@ -114,7 +117,7 @@ def _code_near(path: Path, root: Path) -> Iterator[tuple[Path, bytes]]:
 class Given:
     """What was asked to be collected, and what a bare run would collect."""
 
-    def __init__(self, session: pytest.Session, settings: Settings) -> None:
+    def __init__(self, session: pytest.Session, settings: Settings, selection: Selection) -> None:
         config = session.config
         self._session = session
         self._config = config
@@ -125,23 +128,39 @@ class Given:
         self._patterns: Sequence[str] = config.getini("python_files")
         self._folder = config.invocation_params.dir
         self._own = configured(config)
-        arguments = [] if self._bare() else config.args
+        bare = self._bare()
+        arguments = [] if bare else config.args
         paths = [self._path(text) for text in arguments if "::" not in text]
         files = [self._path(text.partition("::")[0]) for text in arguments if "::" in text]
-        self.named = bool(paths)
+        self.named = bool(paths) or not (bare or files)
         self.nodeids = sum(not any(map(file.is_relative_to, paths)) for file in files)
         self._ignores, self._globs = self._taken_away()
+        self._run_plugins = find_run_plugins(config, selection)
 
     def _path(self, text: str) -> Path:
         return Path(os.path.abspath(self._folder / text))
 
     def _bare(self) -> bool:
         source = self._config.args_source
-        if list(self._config.args) == list(getattr(self._own, "file_or_dir", ())):
+        own = list(getattr(self._own, "file_or_dir", ()))
+        if own and list(self._config.args) == own:
             return True
         if source is pytest.Config.ArgsSource.INVOCATION_DIR:
-            return self._config.invocation_params.dir == self.root
-        return source is not pytest.Config.ArgsSource.ARGS
+            return self._folder == self.root and list(self._config.args) == [str(self._folder)]
+        return source is not pytest.Config.ArgsSource.ARGS and self._are_testpaths()
+
+    def _are_testpaths(self) -> bool:
+        """Say whether nothing but ``testpaths`` is collected; a plugin can set other arguments."""
+        given = [self._path(text) for text in self._config.args]
+        named = [self._path(text) for text in self._config.getini("testpaths")]
+        return set(given) in (set(named), set(self._testpaths()))
+
+    def _testpaths(self) -> list[Path]:
+        globs = (
+            iglob(str(self.root / text), recursive=True)
+            for text in self._config.getini("testpaths")
+        )
+        return [Path(path) for glob in globs for path in glob]
 
     def _taken_away(self) -> tuple[frozenset[Path], frozenset[str]]:
         """Return what ``--ignore`` and ``--ignore-glob`` add to the configured ``addopts``."""
@@ -160,7 +179,7 @@ class Given:
         """Return the files that a bare run collects, or None where there is no need to ask."""
         if self.nodeids and not self.named:
             return None  # a part already, and cheaply known to be one
-        if not (self._suite or self.named or self._ignores or self._globs):
+        if not (self._suite or self.named or self._ignores or self._globs or self._run_plugins):
             return None
         patterns = list(self._patterns)
         if getattr(self._config.option, "doctestmodules", False):
@@ -176,9 +195,7 @@ class Given:
         return scope.relative(file, self.root)
 
     def _roots(self) -> Sequence[Path]:
-        named = self._config.getini("testpaths")
-        globs = (iglob(str(self.root / text), recursive=True) for text in named)
-        return self._suite or [Path(path) for glob in globs for path in glob] or [self.root]
+        return self._suite or self._testpaths() or [self.root]
 
     def _ignored(self, path: Path) -> bool:
         """Ask pytest, but for what only the command line takes away.
@@ -189,14 +206,11 @@ class Given:
             return True
         if path in self._ignores or any(fnmatch(str(path), glob) for glob in self._globs):
             return any(fnmatch(path.name, text) for text in self._config.getini("norecursedirs"))
-        hook: Any = self._session.gethookproxy(path.parent)
-        return bool(hook.pytest_ignore_collect(collection_path=path, config=self._config))
-
-
-def configured(config: pytest.Config) -> Namespace:
-    """Return the options that the configured ``addopts`` alone give."""
-    parser = config._parser  # there is no public way to parse a part of the command line
-    return parser.parse_known_args(list(config.getini("addopts")))
+        removed = getattr(self._session.gethookproxy(path.parent), "remove_mods", ())
+        hook: Any = self._config.pluginmanager.subset_hook_caller(
+            "pytest_ignore_collect", {*removed, *self._run_plugins}
+        )
+        return bool(hook(collection_path=path, config=self._config))
 
 
 def _last_failed(config: pytest.Config) -> int | None:

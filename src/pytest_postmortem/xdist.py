@@ -16,8 +16,17 @@ from pytest_postmortem.collection import Plan
 from pytest_postmortem.model import Collected, Finding, Link, NodeKey
 from pytest_postmortem.options import WIRE
 from pytest_postmortem.scope import joined
+from pytest_postmortem.selection import find_given_names
 
-__all__ = ["Controller", "Deliver", "Planned", "Worker", "plan_from", "take"]
+__all__ = [
+    "Controller",
+    "Deliver",
+    "Planned",
+    "Worker",
+    "find_given_names_on_worker",
+    "plan_from",
+    "take",
+]
 
 Planned = Callable[[bool], Plan]
 """Asked for the plan, once it is known whether any test is marked."""
@@ -32,7 +41,7 @@ def pack(collected: Collected) -> dict[str, Any]:
     """Turn what was collected into builtins."""
     return {
         "links": [astuple(link) for link in collected.links],
-        "deselected": list(map(tuple, collected.deselected)),
+        "deselected": [(tuple(test), why) for test, why in collected.deselected.items()],
         "declared": list(collected.declared),
         "reported": [(tuple(name), tuple(test)) for name, test in collected.reported],
         "repeated": [(tuple(test), count) for test, count in collected.repeated.items()],
@@ -50,7 +59,7 @@ def unpack(data: Mapping[str, Any]) -> Collected:
     expected = data["expected"]
     return Collected(
         links=tuple(Link(*fields) for fields in data["links"]),
-        deselected=frozenset(NodeKey(*test) for test in data["deselected"]),
+        deselected={NodeKey(*test): why for test, why in data["deselected"]},
         declared=frozenset(data["declared"]),
         reported=frozenset((NodeKey(*name), NodeKey(*test)) for name, test in data["reported"]),
         repeated={NodeKey(*test): count for test, count in data["repeated"]},
@@ -79,6 +88,12 @@ def plan_from(config: pytest.Config) -> tuple[Plan, str | None]:
         return Plan(), None
     declared = {nodeid: tuple(ids) for nodeid, ids in data["declared"].items()}
     return Plan(declared, frozenset(data["names"]), data["judged"]), data["found"]
+
+
+def find_given_names_on_worker(config: pytest.Config) -> frozenset[str]:
+    """Return what the controller found in the command line, which no worker sees."""
+    data = config.workerinput.get(WIRE)  # type: ignore[attr-defined]  # xdist adds it
+    return frozenset(data["given"]) if data is not None else frozenset()
 
 
 class Worker:
@@ -117,6 +132,7 @@ class Controller:
         self._found = found
         self._receive = receive
         self._started: dict[str, None] = {}
+        self._names: frozenset[str] | None = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Node) -> None:
@@ -128,7 +144,13 @@ class Controller:
             "names": list(plan.names),
             "judged": plan.judged,
             "found": self._found,
+            "given": list(self._given(node.config)),
         }
+
+    def _given(self, config: pytest.Config) -> frozenset[str]:
+        if self._names is None:
+            self._names = find_given_names(config)
+        return self._names
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Node) -> None:
