@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from pytest_postmortem.gates import fails, judge
-from pytest_postmortem.model import Finding, Policy, Postmortem, Scope
+from pytest_postmortem.gates import check_percentage, check_policy, fails, judge
+from pytest_postmortem.model import Finding, Policy, Postmortem, Registry, Scope
 from pytest_postmortem.states import Gate, Incident, Report, State, Totals
 
 
@@ -78,7 +78,8 @@ def test_fail_under_compares_the_unrounded_share_of_required_incidents(
         (
             [GUARDED, incident("PM-5", "unguarded", None)],
             True,
-            "1 of 1 incident of sev1 guarded or in grace; 1 incident has no severity: not judged",
+            "1 of 1 incident of sev1 guarded or in grace;"
+            " 1 incident has no severity: not judged (PM-5)",
         ),
         (
             [incident(f"PM-{n}", "skipped") for n in range(7)],
@@ -94,6 +95,133 @@ def test_require_asks_that_grave_incidents_are_guarded(
     (gate,) = judge(report(Policy(require=("sev1",)), *incidents))
 
     assert gate == Gate("require", True, passed, message)
+
+
+UNRATED = incident("PM-6", "guarded", None)
+ADD_ONE = "required, none with a severity; add one to each, such as 'severity: sev1'"
+
+
+@pytest.mark.parametrize(
+    ("incidents", "gate"),
+    [
+        ([], Gate("require", True, True, "no incident of sev1 is required")),
+        ([EXEMPT], Gate("require", True, True, "no incident of sev1 is required")),
+        ([UNRATED], Gate("require", True, False, f"1 incident {ADD_ONE}")),
+        ([UNRATED, UNRATED, EXEMPT], Gate("require", True, False, f"2 incidents {ADD_ONE}")),
+    ],
+)
+def test_a_severity_can_not_be_required_of_incidents_that_have_none(
+    incidents: list[Incident], gate: Gate
+) -> None:
+    """That is an error of the set-up, and no reason to pass; an empty registry passes."""
+    assert judge(report(Policy(require=("sev1",)), *incidents)) == (gate,)
+
+
+def test_a_severity_that_may_not_be_shown_is_asked_for() -> None:
+    """A fetched registry has none where ``postmortem_show`` leaves it out."""
+    hidden = Postmortem("PM-1", "PM-1", show="link")
+    found = report(Policy(require_proof=("sev1",)), Incident(hidden, "guarded"))
+
+    (gate,) = judge(found)
+
+    assert gate == Gate(
+        "require-proof",
+        True,
+        False,
+        f"1 incident {ADD_ONE}, and let postmortem_show keep it (title or all)",
+    )
+
+
+def test_an_unrated_incident_that_is_not_seen_leaves_a_part_of_the_suite_alone() -> None:
+    """A run of a part can't say that nothing has a severity."""
+    (gate,) = judge(report(Policy(require=("sev1",)), UNRATED, unjudged=("1 node id given",)))
+
+    assert not gate.judged
+
+
+REGISTRY = (
+    Postmortem("PM-1", "PM-1", severity="SEV-1", service=("checkout", "carts")),
+    Postmortem("PM-2", "PM-2", severity="sev2", extra={"team": "core"}),
+    Postmortem("PM-3", "PM-3", severity="sev1"),
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "messages"),
+    [
+        (Policy(require=("sev1", "Sev-2")), "", []),
+        (Policy(require=("sev3",), severities=("sev1", "sev2", "sev3")), "", []),
+        (
+            Policy(require=("sev1", "sev7"), require_proof=("sev8", "SEV7")),
+            "unknown-severity",
+            [
+                "postmortem_require has 'sev7', a severity of no incident; there are SEV-1, sev2",
+                "postmortem_require_proof has 'sev8', a severity of no incident;"
+                " there are SEV-1, sev2",
+            ],
+        ),
+        (
+            Policy(select=(("severity", ("sev1,sev2", "sev3")), ("team", ("Core",)))),
+            "unknown-selection",
+            [
+                "postmortem_select has 'severity:sev3', which fits no incident;"
+                " there are SEV-1, sev2"
+            ],
+        ),
+        (
+            Policy(select=(("service", ("checkuot",)), ("owner", ("core",)))),
+            "unknown-selection",
+            [
+                "postmortem_select has 'service:checkuot', which fits no incident;"
+                " there are checkout, carts",
+                "postmortem_select has 'owner:core', which fits no incident; there are none",
+            ],
+        ),
+        (
+            Policy(select=(("teem", ("core",)),)),
+            "unknown-selection",
+            [
+                "postmortem_select has 'teem', a key of no incident; there are id, severity,"
+                " status, owner, class, tag, tags, service, repository, component and 1 more"
+            ],
+        ),
+    ],
+)
+def test_a_policy_that_fits_no_incident_is_a_warning(
+    policy: Policy, code: str, messages: list[str]
+) -> None:
+    """With what there is, since a misspelt severity requires nothing."""
+    found = tuple(check_policy(policy, Registry(REGISTRY)))
+
+    assert found == tuple(Finding(code, "warning", message) for message in messages)
+
+
+@pytest.mark.parametrize(
+    "registry", [Registry(), Registry(REGISTRY, unreachable=("https://pm.example.com",))]
+)
+def test_what_is_not_known_of_a_registry_is_no_warning(registry: Registry) -> None:
+    """An empty registry has no severities yet, and what can't be reached may have any."""
+    assert not tuple(check_policy(Policy(require=("sev7",), select=(("x", ("y",)),)), registry))
+
+
+@pytest.mark.parametrize(
+    ("minimum", "messages"),
+    [
+        (None, []),
+        (0, []),
+        (1, []),
+        (80, []),
+        (0.8, ["fail-under is a percentage, and 0.8 asks for 0.8 %; write 80 for 80 %"]),
+        (0.075, ["fail-under is a percentage, and 0.075 asks for 0.075 %; write 7.5 for 7.5 %"]),
+    ],
+)
+def test_a_percentage_that_looks_like_a_share_is_a_warning(
+    minimum: float | None, messages: list[str]
+) -> None:
+    """Between 0 and 1, the gate asks for next to nothing."""
+    found = [finding.message for finding in check_percentage(Policy(fail_under=minimum))]
+
+    assert found == messages
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_where_nothing_is_required_the_gate_passes_and_says_why(
             {"require": "sev1"},
             [
                 "Gate require failed: 1 incident of sev1 not guarded: PM-3;"
-                " 1 incident has no severity: not judged",
+                " 1 incident has no severity: not judged (PM-4)",
                 LAST,
             ],
             1,
@@ -104,7 +104,7 @@ def test_where_nothing_is_required_the_gate_passes_and_says_why(
             {"require": "sev-1 SEV2"},
             [
                 "Gate require failed: 1 incident of sev-1, SEV2 not guarded: PM-3;"
-                " 1 incident has no severity: not judged",
+                " 1 incident has no severity: not judged (PM-4)",
                 LAST,
             ],
             1,
@@ -114,7 +114,7 @@ def test_where_nothing_is_required_the_gate_passes_and_says_why(
             {"require": "sev1", "grace": "10"},
             [
                 "Gate require passed: 2 of 2 incidents of sev1 guarded or in grace;"
-                " 1 incident has no severity: not judged",
+                " 1 incident has no severity: not judged (PM-4)",
                 LAST,
             ],
             0,
@@ -125,7 +125,7 @@ def test_where_nothing_is_required_the_gate_passes_and_says_why(
             {"require": "sev1", "grace": "9"},
             [
                 "Gate require failed: 1 incident of sev1 not guarded: PM-3;"
-                " 1 incident has no severity: not judged",
+                " 1 incident has no severity: not judged (PM-4)",
                 LAST,
             ],
             1,
@@ -135,7 +135,7 @@ def test_where_nothing_is_required_the_gate_passes_and_says_why(
             {"require": "sev1", "since": "2026-03-11"},
             [
                 "Gate require passed: 1 of 1 incident of sev1 guarded or in grace;"
-                " 1 incident has no severity: not judged",
+                " 1 incident has no severity: not judged (PM-4)",
                 "2 of 3 incidents guarded (66 %), 2 linked; 1 has no regression test"
                 " (-v lists them), 1 older without one",
             ],
@@ -146,7 +146,7 @@ def test_where_nothing_is_required_the_gate_passes_and_says_why(
             {"require": "sev1", "since": "2026-03-10"},
             [
                 "Gate require failed: 1 incident of sev1 not guarded: PM-3;"
-                " 1 incident has no severity: not judged",
+                " 1 incident has no severity: not judged (PM-4)",
                 LAST,
             ],
             1,
@@ -156,7 +156,7 @@ def test_where_nothing_is_required_the_gate_passes_and_says_why(
             {"require": "sev2"},
             [
                 "Gate require passed: 1 of 1 incident of sev2 guarded or in grace;"
-                " 1 incident has no severity: not judged",
+                " 1 incident has no severity: not judged (PM-4)",
                 LAST,
             ],
             0,
@@ -165,8 +165,10 @@ def test_where_nothing_is_required_the_gate_passes_and_says_why(
         pytest.param(
             {"require": "sev9"},
             [
+                "1 warning:",
+                "  postmortem_require has 'sev9', a severity of no incident; there are SEV-1, sev2",
                 "Gate require passed: no incident of sev9 is required;"
-                " 1 incident has no severity: not judged",
+                " 1 incident has no severity: not judged (PM-4)",
                 LAST,
             ],
             0,
@@ -186,6 +188,66 @@ def test_the_severities_that_are_required_have_to_be_guarded(
     assert result.ret == status
 
 
+@pytest.mark.parametrize("setting", ["sev1,sev2", "sev1, sev2", "sev1 sev2", ",sev2,,sev1"])
+def test_commas_separate_severities(pytester: pytest.Pytester, setting: str) -> None:
+    """``sev1,sev2`` is no severity of its own that nothing has, with which the gate would pass."""
+    result = pytester.runpytest(TODAY, f"-o=postmortem_require={setting}")
+
+    severities = "sev2, sev1" if setting.startswith(",") else "sev1, sev2"
+    assert report_of(result)[0] == (
+        f"Gate require failed: 1 incident of {severities} not guarded: PM-3;"
+        " 1 incident has no severity: not judged (PM-4)"
+    )
+
+
+def test_commas_separate_what_other_settings_name(pytester: pytest.Pytester) -> None:
+    """Severities that are selected, and the names of marks."""
+    pytester.makeini(
+        "[pytest]\npostmortem_registry = pm.yml\nmarkers =\n  slow\n  bug\n"
+        "postmortem_select = severity:sev1,sev2\npostmortem_markers = issue,bug\n"
+    )
+    pytester.makepyfile(test_it=f"{TESTS}\n@pytest.mark.bug('PM-3')\ndef test_three(): pass\n")
+
+    result = pytester.runpytest("--postmortem-fail-under=100")
+
+    assert report_of(result) == ["3 of 3 incidents guarded (100 %), 3 linked"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--postmortem-fail-under=0.5",)])
+def test_where_no_incident_has_a_severity_none_can_be_required(
+    pytester: pytest.Pytester, run: RunPytest, arguments: tuple[str, ...]
+) -> None:
+    """The run fails and says what to do, since the gate would pass for ever."""
+    pytester.makefile(".yml", pm="- id: PM-1\n- id: PM-2\n")
+
+    result = run("-o", "postmortem_require=sev1", *arguments)
+
+    warning = [
+        "1 warning:",
+        "  fail-under is a percentage, and 0.5 asks for 0.5 %; write 50 for 50 %",
+    ]
+    assert report_of(result) == [
+        *(warning if arguments else []),
+        "Gate require failed: 2 incidents required, none with a severity; add one to each,"
+        " such as 'severity: sev1'",
+        "2 of 2 incidents guarded (100 %), 2 linked",
+    ]
+    assert result.ret == 1
+
+
+def test_an_empty_registry_requires_nothing(pytester: pytest.Pytester) -> None:
+    """A project without an incident passes, and is warned that there is none."""
+    pytester.makefile(".yml", pm="postmortems: []\n")
+    pytester.makepyfile(test_it="def test_it(): pass")
+
+    result = pytester.runpytest("-o", "postmortem_require=sev1,sev2")
+
+    assert [line for line in report_of(result) if line.startswith("Gate")] == [
+        "Gate require passed: no incident of sev1, sev2 is required"
+    ]
+    assert result.ret == 0
+
+
 def test_both_gates_are_judged_and_both_fail(run: RunPytest) -> None:
     """A reader who mends one learns of the other in the same run."""
     result = run("--postmortem-fail-under=60", "-o", "postmortem_require=sev1")
@@ -193,7 +255,7 @@ def test_both_gates_are_judged_and_both_fail(run: RunPytest) -> None:
     assert report_of(result) == [
         FAILED,
         "Gate require failed: 1 incident of sev1 not guarded: PM-3;"
-        " 1 incident has no severity: not judged",
+        " 1 incident has no severity: not judged (PM-4)",
         LAST,
     ]
 
@@ -330,7 +392,7 @@ def test_every_kind_of_configuration_gives_the_same(pytester: pytest.Pytester, n
     assert report_of(result) == [
         "Gate fail-under failed: 25 % of 4 incidents guarded, 50 % asked: 1 incident too few",
         "Gate require failed: 1 incident of sev1, sev2 not guarded: PM-2;"
-        " 1 incident has no severity: not judged",
+        " 1 incident has no severity: not judged (PM-4)",
         "1 of 4 incidents guarded (25 %), 2 linked; 1 not run,"
         " 2 have no regression test (-v lists them)",
     ]

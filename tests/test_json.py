@@ -188,7 +188,7 @@ GOLDEN: dict[str, Any] = {
             "judged": True,
             "passed": False,
             "message": "1 incident of sev1 not guarded: PM-1; 1 incident has no severity:"
-            " not judged",
+            " not judged (PM-2)",
         },
     ],
     "declared": [],

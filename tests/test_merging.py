@@ -403,6 +403,43 @@ def test_a_percentage_may_be_asked_of_the_whole(suite: Path, pytester: pytest.Py
     assert joined["gates"][0]["message"].endswith("99 % asked: 2 incidents too few")
 
 
+def test_a_share_that_is_asked_of_the_whole_is_a_warning(
+    suite: Path, pytester: pytest.Pytester
+) -> None:
+    """Here too it is a percentage; what a run was asked for before no longer counts."""
+    report(pytester, "one.json", "--postmortem-fail-under=0.7")
+
+    _, kept = combined(suite, "one.json")
+    _, other = combined(suite, "one.json", "--fail-under=0.25")
+    _, percentage = combined(suite, "one.json", "--fail-under=70")
+
+    found = [
+        [each["message"] for each in joined["findings"] if each["code"] == "fail-under-fraction"]
+        for joined in (kept, other, percentage)
+    ]
+    assert found == [
+        ["fail-under is a percentage, and 0.7 asks for 0.7 %; write 70 for 70 %"],
+        ["fail-under is a percentage, and 0.25 asks for 0.25 %; write 25 for 25 %"],
+        [],
+    ]
+
+
+def test_incidents_without_a_severity_fail_the_gate_on_the_whole(
+    suite: Path, pytester: pytest.Pytester
+) -> None:
+    """As they do in the run itself."""
+    (suite / "unrated.yml").write_text("- id: PM-1\n")
+    registry = ("-o", "postmortem_registry=unrated.yml")
+    own = report(pytester, "one.json", *registry, "-o", "postmortem_require=sev1,sev2")
+
+    status, joined = combined(suite, "one.json")
+
+    assert joined["gates"] == own["gates"]
+    assert [gate["passed"] for gate in joined["gates"] if gate["name"] == "require"] == [False]
+    assert joined["policy"]["require"] == ["sev1", "sev2"]
+    assert status == 1
+
+
 def test_reports_are_rendered_in_any_format(
     suite: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -360,7 +360,7 @@ def test_a_rule_that_the_file_will_not_be_able_to_judge_is_told(
     server: Server,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """And the gate is not judged, where it would pass because nothing has a severity."""
+    """And the gate fails, where it would pass because nothing has a severity."""
     monkeypatch.setenv("PM_TOKEN", "hunter2-hunter2")
     (suite / "own.yml").write_text(
         f"source:\n  url: {server.url}/pm\n  headers:\n    X-Token: ${{PM_TOKEN}}\n"
@@ -373,9 +373,10 @@ def test_a_rule_that_the_file_will_not_be_able_to_judge_is_told(
     assert main(["sync"]) == 0
 
     assert "postmortem_require needs what postmortem_show leaves out" in capsys.readouterr().err
-    assert "Gate require not judged: 2 incidents have no severity" in (
-        pytester.runpytest().outlines
-    )
+    assert (
+        "Gate require failed: 2 incidents required, none with a severity; add one to each,"
+        " such as 'severity: sev2'"
+    ) in pytester.runpytest().outlines
 
 
 def test_what_was_kept_before_is_not_told_when_less_may_be(

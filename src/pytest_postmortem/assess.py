@@ -38,8 +38,11 @@ from pytest_postmortem.states import (
 __all__ = [
     "assess",
     "percent",
+    "selectable",
     "selected",
     "severity_key",
+    "split_values",
+    "texts_of",
 ]
 
 STATE_OF: Mapping[OutcomeWord, State] = {
@@ -69,9 +72,17 @@ def percent(part: int, whole: int, digits: int = 0) -> float:
 def selected(postmortem: Postmortem, policy: Policy) -> bool:
     """Say whether an incident belongs to this suite: for each key, one of its values must fit."""
     return all(
-        bool(_values(postmortem, key) & {severity_key(value) for value in values})
+        bool(_values(postmortem, key) & {severity_key(value) for value in asked})
         for key, values in policy.select
+        for asked in [split_values(key, values)]
     )
+
+
+def split_values(key: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Return the values that are asked for; commas separate severities, as in the settings."""
+    if key != "severity":
+        return tuple(values)
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
 def selectable(postmortem: Postmortem) -> tuple[str, ...]:
@@ -79,9 +90,14 @@ def selectable(postmortem: Postmortem) -> tuple[str, ...]:
     return (*_known(postmortem), *postmortem.extra)
 
 
-def _values(postmortem: Postmortem, key: str) -> set[str]:
+def texts_of(postmortem: Postmortem, key: str) -> tuple[str, ...]:
+    """Return what an incident has under a key."""
     values = _known(postmortem).get(key, (postmortem.extra.get(key),))
-    return {severity_key(value) for value in values if value}
+    return tuple(value for value in values if value)
+
+
+def _values(postmortem: Postmortem, key: str) -> set[str]:
+    return {severity_key(text) for text in texts_of(postmortem, key)}
 
 
 def _known(postmortem: Postmortem) -> Mapping[str, Sequence[str | None]]:
@@ -305,6 +321,11 @@ def _open(incident: Incident, scope: Scope) -> bool:
     )
 
 
+def _is_left_out(test: TestResult, scope: Scope) -> bool:
+    """Say whether the suite always leaves a test out; reports of 0.1.0 say it of all at once."""
+    return test.reason == CONFIGURED or (test.reason == DESELECTED and scope.own_selection)
+
+
 def _count(incidents: Sequence[Incident], unjudged: Sequence[str]) -> Totals:
     required = [incident for incident in incidents if incident.required]
     guarded = [incident for incident in required if incident.state == "guarded"]
@@ -317,8 +338,3 @@ def _count(incidents: Sequence[Incident], unjudged: Sequence[str]) -> Totals:
         proven=sum(incident.proof is not None and incident.proof.proven for incident in guarded),
         percent=percent(len(guarded), len(required), digits=1) if judged else None,
     )
-def _is_left_out(test: TestResult, scope: Scope) -> bool:
-    """Say whether the suite always leaves a test out; reports of 0.1.0 say it of all at once."""
-    return test.reason == CONFIGURED or (test.reason == DESELECTED and scope.own_selection)
-
-

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from pytest_postmortem.assess import percent, severity_key
-from pytest_postmortem.model import Finding, Policy, count_of
+from pytest_postmortem.assess import percent, selectable, severity_key, split_values, texts_of
+from pytest_postmortem.model import Finding, Policy, Registry, count_of
 from pytest_postmortem.states import Gate, Incident, Report
 
-__all__ = ["fails", "judge", "unprovable"]
+__all__ = ["FRACTION", "check_percentage", "check_policy", "fails", "judge", "unprovable"]
 
 REMEDY = "run the whole suite to judge it"
+
+FRACTION = "fail-under-fraction"
+
+MOST_NAMES = 10
 
 
 def judge(report: Report) -> tuple[Gate, ...]:
@@ -74,15 +79,26 @@ def _require(report: Report) -> Gate:
         message = f"no incident of {severities} is required"
     if missing:
         message = f"{count_of(len(missing))} of {severities} not guarded: {_ids(missing)}"
-    required = sum(each.required for each in report.incidents)
-    unrated = sum(each.required and not each.postmortem.severity for each in report.incidents)
-    if unrated:
-        verb = "has" if unrated == 1 else "have"
-        if unrated == required:
-            none = f"not judged: {count_of(unrated)} {verb} no severity"
-            return Gate("require", judged=False, passed=False, message=none)
-        message += f"; {count_of(unrated)} {verb} no severity: not judged"
-    return Gate("require", True, not missing, message)
+    return _with_unrated(report, Gate("require", True, not missing, message))
+
+
+def _with_unrated(report: Report, gate: Gate) -> Gate:
+    """Name the incidents without a severity; where none has one, no incident can be required,
+    which is an error of the set-up and fails the gate.
+    """
+    required = [each for each in report.incidents if each.required]
+    unrated = [each for each in required if not each.postmortem.severity]
+    if not unrated:
+        return gate
+    if len(unrated) < len(required):
+        verb = "has" if len(unrated) == 1 else "have"
+        text = f"{count_of(len(unrated))} {verb} no severity: not judged ({_ids(unrated)})"
+        return replace(gate, message=f"{gate.message}; {text}")
+    text = f"{count_of(len(unrated))} required, none with a severity; add one to each, such as"
+    text += f" 'severity: {severities_of(report.policy)[0]}'"
+    if any(each.postmortem.show in ("id", "link") for each in unrated):
+        text += ", and let postmortem_show keep it (title or all)"
+    return replace(gate, passed=False, message=text)
 
 
 def _require_proof(report: Report) -> Gate:
@@ -97,7 +113,7 @@ def _require_proof(report: Report) -> Gate:
         message = f"no incident of {severities} names a fix"
     if missing:
         message = f"{count_of(len(missing))} of {severities} not proven: {_ids(missing)}"
-    return Gate("require-proof", True, not missing, message)
+    return _with_unrated(report, Gate("require-proof", True, not missing, message))
 
 
 def provable(incidents: Iterable[Incident], severities: Sequence[str]) -> list[Incident]:
@@ -130,6 +146,64 @@ def unprovable(report: Report) -> tuple[Finding, ...]:
         and _is_one_of(each, severities)
         and each.postmortem.id not in known
     )
+
+
+def severities_of(policy: Policy) -> tuple[str, ...]:
+    """Return the severities that a policy names in its gates, each once."""
+    return tuple(_by_key((*policy.require, *policy.require_proof)).values())
+
+
+def check_percentage(policy: Policy) -> Iterator[Finding]:
+    """Yield a warning for a percentage that looks like a share of 1."""
+    minimum = policy.fail_under
+    if minimum is not None and 0 < minimum < 1:
+        message = (
+            f"fail-under is a percentage, and {minimum:g} asks for {minimum:g} %;"
+            f" write {minimum * 100:g} for {minimum * 100:g} %"
+        )
+        yield Finding(FRACTION, "warning", message)
+
+
+def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
+    """Yield a warning for each part of a policy that fits no incident, as a misspelt one does.
+
+    Where a part of the registry can't be reached, or it is empty, nothing is known of it.
+    """
+    if registry.unreachable or not len(registry):
+        return
+    rated = _by_key(each.severity for each in registry if each.severity)
+    known = {*rated, *map(severity_key, policy.severities)}
+    for severity in severities_of(policy) if rated else ():
+        if severity_key(severity) not in known:
+            name = "require" if severity in policy.require else "require_proof"
+            message = f"postmortem_{name} has {severity!r}, a severity of no incident"
+            yield _unknown("unknown-severity", message, rated.values())
+    for key, texts in policy.select:
+        keys = dict.fromkeys(key for each in registry for key in selectable(each))
+        if key not in keys:
+            message = f"postmortem_select has {key!r}, a key of no incident"
+            yield _unknown("unknown-selection", message, keys)
+            continue
+        values = _by_key(text for each in registry for text in texts_of(each, key))
+        for text in split_values(key, texts):
+            if severity_key(text) not in values:
+                message = f"postmortem_select has '{key}:{text}', which fits no incident"
+                yield _unknown("unknown-selection", message, values.values())
+
+
+def _by_key(texts: Iterable[str]) -> dict[str, str]:
+    """Return values by their normal form, each as it is written first."""
+    found: dict[str, str] = {}
+    for text in texts:
+        found.setdefault(severity_key(text), text)
+    return found
+
+
+def _unknown(code: str, message: str, known: Iterable[str]) -> Finding:
+    names = list(dict.fromkeys(known))
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    remedy = f"there are {', '.join(names[:MOST_NAMES])}{more}" if names else "there are none"
+    return Finding(code, "warning", f"{message}; {remedy}")
 
 
 def _asked(incident: Incident, policy: Policy) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_postmortem.assess import assess
-from pytest_postmortem.gates import judge
+from pytest_postmortem.gates import FRACTION, check_percentage, judge
 from pytest_postmortem.links import check, check_declared, registry_of
 from pytest_postmortem.model import (
     CONFIGURED,
@@ -98,7 +98,8 @@ def merged(
     registry = _registry(sources, gathered)
     told = (finding for finding in gathered.findings if not _is_known_now(finding, registry))
     findings = [*sorted(told, key=_order), *_newer(known), *_surplus(sources, expected)]
-    findings += check(gathered.loose, registry)
+    policy = _policy(own, fail_under)
+    findings += (*check_percentage(policy), *check(gathered.loose, registry))
     if scope.kind == "full":
         findings += check_declared(registry, frozenset(gathered.declared))
     missing = {source.document.get("missing") for source in known or sources}
@@ -107,7 +108,7 @@ def merged(
         gathered.links.values(),
         gathered.outcomes,
         scope,
-        _policy(own, fail_under),
+        policy,
         gathered.proofs,
         findings=findings,
         missing=next(iter(missing)) if len(missing) == 1 else None,
@@ -177,7 +178,7 @@ def _gather(gathered: _Gathered, source: Source, root: str, *, loose: bool) -> N
             continue
         gathered.loose.append(_take(gathered, id, test, root))
     for each in document["findings"]:
-        if each["code"] != "unknown-test":  # told anew, of the whole
+        if each["code"] not in ("unknown-test", FRACTION):  # told anew, of the whole
             finding = Finding(**{name: each[name] for name in Finding.__slots__})
             path = finding.path and placed(root, finding.path)
             gathered.findings[replace(finding, path=path)] = None
@@ -202,12 +203,12 @@ def _take(gathered: _Gathered, id: str, test: Mapping[str, Any], root: str) -> L
     return link
 
 
-def _joined(known: Postmortem, newer: Postmortem) -> Postmortem:
 def _rank(outcome: Outcome) -> tuple[int, bool]:
     """Return what outcomes of a test are sorted by; what one report says of the suite counts."""
     return OUTCOMES.index(outcome.word), outcome.reason != CONFIGURED
 
 
+def _joined(known: Postmortem, newer: Postmortem) -> Postmortem:
     """Return the newer entry, with the node ids that either of the two declares."""
     return replace(newer, tests=tuple(dict.fromkeys((*known.tests, *newer.tests))))
 

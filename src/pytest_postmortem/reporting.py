@@ -261,8 +261,13 @@ class Run:
     def _checks(
         self, every: Iterable[Link], collected: Collected, scope: Scope
     ) -> Iterator[Finding]:
+        from pytest_postmortem.gates import check_percentage, check_policy
+
+        policy = self.settings.policy
+        yield from check_percentage(policy)
         if self.registry is not None:
-            unknown = self.settings.policy.unknown
+            yield from check_policy(policy, self.registry)
+            unknown = policy.unknown
             yield from sorted(links.check(every, self.registry, unknown), key=_place)
             if scope.kind == "full":
                 yield from links.check_declared(self.registry, collected.declared)

@@ -158,7 +158,7 @@ class _Reader:
         return Settings(
             registry=tuple(self._locations()),
             url_template=self._ini("postmortem_url_template", _template),
-            markers=frozenset(ini("postmortem_markers")),
+            markers=frozenset(self._words("postmortem_markers")),
             suite=tuple(self._ini_folder() / path for path in ini("postmortem_suite")),
             files=tuple(ini("postmortem_files")),
             id_pattern=self._ini("postmortem_id_pattern", _pattern),
@@ -172,7 +172,7 @@ class _Reader:
             scope=self._option("--postmortem-scope", _choice("full", "partial")),
             today=self._option("--postmortem-today", _today),
             scan_patterns=tuple(self._scan_patterns()),
-            lint_ignore=tuple(ini("postmortem_lint_ignore")),
+            lint_ignore=tuple(self._words("postmortem_lint_ignore")),
             template=self._ini("postmortem_template", self._path),
             policy=self._policy(),
         )
@@ -181,12 +181,12 @@ class _Reader:
         unknown = self._ini("postmortem_unknown", _choice("error", "warn", "ignore"))
         return Policy(
             fail_under=self._option("--postmortem-fail-under", percent),
-            require=tuple(self._config.getini("postmortem_require")),
-            require_proof=tuple(self._config.getini("postmortem_require_proof")),
+            require=tuple(self._words("postmortem_require")),
+            require_proof=tuple(self._words("postmortem_require_proof")),
             grace=self._ini("postmortem_grace", _days) or 0,
             since=self._ini("postmortem_since", _date),
             select=self._select(),
-            severities=tuple(self._config.getini("postmortem_severities")),
+            severities=tuple(self._words("postmortem_severities")),
             unknown=unknown or "error",
         )
 
@@ -196,6 +196,11 @@ class _Reader:
         for text in given or self._config.getini("postmortem_registry"):
             if text.strip():
                 yield Location(text.strip(), folder)
+
+    def _words(self, name: str) -> Iterator[str]:
+        """Yield words of a list; commas separate them too, since none of them holds one."""
+        for text in self._config.getini(name):
+            yield from filter(None, map(str.strip, text.split(",")))
 
     def _scan_patterns(self) -> Iterator[str]:
         name = "postmortem_scan_patterns"
