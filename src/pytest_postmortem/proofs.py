@@ -106,7 +106,7 @@ def read(path: Path) -> dict[str, Kept]:
         return {}
     except OSError as error:
         raise _wrong(path, (error.strerror or str(error)).lower()) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
         raise _wrong(path, "it is no file of proofs") from None
 
 

@@ -19,8 +19,8 @@ from typing import Any
 import iniconfig
 
 from pytest_postmortem.authoring import in_ini, in_toml
-from pytest_postmortem.authoring.statements import Unsure
 from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.registry.statements import Unsure
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -32,6 +32,7 @@ __all__ = ["MARKER", "Value", "Wanted", "edited", "has_marker", "settings_in"]
 MARKER = "postmortem(id, *ids): the test guards against these incidents"
 """How the marker is registered in a project, for whoever runs its tests without the plugin."""
 
+NOT_UNDERSTOOD = (Unsure, ValueError, RecursionError, iniconfig.ParseError)
 _QUOTED = json.dumps(MARKER)
 
 OWN_TOML = ("pytest.toml", ".pytest.toml")
@@ -65,7 +66,7 @@ def settings_in(name: str, data: bytes) -> Mapping[str, Any]:
             return _sections(name, text).get(_section(PurePath(name).name), {})
         tree = tomllib.loads(text)
         return _reached(tree, _table(PurePath(name).name, tree))
-    except (Unsure, UnicodeDecodeError, tomllib.TOMLDecodeError, iniconfig.ParseError):
+    except NOT_UNDERSTOOD:
         return {}
 
 
@@ -82,7 +83,7 @@ def edited(name: str, data: bytes, wanted: Wanted) -> bytes:
         first = text.find("\n")
         newline = "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
         return bom + edit(PurePath(name).name, text, wanted, newline).encode()
-    except (Unsure, UnicodeDecodeError, tomllib.TOMLDecodeError, iniconfig.ParseError):
+    except NOT_UNDERSTOOD:
         raise _by_hand(name, data.removeprefix(bom), wanted) from None
 
 
@@ -132,7 +133,7 @@ def _told(file: str, data: bytes) -> tuple[str, Mapping[str, Any] | None]:
         table = _table(file, tree)
         *above, last = table
         return ".".join(table), _reached(tree, table) if last in _reached(tree, above) else None
-    except (Unsure, tomllib.TOMLDecodeError, iniconfig.ParseError):
+    except NOT_UNDERSTOOD:
         toml = "pytest" if file in OWN_TOML else "tool.pytest.ini_options"
         header = toml if file.lower().endswith(".toml") else _section(file)
         below = re.split(rf"(?m)^[ \t]*\[{re.escape(header)}\]", text, maxsplit=1)[1:]

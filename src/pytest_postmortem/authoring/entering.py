@@ -14,11 +14,11 @@ from typing import Any
 from pytest_postmortem.authoring import json_entries, toml_entries, yaml_entries
 from pytest_postmortem.authoring.entry import Make, is_setting, newest_first
 from pytest_postmortem.authoring.front import Facts
-from pytest_postmortem.authoring.statements import Unsure
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.registry import fields, formats
 from pytest_postmortem.registry.files import WRAPPERS
 from pytest_postmortem.registry.reading import READ_REGISTRY
+from pytest_postmortem.registry.statements import Unsure
 from pytest_postmortem.registry.tables import Rows, Table
 
 __all__ = ["entered", "entries_of", "written_ids"]

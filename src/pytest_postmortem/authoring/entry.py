@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from pytest_postmortem.authoring.front import Facts, places
-from pytest_postmortem.authoring.statements import Span, Unsure
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.files import SETTINGS
+from pytest_postmortem.registry.statements import Span, Unsure
 
 __all__ = ["Make", "Pair", "is_setting", "joined_in_brackets", "newest_first"]
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from pytest_postmortem.authoring.naming import most_common
 from pytest_postmortem.authoring.scalars import NUMBER, quote_of, toml_key, toml_value, yaml_value
-from pytest_postmortem.authoring.statements import Unsure, statements
 from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.statements import Unsure, statements
 from pytest_postmortem.registry.tables import Rows, Table
 
 __all__ = [

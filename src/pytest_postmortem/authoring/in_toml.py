@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from pytest_postmortem.authoring.statements import (
+from pytest_postmortem.registry.statements import (
     Span,
     Statement,
     Unsure,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_postmortem.authoring.entry import Make, is_setting, joined_in_brackets
-from pytest_postmortem.authoring.statements import Span, Unsure
+from pytest_postmortem.registry.statements import Span, Unsure
 
 __all__ = ["snippet", "with_entry"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pytest_postmortem.authoring.entry import Make, is_setting, joined_in_brackets
 from pytest_postmortem.authoring.scalars import quote_of, toml_key, toml_value
-from pytest_postmortem.authoring.statements import (
+from pytest_postmortem.registry.statements import (
     Span,
     Statement,
     Unsure,

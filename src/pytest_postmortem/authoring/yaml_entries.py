@@ -10,7 +10,7 @@ import yaml
 
 from pytest_postmortem.authoring.entry import Make, Pair, is_setting, joined_in_brackets
 from pytest_postmortem.authoring.scalars import quote_of, yaml_scalar, yaml_value
-from pytest_postmortem.authoring.statements import Span, Unsure
+from pytest_postmortem.registry.statements import Span, Unsure
 
 __all__ = ["snippet", "with_entry"]
 

@@ -16,8 +16,7 @@ from pytest_postmortem.registry.tables import Broken, Rows, Table, repeated, too
 __all__ = ["PARSERS", "parse", "plain"]
 
 _JSON_OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]')
-_TOML_HEADER = re.compile(r"^[ \t]*\[{1,2}([^\[\]\n]+)\]{1,2}[ \t]*(?:#.*)?$", re.MULTILINE)
-_TOML_KEY = re.compile(r"\"([^\"]*)\"|'([^']*)'|([\w-]+)")
+_DIGITS = re.compile(r"[0-9A-Fa-f_]{3000}")  # Python converts up to 4,300 decimal digits
 _TOML_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -32,8 +31,19 @@ def parse(text: str, suffix: str, *, failed: str, path: str, above: int = 0) -> 
         broken = too_deep(None)
     except Broken as error:
         broken = error
+    except Exception as error:  # each version of each parser has others
+        broken = _unexpected(error, text, above)
     problem = Problem("registry-syntax", failed, broken.cause, broken.remedy, path, broken.line)
     raise RegistryError([problem]) from None
+
+
+def _unexpected(error: Exception, text: str, above: int) -> Broken:
+    """Return what a parser means that raises something other than its own error."""
+    digits = _DIGITS.search(text)
+    if digits is None:
+        return Broken(f"it can't be parsed ({type(error).__name__})", "correct its syntax", None)
+    line = text.count("\n", 0, digits.start()) + above + 1
+    return Broken("a number has thousands of digits", "write it as a text, in quotes", line)
 
 
 def _yaml(text: str, above: int) -> Any:
@@ -101,8 +111,9 @@ def _toml(text: str, above: int) -> Any:
     else:
         import tomli as tomllib
 
+    text = text.replace("\r\n", "\n")
     try:
-        tree = tomllib.loads(text.replace("\r\n", "\n"), parse_float=str)
+        tree = tomllib.loads(text, parse_float=str)
     except tomllib.TOMLDecodeError as error:
         found = _TOML_LINE.search(str(error))
         cause = f"it is not TOML: {_TOML_LINE.sub('', str(error))}"
@@ -112,13 +123,19 @@ def _toml(text: str, above: int) -> Any:
 
 
 def _toml_headers(text: str, above: int) -> dict[tuple[str, ...], list[int]]:
+    """Return the lines of headers by their keys, in order, as far as statements are understood."""
+    from pytest_postmortem.registry.statements import Unsure, statements
+
     headers: dict[tuple[str, ...], list[int]] = {}
     line, last = above + 1, 0
-    for found in _TOML_HEADER.finditer(text):
-        name = tuple("".join(key) for key in _TOML_KEY.findall(found[1]))
-        line += text.count("\n", last, found.start())
-        last = found.start()
-        headers.setdefault(name, []).append(line)
+    try:
+        for statement in statements(text):
+            if statement.value is None:
+                line += text.count("\n", last, statement.start)
+                last = statement.start
+                headers.setdefault(statement.path, []).append(line)
+    except (Unsure, ValueError):
+        pass
     return headers
 
 
