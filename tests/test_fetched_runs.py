@@ -493,3 +493,47 @@ def test_what_was_kept_goes_when_less_may_be_shown(
     texts = [path.read_text() for path in (*kept, pytester.path / "report.json")]
     assert not any("secret" in text for text in (*texts, result.stdout.str()))
     assert "1 value of its entries can't be used" in result.stdout.str()
+
+
+SHRUNK = (
+    "it answers with an empty list, and had 2 post-mortems before; a copy of THEN, AGE old, is"
+    " used, and gates are not judged; check the token and what is asked for, or run `pytest"
+    " --cache-clear` if nothing is there any more"
+)
+
+
+def test_a_list_that_shrinks_to_nothing_is_not_believed(
+    suite: Path, run: RunPytest, server: Server
+) -> None:
+    """The copy is used and no gate is judged, until the cache is cleared."""
+    assert run().ret == 1  # XYZ is unknown
+    server.on("/pm.yml", Reply("postmortems: []"))
+
+    for _ in range(2):
+        result = run("--postmortem-fail-under=100", "--postmortem-report=json:report.json")
+
+        assert result.ret == 0
+        lines = steady(report_of(result), server)
+        assert f"  URL/pm.yml: {SHRUNK}" in lines
+        report = read_report(suite / "report.json")
+        assert [gate["judged"] for gate in report["gates"]] == [False]
+        assert [each["id"] for each in report["incidents"]] == ["PM-1", "PM-2"]
+        (message,) = steady([gate["message"] for gate in report["gates"]], server)
+        assert message == (
+            "not judged: URL/pm.yml (a copy of THEN, AGE old) answers with an empty list; check"
+            " its token, and what is asked for"
+        )
+
+    result = run("--cache-clear", "--postmortem-fail-under=100")
+
+    assert "answers with an empty list" not in result.stdout.str()
+
+
+def test_a_list_that_was_always_empty_is_one(suite: Path, run: RunPytest, server: Server) -> None:
+    """Without anything to lose, an empty registry is an empty registry."""
+    server.on("/pm.yml", Reply("[]"))
+
+    for _ in range(2):
+        result = run("--postmortem-fail-under=100")
+
+        assert "answers with an empty list" not in result.stdout.str()

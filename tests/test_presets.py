@@ -666,17 +666,17 @@ ASK_LESS = "ask again later, or let runs read the file that `pytest-postmortem s
 REFUSALS = {
     "401": (
         Reply({"message": "Bad credentials"}, 401),
-        "the credential is missing or was refused (HTTP 401)",
+        "the credential is missing or was refused (HTTP 401): the service says 'Bad credentials'",
         "check the token, and that it has not ended",
     ),
     "403": (
         Reply({"message": "Forbidden"}, 403),
-        "the credential may not read this (HTTP 403)",
+        "the credential may not read this (HTTP 403): the service says 'Forbidden'",
         "give the token the right to read it",
     ),
     "404": (
         Reply({"message": "Not Found"}, 404),
-        "there is nothing at this address (HTTP 404)",
+        "there is nothing at this address (HTTP 404): the service says 'Not Found'",
         "correct it; some services say so when the token may not see what is there",
     ),
     "429": (

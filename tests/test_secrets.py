@@ -351,7 +351,8 @@ def test_a_credential_goes_over_http_to_this_machine_alone(
     (finding,) = found.findings
     assert finding.message == (
         "it can't be read: a credential is sent over https alone; its ids are not checked, and"
-        " gates are not judged; correct the address"
+        " gates are not judged; write https://, or 'insecure: true' beside it if your own network"
+        " is trusted"
     )
 
 

@@ -734,7 +734,7 @@ FILE = "put it into a variable of the environment, and write ${NAME}"
 NO_PATH = "write where it stands in the answer, as 'fields.summary'"
 NO_PATTERN = "write beside 'from' a 'pattern' such as '^[A-Z]+-[0-9]+'"
 ADDRESS = "write an address with https://"
-KEYS = "use url, headers, query, basic, list, where, fields, next, partial or preset"
+KEYS = "use url, headers, query, basic, list, where, fields, next, partial, insecure or preset"
 
 
 @pytest.mark.parametrize(

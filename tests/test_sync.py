@@ -440,3 +440,62 @@ def test_a_plugin_is_asked_too(pytester: pytest.Pytester) -> None:
 
     registry = load([Location("pm.yml", pytester.path)], pytester.path, How())
     assert [(each.id, each.title) for each in registry] == [("N-1", "x")]
+
+
+EMPTIED = (
+    "docs/pm.yml stays as it is: nothing was fetched, and it holds 2 post-mortems; check the token"
+    " and what is asked for, or give --allow-empty\n"
+)
+
+
+@pytest.mark.parametrize("answer", [[], {"postmortems": []}, {}])
+@pytest.mark.parametrize("flags", [[], ["--check"]])
+def test_an_empty_list_empties_no_file(
+    suite: Path,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: object,
+    flags: list[str],
+) -> None:
+    """A token that has ended, or a filter that finds nothing, is no reason to forget it all."""
+    monkeypatch.chdir(suite)
+    assert main(["sync"]) == 0
+    before = (suite / "docs" / "pm.yml").read_bytes()
+    server.on("/pm", Reply(answer, headers={"Content-Type": "application/json"}))
+    capsys.readouterr()
+
+    assert main(["sync", *flags]) == 3
+
+    assert capsys.readouterr().err.endswith(EMPTIED)
+    assert (suite / "docs" / "pm.yml").read_bytes() == before
+
+
+def test_a_file_is_emptied_on_demand(
+    suite: Path,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With ``--allow-empty`` an empty list is what it seems to be."""
+    monkeypatch.chdir(suite)
+    assert main(["sync"]) == 0
+    server.on("/pm", Reply([]))
+    capsys.readouterr()
+
+    assert main(["sync", "--check", "--allow-empty"]) == 1
+    assert main(["sync", "--allow-empty"]) == 0
+
+    assert capsys.readouterr().out.splitlines()[-1] == "docs/pm.yml written (0 post-mortems)"
+    assert main(["sync"]) == 0
+
+
+def test_the_first_file_may_be_empty(
+    suite: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no file was, nothing is lost."""
+    monkeypatch.chdir(suite)
+    server.on("/pm", Reply([]))
+
+    assert main(["sync"]) == 0
+    assert capsys.readouterr().out == "docs/pm.yml written (0 post-mortems)\n"

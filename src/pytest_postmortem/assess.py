@@ -142,6 +142,7 @@ def assess(
         unjudged = (missing,)
     elif not missing:
         unjudged += tuple(f"{place} can't be reached" for place in registry.unreachable)
+        unjudged += tuple(f"{place} answers with an empty list" for place in registry.shrunk)
     return Report(
         incidents,
         _count(incidents, unjudged),
@@ -154,7 +155,9 @@ def assess(
         unchecked=linked.unchecked,
         unknown=linked.unknown,
         unselected=tuple(each.id for each in registry if each.id not in own),
-        registry=Origins(registry.locations, registry.partial, registry.unreachable),
+        registry=Origins(
+            registry.locations, registry.partial, registry.unreachable, registry.shrunk
+        ),
     )
 
 

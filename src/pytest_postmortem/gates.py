@@ -47,6 +47,8 @@ def _unjudged(name: str, report: Report) -> Gate | None:
     remedy = "configure one to judge it" if report.missing else REMEDY
     if report.registry.unreachable:
         remedy = "run again when it can be reached"
+    elif report.registry.shrunk:
+        remedy = "check its token, and what is asked for"
     return Gate(name, judged=False, passed=False, message=f"not judged: {reasons}; {remedy}")
 
 

@@ -224,7 +224,9 @@ def _registry(sources: Sequence[Source], gathered: _Gathered) -> Registry:
     for id in _union(sources, "unselected"):
         index.setdefault(id.casefold(), Postmortem(id, id))
     known = [source.document.get("registry") or {} for source in sources]
-    lists = {name: _texts(known, name) for name in ("locations", "partial", "unreachable")}
+    lists = {
+        name: _texts(known, name) for name in ("locations", "partial", "unreachable", "shrunk")
+    }
     return Registry(
         tuple(gathered.postmortems.values()),
         index,
@@ -232,6 +234,7 @@ def _registry(sources: Sequence[Source], gathered: _Gathered) -> Registry:
         (),
         lists["partial"],
         lists["unreachable"],
+        lists["shrunk"],
     )
 
 

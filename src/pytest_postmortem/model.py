@@ -191,7 +191,8 @@ class Registry:
     ``index`` holds every id and every alias that names one post-mortem alone, case-folded.
     ``locations`` are the locations as they are shown to the reader. ``partial`` says why there
     may be post-mortems which this registry does not hold, ``unreachable`` are the locations of
-    which it holds none, because they can't be reached.
+    which it holds none, because they can't be reached. ``shrunk`` are those that answer with an
+    empty list, and did not before; what an earlier run has kept is used for them.
     """
 
     postmortems: tuple[Postmortem, ...] = ()
@@ -200,6 +201,7 @@ class Registry:
     findings: tuple[Finding, ...] = ()
     partial: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
+    shrunk: tuple[str, ...] = ()
 
     def find(self, id: str) -> Postmortem | None:
         """Return the post-mortem of an id or an alias, compared without case, or None."""

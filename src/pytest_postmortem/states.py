@@ -119,11 +119,14 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Where a registry comes from: its locations, why it may lack some, which can't be reached."""
+    """Where a registry comes from: its locations, why it may lack some, which can't be reached,
+    and which answer with an empty list all of a sudden.
+    """
 
     locations: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
+    shrunk: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

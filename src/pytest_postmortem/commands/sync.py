@@ -31,16 +31,21 @@ NOT_REACHED = 3
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    parser.add_argument(
+        "--allow-empty", action="store_true", help="write a file without any post-mortem, too"
+    )
     parser.add_argument("--output", metavar="FILE", help="file to write (default: postmortem_sync)")
     add_configuration(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    return run(configuration_of(options), options.output, check=options.check)
+    return run(
+        configuration_of(options), options.output, check=options.check, empty=options.allow_empty
+    )
 
 
-def run(arguments: Sequence[str], output: str | None, *, check: bool) -> int:
+def run(arguments: Sequence[str], output: str | None, *, check: bool, empty: bool = False) -> int:
     """Write the file, or say whether it is what would be written; return the exit status.
 
     Raises:
@@ -62,8 +67,11 @@ def run(arguments: Sequence[str], output: str | None, *, check: bool) -> int:
         if fetched.unreachable:
             print(f"{file.text} stays as it is", file=sys.stderr)
             return NOT_REACHED
-        old = _old(file, needed=bool(fetched.partial) or check)
+        old = _old(file, needed=bool(fetched.partial) or check or not len(fetched))
         kept: Sequence[Postmortem] = old.postmortems if old and fetched.partial else ()
+        if old and len(old) and not (kept or len(fetched) or empty):
+            print(plain(_emptied(file, old)), file=sys.stderr)
+            return NOT_REACHED
         text = render(fetched, wanted.show, kept)
         return _checked(file, old, text) if check else _written(file, text)
 
@@ -124,6 +132,14 @@ def _old(file: Location, *, needed: bool) -> Registry | None:
         if needed:
             raise
         return None
+
+
+def _emptied(file: Location, old: Registry) -> str:
+    size = count_of(len(old), "post-mortem")
+    return (
+        f"{file.text} stays as it is: nothing was fetched, and it holds {size}; check the token"
+        " and what is asked for, or give --allow-empty"
+    )
 
 
 def _written(file: Location, text: str) -> int:

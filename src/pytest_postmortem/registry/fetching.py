@@ -6,6 +6,7 @@ A location that can't be reached is never an error here: its `Part` says so.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -35,6 +36,7 @@ MOST_FINDINGS = 10
 
 NOTHING_KNOWN = "its ids are not checked, and gates are not judged; "
 
+_ADDRESS = re.compile(r"(://|\burl: )(?:[^\s/?#]*@)?([^\s?#]*)(?:[?#]\S*)?")
 BELOW_TITLE = ("root_cause", "reason")
 
 
@@ -44,7 +46,8 @@ class Part:
 
     ``shown`` names it, with the age of a copy. ``findings`` are about what it holds, ``trouble``
     about how it was reached. ``partial`` says why there may be more, ``missing`` that there
-    is nothing at all because it can't be reached.
+    is nothing at all because it can't be reached, ``shrunk`` that an empty list came where there
+    were entries before, which are still given.
     """
 
     shown: str
@@ -53,6 +56,7 @@ class Part:
     trouble: tuple[Finding, ...] = ()
     partial: str | None = None
     missing: bool = False
+    shrunk: bool = False
     digest: str = ""
 
 
@@ -101,7 +105,9 @@ def _asked(text: str, how: How) -> str:
 
 
 def _raised(error: Exception) -> str:
-    return fields.clean(f"{type(error).__name__}: {error}")[: fields.SHORT]
+    """Return what a plugin raised; an address in it has no query and nothing before its host."""
+    said = _ADDRESS.sub(r"\1\2", str(error))
+    return fields.clean(f"{type(error).__name__}: {said}")[: fields.SHORT]
 
 
 class _Fetching:
@@ -121,6 +127,8 @@ class _Fetching:
             fresh: _Kept | None = read(stored)
         except Unreachable as error:
             return self._copy(stored, error)
+        if fresh is not None and not fresh.entries and stored is not None and stored.data():
+            return self._shrunk(stored)
         if fresh is None and stored is not None:
             self._store.keep(self._name, {**stored.head, "read": _now()}, stored.body)
             return self._part(stored)
@@ -166,6 +174,20 @@ class _Fetching:
         age = _age(stored.head["read"])
         message = f"it can't be read: {error.cause}; {age}, is used; {error.remedy}"
         trouble = Finding("registry-unreachable", level, message, self._shown)
+        return self._aged(stored, age, trouble)
+
+    def _shrunk(self, stored: Stored) -> Part:
+        """Return what an earlier run has kept, since an empty list may mean a token that ended."""
+        age, size = _age(stored.head["read"]), count_of(len(stored.data()), "post-mortem")
+        message = (
+            f"it answers with an empty list, and had {size} before; {age}, is used, and gates are"
+            " not judged; check the token and what is asked for, or run `pytest --cache-clear` if"
+            " nothing is there any more"
+        )
+        trouble = Finding("registry-shrunk", "warning", message, self._shown)
+        return replace(self._aged(stored, age, trouble), shrunk=True)
+
+    def _aged(self, stored: Stored, age: str, trouble: Finding) -> Part:
         part = self._part(stored)
         partial = part.partial or f"{self._shown} is {age}"
         return replace(part, shown=f"{self._shown} ({age})", trouble=(trouble,), partial=partial)

@@ -341,6 +341,7 @@ def _with_trouble(registry: Registry, places: Sequence[_Place]) -> Registry:
         findings=(*trouble, *registry.findings),
         partial=tuple(dict.fromkeys([*registry.partial, *partial])),
         unreachable=tuple(part.shown for part in parts if part.missing),
+        shrunk=tuple(part.shown for part in parts if part.shrunk),
     )
 
 

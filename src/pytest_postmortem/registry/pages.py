@@ -5,30 +5,23 @@ What a server repeats of a credential is taken out of all that leaves this modul
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Finding
 from pytest_postmortem.registry import fields, formats, paths
+from pytest_postmortem.registry.addresses import origin
 from pytest_postmortem.registry.entries import SPLIT
-from pytest_postmortem.registry.files import contents
+from pytest_postmortem.registry.files import WRAPPERS, contents
+from pytest_postmortem.registry.http_errors import says
 from pytest_postmortem.registry.reading import READ_REGISTRY, Raw
-from pytest_postmortem.registry.remote import (
-    SHORTEST,
-    USUAL,
-    Answer,
-    Client,
-    Limits,
-    Request,
-    Unreachable,
-    origin,
-    tells,
-)
+from pytest_postmortem.registry.remote import USUAL, Answer, Client, Limits, Request, Unreachable
+from pytest_postmortem.registry.secrets import Redactor
+from pytest_postmortem.registry.service_errors import error_text, is_error
 from pytest_postmortem.registry.sources import Next, Source
 from pytest_postmortem.registry.tables import MAX_DEPTH, Table, too_deep
 
@@ -37,7 +30,6 @@ __all__ = ["Pages", "Validator", "read_pages"]
 SEVERAL = frozenset((*SPLIT, "fix"))
 """The fields that may hold several texts."""
 
-HIDDEN = "***"
 MEND = "mend what the address answers"
 ELSEWHERE = "correct the address, or how the next page is found"
 
@@ -83,19 +75,29 @@ def read_pages(
         known = ()
     if any(page.url and origin(page.url) != home for page in known):
         known = ()  # what is kept may be old, or somebody else's
-    secret = _secret(request.secrets)
+    redactor = Redactor(request.secrets)
     try:
         with Client(limits) as client:
-            return _Walk(source, request, client, limits).read(known)
+            return _Walk(source, request, client, limits, redactor).read(known)
     except Unreachable as error:
-        cause, remedy = (secret.sub(HIDDEN, text) for text in (error.cause, error.remedy))
-        raise Unreachable(cause, remedy) from None
+        cause, remedy = (redactor.redact(text) for text in (error.cause, error.remedy))
+        if request.unset and error.status in (401, 403, 404):
+            remedy = f"set {' and '.join(request.unset)}, which holds nothing here, or {remedy}"
+        raise Unreachable(cause, remedy, error.status) from None
 
 
 class _Walk:
     """Goes from page to page, and gathers what they hold."""
 
-    def __init__(self, source: Source, request: Request, client: Client, limits: Limits) -> None:
+    def __init__(
+        self,
+        source: Source,
+        request: Request,
+        client: Client,
+        limits: Limits,
+        redactor: Redactor,
+    ) -> None:
+        self._redactor = redactor
         self._source = source
         self._request = request
         self._client = client
@@ -142,18 +144,9 @@ class _Walk:
                 raise Unreachable("it says that nothing has changed", "ask again later")
             request = self._page(request, answer, start=len(seen) == 1)
         self._lacks()
-        self._hide(self._request.secrets)
+        if any(self._redactor.finds(page.url) for page in self._pages.validators):
+            self._pages.validators.clear()  # an address that has a credential is not kept
         return self._pages
-
-    def _hide(self, secrets: Sequence[str]) -> None:
-        """Take secrets out of what is told and kept; an address that has one is not kept."""
-        pages, secret = self._pages, _secret(secrets)
-        if not secrets:
-            return
-        if any(tells(secrets, page.url) for page in pages.validators):
-            pages.validators.clear()
-        for name in ("raws", "findings", "url_template", "prefix", "partial"):
-            setattr(pages, name, _without(secret, getattr(pages, name)))
 
     def _page(self, request: Request, answer: Answer, *, start: bool) -> Request | None:
         """Take what a page holds, and return the request for the next one, if there is one."""
@@ -164,15 +157,38 @@ class _Walk:
                 "ask for less, with a filter",
             )
         tree = _parsed(request, answer, self._source.shown)
+        target, more = _next_texts(tree, self._source.next)  # these may need a credential in them
+        if self._redactor.finds(answer.text):
+            tree = _without(self._redactor, tree)
         items = self._items(tree, start)
         for item in items:
             self._take(item)
         url = "" if start else _address(request)
         self._pages.validators.append(Validator(url, answer.etag, answer.modified))
-        return self._following(request, answer, tree, len(items))
+        return self._following(request, answer.following, target, more, len(items))
 
     def _items(self, tree: Any, start: bool) -> Sequence[Any]:
-        """Return the items of a page: those of the configured list, or of our own form."""
+        """Return the items of a page: those of the configured list, or of our own form.
+
+        Raises: Unreachable where there are none, since the answer reports an error.
+        """
+        failed = is_error(tree)
+        bare = failed and not any(fields.normal(key) in WRAPPERS for key in tree)
+        try:
+            items = () if bare and not self._source.list else self._listed(tree, start)
+        except Unreachable:
+            if not failed:
+                raise
+            items = ()
+        error = says(error_text(tree), self._redactor) if failed else ""
+        if failed and not items:
+            remedy = "check the token, and what the source asks for"
+            raise Unreachable(f"it answered with an error{error}", remedy)
+        if failed:
+            self._pages.partial = f"it answered with an error as well{error}"
+        return items
+
+    def _listed(self, tree: Any, start: bool) -> Sequence[Any]:
         if self._source.list is not None:
             lists = list(paths.values(tree, self._source.list))
             found = [item for each in lists if isinstance(each, list) for item in each]
@@ -183,10 +199,13 @@ class _Walk:
                     "correct 'list' in the source",
                 )
             return found
-        own = contents(tree, self._source.shown)
-        if own.problems:
-            problem = own.problems[0]
-            raise Unreachable(problem.cause, problem.remedy)
+        try:
+            own = contents(tree, self._source.shown)
+            if own.problems:
+                raise RegistryError(own.problems)
+        except RegistryError as error:
+            problem = error.problems[0]
+            raise Unreachable(problem.cause, problem.remedy) from None
         if start:
             self._pages.url_template, self._pages.prefix = own.url_template, own.prefix
             self._pages.partial = self._pages.partial or own.partial
@@ -224,21 +243,24 @@ class _Walk:
                 Finding("source-field", "warning", message, self._source.shown)
             )
 
-    def _following(self, request: Request, answer: Answer, tree: Any, count: int) -> Request | None:
+    def _following(
+        self, request: Request, link: str | None, target: str, more: bool, count: int
+    ) -> Request | None:
         way = self._source.next
         if way is None:
             return None
         if way.kind == "link":
-            return self._moved(request, answer.following)
+            return self._moved(request, link)
         if way.kind == "url":
-            return self._moved(request, _text(tree, way.path), way.below)
-        if not count or (way.more and not _true(_text(tree, way.more))):
+            return self._moved(request, target, way.below)
+        if not count or not more:
             return None
         if way.kind == "cursor":
-            cursor = _text(tree, way.path)
-            return _asking(request, way, cursor) if cursor else None
+            return _asking(request, way, target) if target else None
         position = _asked(request).get(way.query, "")
-        here = int(position) if position.isdecimal() else int(way.kind == "page")
+        here = int(position) if position.isdecimal() and len(position) < 18 else None
+        if here is None:
+            here = int(way.kind == "page")
         return _asking(request, way, str(here + (1 if way.kind == "page" else count)))
 
     def _moved(self, request: Request, target: str | None, below: str = "") -> Request | None:
@@ -281,30 +303,24 @@ def _address(request: Request) -> str:
     return request.url + (mark + urlencode(request.query) if request.query else "")
 
 
-def _secret(secrets: Sequence[str]) -> re.Pattern[str]:
-    """Return what finds the secrets, as they are and percent-encoded."""
-    plain = [secret for secret in secrets if len(secret) >= SHORTEST]
-    forms = {
-        form for text in plain for form in (text, quote(text), quote(text, ""), quote_plus(text))
-    }
-    texts = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, texts)) or "(?!)", re.IGNORECASE)
+def _next_texts(tree: Any, way: Next | None) -> tuple[str, bool]:
+    """Return what an answer has of its next page, and whether it says that there is one."""
+    if way is None or way.kind == "link":
+        return "", True
+    target = _text(tree, way.path) if way.path else ""
+    return target, not way.more or _true(_text(tree, way.more))
 
 
-def _without(secret: re.Pattern[str], node: Any) -> Any:
+def _without(redactor: Redactor, node: Any) -> Any:
     """Return data without what must not be seen; tables and lists keep their lines."""
     if isinstance(node, str):
-        return secret.sub(HIDDEN, node)
+        return redactor.redact(node)
     if isinstance(node, list):
-        node[:] = [_without(secret, each) for each in node]
+        node[:] = [_without(redactor, each) for each in node]
     elif isinstance(node, Table):
-        items = [(secret.sub(HIDDEN, key), _without(secret, each)) for key, each in node.items()]
+        items = [(redactor.redact(key), _without(redactor, each)) for key, each in node.items()]
         node.clear()
         node.update(items)
-    elif isinstance(node, Raw):
-        _without(secret, node.values)
-    elif isinstance(node, Finding):
-        return replace(node, message=secret.sub(HIDDEN, node.message))
     return node
 
 

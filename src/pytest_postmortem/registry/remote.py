@@ -7,19 +7,18 @@ What was configured for one origin is sent to no other, and cookies to nobody.
 
 from __future__ import annotations
 
-import ipaddress
+import codecs
 import logging
 import re
-import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
-from urllib.parse import unquote, unquote_plus, urljoin, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -28,11 +27,29 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from pytest_postmortem import __version__
+from pytest_postmortem.registry.addresses import (
+    ALLOWED_IN_CLEAR,
+    IN_CLEAR,
+    is_loopback,
+    origin,
+    reach,
+    wrong_address,
+)
+from pytest_postmortem.registry.http_errors import (
+    ASK_LESS,
+    CORRECT,
+    LATER,
+    UNPACKED,
+    Unreachable,
+    explained,
+    refuse,
+)
+from pytest_postmortem.registry.secrets import Redactor
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
-__all__ = ["Answer", "Client", "Limits", "Request", "Unreachable", "origin", "wrong_address"]
+__all__ = ["Answer", "Client", "Limits", "Request", "Unreachable"]
 
 T = TypeVar("T")
 
@@ -42,21 +59,11 @@ CHUNK = 16_384  # of which no compression that is taken makes more than 17 MB
 COMPRESSIONS = ("", "identity", "gzip", "deflate")
 ASK_LATER = (429, 500, 502, 503, 504)
 MOVED = (301, 302, 303, 307, 308)
-SHORTEST = 6  # what is shorter is no secret, and stands in too many texts
-LATER = "ask again later"
-CORRECT = "correct the address"
-ASK_LESS = "ask again later, or let runs read the file that `pytest-postmortem sync` writes"
+DIRECTLY = {"http": "", "https": "", "all": ""}
+"""What keeps requests from asking a proxy of the environment."""
 
 _LOGGERS = "connection connectionpool poolmanager response util.retry".split()
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
-
-
-class Unreachable(Exception):
-    """A registry can't be read over the network: the cause, and what to do about it."""
-
-    def __init__(self, cause: str, remedy: str) -> None:
-        super().__init__(cause)
-        self.cause, self.remedy = cause, remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ class Request:
 
     What ``url`` has before its host is not sent. ``secrets`` are the texts that must go to no
     other origin; the answer may repeat them, and whoever reads it has to take them out.
+    ``unset`` are variables of a credential that hold nothing, ``insecure`` says that a credential
+    may be sent without encryption.
     """
 
     url: str
@@ -96,6 +105,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     basic: tuple[str, str] | None = None
     secrets: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
+    insecure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +145,20 @@ class Client:
 
         Raises: Unreachable where there is none, or it comes too late, is too large or says no.
         """
-        wrong = wrong_address(request.url, bool(request.basic or request.secrets))
+        secret = bool(request.basic or request.secrets) and not request.insecure
+        wrong = wrong_address(request.url, secret)
         if wrong is not None:
-            raise Unreachable(wrong, CORRECT)
+            raise Unreachable(wrong, ALLOWED_IN_CLEAR if wrong == IN_CLEAR else CORRECT)
         headers = {"User-Agent": AGENT, "Accept": ACCEPT, "Accept-Encoding": "gzip, deflate"}
         validators = {"If-None-Match": etag, "If-Modified-Since": modified}
         headers |= {name: value for name, value in validators.items() if value}
         return _within(self._limits.total, lambda: self._get(request, headers))
 
     def _get(self, request: Request, headers: Mapping[str, str]) -> Answer | None:
-        url, home = request.url, origin(request.url)
+        url, home, redactor = request.url, origin(request.url), Redactor(request.secrets)
         for _ in range(self._limits.redirects + 1):
             at_home = origin(url) == home
-            with _quiet(), _explained(url), self._send(request, url, headers, at_home) as response:
+            with _quiet(), explained(url), self._send(request, url, headers, at_home) as response:
                 if response.status_code in MOVED and "Location" in response.headers:
                     url = _moved(url, response.headers["Location"], request)
                     continue
@@ -154,14 +166,17 @@ class Client:
                     self.more = "next" in response.links
                     return None
                 if not 200 <= response.status_code < 300:
-                    _refused(response)
-                return _answer(response, self._body(response), request.secrets)
+                    refuse(response, redactor)
+                return _answer(response, self._body(response), redactor)
         raise Unreachable(f"it redirects more than {self._limits.redirects} times", CORRECT)
 
     def _send(
         self, request: Request, url: str, headers: Mapping[str, str], at_home: bool
     ) -> requests.Response:
-        """Send one request; what was configured for one origin goes to no other."""
+        """Send one request; what was configured for one origin goes to no other.
+
+        No proxy is between a machine and itself.
+        """
         own = {name: text.encode() for name, text in request.headers.items()} if at_home else {}
         basic = request.basic if at_home else None
         return self._session.get(
@@ -169,6 +184,7 @@ class Client:
             params=request.query if url == request.url else (),
             headers={**headers, **own},
             auth=HTTPBasicAuth(*(text.encode() for text in basic)) if basic else _nobody,
+            proxies=DIRECTLY if is_loopback(urlsplit(url).hostname or "") else None,
             timeout=(self._limits.connect, self._limits.read),
             allow_redirects=False,
             stream=True,
@@ -213,10 +229,11 @@ class _Retry(Retry):
         return retry
 
     def increment(self, *given: Any, **named: Any) -> Any:
+        retry = super().increment(*given, **named)
         response = named.get("response")
         if response is not None:
             response.close()  # urllib3 would read it to its end, if it has one
-        return super().increment(*given, **named)
+        return retry
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         try:
@@ -231,48 +248,6 @@ class _Retry(Retry):
         super().sleep(response)
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Return what a credential belongs to: scheme, host and port.
-
-    Source: https://www.rfc-editor.org/rfc/rfc6454#section-4
-    """
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").lower(), port
-
-
-def wrong_address(url: str, secret: bool = False) -> str | None:
-    """Say what keeps an address from being asked, a credential along with it if ``secret``."""
-    try:
-        parts = urlsplit(url)
-        scheme, host, _ = origin(url)
-    except ValueError:
-        return "it is no address"
-    if scheme not in ("http", "https"):
-        return "it is neither http nor https"
-    if not host or re.search(r"[\s\\]", url):
-        return "it names no host"
-    if scheme == "http" and (secret or parts.password) and _reach(host) != "machine":
-        return "a credential is sent over https alone"
-    return None
-
-
-def tells(secrets: Iterable[str], text: str) -> bool:
-    """Say whether one of the secrets stands in a text, as it is or percent-encoded."""
-    forms = (text, unquote(text), unquote_plus(text))
-    return any(secret in form for secret in secrets for form in forms if len(secret) >= SHORTEST)
-
-
-def _reach(host: str) -> Literal["machine", "private", "public"]:
-    """Say who can be behind a host, by its text alone; 127.1 is an address as well."""
-    host = host.rstrip(".")
-    try:
-        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
-    except (OSError, ValueError):
-        return "machine" if f".{host}".endswith(".localhost") else "public"
-    return "machine" if address.is_loopback else "public" if address.is_global else "private"
-
-
 def _moved(url: str, location: str, request: Request) -> str:
     """Return where a redirect leads, if it leads somewhere that may be asked."""
     home = origin(request.url)
@@ -284,81 +259,38 @@ def _moved(url: str, location: str, request: Request) -> str:
         target, there, wrong = "", home, "it is no address"
     if wrong is None and there[0] == "http" and urlsplit(url).scheme == "https":
         wrong = "it leads from https to http"
-    elif wrong is None and _reach(home[1]) == "public" != _reach(there[1]):
+    elif wrong is None and reach(home[1]) == "public" != reach(there[1]):
         wrong = "it leads into a private network"
-    elif wrong is None and there != home and tells(request.secrets, target):
+    elif wrong is None and there != home and Redactor(request.secrets).finds(target):
         wrong = "it leads elsewhere with a credential in it"
     if wrong is not None:
         raise Unreachable(f"its redirect is not followed: {wrong}", CORRECT)
     return target
 
 
-def _answer(response: requests.Response, body: bytearray, secrets: tuple[str, ...]) -> Answer:
+def _answer(response: requests.Response, body: bytearray, redactor: Redactor) -> Answer:
     type, _, parameters = response.headers.get("Content-Type", "").partition(";")
     named = _CHARSET.search(parameters)
     try:
-        text = body.decode(named[1] if named else "utf-8-sig").removeprefix("\ufeff")
+        text = body.decode(_charset(named[1]) if named else "utf-8-sig").removeprefix("\ufeff")
+        text.encode()  # a text with half a character is none
     except (LookupError, ValueError):
         raise Unreachable("the answer is no text", CORRECT) from None
     kept = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-    etag, modified = (None if not text or tells(secrets, text) else text for text in kept)
+    etag, modified = (None if not text or redactor.finds(text) else text for text in kept)
     link = response.links.get("next", {}).get("url")
     following = urljoin(response.url, link) if link else None
     return Answer(text, type.strip().lower(), etag, modified, following)
 
 
-FAILED = ("the server failed", LATER)
-UNPACKED = ("the answer can't be decompressed", LATER)
-REFUSALS: Mapping[int, tuple[str, str]] = {
-    401: ("the credential is missing or was refused", "check the token, and that it has not ended"),
-    403: ("the credential may not read this", "give the token the right to read it"),
-    404: (
-        "there is nothing at this address",
-        "correct it; some services say so when the token may not see what is there",
-    ),
-    429: ("it has been asked too often", ASK_LESS),
-}
+def _charset(name: str) -> str:
+    """Return the name of a charset, if texts are sent in it.
 
-
-def _refused(response: requests.Response) -> NoReturn:
-    status = response.status_code
-    usual = ("it did not answer the question", CORRECT) if status < 500 else FAILED
-    often = status == 403 and response.headers.get("X-RateLimit-Remaining") == "0"
-    cause, remedy = REFUSALS.get(429 if often else status, usual)
-    raise Unreachable(f"{cause} (HTTP {status})", remedy)
-
-
-@contextmanager
-def _explained(url: str) -> Iterator[None]:
-    """Turn what requests raises, which quotes addresses with all that is in them, into words."""
-    try:
-        yield
-    except requests.RequestException as error:
-        raise Unreachable(*_explanation(error, urlsplit(url).hostname)) from None
-    except (HTTPError, OSError, ValueError):  # a body broken within, an odd header
-        raise Unreachable("the answer can't be read", LATER) from None
-
-
-def _explanation(error: requests.RequestException, host: str | None) -> tuple[str, str]:
-    reason = getattr(error.args[0], "reason", error.args[0]) if error.args else None
-    if isinstance(error, requests.exceptions.SSLError):
-        if "CERTIFICATE_VERIFY_FAILED" not in str(error):
-            return f"{host} speaks no TLS that is understood here", "check the address"
-        remedy = "mend it, or name your authority's bundle in REQUESTS_CA_BUNDLE"
-        return f"the certificate of {host} is not trusted", remedy
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy does not answer", "check HTTPS_PROXY and NO_PROXY"
-    if "NameResolution" in type(reason).__name__ or "not known" in str(reason):
-        return f"the name {host} does not resolve", "correct the address, or check the network"
-    if "Timeout" in type(reason).__name__:
-        return f"{host} does not answer in time", LATER
-    if isinstance(error, (requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
-        refused = "refused" in str(reason).lower()
-        said = "refuses the connection" if refused else "broke the connection off"
-        return f"{host} {said}", "check the address and the network, or ask again later"
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return UNPACKED
-    return "the address can't be asked", CORRECT
+    Raises: LookupError where there is none, or it is something that only Python knows.
+    """
+    if codecs.lookup(name).name in ("idna", "punycode", "raw-unicode-escape", "unicode-escape"):
+        raise LookupError
+    return name
 
 
 @contextmanager

@@ -82,9 +82,9 @@ SOURCE: Mapping[str, str] = {
     "where": "Which items count: paths, with the texts of which one has to stand there; null"
     " stands for nothing, '*' for anything.",
     "fields": "The paths from which the fields are read.",
-    "next": "How the next page is found: 'link' (the Link header), or a mapping with 'url',"
-    " 'cursor', 'offset' or 'page'.",
+    "next": "The way to the next page: 'link', or a mapping: 'url', 'cursor', 'offset', 'page'.",
     "partial": "Why the list is never whole.",
+    "insecure": "Send a credential over http too: 'true' for a tracker of a trusted network.",
 }
 
 
@@ -350,8 +350,8 @@ def _source_key(key: str) -> Schema:
         "preset": {"type": "string", "pattern": rf"^(?:{'|'.join(SERVICES)})(?::|$)"},
         "base": {"type": ["string", "null"], "pattern": ADDRESS},
         "url": {"type": "string", "pattern": ADDRESS},
-        "headers": texts,
-        "query": texts,
+        **dict.fromkeys(("headers", "query"), texts),
+        "insecure": {"enum": [True, False, "true", "false", None]},
         "basic": {
             **nothing,
             "properties": {"user": {"type": wanted}, "password": secret},

@@ -28,14 +28,18 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.addresses import IN_CLEAR, wrong_address
 from pytest_postmortem.registry.paths import Spot, spots
 from pytest_postmortem.registry.reading import READ_REGISTRY
-from pytest_postmortem.registry.remote import Request, Unreachable, wrong_address
+from pytest_postmortem.registry.remote import Request, Unreachable
 from pytest_postmortem.registry.tables import Table
 
 __all__ = ["KEYS", "Next", "Source", "source_from"]
 
-KEYS = ("url", "headers", "query", "basic", "list", "where", "fields", "next", "partial")
+KEYS = (
+    *("url", "headers", "query", "basic", "list", "where", "fields", "next", "partial"),
+    "insecure",
+)
 """What a block may hold, beside ``preset`` and ``base``."""
 
 NEXT: Mapping[str, str] = {"url": "below", "cursor": "query", "offset": "more", "page": "more"}
@@ -70,7 +74,9 @@ class Source:
 
     ``shown`` is how the reader knows it. ``where`` keeps the items that have one of the texts
     at a path; None stands for nothing there, ``*`` for anything. ``partial`` says why the list
-    is never whole. ``sure`` are the fields that every answer should have, None for all of them.
+    is never whole, ``insecure`` that a credential
+    may be sent without encryption. ``sure`` are the fields that every answer should have, None
+    for all of them.
     """
 
     shown: str
@@ -83,6 +89,7 @@ class Source:
     fields: Mapping[str, tuple[Spot, ...]] = field(default_factory=dict)
     next: Next | None = None
     partial: str | None = None
+    insecure: bool = False
     sure: tuple[str, ...] | None = None
 
     @property
@@ -116,6 +123,8 @@ class Source:
             headers=dict(filled.all(self.headers)),
             basic=filled.pair(*self.basic) if self.basic else basic,
             secrets=tuple(filled.secrets),
+            unset=tuple(filled.unset),
+            insecure=self.insecure,
         )
 
 
@@ -125,6 +134,7 @@ class _Filling:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.secrets: dict[str, None] = {}
+        self.unset: dict[str, None] = {}
 
     def all(self, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Yield names and filled texts, without those that an empty variable leaves pointless."""
@@ -155,7 +165,7 @@ class _Filling:
 
     def _whole(self, url: str) -> tuple[str, tuple[str, str] | None]:
         """Return what `address` does for one that stands in a variable, with all that it holds."""
-        if wrong_address(url) is not None:
+        if wrong_address(url) not in (None, IN_CLEAR):
             return url, None
         parts = urlsplit(url)
         for _, value in parse_qsl(parts.query):
@@ -172,7 +182,9 @@ class _Filling:
         return user, password
 
     def _is_pointless(self, text: str) -> bool:
-        return not all(self._value(found) for found in _VARIABLE.finditer(text))
+        empty = [found[1] for found in _VARIABLE.finditer(text) if not self._value(found)]
+        self.unset.update(dict.fromkeys(filter(_SECRET.search, empty)))
+        return bool(empty)
 
     def _value(self, found: re.Match[str]) -> str:
         name, default = found[1], found[3]
@@ -250,6 +262,7 @@ class _Reader:
             },
             next=self._next(),
             partial=self._text("partial"),
+            insecure=self._flag("insecure"),
         )
 
     def _url(self) -> str:
@@ -340,6 +353,12 @@ class _Reader:
             return (value or "").strip() or None
         self._wrong(name, "is no text", f"write {name!r} as one text")
         return None
+
+    def _flag(self, name: str) -> bool:
+        text = (self._text(name) or "false").casefold()
+        if text not in ("true", "false"):
+            self._wrong(name, "is neither true nor false", f"write '{name}: true', or remove it")
+        return text == "true"
 
     def _table(self, name: str) -> Iterator[tuple[str, Any]]:
         value = self._block.get(name)

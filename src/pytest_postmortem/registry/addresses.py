@@ -1,0 +1,57 @@
+"""Addresses: what they belong to, who is behind them, and what may be sent there."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from typing import Literal
+from urllib.parse import urlsplit
+
+__all__ = ["ALLOWED_IN_CLEAR", "IN_CLEAR", "is_loopback", "origin", "reach", "wrong_address"]
+
+IN_CLEAR = "a credential is sent over https alone"
+ALLOWED_IN_CLEAR = "write https://, or 'insecure: true' beside it if your own network is trusted"
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return what a credential belongs to: scheme, host and port.
+
+    Source: https://www.rfc-editor.org/rfc/rfc6454#section-4
+    """
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def wrong_address(url: str, secret: bool = False) -> str | None:
+    """Say what keeps an address from being asked, a credential along with it if ``secret``."""
+    try:
+        parts = urlsplit(url)
+        scheme, host, _ = origin(url)
+    except ValueError:
+        return "it is no address"
+    if scheme not in ("http", "https"):
+        return "it is neither http nor https"
+    if not host or re.search(r"[\s\\]", url):
+        return "it names no host"
+    if scheme == "http" and (secret or parts.password) and not is_loopback(host):
+        return IN_CLEAR
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, by its text alone."""
+    return reach(host) == "machine"
+
+
+def reach(host: str) -> Literal["machine", "private", "public"]:
+    """Say who can be behind a host, by its text alone; 127.1 is an address as well."""
+    host = host.rstrip(".")
+    try:
+        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
+    except (OSError, ValueError):
+        return "machine" if f".{host}".endswith(".localhost") else "public"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return "machine" if address.is_loopback else "public" if address.is_global else "private"
