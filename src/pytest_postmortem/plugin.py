@@ -38,7 +38,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, unless the project has done so for whoever lacks the plugin."""
+    known = (line.partition(":")[0].partition("(")[0] for line in config.getini("markers"))
+    if options.MARK in map(str.strip, known):
+        return
     config.addinivalue_line(
         "markers",
         "postmortem(id, *ids): the test guards against the incidents of these post-mortems,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -147,6 +148,15 @@ def _register_collecting(
         register(Files(settings, deliver, selection), "postmortem-files")
 
 
+def _escape_unprintable(text: str) -> str:
+    """Escape what the terminal's encoding lacks; pytest would escape line feeds with it."""
+    encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
+    try:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except (LookupError, UnicodeError):
+        return text
+
+
 class Reporter:
     """The reporting side of a run; lives in the controller alone, so nothing is said twice."""
 
@@ -230,6 +240,7 @@ class Reporter:
         repeated = self._shown.setdefault(same, report) is not report
         short = repeated or len(self._blocks) > MOST_BLOCKS
         text = failure.render(found, self._show, self._width, short)
+        text = _escape_unprintable(text)
         others = [section for section in report.sections if section[0] != failure.TITLE]
         report.sections[:] = [*others, (failure.TITLE, text)]
 
@@ -294,7 +305,8 @@ class Reporter:
             colour = {line.colour: True} if line.colour else {}
             terminalreporter.write_line(line.text, **colour)
         for text in self._printed_after:
-            terminalreporter.write(text)
+            for written in text.splitlines():  # each alone, as pytest escapes line feeds too
+                terminalreporter.write_line(written)
 
     def pytest_unconfigure(self) -> None:
         """Say what fails the run where pytest 8, with ``--no-summary``, asks for no summary.

@@ -77,7 +77,10 @@ def _prints(checked: Checked) -> Iterator[tuple[Finding, str]]:
     for finding in checked.findings:
         text = f"{finding.code}\0{finding.path}\0{finding.message}"
         seen[text] += 1
-        yield finding, hashlib.sha256(f"{text}\0{seen[text]}".encode()).hexdigest()[:32]
+        yield (
+            finding,
+            hashlib.sha256(f"{text}\0{seen[text]}".encode(errors="replace")).hexdigest()[:32],
+        )
 
 
 def _gitlab(checked: Checked, fallback: str) -> list[Mapping[str, Any]]:
@@ -134,7 +137,7 @@ def _location(finding: Finding, root: str, fallback: str) -> Mapping[str, Any]:
     file = _file(finding, root) or fallback
     return {
         "physicalLocation": {
-            "artifactLocation": {"uri": quote(file)},
+            "artifactLocation": {"uri": quote(file, errors="surrogateescape")},
             "region": {"startLine": finding.line or 1},
         }
     }

@@ -69,5 +69,6 @@ def put_text(text: str, type: str, destination: Path | None) -> None:
         write(destination, text)
         return
     if type != "term" and isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # hosts expect nothing else
+        # hosts expect nothing else, and a file's name may be in any encoding
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     print(text, end="")

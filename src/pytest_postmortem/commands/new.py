@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -34,13 +35,16 @@ from pytest_postmortem.options import MARK
 from pytest_postmortem.registry import fields, formats
 from pytest_postmortem.registry.names import name_of
 from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.suggestions import find_similar
 
 __all__ = ["declare", "main", "run"]
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("title", metavar="TITLE", help="what happened, in a few words")
+    parser.add_argument(
+        "title", metavar="TITLE", nargs="+", help="what happened, in a few words and in quotes"
+    )
     parser.add_argument("--severity", metavar="LEVEL", default="", help="how grave it was")
     parser.add_argument(
         "--date", metavar="DATE", help="when it was, as 2026-11-20 (default: today)"
@@ -94,8 +98,13 @@ def _incident(options: argparse.Namespace) -> Incident:
 
     Raises: SettingsError with everything that can't be used.
     """
-    title, id = fields.clean(options.title), fields.clean(options.id)
+    title, id = fields.clean(" ".join(options.title)), fields.clean(options.id)
     problems = []
+    if len(options.title) > 1:
+        cause = f"the title is {len(options.title)} arguments, and has to be one"
+        plain_text = not re.search(r'["$`\\!]', title)
+        quoted = f'"{title}"' if plain_text else shlex.quote(title)
+        problems.append((cause, f"put it in quotes: pytest-postmortem new {quoted}"))
     if not title:
         problems.append(("the title is empty", "say what happened, in a few words"))
     if len(title) > fields.SHORT:
@@ -139,6 +148,7 @@ def run(
         known = project.registry or Registry()
         _check(incident.id, known)
         incident = replace(incident, severity=_spelled(incident.severity, project, known))
+        new_severity = _hint_at_severities(incident.severity, project, known)
         place = Places(project).choose(location)
         file = TestFile(project, test, incident.title) if test is not None else None
         begun = _begun(project, incident, place, known, _template(project, template), file)
@@ -148,7 +158,7 @@ def run(
         print(*map(plain, edits.diff(files)), sep="\n")
     else:
         edits.apply(files)
-    for line in _told(incident, begun, added, arguments, dry_run):
+    for line in _told(incident, begun, added, arguments, dry_run, new_severity):
         print(plain(line), file=sys.stderr if dry_run else sys.stdout)
     return 0
 
@@ -172,6 +182,21 @@ def _spelled(severity: str, project: Project, known: Registry) -> str:
         if severity_key(each) == severity_key(severity):
             return each
     return severity
+
+
+def _hint_at_severities(severity: str, project: Project, known: Registry) -> str:
+    """Return a line on a severity that nothing in the registry has, an empty one where it is
+    known, or the registry has none at all.
+    """
+    own = [each.severity for each in known if each.severity]
+    policy = project.settings.policy
+    usual = {severity_key(each): each for each in (*policy.severities, *sorted(own))}
+    if not (severity and usual) or severity_key(severity) in usual:
+        return ""
+    near = find_similar(severity, usual.values())
+    few = ", ".join(list(usual.values())[:8])
+    remedy = f"did you mean {near!r}?" if near else f"those in use are {few}"
+    return f"no other incident has the severity {severity!r}; {remedy}"
 
 
 def _begun(
@@ -214,6 +239,7 @@ def _told(
     added: AddedTest | None,
     arguments: Sequence[str],
     dry_run: bool,
+    hint: str,
 ) -> Iterator[str]:
     """Yield what was written, and the next steps."""
     yield f"{begun.id}  {incident.title}"
@@ -227,6 +253,8 @@ def _told(
     if begun.unwritten:
         names = ", ".join(begun.unwritten)
         yield f"  not written, as the document has no place for {_them(begun.unwritten)}: {names}"
+    if hint:
+        yield f"  {hint}"
     if begun.sparse:
         yield "  its number follows the highest; if another system gives them, say which with --id"
     if dry_run:

@@ -37,6 +37,18 @@ _UNTIL = re.compile(r"\b(?:due|deadline|by|within|until)\b", re.IGNORECASE)
 _NOT_DONE = re.compile(r"\b(not|in[ -]progress|partly|planned|to be|open)\b", re.IGNORECASE)
 
 
+_NOTHING = re.compile(
+    r"""\W*(?:
+        (?:none|n/?a|nothing|not\ (?:needed|required|applicable))
+        (?:\ (?:at\ all|needed|required|planned|necessary|open|left|so\ far|yet|to\ do))*
+        \ *(?:$|[,;:.(\u2013\u2014-]|\b(?:because|since|as|for)\b)
+        | no\ (?:further\ |more\ |open\ |new\ )?(?:actions?|action\ items?|follow-?ups?)\b
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""How people say that there is nothing to do, mostly with the reason behind it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """An action item where it is written.
@@ -63,7 +75,8 @@ class Item:
 
 def items(found: Iterable[Part]) -> tuple[Item, ...]:
     """Return the action items of a document; without a list or a table there are none."""
-    return tuple(item for part in found if part.kind == "actions" for item in _items(part))
+    every = (item for part in found if part.kind == "actions" for item in _items(part))
+    return tuple(item for item in every if not _NOTHING.match(item.text))
 
 
 def is_untitled(row: Passage) -> bool:

@@ -37,6 +37,7 @@ WORDS: tuple[tuple[Kind, str], ...] = (
     ("cause", r"what (caused|was the (cause|problem|reason|issue))\b.*"),
     ("cause", r"(what|things)\b.* (wrong|poorly|badly|better|improved?|not (go )?(so )?well)\b.*"),
     ("cause", r"(what|things)( that)? (did not|didn't|didn’t|did n't|went not)\b.*"),
+    ("cause", r"why|reasons?( why\b.*)?"),
     ("cause", r"(how|why) (did|was|were|is|does|do|has|have|had|it|this|that|we)\b.*"),
     ("cause", r"((root )?cause|failure|technical|incident|problem|causal)? ?analysis\b.*"),
     ("cause", r"technical (details?|background|explanation|summary|description)"),
