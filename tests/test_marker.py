@@ -303,6 +303,22 @@ def test_the_marker_is_listed(pytester: pytest.Pytester) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "line", ["postmortem: own words", "postmortem(id, *ids): own", "postmortem"]
+)
+def test_a_marker_that_the_project_registers_is_listed_once(
+    pytester: pytest.Pytester, line: str
+) -> None:
+    """As ``init`` writes it, for whoever runs the tests without the plugin."""
+    pytester.makeini(f"[pytest]\nmarkers =\n    postmortems: another one\n    {line}\n")
+
+    result = pytester.runpytest("--markers", "--strict-markers")
+
+    listed = [each for each in result.outlines if each.startswith("@pytest.mark.postmortem")]
+    own = f"@pytest.mark.{line}" + ("" if ":" in line else ":")
+    assert listed == ["@pytest.mark.postmortems: another one", own]
+
+
 def test_marks_of_other_names_count_where_they_are_configured(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

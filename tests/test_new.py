@@ -226,6 +226,63 @@ def test_real_registry_files_get_one_more_entry(
     assert ("if another system gives them" in said) is note
 
 
+@pytest.mark.parametrize(
+    ("words", "quoted"),
+    [
+        (["Checkout", "charged", "twice"], '"Checkout charged twice"'),
+        (["Checkout charged", "it's twice"], '"Checkout charged it\'s twice"'),
+        (["Price", "of", "$0"], "'Price of $0'"),
+    ],
+)
+def test_a_title_without_quotes_is_shown_with_them(
+    project: Path, capsys: pytest.CaptureFixture[str], words: list[str], quoted: str
+) -> None:
+    """A shell makes several arguments of it; nothing is written."""
+    assert main(["new", *words, "--severity", "sev1"]) == 2
+
+    assert complaint(capsys) == (
+        f"Couldn't begin a post-mortem: the title is {len(words)} arguments, and has to be one\n"
+        f"  put it in quotes: pytest-postmortem new {quoted}"
+    )
+    assert files(project) == {"pytest.ini": "[pytest]\n"}
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("sev-1", ""),
+        ("SEV3", ""),
+        ("", ""),
+        ("sev9", "no other incident has the severity 'sev9'; those in use are sev3, sev1, sev2"),
+        ("svee1", "no other incident has the severity 'svee1'; those in use are sev3, sev1, sev2"),
+        ("esv1", "no other incident has the severity 'esv1'; did you mean 'sev1'?"),
+    ],
+)
+def test_a_severity_that_nothing_has_is_hinted_at(
+    project: Path, capsys: pytest.CaptureFixture[str], given: str, hint: str
+) -> None:
+    """It may be a typing error, and is written as it was given."""
+    configure(project, "postmortem_registry = pm.yml", "postmortem_severities = sev3")
+    entries = ("{id: PM-1, severity: sev1}", "{id: PM-2, severity: sev2}", "{id: PM-3}")
+    (project / "pm.yml").write_text("".join(f"- {each}\n" for each in entries))
+
+    assert begun("--severity", given) == 0
+
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if "severity" in line] == ([f"  {hint}"] if hint else [])
+
+
+def test_where_no_incident_has_a_severity_any_is_as_good(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first one begins the scale."""
+    configure(project, "postmortem_registry = pm.yml")
+    (project / "pm.yml").write_text("- id: PM-1\n")
+
+    assert begun("--severity", "sev9") == 0
+    assert "severity" not in capsys.readouterr().out
+
+
 def test_an_entry_keeps_comments_and_layout(project: Path) -> None:
     """A registry file grows at its end, or at its top if the newest stand there."""
     before = (

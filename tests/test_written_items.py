@@ -172,6 +172,39 @@ def test_without_a_list_or_a_known_table_there_are_none(text: str) -> None:
     assert found(text) == ()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- none, the parser is retired",
+        "- None",
+        "- None: the parser is retired",
+        "* None needed - the parser is retired",
+        "- N/A (the parser is retired)",
+        "1. No further actions are required, as the parser is retired",
+        "- [ ] none, the parser is retired",
+        "- **None** \u2013 the parser is retired",
+        "- Nothing to do because the parser is retired",
+    ],
+)
+def test_an_item_that_says_none_and_why_is_none(text: str) -> None:
+    """The lint asks for this sentence, in a list too."""
+    assert found(text) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- None of the alerts fired: add one",
+        "- No action button on the page: add it",
+        "- Nothing alerts on doubles; add an alert",
+        "- Not needed fields are sent: drop them",
+    ],
+)
+def test_an_item_that_begins_like_none_is_one(text: str) -> None:
+    """Only a reason or nothing may follow the word."""
+    assert len(found(text)) == 1
+
+
 def test_an_item_in_a_field_of_its_own_is_what_it_says() -> None:
     """Its title may say more than its fields."""
     plain = of_action(ActionItem("Alert on doubles"), 3)

@@ -39,11 +39,11 @@ _NOT_DONE = re.compile(r"\b(not|in[ -]progress|partly|planned|to be|open)\b", re
 
 _NOTHING = re.compile(
     r"""\W*(?:
-        (?:none|n/?a|nothing|not\ (?:needed|required|applicable))
-        (?:\ (?:at\ all|needed|required|planned|necessary|open|left|so\ far|yet|to\ do))*
-        \ *(?:$|[,;:.(\u2013\u2014-]|\b(?:because|since|as|for)\b)
-        | no\ (?:further\ |more\ |open\ |new\ )?(?:actions?|action\ items?|follow-?ups?)\b
-    )""",
+        none|n/?a|nothing|not\ (?:needed|required|applicable)
+        |no\ (?:further\ |more\ |open\ |new\ )?(?:actions?|action\ items?|follow-?ups?|steps)
+    )
+    (?:\ (?:at\ all|is|are|was|were|needed|required|planned|necessary|left|so\ far|yet|to\ do))*
+    \ *(?:$|[,;:.(\u2013\u2014-]|\b(?:because|since|as|for)\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
 """How people say that there is nothing to do, mostly with the reason behind it."""
