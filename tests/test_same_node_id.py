@@ -46,7 +46,7 @@ def write(root: Path, registry: str = "- id: PM-1\n- id: PM-2\n", **files: str) 
     (root / "postmortems.yml").write_text(registry)
 
 
-def tests_of(root: Path) -> dict[str, tuple[str, dict[str, str]]]:
+def incidents_of(root: Path) -> dict[str, tuple[str, dict[str, str]]]:
     """Return the state of each incident in the JSON report, with the outcomes of its tests."""
     document = json.loads((root / "report.json").read_text())
     return {
@@ -71,7 +71,7 @@ def test_a_skipped_test_does_not_pass_because_another_one_does(
     run("a", "b", IMPORTLIB, REPORT)
 
     document = json.loads((pytester.path / "report.json").read_text())
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": ("skipped", {A: "skipped"}),
         "PM-2": ("guarded", {B: "passed"}),
     }
@@ -94,7 +94,7 @@ def test_a_configuration_in_a_folder_of_its_own_puts_all_tests_outside(
 
     run("-c", "config/pytest.ini", *given, IMPORTLIB, REPORT)
 
-    states = {id: state for id, (state, _) in tests_of(pytester.path).items()}
+    states = {id: state for id, (state, _) in incidents_of(pytester.path).items()}
     assert states == {"PM-1": "failing", "PM-2": "guarded"}
 
 
@@ -106,7 +106,7 @@ def test_files_that_are_given_one_by_one_have_empty_paths_in_their_node_ids(
 
     run("--rootdir=a", "b/tests/test_it.py", "c/tests/test_it.py", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": ("skipped", {"../b/tests/test_it.py ::test_it": "skipped"}),
         "PM-2": ("guarded", {"../c/tests/test_it.py ::test_it": "passed"}),
     }
@@ -131,7 +131,7 @@ def test_a_failure_of_a_test_without_a_link_is_nobody_elses(
 
     run("a", "b", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path) == {"PM-1": ("guarded", {A: "passed"})}
+    assert incidents_of(pytester.path) == {"PM-1": ("guarded", {A: "passed"})}
 
 
 def test_what_was_deselected_is_known_by_its_file(
@@ -143,7 +143,7 @@ def test_what_was_deselected_is_known_by_its_file(
     result = run("a", "b", IMPORTLIB, REPORT, "--postmortem=PM-2")
 
     result.assert_outcomes(passed=1)
-    assert tests_of(pytester.path)["PM-2"] == ("guarded", {B: "passed"})
+    assert incidents_of(pytester.path)["PM-2"] == ("guarded", {B: "passed"})
 
 
 def test_a_file_that_skips_itself_is_not_the_other_one(
@@ -155,7 +155,7 @@ def test_a_file_that_skips_itself_is_not_the_other_one(
 
     run("a", "b", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": ("skipped", {"tests/test_it.py tests/test_it.py": "skipped"}),
         "PM-2": ("guarded", {B: "passed"}),
     }
@@ -191,7 +191,7 @@ def test_a_declared_test_is_meant_by_its_path_from_the_rootdir(
 
     run("a", "b", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path)["PM-1"][1] == tests
+    assert incidents_of(pytester.path)["PM-1"][1] == tests
 
 
 def test_a_declared_node_id_that_fits_several_tests_is_all_of_them(
@@ -204,7 +204,7 @@ def test_a_declared_node_id_that_fits_several_tests_is_all_of_them(
 
     run("--rootdir=a", "-c", "a/pytest.ini", "b", "c", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path)["PM-1"] == (
+    assert incidents_of(pytester.path)["PM-1"] == (
         "failing",
         {B: "passed", B.replace("/b/", "/c/"): "failed"},
     )
@@ -221,7 +221,7 @@ def test_a_declared_test_in_a_file_that_skipped_itself_is_found(
 
     run("--rootdir=a", "-c", "a/pytest.ini", "b", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path)["PM-1"] == (
+    assert incidents_of(pytester.path)["PM-1"] == (
         "skipped",
         {"../b/tests/test_it.py tests/test_it.py": "skipped"},
     )
@@ -236,7 +236,7 @@ def test_a_test_that_marks_itself_is_known_by_its_file(
 
     run("a", "b", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": ("skipped", {A: "skipped"}),
         "PM-2": ("guarded", {B: "passed"}),
     }
@@ -262,7 +262,7 @@ def test_tests_that_inherit_from_one_class_are_guarded_when_all_of_them_pass(
     run("a", "b", IMPORTLIB, REPORT)
 
     word, state = ("failed", "failing") if broken else ("passed", "guarded")
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": (state, {A.replace("::", "::TestIt::"): word}),
         "PM-2": (state, {B.replace("::", "::TestIt::"): word}),
     }
@@ -283,7 +283,7 @@ def test_a_test_that_inherits_from_one_class_does_not_pass_for_the_other(
 
     run("a", "b", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path)["PM-1"][0] == "skipped"
+    assert incidents_of(pytester.path)["PM-1"][0] == "skipped"
 
 
 def test_a_test_that_is_inherited_is_known_by_the_file_of_its_class(
@@ -318,7 +318,7 @@ def test_a_worker_that_dies_in_a_test_takes_no_other_test_with_it(
 
     pytester.runpytest_subprocess("-n2", "a", "b", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": ("guarded", {A: "passed"}),
         "PM-2": ("failing", {B: "failed"}),
     }
@@ -338,7 +338,7 @@ def test_a_worker_that_dies_in_a_setup_counts_for_each_test_of_that_node_id(
 
     pytester.runpytest_subprocess("-n2", "a", "b", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": ("failing", {A: "failed"}),
         "PM-2": ("failing", {B: "failed"}),
     }
@@ -352,7 +352,7 @@ def test_a_group_changes_the_node_id_and_not_the_file(pytester: pytest.Pytester)
 
     pytester.runpytest_subprocess("-n2", "--dist=loadgroup", "a", "b", IMPORTLIB, REPORT)
 
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": ("guarded", {A: "passed"}),
         "PM-2": ("not-run", {B: "not-run"}),
     }
@@ -382,7 +382,7 @@ def test_a_file_that_is_given_twice_has_to_pass_twice(pytester: pytest.Pytester)
 
     pytester.runpytest("a/tests", "a/tests", "--keep-duplicates", REPORT)
 
-    assert tests_of(pytester.path)["PM-1"] == ("skipped", {A: "skipped"})
+    assert incidents_of(pytester.path)["PM-1"] == ("skipped", {A: "skipped"})
 
 
 def test_the_terminal_names_a_failing_test_by_its_path(
@@ -420,7 +420,7 @@ def test_a_report_is_the_same_when_it_is_combined_alone(pytester: pytest.Pyteste
     own = written(pytester, "own.json", "a", "b")
 
     assert combined(pytester.path, "own.json") == own
-    assert tests_of(pytester.path)["PM-1"] == ("guarded", {A: "skipped", B: "passed"})
+    assert incidents_of(pytester.path)["PM-1"] == ("guarded", {A: "skipped", B: "passed"})
 
 
 def test_parts_of_a_suite_that_name_other_folders_are_of_the_same_tests(
@@ -433,7 +433,7 @@ def test_parts_of_a_suite_that_name_other_folders_are_of_the_same_tests(
     written(pytester, "2.json", "--rootdir=a", "-c", "a/pytest.ini", "b", "c/tests")
     combined(pytester.path, "1.json", "2.json")
 
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": ("failing", {"../b/tests/test_it.py test_it.py::test_it": "failed"}),
         "PM-2": ("guarded", {"../c/tests/test_it.py tests/test_it.py::test_it": "passed"}),
     }
@@ -453,7 +453,7 @@ def test_a_file_outside_of_one_rootdir_is_the_same_below_another_one(
     written(pytester, "2.json", "--rootdir=b", "-c", "b/pytest.ini", "b")
     combined(pytester.path, "1.json", "2.json")
 
-    assert tests_of(pytester.path) == {
+    assert incidents_of(pytester.path) == {
         "PM-1": ("skipped", {"a/tests/test_it.py a/tests/test_it.py::test_it": "skipped"}),
         "PM-2": ("failing", {"b/tests/test_it.py b/tests/test_it.py::test_it": "failed"}),
     }
