@@ -13,6 +13,8 @@ from pytest_postmortem.reports.marking import code, escaped, link
 from pytest_postmortem.results import Run, parse
 
 LOST = "no longer guarded"
+UNLINKED = "no longer linked to a test"
+REMOVED = "no longer in the registry"
 GAINED = "newly guarded"
 NEW = "new without a test"
 FAILING = "now failing"
@@ -72,8 +74,8 @@ GONE = "t/test_a.py::test_A is deleted or has lost its marker"
         ("guarded", "known-broken", LOST, "now known-broken"),
         ("failing", "skipped", LOST, "now skipped"),
         ("failing", "unguarded", LOST, GONE),
-        ("skipped", "unguarded", LOST, GONE),
-        ("known-broken", "unguarded", LOST, GONE),
+        ("skipped", "unguarded", UNLINKED, GONE),
+        ("known-broken", "unguarded", UNLINKED, GONE),
         ("not-run", "unguarded", LOST, GONE),
         ("errored", "unguarded", LOST, GONE),
         ("declared", "unguarded", LOST, "the registry names no other guard any more"),
@@ -108,6 +110,8 @@ GONE = "t/test_a.py::test_A is deleted or has lost its marker"
         (None, "not-judged", OPEN, None),
         ("guarded", None, LOST, "its post-mortem is gone from the registry"),
         ("exempt", None, LOST, "its post-mortem is gone from the registry"),
+        ("unguarded", None, REMOVED, "its post-mortem is gone from the registry"),
+        ("skipped", None, REMOVED, "its post-mortem is gone from the registry"),
     ],
 )
 def test_what_a_change_did_to_an_incident(
@@ -119,7 +123,7 @@ def test_what_a_change_did_to_an_incident(
     comparison = compare(*runs)
 
     assert verdict(comparison) == (said, reason)
-    assert comparison.lost == (said == LOST)
+    assert comparison.lost == (said in (LOST, UNLINKED, REMOVED))
     assert comparison.judged == (said != OPEN)
 
 

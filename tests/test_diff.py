@@ -258,15 +258,34 @@ def test_an_incident_that_joins_the_registry_without_a_test_is_said(
 def test_an_entry_that_vanishes_from_the_registry_is_lost(
     suite: Path, capsys: pytest.CaptureFixture[str], entry: str, status: int
 ) -> None:
-    """Unless its id lives on as an alias; nobody had to have written a test for it."""
+    """Unless its id lives on as an alias; one that had no test was not guarded before either."""
     write(suite, {"pm.yml": REGISTRY.replace("- {id: PM-3, title: Gone mail}\n", entry)})
 
     told = compared(capsys)
 
     lost = (
-        "No longer guarded:\n  PM-3  Gone mail\n        its post-mortem is gone from the registry\n"
+        "No longer in the registry:\n  PM-3  Gone mail\n"
+        "        its post-mortem is gone from the registry\n1 no longer in the registry\n"
     )
-    assert told == (status, f"{lost}1 no longer guarded\n" if status else NOTHING)
+    assert told == (status, lost if status else NOTHING)
+
+
+@pytest.mark.parametrize("how", ["skip(reason='slow')", "xfail(strict=True)"])
+def test_a_test_that_stopped_nobody_guarded_nothing(
+    suite: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    """When it is deleted, its incident is not called guarded before."""
+    git(suite, "switch", "--quiet", "main")
+    write(suite, {"tests/test_one.py": ONE.replace("def", f"@pytest.mark.{how}\ndef")})
+    commit(suite)
+    write(suite, {"tests/test_one.py": None})
+
+    assert compared(capsys) == (
+        1,
+        LOST_ONE.format(reason="tests/test_one.py::test_one is deleted with its file").replace(
+            "o longer guarded", "o longer linked to a test"
+        ),
+    )
 
 
 def test_a_declared_test_that_goes_with_its_declaration_is_lost(

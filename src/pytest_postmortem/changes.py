@@ -11,10 +11,13 @@ from pytest_postmortem.reports.marking import escaped, link
 
 __all__ = ["Change", "Comparison", "Kind", "markdown", "ordered", "some", "text"]
 
-Kind = Literal["lost", "failing", "new", "gained", "retired"]
+Kind = Literal["lost", "unlinked", "removed", "failing", "new", "gained", "retired"]
+"""``unlinked`` and ``removed`` are incidents that nothing guarded before either."""
 
 WORDS: Mapping[Kind, str] = {
     "lost": "no longer guarded",
+    "unlinked": "no longer linked to a test",
+    "removed": "no longer in the registry",
     "failing": "now failing",
     "new": "new without a test",
     "gained": "newly guarded",
@@ -61,7 +64,7 @@ class Comparison:
     @property
     def lost(self) -> bool:
         """Whether a lesson was lost."""
-        return any(change.kind == "lost" for change in self.changes)
+        return any(change.kind in ("lost", "unlinked", "removed") for change in self.changes)
 
 
 def some(texts: Sequence[str], separator: str = "; ") -> str:
@@ -121,7 +124,9 @@ def _sum(comparison: Comparison) -> str:
     counts = [f"{len(changes)} {words}" for words, changes in _groups(comparison)]
     if counts:
         return ", ".join(counts)
-    return f"{NOTHING}{_limits(comparison)}" if comparison.judged else "Nothing could be compared"
+    if comparison.judged or comparison.unchanged:
+        return f"{NOTHING}{_limits(comparison)}"
+    return "Nothing could be compared"
 
 
 def _limits(comparison: Comparison) -> str:

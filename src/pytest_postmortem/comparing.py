@@ -18,7 +18,11 @@ NOT_KNOWN = ("not-run", "not-judged", "errored")
 """States that don't say whether a test would notice."""
 
 WAIVED = ("declared", "exempt")
+UNGUARDED = ("unguarded", "skipped", "known-broken")
 MUTED = ("skipped", "known-broken")
+GUARDED = ("guarded", "failing")
+"""States in which a test runs that notices the problem."""
+
 GONE = "its post-mortem is gone from the registry"
 UNEXPLAINED = "now exempt, and nobody says why"
 
@@ -66,9 +70,9 @@ class _Found:
         if head.lacking or (head.implied and head.reasons):
             self._open.append(old.id)
         elif head.implied:
-            self._add("lost", old, _gone(old, head))
+            self._add(_loss(old), old, _gone(old, head))
         else:
-            self._add("lost", old, GONE)
+            self._add("removed" if old.state in UNGUARDED else "lost", old, GONE)
 
     def appeared(self, new: Result) -> None:
         """Take an incident that the registry did not have before."""
@@ -93,8 +97,8 @@ class _Found:
         elif after in NOT_KNOWN or (before in NOT_KNOWN and not gone):
             self._open.append(new.id)
         elif gone:
-            self._add("lost", new, _gone(old, head))
-        elif after in MUTED and before in ("guarded", "failing"):
+            self._add(_loss(old), new, _gone(old, head))
+        elif after in MUTED and before in GUARDED:
             self._add("lost", new, _now(new))
         elif after == "guarded" and before != "guarded":
             self._add("gained", new, "it failed before" if before == "failing" else None)
@@ -107,6 +111,11 @@ class _Found:
 
     def _add(self, kind: Kind, result: Result, reason: str | None = None) -> None:
         self._changes.append(Change(kind, result.id, result.title, result.url, reason))
+
+
+def _loss(old: Result) -> Kind:
+    """Return what it is that an incident has lost with its last test."""
+    return "unlinked" if old.state in MUTED else "lost"
 
 
 def _now(new: Result) -> str:
@@ -164,7 +173,8 @@ def compare_code(
             continue
         elif not (_complete(registry) and postmortem is None and _corrected(old, before, after)):
             reason = _reason(old, new, head)
-            changes.append(_change("lost", old.id, postmortem, show, reason))
+            kind: Kind = "lost" if old.held else "unlinked"
+            changes.append(_change(kind, old.id, postmortem, show, reason))
     for key, new in after.items():
         postmortem = registry.find(new.id) if registry else None
         gained = new.held and not (key in before and before[key].held)
@@ -175,7 +185,7 @@ def compare_code(
             changes.append(_change("gained", new.id, postmortem, show))
     if registry is not None and earlier is not None:
         known = {change.id.casefold() for change in changes}
-        changes += _vanished(earlier, registry, known, policy, show)
+        changes += _vanished(earlier, registry, before, known, policy, show)
         appeared = _appeared(earlier, registry, after, policy, show)
         changes += (each for each in appeared if not unclear.note(each.id, unclear.head))
     for postmortem in registry or ():
@@ -224,6 +234,7 @@ class _Unclear:
 def _vanished(
     earlier: Registry,
     registry: Registry,
+    before: Mapping[str, Linked],
     known: Collection[str],
     policy: Policy,
     show: Show | None,
@@ -236,7 +247,10 @@ def _vanished(
             and not any(map(registry.find, names))
             and postmortem.id.casefold() not in known
         ):
-            yield _change("lost", postmortem.id, postmortem, show, GONE)
+            linked_before = before.get(postmortem.id.casefold())
+            held = linked_before is not None and linked_before.held
+            guarded = held or _waiver(postmortem, policy.today) is not None
+            yield _change("lost" if guarded else "removed", postmortem.id, postmortem, show, GONE)
 
 
 def _appeared(
