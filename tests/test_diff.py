@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.commands import diff
-from pytest_postmortem.errors import ReportError, SettingsError
+from pytest_postmortem.errors import GitError, ReportError, SettingsError
 from test_git import git
 
 REGISTRY = """\
@@ -411,14 +411,11 @@ def test_the_project_need_not_be_installed(suite: Path, capsys: pytest.CaptureFi
 def test_what_is_no_text_file_of_this_repository_is_left_out(
     suite: Path, capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Submodules belong to somebody else; any name of a file is read."""
-    other = tmp_path_factory.mktemp("other")
-    git(other, "init", "--quiet")
-    write(other, {"test_theirs.py": ONE.replace("PM-1", "PM-3")})
-    commit(other)
-    add = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other.as_uri(), "sub")
+    """A link has no text of its own; any name of a file is read."""
+    other = tmp_path_factory.mktemp("other") / "test_theirs.py"
+    other.write_text(ONE.replace("PM-1", "PM-3"))
     git(suite, "switch", "--quiet", "main")
-    git(suite, *add)
+    (suite / "tests" / "test_link.py").symlink_to(other)
     new = ONE.replace("PM-1", "PM-3")
     write(suite, {'tests/ a\t"b" é/test_\n.py': new, "tests/test_\udcff.py": new})
     commit(suite)
@@ -537,9 +534,16 @@ def test_without_a_common_commit_nothing_can_be_judged(
 
 
 def test_outside_of_a_repository_there_is_nothing_to_compare(pytester: pytest.Pytester) -> None:
-    """The message names the folder."""
-    with pytest.raises(SettingsError, match="lies in no git repository"):
+    """The message is git's own."""
+    with pytest.raises(GitError) as caught:
         diff.run([], "main", [], ["term"])
+
+    assert str(caught.value) == (
+        "Couldn't read the repository: git: not a git repository"
+        " (or any of the parent directories): .git\n"
+        "  run it in a checkout of the code\n"
+        "  see reference/messages.md#git-failed in pytest-postmortem's docs"
+    )
 
 
 def test_two_reports_of_real_runs_are_compared(
@@ -589,7 +593,6 @@ def test_a_file_that_is_no_report_is_one_clear_message(
 @pytest.mark.parametrize(
     ("base", "count", "given"),
     [
-        (None, 0, "0 reports and no base are given"),
         (None, 1, "1 report and no base are given"),
         (None, 3, "3 reports and no base are given"),
         ("main", 2, "2 reports and a base are given"),
@@ -606,6 +609,45 @@ def test_wrong_use_is_one_clear_message(
         f"Couldn't compare: {given}",
         "  name two reports, the older first, or a revision with --base",
     ]
+
+
+def test_a_bare_comparison_is_with_the_default_branch_of_the_remote(
+    suite: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where a clone knows none, a base is asked for."""
+    with pytest.raises(SettingsError) as caught:
+        diff.run([], None, [], ["term"])
+    assert str(caught.value).splitlines()[:2] == [
+        "Couldn't compare: neither reports nor a base are given, and this clone has no origin/HEAD",
+        "  name two reports, the older first, or a revision with --base",
+    ]
+    git(suite, "switch", "--quiet", "main")
+    clone = tmp_path_factory.mktemp("clone") / "it"
+    git(suite, "clone", "--quiet", str(suite), str(clone))
+    monkeypatch.chdir(clone)
+    write(clone, {"tests/test_one.py": None})
+
+    assert diff.run([], None, [], ["term"]) == 1
+    assert capsys.readouterr().out == LOST_ONE.format(
+        reason="tests/test_one.py::test_one is deleted with its file"
+    )
+
+
+def test_a_branch_that_only_the_remote_has_is_found(
+    suite: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As ``git switch`` finds it."""
+    clone = tmp_path_factory.mktemp("clone") / "it"
+    git(suite, "clone", "--quiet", str(suite), str(clone))
+    monkeypatch.chdir(clone)
+
+    assert compared(capsys) == (0, NOTHING)
 
 
 def test_what_pytest_itself_would_stumble_over_is_said(suite: Path) -> None:

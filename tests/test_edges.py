@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import repositories
 from conftest import RunPytest, report_of
 
 GATE = "--postmortem-fail-under=100"
@@ -99,12 +100,19 @@ def test_a_date_far_away_is_a_date_like_any_other(pytester: pytest.Pytester, dat
 def test_a_source_date_that_is_none_is_passed_over(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The date of the commit, or today, serves instead."""
+    """The date of the commit, or today, serves instead, and that is said."""
+    repositories.repository(pytester.path)
+    repositories.commit(pytester.path, {}, day="2026-03-02")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "99999999999999")
 
     result = pytester.runpytest("-o", "postmortem_grace=14")
 
-    assert report_of(result) == WHOLE
+    assert report_of(result) == [
+        "1 warning:",
+        "  SOURCE_DATE_EPOCH=99999999999999 is not a number of seconds since 1970; ignored,"
+        " dates are judged by 2026-03-02",
+        *WHOLE,
+    ]
 
 
 def test_brackets_in_a_path_are_no_parameters(pytester: pytest.Pytester) -> None:

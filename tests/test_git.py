@@ -64,7 +64,7 @@ def test_a_repository_without_a_commit_has_no_date(tmp_path: Path) -> None:
 
 
 def test_without_git_there_is_no_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git need not be installed."""
+    """Git need not be installed where there is no repository."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert head_date(tmp_path) is None

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_postmortem import history as told
 from pytest_postmortem.commands import history
-from pytest_postmortem.errors import SettingsError
+from pytest_postmortem.errors import GitError, SettingsError
 from pytest_postmortem.git import Commit
 from pytest_postmortem.marked import Linked
 from pytest_postmortem.model import iso_date
@@ -176,10 +176,16 @@ def test_the_history_as_json(suite: Path) -> None:
 
 def test_a_repository_without_a_commit_is_one_clear_message(pytester: pytest.Pytester) -> None:
     """It has no history."""
-    git(pytester.path, "init", "--quiet")
+    git(pytester.path, "init", "--quiet", "--initial-branch=main")
 
-    with pytest.raises(SettingsError, match="there is no revision 'HEAD' in this clone"):
+    with pytest.raises(GitError) as caught:
         history.run([], [])
+
+    assert str(caught.value).splitlines()[:2] == [
+        "Couldn't read the repository: git: your current branch 'main'"
+        " does not have any commits yet",
+        "  commit something first",
+    ]
 
 
 @pytest.mark.parametrize("report", ["html:x", "json", "json:", "term:x", ""])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from pytest_postmortem import git
+from pytest_postmortem.errors import GitError
 from pytest_postmortem.git import Changed
 from repositories import commit, disturb, repository, write
 from test_git import git as run
@@ -81,7 +82,8 @@ def test_a_commit_has_a_subject_and_a_day(repo: Path) -> None:
     commit(repo, {}, "Größe stimmt: 日本\n\nMore of it.", day="2026-03-09")
 
     assert git.subject(repo, "HEAD") == ("Größe stimmt: 日本", date(2026, 3, 9))
-    assert git.subject(repo, "no-such") == ("", None)
+    with pytest.raises(GitError, match="ambiguous argument 'no-such'"):
+        git.subject(repo, "no-such")
 
 
 def test_files_that_differ_between_two_commits(repo: Path) -> None:
@@ -111,7 +113,8 @@ def test_files_that_differ_between_two_commits(repo: Path) -> None:
         ],
         key=lambda each: each.path,
     )
-    assert git.changed(repo, old, "no-such") == []
+    with pytest.raises(GitError, match="ambiguous argument 'no-such'"):
+        git.changed(repo, old, "no-such")
 
 
 def test_a_submodule_is_no_file(repo: Path, tmp_path: Path) -> None:
@@ -280,7 +283,8 @@ def test_files_that_were_moved_since_are_found(repo: Path) -> None:
     )
 
     assert git.renamed(repo, old) == {"src/a.py": "src/ä new.py"}
-    assert git.renamed(repo, "no-such") == {}
+    with pytest.raises(GitError, match="ambiguous argument 'no-such'"):
+        git.renamed(repo, "no-such")
 
 
 def test_commits_that_mention_a_text(repo: Path) -> None:
@@ -337,7 +341,8 @@ def test_a_commit_is_written_as_it_is_stored(repo: Path, tmp_path: Path) -> None
     assert os.access(target / "run.sh", os.X_OK)
     assert not os.access(target / "src/a.py", os.X_OK)
     assert (repo / ".git" / "index").read_bytes() == index
-    assert git.export(repo, "no-such", tmp_path / "none") == []
+    with pytest.raises(GitError, match="Not a valid object name no-such"):
+        git.export(repo, "no-such", tmp_path / "none")
 
 
 def test_what_a_build_has_left_is_what_git_ignores_beside_other_files(repo: Path) -> None:
@@ -350,21 +355,44 @@ def test_what_a_build_has_left_is_what_git_ignores_beside_other_files(repo: Path
 
 
 def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It need not be installed, and no question about it raises anything."""
+    """Nothing is empty then: each question raises the same error."""
     repository(tmp_path)
     commit(tmp_path, {"a.py": "1"})
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert git.parent(tmp_path, "HEAD") is None
-    assert git.subject(tmp_path, "HEAD") == ("", None)
-    assert git.changed(tmp_path, "HEAD", "HEAD") == []
-    assert git.unlike(tmp_path, "HEAD") == []
-    assert git.patch(tmp_path, "HEAD", "HEAD", []) == b""
-    assert git.patched(b"") == []
-    assert git.applied({}, b"", reverse=True) is None
-    assert git.renamed(tmp_path, "HEAD") == {}
-    assert git.mentioning(tmp_path, ["x"]) == []
-    assert git.adding(tmp_path, "x", "a.py") == []
-    assert git.export(tmp_path, "HEAD", tmp_path / "tree") == []
-    assert git.generated(tmp_path, (".py",)) == []
-    assert not git.is_shallow(tmp_path)
+    questions: list[Callable[[], object]] = [
+        lambda: git.adding(tmp_path, "x", "a.py"),
+        lambda: git.applied({}, b"", reverse=True),
+        lambda: list(git.blobs(tmp_path, ["0" * 40])),
+        lambda: git.changed(tmp_path, "HEAD", "HEAD"),
+        lambda: git.commit_of(tmp_path, "HEAD"),
+        lambda: git.ever_added(tmp_path, tmp_path),
+        lambda: git.ever_there(tmp_path, tmp_path),
+        lambda: git.export(tmp_path, "HEAD", tmp_path / "tree"),
+        lambda: git.files(tmp_path),
+        lambda: git.generated(tmp_path, (".py",)),
+        lambda: git.head(tmp_path),
+        lambda: git.head_date(tmp_path),
+        lambda: git.index(tmp_path),
+        lambda: git.is_cut(tmp_path, "HEAD"),
+        lambda: git.is_shallow(tmp_path),
+        lambda: git.is_unborn(tmp_path),
+        lambda: git.log(tmp_path, "HEAD", bool),
+        lambda: git.mentioning(tmp_path, ["x"]),
+        lambda: git.merge_base(tmp_path, "HEAD", "HEAD"),
+        lambda: git.modules(tmp_path, "HEAD"),
+        lambda: git.origin(tmp_path),
+        lambda: git.parent(tmp_path, "HEAD"),
+        lambda: git.patch(tmp_path, "HEAD", "HEAD", []),
+        lambda: git.patched(b""),
+        lambda: git.renamed(tmp_path, "HEAD"),
+        lambda: git.require(tmp_path),
+        lambda: git.subject(tmp_path, "HEAD"),
+        lambda: git.tree(tmp_path, "HEAD"),
+        lambda: git.unlike(tmp_path, "HEAD"),
+    ]
+
+    for ask in questions:
+        with pytest.raises(GitError) as caught:
+            ask()
+        assert caught.value.brief == "git is not installed; install git, and run it again"

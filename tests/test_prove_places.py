@@ -190,8 +190,8 @@ def test_where_git_is_not_installed_it_is_said(
         told = repository.prove(capsys)
 
     rows = {
-        "PM-1": ("inconclusive", "git can't read this repository: it is not installed"),
-        "PM-2": ("inconclusive", "'pm.patch' needs git, which is not installed"),
+        "PM-1": ("inconclusive", "git is not installed; install git, and run it again"),
+        "PM-2": ("inconclusive", "git is not installed; install git, and run it again"),
     }
     assert told == (0, table(rows, "0 of 2 proven, 2 inconclusive"))
 
@@ -209,8 +209,8 @@ def test_where_git_refuses_a_repository_it_is_said_why(
     told = repository.prove(capsys)
 
     why = (
-        "git can't read this repository: detected dubious ownership in repository at "
-        f"'{repository.folder}'"
+        f"git: detected dubious ownership in repository at '{repository.folder}';"
+        f" run git config --global --add safe.directory {repository.folder}"
     )
     assert told == (0, table({"PM-1": ("inconclusive", why)}, NONE + "1 inconclusive"))
 

@@ -258,14 +258,15 @@ def _untested(postmortem: Postmortem, scope: Scope, policy: Policy) -> tuple[Sta
     if postmortem.guarded_by:
         kinds = ", ".join(guard.type for guard in postmortem.guarded_by)
         return "declared", f"guarded by {kinds}, not checked here"
-    over = _over(postmortem, policy)
+    over = exemption_ended(postmortem, policy)
     if postmortem.exempt and not over:
         return "exempt", postmortem.reason
     state: State = "unguarded" if scope.kind == "full" else "not-judged"
     return state, f"the exemption ended on {postmortem.until}" if over else None
 
 
-def _over(postmortem: Postmortem, policy: Policy) -> bool:
+def exemption_ended(postmortem: Postmortem, policy: Policy) -> bool:
+    """Say whether an incident was exempt until a day that is over."""
     end = iso_date(postmortem.until)
     return postmortem.exempt and end is not None and policy.today is not None and end < policy.today
 

@@ -16,11 +16,12 @@ from importlib import import_module
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.errors import PostmortemError, RegistryError
+from pytest_postmortem.errors import NotJudgedError, PostmortemError, RegistryError
 
 __all__ = ["COMMANDS", "Command", "main"]
 
 WRONG_USE = 2
+NOT_JUDGED = 3
 UNREADABLE = 4
 INTERRUPTED = 130
 """As shells have it, 128 and the number of the signal."""
@@ -87,6 +88,8 @@ def main(arguments: Sequence[str] | None = None, commands: Sequence[Command] = C
         return INTERRUPTED
     except PostmortemError as error:
         print(error, file=sys.stderr)
+        if isinstance(error, NotJudgedError):
+            return NOT_JUDGED
         return UNREADABLE if isinstance(error, RegistryError) else WRONG_USE
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 __all__ = [
     "DestinationError",
+    "GitError",
+    "NotJudgedError",
     "PostmortemError",
     "Problem",
     "ProofsError",
@@ -79,3 +81,16 @@ class ProofsError(PostmortemError):
 
 class ReportError(PostmortemError):
     """Give another file: it is no report, or one of a format that is not known."""
+
+
+class NotJudgedError(PostmortemError):
+    """Make readable what could not be read: without it, nothing can be judged."""
+
+
+class GitError(NotJudgedError):
+    """Make git able to answer: it failed, and what it did not give is unknown, not empty."""
+
+    @property
+    def brief(self) -> str:
+        """The causes and remedies in one line."""
+        return "; ".join(f"{problem.cause}; {problem.remedy}" for problem in self.problems)

@@ -50,6 +50,15 @@ class Suite:
         places = self.places if path in present else (*self.places, self.root)
         return any(file.is_relative_to(place) and self._enters(file, place) for place in places)
 
+    def reaches(self, folder: str) -> bool:
+        """Say whether a folder, by its path from the top, may hold tests of the suite."""
+        path = self.top / folder
+        return any(
+            place.is_relative_to(path)
+            or (path.is_relative_to(place) and self._enters(path / "x", place))
+            for place in self.places
+        )
+
     def _enters(self, file: Path, place: Path) -> bool:
         folders = file.relative_to(place).parts[:-1]
         return not any(fnmatch(name, pattern) for name in folders for pattern in self.left_out)

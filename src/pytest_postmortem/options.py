@@ -94,7 +94,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "--postmortem-today",
         "now|DATE",
-        "the date that graces and exemptions are judged against (default: the date of HEAD)",
+        "the date that graces and exemptions are judged against"
+        " (default: SOURCE_DATE_EPOCH, or else the date of HEAD)",
     ),
 )
 

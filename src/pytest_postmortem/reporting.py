@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +29,9 @@ from pytest_postmortem.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_postmortem.states import Ran, Report
+    from pytest_postmortem.today import Today
 
-__all__ = ["Facts", "Run", "commit_date", "how_from", "load_found", "within_repository"]
+__all__ = ["Facts", "Run", "how_from", "load_found", "within_repository"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +174,20 @@ class Run:
             known = with_items(known, self._root)
         outcomes = merge_outcomes(self.recorder.outcomes(collected.repeated), self._reported)
         kept, broken = self._proofs()
+        today = self._today(known, facts)
         report = assess(
             known,
             every,
             complete(outcomes, self.links, collected.deselected, collected.skipped),
             scope,
-            replace(self.settings.policy, today=self._today(known, facts)),
+            replace(self.settings.policy, today=today.day if today else None),
             kept,
-            findings=(*findings, *self._checks(every, collected, scope), *broken),
+            findings=(
+                *findings,
+                *self._checks(every, collected, scope),
+                *broken,
+                *_notes(today),
+            ),
             missing=self._missing(),
         )
         report = replace(report, findings=(*report.findings, *unprovable(report)))
@@ -291,14 +296,23 @@ class Run:
         """Say whether the registry links tests that nobody looked for when all were collected."""
         return self._late and any(postmortem.tests for postmortem in self.registry or ())
 
-    def _today(self, known: Registry, facts: Facts) -> date | None:
+    def _today(self, known: Registry, facts: Facts) -> Today | None:
         """Return the date to judge by, where anything is judged by it."""
         policy = self.settings.policy
         if not (facts.dated or policy.grace or any(postmortem.until for postmortem in known)):
             return None
-        if isinstance(self.settings.today, date):
-            return self.settings.today
-        return commit_date(self._root) if self.settings.today is None else date.today()
+        from pytest_postmortem.today import find_today
+
+        return find_today(self.settings.today, self._root, known)
+
+
+def _notes(today: Today | None) -> Iterator[Finding]:
+    """Yield what was not used for the date to judge by; git's failure does not end a run."""
+    if today is not None:
+        yield from today.notes
+        if today.error is not None:
+            message = f"{today.error.brief}; until then dates are judged by {today.day}"
+            yield Finding("git-failed", "warning", message)
 
 
 def _place(finding: Finding) -> tuple[str, int]:
@@ -356,16 +370,3 @@ def within_repository(root: Path) -> str:
 
     top = git.top(root)
     return "" if top in (None, root) else root.relative_to(top or root).as_posix()
-
-
-def commit_date(root: Path) -> date:
-    """Return the date that makes a run repeatable: of the sources, else of HEAD, else today.
-
-    Source: https://reproducible-builds.org/specs/source-date-epoch/
-    """
-    from pytest_postmortem import git
-
-    try:
-        return datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), tz=timezone.utc).date()
-    except (KeyError, ValueError, OverflowError, OSError):
-        return git.head_date(root) or date.today()

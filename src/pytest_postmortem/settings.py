@@ -54,7 +54,7 @@ class Settings:
         only: Ids, aliases or globs of the incidents whose tests are to run; empty for all.
         reports: The reports to make; empty for none.
         scope: What the reader says of the run, where the plugin can't tell.
-        today: The date to judge by, ``now`` for the clock's, None for HEAD's.
+        today: The date to judge by, ``now`` for the clock's, None for the default.
         scan_patterns: What else `pytest-postmortem scan` takes for an id.
         lint_ignore: Codes of rules that `check` leaves out, or globs of them.
         template: The file from which a post-mortem is begun.

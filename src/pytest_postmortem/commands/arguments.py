@@ -11,7 +11,14 @@ from pathlib import Path
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.writing import write
 
-__all__ = ["add_configuration", "add_targets", "configuration_of", "put_text", "target_of"]
+__all__ = [
+    "add_configuration",
+    "add_targets",
+    "add_today",
+    "configuration_of",
+    "put_text",
+    "target_of",
+]
 
 PRINTED = ("term",)
 TEXTS = ("markdown", "json")
@@ -34,10 +41,21 @@ def add_configuration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rootdir", metavar="DIR", help="pytest's rootdir")
 
 
+def add_today(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says by which date to judge."""
+    parser.add_argument(
+        "--today",
+        metavar="now|DATE",
+        help="the date to judge by (default: SOURCE_DATE_EPOCH, or else the date of HEAD)",
+    )
+
+
 def configuration_of(options: argparse.Namespace) -> list[str]:
-    """Return the options with which pytest finds its configuration."""
+    """Return the options with which pytest finds its configuration, and the date to judge by."""
     given = {"-c": options.config_file, "--rootdir": options.rootdir}
-    return [part for flag, value in given.items() if value is not None for part in (flag, value)]
+    found = [part for flag, value in given.items() if value is not None for part in (flag, value)]
+    today = getattr(options, "today", None)
+    return found if today is None else [*found, f"--postmortem-today={today}"]
 
 
 def target_of(

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from pytest_postmortem.assess import selected
+from pytest_postmortem.assess import exemption_ended, selected
 from pytest_postmortem.commands.checkout import Checkout
 from pytest_postmortem.digests import digest_of
-from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.marked import Linked, linked
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.proofs import revision_of, short
 from pytest_postmortem.prove import fixes, ways
 from pytest_postmortem.prove.candidates import candidates, trailers
-from pytest_postmortem.prove.fixes import Unknown
+from pytest_postmortem.prove.fixes import Unknown, Unread
 from pytest_postmortem.prove.ladder import Case
 from pytest_postmortem.prove.plan import Fix
 from pytest_postmortem.prove.sides import Effort
@@ -73,12 +73,14 @@ def subjects_of(checkout: Checkout, here: ways.Workspace, asked: Asked) -> Itera
         raise wrong(f"{nodeids[0]!r} is a test, and no fix is named", "name one with --fix=REV")
     if checkout.registry is None:
         raise wrong("there is no registry", "name a fix with --fix=REV, and the tests of it")
-    told = trailers(checkout.root)
+    told, unread = _trailers(checkout)
     for postmortem in _chosen(checkout, ids):
         names = (postmortem.id, *postmortem.aliases)
         revisions = _revisions(postmortem, told)
         if not (revisions or postmortem.patch):
-            if ids:
+            if unread:
+                yield Subject(postmortem.id, None, postmortem, unread)
+            elif ids:
                 why = _without_fix(checkout, here, postmortem, links)
                 yield Subject(postmortem.id, None, postmortem, why)
             continue
@@ -92,6 +94,14 @@ def subjects_of(checkout: Checkout, here: ways.Workspace, asked: Asked) -> Itera
         yield Subject(postmortem.id, case, postmortem)
 
 
+def _trailers(checkout: Checkout) -> tuple[Mapping[str, tuple[str, ...]], str]:
+    """Return the commits that say whose fix they are, or why that is not known."""
+    try:
+        return trailers(checkout.root), ""
+    except GitError as error:
+        return {}, f"no fix is named, and the log can't be read for one: {error.brief}"
+
+
 def _chosen(checkout: Checkout, ids: Sequence[str]) -> Iterator[Postmortem]:
     """Yield the post-mortems that are asked for.
 
@@ -99,7 +109,8 @@ def _chosen(checkout: Checkout, ids: Sequence[str]) -> Iterator[Postmortem]:
     """
     own = [each for each in checkout.registry or () if selected(each, checkout.policy)]
     if not ids:
-        yield from (each for each in own if not each.exempt)
+        policy = checkout.policy
+        yield from (each for each in own if not each.exempt or exemption_ended(each, policy))
         return
     names = {name.casefold(): each for each in own for name in (each.id, *each.aliases)}
     found: set[str] = set()
@@ -150,12 +161,15 @@ def _without_fix(
     def is_source(path: str) -> bool:
         return here.kind_of(path, files) == "source"
 
-    found = candidates(
-        checkout.root,
-        (postmortem.id, *postmortem.aliases),
-        zip(files, names, strict=True),
-        is_source,
-    )
+    try:
+        found = candidates(
+            checkout.root,
+            (postmortem.id, *postmortem.aliases),
+            zip(files, names, strict=True),
+            is_source,
+        )
+    except GitError as error:
+        return f"no fix is named, and none is offered: {error.brief}"
     offers = [
         f"'fix: {each.commit[:9]}' ({each.day}, {each.subject!r}: it {each.why})" for each in found
     ]
@@ -173,6 +187,8 @@ def _by_hand(
     name = f"since {asked.base}" if asked.base else ", ".join(map(short, asked.fix))
     try:
         fix = _given(checkout, asked)
+    except Unread as error:
+        return Subject(name, None, why=str(error))
     except Unknown as error:
         raise wrong(str(error), "name another fix") from None
     tests = [_from_root(checkout, nodeid) for nodeid in nodeids]

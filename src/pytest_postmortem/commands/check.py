@@ -16,6 +16,7 @@ from pytest_postmortem.checking.rules import RULES
 from pytest_postmortem.commands.arguments import (
     add_configuration,
     add_targets,
+    add_today,
     configuration_of,
     put_text,
     target_of,
@@ -58,18 +59,15 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="ask pytest's own collection, which imports the tests",
     )
     parser.add_argument("--strict", action="store_true", help="let warnings fail the check too")
-    parser.add_argument(
-        "--today", metavar="now|DATE", help="the date to judge by (default: the date of HEAD)"
-    )
+    add_today(parser)
     add_targets(parser, "term, json[:PATH], github, gitlab[:PATH] or sarif[:PATH]")
     add_configuration(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    today = [] if options.today is None else [f"--postmortem-today={options.today}"]
     asked = Asked(options.files, options.collect, options.strict, options.report or ("term",))
-    return run([*configuration_of(options), *today], asked)
+    return run(configuration_of(options), asked)
 
 
 def run(arguments: Sequence[str], asked: Asked) -> int:

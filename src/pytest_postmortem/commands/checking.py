@@ -9,8 +9,8 @@ from pytest_postmortem.checking.checked import Checked
 from pytest_postmortem.checking.collecting import Collection, collect, without_reports
 from pytest_postmortem.checking.lint import lint
 from pytest_postmortem.checking.marks import check_declared, check_marks, unchecked
-from pytest_postmortem.commands.checkout import declared
 from pytest_postmortem.commands.here import Here
+from pytest_postmortem.commands.local_registry import declared
 from pytest_postmortem.commands.reading_code import Code
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.marked import Linked, Reading, UnreadLinks, find_unread_links, linked
@@ -60,7 +60,7 @@ def check(here: Here, given: Sequence[Path] = (), *, collecting: bool = False) -
     wanted = [f for f in kept.values() if not given or _covers(here, given, f.path)]
     return Checked(
         tuple(sorted(wanted, key=_place)),
-        collection.unjudged,
+        (*collection.unjudged, *here.unread),
         sum(not given or _covers(here, given, case.path) for case in cases),
         len(own) if given or collection.linked == {} else collection.files,
         within_repository(here.root),
@@ -115,7 +115,8 @@ class _Known:
 
 def _open(here: Here, tests: Reading, *, whole: bool) -> Iterator[str]:
     """Yield what the code alone can't tell here; ``whole`` asks for the registry too."""
-    for path in (path for path, found in tests.items() if found is None):
+    broken = (path for path, found in tests.items() if found is None)
+    for path in (path for path in broken if path not in here.pointers):
         yield f"{path} is no Python that can be read here"
     ids = unchecked(tests, here.registry)
     implied = here.registry is None and here.settings.url_template

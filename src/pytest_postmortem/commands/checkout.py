@@ -5,29 +5,31 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import date
 from fnmatch import fnmatch
+from functools import cached_property
 from glob import iglob
 from pathlib import Path
 
 import pytest
 
 from pytest_postmortem import git, options, registry, settings, source
+from pytest_postmortem.commands.absent import is_pointer, list_absent_registry, suite_of
 from pytest_postmortem.commands.configuration import configured
+from pytest_postmortem.commands.local_registry import declared, offline, registry_here
 from pytest_postmortem.commands.reading_code import Code
-from pytest_postmortem.errors import Problem, RegistryError, SettingsError
-from pytest_postmortem.marked import Reading, Suite
+from pytest_postmortem.errors import GitError, Problem, RegistryError, SettingsError
+from pytest_postmortem.marked import Reading
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.modules import Module
 from pytest_postmortem.registry.loading import is_remote
-from pytest_postmortem.reporting import how_from
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.scope import bytes_of, find_files, relative
+from pytest_postmortem.today import Today, find_today
 
-__all__ = ["DEPTH", "Checkout", "declared", "opened", "places", "reading", "registry_here"]
+__all__ = ["DEPTH", "Checkout", "opened", "places", "reading"]
 
 Tests = tuple[source.SourceTest, ...] | None
 
@@ -82,15 +84,19 @@ class Checkout:
     def __init__(self, config: pytest.Config, *, needs_git: bool = True) -> None:
         self.settings = settings.read(config)
         self.root = config.rootpath
-        top = git.top(self.root)
-        if top is None and needs_git:
-            cause = f"{str(self.root)!r} lies in no git repository"
-            raise _wrong(cause, "run it in a checkout of the code")
+        if needs_git:
+            git.require(self.root)
         self.config = config
-        self.suite = self._suite(top or self.root)
-        files = git.files(self.root) if top is not None else []
-        files = files or list(_walked(self.suite.top, config))  # nor does git read all there is
+        top = git.top(self.root) or self.root
+        self.suite = suite_of(config, top, places(config, self.settings))
+        self._unread: dict[str, str] = {}
+        self.index = git.index(self.root) if needs_git else git.Index({}, {})
+        files = self._files(needs_git=needs_git)
         self.present = frozenset(path for path in files if _is_file(self.suite.top / path))
+        self.tracked = self.present.union(self.index.absent)
+        locations = [*self.settings.registry, *filter(None, [self.settings.sync])]
+        for absent in list_absent_registry(self.index, top, self.root, locations):
+            raise git.unread(*absent)
         self.registry = registry_here(self.settings, self.root)
         self.declared = declared(self.registry)
         names = (options.MARK, *self.settings.markers)
@@ -99,56 +105,109 @@ class Checkout:
         self._parsed: dict[bytes, Tests] = {}
         self._modules: dict[tuple[str, bytes], Module | None] = {}
 
+    def _files(self, *, needs_git: bool) -> list[str]:
+        """Return the files of the working tree, with those of the submodules in the suite."""
+        if not needs_git:
+            try:
+                return git.files(self.root)
+            except GitError:
+                return list(_walked(self.suite.top, self.config))
+        files = git.files(self.root)
+        for path in filter(self._is_here, self.index.modules):
+            try:
+                files += [f"{path}/{own}" for own in git.files(self.suite.top / path)]
+            except GitError as error:
+                self._unread[path] = f"submodule {path} is not read: {error.brief}"
+        return files
+
+    def _is_here(self, module: str) -> bool:
+        """Say whether a submodule that may hold tests is checked out."""
+        folder = self.suite.top / module
+        return self.suite.reaches(module) and git.top(folder) == folder
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What could not be read of the suite so far, each with what to do."""
+        return tuple(self._unread.values())
+
     def commit(self, revision: str) -> str:
-        """Return the commit that a revision names.
+        """Return the commit that a revision names, or a branch that only the remote has.
 
         Raises:
-            SettingsError: It names none here.
+            SettingsError: It names none.
+            GitError: Git can't tell, nothing is committed yet, or the clone is shallow.
         """
-        commit = git.commit_of(self.root, revision)
-        if commit is None:
-            cause = f"there is no revision {revision!r} in this clone"
-            raise _wrong(cause, f"correct it, or fetch it with its history ({DEPTH})")
-        return commit
+        for name in (revision, f"refs/remotes/origin/{revision}"):
+            commit = git.commit_of(self.root, name)
+            if commit is not None:
+                return commit
+        if git.is_unborn(self.root):
+            return git.head(self.root)
+        if git.is_shallow(self.root):
+            cause = f"git: there is no revision {revision!r} in this shallow clone"
+            raise git.unread(cause, f"correct it, or run `git fetch --unshallow` ({DEPTH})")
+        cause = f"there is no revision {revision!r} in this clone"
+        raise _wrong(cause, f"correct it, or fetch it with its history ({DEPTH})")
 
     def at(self, commit: str, earlier: Registry | None = None) -> Reading:
         """Read the test files of a commit that may have a mark or are declared, ``earlier`` being
         the registry of that commit.
         """
+        wanted = self._may_count(earlier)
+        contents = self._contents_at(commit, wanted, self.suite.reaches)
+        return self._reading(contents, (), earlier)
+
+    def _may_count(self, earlier: Registry | None) -> Callable[[str], bool]:
+        """Return what says whether a file may have a test, or what a test imports."""
         wanted = {*self.declared, *declared(earlier)}
-        blobs = {
-            path: blob
-            for path, blob in git.tree(self.root, commit).items()
-            if path.endswith(".py") or self.suite.shown(path) in wanted
-        }
-        contents = dict(git.blobs(self.root, blobs.values()))
-        files = {path: contents.get(blob) for path, blob in blobs.items()}
-        return self._reading(files, (), earlier)
+        return lambda path: path.endswith(".py") or self.suite.shown(path) in wanted
+
+    def _contents_at(
+        self, commit: str, wanted: Callable[[str], bool], reaches: Callable[[str], bool]
+    ) -> dict[str, bytes]:
+        """Return what the wanted files of a commit hold, and those of the submodules which
+        ``reaches`` chooses, as far as they are here.
+        """
+        top = self.suite.top
+        found = _contents(top, commit, "", wanted)
+        for path, own in git.modules(self.root, commit).items():
+            if not reaches(path):
+                continue
+            if git.top(top / path) == top / path:
+                try:
+                    found |= _contents(top / path, own, f"{path}/", wanted)
+                except GitError as error:
+                    what = f"submodule {path} is not read at {own}: {error.brief}"
+                    self._unread[path] = what
+            elif self.index.modules.get(path) != own:  # else it is the same here, and as unknown
+                remedy = f"run `git submodule update --init {path}`"
+                self._unread[path] = f"submodule {path} is not checked out; {remedy}"
+        return found
 
     def here(self, others: Iterable[str], earlier: Registry | None = None) -> Reading:
         """Read the test files of the working tree, ``others`` whatever they name; ``earlier`` may
         be another registry whose tests are looked for too.
+
+        What a sparse checkout left out is read as the index has it.
         """
-        wanted = {*self.declared, *declared(earlier)}
-        paths = [
-            path
-            for path in self.present
-            if path.endswith(".py") or self.suite.shown(path) in wanted
-        ]
-        contents = {path: bytes_of(self.suite.top / path) for path in sorted(paths)}
+        wanted = self._may_count(earlier)
+        paths = sorted(filter(wanted, self.present))
+        contents = {path: bytes_of(self.suite.top / path) for path in paths}
+        left = {path: blob for path, blob in self.index.absent.items() if wanted(path)}
+        blobs = dict(git.blobs(self.root, left.values()))
+        contents |= {path: blobs[left[path]] for path in left}
         return self._reading(contents, others, earlier)
 
     def marking_helpers(self, commit: str) -> dict[str, bytes]:
         """Return the Python files of a commit that are no test files, and that name a mark or
         import what does.
         """
-        blobs = {
-            self.suite.shown(path): blob
-            for path, blob in git.tree(self.root, commit).items()
-            if path.endswith(".py") and not self.suite.holds(path, self.present)
-        }
-        contents = dict(git.blobs(self.root, blobs.values()))
-        code = {path: contents[blob] for path, blob in blobs.items() if blob in contents}
+
+        def may_help(path: str) -> bool:
+            return path.endswith(".py") and not self.suite.holds(path, self.tracked)
+
+        contents = self._contents_at(commit, may_help, lambda module: False)
+        code = {self.suite.shown(path): data for path, data in contents.items()}
         return source.find_marking_files(code, self._names)
 
     def read_version(self, path: str, data: bytes, helpers: Mapping[str, bytes]) -> Reading:
@@ -168,16 +227,48 @@ class Checkout:
         others: Iterable[str],
         earlier: Registry | None = None,
     ) -> Reading:
-        held = {path for path in contents if self.suite.holds(path, self.present)}
+        held = {path for path in contents if self.suite.holds(path, self.tracked)}
         shown = {path: self.suite.shown(path) for path in contents}
-        tests = {shown[path]: contents[path] for path in held}
+        tests = {shown[path]: self._text_of(shown[path], contents[path]) for path in held}
         rest = {shown[path]: data for path, data in contents.items() if path not in held}
-        known = {path: data for path, data in rest.items() if data is not None}
+        known = {
+            path: data for path, data in rest.items() if data is not None and not is_pointer(data)
+        }
         helpers = {path: data for path, data in known.items() if path.endswith(".py")}
         code = Code(self.config, self._names, tests, helpers, known, self._modules)
         registries = [each for each in (self.registry, earlier) if each is not None]
         nodeids = [nodeid for each in registries for own in each for nodeid in own.tests]
         return code.read({*self.declared, *declared(earlier), *others}, nodeids)
+
+    def _text_of(self, path: str, data: bytes | None) -> bytes | None:
+        """Return what a test file holds, None where that is not known."""
+        if data is None or not is_pointer(data):
+            return data
+        self.note_pointer(path)
+        return None
+
+    def note_modules(self, modules: Mapping[str, Iterable[str]]) -> None:
+        """Note the submodules that may have had tests at some of their commits."""
+        for path, commits in modules.items():
+            new = path not in self._unread and self.suite.reaches(path)
+            if new and any(self._has_tests(path, commit) for commit in commits):
+                why = "leave it out by testpaths or norecursedirs if it has no tests"
+                self._unread[path] = f"submodule {path} is not read; {why}"
+
+    def _has_tests(self, module: str, commit: str) -> bool:
+        """Say whether a submodule may have tests at a commit, by the names of its files."""
+        folder = self.suite.top / module
+        if git.top(folder) != folder:
+            return True
+        try:
+            tree = git.tree(folder, commit)
+        except GitError:
+            return True
+        return any(self.suite.holds(f"{module}/{path}", ()) for path in tree)
+
+    def note_pointer(self, path: str) -> None:
+        """Note that a test file is kept by Git LFS, and its content is not known."""
+        self._unread[path] = f"{path} is a pointer of Git LFS; its content is not read"
 
     def names_a_mark(self, data: bytes) -> bool:
         """Say whether a file can hold a mark at all, which is cheap to know."""
@@ -196,37 +287,39 @@ class Checkout:
         tests = self.tests(data)
         return source.guess(data, self._names) if tests is None else tests
 
+    @cached_property
+    def today(self) -> Today:
+        """The date to judge by; what was not used for it is printed."""
+        today = find_today(self.settings.today, self.root, self.registry or ())
+        for note in today.notes:
+            print(plain(f"{note.message} [{note.code}]"), file=sys.stderr)
+        return today
+
     @property
     def policy(self) -> Policy:
         """What is asked of the tests, with the date to judge by."""
-        today = self.settings.today
-        if not isinstance(today, date):
-            today = date.today() if today == "now" else git.head_date(self.root)
-        return replace(self.settings.policy, today=today)
-
-    def _suite(self, top: Path) -> Suite:
-        ini = self.config.getini
-        patterns, left_out = tuple(ini("python_files")), tuple(ini("norecursedirs"))
-        return Suite(top, self.root, places(self.config, self.settings), patterns, left_out)
+        return replace(self.settings.policy, today=self.today.day)
 
     def registry_at(self, commit: str) -> Registry | None:
         """Return the registry that a commit holds, None where it holds none that can be read."""
-        tree = git.tree(self.root, commit)
-        own = self.settings.registry or self._found_in(tree)
+        own = self.settings.registry or self._found_in(git.tree(self.root, commit))
         synced = self.settings.sync
         places = [place for each in (*own, synced) if each and (place := self._place(each))]
-        blobs = {path: blob for path, blob in tree.items() if _lies_in(path, places)}
-        contents = dict(git.blobs(self.root, blobs.values()))
+        contents = self._contents_at(
+            commit,
+            lambda path: _lies_in(path, places),
+            lambda module: _lies_in(module, places) or _any_in(places, module),
+        )
         if not contents:
             return None
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            for path, blob in blobs.items():
+            for path, data in contents.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_bytes(contents.get(blob, b""))
+                (folder / path).write_bytes(data)
             there = [moved for each in own if (moved := self._moved(each, folder))]
             moved_sync = synced and self._moved(synced, folder)
-            how = replace(_offline(self.settings), synced=moved_sync)
+            how = replace(offline(self.settings), synced=moved_sync)
             try:
                 return registry.load(there, folder, how)
             except RegistryError:
@@ -258,48 +351,21 @@ class Checkout:
         return Location(place, folder) if (folder / place).exists() else None
 
 
+def _contents(
+    folder: Path, commit: str, prefix: str, wanted: Callable[[str], bool]
+) -> dict[str, bytes]:
+    """Return what the wanted files of a commit of a repository hold, their paths prefixed."""
+    tree = git.tree(folder, commit).items()
+    blobs = {f"{prefix}{path}": blob for path, blob in tree if wanted(f"{prefix}{path}")}
+    contents = dict(git.blobs(folder, blobs.values()))
+    return {path: contents[blob] for path, blob in blobs.items()}
+
+
 def places(config: pytest.Config, wanted: settings.Settings) -> tuple[Path, ...]:
     """Return the files and folders that make up the suite."""
     root = config.rootpath
     globs = (iglob(str(root / text), recursive=True) for text in config.getini("testpaths"))
     return wanted.suite or tuple(Path(path) for glob in globs for path in glob) or (root,)
-
-
-AS_WRITTEN = "ids are taken as they are written"
-
-
-def registry_here(
-    wanted: settings.Settings, root: Path, unasked: str = AS_WRITTEN
-) -> Registry | None:
-    """Load the registry as it lies here; nothing is fetched, which is said with ``unasked``.
-
-    Raises:
-        RegistryError: The configured registry is broken.
-    """
-    how = _offline(wanted)
-    if wanted.registry or wanted.sync:
-        known = registry.load(wanted.registry, root, how)
-        for place in known.unreachable:
-            print(plain(f"{place} is not asked here: {unasked}"), file=sys.stderr)
-        return known
-    found = registry.find(root)
-    if found is None:
-        return None
-    try:
-        return registry.load([Location(str(found), root)], root, how)
-    except RegistryError:
-        note = f"{relative(found, root)} can't be read: it decides nothing here"
-        print(plain(note), file=sys.stderr)
-        return None
-
-
-def _offline(wanted: settings.Settings) -> registry.How:
-    return replace(how_from(wanted), offline=True, unreachable="warn")
-
-
-def declared(known: Registry | None) -> frozenset[str]:
-    """Return the files of the tests that a registry names itself."""
-    return frozenset(nodeid.partition("::")[0] for each in known or () for nodeid in each.tests)
 
 
 def _walked(root: Path, config: pytest.Config) -> Iterator[str]:

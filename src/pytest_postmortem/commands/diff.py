@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pytest_postmortem import git, received
@@ -14,6 +14,7 @@ from pytest_postmortem.changes import Comparison, markdown, text
 from pytest_postmortem.commands.arguments import (
     add_configuration,
     add_targets,
+    add_today,
     configuration_of,
     put_text,
     target_of,
@@ -31,6 +32,9 @@ __all__ = ["declare", "main", "run"]
 FORMAT = 1
 FAILED = "Couldn't compare"
 
+DEFAULT = "origin/HEAD"
+"""The default branch of the remote repository, as a clone knows it."""
+
 LOST = 1
 NOT_JUDGED = 3
 
@@ -41,8 +45,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "reports", nargs="*", type=Path, metavar="REPORT", help="two JSON reports, the older first"
     )
     parser.add_argument(
-        "--base", metavar="REVISION", help="compare the code with this revision instead"
+        "--base",
+        metavar="REVISION",
+        help="compare the code with this revision instead (default: origin/HEAD)",
     )
+    add_today(parser)
     add_targets(parser, "term, markdown or json")
     add_configuration(parser)
 
@@ -61,16 +68,17 @@ def run(
     """Say what was gained and lost, as ``term``, ``markdown`` or ``json``; return the exit status.
 
     Two reports are compared with each other, or the code of the working tree with that of the
-    commit at which it left ``base``.
+    commit at which it left ``base``, or the default branch of the remote repository.
 
     Raises:
         SettingsError: It is not clear what to compare.
+        GitError: Git can't give what it takes to compare.
         ReportError: A report can't be read.
         RegistryError: The registry is broken.
         DestinationError: A file can't be written.
     """
     wanted = [target_of(each, FAILED, "a comparison") for each in targets or ["term"]]
-    if base is not None and not reports:
+    if not reports:
         comparison = _of_code(arguments, base)
     elif base is None and len(reports) == 2:
         older, newer = map(_read, reports)
@@ -79,7 +87,7 @@ def run(
         given = count_of(len(reports), "report")
         cause = f"{given} and {'no' if base is None else 'a'} base are given"
         remedy = "name two reports, the older first, or a revision with --base"
-        raise SettingsError([Problem("setting", FAILED, cause, remedy)])
+        raise _wrong(cause, remedy)
     for type, destination in wanted:
         if destination is not None:
             write(destination, _rendered(comparison, type))
@@ -90,9 +98,16 @@ def run(
     return 0 if comparison.judged else NOT_JUDGED
 
 
-def _of_code(arguments: Sequence[str], base: str) -> Comparison:
+def _of_code(arguments: Sequence[str], base: str | None) -> Comparison:
     with opened(arguments) as checkout:
-        start = git.merge_base(checkout.root, checkout.commit(base), checkout.commit("HEAD"))
+        head = checkout.commit("HEAD")
+        if base is None:
+            base = DEFAULT
+            if git.commit_of(checkout.root, base) is None:
+                cause = f"neither reports nor a base are given, and this clone has no {base}"
+                remedy = "name two reports, the older first, or a revision with --base"
+                raise _wrong(cause, remedy)
+        start = git.merge_base(checkout.root, checkout.commit(base), head)
         if start is None:
             note = f"{base} and HEAD have no commit in common in this clone ({DEPTH} gets them)"
             return Comparison(notes=(note,), judged=False)
@@ -100,7 +115,13 @@ def _of_code(arguments: Sequence[str], base: str) -> Comparison:
         older = checkout.at(start, earlier)
         newer = checkout.here(older, earlier)
         known, show = checkout.registry, checkout.settings.show
-        return compare_code(older, newer, known, checkout.policy, show, earlier)
+        found = compare_code(older, newer, known, checkout.policy, show, earlier)
+        judged = found.judged and not checkout.unread
+        return replace(found, notes=(*found.notes, *checkout.unread), judged=judged)
+
+
+def _wrong(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", FAILED, cause, remedy)])
 
 
 def _read(path: Path) -> Run:

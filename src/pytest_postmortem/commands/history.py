@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_postmortem import git
+from pytest_postmortem.commands.absent import is_pointer
 from pytest_postmortem.commands.arguments import add_configuration, add_targets, configuration_of
 from pytest_postmortem.commands.checkout import Checkout, opened
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.history import History, render, table, trace
 from pytest_postmortem.marked import Linked, Reading, UnreadLinks, find_unread_links, linked
 from pytest_postmortem.modules import module_name
+from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.writing import write
 
 __all__ = ["declare", "main", "run"]
 
 FAILED = "Couldn't tell the history"
+NOT_JUDGED = 3
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -35,19 +39,23 @@ def run(arguments: Sequence[str], reports: Sequence[str]) -> int:
     """Make the reports of the history of HEAD, ``term`` or ``json:PATH``; return the exit status.
 
     Raises:
-        SettingsError: There is no repository, or no commit in it, or no such report.
+        SettingsError: There is no such report.
+        GitError: There is no repository, or no commit in it, or git can't read it.
         RegistryError: The registry is broken.
         DestinationError: The file can't be written.
     """
     targets = [_target(text) for text in reports or ["term"]]
     with opened(arguments) as checkout:
         told = _history(checkout)
+        unread = checkout.unread
     for destination in targets:
         if destination is None:
             print(table(told), end="")
         else:
             write(destination, render(told))
-    return 0
+    for note in unread:
+        print(plain(f"not judged: {note}"), file=sys.stderr)
+    return NOT_JUDGED if unread else 0
 
 
 def _target(text: str) -> Path | None:
@@ -68,7 +76,7 @@ def _history(checkout: Checkout) -> History:
     def holds(path: str) -> bool:
         if path not in wanted:
             shown = checkout.suite.shown(path)
-            held = checkout.suite.holds(path, checkout.present)
+            held = checkout.suite.holds(path, checkout.tracked)
             wanted[path] = held or shown in checkout.declared
         return wanted[path]
 
@@ -76,6 +84,8 @@ def _history(checkout: Checkout) -> History:
     reader = _Reader(checkout, head)
     reader.read(blob for commit in commits for blob in commit.changed.values() if blob)
     cut = bool(commits) and git.is_cut(checkout.root, commits[0].id)
+    for commit in commits:
+        checkout.note_modules(commit.modules)
     known, show = checkout.registry, checkout.settings.show
     reading = reader.links, known, checkout.policy, show, cut
     return trace(commits, *reading, reader.unread, reader.now)
@@ -102,7 +112,7 @@ class _Reader:
         """Read the contents of blobs."""
         every = bool(self._checkout.declared)
         for blob, data in git.blobs(self._checkout.root, blobs):
-            if every or self._may_mark(data):
+            if every or is_pointer(data) or self._may_mark(data):
                 self._contents[blob] = data
 
     def _may_mark(self, data: bytes) -> bool:
@@ -131,6 +141,8 @@ class _Reader:
     def _parse(self, path: str, blob: str) -> Reading:
         checkout, shown = self._checkout, self._checkout.suite.shown(path)
         data = self._contents.get(blob)
+        if data is not None and is_pointer(data):
+            checkout.note_pointer(shown)
         if data is None or not (self._may_mark(data) or shown in checkout.declared):
             return {}
         reading = checkout.read_version(shown, data, self._helpers)

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_postmortem import received
-from pytest_postmortem.commands.arguments import add_configuration, add_targets
+from pytest_postmortem.commands.arguments import add_configuration, add_targets, add_today
 from pytest_postmortem.commands.checkout import reading
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, ReportError
 from pytest_postmortem.listing.overview import Row, by_code, by_report
 from pytest_postmortem.marked import find_unread_links, linked
 from pytest_postmortem.merging import merged
+from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.states import Report
 
 __all__ = ["Incidents", "add_arguments", "incidents"]
 
+NOT_JUDGED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Incidents:
-    """Incidents; ``read`` says that their states are those that code alone tells."""
+    """Incidents; ``read`` says that their states are those that code alone tells.
+
+    ``unread`` is what is not known of the code, each with what to do.
+    """
 
     project: Project
     rows: Sequence[Row]
     read: bool
+    unread: tuple[str, ...] = ()
+
+    def status(self) -> int:
+        """Print what is not known, and return the exit status: 3 where there is any."""
+        for note in self.unread:
+            print(plain(f"not judged: {note}"), file=sys.stderr)
+        return NOT_JUDGED if self.unread else 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REPORT",
         help="JSON report that has the states (default: what the code says)",
     )
+    add_today(parser)
     add_targets(parser, "term, markdown or json")
     add_configuration(parser)
 
@@ -69,7 +84,7 @@ def incidents(
         found = linked(tests, known, policy).values()
         unread = find_unread_links(tests, known)
         rows = by_code(known, found, policy, wanted.show, wanted.url_template, unread)
-        yield Incidents(project, rows, read=True)
+        yield Incidents(project, rows, read=True, unread=project.unread)
 
 
 def _report(path: Path) -> Report:

@@ -71,7 +71,7 @@ def run(
         rows = chosen(known.rows, replace(asked, severities=severities))
         for type, destination in wanted:
             put_text(_rendered(rows, type, read=known.read), type, destination)
-    return 0
+        return known.status()
 
 
 def _rendered(rows: Sequence[Row], type: str, *, read: bool) -> str:

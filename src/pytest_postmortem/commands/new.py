@@ -6,10 +6,11 @@ import argparse
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from pytest_postmortem import git
 from pytest_postmortem.assess import severity_key
@@ -29,7 +30,7 @@ from pytest_postmortem.commands.checkout import reading
 from pytest_postmortem.commands.location import Places
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.commands.testfile import AddedTest, TestFile
-from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.model import Registry
 from pytest_postmortem.options import MARK
 from pytest_postmortem.registry import fields, formats
@@ -38,6 +39,8 @@ from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.suggestions import find_similar
 
 __all__ = ["declare", "main", "run"]
+
+Past = TypeVar("Past", str, list[str])
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -208,10 +211,12 @@ def _begun(
     file: TestFile | None,
 ) -> Begun:
     marked = tuple(project.marked_ids())
+    noted: set[str] = set()
     if place.path.suffix.lower() in formats.PARSERS and not place.path.is_dir():
-        ever = git.ever_added(project.root, place.path)
+        ever = _read_past(lambda: git.ever_added(project.root, place.path), "", noted)
         return in_file(incident, place, Used(known, marked), ever, project.how)
-    files = (path.rpartition("/")[2] for path in git.ever_there(project.root, place.path))
+    paths = _read_past(lambda: git.ever_there(project.root, place.path), [], noted)
+    files = (path.rpartition("/")[2] for path in paths)
     stems = (name.stem for name in map(name_of, files) if name)
     used = Used(known, (*marked, *stems))
 
@@ -219,9 +224,21 @@ def _begun(
         return file.with_test(id).nodeid if file else ""
 
     def past() -> str:
-        return git.ever_added(project.root, place.path)
+        return _read_past(lambda: git.ever_added(project.root, place.path), "", noted)
 
     return in_directory(incident, place, used, project.how, template, test_of, past)
+
+
+def _read_past(read: Callable[[], Past], nothing: Past, noted: set[str]) -> Past:
+    """Return what git knows of the past; where it fails nothing, which is printed once."""
+    try:
+        return read()
+    except GitError as error:
+        if error.brief not in noted:
+            noted.add(error.brief)
+            note = f"ids of deleted post-mortems are unknown, so one may be reused: {error.brief}"
+            print(plain(note), file=sys.stderr)
+        return nothing
 
 
 def _template(project: Project, given: str | None) -> tuple[str, str] | None:

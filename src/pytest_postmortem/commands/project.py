@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -13,13 +14,18 @@ import pytest
 
 from pytest_postmortem import git, options, registry, settings, source
 from pytest_postmortem.authoring.surroundings import ci_of
-from pytest_postmortem.commands.checkout import declared, places, registry_here
+from pytest_postmortem.commands.absent import is_pointer, list_absent
+from pytest_postmortem.commands.checkout import places
+from pytest_postmortem.commands.local_registry import declared, registry_here
 from pytest_postmortem.commands.reading_code import Code, find_code_files
+from pytest_postmortem.errors import GitError, RegistryError
 from pytest_postmortem.marked import Reading
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.registry.how import How
-from pytest_postmortem.reporting import commit_date, how_from
+from pytest_postmortem.reporting import how_from
+from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.scope import bytes_of, find_files, relative
+from pytest_postmortem.today import Today, find_today
 
 __all__ = ["Project"]
 
@@ -37,14 +43,28 @@ class Project:
         self._unasked = unasked
         self.root = config.rootpath
         self.settings = settings.read(config)
+        self.pointers: list[str] = []
 
     @cached_property
     def registry(self) -> Registry | None:
         """The registry, None where there is none.
 
-        Raises: RegistryError where the configured one is broken.
+        Raises:
+            RegistryError: The configured one is broken.
+            GitError: A sparse checkout leaves it out.
         """
-        return registry_here(self.settings, self.root, self._unasked)
+        try:
+            return registry_here(self.settings, self.root, self._unasked)
+        except RegistryError:
+            for absent in self._absent():
+                raise git.unread(*absent) from None
+            raise
+
+    def _absent(self) -> list[tuple[str, str]]:
+        """Return what the working tree lacks, as far as git can tell."""
+        with suppress(GitError):
+            return list(list_absent(self.config, self.settings, self.locations))
+        return []
 
     @property
     def how(self) -> How:
@@ -59,13 +79,33 @@ class Project:
         found = registry.find(self.root)
         return (Location(relative(found, self.root), self.root),) if found else ()
 
+    @cached_property
+    def today(self) -> Today:
+        """The date to judge by; what was not used for it is printed."""
+        today = find_today(self.settings.today, self.root, self.registry or ())
+        for note in today.notes:
+            print(plain(f"{note.message} [{note.code}]"), file=sys.stderr)
+        return today
+
     @property
     def policy(self) -> Policy:
         """What is asked of the tests, with the date to judge by."""
-        today = self.settings.today
-        if not isinstance(today, date):
-            today = date.today() if today == "now" else commit_date(self.root)
-        return replace(self.settings.policy, today=today)
+        return replace(self.settings.policy, today=self.today.day)
+
+    @cached_property
+    def unread(self) -> tuple[str, ...]:
+        """What is not known of the suite, of the registry and of the date, since git has not
+        given it, each with what to do.
+        """
+        found = [f"{path} is a pointer of Git LFS; run `git lfs pull`" for path in self.pointers]
+        try:
+            absent = list_absent(self.config, self.settings, self.locations)
+            found += [f"{what}; {remedy}" for what, remedy in absent]
+        except GitError as error:
+            found.append(error.brief)
+        if self.today.error is not None:
+            found.append(self.today.error.brief)
+        return tuple(dict.fromkeys(found))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,7 +157,10 @@ class Project:
 
     def code(self, files: Iterable[Path] | None = None) -> Code:
         """Return the code of all test files, or of some, with that which they may import."""
-        tests = dict(self.contents(files))
+        tests: dict[str, bytes | None] = dict(self.contents(files))
+        pointers = [path for path, data in tests.items() if data and is_pointer(data)]
+        self.pointers += pointers
+        tests |= dict.fromkeys(pointers)
         left_out = self.config.getini("norecursedirs")
         helpers = dict(self.contents(find_code_files(self.root, left_out)))
         found = {path: self._holds(path) for path in declared(self.registry)}

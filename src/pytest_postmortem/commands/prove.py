@@ -14,10 +14,11 @@ from pathlib import Path
 from threading import current_thread, main_thread
 from time import monotonic
 
-from pytest_postmortem import proofs
+from pytest_postmortem import git, proofs
 from pytest_postmortem.commands.arguments import (
     add_configuration,
     add_targets,
+    add_today,
     configuration_of,
     put_text,
     target_of,
@@ -83,6 +84,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--again", action="store_true", help="prove what has not changed, too")
     parser.add_argument("--strict", action="store_true", help="exit with 3 where little is known")
     parser.add_argument("-v", "--verbose", action="store_true", help="say all that was found")
+    add_today(parser)
     add_targets(parser, "term, markdown, json or github")
     add_configuration(parser)
 
@@ -149,6 +151,8 @@ def run(
         here = workspace_of(checkout)
         wanted = list(subjects_of(checkout, here, asked))
         told = _told(checkout, here, asked, wanted)
+        if not told:
+            _note_shallow(checkout)
     seconds = monotonic() - start
     for type, destination in targets:
         _deliver(type, destination, told, seconds, verbose)
@@ -184,6 +188,13 @@ def _told(
         found |= {id: replace(found[id], changed=what) for id, what in changed.items()}
     titles = {each.id: each.postmortem.title for each in wanted if each.postmortem}
     return [replace(found[each.id], title=titles.get(each.id, "")) for each in wanted]
+
+
+def _note_shallow(checkout: Checkout) -> None:
+    """Print that commits which name a fix may be missing."""
+    if git.top(checkout.root) is not None and git.is_shallow(checkout.root):
+        note = "the clone is shallow, and older commits may name a fix: run git fetch --unshallow"
+        print(note, file=sys.stderr)
 
 
 def _is_fresh(asked: Asked, wanted: Subject) -> bool:

@@ -24,7 +24,7 @@ from pytest_postmortem.authoring.surroundings import (
 )
 from pytest_postmortem.commands.location import FIRST
 from pytest_postmortem.commands.project import Project
-from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.model import Location, Registry, count_of
 from pytest_postmortem.options import MARK
 from pytest_postmortem.scope import relative
@@ -53,6 +53,7 @@ class Setup:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._root = project.root
+        self._unread = ""
         self._file = self._configuration()
         self.shown = project.shown(self._file)
         self._old = self._file.read_bytes() if self._file.is_file() else None
@@ -127,7 +128,11 @@ class Setup:
 
     @cached_property
     def _tracker(self) -> str | None:
-        return template_of(git.origin(self._root))
+        try:
+            return template_of(git.origin(self._root))
+        except GitError as error:
+            self._unread = error.brief
+            return None
 
     @property
     def _tracked(self) -> bool:
@@ -185,6 +190,8 @@ class Setup:
             yield f"@pytest.mark.{ids.mark}: {self._about(ids)}"
         if known is None and not self._marks:
             yield "no post-mortem was found here"
+        if self._unread:
+            yield f"the address of the repository is not known: {self._unread}"
 
     def _about(self, ids: Ids) -> str:
         used = count_of(len(ids.different), "id")

@@ -56,7 +56,7 @@ def run(
         row = _whole(_named(known.rows, id), known.project)
         for type, destination in wanted:
             put_text(_rendered(row, type, read=known.read), type, destination)
-    return 0
+        return known.status()
 
 
 def _named(rows: Sequence[Row], id: str) -> Row:

@@ -1,4 +1,7 @@
-"""What git knows: dates, revisions, files and their contents, patches, the log."""
+"""What git knows: dates, revisions, files and their contents, patches, the log.
+
+A call that fails raises `GitError`; `None` and empty results are answers of git.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ from pytest_postmortem.git.commits import (
     Commit,
     adding,
     commit_of,
+    head,
     head_date,
     is_cut,
     is_shallow,
+    is_unborn,
     log,
     mentioning,
     merge_base,
@@ -17,9 +22,10 @@ from pytest_postmortem.git.commits import (
     subject,
 )
 from pytest_postmortem.git.patches import applied, is_inside, patch, patched
-from pytest_postmortem.git.process import top, trouble
+from pytest_postmortem.git.process import require, top, unread
 from pytest_postmortem.git.trees import (
     Changed,
+    Index,
     blobs,
     changed,
     ever_added,
@@ -27,6 +33,8 @@ from pytest_postmortem.git.trees import (
     export,
     files,
     generated,
+    index,
+    modules,
     renamed,
     tree,
     unlike,
@@ -35,6 +43,7 @@ from pytest_postmortem.git.trees import (
 __all__ = [
     "Changed",
     "Commit",
+    "Index",
     "adding",
     "applied",
     "blobs",
@@ -45,21 +54,26 @@ __all__ = [
     "export",
     "files",
     "generated",
+    "head",
     "head_date",
+    "index",
     "is_cut",
     "is_inside",
     "is_shallow",
+    "is_unborn",
     "log",
     "mentioning",
     "merge_base",
+    "modules",
     "origin",
     "parent",
     "patch",
     "patched",
     "renamed",
+    "require",
     "subject",
     "top",
     "tree",
-    "trouble",
     "unlike",
+    "unread",
 ]

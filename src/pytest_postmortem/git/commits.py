@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from pytest_postmortem.git.process import ask, line, split, top
-from pytest_postmortem.git.trees import FILES
+from pytest_postmortem.errors import GitError
+from pytest_postmortem.git.process import UNBORN, ask, lacking, line, line_or_no, split, top
+from pytest_postmortem.git.trees import FILES, MODULE
 from pytest_postmortem.model import iso_date
 
 __all__ = [
     "Commit",
     "adding",
     "commit_of",
+    "head",
     "head_date",
     "is_cut",
     "is_shallow",
+    "is_unborn",
     "log",
     "mentioning",
     "merge_base",
@@ -27,30 +31,83 @@ __all__ = [
 ]
 
 
+WHOLE = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+"""A hash that is whole, which may be one of another clone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit, with the files that it gave other contents: path → blob, None where it is gone."""
+    """A commit, with the files that it gave other contents: path → blob, None where it is gone.
+
+    ``modules`` are the submodules that it moved, by their paths: their commits before and after.
+    """
 
     id: str
     day: date | None
     changed: Mapping[str, str | None]
+    modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def head(folder: Path) -> str:
+    """Return the commit that is checked out.
+
+    Raises: GitError with git's own reason where there is none yet.
+    """
+    return line(folder, "log", "-1", "--format=%H")
 
 
 def head_date(folder: Path) -> date | None:
-    """Return the date of HEAD's commit, or None outside a repository, without a commit or git."""
+    """Return the date of HEAD's commit, None outside a repository or without a commit.
+
+    Raises: GitError where git can't tell.
+    """
+    if top(folder) is None or is_unborn(folder):
+        return None
     return iso_date(line(folder, "log", "-1", "--format=%cs", "HEAD"))
 
 
+def is_unborn(folder: Path) -> bool:
+    """Say whether the branch that is checked out has no commit yet.
+
+    Raises: GitError where git can't tell.
+    """
+    if line_or_no(folder, "rev-parse", "--verify", "--quiet", "HEAD"):
+        return False
+    try:
+        head(folder)
+    except GitError as error:
+        if UNBORN in error.brief:
+            return True
+        raise
+    return False
+
+
 def commit_of(folder: Path, revision: str) -> str | None:
-    """Return the commit that a revision names, None for what names none."""
+    """Return the commit that a revision names, None for what names none.
+
+    Raises: GitError where git can't tell, since it lacks an object for example.
+    """
     if revision.startswith("-"):
         return None
-    return line(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") or None
+    own = ("rev-parse", "--verify", "--quiet")
+    commit = line_or_no(folder, *own, f"{revision}^{{commit}}")
+    if commit or not revision:
+        return commit or None
+    id = line_or_no(folder, *own, revision)
+    named = id and not WHOLE.fullmatch(revision)
+    if named and line_or_no(folder, "cat-file", "-t", str(id), no=(128,)) is None:
+        raise lacking(folder, f"missing object {id}")
+    if not is_shallow(folder):
+        ask(folder, "rev-list", "--count", "--all")  # all that leads to it is there
+    return None
 
 
 def merge_base(folder: Path, one: str, other: str) -> str | None:
-    """Return the newest commit that two commits have in common, None where none is known."""
-    return line(folder, "merge-base", one, other) or None
+    """Return the newest commit that two commits have in common, None where none is known.
+
+    Raises: GitError where git can't tell.
+    """
+    return line_or_no(folder, "merge-base", one, other)
 
 
 def is_shallow(folder: Path) -> bool:
@@ -62,38 +119,61 @@ def is_cut(folder: Path, commit: str) -> bool:
     """Say whether a commit has parents that a shallow clone lacks."""
     if not is_shallow(folder):
         return False
-    header, _, _ = (line(folder, "cat-file", "commit", commit) or "").partition("\n\n")
-    known = line(folder, "rev-parse", "--verify", "--quiet", f"{commit}^")
-    return "\nparent " in header and not known
+    known = line_or_no(folder, "rev-parse", "--verify", "--quiet", f"{commit}^")
+    return not known and _first_parent(folder, commit) is not None
 
 
 def parent(folder: Path, commit: str) -> str | None:
-    """Return the first parent of a commit; of the first commit, the tree that holds nothing."""
+    """Return the first parent of a commit; of the first commit, the tree that holds nothing.
+
+    Raises: GitError where git can't tell.
+    """
     if is_cut(folder, commit):
         return None
-    own = line(folder, "rev-parse", "--verify", "--quiet", f"{commit}^1")
-    return own or line(folder, "hash-object", "-t", "tree", "--stdin")
+    return _first_parent(folder, commit) or line(folder, "hash-object", "-t", "tree", "--stdin")
+
+
+def _first_parent(folder: Path, commit: str) -> str | None:
+    """Return the first parent that a commit itself names, be it there or not."""
+    header, _, _ = line(folder, "cat-file", "commit", commit).partition("\n\n")
+    names = (each.partition(" ") for each in header.splitlines())
+    return next((id for word, _, id in names if word == "parent"), None)
 
 
 def subject(folder: Path, commit: str) -> tuple[str, date | None]:
     """Return the first line of a commit's message, and its day."""
-    day, _, text = (line(folder, "show", "-s", "--format=%cs %s", commit) or "").partition(" ")
+    day, _, text = line(folder, "show", "-s", "--format=%cs %s", commit).partition(" ")
     return text, iso_date(day)
 
 
 def mentioning(folder: Path, texts: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the commits of HEAD whose messages hold any of these texts, with their messages."""
-    patterns = [part for text in texts for part in ("-e", text)]
-    arguments = ("log", "-z", "-i", "-F", *patterns, "--format=%H%n%B", "HEAD")
-    own = ["--grep" if part == "-e" else part for part in arguments]
-    found = split(ask(folder, *own) or b"") if patterns else []
+    """Return the commits of HEAD whose messages hold any of these texts, with their messages.
+
+    Outside a repository there are none.
+
+    Raises: GitError where git can't tell.
+    """
+    patterns = [part for text in texts for part in ("--grep", text)]
+    if not patterns or top(folder) is None:
+        return []
+    arguments = ("log", "-z", "-i", "-F", *patterns, "--format=%H%n%B", head(folder))
+    found = split(ask(folder, *arguments))
     return [(commit, message) for commit, _, message in (each.partition("\n") for each in found)]
 
 
 def adding(folder: Path, text: str, path: str) -> list[str]:
-    """Return the commits that changed how often a text stands in a file, oldest first."""
+    """Return the commits that changed how often a text stands in a file, oldest first.
+
+    Outside a repository there are none.
+
+    Raises: GitError where git can't tell.
+    """
+    above = top(folder)
+    if above is None:
+        return []
     own = ("--no-textconv", "--no-ext-diff", "--format=%H", f"-S{text}")
-    return (line(top(folder) or folder, "log", "--reverse", *own, "HEAD", "--", path) or "").split()
+    found = ask(above, "log", "--reverse", *own, head(folder), "--", path)
+    return found.decode().split()
 
 
 def log(folder: Path, commit: str, wanted: Callable[[str], bool]) -> list[Commit]:
@@ -101,34 +181,45 @@ def log(folder: Path, commit: str, wanted: Callable[[str], bool]) -> list[Commit
 
     The way is that of the first parents: a merge stands for all that it brought, on its day.
     The first commit brings all of its files, in a shallow clone those from before it too.
+
+    Raises: GitError where git can't tell.
     """
     arguments = (
         *("log", "--first-parent", "-m", "--reverse", "--root", "--raw", "-z", "--no-abbrev"),
-        *("--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"),
+        *("--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"),
         *("--format=%x01%H %cs", commit, "--"),
     )
-    return list(_commits(split(ask(folder, *arguments) or b""), wanted))
+    return list(_commits(split(ask(folder, *arguments)), wanted))
 
 
 def origin(folder: Path) -> str | None:
-    """Return the address from which a repository was cloned, None where none is known."""
-    return line(folder, "remote", "get-url", "origin") or None
+    """Return the address from which a repository was cloned, None where none is known.
+
+    Raises: GitError where git can't tell.
+    """
+    if top(folder) is None:
+        return None
+    return line_or_no(folder, "remote", "get-url", "origin", no=(2,)) or None
 
 
 def _commits(parts: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[Commit]:
     """Read ``\\1ID DAY``, then ``:MODE MODE BLOB BLOB STATUS`` and a path for each file."""
     changed: dict[str, str | None] = {}
+    modules: dict[str, tuple[str, ...]] = {}
     facts = ""
     for part in parts:
         part = part.removeprefix("\n")
         if part.startswith("\1"):
             id, _, day = part[1:].partition(" ")
-            changed = {}
-            yield Commit(id, iso_date(day), changed)
+            changed, modules = {}, {}
+            yield Commit(id, iso_date(day), changed, modules)
         elif not facts:
             facts = part
         else:
-            _, mode, _, blob, _ = facts.split(" ")
+            old, mode, *blobs, _ = facts.removeprefix(":").split(" ")
             facts = ""
+            both = zip((old, mode), blobs, strict=True)
+            if MODULE in (old, mode):
+                modules[part] = tuple(blob for own, blob in both if own == MODULE)
             if wanted(part):
-                changed[part] = blob if mode in FILES else None
+                changed[part] = blobs[1] if mode in FILES else None

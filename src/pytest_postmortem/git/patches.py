@@ -7,9 +7,12 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
-from pytest_postmortem.git.process import ask, split, top
+from pytest_postmortem.git.process import ask, ask_or_no, split, top
 
 __all__ = ["applied", "is_inside", "patch", "patched"]
+
+REFUSED = (1, 128)
+"""The exit statuses with which git says that a patch is none, or does not apply."""
 
 
 def patch(folder: Path, before: str, after: str, paths: Iterable[str]) -> bytes:
@@ -17,15 +20,15 @@ def patch(folder: Path, before: str, after: str, paths: Iterable[str]) -> bytes:
     arguments = ("diff", "--binary", "--full-index", "--no-renames", "--no-ext-diff")
     own = ("--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--no-color", "-U3")
     above = top(folder) or folder
-    return ask(above, *arguments, *own, before, after, "--", *paths) or b""
+    return ask(above, *arguments, *own, before, after, "--", *paths)
 
 
 def patched(data: bytes) -> list[str]:
     """Return the files that a patch changes."""
+    arguments = ("apply", "--numstat", "-z", "-")
     with tempfile.TemporaryDirectory() as name:
-        parts = split(
-            ask(Path(name), "apply", "--numstat", "-z", "-", given=data, alone=True) or b""
-        )
+        told = ask_or_no(Path(name), *arguments, no=REFUSED, given=data, alone=True)
+    parts = split(told or b"")
     return [part.split("\t")[2] for part in parts if part.count("\t") == 2]
 
 
@@ -52,7 +55,7 @@ def applied(
         arguments = ["apply", "--whitespace=nowarn", *(["--reverse"] if reverse else [])]
         plain = (re.sub(r"([*?[\\])", r"\\\1", path) for path in only)  # it takes globs
         arguments += [f"--include={path}" for path in plain]
-        if ask(folder, *arguments, "-", given=patch, alone=True) is None:
+        if ask_or_no(folder, *arguments, "-", no=REFUSED, given=patch, alone=True) is None:
             return None
         found = (path for path in folder.rglob("*") if path.is_file())
         now = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}

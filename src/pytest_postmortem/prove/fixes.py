@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
 
 from pytest_postmortem import git
+from pytest_postmortem.errors import GitError
 from pytest_postmortem.proofs import named, short
 from pytest_postmortem.prove.plan import Change, Fix, Step
 from pytest_postmortem.scope import bytes_of
@@ -17,10 +18,12 @@ __all__ = [
     "BACK",
     "WORKTREE",
     "Unknown",
+    "Unread",
     "decoded",
     "of_branch",
     "of_patch",
     "of_revisions",
+    "reading_git",
 ]
 
 WORKTREE = "WORKTREE"
@@ -37,6 +40,23 @@ class Unknown(Exception):
     """A fix can't be read; says why, and what to do."""
 
 
+class Unread(Unknown):
+    """A fix can't be read here, and may be a good one: git fails, or the clone lacks a part."""
+
+
+@contextmanager
+def reading_git() -> Iterator[None]:
+    """Let a failure of git say that a fix can't be read.
+
+    Raises: Unread with git's own reason.
+    """
+    try:
+        yield
+    except GitError as error:
+        raise Unread(error.brief) from None
+
+
+@reading_git()
 def of_revisions(root: Path, revisions: Sequence[str]) -> Fix:
     """Read a fix of commits, merges and ranges; ``WORKTREE`` is what is not committed.
 
@@ -61,7 +81,8 @@ def of_base(root: Path, base: str, name: str, shown: str = "HEAD") -> Fix:
     paths = git.unlike(root, commit)
     contents = dict(git.blobs(root, (blobs[path] for path in paths if path in blobs)))
     changes = [
-        Change(path, contents.get(blobs.get(path, "")), bytes_of(top / path)) for path in paths
+        Change(path, contents[blobs[path]] if path in blobs else None, bytes_of(top / path))
+        for path in paths
     ]
     own = tuple(each for each in changes if each.before != each.after)
     if not own:
@@ -69,6 +90,7 @@ def of_base(root: Path, base: str, name: str, shown: str = "HEAD") -> Fix:
     return Fix(name, (Step(name, own, before=commit),))
 
 
+@reading_git()
 def of_branch(root: Path, base: str) -> Fix:
     """Read a fix that is all that a branch has brought since it left another, committed or not.
 
@@ -76,7 +98,7 @@ def of_branch(root: Path, base: str) -> Fix:
     """
     start = git.merge_base(root, _commit(root, base), _commit(root, "HEAD"))
     if start is None:
-        raise Unknown(f"{base} and HEAD have no commit in common in this clone: fetch its history")
+        raise Unread(f"{base} and HEAD have no commit in common in this clone: fetch its history")
     return of_base(root, start, f"what came since {base}", base)
 
 
@@ -89,28 +111,28 @@ def _step(root: Path, revision: str) -> Step:
         after = _commit(root, revision)
         parent = git.parent(root, after)
         if parent is None:
-            raise Unknown(f"the parent of {short(revision)} is not in this clone: {_deeper(after)}")
+            raise Unread(f"the parent of {short(revision)} is not in this clone: {_deeper(after)}")
         before = parent
     found = git.changed(root, before, after)
     ids = (blob for each in found for blob in (each.before, each.after) if blob)
     contents = dict(git.blobs(root, ids))
     changes = tuple(
-        Change(each.path, *(contents.get(blob or "") for blob in (each.before, each.after)))
+        Change(each.path, *(contents[blob] if blob else None for blob in (each.before, each.after)))
         for each in found
     )
     return Step(named(revision), changes, before=before, after=after)
 
 
 def _commit(root: Path, revision: str) -> str:
+    if git.top(root) is None:
+        raise Unknown("there is no git repository: name a fix as `patch: FILE`")
     commit = git.commit_of(root, revision.strip())
-    if commit is None:
-        if git.top(root) is None:
-            raise Unknown("there is no git repository: name a fix as `patch: FILE`")
-        why = git.trouble(root)
-        if why is not None:
-            raise Unknown(f"git can't read this repository: {why}")
-        raise Unknown(_absent(root, revision.strip()))
-    return commit
+    if commit is not None:
+        return commit
+    if git.is_unborn(root):
+        return git.head(root)
+    kind = Unread if git.is_shallow(root) else Unknown
+    raise kind(_absent(root, revision.strip()))
 
 
 def _absent(root: Path, revision: str) -> str:
@@ -130,6 +152,7 @@ def _deeper(commit: str) -> str:
     return f"git fetch --depth=2 origin {commit}"
 
 
+@reading_git()
 def of_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
     """Read a fix that is a patch; one called ``NAME.bug.patch`` brings the problem back.
 
@@ -145,8 +168,7 @@ def of_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
         raise Unknown(f"the patch {place!r} can't be read")
     paths = git.patched(data)
     if not paths:
-        why = "is no patch that git can read"
-        raise Unknown(f"{place!r} {why if which('git') else 'needs git, which is not installed'}")
+        raise Unknown(f"{place!r} is no patch that git can read")
     outside = [path for path in paths if not git.is_inside(path)]
     if outside:
         raise Unknown(f"{place!r} names a file outside of the repository: {outside[0]}")

@@ -153,7 +153,7 @@ def _named(
 
 def _tests(root: Path, blob: str) -> Iterator[str]:
     """Yield what the tests of a file are called, in it."""
-    data = next((data for _, data in git.blobs(root, [blob])), b"")
+    ((_, data),) = git.blobs(root, [blob])
     return (test.name for test in source.parse(data, ()) or ())
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_postmortem import git
-from pytest_postmortem.prove.fixes import Unknown, decoded
+from pytest_postmortem.prove.fixes import Unknown, decoded, reading_git
 from pytest_postmortem.prove.plan import COMPILED, Fix, Kind, Step, kind_of, module_name, roots
 from pytest_postmortem.prove.replay import copied, replay
 from pytest_postmortem.prove.swap import CantSwap, swap
@@ -99,6 +99,7 @@ def changes_code(fix: Fix) -> bool:
     return any(one != other and not alike(one, other, idle=True) for one, other in texts)
 
 
+@reading_git()
 def reversed_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) -> Versions:
     """Reverse the patch of a fix on today's files.
 
@@ -181,6 +182,7 @@ def _modules(
     return found
 
 
+@reading_git()
 def swapped(fix: Fix, checkout: Workspace) -> Versions:
     """Swap the functions and assignments of a fix in today's files.
 
@@ -222,14 +224,15 @@ def then(fix: Fix, checkout: Workspace, top: Path) -> Callable[[str], str | None
     names = {path.rpartition("/")[2]: path for path in fix.paths}
     trees: list[dict[str, str]] = []
 
+    @reading_git()
     def text(path: str) -> str | None:
         own = os.path.relpath(path, top).replace(os.sep, "/")
         if own not in fix.paths:
             if not trees:
                 trees.append(git.tree(checkout.root, str(first)))
             if own in trees[0]:
-                data = dict(git.blobs(checkout.root, [trees[0][own]]))
-                return decoded(next(iter(data.values()), None))
+                ((_, data),) = git.blobs(checkout.root, [trees[0][own]])
+                return decoded(data)
             own = names.get(own.rpartition("/")[2], own)
         return decoded(fix.ends(own)[0]) if own in fix.paths else None
 
@@ -246,6 +249,7 @@ def _needs(file: Path, checkout: Workspace) -> Callable[[str], bool]:
     return needed
 
 
+@reading_git()
 def replayed(fix: Fix, checkout: Workspace, nodeids: Sequence[str], folder: Path) -> Versions:
     """Take the tree as it was at the fix, with the tests in it that are linked today.
 

@@ -1,0 +1,86 @@
+"""The date to judge by, one for all commands and runs.
+
+What was asked for, else ``SOURCE_DATE_EPOCH``, else the date of HEAD's commit, else the clock's.
+Source: https://reproducible-builds.org/specs/source-date-epoch/
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Literal
+
+from pytest_postmortem import git
+from pytest_postmortem.errors import GitError
+from pytest_postmortem.model import Finding, Postmortem
+
+__all__ = ["EPOCH", "Today", "find_today"]
+
+EPOCH = "SOURCE_DATE_EPOCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The date to judge by.
+
+    ``notes`` say what was not used for it and why. ``error`` is the failure of git that made the
+    clock's date the only one that is left.
+    """
+
+    day: date
+    notes: tuple[Finding, ...] = ()
+    error: GitError | None = None
+
+
+def find_today(
+    wanted: date | Literal["now"] | None, root: Path, postmortems: Iterable[Postmortem] = ()
+) -> Today:
+    """Return the date to judge by; ``wanted`` is what an option or a setting asks for.
+
+    An epoch that lies before the newest of the post-mortems is not used: build systems set it to
+    1980, where no grace and no exemption would ever end.
+    """
+    if wanted is not None:
+        return Today(wanted if isinstance(wanted, date) else date.today())
+    text = os.environ.get(EPOCH, "").strip()
+    day = _day_of(text)
+    why = _objection(text, day, postmortems) if text else None
+    if day is not None and why is None:
+        return Today(day)
+    error = None
+    try:
+        day = git.head_date(root)
+    except GitError as failure:
+        day, error = None, failure
+    notes = tuple(_notes(text, why, day or date.today()))
+    return Today(day or date.today(), notes, error)
+
+
+def _day_of(text: str) -> date | None:
+    """Return the day of an epoch in UTC, None for what is none."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    try:
+        return datetime.fromtimestamp(int(text), tz=timezone.utc).date()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _objection(text: str, day: date | None, postmortems: Iterable[Postmortem]) -> str | None:
+    """Say why an epoch can't be the date to judge by, None where it can."""
+    if day is None:
+        return "is not a number of seconds since 1970"
+    newest = max(postmortems, key=lambda each: each.day or date.min, default=None)
+    if newest is None or newest.day is None or newest.day <= day:
+        return None
+    return f"is {day}, before the newest incident, {newest.id}"
+
+
+def _notes(text: str, why: str | None, used: date) -> Iterator[Finding]:
+    if why is not None:
+        shown = text if len(text) <= 20 else f"{text[:20]}..."
+        message = f"{EPOCH}={shown} {why}; ignored, dates are judged by {used}"
+        yield Finding("source-date-epoch", "warning", message)
