@@ -86,6 +86,16 @@ def others(session: nox.Session) -> None:
 
 
 @nox.session
+def together(session: nox.Session) -> None:
+    """Run one suite with and without the plugins that many suites have, installed together."""
+    session.install("-e", ".[test]", *group("together"))
+    # What runs the tests is this plugin alone; the runs that they start load all plugins.
+    own = ("-p", "pytest_postmortem.plugin", "tests/test_together.py")
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    session.run("python", "-m", "pytest", *own, *session.posargs, env=alone)
+
+
+@nox.session
 def installs(session: nox.Session) -> None:
     """Run `prove` on packages that each build backend has installed in its own way."""
     session.install("-e", ".[test]", *group("installs"))

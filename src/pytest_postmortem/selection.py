@@ -44,8 +44,22 @@ SETTERS = (
 REMOVERS = ("pytest_collection_modifyitems", "pytest_collection_finish")
 """The hooks in which plugins remove tests from the list."""
 
-NEUTRAL = frozenset("dist maxprocesses numprocesses override_ini plugins tx verbose".split())
-"""Options that plugins read for other reasons than to select tests."""
+NEUTRAL = frozenset(
+    "assertmode basetemp cacheclear cacheshow capture code_highlight collect_in_virtualenv "
+    "collectonly color continue_on_collection_errors debug disable_warnings dist distload "
+    "doctest_continue_on_failure doctest_ignore_import_errors doctestglob doctestmodules "
+    "doctestreport durations durations_min failedfirst fold_skipped force_short_summary fulltrace "
+    "help importmode junitprefix keepduplicates loadscopereorder log_auto_indent "
+    "log_cli_date_format log_cli_format log_cli_level log_date_format log_file "
+    "log_file_date_format log_file_format log_file_level log_file_mode log_format log_level "
+    "logger_disable markers max_warnings maxfail maxprocesses maxschedchunk maxworkerrestart "
+    "newfirst no_header no_summary numprocesses override_ini pastebin plugins px pyargs "
+    "pythonwarnings quiet reportchars rsyncdir rsyncignore runxfail setuponly setupplan setupshow "
+    "show_fixtures_per_test showcapture showfixtures showlocals strict strict_config "
+    "strict_markers tbstyle testrunuid trace traceconfig tx usepdb usepdb_cls verbose version "
+    "xfail_tb xmlpath".split()
+)
+"""pytest's and xdist's options that select no tests, which plugins read for other reasons."""
 
 BY_STATE = frozenset({"testmon"})
 """Plugins that select by what happened in earlier runs, however they are configured."""
@@ -74,19 +88,20 @@ def find_given_names(config: pytest.Config) -> frozenset[str]:
     given += map(str, config.invocation_params.args)
     parser = config._parser
     every = parser.parse_known_args([*config.getini("addopts"), *given])
-    before, after = vars(own), vars(every)
-    names = {name for name in after if after[name] != before.get(name)} - NEUTRAL
-    if not names and after == before:
-        return frozenset()
-    flags = {*_find_flags(given)} - {f"--{name}" for name in NEUTRAL}
-    flags |= {flag for flag, name in (("-k", "keyword"), ("-m", "markexpr")) if name in names}
     settings = {text.partition("=")[0] for text in getattr(every, "override_ini", None) or ()}
     plugins = {*(getattr(every, "plugins", None) or ())} - {*(getattr(own, "plugins", None) or ())}
-    return frozenset({*names, *flags, *settings, *(f"-p {name}" for name in plugins)})
+    named = (f"-p {name}" for name in plugins)
+    return frozenset({*_find_changes(config, own, every), *settings, *named})
 
 
-def _find_flags(arguments: Iterable[str]) -> Iterator[str]:
-    return (text.partition("=")[0] for text in arguments if text.startswith("--"))
+def _find_changes(config: pytest.Config, before: Namespace, after: Namespace) -> Iterator[str]:
+    """Yield the options that differ and may select, each by its name and its flags."""
+    old, new = vars(before), vars(after)
+    changed = {name for name in new if new[name] != old.get(name)} - NEUTRAL
+    yield from changed
+    # What pytest looks up for `getoption("--flag")`: kept by the parser since pytest 9.
+    flags = getattr(config._parser, "_opt2dest", None) or getattr(config, "_opt2dest", {})
+    yield from (flag for flag, name in flags.items() if name in changed)
 
 
 class Code(NamedTuple):
@@ -199,9 +214,8 @@ class Selection:
             return self.reads_run(code)
         if self.reads_run(code) or any(os.environ.get(name) for name in TEST_PLANS):
             return True
-        own, defaults = vars(self._configured), vars(self._config._parser.parse_known_args([]))
-        names = [name for name in own if own[name] != defaults.get(name)]
-        return not self._reads(code, {*names, *_find_flags(self._config.getini("addopts"))})
+        defaults = self._config._parser.parse_known_args([])
+        return not self._reads(code, {*_find_changes(self._config, defaults, self._configured)})
 
     def reads_run(self, code: Code) -> bool:
         """Say whether code reads what is of this run alone; code that can't be read may do so."""

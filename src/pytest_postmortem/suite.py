@@ -60,7 +60,7 @@ class Files:
         """Hand over how much of the suite was collected."""
         given = Given(session, self._settings, self._selection)
         files = frozenset(map(given.shown, self._files - self._broken))
-        expected = given.expected()
+        expected = given.expected(files)
         reasons = scope.reasons(
             nodeids=given.nodeids,
             given=given.named,
@@ -175,17 +175,19 @@ class Given:
         ]
         return frozenset(map(Path, more[0])), frozenset(more[1])
 
-    def expected(self) -> frozenset[str] | None:
+    def expected(self, collected: frozenset[str]) -> frozenset[str] | None:
         """Return the files that a bare run collects, or None where there is no need to ask."""
         if self.nodeids and not self.named:
             return None  # a part already, and cheaply known to be one
-        if not (self._suite or self.named or self._ignores or self._globs or self._run_plugins):
+        compared = bool(self._suite or self.named or self._ignores or self._globs)
+        if not (compared or self._run_plugins):
             return None
         patterns = list(self._patterns)
         if getattr(self._config.option, "doctestmodules", False):
             patterns.append("*.py")
-        files = scope.find_files(self._roots(), patterns, self._ignored)
-        return frozenset(map(self.shown, files))
+        found = scope.find_files(self._roots(), patterns, self._ignored)
+        files = frozenset(map(self.shown, found))
+        return None if not compared and files <= collected else files
 
     def shown(self, file: Path) -> str:
         """Return the path of a file from the rootdir, which need not be above it.
