@@ -83,7 +83,7 @@ from pytest_postmortem.authoring.edits import Edit, apply
 renamed = []
 
 def moment(event, arguments):
-    if event != "os.rename":
+    if event not in ("os.rename", "os.link"):
         return
     renamed.append(arguments[1])
     if len(renamed) == 2:
@@ -192,3 +192,85 @@ def test_a_diff_reads_as_that_of_git(tmp_path: Path) -> None:
         "@@ -0,0 +1 @@",
         "+# New",
     ]
+
+
+def unfinished(folder: Path) -> list[str]:
+    """Return the hidden files that a killed process has left."""
+    return [path.name for path in folder.rglob("*.pytest-postmortem")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_a_killed_edit_leaves_each_file_whole_and_is_finished_by_the_next(tmp_path: Path) -> None:
+    """What was written is there, the rest is as it was, and what is left over goes away."""
+    (tmp_path / "pytest.ini").write_bytes(b"old")
+    code = MOMENT.format(deed="os.kill(os.getpid(), 9)")
+    killed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path)
+    assert killed.returncode == -9
+    assert (tmp_path / "pytest.ini").read_bytes() == b"new"
+    assert not (tmp_path / "docs" / "pm" / "a.md").exists()
+    assert len(unfinished(tmp_path)) == 1
+
+    apply([Edit(tmp_path / "docs" / "pm" / "a.md", "a.md", None, b"a")])
+
+    assert (tmp_path / "docs" / "pm" / "a.md").read_bytes() == b"a"
+    assert unfinished(tmp_path) == []
+
+
+SCAN = """\
+import os, sys
+from pytest_postmortem.cli import main
+
+renamed = []
+
+def moment(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith(".py"):
+        renamed.append(arguments[1])
+        if len(renamed) == {number}:
+            os.kill(os.getpid(), 9)
+
+sys.addaudithook(moment)
+sys.exit(main(["scan", "--apply"]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_killed_scan_is_finished_by_running_it_again(tmp_path: Path, number: int) -> None:
+    """However many files are marked, each is as it was or as it should be, and then all are."""
+    pytest.importorskip("libcst")
+    (tmp_path / "pytest.ini").write_text("[pytest]\npostmortem_registry = pm.yml\n")
+    (tmp_path / "pm.yml").write_text("- {id: PM-1, title: a}\n- {id: PM-2, title: b}\n")
+    old = 'def test_PM_1():\n    """Regression test for PM-1."""\n'
+    for name in "abc":
+        (tmp_path / f"test_{name}.py").write_text(old)
+    command = [sys.executable, "-c", SCAN.format(number=number)]
+
+    killed = subprocess.run(command, cwd=tmp_path, capture_output=True)
+
+    assert killed.returncode == -9, killed.stderr
+    texts = [(tmp_path / f"test_{name}.py").read_text() for name in "abc"]
+    new = f'import pytest\n\n\n@pytest.mark.postmortem("PM-1")\n{old}'
+    assert texts == [new] * (number - 1) + [old] * (4 - number)
+    assert len(unfinished(tmp_path)) == 1
+
+    again = [sys.executable, "-m", "pytest_postmortem", "scan", "--apply"]
+    assert subprocess.run(again, cwd=tmp_path, capture_output=True).returncode == 0
+    assert {(tmp_path / f"test_{name}.py").read_text() for name in "abc"} == {new}
+    assert unfinished(tmp_path) == []
+
+
+def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
+    """Only what a process that has ended left is removed, or what is a day old."""
+    from pytest_postmortem import writing
+
+    running = tmp_path / f".a.{writing._machine()}-{os.getpid()}-abc.pytest-postmortem"
+    elsewhere = tmp_path / ".a.00000000-1-abc.pytest-postmortem"
+    old = tmp_path / ".b.00000000-1-abc.pytest-postmortem"
+    own = tmp_path / ".notes.pytest-postmortem"
+    for path in (running, elsewhere, old, own):
+        path.touch()
+    os.utime(old, (0, 0))
+
+    writing.remove_unfinished(tmp_path)
+
+    assert sorted(files(tmp_path)) == sorted(path.name for path in (running, elsewhere, own))

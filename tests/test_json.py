@@ -102,7 +102,7 @@ GOLDEN: dict[str, Any] = {
     "format": 1,
     "tool": {"name": "pytest-postmortem", "version": __version__},
     "run": None,
-    "registry": {"locations": ["postmortems.yml"], "partial": [], "unreachable": []},
+    "registry": {"locations": ["postmortems.yml"], "partial": [], "unreachable": [], "shrunk": []},
     "missing": None,
     "scope": {
         "kind": "full",

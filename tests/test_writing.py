@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -127,3 +130,112 @@ def test_a_file_is_made_only_where_there_is_none(tmp_path: Path) -> None:
         stage(path, None, b"theirs")
     assert path.read_bytes() == b"ours"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("target", ["there.json", "missing.json", "missing/folder.json"])
+def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path, target: str) -> None:
+    """Also where nothing is there yet, and where the link is relative."""
+    (tmp_path / "there.json").write_text("old")
+    (tmp_path / "link.json").symlink_to(target)
+
+    write(tmp_path / "link.json", "new")
+
+    assert (tmp_path / "link.json").is_symlink()
+    assert os.readlink(tmp_path / "link.json") == target
+    assert (tmp_path / target).read_text() == "new"
+    assert not (tmp_path / target).is_symlink()
+
+
+def test_a_link_to_itself_is_one_message(tmp_path: Path) -> None:
+    """There is nothing that it leads to."""
+    (tmp_path / "link.json").symlink_to("link.json")
+
+    with pytest.raises(DestinationError, match="Couldn't write report"):
+        write(tmp_path / "link.json" / "a", "new")
+
+
+def test_a_fifo_is_written_to(tmp_path: Path) -> None:
+    """Whoever reads gets the whole text, and the FIFO is still one."""
+    fifo = tmp_path / "report.json"
+    os.mkfifo(fifo)
+    read: list[bytes] = []
+    thread = threading.Thread(target=lambda: read.append(fifo.read_bytes()))
+    thread.start()
+
+    write(fifo, "text" * 100_000)
+    thread.join(30)
+
+    assert read == [b"text" * 100_000]
+    assert stat.S_ISFIFO(os.lstat(fifo).st_mode)
+    assert os.listdir(tmp_path) == ["report.json"]
+
+
+def test_a_device_is_written_to(tmp_path: Path) -> None:
+    """``/dev/null`` is still a device afterwards, and so is a node of its kind."""
+    device = tmp_path / "null"
+    try:
+        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        device.write_bytes(b"")
+    except OSError:
+        pytest.skip("a device can't be made here")
+
+    write(device, "text")
+    write(tmp_path / "null", "text")
+
+    assert stat.S_ISCHR(os.lstat(device).st_mode)
+    assert os.listdir(tmp_path) == ["null"]
+
+
+def test_a_device_behind_a_link_is_written_to(tmp_path: Path) -> None:
+    """Neither the link nor the device changes."""
+    (tmp_path / "link.json").symlink_to(os.devnull)
+
+    write(tmp_path / "link.json", "text")
+
+    assert os.readlink(tmp_path / "link.json") == os.devnull
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_an_open_descriptor_goes_on_where_it_is(tmp_path: Path, name: str, kind: str) -> None:
+    """What was printed before stays before, and what is printed after comes after."""
+    code = f"""if True:
+        from pathlib import Path
+        from pytest_postmortem.writing import write
+        print("before")
+        write(Path({name!r}), "text\\n")
+        print("after")
+    """
+    command = [sys.executable, "-c", code]
+
+    if kind == "pipe":
+        output = subprocess.run(command, stdout=subprocess.PIPE).stdout
+    else:
+        with (tmp_path / "out").open("wb") as file:
+            subprocess.run(command, stdout=file)
+        output = (tmp_path / "out").read_bytes()
+
+    assert output.splitlines() == [b"before", b"text", b"after"]
+
+
+def test_a_closed_descriptor_is_one_message() -> None:
+    """As a folder that is missing would be."""
+    with pytest.raises(DestinationError, match="Bad file descriptor"):
+        write(Path("/dev/fd/987654"), "text")
+
+
+def test_mode_and_owner_of_an_older_file_stay(tmp_path: Path) -> None:
+    """A report that a web server may read can be read after the next run too."""
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    path.chmod(0o604)
+    owner = (1234, 2345) if os.geteuid() == 0 else (os.getuid(), os.getgid())
+    os.chown(path, *owner)
+
+    write(path, "new")
+
+    status = path.stat()
+    assert path.read_text() == "new"
+    assert (status.st_uid, status.st_gid) == owner
+    assert stat.S_IMODE(status.st_mode) == 0o604

@@ -23,7 +23,7 @@ from pytest_postmortem import __version__
 from pytest_postmortem.digests import Texts
 from pytest_postmortem.errors import Problem, ProofsError
 from pytest_postmortem.model import VERDICTS, Postmortem, Proof, iso_date
-from pytest_postmortem.writing import write
+from pytest_postmortem.writing import is_written_through, write
 
 __all__ = [
     "FILE",
@@ -89,11 +89,13 @@ def place(configured: Path | None, root: Path, cache: Path | None) -> Path | Non
 
 
 def read(path: Path) -> dict[str, Kept]:
-    """Read a file of proofs by id; nothing where there is none, or an empty one.
+    """Read a file of proofs by id; nothing where there is none, an empty one, or a device.
 
     Raises:
         ProofsError: It is none, or one of another format.
     """
+    if is_written_through(path):
+        return {}
     try:
         data = path.read_bytes()
         if not data.strip():

@@ -1,10 +1,18 @@
-"""A file, whole or not at all: written beside its destination, then put in its place."""
+"""A file, whole or not at all: written next to its destination, then put in its place.
+
+What is no regular file (a device, a FIFO, an open descriptor such as ``/dev/stdout``) is written
+through, and a symbolic link stays one: what it leads to is written. A process that is killed
+leaves each file as it was or as it should be, and next to it at most a hidden file that ends in
+``.pytest-postmortem``, which the next one that writes into the folder removes.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +20,18 @@ from pathlib import Path
 
 from pytest_postmortem.errors import DestinationError, Problem
 
-__all__ = ["Changed", "Staged", "rewrite", "stage", "write"]
+__all__ = ["Changed", "Staged", "is_written_through", "remove_unfinished", "rewrite", "stage"]
+__all__ += ["write"]
+
+UNFINISHED = ".pytest-postmortem"
+OLD = 24 * 60 * 60
+"""The seconds after which an unfinished file is left, whichever machine began it."""
+
+NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
+"""What file systems without hard links answer."""
+
+_DESCRIPTOR = re.compile(r"/dev/(?:std(in|out|err)|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})")
+_UNFINISHED = re.compile(rf"\..*\.([0-9a-f]{{8}})-(\d+)-\w+{re.escape(UNFINISHED)}", re.DOTALL)
 
 
 class Changed(Exception):
@@ -25,15 +44,45 @@ def write(path: Path, text: str) -> None:
     Raises:
         DestinationError: The file can't be written; nothing is left behind.
     """
+    data = text.encode("utf-8", errors="backslashreplace")
     try:
+        if is_written_through(path):
+            _write_through(path, data)
+            return
+        path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
-        data = text.encode("utf-8", errors="backslashreplace")
-        _replace(path, data, 0o666 & ~_umask())
+        _replace(path, data)
     except OSError as error:
         cause = error.strerror or str(error)
         remedy = "choose a destination that can be written"
         problem = Problem("destination", "Couldn't write report", cause, remedy, str(path))
         raise DestinationError([problem]) from None
+
+
+def is_written_through(path: Path) -> bool:
+    """Say whether a path leads to something that is no regular file and no folder."""
+    if _DESCRIPTOR.fullmatch(str(path)):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    """Write to a device or a FIFO; an open descriptor goes on where it is."""
+    found = _DESCRIPTOR.fullmatch(str(path))
+    if found is None:
+        descriptor = os.open(path, os.O_WRONLY)
+    else:
+        name = found[1]
+        number = ("in", "out", "err").index(name) if name else int(found[2] or found[3])
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        descriptor = os.dup(number)
+    with open(descriptor, "wb") as file:
+        file.write(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +105,7 @@ class Staged:
         """
         try:
             if self.old is None:
-                self._claim()
+                self._make()
             elif self.path.read_bytes() != self.old:
                 raise Changed
             else:
@@ -64,6 +113,17 @@ class Staged:
         except BaseException:
             self.drop()
             raise
+
+    def _make(self) -> None:
+        """Make a file that is whole from its first moment, where there are hard links."""
+        try:
+            os.link(self.beside, self.path)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            self._claim()
+        else:
+            os.unlink(self.beside)
 
     def _claim(self) -> None:
         os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -92,12 +152,14 @@ def stage(path: Path, old: bytes | None, new: bytes) -> Staged:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         return Staged(path, old, _beside(path, new, 0o666 & ~_umask()))
-    mode = stat.S_IMODE(path.stat().st_mode)
+    status = path.stat()
     if path.read_bytes() != old:
         raise Changed
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    return Staged(path, old, _beside(path, new, mode))
+    beside = _beside(path, new, stat.S_IMODE(status.st_mode))
+    _give(beside, status)
+    return Staged(path, old, beside)
 
 
 def rewrite(path: Path, old: bytes, new: bytes) -> None:
@@ -110,9 +172,17 @@ def rewrite(path: Path, old: bytes, new: bytes) -> None:
     stage(path, old, new).put()
 
 
-def _replace(path: Path, data: bytes, mode: int) -> None:
+def _replace(path: Path, data: bytes) -> None:
+    """Put a file in its place, with the mode and the owner of the one that is there."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        status = None
+    mode = 0o666 & ~_umask() if status is None else stat.S_IMODE(status.st_mode)
     name = _beside(path, data, mode)
     try:
+        if status is not None:
+            _give(name, status)
         os.replace(name, path)
     except BaseException:
         with suppress(OSError):
@@ -120,9 +190,20 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
         raise
 
 
+def _give(name: str, status: os.stat_result) -> None:
+    """Give a file the owner of another, where that is allowed."""
+    own = os.stat(name)
+    if hasattr(os, "chown") and (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
+        with suppress(OSError):
+            os.chown(name, status.st_uid, status.st_gid)
+            os.chmod(name, stat.S_IMODE(status.st_mode))  # a change of owner may take bits away
+
+
 def _beside(path: Path, data: bytes, mode: int) -> str:
-    """Write a file beside another, and return its name."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    """Write a file next to another, and return its name."""
+    remove_unfinished(path.parent)
+    prefix = f".{path.name[:60]}.{_machine()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(suffix=UNFINISHED, prefix=prefix, dir=path.parent)
     try:
         with open(handle, "wb") as file:
             file.write(data)
@@ -132,6 +213,45 @@ def _beside(path: Path, data: bytes, mode: int) -> str:
             os.unlink(name)
         raise
     return name
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed has left in a folder."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.endswith(UNFINISHED)]
+        for name in names:
+            found = _UNFINISHED.fullmatch(name)
+            path = os.path.join(folder, name)
+            if found and (_is_over(found[1], int(found[2])) or _is_old(path)):
+                with suppress(OSError):
+                    os.unlink(path)
+
+
+def _is_over(machine: str, process: int) -> bool:
+    """Say whether a process of this machine has ended; of another one that is not known."""
+    if machine != _machine() or os.name == "nt":  # where signal 0 ends a process
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _is_old(path: str) -> bool:
+    import time
+
+    return time.time() - os.lstat(path).st_mtime > OLD
+
+
+def _machine() -> str:
+    """Return a short name of this machine, or of the container."""
+    import platform
+    import zlib
+
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _umask() -> int:

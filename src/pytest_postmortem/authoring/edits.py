@@ -1,4 +1,9 @@
-"""Files that are made or changed together: all of them or none, or shown as a diff."""
+"""Files that are made or changed together, or shown as a diff.
+
+When one of them can't be written, the others are put back. A process that is killed can't do
+that: each file is then whole, as it was or as it should be, and running the command again writes
+the rest.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +53,7 @@ def _lines(data: bytes) -> list[str]:
 
 
 def apply(edits: Sequence[Edit]) -> None:
-    """Write all files, or none.
+    """Write all files; those that are written are put back when a later one can't be.
 
     Raises:
         DestinationError: One of them can't be written, has changed since it was read, or is

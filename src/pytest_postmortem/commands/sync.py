@@ -20,7 +20,7 @@ from pytest_postmortem.reporting import how_from
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.session import ask
 from pytest_postmortem.syncing import FIRST, changes, render
-from pytest_postmortem.writing import write
+from pytest_postmortem.writing import is_written_through, write
 
 __all__ = ["declare", "main", "run"]
 
@@ -99,6 +99,8 @@ def _own(file: Location) -> None:
 
     Raises: SettingsError where the file was not written by this command.
     """
+    if is_written_through(file.path):
+        return
     try:
         with file.path.open(encoding="utf-8", errors="replace") as text:
             known = text.readline().startswith(FIRST)
@@ -126,8 +128,10 @@ def _left_out(fetched: Registry, wanted: settings.Settings) -> Iterator[str]:
 
 def _old(file: Location, *, needed: bool) -> Registry | None:
     """Return what stands in the file, None where there is none, or it is broken and not needed."""
+    if is_written_through(file.path) or not file.path.exists():
+        return None
     try:
-        return registry.load([file], file.folder) if file.path.exists() else None
+        return registry.load([file], file.folder)
     except RegistryError:
         if needed:
             raise
@@ -143,6 +147,9 @@ def _emptied(file: Location, old: Registry) -> str:
 
 
 def _written(file: Location, text: str) -> int:
+    if is_written_through(file.path):
+        write(file.path, text)
+        return 0
     same = file.path.exists() and file.path.read_bytes() == text.encode()
     if not same:
         write(file.path, text)
