@@ -175,7 +175,6 @@ def test_what_stands_beside_the_post_mortems_is_left_out(tmp_path: Path) -> None
     """A directory with nothing else in it is empty, which is a warning."""
     write(tmp_path, dict.fromkeys(LEFT_OUT.split(), "# A heading\n"))
     write(tmp_path, {"script": "#!/bin/sh\n", "empty": "", "binary": "# A\0\n"})
-    (tmp_path / "pm" / "link").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "pm" / "gone.md").symlink_to(tmp_path / "nowhere")
 
     registry = read(tmp_path)

@@ -14,8 +14,10 @@ from pathlib import PurePosixPath
 from typing import Any, TypeGuard
 
 from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.model import Finding, count_of
 from pytest_postmortem.registry import fields, formats, markup
 from pytest_postmortem.registry.files import WRAPPERS, raws_of, read_text, unreadable
+from pytest_postmortem.registry.folders import Skipped, walk
 from pytest_postmortem.registry.names import (
     Name,
     id_prefix,
@@ -23,7 +25,6 @@ from pytest_postmortem.registry.names import (
     iso_dates,
     may_be_read,
     name_of,
-    skipped_folder,
 )
 from pytest_postmortem.registry.reading import READ_DOCUMENT, READ_REGISTRY, Raw
 from pytest_postmortem.registry.snapshot import digest
@@ -33,6 +34,7 @@ __all__ = ["Directory", "document", "fingerprint", "front_matter", "read_directo
 
 MAX_SIZE = 5_000_000
 HEAD = 4096
+MOST_LINKS = 3
 
 _RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
 _PLAIN = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:# |---\r?\n|\+\+\+\r?\n)")
@@ -40,34 +42,20 @@ _PLAIN = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:# |---\r?\n|\+\+\+\r?\n)")
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory of post-mortems: where it is, how it is shown, and how its files are read."""
+    """A directory of post-mortems: where it is, how it is shown, and how its files are read.
+
+    ``root`` is what links may not leave where there is no checkout.
+    """
 
     path: str
     shown: str
     id_pattern: str | None = None
     files: Sequence[str] = ()
+    root: str | None = None
 
     def shown_path(self, relative: str) -> str:
         """Return the path of a file as the reader sees it."""
         return fields.clean(relative if self.shown == "." else f"{self.shown}/{relative}")
-
-
-def walk(top: str, problems: list[OSError]) -> Iterator[str]:
-    """Yield the files below a directory, as paths relative to it, without following links."""
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        try:
-            with os.scandir(os.path.join(top, folder)) as entries:
-                for entry in entries:
-                    relative = f"{folder}/{entry.name}" if folder else entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        if not skipped_folder(entry.name):
-                            folders.append(relative)
-                    elif entry.is_file():
-                        yield relative
-        except OSError as error:
-            problems.append(error)
 
 
 def document(top: str, relative: str) -> Name | None:
@@ -88,10 +76,14 @@ def _is_markdown(path: str) -> bool:
     return b"\0" not in head and _PLAIN.match(head) is not None
 
 
-def read_directory(directory: Directory) -> tuple[list[Raw], list[Problem]]:
-    """Return the entries of all documents, by path, and a problem for each that can't be read."""
+def read_directory(directory: Directory) -> tuple[list[Raw], list[Problem], list[Finding]]:
+    """Return the entries of all documents, by path, and a problem for each that can't be read.
+
+    The findings are about links that are not followed.
+    """
     errors: list[OSError] = []
-    paths = sorted(walk(directory.path, errors))
+    skipped = Skipped()
+    paths = sorted(walk(directory.path, errors, directory.root, skipped))
     problems = [_closed(directory, error) for error in errors]
     names = {path: document(directory.path, path) for path in paths}
     stems = {(_folder(path), name.stem) for path, name in names.items() if name is not None}
@@ -104,7 +96,24 @@ def read_directory(directory: Directory) -> tuple[list[Raw], list[Problem]]:
                 problems += error.problems
         elif _is_named(path, directory.files) and (_folder(path), _stem(path)) not in stems:
             raws.append(_file(directory, path))
-    return raws, problems
+    return raws, problems, [*_not_followed(directory, skipped)]
+
+
+def _not_followed(directory: Directory, skipped: Skipped) -> Iterator[Finding]:
+    """Report the links of a directory that are not followed."""
+    for link in sorted(skipped.loops):
+        message = "this link leads back to a folder above it, and is skipped: remove it"
+        yield Finding("registry-link", "warning", message, directory.shown_path(link))
+    outside = [directory.shown_path(link) for link in sorted(skipped.outside)]
+    if outside:
+        what, verb = count_of(len(outside), "link"), "leads" if len(outside) == 1 else "lead"
+        names = ", ".join(outside[:MOST_LINKS])
+        more = f" and {len(outside) - MOST_LINKS} more" if len(outside) > MOST_LINKS else ""
+        message = (
+            f"{what} of it {verb} out of the checkout, and what is there is not read: {names}"
+            f"{more}; name where it is in postmortem_registry"
+        )
+        yield Finding("registry-link", "warning", message, directory.shown)
 
 
 def _folder(relative: str) -> str:
@@ -290,13 +299,15 @@ def fingerprint(directory: Directory) -> str | None:
     """
     errors: list[OSError] = []
     parts: list[str | bytes] = []
-    for relative in sorted(walk(directory.path, errors)):
+    skipped = Skipped()
+    for relative in sorted(walk(directory.path, errors, directory.root, skipped)):
         parts.append(relative)
         if may_be_read(relative.rpartition("/")[2]):
             data = _whole(f"{directory.path}/{relative}")
             if data is None:
                 return None
             parts.append(data)
+    parts += ["links", *skipped.loops, "outside", *skipped.outside]
     return None if errors else digest(*parts)
 
 

@@ -122,11 +122,11 @@ class _File(_Place):
 class _Directory(_Place):
     """A directory of documents."""
 
-    def __init__(self, path: str, shown: str, how: How) -> None:
+    def __init__(self, path: str, shown: str, how: How, root: str) -> None:
         from pytest_postmortem.registry.documents import Directory
 
         super().__init__(shown)
-        self._directory = Directory(path, shown, how.id_pattern, how.files)
+        self._directory = Directory(path, shown, how.id_pattern, how.files, root)
         self._kept = how.cache is not None
         self.mark = self._mark()
 
@@ -138,9 +138,9 @@ class _Directory(_Place):
     def read(self, how: How) -> _Batch:
         from pytest_postmortem.registry.documents import read_directory
 
-        raws, problems = read_directory(self._directory)
+        raws, problems, findings = read_directory(self._directory)
         entries, wrong = from_raws(raws, url_template=how.url_template)
-        return _Batch(entries, [*problems, *wrong])
+        return _Batch(entries, [*problems, *wrong], findings)
 
     def still(self) -> bool:
         return self.mark is not None and self.mark == self._mark()
@@ -231,8 +231,9 @@ class Loader:
             if location is self._how.synced:
                 raise RegistryError([_not_synced(shown)]) from None
             raise RegistryError([unreadable(error, READ_REGISTRY, shown)]) from None
+        root = str(self._root)
         if is_directory:
-            return [] if self._how.fetched_only else [_Directory(path, shown, self._how)]
+            return [] if self._how.fetched_only else [_Directory(path, shown, self._how, root)]
         file = _File(path, shown)
         if file.mark in plain:
             file.plain = file.mark
