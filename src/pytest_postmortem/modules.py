@@ -220,32 +220,30 @@ def _parse(path: str, data: bytes) -> Module | None:
 def make_module(path: str, tree: ast.Module, data: bytes) -> Module:
     """Return a file that is parsed already."""
     bound = find_bindings(tree.body)
-    for node in ast.walk(tree):  # imports inside of functions
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
+    changed: set[str] = set()
+    rebound: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
             for name, value in _bind(node):
                 if name not in bound and name != "*":
                     bound[name] = [Binding((node.lineno, node.col_offset), value, False)]
+        elif isinstance(node, (ast.Call, ast.Subscript)):
+            changed.update(_changed(node))
+        elif isinstance(node, ast.Global):
+            rebound.update(node.names)
     stars = [each.value for each in bound.pop("*", ()) if isinstance(each.value, Import)]
     lines = data.decode(errors="replace").splitlines()
-    changed = frozenset(_changed(tree))
-    rebound = frozenset(
-        name
-        for node in ast.walk(tree)
-        for name in getattr(node, "names", ())
-        if isinstance(node, ast.Global)
-    )
-    return Module(path, tree, lines, bound, stars, changed, rebound)
+    return Module(path, tree, lines, bound, stars, frozenset(changed), frozenset(rebound))
 
 
-def _changed(tree: ast.Module) -> Iterator[str]:
-    """Yield the names of lists and the like that a module changes."""
-    for node in ast.walk(tree):
-        target: ast.expr | None = None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            target = node.func.value if node.func.attr in MUTATORS else None
-        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            target = node.value
-        while isinstance(target, (ast.Subscript, ast.Attribute)):
-            target = target.value
-        if isinstance(target, ast.Name):
-            yield target.id
+def _changed(node: ast.Call | ast.Subscript) -> Iterator[str]:
+    """Yield the name of the list or the like that an expression changes."""
+    target: ast.expr | None = None
+    if isinstance(node, ast.Subscript):
+        target = None if isinstance(node.ctx, ast.Load) else node.value
+    elif isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+        target = node.func.value
+    while isinstance(target, (ast.Subscript, ast.Attribute)):
+        target = target.value
+    if isinstance(target, ast.Name):
+        yield target.id

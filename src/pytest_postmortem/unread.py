@@ -7,6 +7,7 @@ of something that other places use (a constant, a function, a class), or it is s
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ FIXTURES = frozenset({"fixture", "yield_fixture"})
 
 NAMESPACES = frozenset({"pytest.mark", "_pytest.mark.MARK_GEN"})
 """What all marks are attributes of."""
+
+NEAR = frozenset({"mark", "MARK_GEN", "getattr", "import_module", "importorskip"})
+"""Parts of an expression that may be one of our marks in another way."""
 
 RUNNERS = frozenset({"exec", "eval", "compile"})
 
@@ -59,7 +63,10 @@ class CodeReader:
     def __init__(self, modules: Modules, names: Collection[str]) -> None:
         self.modules = modules
         self._names = frozenset(names)
-        self._bytes = tuple(name.encode() for name in self._names)
+        words = b"|".join(re.escape(name.encode()) for name in sorted(self._names))
+        self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % words)
+        self._tentative: set[tuple[str, str]] = set()
+        self._active: list[tuple[str, str]] = []
         self._claims: dict[tuple[str, str], Claim | None] = {}
         self._reducers: dict[str, Reducer] = {}
 
@@ -83,7 +90,7 @@ class CodeReader:
         return frozenset(found)
 
     def _names_mark(self, data: bytes) -> bool:
-        return any(name in data for name in self._bytes)
+        return self._words.search(data) is not None
 
     def _imports_mark(self, path: str, stems: frozenset[bytes]) -> bool:
         module = self.modules.read(path)
@@ -115,18 +122,28 @@ class CodeReader:
     def claim_of(self, module: Module, name: str) -> Claim | None:
         """Return what the use of a name of a file may link a test to, None for nothing."""
         key = (module.path, name)
+        if key in self._active:  # names that are made of each other add nothing here
+            self._tentative.update(self._active[self._active.index(key) + 1 :])
+            return None
         if key not in self._claims:
-            self._claims[key] = None  # which is the answer where a name is made of itself
-            bindings = module.bound.get(name)
-            if bindings is None:
-                found = self._star_claim(module, name)
-            else:
-                found = None
-                for binding in bindings:
-                    own = self._binding_claim(module, binding)
-                    found = own.join(found) if own else found
-            self._claims[key] = found
+            self._active.append(key)
+            self._claims[key] = self._bound_claim(module, name)
+            self._active.pop()
+            if not self._active:
+                for each in self._tentative:
+                    self._claims.pop(each, None)
+                self._tentative.clear()
         return self._claims[key]
+
+    def _bound_claim(self, module: Module, name: str) -> Claim | None:
+        bindings = module.bound.get(name)
+        if bindings is None:
+            return self._star_claim(module, name) if module.stars else None
+        found: Claim | None = None
+        for binding in bindings:
+            own = self._binding_claim(module, binding)
+            found = own.join(found) if own else found
+        return found
 
     def _binding_claim(self, module: Module, binding: Binding) -> Claim | None:
         value = binding.value
@@ -193,9 +210,11 @@ class CodeReader:
             return None, False
         if isinstance(node, ast.Name):
             found = self.claim_of(module, node.id)
-            if found is None and self._is_namespace(module, node):
+            if found is None and node.id in module.bound and self._is_namespace(module, node):
                 found = ANY
             return found, True
+        if not self._is_followed(module, node):
+            return None, False
         name = dotted(self._reduced(module, node))
         if is_mark_name(name):
             return (ANY if mark_of(name) in self._names else None), True
@@ -213,8 +232,7 @@ class CodeReader:
             return ANY, True
         if last == "Mark" and self._has_text(module, node.args[0] if node.args else node):
             return ANY, True
-        own = node.func.id if isinstance(node.func, ast.Name) else "getattr"
-        if own != "getattr" and self.claim_of(module, own) is None:
+        if not self._is_followed(module, node):
             return None, False
         whole = self._reduced(module, node)
         if not isinstance(whole, ast.Call):
@@ -226,6 +244,31 @@ class CodeReader:
         more = None in values or any(each.arg is None for each in whole.keywords)
         ids = frozenset(str(each[0]).strip() for each in values if each)
         return Claim(ids, more), True
+
+    def _is_followed(self, module: Module, node: ast.expr) -> bool:
+        """Say whether an expression may come to one of our marks, which is cheap to know."""
+        parts: list[str] = []
+        while True:
+            if isinstance(node, ast.Attribute):
+                parts.append(node.attr)
+                node = node.value
+            elif isinstance(node, ast.Call):
+                node = node.func
+            else:
+                break
+        if not (self._names | NEAR).isdisjoint(parts):
+            return True
+        if not isinstance(node, ast.Name) or node.id in NEAR:
+            return isinstance(node, ast.Name)
+        return self._is_of_project(module, node.id) or self.claim_of(module, node.id) is not None
+
+    def _is_of_project(self, module: Module, name: str) -> bool:
+        """Say whether a name is imported from a file of the project."""
+        imports = (each.value for each in module.bound.get(name, ()))
+        return any(
+            isinstance(each, Import) and self.modules.find(module.path, each.module, each.level)
+            for each in imports
+        )
 
     def may_mark(self, module: Module, node: ast.expr) -> bool:
         """Say whether what is left of a reduced expression of a file may be a mark of ours."""
