@@ -179,6 +179,22 @@ def test_test_cases_of_one_name_are_one_test() -> None:
     assert [row[2] for row in outcomes_of(apart)] == ["failed", "passed"]
 
 
+def test_a_pass_of_another_test_of_the_same_name_is_no_pass() -> None:
+    """Two tests can have one name; each guards against its own incidents alone."""
+    other = CLAIM.replace("PM-2", "PM-3")
+    text = (
+        "<testsuites><testsuite>"
+        f"<testcase {COMMON}>{CLAIM}<skipped message='no database'/></testcase>"
+        f"<testcase {COMMON}>{other}</testcase>"
+        "</testsuite></testsuites>"
+    )
+
+    assert outcomes_of(text) == [
+        ("PM-2", "shop::t", "skipped", "no database", False),
+        ("PM-3", "shop::t", "passed", None, False),
+    ]
+
+
 @pytest.mark.parametrize(
     "claim",
     [

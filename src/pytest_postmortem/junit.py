@@ -135,13 +135,14 @@ def read_junit(root: Element) -> JUnitReport | None:
     links: list[tuple[str, Mapping[str, Any]]] = []
     unknown: dict[str, list[str]] = {}
     for suites, cases in _group_cases(root):
+        claims = [frozenset((*suites.ids, *_ids_of(case))) for case in cases]
         ids = dict.fromkeys((*suites.ids, *(id for case in cases for id in _ids_of(case))))
         if ids:
             results = [_result_of(case, suites.results) for case in cases]
-            test = _test_of(cases[0], results)
-            links += [(id, test) for id in ids]
+            for id in ids:
+                links.append((id, _test_of(cases[0], _results_for(id, claims, results))))
             for said in dict.fromkeys(each.unknown for each in results if each.unknown):
-                unknown.setdefault(said, []).append(test["nodeid"])
+                unknown.setdefault(said, []).append(_nodeid_of(cases[0]))
     return JUnitReport(tuple(links), tuple(_warn_of_unknown(unknown)))
 
 
@@ -162,6 +163,17 @@ def _group_cases(root: Element) -> Iterator[tuple[_Suites, list[Element]]]:
             grouped.setdefault(key, []).append(case)
         yield from ((suites, cases) for cases in grouped.values())
         open_ += [(child, suites) for child in reversed(parent) if child.tag != "testcase"]
+
+
+def _results_for(
+    id: str, claims: Sequence[frozenset[str]], results: Sequence[_Result]
+) -> Sequence[_Result]:
+    """Return the results of the cases that claim an id, and what broke in the others.
+
+    Two tests can have one name: that one of them passed says nothing of the other's incident.
+    """
+    pairs = zip(claims, results, strict=True)
+    return [result for own, result in pairs if id in own or result.word in ("failed", "error")]
 
 
 def _ids_of(element: Element) -> list[str]:
@@ -249,18 +261,25 @@ def _number(text: str | None) -> int:
 def _test_of(case: Element, results: Sequence[_Result]) -> Mapping[str, Any]:
     """Return a test as a JSON report has it; of several results the first of `OUTCOMES` counts."""
     result = min(results, key=lambda each: OUTCOMES.index(each.word))
-    place = case.get("file") or case.get("classname") or ""
     line = case.get("line") or ""
     return {
-        "nodeid": "::".join(filter(None, (place, case.get("name")))),
+        "nodeid": _nodeid_of(case),
         "outcome": result.word,
         "duration": _seconds(case.get("time")),
-        "path": place,
+        "path": _place_of(case),
         "line": int(line) if re.fullmatch("0*[1-9][0-9]{0,8}", line) else None,
         "reason": result.reason,
         "flaky": any(each.flaky for each in results),
         "address": ".".join(filter(None, (case.get("classname"), case.get("name")))),
     }
+
+
+def _nodeid_of(case: Element) -> str:
+    return "::".join(filter(None, (_place_of(case), case.get("name"))))
+
+
+def _place_of(case: Element) -> str:
+    return case.get("file") or case.get("classname") or ""
 
 
 def _seconds(text: str | None) -> float:
