@@ -95,7 +95,7 @@ def configure(pytester: pytest.Pytester, addopts: str = "") -> None:
     ("conftest", "arguments"),
     [
         pytest.param(RUN_SLOW, (), id="nothing-given"),
-        pytest.param(RUN_SLOW, ("--colours", "-v", "-rs"), id="another-option"),
+        pytest.param(RUN_SLOW, ("--colours", "-v", "--doctest-modules"), id="another-option"),
         pytest.param(RUN_SLOW, ("-k", "not other"), id="k-that-selects-all"),
         pytest.param(WITHOUT_A_WORD[0], (), id="without-a-word"),
         pytest.param(WITHOUT_A_WORD[0], ("--colours",), id="without-a-word-another-option"),

@@ -154,7 +154,7 @@ OPTIONS = {
         *("--html=report.html", "--self-contained-html", "--alluredir=allure", "--json-report"),
         *("--instafail", "--teamcity", "--order-scope=module", "--benchmark-skip", "--reuse-db"),
         *("--hypothesis-seed=3", "--asyncio-mode=auto", "--cov=.", "--timeout=90", "--count=1"),
-        *("--randomly-seed=7", "--splits=1", "--group=1", "--picked=first", "--doctest-modules"),
+        *("--randomly-seed=7", "--splits=1", "--group=1", "--picked=first"),
     ),
     "rich": ("--rich",),
     "reruns": ("--reruns=1",),
