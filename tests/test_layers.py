@@ -42,7 +42,7 @@ LAYERS: dict[str, set[str]] = {
     "registry": {"model", "options", "writing"},
     "written": {"actions", "registry"},
     "reports": {"actions", "assess", "gates"},
-    "selection": {"model", "bindings"},
+    "selection": {"model", "options", "bindings"},
     "collection": {"links", "scope", "selection", "settings"},
     "suite": {"links", "outcomes", "scope", "selection", "settings", "source"},
     "xdist": {"collection", "scope"},

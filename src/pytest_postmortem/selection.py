@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 import _pytest
 import pytest
 
+from pytest_postmortem import options
 from pytest_postmortem.model import CONFIGURED, DESELECTED
 
-__all__ = ["Selection", "configured", "find_given_names", "find_run_plugins"]
+__all__ = ["Selection", "configured", "find_given_names", "find_ignoring_hooks", "is_ignored_by"]
 
 PYTEST = str(Path(_pytest.__file__).parent)
 OURS = str(Path(__file__).parent)
@@ -61,10 +62,15 @@ NEUTRAL = frozenset(
 )
 """pytest's and xdist's options that select no tests, which plugins read for other reasons."""
 
+OWN = frozenset(option.dest for option in options.OPTIONS) - {"postmortem_only"}
+"""Our own options that select no tests."""
+
 BY_STATE = frozenset({"testmon"})
 """Plugins that select by what happened in earlier runs, however they are configured."""
 
-SHARD = re.compile(r"BUCKET|CHUNK|GROUP|NODE|PARALLEL|PARTITION|SHARD|SLICE|SPLIT", re.IGNORECASE)
+SHARD = re.compile(
+    r"BUCKET|CHUNK|GROUP|_NODE|NODE_(COUNT|ID|INDEX|TOTAL)|PARALLEL|PARTITION|SHARD|SLICE|SPLIT"
+)
 """How variables of the environment are named that give a part of the suite to a run."""
 
 TEST_PLANS = ("ALLURE_TESTPLAN_PATH",)
@@ -97,7 +103,7 @@ def find_given_names(config: pytest.Config) -> frozenset[str]:
 def _find_changes(config: pytest.Config, before: Namespace, after: Namespace) -> Iterator[str]:
     """Yield the options that differ and may select, each by its name and its flags."""
     old, new = vars(before), vars(after)
-    changed = {name for name in new if new[name] != old.get(name)} - NEUTRAL
+    changed = {name for name in new if new[name] != old.get(name)} - NEUTRAL - OWN
     yield from changed
     # What pytest looks up for `getoption("--flag")`: kept by the parser since pytest 9.
     flags = getattr(config._parser, "_opt2dest", None) or getattr(config, "_opt2dest", {})
@@ -257,13 +263,22 @@ class Selection:
         return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
 
 
-def find_run_plugins(config: pytest.Config, selection: Selection) -> frozenset[Any]:
-    """Return the plugins that ignore files for a reason that is of this run alone."""
-    return frozenset(
-        implementation.plugin
-        for implementation in config.hook.pytest_ignore_collect.get_hookimpls()
-        if (code := _code_of(implementation)) and selection.reads_run(code)
+def find_ignoring_hooks(config: pytest.Config, selection: Selection) -> tuple[Any, ...]:
+    """Return the implementations that may ignore files for a reason that is of this run alone."""
+    return tuple(
+        implementation
+        for implementation in config.pluginmanager.hook.pytest_ignore_collect.get_hookimpls()
+        if (code := _code_of(implementation))
+        and not (implementation.wrapper or implementation.hookwrapper)
+        and {"collection_path", "config"}.issuperset(implementation.argnames)
+        and selection.reads_run(code)
     )
+
+
+def is_ignored_by(implementation: Any, path: Path, config: pytest.Config) -> bool:
+    """Ask a single plugin whether it ignores a path."""
+    values = {"collection_path": path, "config": config}
+    return bool(implementation.function(*(values[name] for name in implementation.argnames)))
 
 
 def _find_callers() -> Iterator[Code]:
@@ -285,7 +300,7 @@ def _module(frame: Any) -> str:
 def _find_hooks(config: pytest.Config, *names: str) -> Iterator[Code]:
     """Yield the code of all who implement some hooks, but for pytest, xdist and this plugin."""
     for name in names:
-        for implementation in getattr(config.hook, name).get_hookimpls():
+        for implementation in getattr(config.pluginmanager.hook, name).get_hookimpls():
             code = _code_of(implementation)
             if code is not None and code.package != "xdist":
                 yield code

@@ -14,7 +14,7 @@ import pytest
 from pytest_postmortem import links, options, scope
 from pytest_postmortem.model import Collected, Link, NodeKey
 from pytest_postmortem.outcomes import reason
-from pytest_postmortem.selection import Selection, configured, find_run_plugins
+from pytest_postmortem.selection import Selection, configured, find_ignoring_hooks, is_ignored_by
 from pytest_postmortem.settings import Settings
 
 __all__ = ["Files"]
@@ -135,7 +135,7 @@ class Given:
         self.named = bool(paths) or not (bare or files)
         self.nodeids = sum(not any(map(file.is_relative_to, paths)) for file in files)
         self._ignores, self._globs = self._taken_away()
-        self._run_plugins = find_run_plugins(config, selection)
+        self._ignoring = find_ignoring_hooks(config, selection)
 
     def _path(self, text: str) -> Path:
         return Path(os.path.abspath(self._folder / text))
@@ -180,7 +180,7 @@ class Given:
         if self.nodeids and not self.named:
             return None  # a part already, and cheaply known to be one
         compared = bool(self._suite or self.named or self._ignores or self._globs)
-        if not (compared or self._run_plugins):
+        if not (compared or self._ignoring):
             return None
         patterns = list(self._patterns)
         if getattr(self._config.option, "doctestmodules", False):
@@ -208,11 +208,11 @@ class Given:
             return True
         if path in self._ignores or any(fnmatch(str(path), glob) for glob in self._globs):
             return any(fnmatch(path.name, text) for text in self._config.getini("norecursedirs"))
-        removed = getattr(self._session.gethookproxy(path.parent), "remove_mods", ())
-        hook: Any = self._config.pluginmanager.subset_hook_caller(
-            "pytest_ignore_collect", {*removed, *self._run_plugins}
+        hook: Any = self._session.gethookproxy(path.parent)
+        ignored = bool(hook.pytest_ignore_collect(collection_path=path, config=self._config))
+        return ignored and not any(
+            is_ignored_by(each, path, self._config) for each in self._ignoring
         )
-        return bool(hook(collection_path=path, config=self._config))
 
 
 def _last_failed(config: pytest.Config) -> int | None:
