@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -12,6 +12,8 @@ __all__ = ["Body", "Names", "body_of", "is_test_name", "lacks", "statements", "t
 
 OPEN = frozenset({"exec", "globals", "locals", "setattr", "vars"})
 """What a module calls that may define anything."""
+
+FIXTURES = frozenset({"fixture", "yield_fixture"})
 
 DEPTH = 9
 """How many names, lists and sums deep a value may stand."""
@@ -77,6 +79,36 @@ def _is_false(test: ast.expr) -> bool:
     """Say whether a condition holds in no run: ``TYPE_CHECKING`` and constants."""
     name = getattr(test, "attr", getattr(test, "id", ""))
     return name == "TYPE_CHECKING" or (isinstance(test, ast.Constant) and not test.value)
+
+
+def find_executed_parts(
+    node: ast.stmt, is_collected: Callable[[str], bool], classes: Collection[int]
+) -> Iterator[ast.AST]:
+    """Yield the parts of a statement that act by themselves, and not only where they are used."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        acts = node.name.startswith("pytest_") or any(map(_is_fixture, node.decorator_list))
+        if acts or is_collected(node.name):
+            yield node
+    elif isinstance(node, ast.ClassDef):
+        if is_collected(node.name) or id(node) in classes:
+            yield node
+    elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if not all(isinstance(each, ast.Name) and not is_collected(each.id) for each in targets):
+            yield node
+    elif isinstance(node, (ast.For, ast.AsyncFor)):
+        yield node.iter
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        yield from (item.context_expr for item in node.items)
+    elif isinstance(node, (ast.If, ast.While)):
+        yield node.test
+    elif not isinstance(node, (ast.Import, ast.ImportFrom, ast.Try)) and not hasattr(node, "cases"):
+        yield node
+
+
+def _is_fixture(node: ast.expr) -> bool:
+    called = node.func if isinstance(node, ast.Call) else node
+    return getattr(called, "attr", getattr(called, "id", "")) in FIXTURES
 
 
 class Names:

@@ -7,7 +7,6 @@ class of the project, an `Outer` module of another one, or a name that can't be 
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -330,7 +329,8 @@ def _is_outer(node: ast.expr) -> bool:
 
 def _rebuilt(node: ast.expr, inner: Callable[[ast.expr], ast.expr]) -> ast.expr:
     """Return a copy of an expression with other expressions below it."""
-    made = copy.copy(node)
+    made = type(node)()
+    made.__dict__.update(node.__dict__)
     for name, value in ast.iter_fields(node):
         if isinstance(value, ast.expr):
             setattr(made, name, inner(value))

@@ -119,6 +119,7 @@ class TestReader:
         self._homes: dict[int, _Home] = {}
         self._foreign: list[tuple[Module, ast.ClassDef, int]] = []
         self._open = {"pytestmark"}
+        self._adds = not module.lines or any("add_marker" in line for line in module.lines)
 
     def tests(self) -> Iterator[SourceTest]:
         """Yield the tests in the order of their code."""
@@ -169,7 +170,8 @@ class TestReader:
         """Say whether a function of a test's name is a fixture, a property or the like."""
         home = self._home_of(node)
         for each in node.decorator_list:
-            found = home.reducer.reduce(each, _before(each), home.scope)
+            called = each.func if isinstance(each, ast.Call) else each
+            found = home.reducer.reduce(called, _before(each), home.scope)
             name = dotted(found.func if isinstance(found, ast.Call) else found)
             if name.rpartition(".")[2] in NO_TESTS and not is_mark_name(name):
                 return True
@@ -178,7 +180,7 @@ class TestReader:
     def _function(self, node: Function, name: str, outer: _Said) -> Iterator[SourceTest]:
         home = self._home_of(node)
         own = self._said(node.decorator_list, home)
-        added = tuple(self._added(node.body, home))
+        added = tuple(self._added(node.body, home)) if self._adds else ()
         said = _Said((*own.marks, *added), own.muted, own.cases).within(outer)
         muted = said.muted or find_stop(node.body, home.reducer.reduce)
         yield SourceTest(name, node.lineno, said.marks, muted)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from pytest_postmortem.bindings import statements
+from pytest_postmortem.bindings import find_executed_parts, statements
 from pytest_postmortem.expressions import dotted, is_mark_name, mark_of
 from pytest_postmortem.folding import literal, spread
 from pytest_postmortem.modules import Binding, Import, Module, Modules, module_name
@@ -21,8 +21,6 @@ __all__ = ["Claim", "CodeReader", "Place"]
 
 ROUNDS = 5
 """How many files deep an import of an import is followed."""
-
-FIXTURES = frozenset({"fixture", "yield_fixture"})
 
 NAMESPACES = frozenset({"pytest.mark", "_pytest.mark.MARK_GEN"})
 """What all marks are attributes of."""
@@ -65,6 +63,7 @@ class CodeReader:
         self._names = frozenset(names)
         words = b"|".join(re.escape(name.encode()) for name in sorted(self._names))
         self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % words)
+        self._files: dict[tuple[str, str], list[str]] = {}
         self._tentative: set[tuple[str, str]] = set()
         self._active: list[tuple[str, str]] = []
         self._claims: dict[tuple[str, str], Claim | None] = {}
@@ -234,6 +233,10 @@ class CodeReader:
             return ANY, True
         if not self._is_followed(module, node):
             return None, False
+        function = self._reduced(module, node.func)
+        ours = mark_of(dotted(function)) in self._names
+        if not (ours or isinstance(function, (Defined, ast.Call)) or last in NEAR):
+            return None, False
         whole = self._reduced(module, node)
         if not isinstance(whole, ast.Call):
             name = dotted(whole)
@@ -260,15 +263,25 @@ class CodeReader:
             return True
         if not isinstance(node, ast.Name) or node.id in NEAR:
             return isinstance(node, ast.Name)
-        return self._is_of_project(module, node.id) or self.claim_of(module, node.id) is not None
+        if self.claim_of(module, node.id) is not None:
+            return True
+        return bool(parts) and self._module_marks(module, node.id, parts[-1])
 
-    def _is_of_project(self, module: Module, name: str) -> bool:
-        """Say whether a name is imported from a file of the project."""
-        imports = (each.value for each in module.bound.get(name, ()))
-        return any(
-            isinstance(each, Import) and self.modules.find(module.path, each.module, each.level)
-            for each in imports
-        )
+    def _module_marks(self, module: Module, name: str, attribute: str) -> bool:
+        """Say whether an attribute of a module of the project may be one of our marks."""
+        key = (module.path, name)
+        if key not in self._files:
+            imports = [each.value for each in module.bound.get(name, ())]
+            wholes = [each for each in imports if isinstance(each, Import)]
+            paths = [path for each in wholes for path in self._imported_files(module, each)]
+            self._files[key] = paths
+        for path in self._files[key]:
+            other = self.modules.read(path)
+            if other is not None and attribute not in other.bound:
+                return True  # a module below
+            if other is not None and self.claim_of(other, attribute) is not None:
+                return True
+        return False
 
     def may_mark(self, module: Module, node: ast.expr) -> bool:
         """Say whether what is left of a reduced expression of a file may be a mark of ours."""
@@ -329,7 +342,7 @@ class CodeReader:
         """
         lines: dict[int, Claim] = {}
         for node, _ in statements(module.tree.body, certain=True):
-            for part in _executed(node, is_collected, classes):
+            for part in find_executed_parts(node, is_collected, classes):
                 for found, claim in self.references(module, part, read):
                     line = getattr(found, "lineno", node.lineno)
                     lines[line] = claim.join(lines.get(line))
@@ -359,33 +372,3 @@ class CodeReader:
 
 def _imported(node: ast.AST) -> list[ast.alias]:
     return node.names if isinstance(node, ast.Import) else []
-
-
-def _executed(
-    node: ast.stmt, is_collected: Callable[[str], bool], classes: Collection[int]
-) -> Iterator[ast.AST]:
-    """Yield the parts of a statement that act by themselves, and not only where they are used."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        acts = node.name.startswith("pytest_") or any(map(_is_fixture, node.decorator_list))
-        if acts or is_collected(node.name):
-            yield node
-    elif isinstance(node, ast.ClassDef):
-        if is_collected(node.name) or id(node) in classes:
-            yield node
-    elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if not all(isinstance(each, ast.Name) and not is_collected(each.id) for each in targets):
-            yield node
-    elif isinstance(node, (ast.For, ast.AsyncFor)):
-        yield node.iter
-    elif isinstance(node, (ast.With, ast.AsyncWith)):
-        yield from (item.context_expr for item in node.items)
-    elif isinstance(node, (ast.If, ast.While)):
-        yield node.test
-    elif not isinstance(node, (ast.Import, ast.ImportFrom, ast.Try)) and not hasattr(node, "cases"):
-        yield node
-
-
-def _is_fixture(node: ast.expr) -> bool:
-    called = node.func if isinstance(node, ast.Call) else node
-    return getattr(called, "attr", getattr(called, "id", "")) in FIXTURES
