@@ -426,7 +426,7 @@ def test_why_an_incident_is_in_its_state_is_said(
     [
         ("PM-100", "did you mean 'PM-10'?"),
         ("CASE-8", "`pytest-postmortem list` shows those that there are"),
-        ("csae-9", "did you mean 'PM-10'?"),
+        ("csae-7", "did you mean 'PM-10'?"),
         ("\x1b[31mzzz\n::error", "`pytest-postmortem list` shows those that there are"),
     ],
 )
