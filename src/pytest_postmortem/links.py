@@ -13,7 +13,15 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from pytest_postmortem.model import Finding, Link, NodeKey, Origin, Postmortem, Registry
+from pytest_postmortem.model import (
+    Finding,
+    Link,
+    NodeKey,
+    Origin,
+    Postmortem,
+    Registry,
+    normalize_id,
+)
 from pytest_postmortem.options import MARK
 from pytest_postmortem.suggestions import find_similar, index_ids
 
@@ -111,7 +119,7 @@ def _id(argument: object) -> str:
     """
     try:
         text = str(argument) if type(argument) is int else argument
-        return text.strip() if isinstance(text, str) and text.encode() else ""
+        return normalize_id(text.strip()) if isinstance(text, str) and text.encode() else ""
     except ValueError:
         return ""
 
@@ -168,6 +176,7 @@ def encode(ids: Iterable[str]) -> str:
 
 def decode(text: str) -> list[str]:
     """Return the ids that `encode` joined."""
+    text = normalize_id(text)
     return [id.replace("%2C", ",").replace("%25", "%") for id in text.split(", ") if id]
 
 
@@ -182,6 +191,7 @@ def declared(registry: Iterable[Postmortem]) -> dict[str, tuple[str, ...]]:
 
 def supersets(nodeid: str) -> Iterator[str]:
     """Yield every node id that selects this test: itself, without parameters, class, file."""
+    nodeid = normalize_id(nodeid)
     yield nodeid
     path, colons, names = nodeid.partition("::")
     name, bracket, _ = names.partition("[")

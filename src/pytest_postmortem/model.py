@@ -34,6 +34,7 @@ __all__ = [
     "Verdict",
     "count_of",
     "iso_date",
+    "normalize_id",
 ]
 
 OutcomeWord = Literal["failed", "error", "passed", "xpassed", "xfailed", "skipped", "not-run"]
@@ -149,6 +150,18 @@ def iso_date(text: str | None) -> datetime.date | None:
         return None
 
 
+def normalize_id(text: str) -> str:
+    """Return an id, an alias or a node id in Unicode's NFC, in which all of them are compared.
+
+    macOS writes the names of files in NFD, where ``é`` is two characters.
+    """
+    if text.isascii():
+        return text
+    import unicodedata
+
+    return unicodedata.normalize("NFC", text)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something wrong in the registry or in a link; an error sets the exit status at the end.
@@ -205,7 +218,7 @@ class Registry:
 
     def find(self, id: str) -> Postmortem | None:
         """Return the post-mortem of an id or an alias, compared without case, or None."""
-        return self.index.get(id.casefold())
+        return self.index.get(normalize_id(id).casefold())
 
     def __iter__(self) -> Iterator[Postmortem]:
         return iter(self.postmortems)

@@ -22,7 +22,7 @@ from typing import Any
 from pytest_postmortem import __version__
 from pytest_postmortem.digests import Texts
 from pytest_postmortem.errors import Problem, ProofsError
-from pytest_postmortem.model import VERDICTS, Postmortem, Proof, iso_date
+from pytest_postmortem.model import VERDICTS, Postmortem, Proof, iso_date, normalize_id
 from pytest_postmortem.writing import is_written_through, write
 
 __all__ = [
@@ -103,7 +103,7 @@ def read(path: Path) -> dict[str, Kept]:
         document = json.loads(data)
         if document["format"] != FORMAT:
             raise _wrong(path, f"its format is {document['format']!r}, and {FORMAT} is understood")
-        return {id: _kept(each) for id, each in document["proofs"].items()}
+        return {normalize_id(id): _kept(each) for id, each in document["proofs"].items()}
     except FileNotFoundError:
         return {}
     except OSError as error:

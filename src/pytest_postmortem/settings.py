@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.model import Location, Policy, Show
+from pytest_postmortem.model import Location, Policy, Show, normalize_id
 from pytest_postmortem.options import OPTIONS
 
 __all__ = ["REPORT_TYPES", "ReportTo", "Settings", "percent", "read", "report_to"]
@@ -167,7 +167,7 @@ class _Reader:
             proofs=self._ini("postmortem_proofs", self._path),
             offline=bool(ini("postmortem_offline")),
             unreachable=self._ini("postmortem_unreachable", _choice("warn", "error")) or "warn",
-            only=tuple(self._options["--postmortem"] or ()),
+            only=tuple(map(normalize_id, self._options["--postmortem"] or ())),
             reports=tuple(self._reports()),
             scope=self._option("--postmortem-scope", _choice("full", "partial")),
             today=self._option("--postmortem-today", _today),

@@ -77,10 +77,8 @@ def _prints(checked: Checked) -> Iterator[tuple[Finding, str]]:
     for finding in checked.findings:
         text = f"{finding.code}\0{finding.path}\0{finding.message}"
         seen[text] += 1
-        yield (
-            finding,
-            hashlib.sha256(f"{text}\0{seen[text]}".encode(errors="replace")).hexdigest()[:32],
-        )
+        data = f"{text}\0{seen[text]}".encode(errors="surrogatepass")
+        yield finding, hashlib.sha256(data).hexdigest()[:32]
 
 
 def _gitlab(checked: Checked, fallback: str) -> list[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from pytest_postmortem.commands.checkout import Checkout
 from pytest_postmortem.digests import digest_of
 from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.marked import Linked, linked
-from pytest_postmortem.model import Postmortem
+from pytest_postmortem.model import Postmortem, normalize_id
 from pytest_postmortem.proofs import revision_of, short
 from pytest_postmortem.prove import fixes, ways
 from pytest_postmortem.prove.candidates import candidates, trailers
@@ -114,7 +114,7 @@ def _chosen(checkout: Checkout, ids: Sequence[str]) -> Iterator[Postmortem]:
         return
     names = {name.casefold(): each for each in own for name in (each.id, *each.aliases)}
     found: set[str] = set()
-    for id in ids:
+    for id in map(normalize_id, ids):
         fits = [names[name].id for name in names if fnmatchcase(name, id.casefold())]
         if not fits:
             known = {name: each.id for name, each in names.items() if "/" not in name}

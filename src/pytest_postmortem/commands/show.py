@@ -16,7 +16,7 @@ from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
 from pytest_postmortem.listing.listed import as_json, details, whole
 from pytest_postmortem.listing.overview import Row
-from pytest_postmortem.model import Proof, Registry
+from pytest_postmortem.model import Proof, Registry, normalize_id
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.reports.json import told_proof
 from pytest_postmortem.reports.shown import reveal
@@ -69,7 +69,7 @@ def _named(rows: Sequence[Row], id: str) -> Row:
         for name in row.postmortem.aliases:
             names.setdefault(name.casefold(), row)
     names.update({row.postmortem.id.casefold(): row for row in rows})
-    wanted = id.strip().casefold()
+    wanted = normalize_id(id.strip()).casefold()
     if wanted in names:
         return names[wanted]
     known = {name: row.postmortem.id for name, row in names.items() if "/" not in name}

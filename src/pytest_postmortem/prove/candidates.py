@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from pytest_postmortem import git
+from pytest_postmortem.model import normalize_id
 
 __all__ = ["Candidate", "candidates", "trailers"]
 
@@ -36,7 +37,7 @@ def trailers(root: Path) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for commit, message in reversed(git.mentioning(root, ["Postmortem:"])):
         for named in TRAILER.findall(message):
-            for id in filter(None, map(str.strip, named.split(","))):
+            for id in filter(None, map(str.strip, normalize_id(named).split(","))):
                 found[id.casefold()] = (*found.get(id.casefold(), ()), commit)
     return found
 

@@ -19,6 +19,7 @@ import faulthandler
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -115,7 +116,8 @@ class Recorder:
         if any([path, name] in self._wanted["places"] for name in _supersets(names)):
             return True
         marks = (mark for mark in item.iter_markers() if mark.name in self._wanted["marks"])
-        ids = (str(each).strip().casefold() for mark in marks for each in mark.args)
+        texts = (str(each).strip() for mark in marks for each in mark.args)
+        ids = (unicodedata.normalize("NFC", text).casefold() for text in texts)
         return any(id in self._wanted["ids"] for id in ids)
 
     @pytest.hookimpl(tryfirst=True)

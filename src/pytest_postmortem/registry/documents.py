@@ -55,7 +55,7 @@ class Directory:
 
     def shown_path(self, relative: str) -> str:
         """Return the path of a file as the reader sees it."""
-        return fields.clean(relative if self.shown == "." else f"{self.shown}/{relative}")
+        return fields.clean_path(relative if self.shown == "." else f"{self.shown}/{relative}")
 
 
 def document(top: str, relative: str) -> Name | None:
@@ -202,7 +202,7 @@ def _raw(
 
 def _by_pattern(pattern: str | None, stem: str) -> str | None:
     """Return the id that the reader's own pattern finds in a name: its first group, or all."""
-    found = None if pattern is None else re.search(pattern, stem)
+    found = None if pattern is None else re.search(pattern, fields.clean(stem))
     if found is None:
         return None
     return (found[1] if found.re.groups else None) or found[0] or None

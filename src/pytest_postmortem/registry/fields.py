@@ -13,6 +13,8 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote, unquote
 
+from pytest_postmortem.model import normalize_id
+
 __all__ = [
     "DOCUMENT_IDS",
     "FIELDS",
@@ -83,6 +85,8 @@ SHORT = 200
 ONLY_SHORT = frozenset({"name", "summary", "message", "impact"})
 """The names under which some write a title or a severity, and others whole paragraphs."""
 
+_BYTE = re.compile("%([89A-F][0-9A-F])")
+_LONE = re.compile("[\udc80-\udcff]")
 _LINE_END = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$", re.DOTALL)
 _OWNERS = {
@@ -105,8 +109,31 @@ def field_of(key: str) -> tuple[int, str] | None:
 def clean(text: str, *, lines: bool = False) -> str:
     """Return a text that is safe to show: one line (unless ``lines``), nothing invisible in it.
 
-    Controls, escapes, bidirectional overrides and zero-width characters are left out.
+    Controls, escapes, bidirectional overrides and zero-width characters are left out. Characters
+    are in NFC; a byte of a file name that is no UTF-8 is written as ``%E9``.
     """
+    return _clean(normalize_id(text), lines)
+
+
+def clean_path(path: str) -> str:
+    """Return the path of a file as `clean` would, but for NFC: `file_name` gives it back."""
+    return _clean(path, False)
+
+
+def file_name(shown: str) -> str:
+    """Return the path that `clean_path` shows, with bytes in place of ``%E9``."""
+    return _BYTE.sub(lambda found: chr(0xDC00 + int(found[1], 16)), shown)
+
+
+def escape_bytes(text: str) -> str:
+    """Return a text with ``%E9`` in place of a byte of a file name that is no UTF-8.
+
+    So the id that the name gives can be written in a mark, and the path in a link.
+    """
+    return _LONE.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
+
+
+def _clean(text: str, lines: bool) -> str:
     if text.isprintable():
         return text.strip()
     rows = (_printable(row).strip() for row in _LINE_END.split(text.strip()))
@@ -115,7 +142,9 @@ def clean(text: str, *, lines: bool = False) -> str:
 
 def _printable(text: str) -> str:
     text = text.replace("\t", " ").replace("\xa0", " ")
-    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    return "".join(
+        c for c in escape_bytes(text) if unicodedata.category(c) not in ("Cc", "Cf", "Cs")
+    )
 
 
 def scalar(value: Any, *, lines: bool = False) -> str | None:
@@ -160,7 +189,7 @@ def wrong_url(url: str) -> str | None:
         return "it is neither http nor https"
     if path.startswith("/"):
         return "it begins with '/'"
-    if "\\" in path or clean(path) != path:
+    if "\\" in path or clean_path(path) != path:
         return "it holds characters that no link has"
     depth = 0
     for part in path.split("#")[0].split("?")[0].split("/"):
@@ -172,4 +201,4 @@ def wrong_url(url: str) -> str | None:
 
 def from_template(template: str, id: str) -> str:
     """Return the link of an id; a template has ``{id}`` where the id goes, percent-encoded."""
-    return template.replace("{id}", quote(id, safe=""))
+    return template.replace("{id}", quote(id, safe="", errors="backslashreplace"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.model import Finding, Location, Registry
+from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.entries import Entry, from_raws
 from pytest_postmortem.registry.files import (
     Contents,
@@ -352,9 +353,9 @@ def _shown(location: Location, root: Path) -> str:
         return _without_secrets(location.text)
     try:
         path = Path(os.path.normpath(location.path))
-        return path.relative_to(os.path.abspath(root)).as_posix()
+        return fields.escape_bytes(path.relative_to(os.path.abspath(root)).as_posix())
     except (ValueError, RuntimeError):
-        return location.text
+        return fields.escape_bytes(location.text)
 
 
 def _without_secrets(text: str) -> str:

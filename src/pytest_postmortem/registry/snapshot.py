@@ -32,7 +32,7 @@ __all__ = [
     "registry_to",
 ]
 
-VERSION = 1
+VERSION = 2
 """Of the form of the files; whatever has another is dropped."""
 
 SIZE = 16

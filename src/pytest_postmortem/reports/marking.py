@@ -45,7 +45,7 @@ def link(text: str, url: str | None) -> str:
     """Return text that leads to a web address, or the text alone where there is none."""
     if url is None or not re.match(r"https?://[^\s/]", url, re.IGNORECASE):
         return escaped(text)
-    target = quote(url, safe="%/:?#@!$&*+,;=~", errors="replace").replace("&", "&amp;")
+    target = quote(url, safe="%/:?#@!$&*+,;=~", errors="backslashreplace").replace("&", "&amp;")
     return f"[{escaped(text)}]({target})"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +51,10 @@ def file_of(postmortem: Postmortem, root: Path) -> tuple[Path, str] | None:
     for text in (postmortem.path, postmortem.url):
         shown = (text or "").split("#")[0]
         if shown and ":" not in shown.split("/")[0] and name_of(shown.rpartition("/")[2]):
-            try:
-                if (root / shown).is_file():
-                    return root / shown, shown
-            except (OSError, ValueError):
-                continue
+            for name in dict.fromkeys((shown, fields.file_name(shown))):
+                with suppress(OSError, ValueError):
+                    if (root / name).is_file():
+                        return root / name, shown
     return None
 
 

@@ -79,7 +79,11 @@ def _filled(node: Any, named: Mapping[str, str], encoded: bool = False) -> Any:
     if not isinstance(node, str):
         return node
     for name, value in named.items():
-        text = quote(value, safe="") if encoded and "://" not in value else value
+        text = (
+            quote(value, safe="", errors="backslashreplace")
+            if encoded and "://" not in value
+            else value
+        )
         node = node.replace(f"{{{name}}}", text)
     return node
 
