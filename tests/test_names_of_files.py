@@ -8,6 +8,7 @@ import subprocess
 import sys
 import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,6 +18,8 @@ from pytest_postmortem.registry import How, load
 from report_schema import read_report
 
 NFC, NFD = "2026-01-03-caf\u00e9", "2026-01-03-cafe\u0301"
+Form = Literal["NFC", "NFD"]
+FORMS: tuple[Form, ...] = ("NFC", "NFD")
 DOCUMENT = "# Outage\n\n## Root cause\n\nThe pool had no limit.\n"
 
 
@@ -125,7 +128,7 @@ def test_no_command_stumbles_over_such_a_name(folder: Path, encoding: str) -> No
 @pytest.mark.parametrize("written", ["NFC", "NFD"])
 @pytest.mark.parametrize("named", ["NFC", "NFD"])
 def test_a_mark_and_a_file_name_are_compared_in_nfc(
-    folder: Path, pytester: pytest.Pytester, run: RunPytest, written: str, named: str
+    folder: Path, pytester: pytest.Pytester, run: RunPytest, written: Form, named: Form
 ) -> None:
     """macOS writes names in NFD, and people type NFC: it is one id."""
     write(folder, f"{unicodedata.normalize(written, NFC)}.md")
@@ -140,7 +143,7 @@ def test_a_mark_and_a_file_name_are_compared_in_nfc(
     )
 
     assert report_of(run())[-1] == "1 of 1 incident guarded (100 %), 1 linked"
-    for form in ("NFC", "NFD"):
+    for form in FORMS:
         result = run(f"--postmortem={unicodedata.normalize(form, '*-caf' + NFC[-1])}")
         assert result.parseoutcomes() == {"passed": 1}
 
@@ -163,7 +166,7 @@ def test_ids_aliases_and_recurrences_are_compared_in_nfc(tmp_path: Path, text: s
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("file", ["NFC", "NFD"])
 def test_node_ids_of_a_registry_are_compared_in_nfc(
-    pytester: pytest.Pytester, run: RunPytest, form: str, file: str
+    pytester: pytest.Pytester, run: RunPytest, form: Form, file: Form
 ) -> None:
     """A test that the registry names is found, however its file is written on the disk."""
     name = unicodedata.normalize(file, "test_caf\u00e9")

@@ -12,6 +12,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from conftest import report_of
+from pytest_postmortem.model import Location
+from pytest_postmortem.registry import How, load
 from pytest_postmortem.registry.secrets import Redactor
 from server import Asked, Reply, Server
 
@@ -194,3 +196,26 @@ def test_a_link_to_the_next_page_keeps_its_credential(
 
     result.stdout.fnmatch_lines(["postmortem: *pm.yml (2 post-mortems)"])
     assert server.asked[1].query == {"key": TOKEN}
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("no answer from https://me:pw@host.example/a?token=x#y", "https://host.example/a"),
+        ("Max retries exceeded with url: /a?token=x (refused)", "url: /a (refused)"),
+    ],
+)
+def test_what_a_plugin_raises_is_shown_without_a_query(
+    tmp_path: Path, said: str, shown: str
+) -> None:
+    """Its credentials are not known here, and addresses are where they usually are."""
+
+    def ask(text: str) -> list[Mapping[str, object]]:
+        raise ConnectionError(said)
+
+    found = load([Location("tracker:x", tmp_path)], tmp_path, How(ask=ask))
+
+    (finding,) = found.findings
+    assert shown in finding.message
+    assert "token" not in finding.message
+    assert "pw" not in finding.message
