@@ -185,8 +185,8 @@ def test_what_another_plugin_deselects_leaves_the_gate_open(
     result = run("--group=1", GATE)
 
     assert report_of(result) == [
-        "Gate fail-under not judged: the tests of 1 incident were not run: deselected;"
-        " run the whole suite to judge it",
+        "Gate fail-under not judged: the tests of 1 incident were not run: deselected by"
+        " conftest.py; run the whole suite to judge it",
         "1 of 2 incidents guarded, 2 linked; 1 not run",
     ]
     assert result.ret == 0
