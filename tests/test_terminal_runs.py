@@ -268,8 +268,9 @@ def test_where_many_tests_fail_all_blocks_shrink(
     pytester: pytest.Pytester, run: RunPytest, count: int, lines: int
 ) -> None:
     """Up to twenty are shown in full; with one more each is its id and its link."""
-    marks = f'@pytest.mark.postmortem("PM-1")\n@pytest.mark.parametrize("n", range({count}))'
-    pytester.makepyfile(test_it=f"import pytest\n{marks}\ndef test_it(n):\n    assert False\n")
+    mark = 'import pytest\npytestmark = pytest.mark.postmortem("PM-1")\n'
+    tests = "".join(f"def test_{n}(): assert False\n" for n in range(count))
+    pytester.makepyfile(test_it=mark + tests)
 
     result = run()
 
