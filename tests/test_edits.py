@@ -274,3 +274,39 @@ def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
     writing.remove_unfinished(tmp_path)
 
     assert sorted(files(tmp_path)) == sorted(path.name for path in (running, elsewhere, own))
+
+
+NEW = SCAN.replace('["scan", "--apply"]', "sys.argv[1:]").replace(
+    'event == "os.rename"', 'event in ("os.rename", "os.link")'
+)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+@pytest.mark.parametrize("registry", ["pm", "pm.yml"])
+def test_a_killed_new_is_finished_by_running_it_again(tmp_path: Path, registry: str) -> None:
+    """The post-mortem that is there gets its test, and no second one is begun."""
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npostmortem_registry = {registry}\n")
+    if registry == "pm":
+        (tmp_path / "pm").mkdir()
+        (tmp_path / "pm" / "PM-1-login.md").write_text("# PM-1: Login loop\n")
+    else:
+        (tmp_path / "pm.yml").write_text("- id: PM-1\n  title: Login loop\n")
+    command = ["new", "Charged twice", "--test", "test_a.py"]
+
+    killed = subprocess.run(
+        [sys.executable, "-c", NEW.format(number=1), *command], cwd=tmp_path, capture_output=True
+    )
+
+    assert killed.returncode == -9, killed.stderr
+    assert len(unfinished(tmp_path)) == 1
+    assert not (tmp_path / "test_a.py").exists()
+    before = {name: data for name, data in files(tmp_path).items() if "pm" in name.split(".")[0]}
+
+    again = [sys.executable, "-m", "pytest_postmortem", *command]
+    done = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "PM-2  Charged twice"
+    assert 'postmortem("PM-2")' in (tmp_path / "test_a.py").read_text()
+    assert unfinished(tmp_path) == []
+    assert {name: files(tmp_path)[name] for name in before} == before

@@ -20,8 +20,16 @@ from pathlib import Path
 
 from pytest_postmortem.errors import DestinationError, Problem
 
-__all__ = ["Changed", "Staged", "is_written_through", "remove_unfinished", "rewrite", "stage"]
-__all__ += ["write"]
+__all__ = [
+    "Changed",
+    "Staged",
+    "find_unfinished",
+    "is_written_through",
+    "remove_unfinished",
+    "rewrite",
+    "stage",
+    "write",
+]
 
 UNFINISHED = ".pytest-postmortem"
 OLD = 24 * 60 * 60
@@ -217,14 +225,21 @@ def _beside(path: Path, data: bytes, mode: int) -> str:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a process that was killed has left in a folder."""
+    for path in find_unfinished(folder):
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def find_unfinished(folder: Path) -> list[Path]:
+    """Return the files that a process which was killed has left in a folder."""
+    left: list[Path] = []
     with suppress(OSError), os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.name.endswith(UNFINISHED)]
-        for name in names:
+        for name in [entry.name for entry in entries if entry.name.endswith(UNFINISHED)]:
             found = _UNFINISHED.fullmatch(name)
-            path = os.path.join(folder, name)
+            path = folder / name
             if found and (_is_over(found[1], int(found[2])) or _is_old(path)):
-                with suppress(OSError):
-                    os.unlink(path)
+                left.append(path)
+    return left
 
 
 def _is_over(machine: str, process: int) -> bool:
@@ -240,7 +255,7 @@ def _is_over(machine: str, process: int) -> bool:
     return False
 
 
-def _is_old(path: str) -> bool:
+def _is_old(path: Path) -> bool:
     import time
 
     return time.time() - os.lstat(path).st_mtime > OLD

@@ -31,7 +31,7 @@ from pytest_postmortem.commands.location import Places
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.commands.testfile import AddedTest, TestFile
 from pytest_postmortem.errors import GitError, Problem, SettingsError
-from pytest_postmortem.model import Registry
+from pytest_postmortem.model import Registry, normalize_id
 from pytest_postmortem.options import MARK
 from pytest_postmortem.registry import fields, formats
 from pytest_postmortem.registry.names import name_of
@@ -154,9 +154,12 @@ def run(
         new_severity = _hint_at_severities(incident.severity, project, known)
         place = Places(project).choose(location)
         file = TestFile(project, test, incident.title) if test is not None else None
-        begun = _begun(project, incident, place, known, _template(project, template), file)
+        template_text = _template(project, template)
+        begun = _interrupted(project, incident, known, file) or _begun(
+            project, incident, place, known, template_text, file
+        )
         added = file.with_test(begun.id) if file else None
-    files = [begun.edit, *([added.edit] if added else [])]
+    files = [each for each in (begun.edit, added and added.edit) if each and each.old != each.new]
     if dry_run:
         print(*map(plain, edits.diff(files)), sep="\n")
     else:
@@ -200,6 +203,22 @@ def _hint_at_severities(severity: str, project: Project, known: Registry) -> str
     few = ", ".join(list(usual.values())[:8])
     remedy = f"did you mean {near!r}?" if near else f"those in use are {few}"
     return f"no other incident has the severity {severity!r}; {remedy}"
+
+
+def _interrupted(
+    project: Project, incident: Incident, known: Registry, file: TestFile | None
+) -> Begun | None:
+    """Return the post-mortem that this command wrote before it was killed, without its test."""
+    if file is None or not file.was_interrupted:
+        return None
+    marked = {normalize_id(id).casefold() for id in project.marked_ids()}
+    for postmortem in known:
+        wanted = postmortem.title == incident.title and incident.id in ("", postmortem.id)
+        if wanted and postmortem.path and postmortem.id.casefold() not in marked:
+            path = project.root / fields.file_name(postmortem.path)
+            data = path.read_bytes()
+            return Begun(postmortem.id, edits.Edit(path, postmortem.path, data, data))
+    return None
 
 
 def _begun(

@@ -14,6 +14,7 @@ from pytest_postmortem.commands.checkout import places
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.scope import matches, relative
+from pytest_postmortem.writing import find_unfinished
 
 __all__ = ["AddedTest", "TestFile"]
 
@@ -64,6 +65,12 @@ class TestFile:
         self._file = file
         self._shown = project.shown(file)
         self._check(project, name)
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether a process that was killed had begun to write this file."""
+        name = f".{self._file.name[:60]}."
+        return any(path.name.startswith(name) for path in find_unfinished(self._file.parent))
 
     def _check(self, project: Project, name: str) -> None:
         """Make sure that pytest would find a test there.
