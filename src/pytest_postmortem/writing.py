@@ -57,9 +57,9 @@ def write(path: Path, text: str) -> None:
         if is_written_through(path):
             _write_through(path, data)
             return
-        path = Path(os.path.realpath(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(target, data)
     except OSError as error:
         cause = error.strerror or str(error)
         remedy = "choose a destination that can be written"
