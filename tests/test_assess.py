@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -433,3 +434,60 @@ def test_show_reveals_no_more_than_it_says(show: Show, expected: Postmortem) -> 
 
     assert reveal(postmortem, show) == expected
     assert reveal(postmortem, "all") is postmortem
+
+
+def test_a_share_is_told_to_one_digit_rounded_down() -> None:
+    """Two of three are 66.6 %, in the figures as in the gate."""
+    three = [incident(id=f"PM-{n}") for n in range(3)]
+    outcomes = of("a.py", one="passed", two="passed")
+    both = [Link(f"PM-{n}", test.nodeid, test.path, 1) for n, test in enumerate(outcomes)]
+
+    report = assess(registry(*three), both, outcomes, FULL, Policy())
+
+    assert report.totals.percent == 66.6
+
+
+def test_a_test_that_did_not_run_leaves_nothing_open_where_another_one_passed() -> None:
+    """The incident is guarded, whatever that test would have said."""
+    report = judged("passed", "not-run")
+
+    assert (report.incidents[0].state, report.unjudged) == ("guarded", ())
+
+
+@pytest.mark.parametrize(
+    ("scope", "missing", "unreachable", "unjudged"),
+    [
+        (FULL, None, (), ()),
+        (FULL, "no registry", (), ("no registry",)),
+        (FULL, "no registry", ("https://a",), ("no registry",)),
+        (
+            FULL,
+            None,
+            ("https://a", "https://b"),
+            ("https://a can't be reached", "https://b can't be reached"),
+        ),
+        (PARTIAL, "no registry", (), ("1 node id given",)),
+        (PARTIAL, None, ("https://a",), ("1 node id given", "https://a can't be reached")),
+    ],
+)
+def test_why_the_figures_do_not_count(
+    scope: Scope, missing: str | None, unreachable: tuple[str, ...], unjudged: tuple[str, ...]
+) -> None:
+    """What the run saw comes first; a missing registry is no place that can't be reached."""
+    known = replace(registry(incident()), unreachable=unreachable)
+
+    report = assess(known, (), {}, scope, Policy(), missing=missing)
+
+    assert (report.unjudged, report.totals.percent) == (unjudged, None if unjudged else 0.0)
+
+
+def test_an_unknown_id_is_listed_once_with_all_of_its_tests() -> None:
+    """However it is written; the first way is shown."""
+    outcomes = of("a.py", one="passed", two="failed")
+    one, two = outcomes
+    claims = [Link("X-1", one.nodeid, one.path, 1), Link("x-1", two.nodeid, two.path, 2)]
+
+    (unknown,) = assess(registry(), claims, outcomes, FULL, Policy()).unknown
+
+    tests = [(test.nodeid, test.outcome) for test in unknown.tests]
+    assert (unknown.id, tests) == ("X-1", [("one", "passed"), ("two", "failed")])

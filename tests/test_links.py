@@ -12,12 +12,14 @@ from pytest_postmortem.links import (
     check,
     check_declared,
     declared,
+    decode,
     encode,
     parse,
     registry_of,
+    skipped_links,
     supersets,
 )
-from pytest_postmortem.model import Finding, Link, Postmortem, Registry
+from pytest_postmortem.model import Finding, Link, NodeKey, Postmortem, Registry
 
 WRITE = 'write @pytest.mark.postmortem("PM-123")'
 
@@ -107,6 +109,11 @@ def test_an_address_in_our_own_mark_is_no_id() -> None:
     ("bad", "ids", "complaints"),
     [
         (mark(), {}, [f"@pytest.mark.postmortem names no post-mortem; {WRITE}"]),
+        (
+            mark(reason="x"),
+            {},
+            [f"@pytest.mark.postmortem(reason=...) is not known; ids are positional: {WRITE}"],
+        ),
         (mark(""), {}, [f"@pytest.mark.postmortem('') names an empty id; {WRITE}"]),
         (mark("  "), {}, [f"@pytest.mark.postmortem('  ') names an empty id; {WRITE}"]),
         (
@@ -141,7 +148,12 @@ def test_a_bad_mark_is_complained_of_and_its_good_ids_count(
 
 def test_ids_become_one_text_from_which_they_can_be_read_again() -> None:
     """A comma or a per cent sign inside an id does not read as two ids."""
-    assert encode(["PM-1", "a,b", "50%"]) == "PM-1, a%2Cb, 50%25"
+    ids = ["PM-1", "a,b", "50%", "%2C", "%25", "a, b"]
+
+    text = encode(ids)
+
+    assert text == "PM-1, a%2Cb, 50%25, %252C, %2525, a%2C b"
+    assert (decode(text), decode("")) == (ids, [])
 
 
 @pytest.mark.parametrize(
@@ -250,5 +262,20 @@ def test_links_make_a_registry_where_there_is_no_other() -> None:
 
     known = registry_of(links, None)
 
-    assert [(each.id, each.url) for each in known] == [("PM-2", None), ("PM-1", None)]
+    assert list(known) == [Postmortem("PM-2", "PM-2"), Postmortem("PM-1", "PM-1")]
     assert known.find("pm-1") is known.postmortems[1]
+
+
+def test_a_file_that_skips_itself_stands_for_the_tests_that_the_registry_names_in_it() -> None:
+    """For each incident, also where two of them name the same test; other files are not meant."""
+    first = Postmortem("PM-1", "", tests=("a.py::test_x", "b.py::test_x"))
+    second = Postmortem("PM-2", "", tests=("a.py::test_x", "a.py::TestA::test_y"))
+    file = NodeKey("a.py", "a.py")
+
+    found = list(skipped_links(Registry((first, second)), [file], ["a.py", "b.py"]))
+
+    assert found == [
+        ("a.py::test_x", Link("PM-1", "a.py", "a.py", None, "registry")),
+        ("a.py::test_x", Link("PM-2", "a.py", "a.py", None, "registry")),
+        ("a.py::TestA::test_y", Link("PM-2", "a.py", "a.py", None, "registry")),
+    ]

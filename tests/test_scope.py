@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_postmortem.model import Collected, Finding, Link
-from pytest_postmortem.scope import find_files, joined, matches, reasons
+from pytest_postmortem.model import Collected, Finding, Link, NodeKey
+from pytest_postmortem.scope import bytes_of, find_files, joined, matches, reasons
 
 THREE = frozenset({"a.py", "b.py", "c.py"})
 
@@ -79,17 +80,20 @@ def test_a_test_file_is_told_by_pytests_own_patterns(
 
 
 def test_the_walk_leaves_out_what_pytest_leaves_out(tmp_path: Path) -> None:
-    """Ignored folders are not entered, links to folders not followed, and nothing is read."""
+    """Ignored files and folders, and a link that leads upwards; another link is followed."""
     for name in ("test_a.py", "b/test_b.py", "b/__pycache__/test_c.py", "build/test_d.py", "e.py"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True, parents=True)
         path.touch()
-    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "test_ignored.py").touch()
+    (tmp_path / "b" / "loop").symlink_to(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    ignored = ("build", "test_ignored.py")
 
-    found = find_files([tmp_path], ["test_*.py"], lambda path: path.name == "build")
+    found = find_files([tmp_path], ["test_*.py"], lambda path: path.name in ignored)
 
     names = [path.relative_to(tmp_path).as_posix() for path in found]
-    assert names == ["b/test_b.py", "test_a.py"]
+    assert names == ["b/test_b.py", "link/test_b.py", "test_a.py"]
 
 
 def test_a_file_that_is_named_counts_whatever_its_name(tmp_path: Path) -> None:
@@ -104,11 +108,27 @@ def test_a_file_that_is_named_counts_whatever_its_name(tmp_path: Path) -> None:
 def test_what_workers_collected_is_joined_each_thing_once() -> None:
     """All workers collect the same, and say so each for itself."""
     link, finding = Link("PM-1", "a", "a.py", 1), Finding("bad-marker", "error", "x")
+    other, file = NodeKey("a.py", "b"), NodeKey("c.py", "c.py")
     one = Collected((link,), findings=(finding,), expected=frozenset({"a.py"}), reasons=("r",))
-    two = Collected((link,), findings=(finding,), files=frozenset({"a.py"}), reasons=("r", "s"))
+    two = Collected(
+        (link, replace(link, id="PM-2")),
+        frozenset({other}),
+        frozenset({(other, link.test)}),
+        {other: 2},
+        (finding,),
+        {file: "no driver"},
+        frozenset({"a.py::b"}),
+        files=frozenset({"a.py"}),
+        reasons=("r", "s"),
+    )
 
-    assert joined([one, two]) == Collected(
-        (link,),
+    assert joined([one, two, one]) == Collected(
+        two.links,
+        two.deselected,
+        two.reported,
+        two.repeated,
+        skipped=two.skipped,
+        declared=two.declared,
         findings=(finding,),
         files=frozenset({"a.py"}),
         expected=frozenset({"a.py"}),
@@ -126,3 +146,12 @@ def test_a_link_that_leads_round_in_circles_is_no_folder(tmp_path: Path) -> None
     found = find_files([tmp_path], ["test_*.py"], lambda _: False)
 
     assert list(found) == [tmp_path / "test_it.py"]
+
+
+def test_what_can_not_be_read_has_no_bytes(tmp_path: Path) -> None:
+    """A file that is gone, and a name that no file can have."""
+    (tmp_path / "a.py").write_bytes(b"a")
+
+    names = ("a.py", "gone.py", "a\0.py")
+
+    assert [bytes_of(tmp_path / name) for name in names] == [b"a", None, None]
