@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from pytest_postmortem.gates import check_percentage, check_policy, fails, judge
+from pytest_postmortem.gates import check_percentage, check_policy, fails, judge, unprovable
 from pytest_postmortem.model import Finding, Policy, Postmortem, Registry, Scope
-from pytest_postmortem.states import Gate, Incident, Report, State, Totals
+from pytest_postmortem.states import Gate, Incident, Report, State, TestResult, Totals
 
 
 def incident(
@@ -280,3 +280,27 @@ def test_a_run_fails_for_an_error_or_a_gate_that_was_judged(
     )
 
     assert fails(judged) is expected
+
+
+@pytest.mark.parametrize(
+    ("state", "severity", "tests", "fix", "named"),
+    [
+        ("guarded", "sev1", True, (), True),
+        ("guarded", "sev1", False, (), False),
+        ("guarded", "sev1", True, ("abc1234",), False),
+        ("guarded", "sev2", True, (), False),
+        ("guarded", None, True, (), False),
+        ("exempt", "sev1", True, (), False),
+    ],
+)
+def test_a_linked_incident_that_has_to_be_proven_names_its_fix(
+    state: State, severity: str | None, tests: bool, fix: tuple[str, ...], named: bool
+) -> None:
+    """One without a test, of another severity or not required is left alone."""
+    bare = incident("PM-1", state, severity)
+    linked = (TestResult("a.py::test_x", "passed", 0.0, "a.py", 1),) if tests else ()
+    known = replace(bare, tests=linked, postmortem=replace(bare.postmortem, fix=fix))
+
+    findings = unprovable(report(Policy(require_proof=("sev1",)), known))
+
+    assert [each.code for each in findings] == ["fix-missing"] * named
