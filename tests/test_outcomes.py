@@ -43,12 +43,17 @@ def xfailed(when: str, outcome: str, reason: str = "reason: known") -> Report:
     return Report(when, outcome, extra={"wasxfail": reason})
 
 
-def outcome_of(*reports: Report) -> OutcomeWord | None:
+def find_outcome(*reports: Report) -> Outcome | None:
     """Return what the reports of one test, on one worker, come to."""
     recorder = Recorder({TEST})
     for report in reports:
         recorder.add(report, TEST)
-    outcome = recorder.outcomes().get(TEST)
+    return merge_outcomes(recorder.outcomes(), {TEST: [TEST]}, recorder.discarded).get(TEST)
+
+
+def outcome_of(*reports: Report) -> OutcomeWord | None:
+    """Return the word of what the reports of one test come to."""
+    outcome = find_outcome(*reports)
     return outcome.word if outcome else None
 
 
@@ -93,10 +98,9 @@ def outcome_of(*reports: Report) -> OutcomeWord | None:
         ),
         pytest.param(
             [SETUP, RERUN, Report("teardown", "failed"), SETUP, CALL, TEARDOWN],
-            "passed",
-            id="all-of-a-discarded-attempt-is-discarded",
+            "error",
+            id="what-pytest-counts-of-a-discarded-attempt-counts",
         ),
-        pytest.param([SETUP, RERUN], None, id="interrupted-before-the-rerun"),
         pytest.param([Report("setup", "rerun"), SETUP, CALL, TEARDOWN], "passed", id="setup-rerun"),
         pytest.param(
             [SETUP, FAILED, TEARDOWN, SETUP, CALL, TEARDOWN],
@@ -158,6 +162,175 @@ def test_a_test_that_needed_a_rerun_is_flaky() -> None:
         recorder.add(report, TEST)
 
     assert recorder.outcomes() == {TEST: Outcome("passed", 3.0, flaky=True)}
+
+
+PASSED_SUBTEST = Report("call", "passed", extra=SUBTEST)
+FAILED_SUBTEST = Report("call", "failed", extra=SUBTEST)
+RETRIED = Report("call", "retried")
+TEARDOWN_RERUN = Report("teardown", "rerun")
+
+
+@pytest.mark.parametrize(
+    ("reports", "word", "flaky"),
+    [
+        pytest.param(
+            [PASSED_SUBTEST, SETUP, RERUN, TEARDOWN, PASSED_SUBTEST, SETUP, CALL, TEARDOWN],
+            "passed",
+            True,
+            id="rerunfailures-logs-subtests-before-the-setup",
+        ),
+        pytest.param(
+            [PASSED_SUBTEST, SETUP, RERUN, TEARDOWN, FAILED_SUBTEST, SETUP, CALL, TEARDOWN],
+            "failed",
+            True,
+            id="a-subtest-fails-in-the-last-attempt",
+        ),
+        pytest.param(
+            [SETUP, RERUN, FAILED_SUBTEST, SETUP, CALL, TEARDOWN],
+            "failed",
+            True,
+            id="rerunfailures-13-logs-no-teardown-after-a-failure",
+        ),
+        pytest.param(
+            [FAILED_SUBTEST, SETUP, CALL, TEARDOWN], "failed", False, id="no-rerun-for-a-subtest"
+        ),
+        pytest.param(
+            [SETUP, CALL, TEARDOWN_RERUN, SETUP, CALL, TEARDOWN],
+            "passed",
+            True,
+            id="teardown-rerun",
+        ),
+        pytest.param(
+            [SETUP, RERUN, TEARDOWN_RERUN, SETUP, CALL, TEARDOWN],
+            "passed",
+            True,
+            id="call-and-teardown-rerun",
+        ),
+        pytest.param(
+            [SETUP, RERUN, TEARDOWN, SETUP, Report("call", "skipped"), TEARDOWN],
+            "skipped",
+            True,
+            id="skipped-in-the-rerun",
+        ),
+        pytest.param([SETUP, RETRIED, CALL, TEARDOWN], "passed", True, id="retry"),
+        pytest.param([SETUP, RETRIED, FAILED, TEARDOWN], "failed", True, id="retry-fails"),
+        pytest.param(
+            [SETUP, RETRIED, FAILED_SUBTEST, CALL, TEARDOWN], "failed", True, id="retry-subtest"
+        ),
+        pytest.param([SETUP, TEARDOWN, SETUP, CALL, TEARDOWN], "passed", True, id="flaky"),
+        pytest.param(
+            [SETUP, PASSED_SUBTEST, TEARDOWN, SETUP, PASSED_SUBTEST, CALL, TEARDOWN],
+            "passed",
+            True,
+            id="flaky-with-subtests",
+        ),
+        pytest.param(
+            [TEARDOWN, SETUP, CALL, TEARDOWN], "passed", False, id="flaky-asks-for-two-passes"
+        ),
+        pytest.param([SETUP, RERUN], "failed", True, id="a-failure-that-was-never-repeated"),
+        pytest.param(
+            [Report("setup", "rerun"), TEARDOWN, SETUP],
+            "error",
+            True,
+            id="a-setup-that-was-never-repeated-to-the-end",
+        ),
+        pytest.param(
+            [Report("???", "rerun"), SETUP, CALL, TEARDOWN], "passed", True, id="crash-rerun"
+        ),
+        pytest.param(
+            [Report("???", "rerun"), Report("???", "failed")], "failed", True, id="crash-again"
+        ),
+        pytest.param([SETUP, RERUN, Report("???", "failed")], "failed", True, id="rerun-crashes"),
+    ],
+)
+def test_a_plugin_that_repeats_a_test_says_which_attempt_counts(
+    reports: list[Report], word: OutcomeWord, flaky: bool
+) -> None:
+    """The reports are what each plugin really logs; the outcome is that of pytest's summary."""
+    outcome = find_outcome(*reports)
+
+    assert outcome is not None
+    assert (outcome.word, outcome.flaky) == (word, flaky)
+
+
+def test_a_report_that_its_plugin_changes_afterwards_is_still_a_retry() -> None:
+    """pytest-retry logs one report twice, with the outcome of the last attempt in the end."""
+    report = Report("call", "retried")
+    recorder = Recorder({TEST})
+
+    recorder.add(SETUP, TEST)
+    recorder.add(report, TEST)
+    report.outcome = "passed"
+    recorder.add(report, TEST)
+    recorder.add(TEARDOWN, TEST)
+
+    assert recorder.outcomes() == {TEST: Outcome("passed", 2.0, flaky=True)}
+
+
+@pytest.mark.parametrize(("counted", "word"), [(False, "passed"), (True, "failed")])
+def test_a_subtest_of_a_discarded_attempt_counts_as_it_does_for_pytest(
+    counted: bool, word: OutcomeWord
+) -> None:
+    """pytest-rerunfailures takes such a failure back since version 16.3, and did not before."""
+    recorder = Recorder({TEST})
+
+    for report in (FAILED_SUBTEST, SETUP, RERUN, TEARDOWN, SETUP, CALL, TEARDOWN):
+        recorder.add(report, TEST)
+
+    outcomes = recorder.outcomes(is_counted=lambda report: counted)
+    assert outcomes[TEST].word == word
+
+
+def test_a_crash_that_is_repeated_elsewhere_is_no_failure() -> None:
+    """The report of the crash has the node id alone, the one of the rerun the file too."""
+    crash = NodeKey("", TEST.nodeid)
+    recorder = Recorder({TEST, crash})
+
+    recorder.add(Report("???", "rerun"), crash, "gw0")
+    for report in (SETUP, CALL, TEARDOWN):
+        recorder.add(report, TEST, "gw1")
+
+    tests = {TEST: [TEST], crash: [TEST]}
+    merged = merge_outcomes(recorder.outcomes(), tests, recorder.discarded)
+    assert merged == {TEST: Outcome("passed", 3.0, flaky=True)}
+
+
+@pytest.mark.parametrize(
+    ("reports", "word"),
+    [
+        ([Report("???", "failed")], "failed"),
+        ([SETUP, FAILED, TEARDOWN], "failed"),
+        ([Report("setup", "failed"), TEARDOWN], "error"),
+        ([SETUP, FAILED_SUBTEST, CALL, TEARDOWN], "failed"),
+        ([SETUP, RERUN, TEARDOWN], "failed"),
+    ],
+)
+def test_a_failure_is_kept_until_its_link_arrives(reports: list[Report], word: OutcomeWord) -> None:
+    """A worker that dies in its first setup is reported before any link is known."""
+    wanted: set[NodeKey] = set()
+    recorder = Recorder(wanted)
+
+    for report in reports:
+        recorder.add(report, TEST, "gw0")
+    wanted.add(TEST)
+    for report in () if reports[-2:] == [RERUN, TEARDOWN] else (SETUP, CALL, TEARDOWN):
+        recorder.add(report, TEST, "gw1")
+
+    merged = merge_outcomes(recorder.outcomes(), {TEST: [TEST]}, recorder.discarded)
+    assert merged[TEST].word == word
+
+
+def test_where_every_worker_runs_every_test_a_pass_is_kept_too() -> None:
+    """What ``--dist each`` says does not depend on which worker is heard first."""
+    wanted: set[NodeKey] = set()
+    recorder = Recorder(wanted, keep_all=True)
+
+    for report in (SETUP, CALL, TEARDOWN):
+        recorder.add(report, TEST, "gw0")
+    wanted.add(TEST)
+    recorder.add(Report("setup", "skipped"), TEST, "gw1")
+
+    assert recorder.outcomes()[TEST].word == "passed"
 
 
 def test_a_test_that_nobody_wants_is_forgotten() -> None:

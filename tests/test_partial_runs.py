@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conftest import RunPytest, report_of
+from report_schema import read_report
 
 GATE = "--postmortem-fail-under=100"
 UNJUDGED = "Gate fail-under not judged: {}; run the whole suite to judge it"
@@ -292,3 +293,23 @@ def test_a_file_that_skips_itself_is_read_like_any_other(
         "  PM-4    skipped: no compiler",
         "2 of 4 incidents guarded (50 %), 4 linked",
     ]
+
+
+def test_a_module_that_skips_itself_has_the_line_of_its_first_mark(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """Of several marks that name one incident the first is told, alone and with workers."""
+    pytester.makepyfile(
+        test_2=(
+            "import pytest\npytest.importorskip('no_such_module')\n\n"
+            "@pytest.mark.postmortem('PM-2')\ndef test_a(): pass\n\n"
+            "@pytest.mark.postmortem('PM-2')\ndef test_b(): pass\n"
+        )
+    )
+
+    run("--postmortem-report=json:r.json")
+
+    report = read_report(pytester.path / "r.json")
+    tests = [test for each in report["incidents"] for test in each["tests"]]
+    lines = [(test["path"], test["line"]) for test in tests]
+    assert lines == [("test_1.py", 3), ("test_2.py", 4), ("test_3.py", 3)]

@@ -112,7 +112,7 @@ def test_what_workers_collected_is_joined_each_thing_once() -> None:
     one = Collected((link,), findings=(finding,), expected=frozenset({"a.py"}), reasons=("r",))
     two = Collected(
         (link, replace(link, id="PM-2")),
-        frozenset({other}),
+        {other: "deselected"},
         frozenset({(other, link.test)}),
         {other: 2},
         (finding,),

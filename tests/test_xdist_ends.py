@@ -107,6 +107,189 @@ def test_what_one_worker_lost_another_has(pytester: pytest.Pytester) -> None:
     ]
 
 
+CRASHES = """
+import os
+import pathlib
+import threading
+import pytest
+
+@pytest.fixture
+def native_library():
+    pathlib.Path("crashed").touch()
+    os._exit(1)
+
+@pytest.fixture
+def database():
+    while not pathlib.Path("crashed").exists():
+        threading.Event().wait(0.02)
+
+@pytest.mark.postmortem("PM-1")
+@pytest.mark.xdist_group("one")
+def test_crashes(native_library):
+    pass
+
+@pytest.mark.postmortem("PM-1", "PM-2")
+@pytest.mark.xdist_group("two")
+def test_passes(database):
+    pass
+"""
+CRASHED = [
+    "A test of 1 incident fails; the problem may be back:",
+    "  PM-1",
+    "        test_it.py::test_crashes",
+]
+MODES = [
+    ("-n1",),
+    ("-n2",),
+    ("-n2", "--max-worker-restart=0"),
+    ("-n2", "--dist=worksteal"),
+    ("-n2", "--dist=loadgroup", "--maxfail=1", "--max-worker-restart=1"),
+]
+
+
+@pytest.mark.parametrize("mode", MODES, ids=" ".join)
+def test_a_crash_in_the_first_set_up_of_a_worker_counts(
+    pytester: pytest.Pytester, mode: tuple[str, ...]
+) -> None:
+    """It is reported before any link is known, and is not forgotten until one is."""
+    pytester.makepyfile(test_it=CRASHES)
+
+    result = pytester.runpytest_subprocess(*mode, "--postmortem-fail-under=100")
+
+    lines = report_of(result)
+    assert [lines[0], lines[1].partition("  One")[0], lines[2]] == CRASHED
+    result.stdout.fnmatch_lines(["worker 'gw* crashed while running 'test_it.py::test_crashes*"])
+    result.stdout.fnmatch_lines(["*- Post-mortem -*", "PM-1  One"])
+
+
+@pytest.mark.parametrize("mode", MODES[:2], ids=" ".join)
+@pytest.mark.parametrize("tests", ["test_it.py", "test_it.py::test_crashes"])
+def test_a_crash_before_any_mark_is_known_wakes_with_the_plugin(
+    pytester: pytest.Pytester, mode: tuple[str, ...], tests: str
+) -> None:
+    """Where nothing is configured, a failure is kept until a worker reports the first mark."""
+    pytester.makeini("[pytest]\n")
+    (pytester.path / "postmortems.yml").unlink()
+    pytester.makepyfile(test_it=CRASHES)
+
+    result = pytester.runpytest_subprocess(*mode, tests)
+
+    lines = report_of(result)
+    assert lines[:3] == CRASHED
+    result.stdout.fnmatch_lines(["*- Post-mortem -*", "PM-1"])
+
+
+def test_one_linked_test_alone_that_crashes_has_run(pytester: pytest.Pytester) -> None:
+    """The links come with a worker that has no test left to run."""
+    pytester.makepyfile(test_it=CRASHES)
+
+    result = pytester.runpytest_subprocess("-n1", "-k", "crashes", "--postmortem-fail-under=25")
+
+    assert report_of(result) == [
+        "A test of 1 incident fails; the problem may be back:",
+        "  PM-1  One",
+        "        test_it.py::test_crashes",
+        "Gate fail-under not judged: the tests of 1 incident were not run: deselected;"
+        " run the whole suite to judge it",
+        "0 of 4 incidents guarded, 2 linked; 1 not run, 2 have no regression test (-v lists them)",
+    ]
+
+
+def test_a_crash_whose_links_are_lost_guards_nothing(pytester: pytest.Pytester) -> None:
+    """Without a worker that replaces it nobody knows the links: the run is a part."""
+    pytester.makepyfile(test_it=CRASHES)
+
+    result = pytester.runpytest_subprocess(
+        "-n1", "--max-worker-restart=0", "--postmortem-fail-under=1"
+    )
+
+    assert report_of(result) == [
+        "Gate fail-under not judged: links lost with worker gw0; run the whole suite to judge it",
+        "no incident seen here; 4 not judged: links lost with worker gw0",
+    ]
+    assert result.ret == 1
+
+
+LINKS_ITSELF_LATE = """
+import os
+import pathlib
+import pytest
+
+@pytest.mark.xdist_group("one")
+def test_links_itself(request):
+    first = os.environ["PYTEST_XDIST_WORKER"] == "gw0"
+    while not first and not pathlib.Path("failed").exists():
+        pass
+    assert not first, "before its mark is added"
+    request.node.add_marker(pytest.mark.postmortem("PM-1"))
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw0" and report.failed:
+        pathlib.Path("failed").touch()
+"""
+
+
+def test_a_failure_counts_that_a_worker_reported_before_another_one_linked_its_test(
+    pytester: pytest.Pytester,
+) -> None:
+    """With ``--dist each`` one worker fails without the link, and another passes and adds it."""
+    pytester.makepyfile(test_it=LINKS_ITSELF_LATE.partition("@pytest.hookimpl")[0])
+    hook = LINKS_ITSELF_LATE.partition("@pytest.hookimpl")[2]
+    pytester.makeconftest(f"import os\nimport pathlib\nimport pytest\n\n@pytest.hookimpl{hook}")
+
+    result = pytester.runpytest_subprocess("-n2", "--dist=each")
+
+    assert report_of(result)[:3] == [
+        "A test of 1 incident fails; the problem may be back:",
+        "  PM-1  One",
+        "        test_it.py::test_links_itself",
+    ]
+    result.stdout.fnmatch_lines(["*- Post-mortem -*", "PM-1  One"])
+
+
+CRASHES_ONCE = """
+import os
+import pathlib
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_crashes_once():
+    tried = pathlib.Path("tried")
+    before, _ = tried.exists(), tried.touch()
+    before or os._exit(1)
+
+@pytest.mark.postmortem("PM-2")
+def test_crashes_always():
+    os._exit(1)
+"""
+
+
+@pytest.mark.parametrize("workers", ["-n1", "-n2"])
+def test_a_crash_that_is_rerun_counts_as_its_last_attempt(
+    pytester: pytest.Pytester, workers: str
+) -> None:
+    """pytest-rerunfailures runs a test again, on another worker, that ended its worker."""
+    pytest.importorskip("pytest_rerunfailures")
+    pytester.makepyfile(test_it=CRASHES_ONCE)
+
+    result = pytester.runpytest_subprocess(
+        workers, "--reruns=1", "--postmortem-report=term-missing"
+    )
+
+    assert report_of(result) == [
+        "A test of 1 incident fails; the problem may be back:",
+        "  PM-2  Two",
+        "        test_it.py::test_crashes_always",
+        "2 incidents have no regression test:",
+        "  PM-3  Three",
+        "  PM-4  Four",
+        "1 incident is guarded:",
+        "  PM-1  One    1 test, flaky",
+        "1 of 4 incidents guarded (25 %), 2 linked; 2 have no regression test",
+    ]
+
+
 WAITS = """
 import pathlib
 import threading

@@ -2,22 +2,45 @@
 
 Within one attempt the worst report of any phase, subtest or crash wins; a rerun discards the
 attempt; of several attempts, or workers, the first outcome in the order of `OUTCOMES` counts.
+
+Where an attempt begins, by what the plugins report (``S`` setup, ``C`` call, ``T`` teardown, ``s``
+a subtest, ``C!`` a failure that is to be repeated):
+
+- pytest, pytest-retry: ``S s C T``, ``S s C! s C T``
+- pytest-rerunfailures: ``s S C! T``, ``s S C T``; before version 14 ``s S C!``, ``s S C T``
+- flaky: ``S s T``, ``S s C T``; a failure that is to be repeated is not reported
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pytest_postmortem.model import OUTCOMES, NodeKey, Outcome, OutcomeWord
 
-__all__ = ["Recorder", "complete", "merge_outcomes", "read_reported_key", "reason", "word_of"]
+__all__ = [
+    "IsCounted",
+    "Recorder",
+    "all_counted",
+    "complete",
+    "merge_outcomes",
+    "read_reported_key",
+    "reason",
+    "word_of",
+]
 
 RANK = {word: rank for rank, word in enumerate(OUTCOMES)}
 CRASH = "???"
 """The phase that xdist gives to the report of a test in which a worker died."""
 
 LAST = ("teardown", CRASH)
+KNOWN = ("passed", "failed", "skipped")
+"""The outcomes of pytest itself; any other, ``rerun`` or ``retried``, is a plugin's for a failure
+that is to be repeated.
+"""
+SILENT = ["setup", "teardown"]
+"""What flaky reports of a test whose call failed and is to be repeated."""
 RED = ("failed", "error")
 NOT_RUN = Outcome("not-run", reason="did not run")
 
@@ -25,14 +48,23 @@ NOT_RUN = Outcome("not-run", reason="did not run")
 class Report(Protocol):
     """The part of `pytest.TestReport` that counts here.
 
-    ``outcome`` may also be ``rerun``; a subtest's report has a ``context``, an xfailed or
-    xpassed one ``wasxfail``.
+    ``outcome`` may also be ``rerun`` or ``retried``; a subtest's report has a ``context``, an
+    xfailed or xpassed one ``wasxfail``.
     """
 
     outcome: Any
     when: Any
     duration: float
     longrepr: Any
+
+
+IsCounted = Callable[[Report], bool]
+"""Says whether pytest still counts a failed report: a plugin may take one back."""
+
+
+def all_counted(_: Report) -> bool:
+    """Say that no plugin took a report back."""
+    return True
 
 
 class Named(Protocol):
@@ -78,19 +110,42 @@ def read_reported_key(report: Named) -> NodeKey:
     return NodeKey("" if report.when == CRASH else report.location[0], report.nodeid)
 
 
-class Recorder:
-    """Joins reports as they come, keeping only the tests in ``wanted``.
+class Attempt:
+    """The reports of one attempt so far, and the phase in which a plugin discarded it."""
 
-    ``wanted`` is asked when a test's last report is in, so that a link which a test adds to
-    itself while it runs still counts. Until then the reports are kept and not looked at: most
-    tests are not wanted, and must cost nothing.
+    __slots__ = ("discarded_in", "reports", "test")
+
+    def __init__(self, test: NodeKey) -> None:
+        self.test = test
+        self.reports: list[Report] = []
+        self.discarded_in: str | None = None
+
+    def is_over(self, report: Report) -> bool:
+        """Say whether this report of the same test, which is no teardown, starts a new attempt."""
+        if report.when == "setup":
+            return not all(hasattr(each, "context") for each in self.reports)
+        return self.discarded_in is not None
+
+
+class Recorder:
+    """Joins reports as they come, by what they name.
+
+    ``wanted`` are the tests that are linked so far. A test may link itself while it runs, and a
+    worker that dies in its first test is reported before any link is known. So an attempt is kept
+    if its test is wanted when its last report arrives, and also if a report of it failed or was
+    discarded. Of all others, most tests of a suite, nothing is kept unless ``keep_all`` is set.
+
+    ``discarded`` holds the failures that were to be repeated.
     """
 
-    def __init__(self, wanted: Container[NodeKey]) -> None:
+    def __init__(self, wanted: Container[NodeKey], keep_all: bool = False) -> None:
+        self.discarded: dict[NodeKey, Outcome] = {}
         self._wanted = wanted
-        self._open: dict[str, tuple[NodeKey, list[Report]]] = {}
+        self._keep_all = keep_all
+        self._open: dict[str, Attempt] = {}
         self._outcomes: dict[NodeKey, list[Outcome]] = {}
-        self._flaky: set[NodeKey] = set()
+        self._superseded: list[tuple[NodeKey, Report]] = []
+        self._silent: set[NodeKey] = set()
 
     def add(self, report: Report, test: NodeKey, worker: str = "") -> NodeKey:
         """Take a report of a test from a worker, an empty text without xdist; return the test.
@@ -98,36 +153,73 @@ class Recorder:
         A worker that dies while it runs a test, of which it has reported something, names that.
         """
         attempt = self._open.get(worker)
-        if attempt and report.when == CRASH and attempt[0].nodeid == test.nodeid:
-            test = attempt[0]
-        if attempt is None or report.when == "setup" or attempt[0] != test:
+        when = report.when
+        if attempt and when == CRASH and attempt.test.nodeid == test.nodeid:
+            test = attempt.test
+        if (
+            attempt is None
+            or attempt.test != test
+            or (when != "teardown" and attempt.is_over(report))
+        ):
             self._close(worker)
-            attempt = self._open[worker] = (test, [])
-        attempt[1].append(report)
-        if report.when in LAST:
+            attempt = self._open[worker] = Attempt(test)
+        attempt.reports.append(report)
+        if report.outcome not in KNOWN:  # pytest-retry changes the outcome of its report later
+            attempt.discarded_in = when
+        if when in LAST:
             self._close(worker)
         return test
 
-    def outcomes(self, repeated: Mapping[NodeKey, int] | None = None) -> dict[NodeKey, Outcome]:
-        """Return the outcome of each wanted test that reported one, by what its reports name.
+    def outcomes(
+        self,
+        repeated: Mapping[NodeKey, int] | None = None,
+        is_counted: IsCounted = all_counted,
+    ) -> dict[NodeKey, Outcome]:
+        """Return the outcome of each test that was kept, by what its reports name.
 
         ``repeated`` counts the tests that report as one, of which all have to pass.
+        ``is_counted`` is asked for each failure in an attempt that was discarded:
+        pytest-rerunfailures takes back the subtests of such an attempt, other plugins don't.
         """
         for worker in tuple(self._open):
             self._close(worker)
         counts = repeated or {}
-        return {test: _join(own, counts.get(test, 1)) for test, own in self._outcomes.items()}
+        attempts = {test: list(own) for test, own in self._outcomes.items()}
+        for test, report in self._superseded:
+            outcome = _outcome([report]) if is_counted(report) else None
+            if outcome is not None:
+                attempts.setdefault(test, []).append(outcome)
+        flaky = self._silent.union(self.discarded)
+        return {
+            test: replace(_join(own, counts.get(test, 1)), flaky=test in flaky)
+            for test, own in attempts.items()
+        }
 
     def _close(self, worker: str) -> None:
-        test, reports = self._open.pop(worker, (NodeKey("", ""), []))
-        if test not in self._wanted:
+        attempt = self._open.pop(worker, None)
+        if attempt is None:
             return
-        if any(report.outcome == "rerun" for report in reports):
-            self._flaky.add(test)
-            return
-        new = _outcome(reports, test in self._flaky)
-        if new is not None:
-            self._outcomes.setdefault(test, []).append(new)
+        test, reports = attempt.test, attempt.reports
+        if attempt.discarded_in is not None:
+            self._discard(attempt)
+        elif (
+            self._keep_all
+            or test in self._wanted
+            or any(report.outcome == "failed" for report in reports)
+        ):
+            outcome = _outcome(reports)
+            if outcome is not None:
+                self._outcomes.setdefault(test, []).append(outcome)
+            elif [each.when for each in reports if not hasattr(each, "context")] == SILENT:
+                self._silent.add(test)
+
+    def _discard(self, attempt: Attempt) -> None:
+        """Note a failure that is to be repeated, and what else failed in the same attempt."""
+        test, reports = attempt.test, attempt.reports
+        word: OutcomeWord = "failed" if attempt.discarded_in in ("call", CRASH) else "error"
+        duration = sum(report.duration for report in reports)
+        self.discarded[test] = Outcome(word, duration, flaky=True)
+        self._superseded += [(test, report) for report in reports if report.outcome == "failed"]
 
 
 def _join(attempts: Sequence[Outcome], count: int) -> Outcome:
@@ -141,25 +233,35 @@ def _join(attempts: Sequence[Outcome], count: int) -> Outcome:
     return worst if len(attempts) >= count else NOT_RUN
 
 
-def _outcome(reports: Sequence[Report], flaky: bool) -> Outcome | None:
+def _outcome(reports: Sequence[Report]) -> Outcome | None:
     """Return what the reports of one attempt come to, None where they say nothing."""
     said = [(word, report) for report in reports if (word := word_of(report))]
     if not said:
         return None
     worst, report = min(said, key=lambda each: RANK[each[0]])
     duration = sum(report.duration for report in reports)
-    return Outcome(worst, duration, reason(report), flaky)
+    return Outcome(worst, duration, reason(report))
 
 
 def merge_outcomes(
-    outcomes: Mapping[NodeKey, Outcome], tests: Mapping[NodeKey, Iterable[NodeKey]]
+    outcomes: Mapping[NodeKey, Outcome],
+    tests: Mapping[NodeKey, Iterable[NodeKey]],
+    discarded: Mapping[NodeKey, Outcome] | None = None,
 ) -> dict[NodeKey, Outcome]:
-    """Return the outcome of each test, given the tests that each reported one may be of."""
+    """Return the outcome of each test, given the tests that each reported one may be of.
+
+    Of a failure that was to be repeated, in ``discarded``, the repetition counts. One that was
+    never repeated is all that is known of its test.
+    """
     found: dict[NodeKey, Outcome] = {}
     for reported, outcome in outcomes.items():
         for test in tests.get(reported, ()):
             known = found.get(test, outcome)
-            found[test] = min(known, outcome, key=lambda each: RANK[each.word])
+            worst = min(known, outcome, key=lambda each: RANK[each.word])
+            found[test] = replace(worst, flaky=known.flaky or outcome.flaky)
+    for reported, outcome in (discarded or {}).items():
+        for test in tests.get(reported, ()):
+            found[test] = replace(found.get(test, outcome), flaky=True)
     return found
 
 

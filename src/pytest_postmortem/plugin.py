@@ -105,19 +105,37 @@ class Dormant:
 
 
 class DormantController(Dormant):
-    """Waits for the first mark that a worker has found; without workers no report is looked at."""
+    """Waits for the first mark that a worker has found; without workers no report is looked at.
+
+    A worker that dies in its first test is reported before any mark is known, so what is no pass
+    and no skip is kept until then.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        super().__init__(config)
+        self._kept: list[pytest.TestReport] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Look whether a worker has found a mark."""
         if options.WIRE in report.__dict__:
             self._wake("postmortem-reporter").pytest_runtest_logreport(report)
+        elif report.outcome not in ("passed", "skipped"):
+            self._kept.append(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Look whether a worker has found a mark, and run no test."""
         if options.WIRE in (getattr(node, "workeroutput", None) or ()):
             self._wake("postmortem-workers").pytest_testnodedown(node)
+
+    def _wake(self, name: str) -> Any:
+        """Hand over what failed as well."""
+        woken = super()._wake(name)
+        reporter: Any = self._config.pluginmanager.get_plugin("postmortem-reporter")
+        for report in self._kept:
+            reporter.pytest_runtest_logreport(report)
+        return woken
 
 
 def any_marked(items: Iterable[pytest.Item]) -> bool:

@@ -17,12 +17,13 @@ from pytest_postmortem.model import (
     Link,
     Location,
     NodeKey,
+    Outcome,
     Postmortem,
     Proof,
     Registry,
     Scope,
 )
-from pytest_postmortem.outcomes import Recorder, complete, merge_outcomes
+from pytest_postmortem.outcomes import IsCounted, Recorder, all_counted, complete, merge_outcomes
 from pytest_postmortem.registry.how import Ask, How
 from pytest_postmortem.scope import INTERRUPTED, joined, relative
 from pytest_postmortem.settings import Settings
@@ -39,13 +40,15 @@ class Facts:
     """What only the end of a run can tell.
 
     ``lost`` are the workers whose links never arrived, ``idle`` names the option with which
-    pytest runs no test, ``dated`` says that somebody will read the age of an incident,
-    ``detailed`` that somebody will read the action items, ``ran`` what ran.
+    pytest runs no test, ``is_counted`` says whether pytest still counts a failed report,
+    ``dated`` that somebody will read the age of an incident, ``detailed`` that somebody will read
+    the action items, ``ran`` what ran.
     """
 
     lost: tuple[str, ...] = ()
     idle: str = ""
     ran: Ran | None = None
+    is_counted: IsCounted = all_counted
     dated: bool = False
     detailed: bool = False
 
@@ -59,13 +62,14 @@ class Run:
         settings: Settings,
         cache: Callable[[], Path | None] = lambda: None,
         ask: Ask | None = None,
+        each: bool = False,
     ) -> None:
         self.settings = settings
         self.registry: Registry | None = None
         self.found: Path | None = None
         self.links: dict[NodeKey, dict[str, Link]] = {}
         self._reported: dict[NodeKey, dict[NodeKey, None]] = {}
-        self.recorder = Recorder(self._reported)
+        self.recorder = Recorder(self._reported, keep_all=each)
         self._root = root
         self._cache = cache
         self._ask = ask
@@ -108,23 +112,26 @@ class Run:
         how = replace(how_from(self.settings), cache=self._cache(), ask=self._ask)
         return registry.load(locations, self._root, how)
 
-    def receive(self, collected: Collected, worker: str = "") -> None:
-        """Take what a process collected, or what a running test added to it."""
+    def receive(self, collected: Collected, worker: str = "") -> Iterable[NodeKey]:
+        """Take what a process collected, or what a running test added to it.
+
+        Return what the reports of the linked tests name.
+        """
         known = worker in self._collected
         self._collected.setdefault(worker, []).append(collected)
+        named: dict[NodeKey, None] = {}
         for link in collected.links:
             self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
-            self._add_reported(link.test, link.test)
-        for reported, test in collected.reported:
-            self._add_reported(reported, test)
+        own = ((link.test, link.test) for link in collected.links)
+        for reported, test in (*own, *collected.reported):
+            # The report of a crash names no file.
+            for name in (reported, NodeKey("", reported.nodeid)):
+                self._reported.setdefault(name, {})[test] = None
+                named[name] = None
         if collected.links or collected.findings:
             self._late |= known and self.found is not None and not self._tried
             self._load_found()
-
-    def _add_reported(self, reported: NodeKey, test: NodeKey) -> None:
-        """Note under which names a linked test is reported: by its file, and without it."""
-        self._reported.setdefault(reported, {})[test] = None
-        self._reported.setdefault(NodeKey("", reported.nodeid), {})[test] = None
+        return named
 
     def find_tests(self, reported: NodeKey) -> tuple[NodeKey, ...]:
         """Return the linked tests that a report may be of."""
@@ -172,7 +179,7 @@ class Run:
             from pytest_postmortem.written.stated import with_items
 
             known = with_items(known, self._root)
-        outcomes = merge_outcomes(self.recorder.outcomes(collected.repeated), self._reported)
+        outcomes = self._outcomes(collected, facts)
         kept, broken = self._proofs()
         today = self._today(known, facts)
         report = assess(
@@ -198,6 +205,11 @@ class Run:
             declared=collected.declared,
             odd=tuple(sorted(collected.odd)),
         )
+
+    def _outcomes(self, collected: Collected, facts: Facts) -> dict[NodeKey, Outcome]:
+        """Return the outcome of each linked test that was reported."""
+        outcomes = self.recorder.outcomes(collected.repeated, facts.is_counted)
+        return merge_outcomes(outcomes, self._reported, self.recorder.discarded)
 
     def _proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
         """Return what `prove` found of incidents, or why it can't be read."""

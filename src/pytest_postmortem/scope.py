@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from pytest_postmortem.model import Collected, count_of
+from pytest_postmortem.model import Collected, Link, NodeKey, count_of
 
 __all__ = [
     "INTERRUPTED",
@@ -132,7 +132,9 @@ def _some(names: Sequence[str], most: int = 3) -> str:
 def joined(collections: Iterable[Collected]) -> Collected:
     """Join what several workers collected; they mostly say the same, each for itself."""
     all = tuple(collections)
-    links = {(link.test, link.id.casefold()): link for each in all for link in each.links}
+    links: dict[tuple[NodeKey, str], Link] = {}
+    for link in (link for each in all for link in each.links):
+        links.setdefault((link.test, link.id.casefold()), link)
     known = [each.expected for each in all if each.expected is not None]
     return Collected(
         links=tuple(links.values()),

@@ -16,6 +16,7 @@ from pytest_postmortem import neighbours, xdist
 from pytest_postmortem import settings as configuration
 from pytest_postmortem.collection import Collecting, Plan, Running, plan_for
 from pytest_postmortem.model import Collected, NodeKey, Registry
+from pytest_postmortem.outcomes import Report as Reported
 from pytest_postmortem.outcomes import read_reported_key
 from pytest_postmortem.reporting import Facts, Run, load_found
 from pytest_postmortem.selection import Selection, find_given_names
@@ -53,7 +54,8 @@ def start(config: pytest.Config) -> None:
 
 def _start_controller(config: pytest.Config) -> None:
     settings = configuration.read(config)
-    run = Run(config.rootpath, settings, partial(cache_folder, config), partial(ask, config))
+    cache, asked = partial(cache_folder, config), partial(ask, config)
+    run = Run(config.rootpath, settings, cache, asked, each=_runs_on_each(config))
     run.load(workers=config.pluginmanager.hasplugin("dsession"))
     reporter = Reporter(config, run)
     config.pluginmanager.register(reporter, "postmortem-reporter")
@@ -66,6 +68,11 @@ def _start_controller(config: pytest.Config) -> None:
         used = settings.used or run.found is not None
         given = partial(find_given_names, config)
         _register_collecting(config, settings, run.plan, reporter.receive, used, given)
+
+
+def _runs_on_each(config: pytest.Config) -> bool:
+    """Say whether every worker runs every test."""
+    return getattr(config.option, "dist", "no") == "each"
 
 
 def _start_worker(config: pytest.Config) -> None:
@@ -166,10 +173,11 @@ class Reporter:
         self._run = run
         self._show = run.settings.show
         self._blocks: list[tuple[pytest.TestReport, NodeKey]] = []
-        self._failed: dict[NodeKey, pytest.TestReport] = {}
+        self._failed: dict[NodeKey, list[pytest.TestReport]] = {}
         self._shown: dict[tuple[str, ...], pytest.TestReport] = {}
         self._notes: list[Line] = []
         self._printed_after: list[str] = []
+        self._counted: set[int] | None = None
         self._report: Report | None = None
         self._hint: str | None = None
         self._printed = False
@@ -187,13 +195,10 @@ class Reporter:
 
     def receive(self, collected: Collected, worker: str = "") -> None:
         """Take what a process collected; a failure that was not linked yet is explained now."""
-        self._run.receive(collected, worker)
-        if self._failed and collected.links:
-            named = {link.test for link in collected.links}
-            named |= {reported for reported, _ in collected.reported}
-            named |= {NodeKey("", each.nodeid) for each in named}
-            for reported in sorted(named & self._failed.keys()):
-                self._explain(self._failed[reported], reported)
+        named = self._run.receive(collected, worker)
+        for reported in named if self._failed else ():
+            for report in self._failed.get(reported, ()):
+                self._explain(report, reported)
 
     def pytest_report_header(self) -> str | None:
         """Name the registry."""
@@ -212,7 +217,7 @@ class Reporter:
                 self.receive(collected, worker)
         reported = run.recorder.add(report, read_reported_key(report), worker)
         if report.outcome == "failed":
-            self._failed[reported] = report
+            self._failed.setdefault(reported, []).append(report)
             self._explain(report, reported)
 
     def _explain(self, report: pytest.TestReport, reported: NodeKey) -> None:
@@ -263,15 +268,23 @@ class Reporter:
     def _facts(self) -> Facts:
         from pytest_postmortem.ran import ran
 
-        option = self._config.option
-        each = getattr(option, "dist", "no") == "each"
+        option, each = self._config.option, _runs_on_each(self._config)
         return Facts(
             lost=self.workers.lost(self._run.heard, each) if self.workers else (),
             idle=next((flag for flag, name in IDLE if getattr(option, name, False)), ""),
+            is_counted=self._is_counted,
             ran=ran(self._config),
             dated=self._verbosity > 0 or self._run.settings.dated,
             detailed=self._run.settings.detailed or self._handed_over,
         )
+
+    def _is_counted(self, report: Reported) -> bool:
+        """Say whether the terminal counts a report, as it does unless a plugin removed it."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if self._counted is None:
+            kinds = getattr(terminal, "stats", {}).values()
+            self._counted = {id(each) for reports in kinds for each in reports}
+        return not self._counted or id(report) in self._counted
 
     @property
     def _handed_over(self) -> bool:
