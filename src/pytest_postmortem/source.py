@@ -25,6 +25,7 @@ __all__ = [
     "marks",
     "parse",
     "read_suite",
+    "read_test_file",
     "tests",
 ]
 
@@ -117,6 +118,22 @@ def read_suite(
             if places:
                 found[path] = (SourceTest("", 1, unread=places),)
     return found
+
+
+def read_test_file(
+    modules: Modules,
+    names: Collection[str],
+    path: str,
+    functions: Sequence[str] = ("test",),
+    classes: Sequence[str] = ("Test",),
+) -> tuple[SourceTest, ...] | None:
+    """Return the tests of one file alone, None for what can't be read; what other files may add to
+    them is not read.
+    """
+    module = modules.read(path)
+    if module is None:
+        return None
+    return _read(CodeReader(modules, names), module, names, functions, classes)
 
 
 def _read(

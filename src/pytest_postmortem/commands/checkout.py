@@ -216,7 +216,7 @@ class Checkout:
         tests, other = ({path: data}, {}) if is_code else ({}, {path: data})
         code = Code(self.config, self._names, tests, helpers, other, self._modules)
         own = [each for each in self._nodeids() if each.partition("::")[0] == path]
-        return code.read([path], own)
+        return code.read_file(path, own)
 
     def _nodeids(self) -> list[str]:
         return [nodeid for each in self.registry or () for nodeid in each.tests]

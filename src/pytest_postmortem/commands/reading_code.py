@@ -59,6 +59,14 @@ class Code:
         unreadable = {path: None for path, data in self._tests.items() if data is None}
         return self._declared({**reading, **unreadable}).add_to(tuple(nodeids))
 
+    def read_file(self, path: str, nodeids: Iterable[str] = ()) -> Reading:
+        """Return the tests of one file alone, with those under ``tests:`` of a registry."""
+        is_code = path.endswith(".py") and path in self._tests
+        names, rules = self._names, self._rules
+        own = source.read_test_file(self._modules, names, path, *rules) if is_code else None
+        reading: Reading = {path: own} if is_code else {}
+        return self._declared(reading).add_to(tuple(nodeids))
+
     def lacks(self, nodeid: str, reading: Reading) -> bool:
         """Say whether the code certainly has no test of a node id."""
         return self._declared(reading).find(nodeid) is False
