@@ -302,7 +302,6 @@ def test_a_crash_that_is_repeated_elsewhere_is_no_failure() -> None:
         ([SETUP, FAILED, TEARDOWN], "failed"),
         ([Report("setup", "failed"), TEARDOWN], "error"),
         ([SETUP, FAILED_SUBTEST, CALL, TEARDOWN], "failed"),
-        ([SETUP, RERUN, TEARDOWN], "failed"),
     ],
 )
 def test_a_failure_is_kept_until_its_link_arrives(reports: list[Report], word: OutcomeWord) -> None:
@@ -313,11 +312,23 @@ def test_a_failure_is_kept_until_its_link_arrives(reports: list[Report], word: O
     for report in reports:
         recorder.add(report, TEST, "gw0")
     wanted.add(TEST)
-    for report in () if reports[-2:] == [RERUN, TEARDOWN] else (SETUP, CALL, TEARDOWN):
+    for report in (SETUP, CALL, TEARDOWN):
         recorder.add(report, TEST, "gw1")
 
-    merged = merge_outcomes(recorder.outcomes(), {TEST: [TEST]}, recorder.discarded)
-    assert merged[TEST].word == word
+    assert recorder.outcomes()[TEST].word == word
+
+
+def test_a_rerun_is_kept_until_its_link_arrives() -> None:
+    """A test that links itself in its second attempt was flaky."""
+    wanted: set[NodeKey] = set()
+    recorder = Recorder(wanted)
+
+    for report in (SETUP, RERUN, TEARDOWN, SETUP, CALL):
+        recorder.add(report, TEST)
+    wanted.add(TEST)
+    recorder.add(TEARDOWN, TEST)
+
+    assert recorder.outcomes() == {TEST: Outcome("passed", 3.0, flaky=True)}
 
 
 def test_where_every_worker_runs_every_test_a_pass_is_kept_too() -> None:

@@ -213,15 +213,20 @@ def test_a_crash_whose_links_are_lost_guards_nothing(pytester: pytest.Pytester) 
 LINKS_ITSELF_LATE = """
 import os
 import pathlib
+import threading
 import pytest
 
-@pytest.mark.xdist_group("one")
 def test_links_itself(request):
     first = os.environ["PYTEST_XDIST_WORKER"] == "gw0"
     while not first and not pathlib.Path("failed").exists():
-        pass
+        threading.Event().wait(0.02)
     assert not first, "before its mark is added"
     request.node.add_marker(pytest.mark.postmortem("PM-1"))
+"""
+SAYS_THAT_IT_FAILED = """
+import os
+import pathlib
+import pytest
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
@@ -234,9 +239,8 @@ def test_a_failure_counts_that_a_worker_reported_before_another_one_linked_its_t
     pytester: pytest.Pytester,
 ) -> None:
     """With ``--dist each`` one worker fails without the link, and another passes and adds it."""
-    pytester.makepyfile(test_it=LINKS_ITSELF_LATE.partition("@pytest.hookimpl")[0])
-    hook = LINKS_ITSELF_LATE.partition("@pytest.hookimpl")[2]
-    pytester.makeconftest(f"import os\nimport pathlib\nimport pytest\n\n@pytest.hookimpl{hook}")
+    pytester.makepyfile(test_it=LINKS_ITSELF_LATE)
+    pytester.makeconftest(SAYS_THAT_IT_FAILED)
 
     result = pytester.runpytest_subprocess("-n2", "--dist=each")
 
