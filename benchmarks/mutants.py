@@ -6,7 +6,8 @@ copies the checkout, lets cosmic-ray change one thing at a time in the copy, and
 the module: first those of pure functions, and for what survives them those that run pytest. Prints
 the diff of each survivor, and ends with status 1 if there is one. ``--fast`` leaves out the second.
 
-Not changed are annotations, which nothing evaluates, ``__all__`` and docstrings.
+Not changed is what does nothing that a user could notice: annotations, protocols, ``__all__``, and
+whether a data class is frozen and has slots.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from difflib import unified_diff
 from pathlib import Path
 
 from cosmic_ray.mutating import mutate_code
@@ -152,17 +154,17 @@ def _annotations(tree: ast.AST) -> Iterator[tuple[tuple[int, int], tuple[int, in
             found.append(node.annotation)
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             found.append(node)
+        elif isinstance(node, ast.ClassDef):
+            is_protocol = any(ast.unparse(base) == "Protocol" for base in node.bases)
+            found += [node] if is_protocol else node.decorator_list
         for each in filter(None, found):
             yield (each.lineno, each.col_offset), (each.end_lineno, each.end_col_offset)
 
 
 def _diff(path: Path, code: str, text: str, operator: str) -> str:
-    pairs = zip(code.splitlines(), text.splitlines(), strict=False)
-    lines = [(n, old, new) for n, (old, new) in enumerate(pairs, 1) if old != new]
-    head = f"{path.as_posix()}:{lines[0][0] if lines else 0}: survives {operator}"
-    return "\n".join(
-        [head, *(f"  - {old.strip()}\n  + {new.strip()}" for _, old, new in lines[:3])]
-    )
+    lines = list(unified_diff(code.splitlines(), text.splitlines(), n=0, lineterm=""))
+    head = f"{path.as_posix()} survives {operator}"
+    return "\n".join([head, *(f"  {line}" for line in lines[2:])])
 
 
 def _survives(copy: Path, path: Path, text: str, module: str, fast: bool) -> bool:
