@@ -68,6 +68,12 @@ def outcomes_of(text: str) -> list[tuple[str, str, str, str | None, bool]]:
             id="ctest-not-run",
         ),
         pytest.param(case('status="fail"'), "failed", None, id="ctest-failed"),
+        pytest.param(case("", "<not-run/>"), "skipped", None, id="element-not-run"),
+        pytest.param(case("", "<Not_Run>no</Not_Run>"), "skipped", "no", id="element-of-any-case"),
+        pytest.param(case("", "<cancelled/>"), "skipped", None, id="element-cancelled"),
+        pytest.param(case("", "<passed/>"), "passed", None, id="element-passed"),
+        pytest.param(case('notrun="true"'), "skipped", "notrun is 'true'", id="attribute-not-run"),
+        pytest.param(case('run="false"'), "skipped", "run is 'false'", id="attribute-run"),
         pytest.param(case("", "<skipped/>"), "skipped", None, id="surefire-jest-mocha-skipped"),
         pytest.param(
             case("", "<skipped>=== SKIP: pkg TestIt&#x0A;  later</skipped>"),

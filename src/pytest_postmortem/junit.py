@@ -81,6 +81,8 @@ SWITCHES: Mapping[str, tuple[str, OutcomeWord]] = {
     "skipped": ("true", "skipped"),
     "ignored": ("true", "skipped"),
     "disabled": ("true", "skipped"),
+    "notrun": ("true", "skipped"),
+    "run": ("false", "skipped"),
     "success": ("false", "failed"),
 }
 """Attributes that are true or false, with the value that says something."""
@@ -208,21 +210,26 @@ def _severity(result: _Result) -> int:
 
 def _results_of_elements(case: Element) -> Iterator[_Result]:
     for element in case:
-        name = element.tag.casefold()
+        name = _letters_of(element.tag)
+        word = ELEMENTS.get(name) or WORDS.get(name)
         if name in FLAKY:
             yield _Result("passed", flaky=True)
-        elif name in ELEMENTS:
-            word = "xfailed" if element.get("type") == "pytest.xfail" else ELEMENTS[name]
+        elif word is not None and word != "passed":
+            word = "xfailed" if element.get("type") == "pytest.xfail" else word
             text = element.get("message") or element.text or ""
             reason = " ".join(text.split()) or None
             yield _Result(word, reason if word in ("skipped", "xfailed") else None)
+
+
+def _letters_of(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.casefold())
 
 
 def _results_of_attributes(element: Element) -> Iterator[_Result]:
     for name, value in element.items():
         key = name.casefold()
         said = f"{key} is {value!r}"
-        letters = re.sub(r"[^a-z0-9]", "", value.casefold())
+        letters = _letters_of(value)
         if key in SWITCHES and letters == SWITCHES[key][0]:
             word = SWITCHES[key][1]
             yield _Result(word, said if word == "skipped" else None)
