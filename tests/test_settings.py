@@ -276,3 +276,33 @@ def test_all_bad_values_are_named_at_once() -> None:
         read(config)
 
     assert len(caught.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown", "kind"),
+    [
+        ("postmortem_require", [1], "1", "int"),
+        ("postmortem_require_proof", [["sev1"]], "['sev1']", "list"),
+        ("postmortem_severities", ["sev1", 2.5], "2.5", "float"),
+        ("postmortem_markers", [True], "True", "bool"),
+        ("postmortem_lint_ignore", [{}], "{}", "dict"),
+        ("postmortem_select", [1], "1", "int"),
+        ("postmortem_registry", [1], "1", "int"),
+        ("postmortem_suite", [3], "3", "int"),
+        ("postmortem_files", [date(2026, 3, 2)], "datetime.date(2026, 3, 2)", "date"),
+        ("postmortem_scan_patterns", [7], "7", "int"),
+        ("postmortem_show", ["id"], "['id']", "list"),
+    ],
+)
+def test_a_value_that_is_not_a_string_is_named(
+    name: str, value: list[object], shown: str, kind: str
+) -> None:
+    """In [tool.pytest.ini_options] a list may hold anything, and pytest does not look into it."""
+    with pytest.raises(SettingsError) as caught:
+        read(Config(ini={name: value}))
+
+    assert str(caught.value) == (
+        f"Couldn't use {name} = {shown}: {kind} is not a string\n"
+        "  write it in quotes\n"
+        "  see reference/messages.md#setting in pytest-postmortem's docs"
+    )

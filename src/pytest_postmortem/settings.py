@@ -159,8 +159,8 @@ class _Reader:
             registry=tuple(self._locations()),
             url_template=self._ini("postmortem_url_template", _template),
             markers=frozenset(self._words("postmortem_markers")),
-            suite=tuple(self._ini_folder() / path for path in ini("postmortem_suite")),
-            files=tuple(ini("postmortem_files")),
+            suite=tuple(map(self._path, self._texts("postmortem_suite"))),
+            files=tuple(self._texts("postmortem_files")),
             id_pattern=self._ini("postmortem_id_pattern", _pattern),
             show=self._ini("postmortem_show", _choice(*get_args(Show))),
             sync=self._sync(),
@@ -193,18 +193,26 @@ class _Reader:
     def _locations(self) -> Iterator[Location]:
         given = [text for text in self._options["--postmortem-registry"] or () if text.strip()]
         folder = Path(self._config.invocation_params.dir) if given else self._ini_folder()
-        for text in given or self._config.getini("postmortem_registry"):
+        for text in given or self._texts("postmortem_registry"):
             if text.strip():
                 yield Location(text.strip(), folder)
 
     def _words(self, name: str) -> Iterator[str]:
         """Yield words of a list; commas separate them too, since none of them holds one."""
-        for text in self._config.getini(name):
+        for text in self._texts(name):
             yield from filter(None, map(str.strip, text.split(",")))
+
+    def _texts(self, name: str) -> list[str]:
+        """Return the items of a list, and keep a problem for each that is not a string: pytest
+        does not look into lists in ``[tool.pytest.ini_options]``.
+        """
+        values = self._config.getini(name)
+        self.problems += [_not_a_string(name, each) for each in values if not _is_string(each)]
+        return list(filter(_is_string, values))
 
     def _scan_patterns(self) -> Iterator[str]:
         name = "postmortem_scan_patterns"
-        for text in self._config.getini(name):
+        for text in self._texts(name):
             if pattern := self._checked(name, text, _pattern):
                 yield pattern
 
@@ -234,7 +242,7 @@ class _Reader:
 
     def _select(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         chosen: dict[str, tuple[str, ...]] = {}
-        for text in self._config.getini("postmortem_select"):
+        for text in self._texts("postmortem_select"):
             pair = self._checked("postmortem_select", text, _pair)
             if pair:
                 key, value = pair
@@ -242,7 +250,11 @@ class _Reader:
         return tuple(chosen.items())
 
     def _ini(self, name: str, convert: Callable[[str], T]) -> T | None:
-        return self._checked(name, self._config.getini(name), convert)
+        value = self._config.getini(name)
+        if value and not _is_string(value):
+            self.problems.append(_not_a_string(name, value))
+            return None
+        return self._checked(name, value, convert)
 
     def _option(self, flag: str, convert: Callable[[str], T]) -> T | None:
         text = self._options[flag]
@@ -267,6 +279,15 @@ class _Reader:
                 Problem("setting", f"Couldn't use {name} = {text!r}", cause, remedy)
             )
             return None
+
+
+def _is_string(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _not_a_string(name: str, value: object) -> Problem:
+    cause = f"{type(value).__name__} is not a string"
+    return Problem("setting", f"Couldn't use {name} = {value!r}", cause, "write it in quotes")
 
 
 def report_to(text: str, folder: Path) -> ReportTo:
