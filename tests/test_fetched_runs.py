@@ -162,6 +162,7 @@ def test_without_a_copy_the_tests_run_all_the_same(
         "locations": [f"{server.url}/pm.yml"],
         "partial": [],
         "unreachable": [f"{server.url}/pm.yml"],
+        "shrunk": [],
     }
     assert report["totals"]["percent"] is None
 

@@ -138,7 +138,7 @@ ENTRANCES: Mapping[str, tuple[Callable[[Path], None], str]] = {
     "junit.xml": (read_report, JUNIT),
     "report.json": (
         read_report,
-        '{"format": 1, "points": [{"day": "a", "linked": 1}], "commits": 1}',
+        '{"format": 1, "points": [{"day": "2026-03-02", "linked": 1}], "commits": 1}',
     ),
 }
 

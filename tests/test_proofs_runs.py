@@ -176,8 +176,9 @@ def test_a_gate_fails_a_run_whose_grave_incidents_are_not_proven(
     keep(suite / FILE, {"PM-1": "proven", "PM-2": "proven-flaky"})
     passed = run("-v")
 
-    assert report_of(failed)[-4:] == [
-        "1 warning:",
+    assert report_of(failed)[-5:] == [
+        "2 warnings:",
+        "  postmortem_require_proof has 'sev2', a severity of no incident; there are sev1",
         f"  pm.yml:3: {MISSING}",
         "Gate require-proof failed: 1 incident of sev1, sev2 not proven: PM-2",
         "3 of 3 incidents guarded (100 %), 1 of them proven, 3 linked",
