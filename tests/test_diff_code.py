@@ -58,6 +58,26 @@ def test_what_only_a_run_shows_is_not_lost(
 
 
 @pytest.mark.parametrize(
+    "unread",
+    [{"conftest.py": HOOK.format("IDS[item.name]")}, {"tests/test_four.py": COMPUTED}],
+    ids=["conftest", "computed"],
+)
+def test_what_was_not_read_before_either_explains_no_loss(
+    suite: Path, capsys: pytest.CaptureFixture[str], unread: dict[str, str | None]
+) -> None:
+    """One mark that only a run can read does not hide that another one was removed."""
+    write(suite, unread)
+    commit(suite)
+    git(suite, "branch", "--force", "main")
+    write(suite, {"tests/test_one.py": "def test_one(): pass\n"})
+
+    status, said = compared(capsys)
+
+    lost = LOST_ONE.format(reason="tests/test_one.py::test_one has lost its marker")
+    assert (status, said.splitlines()[:4]) == (1, lost.splitlines()[:4])
+
+
+@pytest.mark.parametrize(
     "files",
     [
         {"tests/marks.py": MARKS, "tests/test_one.py": IMPORTED},

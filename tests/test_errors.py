@@ -68,7 +68,7 @@ def test_every_message_has_a_section_in_the_docs_and_every_section_a_message() -
         "bad-",
         "entry-",
         "exempt-",
-        "fail-",
+        "fail-under-",
         "fix-",
         "git-",
         "proofs-",

@@ -144,11 +144,13 @@ def compare_code(
     policy: Policy = Policy(),
     show: Show | None = None,
     earlier: Registry | None = None,
+    unchanged_files: Collection[str] = (),
 ) -> Comparison:
     """Compare two states of the code: what counts is whether a linked test could fail.
 
     ``registry`` is that of the newer state, ``earlier`` that of the older, where it is known. An
-    exemption that has ended is none.
+    exemption that has ended is none. What ``unchanged_files`` may link without saying so was
+    there before, and explains no loss.
     """
     before = linked(base, registry, policy, earlier)
     after = linked(head, registry, policy)
@@ -169,7 +171,7 @@ def compare_code(
             changes.append(_change("retired", old.id, postmortem, show, waiver))
         elif not all(_readable(nodeid, head) for nodeid in old.tests):
             unread.append(old.id)
-        elif old.held and unclear.note(old.id, unclear.head):
+        elif old.held and unclear.note(old.id, unclear.head.without(unchanged_files)):
             continue
         elif not (_complete(registry) and postmortem is None and _corrected(old, before, after)):
             reason = _reason(old, new, head)
@@ -191,7 +193,8 @@ def compare_code(
     for postmortem in registry or ():
         own = after.get(postmortem.id.casefold(), Linked(postmortem.id))
         waived = _waiver(postmortem, policy.today) is not None
-        if selected(postmortem, policy) and not (own.held or waived):
+        lost = postmortem.id in {change.id for change in changes}
+        if selected(postmortem, policy) and not (own.held or waived or lost):
             unclear.note(postmortem.id, unclear.base)
             unclear.note(postmortem.id, unclear.head)
     notes = (*_unread(base, head, unread), *unclear.notes())

@@ -110,6 +110,11 @@ class UnreadLinks:
                 return f"{path}:{place.line}: only a run shows what this links: {place.code}"
         return None
 
+    def without(self, files: Collection[str]) -> UnreadLinks:
+        """Return the same but for places in these files that may link any incident."""
+        places = (each for each in self.places if not (each[0] in files and each[1].claim.more))
+        return UnreadLinks(tuple(places), self.unsure)
+
 
 def find_unread_links(reading: Reading, declaring: Registry | None = None) -> UnreadLinks:
     """Return what the code does not say; ``declaring`` is the registry whose ``tests:`` count."""

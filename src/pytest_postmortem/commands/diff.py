@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -115,9 +115,19 @@ def _of_code(arguments: Sequence[str], base: str | None) -> Comparison:
         older = checkout.at(start, earlier)
         newer = checkout.here(older, earlier)
         known, show = checkout.registry, checkout.settings.show
-        found = compare_code(older, newer, known, checkout.policy, show, earlier)
+        changed = set(map(checkout.suite.shown, git.unlike(checkout.root, start)))
+        unchanged = {path for path in newer if changed.isdisjoint(_with_folders(path))}
+        found = compare_code(older, newer, known, checkout.policy, show, earlier, unchanged)
         judged = found.judged and not checkout.unread
         return replace(found, notes=(*found.notes, *checkout.unread), judged=judged)
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    """Yield a file and the folders above it, since a changed submodule is named by its folder."""
+    yield path
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _wrong(cause: str, remedy: str) -> SettingsError:
