@@ -199,6 +199,19 @@ def test_what_code_can_not_tell_is_said_with_its_line(
     ) in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["list", "show PM-9"])
+def test_a_test_file_that_can_not_be_read_is_named(
+    project: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """What it links is not known, so the command could not judge."""
+    (project / "test_shop.py").write_text(f"{SUITE}def x(:\n")
+
+    status = main(command.split())
+
+    said = capsys.readouterr().err
+    assert (status, said) == (3, "not judged: test_shop.py can't be read as Python\n")
+
+
 def test_what_can_not_be_understood_is_said_at_once(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

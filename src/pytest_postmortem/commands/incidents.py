@@ -84,7 +84,11 @@ def incidents(
         found = linked(tests, known, policy).values()
         unread = find_unread_links(tests, known)
         rows = by_code(known, found, policy, wanted.show, wanted.url_template, unread)
-        yield Incidents(project, rows, read=True, unread=project.unread)
+        broken = [path for path, own in tests.items() if own is None]
+        notes = (
+            f"{path} can't be read as Python" for path in sorted({*broken} - {*project.pointers})
+        )
+        yield Incidents(project, rows, read=True, unread=(*project.unread, *notes))
 
 
 def _report(path: Path) -> Report:
