@@ -422,6 +422,24 @@ def test_a_mark_that_is_lost_in_a_submodule_is_lost(parent: Path, capsys: Capsys
     )
 
 
+def test_a_submodule_of_a_submodule_is_not_empty(
+    parent: Path, tmp_path: Path, capsys: Capsys
+) -> None:
+    """It is not read, which is said; nothing is called lost or kept for it."""
+    inner = repository(tmp_path / "inner")
+    commit(inner, {"test_inner.py": MARKED})
+    add = ("submodule", "--quiet", "add", inner.as_uri(), "tests/inner")
+    git(parent / "sub", "-c", "protocol.file.allow=always", *add)
+    commit(parent / "sub", {})
+    commit(parent, {})
+
+    status, out, _ = answer(capsys, "diff", "--base", "HEAD")
+
+    note = "submodule sub/tests/inner is not read; leave it out by testpaths or norecursedirs"
+    assert status == 3
+    assert out.startswith(f"{note} if it has no tests\n")
+
+
 def test_a_submodule_that_stays_as_it_is_loses_nothing(parent: Path, capsys: Capsys) -> None:
     """The code beside it may change."""
     commit(parent, {"shop.py": "x = 1\n"})

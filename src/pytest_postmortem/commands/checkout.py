@@ -116,6 +116,8 @@ class Checkout:
         for path in filter(self._is_here, self.index.modules):
             try:
                 files += [f"{path}/{own}" for own in git.files(self.suite.top / path)]
+                modules = git.index(self.suite.top / path).modules
+                self.note_modules({f"{path}/{nested}": ["HEAD"] for nested in modules})
             except GitError as error:
                 self._unread[path] = f"submodule {path} is not read: {error.brief}"
         return files
