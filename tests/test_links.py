@@ -16,6 +16,7 @@ from pytest_postmortem.links import (
     encode,
     parse,
     registry_of,
+    selecting_files,
     skipped_links,
     supersets,
 )
@@ -179,6 +180,24 @@ def test_a_test_is_declared_by_any_node_id_that_selects_it(
 ) -> None:
     """As on pytest's command line: with or without its parameters, by its class, by its file."""
     assert list(supersets(nodeid)) == expected
+
+
+@pytest.mark.parametrize(
+    ("test", "files", "expected"),
+    [
+        (NodeKey("a.py", "a.py::test_x"), ["a.py"], ("a.py",)),
+        (NodeKey("../t/a.py", "a.py::test_x"), ["../t/a.py"], ("../t/a.py", "a.py")),
+        (NodeKey("../t/a.py", "t/a.py::T::test_x"), ["a.py"], ("../t/a.py", "t/a.py")),
+        (NodeKey("../t/a.py", "a.py::test_x"), ["../t/a.py", "a.py"], ("../t/a.py",)),
+        (NodeKey("b.py", "a.py::test_x"), ["b.py", "a.py"], ("b.py",)),
+        (NodeKey("../t/a.py", "z.py"), ["../t/a.py"], ("../t/a.py", "z.py")),
+    ],
+)
+def test_the_file_of_a_test_is_written_as_its_path_or_as_its_node_id_has_it(
+    test: NodeKey, files: list[str], expected: tuple[str, ...]
+) -> None:
+    """But for a node id that names another file."""
+    assert selecting_files(test, files) == expected
 
 
 def test_two_post_mortems_may_declare_the_same_test() -> None:
