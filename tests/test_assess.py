@@ -243,7 +243,10 @@ def test_nothing_required_has_no_share() -> None:
         (
             Outcome("not-run", reason="did not run"),
             FULL,
-            ("the tests of 1 incident were not run: did not run",),
+            (
+                "the tests of 1 incident were not run: the run ended before them,"
+                " or a plugin left them out",
+            ),
         ),
         (Outcome("not-run", reason="deselected"), FULL, ()),
         (

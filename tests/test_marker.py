@@ -348,7 +348,7 @@ def test_marks_of_other_names_count_where_they_are_configured(
 
     assert result.ret == 0
     assert said(result) == [
-        "3 of 3 incidents guarded (100 %), 3 linked; 2 ids of other marks unknown"
+        "3 of 3 incidents guarded (100 %), 3 linked; 2 ids of other marks are unknown"
     ]
     assert ids_of(pytester.path) == {
         "test_it.test_int": "12, 13",

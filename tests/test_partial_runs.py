@@ -42,7 +42,9 @@ def gap(text: str) -> str:
 
 
 TWO_LEFT = [
-    UNJUDGED.format(NOT_RUN.format("2 incidents", "did not run")),
+    UNJUDGED.format(
+        NOT_RUN.format("2 incidents", "the run ended before them, or a plugin left them out")
+    ),
     gap("1 of 4 incidents guarded, 3 linked; 2 not run"),
 ]
 

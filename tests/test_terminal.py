@@ -222,15 +222,20 @@ def test_everything_is_everything() -> None:
 
 
 def test_the_last_line_is_all_that_quiet_leaves_of_a_green_run() -> None:
-    """``-q`` keeps the figures."""
+    """``-q`` keeps the figures, and counts the warnings that it hides."""
     whole = report(incidents("guarded", 3), incidents("skipped", 1), findings=warnings(2))
 
-    assert text_of(whole, "last line") == ["3 of 4 incidents guarded (75 %), 4 linked"]
+    assert text_of(whole, "last line") == [
+        "3 of 4 incidents guarded (75 %), 4 linked; 2 warnings (listed without -q)"
+    ]
+
+
+QUIET = "1 of 2 incidents guarded (50 %), 2 linked; 1 warning (listed without -q)"
 
 
 @pytest.mark.parametrize(
     ("detail", "last"),
-    [("last line", ["1 of 2 incidents guarded (50 %), 2 linked"]), ("what fails", [])],
+    [("last line", [QUIET]), ("what fails", [])],
 )
 def test_what_turns_a_green_run_red_is_always_said(detail: Detail, last: list[str]) -> None:
     """Nobody has to guess why the exit status is 1."""
@@ -308,7 +313,7 @@ PARTIAL = Scope("partial", ("1 node id given", "--lf skipped 2 files"))
                 strangers=("1", "2", "3"),
             ),
             "2 of 3 incidents guarded (66 %), 2 linked; 1 has no regression test (-v lists them),"
-            " 2 older without one, 3 ids of other marks unknown",
+            " 2 older without one, 3 ids of other marks are unknown",
             id="full",
         ),
         pytest.param(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pytest_postmortem.model import (
     CONFIGURED,
     DESELECTED,
+    UNREPORTED,
     Finding,
     Link,
     NodeKey,
@@ -315,8 +316,14 @@ def _unjudged(incidents: Iterable[Incident], scope: Scope) -> tuple[str, ...]:
     waiting = [each for each in incidents if each.required and _open(each, scope)]
     if not waiting:
         return ()
-    reasons = "; ".join(dict.fromkeys(each.reason or "did not run" for each in waiting))
+    reasons = "; ".join(dict.fromkeys(_why_open(each) for each in waiting))
     return (f"the tests of {count_of(len(waiting))} were not run: {reasons}",)
+
+
+def _why_open(incident: Incident) -> str:
+    if incident.reason is None or incident.reason == UNREPORTED:
+        return "the run ended before them, or a plugin left them out"
+    return incident.reason
 
 
 def _open(incident: Incident, scope: Scope) -> bool:

@@ -44,7 +44,10 @@ OUTCOMES: tuple[OutcomeWord, ...] = get_args(OutcomeWord)
 
 DESELECTED = "deselected"
 CONFIGURED = "deselected by configuration"
-"""Why a test did not run: something of this run left it out, or the suite always does."""
+UNREPORTED = "did not run"
+"""Why a test did not run: something of this run deselected it, or the suite always does, or the
+test was collected and no report of it came.
+"""
 
 Origin = Literal["marker", "foreign", "registry"]
 """Who claims a link: our marker, another mark that was configured, or the registry."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from pytest_postmortem.model import OUTCOMES, NodeKey, Outcome, OutcomeWord
+from pytest_postmortem.model import OUTCOMES, UNREPORTED, NodeKey, Outcome, OutcomeWord
 
 __all__ = [
     "IsCounted",
@@ -42,7 +42,7 @@ that is to be repeated.
 SILENT = ["setup", "teardown"]
 """What flaky reports of a test whose call failed and is to be repeated."""
 RED = ("failed", "error")
-NOT_RUN = Outcome("not-run", reason="did not run")
+NOT_RUN = Outcome("not-run", reason=UNREPORTED)
 
 
 class Report(Protocol):

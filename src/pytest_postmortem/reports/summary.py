@@ -92,6 +92,7 @@ def _remainder(report: Report, listed: bool) -> Iterator[str]:
     if report.unchecked:
         yield f"{count_of(len(report.unchecked), 'id')} not checked"
     if report.strangers:
-        yield f"{count_of(len(report.strangers), 'id')} of other marks unknown"
+        verb = "is" if len(report.strangers) == 1 else "are"
+        yield f"{count_of(len(report.strangers), 'id')} of other marks {verb} unknown"
     if report.odd and listed:
         yield f"{count_of(len(report.odd), 'other mark')} not understood, as {report.odd[0]}"

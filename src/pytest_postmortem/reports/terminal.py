@@ -79,13 +79,14 @@ def detail(asked: str | None, verbosity: int, no_summary: bool) -> Detail:
 def render(report: Report, show: Show | None, width: int, detail: Detail) -> tuple[Line, ...]:
     """Return the report, whose last line counts the incidents.
 
-    However little is asked for, what turns a green run red is said.
+    However little is asked for, what turns a green run red is said, and with ``-q`` how
+    many warnings there are.
     """
     failing = [section for section in _findings(report.findings) if section.colour == "red"]
     if detail == "what fails":
         sections, tail = failing, [*verdicts(report.gates)]
     elif detail == "last line":
-        sections, tail = failing, [*verdicts(report.gates), _last(report)]
+        sections, tail = failing, [*verdicts(report.gates), _last_with_warnings(report)]
     else:
         everything = detail == "everything"
         sections = list(_sections(report, show, width, everything))
@@ -99,6 +100,15 @@ def render(report: Report, show: Show | None, width: int, detail: Detail) -> tup
 
 def _last(report: Report, listed: bool = False) -> Line:
     return Line(plain(last_line(report, listed)), _colour(report))
+
+
+def _last_with_warnings(report: Report) -> Line:
+    """Return the last line with the number of warnings, where these are not listed."""
+    last = _last(report)
+    count = sum(finding.severity == "warning" for finding in report.findings)
+    if not count:
+        return last
+    return Line(f"{last.text}; {count_of(count, 'warning')} (listed without -q)", last.colour)
 
 
 def hint(found: str | None) -> tuple[Line, ...]:
