@@ -382,7 +382,38 @@ def test_a_file_that_is_no_python_is_named(
     status, said = compared(capsys)
 
     notes = ["1 file can't be read as Python: tests/test_one.py", *([note] if note else [])]
-    assert (status, said.splitlines()) == (0, [*notes, f"{NOTHING.strip()} in what could be read"])
+    assert (status, said.splitlines()) == (3, [*notes, f"{NOTHING.strip()} in what could be read"])
+
+
+def test_a_file_that_is_no_python_on_both_sides_loses_nothing(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the same, and what a test suite holds for another Python fails no comparison."""
+    git(suite, "switch", "--quiet", "main")
+    write(suite, {"tests/test_old.py": ONE + "print 'two'\n"})
+    commit(suite)
+
+    assert compared(capsys) == (
+        0,
+        "1 file can't be read as Python: tests/test_old.py\n"
+        f"{NOTHING.strip()} in what could be read\n",
+    )
+
+
+def test_a_loss_that_was_seen_counts_more_than_a_file_that_was_not_read(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both are shown, and the exit status is that of the loss."""
+    write(suite, {"tests/test_one.py": None, "tests/test_two.py": TWO + "<<<<<<< HEAD\n"})
+
+    assert compared(capsys) == (
+        1,
+        LOST_ONE.format(reason="tests/test_one.py::test_one is deleted with its file").replace(
+            "1 no longer",
+            "1 file can't be read as Python: tests/test_two.py\n"
+            "1 incident can't be compared: PM-2\n1 no longer",
+        ),
+    )
 
 
 def test_where_nothing_can_be_read_nothing_is_judged(

@@ -150,7 +150,8 @@ def compare_code(
 
     ``registry`` is that of the newer state, ``earlier`` that of the older, where it is known. An
     exemption that has ended is none. What ``unchanged_files`` may link without saying so was
-    there before, and explains no loss.
+    there before, and explains no loss. Any other file that can't be read makes the comparison
+    incomplete, so that it is not judged.
     """
     before = linked(base, registry, policy, earlier)
     after = linked(head, registry, policy)
@@ -198,7 +199,7 @@ def compare_code(
             unclear.note(postmortem.id, unclear.base)
             unclear.note(postmortem.id, unclear.head)
     notes = (*_unread(base, head, unread), *unclear.notes())
-    judged = bool(unchanged or changes) or not unread
+    judged = {*_unreadable(base), *_unreadable(head)}.issubset(unchanged_files)
     found = ordered(_in_order(changes, registry))
     return Comparison(found, notes, judged, by_code=True, unchanged=unchanged)
 
@@ -345,8 +346,13 @@ def _in_order(changes: Iterable[Change], registry: Registry | None) -> Iterable[
     return sorted(changes, key=lambda change: (places.get(change.id, len(places)), change.id))
 
 
+def _unreadable(reading: Reading) -> Iterator[str]:
+    """Yield the files that can't be read."""
+    return (path for path, tests in reading.items() if tests is None)
+
+
 def _unread(base: Reading, head: Reading, ids: Sequence[str]) -> Iterator[str]:
-    paths = sorted({path for each in (base, head) for path, tests in each.items() if tests is None})
+    paths = sorted({*_unreadable(base), *_unreadable(head)})
     if paths:
         yield f"{count_of(len(paths), 'file')} can't be read as Python: {some(paths, ', ')}"
     if ids:

@@ -116,7 +116,8 @@ def _of_code(arguments: Sequence[str], base: str | None) -> Comparison:
         newer = checkout.here(older, earlier)
         known, show = checkout.registry, checkout.settings.show
         changed = set(map(checkout.suite.shown, git.unlike(checkout.root, start)))
-        unchanged = {path for path in newer if changed.isdisjoint(_with_folders(path))}
+        paths = {*older, *newer}
+        unchanged = {path for path in paths if changed.isdisjoint(_with_folders(path))}
         found = compare_code(older, newer, known, checkout.policy, show, earlier, unchanged)
         judged = found.judged and not checkout.unread
         return replace(found, notes=(*found.notes, *checkout.unread), judged=judged)
