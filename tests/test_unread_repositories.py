@@ -346,6 +346,23 @@ def test_tests_that_a_sparse_checkout_leaves_out_are_not_deleted(
     status, out, _ = answer(capsys, "check")
     assert status == 3
     assert f"not judged: {note}; {remedy}\n" in out
+    assert "[test-missing]" not in out
+
+
+def test_a_declared_test_that_a_sparse_checkout_leaves_out_is_not_called_missing(
+    shop: Path, capsys: Capsys
+) -> None:
+    """Nor is one in a submodule that is not checked out; of a file that is gone, it is certain."""
+    entry = "- {{id: PM-1, title: Wrong total, tests: ['tests/{}.py::test_total']}}\n"
+    ini = INI.replace("docs/postmortems", "pm.yml")
+    commit(shop, {"pm.yml": entry.format("test_shop"), "pytest.ini": ini, "docs/more.md": ""})
+    git(shop, "sparse-checkout", "set", "docs")
+
+    status, out, _ = answer(capsys, "check")
+    assert (status, "[unknown-test]" in out) == (3, False)
+    (shop / "pm.yml").write_text(entry.format("test_gone"))
+    status, out, _ = answer(capsys, "check")
+    assert (status, "[unknown-test]" in out) == (1, True)
 
 
 def test_post_mortems_that_a_sparse_checkout_leaves_out_are_not_gone(
@@ -354,11 +371,58 @@ def test_post_mortems_that_a_sparse_checkout_leaves_out_are_not_gone(
     """No command takes them for removed from the registry."""
     git(shop, "sparse-checkout", "set", "tests")
 
-    for command in (*COMPARING, ("list",)):
+    for command in (*COMPARING, *SHOWING, ("scan",), ("prove",), ("new", "Mail is gone")):
         assert answer(capsys, *command) == unread(
             "a sparse checkout leaves out 1 file of the registry: docs/postmortems/PM-1-total.md",
             "run `git sparse-checkout disable`",
         )
+
+
+def test_a_registry_that_nobody_configured_may_be_left_out_too(shop: Path, capsys: Capsys) -> None:
+    """Or a part of one: an id is not called unknown whose post-mortem is not there."""
+    files: dict[str, str | bytes | None] = {
+        "pytest.ini": "[pytest]\n",
+        "docs/postmortems/PM-2-mail.md": "# PM-2: Gone mail\n",
+        "tests/test_shop.py": MARKED,
+    }
+    commit(shop, files)
+    git(shop, "sparse-checkout", "set", "--no-cone", "/tests", "/docs/postmortems/PM-2-mail.md")
+
+    for command in (*COMPARING, *SHOWING, ("scan",)):
+        assert answer(capsys, *command) == unread(
+            "a sparse checkout leaves out 1 file of the registry: docs/postmortems/PM-1-total.md",
+            "run `git sparse-checkout disable`",
+        )
+
+
+def test_a_registry_above_the_nearest_one_may_be_left_out(
+    shop: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not read."""
+    files: dict[str, str | bytes | None] = {
+        "shop/pytest.ini": "[pytest]\n",
+        "shop/docs/postmortems/PM-1.md": "# PM-1: Wrong total\n",
+        "shop/test_shop.py": UNMARKED,
+    }
+    commit(shop, files)
+    git(shop, "sparse-checkout", "set", "shop")
+    monkeypatch.chdir(shop / "shop")
+
+    assert answer(capsys, "list") == (0, LISTED, "")
+
+
+def test_a_file_that_git_is_not_to_look_at_is_read_where_it_is(shop: Path, capsys: Capsys) -> None:
+    """As people keep their own version of a file that is tracked."""
+    git(shop, "update-index", "--skip-worktree", "tests/test_shop.py")
+    (shop / "tests" / "test_shop.py").write_text(MARKED)
+
+    assert answer(capsys, "diff", "--base", "HEAD") == (
+        0,
+        "Newly linked to a test:\n  PM-1  Wrong total\n"
+        "        docs/postmortems/PM-1-total.md\n1 newly linked to a test\n",
+        "",
+    )
+    assert answer(capsys, "list")[0] == 0
 
 
 POINTER = """\
@@ -502,6 +566,146 @@ def test_a_submodule_outside_of_the_suite_does_not_matter(
     assert answer(capsys, "diff", "--base", "HEAD~2") == (1, LOST, "")
     assert answer(capsys, "list") == (0, LISTED, "")
     assert main(["history"]) == 0
+
+
+@pytest.fixture
+def part(shop: Path, tmp_path: Path) -> Path:
+    """A submodule of the repository with a marked test; no testpaths are configured."""
+    sub = repository(tmp_path / "theirs")
+    commit(sub, {"test_part.py": MARKED.replace("PM-1", "PM-2")})
+    add = ("submodule", "--quiet", "add", sub.as_uri(), "part")
+    git(shop, "-c", "protocol.file.allow=always", *add)
+    files: dict[str, str | bytes | None] = {
+        "pytest.ini": "[pytest]\npostmortem_registry = docs/postmortems\n",
+        "docs/postmortems/PM-2-mail.md": "# PM-2: Gone mail\n",
+    }
+    commit(shop, files)
+    return shop / "part"
+
+
+PART_NOT_OUT = "submodule part is not checked out; run `git submodule update --init part`"
+NOTHING = "Nothing was gained, nothing lost\n"
+
+
+def test_a_submodule_that_may_hold_tests_is_named_wherever_it_lies(
+    shop: Path, part: Path, capsys: Capsys
+) -> None:
+    """Unless the configuration leaves it out; nothing is lost where its commit is the same."""
+    git(shop, "submodule", "--quiet", "deinit", "--force", "part")
+
+    assert answer(capsys, "diff", "--base", "HEAD") == (0, NOTHING, "")
+    for command in (("list",), ("show", "PM-2")):
+        status, _, err = answer(capsys, *command)
+        assert (status, err) == (3, f"not judged: {PART_NOT_OUT}\n")
+    status, out, _ = answer(capsys, "check")
+    assert status == 3
+    assert f"not judged: {PART_NOT_OUT}\n" in out
+    assert "[test-missing]" not in out
+    with (shop / "pytest.ini").open("a") as file:
+        file.write("norecursedirs = part\n")
+    assert answer(capsys, "list")[0] == 0
+    assert answer(capsys, "check")[0] == 0
+
+
+def test_what_may_have_a_test_in_a_submodule_is_not_called_without(
+    shop: Path, part: Path, capsys: Capsys
+) -> None:
+    """A new post-mortem may be that of an old test there; what was seen to be lost is lost."""
+    commit(shop, {"tests/test_shop.py": MARKED, "docs/postmortems/PM-2-mail.md": None})
+    git(shop, "submodule", "--quiet", "deinit", "--force", "part")
+    new = shop / "docs" / "postmortems" / "PM-2-mail.md"
+    new.write_text("# PM-2: Gone mail\n")
+
+    note = f"1 incident can't be compared: PM-2 ({PART_NOT_OUT})\n"
+    assert answer(capsys, "diff", "--base", "HEAD") == (
+        3,
+        f"{note}{NOTHING.strip()} in what could be read\n",
+        "",
+    )
+    (shop / "tests" / "test_shop.py").write_text(UNMARKED)
+    assert answer(capsys, "diff", "--base", "HEAD") == (
+        1,
+        LOST.replace("1 no longer", f"{note}1 no longer"),
+        "",
+    )
+
+
+@pytest.mark.parametrize("checked_out", [True, False])
+def test_a_submodule_that_moved_is_read_where_it_is(
+    shop: Path, part: Path, capsys: Capsys, checked_out: bool
+) -> None:
+    """Its tests are neither new nor lost; the remedy names where it is now."""
+    git(shop, "mv", "part", "lib")
+    commit(shop, {})
+    if not checked_out:
+        git(shop, "submodule", "--quiet", "deinit", "--force", "lib")
+
+    found = answer(capsys, *DIFF)
+
+    note = PART_NOT_OUT.replace("part", "lib")
+    unread = f"{note}\nNothing could be compared\n"
+    assert found == ((0, NOTHING, "") if checked_out else (3, unread, ""))
+
+
+def test_a_mark_that_is_lost_in_a_submodule_that_moved_is_lost(
+    shop: Path, part: Path, capsys: Capsys
+) -> None:
+    """It is read at both of its commits."""
+    git(shop, "mv", "part", "lib")
+    commit(shop / "lib", {"test_part.py": UNMARKED})
+    commit(shop, {})
+
+    status, out, _ = answer(capsys, *DIFF)
+
+    reason = "        part/test_part.py::test_total is deleted with its file"
+    assert (status, out.splitlines()[2]) == (1, reason)
+
+
+def test_a_submodule_that_is_gone_is_not_read(shop: Path, part: Path, capsys: Capsys) -> None:
+    """What it held is unknown, and no remedy can name it any more."""
+    git(shop, "rm", "--quiet", "-f", "part")
+    commit(shop, {})
+
+    assert answer(capsys, *DIFF) == (
+        3,
+        "submodule part is gone and not read;"
+        " leave it out by testpaths or norecursedirs if it has no tests\n"
+        "Nothing could be compared\n",
+        "",
+    )
+
+
+def test_tests_that_become_a_submodule_are_not_lost(
+    shop: Path, capsys: Capsys, tmp_path: Path
+) -> None:
+    """Where that is not checked out they may be there."""
+    commit(shop, {"tests/test_shop.py": MARKED})
+    sub = repository(tmp_path / "theirs")
+    commit(sub, {"test_shop.py": MARKED})
+    git(shop, "rm", "--quiet", "-r", "tests")
+    add = ("submodule", "--quiet", "add", sub.as_uri(), "tests")
+    git(shop, "-c", "protocol.file.allow=always", *add)
+    commit(shop, {})
+    assert answer(capsys, *DIFF) == (0, NOTHING, "")
+
+    git(shop, "submodule", "--quiet", "deinit", "--force", "tests")
+
+    note = PART_NOT_OUT.replace("part", "tests")
+    assert answer(capsys, *DIFF) == (
+        3,
+        f"1 incident can't be compared: PM-1\n{note}\nNothing could be compared\n",
+        "",
+    )
+
+
+def test_a_registry_in_a_submodule_that_is_not_checked_out_is_not_gone(
+    parent: Path, capsys: Capsys
+) -> None:
+    """The remedy is that of the submodule."""
+    git(parent, "submodule", "--quiet", "deinit", "--force", "sub")
+
+    for command in (("diff", "--base", "HEAD"), ("history",), *SHOWING, ("scan",)):
+        assert answer(capsys, *command) == unread(*NOT_OUT.split("; "))
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "n2"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 from pytest_postmortem.assess import selected
 from pytest_postmortem.changes import Change, Comparison, Kind, ordered, some
@@ -145,14 +146,18 @@ def compare_code(
     show: Show | None = None,
     earlier: Registry | None = None,
     unchanged_files: Collection[str] = (),
+    unread_folders: Mapping[str, str] = MappingProxyType({}),
 ) -> Comparison:
     """Compare two states of the code: what counts is whether a linked test could fail.
 
     ``registry`` is that of the newer state, ``earlier`` that of the older, where it is known. An
     exemption that has ended is none. What ``unchanged_files`` may link without saying so was
     there before, and explains no loss. Any other file that can't be read makes the comparison
-    incomplete, so that it is not judged.
+    incomplete, so that it is not judged. ``unread_folders`` are the submodules of which nothing
+    is known, each with what to do: in those whose paths are not among ``unchanged_files`` a test
+    may have come or gone.
     """
+    moved = {path: why for path, why in unread_folders.items() if path not in unchanged_files}
     before = linked(base, registry, policy, earlier)
     after = linked(head, registry, policy)
     unclear = _Unclear(
@@ -170,7 +175,7 @@ def compare_code(
         waiver = _waiver(postmortem, policy.today)
         if waiver is not None:
             changes.append(_change("retired", old.id, postmortem, show, waiver))
-        elif not all(_readable(nodeid, head) for nodeid in old.tests):
+        elif not all(_readable(nodeid, head, moved) for nodeid in old.tests):
             unread.append(old.id)
         elif old.held and unclear.note(old.id, unclear.head.without(unchanged_files)):
             continue
@@ -181,16 +186,21 @@ def compare_code(
     for key, new in after.items():
         postmortem = registry.find(new.id) if registry else None
         gained = new.held and not (key in before and before[key].held)
-        gained = gained and all(_readable(nodeid, base) for nodeid in new.tests)
+        gained = gained and all(_readable(nodeid, base, moved) for nodeid in new.tests)
         if gained and unclear.may_link(new.id, unclear.base):
             unchanged += 1
+        elif gained and moved:
+            unclear.note_folder(new.id, moved)
         elif gained and (postmortem or not _complete(registry)):
             changes.append(_change("gained", new.id, postmortem, show))
     if registry is not None and earlier is not None:
         known = {change.id.casefold() for change in changes}
         changes += _vanished(earlier, registry, before, known, policy, show)
-        appeared = _appeared(earlier, registry, after, policy, show)
-        changes += (each for each in appeared if not unclear.note(each.id, unclear.head))
+        for each in _appeared(earlier, registry, after, policy, show):
+            if unread_folders:
+                unclear.note_folder(each.id, unread_folders)
+            elif not unclear.note(each.id, unclear.head):
+                changes.append(each)
     for postmortem in registry or ():
         own = after.get(postmortem.id.casefold(), Linked(postmortem.id))
         waived = _waiver(postmortem, policy.today) is not None
@@ -200,6 +210,7 @@ def compare_code(
             unclear.note(postmortem.id, unclear.head)
     notes = (*_unread(base, head, unread), *unclear.notes())
     judged = {*_unreadable(base), *_unreadable(head)}.issubset(unchanged_files)
+    judged = judged and not (moved or unclear.lacks_folder)
     found = ordered(_in_order(changes, registry))
     return Comparison(found, notes, judged, by_code=True, unchanged=unchanged)
 
@@ -212,6 +223,7 @@ class _Unclear:
         self.head = head
         self._registry = registry
         self._reasons: dict[str, str] = {}
+        self.lacks_folder = False
 
     def may_link(self, id: str, state: UnreadLinks) -> str | None:
         """Return why a state of the code may link an incident to a test, None where it can't."""
@@ -224,6 +236,11 @@ class _Unclear:
         if reason:
             self._reasons.setdefault(id, reason)
         return reason is not None
+
+    def note_folder(self, id: str, folders: Mapping[str, str]) -> None:
+        """Note an incident whose tests may lie in a folder that is not read."""
+        self._reasons.setdefault(id, next(iter(folders.values())))
+        self.lacks_folder = True
 
     def notes(self) -> Iterator[str]:
         """Yield a line for those that can't be compared."""
@@ -279,9 +296,11 @@ def _appeared(
             yield _change("new", postmortem.id, postmortem, show, some(muted) or None)
 
 
-def _readable(nodeid: str, reading: Reading) -> bool:
+def _readable(nodeid: str, reading: Reading, unread_folders: Collection[str]) -> bool:
     """Say whether the file of a test could be read, or is not there."""
-    return reading.get(nodeid.partition("::")[0], ()) is not None
+    path = nodeid.partition("::")[0]
+    known = not any(path.startswith(f"{folder}/") for folder in unread_folders)
+    return known and reading.get(path, ()) is not None
 
 
 def _change(

@@ -7,19 +7,29 @@ files should be.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from pytest_postmortem import git, options
 from pytest_postmortem.changes import some
+from pytest_postmortem.errors import GitError
 from pytest_postmortem.marked import Suite
-from pytest_postmortem.model import Location, count_of
+from pytest_postmortem.model import count_of
 from pytest_postmortem.registry.loading import is_remote
 from pytest_postmortem.settings import Settings
 
-__all__ = ["is_pointer", "list_absent", "list_absent_registry", "places_of", "suite_of"]
+__all__ = [
+    "find_absent_paths",
+    "is_checked_out",
+    "is_pointer",
+    "list_absent_tests",
+    "name_absent_module",
+    "require_registry",
+    "suite_of",
+]
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -34,12 +44,6 @@ def is_pointer(data: bytes) -> bool:
     return data.startswith(POINTER)
 
 
-def places_of(config: pytest.Config, wanted: Settings) -> tuple[Path, ...]:
-    """Return the files and folders that make up the suite, as they are configured."""
-    texts = config.getini("testpaths")
-    return wanted.suite or tuple(config.rootpath / text for text in texts)
-
-
 def suite_of(config: pytest.Config, top: Path, places: tuple[Path, ...]) -> Suite:
     """Return the suite of some files and folders."""
     ini = config.getini
@@ -47,13 +51,8 @@ def suite_of(config: pytest.Config, top: Path, places: tuple[Path, ...]) -> Suit
     return Suite(top, config.rootpath, places, patterns, left_out)
 
 
-def list_absent(
-    config: pytest.Config, wanted: Settings, locations: Sequence[Location]
-) -> Iterator[Absent]:
-    """Yield what the working tree lacks of the suite and the registry, with what to do about it.
-
-    A submodule that is not checked out counts where the configuration names it or what lies above
-    it; a run would not find anything in it either.
+def list_absent_tests(config: pytest.Config, wanted: Settings) -> Iterator[Absent]:
+    """Yield what the working tree lacks of the suite, with what to do about it.
 
     Raises: GitError where git can't tell.
     """
@@ -62,35 +61,73 @@ def list_absent(
     if top is None:
         return
     index = git.index(root)
-    places = places_of(config, wanted)
-    suite = suite_of(config, top, places or (root,))
+    named = tuple(root / text for text in config.getini("testpaths"))
+    suite = suite_of(config, top, wanted.suite or named or (root,))
     tests = [path for path in index.absent if suite.holds(path, index.absent)]
     if tests:
         yield _left_out(f"{count_of(len(tests), 'test file')}", tests)
-    yield from list_absent_registry(index, top, root, locations)
-    named = suite_of(config, top, places)
-    for path in index.modules if places else ():
-        if named.reaches(path) and git.top(top / path) != top / path:
-            remedy = f"run `git submodule update --init {path}`"
-            yield f"submodule {path} is not checked out", remedy
+    for path in index.modules:
+        if suite.reaches(path) and not is_checked_out(top, path):
+            yield name_absent_module(path)
 
 
-def list_absent_registry(
-    index: git.Index, top: Path, root: Path, locations: Sequence[Location]
-) -> Iterator[Absent]:
-    """Yield which documents of the registry are not in the working tree, configured or found."""
+def find_absent_paths(root: Path) -> tuple[Path, ...]:
+    """Return the files and submodules that the working tree lacks; none where git can't tell."""
+    top = git.top(root)
+    with suppress(GitError):
+        index = git.index(root) if top else git.Index({}, {})
+        modules = (path for path in index.modules if top and not is_checked_out(top, path))
+        return tuple((top or root) / path for path in (*index.absent, *modules))
+    return ()
+
+
+def is_checked_out(top: Path, module: str) -> bool:
+    """Say whether a submodule, by its path from the top, has a working tree."""
+    return git.top(top / module) == top / module
+
+
+def name_absent_module(path: str) -> Absent:
+    """Return that a submodule is not checked out, and what to do about it."""
+    remedy = f"run `git submodule update --init {path}`"
+    return f"submodule {path} is not checked out", remedy
+
+
+def require_registry(root: Path, wanted: Settings) -> None:
+    """Make sure that the working tree has all documents of the registry, configured or found.
+
+    Raises: GitError with what it lacks; where git can't tell, nothing is known to be lacking.
+    """
+    absent: list[Absent] = []
+    with suppress(GitError):
+        absent += _list_absent_registry(root, wanted)
+    for each in absent:
+        raise git.unread(*each)
+
+
+def _list_absent_registry(root: Path, wanted: Settings) -> Iterator[Absent]:
+    top = git.top(root)
+    if top is None:
+        return
+    index = git.index(root)
+    locations = [*wanted.registry, *filter(None, [wanted.sync])]
     own = [Path(os.path.abspath(each.path)) for each in locations if not is_remote(each.text)]
-    if not own:
-        folders = [each for each in (root, *root.parents) if each.is_relative_to(top)]
-        own = [folder / place for folder in folders for place in options.PLACES]
-    absent = [path for path in index.absent if _is_below(top / path, own)]
-    if absent:
-        yield _left_out(f"{count_of(len(absent), 'file')} of the registry", absent)
+    for place in own or _find_place(index, top, root):
+        absent = [path for path in index.absent if (top / path).is_relative_to(place)]
+        if absent:
+            yield _left_out(f"{count_of(len(absent), 'file')} of the registry", absent)
+        for path in index.modules:
+            if place.is_relative_to(top / path) and not is_checked_out(top, path):
+                yield name_absent_module(path)
+
+
+def _find_place(index: git.Index, top: Path, root: Path) -> Iterator[Path]:
+    """Yield where the registry is found that nobody configured: the nearest place."""
+    folders = [each for each in (root, *root.parents) if each.is_relative_to(top)]
+    for place in (folder / name for folder in folders for name in options.PLACES):
+        if place.exists() or any((top / path).is_relative_to(place) for path in index.absent):
+            yield place
+            return
 
 
 def _left_out(what: str, paths: Sequence[str]) -> Absent:
     return f"a sparse checkout leaves out {what}: {some(paths, ', ')}", SPARSE
-
-
-def _is_below(path: Path, places: Iterable[Path]) -> bool:
-    return any(path.is_relative_to(place) for place in places)

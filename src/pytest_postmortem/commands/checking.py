@@ -47,7 +47,8 @@ def check(here: Here, given: Sequence[Path] = (), *, collecting: bool = False) -
         linked_tests = linked(tests, here.registry, here.policy) if suite else None
         left = tuple(_open(here, marked, whole=not given))
         collection = Collection(findings, linked_tests, len(own), left)
-    known = _Known(collection.linked, None if collecting else unread)
+    whole = not here.absent_tests and None not in tests.values()
+    known = _Known(collection.linked, None if collecting else unread, whole=whole)
     cases = list(here.cases(known.tests)) if linting else []
     found = [
         *here.findings,
@@ -92,10 +93,16 @@ def _collected(here: Here) -> Collection:
 
 
 class _Known:
-    """Knows the tests of incidents; ``unclear`` is of which the code does not tell, and why."""
+    """Knows the tests of incidents, all of them if the ``whole`` suite could be read.
 
-    def __init__(self, links: Mapping[str, Linked] | None, unread: UnreadLinks | None) -> None:
+    ``unclear`` is of which the code does not tell, and why.
+    """
+
+    def __init__(
+        self, links: Mapping[str, Linked] | None, unread: UnreadLinks | None, *, whole: bool
+    ) -> None:
         self._links = links
+        self._whole = whole
         self._unread = unread
         self.unclear: list[str] = []
 
@@ -110,7 +117,7 @@ class _Known:
             if reason:
                 self.unclear.append(f"{postmortem.id}: {reason}")
                 return None
-        return found
+        return None if open_ and not self._whole else found
 
 
 def _open(here: Here, tests: Reading, *, whole: bool) -> Iterator[str]:

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import git, options, registry, settings, source
-from pytest_postmortem.commands.absent import is_pointer, list_absent_registry, suite_of
+from pytest_postmortem.commands.absent import is_pointer, suite_of
 from pytest_postmortem.commands.configuration import configured
 from pytest_postmortem.commands.local_registry import declared, offline, registry_here
 from pytest_postmortem.commands.reading_code import Code
+from pytest_postmortem.commands.submodules import Submodules, find_contents
 from pytest_postmortem.errors import GitError, Problem, RegistryError, SettingsError
 from pytest_postmortem.marked import Reading
 from pytest_postmortem.model import Location, Policy, Registry
@@ -89,14 +90,12 @@ class Checkout:
         self.config = config
         top = git.top(self.root) or self.root
         self.suite = suite_of(config, top, places(config, self.settings))
-        self._unread: dict[str, str] = {}
+        self._pointers: dict[str, str] = {}
         self.index = git.index(self.root) if needs_git else git.Index({}, {})
+        self.submodules = Submodules(self.suite, self.index.modules)
         files = self._files(needs_git=needs_git)
         self.present = frozenset(path for path in files if _is_file(self.suite.top / path))
         self.tracked = self.present.union(self.index.absent)
-        locations = [*self.settings.registry, *filter(None, [self.settings.sync])]
-        for absent in list_absent_registry(self.index, top, self.root, locations):
-            raise git.unread(*absent)
         self.registry = registry_here(self.settings, self.root)
         self.declared = declared(self.registry)
         names = (options.MARK, *self.settings.markers)
@@ -112,25 +111,20 @@ class Checkout:
                 return git.files(self.root)
             except GitError:
                 return list(_walked(self.suite.top, self.config))
-        files = git.files(self.root)
-        for path in filter(self._is_here, self.index.modules):
-            try:
-                files += [f"{path}/{own}" for own in git.files(self.suite.top / path)]
-                modules = git.index(self.suite.top / path).modules
-                self.note_modules({f"{path}/{nested}": ["HEAD"] for nested in modules})
-            except GitError as error:
-                self._unread[path] = f"submodule {path} is not read: {error.brief}"
-        return files
-
-    def _is_here(self, module: str) -> bool:
-        """Say whether a submodule that may hold tests is checked out."""
-        folder = self.suite.top / module
-        return self.suite.reaches(module) and git.top(folder) == folder
+        return [*git.files(self.root), *self.submodules.files()]
 
     @property
     def unread(self) -> tuple[str, ...]:
         """What could not be read of the suite so far, each with what to do."""
-        return tuple(self._unread.values())
+        return (*self.submodules.unread.values(), *self._pointers.values())
+
+    @property
+    def unread_submodules(self) -> dict[str, str]:
+        """The submodules that are not read, here or at a commit, by their paths from the rootdir,
+        each with what to do.
+        """
+        unread = {**self.submodules.unchanged, **self.submodules.unread}
+        return {self.suite.shown(path): why for path, why in unread.items()}
 
     def commit(self, revision: str) -> str:
         """Return the commit that a revision names, or a branch that only the remote has.
@@ -170,21 +164,8 @@ class Checkout:
         """Return what the wanted files of a commit hold, and those of the submodules which
         ``reaches`` chooses, as far as they are here.
         """
-        top = self.suite.top
-        found = _contents(top, commit, "", wanted)
-        for path, own in git.modules(self.root, commit).items():
-            if not reaches(path):
-                continue
-            if git.top(top / path) == top / path:
-                try:
-                    found |= _contents(top / path, own, f"{path}/", wanted)
-                except GitError as error:
-                    what = f"submodule {path} is not read at {own}: {error.brief}"
-                    self._unread[path] = what
-            elif self.index.modules.get(path) != own:  # else it is the same here, and as unknown
-                remedy = f"run `git submodule update --init {path}`"
-                self._unread[path] = f"submodule {path} is not checked out; {remedy}"
-        return found
+        found = find_contents(self.suite.top, commit, "", wanted)
+        return found | self.submodules.contents_at(git.modules(self.root, commit), wanted, reaches)
 
     def here(self, others: Iterable[str], earlier: Registry | None = None) -> Reading:
         """Read the test files of the working tree, ``others`` whatever they name; ``earlier`` may
@@ -249,28 +230,9 @@ class Checkout:
         self.note_pointer(path)
         return None
 
-    def note_modules(self, modules: Mapping[str, Iterable[str]]) -> None:
-        """Note the submodules that may have had tests at some of their commits."""
-        for path, commits in modules.items():
-            new = path not in self._unread and self.suite.reaches(path)
-            if new and any(self._has_tests(path, commit) for commit in commits):
-                why = "leave it out by testpaths or norecursedirs if it has no tests"
-                self._unread[path] = f"submodule {path} is not read; {why}"
-
-    def _has_tests(self, module: str, commit: str) -> bool:
-        """Say whether a submodule may have tests at a commit, by the names of its files."""
-        folder = self.suite.top / module
-        if git.top(folder) != folder:
-            return True
-        try:
-            tree = git.tree(folder, commit)
-        except GitError:
-            return True
-        return any(self.suite.holds(f"{module}/{path}", ()) for path in tree)
-
     def note_pointer(self, path: str) -> None:
         """Note that a test file is kept by Git LFS, and its content is not known."""
-        self._unread[path] = f"{path} is a pointer of Git LFS; its content is not read"
+        self._pointers[path] = f"{path} is a pointer of Git LFS; its content is not read"
 
     def names_a_mark(self, data: bytes) -> bool:
         """Say whether a file can hold a mark at all, which is cheap to know."""
@@ -351,16 +313,6 @@ class Checkout:
         if place is None:
             return location
         return Location(place, folder) if (folder / place).exists() else None
-
-
-def _contents(
-    folder: Path, commit: str, prefix: str, wanted: Callable[[str], bool]
-) -> dict[str, bytes]:
-    """Return what the wanted files of a commit of a repository hold, their paths prefixed."""
-    tree = git.tree(folder, commit).items()
-    blobs = {f"{prefix}{path}": blob for path, blob in tree if wanted(f"{prefix}{path}")}
-    contents = dict(git.blobs(folder, blobs.values()))
-    return {path: contents[blob] for path, blob in blobs.items()}
 
 
 def places(config: pytest.Config, wanted: settings.Settings) -> tuple[Path, ...]:

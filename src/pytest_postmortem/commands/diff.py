@@ -115,10 +115,12 @@ def _of_code(arguments: Sequence[str], base: str | None) -> Comparison:
         older = checkout.at(start, earlier)
         newer = checkout.here(older, earlier)
         known, show = checkout.registry, checkout.settings.show
+        policy = checkout.policy
         changed = set(map(checkout.suite.shown, git.unlike(checkout.root, start)))
-        paths = {*older, *newer}
+        unread = checkout.unread_submodules
+        paths = {*older, *newer, *unread}
         unchanged = {path for path in paths if changed.isdisjoint(_with_folders(path))}
-        found = compare_code(older, newer, known, checkout.policy, show, earlier, unchanged)
+        found = compare_code(older, newer, known, policy, show, earlier, unchanged, unread)
         judged = found.judged and not checkout.unread
         return replace(found, notes=(*found.notes, *checkout.unread), judged=judged)
 

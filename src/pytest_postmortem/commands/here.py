@@ -14,6 +14,7 @@ from pytest_postmortem import registry
 from pytest_postmortem.assess import selected
 from pytest_postmortem.checking.cases import Case, case_of
 from pytest_postmortem.checking.ignoring import ignored_by_entry
+from pytest_postmortem.commands.absent import require_registry
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.commands.reading_code import Code
 from pytest_postmortem.errors import Problem
@@ -36,7 +37,10 @@ class Here(Project):
 
     @cached_property
     def registry(self) -> Registry | None:
-        """The registry as far as it can be read, None where there is none."""
+        """The registry as far as it can be read, None where there is none.
+
+        Raises: GitError where the working tree lacks a part of it.
+        """
         return self._examined[0]
 
     @property
@@ -46,6 +50,7 @@ class Here(Project):
 
     @cached_property
     def _examined(self) -> tuple[Registry | None, tuple[Finding, ...]]:
+        require_registry(self.root, self.settings)
         if not self.locations and self.settings.sync is None:
             return None, ()
         how = replace(how_from(self.settings), offline=True, unreachable="warn")

@@ -85,7 +85,7 @@ def _history(checkout: Checkout) -> History:
     reader.read(blob for commit in commits for blob in commit.changed.values() if blob)
     cut = bool(commits) and git.is_cut(checkout.root, commits[0].id)
     for commit in commits:
-        checkout.note_modules(commit.modules)
+        checkout.submodules.note(commit.modules)
     known, show = checkout.registry, checkout.settings.show
     reading = reader.links, known, checkout.policy, show, cut
     return trace(commits, *reading, reader.unread, reader.now)

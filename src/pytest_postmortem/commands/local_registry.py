@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_postmortem import registry
+from pytest_postmortem.commands.absent import require_registry
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.reporting import how_from
@@ -24,7 +25,9 @@ def registry_here(wanted: Settings, root: Path, unasked: str = AS_WRITTEN) -> Re
 
     Raises:
         RegistryError: The configured registry is broken.
+        GitError: The working tree lacks a part of it.
     """
+    require_registry(root, wanted)
     how = offline(wanted)
     if wanted.registry or wanted.sync:
         known = registry.load(wanted.registry, root, how)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +13,11 @@ import pytest
 
 from pytest_postmortem import git, options, registry, settings, source
 from pytest_postmortem.authoring.surroundings import ci_of
-from pytest_postmortem.commands.absent import is_pointer, list_absent
+from pytest_postmortem.commands.absent import find_absent_paths, is_pointer, list_absent_tests
 from pytest_postmortem.commands.checkout import places
 from pytest_postmortem.commands.local_registry import declared, registry_here
 from pytest_postmortem.commands.reading_code import Code, find_code_files
-from pytest_postmortem.errors import GitError, RegistryError
+from pytest_postmortem.errors import GitError
 from pytest_postmortem.marked import Reading
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.registry.how import How
@@ -51,20 +50,9 @@ class Project:
 
         Raises:
             RegistryError: The configured one is broken.
-            GitError: A sparse checkout leaves it out.
+            GitError: The working tree lacks a part of it.
         """
-        try:
-            return registry_here(self.settings, self.root, self._unasked)
-        except RegistryError:
-            for absent in self._absent():
-                raise git.unread(*absent) from None
-            raise
-
-    def _absent(self) -> list[tuple[str, str]]:
-        """Return what the working tree lacks, as far as git can tell."""
-        with suppress(GitError):
-            return list(list_absent(self.config, self.settings, self.locations))
-        return []
+        return registry_here(self.settings, self.root, self._unasked)
 
     @property
     def how(self) -> How:
@@ -94,18 +82,23 @@ class Project:
 
     @cached_property
     def unread(self) -> tuple[str, ...]:
-        """What is not known of the suite, of the registry and of the date, since git has not
-        given it, each with what to do.
+        """What is not known of the suite and of the date, since git has not given it, each with
+        what to do.
         """
         found = [f"{path} is a pointer of Git LFS; run `git lfs pull`" for path in self.pointers]
-        try:
-            absent = list_absent(self.config, self.settings, self.locations)
-            found += [f"{what}; {remedy}" for what, remedy in absent]
-        except GitError as error:
-            found.append(error.brief)
+        found += self.absent_tests
         if self.today.error is not None:
             found.append(self.today.error.brief)
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def absent_tests(self) -> tuple[str, ...]:
+        """What the working tree lacks of the suite, or why git can't tell, each with what to do."""
+        try:
+            absent = list(list_absent_tests(self.config, self.settings))
+        except GitError as error:
+            return (error.brief,)
+        return tuple(f"{what}; {remedy}" for what, remedy in absent)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -174,11 +167,17 @@ class Project:
 
     def _holds(self, path: str) -> bytes | None:
         """Return what a file holds, nothing if it can't be read; None where it is not there."""
-        file = self.root / path
+        file = Path(os.path.abspath(self.root / path))
+        if any(map(file.is_relative_to, self._absent_paths)):
+            return b""
         try:
             return (bytes_of(file) or b"") if file.exists() else None
         except (OSError, ValueError):
             return None
+
+    @cached_property
+    def _absent_paths(self) -> tuple[Path, ...]:
+        return find_absent_paths(self.root)
 
     def marked_ids(self) -> Iterator[str]:
         """Yield all ids that marks name."""

@@ -122,12 +122,13 @@ def index(folder: Path) -> Index:
     """Return what the index has beyond the files of the working tree."""
     absent: dict[str, str] = {}
     modules: dict[str, str] = {}
-    for entry in split(ask(top(folder) or folder, "ls-files", "-z", "-t", "--stage")):
+    above = top(folder) or folder
+    for entry in split(ask(above, "ls-files", "-z", "-t", "--stage")):
         facts, _, path = entry.partition("\t")
         tag, mode, blob, _ = facts.split(" ")
         if mode == MODULE:
             modules[path] = blob
-        elif tag == "S" and mode in FILES:
+        elif tag == "S" and mode in FILES and not os.path.lexists(above / path):
             absent[path] = blob
     return Index(absent, modules)
 
