@@ -13,6 +13,7 @@ from pytest_postmortem.errors import GitError, SettingsError
 from pytest_postmortem.git import Commit
 from pytest_postmortem.marked import Linked
 from pytest_postmortem.model import iso_date
+from repositories import said
 from test_diff import ONE, REGISTRY, write
 from test_git import git
 
@@ -145,6 +146,45 @@ def test_code_for_python_2_is_read_as_far_as_it_goes(
     assert printed(capsys).splitlines()[1:3] == ["12        2009-05-01", "B-7       2009-05-01"]
 
 
+BROKEN_HISTORY = """\
+incident  first test  since then       title
+PM-1      2020-02-01                   Charged twice
+PM-2      2020-02-01  lost 2020-06-01  Login loop
+PM-3      2020-06-01                   Gone mail
+
+from        incidents with a test
+2020-02-01     2
+
+2 of 3 incidents linked to a test; 6 commits read
+can't be read as Python: tests/test_a.py at {}, tests/test_a.py at {}, tests/test_a.py at {}
+"""
+
+
+def test_a_version_that_is_no_python_loses_nothing(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the file held before goes on, whatever is left of it, and the commit is named."""
+    folder = pytester.path
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    ini = "[pytest]\npostmortem_registry = pm.yml\n"
+    commit(folder, "2020-01-01", {"pm.yml": REGISTRY, "tox.ini": ini})
+    muted = "@pytest.mark.skip\n@pytest.mark.postmortem('PM-3')\ndef test_three(): pass\n"
+    named = "ID = 'PM-2'\n@pytest.mark.postmortem(ID)\ndef test_two(): pass\n"
+    commit(folder, "2020-02-01", {"tests/test_a.py": f"{ONE}{named}{muted}"})
+    broken = []
+    for day, text in (
+        ("2020-03-01", f"<<<<<<< HEAD\n{ONE}{named}{muted}"),
+        ("2020-04-01", "def test_one(:\n"),
+        ("2020-05-01", f"{ONE}{named}{muted}>>>>>>> main\n"),
+    ):
+        commit(folder, day, {"tests/test_a.py": text})
+        broken.append(said(folder, "rev-parse", "HEAD")[:10])
+    third = "@pytest.mark.postmortem('PM-3')\ndef test_three(): pass\n"
+    commit(folder, "2020-06-01", {"tests/test_a.py": f"{ONE}{third}"})
+
+    assert printed(capsys) == BROKEN_HISTORY.format(*broken)
+
+
 def test_the_history_as_json(suite: Path) -> None:
     """Every event with its day and commit, for other tools."""
     assert history.run([], ["json:out/history.json"]) == 0
@@ -154,6 +194,7 @@ def test_the_history_as_json(suite: Path) -> None:
     assert all(len(id) == 40 for id in commits)
     assert document["tool"]["name"] == "pytest-postmortem"
     assert (document["format"], document["commits"], document["shallow"]) == (1, 6, False)
+    assert document["unread"] == []
     assert document["incidents"][0] == {
         "id": "PM-1",
         "title": "Charged twice",

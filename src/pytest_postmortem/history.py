@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_postmortem.git import Commit
     from pytest_postmortem.marked import Linked, UnreadLinks
 
-__all__ = ["FORMAT", "Event", "History", "Point", "Story", "render", "table", "trace"]
+__all__ = ["FORMAT", "Event", "History", "Point", "Story", "Unread", "render", "table", "trace"]
 
 FORMAT = 1
 SHORT = 10
@@ -70,16 +70,27 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that can't be read as Python as a commit has it."""
+
+    day: date | None
+    commit: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Incidents in the order of the registry, those that it lacks at the end.
 
     ``points`` has one for each change of the number; ``cut`` says that the clone is shallow.
+    ``unread`` are the versions of files whose links are not known.
     """
 
     stories: tuple[Story, ...] = ()
     points: tuple[Point, ...] = ()
     commits: int = 0
     cut: bool = False
+    unread: tuple[Unread, ...] = ()
 
 
 def trace(
@@ -91,6 +102,7 @@ def trace(
     cut: bool = False,
     unread: Callable[[str, str], UnreadLinks | None] = lambda path, blob: None,
     now: Callable[[Collection[str]], str | None] = lambda names: None,
+    is_readable: Callable[[str, str], bool] = lambda path, blob: True,
 ) -> History:
     """Follow the incidents through commits, oldest first.
 
@@ -98,7 +110,10 @@ def trace(
     ``unread`` what its code does not say. An incident is not lost as long as that may link it.
     ``now`` says why the newest code can't tell whether a test is linked to an incident.
     ``cut`` says that the first commit brings what older ones, which are not here, had made.
+    Where a version of a file is not ``is_readable``, the links of the last one that was go on.
     """
+    readable: dict[str, Mapping[str, Linked]] = {}
+    not_read: list[Unread] = []
     places: dict[str, UnreadLinks] = {}
     waiting: dict[str, str] = {}
     files: dict[str, Mapping[str, Linked]] = {}
@@ -111,6 +126,12 @@ def trace(
         before: dict[str, bool] = {}
         for path, blob in commit.changed.items():
             new = links(path, blob) if blob else {}
+            is_known = blob is None or is_readable(path, blob)
+            if is_known:
+                readable[path] = new
+            else:
+                not_read.append(Unread(commit.day, commit.id, path))
+                new = {**new, **readable.get(path, {})}
             for own, step in ((files.pop(path, {}), -1), (new, 1)):
                 for key, each in own.items():
                     names[key] = each.id
@@ -118,7 +139,8 @@ def trace(
                     held[key] += step * each.held
             if new:
                 files[path] = new
-            places.pop(path, None)
+            if is_known:
+                places.pop(path, None)
             unclear = unread(path, blob) if blob else None
             if unclear is not None:
                 places[path] = unclear
@@ -136,7 +158,7 @@ def trace(
         if linked != old:
             points.append(Point(commit.day, commit.id, linked))
     stories = tuple(_stories(events, names, registry, policy, show, now))
-    return History(stories, tuple(points), count, cut)
+    return History(stories, tuple(points), count, cut, tuple(not_read))
 
 
 def _stories(
@@ -183,6 +205,9 @@ def table(history: History) -> str:
     if unknown:
         reasons = some([*dict.fromkeys(unknown.values())])
         lines.append(f"unknown: {some([*unknown], ', ')}: {reasons}")
+    if history.unread:
+        versions = [f"{each.path} at {each.commit[:SHORT]}" for each in history.unread]
+        lines.append(f"can't be read as Python: {some(versions, ', ')}")
     if history.cut:
         lines.append("The clone is shallow: `git fetch --unshallow` tells what was before")
     return "".join(f"{plain(line)}\n" for line in lines)
@@ -218,6 +243,10 @@ def render(history: History) -> str:
         "tool": {"name": "pytest-postmortem", "version": __version__},
         "commits": history.commits,
         "shallow": history.cut,
+        "unread": [
+            {"day": _iso(each.day), "commit": each.commit, "path": each.path}
+            for each in history.unread
+        ],
         "incidents": [_incident(story) for story in history.stories],
         "points": [
             {"day": _iso(point.day), "commit": point.commit, "linked": point.linked}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pytest_postmortem import git
+from pytest_postmortem.bindings import tree_of
 from pytest_postmortem.commands.absent import is_pointer
 from pytest_postmortem.commands.arguments import add_configuration, add_targets, configuration_of
 from pytest_postmortem.commands.checkout import Checkout, opened
@@ -82,13 +83,13 @@ def _history(checkout: Checkout) -> History:
 
     commits = git.log(checkout.root, head, holds)
     reader = _Reader(checkout, head)
-    reader.read(blob for commit in commits for blob in commit.changed.values() if blob)
+    reader.read(commits)
     cut = bool(commits) and git.is_cut(checkout.root, commits[0].id)
     for commit in commits:
         checkout.submodules.note(commit.modules)
     known, show = checkout.registry, checkout.settings.show
     reading = reader.links, known, checkout.policy, show, cut
-    return trace(commits, *reading, reader.unread, reader.now)
+    return trace(commits, *reading, reader.unread, reader.now, reader.is_readable)
 
 
 class _Reader:
@@ -108,19 +109,32 @@ class _Reader:
         self._links = linked(self._now, checkout.registry, checkout.policy)
         self._unread = find_unread_links(self._now, checkout.registry)
 
-    def read(self, blobs: Iterable[str]) -> None:
-        """Read the contents of blobs."""
+    def read(self, commits: Sequence[git.Commit]) -> None:
+        """Read all versions of the files of which one may have a mark."""
         every = bool(self._checkout.declared)
-        for blob, data in git.blobs(self._checkout.root, blobs):
+        versions = [each for commit in commits for each in commit.changed.items()]
+        for blob, data in git.blobs(self._checkout.root, (blob for _, blob in versions if blob)):
             if every or is_pointer(data) or self._may_mark(data):
                 self._contents[blob] = data
+        marked = {path for path, blob in versions if blob in self._contents}
+        others = (blob for path, blob in versions if blob and path in marked)
+        more = (blob for blob in others if blob not in self._contents)
+        self._contents |= dict(git.blobs(self._checkout.root, more))
 
     def _may_mark(self, data: bytes) -> bool:
         return self._checkout.names_a_mark(data) or any(stem in data for stem in self._stems)
 
     def links(self, path: str, blob: str) -> Mapping[str, Linked]:
         """Return the incidents that the tests of one version of a file are linked to."""
-        return linked(self._reading(path, blob), self._checkout.registry, self._checkout.policy)
+        reading = {
+            shown: self._checkout.guessed(self._contents[blob]) if tests is None else tests
+            for shown, tests in self._reading(path, blob).items()
+        }
+        return linked(reading, self._checkout.registry, self._checkout.policy)
+
+    def is_readable(self, path: str, blob: str) -> bool:
+        """Say whether one version of a file is Python that can be read."""
+        return None not in self._reading(path, blob).values()
 
     def unread(self, path: str, blob: str) -> UnreadLinks | None:
         """Return what one version of a file does not say, None where it says everything."""
@@ -143,9 +157,10 @@ class _Reader:
         data = self._contents.get(blob)
         if data is not None and is_pointer(data):
             checkout.note_pointer(shown)
-        if data is None or not (self._may_mark(data) or shown in checkout.declared):
+        if data is None:
             return {}
+        if not (self._may_mark(data) or shown in checkout.declared):
+            is_broken = shown.endswith(".py") and tree_of(data) is None
+            return {shown: None} if is_broken else {}
         reading = checkout.read_version(shown, data, self._helpers)
-        if shown in reading and reading[shown] is None:
-            return {shown: checkout.guessed(data)}
         return {path: tests for path, tests in reading.items() if path == shown}
