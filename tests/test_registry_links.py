@@ -52,6 +52,34 @@ def test_a_link_within_the_checkout_is_followed(checkout: Path) -> None:
     assert found.findings == ()
 
 
+def test_a_link_to_a_document_makes_no_second_one(checkout: Path) -> None:
+    """It is known by its own path, and by the name of the link too."""
+    (checkout / "pm" / "PM-1.md").write_text("---\nid: PM-1\n---\n# What happened\n")
+    (checkout / "pm" / "A-latest.md").symlink_to("PM-1.md")
+    (checkout / "pm" / "mail").mkdir()
+    (checkout / "pm" / "mail" / "PM-1.md").symlink_to("../PM-1.md")
+    (checkout / "pm" / "B-old.md").symlink_to("../archive/2024/PM-2.md")
+    (checkout / "pm" / "C-old").symlink_to("../archive/2024")
+
+    found = read(checkout)
+
+    assert [(each.id, each.path) for each in found] == [
+        ("B-old", "pm/B-old.md"),
+        ("PM-1", "pm/PM-1.md"),
+    ]
+    assert found.find("a-latest") == found.find("PM-1")
+    assert found.find("PM-2") == found.find("B-old")
+    assert found.findings == ()
+
+
+def test_a_link_makes_a_post_mortem_of_what_is_none_by_its_own_name(checkout: Path) -> None:
+    """Its name is the one that counts."""
+    (checkout / "pm" / "notes.txt").write_text("# Lost mail\n")
+    (checkout / "pm" / "PM-4.md").symlink_to("notes.txt")
+
+    assert [each.path for each in read(checkout)] == ["pm/PM-1.md", "pm/PM-4.md"]
+
+
 LOOPS = {"itself": ".", "its parent": "..", "the top": "../..", "a circle": "sub/loop"}
 
 
@@ -120,7 +148,8 @@ def test_the_configured_location_may_be_anywhere(
 
     found = read(checkout, location)
 
-    assert sorted(each.id for each in found) == ["PM-3", "PM-6", "PM-7"]
+    assert sorted(each.id for each in found) == ["PM-3", "PM-6"]
+    assert found.find("PM-7") == found.find("PM-6")
     assert len(warnings(found)) == 1
 
 

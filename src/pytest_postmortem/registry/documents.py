@@ -79,24 +79,46 @@ def _is_markdown(path: str) -> bool:
 def read_directory(directory: Directory) -> tuple[list[Raw], list[Problem], list[Finding]]:
     """Return the entries of all documents, by path, and a problem for each that can't be read.
 
-    The findings are about links that are not followed.
+    The findings are about links that are not followed. A document to which a link leads as well
+    has the name of the link as a further one.
     """
     errors: list[OSError] = []
     skipped = Skipped()
-    paths = sorted(walk(directory.path, errors, directory.root, skipped))
+    paths = list(walk(directory.path, errors, directory.root, skipped))
     problems = [_closed(directory, error) for error in errors]
-    names = {path: document(directory.path, path) for path in paths}
+    others = _find_other_paths(directory, paths)
+    linked = {path for same in others.values() for path in same}
+    names = {path: document(directory.path, path) for path in sorted({*paths} - linked)}
     stems = {(_folder(path), name.stem) for path, name in names.items() if name is not None}
     raws: list[Raw] = []
     for path, name in names.items():
         if name is not None:
             try:
-                raws += _document(directory, path, name)
+                found = _document(directory, path, name)
+                more = [each for same in others.get(path, ()) for each in (_stem(same), same)]
+                implicit = tuple(map(fields.clean, more))
+                raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in found)
             except RegistryError as error:
                 problems += error.problems
         elif _is_named(path, directory.files) and (_folder(path), _stem(path)) not in stems:
             raws.append(_file(directory, path))
     return raws, problems, [*_not_followed(directory, skipped)]
+
+
+def _find_other_paths(directory: Directory, paths: Sequence[str]) -> dict[str, list[str]]:
+    """Return the documents that have several paths: the first, with the others."""
+    first: dict[tuple[int, int], str] = {}
+    others: dict[str, list[str]] = {}
+    for path in paths:
+        if document(directory.path, path) is not None:
+            try:
+                status = os.stat(f"{directory.path}/{path}")
+            except OSError:
+                continue
+            same = first.setdefault((status.st_dev, status.st_ino), path)
+            if same != path:
+                others.setdefault(same, []).append(path)
+    return others
 
 
 def _not_followed(directory: Directory, skipped: Skipped) -> Iterator[Finding]:
