@@ -77,6 +77,66 @@ def test_what_was_not_read_before_either_explains_no_loss(
     assert (status, said.splitlines()[:4]) == (1, lost.splitlines()[:4])
 
 
+DECLARED = REGISTRY.replace("id: PM-3", "id: PM-3, tests: ['tests/three.yaml::three']")
+THREE = "tests/three.yaml"
+
+
+@pytest.mark.parametrize("undeclared", [False, True])
+def test_a_declared_test_of_another_collector_is_lost_with_its_file(
+    suite: Path, capsys: pytest.CaptureFixture[str], undeclared: bool
+) -> None:
+    """What a file held only a run shows, and one that is gone holds nothing."""
+    write(suite, {"pm.yml": DECLARED, THREE: "three: 3\n"})
+    commit(suite)
+    git(suite, "branch", "--force", "main")
+    write(suite, {THREE: None, "pm.yml": REGISTRY if undeclared else DECLARED})
+
+    assert compared(capsys) == (
+        1,
+        "No longer guarded:\n  PM-3  Gone mail\n"
+        "        tests/three.yaml::three is deleted with its file\n1 no longer guarded\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "first"),
+    [
+        (
+            {
+                "pm.yml": DECLARED.replace("three']", "three', 'tests/new.yaml::three']"),
+                "tests/new.yaml": "three: 3",
+            },
+            0,
+            "1 incident can't be compared: PM-3 (only a run shows whether"
+            " tests/new.yaml::three exists)",
+        ),
+        ({"tests/test_three.py": ONE.replace("PM-1", "PM-3")}, 0, NOTHING.strip()),
+        (
+            {"pm.yml": REGISTRY.replace("id: PM-3", "id: PM-3, test: exempt, reason: no mail")},
+            0,
+            "Retired on purpose:",
+        ),
+    ],
+    ids=["moved", "marked", "exempt"],
+)
+def test_a_declared_test_that_is_replaced_is_not_lost(
+    suite: Path,
+    capsys: pytest.CaptureFixture[str],
+    files: dict[str, str | None],
+    status: int,
+    first: str,
+) -> None:
+    """By another file, by a test with a mark, or by a decision."""
+    write(suite, {"pm.yml": DECLARED, THREE: "three: 3\n"})
+    commit(suite)
+    git(suite, "branch", "--force", "main")
+    write(suite, {THREE: None, **files})
+
+    found = compared(capsys)
+
+    assert (found[0], found[1].splitlines()[0]) == (status, first)
+
+
 @pytest.mark.parametrize(
     "files",
     [
