@@ -77,6 +77,44 @@ def test_what_was_not_read_before_either_explains_no_loss(
     assert (status, said.splitlines()[:4]) == (1, lost.splitlines()[:4])
 
 
+TABLE = "IDS = {'test_four': 'PM-2'}\n"
+HOOKED = f"from tests.tables import IDS\n{HOOK.format('IDS[item.name]')}"
+TAKEN = "import pytest\n{}\n@pytest.mark.postmortem(*IDS['x'])\ndef test_four(): pass\n"
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [
+        {"conftest.py": HOOKED},
+        {"tests/test_four.py": TAKEN.format("from tests.tables import IDS")},
+        {"tests/test_four.py": TAKEN.format("from .tables import IDS")},
+        {"tests/test_four.py": TAKEN.format("def f(): import tests.tables\nIDS = f()")},
+        {"tests/test_four.py": TAKEN.format("IDS = pytest.importorskip('tests.tables').IDS")},
+        {
+            "tests/ids.py": "def ids():\n    from tests import tables\n    return tables.IDS\n",
+            "tests/test_four.py": TAKEN.format("from tests.ids import ids\nIDS = ids()"),
+        },
+    ],
+    ids=["conftest", "test", "relative", "later", "by a call", "through another"],
+)
+def test_an_id_that_moved_into_a_table_which_an_unread_place_imports_is_unknown(
+    suite: Path, capsys: pytest.CaptureFixture[str], unread: dict[str, str | None]
+) -> None:
+    """The place itself is as it was, and may link what the table has now."""
+    write(suite, {**unread, "tests/tables.py": TABLE, "tests/__init__.py": ""})
+    commit(suite)
+    git(suite, "branch", "--force", "main")
+    write(suite, {"tests/test_one.py": "def test_one(): pass\n"})
+    lost = compared(capsys)
+    write(suite, {"tests/tables.py": TABLE.replace("{", "{'test_one': 'PM-1', ")})
+
+    moved = compared(capsys)
+
+    assert lost[0] == 1
+    assert (moved[0], moved[1].splitlines()[-1]) == (0, f"{NOTHING.strip()} in what could be read")
+    assert moved[1].startswith("2 incidents can't be compared: PM-1, PM-3 (")
+
+
 DECLARED = REGISTRY.replace("id: PM-3", "id: PM-3, tests: ['tests/three.yaml::three']")
 THREE = "tests/three.yaml"
 

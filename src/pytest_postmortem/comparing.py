@@ -152,11 +152,11 @@ def compare_code(
     """Compare two states of the code: what counts is whether a linked test could fail.
 
     ``registry`` is that of the newer state, ``earlier`` that of the older, where it is known. An
-    exemption that has ended is none. What ``unchanged_files`` may link without saying so was
-    there before, and explains no loss. Any other file that can't be read makes the comparison
-    incomplete, so that it is not judged. ``unread_folders`` are the submodules of which nothing
-    is known, each with what to do: in those whose paths are not among ``unchanged_files`` a test
-    may have come or gone.
+    exemption that has ended is none. What ``unchanged_files``, which import nothing that
+    changed, may link without saying so was there before, and explains no loss. Any other file
+    that can't be read makes the comparison incomplete, so that it is not judged.
+    ``unread_folders`` are the submodules of which nothing is known, each with what to do: in
+    those whose paths are not among ``unchanged_files`` a test may have come or gone.
     """
     moved = {path: why for path, why in unread_folders.items() if path not in unchanged_files}
     before = linked(_certain_where_gone(base, head), registry, policy, earlier)

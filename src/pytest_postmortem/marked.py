@@ -16,7 +16,15 @@ from pytest_postmortem.model import Policy, Registry
 from pytest_postmortem.scope import matches, relative
 from pytest_postmortem.source import Place, SourceTest
 
-__all__ = ["Linked", "Reading", "Suite", "UnreadLinks", "find_unread_links", "linked"]
+__all__ = [
+    "Linked",
+    "Reading",
+    "Suite",
+    "UnreadLinks",
+    "find_unread_files",
+    "find_unread_links",
+    "linked",
+]
 
 Reading = Mapping[str, "tuple[SourceTest, ...] | None"]
 """The tests of each test file by its path, None for what is no Python that can be read."""
@@ -133,6 +141,13 @@ def find_unread_links(reading: Reading, declaring: Registry | None = None) -> Un
         for id in declared.get(f"{path}::{test.name}" if test.name else path, ())
     }
     return UnreadLinks(tuple(places), unsure)
+
+
+def find_unread_files(reading: Reading) -> Iterator[str]:
+    """Yield the files of which the code does not say all, or that can't be read."""
+    for path, tests in reading.items():
+        if tests is None or any(test.unread for test in tests):
+            yield path
 
 
 def linked(

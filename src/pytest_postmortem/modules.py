@@ -28,7 +28,7 @@ MUTATORS = frozenset(
 """Methods that change the object that they are called on."""
 
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([^\r\n#]*)", re.MULTILINE)
-_IMPORTERS = (b"import_module", b"importorskip", b"__import__")
+IMPORTERS = ("import_module", "importorskip", "__import__")
 _WORD = re.compile(rb"[\w\x80-\xff]+")
 
 
@@ -184,6 +184,33 @@ class Modules:
         shared = {path: len(posixpath.commonpath(["/" + path, "/" + importer])) for path in found}
         return [path for path in found if shared[path] == max(shared.values())]
 
+    def find_used(self, path: str) -> frozenset[str]:
+        """Return the files that a file may import, those that these import, and itself."""
+        found: set[str] = set()
+        waiting = [path]
+        while waiting:
+            each = waiting.pop()
+            if each not in found:
+                found.add(each)
+                waiting += self._find_imported(each)
+        return frozenset(found)
+
+    def _find_imported(self, path: str) -> Iterator[str]:
+        module = self.read(path)
+        for node in ast.walk(module.tree) if module else ():
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield from self.find(path, alias.name)
+            elif isinstance(node, ast.ImportFrom):
+                own = node.module or ""
+                names = [f"{own}.{alias.name}".lstrip(".") for alias in node.names]
+                for name in (own, *names):
+                    yield from self.find(path, name, node.level)
+            elif isinstance(node, ast.Call) and _name_of(node.func) in IMPORTERS:
+                texts = (each.value for each in node.args if isinstance(each, ast.Constant))
+                for text in texts:
+                    yield from self.find(path, text) if isinstance(text, str) else ()
+
     def imports_any(self, path: str, names: frozenset[bytes]) -> bool:
         """Say whether a file may import a module of these names, which is cheap to know."""
         for match in _IMPORT.finditer(self.contents[path]):
@@ -195,8 +222,13 @@ class Modules:
     def imports_later(self, path: str, names: frozenset[bytes]) -> bool:
         """Say whether a file may import a module of these names by calling a function."""
         data = self.contents[path]
-        calls = any(word in data for word in _IMPORTERS)
+        calls = any(word.encode() in data for word in IMPORTERS)
         return calls and not names.isdisjoint(_WORD.findall(data))
+
+
+def _name_of(function: ast.expr) -> str:
+    """Return the last part of the name of what is called."""
+    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 def module_name(path: str) -> str:

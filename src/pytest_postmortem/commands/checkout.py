@@ -91,6 +91,7 @@ class Checkout:
         top = git.top(self.root) or self.root
         self.suite = suite_of(config, top, places(config, self.settings))
         self._pointers: dict[str, str] = {}
+        self._codes: list[Code] = []
         self.index = git.index(self.root) if needs_git else git.Index({}, {})
         self.submodules = Submodules(self.suite, self.index.modules)
         files = self._files(needs_git=needs_git)
@@ -219,9 +220,16 @@ class Checkout:
         }
         helpers = {path: data for path, data in known.items() if path.endswith(".py")}
         code = Code(self.config, self._names, tests, helpers, known, self._modules)
+        self._codes.append(code)
         registries = [each for each in (self.registry, earlier) if each is not None]
         nodeids = [nodeid for each in registries for own in each for nodeid in own.tests]
         return code.read({*self.declared, *declared(earlier), *others}, nodeids)
+
+    def find_used(self, path: str) -> frozenset[str]:
+        """Return a file with what it may import, as the states that were read have it, by their
+        paths from the rootdir.
+        """
+        return frozenset().union(*(code.find_used(path) for code in self._codes))
 
     def _text_of(self, path: str, data: bytes | None) -> bytes | None:
         """Return what a test file holds, None where that is not known."""

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 from pytest_postmortem import git, received
@@ -22,6 +23,7 @@ from pytest_postmortem.commands.arguments import (
 from pytest_postmortem.commands.checkout import DEPTH, opened
 from pytest_postmortem.comparing import compare, compare_code
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
+from pytest_postmortem.marked import find_unread_files
 from pytest_postmortem.model import count_of
 from pytest_postmortem.reports.failure import plain
 from pytest_postmortem.results import Run, parse
@@ -118,8 +120,9 @@ def _of_code(arguments: Sequence[str], base: str | None) -> Comparison:
         policy = checkout.policy
         changed = set(map(checkout.suite.shown, git.unlike(checkout.root, start)))
         unread = checkout.unread_submodules
-        paths = {*older, *newer, *unread}
-        unchanged = {path for path in paths if changed.isdisjoint(_with_folders(path))}
+        paths = {*find_unread_files(older), *find_unread_files(newer), *unread}
+        used = {path: map(_with_folders, checkout.find_used(path)) for path in paths}
+        unchanged = {path for path in paths if changed.isdisjoint(chain(*used[path]))}
         found = compare_code(older, newer, known, policy, show, earlier, unchanged, unread)
         judged = found.judged and not checkout.unread
         return replace(found, notes=(*found.notes, *checkout.unread), judged=judged)

@@ -67,6 +67,10 @@ class Code:
         reading: Reading = {path: own} if is_code else {}
         return self._declared(reading).add_to(tuple(nodeids))
 
+    def find_used(self, path: str) -> frozenset[str]:
+        """Return the Python files that a file may import, those that these import, and itself."""
+        return self._modules.find_used(path)
+
     def lacks(self, nodeid: str, reading: Reading) -> bool:
         """Say whether the code certainly has no test of a node id."""
         return self._declared(reading).find(nodeid) is False
