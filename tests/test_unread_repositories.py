@@ -502,6 +502,14 @@ def test_a_submodule_of_a_submodule_is_not_empty(
     note = "submodule sub/tests/inner is not read; leave it out by testpaths or norecursedirs"
     assert status == 3
     assert out.startswith(f"{note} if it has no tests\n")
+    assert answer(capsys, "list")[0] == 0
+    git(parent / "sub", "submodule", "--quiet", "deinit", "--force", "tests/inner")
+    status, _, err = answer(capsys, "list")
+    assert (status, err) == (
+        3,
+        "not judged: submodule sub/tests/inner is not checked out;"
+        " run `git submodule update --init --recursive sub`\n",
+    )
 
 
 def test_a_submodule_that_stays_as_it_is_loses_nothing(parent: Path, capsys: Capsys) -> None:

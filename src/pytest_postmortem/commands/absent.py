@@ -66,9 +66,15 @@ def list_absent_tests(config: pytest.Config, wanted: Settings) -> Iterator[Absen
     tests = [path for path in index.absent if suite.holds(path, index.absent)]
     if tests:
         yield _left_out(f"{count_of(len(tests), 'test file')}", tests)
-    for path in index.modules:
-        if suite.reaches(path) and not is_checked_out(top, path):
+    for path in filter(suite.reaches, index.modules):
+        if not is_checked_out(top, path):
             yield name_absent_module(path)
+            continue
+        for nested in git.index(top / path).modules:
+            whole = f"{path}/{nested}"
+            if suite.reaches(whole) and not is_checked_out(top, whole):
+                remedy = f"run `git submodule update --init --recursive {path}`"
+                yield f"submodule {whole} is not checked out", remedy
 
 
 def find_absent_paths(root: Path) -> tuple[Path, ...]:
