@@ -6,11 +6,12 @@ Exit status: 0 yes, 1 no, 2 wrong use, 3 could not judge, 4 the registry can't b
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -104,12 +105,26 @@ def _answered(given: Sequence[str], commands: Sequence[Command]) -> int:
         if options.run is None:
             parser.print_help(sys.stderr)
             return WRONG_USE
-        status: int = options.run(options)
+        with _rare_collection():
+            status: int = options.run(options)
     except SystemExit:
         sys.stdout.flush()
         raise
     sys.stdout.flush()
     return status
+
+
+@contextmanager
+def _rare_collection() -> Iterator[None]:
+    """Search for reference cycles more rarely: parsed code is large and has none, and searching it
+    again and again takes longer than parsing.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _leave_standard_output() -> None:

@@ -11,7 +11,8 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from pytest_postmortem.bindings import Definition, statements, tree_of
 
@@ -111,16 +112,24 @@ def _assign(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast
 @dataclass(slots=True)
 class Module:
     """A Python file; ``changed`` are the names whose objects it changes after their binding,
-    ``rebound`` those that its functions bind anew.
+    ``rebound`` those that its functions bind anew, ``imported`` the modules that it names with
+    ``import``. ``words`` are the names and attributes of its code, each with its lines.
     """
 
     path: str
     tree: ast.Module
-    lines: Sequence[str]
+    data: bytes
     bound: Mapping[str, Sequence[Binding]]
-    stars: Sequence[Import] = ()
-    changed: frozenset[str] = field(default_factory=frozenset)
-    rebound: frozenset[str] = field(default_factory=frozenset)
+    stars: Sequence[Import]
+    words: Mapping[str, Sequence[int]]
+    imported: frozenset[str]
+    changed: frozenset[str]
+    rebound: frozenset[str]
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The lines of its text."""
+        return self.data.decode(errors="replace").splitlines()
 
     def find(self, name: str, at: Position | None) -> Binding | None:
         """Return what a name is bound to at a position, or in the end.
@@ -181,6 +190,8 @@ class Modules:
             for path in self._named.get(parts[-1], ())
             if f"/{_without_suffix(path)}".endswith(f"/{tail}")
         ]
+        if len(found) < 2:
+            return found
         shared = {path: len(posixpath.commonpath(["/" + path, "/" + importer])) for path in found}
         return [path for path in found if shared[path] == max(shared.values())]
 
@@ -210,6 +221,12 @@ class Modules:
                 texts = (each.value for each in node.args if isinstance(each, ast.Constant))
                 for text in texts:
                     yield from self.find(path, text) if isinstance(text, str) else ()
+
+    def find_whole(self, importer: str, wanted: Import) -> Sequence[str]:
+        """Return the files that a name or a star of an import stands for as a whole."""
+        whole = wanted.attribute in (None, "*")
+        dots = wanted.module if whole else f"{wanted.module}.{wanted.attribute}".lstrip(".")
+        return self.find(importer, dots, wanted.level)
 
     def imports_any(self, path: str, names: frozenset[bytes]) -> bool:
         """Say whether a file may import a module of these names, which is cheap to know."""
@@ -251,21 +268,61 @@ def _parse(path: str, data: bytes) -> Module | None:
 
 def make_module(path: str, tree: ast.Module, data: bytes) -> Module:
     """Return a file that is parsed already."""
-    bound = find_bindings(tree.body)
+    words: dict[str, list[int]] = defaultdict(list)
+    imports: list[ast.Import | ast.ImportFrom] = []
     changed: set[str] = set()
     rebound: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _walk(tree, words):
         if isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
-            for name, value in _bind(node):
-                if name not in bound and name != "*":
-                    bound[name] = [Binding((node.lineno, node.col_offset), value, False)]
+            imports.append(node)
         elif isinstance(node, (ast.Call, ast.Subscript)):
             changed.update(_changed(node))
         elif isinstance(node, ast.Global):
             rebound.update(node.names)
+    bound = find_bindings(tree.body)
+    for each in sorted(imports, key=lambda each: each.lineno):
+        for name, value in _bind(each):
+            if name not in bound and name != "*":
+                bound[name] = [Binding((each.lineno, each.col_offset), value, False)]
     stars = [each.value for each in bound.pop("*", ()) if isinstance(each.value, Import)]
-    lines = data.decode(errors="replace").splitlines()
-    return Module(path, tree, lines, bound, stars, frozenset(changed), frozenset(rebound))
+    wholes = (each for each in imports if isinstance(each, ast.Import))
+    imported = frozenset(alias.name for each in wholes for alias in each.names)
+    names = (frozenset(changed), frozenset(rebound))
+    return Module(path, tree, data, bound, stars, words, imported, *names)
+
+
+def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
+    """Yield what is neither a name, an attribute nor a constant.
+
+    Names, ``.attributes`` and what an import gives another name are added to ``words`` with their
+    lines. In ``mark.slow`` and ``pytest.mark.slow`` the ``mark`` is no word of its own: the name
+    is added as ``mark.``, the attribute is not.
+    """
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        kind = type(node)
+        if kind is ast.Name:
+            words[node.id].append(node.lineno)
+        elif kind is ast.Attribute:
+            words[f".{node.attr}"].append(node.end_lineno)
+            owner = node.value
+            if type(owner) is ast.Name and owner.id == "mark":
+                words["mark."].append(owner.lineno)
+            elif type(owner) is ast.Attribute and owner.attr == "mark":
+                waiting.append(owner.value)
+            else:
+                waiting.append(owner)
+        elif kind is ast.alias:
+            if node.asname:
+                words[node.name].append(node.lineno)
+        elif kind is not ast.Constant and isinstance(node, ast.AST):
+            yield node
+            for value in vars(node).values():
+                if type(value) is list:
+                    waiting.extend(value)
+                elif isinstance(value, ast.AST):
+                    waiting.append(value)
 
 
 def _changed(node: ast.Call | ast.Subscript) -> Iterator[str]:

@@ -119,7 +119,7 @@ class TestReader:
         self._homes: dict[int, _Home] = {}
         self._foreign: list[tuple[Module, ast.ClassDef, int]] = []
         self._open = {"pytestmark"}
-        self._adds = not module.lines or any("add_marker" in line for line in module.lines)
+        self._adds = ".add_marker" in module.words
 
     def tests(self) -> Iterator[SourceTest]:
         """Yield the tests in the order of their code."""

@@ -7,13 +7,13 @@ of something that other places use (a constant, a function, a class), or it is s
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pytest_postmortem.bindings import find_executed_parts, statements
 from pytest_postmortem.expressions import dotted, is_mark_name, mark_of
 from pytest_postmortem.folding import literal, spread
+from pytest_postmortem.marking_lines import NEAR, RUNNERS, MarkingLines, is_among
 from pytest_postmortem.modules import Binding, Import, Module, Modules, module_name
 from pytest_postmortem.reducing import Defined, Inside, Reducer
 
@@ -24,11 +24,6 @@ ROUNDS = 5
 
 NAMESPACES = frozenset({"pytest.mark", "_pytest.mark.MARK_GEN"})
 """What all marks are attributes of."""
-
-NEAR = frozenset({"mark", "MARK_GEN", "getattr", "import_module", "importorskip"})
-"""Parts of an expression that may be one of our marks in another way."""
-
-RUNNERS = frozenset({"exec", "eval", "compile"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +56,7 @@ class CodeReader:
     def __init__(self, modules: Modules, names: Collection[str]) -> None:
         self.modules = modules
         self._names = frozenset(names)
-        words = b"|".join(re.escape(name.encode()) for name in sorted(self._names))
-        self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % words)
+        self._marking = MarkingLines(modules, self._names)
         self._files: dict[tuple[str, str], list[str]] = {}
         self._tentative: set[tuple[str, str]] = set()
         self._active: list[tuple[str, str]] = []
@@ -75,21 +69,18 @@ class CodeReader:
 
     def find_files(self) -> frozenset[str]:
         """Return the files that name one of our marks, or import what does."""
-        contents = self.modules.contents
-        found = {path for path, data in contents.items() if self._names_mark(data)}
-        new = found
+        new = self._marking.find_files()
         for _ in range(ROUNDS):
-            stems = frozenset(module_name(path).encode(errors="surrogateescape") for path in new)
-            near = [path for path in contents if path not in found]
-            near = [path for path in near if self.modules.imports_any(path, stems)]
-            new = {path for path in near if self._imports_mark(path, stems)}
+            names = map(module_name, filter(self._exports_mark, new))
+            stems = frozenset(name.encode(errors="surrogateescape") for name in names)
+            near = [path for path in self.modules.contents if path not in self._marking.files]
+            near = [path for path in near if stems and self.modules.imports_any(path, stems)]
+            new = frozenset(path for path in near if self._imports_mark(path, stems))
             if not new:
                 break
-            found |= new
-        return frozenset(found)
-
-    def _names_mark(self, data: bytes) -> bool:
-        return self._words.search(data) is not None
+            self._marking.add(new)
+            self._claims.clear()
+        return self._marking.files
 
     def _imports_mark(self, path: str, stems: frozenset[bytes]) -> bool:
         module = self.modules.read(path)
@@ -103,19 +94,12 @@ class CodeReader:
         ]
         if any(self.claim_of(module, name) for name, _ in imports):
             return True
-        names = [alias.name for node in ast.walk(module.tree) for alias in _imported(node)]
-        wholes = [*(value for _, value in imports), *map(Import, names), *module.stars]
-        files = {file for value in wholes for file in self._imported_files(module, value)}
+        wholes = [*(value for _, value in imports), *map(Import, module.imported), *module.stars]
+        files = {file for value in wholes for file in self.modules.find_whole(module.path, value)}
         return any(self._exports_mark(file) for file in files)
 
-    def _imported_files(self, module: Module, value: Import) -> Iterator[str]:
-        """Yield the files that a name or a star stands for as a whole."""
-        whole = value.attribute in (None, "*")
-        dots = value.module if whole else f"{value.module}.{value.attribute}".lstrip(".")
-        yield from self.modules.find(module.path, dots, value.level)
-
     def _exports_mark(self, path: str) -> bool:
-        module = self.modules.read(path)
+        module = self._marking.read(path)
         return module is not None and any(self.claim_of(module, name) for name in module.bound)
 
     def claim_of(self, module: Module, name: str) -> Claim | None:
@@ -151,7 +135,7 @@ class CodeReader:
                 return None
             found: Claim | None = None
             for path in self.modules.find(module.path, value.module, value.level):
-                other = self.modules.read(path)
+                other = self._marking.read(path)
                 own = self.claim_of(other, value.attribute) if other else None
                 found = own.join(found) if own else found
             return found
@@ -159,8 +143,8 @@ class CodeReader:
 
     def _star_claim(self, module: Module, name: str) -> Claim | None:
         for star in module.stars:
-            for path in self._imported_files(module, star):
-                other = self.modules.read(path)
+            for path in self.modules.find_whole(module.path, star):
+                other = self._marking.read(path)
                 found = self.claim_of(other, name) if other else None
                 if found is not None:
                     return found
@@ -188,18 +172,19 @@ class CodeReader:
         read: Collection[int] = (),
     ) -> Iterator[tuple[ast.AST, Claim]]:
         """Yield the expressions that name a mark of ours, or something that does."""
+        lines = self._marking.find_lines(module)
         waiting: list[ast.AST] = [node]
         while waiting:
             each = waiting.pop()
-            if id(each) in read:
-                continue
-            done = False
-            if isinstance(each, ast.expr):
+            done = id(each) in read
+            if isinstance(each, ast.stmt):  # which is cheap to leave out
+                done = lines is not None and not is_among(lines, each)
+            elif isinstance(each, ast.expr) and not done:
                 own, done = self._reference(module, each)
                 if own is not None:
                     yield each, own
             if not done:
-                waiting.extend(reversed([*ast.iter_child_nodes(each)]))
+                waiting.extend(ast.iter_child_nodes(each))
 
     def _reference(self, module: Module, node: ast.expr) -> tuple[Claim | None, bool]:
         """Return what an expression itself may link to, and whether its parts don't matter."""
@@ -221,13 +206,14 @@ class CodeReader:
             return ANY, True
         owner = self._reduced(module, node.value)
         if isinstance(owner, Inside):
-            other = self.modules.read(owner.path)
+            other = self._marking.read(owner.path)
             return (self.claim_of(other, node.attr) if other else None), True
         return None, False
 
     def _call(self, module: Module, node: ast.Call) -> tuple[Claim | None, bool]:
         last = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        if last in RUNNERS and self._has_text(module, node):
+        runs = last in RUNNERS and (last != "compile" or isinstance(node.func, ast.Name))
+        if runs and self._has_text(module, node):
             return ANY, True
         if last == "Mark" and self._has_text(module, node.args[0] if node.args else node):
             return ANY, True
@@ -273,10 +259,10 @@ class CodeReader:
         if key not in self._files:
             imports = [each.value for each in module.bound.get(name, ())]
             wholes = [each for each in imports if isinstance(each, Import)]
-            paths = [path for each in wholes for path in self._imported_files(module, each)]
+            paths = [path for each in wholes for path in self.modules.find_whole(module.path, each)]
             self._files[key] = paths
         for path in self._files[key]:
-            other = self.modules.read(path)
+            other = self.modules.read(path) if self._marking.leads_to(path) else None
             if other is not None and attribute not in other.bound:
                 return True  # a module below
             if other is not None and self.claim_of(other, attribute) is not None:
@@ -296,7 +282,7 @@ class CodeReader:
             if is_mark_name(name):
                 if mark_of(name) in self._names:
                     return True
-            elif name in NAMESPACES and self._names_mark(self.modules.contents[module.path]):
+            elif name in NAMESPACES and self._marking.names_mark(module):
                 return True
             elif isinstance(each, Defined):
                 if self.claim(each.home.module, each.node):
@@ -310,9 +296,9 @@ class CodeReader:
 
     def _is_namespace(self, module: Module, node: ast.expr) -> bool:
         """Say whether all marks are handed on, in a file that names one of ours."""
-        if dotted(self._reduced(module, node)) not in NAMESPACES:
-            return False
-        return self._names_mark(self.modules.contents.get(module.path, b""))
+        return (
+            self._marking.names_mark(module) and dotted(self._reduced(module, node)) in NAMESPACES
+        )
 
     def _has_text(self, module: Module, node: ast.AST) -> bool:
         """Say whether a text below some code names one of our marks."""
@@ -350,8 +336,9 @@ class CodeReader:
                 imported = self.claim_of(module, name)
                 if imported is not None:
                     lines[node.lineno] = imported.join(lines.get(node.lineno))
+        texts = module.lines if lines else ()
         for line in sorted(lines):
-            code = module.lines[line - 1].strip() if line <= len(module.lines) else ""
+            code = texts[line - 1].strip() if line <= len(texts) else ""
             yield Place(line, code, lines[line])
 
     def _collected_names(
@@ -365,10 +352,6 @@ class CodeReader:
                 names = [alias.asname or alias.name]
             else:
                 star = Import(node.module or "", node.level, "*")
-                files = map(self.modules.read, self._imported_files(module, star))
+                files = map(self.modules.read, self.modules.find_whole(module.path, star))
                 names = [name for other in files if other for name in other.bound]
             yield from filter(is_collected, names)
-
-
-def _imported(node: ast.AST) -> list[ast.alias]:
-    return node.names if isinstance(node, ast.Import) else []
