@@ -29,7 +29,9 @@ class MarkingLines:
     def __init__(self, modules: Modules, names: frozenset[str]) -> None:
         self.files: frozenset[str] = frozenset()
         self._modules = modules
-        words = b"|".join(re.escape(name.encode()) for name in sorted(names))
+        self._names = [name.encode() for name in sorted(names)]
+        self._naming: dict[str, bool] = {}
+        words = b"|".join(map(re.escape, self._names))
         self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % words)
         self._texts = re.compile(rb"[\"'](?:%s)[\"']" % words)
         attributes = {f".{each}" for each in (names | MAKERS) - {"compile"}}
@@ -39,7 +41,7 @@ class MarkingLines:
 
     def find_files(self) -> frozenset[str]:
         """Return the files that name one of our marks themselves, and not only in texts."""
-        self.files = frozenset(path for path in self._modules.contents if self._may_mark(path))
+        self.files = frozenset(path for path in self._modules.contents if self.may_mark(path))
         return self.files
 
     def add(self, files: Collection[str]) -> None:
@@ -47,8 +49,9 @@ class MarkingLines:
         self.files |= frozenset(files)
         self._lines.clear()
 
-    def _may_mark(self, path: str) -> bool:
-        if self._words.search(self._modules.contents[path]) is None:
+    def may_mark(self, path: str) -> bool:
+        """Say whether a file names one of our marks itself, and not only in texts."""
+        if not self._names_mark(path, self._modules.contents[path]):
             return False
         module = self._modules.read(path)
         if module is None or not self._makers.isdisjoint(module.words):
@@ -57,7 +60,13 @@ class MarkingLines:
 
     def names_mark(self, module: Module) -> bool:
         """Say whether a file names one of our marks, be it in a text."""
-        return self._words.search(module.data) is not None
+        return self._names_mark(module.path, module.data)
+
+    def _names_mark(self, path: str, data: bytes) -> bool:
+        if path not in self._naming:
+            near = any(name in data for name in self._names)
+            self._naming[path] = near and self._words.search(data) is not None
+        return self._naming[path]
 
     def read(self, path: str) -> Module | None:
         """Return a file that names or imports a mark of ours, None for any other."""
@@ -116,6 +125,6 @@ class MarkingLines:
 
 def is_among(lines: Sequence[int], node: ast.expr | ast.stmt) -> bool:
     """Say whether one of the lines belongs to some code, its decorators included."""
-    first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
-    place = bisect_left(lines, first)
+    decorators = getattr(node, "decorator_list", ())
+    place = bisect_left(lines, decorators[0].lineno if decorators else node.lineno)
     return place < len(lines) and lines[place] <= (node.end_lineno or node.lineno)

@@ -30,6 +30,8 @@ MUTATORS = frozenset(
 
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([^\r\n#]*)", re.MULTILINE)
 IMPORTERS = ("import_module", "importorskip", "__import__")
+_IMPORTER_WORDS = tuple(name.encode() for name in IMPORTERS)
+_YIELDED = frozenset({ast.Import, ast.ImportFrom, ast.Call, ast.Subscript, ast.Global})
 _WORD = re.compile(rb"[\w\x80-\xff]+")
 
 
@@ -157,9 +159,14 @@ class Modules:
     ) -> None:
         self.contents = contents
         self._parsed = {} if parsed is None else parsed
+        self._imports: dict[tuple[str, str, int], Sequence[str]] = {}
         self._named: dict[str, list[str]] = defaultdict(list)
         for path in contents:
             self._named[module_name(path)].append(path)
+
+    def with_file(self, path: str, data: bytes) -> Modules:
+        """Return the same with one more file, which is not kept once it is read."""
+        return Modules({**self.contents, path: data}, dict(self._parsed))
 
     def read(self, path: str) -> Module | None:
         """Return a file, None for what is no Python."""
@@ -176,6 +183,12 @@ class Modules:
         No one knows ``sys.path`` here: an absolute name is that of each file whose path ends with
         it, and of several those that share most folders with the importer.
         """
+        key = (importer, module, level)
+        if key not in self._imports:
+            self._imports[key] = self._find(*key)
+        return self._imports[key]
+
+    def _find(self, importer: str, module: str, level: int) -> Sequence[str]:
         parts = module.split(".") if module else []
         if level:
             folder = posixpath.dirname(importer)
@@ -239,7 +252,7 @@ class Modules:
     def imports_later(self, path: str, names: frozenset[bytes]) -> bool:
         """Say whether a file may import a module of these names by calling a function."""
         data = self.contents[path]
-        calls = any(word.encode() in data for word in IMPORTERS)
+        calls = any(word in data for word in _IMPORTER_WORDS)
         return calls and not names.isdisjoint(_WORD.findall(data))
 
 
@@ -273,10 +286,10 @@ def make_module(path: str, tree: ast.Module, data: bytes) -> Module:
     changed: set[str] = set()
     rebound: set[str] = set()
     for node in _walk(tree, words):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
-            imports.append(node)
-        elif isinstance(node, (ast.Call, ast.Subscript)):
+        if isinstance(node, (ast.Call, ast.Subscript)):
             changed.update(_changed(node))
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
+            imports.append(node)
         elif isinstance(node, ast.Global):
             rebound.update(node.names)
     bound = find_bindings(tree.body)
@@ -292,7 +305,7 @@ def make_module(path: str, tree: ast.Module, data: bytes) -> Module:
 
 
 def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
-    """Yield what is neither a name, an attribute nor a constant.
+    """Yield imports, calls, subscripts and ``global`` statements.
 
     Names, ``.attributes`` and what an import gives another name are added to ``words`` with their
     lines. In ``mark.slow`` and ``pytest.mark.slow`` the ``mark`` is no word of its own: the name
@@ -317,7 +330,8 @@ def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
             if node.asname:
                 words[node.name].append(node.lineno)
         elif kind is not ast.Constant and isinstance(node, ast.AST):
-            yield node
+            if kind in _YIELDED:
+                yield node
             for value in vars(node).values():
                 if type(value) is list:
                     waiting.extend(value)

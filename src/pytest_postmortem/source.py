@@ -16,10 +16,11 @@ from pytest_postmortem.source_tests import SourceMark, SourceTest, TestReader
 from pytest_postmortem.unread import CodeReader, Place
 
 __all__ = [
+    "CodeReader",
     "Place",
     "SourceMark",
     "SourceTest",
-    "find_marking_files",
+    "find_helpers",
     "find_marks",
     "guess",
     "marks",
@@ -40,10 +41,13 @@ def marks(code: str, names: Collection[str]) -> Iterator[SourceMark]:
             yield SourceMark(str(name), args, {}, node.lineno)
 
 
-def find_marking_files(contents: Mapping[str, bytes], names: Collection[str]) -> dict[str, bytes]:
-    """Return those Python files that name one of our marks, or import what does."""
+def find_helpers(contents: Mapping[str, bytes], names: Collection[str]) -> CodeReader:
+    """Return what reads those Python files that name one of our marks, or import what does."""
     found = CodeReader(Modules(contents), names).find_files()
-    return {path: data for path, data in contents.items() if path in found}
+    reader = CodeReader(Modules({path: contents[path] for path in found}), names)
+    reader.find_files()
+    reader.follow_all()
+    return reader
 
 
 def find_marks(
@@ -121,19 +125,27 @@ def read_suite(
 
 
 def read_test_file(
-    modules: Modules,
+    helpers: CodeReader,
     names: Collection[str],
     path: str,
+    data: bytes,
     functions: Sequence[str] = ("test",),
     classes: Sequence[str] = ("Test",),
+    *,
+    unmarked: bool = False,
 ) -> tuple[SourceTest, ...] | None:
-    """Return the tests of one file alone, None for what can't be read; what other files may add to
-    them is not read.
+    """Return the tests of one file, None for what can't be read; nothing of a file without marks
+    unless ``unmarked`` is true.
+
+    ``helpers`` are files that it may import; what else they may add to its tests is not read.
     """
-    module = modules.read(path)
+    reader = helpers.with_file(path, data)
+    module = reader.modules.read(path)
     if module is None:
         return None
-    return _read(CodeReader(modules, names), module, names, functions, classes)
+    if not unmarked and not reader.marks(path):
+        return ()
+    return _read(reader, module, names, functions, classes)
 
 
 def _read(

@@ -118,6 +118,7 @@ class TestReader:
         self._home = _Home(reader.reducer(module) if reader else Reducer(module))
         self._homes: dict[int, _Home] = {}
         self._foreign: list[tuple[Module, ast.ClassDef, int]] = []
+        self._decorators: dict[int, ast.expr] = {}
         self._open = {"pytestmark"}
         self._adds = ".add_marker" in module.words
 
@@ -147,7 +148,7 @@ class TestReader:
         if binding is not None:
             line, column = binding.position
             name = ast.Name("pytestmark", ast.Load(), lineno=line, col_offset=column)
-            said = self._said_of(name, self._home, None)
+            said = self._said_of(name, self._home.reducer.reduce(name), self._home)
             if said.clear:
                 self._open.clear()
         stop = find_stop(self._body.statements, self._home.reducer.reduce)
@@ -163,22 +164,18 @@ class TestReader:
                 elif is_test_name(name, functions) and not self._is_other(node):
                     yield from self._function(node, prefix + name, outer)
 
-    def _home_of(self, node: ast.AST) -> _Home:
-        return self._homes.get(id(node), self._home)
-
     def _is_other(self, node: Function) -> bool:
         """Say whether a function of a test's name is a fixture, a property or the like."""
-        home = self._home_of(node)
+        home = self._homes.get(id(node), self._home)
         for each in node.decorator_list:
-            called = each.func if isinstance(each, ast.Call) else each
-            found = home.reducer.reduce(called, _before(each), home.scope)
+            found = self._reduced(each, home)
             name = dotted(found.func if isinstance(found, ast.Call) else found)
             if name.rpartition(".")[2] in NO_TESTS and not is_mark_name(name):
                 return True
         return False
 
     def _function(self, node: Function, name: str, outer: _Said) -> Iterator[SourceTest]:
-        home = self._home_of(node)
+        home = self._homes.get(id(node), self._home)
         own = self._said(node.decorator_list, home)
         added = tuple(self._added(node.body, home)) if self._adds else ()
         said = _Said((*own.marks, *added), own.muted, own.cases).within(outer)
@@ -189,7 +186,7 @@ class TestReader:
                 yield SourceTest(name, node.lineno, case.marks, muted or case.muted)
 
     def _class(self, node: ast.ClassDef, prefix: str, outer: _Said) -> Iterator[SourceTest]:
-        family = list(self._family(node, self._home_of(node), set()))
+        family = list(self._family(node, self._homes.get(id(node), self._home), set()))
         bases = [name for each, home in family for name in self._strangers(each, home)]
         unittest = any(name.rpartition(".")[2].endswith("TestCase") for name in bases)
         if not (is_test_name(node.name, self._classes) or unittest or bases):
@@ -204,7 +201,7 @@ class TestReader:
         for (each, home), body in reversed(list(zip(family, bodies, strict=True))):
             inside = _Home(home.reducer, _scope_of(each, home))
             said = self._class_said(each, home, inside).within(said)
-            self._homes.update(dict.fromkeys(_ids(body), inside))
+            self._homes |= {id(own): inside for nodes in body.defined.values() for own in nodes}
             self._note_base(node, each, home)
             whole.defined.update(body.defined)
         functions = ("test",) if unittest else (*self._functions, *(["test"] if bases else []))
@@ -220,7 +217,7 @@ class TestReader:
         mark = inside.scope.get("pytestmark")
         if mark is None:
             return said
-        own = self._said_of(mark, inside, None)
+        own = self._said_of(mark, home.reducer.reduce(mark, None, inside.scope), inside)
         if own.clear:
             bound = find_bindings(node.body)["pytestmark"]
             values = [each.value for each in bound if isinstance(each.value, ast.expr)]
@@ -269,18 +266,24 @@ class TestReader:
     def _said(self, expressions: Iterable[ast.expr], home: _Home) -> _Said:
         found = _Said()
         for given in expressions:
-            own = self._said_of(given, home, _before(given))
+            own = self._said_of(given, self._reduced(given, home), home)
             if own.clear:
                 self.read.add(id(given))
             marks, cases = (*found.marks, *own.marks), (*found.cases, *own.cases)
             found = _Said(marks, found.muted or own.muted, cases, found.clear and own.clear)
         return found
 
-    def _said_of(self, given: ast.expr, home: _Home, at: Position | None) -> _Said:
+    def _reduced(self, decorator: ast.expr, home: _Home) -> ast.expr:
+        if id(decorator) not in self._decorators:
+            found = home.reducer.reduce(decorator, _before(decorator), home.scope)
+            self._decorators[id(decorator)] = found
+        return self._decorators[id(decorator)]
+
+    def _said_of(self, given: ast.expr, reduced: ast.expr, home: _Home) -> _Said:
         """Return what one decorator or the value of one ``pytestmark`` says."""
         found, muted, clear = [], None, True
         cases: list[_Said] = []
-        for node in _items(home.reducer.reduce(given, at, home.scope)):
+        for node in _items(reduced):
             call = node if isinstance(node, ast.Call) else None
             name = dotted(call.func if call else node).removesuffix(".with_args")
             args = list(call.args) if call else []
@@ -314,7 +317,8 @@ class TestReader:
             said = _Said(clear=not any(map(self._may_mark, call.args)))
             for each in call.keywords:
                 if each.arg == "marks":
-                    own = self._said_of(each.value, home, None)
+                    marks = home.reducer.reduce(each.value, None, home.scope)
+                    own = self._said_of(each.value, marks, home)
                     clear = said.clear and own.clear
                     said = _Said((*said.marks, *own.marks), said.muted or own.muted, (), clear)
                 elif self._may_mark(each.value):
@@ -330,7 +334,7 @@ class TestReader:
         for node in (each for statement in body for each in ast.walk(statement)):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_marker":
                 for each in node.args[:1]:
-                    said = self._said_of(each, home, None)
+                    said = self._said_of(each, home.reducer.reduce(each, None, home.scope), home)
                     if said.clear:
                         self.read.add(id(each))
                     yield from said.marks
@@ -379,10 +383,6 @@ def _scope_of(node: ast.ClassDef, home: _Home) -> Scope:
         else:
             found[name] = ast.Name(name, ast.Load(), lineno=position[0], col_offset=0)
     return found
-
-
-def _ids(body: Body) -> Iterator[int]:
-    return (id(node) for nodes in body.defined.values() for node in nodes)
 
 
 def _before(node: ast.expr | ast.ClassDef) -> Position:

@@ -71,8 +71,7 @@ class CodeReader:
         """Return the files that name one of our marks, or import what does."""
         new = self._marking.find_files()
         for _ in range(ROUNDS):
-            names = map(module_name, filter(self._exports_mark, new))
-            stems = frozenset(name.encode(errors="surrogateescape") for name in names)
+            stems = frozenset(map(_stem, filter(self._exports_mark, new)))
             near = [path for path in self.modules.contents if path not in self._marking.files]
             near = [path for path in near if stems and self.modules.imports_any(path, stems)]
             new = frozenset(path for path in near if self._imports_mark(path, stems))
@@ -81,6 +80,24 @@ class CodeReader:
             self._marking.add(new)
             self._claims.clear()
         return self._marking.files
+
+    def follow_all(self) -> None:
+        """Follow all names of the files that name or import a mark, for `with_file`."""
+        for module in filter(None, map(self._marking.read, self._marking.files)):
+            for name in module.bound:
+                self.claim_of(module, name)
+
+    def with_file(self, path: str, data: bytes) -> CodeReader:
+        """Return what reads the same files and one more, which none of them imports."""
+        made = CodeReader(self.modules.with_file(path, data), self._names)
+        made._marking.add({*self._marking.files, path})
+        made._claims.update(self._claims)
+        return made
+
+    def marks(self, path: str) -> bool:
+        """Say whether a file names one of our marks, or imports what does."""
+        others = frozenset(map(_stem, self._marking.files))
+        return self._marking.may_mark(path) or self._imports_mark(path, others)
 
     def _imports_mark(self, path: str, stems: frozenset[bytes]) -> bool:
         module = self.modules.read(path)
@@ -355,3 +372,7 @@ class CodeReader:
                 files = map(self.modules.read, self.modules.find_whole(module.path, star))
                 names = [name for other in files if other for name in other.bound]
             yield from filter(is_collected, names)
+
+
+def _stem(path: str) -> bytes:
+    return module_name(path).encode(errors="surrogateescape")

@@ -182,9 +182,9 @@ class Checkout:
         contents |= {path: blobs[left[path]] for path in left}
         return self._reading(contents, others, earlier)
 
-    def marking_helpers(self, commit: str) -> dict[str, bytes]:
-        """Return the Python files of a commit that are no test files, and that name a mark or
-        import what does.
+    def marking_helpers(self, commit: str) -> source.CodeReader:
+        """Return what reads the Python files of a commit that are no test files, and that name a
+        mark or import what does.
         """
 
         def may_help(path: str) -> bool:
@@ -192,15 +192,15 @@ class Checkout:
 
         contents = self._contents_at(commit, may_help, lambda module: False)
         code = {self.suite.shown(path): data for path, data in contents.items()}
-        return source.find_marking_files(code, self._names)
+        return source.find_helpers(code, self._names)
 
-    def read_version(self, path: str, data: bytes, helpers: Mapping[str, bytes]) -> Reading:
+    def read_version(self, path: str, data: bytes, helpers: source.CodeReader) -> Reading:
         """Read one version of a file, by its path from the rootdir, with what it may import."""
         is_code = path.endswith(".py")
         tests, other = ({path: data}, {}) if is_code else ({}, {path: data})
-        code = Code(self.config, self._names, tests, helpers, other, self._modules)
+        code = Code(self.config, self._names, tests, helpers.modules.contents, other)
         own = [each for each in self._nodeids() if each.partition("::")[0] == path]
-        return code.read_file(path, own)
+        return code.read_file(path, helpers, own)
 
     def _nodeids(self) -> list[str]:
         return [nodeid for each in self.registry or () for nodeid in each.tests]

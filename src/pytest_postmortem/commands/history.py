@@ -102,8 +102,8 @@ class _Reader:
         self._checkout = checkout
         self._contents: dict[str, bytes] = {}
         self._helpers = checkout.marking_helpers(head)
-        stems = (module_name(path).encode(errors="surrogateescape") for path in self._helpers)
-        self._stems = tuple(stems)
+        names = map(module_name, self._helpers.modules.contents)
+        self._stems = tuple(name.encode(errors="surrogateescape") for name in names)
         self._read: tuple[tuple[str, str], Reading] | None = None
         self._now = checkout.at(head)
         self._links = linked(self._now, checkout.registry, checkout.policy)

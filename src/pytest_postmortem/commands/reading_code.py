@@ -59,13 +59,16 @@ class Code:
         unreadable = {path: None for path, data in self._tests.items() if data is None}
         return self._declared({**reading, **unreadable}).add_to(tuple(nodeids))
 
-    def read_file(self, path: str, nodeids: Iterable[str] = ()) -> Reading:
+    def read_file(
+        self, path: str, helpers: source.CodeReader, nodeids: Iterable[str] = ()
+    ) -> Reading:
         """Return the tests of one file alone, with those under ``tests:`` of a registry."""
-        is_code = path.endswith(".py") and path in self._tests
-        names, rules = self._names, self._rules
-        own = source.read_test_file(self._modules, names, path, *rules) if is_code else None
-        reading: Reading = {path: own} if is_code else {}
-        return self._declared(reading).add_to(tuple(nodeids))
+        data, wanted = self._modules.contents.get(path), tuple(nodeids)
+        reading: Reading = {}
+        if data is not None:
+            given = (helpers, self._names, path, data, *self._rules)
+            reading = {path: source.read_test_file(*given, unmarked=bool(wanted))}
+        return self._declared(reading).add_to(wanted)
 
     def find_used(self, path: str) -> frozenset[str]:
         """Return the Python files that a file may import, those that these import, and itself."""
