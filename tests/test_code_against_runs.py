@@ -570,6 +570,22 @@ SUITES: Mapping[str, Suite] = {
     "a constant of a function": Suite(
         f"def make(n):\n  id = f'PM-{{n}}'\n  return mark.postmortem(id)\n@make(1)\n{TEST}", "LNN"
     ),
+    "a pattern of a text": Suite(
+        f"import re\ndef test_a(): re.compile('postmortem')\n{TWO}", "NLN"
+    ),
+    "all marks under another name": Suite(
+        f"from pytest import mark as m\nfrom .own import of\n@of(m, 'postmortem')\n{TEST}",
+        "LNN",
+        {"tests/own.py": "def of(marks, name): return getattr(marks, name)('PM-1')\n"},
+    ),
+    "all marks of a module that names none": Suite(
+        f"from .own import m\n@getattr(m, 'postmortem')('PM-1')\n{TEST}",
+        "LNN",
+        {"tests/own.py": "import pytest\nm = pytest.mark\n"},
+    ),
+    "a module that is called mark": Suite(
+        f"from . import mark as mark\n@mark.pm\n{TEST}", "LNN", {"tests/mark.py": MARKS}
+    ),
     "generic and abstract": Suite(
         "import abc\nfrom typing import Generic, TypeVar\nT = TypeVar('T')\n"
         "class Base(abc.ABC, Generic[T]):\n  pytestmark = mark.postmortem('PM-1')\n"

@@ -57,7 +57,6 @@ class CodeReader:
         self.modules = modules
         self._names = frozenset(names)
         self._marking = MarkingLines(modules, self._names)
-        self._files: dict[tuple[str, str], list[str]] = {}
         self._tentative: set[tuple[str, str]] = set()
         self._active: list[tuple[str, str]] = []
         self._claims: dict[tuple[str, str], Claim | None] = {}
@@ -272,14 +271,11 @@ class CodeReader:
 
     def _module_marks(self, module: Module, name: str, attribute: str) -> bool:
         """Say whether an attribute of a module of the project may be one of our marks."""
-        key = (module.path, name)
-        if key not in self._files:
-            imports = [each.value for each in module.bound.get(name, ())]
-            wholes = [each for each in imports if isinstance(each, Import)]
-            paths = [path for each in wholes for path in self.modules.find_whole(module.path, each)]
-            self._files[key] = paths
-        for path in self._files[key]:
-            other = self.modules.read(path) if self._marking.leads_to(path) else None
+        values = (each.value for each in module.bound.get(name, ()))
+        imports = (each for each in values if isinstance(each, Import))
+        paths = (path for each in imports for path in self.modules.find_whole(module.path, each))
+        for path in filter(self._marking.leads_to, paths):
+            other = self.modules.read(path)
             if other is not None and attribute not in other.bound:
                 return True  # a module below
             if other is not None and self.claim_of(other, attribute) is not None:
