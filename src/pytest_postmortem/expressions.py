@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["bind_arguments", "dotted", "flatten", "is_mark_name", "mark_of", "unpack_target"]
+__all__ = ["bind_arguments", "dotted", "flatten", "is_mark_name", "mark_of"]
 
 
 def mark_of(name: str) -> str:
@@ -41,18 +41,6 @@ def flatten(node: ast.expr) -> Iterator[ast.expr]:
         yield from flatten(node.right)
     else:
         yield node
-
-
-def unpack_target(target: ast.expr, item: ast.expr) -> Mapping[str, ast.expr] | None:
-    """Return the names of the target of a loop for one item."""
-    if isinstance(target, ast.Name):
-        return {target.id: item}
-    if not isinstance(target, ast.Tuple) or not isinstance(item, (ast.Tuple, ast.List)):
-        return None
-    if len(target.elts) != len(item.elts):
-        return None
-    pairs = [unpack_target(*each) for each in zip(target.elts, item.elts, strict=True)]
-    return None if None in pairs else {key: pair[key] for pair in pairs if pair for key in pair}
 
 
 def bind_arguments(

@@ -74,10 +74,6 @@ def fold(node: ast.expr) -> ast.expr:
         parts = [literal(_text_of(each)) for each in node.values]
         if None not in parts:
             return ast.copy_location(ast.Constant("".join(str(p[0]) for p in parts if p)), node)
-    elif isinstance(node, ast.IfExp):
-        condition = literal(node.test)
-        if condition:
-            return node.body if condition[0] else node.orelse
     elif isinstance(node, ast.Subscript):
         return _element(node) or node
     return node
@@ -110,29 +106,20 @@ def _operation(node: ast.BinOp) -> ast.expr:
     made: ast.expr | None = None
     if isinstance(node.op, ast.Add):
         made = _attempt(lambda: left[0] + right[0], node)
-    elif isinstance(node.op, ast.Sub):
-        made = _attempt(lambda: left[0] - right[0], node)
     elif isinstance(node.op, ast.Mod) and not _WIDE.search(str(left[0])):
         made = _attempt(lambda: left[0] % right[0], node)
     return made or node
 
 
 def _element(node: ast.Subscript) -> ast.expr | None:
-    """Return an element of a list or of a dictionary, None where it is unclear which."""
+    """Return an element of a dictionary, None where it is unclear which."""
     key = literal(node.slice)
-    if key is None:
+    if key is None or not isinstance(node.value, ast.Dict):
         return None
-    if isinstance(node.value, ast.Dict):
-        keys = [literal(each) if each else None for each in node.value.keys]
-        pairs = zip(keys, node.value.values, strict=True)
-        found = [value for own, value in pairs if own == key]
-        return found[-1] if found and None not in keys else None
-    if isinstance(node.value, (ast.List, ast.Tuple)) and isinstance(key[0], int):
-        elements = node.value.elts
-        starred = any(isinstance(each, ast.Starred) for each in elements)
-        inside = -len(elements) <= key[0] < len(elements)
-        return elements[key[0]] if inside and not starred else None
-    return None
+    keys = [literal(each) if each else None for each in node.value.keys]
+    pairs = zip(keys, node.value.values, strict=True)
+    found = [value for own, value in pairs if own == key]
+    return found[-1] if found and None not in keys else None
 
 
 def compute_call(node: ast.Call) -> ast.expr | None:

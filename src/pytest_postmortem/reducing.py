@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from pytest_postmortem.bindings import Definition
-from pytest_postmortem.expressions import bind_arguments, dotted, mark_of, unpack_target
+from pytest_postmortem.expressions import bind_arguments, dotted, mark_of
 from pytest_postmortem.folding import compute_call, fold, literal, spread
 from pytest_postmortem.modules import Binding, Import, Module, Modules, Position, find_bindings
 
@@ -38,9 +38,6 @@ LARGEST = 1_000
 
 IMPORTERS = frozenset({"importlib.import_module", "pytest.importorskip"})
 """Functions that return the module of a name."""
-
-TRANSPARENT = frozenset({"functools.cache", "functools.lru_cache", "staticmethod"})
-"""Decorators that leave what a function returns as it is."""
 
 
 class Outer(ast.Name):
@@ -254,10 +251,8 @@ class Reducer:
         }
         if isinstance(node, ast.Lambda):
             return home.follow(node.body, None, names, depth + 1)
-        for each in node.decorator_list:
-            called = each.func if isinstance(each, ast.Call) else each
-            if dotted(home.follow(called, None, NOTHING, depth + 1)) not in TRANSPARENT:
-                return None
+        if node.decorator_list:
+            return None
         for statement in node.body:
             if isinstance(statement, ast.Return) and statement.value is not None:
                 return home.follow(statement.value, None, names, depth + 1)
@@ -285,15 +280,14 @@ class Reducer:
         if len(node.generators) != 1 or node.generators[0].is_async:
             return node
         (loop,) = node.generators
+        if not isinstance(loop.target, ast.Name):
+            return node
         items = self.follow(loop.iter, at, scope, depth + 1)
         if not isinstance(items, (ast.List, ast.Tuple, ast.Set)) or len(items.elts) > LARGEST:
             return node
         made: list[ast.expr] = []
         for item in items.elts:
-            names = unpack_target(loop.target, item)
-            if names is None:
-                return node
-            inside = {**scope, **names}
+            inside = {**scope, loop.target.id: item}
             tests = [literal(self.follow(each, at, inside, depth + 1)) for each in loop.ifs]
             if None in tests:
                 return node
