@@ -79,14 +79,14 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
 
 
-@pytest.fixture(params=[(), ("-n2",)], ids=["alone", "n2"])
+@pytest.fixture
 def run(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> RunPytest:
-    """Run pytest alone and, in a second test, with two workers.
+    """Run pytest within this process or, where `with_workers_too` says so, with two workers.
 
     Workers are started from a process of their own: where this test itself runs in a worker,
     the connections of both would meet in one process, and wait for each other.
     """
-    workers: tuple[str, ...] = request.param
+    workers: tuple[str, ...] = getattr(request, "param", ())
     if workers:
         pytest.importorskip("xdist")
 
@@ -96,6 +96,15 @@ def run(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> RunPytest:
         return pytester.runpytest(*arguments)
 
     return runner
+
+
+with_workers_too = pytest.mark.parametrize(
+    "run", [(), ("-n2",)], ids=["alone", "n2"], indirect=True
+)
+"""Marks a test whose `run` is made alone and, in a second test, with two workers.
+
+It costs twenty times as much, so it is for what workers do: they collect, link and report.
+"""
 
 
 def report_of(result: pytest.RunResult) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import RunPytest, report_of
+from conftest import RunPytest, report_of, with_workers_too
 from report_schema import read_report
 from server import Asked, Reply, Server
 
@@ -60,10 +60,14 @@ def steady(lines: list[str], server: Server) -> list[str]:
     return text.split("\n")
 
 
+@with_workers_too
 def test_a_url_in_our_form_is_a_registry_like_a_file(
     suite: Path, run: RunPytest, server: Server
 ) -> None:
-    """It is named in the header, its incidents are judged, and an unknown id is an error."""
+    """It is named in the header, its incidents are judged, and an unknown id is an error.
+
+    With workers, too, it is asked once, by the controller.
+    """
     result = run()
 
     assert f"postmortem: {server.url}/pm.yml (2 post-mortems)" in result.outlines
@@ -74,19 +78,6 @@ def test_a_url_in_our_form_is_a_registry_like_a_file(
         "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test (-v lists them)",
     ]
     assert result.ret == 1
-
-
-@pytest.mark.parametrize("workers", [(), ("-n2",), ("-n4",)], ids=["alone", "n2", "n4"])
-def test_one_run_asks_once(
-    pytester: pytest.Pytester, suite: Path, server: Server, workers: tuple[str, ...]
-) -> None:
-    """However many workers there are, only the controller asks."""
-    if workers:
-        pytest.importorskip("xdist")
-
-    result = pytester.runpytest_subprocess(*workers)
-
-    result.stdout.fnmatch_lines(["1 of 2 incidents guarded*"])
     assert server.paths() == ["/pm.yml"]
 
 
@@ -242,6 +233,7 @@ def test_a_file_that_names_a_source_adds_to_what_is_there(
     assert report_of(result)[-1] == "2 of 2 incidents guarded (100 %), 2 linked; 1 exempt"
 
 
+@with_workers_too
 def test_a_registry_that_was_found_may_name_a_source(
     pytester: pytest.Pytester, run: RunPytest, server: Server
 ) -> None:
@@ -424,6 +416,7 @@ postmortems:
 """
 
 
+@with_workers_too
 def test_tests_that_only_the_registry_names_are_known_to_workers(
     pytester: pytest.Pytester, run: RunPytest, server: Server
 ) -> None:

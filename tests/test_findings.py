@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import RunPytest, report_of
+from conftest import RunPytest, report_of, with_workers_too
 from junit import register
 
 FORM = 'write @pytest.mark.postmortem("PM-123")'
 ADVICE = "correct the id, or add the post-mortem to the registry"
 
 
+@with_workers_too
 @pytest.mark.smoke
 def test_a_bad_mark_is_a_finding_with_its_place_and_the_test_runs(
     pytester: pytest.Pytester, run: RunPytest
@@ -89,6 +90,7 @@ def test_a_bad_mark_is_a_finding_with_its_place_and_the_test_runs(
     ]
 
 
+@with_workers_too
 def test_a_mark_that_can_t_be_shown_is_still_a_finding(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -224,6 +226,7 @@ def test_a_bad_mark_is_an_error_whatever_is_said_of_unknown_ids(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
+@with_workers_too
 def test_findings_of_tests_that_mark_themselves_stand_in_order(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

@@ -6,7 +6,7 @@ from inspect import cleandoc
 
 import pytest
 
-from conftest import RunPytest, report_of
+from conftest import RunPytest, report_of, with_workers_too
 
 REGISTRY = """
 - id: PM-1
@@ -47,6 +47,7 @@ def suite(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=TESTS)
 
 
+@with_workers_too
 @pytest.mark.smoke
 def test_a_failing_gate_turns_a_green_run_red(run: RunPytest) -> None:
     """One line says which rule failed, and by how much."""

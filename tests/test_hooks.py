@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import RunPytest, report_of
+from conftest import RunPytest, report_of, with_workers_too
 from report_schema import read_report
 
 LOADS = """
@@ -42,6 +42,7 @@ def suite(pytester: pytest.Pytester) -> Path:
     return pytester.path
 
 
+@with_workers_too
 def test_a_plugin_reads_what_is_neither_file_nor_address(suite: Path, run: RunPytest) -> None:
     """It is asked once a run, and what it gives is a registry like any other."""
     result = run("-v")
@@ -127,6 +128,7 @@ def pytest_postmortem_report(report, config):
 """
 
 
+@with_workers_too
 def test_a_plugin_is_given_the_finished_report(suite: Path, run: RunPytest) -> None:
     """It is the JSON report, once, with the gates judged."""
     (suite / "conftest.py").write_text(LOADS + TAKES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import RunPytest
+from conftest import RunPytest, with_workers_too
 from junit import JUNIT, ids_of, register, said
 
 PLACES = {
@@ -221,6 +221,7 @@ def test_a_mark_counts_wherever_pytest_lets_one_stand(
     assert ids_of(pytester.path) == expected
 
 
+@with_workers_too
 @pytest.mark.smoke
 def test_all_places_are_seen_in_one_run(pytester: pytest.Pytester, run: RunPytest) -> None:
     """Strict markers are content, the workers send what they saw, and every id is known."""
@@ -358,6 +359,7 @@ def test_marks_of_other_names_count_where_they_are_configured(
     }
 
 
+@with_workers_too
 def test_marks_of_other_names_that_are_not_understood_are_counted_when_asked(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

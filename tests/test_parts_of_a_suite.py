@@ -140,6 +140,32 @@ def test_what_was_deselected_is_linked_and_did_not_run(
     assert result.ret == 0
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), marks=pytest.mark.smoke),
+        ("tests/unit/test_a.py::test_1", "tests/unit/test_b.py"),
+        ("--ignore=tests/system",),
+        ("-k", "test_1"),
+        ("--postmortem=PM-1", "--postmortem=pm-2"),
+        ("--setup-only",),
+        ("-o", "addopts=-m 'not slow'"),
+    ],
+    ids=" ".join,
+)
+def test_workers_leave_out_the_same_part(
+    pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
+    """They collect and deselect; the controller knows the command line."""
+    pytest.importorskip("xdist")
+    alone = pytester.runpytest(GATE, *arguments)
+
+    workers = pytester.runpytest_subprocess("-n2", GATE, *arguments)
+
+    assert report_of(workers) == report_of(alone)
+    assert workers.ret == alone.ret
+
+
 @pytest.mark.parametrize("option", ["--collect-only", "--setup-only"])
 def test_a_run_that_runs_no_test_judges_nothing(run: RunPytest, option: str) -> None:
     """Not even when it is said to be the whole suite."""

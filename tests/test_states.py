@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from conftest import RunPytest, report_of
+from conftest import RunPytest, report_of, with_workers_too
 
 PREAMBLE = """
 import pytest
@@ -149,6 +149,7 @@ def make_suite(pytester: pytest.Pytester, incidents: str, tests: str) -> None:
     pytester.makepyfile(test_it=PREAMBLE + tests)
 
 
+@with_workers_too
 @pytest.mark.smoke
 def test_every_outcome_of_a_test_makes_one_state(pytester: pytest.Pytester, run: RunPytest) -> None:
     """Only a passed call guards; a skip, an xfail and a broken fixture say so, and why."""
