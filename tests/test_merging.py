@@ -64,7 +64,8 @@ def suite(pytester: pytest.Pytester) -> Path:
 
 def report(pytester: pytest.Pytester, name: str, *arguments: str) -> dict[str, Any]:
     """Run a part of the suite, and return its report, which is left in a file of this name."""
-    pytester.runpytest_subprocess(f"--postmortem-report=json:{name}", *arguments)
+    run = pytester.runpytest_subprocess if "-n2" in arguments else pytester.runpytest
+    run(f"--postmortem-report=json:{name}", *arguments)
     return without_durations(read_report(pytester.path / name))
 
 
@@ -74,16 +75,11 @@ def combined(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     return status, without_durations(read_report(folder / "whole.json"))
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "n2"])
-def test_four_shards_by_file_are_the_whole(
-    suite: Path, pytester: pytest.Pytester, workers: tuple[str, ...]
-) -> None:
+def test_four_shards_by_file_are_the_whole(suite: Path, pytester: pytest.Pytester) -> None:
     """Joined in any order they equal the report of one run, but for durations."""
-    if workers:
-        pytest.importorskip("xdist")
     whole = report(pytester, "one.json")
     for n in (1, 2, 3, 4):
-        report(pytester, f"shard{n}.json", *workers, f"test_{n}.py")
+        report(pytester, f"shard{n}.json", f"test_{n}.py")
 
     status, joined = combined(suite, "shard1.json", "shard2.json", "shard3.json", "shard4.json")
     _, backwards = combined(suite, "shard4.json", "shard3.json", "shard2.json", "shard1.json")
@@ -92,6 +88,18 @@ def test_four_shards_by_file_are_the_whole(
     assert backwards["incidents"] == whole["incidents"]
     assert backwards["totals"] == whole["totals"]
     assert status == 1
+
+
+def test_a_shard_may_have_workers(suite: Path, pytester: pytest.Pytester) -> None:
+    """And the other one none."""
+    pytest.importorskip("xdist")
+    whole = report(pytester, "one.json")
+    report(pytester, "workers.json", "-n2", "test_1.py", "test_2.py")
+    report(pytester, "alone.json", "test_3.py", "test_4.py")
+
+    _, joined = combined(suite, "workers.json", "alone.json")
+
+    assert joined == whole
 
 
 def test_one_report_alone_is_what_it_was(suite: Path, pytester: pytest.Pytester) -> None:
