@@ -25,15 +25,18 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     return pytester
 
 
+ASCII = (r"Caf\xe9 \u2013 doppelt", r"Der Z\xe4hler \u201elief\u201c \xfcber.")
+
+
 @pytest.mark.parametrize(
-    ("encoding", "title", "cause"),
+    ("encoding", "title", "cause", "workers"),
     [
-        ("utf-8", "Café – doppelt", CAUSE),
-        ("latin-1", r"Café \u2013 doppelt", r"Der Zähler \u201elief\u201c über."),
-        ("ascii", r"Caf\xe9 \u2013 doppelt", r"Der Z\xe4hler \u201elief\u201c \xfcber."),
+        ("utf-8", "Café – doppelt", CAUSE, ()),
+        ("latin-1", r"Café \u2013 doppelt", r"Der Zähler \u201elief\u201c über.", ()),
+        ("ascii", *ASCII, ()),
+        ("ascii", *ASCII, ("-n1",)),
     ],
 )
-@pytest.mark.parametrize("workers", [(), ("-n1",)])
 def test_each_line_of_a_run_is_a_line_whatever_the_terminal_can_show(
     suite: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,

@@ -20,18 +20,15 @@ NONE = "0 of 1 proven, "
 ONE = (0, table(PROVEN, "1 of 1 proven"))
 
 
-def uncommitted(repository: Repository) -> None:
-    """Change, stage, delete and add files, those of the fix among them."""
+def detached(repository: Repository) -> None:
+    """Check out a commit that no branch names; change, stage, delete and add files, those of the
+    fix among them.
+    """
+    repository.git("switch", "--quiet", "--detach")
     repository.commit({"gone.py": "x = 1\n", "staged.py": "x = 1\n"})
     repository.write({"staged.py": "x = 2\n", "new.py": "x = 3\n", "gone.py": None})
     repository.git("add", "staged.py")
     repository.write({"pm1.py": FIXED + "\n\ndef other():\n    return 1\n"})
-
-
-def detached(repository: Repository) -> None:
-    """Check out a commit that no branch names."""
-    repository.git("switch", "--quiet", "--detach")
-    repository.commit({"more.py": "x = 1\n"})
 
 
 def submodule(repository: Repository) -> None:
@@ -45,7 +42,7 @@ def submodule(repository: Repository) -> None:
     repository.write({"vendored/inner.py": "x = 2\n"})
 
 
-@pytest.mark.parametrize("change", [uncommitted, detached, submodule])
+@pytest.mark.parametrize("change", [detached, submodule])
 def test_a_checkout_may_be_in_any_state(
     repository: Repository,
     capsys: pytest.CaptureFixture[str],
@@ -60,45 +57,24 @@ def test_a_checkout_may_be_in_any_state(
         assert repository.prove(capsys) == ONE
 
 
-def by_link(repository: Repository) -> Path:
-    """Return a link to the repository."""
-    link = repository.folder.parent / "link"
-    link.symlink_to(repository.folder)
-    return link
-
-
-def linked_tree(repository: Repository) -> Path:
-    """Return another working tree of the repository."""
-    tree = repository.folder.parent / "tree"
-    repository.git("worktree", "add", "--quiet", "-b", "other", str(tree))
-    shutil.copy(repository.folder / "postmortems.yml", tree)
-    return tree
-
-
-def below(repository: Repository) -> Path:
-    """Return a folder of the repository."""
-    repository.write({"deep/er/x.txt": "x"})
-    return repository.folder / "deep" / "er"
-
-
-@pytest.mark.parametrize("place", [by_link, linked_tree, below])
 def test_a_checkout_may_be_reached_in_any_way(
-    repository: Repository,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    place: Callable[[Repository], Path],
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a link, from a folder within, or as a second working tree."""
-    repository.write({"pytest.ini": "[pytest]\n"})
+    """By a link, from a folder within, and as a second working tree."""
+    repository.write({"pytest.ini": "[pytest]\n", "deep/er/x.txt": "x"})
     repository.fixed()
     repository.register()
-    monkeypatch.chdir(place(repository))
+    tree, link = repository.folder.parent / "tree", repository.folder.parent / "link"
+    repository.git("worktree", "add", "--quiet", "-b", "other", str(tree))
+    shutil.copy(repository.folder / "postmortems.yml", tree)
+    link.symlink_to(tree)
+    monkeypatch.chdir(link / "deep" / "er")
 
     with repository.untouched():
         assert repository.prove(capsys) == ONE
 
 
-@pytest.mark.parametrize("name", ["ein Laden % ü 商", "-- x", "a*?!", 'it\'s "so"'])
+@pytest.mark.parametrize("name", ["-- x", 'it\'s "so", ein Laden % ü 商 a*?!'])
 def test_paths_may_hold_any_letters(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -281,7 +257,7 @@ def test_a_checkout_may_be_read_only(repository: Repository) -> None:
 
 def test_two_at_once_do_not_disturb_each_other(repository: Repository) -> None:
     """Neither sees the other's source, and what both keep is whole."""
-    for id in ("PM-1", "PM-2", "PM-3"):
+    for id in ("PM-1", "PM-2"):
         repository.fixed(id)
     repository.register()
     kept = repository.folder / "postmortem-proofs.json"
@@ -294,6 +270,6 @@ def test_two_at_once_do_not_disturb_each_other(repository: Repository) -> None:
         id: ("proven", f"test_price fails without <{id}>: AssertionError: assert 50.0 == 5")
         for id in repository.fixes
     }
-    expected = (table(rows, "3 of 3 proven"), "", 0)
+    expected = (table(rows, "2 of 2 proven"), "", 0)
     assert [(repository.told(said), *rest) for said, *rest in told] == [expected] * 2
-    assert sorted(json.loads(kept.read_text())["proofs"]) == ["PM-1", "PM-2", "PM-3"]
+    assert sorted(json.loads(kept.read_text())["proofs"]) == ["PM-1", "PM-2"]

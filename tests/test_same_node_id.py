@@ -409,7 +409,7 @@ def test_the_terminal_names_a_failing_test_by_its_path(
 
 def written(pytester: pytest.Pytester, name: str, *arguments: str) -> dict[str, Any]:
     """Run pytest, and return the JSON report that it writes under this name."""
-    pytester.runpytest_subprocess(*arguments, IMPORTLIB, f"--postmortem-report=json:{name}")
+    pytester.runpytest(*arguments, IMPORTLIB, f"--postmortem-report=json:{name}")
     return without_durations(read_report(pytester.path / name))
 
 

@@ -122,8 +122,6 @@ def document(pytester: pytest.Pytester, *arguments: str) -> tuple[dict[str, Any]
 
 MODES = [
     ("-n2",),
-    ("-n2", "--dist=loadscope"),
-    ("-n2", "--dist=loadfile"),
     ("-n2", "--dist=loadgroup"),
     ("-n2", "--dist=worksteal"),
     ("-n2", "--dist=each"),
@@ -162,7 +160,7 @@ def test_a_run_says_the_same_however_it_is_spread(
     }
 
 
-@pytest.mark.parametrize("mode", [MODES[0], MODES[3], MODES[5]], ids=name_of)
+@pytest.mark.parametrize("mode", [MODES[1], MODES[3]], ids=name_of)
 def test_a_part_of_the_suite_is_the_same_part(
     pytester: pytest.Pytester, mode: tuple[str, ...]
 ) -> None:
