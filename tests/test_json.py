@@ -252,7 +252,6 @@ def pytest_collection_modifyitems(items):
     ("conftest", "arguments"),
     [
         pytest.param(REVERSED, (), id="reversed"),
-        pytest.param("", ("-n2",), id="n2"),
         pytest.param(REVERSED, ("-n2", "--dist=worksteal"), id="reversed-n2"),
     ],
 )

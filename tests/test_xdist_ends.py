@@ -142,7 +142,6 @@ MODES = [
     ("-n1",),
     ("-n2",),
     ("-n2", "--max-worker-restart=0"),
-    ("-n2", "--dist=worksteal"),
     ("-n2", "--dist=loadgroup", "--maxfail=1", "--max-worker-restart=1"),
 ]
 
@@ -162,8 +161,9 @@ def test_a_crash_in_the_first_set_up_of_a_worker_counts(
     result.stdout.fnmatch_lines(["*- Post-mortem -*", "PM-1  One"])
 
 
-@pytest.mark.parametrize("mode", MODES[:2], ids=" ".join)
-@pytest.mark.parametrize("tests", ["test_it.py", "test_it.py::test_crashes"])
+@pytest.mark.parametrize(
+    ("mode", "tests"), [(MODES[1], "test_it.py"), (MODES[0], "test_it.py::test_crashes")]
+)
 def test_a_crash_before_any_mark_is_known_wakes_with_the_plugin(
     pytester: pytest.Pytester, mode: tuple[str, ...], tests: str
 ) -> None:
@@ -269,17 +269,12 @@ def test_crashes_always():
 """
 
 
-@pytest.mark.parametrize("workers", ["-n1", "-n2"])
-def test_a_crash_that_is_rerun_counts_as_its_last_attempt(
-    pytester: pytest.Pytester, workers: str
-) -> None:
+def test_a_crash_that_is_rerun_counts_as_its_last_attempt(pytester: pytest.Pytester) -> None:
     """pytest-rerunfailures runs a test again, on another worker, that ended its worker."""
     pytest.importorskip("pytest_rerunfailures")
     pytester.makepyfile(test_it=CRASHES_ONCE)
 
-    result = pytester.runpytest_subprocess(
-        workers, "--reruns=1", "--postmortem-report=term-missing"
-    )
+    result = pytester.runpytest_subprocess("-n2", "--reruns=1", "--postmortem-report=term-missing")
 
     assert report_of(result) == [
         "A test of 1 incident fails; the problem may be back:",
