@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import nox
@@ -128,7 +130,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build sdist and wheel, and start the command from the wheel alone."""
+    """Build sdist and wheel, check the links, and start the command from the wheel alone."""
     session.install(*group("build"))
     folder = Path(session.create_tmp()).absolute()
     dist, fresh = folder / "dist", folder / "fresh"
@@ -138,5 +140,10 @@ def build(session: nox.Session) -> None:
     session.run("python", "-m", "venv", "--clear", str(fresh))
     scripts = fresh / ("Scripts" if os.name == "nt" else "bin")
     (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        relative = re.findall(r"\]\((?!https://)[^)]*\)", archive.read(metadata).decode())
+    if relative:
+        session.error(f"links that lead nowhere on the package index: {relative}")
     session.run(str(scripts / "python"), "-m", "pip", "install", "-q", str(wheel), external=True)
     session.run(str(scripts / "pytest-postmortem"), "--version", external=True)

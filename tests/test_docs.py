@@ -18,6 +18,11 @@ from conftest import report_of
 from pytest_postmortem.cli import main
 from pytest_postmortem.options import INI, OPTIONS
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GENERATED = [path for path in PAGES if "[[[cog" in path.read_text(encoding="utf-8")]
@@ -54,6 +59,23 @@ def test_the_readme_leads_to_every_page() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert [name for name in names if f"({name})" not in readme] == []
+
+
+def test_the_package_index_shows_absolute_links() -> None:
+    """Each relative link of the README leads to a file of the repository on the web."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    hook = project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    relative = re.findall(r"\]\((?!http)([^)]+)\)", readme)
+
+    shown = readme
+    for substitution in hook["substitutions"]:
+        shown = re.sub(substitution["pattern"], substitution["replacement"], shown)
+
+    assert hook["fragments"] == [{"path": "README.md"}]
+    assert relative
+    assert [link for link in relative if f"/blob/main/{link})" not in shown] == []
+    assert re.findall(r"\]\((?!https://)[^)]*\)", shown) == []
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
