@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pytest_postmortem import __version__
 from pytest_postmortem.checking.rules import RULES
 from pytest_postmortem.cli import COMMANDS
 from pytest_postmortem.options import INI, OPTIONS
@@ -61,9 +62,23 @@ def prove() -> None:
     print(f"\n```console\n$ pytest-postmortem prove\n{steady}```\n")
 
 
+def pre_commit() -> None:
+    """Print the configuration of pre-commit, with the address of the repository."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (address,) = re.findall(r"https://github\.com/[\w-]+/[\w-]+(?=/blob/)", project)
+    lines = (
+        "repos:",
+        f"  - repo: {address}",
+        f"    rev: v{__version__}",
+        "    hooks:",
+        "      - id: postmortem-check",
+    )
+    print("\n```yaml", *lines, "```\n", sep="\n")
+
+
 def options() -> None:
     """Print the table of command-line options."""
-    print("\n| option | what it does |\n|---|---|")
+    print("\n| option | description |\n|---|---|")
     for option in OPTIONS:
         print(f"| `{option.flag}={option.metavar.replace('|', '&#124;')}` | {option.help} |")
     print()
@@ -71,7 +86,7 @@ def options() -> None:
 
 def settings() -> None:
     """Print the table of settings, with how each is written in each kind of file."""
-    print("\n| setting | type | what it is |\n|---|---|---|")
+    print("\n| setting | type | description |\n|---|---|---|")
     for ini in INI:
         print(f"| `{ini.name}` | {ini.kind} | {ini.help} |")
     print()
@@ -85,7 +100,7 @@ def commands() -> None:
         does = command.help[0].upper() + command.help[1:]
         print(f"\n## `pytest-postmortem {command.name}`\n\n{does}.\n")
         if parser._actions:
-            print("| option | what it does |\n|---|---|")
+            print("| option | description |\n|---|---|")
         for action in parser._actions:
             flags = ", ".join(action.option_strings)
             value = str(action.metavar or ("" if flags else action.dest)).replace("|", "&#124;")
@@ -95,7 +110,7 @@ def commands() -> None:
 
 def rules() -> None:
     """Print the table of the lint's rules."""
-    print("\n| rule | what it finds |\n|---|---|")
+    print("\n| rule | finding |\n|---|---|")
     for code, finds in RULES.items():
         print(f"| [`{code}`](#{code}) | {finds[0].lower()}{finds[1:]} |")
     print()
