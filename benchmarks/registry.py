@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import How, load
+from pytest_postmortem.registry import LoadOptions, load_registry
 
 TIMES = 7
 
@@ -63,11 +63,11 @@ def best(*works: Callable[[], object]) -> list[float]:
 def compare(name: str, folder: Path, location: str, bare: Callable[[], object]) -> None:
     """Print what the load of a location costs beside the bare reading of its data."""
     place = [Location(location, folder)]
-    kept = How(cache=folder / "cache")
+    kept = LoadOptions(cache=folder / "cache")
     start = time.perf_counter()
-    size = len(load(place, folder, kept))
+    size = len(load_registry(place, folder, kept))
     first = time.perf_counter() - start
-    again, plain = best(lambda: load(place, folder, kept), bare)
+    again, plain = best(lambda: load_registry(place, folder, kept), bare)
     print(
         f"{name}: {size} post-mortems, first load {first:.2f} s, second {again * 1000:.0f} ms,"
         f" bare {plain * 1000:.0f} ms, x {again / plain:.2f}"

@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 from pytest_postmortem import __version__
-from pytest_postmortem.checking.rules import RULES
-from pytest_postmortem.cli import COMMANDS
-from pytest_postmortem.options import INI, OPTIONS
-from pytest_postmortem.reports.json import FORMAT
+from pytest_postmortem.checking.rules import LINT_RULES
+from pytest_postmortem.cli import CLI_COMMANDS
+from pytest_postmortem.options import COMMAND_LINE_OPTIONS, INI_SETTINGS
+from pytest_postmortem.reports.json import REPORT_FORMAT
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "shop"
@@ -79,7 +79,7 @@ def pre_commit() -> None:
 def options() -> None:
     """Print the table of command-line options."""
     print("\n| option | description |\n|---|---|")
-    for option in OPTIONS:
+    for option in COMMAND_LINE_OPTIONS:
         print(f"| `{option.flag}={option.metavar.replace('|', '&#124;')}` | {option.help} |")
     print()
 
@@ -87,16 +87,16 @@ def options() -> None:
 def settings() -> None:
     """Print the table of settings, with how each is written in each kind of file."""
     print("\n| setting | type | description |\n|---|---|---|")
-    for ini in INI:
+    for ini in INI_SETTINGS:
         print(f"| `{ini.name}` | {ini.kind} | {ini.help} |")
     print()
 
 
 def commands() -> None:
     """Print a section for each command, with its options."""
-    for command in COMMANDS:
+    for command in CLI_COMMANDS:
         parser = argparse.ArgumentParser(add_help=False)
-        command.declare(parser)
+        command.declare_arguments(parser)
         does = command.help[0].upper() + command.help[1:]
         print(f"\n## `pytest-postmortem {command.name}`\n\n{does}.\n")
         if parser._actions:
@@ -111,11 +111,11 @@ def commands() -> None:
 def rules() -> None:
     """Print the table of the lint's rules."""
     print("\n| rule | finding |\n|---|---|")
-    for code, finds in RULES.items():
+    for code, finds in LINT_RULES.items():
         print(f"| [`{code}`](#{code}) | {finds[0].lower()}{finds[1:]} |")
     print()
 
 
 def json_format() -> None:
     """Print the version of the JSON report."""
-    print(f"\nThe version of the format is `{FORMAT}`.\n")
+    print(f"\nThe version of the format is `{REPORT_FORMAT}`.\n")

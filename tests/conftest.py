@@ -16,7 +16,7 @@ import yaml  # noqa: F401  # libyaml keeps the classes of the first import, see 
 
 import pytest_postmortem
 from prove_repository import Repository
-from pytest_postmortem.ran import COMMITS
+from pytest_postmortem.ran import COMMIT_VARIABLES
 from server import Server, serving
 
 pytest_plugins = ["pytester"]
@@ -74,7 +74,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     for name in TOKENS:
         monkeypatch.delenv(name, raising=False)
-    for name in (*OWN, *COMMITS):
+    for name in (*OWN, *COMMIT_VARIABLES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.actions import Progress, is_over, progress
+from pytest_postmortem.actions import ActionProgress, classify_action_progress, is_closed_status
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from pytest_postmortem.actions import Progress, is_over, progress
 )
 def test_a_status_that_nobody_has_to_do_anything_about(status: str) -> None:
     """People write it in many ways."""
-    assert is_over(status)
+    assert is_closed_status(status)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_status_that_nobody_has_to_do_anything_about(status: str) -> None:
 )
 def test_any_other_status_is_open(status: object) -> None:
     """So is one that is not given, and one that is no text."""
-    assert not is_over(status)
+    assert not is_closed_status(status)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_any_other_status_is_open(status: object) -> None:
     ],
 )
 def test_what_is_open_after_its_date_is_overdue(
-    status: str | None, due: str | None, today: str | None, expected: Progress
+    status: str | None, due: str | None, today: str | None, expected: ActionProgress
 ) -> None:
     """On its day it is not yet; without a day to judge by nothing is."""
-    assert progress(status, due, today) == expected
+    assert classify_action_progress(status, due, today) == expected

@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.assess import assess, percent, selected, severity_key
-from pytest_postmortem.links import registry_of
+from pytest_postmortem.assess import (
+    compute_percentage,
+    evaluate,
+    is_incident_selected,
+    normalize_severity,
+)
+from pytest_postmortem.links import build_implied_registry
 from pytest_postmortem.model import (
     ActionItem,
     Guard,
@@ -22,9 +27,9 @@ from pytest_postmortem.model import (
     Postmortem,
     Registry,
     Scope,
-    Show,
+    ShowLevel,
 )
-from pytest_postmortem.reports.shown import reveal
+from pytest_postmortem.reports.shown import redact_postmortem
 from pytest_postmortem.states import Report, State
 
 FULL = Scope()
@@ -62,7 +67,7 @@ def judged(
     ids = (NodeKey("test_a.py", f"test_a.py::test_{n}") for n in range(len(known)))
     outcomes = dict(zip(ids, known, strict=True))
     chosen = registry(postmortem or incident())
-    return assess(chosen, links(outcomes), outcomes, scope, policy or Policy())
+    return evaluate(chosen, links(outcomes), outcomes, scope, policy or Policy())
 
 
 @pytest.mark.parametrize(
@@ -206,7 +211,7 @@ def test_both_figures_are_counted_of_the_required_incidents() -> None:
     outcomes = of("test_a.py", a="passed", b="skipped", c="passed")
     found = [Link(f"PM-{n}", test.nodeid, test.path, 1) for n, test in enumerate(outcomes)]
 
-    report = assess(registry(*postmortems), found, outcomes, FULL, Policy())
+    report = evaluate(registry(*postmortems), found, outcomes, FULL, Policy())
 
     totals = report.totals
     assert (totals.incidents, totals.required, totals.linked, totals.guarded) == (5, 4, 3, 2)
@@ -222,10 +227,14 @@ def test_an_unknown_id_is_in_no_figure() -> None:
         Link("99", "c", "test_a.py", 3, "foreign"),
     ]
 
-    report = assess(registry(incident()), found, outcomes, FULL, Policy())
+    report = evaluate(registry(incident()), found, outcomes, FULL, Policy())
 
     assert [each.state for each in report.incidents] == ["guarded"]
-    assert (report.totals.linked, report.totals.percent, report.strangers) == (1, 100.0, ("99",))
+    assert (report.totals.linked, report.totals.percent, report.unknown_foreign_ids) == (
+        1,
+        100.0,
+        ("99",),
+    )
 
 
 def test_nothing_required_has_no_share() -> None:
@@ -277,7 +286,7 @@ def test_an_incident_that_came_back_although_it_had_a_test_says_so() -> None:
     first, second = incident(id="PM-1"), incident(id="PM-2", recurs="pm-1")
     outcomes = of("test_a.py", a="passed")
 
-    report = assess(registry(first, second), links(outcomes), outcomes, FULL, Policy())
+    report = evaluate(registry(first, second), links(outcomes), outcomes, FULL, Policy())
 
     assert [each.note for each in report.incidents] == [
         None,
@@ -299,7 +308,7 @@ def test_a_recurrence_of_an_incident_without_a_test_is_one_too(
     """Nothing could have caught it, and still nothing does."""
     first, second = incident(id="PM-1"), incident(id="PM-2", recurs=recurs)
 
-    report = assess(registry(first, second), [], {}, FULL, Policy())
+    report = evaluate(registry(first, second), [], {}, FULL, Policy())
 
     assert [each.note for each in report.incidents] == [None, note]
 
@@ -321,7 +330,7 @@ def test_tests_stand_by_path_and_line_and_incidents_in_the_registrys_order() -> 
         Link("PM-1", "x", "test_a.py", None),
     ]
 
-    report = assess(registry(incident()), found, outcomes, FULL, Policy())
+    report = evaluate(registry(incident()), found, outcomes, FULL, Policy())
 
     assert [test.nodeid for test in report.incidents[0].tests] == ["x", "y", "z"]
 
@@ -355,14 +364,14 @@ def test_select_keeps_what_belongs_to_this_suite(
         extra={"environment": "production"},
     )
 
-    assert selected(postmortem, Policy(select=select)) is expected
+    assert is_incident_selected(postmortem, Policy(select=select)) is expected
 
 
 def test_what_is_not_selected_is_in_no_figure() -> None:
     """A registry that many repositories share is counted for each of them alone."""
     known = registry(incident(service=("a",)), incident(id="PM-2", service=("b",)))
 
-    report = assess(known, [], {}, FULL, Policy(select=(("service", ("b",)),)))
+    report = evaluate(known, [], {}, FULL, Policy(select=(("service", ("b",)),)))
 
     assert [each.postmortem.id for each in report.incidents] == ["PM-2"]
 
@@ -372,8 +381,8 @@ def test_without_a_registry_the_links_are_the_incidents() -> None:
     outcomes = of("test_a.py", a="passed", b="failed")
     found = [Link("12", "a", "test_a.py", 1, "foreign"), Link("7/8", "b", "test_a.py", 2)]
 
-    known = registry_of(found, "https://bugs.example.com/{id}")
-    report = assess(known, found, outcomes, FULL, Policy())
+    known = build_implied_registry(found, "https://bugs.example.com/{id}")
+    report = evaluate(known, found, outcomes, FULL, Policy())
 
     assert [(each.postmortem.id, each.state) for each in report.incidents] == [
         ("12", "guarded"),
@@ -391,13 +400,13 @@ def test_without_a_registry_the_links_are_the_incidents() -> None:
 )
 def test_a_share_is_rounded_down(part: int, whole: int, digits: int, expected: float) -> None:
     """99.96 never reads as 100, and no share is lost to binary fractions."""
-    assert percent(part, whole, digits) == expected
+    assert compute_percentage(part, whole, digits) == expected
 
 
 @pytest.mark.parametrize("text", ["SEV-1", "Sev1", "sev1", "sev 1", "sev_1"])
 def test_severities_are_compared_in_one_form(text: str) -> None:
     """Teams write them in many ways."""
-    assert severity_key(text) == "sev1"
+    assert normalize_severity(text) == "sev1"
 
 
 @pytest.mark.parametrize(
@@ -420,7 +429,7 @@ def test_severities_are_compared_in_one_form(text: str) -> None:
         ),
     ],
 )
-def test_show_reveals_no_more_than_it_says(show: Show, expected: Postmortem) -> None:
+def test_show_reveals_no_more_than_it_says(show: ShowLevel, expected: Postmortem) -> None:
     """What may be shown is listed; a field that comes later is hidden until it is listed too."""
     postmortem = incident(
         url="https://x.example",
@@ -435,8 +444,8 @@ def test_show_reveals_no_more_than_it_says(show: Show, expected: Postmortem) -> 
         extra={"secret": "secret"},
     )
 
-    assert reveal(postmortem, show) == expected
-    assert reveal(postmortem, "all") is postmortem
+    assert redact_postmortem(postmortem, show) == expected
+    assert redact_postmortem(postmortem, "all") is postmortem
 
 
 def test_a_share_is_told_to_one_digit_rounded_down() -> None:
@@ -445,7 +454,7 @@ def test_a_share_is_told_to_one_digit_rounded_down() -> None:
     outcomes = of("a.py", one="passed", two="passed")
     both = [Link(f"PM-{n}", test.nodeid, test.path, 1) for n, test in enumerate(outcomes)]
 
-    report = assess(registry(*three), both, outcomes, FULL, Policy())
+    report = evaluate(registry(*three), both, outcomes, FULL, Policy())
 
     assert report.totals.percent == 66.6
 
@@ -479,7 +488,7 @@ def test_why_the_figures_do_not_count(
     """What the run saw comes first; a missing registry is no place that can't be reached."""
     known = replace(registry(incident()), unreachable=unreachable)
 
-    report = assess(known, (), {}, scope, Policy(), missing=missing)
+    report = evaluate(known, (), {}, scope, Policy(), missing=missing)
 
     assert (report.unjudged, report.totals.percent) == (unjudged, None if unjudged else 0.0)
 
@@ -490,7 +499,7 @@ def test_an_unknown_id_is_listed_once_with_all_of_its_tests() -> None:
     one, two = outcomes
     claims = [Link("X-1", one.nodeid, one.path, 1), Link("x-1", two.nodeid, two.path, 2)]
 
-    (unknown,) = assess(registry(), claims, outcomes, FULL, Policy()).unknown
+    (unknown,) = evaluate(registry(), claims, outcomes, FULL, Policy()).unknown
 
     tests = [(test.nodeid, test.outcome) for test in unknown.tests]
     assert (unknown.id, tests) == ("X-1", [("one", "passed"), ("two", "failed")])

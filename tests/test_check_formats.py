@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_postmortem import __version__
-from pytest_postmortem.checking.checked import Checked, text
-from pytest_postmortem.checking.formats import render
+from pytest_postmortem.checking.checked import LintResult, render_lint_text
+from pytest_postmortem.checking.formats import render_lint_report
 from pytest_postmortem.cli import main
 from pytest_postmortem.model import Finding
 from test_check import DOCUMENT, REGISTRY, SUITE
@@ -25,18 +25,18 @@ FINDINGS = (
     Finding("class-missing", "warning", "4 of 4 post-mortems have no class", None),
     Finding("class-missing", "warning", "4 of 4 post-mortems have no class", None),
 )
-CHECKED = Checked(FINDINGS, ("1 id not checked",), 4, 2, "packages/api")
+CHECKED = LintResult(FINDINGS, ("1 id not checked",), 4, 2, "packages/api")
 PLACE = "packages/api/docs/postmortems"
 
 
-def made(type: str, checked: Checked = CHECKED) -> Any:
+def made(type: str, checked: LintResult = CHECKED) -> Any:
     """Return a report as the data that it holds."""
-    return json.loads(render(type, checked, PLACE))
+    return json.loads(render_lint_report(type, checked, PLACE))
 
 
 def test_the_terminal_has_a_line_for_each_with_its_place_first() -> None:
     """As editors read them, and a line that counts."""
-    assert text(CHECKED) == (
+    assert render_lint_text(CHECKED) == (
         "tests/test a.py:4: error: unknown post-mortem 'PM-9' [unknown-id]\n"
         "../pm/a.md:2: warning: 100 % have no date: say, until when [action-date]\n"
         "github:owner/repo: warning: it can't be read [registry-unreachable]\n"
@@ -71,7 +71,7 @@ def test_json_has_everything() -> None:
 
 def test_github_annotates_the_lines() -> None:
     """What lies at none in the repository is told without."""
-    assert render("github", CHECKED, PLACE).splitlines() == [
+    assert render_lint_report("github", CHECKED, PLACE).splitlines() == [
         "::error file=packages/api/tests/test a.py,line=4,title=unknown-id::"
         "unknown post-mortem 'PM-9'",
         "::warning file=packages/pm/a.md,line=2,title=action-date::"
@@ -84,7 +84,7 @@ def test_github_annotates_the_lines() -> None:
 def test_gitlab_knows_each_finding_by_a_print_of_its_own() -> None:
     """It stays the same when the lines move, and no two are alike."""
     found = made("gitlab")
-    moved = Checked((Finding("unknown-id", "error", FINDINGS[0].message, FINDINGS[0].path, 9),))
+    moved = LintResult((Finding("unknown-id", "error", FINDINGS[0].message, FINDINGS[0].path, 9),))
 
     prints = [each["fingerprint"] for each in found]
     assert len(set(prints)) == 5
@@ -127,15 +127,17 @@ def test_sarif_has_rules_and_results() -> None:
         "defaultConfiguration": {"level": "warning"},
     }
     assert run["invocations"] == [{"executionSuccessful": False}]
-    assert made("sarif", Checked())["runs"][0]["results"] == []
+    assert made("sarif", LintResult())["runs"][0]["results"] == []
 
 
 def test_a_path_out_of_the_repository_is_no_place_in_it() -> None:
     """No host could show it."""
-    outside = Checked((Finding("action-date", "warning", "x", "../../a.md", 2),))
+    outside = LintResult((Finding("action-date", "warning", "x", "../../a.md", 2),))
 
     assert made("gitlab", outside)[0]["location"]["path"] == PLACE
-    assert render("github", outside, PLACE) == ("::warning title=action-date::../../a.md:2: x\n")
+    assert render_lint_report("github", outside, PLACE) == (
+        "::warning title=action-date::../../a.md:2: x\n"
+    )
 
 
 @pytest.fixture

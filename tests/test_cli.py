@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import __version__
-from pytest_postmortem.cli import Command, main
+from pytest_postmortem.cli import CliCommand, main
 from pytest_postmortem.errors import PostmortemError, Problem, RegistryError, SettingsError
 
 PROBLEM = Problem(
@@ -25,13 +25,13 @@ Couldn't read registry 'pm.yml', line 3: it is broken
 """
 
 
-def command(run: Callable[[argparse.Namespace], int]) -> Command:
+def command(run: Callable[[argparse.Namespace], int]) -> CliCommand:
     """Return a command with one argument."""
 
     def declare(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("what")
 
-    return Command("do", "Do it.", declare, run)
+    return CliCommand("do", "Do it.", declare, run)
 
 
 def raising(error: PostmortemError) -> Callable[[argparse.Namespace], int]:

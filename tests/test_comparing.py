@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.changes import Change, Comparison, markdown, text
-from pytest_postmortem.comparing import compare
-from pytest_postmortem.reports.marking import code, escaped, link
-from pytest_postmortem.results import Run, parse
+from pytest_postmortem.changes import (
+    Comparison,
+    IncidentChange,
+    render_comparison_markdown,
+    render_comparison_text,
+)
+from pytest_postmortem.comparing import compare_reports
+from pytest_postmortem.reports.marking import (
+    escape_markdown,
+    format_markdown_code,
+    format_markdown_link,
+)
+from pytest_postmortem.results import ReportedRun, parse_json_report
 
 LOST = "no longer guarded"
 UNLINKED = "no longer linked to a test"
@@ -36,7 +45,7 @@ def run_of(
     reasons: Sequence[str] = (),
     partial: Sequence[str] = (),
     missing: str | None = None,
-) -> Run:
+) -> ReportedRun:
     """Return a report, written and read."""
     scope = {"files": files, "reasons": reasons}
     registry = {"partial": partial, "unreachable": []}
@@ -47,7 +56,7 @@ def run_of(
         "incidents": incidents,
     }
     document["missing"] = missing
-    return parse(document)
+    return parse_json_report(document)
 
 
 def verdict(comparison: Comparison) -> tuple[str | None, str | None]:
@@ -58,7 +67,7 @@ def verdict(comparison: Comparison) -> tuple[str | None, str | None]:
     if not comparison.changes:
         return None, None
     (change,) = comparison.changes
-    heading = text(comparison).splitlines()[0]
+    heading = render_comparison_text(comparison).splitlines()[0]
     return heading.rstrip(":").lower(), change.reason
 
 
@@ -120,7 +129,7 @@ def test_what_a_change_did_to_an_incident(
     """Only what was guarded and is not is lost; what one run can't tell is not compared."""
     runs = [run_of(*([incident("A", state)] if state else [])) for state in (before, after)]
 
-    comparison = compare(*runs)
+    comparison = compare_reports(*runs)
 
     assert verdict(comparison) == (said, reason)
     assert comparison.lost == (said in (LOST, UNLINKED, REMOVED))
@@ -140,7 +149,7 @@ def test_what_a_change_did_to_an_incident(
 )
 def test_a_muted_test_says_why(after: Mapping[str, Any], reason: str) -> None:
     """In the words of its mark."""
-    comparison = compare(run_of(incident("A", "guarded")), run_of(after))
+    comparison = compare_reports(run_of(incident("A", "guarded")), run_of(after))
 
     assert verdict(comparison) == (LOST, reason)
 
@@ -150,7 +159,7 @@ def test_a_deleted_file_is_told_from_a_lost_marker() -> None:
     tests = [{"nodeid": f"t/test_a.py::test_{n}", "path": "t/test_a.py"} for n in range(5)]
     before = run_of(incident("A", "guarded", tests=tests))
 
-    comparison = compare(before, run_of(incident("A", "unguarded"), files=[]))
+    comparison = compare_reports(before, run_of(incident("A", "unguarded"), files=[]))
 
     gone = "; ".join(f"t/test_a.py::test_{n} is deleted with its file" for n in range(3))
     assert verdict(comparison) == (LOST, f"{gone} and 2 more")
@@ -168,14 +177,14 @@ def test_an_id_that_lives_on_as_an_alias_is_not_lost(
     base: Mapping[str, Any], head: Mapping[str, Any], said: str | None
 ) -> None:
     """An entry may be renamed, and ids are compared without case."""
-    assert verdict(compare(run_of(base), run_of(head)))[0] == said
+    assert verdict(compare_reports(run_of(base), run_of(head)))[0] == said
 
 
 def test_an_entry_that_a_partial_registry_lacks_is_not_lost() -> None:
     """A status page forgets what is old."""
     head = run_of(partial=["it lists its newest alone"])
 
-    comparison = compare(run_of(incident("A", "guarded")), head)
+    comparison = compare_reports(run_of(incident("A", "guarded")), head)
 
     assert comparison.notes == ("1 incident can't be compared: A (it lists its newest alone)",)
 
@@ -187,12 +196,14 @@ def test_without_a_registry_a_link_that_is_gone_takes_its_incident_along(
     """Where the whole suite was seen, it is lost like any other."""
     head = run_of(reasons=reasons, missing="no registry")
 
-    assert verdict(compare(run_of(incident("A", "guarded")), head)) == said
+    assert verdict(compare_reports(run_of(incident("A", "guarded")), head)) == said
 
 
 def test_an_incident_that_needs_no_test_is_no_gap() -> None:
     """Old ones may join the registry without a test."""
-    assert compare(run_of(), run_of(incident("A", "unguarded", required=False))).changes == ()
+    assert (
+        compare_reports(run_of(), run_of(incident("A", "unguarded", required=False))).changes == ()
+    )
 
 
 def test_partial_reports_say_what_they_leave_open() -> None:
@@ -203,9 +214,9 @@ def test_partial_reports_say_what_they_leave_open() -> None:
         incident("A", "skipped"), *(incident(id, "not-judged") for id in "BCDE"), reasons=reasons
     )
 
-    comparison = compare(base, head)
+    comparison = compare_reports(base, head)
 
-    assert text(comparison) == (
+    assert render_comparison_text(comparison) == (
         "No longer guarded:\n  A  About A\n     now skipped\n"
         "4 incidents can't be compared: B, C, D and 1 more (1 node id given)\n"
         "1 no longer guarded\n"
@@ -215,11 +226,14 @@ def test_partial_reports_say_what_they_leave_open() -> None:
 
 def test_reports_without_common_ground_judge_nothing() -> None:
     """Nothing lost would be a lie; with no incident at all it is the truth."""
-    nothing = compare(run_of(incident("A", "not-judged")), run_of(incident("A", "guarded")))
-    empty = compare(run_of(), run_of())
+    nothing = compare_reports(run_of(incident("A", "not-judged")), run_of(incident("A", "guarded")))
+    empty = compare_reports(run_of(), run_of())
 
-    assert text(nothing).splitlines()[-1] == "Nothing could be compared"
-    assert (empty.judged, text(empty)) == (True, "Nothing was gained, nothing lost\n")
+    assert render_comparison_text(nothing).splitlines()[-1] == "Nothing could be compared"
+    assert (empty.judged, render_comparison_text(empty)) == (
+        True,
+        "Nothing was gained, nothing lost\n",
+    )
 
 
 @pytest.mark.parametrize("waived", ["exempt", "declared"])
@@ -228,10 +242,10 @@ def test_what_needs_no_test_is_no_common_ground(waived: str) -> None:
     base = run_of(incident("A", "guarded"), incident("B", waived))
     head = run_of(incident("A", "not-judged"), incident("B", waived))
 
-    comparison = compare(base, head)
+    comparison = compare_reports(base, head)
 
     assert not comparison.judged
-    assert text(comparison).splitlines()[-1] == "Nothing could be compared"
+    assert render_comparison_text(comparison).splitlines()[-1] == "Nothing could be compared"
 
 
 def test_nothing_is_lost_only_among_what_could_be_compared() -> None:
@@ -239,7 +253,7 @@ def test_nothing_is_lost_only_among_what_could_be_compared() -> None:
     base = run_of(*(incident(id, "guarded") for id in "AB"))
     head = run_of(incident("A", "guarded"), incident("B", "not-judged"))
 
-    assert text(compare(base, head)) == (
+    assert render_comparison_text(compare_reports(base, head)) == (
         "1 incident can't be compared: B (they did not run in both)\n"
         "Nothing was gained, nothing lost among the 1 that could be compared\n"
     )
@@ -249,26 +263,26 @@ def test_an_older_report_is_read_as_well() -> None:
     """Fields that were added later may be missing."""
     document: dict[str, Any] = {"scope": {"files": [], "reasons": []}, "incidents": []}
 
-    assert parse(document) == Run()
+    assert parse_json_report(document) == ReportedRun()
 
 
 def test_a_long_list_is_cut_in_markdown() -> None:
     """A host refuses a comment of any length."""
-    found = Comparison(tuple(Change("gained", f"PM-{n}") for n in range(53)))
+    found = Comparison(tuple(IncidentChange("gained", f"PM-{n}") for n in range(53)))
 
-    assert markdown(found).splitlines()[-2:] == ["- PM-49", "- and 3 more"]
+    assert render_comparison_markdown(found).splitlines()[-2:] == ["- PM-49", "- and 3 more"]
 
 
 HOSTILE = Comparison(
     (
-        Change(
+        IncidentChange(
             "lost",
             "PM-1|`x`",
             "<script>alert(1)</script> @admin *b*\n::error::gotcha #12",
             "https://x.example.com/a)(b|<c>?d=`&e=1",
             "##[error] https://evil.example.com [click](javascript:x)",
         ),
-        Change("lost", "::error::x", "\x1b[31mred", "javascript:alert(1)", None),
+        IncidentChange("lost", "::error::x", "\x1b[31mred", "javascript:alert(1)", None),
     ),
     ("1 incident can't be compared: @all",),
 )
@@ -278,7 +292,7 @@ def test_markdown_shows_any_text_as_text() -> None:
     """Nobody is mentioned, nothing is linked or run but the link of the post-mortem itself."""
     zero = "\u200b"
 
-    assert markdown(HOSTILE) == (
+    assert render_comparison_markdown(HOSTILE) == (
         "### Incident coverage: 2 no longer guarded\n\n**No longer guarded**\n\n"
         "- [PM-1\\|\\`x\\`]"
         "(https://x.example.com/a%29%28b%7C%3Cc%3E?d=%60&amp;e=1)"
@@ -291,7 +305,7 @@ def test_markdown_shows_any_text_as_text() -> None:
 
 def test_a_terminal_shows_any_text_as_text() -> None:
     """One line is one line, and none of them is a command."""
-    assert text(HOSTILE).splitlines() == [
+    assert render_comparison_text(HOSTILE).splitlines() == [
         "No longer guarded:",
         "  PM-1|`x`  <script>alert(1)</script> @admin *b* ::error::gotcha #12",
         "            ## [error] https://evil.example.com [click](javascript:x)",
@@ -322,7 +336,7 @@ def test_a_terminal_shows_any_text_as_text() -> None:
 )
 def test_escaped_text(given: str, shown: str) -> None:
     """Fit for a paragraph, a list and a table, also at the start of a line."""
-    assert escaped(given) == shown
+    assert escape_markdown(given) == shown
 
 
 @pytest.mark.parametrize(
@@ -337,7 +351,7 @@ def test_escaped_text(given: str, shown: str) -> None:
 )
 def test_code(given: str, shown: str) -> None:
     """Whatever it holds, it ends where it should."""
-    assert code(given) == shown
+    assert format_markdown_code(given) == shown
 
 
 @pytest.mark.parametrize(
@@ -354,4 +368,4 @@ def test_code(given: str, shown: str) -> None:
 )
 def test_link(url: str | None, shown: str) -> None:
     """Only a web address is one."""
-    assert link("PM-1", url) == shown
+    assert format_markdown_link("PM-1", url) == shown

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.configuring import Wanted, edited, has_marker
+from pytest_postmortem.authoring.configuring import (
+    SettingsToAdd,
+    add_pytest_settings,
+    has_postmortem_marker,
+)
 from pytest_postmortem.errors import SettingsError
 
 if sys.version_info >= (3, 11):
@@ -16,16 +20,16 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-WANTED = Wanted({"postmortem_registry": ("docs/postmortems",)}, marker=True)
+WANTED = SettingsToAdd({"postmortem_registry": ("docs/postmortems",)}, marker=True)
 
 REGISTRY = 'postmortem_registry = ["docs/postmortems"]'
 MARKER = "postmortem(id, *ids): the test guards against these incidents"
 QUOTED = f'"{MARKER}"'
 
 
-def changed(name: str, before: str, wanted: Wanted = WANTED) -> list[str]:
+def changed(name: str, before: str, wanted: SettingsToAdd = WANTED) -> list[str]:
     """Return the lines that an edit takes away and adds, each with its line end."""
-    after = edited(name, before.encode(), wanted).decode()
+    after = add_pytest_settings(name, before.encode(), wanted).decode()
     lines = difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True))
     return [line for line in lines if line[0] in "+-"]
 
@@ -281,7 +285,7 @@ def test_a_file_given_with_c_keeps_to_the_table_that_it_has() -> None:
 
 def test_several_values_and_one_text_are_written_as_their_kind_asks() -> None:
     """A list is an array, or a line each; a text is one in either format."""
-    wanted = Wanted(
+    wanted = SettingsToAdd(
         {"postmortem_markers": ("issue", "bug"), "postmortem_url_template": 'https://x/{id}"'}
     )
 
@@ -301,7 +305,7 @@ def test_nothing_wanted_changes_nothing() -> None:
     """A file comes back as it was."""
     data = b"\xef\xbb\xbf[pytest]\r\n  # odd\r\n"
 
-    assert edited("pytest.ini", data, Wanted()) == data
+    assert add_pytest_settings("pytest.ini", data, SettingsToAdd()) == data
 
 
 OWN = f"  {REGISTRY}"
@@ -362,7 +366,7 @@ INI = "  postmortem_registry = docs/postmortems"
 def test_what_is_not_sure_is_left_to_the_reader(name: str, before: bytes, remedy: str) -> None:
     """The message shows the lines to add, so that they can be pasted: no header, no key twice."""
     with pytest.raises(SettingsError) as caught:
-        edited(name, before, WANTED)
+        add_pytest_settings(name, before, WANTED)
 
     (problem,) = caught.value.problems
     assert problem.slug == "setting-by-hand"
@@ -372,7 +376,11 @@ def test_what_is_not_sure_is_left_to_the_reader(name: str, before: bytes, remedy
 def test_the_marker_alone_is_one_line() -> None:
     """Where no setting is missing."""
     with pytest.raises(SettingsError) as caught:
-        edited("pyproject.toml", b"[tool.pytest.ini_options]\nmarkers = 3\n", Wanted(marker=True))
+        add_pytest_settings(
+            "pyproject.toml",
+            b"[tool.pytest.ini_options]\nmarkers = 3\n",
+            SettingsToAdd(marker=True),
+        )
 
     (problem,) = caught.value.problems
     assert problem.remedy == (
@@ -392,7 +400,7 @@ def test_a_long_file_is_read_as_tomllib_reads_it(tmp_path: Path) -> None:
         "[[x.y]]\n[x.y.markers]\n"
     )
 
-    after = edited("pyproject.toml", before.encode(), WANTED).decode()
+    after = add_pytest_settings("pyproject.toml", before.encode(), WANTED).decode()
 
     tree, grown = tomllib.loads(before), tomllib.loads(after)
     own = grown["tool"]["pytest"]["ini_options"]
@@ -413,4 +421,4 @@ def test_a_long_file_is_read_as_tomllib_reads_it(tmp_path: Path) -> None:
 )
 def test_a_marker_is_known_however_it_is_described(lines: tuple[str, ...], known: bool) -> None:
     """What a team has registered itself is not registered again."""
-    assert has_marker(lines) == known
+    assert has_postmortem_marker(lines) == known

@@ -92,7 +92,7 @@ def commit(folder: Path) -> None:
 
 def compared(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     """Return the exit status and the output of a comparison with ``main``."""
-    status = diff.run(list(arguments), "main", [], ["term"])
+    status = diff.run_diff(list(arguments), "main", [], ["term"])
     said = capsys.readouterr()
     assert said.err == ""
     return status, said.out
@@ -343,7 +343,7 @@ def test_a_registry_elsewhere_is_not_fetched(
     write(suite, {"tox.ini": f"[pytest]\npostmortem_registry = {url}\n"})
     write(suite, {"tests/test_one.py": None})
 
-    status = diff.run([], "main", [], ["term"])
+    status = diff.run_diff([], "main", [], ["term"])
 
     said = capsys.readouterr()
     assert status == 1
@@ -523,11 +523,11 @@ def test_markdown_is_empty_where_nothing_changed(
     suite: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A job can post what is there and nothing else."""
-    assert diff.run([], "main", [], ["markdown"]) == 0
+    assert diff.run_diff([], "main", [], ["markdown"]) == 0
     assert capsys.readouterr() == ("", "")
     write(suite, {"tests/test_one.py": None})
 
-    assert diff.run([], "main", [], ["markdown"]) == 1
+    assert diff.run_diff([], "main", [], ["markdown"]) == 1
 
     assert capsys.readouterr().out == (
         "### Incident coverage: 1 no longer guarded\n\n**No longer guarded**\n\n"
@@ -540,7 +540,7 @@ def test_markdown_is_empty_where_nothing_changed(
 def test_a_revision_that_is_not_there_is_one_clear_message(suite: Path, revision: str) -> None:
     """It says what a job has to fetch."""
     with pytest.raises(SettingsError) as caught:
-        diff.run([], revision, [], ["term"])
+        diff.run_diff([], revision, [], ["term"])
 
     assert str(caught.value) == (
         f"Couldn't read the code: there is no revision {revision!r} in this clone\n"
@@ -567,7 +567,7 @@ def test_without_a_common_commit_nothing_can_be_judged(
 def test_outside_of_a_repository_there_is_nothing_to_compare(pytester: pytest.Pytester) -> None:
     """The message is git's own."""
     with pytest.raises(GitError) as caught:
-        diff.run([], "main", [], ["term"])
+        diff.run_diff([], "main", [], ["term"])
 
     assert str(caught.value) == (
         "Couldn't read the repository: git: not a git repository"
@@ -586,9 +586,9 @@ def test_two_reports_of_real_runs_are_compared(
     pytester.runpytest("--postmortem-report=json:new.json")
     capsys.readouterr()
 
-    same = diff.run([], None, [suite / "old.json", suite / "old.json"], ["markdown"])
+    same = diff.run_diff([], None, [suite / "old.json", suite / "old.json"], ["markdown"])
     assert (same, capsys.readouterr().out) == (0, "")
-    assert diff.run([], None, [suite / "old.json", suite / "new.json"], ["term"]) == 1
+    assert diff.run_diff([], None, [suite / "old.json", suite / "new.json"], ["term"]) == 1
 
     assert capsys.readouterr().out == LOST_ONE.format(reason="now skipped: no key")
 
@@ -613,7 +613,7 @@ def test_a_file_that_is_no_report_is_one_clear_message(
         path.write_text(text)
 
     with pytest.raises(ReportError) as caught:
-        diff.run([], None, [path, path], ["term"])
+        diff.run_diff([], None, [path, path], ["term"])
 
     said = str(caught.value).splitlines()
     assert said[0].startswith(f"Couldn't read report {str(path)!r}: ")
@@ -634,7 +634,7 @@ def test_wrong_use_is_one_clear_message(
 ) -> None:
     """Two reports, or a base."""
     with pytest.raises(SettingsError) as caught:
-        diff.run([], base, [tmp_path] * count, ["term"])
+        diff.run_diff([], base, [tmp_path] * count, ["term"])
 
     assert str(caught.value).splitlines()[:2] == [
         f"Couldn't compare: {given}",
@@ -650,7 +650,7 @@ def test_a_bare_comparison_is_with_the_default_branch_of_the_remote(
 ) -> None:
     """Where a clone knows none, a base is asked for."""
     with pytest.raises(SettingsError) as caught:
-        diff.run([], None, [], ["term"])
+        diff.run_diff([], None, [], ["term"])
     assert str(caught.value).splitlines()[:2] == [
         "Couldn't compare: neither reports nor a base are given, and this clone has no origin/HEAD",
         "  name two reports, the older first, or a revision with --base",
@@ -661,7 +661,7 @@ def test_a_bare_comparison_is_with_the_default_branch_of_the_remote(
     monkeypatch.chdir(clone)
     write(clone, {"tests/test_one.py": None})
 
-    assert diff.run([], None, [], ["term"]) == 1
+    assert diff.run_diff([], None, [], ["term"]) == 1
     assert capsys.readouterr().out == LOST_ONE.format(
         reason="tests/test_one.py::test_one is deleted with its file"
     )
@@ -686,7 +686,7 @@ def test_what_pytest_itself_would_stumble_over_is_said(suite: Path) -> None:
     write(suite, {"tox.ini": "[pytest]\nminversion = 99\naddopts = --no-such-option\n"})
 
     with pytest.raises(SettingsError, match="'minversion' requires pytest-99"):
-        diff.run([], "main", [], ["term"])
+        diff.run_diff([], "main", [], ["term"])
 
 
 def test_a_found_registry_that_is_broken_decides_nothing(
@@ -695,7 +695,7 @@ def test_a_found_registry_that_is_broken_decides_nothing(
     """Nobody configured it, so it is no reason to stop; the ids are the incidents."""
     write(suite, {"tox.ini": "[pytest]\n", "postmortems.yml": "- {", "tests/test_one.py": None})
 
-    assert diff.run([], "main", [], ["term"]) == 1
+    assert diff.run_diff([], "main", [], ["term"]) == 1
 
     said = capsys.readouterr()
     assert said.err == "postmortems.yml can't be read: it decides nothing here\n"
@@ -762,7 +762,7 @@ def test_a_comparison_goes_where_it_is_wanted(
     """Several reports of one comparison, each in its file or printed."""
     write(suite, {"tests/test_one.py": "def test_it(): pass\n"})
 
-    status = diff.run([], "main", [], ["term", "json:lost.json", "markdown:out/lost.md"])
+    status = diff.run_diff([], "main", [], ["term", "json:lost.json", "markdown:out/lost.md"])
 
     document = json.loads((suite / "lost.json").read_text())
     assert status == 1
@@ -776,4 +776,4 @@ def test_a_comparison_goes_where_it_is_wanted(
 def test_a_target_that_makes_no_sense_is_refused(suite: Path, target: str) -> None:
     """Before anything is read or written."""
     with pytest.raises(SettingsError, match="there is no report"):
-        diff.run([], "main", [], [target])
+        diff.run_diff([], "main", [], [target])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.digests import Texts, digest_of
+from pytest_postmortem.digests import DigestReader, compute_test_digest
 
 TESTS = '''\
 import pytest
@@ -54,9 +54,9 @@ def test_one(value = 0x1):
 )
 def test_a_test_is_known_by_its_code_wherever_it_stands(names: str) -> None:
     """Without comments and format; its decorators, class and docstring are part of it."""
-    digest = digest_of(TESTS, names)
+    digest = compute_test_digest(TESTS, names)
 
-    assert digest_of(OTHER_FORMAT, names) == digest
+    assert compute_test_digest(OTHER_FORMAT, names) == digest
     assert len(digest) == 16
 
 
@@ -81,21 +81,27 @@ def test_a_test_is_known_by_its_code_wherever_it_stands(names: str) -> None:
 )
 def test_a_test_whose_code_changed_is_another(names: str, old: str, new: str) -> None:
     """A generated one, which stands in no code of its own, is known by that of its file."""
-    assert digest_of(TESTS, names) != digest_of(TESTS.replace(old, new), names)
+    assert compute_test_digest(TESTS, names) != compute_test_digest(TESTS.replace(old, new), names)
 
 
 def test_of_tests_of_one_name_the_last_counts() -> None:
     """It hides the others."""
     text = "def test_one(): ...\ndef test_one(): pass\n"
 
-    assert digest_of(text, "test_one") == digest_of(text.replace("...", "1"), "test_one")
-    assert digest_of(text, "test_one") != digest_of(text.replace("pass", "1"), "test_one")
+    assert compute_test_digest(text, "test_one") == compute_test_digest(
+        text.replace("...", "1"), "test_one"
+    )
+    assert compute_test_digest(text, "test_one") != compute_test_digest(
+        text.replace("pass", "1"), "test_one"
+    )
 
 
 def test_a_test_does_not_change_with_those_beside_it() -> None:
     """It has a text of its own."""
     for names in ("test_one", "TestAll::test_two"):
-        assert digest_of(TESTS, names) == digest_of(TESTS.replace("async def", "def"), names)
+        assert compute_test_digest(TESTS, names) == compute_test_digest(
+            TESTS.replace("async def", "def"), names
+        )
 
 
 GOLDEN = """\
@@ -116,7 +122,7 @@ def test_the_digest_of_a_test_is_the_same_on_every_python() -> None:
     """A file that was committed holds wherever the tests run."""
     text = GOLDEN.replace("except*", "except").replace(' b""', "")
 
-    assert digest_of(text, "test_all") == "05b40f7eb0dfd58c"
+    assert compute_test_digest(text, "test_all") == "05b40f7eb0dfd58c"
 
 
 @pytest.mark.parametrize(
@@ -126,8 +132,8 @@ def test_the_digest_of_a_test_is_the_same_on_every_python() -> None:
 )
 def test_what_is_no_python_is_known_by_its_text(text: str) -> None:
     """Whatever it is."""
-    assert digest_of(text, "test_one") == digest_of(text, "test_two")
-    assert digest_of(text, "test_one") != digest_of(f"{text} ", "test_one")
+    assert compute_test_digest(text, "test_one") == compute_test_digest(text, "test_two")
+    assert compute_test_digest(text, "test_one") != compute_test_digest(f"{text} ", "test_one")
 
 
 def test_code_that_is_deep_is_known_too() -> None:
@@ -135,10 +141,16 @@ def test_code_that_is_deep_is_known_too() -> None:
     text = "def test_one():\n    assert " + " + ".join(["x"] * 900) + "\n"
 
     def deep(n: int) -> str:
-        return deep(n - 1) if n else digest_of(text, "test_one")
+        return deep(n - 1) if n else compute_test_digest(text, "test_one")
 
-    assert deep(500) == digest_of(text, "test_one") != digest_of(text[:-5] + "\n", "test_one")
-    assert digest_of("def f(): 0x" + "f" * 9999, "f") != digest_of("def f(): 0x" + "f" * 9998, "f")
+    assert (
+        deep(500)
+        == compute_test_digest(text, "test_one")
+        != compute_test_digest(text[:-5] + "\n", "test_one")
+    )
+    assert compute_test_digest("def f(): 0x" + "f" * 9999, "f") != compute_test_digest(
+        "def f(): 0x" + "f" * 9998, "f"
+    )
 
 
 FILE = '''\
@@ -183,7 +195,7 @@ def changed(tmp_path: Path, path: str, text: str) -> set[str]:
         for name, own in content.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(own)
-        texts = Texts(tmp_path)
+        texts = DigestReader(tmp_path)
         found.append({name: texts.digest(f"{HERE}::{name}") for name in OWN})
     return {name for name in OWN if found[0][name] != found[1][name]}
 
@@ -230,7 +242,7 @@ def test_a_test_rests_on_its_conftests(tmp_path: Path, path: str, expected: set[
 def test_a_file_that_can_not_be_read_has_no_text(tmp_path: Path) -> None:
     """One that is not there, and one that is no text."""
     (tmp_path / "test_b.py").write_bytes(b"\xff")
-    texts = Texts(tmp_path)
+    texts = DigestReader(tmp_path)
 
     assert [texts.digest("test_a.py::test_one"), texts.digest("test_b.py::test_one")] == ["", ""]
 
@@ -240,4 +252,6 @@ def test_what_python_warns_of_in_a_test_is_not_ours_to_say() -> None:
     """Or a run with ``-W error`` would take each such proof for outdated."""
     code = 'PATTERN = "\\d"\n\n\ndef test_a():\n    assert PATTERN\n'
 
-    assert digest_of(code, "test_a") == digest_of("def test_a(): assert PATTERN", "test_a")
+    assert compute_test_digest(code, "test_a") == compute_test_digest(
+        "def test_a(): assert PATTERN", "test_a"
+    )

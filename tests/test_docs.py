@@ -16,7 +16,7 @@ import pytest
 
 from conftest import report_of
 from pytest_postmortem.cli import main
-from pytest_postmortem.options import INI, OPTIONS
+from pytest_postmortem.options import COMMAND_LINE_OPTIONS, INI_SETTINGS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -259,7 +259,7 @@ def test_every_option_and_setting_stands_in_the_reference() -> None:
     """Nothing can be configured that nobody can look up."""
     text = (ROOT / "docs" / "reference" / "options.md").read_text(encoding="utf-8")
 
-    names = [option.flag for option in OPTIONS] + [ini.name for ini in INI]
+    names = [option.flag for option in COMMAND_LINE_OPTIONS] + [ini.name for ini in INI_SETTINGS]
 
     assert [name for name in names if f"`{name}" not in text] == []
 
@@ -267,6 +267,9 @@ def test_every_option_and_setting_stands_in_the_reference() -> None:
 def test_the_chapter_on_retiring_a_lesson_is_where_the_failure_says() -> None:
     """Whoever changes a behaviour on purpose is sent to a page that exists."""
     from pytest_postmortem.errors import MESSAGES_PAGE
-    from pytest_postmortem.reports.failure import RETIRE
+    from pytest_postmortem.reports.failure import RETIRE_PAGE
 
-    assert [(ROOT / "docs" / page).is_file() for page in (MESSAGES_PAGE, RETIRE)] == [True, True]
+    assert [(ROOT / "docs" / page).is_file() for page in (MESSAGES_PAGE, RETIRE_PAGE)] == [
+        True,
+        True,
+    ]

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.drafting import Incident, draft
-from pytest_postmortem.authoring.siblings import Collection, survey
+from pytest_postmortem.authoring.drafting import IncidentDetails, render_document
+from pytest_postmortem.authoring.siblings import DocumentCollection, survey_documents
 from pytest_postmortem.errors import SettingsError
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import load
-from pytest_postmortem.registry.documents import Directory
+from pytest_postmortem.registry import load_registry
+from pytest_postmortem.registry.documents import DocumentDirectory
 
-INCIDENT = Incident("PM-0007", "It: broke", date(2026, 11, 20))
-FULL = Incident(
+INCIDENT = IncidentDetails("PM-0007", "It: broke", date(2026, 11, 20))
+FULL = IncidentDetails(
     "PM-0007",
     "It: broke",
     date(2026, 11, 20),
@@ -27,13 +27,13 @@ FULL = Incident(
 )
 
 
-def surveyed(folder: Path, files: dict[str, str]) -> Collection:
+def surveyed(folder: Path, files: dict[str, str]) -> DocumentCollection:
     """Return how the documents of a folder are made."""
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8", newline="")
-    known = load([Location(".", folder)], folder) if files else ()
-    return survey(Directory(str(folder), "."), known)
+    known = load_registry([Location(".", folder)], folder) if files else ()
+    return survey_documents(DocumentDirectory(str(folder), "."), known)
 
 
 def front(text: str) -> str:
@@ -115,10 +115,10 @@ missing idempotency
 def test_the_first_document_of_a_folder_has_all_that_a_post_mortem_needs(tmp_path: Path) -> None:
     """What is known is filled in, and no guidance is taken for a root cause."""
     like = surveyed(tmp_path, {})
-    text = draft(FULL, like)
+    text = render_document(FULL, like)
     (tmp_path / "PM-0007-it-broke.md").write_text(text, encoding="utf-8")
 
-    (found,) = load([Location(".", tmp_path)], tmp_path)
+    (found,) = load_registry([Location(".", tmp_path)], tmp_path)
 
     assert text == FIRST
     assert (found.id, found.title, found.date) == ("PM-0007", "It: broke", "2026-11-20")
@@ -132,7 +132,7 @@ def test_the_first_document_of_a_folder_has_all_that_a_post_mortem_needs(tmp_pat
 
 def test_what_is_not_known_is_left_open(tmp_path: Path) -> None:
     """An empty key reminds of what is still missing."""
-    text = draft(INCIDENT, surveyed(tmp_path, {}))
+    text = render_document(INCIDENT, surveyed(tmp_path, {}))
 
     assert front(text) == (
         "---\ndate: 2026-11-20\nseverity:\nclass:\nowner:\n---\n\n# PM-0007: It: broke\n\n"
@@ -193,12 +193,12 @@ def test_a_document_is_written_as_the_others_are(
     files: dict[str, str], head: str, tmp_path: Path
 ) -> None:
     """Front matter, its keys and quotes, and the words of headings."""
-    assert front(draft(FULL, surveyed(tmp_path, files))) == head
+    assert front(render_document(FULL, surveyed(tmp_path, files))) == head
 
 
 def test_line_ends_are_those_of_the_others(tmp_path: Path) -> None:
     """A folder with one kind of line ends keeps it."""
-    text = draft(INCIDENT, surveyed(tmp_path, {"PM-1.md": "# One\r\n\r\ntext\r\n"}))
+    text = render_document(INCIDENT, surveyed(tmp_path, {"PM-1.md": "# One\r\n\r\ntext\r\n"}))
 
     assert text.startswith("# It: broke\r\n\r\nDate: 2026-11-20\r\n\r\n## Summary\r\n")
     assert text.count("\n") == text.count("\r\n")
@@ -209,10 +209,10 @@ def test_a_folder_of_restructured_text_gets_some(tmp_path: Path) -> None:
     like = surveyed(
         tmp_path, {"PM-1.rst": ":date: 2026-01-01\n:owner: x\n\nPM-1: One\n=========\n"}
     )
-    text = draft(FULL, like)
+    text = render_document(FULL, like)
     (tmp_path / "PM-0007-it.rst").write_text(text, encoding="utf-8")
 
-    found = load([Location(".", tmp_path)], tmp_path).find("PM-0007")
+    found = load_registry([Location(".", tmp_path)], tmp_path).find("PM-0007")
 
     assert text.startswith(
         ":date: 2026-11-20\n:owner: payments\n:severity: sev1\n:class: missing idempotency\n"
@@ -226,10 +226,10 @@ def test_a_folder_of_restructured_text_gets_some(tmp_path: Path) -> None:
 def test_restructured_text_without_a_field_list_says_its_date_in_a_line(tmp_path: Path) -> None:
     """Which the registry reads as well."""
     like = surveyed(tmp_path, {"PM-1.rst": "PM-1: One\n=========\n\ntext\n"})
-    text = draft(INCIDENT, like)
+    text = render_document(INCIDENT, like)
     (tmp_path / "PM-0007-it.rst").write_text(text, encoding="utf-8")
 
-    found = load([Location(".", tmp_path)], tmp_path).find("PM-0007")
+    found = load_registry([Location(".", tmp_path)], tmp_path).find("PM-0007")
 
     assert found is not None
     assert (found.title, found.date, found.root_cause) == ("It: broke", "2026-11-20", None)
@@ -246,7 +246,7 @@ def test_an_incident_a_file_of_data(tmp_path: Path) -> None:
         },
     )
 
-    assert draft(INCIDENT, like) == (
+    assert render_document(INCIDENT, like) == (
         "schema_version: '1.0'\nincident_id: PM-0007\ntitle: 'It: broke'\nsummary:\nsystem:\n"
         "date: '2026-11-20'\n"
     )
@@ -262,7 +262,7 @@ def test_an_incident_a_file_of_json(tmp_path: Path) -> None:
         },
     )
 
-    assert draft(FULL, like) == (
+    assert render_document(FULL, like) == (
         '{\n  "version": 1,\n  "id": "PM-0007",\n  "title": "It: broke",\n  "service": [\n'
         '    "checkout",\n    "billing"\n  ],\n  "why": null,\n  "date": "2026-11-20",\n'
         '  "severity": "sev1",\n  "class": "missing idempotency",\n  "owner": "payments"\n}\n'
@@ -362,14 +362,16 @@ def test_the_teams_template_is_filled_in(template: str, text: str, tmp_path: Pat
     """Placeholders, front matter, headings and labels; what is unknown stays as it is."""
     like = surveyed(tmp_path, {"PM-1.md": "# PM-1: One\n\n"})
 
-    assert draft(FULL, like, (template, "template.md")) == text
+    assert render_document(FULL, like, (template, "template.md")) == text
 
 
 def test_a_template_of_restructured_text_is_filled_in(tmp_path: Path) -> None:
     """Its title has a line of its own length."""
     like = surveyed(tmp_path, {"PM-1.rst": "PM-1: One\n=========\n\n"})
 
-    text = draft(INCIDENT, like, ("Title\n#####\n\nDate: <when>\n\nOwner\n-----\n", "x.rst"))
+    text = render_document(
+        INCIDENT, like, ("Title\n#####\n\nDate: <when>\n\nOwner\n-----\n", "x.rst")
+    )
 
     assert text == "PM-0007: It: broke\n##################\n\nDate: 2026-11-20\n\nOwner\n-----\n"
 
@@ -378,7 +380,7 @@ def test_a_template_without_front_matter_gets_that_of_the_others(tmp_path: Path)
     """Or the registry would not know what it knows of them."""
     like = surveyed(tmp_path, {"PM-1.md": "---\ndate: 2026-01-01\nowner: x\n---\n# One\n"})
 
-    text = draft(INCIDENT, like, ("# Title\n", "template.md"))
+    text = render_document(INCIDENT, like, ("# Title\n", "template.md"))
 
     assert text == "---\ndate: 2026-11-20\nowner:\n---\n\n# It: broke\n"
 
@@ -388,7 +390,7 @@ def test_a_hint_of_whatever_length_is_read_at_once(tmp_path: Path) -> None:
     like = surveyed(tmp_path, {"PM-1.md": "# PM-1: One\n\n"})
     odd = "'a " * 20_001
 
-    text = draft(FULL, like, (f"---\nowner: {odd}\n---\n# T\n", "template.md"))
+    text = render_document(FULL, like, (f"---\nowner: {odd}\n---\n# T\n", "template.md"))
 
     assert text == "---\nowner: 'payments'\n---\n# PM-0007: It: broke\n"
 
@@ -397,7 +399,9 @@ def test_a_template_of_data_is_filled_in(tmp_path: Path) -> None:
     """Values that are known take the place of what stands there."""
     like = surveyed(tmp_path, {"PM-1.yml": "id: PM-1\ntitle: A\ndate: 2026-01-01\n"})
 
-    text = draft(INCIDENT, like, ("id: TBD  # ours\ntitle:\nroot_cause: |\n  say\n", "t.yml"))
+    text = render_document(
+        INCIDENT, like, ("id: TBD  # ours\ntitle:\nroot_cause: |\n  say\n", "t.yml")
+    )
 
     assert text == "id: PM-0007  # ours\ntitle: 'It: broke'\nroot_cause: |\n  say\n"
 
@@ -417,7 +421,7 @@ def test_a_template_that_can_not_be_rendered_is_one_message(
 ) -> None:
     """The message names the file, and what a template may name."""
     with pytest.raises(SettingsError) as caught:
-        draft(INCIDENT, surveyed(tmp_path, {}), (template, "docs/template.md"))
+        render_document(INCIDENT, surveyed(tmp_path, {}), (template, "docs/template.md"))
 
     (problem,) = caught.value.problems
     assert (problem.slug, problem.path, problem.line) == ("bad-template", "docs/template.md", line)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.edits import Edit, apply, diff
+from pytest_postmortem.authoring.edits import FileEdit, render_edits_diff, write_edits
 from pytest_postmortem.errors import DestinationError
 
 
-def edit(folder: Path, name: str, old: bytes | None, new: bytes) -> Edit:
+def edit(folder: Path, name: str, old: bytes | None, new: bytes) -> FileEdit:
     """Return an edit of a file in a folder."""
-    return Edit(folder / name, name, old, new)
+    return FileEdit(folder / name, name, old, new)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -30,7 +30,7 @@ def test_all_files_are_written_with_their_folders(tmp_path: Path) -> None:
     """A new file and a changed one."""
     (tmp_path / "pytest.ini").write_bytes(b"old")
 
-    apply(
+    write_edits(
         [edit(tmp_path, "pytest.ini", b"old", b"new"), edit(tmp_path, "docs/pm/a.md", None, b"a")]
     )
 
@@ -62,7 +62,7 @@ def test_when_one_file_can_not_be_written_none_is(
     before = files(tmp_path)
 
     with pytest.raises(DestinationError) as caught:
-        apply(
+        write_edits(
             [
                 edit(tmp_path, "pytest.ini", b"old", b"new"),
                 edit(tmp_path, "docs/pm/a.md", None, b"a"),
@@ -78,7 +78,7 @@ def test_when_one_file_can_not_be_written_none_is(
 MOMENT = """\
 import os, sys
 from pathlib import Path
-from pytest_postmortem.authoring.edits import Edit, apply
+from pytest_postmortem.authoring.edits import FileEdit, write_edits
 
 renamed = []
 
@@ -91,9 +91,9 @@ def moment(event, arguments):
 
 sys.addaudithook(moment)
 try:
-    apply([
-        Edit(Path("pytest.ini"), "pytest.ini", b"old", b"new"),
-        Edit(Path("docs/pm/a.md"), "docs/pm/a.md", None, b"a"),
+    write_edits([
+        FileEdit(Path("pytest.ini"), "pytest.ini", b"old", b"new"),
+        FileEdit(Path("docs/pm/a.md"), "docs/pm/a.md", None, b"a"),
     ])
 except BaseException as error:
     print(f"{{type(error).__name__}}: {{error}}")
@@ -154,7 +154,7 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "real.ini").write_bytes(b"old")
     (tmp_path / "pytest.ini").symlink_to("real.ini")
 
-    apply([edit(tmp_path, "pytest.ini", b"old", b"new")])
+    write_edits([edit(tmp_path, "pytest.ini", b"old", b"new")])
 
     assert (tmp_path / "pytest.ini").is_symlink()
     assert (tmp_path / "real.ini").read_bytes() == b"new"
@@ -166,7 +166,7 @@ def test_a_folder_that_may_not_be_written_is_one_message(tmp_path: Path) -> None
     tmp_path.chmod(0o500)
 
     with pytest.raises(DestinationError, match="permission denied"):
-        apply([edit(tmp_path, "docs/a.md", None, b"a")])
+        write_edits([edit(tmp_path, "docs/a.md", None, b"a")])
 
 
 def test_a_diff_reads_as_that_of_git(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_diff_reads_as_that_of_git(tmp_path: Path) -> None:
         edit(tmp_path, "same.md", b"same", b"same"),
     ]
 
-    assert list(diff(edits)) == [
+    assert list(render_edits_diff(edits)) == [
         "--- a/pytest.ini",
         "+++ b/pytest.ini",
         "@@ -1,2 +1,3 @@",
@@ -210,7 +210,7 @@ def test_a_killed_edit_leaves_each_file_whole_and_is_finished_by_the_next(tmp_pa
     assert not (tmp_path / "docs" / "pm" / "a.md").exists()
     assert len(unfinished(tmp_path)) == 1
 
-    apply([Edit(tmp_path / "docs" / "pm" / "a.md", "a.md", None, b"a")])
+    write_edits([FileEdit(tmp_path / "docs" / "pm" / "a.md", "a.md", None, b"a")])
 
     assert (tmp_path / "docs" / "pm" / "a.md").read_bytes() == b"a"
     assert unfinished(tmp_path) == []
@@ -263,7 +263,7 @@ def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
     """Only what a process that has ended left is removed, or what is a day old."""
     from pytest_postmortem import writing
 
-    running = tmp_path / f".a.{writing._machine()}-{os.getpid()}-abc.pytest-postmortem"
+    running = tmp_path / f".a.{writing._read_machine_name()}-{os.getpid()}-abc.pytest-postmortem"
     elsewhere = tmp_path / ".a.00000000-1-abc.pytest-postmortem"
     old = tmp_path / ".b.00000000-1-abc.pytest-postmortem"
     own = tmp_path / ".notes.pytest-postmortem"
@@ -271,7 +271,7 @@ def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
         path.touch()
     os.utime(old, (0, 0))
 
-    writing.remove_unfinished(tmp_path)
+    writing.remove_unfinished_files(tmp_path)
 
     assert sorted(files(tmp_path)) == sorted(path.name for path in (running, elsewhere, own))
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.entering import entered
-from pytest_postmortem.authoring.front import Facts
+from pytest_postmortem.authoring.entering import add_registry_entry
+from pytest_postmortem.authoring.front import IncidentFacts
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import load
+from pytest_postmortem.registry import load_registry
 
-FACTS: Facts = {"title": "It: broke", "date": "2026-11-20", "severity": "sev1", "owner": ""}
+FACTS: IncidentFacts = {"title": "It: broke", "date": "2026-11-20", "severity": "sev1", "owner": ""}
 
 
-def changed(name: str, before: str, facts: Facts = FACTS) -> list[str]:
+def changed(name: str, before: str, facts: IncidentFacts = FACTS) -> list[str]:
     """Return the lines that an edit takes away and adds, each with its line end."""
-    after = entered(before.encode(), name, "PM-3", facts).decode()
+    after = add_registry_entry(before.encode(), name, "PM-3", facts).decode()
     lines = difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True))
     return [line for line in lines if line[0] in "+-"]
 
@@ -271,14 +271,16 @@ def test_a_file_in_json_gains_an_entry(before: str, diff: list[str]) -> None:
 )
 def test_a_number_stays_one(name: str, before: str, after: str) -> None:
     """Where the others are written without quotes, this one is."""
-    assert entered(before.encode(), name, "7", {"title": "x"}).decode() == after
+    assert add_registry_entry(before.encode(), name, "7", {"title": "x"}).decode() == after
 
 
 def test_what_is_a_list_in_json_stays_one() -> None:
     """Whoever else reads the file may count on it."""
     before = '[{"id": "PM-1", "service": ["a"], "tags": []}]'
 
-    after = entered(before.encode(), "pm.json", "PM-3", {"title": "x", "service": ("b",)})
+    after = add_registry_entry(
+        before.encode(), "pm.json", "PM-3", {"title": "x", "service": ("b",)}
+    )
 
     assert after.decode() == (
         '[{"id": "PM-1", "service": ["a"], "tags": []},'
@@ -382,10 +384,10 @@ def test_a_file_in_toml_gains_a_table(before: str, diff: list[str]) -> None:
 @pytest.mark.parametrize("name", ["pm.yml", "pm.json", "pm.toml"])
 def test_any_title_is_read_as_it_was_given(name: str, title: str, tmp_path: Path) -> None:
     """In every format, quoted where it has to be."""
-    data = entered(b"", name, "PM-3", {**FACTS, "title": title})
+    data = add_registry_entry(b"", name, "PM-3", {**FACTS, "title": title})
     (tmp_path / name).write_bytes(data)
 
-    (found,) = load([Location(name, tmp_path)], tmp_path)
+    (found,) = load_registry([Location(name, tmp_path)], tmp_path)
 
     assert (found.id, found.title, found.date, found.severity) == (
         "PM-3",

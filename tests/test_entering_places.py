@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.authoring.entering import entered
+from pytest_postmortem.authoring.entering import add_registry_entry
 from pytest_postmortem.errors import SettingsError
 from test_entering import FACTS
 
@@ -18,7 +18,7 @@ LINES = PAIRS.replace(", ", "\n")
 
 def after(before: str, name: str = "pm.yml") -> str:
     """Return what a file holds with an entry more."""
-    return entered(before.encode(), name, "PM-3", FACTS).decode()
+    return add_registry_entry(before.encode(), name, "PM-3", FACTS).decode()
 
 
 def by_hand(before: str, name: str) -> str:

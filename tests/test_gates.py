@@ -7,20 +7,26 @@ from datetime import date
 
 import pytest
 
-from pytest_postmortem.gates import check_percentage, check_policy, fails, judge, unprovable
+from pytest_postmortem.gates import (
+    check_percentage,
+    check_policy,
+    check_unprovable_incidents,
+    evaluate_gates,
+    is_report_failing,
+)
 from pytest_postmortem.model import Finding, Policy, Postmortem, Registry, Scope
-from pytest_postmortem.states import Gate, Incident, Report, State, TestResult, Totals
+from pytest_postmortem.states import GateResult, IncidentResult, Report, State, TestResult, Totals
 
 
 def incident(
     id: str, state: State, severity: str | None = "sev1", day: str | None = None
-) -> Incident:
+) -> IncidentResult:
     """Return an incident in a state."""
     postmortem = Postmortem(id, id, severity=severity, date=day)
-    return Incident(postmortem, state, required=state not in ("exempt", "declared"))
+    return IncidentResult(postmortem, state, required=state not in ("exempt", "declared"))
 
 
-def report(policy: Policy, *incidents: Incident, unjudged: tuple[str, ...] = ()) -> Report:
+def report(policy: Policy, *incidents: IncidentResult, unjudged: tuple[str, ...] = ()) -> Report:
     """Return a report on incidents, its totals counted."""
     required = [each for each in incidents if each.required]
     guarded = [each for each in required if each.state == "guarded"]
@@ -35,7 +41,7 @@ EXEMPT = incident("PM-3", "exempt")
 
 def test_there_is_no_gate_unless_one_is_asked_for() -> None:
     """Report first, enforce later."""
-    assert judge(report(Policy(), GAP)) == ()
+    assert evaluate_gates(report(Policy(), GAP)) == ()
 
 
 @pytest.mark.parametrize(
@@ -58,12 +64,12 @@ def test_there_is_no_gate_unless_one_is_asked_for() -> None:
     ],
 )
 def test_fail_under_compares_the_unrounded_share_of_required_incidents(
-    minimum: float, incidents: list[Incident], passed: bool, message: str
+    minimum: float, incidents: list[IncidentResult], passed: bool, message: str
 ) -> None:
     """The share is shown rounded down, so that 99.96 % never reads as 100 %."""
-    (gate,) = judge(report(Policy(fail_under=minimum), *incidents))
+    (gate,) = evaluate_gates(report(Policy(fail_under=minimum), *incidents))
 
-    assert gate == Gate("fail-under", True, passed, message)
+    assert gate == GateResult("fail-under", True, passed, message)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +95,12 @@ def test_fail_under_compares_the_unrounded_share_of_required_incidents(
     ],
 )
 def test_require_asks_that_grave_incidents_are_guarded(
-    incidents: list[Incident], passed: bool, message: str
+    incidents: list[IncidentResult], passed: bool, message: str
 ) -> None:
     """``SEV-1`` and ``sev1`` are one, and incidents without a severity are said to be left out."""
-    (gate,) = judge(report(Policy(require=("sev1",)), *incidents))
+    (gate,) = evaluate_gates(report(Policy(require=("sev1",)), *incidents))
 
-    assert gate == Gate("require", True, passed, message)
+    assert gate == GateResult("require", True, passed, message)
 
 
 UNRATED = incident("PM-6", "guarded", None)
@@ -104,27 +110,27 @@ ADD_ONE = "required, none with a severity; add one to each, such as 'severity: s
 @pytest.mark.parametrize(
     ("incidents", "gate"),
     [
-        ([], Gate("require", True, True, "no incident of sev1 is required")),
-        ([EXEMPT], Gate("require", True, True, "no incident of sev1 is required")),
-        ([UNRATED], Gate("require", True, False, f"1 incident {ADD_ONE}")),
-        ([UNRATED, UNRATED, EXEMPT], Gate("require", True, False, f"2 incidents {ADD_ONE}")),
+        ([], GateResult("require", True, True, "no incident of sev1 is required")),
+        ([EXEMPT], GateResult("require", True, True, "no incident of sev1 is required")),
+        ([UNRATED], GateResult("require", True, False, f"1 incident {ADD_ONE}")),
+        ([UNRATED, UNRATED, EXEMPT], GateResult("require", True, False, f"2 incidents {ADD_ONE}")),
     ],
 )
 def test_a_severity_can_not_be_required_of_incidents_that_have_none(
-    incidents: list[Incident], gate: Gate
+    incidents: list[IncidentResult], gate: GateResult
 ) -> None:
     """That is an error of the set-up, and no reason to pass; an empty registry passes."""
-    assert judge(report(Policy(require=("sev1",)), *incidents)) == (gate,)
+    assert evaluate_gates(report(Policy(require=("sev1",)), *incidents)) == (gate,)
 
 
 def test_a_severity_that_may_not_be_shown_is_asked_for() -> None:
     """A fetched registry has none where ``postmortem_show`` leaves it out."""
     hidden = Postmortem("PM-1", "PM-1", show="link")
-    found = report(Policy(require_proof=("sev1",)), Incident(hidden, "guarded"))
+    found = report(Policy(require_proof=("sev1",)), IncidentResult(hidden, "guarded"))
 
-    (gate,) = judge(found)
+    (gate,) = evaluate_gates(found)
 
-    assert gate == Gate(
+    assert gate == GateResult(
         "require-proof",
         True,
         False,
@@ -134,7 +140,9 @@ def test_a_severity_that_may_not_be_shown_is_asked_for() -> None:
 
 def test_an_unrated_incident_that_is_not_seen_leaves_a_part_of_the_suite_alone() -> None:
     """A run of a part can't say that nothing has a severity."""
-    (gate,) = judge(report(Policy(require=("sev1",)), UNRATED, unjudged=("1 node id given",)))
+    (gate,) = evaluate_gates(
+        report(Policy(require=("sev1",)), UNRATED, unjudged=("1 node id given",))
+    )
 
     assert not gate.judged
 
@@ -240,7 +248,7 @@ def test_a_young_incident_has_some_days_to_get_its_test(
     """The grace counts from the incident; one without a date has none."""
     policy = Policy(require=("sev1",), grace=14, today=date(2026, 3, 16))
 
-    (gate,) = judge(report(policy, incident("PM-1", state, day=day)))
+    (gate,) = evaluate_gates(report(policy, incident("PM-1", state, day=day)))
 
     assert gate.passed == passed
 
@@ -249,12 +257,12 @@ def test_a_gate_that_can_not_be_judged_says_why_and_does_not_pass() -> None:
     """A run of a part of the suite neither passes nor fails a gate on the whole."""
     policy = Policy(fail_under=50, require=("sev1",))
 
-    gates = judge(report(policy, GUARDED, unjudged=("1 node id given",)))
+    gates = evaluate_gates(report(policy, GUARDED, unjudged=("1 node id given",)))
 
     message = "not judged: 1 node id given; run the whole suite to judge it"
     assert gates == (
-        Gate("fail-under", False, False, message),
-        Gate("require", False, False, message),
+        GateResult("fail-under", False, False, message),
+        GateResult("require", False, False, message),
     )
 
 
@@ -262,15 +270,15 @@ def test_a_gate_that_can_not_be_judged_says_why_and_does_not_pass() -> None:
     ("gate", "finding", "expected"),
     [
         (None, None, False),
-        (Gate("fail-under", True, True, ""), None, False),
-        (Gate("fail-under", True, False, ""), None, True),
-        (Gate("fail-under", False, False, ""), None, False),
+        (GateResult("fail-under", True, True, ""), None, False),
+        (GateResult("fail-under", True, False, ""), None, True),
+        (GateResult("fail-under", False, False, ""), None, False),
         (None, Finding("unknown-id", "error", ""), True),
         (None, Finding("unknown-id", "warning", ""), False),
     ],
 )
 def test_a_run_fails_for_an_error_or_a_gate_that_was_judged(
-    gate: Gate | None, finding: Finding | None, expected: bool
+    gate: GateResult | None, finding: Finding | None, expected: bool
 ) -> None:
     """Warnings and gates that could not be judged leave the exit status alone."""
     judged = replace(
@@ -279,7 +287,7 @@ def test_a_run_fails_for_an_error_or_a_gate_that_was_judged(
         findings=(finding,) if finding else (),
     )
 
-    assert fails(judged) is expected
+    assert is_report_failing(judged) is expected
 
 
 @pytest.mark.parametrize(
@@ -301,6 +309,6 @@ def test_a_linked_incident_that_has_to_be_proven_names_its_fix(
     linked = (TestResult("a.py::test_x", "passed", 0.0, "a.py", 1),) if tests else ()
     known = replace(bare, tests=linked, postmortem=replace(bare.postmortem, fix=fix))
 
-    findings = unprovable(report(Policy(require_proof=("sev1",)), known))
+    findings = check_unprovable_incidents(report(Policy(require_proof=("sev1",)), known))
 
     assert [each.code for each in findings] == ["fix-missing"] * named

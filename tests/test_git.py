@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.git import ever_added, ever_there, head_date, origin, top
+from pytest_postmortem.git import (
+    find_repository_top,
+    list_files_ever_tracked,
+    read_head_date,
+    read_lines_ever_added,
+    read_origin_url,
+)
 
 
 def git(folder: Path, *arguments: str, day: str = "2026-03-02T12:00:00 +0000") -> None:
@@ -32,8 +38,8 @@ def test_the_date_of_head_is_the_committers(tmp_path: Path) -> None:
     below = tmp_path / "below"
     below.mkdir()
 
-    assert head_date(below) == date(2026, 3, 2)
-    assert top(below) == tmp_path
+    assert read_head_date(below) == date(2026, 3, 2)
+    assert find_repository_top(below) == tmp_path
 
 
 @pytest.mark.parametrize("named", [".git", "other/.git"])
@@ -50,24 +56,24 @@ def test_within_a_hook_of_git_the_folder_counts(
     below.mkdir()
     monkeypatch.setenv("GIT_DIR", str(tmp_path / named) if "/" in named else named)
 
-    assert head_date(below) == date(2026, 3, 2)
+    assert read_head_date(below) == date(2026, 3, 2)
 
 
 def test_a_repository_without_a_commit_has_no_date(tmp_path: Path) -> None:
     """Nor has a folder without a repository."""
-    assert head_date(tmp_path) is None
-    assert top(tmp_path) is None
+    assert read_head_date(tmp_path) is None
+    assert find_repository_top(tmp_path) is None
 
     git(tmp_path, "init", "--quiet")
 
-    assert head_date(tmp_path) is None
+    assert read_head_date(tmp_path) is None
 
 
 def test_without_git_there_is_no_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Git need not be installed where there is no repository."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert head_date(tmp_path) is None
+    assert read_head_date(tmp_path) is None
 
 
 def test_what_was_there_once_is_known_from_every_branch(tmp_path: Path) -> None:
@@ -89,8 +95,8 @@ def test_what_was_there_once_is_known_from_every_branch(tmp_path: Path) -> None:
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "--message=three")
 
-    there = {name.rpartition("/")[2] for name in ever_there(tmp_path, pm)}
-    added = ever_added(tmp_path, pm / "list.yml")
+    there = {name.rpartition("/")[2] for name in list_files_ever_tracked(tmp_path, pm)}
+    added = read_lines_ever_added(tmp_path, pm / "list.yml")
 
     assert there == {"PM-1 é.md", "PM-2.md", "PM-3.md", "list.yml"}
     assert sorted(added.split("\n")) == ["- id: PM-8", "- id: PM-9"]
@@ -98,11 +104,14 @@ def test_what_was_there_once_is_known_from_every_branch(tmp_path: Path) -> None:
 
 def test_where_a_repository_comes_from_is_known(tmp_path: Path) -> None:
     """Outside of one, and without an origin, nothing is."""
-    assert (ever_there(tmp_path, tmp_path), ever_added(tmp_path, tmp_path)) == ([], "")
-    assert origin(tmp_path) is None
+    assert (
+        list_files_ever_tracked(tmp_path, tmp_path),
+        read_lines_ever_added(tmp_path, tmp_path),
+    ) == ([], "")
+    assert read_origin_url(tmp_path) is None
 
     git(tmp_path, "init", "--quiet")
-    assert origin(tmp_path) is None
+    assert read_origin_url(tmp_path) is None
     git(tmp_path, "remote", "add", "origin", "git@github.com:owner/repo.git")
 
-    assert origin(tmp_path) == "git@github.com:owner/repo.git"
+    assert read_origin_url(tmp_path) == "git@github.com:owner/repo.git"

@@ -11,8 +11,8 @@ from pytest_postmortem import history as told
 from pytest_postmortem.commands import history
 from pytest_postmortem.errors import GitError, SettingsError
 from pytest_postmortem.git import Commit
-from pytest_postmortem.marked import Linked
-from pytest_postmortem.model import iso_date
+from pytest_postmortem.marked import LinkedIncident
+from pytest_postmortem.model import parse_iso_date
 from repositories import said
 from test_diff import ONE, REGISTRY, write
 from test_git import git
@@ -58,7 +58,7 @@ def suite(pytester: pytest.Pytester) -> Path:
 
 def printed(capsys: pytest.CaptureFixture[str]) -> str:
     """Return the table of the repository in the current folder."""
-    assert history.run([], []) == 0
+    assert history.run_history([], []) == 0
     said = capsys.readouterr()
     assert said.err == ""
     return said.out
@@ -187,7 +187,7 @@ def test_a_version_that_is_no_python_loses_nothing(
 
 def test_the_history_as_json(suite: Path) -> None:
     """Every event with its day and commit, for other tools."""
-    assert history.run([], ["json:out/history.json"]) == 0
+    assert history.run_history([], ["json:out/history.json"]) == 0
 
     document = json.loads((suite / "out" / "history.json").read_text(encoding="utf-8"))
     commits = {each.pop("commit") for story in document["incidents"] for each in story["events"]}
@@ -220,7 +220,7 @@ def test_a_repository_without_a_commit_is_one_clear_message(pytester: pytest.Pyt
     git(pytester.path, "init", "--quiet", "--initial-branch=main")
 
     with pytest.raises(GitError) as caught:
-        history.run([], [])
+        history.run_history([], [])
 
     assert str(caught.value).splitlines()[:2] == [
         "Couldn't read the repository: git: your current branch 'main'"
@@ -233,13 +233,13 @@ def test_a_repository_without_a_commit_is_one_clear_message(pytester: pytest.Pyt
 def test_an_unknown_report_is_one_clear_message(suite: Path, report: str) -> None:
     """It says which ones there are."""
     with pytest.raises(SettingsError, match="use term or json:PATH"):
-        history.run([], [report])
+        history.run_history([], [report])
 
 
 def test_counts_follow_every_file_that_holds_an_incident() -> None:
     """A test that goes is no loss while another file has one; a pure function, without git."""
-    held = {"p-1": Linked("P-1", {"a::t": None})}
-    muted = {"p-1": Linked("P-1", {"a::t": "skipped"})}
+    held = {"p-1": LinkedIncident("P-1", {"a::t": None})}
+    muted = {"p-1": LinkedIncident("P-1", {"a::t": "skipped"})}
     blobs = {"held": held, "muted": muted, "none": {}}
     steps: list[dict[str, str | None]] = [
         {"a": "held", "b": "held"},
@@ -249,10 +249,11 @@ def test_counts_follow_every_file_that_holds_an_incident() -> None:
         {"b": None, "a": "held"},
     ]
     commits = [
-        Commit(f"{n}", iso_date(f"2020-01-0{n}"), changed) for n, changed in enumerate(steps, 1)
+        Commit(f"{n}", parse_iso_date(f"2020-01-0{n}"), changed)
+        for n, changed in enumerate(steps, 1)
     ]
 
-    found = told.trace(commits, lambda _, blob: blobs[blob])
+    found = told.trace_history(commits, lambda _, blob: blobs[blob])
 
     assert [(each.commit, each.linked) for each in found.points] == [("1", 1), ("3", 0), ("5", 1)]
     (story,) = found.stories

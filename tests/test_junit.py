@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pytest_postmortem.cli import main
-from pytest_postmortem.junit import read_junit
+from pytest_postmortem.junit import parse_junit_report
 
 CLAIM = '<properties><property name="postmortem" value="PM-2"/></properties>'
 COMMON = 'classname="shop" name="t" time="0.01"'
@@ -23,7 +23,7 @@ def case(attributes: str = "", inner: str = "") -> str:
 
 def outcomes_of(text: str) -> list[tuple[str, str, str, str | None, bool]]:
     """Return each id with its test, outcome, reason and whether it was flaky."""
-    report = read_junit(ElementTree.fromstring(text))
+    report = parse_junit_report(ElementTree.fromstring(text))
     assert report is not None
     return [
         (id, test["nodeid"], test["outcome"], test["reason"], test["flaky"])

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.links import (
-    check,
-    check_declared,
-    declared,
-    decode,
-    encode,
-    parse,
-    registry_of,
-    selecting_files,
-    skipped_links,
-    supersets,
+    build_implied_registry,
+    check_declared_tests,
+    check_links,
+    decode_ids,
+    encode_ids,
+    find_skipped_links,
+    index_declared_tests,
+    list_selecting_nodeids,
+    list_test_file_forms,
+    parse_marks,
 )
 from pytest_postmortem.model import Finding, Link, NodeKey, Postmortem, Registry
 
@@ -69,7 +69,7 @@ def registry(*ids: str, partial: tuple[str, ...] = ()) -> Registry:
 )
 def test_ids_are_read_once_each_as_text(marks: Sequence[Mark], ids: dict[str, str]) -> None:
     """An int is taken as text, no zero is stripped, and a foreign mark is never complained of."""
-    claims = parse(marks)
+    claims = parse_marks(marks)
 
     assert (dict(claims.ids), claims.complaints) == (ids, ())
 
@@ -98,14 +98,14 @@ def test_an_address_in_a_foreign_mark_names_an_id(address: str, name: str | None
     marks = [mark(address, name="allure_link"), mark(address, name="issue")]
     marks[0].kwargs.update({"link_type": "issue", "name": name})
 
-    assert list(parse(marks[:1]).ids) == [id]
+    assert list(parse_marks(marks[:1]).ids) == [id]
     if name is None:
-        assert list(parse(marks[1:]).ids) == [id]
+        assert list(parse_marks(marks[1:]).ids) == [id]
 
 
 def test_an_address_in_our_own_mark_is_no_id() -> None:
     """It has to be one of the registry."""
-    assert list(parse([mark("https://x.example/PM-1")]).ids) == ["https://x.example/PM-1"]
+    assert list(parse_marks([mark("https://x.example/PM-1")]).ids) == ["https://x.example/PM-1"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_bad_mark_is_complained_of_and_its_good_ids_count(
     bad: Mark, ids: dict[str, str], complaints: list[str]
 ) -> None:
     """Each complaint shows what was written and the form that is right."""
-    claims = parse([bad])
+    claims = parse_marks([bad])
 
     assert (dict(claims.ids), list(claims.complaints)) == (ids, complaints)
 
@@ -158,10 +158,10 @@ def test_ids_become_one_text_from_which_they_can_be_read_again() -> None:
     """A comma or a per cent sign inside an id does not read as two ids."""
     ids = ["PM-1", "a,b", "50%", "%2C", "%25", "a, b"]
 
-    text = encode(ids)
+    text = encode_ids(ids)
 
     assert text == "PM-1, a%2Cb, 50%25, %252C, %2525, a%2C b"
-    assert (decode(text), decode("")) == (ids, [])
+    assert (decode_ids(text), decode_ids("")) == (ids, [])
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_test_is_declared_by_any_node_id_that_selects_it(
     nodeid: str, expected: list[str]
 ) -> None:
     """As on pytest's command line: with or without its parameters, by its class, by its file."""
-    assert list(supersets(nodeid)) == expected
+    assert list(list_selecting_nodeids(nodeid)) == expected
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_the_file_of_a_test_is_written_as_its_path_or_as_its_node_id_has_it(
     test: NodeKey, files: list[str], expected: tuple[str, ...]
 ) -> None:
     """But for a node id that names another file."""
-    assert selecting_files(test, files) == expected
+    assert list_test_file_forms(test, files) == expected
 
 
 def test_two_post_mortems_may_declare_the_same_test() -> None:
@@ -205,7 +205,7 @@ def test_two_post_mortems_may_declare_the_same_test() -> None:
     first = Postmortem("PM-1", "", tests=("a.py::test_x",))
     second = Postmortem("PM-2", "", tests=("a.py::test_x", "a.py::test_y"))
 
-    assert declared([first, second]) == {
+    assert index_declared_tests([first, second]) == {
         "a.py::test_x": ("PM-1", "PM-2"),
         "a.py::test_y": ("PM-2",),
     }
@@ -223,7 +223,7 @@ def test_an_unknown_id_is_an_error_with_advice(id: str, advice: str) -> None:
     """The nearest id is offered, where there is one near."""
     link = Link(id, "a.py::test_x", "a.py", 7)
 
-    findings = check([link], registry("PM-102", "PM-7"))
+    findings = check_links([link], registry("PM-102", "PM-7"))
 
     message = f"unknown post-mortem {id!r}{advice}"
     assert findings == (Finding("unknown-id", "error", message, "a.py", 7),)
@@ -233,26 +233,26 @@ def test_an_unknown_id_is_said_once_a_place() -> None:
     """A test with forty parameters has one mark, and so one finding."""
     links = [Link("PM-9", f"a.py::test_x[{n}]", "a.py", 7) for n in range(40)]
 
-    assert len(check(links, registry())) == 1
+    assert len(check_links(links, registry())) == 1
 
 
 def test_a_foreign_mark_may_name_what_the_registry_lacks() -> None:
     """A suite's older marks may mean anything."""
-    assert check([Link("9", "a.py::test_x", "a.py", 7, "foreign")], registry()) == ()
+    assert check_links([Link("9", "a.py::test_x", "a.py", 7, "foreign")], registry()) == ()
 
 
 def test_an_alias_and_another_case_are_known() -> None:
     """Ids are compared without case."""
-    assert check([Link("pm-1", "a.py::test_x", "a.py", 7)], registry("PM-1")) == ()
+    assert check_links([Link("pm-1", "a.py::test_x", "a.py", 7)], registry("PM-1")) == ()
 
 
 def test_unknown_ids_may_be_warnings_or_ignored() -> None:
     """A registry that is partial can't make an error of what it does not hold."""
     link = Link("PM-9", "a.py::test_x", "a.py", 7)
 
-    assert check([link], registry(), "ignore") == ()
-    assert [each.severity for each in check([link], registry(), "warn")] == ["warning"]
-    (finding,) = check([link], registry(partial=("a page shows its newest 50",)))
+    assert check_links([link], registry(), "ignore") == ()
+    assert [each.severity for each in check_links([link], registry(), "warn")] == ["warning"]
+    (finding,) = check_links([link], registry(partial=("a page shows its newest 50",)))
     assert finding.severity == "warning"
     assert finding.message.endswith(
         "; it may exist all the same, as the registry is partial: a page shows its newest 50"
@@ -263,7 +263,7 @@ def test_advice_is_not_sought_without_end() -> None:
     """A wrong registry makes every id unknown; the search for near ones is bounded."""
     links = [Link(f"INC-{n}", "a.py::test_x", "a.py", n) for n in range(1, 101)]
 
-    findings = check(links, registry(*(f"INC-{n}-late" for n in range(1, 101))))
+    findings = check_links(links, registry(*(f"INC-{n}-late" for n in range(1, 101))))
 
     assert sum("did you mean" in finding.message for finding in findings) == 50
 
@@ -273,7 +273,7 @@ def test_a_declared_test_that_was_not_collected_is_an_error_at_its_entry() -> No
     postmortem = Postmortem("PM-1", "", path="pm.yml", line=3, tests=("a.py::gone", "a.py::here"))
     known = Registry((postmortem,))
 
-    findings = check_declared(known, frozenset({"a.py::here"}))
+    findings = check_declared_tests(known, frozenset({"a.py::here"}))
 
     message = (
         "PM-1 declares the test 'a.py::gone', which was collected nowhere;"
@@ -286,7 +286,7 @@ def test_links_make_a_registry_where_there_is_no_other() -> None:
     """Each id once, in the order of the tests, without a link unless a template gives one."""
     links = [Link(id, "a.py::test_x", "a.py", 1) for id in ("PM-2", "PM-1", "pm-2")]
 
-    known = registry_of(links, None)
+    known = build_implied_registry(links, None)
 
     assert list(known) == [Postmortem("PM-2", "PM-2"), Postmortem("PM-1", "PM-1")]
     assert known.find("pm-1") is known.postmortems[1]
@@ -298,7 +298,7 @@ def test_a_file_that_skips_itself_stands_for_the_tests_that_the_registry_names_i
     second = Postmortem("PM-2", "", tests=("a.py::test_x", "a.py::TestA::test_y"))
     file = NodeKey("a.py", "a.py")
 
-    found = list(skipped_links(Registry((first, second)), [file], ["a.py", "b.py"]))
+    found = list(find_skipped_links(Registry((first, second)), [file], ["a.py", "b.py"]))
 
     assert found == [
         ("a.py::test_x", Link("PM-1", "a.py", "a.py", None, "registry")),

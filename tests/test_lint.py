@@ -9,12 +9,12 @@ from textwrap import dedent
 
 import pytest
 
-from pytest_postmortem.checking.cases import Case, case_of
-from pytest_postmortem.checking.lint import lint
-from pytest_postmortem.checking.rules import RULES
-from pytest_postmortem.marked import Linked
+from pytest_postmortem.checking.cases import LintCase, build_lint_case
+from pytest_postmortem.checking.lint import lint_cases
+from pytest_postmortem.checking.rules import LINT_RULES
+from pytest_postmortem.marked import LinkedIncident
 from pytest_postmortem.model import ActionItem, Policy, Postmortem, Registry
-from pytest_postmortem.written.reading import of_fields, read
+from pytest_postmortem.written.reading import build_text_of_fields, read_document
 
 TODAY = Policy(today=date(2026, 6, 1))
 
@@ -27,31 +27,33 @@ The retry carried no idempotency key.
 """
 
 
-def case(tmp_path: Path, text: str, id: str = "PM-1", tests: Linked | None = None) -> Case:
+def case(
+    tmp_path: Path, text: str, id: str = "PM-1", tests: LinkedIncident | None = None
+) -> LintCase:
     """Return the case of a document."""
     path = f"{id}.md"
     (tmp_path / path).write_text(dedent(text).lstrip("\n"), encoding="utf-8")
-    writing = read(tmp_path / path, path)
+    writing = read_document(tmp_path / path, path)
     assert writing is not None
-    return case_of(Postmortem(id, "It", path=path, line=1), writing, tests)
+    return build_lint_case(Postmortem(id, "It", path=path, line=1), writing, tests)
 
 
-def entry(id: str, tests: Linked | None = None, **fields: object) -> Case:
+def entry(id: str, tests: LinkedIncident | None = None, **fields: object) -> LintCase:
     """Return the case of an entry in a registry file."""
     line = int("".join(filter(str.isdigit, id)) or 1)
     postmortem = Postmortem(id, "It", path="pm.yml", line=line, **fields)  # type: ignore[arg-type]
-    return case_of(postmortem, of_fields(postmortem), tests)
+    return build_lint_case(postmortem, build_text_of_fields(postmortem), tests)
 
 
-def told(*cases: Case, policy: Policy = TODAY, ignored: tuple[str, ...] = ()) -> list[str]:
+def told(*cases: LintCase, policy: Policy = TODAY, ignored: tuple[str, ...] = ()) -> list[str]:
     """Return what the rules say, the places in the order of the cases."""
     known = tuple(case.postmortem for case in cases)
     registry = Registry(known, {each.id.casefold(): each for each in known})
-    found = lint(cases, registry, policy, ignored)
+    found = lint_cases(cases, registry, policy, ignored)
     return [f"{f.path or ''}:{f.line or ''} {f.code}: {f.message}" for f in found]
 
 
-def codes(*cases: Case, policy: Policy = TODAY) -> list[str]:
+def codes(*cases: LintCase, policy: Policy = TODAY) -> list[str]:
     """Return the codes of what the rules say."""
     return [line.partition(" ")[2].partition(":")[0] for line in told(*cases, policy=policy)]
 
@@ -242,7 +244,7 @@ def test_a_document_with_a_link_of_its_own_and_few_words_is_a_note(tmp_path: Pat
     elsewhere = Postmortem("PM-1", "It", path="PM-1.md", url="https://example.com/1")
 
     assert codes(here) == ["cause-missing", "action-missing"]
-    assert codes(case_of(elsewhere, here.writing)) == []
+    assert codes(build_lint_case(elsewhere, here.writing)) == []
 
 
 def test_an_entry_of_a_registry_file_lacks_nothing(tmp_path: Path) -> None:
@@ -269,12 +271,12 @@ def test_an_action_item_in_field_and_text_is_one(tmp_path: Path) -> None:
     field = ActionItem("Send the key", "payments", "2026-07-01", status="open")
     postmortem = Postmortem("PM-1", "It", path="PM-1.md", line=1, action_items=(field,))
 
-    assert codes(case_of(postmortem, case(tmp_path, text).writing)) == []
+    assert codes(build_lint_case(postmortem, case(tmp_path, text).writing)) == []
 
 
-ONE = Linked("PM-1", {"t.py::test_one": None})
-MUTED = Linked("PM-1", {"t.py::test_one": "skipped: too slow"})
-NONE = Linked("PM-1")
+ONE = LinkedIncident("PM-1", {"t.py::test_one": None})
+MUTED = LinkedIncident("PM-1", {"t.py::test_one": "skipped: too slow"})
+NONE = LinkedIncident("PM-1")
 GRACE = Policy(today=date(2026, 6, 1), grace=14)
 
 
@@ -297,7 +299,7 @@ GRACE = Policy(today=date(2026, 6, 1), grace=14)
     ],
 )
 def test_an_incident_needs_a_test_after_its_grace(
-    fields: dict[str, object], tests: Linked | None, policy: Policy, expected: list[str]
+    fields: dict[str, object], tests: LinkedIncident | None, policy: Policy, expected: list[str]
 ) -> None:
     """Unless it is exempt, guarded by something else, or nothing is known of any test."""
     assert codes(entry("PM-1", tests, **fields), policy=policy) == expected
@@ -319,7 +321,7 @@ def test_what_is_said_of_a_missing_test_helps() -> None:
 
 def test_what_recurs_is_known_and_a_guard_that_did_not_notice_is_told() -> None:
     """Until the repeated incident has a test of its own."""
-    other = Linked("PM-9", {"t.py::test": None})
+    other = LinkedIncident("PM-9", {"t.py::test": None})
     found = told(
         entry("PM-1", ONE),
         entry("PM-2", NONE, recurs="PM-1"),
@@ -343,13 +345,13 @@ def test_of_a_registry_that_is_not_whole_nobody_knows_what_it_lacks() -> None:
     """Neither of a partial one, nor of one that can't be reached."""
     one = entry("PM-1", ONE, recurs="PM-7")
 
-    assert lint([one], Registry(partial=("the newest 50",)), TODAY) == ()
-    assert lint([one], Registry(unreachable=("github:o/r",)), TODAY) == ()
+    assert lint_cases([one], Registry(partial=("the newest 50",)), TODAY) == ()
+    assert lint_cases([one], Registry(unreachable=("github:o/r",)), TODAY) == ()
 
 
 def test_a_class_with_several_incidents_wants_one_test() -> None:
     """Of any of them; the newest of them is where it is said."""
-    tested = entry("PM-9", Linked("PM-9", {"t.py::t": None}), problem_class="keys")
+    tested = entry("PM-9", LinkedIncident("PM-9", {"t.py::t": None}), problem_class="keys")
     cache = [
         entry(f"PM-{n}", NONE, problem_class=f"{'Stale' if n > 1 else 'stale '} cache")
         for n in (1, 2)
@@ -362,7 +364,7 @@ def test_a_class_with_several_incidents_wants_one_test() -> None:
         "pm.yml:2 class-untested: the class 'Stale cache' has 2 incidents and no regression test "
         "(PM-1, PM-2): write one for the class"
     ]
-    guarded = entry("PM-4", Linked("PM-4", {"t.py::t": None}), problem_class="stale cache")
+    guarded = entry("PM-4", LinkedIncident("PM-4", {"t.py::t": None}), problem_class="stale cache")
     assert told(tested, *cache, guarded, ignored=("test-missing",)) == []
 
 
@@ -422,4 +424,4 @@ def test_every_rule_is_tried_here() -> None:
     """No code is without a case."""
     text = Path(__file__).read_text(encoding="utf-8")
 
-    assert [code for code in RULES if text.count(code) < 1] == []
+    assert [code for code in LINT_RULES if text.count(code) < 1] == []

@@ -9,12 +9,22 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_postmortem.checking.deeds import lacks_verb, vague
-from pytest_postmortem.checking.wording import blames, human_error, is_symptom, person_in
-from pytest_postmortem.written.facts import facts, is_dated, is_placeholder, is_tracked
-from pytest_postmortem.written.kinds import kind_of
-from pytest_postmortem.written.passages import sections
-from pytest_postmortem.written.reading import ignores
+from pytest_postmortem.checking.deeds import find_vague_words, lacks_verb
+from pytest_postmortem.checking.wording import (
+    find_blame_words,
+    find_human_error,
+    find_person,
+    is_mere_symptom,
+)
+from pytest_postmortem.written.facts import (
+    has_date_words,
+    has_tracker_reference,
+    is_placeholder_text,
+    parse_item_facts,
+)
+from pytest_postmortem.written.kinds import classify_heading
+from pytest_postmortem.written.passages import parse_markdown_sections
+from pytest_postmortem.written.reading import find_ignored_codes
 
 BLAMES = [
     ("careless", "It was a careless change"),
@@ -35,7 +45,7 @@ BLAMES = [
 @pytest.mark.parametrize(("words", "text"), BLAMES, ids=[words for words, _ in BLAMES])
 def test_words_that_judge_a_person(words: str, text: str) -> None:
     """With hindsight, or by what somebody is like."""
-    assert blames(text) == words
+    assert find_blame_words(text) == words
 
 
 @pytest.mark.parametrize(
@@ -62,7 +72,7 @@ def test_words_that_judge_a_person(words: str, text: str) -> None:
 )
 def test_words_that_judge_a_system_or_nobody(text: str) -> None:
     """A system may fail, be lazy and be to blame; a team may speak of itself."""
-    assert blames(text) is None
+    assert find_blame_words(text) is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +99,7 @@ def test_words_that_judge_a_system_or_nobody(text: str) -> None:
 )
 def test_a_cause_that_is_a_person(words: str | None, text: str, last: bool) -> None:
     """A mere slip counts only where no further question follows."""
-    assert human_error(text, last=last) == words
+    assert find_human_error(text, last=last) == words
 
 
 @pytest.mark.parametrize(
@@ -103,7 +113,7 @@ def test_a_cause_that_is_a_person(words: str | None, text: str, last: bool) -> N
 )
 def test_a_cause_that_only_says_what_was_seen(text: str) -> None:
     """It leads to the next question, and answers none."""
-    assert is_symptom(text)
+    assert is_mere_symptom(text)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +132,7 @@ def test_a_cause_that_only_says_what_was_seen(text: str) -> None:
 )
 def test_a_cause_that_says_why(text: str) -> None:
     """Be it short."""
-    assert not is_symptom(text)
+    assert not is_mere_symptom(text)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +151,7 @@ def test_a_cause_that_says_why(text: str) -> None:
 )
 def test_a_person_among_the_causes(name: str | None, text: str) -> None:
     """By a handle or an address; a role, a package and a decorator are none."""
-    assert person_in(text) == name
+    assert find_person(text) == name
 
 
 @pytest.mark.parametrize(
@@ -174,14 +184,14 @@ def test_a_person_among_the_causes(name: str | None, text: str) -> None:
 )
 def test_an_action_item_without_an_end(words: str | None, title: str) -> None:
     """Nobody can tell when it is done; with something that comes out of it, somebody can."""
-    assert vague(title) == words
+    assert find_vague_words(title) == words
 
 
 def test_details_say_what_is_meant_but_end_no_investigation() -> None:
     """A better anything may be spelled out below it."""
-    assert vague("Improve monitoring", "Alert when a job has not run") is None
-    assert vague("Investigate the leak", "It may be the cache") == "Investigate"
-    assert vague("Investigate the leak", "and decide on the cache") is None
+    assert find_vague_words("Improve monitoring", "Alert when a job has not run") is None
+    assert find_vague_words("Investigate the leak", "It may be the cache") == "Investigate"
+    assert find_vague_words("Investigate the leak", "and decide on the cache") is None
 
 
 @pytest.mark.parametrize(
@@ -257,11 +267,25 @@ def test_no_text_takes_long(unit: str) -> None:
     """Not even one that somebody has thought out: it would stop a whole check."""
     text = f"improve {unit * (100_000 // len(unit))}x"
     read: tuple[Callable[[str], object], ...] = (
-        *(blames, human_error, is_symptom, person_in, vague, lacks_verb),
-        *(facts, is_dated, is_placeholder, is_tracked, kind_of, sections),
+        *(
+            find_blame_words,
+            find_human_error,
+            is_mere_symptom,
+            find_person,
+            find_vague_words,
+            lacks_verb,
+        ),
+        *(
+            parse_item_facts,
+            has_date_words,
+            is_placeholder_text,
+            has_tracker_reference,
+            classify_heading,
+            parse_markdown_sections,
+        ),
     )
 
     with seconds_of_work(30):
         for function in read:
             function(text)
-        ignores([text])
+        find_ignored_codes([text])

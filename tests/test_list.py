@@ -13,7 +13,7 @@ import pytest
 
 from pytest_postmortem.cli import main
 from pytest_postmortem.model import Proof
-from pytest_postmortem.proofs import FILE, Kept, save
+from pytest_postmortem.proofs import PROOFS_FILENAME, StoredProof, write_proofs_file
 from test_new import complaint, configure
 
 REGISTRY = """\
@@ -364,7 +364,7 @@ def test_the_proof_and_the_items_of_a_document_are_shown(
     document.parent.mkdir()
     document.write_text("# PM-3: Lost mails\n\n## Action items\n\n- [ ] Count them (@bob)\n")
     proof = Proof("weak", date(2026, 3, 4), "0c1d2e3", "passes without the fix, once")
-    save(project / FILE, {"PM-3": Kept(proof)})
+    write_proofs_file(project / PROOFS_FILENAME, {"PM-3": StoredProof(proof)})
     (project / "test_shop.py").write_text(SUITE.replace("PM-10", "PM-3"))
 
     assert main(["show", "PM-3", "--report=term", "--report=json:whole.json"]) == 0
@@ -386,7 +386,7 @@ def test_a_file_of_proofs_that_can_not_be_read_hides_nothing_else(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is said beside it."""
-    (project / FILE).write_text("{")
+    (project / PROOFS_FILENAME).write_text("{")
 
     assert main(["show", "PM-9"]) == 0
 
@@ -549,13 +549,15 @@ def test_the_width_of_a_terminal_is_honoured(project: Path) -> None:
         "- {id: PM-2, title: 二重請求が発生した障害の事後検証レポート二重請求が発生した}\n"
     )
 
-    from pytest_postmortem.listing.listed import columns
-    from pytest_postmortem.listing.overview import by_code
+    from pytest_postmortem.listing.listed import format_incident_columns
+    from pytest_postmortem.listing.overview import build_rows_from_code
     from pytest_postmortem.model import Location, Policy
-    from pytest_postmortem.registry import load
+    from pytest_postmortem.registry import load_registry
 
-    rows = by_code(load([Location("postmortems.yml", project)], project), (), Policy(), None)
-    lines = columns(rows, 50, read=True).splitlines()
+    rows = build_rows_from_code(
+        load_registry([Location("postmortems.yml", project)], project), (), Policy(), None
+    )
+    lines = format_incident_columns(rows, 50, read=True).splitlines()
 
     assert lines[1:3] == [
         "PM-1  not-linked  [31mCheckout charged customer...",

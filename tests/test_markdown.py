@@ -123,7 +123,7 @@ def test_a_comment_stays_within_what_a_host_takes() -> None:
         incident(f"PM-{n}", title="x" * 150, state=state) for state in states for n in range(5_000)
     ]
 
-    text = markdown.render(data(incidents=many))
+    text = markdown.render_markdown_report(data(incidents=many))
 
     assert len(text) < 65_000
     assert "The problem may be back: 5000 incidents" in text
@@ -137,7 +137,7 @@ def test_what_may_be_back_is_told_however_long_it_is() -> None:
     failing = [incident(f"PM-{n}", state="failing", action_items=items) for n in range(60)]
     other = incident("PM-99", state="unguarded", action_items=items)
 
-    text = markdown.render(data(incidents=[*failing, other]))
+    text = markdown.render_markdown_report(data(incidents=[*failing, other]))
 
     assert len(text) < 62_000
     assert [line for line in text.splitlines() if "The problem may be back" in line] == [
@@ -155,7 +155,7 @@ def test_rows_are_cut_where_brevity_does_not_help() -> None:
     failing = [incident(f"PM-{n}", state="failing", **texts) for n in range(40)]
     other = [incident(f"PM-1{n}", state="unguarded", **texts) for n in range(40)]
 
-    text = markdown.render(data(incidents=[*failing, *other]))
+    text = markdown.render_markdown_report(data(incidents=[*failing, *other]))
 
     rows = sum(line.startswith("| PM-") for line in text.splitlines())
     assert 50_000 < len(text) < 62_000
@@ -203,9 +203,9 @@ def hostile(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12])
 def test_hostile_text_is_nothing_but_text(text: str) -> None:
     """No tag, no link, no further row or heading, no command and no escape comes out of it."""
-    plain = markdown.render(hostile("plain"))
+    plain = markdown.render_markdown_report(hostile("plain"))
 
-    rendered = markdown.render(hostile(text))
+    rendered = markdown.render_markdown_report(hostile(text))
 
     if len(text) < 1000:
         assert shape(rendered) == shape(plain)
@@ -224,7 +224,7 @@ def shape(text: str) -> list[str]:
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12])
 def test_hostile_text_makes_no_further_command(text: str) -> None:
     """Each annotation stays one line, whose parts nobody can add to."""
-    rows = github.commands(hostile(text))
+    rows = github.render_workflow_commands(hostile(text))
 
     assert len(rows) == 4
     for row in rows:
@@ -297,7 +297,7 @@ def test_no_more_is_told_than_github_shows() -> None:
     finding = {"code": "x", "message": "m", "path": "a.yml", "line": 1}
     findings = [{**finding, "severity": word} for word in ("error", "warning") for _ in range(30)]
 
-    rows = github.commands({**BLANK, "findings": findings})
+    rows = github.render_workflow_commands({**BLANK, "findings": findings})
 
     assert [row.startswith("::error") for row in rows] == [True] * 10 + [False] * 10
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.marked import Linked, Suite, linked
-from pytest_postmortem.source import SourceTest, guess, parse
+from pytest_postmortem.marked import LinkedIncident, SuiteLayout, find_linked_incidents
+from pytest_postmortem.source import SourceTest, guess_source_tests, parse_source_tests
 
 HEAD = """
 import pytest as pt, unittest
@@ -23,7 +23,7 @@ both = [pm("B-1"), m.skip(reason="no  more")]
 
 def read(code: str) -> list[tuple[str, list[object], str | None]]:
     """Return the tests of a module: name, the arguments of its marks, why it is muted."""
-    tests = parse(HEAD + code, {"postmortem"})
+    tests = parse_source_tests(HEAD + code, {"postmortem"})
     assert tests is not None
     return [
         (test.name, [id for mark in test.marks for id in mark.args], test.muted) for test in tests
@@ -161,15 +161,15 @@ def test_tests_with_their_marks(
 @pytest.mark.parametrize("code", ["print 'x'", "\0", b"\xff\xfe", "(" * 100_000])
 def test_what_is_no_python_is_told_from_what_has_no_test(code: str | bytes) -> None:
     """So that nothing is called lost which could only not be read."""
-    assert parse(code, {"postmortem"}) is None
-    assert parse("", {"postmortem"}) == ()
+    assert parse_source_tests(code, {"postmortem"}) is None
+    assert parse_source_tests("", {"postmortem"}) == ()
 
 
 def test_other_names_and_encodings_are_those_of_pytest() -> None:
     """``python_functions`` and ``python_classes``, prefixes or globs; an invalid escape is fine."""
     code = "# -*- coding: latin-1 -*-\nclass ShopSuite:\n  def should_é(self): '\\d'\n"
 
-    tests = parse(code.encode("latin-1"), (), ("should_",), ("*Suite",))
+    tests = parse_source_tests(code.encode("latin-1"), (), ("should_",), ("*Suite",))
 
     assert tests == (SourceTest("ShopSuite::should_é", 3),)
 
@@ -178,22 +178,24 @@ def test_what_can_only_be_guessed() -> None:
     """Texts and numbers in the marks of code for Python 2."""
     code = b"@pytest.mark.issue(12, u'B-7', x)\n@mark.other('no')\nprint 'x'\n"
 
-    (found,) = guess(code, {"issue"})
+    (found,) = guess_source_tests(code, {"issue"})
 
     assert [(mark.name, mark.args) for mark in found.marks] == [("issue", ("12", "B-7"))]
-    assert guess(b"print 'x'", {"issue"}) == ()
+    assert guess_source_tests(b"print 'x'", {"issue"}) == ()
 
 
 def test_a_test_that_is_linked_twice_counts_when_either_link_can_fail() -> None:
     """One set of parameters may be skipped, and another not."""
-    tests = parse(
+    tests = parse_source_tests(
         "import pytest\npm = pytest.mark.postmortem('P')\n"
         "@pytest.mark.parametrize('n', [pytest.param(1, marks=[pm, pytest.mark.skip]),"
         " pytest.param(2, marks=pm)])\ndef test_a(n): pass",
         {"postmortem"},
     )
 
-    assert linked({"a.py": tests}, None) == {"p": Linked("P", {"a.py::test_a": None})}
+    assert find_linked_incidents({"a.py": tests}, None) == {
+        "p": LinkedIncident("P", {"a.py::test_a": None})
+    }
 
 
 @pytest.mark.parametrize(
@@ -213,8 +215,8 @@ def test_files_of_the_suite(path: str, held: bool) -> None:
     """What is gone may have been a test file before ``testpaths`` was what it is now."""
     top = Path("/top")
     root = top / "below"
-    suite = Suite(top, root, (root / "tests", root / "one.py"), ("test_*.py",), ("venv",))
+    suite = SuiteLayout(top, root, (root / "tests", root / "one.py"), ("test_*.py",), ("venv",))
     present = {path} if "gone" not in path else set()
 
-    assert suite.holds(path, present) is held
+    assert suite.is_suite_file(path, present) is held
     assert suite.shown("below/tests/test_a.py") == "tests/test_a.py"

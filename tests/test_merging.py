@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.cli import main
-from pytest_postmortem.merging import Source, merged
-from pytest_postmortem.received import EMPTY
-from pytest_postmortem.reports.json import document
+from pytest_postmortem.merging import ReportSource, merge_reports
+from pytest_postmortem.received import EMPTY_REPORT_DOCUMENT
+from pytest_postmortem.reports.json import build_report_document
 from report_schema import read_report, without_durations
 
 REGISTRY = """
@@ -194,7 +194,7 @@ def test_what_one_job_skips_another_runs(suite: Path, pytester: pytest.Pytester)
 
 def data(**changes: Any) -> dict[str, Any]:
     """Return the plain data of an empty report with some of its fields changed."""
-    empty = document(merged([Source(BLANK, "blank.json")]))
+    empty = build_report_document(merge_reports([ReportSource(BLANK, "blank.json")]))
     return {**empty, **changes}
 
 
@@ -228,16 +228,16 @@ def incident(id: str, *tests: tuple[str, str], **fields: Any) -> dict[str, Any]:
     }
 
 
-def source(name: str, incidents: Sequence[Mapping[str, Any]], **fields: Any) -> Source:
+def source(name: str, incidents: Sequence[Mapping[str, Any]], **fields: Any) -> ReportSource:
     """Return a report of these incidents, its rootdir and suite among the fields."""
     scope = {**BLANK["scope"], "root": fields.pop("root", "")}
     suite = fields.pop("suite", "")
-    return Source({**BLANK, "incidents": incidents, "scope": scope, **fields}, name, suite)
+    return ReportSource({**BLANK, "incidents": incidents, "scope": scope, **fields}, name, suite)
 
 
-def nodeids(sources: Sequence[Source]) -> list[str]:
+def nodeids(sources: Sequence[ReportSource]) -> list[str]:
     """Return the node ids of the first incident of the whole."""
-    return [test.nodeid for test in merged(sources).incidents[0].tests]
+    return [test.nodeid for test in merge_reports(sources).incidents[0].tests]
 
 
 def test_the_packages_of_one_repository_do_not_mix() -> None:
@@ -246,7 +246,7 @@ def test_the_packages_of_one_repository_do_not_mix() -> None:
     two = source("b.json", [incident("PM-1", ("t.py::test", "passed"))], root="pkg/b")
 
     assert nodeids([one, two]) == ["pkg/a/t.py::test", "pkg/b/t.py::test"]
-    assert merged([one, two]).incidents[0].state == "failing"
+    assert merge_reports([one, two]).incidents[0].state == "failing"
 
 
 def test_several_repositories_share_one_registry() -> None:
@@ -254,7 +254,7 @@ def test_several_repositories_share_one_registry() -> None:
     one = source("a.json", [incident("PM-1"), incident("PM-2", ("t.py::t", "passed"))], suite="a")
     two = source("b.json", [incident("PM-1", ("t.py::t", "passed")), incident("PM-2")], suite="b")
 
-    report = merged([one, two])
+    report = merge_reports([one, two])
 
     assert [each.state for each in report.incidents] == ["guarded", "guarded"]
     assert [each.tests[0].nodeid for each in report.incidents] == ["b/t.py::t", "a/t.py::t"]
@@ -265,7 +265,7 @@ def test_the_newer_entry_counts_where_registries_differ() -> None:
     old = source("a.json", [incident("PM-1", title="Old"), incident("PM-2")])
     new = source("b.json", [incident("pm-1", title="New"), incident("PM-2"), incident("PM-3")])
 
-    report = merged([old, new])
+    report = merge_reports([old, new])
 
     assert [(each.postmortem.id, each.postmortem.title) for each in report.incidents] == [
         ("pm-1", "New"),
@@ -282,7 +282,7 @@ def test_a_severity_that_may_not_be_told_is_not_judged() -> None:
     policy = {**BLANK["policy"], "require": ["sev1"]}
     hidden = source("a.json", [incident("PM-1", show="link")], policy=policy)
 
-    (gate,) = merged([hidden]).gates
+    (gate,) = merge_reports([hidden]).gates
 
     assert gate.judged is False
     assert "the reports may not tell the severity of 1 incident (postmortem_show)" in gate.message
@@ -292,11 +292,13 @@ def test_links_lost_stay_lost() -> None:
     """What a report says of itself beyond its files is open in the whole, too."""
     scope = {**BLANK["scope"], "kind": "partial", "files": ["a.py"], "expected": ["a.py", "b.py"]}
     one = source("a.json", [incident("PM-1")])
-    one = Source({**one.document, "scope": {**scope, "reasons": ["1 of 2 files given"]}}, "a.json")
+    one = ReportSource(
+        {**one.document, "scope": {**scope, "reasons": ["1 of 2 files given"]}}, "a.json"
+    )
     lost = {**scope, "files": ["b.py"], "reasons": ["1 of 2 files given", "links lost with gw1"]}
-    two = Source({**one.document, "scope": lost}, "b.json")
+    two = ReportSource({**one.document, "scope": lost}, "b.json")
 
-    assert merged([one, two]).scope.reasons == ("links lost with gw1",)
+    assert merge_reports([one, two]).scope.reasons == ("links lost with gw1",)
 
 
 JUNIT = """<?xml version="1.0"?>
@@ -522,9 +524,14 @@ def test_a_test_of_another_outcome_is_another_test() -> None:
     """What fails is never left out because something of the same name passed."""
     known = source("a.json", [incident("PM-1", ("t.py::a", "passed"))])
     fields = {"duration": 0, "path": "t", "line": None, "nodeid": "t::a", "address": "t.a"}
-    xml = Source(EMPTY, "a.xml", links=(("PM-1", {**fields, "outcome": "failed"}),), foreign=True)
+    xml = ReportSource(
+        EMPTY_REPORT_DOCUMENT,
+        "a.xml",
+        links=(("PM-1", {**fields, "outcome": "failed"}),),
+        foreign=True,
+    )
 
-    assert [each.state for each in merged([known, xml]).incidents] == ["failing"]
+    assert [each.state for each in merge_reports([known, xml]).incidents] == ["failing"]
 
 
 def test_parts_may_be_joined_in_several_steps(suite: Path, pytester: pytest.Pytester) -> None:
@@ -546,7 +553,7 @@ def test_a_report_without_a_registry_adds_its_links_alone() -> None:
     tests = [incident("PM-1", ("t.py::a", "passed")), incident("PM-9", ("t.py::b", "passed"))]
     bare = source("b.json", tests, missing="no registry")
 
-    whole = merged([known, bare])
+    whole = merge_reports([known, bare])
 
     (only,) = whole.incidents
     assert (only.state, only.postmortem.title, only.postmortem.severity) == (
@@ -563,7 +570,7 @@ def test_what_one_report_did_not_know_yet_is_no_error_of_the_whole() -> None:
     old = source("a.json", [], findings=[{**finding, "message": "unknown post-mortem 'PM-9'; x"}])
     new = source("b.json", [incident("PM-9")])
 
-    assert merged([old, new]).findings == ()
+    assert merge_reports([old, new]).findings == ()
 
 
 def test_a_test_counts_whose_post_mortem_another_report_knows() -> None:
@@ -571,9 +578,9 @@ def test_a_test_counts_whose_post_mortem_another_report_knows() -> None:
     named = {"id": "pm-9", "tests": incident("", ("t.py::a", "passed"))["tests"]}
     old = source("a.json", [], unknown=[named])
     new = source("b.json", [incident("PM-9")])
-    alone = Source(document(merged([old])), "alone.json")
+    alone = ReportSource(build_report_document(merge_reports([old])), "alone.json")
 
-    (only,) = merged([alone, new]).incidents
+    (only,) = merge_reports([alone, new]).incidents
 
     assert (only.state, [test.nodeid for test in only.tests]) == ("guarded", ["t.py::a"])
 
@@ -584,7 +591,7 @@ def test_what_is_too_old_to_be_a_gap_stays_so_when_its_date_is_hidden() -> None:
     old = incident("PM-2", show="link", required=False)
     done = incident("PM-1", ("t.py::t", "passed"), show="link")
 
-    whole = merged([source("a.json", [done, old], policy=policy)])
+    whole = merge_reports([source("a.json", [done, old], policy=policy)])
 
     assert (whole.totals.guarded, whole.totals.required, whole.gates[0].passed) == (1, 1, True)
 

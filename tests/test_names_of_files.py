@@ -14,7 +14,7 @@ import pytest
 
 from conftest import RunPytest, report_of
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import How, load
+from pytest_postmortem.registry import LoadOptions, load_registry
 from report_schema import read_report
 
 NFC, NFD = "2026-01-03-caf\u00e9", "2026-01-03-cafe\u0301"
@@ -48,13 +48,17 @@ def test_a_name_that_is_no_utf8_is_an_id_that_can_be_written(folder: Path) -> No
     (folder / "d").mkdir()
     write(folder / "d", b"PM-1-\xff\xfe.md")
 
-    found = load([Location("pm", folder.parent)], folder.parent, How(cache=folder.parent / "kept"))
+    found = load_registry(
+        [Location("pm", folder.parent)], folder.parent, LoadOptions(cache=folder.parent / "kept")
+    )
 
     assert [(each.id, each.path, each.url) for each in found] == [
         ("caf%E9", "pm/caf%E9.md", "pm/caf%E9.md"),
         ("PM-1", "pm/d/PM-1-%FF%FE.md", "pm/d/PM-1-%FF%FE.md"),
     ]
-    again = load([Location("pm", folder.parent)], folder.parent, How(cache=folder.parent / "kept"))
+    again = load_registry(
+        [Location("pm", folder.parent)], folder.parent, LoadOptions(cache=folder.parent / "kept")
+    )
     assert again.postmortems == found.postmortems
 
 
@@ -156,7 +160,7 @@ def test_ids_aliases_and_recurrences_are_compared_in_nfc(tmp_path: Path, text: s
     (tmp_path / "a.yml").write_text(json.dumps([entry]), encoding="utf-8")
     (tmp_path / "b.yml").write_text(json.dumps(later), encoding="utf-8")
 
-    found = load([Location(name, tmp_path) for name in ("a.yml", "b.yml")], tmp_path)
+    found = load_registry([Location(name, tmp_path) for name in ("a.yml", "b.yml")], tmp_path)
 
     assert [(each.id, each.title) for each in found] == [(NFC, "Laid over"), ("PM-2", "PM-2")]
     for form in (NFC, NFD, NFC.upper(), NFD.upper(), f"{NFC}-alias", f"{NFD}-ALIAS"):

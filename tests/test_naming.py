@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from pytest_postmortem.authoring.naming import Manner, manner_of, most_common
+from pytest_postmortem.authoring.naming import NamingPattern, find_most_common, find_naming_pattern
 
 DAY = date(2026, 11, 20)
 TITLE = "Checkout charged customers twice"
@@ -62,9 +62,9 @@ SLUG = "checkout-charged-customers-twice"
 )
 def test_the_next_name_is_in_the_manner_of_the_others(names: list[str], name: str) -> None:
     """Prefix, padding, separators, years, dates, and how a title is spelled."""
-    manner = manner_of(names)
+    manner = find_naming_pattern(names)
 
-    lead = manner.lead(manner.next(names, DAY), DAY)
+    lead = manner.format_lead(manner.next(names, DAY), DAY)
 
     assert manner.name(lead, TITLE) == name
 
@@ -72,16 +72,24 @@ def test_the_next_name_is_in_the_manner_of_the_others(names: list[str], name: st
 @pytest.mark.parametrize(
     ("manner", "used", "number"),
     [
-        (Manner("number", "PM-"), ["PM-7", "PM-3"], 8),
-        (Manner("number", "PM-"), ["pm-0009-x", "PM 10", "PM11", "INC-99", "PM-2026-50"], 12),
-        (Manner("number", "PM-"), ["PM-" + "9" * 5000, "PM-1"], 2),
-        (Manner("number", "PM", year="-"), ["PM2025-009", "PM2026-003", "PM2026_004"], 5),
-        (Manner("number", "PM", year="-"), ["PM2025-009", "PM-77"], 1),
-        (Manner("number", "PM", year="-", anew=False), ["PM2025-009", "PM2026-003"], 10),
-        (Manner("number", ""), ["0012-x", "PM-40"], 13),
+        (NamingPattern("number", "PM-"), ["PM-7", "PM-3"], 8),
+        (
+            NamingPattern("number", "PM-"),
+            ["pm-0009-x", "PM 10", "PM11", "INC-99", "PM-2026-50"],
+            12,
+        ),
+        (NamingPattern("number", "PM-"), ["PM-" + "9" * 5000, "PM-1"], 2),
+        (NamingPattern("number", "PM", year="-"), ["PM2025-009", "PM2026-003", "PM2026_004"], 5),
+        (NamingPattern("number", "PM", year="-"), ["PM2025-009", "PM-77"], 1),
+        (
+            NamingPattern("number", "PM", year="-", restarts_yearly=False),
+            ["PM2025-009", "PM2026-003"],
+            10,
+        ),
+        (NamingPattern("number", ""), ["0012-x", "PM-40"], 13),
     ],
 )
-def test_no_number_is_used_again(manner: Manner, used: list[str], number: int) -> None:
+def test_no_number_is_used_again(manner: NamingPattern, used: list[str], number: int) -> None:
     """Whatever was used under this prefix counts, however it was written, and no gap is filled."""
     assert manner.next(used, DAY) == number
 
@@ -96,23 +104,23 @@ def test_no_number_is_used_again(manner: Manner, used: list[str], number: int) -
 )
 def test_what_all_names_have_is_not_said_twice(title: str, name: str) -> None:
     """A title that leaves no words leaves the lead alone."""
-    manner = manner_of(["2025-04-14-incident-report-a", "2024-07-08-incident-report-b"])
+    manner = find_naming_pattern(["2025-04-14-incident-report-a", "2024-07-08-incident-report-b"])
 
-    assert manner.name(manner.lead(0, DAY), title) == name
+    assert manner.name(manner.format_lead(0, DAY), title) == name
 
 
 def test_a_title_without_words_leaves_no_open_bracket() -> None:
     """Nor does a name begin with one."""
-    assert manner_of(["[PM-3] Login loop"]).name("[PM-4", "🔥") == "PM-4"
+    assert find_naming_pattern(["[PM-3] Login loop"]).name("[PM-4", "🔥") == "PM-4"
 
 
 def test_ten_thousand_names_are_read_at_once() -> None:
     """Each is read a fixed number of times."""
     names = [f"{number}-slow-start" for number in range(10_000)]
 
-    assert manner_of(names).next(names, DAY) == 10_000
+    assert find_naming_pattern(names).next(names, DAY) == 10_000
 
 
 def test_of_equals_the_newest_decides() -> None:
     """Manners change, and what was written last is what people write now."""
-    assert most_common(["a", "b", "b", "a"]) == "a"
+    assert find_most_common(["a", "b", "b", "a"]) == "a"

@@ -13,8 +13,8 @@ import pytest
 
 from conftest import RunPytest
 from junit import JUNIT, register
-from pytest_postmortem.model import Postmortem, Show
-from pytest_postmortem.neighbours import cell
+from pytest_postmortem.model import Postmortem, ShowLevel
+from pytest_postmortem.neighbours import render_html_cell
 
 URL = "https://wiki.example.com"
 HOSTILE = "\"><script>alert('1')</script>&amp; ::error::x"
@@ -266,11 +266,12 @@ def test_text_of_any_origin_is_inert_in_pytest_html(pytester: pytest.Pytester) -
     ],
 )
 def test_a_cell_is_escaped_and_links_to_the_web_alone(
-    id: str, title: str, url: str | None, show: Show | None, expected: str
+    id: str, title: str, url: str | None, show: ShowLevel | None, expected: str
 ) -> None:
     """Cells of pytest-html are HTML as they stand."""
     assert (
-        cell([Postmortem(id, title, url)], show) == f'<td class="col-postmortems">{expected}</td>'
+        render_html_cell([Postmortem(id, title, url)], show)
+        == f'<td class="col-postmortems">{expected}</td>'
     )
 
 

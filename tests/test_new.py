@@ -14,7 +14,7 @@ import pytest
 
 from pytest_postmortem.cli import main
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import load
+from pytest_postmortem.registry import load_registry
 from test_git import git
 
 DATA = Path(__file__).parent / "data"
@@ -187,11 +187,11 @@ def test_real_collections_get_one_more_of_their_kind(
     """The id, the folder, the name and the template; the registry then has one more."""
     shutil.copytree(DATA / collection, project / "pm")
     configure(project, "postmortem_registry = pm")
-    before = load([Location("pm", project)], project)
+    before = load_registry([Location("pm", project)], project)
 
     assert begun() == 0
 
-    after = load([Location("pm", project)], project)
+    after = load_registry([Location("pm", project)], project)
     head = capsys.readouterr().out.splitlines()[:2]
     source = f" (from pm/{template})" if template else ""
     assert head == [f"{id}  {TITLE}", f"  pm/{path}{source}"]
@@ -385,7 +385,7 @@ def test_shapes_of_registry_files_gain_an_entry_and_nothing_else(
     assert "".join(line for line in lines if line[0] in "+-?") == "".join(
         f"+ {line}" for line in added.format(title=TITLE).splitlines(True)
     )
-    load([Location(name, project)], project)
+    load_registry([Location(name, project)], project)
 
 
 def test_a_prefix_of_the_file_is_not_written_again(
@@ -417,7 +417,7 @@ def test_ids_of_words_are_made_of_the_title(text: str, id: str, project: Path) -
 
     assert begun() == 0
 
-    assert load([Location("postmortems.yml", project)], project).find(id) is not None
+    assert load_registry([Location("postmortems.yml", project)], project).find(id) is not None
 
 
 def test_ids_without_a_pattern_have_to_be_given(
@@ -519,7 +519,7 @@ def test_a_name_that_would_not_be_a_post_mortem_is_changed(
     assert main(["new", title, *ON]) == 0
 
     assert sorted(path.stem for path in folder.iterdir()) == sorted(["lost-mail", stem])
-    assert load([Location("docs/incidents", project)], project).find(stem) is not None
+    assert load_registry([Location("docs/incidents", project)], project).find(stem) is not None
 
 
 def test_ids_in_front_matter_are_continued_there(project: Path) -> None:
@@ -977,7 +977,7 @@ def test_no_title_makes_an_odd_file_or_leaves_the_folder(manner: str, project: P
         assert {name: after[name] for name in before if name != "test_it.py"} == {
             name: before[name] for name in before if name != "test_it.py"
         }
-    registry = load([Location("docs/postmortems", project)], project)
+    registry = load_registry([Location("docs/postmortems", project)], project)
     assert len(registry) == len(HOSTILE) + 1
     compile((project / "test_it.py").read_text(encoding="utf-8"), "test_it.py", "exec")
 
@@ -990,7 +990,7 @@ def test_no_title_breaks_a_registry_file(name: str, project: Path) -> None:
     for title in HOSTILE:
         assert main(["new", *ON, "--", title]) == 0
 
-    titles = [each.title for each in load([Location(name, project)], project)]
+    titles = [each.title for each in load_registry([Location(name, project)], project)]
 
     assert titles == [
         *HOSTILE[:2],

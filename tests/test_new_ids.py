@@ -8,7 +8,7 @@ import pytest
 
 from pytest_postmortem.cli import main
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import load
+from pytest_postmortem.registry import load_registry
 from test_git import git
 
 TITLE = "Another loop"
@@ -101,7 +101,7 @@ def test_ids_in_headings_are_continued_there(
 
     assert capsys.readouterr().out.startswith(f"{id}  {TITLE}\n")
     assert head(folder / name).replace("\n\n\n", "\n\n").startswith(text)
-    assert load([Location(".", folder)], folder).find(id) is not None
+    assert load_registry([Location(".", folder)], folder).find(id) is not None
 
 
 def test_an_id_that_was_given_stands_in_the_heading(folder: Path) -> None:

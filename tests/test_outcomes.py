@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.model import OUTCOMES, NodeKey, Outcome, OutcomeWord
-from pytest_postmortem.outcomes import Recorder, complete, merge_outcomes
+from pytest_postmortem.outcomes import OutcomeRecorder, add_missing_outcomes, merge_outcomes
 
 TEST = NodeKey("test_a.py", "test_a.py::test_it")
 
@@ -45,7 +45,7 @@ def xfailed(when: str, outcome: str, reason: str = "reason: known") -> Report:
 
 def find_outcome(*reports: Report) -> Outcome | None:
     """Return what the reports of one test, on one worker, come to."""
-    recorder = Recorder({TEST})
+    recorder = OutcomeRecorder({TEST})
     for report in reports:
         recorder.add(report, TEST)
     return merge_outcomes(recorder.outcomes(), {TEST: [TEST]}, recorder.discarded).get(TEST)
@@ -129,7 +129,7 @@ def test_of_two_workers_the_outcome_that_stands_first_counts(
         "xfailed": xfailed("call", "skipped"),
         "skipped": Report("call", "skipped"),
     }
-    recorder = Recorder({TEST})
+    recorder = OutcomeRecorder({TEST})
 
     for worker, word in (("gw0", second), ("gw1", first)):
         recorder.add(SETUP, TEST, worker)
@@ -141,7 +141,7 @@ def test_of_two_workers_the_outcome_that_stands_first_counts(
 def test_reports_of_two_workers_may_mix() -> None:
     """Each worker runs its own test; their reports arrive in any order."""
     other = NodeKey("test_b.py", "test_b.py::test_it")
-    recorder = Recorder({TEST, other})
+    recorder = OutcomeRecorder({TEST, other})
 
     recorder.add(SETUP, TEST, "gw0")
     recorder.add(SETUP, other, "gw1")
@@ -156,7 +156,7 @@ def test_reports_of_two_workers_may_mix() -> None:
 
 def test_a_test_that_needed_a_rerun_is_flaky() -> None:
     """A pass on the second attempt guards, and is marked."""
-    recorder = Recorder({TEST})
+    recorder = OutcomeRecorder({TEST})
 
     for report in (SETUP, RERUN, SETUP, CALL, TEARDOWN):
         recorder.add(report, TEST)
@@ -256,7 +256,7 @@ def test_a_plugin_that_repeats_a_test_says_which_attempt_counts(
 def test_a_report_that_its_plugin_changes_afterwards_is_still_a_retry() -> None:
     """pytest-retry logs one report twice, with the outcome of the last attempt in the end."""
     report = Report("call", "retried")
-    recorder = Recorder({TEST})
+    recorder = OutcomeRecorder({TEST})
 
     recorder.add(SETUP, TEST)
     recorder.add(report, TEST)
@@ -272,7 +272,7 @@ def test_a_subtest_of_a_discarded_attempt_counts_as_it_does_for_pytest(
     counted: bool, word: OutcomeWord
 ) -> None:
     """pytest-rerunfailures takes such a failure back since version 16.3, and did not before."""
-    recorder = Recorder({TEST})
+    recorder = OutcomeRecorder({TEST})
 
     for report in (FAILED_SUBTEST, SETUP, RERUN, TEARDOWN, SETUP, CALL, TEARDOWN):
         recorder.add(report, TEST)
@@ -284,7 +284,7 @@ def test_a_subtest_of_a_discarded_attempt_counts_as_it_does_for_pytest(
 def test_a_crash_that_is_repeated_elsewhere_is_no_failure() -> None:
     """The report of the crash has the node id alone, the one of the rerun the file too."""
     crash = NodeKey("", TEST.nodeid)
-    recorder = Recorder({TEST, crash})
+    recorder = OutcomeRecorder({TEST, crash})
 
     recorder.add(Report("???", "rerun"), crash, "gw0")
     for report in (SETUP, CALL, TEARDOWN):
@@ -307,7 +307,7 @@ def test_a_crash_that_is_repeated_elsewhere_is_no_failure() -> None:
 def test_a_failure_is_kept_until_its_link_arrives(reports: list[Report], word: OutcomeWord) -> None:
     """A worker that dies in its first setup is reported before any link is known."""
     wanted: set[NodeKey] = set()
-    recorder = Recorder(wanted)
+    recorder = OutcomeRecorder(wanted)
 
     for report in reports:
         recorder.add(report, TEST, "gw0")
@@ -321,7 +321,7 @@ def test_a_failure_is_kept_until_its_link_arrives(reports: list[Report], word: O
 def test_a_rerun_is_kept_until_its_link_arrives() -> None:
     """A test that links itself in its second attempt was flaky."""
     wanted: set[NodeKey] = set()
-    recorder = Recorder(wanted)
+    recorder = OutcomeRecorder(wanted)
 
     for report in (SETUP, RERUN, TEARDOWN, SETUP, CALL):
         recorder.add(report, TEST)
@@ -334,7 +334,7 @@ def test_a_rerun_is_kept_until_its_link_arrives() -> None:
 def test_where_every_worker_runs_every_test_a_pass_is_kept_too() -> None:
     """What ``--dist each`` says does not depend on which worker is heard first."""
     wanted: set[NodeKey] = set()
-    recorder = Recorder(wanted, keep_all=True)
+    recorder = OutcomeRecorder(wanted, keep_all=True)
 
     for report in (SETUP, CALL, TEARDOWN):
         recorder.add(report, TEST, "gw0")
@@ -346,7 +346,7 @@ def test_where_every_worker_runs_every_test_a_pass_is_kept_too() -> None:
 
 def test_a_test_that_nobody_wants_is_forgotten() -> None:
     """Only linked tests are kept; a hundred thousand others cost no memory."""
-    recorder = Recorder(set())
+    recorder = OutcomeRecorder(set())
 
     for report in (SETUP, CALL, TEARDOWN):
         recorder.add(report, TEST)
@@ -357,7 +357,7 @@ def test_a_test_that_nobody_wants_is_forgotten() -> None:
 def test_a_link_that_comes_with_the_last_report_still_counts() -> None:
     """A test that adds its mark while it runs is asked for only at its teardown."""
     wanted: set[NodeKey] = set()
-    recorder = Recorder(wanted)
+    recorder = OutcomeRecorder(wanted)
 
     recorder.add(SETUP, TEST)
     recorder.add(CALL, TEST)
@@ -380,7 +380,7 @@ def test_the_reason_is_what_the_test_gives_for_a_skip_or_an_xfail(
     report: Report, reason: str | None
 ) -> None:
     """It is one line; the text of a failure is pytest's to show."""
-    recorder = Recorder({TEST})
+    recorder = OutcomeRecorder({TEST})
 
     recorder.add(report, TEST)
 
@@ -391,7 +391,7 @@ def test_a_test_without_any_outcome_did_not_run_and_says_why() -> None:
     """What was deselected is told apart from what was never reached."""
     a, b, c, d = (NodeKey(f"test_{name}.py", f"test_{name}.py::test_it") for name in "abcd")
 
-    completed = complete(
+    completed = add_missing_outcomes(
         {a: Outcome("passed")}, [a, b, c, d], {b: "deselected"}, {d: "no compiler"}
     )
 
@@ -408,7 +408,7 @@ SAME = NodeKey("../b/test_a.py", TEST.nodeid)
 
 def test_tests_of_two_files_with_one_node_id_have_an_outcome_each() -> None:
     """A skipped one does not count as passed because another one passed."""
-    recorder = Recorder({TEST, SAME})
+    recorder = OutcomeRecorder({TEST, SAME})
 
     for report in (SETUP, CALL, TEARDOWN):
         recorder.add(report, TEST)
@@ -420,7 +420,7 @@ def test_tests_of_two_files_with_one_node_id_have_an_outcome_each() -> None:
 
 def test_a_crash_is_of_the_test_that_its_worker_was_running() -> None:
     """The report of it has the node id alone; what the worker reported before has the file."""
-    recorder = Recorder({TEST, SAME, NodeKey("", TEST.nodeid)})
+    recorder = OutcomeRecorder({TEST, SAME, NodeKey("", TEST.nodeid)})
 
     recorder.add(SETUP, TEST, "gw0")
     recorder.add(SETUP, SAME, "gw1")
@@ -456,7 +456,7 @@ def test_tests_that_report_as_one_pass_when_all_of_them_pass(
     calls: list[str], expected: OutcomeWord
 ) -> None:
     """Nothing is called guarded whose own test may not have passed."""
-    recorder = Recorder({TEST})
+    recorder = OutcomeRecorder({TEST})
 
     for outcome in calls:
         for report in (SETUP, Report("call", outcome), TEARDOWN):

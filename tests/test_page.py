@@ -58,7 +58,7 @@ class Page(HTMLParser):
 
 def page(of: Mapping[str, Any] | None = None, *earlier: Mapping[str, Any]) -> Page:
     """Return the page of a report."""
-    return Page(html.render(of or small(), earlier))
+    return Page(html.render_html_report(of or small(), earlier))
 
 
 def rows(read: Page) -> list[Mapping[str, str | None]]:
@@ -179,7 +179,7 @@ def test_every_state_says_what_it_means(state: str) -> None:
     read = page(document([incident("PM-1", state)]))
 
     assert rows(read)[0]["data-state"] == state
-    assert f"State {state}: {html.STATES[state]}" in read.text()
+    assert f"State {state}: {html.STATE_MEANINGS[state]}" in read.text()
 
 
 def test_findings_and_gates_are_listed() -> None:
@@ -389,7 +389,7 @@ def test_the_page_loads_and_sends_nothing(report: dict[str, Any]) -> None:
 
 def test_the_policy_allows_this_style_and_this_script_alone() -> None:
     """The hashes of the content security policy fit what stands on the page."""
-    text = html.render(small())
+    text = html.render_html_report(small())
 
     policy = next(
         entities.unescape(each)
@@ -499,7 +499,7 @@ def test_an_endless_title_stands_once_in_the_list() -> None:
     """A title of 100 kB is whole where the incident is opened, and cut everywhere else."""
     title = "x" * 100_000
 
-    text = html.render(document([incident("PM-1", "failing", title=title)]))
+    text = html.render_html_report(document([incident("PM-1", "failing", title=title)]))
 
     assert text.count(title) == 1
     assert text.count("x" * 60) < 2 * len(title)

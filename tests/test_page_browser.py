@@ -73,7 +73,7 @@ class Browser:
     def open(self, report: Mapping[str, Any], fragment: str = "") -> None:
         """Show the page of a report, read afresh."""
         path = self._folder / "page.html"
-        path.write_text(html.render(report, [older()]), encoding="utf-8")
+        path.write_text(html.render_html_report(report, [older()]), encoding="utf-8")
         self.driver.get("about:blank")
         self.driver.get(path.as_uri() + fragment)
 

@@ -11,11 +11,11 @@ import pytest
 
 from conftest import report_of
 from pytest_postmortem import proofs, received, registry
-from pytest_postmortem.authoring.configuring import settings_in
+from pytest_postmortem.authoring.configuring import parse_pytest_settings
 from pytest_postmortem.cli import main
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import How
+from pytest_postmortem.registry import LoadOptions
 from pytest_postmortem.written import reading, stated
 
 DIGITS = "9" * 4301
@@ -97,29 +97,31 @@ def mutated(text: str, chance: random.Random) -> bytes:
 
 def read_registry(path: Path) -> None:
     """Load a registry as a run does, and keep what it holds."""
-    registry.load([Location(path.name, path.parent)], path.parent, How(cache=path.parent / "kept"))
+    registry.load_registry(
+        [Location(path.name, path.parent)], path.parent, LoadOptions(cache=path.parent / "kept")
+    )
 
 
 def read_folder(path: Path) -> None:
     """Load a directory with one document as a run does, then read the document as a whole."""
-    reading.read(path, path.name)
-    stated.stated_items(path, path.name)
-    registry.examine([Location(".", path.parent)], path.parent)
+    reading.read_document(path, path.name)
+    stated.read_stated_items(path, path.name)
+    registry.load_registry_with_problems([Location(".", path.parent)], path.parent)
 
 
 def read_settings(path: Path) -> None:
     """Read pytest's settings as ``init`` does."""
-    settings_in(path.name, path.read_bytes())
+    parse_pytest_settings(path.name, path.read_bytes())
 
 
 def read_proofs(path: Path) -> None:
     """Read a file of proofs."""
-    proofs.read(path)
+    proofs.read_proofs_file(path)
 
 
 def read_report(path: Path) -> None:
     """Read a report as ``combine`` and ``report`` do."""
-    received.read(path)
+    received.read_report_file(path)
 
 
 PROOFS = """{"format": 1, "proofs": {"PM-1": {"verdict": "proven", "day": "2026-03-02", "fix": "ab",
@@ -243,6 +245,6 @@ def test_a_toml_header_is_none_within_a_value(tmp_path: Path, case: str) -> None
     path = tmp_path / "pm.toml"
     path.write_text(f"[postmortems.PM-1]\n{between}\n[postmortems.PM-2]\ntitle = 'b'\n")
 
-    found = registry.load([Location("pm.toml", tmp_path)], tmp_path)
+    found = registry.load_registry([Location("pm.toml", tmp_path)], tmp_path)
 
     assert [(each.id, each.line) for each in found] == [("PM-1", 1), ("PM-2", line)]

@@ -14,16 +14,16 @@ import pytest
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Finding, Location, Postmortem, Registry
-from pytest_postmortem.registry import How, load, presets
-from pytest_postmortem.registry.remote import Limits
-from pytest_postmortem.registry.sources import source_from
-from pytest_postmortem.registry.tables import Table
+from pytest_postmortem.registry import LoadOptions, load_registry, presets
+from pytest_postmortem.registry.remote import HttpLimits
+from pytest_postmortem.registry.sources import parse_source_block
+from pytest_postmortem.registry.tables import LocatedTable
 from server import Reply, Server
 
 SHAPES = Path(__file__).parent / "data" / "api_shapes"
 HOW_TO = Path(__file__).parent.parent / "docs" / "how-to"
 PRESETS = Path(presets.__file__).parent
-QUICK = Limits(retries=0)
+QUICK = HttpLimits(retries=0)
 
 
 def shape(name: str) -> Any:
@@ -519,14 +519,14 @@ every = pytest.mark.parametrize("case", [pytest.param(CASES[name], id=name) for 
 
 
 def read(
-    case: Case, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, how: How
+    case: Case, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, how: LoadOptions
 ) -> Registry:
     """Load the registry of a case from the server, with the variables of the case set."""
     for name, value in case.environ.items():
         monkeypatch.setenv(name, value)
     text = case.source.replace("BASE", server.url)
     (folder / "postmortems.yml").write_text(text, encoding="utf-8")
-    return load([Location("postmortems.yml", folder)], folder, how)
+    return load_registry([Location("postmortems.yml", folder)], folder, how)
 
 
 def expected(case: Case, server: Server) -> list[Postmortem]:
@@ -543,7 +543,7 @@ def test_a_service_is_asked_page_by_page_and_each_field_has_its_place(
     """What the documentation of a service promises becomes post-mortems, down to the last page."""
     server.on(case.path, *case.pages(server, case.path))
 
-    registry = read(case, server, tmp_path, monkeypatch, How(show="all"))
+    registry = read(case, server, tmp_path, monkeypatch, LoadOptions(show="all"))
 
     assert list(registry) == expected(case, server)
     assert registry.findings == ()
@@ -560,7 +560,7 @@ def test_the_credential_of_the_environment_goes_along_with_every_page(
     server.on(case.path, *case.pages(server, case.path))
     wanted = {*case.headers, *WHO_ASKS}
 
-    read(case, server, tmp_path, monkeypatch, How())
+    read(case, server, tmp_path, monkeypatch, LoadOptions())
 
     sent = [
         {name: text for name, text in asked.headers.items() if name in wanted}
@@ -577,7 +577,7 @@ def test_a_public_project_is_read_without_a_token_and_shown_whole(
     case = replace(CASES[name], environ={})
     server.on(case.path, *case.pages(server, case.path))
 
-    registry = read(case, server, tmp_path, monkeypatch, How())
+    registry = read(case, server, tmp_path, monkeypatch, LoadOptions())
 
     assert list(registry) == expected(case, server)
     assert [set(WHO_ASKS) & set(asked.headers) for asked in server.asked] == [set(), set()]
@@ -591,7 +591,7 @@ def test_what_a_credential_opened_is_kept_without_its_words(
     case = CASES[name]
     server.on(case.path, *case.pages(server, case.path))
 
-    registry = read(case, server, tmp_path, monkeypatch, How())
+    registry = read(case, server, tmp_path, monkeypatch, LoadOptions())
 
     assert list(registry) == [
         replace(each, title=each.id, show="link") for each in expected(case, server)
@@ -606,7 +606,7 @@ def test_a_variable_that_is_not_set_is_named(
     case = CASES[name]
     missing = next(iter(case.environ))
 
-    registry = read(replace(case, environ={}), server, tmp_path, monkeypatch, How())
+    registry = read(replace(case, environ={}), server, tmp_path, monkeypatch, LoadOptions())
 
     (finding,) = registry.findings
     assert finding.message == unread(f"the environment variable {missing} is not set", "set it")
@@ -623,7 +623,9 @@ def test_lists_that_are_empty_everywhere_are_no_reason_to_warn(
     (issue, _) = shape("github_issues")
     server.on(GITHUB.path, Reply([but(issue, labels=[])]))
 
-    registries = [read(case, server, tmp_path, monkeypatch, How()) for case in (JIRA, GITHUB)]
+    registries = [
+        read(case, server, tmp_path, monkeypatch, LoadOptions()) for case in (JIRA, GITHUB)
+    ]
 
     assert [registry.findings for registry in registries] == [(), ()]
     assert [len(registry) for registry in registries] == [1, 1]
@@ -635,7 +637,7 @@ def test_a_status_page_says_that_it_is_never_whole(
     """An id that has become too old for a status page is not held against a test."""
     server.on(STATUSPAGE.path, *statuspage(server, STATUSPAGE.path))
 
-    registry = read(STATUSPAGE, server, tmp_path, monkeypatch, How())
+    registry = read(STATUSPAGE, server, tmp_path, monkeypatch, LoadOptions())
 
     assert registry.partial == (
         "statuspage:https://status.example.com: a status page lists its newest 50 incidents alone",
@@ -650,7 +652,7 @@ def test_a_status_page_of_fifty_incidents_is_read_whole(
     many = [but(page["incidents"][0], id=f"i{number}") for number in range(50)]
     server.on(STATUSPAGE.path, Reply(but(page, incidents=many)))
 
-    registry = read(STATUSPAGE, server, tmp_path, monkeypatch, How())
+    registry = read(STATUSPAGE, server, tmp_path, monkeypatch, LoadOptions())
 
     assert [each.id for each in registry] == [f"i{number}" for number in range(50)]
     assert server.paths() == [STATUSPAGE.path]
@@ -702,7 +704,7 @@ def test_a_service_that_says_no_stops_no_test(
     reply, cause, remedy = REFUSALS[refusal]
     server.on(case.path, reply)
 
-    registry = read(case, server, tmp_path, monkeypatch, How(limits=QUICK))
+    registry = read(case, server, tmp_path, monkeypatch, LoadOptions(limits=QUICK))
 
     (shown,) = registry.unreachable
     assert list(registry) == []
@@ -720,7 +722,7 @@ def test_a_later_page_that_fails_makes_no_half_registry(
     first, *rest = case.pages(server, case.path)
     server.on(case.path, *([first] if rest else []), Reply("oh no", 500))
 
-    registry = read(case, server, tmp_path, monkeypatch, How(limits=QUICK))
+    registry = read(case, server, tmp_path, monkeypatch, LoadOptions(limits=QUICK))
 
     assert list(registry) == []
     assert [finding.code for finding in registry.findings] == ["registry-unreachable"]
@@ -783,14 +785,14 @@ LOCATIONS = {
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_a_location_says_where_and_what_to_ask(location: str) -> None:
     """A host of one's own and a query in the location go where the service expects them."""
-    source = source_from(presets.expand(location, location), location)
+    source = parse_source_block(presets.expand_preset(location, location), location)
 
     assert (source.url, dict(source.query)) == LOCATIONS[location]
 
 
-def tables(block: Mapping[str, Any]) -> Table:
+def tables(block: Mapping[str, Any]) -> LocatedTable:
     """Return a block as it is read from a file."""
-    table = Table()
+    table = LocatedTable()
     for key, value in block.items():
         table[key] = tables(value) if isinstance(value, Mapping) else value
     return table
@@ -800,9 +802,9 @@ def test_a_block_may_take_away_and_change_what_a_preset_says() -> None:
     """What stands beside a preset is laid over it, field by field, and null takes away."""
     own = tables({"query": {"labels": "incident", "state": None}, "fields": {"date": "closed_at"}})
 
-    block = presets.expand("github:o/r?labels=sev1", "postmortems.yml", own)
+    block = presets.expand_preset("github:o/r?labels=sev1", "postmortems.yml", own)
 
-    source = source_from(block, "postmortems.yml")
+    source = parse_source_block(block, "postmortems.yml")
     assert dict(source.query) == {"labels": "incident", "per_page": "100"}
     assert [spot.text for spot in source.fields["date"]] == ["closed_at"]
     assert [spot.text for spot in source.fields["title"]] == ["title"]
@@ -838,7 +840,7 @@ def test_a_location_that_names_no_place_is_answered_with_an_example(
 ) -> None:
     """Whoever writes a location the wrong way reads the right way in the message."""
     with pytest.raises(RegistryError) as caught:
-        load([Location(location, tmp_path)], tmp_path, How())
+        load_registry([Location(location, tmp_path)], tmp_path, LoadOptions())
 
     assert str(caught.value) == (
         f"Couldn't read registry {location!r}: it does not say where in the service\n"
@@ -852,7 +854,7 @@ def test_a_filter_that_stands_twice_is_not_halved(tmp_path: Path) -> None:
     location = "pagerduty:?statuses[]=resolved&statuses[]=triggered"
 
     with pytest.raises(RegistryError) as caught:
-        load([Location(location, tmp_path)], tmp_path, How())
+        load_registry([Location(location, tmp_path)], tmp_path, LoadOptions())
 
     assert str(caught.value).splitlines()[:2] == [
         "Couldn't read registry 'pagerduty:': 'statuses[]' stands in its query more than once",
@@ -863,7 +865,7 @@ def test_a_filter_that_stands_twice_is_not_halved(tmp_path: Path) -> None:
 def test_an_unknown_service_is_answered_with_those_that_are_known(tmp_path: Path) -> None:
     """A mistyped service is no file that is missing."""
     with pytest.raises(RegistryError) as caught:
-        load([Location("githbu:owner/repo", tmp_path)], tmp_path, How())
+        load_registry([Location("githbu:owner/repo", tmp_path)], tmp_path, LoadOptions())
 
     assert str(caught.value).splitlines()[:2] == [
         "Couldn't read registry 'githbu:owner/repo': 'githbu' is no kind of location",
@@ -872,14 +874,17 @@ def test_an_unknown_service_is_answered_with_those_that_are_known(tmp_path: Path
     ]
 
 
-@pytest.mark.parametrize("service", presets.SERVICES)
+@pytest.mark.parametrize("service", presets.PRESET_SERVICES)
 def test_a_preset_is_whole_and_its_examples_lead_somewhere(service: str) -> None:
     """A preset says where its list is and how an id is read, and each example of it is right."""
     text = (PRESETS / f"{service}.yml").read_text(encoding="utf-8")
     written = re.findall(r"^(\w+):", text, re.M)
     (example,) = re.findall(r'^example: "?(.*?)"?$', text, re.M)
 
-    sources = [source_from(presets.expand(each, each), each) for each in example.split(", or ")]
+    sources = [
+        parse_source_block(presets.expand_preset(each, each), each)
+        for each in example.split(", or ")
+    ]
 
     assert {"target", "example", "url", "fields"} <= set(written)
     assert all(source.url.startswith("https://") for source in sources)
@@ -909,8 +914,10 @@ def test_every_registry_that_a_page_shows_is_understood(page: str, tmp_path: Pat
     names = [f"{number}.yml" for number in range(len(files))]
     locations = [text for text in settings if text != "postmortems.yml"]
 
-    registry = load(
-        [Location(name, tmp_path) for name in names + locations], tmp_path, How(offline=True)
+    registry = load_registry(
+        [Location(name, tmp_path) for name in names + locations],
+        tmp_path,
+        LoadOptions(offline=True),
     )
 
     assert {finding.code for finding in registry.findings} == {"registry-unreachable"}
@@ -957,7 +964,7 @@ def test_a_server_of_ones_own_is_read_with_what_its_page_says(
     case = DATA_CENTER[name]
     server.on(case.path, *case.pages(server, case.path))
 
-    registry = read(case, server, tmp_path, monkeypatch, How(show="all"))
+    registry = read(case, server, tmp_path, monkeypatch, LoadOptions(show="all"))
 
     assert list(registry) == expected(case, server)
     assert [asked.query for asked in server.asked] == list(case.asked)

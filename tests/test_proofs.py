@@ -13,19 +13,28 @@ from typing import Any
 import pytest
 
 from pytest_postmortem import __version__
-from pytest_postmortem.digests import Texts
+from pytest_postmortem.digests import DigestReader
 from pytest_postmortem.errors import DestinationError, ProofsError
 from pytest_postmortem.model import VERDICTS, Postmortem, Proof
-from pytest_postmortem.proofs import FILE, Kept, KeptTest, fix_of, place, read, save, still
+from pytest_postmortem.proofs import (
+    PROOFS_FILENAME,
+    StoredProof,
+    StoredTestVerdict,
+    find_current_proofs,
+    find_proofs_file,
+    format_fix_name,
+    read_proofs_file,
+    write_proofs_file,
+)
 
 NODEID = "tests/test_it.py::test_one"
 
-PROVEN = Kept(
+PROVEN = StoredProof(
     Proof("proven", date(2026, 11, 20), "3f2a91c", "fails without the fix: AssertionError"),
     "patch",
     "0123456789abcdef",
     ("src/shop.py", "tests/test_it.py"),
-    {NODEID: KeptTest("proven", "fails without the fix: AssertionError", "0123")},
+    {NODEID: StoredTestVerdict("proven", "fails without the fix: AssertionError", "0123")},
 )
 
 WRITTEN = f"""\
@@ -66,12 +75,12 @@ WRITTEN = f"""\
 
 def test_proofs_are_written_one_field_a_line(tmp_path: Path) -> None:
     """So that two branches merge well, and a reader sees what changed."""
-    path = tmp_path / "deep" / FILE
+    path = tmp_path / "deep" / PROOFS_FILENAME
 
-    save(path, {"PM-1": PROVEN})
+    write_proofs_file(path, {"PM-1": PROVEN})
 
     assert path.read_text() == WRITTEN
-    assert read(path) == {"PM-1": PROVEN}
+    assert read_proofs_file(path) == {"PM-1": PROVEN}
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -81,35 +90,35 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         for n, verdict in enumerate(VERDICTS)
     }
     odd = "größe\n\"'\\ \x1b \u2028 日本 {}"
-    kept[odd] = Kept(
-        Proof("weak", None, odd, odd), odd, odd, (odd,), {odd: KeptTest(odd, odd, odd)}
+    kept[odd] = StoredProof(
+        Proof("weak", None, odd, odd), odd, odd, (odd,), {odd: StoredTestVerdict(odd, odd, odd)}
     )
 
-    save(tmp_path / FILE, dict(reversed(kept.items())))
+    write_proofs_file(tmp_path / PROOFS_FILENAME, dict(reversed(kept.items())))
 
-    assert read(tmp_path / FILE) == kept
-    assert list(read(tmp_path / FILE)) == sorted(kept)
+    assert read_proofs_file(tmp_path / PROOFS_FILENAME) == kept
+    assert list(read_proofs_file(tmp_path / PROOFS_FILENAME)) == sorted(kept)
 
 
 def test_a_name_that_is_no_unicode_survives(tmp_path: Path) -> None:
     """As that of a file may be."""
-    save(tmp_path / FILE, {"PM-1": replace(PROVEN, files=("a\udcff.py",))})
+    write_proofs_file(tmp_path / PROOFS_FILENAME, {"PM-1": replace(PROVEN, files=("a\udcff.py",))})
 
-    assert read(tmp_path / FILE)["PM-1"].files == ("a\udcff.py",)
+    assert read_proofs_file(tmp_path / PROOFS_FILENAME)["PM-1"].files == ("a\udcff.py",)
 
 
 def test_what_a_newer_version_adds_is_left_alone(tmp_path: Path) -> None:
     """As long as the format is the same."""
     document = json.loads(WRITTEN)
     document["proofs"]["PM-1"]["new"] = document["new"] = {"more": 1}
-    (tmp_path / FILE).write_text(json.dumps(document))
+    (tmp_path / PROOFS_FILENAME).write_text(json.dumps(document))
 
-    assert read(tmp_path / FILE) == {"PM-1": PROVEN}
+    assert read_proofs_file(tmp_path / PROOFS_FILENAME) == {"PM-1": PROVEN}
 
 
 def test_without_a_file_there_is_no_proof(tmp_path: Path) -> None:
     """As before the first run of `prove`."""
-    assert read(tmp_path / FILE) == {}
+    assert read_proofs_file(tmp_path / PROOFS_FILENAME) == {}
 
 
 def changed(**fields: Any) -> str:
@@ -149,19 +158,19 @@ DAMAGED = {
 @pytest.mark.parametrize("text", ["", "\n"])
 def test_an_empty_file_holds_no_proofs_yet(tmp_path: Path, text: str) -> None:
     """It is how a team says where proofs are to be kept."""
-    (tmp_path / FILE).write_text(text)
+    (tmp_path / PROOFS_FILENAME).write_text(text)
 
-    assert read(tmp_path / FILE) == {}
+    assert read_proofs_file(tmp_path / PROOFS_FILENAME) == {}
 
 
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_file_is_one_message(tmp_path: Path, name: str) -> None:
     """The remedy is to let it be written anew."""
-    path = tmp_path / FILE
+    path = tmp_path / PROOFS_FILENAME
     path.write_text(DAMAGED[name])
 
     with pytest.raises(ProofsError) as caught:
-        read(path)
+        read_proofs_file(path)
 
     assert str(caught.value) == (
         f"Couldn't read proofs {str(path)!r}: it is no file of proofs\n"
@@ -175,11 +184,11 @@ def test_a_damaged_file_is_one_message(tmp_path: Path, name: str) -> None:
 )
 def test_another_format_is_said(tmp_path: Path, format: object, shown: str) -> None:
     """It was written by a newer version, perhaps."""
-    path = tmp_path / FILE
+    path = tmp_path / PROOFS_FILENAME
     path.write_text(json.dumps({"format": format, "proofs": []}))
 
     with pytest.raises(ProofsError) as caught:
-        read(path)
+        read_proofs_file(path)
 
     (problem,) = caught.value.problems
     assert problem.cause == f"its format is {shown}, and 1 is understood"
@@ -187,21 +196,21 @@ def test_another_format_is_said(tmp_path: Path, format: object, shown: str) -> N
 
 def test_bytes_that_are_no_text_are_one_message(tmp_path: Path) -> None:
     """As of a file that was not written by us; so is a folder."""
-    (tmp_path / FILE).write_bytes(b"\xff\xfe\x00")
+    (tmp_path / PROOFS_FILENAME).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ProofsError, match="it is no file of proofs"):
-        read(tmp_path / FILE)
+        read_proofs_file(tmp_path / PROOFS_FILENAME)
 
     (tmp_path / "folder").mkdir()
     with pytest.raises(ProofsError, match="is a directory"):
-        read(tmp_path / "folder")
+        read_proofs_file(tmp_path / "folder")
 
 
 def test_a_place_that_can_not_be_written_is_one_message(tmp_path: Path) -> None:
     """The older file is kept."""
-    (tmp_path / FILE).mkdir()
+    (tmp_path / PROOFS_FILENAME).mkdir()
 
     with pytest.raises(DestinationError, match="Couldn't write report"):
-        save(tmp_path / FILE, {})
+        write_proofs_file(tmp_path / PROOFS_FILENAME, {})
 
 
 WRITER = """
@@ -217,28 +226,32 @@ for _ in range(30):
 
 def test_two_writers_leave_a_file_that_is_whole(tmp_path: Path) -> None:
     """Of one of them; whoever reads meanwhile reads one or the other."""
-    path = tmp_path / FILE
+    path = tmp_path / PROOFS_FILENAME
     command = [sys.executable, "-c", WRITER, str(path)]
 
     with subprocess.Popen([*command, "one"]) as one, subprocess.Popen([*command, "two"]) as two:
         while one.poll() is None or two.poll() is None:
-            assert {each.way for each in read(path).values()} in ({"one"}, {"two"}, set())
+            assert {each.way for each in read_proofs_file(path).values()} in (
+                {"one"},
+                {"two"},
+                set(),
+            )
 
     assert (one.returncode, two.returncode) == (0, 0)
-    assert len(read(path)) == 200
-    assert [file.name for file in tmp_path.iterdir()] == [FILE]
+    assert len(read_proofs_file(path)) == 200
+    assert [file.name for file in tmp_path.iterdir()] == [PROOFS_FILENAME]
 
 
 def test_the_file_lies_where_it_is_configured_or_in_the_rootdir(tmp_path: Path) -> None:
     """Else in the cache, if there is one."""
     configured, cache = tmp_path / "x" / "proofs.json", tmp_path / "cache"
 
-    assert place(configured, tmp_path, cache) == configured
-    assert place(None, tmp_path, cache) == cache / FILE
-    assert place(None, tmp_path, None) is None
-    (tmp_path / FILE).touch()
-    assert place(None, tmp_path, cache) == tmp_path / FILE
-    assert place(configured, tmp_path, None) == configured
+    assert find_proofs_file(configured, tmp_path, cache) == configured
+    assert find_proofs_file(None, tmp_path, cache) == cache / PROOFS_FILENAME
+    assert find_proofs_file(None, tmp_path, None) is None
+    (tmp_path / PROOFS_FILENAME).touch()
+    assert find_proofs_file(None, tmp_path, cache) == tmp_path / PROOFS_FILENAME
+    assert find_proofs_file(configured, tmp_path, None) == configured
 
 
 TESTS = """\
@@ -268,14 +281,14 @@ def test_a_proof_holds_as_long_as_its_tests_are_the_same(
 ) -> None:
     """Reformatted and moved in their file they are; changed, renamed or deleted they are not."""
     (tmp_path / "test_it.py").write_text(TESTS)
-    own = KeptTest("proven", "", Texts(tmp_path).digest("test_it.py::test_one[1]"))
-    other = KeptTest("proven", "")
+    own = StoredTestVerdict("proven", "", DigestReader(tmp_path).digest("test_it.py::test_one[1]"))
+    other = StoredTestVerdict("proven", "")
     kept = {"PM-1": replace(PROVEN, tests={"test_it.py::test_one[1]": own, "gone.py::a": other})}
     (tmp_path / "test_it.py").unlink()
     if text is not None:
         (tmp_path / "test_it.py").write_text(text)
 
-    found = still(kept, tmp_path)
+    found = find_current_proofs(kept, tmp_path)
 
     assert found == {"PM-1": replace(PROVEN.proof, outdated=outdated)}
     assert found["PM-1"].proven is not outdated
@@ -285,14 +298,16 @@ def test_one_outdated_test_is_enough(tmp_path: Path) -> None:
     """And a file that can't be read any more has no text."""
     (tmp_path / "test_it.py").write_text(TESTS)
     (tmp_path / "test_b.py").write_bytes(b"\xff")
-    same = KeptTest("proven", "", Texts(tmp_path).digest("test_it.py::test_one"))
+    same = StoredTestVerdict("proven", "", DigestReader(tmp_path).digest("test_it.py::test_one"))
     own = dict.fromkeys(("test_it.py::test_one", "test_it.py::test_one[1]"), same)
     tests = {**own, "test_b.py::test_one": same}
 
-    found = still({"PM-1": replace(PROVEN, tests=tests), "PM-2": PROVEN}, tmp_path)
+    found = find_current_proofs({"PM-1": replace(PROVEN, tests=tests), "PM-2": PROVEN}, tmp_path)
 
     assert [found[id].outdated for id in ("PM-1", "PM-2")] == [True, True]
-    assert still({"PM-3": replace(PROVEN, tests={})}, tmp_path)["PM-3"] == PROVEN.proof
+    assert (
+        find_current_proofs({"PM-3": replace(PROVEN, tests={})}, tmp_path)["PM-3"] == PROVEN.proof
+    )
 
 
 @pytest.mark.parametrize(
@@ -318,10 +333,10 @@ def test_a_proof_holds_as_long_as_its_fix_is_the_same(
     tmp_path: Path, fix: tuple[str, ...], patch: str | None, kept: str, outdated: bool
 ) -> None:
     """However long its hash is; one that a commit says itself is not asked for."""
-    named = fix_of(Postmortem("PM-1", "Charged twice", fix=fix, patch=patch))
-    own = Kept(replace(PROVEN.proof, fix=kept))
+    named = format_fix_name(Postmortem("PM-1", "Charged twice", fix=fix, patch=patch))
+    own = StoredProof(replace(PROVEN.proof, fix=kept))
 
-    found = still({"PM-1": own}, tmp_path, {"PM-1": named} if named else {})
+    found = find_current_proofs({"PM-1": own}, tmp_path, {"PM-1": named} if named else {})
 
     assert found["PM-1"].outdated is outdated
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import page_documents
-from pytest_postmortem.assess import assess
-from pytest_postmortem.gates import judge, unprovable
-from pytest_postmortem.merging import Source, merged
+from pytest_postmortem.assess import evaluate
+from pytest_postmortem.gates import check_unprovable_incidents, evaluate_gates
+from pytest_postmortem.merging import ReportSource, merge_reports
 from pytest_postmortem.model import (
-    PROVEN,
+    PROVEN_VERDICTS,
     VERDICTS,
     Finding,
     Link,
@@ -27,13 +27,13 @@ from pytest_postmortem.model import (
     Proof,
     Registry,
     Scope,
-    Show,
+    ShowLevel,
     Verdict,
 )
 from pytest_postmortem.reports import html, markdown, terminal
-from pytest_postmortem.reports.json import document
-from pytest_postmortem.reports.terminal import Detail
-from pytest_postmortem.states import Gate, Report
+from pytest_postmortem.reports.json import build_report_document
+from pytest_postmortem.reports.terminal import TerminalDetail
+from pytest_postmortem.states import GateResult, Report
 from test_merging import data, incident
 
 DAY = date(2026, 11, 20)
@@ -69,9 +69,9 @@ def report(
     words |= outcomes or {}
     links = [Link(f"PM-{nodeid[17:]}", nodeid, "test_it.py", None) for nodeid in words]
     known = {NodeKey("test_it.py", nodeid): Outcome(word) for nodeid, word in words.items()}  # type: ignore[arg-type]
-    found = assess(Registry(tuple(postmortems), index), links, known, scope, policy, proofs)
-    found = replace(found, findings=unprovable(found))
-    return replace(found, gates=judge(found))
+    found = evaluate(Registry(tuple(postmortems), index), links, known, scope, policy, proofs)
+    found = replace(found, findings=check_unprovable_incidents(found))
+    return replace(found, gates=evaluate_gates(found))
 
 
 @pytest.mark.parametrize("outdated", [False, True])
@@ -83,14 +83,14 @@ def test_an_incident_is_proven_in_any_form_that_holds(verdict: Verdict, outdated
     guarded = report(proofs)
     failing = report(proofs, {"test_it.py::test_1": "failed"})
 
-    assert guarded.totals.proven == (verdict in PROVEN and not outdated)
+    assert guarded.totals.proven == (verdict in PROVEN_VERDICTS and not outdated)
     assert failing.totals.proven == 0
     assert guarded.incidents[0].proof == proofs["PM-1"]
 
 
-def lines(report: Report, detail: Detail, show: Show | None = None) -> list[str]:
+def lines(report: Report, detail: TerminalDetail, show: ShowLevel | None = None) -> list[str]:
     """Return what a terminal shows."""
-    return [line.text for line in terminal.render(report, show, 100, detail)]
+    return [line.text for line in terminal.render_terminal_report(report, show, 100, detail)]
 
 
 LAST = "4 of 4 incidents guarded (100 %), 1 of them proven, 4 linked"
@@ -166,7 +166,7 @@ def test_a_hollow_test_that_fails_is_named_with_what_fails() -> None:
         LAST.replace("4 of 4 incidents guarded (100 %)", "3 of 4 incidents guarded (75 %)"),
     ]
 
-    untested = assess(Registry(POSTMORTEMS), [], {}, Scope(), Policy(), PROOFS)
+    untested = evaluate(Registry(POSTMORTEMS), [], {}, Scope(), Policy(), PROOFS)
     assert not [line for line in lines(untested, "ten lines") if "hollow" in line]
 
 
@@ -187,9 +187,11 @@ def test_the_count_stands_in_every_form_of_the_last_line() -> None:
 @pytest.mark.parametrize(
     ("show", "fix"), [("all", "3f2a91c"), ("title", ""), ("link", ""), ("id", "")]
 )
-def test_a_report_tells_of_a_proof_what_it_may(show: Show, fix: str) -> None:
+def test_a_report_tells_of_a_proof_what_it_may(show: ShowLevel, fix: str) -> None:
     """The fix is a field of the post-mortem; the rest comes from the tests."""
-    (incident,) = document(report(PROOFS, postmortems=POSTMORTEMS[:1]), show)["incidents"]
+    (incident,) = build_report_document(report(PROOFS, postmortems=POSTMORTEMS[:1]), show)[
+        "incidents"
+    ]
 
     assert incident["proof"] == {
         "verdict": "proven",
@@ -204,7 +206,7 @@ def test_a_report_tells_of_a_proof_what_it_may(show: Show, fix: str) -> None:
 
 def test_a_report_says_whether_an_incident_can_be_proven() -> None:
     """By a commit, or a patch; a day that is not known is absent."""
-    told = document(report({"PM-1": Proof("weak")}), None)["incidents"]
+    told = build_report_document(report({"PM-1": Proof("weak")}), None)["incidents"]
 
     assert [each["provable"] for each in told] == [True, True, False, True]
     assert told[0]["proof"]["day"] is None
@@ -220,7 +222,7 @@ def test_markdown_says_what_was_found() -> None:
     }
     bad = {"PM-2": replace(PROOFS["PM-2"], reason="<b> | @team")}
 
-    told = markdown.render(document(report({**proofs, **bad}), None))
+    told = markdown.render_markdown_report(build_report_document(report({**proofs, **bad}), None))
 
     remarks = dict(re.findall(r"^\| (PM-\d).*<br>(.*) \|$", told, re.MULTILINE))
     assert remarks == {
@@ -248,14 +250,16 @@ def test_markdown_tells_a_proof_from_a_state(state: str, verdict: str, remarks: 
     proof = {"verdict": verdict, "day": "2026-11-20", "reason": "", "fix": "", "outdated": False}
     own = incident("PM-1", ("t.py::t", outcome), state=state, proof=proof)
 
-    (row,) = re.findall(r"^\| PM-1 .*$", markdown.render(data(incidents=[own])), re.MULTILINE)
+    (row,) = re.findall(
+        r"^\| PM-1 .*$", markdown.render_markdown_report(data(incidents=[own])), re.MULTILINE
+    )
 
     assert row == f"| PM-1 |  |  | {remarks} |"
 
 
 def page(proofs: Mapping[str, Proof]) -> str:
     """Return the page of a report."""
-    return html.render(document(report(proofs), None), [])
+    return html.render_html_report(build_report_document(report(proofs), None), [])
 
 
 def test_the_page_filters_by_proof_and_shows_what_is_hollow() -> None:
@@ -331,24 +335,26 @@ def test_a_gate_asks_for_proof_of_grave_incidents(
     """Of those whose fix is named, or was found; an undated one has no grace."""
     (gate,) = report(proofs, policy=policy).gates
 
-    assert gate == Gate("require-proof", True, passed, message)
+    assert gate == GateResult("require-proof", True, passed, message)
 
 
 def test_the_gate_asks_nothing_of_what_is_not_required() -> None:
     """An exempt incident needs no test, and no proof."""
     exempt = tuple(replace(each, exempt=True, reason="gone") for each in POSTMORTEMS)
 
-    found = assess(Registry(exempt), [], {}, Scope(), SEV1)
+    found = evaluate(Registry(exempt), [], {}, Scope(), SEV1)
 
-    assert judge(found) == (Gate("require-proof", True, True, "no incident of sev1 names a fix"),)
-    assert unprovable(found) == ()
+    assert evaluate_gates(found) == (
+        GateResult("require-proof", True, True, "no incident of sev1 names a fix"),
+    )
+    assert check_unprovable_incidents(found) == ()
 
 
 def test_the_gate_is_not_judged_in_a_part_of_the_suite() -> None:
     """As every other."""
     (gate,) = report(PROOFS, policy=SEV1, scope=Scope("partial", ("-k given",))).gates
 
-    assert gate == Gate(
+    assert gate == GateResult(
         "require-proof", False, False, "not judged: -k given; run the whole suite to judge it"
     )
 
@@ -364,14 +370,14 @@ def test_an_incident_that_names_no_fix_is_told() -> None:
     assert report({}, policy=SEV1).findings == (finding,)
     assert report({}).findings == ()
     assert report({"PM-3": Proof("weak")}, policy=SEV1).findings == ()
-    untested = assess(Registry(POSTMORTEMS), [], {}, Scope(), SEV1)
-    assert unprovable(untested) == ()
+    untested = evaluate(Registry(POSTMORTEMS), [], {}, Scope(), SEV1)
+    assert check_unprovable_incidents(untested) == ()
 
 
-def source(found: Report, name: str, show: Show | None = None, **scope: Any) -> Source:
+def source(found: Report, name: str, show: ShowLevel | None = None, **scope: Any) -> ReportSource:
     """Return a report as another run wrote it."""
-    told = dict(document(found, show))
-    return Source({**told, "scope": {**told["scope"], **scope}}, name)
+    told = dict(build_report_document(found, show))
+    return ReportSource({**told, "scope": {**told["scope"], **scope}}, name)
 
 
 def test_joined_reports_keep_proofs() -> None:
@@ -379,7 +385,11 @@ def test_joined_reports_keep_proofs() -> None:
     one = source(report(PROOFS, policy=SEV1), "one.json")
     two = source(report({"PM-2": Proof("proven", DAY)}, policy=SEV1), "two.json")
 
-    alone, both, backwards = merged([one]), merged([one, two]), merged([two, one])
+    alone, both, backwards = (
+        merge_reports([one]),
+        merge_reports([one, two]),
+        merge_reports([two, one]),
+    )
 
     assert {each.postmortem.id: each.proof for each in alone.incidents if each.proof} == PROOFS
     assert alone.totals.proven == 1
@@ -390,19 +400,19 @@ def test_joined_reports_keep_proofs() -> None:
 
 
 @pytest.mark.parametrize("show", [None, "title", "link", "id"])
-def test_a_report_alone_is_what_it_was(show: Show | None) -> None:
+def test_a_report_alone_is_what_it_was(show: ShowLevel | None) -> None:
     """With its proofs, the fixes that it may tell, and whether there are any."""
     policy = Policy(require_proof=("sev1",), today=DAY) if show in (None, "title") else Policy()
     proofs = {**PROOFS, "PM-3": Proof("weak", outdated=True)}
-    told = document(report(proofs, policy=policy), show)
+    told = build_report_document(report(proofs, policy=policy), show)
 
-    assert document(merged([Source(told, "one.json")]), None) == told
+    assert build_report_document(merge_reports([ReportSource(told, "one.json")]), None) == told
 
 
 def test_joined_reports_know_what_can_be_proven_though_they_may_not_tell_it() -> None:
     """A fix that is hidden is named all the same; a severity that is hidden can't be judged."""
-    titles = merged([source(report({}, policy=SEV1), "one.json", "title")])
-    links = merged([source(report({}, policy=SEV1), "one.json", "link")])
+    titles = merge_reports([source(report({}, policy=SEV1), "one.json", "title")])
+    links = merge_reports([source(report({}, policy=SEV1), "one.json", "link")])
 
     assert [gate.message for gate in titles.gates] == ["2 incidents of sev1 not proven: PM-1, PM-2"]
     assert [gate.message for gate in links.gates] == [
@@ -416,7 +426,7 @@ def test_a_report_of_a_newer_version_may_know_another_verdict() -> None:
     told = source(report(PROOFS), "one.json")
     told.document["incidents"][0]["proof"]["verdict"] = "proven-twice"
 
-    found = merged([told])
+    found = merge_reports([told])
 
     assert found.incidents[0].proof == replace(PROOFS["PM-1"], verdict="inconclusive")
     assert found.totals.proven == 0
@@ -424,7 +434,7 @@ def test_a_report_of_a_newer_version_may_know_another_verdict() -> None:
 
 def test_a_report_of_an_older_version_asks_for_no_proof() -> None:
     """It knows of none."""
-    found = merged([Source(page_documents.small(), "old.json")])
+    found = merge_reports([ReportSource(page_documents.small(), "old.json")])
 
     assert found.totals.proven == 0
     assert found.policy.require_proof == ()

@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from conftest import RunPytest, report_of
-from pytest_postmortem.digests import Texts
+from pytest_postmortem.digests import DigestReader
 from pytest_postmortem.model import Proof, Verdict
-from pytest_postmortem.proofs import FILE, Kept, KeptTest, save
+from pytest_postmortem.proofs import (
+    PROOFS_FILENAME,
+    StoredProof,
+    StoredTestVerdict,
+    write_proofs_file,
+)
 from report_schema import read_report
 
 REGISTRY = """
@@ -58,21 +63,24 @@ FIXES = {"PM-1": "3f2a91c", "PM-2": "77c01d2"}
 
 def keep(path: Path, verdicts: Mapping[str, Verdict]) -> None:
     """Write a file of proofs that were found with the tests of the suite."""
-    texts, nodeids = Texts(Path.cwd()), {id: f"test_it.py::{name}" for id, name in NAMES.items()}
+    texts, nodeids = (
+        DigestReader(Path.cwd()),
+        {id: f"test_it.py::{name}" for id, name in NAMES.items()},
+    )
     kept = {
-        id: Kept(
+        id: StoredProof(
             Proof(verdict, date(2026, 11, 20), FIXES.get(id, ""), "it is so"),
-            tests={nodeids[id]: KeptTest(verdict, "", texts.digest(nodeids[id]))},
+            tests={nodeids[id]: StoredTestVerdict(verdict, "", texts.digest(nodeids[id]))},
         )
         for id, verdict in verdicts.items()
     }
-    save(path, kept)
+    write_proofs_file(path, kept)
 
 
 @pytest.mark.smoke
 def test_a_run_says_what_is_proven_and_what_is_hollow(suite: Path, run: RunPytest) -> None:
     """From the file in the rootdir, with no setting at all; the run itself stays green."""
-    keep(suite / FILE, {"PM-1": "proven", "PM-2": "not-proven"})
+    keep(suite / PROOFS_FILENAME, {"PM-1": "proven", "PM-2": "not-proven"})
 
     result = run("--postmortem-report=term", "--postmortem-report=json:report.json")
 
@@ -93,7 +101,7 @@ def test_a_run_says_what_is_proven_and_what_is_hollow(suite: Path, run: RunPytes
 
 def test_a_changed_test_outdates_its_proof(suite: Path, pytester: pytest.Pytester) -> None:
     """One that was moved and reformatted does not."""
-    keep(suite / FILE, {"PM-1": "proven", "PM-2": "not-proven", "PM-3": "proven"})
+    keep(suite / PROOFS_FILENAME, {"PM-1": "proven", "PM-2": "not-proven", "PM-3": "proven"})
     lines = TESTS.replace("assert True", "assert  True  # still")
     text = lines.replace("def test_one():\n    assert", "def test_one():\n    assert not")
     (suite / "test_it.py").write_text(text.replace("not  True", "1"))
@@ -113,7 +121,7 @@ def test_a_changed_test_outdates_its_proof(suite: Path, pytester: pytest.Pyteste
 def test_the_file_may_be_configured(suite: Path, pytester: pytest.Pytester) -> None:
     """It lies beside the configuration; the one in the rootdir is not read then."""
     pytester.makeini("[pytest]\npostmortem_registry = pm.yml\npostmortem_proofs = x/p.json\n")
-    keep(suite / FILE, {"PM-1": "not-proven"})
+    keep(suite / PROOFS_FILENAME, {"PM-1": "not-proven"})
     keep(suite / "x" / "p.json", {"PM-1": "proven", "PM-2": "proven"})
 
     assert report_of(pytester.runpytest()) == [
@@ -123,7 +131,7 @@ def test_the_file_may_be_configured(suite: Path, pytester: pytest.Pytester) -> N
 
 def test_without_a_file_the_cache_has_it(suite: Path, pytester: pytest.Pytester) -> None:
     """Where `prove` has kept it; without a cache nothing is known."""
-    keep(suite / ".pytest_cache" / "d" / "postmortem" / FILE, {"PM-1": "proven"})
+    keep(suite / ".pytest_cache" / "d" / "postmortem" / PROOFS_FILENAME, {"PM-1": "proven"})
 
     known = report_of(pytester.runpytest())
     blocked = report_of(pytester.runpytest("-p", "no:cacheprovider"))
@@ -134,14 +142,14 @@ def test_without_a_file_the_cache_has_it(suite: Path, pytester: pytest.Pytester)
 
 def test_a_damaged_file_is_one_warning(suite: Path, run: RunPytest) -> None:
     """The run goes on without it, as green as it was."""
-    (suite / FILE).write_text("<<<<<<< HEAD\n")
+    (suite / PROOFS_FILENAME).write_text("<<<<<<< HEAD\n")
 
     result = run("-v")
 
     assert report_of(result)[-4:] == [
         "  PM-3  Lost mails    1 test",
         "1 warning:",
-        f"  {FILE}: it is no file of proofs; delete it: `pytest-postmortem prove` writes it anew",
+        f"  {PROOFS_FILENAME}: it is no file of proofs; delete it: `pytest-postmortem prove` writes it anew",
         "3 of 3 incidents guarded (100 %), 3 linked",
     ]
     assert result.ret == 0
@@ -151,8 +159,10 @@ def test_a_proof_of_an_incident_that_is_not_here_says_nothing(
     suite: Path, pytester: pytest.Pytester
 ) -> None:
     """It may belong to another package, or to a registry of another time."""
-    keep(suite / FILE, {"PM-1": "proven"})
-    (suite / FILE).write_text((suite / FILE).read_text().replace('"PM-1"', '"PM-9"'))
+    keep(suite / PROOFS_FILENAME, {"PM-1": "proven"})
+    (suite / PROOFS_FILENAME).write_text(
+        (suite / PROOFS_FILENAME).read_text().replace('"PM-1"', '"PM-9"')
+    )
 
     assert report_of(pytester.runpytest()) == ["3 of 3 incidents guarded (100 %), 3 linked"]
 
@@ -170,10 +180,10 @@ def test_a_gate_fails_a_run_whose_grave_incidents_are_not_proven(
     pytester.makeini(
         "[pytest]\npostmortem_registry = pm.yml\npostmortem_require_proof = sev1 sev2\n"
     )
-    keep(suite / FILE, {"PM-1": "proven"})
+    keep(suite / PROOFS_FILENAME, {"PM-1": "proven"})
 
     failed = run("-v")
-    keep(suite / FILE, {"PM-1": "proven", "PM-2": "proven-flaky"})
+    keep(suite / PROOFS_FILENAME, {"PM-1": "proven", "PM-2": "proven-flaky"})
     passed = run("-v")
 
     assert report_of(failed)[-5:] == [

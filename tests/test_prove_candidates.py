@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.prove.candidates import Candidate, candidates, trailers
+from pytest_postmortem.prove.candidates import (
+    FixCandidate,
+    find_fix_candidates,
+    find_trailer_commits,
+)
 from repositories import commit, repository
 from test_git import git
 
@@ -34,13 +38,13 @@ def test_a_trailer_says_whose_fix_a_commit_is(repo: Path) -> None:
     commit(repo, {}, "Not a Postmortem: PM-3")
     commit(repo, {}, "Nothing follows\n\nPostmortem:\nPM-4 is told below\nPostmortem: ,\n")
 
-    assert trailers(repo) == {"pm-1": (one, two), "pm-2": (one,), "inc-7": (two,)}
+    assert find_trailer_commits(repo) == {"pm-1": (one, two), "pm-2": (one,), "inc-7": (two,)}
 
 
 def test_without_a_repository_there_is_no_trailer(tmp_path: Path) -> None:
     """Nor a candidate."""
-    assert trailers(tmp_path) == {}
-    assert candidates(tmp_path, ["PM-1"], [("test_it.py", "test_once")], is_source) == []
+    assert find_trailer_commits(tmp_path) == {}
+    assert find_fix_candidates(tmp_path, ["PM-1"], [("test_it.py", "test_once")], is_source) == []
 
 
 def test_what_speaks_for_a_commit_is_said(repo: Path) -> None:
@@ -51,17 +55,19 @@ def test_what_speaks_for_a_commit_is_said(repo: Path) -> None:
     commit(repo, {"tests/test_it.py": "# PM-1\n" + TEST + "more\n"}, "More of PM-1")
     commit(repo, {"src/shop.py": "3\n"}, "PM-10, PM-1-2, XPM-1")
 
-    found = candidates(repo, ["PM-1", "INC-9"], [("tests/test_it.py", "test_once")], is_source)
+    found = find_fix_candidates(
+        repo, ["PM-1", "INC-9"], [("tests/test_it.py", "test_once")], is_source
+    )
 
     assert found == [
-        Candidate(
+        FixCandidate(
             fix,
             date(2026, 3, 4),
             "Send the key (PM-1)",
             "added test_once and wrote PM-1 into tests/test_it.py and names it,"
             " together with src/shop.py",
         ),
-        Candidate(
+        FixCandidate(
             named, date(2026, 3, 3), "Prepare for pm-1", "names it, together with src/shop.py"
         ),
     ]
@@ -71,7 +77,7 @@ def test_a_commit_that_changes_no_source_is_no_fix(repo: Path) -> None:
     """However often it names the incident."""
     commit(repo, {"tests/test_it.py": TEST, "docs/pm-1.md": "PM-1"}, "Test and document PM-1")
 
-    assert candidates(repo, ["PM-1"], [("tests/test_it.py", "test_once")], is_source) == []
+    assert find_fix_candidates(repo, ["PM-1"], [("tests/test_it.py", "test_once")], is_source) == []
 
 
 def test_three_commits_are_offered(repo: Path) -> None:
@@ -79,7 +85,7 @@ def test_three_commits_are_offered(repo: Path) -> None:
     for n in range(5):
         commit(repo, {"src/shop.py": f"{n}{n}\n"}, f"PM-1, part {n}")
 
-    found = candidates(repo, ["PM-1"], [], is_source)
+    found = find_fix_candidates(repo, ["PM-1"], [], is_source)
 
     assert [each.subject for each in found] == ["PM-1, part 4", "PM-1, part 3", "PM-1, part 2"]
 
@@ -89,4 +95,4 @@ def test_a_commit_whose_parent_is_not_here_is_not_offered(repo: Path, tmp_path: 
     commit(repo, {"src/shop.py": "1\n"}, "PM-1")
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repo}", "shallow")
 
-    assert candidates(tmp_path / "shallow", ["PM-1"], [], is_source) == []
+    assert find_fix_candidates(tmp_path / "shallow", ["PM-1"], [], is_source) == []

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.proofs import short
+from pytest_postmortem.proofs import shorten_revision
 from pytest_postmortem.prove.fixes import (
     WORKTREE,
-    Unknown,
-    decoded,
-    of_branch,
-    of_patch,
-    of_revisions,
+    FixError,
+    decode_fix_source,
+    read_fix_from_branch,
+    read_fix_from_patch,
+    read_fix_from_revisions,
 )
-from pytest_postmortem.prove.plan import Change, Fix, Kind
-from pytest_postmortem.prove.swap import CantSwap
-from pytest_postmortem.prove.ways import Workspace, swapped
+from pytest_postmortem.prove.plan import FileChange, Fix, FixFileKind
+from pytest_postmortem.prove.swap import TransplantError
+from pytest_postmortem.prove.ways import Workspace, transplant_fix
 from repositories import commit, repository, said, write
 from test_git import git
 
@@ -47,15 +47,15 @@ def test_a_commit_is_a_fix(repo: Path) -> None:
     )
     commit(repo, {"src/shop.py": "three\n"})
 
-    fix = of_revisions(repo / "src", [after])
+    fix = read_fix_from_revisions(repo / "src", [after])
 
     assert (fix.name, fix.day) == (after[:9], date(2026, 3, 9))
     (step,) = fix.steps
     assert (step.name, step.before, step.after, step.patch) == (after[:9], before, after, b"")
     assert step.changes == (
-        Change("src/new.py", None, b"new\n"),
-        Change("src/shop.py", b"one\n", b"two\n"),
-        Change("tests/test_shop.py", b"old\n", None),
+        FileChange("src/new.py", None, b"new\n"),
+        FileChange("src/shop.py", b"one\n", b"two\n"),
+        FileChange("tests/test_shop.py", b"old\n", None),
     )
 
 
@@ -63,7 +63,7 @@ def test_the_first_commit_is_a_fix(repo: Path) -> None:
     """All of its files are new."""
     first = said(repo, "rev-parse", "HEAD")
 
-    fix = of_revisions(repo, [first])
+    fix = read_fix_from_revisions(repo, [first])
 
     assert changes(fix) == [
         ("src/shop.py", None, b"one\n"),
@@ -80,7 +80,7 @@ def test_a_merge_is_what_it_brought(repo: Path) -> None:
     commit(repo, {"README": "other\n"})
     git(repo, "merge", "--quiet", "--no-ff", "--message", "merge", "branch")
 
-    fix = of_revisions(repo, ["HEAD"])
+    fix = read_fix_from_revisions(repo, ["HEAD"])
 
     assert fix.name == "HEAD"
     assert changes(fix) == [("src/new.py", None, b"new\n"), ("src/shop.py", b"one\n", b"two\n")]
@@ -94,9 +94,9 @@ def test_a_range_is_what_came_in_it(repo: Path, dots: str) -> None:
     third = commit(repo, {"src/shop.py": "three\n", "src/new.py": "new\n"})
     expected = [("src/new.py", None, b"new\n"), ("src/shop.py", b"one\n", b"three\n")]
 
-    whole = of_revisions(repo, [f"{first}{dots}{third}"])
-    until_now = of_revisions(repo, [f"{first}{dots}"])
-    back = of_revisions(repo, [f"{dots}{second}"])
+    whole = read_fix_from_revisions(repo, [f"{first}{dots}{third}"])
+    until_now = read_fix_from_revisions(repo, [f"{first}{dots}"])
+    back = read_fix_from_revisions(repo, [f"{dots}{second}"])
 
     assert changes(whole) == changes(until_now) == expected
     assert whole.name == f"{first[:9]}..{third[:9]}"
@@ -113,7 +113,7 @@ def test_several_commits_are_steps(repo: Path) -> None:
     commit(repo, {"README": "between\n"})
     two = commit(repo, {"src/shop.py": "three\n"}, day="2026-04-01")
 
-    fix = of_revisions(repo, [one, two])
+    fix = read_fix_from_revisions(repo, [one, two])
 
     assert (fix.name, fix.day) == (f"{one[:9]}, {two[:9]}", date(2026, 4, 1))
     assert [step.after for step in fix.steps] == [one, two]
@@ -127,7 +127,7 @@ def test_what_is_not_committed_yet_is_a_fix(repo: Path) -> None:
     write(repo, {"x.log": "1\n"})
     git(repo, "add", "src/shop.py")
 
-    fix = of_revisions(repo, [WORKTREE])
+    fix = read_fix_from_revisions(repo, [WORKTREE])
 
     (step,) = fix.steps
     assert (fix.name, step.before, step.after) == ("WORKTREE", head, None)
@@ -142,8 +142,8 @@ def test_nothing_is_no_fix(repo: Path) -> None:
     """A file that was touched alone does not differ."""
     (repo / "src/shop.py").touch()
 
-    with pytest.raises(Unknown, match=r"^nothing differs from HEAD$"):
-        of_revisions(repo, [WORKTREE])
+    with pytest.raises(FixError, match=r"^nothing differs from HEAD$"):
+        read_fix_from_revisions(repo, [WORKTREE])
 
 
 def test_a_branch_is_what_it_has_brought_since_it_left_another(repo: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_branch_is_what_it_has_brought_since_it_left_another(repo: Path) -> No
     git(repo, "switch", "--quiet", "branch")
     git(repo, "stash", "pop", "--quiet")
 
-    fix = of_branch(repo, "main")
+    fix = read_fix_from_branch(repo, "main")
 
     assert fix.name == "what came since main"
     assert changes(fix) == [("src/new.py", None, b"1\n"), ("src/shop.py", b"one\n", b"two\n")]
@@ -168,8 +168,8 @@ def test_branches_without_a_commit_in_common_are_said(repo: Path) -> None:
     git(repo, "switch", "--quiet", "--orphan", "other")
     commit(repo, {"a.py": "1\n"})
 
-    with pytest.raises(Unknown) as caught:
-        of_branch(repo, "main")
+    with pytest.raises(FixError) as caught:
+        read_fix_from_branch(repo, "main")
 
     assert str(caught.value) == (
         "main and HEAD have no commit in common in this clone: fetch its history"
@@ -205,8 +205,8 @@ def test_a_commit_that_is_not_here_says_how_to_get_it(
     found = []
 
     for folder in (repo, tmp_path / "shallow"):
-        with pytest.raises(Unknown) as caught:
-            of_revisions(folder, [name])
+        with pytest.raises(FixError) as caught:
+            read_fix_from_revisions(folder, [name])
         found.append(str(caught.value))
 
     assert found == [whole, cut]
@@ -217,8 +217,8 @@ def test_a_commit_whose_parent_is_not_here_says_how_to_get_it(repo: Path, tmp_pa
     newest = commit(repo, {"src/shop.py": "two\n"})
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repo}", "shallow")
 
-    with pytest.raises(Unknown) as caught:
-        of_revisions(tmp_path / "shallow", ["HEAD"])
+    with pytest.raises(FixError) as caught:
+        read_fix_from_revisions(tmp_path / "shallow", ["HEAD"])
 
     assert str(caught.value) == (
         f"the parent of HEAD is not in this clone: git fetch --depth=2 origin {newest}"
@@ -227,8 +227,8 @@ def test_a_commit_whose_parent_is_not_here_says_how_to_get_it(repo: Path, tmp_pa
 
 def test_without_a_repository_only_a_patch_is_a_fix(tmp_path: Path) -> None:
     """It is said which form it has."""
-    with pytest.raises(Unknown) as caught:
-        of_revisions(tmp_path, ["abc1234"])
+    with pytest.raises(FixError) as caught:
+        read_fix_from_revisions(tmp_path, ["abc1234"])
 
     assert str(caught.value) == "there is no git repository: name a fix as `patch: FILE`"
 
@@ -246,12 +246,17 @@ def test_a_patch_is_a_fix(repo: Path) -> None:
     """It is looked for beside its entry first; its files are those of today."""
     write(repo, {"docs/p/x.patch": PATCH, "x.patch": "other", "src/shop.py": "two\n"})
 
-    fix = of_patch(repo, "p/x.patch", [repo / "docs", repo])
+    fix = read_fix_from_patch(repo, "p/x.patch", [repo / "docs", repo])
 
     (step,) = fix.steps
-    assert (fix.name, step.name, step.prefix, step.back) == ("x.patch", "x.patch", "", False)
+    assert (fix.name, step.name, step.prefix, step.is_bug_patch) == (
+        "x.patch",
+        "x.patch",
+        "",
+        False,
+    )
     assert step.patch == PATCH.encode()
-    assert step.changes == (Change("src/shop.py", b"two\n", b"two\n"),)
+    assert step.changes == (FileChange("src/shop.py", b"two\n", b"two\n"),)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +273,7 @@ def test_a_patch_may_bring_the_problem_back(repo: Path, name: str, back: bool) -
     """Its name says so."""
     write(repo, {name: PATCH})
 
-    assert of_patch(repo, name, [repo]).steps[0].back is back
+    assert read_fix_from_patch(repo, name, [repo]).steps[0].is_bug_patch is back
 
 
 @pytest.mark.parametrize(
@@ -280,7 +285,7 @@ def test_a_patch_names_files_from_the_top_or_from_the_rootdir(
     """Whichever has one of them."""
     write(repo, {"x.patch": PATCH.replace("src/shop.py", path)})
 
-    fix = of_patch(repo / "src", "x.patch", [repo])
+    fix = read_fix_from_patch(repo / "src", "x.patch", [repo])
 
     assert fix.steps[0].prefix == prefix
     assert fix.paths == (f"{prefix}{path}",)
@@ -290,7 +295,7 @@ def test_a_patch_needs_no_repository(tmp_path: Path) -> None:
     """Nor do its files have to be there."""
     write(tmp_path, {"x.patch": PATCH})
 
-    fix = of_patch(tmp_path, "x.patch", [tmp_path])
+    fix = read_fix_from_patch(tmp_path, "x.patch", [tmp_path])
 
     assert changes(fix) == [("src/shop.py", None, None)]
 
@@ -310,8 +315,8 @@ def test_what_is_no_patch_is_said(repo: Path, text: str | None, why: str) -> Non
     else:
         (repo / "x.patch").mkdir()
 
-    with pytest.raises(Unknown) as caught:
-        of_patch(repo, "x.patch", [repo])
+    with pytest.raises(FixError) as caught:
+        read_fix_from_patch(repo, "x.patch", [repo])
 
     assert str(caught.value) == why
 
@@ -321,8 +326,8 @@ def test_a_patch_of_files_outside_is_refused(repo: Path, path: str) -> None:
     """Before any of them is read."""
     write(repo, {"x.patch": PATCH + PATCH.replace("/src/shop.py", f"/{path}")})
 
-    with pytest.raises(Unknown) as caught:
-        of_patch(repo, "x.patch", [repo])
+    with pytest.raises(FixError) as caught:
+        read_fix_from_patch(repo, "x.patch", [repo])
 
     assert str(caught.value) == f"'x.patch' names a file outside of the repository: {path}"
 
@@ -340,14 +345,14 @@ def test_a_patch_of_files_outside_is_refused(repo: Path, path: str) -> None:
 )
 def test_python_is_decoded_as_python_decodes_it(data: bytes | None, text: str | None) -> None:
     """By its own word, with one kind of line end."""
-    assert decoded(data) == text
+    assert decode_fix_source(data) == text
 
 
 @pytest.mark.parametrize("data", [b"x = '\xff'\n", b"# coding: no-such\n", b"\xef\xbb\xbf\xff"])
 def test_a_wrong_encoding_is_said(data: bytes) -> None:
     """Python would not import it either."""
-    with pytest.raises(Unknown, match=r"^a file of the fix can't be decoded: "):
-        decoded(data)
+    with pytest.raises(FixError, match=r"^a file of the fix can't be decoded: "):
+        decode_fix_source(data)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +367,7 @@ def test_a_wrong_encoding_is_said(data: bytes) -> None:
 )
 def test_only_a_long_hash_is_cut(revision: str, shown: str) -> None:
     """Whoever named a tag or a branch knows it by its name."""
-    assert short(revision) == shown
+    assert shorten_revision(revision) == shown
 
 
 def test_a_file_in_which_a_fix_changed_no_code_is_not_swapped(repo: Path) -> None:
@@ -372,14 +377,14 @@ def test_a_file_in_which_a_fix_changed_no_code_is_not_swapped(repo: Path) -> Non
     files = {"src/shop.py": "'More.'\n", "src/pay.py": two.replace("1", "2")}
     end = commit(repo, {**files, "src/new.py": "x = 1\n", "src/cart.py": "'Cart.'\n"})
     commit(repo, {"src/shop.py": "'Today.'\nx = 1\n", "src/cart.py": None})
-    fix = of_revisions(repo, [end])
-    kinds: dict[str, Kind] = dict.fromkeys(fix.paths, "source")
+    fix = read_fix_from_revisions(repo, [end])
+    kinds: dict[str, FixFileKind] = dict.fromkeys(fix.paths, "source")
     here = Workspace(repo, repo, frozenset(fix.paths), lambda path: False)
 
-    versions = swapped(replace(fix, kinds=kinds), here)
+    versions = transplant_fix(replace(fix, kinds=kinds), here)
 
     assert versions.fixed == {str(repo / "src/pay.py"): two.replace("1", "2")}
     assert versions.before == {str(repo / "src/pay.py"): two}
-    with pytest.raises(CantSwap) as caught:
-        swapped(replace(fix, kinds={"src/shop.py": "source", "src/new.py": "source"}), here)
+    with pytest.raises(TransplantError) as caught:
+        transplant_fix(replace(fix, kinds={"src/shop.py": "source", "src/new.py": "source"}), here)
     assert str(caught.value) == "the fix has only brought new files, or changed what is no code"

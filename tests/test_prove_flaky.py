@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from prove_repository import Repository
-from pytest_postmortem.commands.cases import Asked
-from pytest_postmortem.commands.prove import run
-from pytest_postmortem.prove.recorder import PATIENCE
-from pytest_postmortem.prove.sides import Effort
+from pytest_postmortem.commands.cases import ProveRequest
+from pytest_postmortem.commands.prove import run_prove
+from pytest_postmortem.prove.recorder import MAX_ROUND_SECONDS
+from pytest_postmortem.prove.sides import RunBudget
 
-SLOW = PATIENCE * 0.6
+SLOW = MAX_ROUND_SECONDS * 0.6
 """Seconds after which a test does not run again in its process."""
 
 TEST = """\
@@ -48,7 +48,7 @@ def said(
     repository.fixed(module, before, after)
     repository.register()
     capsys.readouterr()
-    run([], Asked((module,), effort=Effort(seconds=1)))
+    run_prove([], ProveRequest((module,), effort=RunBudget(seconds=1)))
     return capsys.readouterr().out.splitlines()[0].split("  ", 2)[1:]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_postmortem import git
 from pytest_postmortem.errors import GitError
-from pytest_postmortem.git import Changed
+from pytest_postmortem.git import ChangedFile
 from repositories import commit, disturb, repository, write
 from test_git import git as run
 
@@ -55,12 +55,14 @@ def test_the_parent_of_a_commit_is_its_first(repo: Path) -> None:
     run(repo, "switch", "--quiet", "main")
     run(repo, "merge", "--quiet", "--no-ff", "--message", "merge", "branch")
 
-    empty = git.parent(repo, first)
+    empty = git.find_parent_commit(repo, first)
 
-    assert git.parent(repo, second) == first
-    assert git.parent(repo, "HEAD") == second
+    assert git.find_parent_commit(repo, second) == first
+    assert git.find_parent_commit(repo, "HEAD") == second
     assert empty == "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-    assert git.changed(repo, empty, first) == [Changed("a.py", None, blob(repo, "1"))]
+    assert git.list_changed_files(repo, empty, first) == [
+        ChangedFile("a.py", None, blob(repo, "1"))
+    ]
 
 
 def test_a_clone_that_is_cut_does_not_know_the_parent(repo: Path, tmp_path: Path) -> None:
@@ -71,19 +73,19 @@ def test_a_clone_that_is_cut_does_not_know_the_parent(repo: Path, tmp_path: Path
 
     shallow = tmp_path / "shallow"
 
-    assert git.is_shallow(shallow)
-    assert not git.is_shallow(repo)
-    assert git.is_cut(shallow, newest)
-    assert git.parent(shallow, newest) is None
+    assert git.is_shallow_clone(shallow)
+    assert not git.is_shallow_clone(repo)
+    assert git.has_missing_parents(shallow, newest)
+    assert git.find_parent_commit(shallow, newest) is None
 
 
 def test_a_commit_has_a_subject_and_a_day(repo: Path) -> None:
     """Whatever its letters."""
     commit(repo, {}, "Größe stimmt: 日本\n\nMore of it.", day="2026-03-09")
 
-    assert git.subject(repo, "HEAD") == ("Größe stimmt: 日本", date(2026, 3, 9))
+    assert git.read_commit_subject(repo, "HEAD") == ("Größe stimmt: 日本", date(2026, 3, 9))
     with pytest.raises(GitError, match="ambiguous argument 'no-such'"):
-        git.subject(repo, "no-such")
+        git.read_commit_subject(repo, "no-such")
 
 
 def test_files_that_differ_between_two_commits(repo: Path) -> None:
@@ -99,22 +101,22 @@ def test_files_that_differ_between_two_commits(repo: Path) -> None:
     files = {"a.py": "2", "gone.py": None, "moved.py": LINES, "was a link": "1", "x.bin": b"\0\2"}
     new = commit(repo, {**files, **dict.fromkeys(ODD, "odd")})
 
-    found = git.changed(repo, old, new)
+    found = git.list_changed_files(repo, old, new)
 
     assert sorted(found, key=lambda each: each.path) == sorted(
         [
-            Changed("a.py", blob(repo, "1"), blob(repo, "2")),
-            Changed("gone.py", blob(repo, LINES), None),
-            Changed("moved.py", None, blob(repo, LINES)),
-            Changed("same.py", blob(repo, "1"), blob(repo, "1")),
-            Changed("was a link", None, blob(repo, "1")),
-            Changed("x.bin", blob(repo, "\0\1"), blob(repo, "\0\2")),
-            *(Changed(name, None, blob(repo, "odd")) for name in ODD),
+            ChangedFile("a.py", blob(repo, "1"), blob(repo, "2")),
+            ChangedFile("gone.py", blob(repo, LINES), None),
+            ChangedFile("moved.py", None, blob(repo, LINES)),
+            ChangedFile("same.py", blob(repo, "1"), blob(repo, "1")),
+            ChangedFile("was a link", None, blob(repo, "1")),
+            ChangedFile("x.bin", blob(repo, "\0\1"), blob(repo, "\0\2")),
+            *(ChangedFile(name, None, blob(repo, "odd")) for name in ODD),
         ],
         key=lambda each: each.path,
     )
     with pytest.raises(GitError, match="ambiguous argument 'no-such'"):
-        git.changed(repo, old, "no-such")
+        git.list_changed_files(repo, old, "no-such")
 
 
 def test_a_submodule_is_no_file(repo: Path, tmp_path: Path) -> None:
@@ -123,9 +125,9 @@ def test_a_submodule_is_no_file(repo: Path, tmp_path: Path) -> None:
     run(repo, "update-index", "--add", "--cacheinfo", f"160000,{first},sub")
     run(repo, "commit", "--quiet", "--message", "a submodule")
 
-    assert git.changed(repo, first, "HEAD") == []
-    assert list(git.tree(repo, "HEAD")) == ["a.py"]
-    assert git.export(repo, "HEAD", tmp_path / "tree") == ["a.py"]
+    assert git.list_changed_files(repo, first, "HEAD") == []
+    assert list(git.list_commit_files(repo, "HEAD")) == ["a.py"]
+    assert git.export_commit(repo, "HEAD", tmp_path / "tree") == ["a.py"]
     assert [path.name for path in (tmp_path / "tree").iterdir()] == ["a.py"]
 
 
@@ -137,8 +139,8 @@ def test_files_of_the_working_tree_that_differ(repo: Path) -> None:
     run(repo, "add", "a.py")
 
     expected = ["a.py", "below/b.py", "below/ä.py", "c.py"]
-    assert git.unlike(repo, old) == expected
-    assert git.unlike(repo / "below", old) == expected
+    assert git.list_modified_files(repo, old) == expected
+    assert git.list_modified_files(repo / "below", old) == expected
 
 
 def test_a_patch_takes_back_what_it_made(repo: Path) -> None:
@@ -162,11 +164,11 @@ def test_a_patch_takes_back_what_it_made(repo: Path) -> None:
     old = commit(repo, {**before, "other.py": "1"})
     new = commit(repo, {**after, "other.py": "2"})
 
-    patch = git.patch(repo, old, new, after)
+    patch = git.build_patch(repo, old, new, after)
 
-    assert sorted(git.patched(patch)) == sorted(after)
-    assert git.applied(after, patch, reverse=True) == {**before, "new.txt": None}
-    assert git.applied(before, patch, reverse=False) == after
+    assert sorted(git.list_patched_files(patch)) == sorted(after)
+    assert git.apply_patch(after, patch, reverse=True) == {**before, "new.txt": None}
+    assert git.apply_patch(before, patch, reverse=False) == after
 
 
 def test_a_patch_from_below_the_top_names_files_from_the_top(repo: Path) -> None:
@@ -174,9 +176,9 @@ def test_a_patch_from_below_the_top_names_files_from_the_top(repo: Path) -> None
     old = commit(repo, {"below/a.py": LINES, "a.py": LINES})
     new = commit(repo, {"below/a.py": LINES + "more\n", "a.py": LINES + "more\n"})
 
-    patch = git.patch(repo / "below", old, new, ["below/a.py"])
+    patch = git.build_patch(repo / "below", old, new, ["below/a.py"])
 
-    assert git.patched(patch) == ["below/a.py"]
+    assert git.list_patched_files(patch) == ["below/a.py"]
 
 
 @pytest.mark.parametrize(
@@ -197,9 +199,9 @@ def test_a_patch_applies_to_the_letter_or_not_at_all(
     """Lines may have moved; what stands around them has to be as it was, spaces included."""
     old = commit(repo, {"a.py": LINES})
     new = commit(repo, {"a.py": FIXED})
-    patch = git.patch(repo, old, new, ["a.py"])
+    patch = git.build_patch(repo, old, new, ["a.py"])
 
-    found = git.applied({"a.py": today.encode()}, patch, reverse=True)
+    found = git.apply_patch({"a.py": today.encode()}, patch, reverse=True)
 
     assert found == (None if expected is None else {"a.py": expected.encode()})
 
@@ -209,10 +211,10 @@ def test_of_a_patch_some_files_may_count(repo: Path) -> None:
     names = [name for name in ODD if "\n" not in name]
     old = commit(repo, dict.fromkeys(names, "old\n"))
     new = commit(repo, dict.fromkeys(names, "new\n"))
-    patch = git.patch(repo, old, new, names)
+    patch = git.build_patch(repo, old, new, names)
 
     for name in names:
-        found = git.applied(dict.fromkeys(names, b"new\n"), patch, reverse=True, only=[name])
+        found = git.apply_patch(dict.fromkeys(names, b"new\n"), patch, reverse=True, only=[name])
         assert found == {**dict.fromkeys(names, b"new\n"), name: b"old\n"}
 
 
@@ -220,13 +222,13 @@ def test_a_patch_that_makes_and_removes_files(repo: Path) -> None:
     """Reversed it removes what it made, and makes what it removed."""
     old = commit(repo, {"gone/a.py": "1\n", "b.py": "1\n"})
     new = commit(repo, {"gone/a.py": None, "new/c.py": "1\n"})
-    patch = git.patch(repo, old, new, ["gone/a.py", "new/c.py"])
+    patch = git.build_patch(repo, old, new, ["gone/a.py", "new/c.py"])
 
-    assert git.applied({"new/c.py": b"1\n"}, patch, reverse=True) == {
+    assert git.apply_patch({"new/c.py": b"1\n"}, patch, reverse=True) == {
         "gone/a.py": b"1\n",
         "new/c.py": None,
     }
-    assert git.applied({"gone/a.py": b"1\n"}, patch, reverse=False) == {
+    assert git.apply_patch({"gone/a.py": b"1\n"}, patch, reverse=False) == {
         "gone/a.py": None,
         "new/c.py": b"1\n",
     }
@@ -235,8 +237,8 @@ def test_a_patch_that_makes_and_removes_files(repo: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"no patch\n", b"--- a\n+++ b\n", b"\0\xff"])
 def test_what_is_no_patch_changes_nothing(data: bytes) -> None:
     """Git says no."""
-    assert git.patched(data) == []
-    assert git.applied({"a.py": b"1\n"}, data, reverse=False) is None
+    assert git.list_patched_files(data) == []
+    assert git.apply_patch({"a.py": b"1\n"}, data, reverse=False) is None
 
 
 @pytest.mark.parametrize("path", ["../evil.py", "/etc/evil.py", ".git/config"])
@@ -244,7 +246,7 @@ def test_a_patch_reaches_nothing_outside(repo: Path, path: str) -> None:
     """Git refuses it, as a file that lies above, and as what is its own."""
     patch = f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+evil\n".encode()
 
-    assert git.applied({}, patch, reverse=False) is None
+    assert git.apply_patch({}, patch, reverse=False) is None
 
 
 @pytest.mark.parametrize("place", ["../evil.py", "{0}/evil.py", "a/../../evil.py"])
@@ -256,7 +258,7 @@ def test_a_file_outside_is_not_written_before_git_refuses(
     path = place.format(tmp_path)
     patch = f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-1\n+2\n".encode()
 
-    assert git.applied({path: b"1\n"}, patch, reverse=False) is None
+    assert git.apply_patch({path: b"1\n"}, patch, reverse=False) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -266,12 +268,12 @@ def test_a_folder_for_patches_belongs_to_no_repository(
     """Wherever temporary files lie: git leaves out what is not in its part of a repository."""
     old = commit(repo, {"a.py": "1\n"})
     new = commit(repo, {"a.py": "2\n"})
-    patch = git.patch(repo, old, new, ["a.py"])
+    patch = git.build_patch(repo, old, new, ["a.py"])
     (repo / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(repo / "tmp"))
 
-    assert git.applied({"a.py": b"2\n"}, patch, reverse=True) == {"a.py": b"1\n"}
-    assert git.patched(patch) == ["a.py"]
+    assert git.apply_patch({"a.py": b"2\n"}, patch, reverse=True) == {"a.py": b"1\n"}
+    assert git.list_patched_files(patch) == ["a.py"]
 
 
 def test_files_that_were_moved_since_are_found(repo: Path) -> None:
@@ -282,9 +284,9 @@ def test_files_that_were_moved_since_are_found(repo: Path) -> None:
         {"src/a.py": None, "src/ä new.py": LINES + "more\n", "c.py": None, "d.py": "other"},
     )
 
-    assert git.renamed(repo, old) == {"src/a.py": "src/ä new.py"}
+    assert git.find_renamed_files(repo, old) == {"src/a.py": "src/ä new.py"}
     with pytest.raises(GitError, match="ambiguous argument 'no-such'"):
-        git.renamed(repo, "no-such")
+        git.find_renamed_files(repo, "no-such")
 
 
 def test_commits_that_mention_a_text(repo: Path) -> None:
@@ -293,12 +295,12 @@ def test_commits_that_mention_a_text(repo: Path) -> None:
     commit(repo, {"a": "2"}, "PM-1x2")
     third = commit(repo, {"a": "3"}, "Fix\n\nPostmortem: pm-1.2\n\nMore")
 
-    assert git.mentioning(repo, ["PM-1.2"]) == [
+    assert git.find_commits_mentioning(repo, ["PM-1.2"]) == [
         (third, "Fix\n\nPostmortem: pm-1.2\n\nMore\n"),
         (first, "Größe, see PM-1.2\n"),
     ]
-    assert git.mentioning(repo, ["no", "such"]) == []
-    assert git.mentioning(repo, []) == []
+    assert git.find_commits_mentioning(repo, ["no", "such"]) == []
+    assert git.find_commits_mentioning(repo, []) == []
 
 
 def test_commits_that_brought_a_text_into_a_file(repo: Path) -> None:
@@ -308,9 +310,9 @@ def test_commits_that_brought_a_text_into_a_file(repo: Path) -> None:
     commit(repo, {"tests/ä.py": "def test_a(): ...\n# more\n"})
     gone = commit(repo, {"tests/ä.py": "# more\n"})
 
-    assert git.adding(repo, "def test_a(", "tests/ä.py") == [added, gone]
-    assert git.adding(repo / "tests", "def test_a(", "tests/ä.py") == [added, gone]
-    assert git.adding(repo, "def test_c(", "tests/ä.py") == []
+    assert git.find_commits_adding(repo, "def test_a(", "tests/ä.py") == [added, gone]
+    assert git.find_commits_adding(repo / "tests", "def test_a(", "tests/ä.py") == [added, gone]
+    assert git.find_commits_adding(repo, "def test_c(", "tests/ä.py") == []
 
 
 def test_a_commit_is_written_as_it_is_stored(repo: Path, tmp_path: Path) -> None:
@@ -329,7 +331,7 @@ def test_a_commit_is_written_as_it_is_stored(repo: Path, tmp_path: Path) -> None
     index = (repo / ".git" / "index").read_bytes()
     target = tmp_path / "tree"
 
-    paths = git.export(repo / "src", wanted, target)
+    paths = git.export_commit(repo / "src", wanted, target)
 
     found = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
     assert sorted(paths) == sorted({*files, *ODD})
@@ -342,7 +344,7 @@ def test_a_commit_is_written_as_it_is_stored(repo: Path, tmp_path: Path) -> None
     assert not os.access(target / "src/a.py", os.X_OK)
     assert (repo / ".git" / "index").read_bytes() == index
     with pytest.raises(GitError, match="Not a valid object name no-such"):
-        git.export(repo, "no-such", tmp_path / "none")
+        git.export_commit(repo, "no-such", tmp_path / "none")
 
 
 def test_what_a_build_has_left_is_what_git_ignores_beside_other_files(repo: Path) -> None:
@@ -351,7 +353,10 @@ def test_what_a_build_has_left_is_what_git_ignores_beside_other_files(repo: Path
     commit(repo, {".gitignore": ignored, "src/a.py": "1", "below/b.py": "1"})
     write(repo, {"src/_version.py": "1", "src/ä.so": "1", "x.log": "1", ".venv/lib/c.so": "1"})
 
-    assert sorted(git.generated(repo / "below", (".py", ".so"))) == ["src/_version.py", "src/ä.so"]
+    assert sorted(git.list_generated_files(repo / "below", (".py", ".so"))) == [
+        "src/_version.py",
+        "src/ä.so",
+    ]
 
 
 def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,35 +366,35 @@ def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(tmp_path))
 
     questions: list[Callable[[], object]] = [
-        lambda: git.adding(tmp_path, "x", "a.py"),
-        lambda: git.applied({}, b"", reverse=True),
-        lambda: list(git.blobs(tmp_path, ["0" * 40])),
-        lambda: git.changed(tmp_path, "HEAD", "HEAD"),
-        lambda: git.commit_of(tmp_path, "HEAD"),
-        lambda: git.ever_added(tmp_path, tmp_path),
-        lambda: git.ever_there(tmp_path, tmp_path),
-        lambda: git.export(tmp_path, "HEAD", tmp_path / "tree"),
-        lambda: git.files(tmp_path),
-        lambda: git.generated(tmp_path, (".py",)),
-        lambda: git.head(tmp_path),
-        lambda: git.head_date(tmp_path),
-        lambda: git.index(tmp_path),
-        lambda: git.is_cut(tmp_path, "HEAD"),
-        lambda: git.is_shallow(tmp_path),
-        lambda: git.is_unborn(tmp_path),
-        lambda: git.log(tmp_path, "HEAD", bool),
-        lambda: git.mentioning(tmp_path, ["x"]),
-        lambda: git.merge_base(tmp_path, "HEAD", "HEAD"),
-        lambda: git.modules(tmp_path, "HEAD"),
-        lambda: git.origin(tmp_path),
-        lambda: git.parent(tmp_path, "HEAD"),
-        lambda: git.patch(tmp_path, "HEAD", "HEAD", []),
-        lambda: git.patched(b""),
-        lambda: git.renamed(tmp_path, "HEAD"),
-        lambda: git.require(tmp_path),
-        lambda: git.subject(tmp_path, "HEAD"),
-        lambda: git.tree(tmp_path, "HEAD"),
-        lambda: git.unlike(tmp_path, "HEAD"),
+        lambda: git.find_commits_adding(tmp_path, "x", "a.py"),
+        lambda: git.apply_patch({}, b"", reverse=True),
+        lambda: list(git.read_blobs(tmp_path, ["0" * 40])),
+        lambda: git.list_changed_files(tmp_path, "HEAD", "HEAD"),
+        lambda: git.resolve_commit(tmp_path, "HEAD"),
+        lambda: git.read_lines_ever_added(tmp_path, tmp_path),
+        lambda: git.list_files_ever_tracked(tmp_path, tmp_path),
+        lambda: git.export_commit(tmp_path, "HEAD", tmp_path / "tree"),
+        lambda: git.list_repository_files(tmp_path),
+        lambda: git.list_generated_files(tmp_path, (".py",)),
+        lambda: git.read_head_commit(tmp_path),
+        lambda: git.read_head_date(tmp_path),
+        lambda: git.read_index_only_files(tmp_path),
+        lambda: git.has_missing_parents(tmp_path, "HEAD"),
+        lambda: git.is_shallow_clone(tmp_path),
+        lambda: git.is_unborn_branch(tmp_path),
+        lambda: git.read_commit_log(tmp_path, "HEAD", bool),
+        lambda: git.find_commits_mentioning(tmp_path, ["x"]),
+        lambda: git.find_merge_base(tmp_path, "HEAD", "HEAD"),
+        lambda: git.list_submodules(tmp_path, "HEAD"),
+        lambda: git.read_origin_url(tmp_path),
+        lambda: git.find_parent_commit(tmp_path, "HEAD"),
+        lambda: git.build_patch(tmp_path, "HEAD", "HEAD", []),
+        lambda: git.list_patched_files(b""),
+        lambda: git.find_renamed_files(tmp_path, "HEAD"),
+        lambda: git.require_repository(tmp_path),
+        lambda: git.read_commit_subject(tmp_path, "HEAD"),
+        lambda: git.list_commit_files(tmp_path, "HEAD"),
+        lambda: git.list_modified_files(tmp_path, "HEAD"),
     ]
 
     for ask in questions:

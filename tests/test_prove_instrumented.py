@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.prove.watching import RAISED, REACHED, instrumented
+from pytest_postmortem.prove.watching import RAISED, REACHED, instrument_code
 
 ALL = [[1, 10_000]]
 
@@ -437,14 +437,14 @@ def test_instrumented_code_does_what_it_did(
     """Values, docstrings, exceptions and the lines of their tracebacks are the same."""
     text = source(CORPUS[name])
 
-    assert outcome(instrumented(text, marks, watched)) == outcome(text)
+    assert outcome(instrument_code(text, marks, watched)) == outcome(text)
 
 
 def test_nothing_marked_is_nothing_told(noted: list[str]) -> None:
     """Nor is anything that stands beside marked lines."""
     for text in map(source, CORPUS.values()):
         last = text.count("\n")
-        outcome(instrumented(text, [[last + 1, last + 9]], [[last + 1, last + 9]]))
+        outcome(instrument_code(text, [[last + 1, last + 9]], [[last + 1, last + 9]]))
 
     assert noted == []
 
@@ -551,7 +551,7 @@ def test_a_mark_tells_that_its_lines_ran_and_only_that(
 ) -> None:
     """A statement is known by its first line; the head of a function counts when it is called."""
     space: dict[str, Any] = {}
-    exec(compile(instrumented(BRANCHES, [lines], []), "shop.py", "exec"), space)
+    exec(compile(instrument_code(BRANCHES, [lines], []), "shop.py", "exec"), space)
 
     with suppress(StopIteration):
         eval(call, space)
@@ -609,7 +609,7 @@ def test_what_leaves_a_watched_function_is_told_also_if_it_is_swallowed(
 ) -> None:
     """Of the functions that hold watched lines, those around them included."""
     space: dict[str, Any] = {}
-    exec(compile(instrumented(LEAVING, [], [lines]), "shop.py", "exec"), space)
+    exec(compile(instrument_code(LEAVING, [], [lines]), "shop.py", "exec"), space)
 
     with suppress(NameError):
         eval(call, space)

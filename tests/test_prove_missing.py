@@ -11,15 +11,15 @@ from unittest import mock
 import pytest
 
 from pytest_postmortem.prove.missing import (
-    Known,
-    Meaning,
-    defined,
-    known_of,
-    meaning,
-    standing,
+    FailureMeaning,
+    NamesOfFix,
+    classify_failure,
+    collect_names_of_fix,
+    find_unchanged_statement,
+    list_defined_names,
 )
-from pytest_postmortem.prove.overlay import told
-from pytest_postmortem.prove.trial import Failure
+from pytest_postmortem.prove.overlay import describe_exception
+from pytest_postmortem.prove.trial import RaisedFailure
 
 SHOP, OTHER, TEST = "/shop/src/shop.py", "/shop/src/other.py", "/shop/tests/test_it.py"
 LIBRARY = "/shop/.venv/lib/site-packages/library.py"
@@ -108,21 +108,21 @@ def shop() -> Iterator[Mapping[str, object]]:
         del sys.modules[name]
 
 
-def known(then: str | None = OLD) -> Known:
+def known(then: str | None = OLD) -> NamesOfFix:
     """Return what is known of the names of the fix; ``then`` is the file before it."""
     was = {SHOP: then}
-    return known_of("/shop", [TEST], {SHOP: (OLD, NEW)}, lambda: [TODAY], was.get)
+    return collect_names_of_fix("/shop", [TEST], {SHOP: (OLD, NEW)}, lambda: [TODAY], was.get)
 
 
-def failure_of(code: str, names: Mapping[str, object], path: str = TEST) -> Failure:
+def failure_of(code: str, names: Mapping[str, object], path: str = TEST) -> RaisedFailure:
     """Return what a file raises that really runs, as a run notes it."""
     own = {**names, "mock": mock, "monkeypatch": pytest.MonkeyPatch()}
     try:
         exec(compile(code, path, "exec"), own)
     except BaseException as error:
-        data = told(error)
+        data = describe_exception(error)
     frames = [(file, line, name) for file, line, name in data["frames"] if file != __file__]
-    return Failure(
+    return RaisedFailure(
         data["type"],
         tuple(data["bases"]),
         data["message"],
@@ -184,10 +184,10 @@ def failure_of(code: str, names: Mapping[str, object], path: str = TEST) -> Fail
     ],
 )
 def test_what_a_failure_in_a_test_means(
-    shop: Mapping[str, object], code: str, expected: Meaning
+    shop: Mapping[str, object], code: str, expected: FailureMeaning
 ) -> None:
     """Only what a test asks for in its own body makes it weak, tools that patch included."""
-    assert meaning(failure_of(code, shop), known()) == expected
+    assert classify_failure(failure_of(code, shop), known()) == expected
 
 
 @pytest.mark.parametrize(
@@ -212,12 +212,12 @@ def test_what_a_failure_in_a_test_means(
     ],
 )
 def test_what_a_failure_in_code_of_today_means(
-    shop: Mapping[str, object], code: str, expected: Meaning
+    shop: Mapping[str, object], code: str, expected: FailureMeaning
 ) -> None:
     """A line that was not there before the fix may need what it brought."""
     found = failure_of(code, shop, SHOP)
 
-    assert meaning(found, known(None)) == expected
+    assert classify_failure(found, known(None)) == expected
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_what_a_failure_in_code_of_today_means(
     ],
 )
 def test_what_a_failure_in_old_code_means(
-    shop: Mapping[str, object], code: str, expected: Meaning
+    shop: Mapping[str, object], code: str, expected: FailureMeaning
 ) -> None:
     """A line that stood there asks for what the fix brought: that is the problem. A name that the
     file had and has no more is lost, and what it passes on is a wish of somebody else.
@@ -246,10 +246,10 @@ def test_what_a_failure_in_old_code_means(
     was = f"{OLD}\n{code}\n"
     whole = {SHOP: (f"{code}\n{OLD}", f"{code}\n{NEW}")}
 
-    at_the_time = known_of("/shop", [TEST], whole)
-    today = known_of("/shop", [TEST], whole, lambda: [TODAY], {SHOP: was}.get)
+    at_the_time = collect_names_of_fix("/shop", [TEST], whole)
+    today = collect_names_of_fix("/shop", [TEST], whole, lambda: [TODAY], {SHOP: was}.get)
 
-    assert [meaning(found, each) for each in (at_the_time, today)] == [expected, expected]
+    assert [classify_failure(found, each) for each in (at_the_time, today)] == [expected, expected]
 
 
 SCOPES = """\
@@ -291,11 +291,14 @@ def test_a_statement_stood_in_a_function_of_the_same_name(
     """All of its lines; those of what it holds are statements of their own."""
     moved = f"import new\n\n\n{SCOPES}"
 
-    found = standing(SCOPES, line, function, moved)
+    found = find_unchanged_statement(SCOPES, line, function, moved)
 
     assert (found and " ".join(found.split())) == statement
-    assert standing(SCOPES, line, function, "def sell(self, n):\n    return n\n") is None
-    assert standing(SCOPES, line, function, "def (") is None
+    assert (
+        find_unchanged_statement(SCOPES, line, function, "def sell(self, n):\n    return n\n")
+        is None
+    )
+    assert find_unchanged_statement(SCOPES, line, function, "def (") is None
 
 
 def test_what_an_old_name_lost_is_no_proof(shop: Mapping[str, object]) -> None:
@@ -305,24 +308,24 @@ def test_what_an_old_name_lost_is_no_proof(shop: Mapping[str, object]) -> None:
     in_test = failure_of("shop.Order().gone()", shop)
 
     assert in_old_code.name == in_test.name == "gone"
-    assert meaning(in_old_code, known()) == "broken"
-    assert meaning(in_test, known()) == "problem"
+    assert classify_failure(in_old_code, known()) == "broken"
+    assert classify_failure(in_test, known()) == "problem"
 
 
 def test_names_that_other_code_has_lost_are_no_proof(shop: Mapping[str, object]) -> None:
     """Of other files nobody knows what they had; a name of Python itself was always there."""
     elsewhere = failure_of("never_there", shop, OTHER)
-    assert meaning(failure_of("never_there", shop, SHOP), known(None)) == "broken"
+    assert classify_failure(failure_of("never_there", shop, SHOP), known(None)) == "broken"
     deleted = replace(failure_of("never_there", shop, SHOP), name="len")
 
-    assert meaning(elsewhere, known()) == "broken"
-    assert meaning(deleted, known()) == "broken"
+    assert classify_failure(elsewhere, known()) == "broken"
+    assert classify_failure(deleted, known()) == "broken"
 
 
 def test_a_failure_of_which_nothing_is_known_is_the_problem() -> None:
     """There may be no lines, as of what C code raises."""
     for bases in (("ImportError",), ("NameError",), ("AttributeError",), ("SyntaxError",)):
-        assert meaning(Failure(bases[0], bases), Known("/shop")) == "problem"
+        assert classify_failure(RaisedFailure(bases[0], bases), NamesOfFix("/shop")) == "problem"
 
 
 @pytest.mark.parametrize(
@@ -335,34 +338,34 @@ def test_a_failure_of_which_nothing_is_known_is_the_problem() -> None:
         ("<string>", "problem"),
     ],
 )
-def test_source_is_what_lies_in_the_checkout(path: str, expected: Meaning) -> None:
+def test_source_is_what_lies_in_the_checkout(path: str, expected: FailureMeaning) -> None:
     """Installed packages do not, wherever the environment lies."""
-    failure = Failure("ImportError", ("ImportError",), "no", frames=((path, 1, "f"),))
+    failure = RaisedFailure("ImportError", ("ImportError",), "no", frames=((path, 1, "f"),))
 
-    assert meaning(failure, Known("/shop")) == expected
+    assert classify_failure(failure, NamesOfFix("/shop")) == expected
 
 
 def test_a_replaced_file_is_source_wherever_it_lies() -> None:
     """As one that a link leads to."""
-    known = Known("/shop", replaced=frozenset(["/elsewhere/shop.py"]))
-    failure = Failure(
+    known = NamesOfFix("/shop", replaced_files=frozenset(["/elsewhere/shop.py"]))
+    failure = RaisedFailure(
         "ImportError", ("ImportError",), "no", frames=(("/elsewhere/shop.py", 1, ""),)
     )
 
-    assert meaning(failure, known) == "broken"
+    assert classify_failure(failure, known) == "broken"
 
 
 def test_what_is_known_of_a_fix_is_read_from_its_files() -> None:
     """Which names it brought, whose parameters it changed, and what old files had."""
     found = known()
 
-    assert found.brought == frozenset(
+    assert found.brought_names == frozenset(
         "decimal currency twice refund refunded rounded new colour HUGE".split()
     )
-    assert found.signatures == {"__init__", "pay", "total", "managed"}
+    assert found.changed_signatures == {"__init__", "pay", "total", "managed"}
     names = "contextlib dataclasses enum json LIMIT helper Order total unchanged managed Item Size"
     assert found.modules == {SHOP: frozenset(names.split())}
-    assert (found.root, found.tests, found.replaced) == (
+    assert (found.root, found.tests, found.replaced_files) == (
         "/shop",
         frozenset([TEST]),
         frozenset([SHOP]),
@@ -377,7 +380,7 @@ def test_today_is_looked_at_once_and_only_for_names_of_old() -> None:
         asked.append(1)
         yield TODAY
 
-    found = known_of("/shop", [], {SHOP: (OLD, NEW), OTHER: (None, None)}, today)
+    found = collect_names_of_fix("/shop", [], {SHOP: (OLD, NEW), OTHER: (None, None)}, today)
 
     assert not found.lost("nothing")
     assert asked == []
@@ -391,6 +394,18 @@ def test_what_a_text_defines_is_every_name_that_it_gives() -> None:
     """Attributes, parameters and imports too; of what is no Python nothing is known."""
     text = "import a.b\nfrom c import d as e\nf, g = 1, 2\nh.i = 3\ndef j(k, *l, m=1, **n): o = p\n"
 
-    assert sorted(defined(text)) == ["b", "e", "f", "g", "i", "j", "k", "l", "m", "n", "o"]
-    assert sorted(defined("class q:\n    async def r(): ...")) == ["q", "r"]
-    assert list(defined("def (")) == []
+    assert sorted(list_defined_names(text)) == [
+        "b",
+        "e",
+        "f",
+        "g",
+        "i",
+        "j",
+        "k",
+        "l",
+        "m",
+        "n",
+        "o",
+    ]
+    assert sorted(list_defined_names("class q:\n    async def r(): ...")) == ["q", "r"]
+    assert list(list_defined_names("def (")) == []

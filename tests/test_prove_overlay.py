@@ -14,21 +14,21 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.prove.shadow import Shadow, create
+from pytest_postmortem.prove.shadow import ShadowEnvironment, create_shadow_environment
 from repositories import Files, write
 
 
 @pytest.fixture(scope="module")
-def shadow(tmp_path_factory: pytest.TempPathFactory) -> Shadow:
+def shadow(tmp_path_factory: pytest.TempPathFactory) -> ShadowEnvironment:
     """An environment, of which each run gets a copy."""
-    return create(tmp_path_factory.mktemp("shadow") / "env")
+    return create_shadow_environment(tmp_path_factory.mktemp("shadow") / "env")
 
 
 @dataclass
 class Process:
     """Runs Python in a copy of the environment, in a folder that it imports from."""
 
-    shadow: Shadow
+    shadow: ShadowEnvironment
     folder: Path
     number: int = 0
 
@@ -76,7 +76,7 @@ class Process:
 
 
 @pytest.fixture
-def process(shadow: Shadow, tmp_path: Path) -> Process:
+def process(shadow: ShadowEnvironment, tmp_path: Path) -> Process:
     """A folder with a module and a package, and an environment to run in."""
     files: Files = {
         "shop.py": "VALUE = 'today'\n",
@@ -147,7 +147,7 @@ def test_what_fails_for_a_file_that_is_not_there_fails_where_it_is_imported(
     """What we do about it leaves no line in the traceback that is noted."""
     code = """
 from importlib import import_module
-from _postmortem_overlay import told
+from _postmortem_overlay import describe_exception
 
 def plain(): import shop
 def named(): from shop import VALUE
@@ -157,7 +157,7 @@ for function in (plain, named, asked):
     try:
         function()
     except ImportError as error:
-        print([name for _, _, name in told(error)["frames"]][:3])
+        print([name for _, _, name in describe_exception(error)["frames"]][:3])
 """
     said, _ = process.run(code, files={"shop.py": None})
 
@@ -484,7 +484,7 @@ def test_pytest_rewrites_no_assertion_of_a_file_that_has_another_text(process: P
     )
     text = "VALUE = 'then'\ndef sells(n):\n    assert n == 1\n"
     site = [path for path in sys.path if path.endswith("site-packages")]
-    code = "import _postmortem_overlay; _postmortem_overlay.start()"
+    code = "import _postmortem_overlay; _postmortem_overlay.start_pytest()"
 
     said, notes = process.start(
         ["-c", code, "-q", "-p", "no:cacheprovider"], files={"shop.py": text}, sites=site
@@ -496,11 +496,11 @@ def test_pytest_rewrites_no_assertion_of_a_file_that_has_another_text(process: P
 
 
 def test_a_process_that_can_not_read_what_it_is_to_import_says_so(
-    shadow: Shadow, tmp_path: Path
+    shadow: ShadowEnvironment, tmp_path: Path
 ) -> None:
     """It goes on without, and the run has no note of what was served."""
     own = shadow.copy(tmp_path / "env", {}, {})
-    (own.packages / "overlay.json").write_text("{")
+    (own.site_packages / "overlay.json").write_text("{")
 
     done = subprocess.run(
         [own.python, "-c", "print('runs')"], capture_output=True, text=True, check=False

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.prove.missing import Known
-from pytest_postmortem.prove.parts import Found, Part, found_by, placed, without_parts
-from pytest_postmortem.prove.trial import Attempt, Ended, Failure, Trial
+from pytest_postmortem.prove.missing import NamesOfFix
+from pytest_postmortem.prove.parts import (
+    FixPart,
+    PartFinding,
+    judge_part_run,
+    locate_part_in_text,
+    revert_parts_one_by_one,
+)
+from pytest_postmortem.prove.trial import AttemptResult, ProcessEnd, RaisedFailure, Trial
 
 SHOP = "/shop/shop.py"
 
-KNOWN = Known("/shop", frozenset(["/shop/test_it.py"]), brought=frozenset(["new"]))
+KNOWN = NamesOfFix("/shop", frozenset(["/shop/test_it.py"]), brought_names=frozenset(["new"]))
 
-WRONG = Failure("AssertionError", ("AssertionError",), "assert 1 == 2")
-NEW = Failure(
+WRONG = RaisedFailure("AssertionError", ("AssertionError",), "assert 1 == 2")
+NEW = RaisedFailure(
     "ImportError",
     ("ImportError",),
     "no 'new'",
@@ -59,7 +65,7 @@ def changed(text: str, *numbers: int) -> str:
 )
 def test_each_part_is_taken_away_alone(fixed: str, before: str, parts: Parts) -> None:
     """Changes that stand two lines or less from each other are one part."""
-    found = list(without_parts({SHOP: fixed}, {SHOP: before}))
+    found = list(revert_parts_one_by_one({SHOP: fixed}, {SHOP: before}))
 
     assert found == [(SHOP, lines, text) for lines, text in parts]
 
@@ -68,7 +74,7 @@ def test_a_file_that_comes_or_goes_is_one_part() -> None:
     """An empty one has a line, for whoever is told of it."""
     fixed = {"new.py": LINES, "gone.py": None, "empty.py": "", "never.py": None}
 
-    found = list(without_parts(fixed, {"gone.py": "old\nold\n"}))
+    found = list(revert_parts_one_by_one(fixed, {"gone.py": "old\nold\n"}))
 
     assert found == [
         ("new.py", (1, 20), None),
@@ -81,41 +87,44 @@ def test_a_file_that_comes_or_goes_is_one_part() -> None:
 @pytest.mark.parametrize(
     ("attempts", "found"),
     [
-        ([Attempt("passed")], "not guarded"),
-        ([Attempt("passed"), Attempt("passed")], "not guarded"),
-        ([Attempt("failed", WRONG)], "guarded"),
-        ([Attempt("passed"), Attempt("failed", WRONG)], "guarded"),
-        ([Attempt("failed", NEW), Attempt("failed", WRONG)], "guarded"),
-        ([Attempt("failed")], "guarded"),
-        ([Attempt("hung")], "guarded"),
-        ([Attempt("died")], "guarded"),
-        ([Attempt("failed", NEW)], "not apart"),
-        ([Attempt("failed", NEW), Attempt("passed")], "not apart"),
-        ([Attempt("error", WRONG)], "not apart"),
-        ([Attempt("cut")], "not apart"),
-        ([Attempt("error", WRONG), Attempt("passed")], "not apart"),
-        ([Attempt("passed"), None], "not apart"),
+        ([AttemptResult("passed")], "not guarded"),
+        ([AttemptResult("passed"), AttemptResult("passed")], "not guarded"),
+        ([AttemptResult("failed", WRONG)], "guarded"),
+        ([AttemptResult("passed"), AttemptResult("failed", WRONG)], "guarded"),
+        ([AttemptResult("failed", NEW), AttemptResult("failed", WRONG)], "guarded"),
+        ([AttemptResult("failed")], "guarded"),
+        ([AttemptResult("hung")], "guarded"),
+        ([AttemptResult("died")], "guarded"),
+        ([AttemptResult("failed", NEW)], "not apart"),
+        ([AttemptResult("failed", NEW), AttemptResult("passed")], "not apart"),
+        ([AttemptResult("error", WRONG)], "not apart"),
+        ([AttemptResult("cut")], "not apart"),
+        ([AttemptResult("error", WRONG), AttemptResult("passed")], "not apart"),
+        ([AttemptResult("passed"), None], "not apart"),
         ([None], "not apart"),
         ([], "not apart"),
     ],
 )
 def test_a_part_is_guarded_where_a_test_fails_for_the_problems_own_reason(
-    attempts: list[Attempt | None], found: Found
+    attempts: list[AttemptResult | None], found: PartFinding
 ) -> None:
     """What breaks without it can't be taken away alone; nor is a test known that never ran."""
     nodeids = [f"test_it.py::test_{n}" for n in range(len(attempts))]
     own = {nodeid: (attempt,) for nodeid, attempt in zip(nodeids, attempts, strict=True) if attempt}
 
-    assert found_by(Trial(Ended(0), tuple(nodeids), own), KNOWN) == found
+    assert judge_part_run(Trial(ProcessEnd(0), tuple(nodeids), own), KNOWN) == found
 
 
 def test_a_file_that_can_not_be_collected_guards_nothing() -> None:
     """Whatever the tests of another say."""
     trial = Trial(
-        Ended(2), ("a.py::b",), {"a.py::b": (Attempt("passed"),)}, {"c.py": "SyntaxError"}
+        ProcessEnd(2),
+        ("a.py::b",),
+        {"a.py::b": (AttemptResult("passed"),)},
+        {"c.py": "SyntaxError"},
     )
 
-    assert found_by(trial, KNOWN) == "not apart"
+    assert judge_part_run(trial, KNOWN) == "not apart"
 
 
 UNIT = "class Shop:\n    def pay(self, n):\n        first = n\n        return {}\n\nLIMIT = 1\n"
@@ -135,8 +144,8 @@ def test_a_part_has_the_lines_of_todays_file(
     lines: tuple[int, int], today: str, expected: tuple[int, int], where: str
 ) -> None:
     """Or those of the function that it is in, where that is another today."""
-    part = Part("shop.py", lines, "not guarded")
+    part = FixPart("shop.py", lines, "not guarded")
 
-    found = placed(part, UNIT.format("n"), today)
+    found = locate_part_in_text(part, UNIT.format("n"), today)
 
-    assert found == Part("shop.py", expected, "not guarded", where)
+    assert found == FixPart("shop.py", expected, "not guarded", where)

@@ -8,14 +8,14 @@ from fnmatch import fnmatch
 import pytest
 
 from pytest_postmortem.prove.plan import (
-    Change,
+    FileChange,
     Fix,
-    Kind,
-    Step,
-    kind_of,
-    module_name,
-    ranges,
-    roots,
+    FixFileKind,
+    FixStep,
+    classify_fix_file,
+    find_changed_ranges,
+    find_import_roots,
+    format_module_name,
 )
 
 PRESENT = frozenset(
@@ -37,9 +37,9 @@ def kind(
     tests: Collection[str] = ("tests/test_it.py",),
     source: Collection[str] = (),
     root: str = "",
-) -> Kind:
+) -> FixFileKind:
     """Return what a file is in a repository of a few files."""
-    return kind_of(path, tests, collected, PRESENT, source, root)
+    return classify_fix_file(path, tests, collected, PRESENT, source, root)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def kind(
         ("speed.c", "opaque"),
     ],
 )
-def test_what_a_file_is_by_where_it_lies(path: str, expected: Kind) -> None:
+def test_what_a_file_is_by_where_it_lies(path: str, expected: FixFileKind) -> None:
     """Names alone are wrong both ways: ``werkzeug/test.py`` is source."""
     assert kind(path) == expected
 
@@ -117,7 +117,9 @@ def test_what_a_file_is_by_where_it_lies(path: str, expected: Kind) -> None:
         ("src/pkg/odd.py", "src/pkg/odd.py", "test"),
     ],
 )
-def test_what_lies_beside_a_linked_test_is_a_test(path: str, test: str, expected: Kind) -> None:
+def test_what_lies_beside_a_linked_test_is_a_test(
+    path: str, test: str, expected: FixFileKind
+) -> None:
     """In the innermost folder of tests that holds it, or below."""
     assert kind(path, (test,)) == expected
 
@@ -137,7 +139,7 @@ def test_what_lies_beside_a_linked_test_is_a_test(path: str, test: str, expected
         ("common/tools.py", "source"),
     ],
 )
-def test_a_rootdir_below_the_top_has_a_top_of_its_own(path: str, expected: Kind) -> None:
+def test_a_rootdir_below_the_top_has_a_top_of_its_own(path: str, expected: FixFileKind) -> None:
     """A repository of several projects has docs and packaging in each of them."""
     assert kind(path, ("backend/tests/test_it.py",), root="backend") == expected
 
@@ -153,7 +155,7 @@ def test_a_rootdir_below_the_top_has_a_top_of_its_own(path: str, expected: Kind)
         ("scripts/release.py", "docs/*", "other"),
     ],
 )
-def test_what_a_user_calls_source_is_source(path: str, pattern: str, expected: Kind) -> None:
+def test_what_a_user_calls_source_is_source(path: str, pattern: str, expected: FixFileKind) -> None:
     """``--source`` has the last word."""
     assert kind(path, source=(pattern,)) == expected
 
@@ -161,8 +163,8 @@ def test_what_a_user_calls_source_is_source(path: str, pattern: str, expected: K
 def test_a_fix_of_several_steps_is_what_they_do_together() -> None:
     """Each file counts once, as the first step found it and as the last left it."""
     steps = (
-        Step("one", (Change("a.py", b"1", b"2"), Change("new.py", None, b"1"))),
-        Step("two", (Change("a.py", b"2", b"3"), Change("README", b"", b"x"))),
+        FixStep("one", (FileChange("a.py", b"1", b"2"), FileChange("new.py", None, b"1"))),
+        FixStep("two", (FileChange("a.py", b"2", b"3"), FileChange("README", b"", b"x"))),
     )
     fix = Fix("one, two", steps, kinds={"a.py": "source", "new.py": "source", "README": "other"})
 
@@ -188,7 +190,7 @@ def test_packages_are_imported_from_the_folder_above_the_outermost(
     paths: list[str], expected: tuple[str, ...]
 ) -> None:
     """A package ends where no ``__init__.py`` lies."""
-    assert roots(paths, PRESENT) == expected
+    assert find_import_roots(paths, PRESENT) == expected
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ def test_packages_are_imported_from_the_folder_above_the_outermost(
 )
 def test_a_module_is_named_by_its_place_below_the_root(path: str, root: str, expected: str) -> None:
     """A package is named by its folder."""
-    assert module_name(path, root) == expected
+    assert format_module_name(path, root) == expected
 
 
 Lines = list[tuple[int, int]]
@@ -227,4 +229,4 @@ def test_lines_that_differ_are_counted_as_python_counts_them(
     one: str, other: str, old: Lines, new: Lines
 ) -> None:
     """From 1, the last line included; only a line feed ends a line."""
-    assert ranges(one, other) == (old, new)
+    assert find_changed_ranges(one, other) == (old, new)

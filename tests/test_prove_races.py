@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_postmortem.model import Verdict
-from pytest_postmortem.prove.missing import Known
-from pytest_postmortem.prove.races import Counts, looked_at_again, raced
-from pytest_postmortem.prove.sides import beside
-from pytest_postmortem.prove.trial import Attempt, Failure
-from pytest_postmortem.prove.verdict import Judged, TestVerdict
+from pytest_postmortem.prove.missing import NamesOfFix
+from pytest_postmortem.prove.races import RunCounts, judge_flaky_test, judge_repeated_runs
+from pytest_postmortem.prove.sides import find_differing_lines
+from pytest_postmortem.prove.trial import AttemptResult, RaisedFailure
+from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 
 ONE, TWO = "test_it.py::test_one", "test_it.py::test_two"
 
-KNOWN = Known("/shop", frozenset(["/shop/test_it.py"]), brought=frozenset(["new"]))
+KNOWN = NamesOfFix("/shop", frozenset(["/shop/test_it.py"]), brought_names=frozenset(["new"]))
 
-WRONG = Failure("AssertionError", ("AssertionError",), "assert 1 == 2")
-NEW = Failure(
+WRONG = RaisedFailure("AssertionError", ("AssertionError",), "assert 1 == 2")
+NEW = RaisedFailure(
     "AttributeError",
     ("AttributeError",),
     "no 'new'",
@@ -27,27 +27,33 @@ NEW = Failure(
 )
 
 
-def counts(failed: int, runs: int, failure: Failure | None = WRONG) -> Counts:
+def counts(failed: int, runs: int, failure: RaisedFailure | None = WRONG) -> RunCounts:
     """Return runs of a test, so many of which failed, each in a process of its own."""
-    found = Counts()
+    found = RunCounts()
     for n in range(runs):
-        attempt = Attempt("failed", failure) if n < failed else Attempt("passed")
+        attempt = AttemptResult("failed", failure) if n < failed else AttemptResult("passed")
         found.add([attempt], usual=True)
     return found
 
 
 def test_runs_are_counted_by_how_they_ended() -> None:
     """As CI would run it they count twice; the first failure is kept. Too little time is none."""
-    own = Counts()
+    own = RunCounts()
 
-    own.add([Attempt("passed"), Attempt("failed", WRONG)], usual=True)
+    own.add([AttemptResult("passed"), AttemptResult("failed", WRONG)], usual=True)
     own.add(
-        [Attempt("hung"), Attempt("died"), Attempt("error", NEW), Attempt("skipped")], usual=False
+        [
+            AttemptResult("hung"),
+            AttemptResult("died"),
+            AttemptResult("error", NEW),
+            AttemptResult("skipped"),
+        ],
+        usual=False,
     )
     own.add([], usual=True)
-    own.add([Attempt("cut")], usual=True)
+    own.add([AttemptResult("cut")], usual=True)
 
-    assert own == Counts(6, 3, 2, 1, Attempt("failed", WRONG), alike=False)
+    assert own == RunCounts(6, 3, 2, 1, AttemptResult("failed", WRONG), alike=False)
 
 
 @pytest.mark.parametrize(
@@ -65,13 +71,13 @@ def test_where_the_process_decides_its_runs_are_no_runs_of_their_own(
     processes: Sequence[str], clustered: bool
 ) -> None:
     """They end alike within each process, and not from one to the next."""
-    own = Counts()
+    own = RunCounts()
 
     for words in processes:
-        each = [Attempt("passed" if word == "p" else "failed") for word in words]
+        each = [AttemptResult("passed" if word == "p" else "failed") for word in words]
         own.add(each, usual=True)
 
-    assert own.clustered is clustered
+    assert own.is_clustered is clustered
 
 
 @pytest.mark.parametrize(
@@ -160,7 +166,7 @@ def test_where_the_process_decides_its_runs_are_no_runs_of_their_own(
         ),
         (
             counts(0, 9),
-            Counts(10, 5, 5, 5, Attempt("hung")),
+            RunCounts(10, 5, 5, 5, AttemptResult("hung")),
             "proven-flaky",
             "fails in 5 of 10 runs without the fix, in 0 of 9 with it"
             " (Fisher, one-sided, p = 0.02); one CI run catches a return with 100 %"
@@ -169,19 +175,21 @@ def test_where_the_process_decides_its_runs_are_no_runs_of_their_own(
     ],
 )
 def test_what_the_runs_of_both_sides_tell(
-    with_fix: Counts, without: Counts, verdict: Verdict, message: str
+    with_fix: RunCounts, without: RunCounts, verdict: Verdict, message: str
 ) -> None:
     """A difference counts that is hardly chance; what CI would notice is said with its limits."""
     mixed = verdict == "inconclusive"
-    assert raced(ONE, with_fix, without, KNOWN) == TestVerdict(ONE, verdict, message, mixed)
+    assert judge_flaky_test(ONE, with_fix, without, KNOWN) == TestVerdict(
+        ONE, verdict, message, mixed
+    )
 
 
 def test_a_test_that_fails_only_under_stress_is_told_as_such() -> None:
     """CI runs it without."""
     without = counts(0, 50)
-    without.add([Attempt("failed", WRONG)] * 50, usual=False)
+    without.add([AttemptResult("failed", WRONG)] * 50, usual=False)
 
-    found = raced(ONE, counts(0, 100), without, KNOWN)
+    found = judge_flaky_test(ONE, counts(0, 100), without, KNOWN)
 
     assert found.message == (
         "fails in 50 of 100 runs without the fix, in 0 of 100 with it"
@@ -189,9 +197,9 @@ def test_a_test_that_fails_only_under_stress_is_told_as_such() -> None:
     )
 
 
-def judged(*tests: TestVerdict) -> Judged:
+def judged(*tests: TestVerdict) -> IncidentVerdict:
     """Return a verdict on some tests."""
-    return Judged(tests[0].verdict, tests[0].message, tests, 1, 7)
+    return IncidentVerdict(tests[0].verdict, tests[0].message, tests, 1, 7)
 
 
 FLAKY, STEADY = counts(20, 100), counts(100, 100)
@@ -203,7 +211,7 @@ NEVER = counts(0, 100)
 @pytest.mark.parametrize("verdict", ["proven", "not-proven", "weak", "fails-with-fix"])
 @pytest.mark.parametrize("without", [FLAKY, STEADY, NEVER], ids=["flaky", "steady", "never"])
 def test_what_is_looked_at_again(
-    verdict: Verdict, final: bool, mixed: bool, without: Counts
+    verdict: Verdict, final: bool, mixed: bool, without: RunCounts
 ) -> None:
     """What ended differently; at the end, what more runs may tell more of, too.
 
@@ -211,40 +219,40 @@ def test_what_is_looked_at_again(
     """
     test = TestVerdict(ONE, verdict, "as it was", mixed)
 
-    found = looked_at_again(judged(test), {ONE: NEVER}, {ONE: without}, KNOWN, final=final)
+    found = judge_repeated_runs(judged(test), {ONE: NEVER}, {ONE: without}, KNOWN, final=final)
 
     is_clear = final or without is not FLAKY
     is_asked = mixed or (final and verdict in ("proven", "not-proven"))
-    new = raced(ONE, NEVER, without, KNOWN) if is_clear and is_asked else test
-    assert found == Judged(new.verdict, new.message, (new,), 1, 7)
+    new = judge_flaky_test(ONE, NEVER, without, KNOWN) if is_clear and is_asked else test
+    assert found == IncidentVerdict(new.verdict, new.message, (new,), 1, 7)
 
 
 def test_tests_that_never_ran_again_are_as_they_were() -> None:
     """Of several, the best verdict counts again."""
     tests = (
-        TestVerdict(ONE, "proven", "one", mixed=True),
+        TestVerdict(ONE, "proven", "one", is_mixed=True),
         TestVerdict(TWO, "not-proven", "two", True),
     )
 
-    found = looked_at_again(judged(*tests), {TWO: NEVER}, {TWO: STEADY}, KNOWN, final=True)
-    again = looked_at_again(
+    found = judge_repeated_runs(judged(*tests), {TWO: NEVER}, {TWO: STEADY}, KNOWN, final=True)
+    again = judge_repeated_runs(
         judged(*tests), {ONE: NEVER}, {ONE: NEVER, TWO: NEVER}, KNOWN, final=True
     )
 
-    proven = raced(TWO, NEVER, STEADY, KNOWN)
+    proven = judge_flaky_test(TWO, NEVER, STEADY, KNOWN)
     assert found.tests == (tests[0], proven)
-    hollow = raced(ONE, NEVER, NEVER, KNOWN)
-    assert again == Judged("not-proven", hollow.message, (hollow, tests[1]), 1, 7)
+    hollow = judge_flaky_test(ONE, NEVER, NEVER, KNOWN)
+    assert again == IncidentVerdict("not-proven", hollow.message, (hollow, tests[1]), 1, 7)
 
 
 def test_a_test_that_fails_with_the_fix_is_no_clear_case() -> None:
     """Not before many runs say so."""
-    test = TestVerdict(ONE, "proven", "as it was", mixed=True)
+    test = TestVerdict(ONE, "proven", "as it was", is_mixed=True)
 
-    first = looked_at_again(
+    first = judge_repeated_runs(
         judged(test), {ONE: counts(1, 3)}, {ONE: counts(3, 3)}, KNOWN, final=False
     )
-    last = looked_at_again(
+    last = judge_repeated_runs(
         judged(test), {ONE: counts(1, 9)}, {ONE: counts(9, 9)}, KNOWN, final=True
     )
 
@@ -254,14 +262,14 @@ def test_a_test_that_fails_with_the_fix_is_no_clear_case() -> None:
 
 def test_a_test_that_never_failed_with_the_fix_is_not_hollow_after_a_few_runs() -> None:
     """It has failed once without the fix, which a few runs that pass do not take back."""
-    test = TestVerdict(ONE, "not-proven", "as it was", mixed=True)
+    test = TestVerdict(ONE, "not-proven", "as it was", is_mixed=True)
 
-    def found(steady: Sequence[str], failed: int) -> Judged:
+    def found(steady: Sequence[str], failed: int) -> IncidentVerdict:
         few = {ONE: counts(0, 3)}, {ONE: counts(failed, 3)}
-        return looked_at_again(judged(test), *few, KNOWN, final=False, steady=steady)
+        return judge_repeated_runs(judged(test), *few, KNOWN, final=False, steady=steady)
 
     assert found([], 0).verdict == "not-proven"
-    assert not found([], 0).mixed
+    assert not found([], 0).is_mixed
     assert found([ONE], 0) == judged(test)
     assert found([ONE], 3).verdict == "proven"
 
@@ -282,10 +290,10 @@ def test_a_failure_that_was_seen_outweighs_a_few_runs_that_pass(
     runs: int, verdict: Verdict, message: str
 ) -> None:
     """As many as a team would repeat it settle the matter."""
-    test = TestVerdict(ONE, "not-proven", "as it was", mixed=True)
+    test = TestVerdict(ONE, "not-proven", "as it was", is_mixed=True)
     many = {ONE: counts(0, runs)}, {ONE: counts(0, runs)}
 
-    found = looked_at_again(judged(test), *many, KNOWN, final=True, steady=[ONE])
+    found = judge_repeated_runs(judged(test), *many, KNOWN, final=True, steady=[ONE])
 
     assert found.tests == (TestVerdict(ONE, verdict, message, verdict == "inconclusive"),)
 
@@ -306,4 +314,4 @@ def test_lines_beside_what_another_text_has_more_belong_to_a_change(
     text: str, other: str, lines: list[tuple[int, int]]
 ) -> None:
     """Threads are shaken there, though none of its own lines is another."""
-    assert beside(text, other) == lines
+    assert find_differing_lines(text, other) == lines

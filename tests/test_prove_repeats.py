@@ -8,10 +8,10 @@ import re
 import pytest
 
 from prove_repository import FIXED, HOLLOW, Repository, Said, module_of, table, text_of
-from pytest_postmortem.commands.cases import Asked
-from pytest_postmortem.commands.prove import run
-from pytest_postmortem.model import PROVEN
-from pytest_postmortem.prove.sides import Effort
+from pytest_postmortem.commands.cases import ProveRequest
+from pytest_postmortem.commands.prove import run_prove
+from pytest_postmortem.model import PROVEN_VERDICTS
+from pytest_postmortem.prove.sides import RunBudget
 from races import files
 
 HEAD = """\
@@ -58,7 +58,7 @@ STEADY = {
 def told(repository: Repository, capsys: pytest.CaptureFixture[str], seconds: float) -> Said:
     """Return what is said where all runs of a side may take so many seconds."""
     capsys.readouterr()
-    status = run([], Asked(jobs=2, effort=Effort(seconds=seconds)))
+    status = run_prove([], ProveRequest(jobs=2, effort=RunBudget(seconds=seconds)))
     return status, repository.told(capsys.readouterr().out)
 
 
@@ -113,9 +113,9 @@ def test_a_race_is_proven_when_threads_are_shaken(
     repository.register()
     capsys.readouterr()
 
-    effort = Effort(shake=True, seconds=3600)
-    status = run([], Asked(effort=effort), ["json"])
+    effort = RunBudget(shake=True, seconds=3600)
+    status = run_prove([], ProveRequest(effort=effort), ["json"])
 
     (found,) = json.loads(capsys.readouterr().out)["proofs"]
-    assert (status, found["verdict"] in PROVEN) == (0, True), found
+    assert (status, found["verdict"] in PROVEN_VERDICTS) == (0, True), found
     assert " runs without the fix, in 0 of 100 with it" in found["message"]

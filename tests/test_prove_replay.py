@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.prove.fixes import of_patch, of_revisions
-from pytest_postmortem.prove.plan import Fix, Kind
-from pytest_postmortem.prove.replay import CantReplay, Replayed, replay
+from pytest_postmortem.prove.fixes import read_fix_from_patch, read_fix_from_revisions
+from pytest_postmortem.prove.plan import Fix, FixFileKind
+from pytest_postmortem.prove.replay import ReplayError, TreeAtFix, export_tree_at_fix
 from repositories import Files, commit, disturb, repository, write
 
 LINES = "".join(f"line{n} = {n}\n" for n in range(1, 21))
@@ -25,7 +25,7 @@ class TestB:
     def test_once(self): ...
 """
 
-KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, FixFileKind] = {
     "src/shop/__init__.py": "source",
     "src/shop/pay.py": "source",
     "src/shop/new.py": "source",
@@ -59,14 +59,14 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fix_of(repo: Path, *commits: str) -> Fix:
     """Return a fix, its files classified."""
-    return replace(of_revisions(repo, commits), kinds=KINDS)
+    return replace(read_fix_from_revisions(repo, commits), kinds=KINDS)
 
 
 def replayed(
     repo: Path, fix: Fix, nodeids: Sequence[str], folder: Path, root: str = ""
-) -> tuple[Replayed, dict[str, str | None], dict[str, str | None]]:
+) -> tuple[TreeAtFix, dict[str, str | None], dict[str, str | None]]:
     """Return a replay, and its source with the fix and without it by paths in the tree."""
-    found = replay(repo / root, repo, fix, nodeids, folder)
+    found = export_tree_at_fix(repo / root, repo, fix, nodeids, folder)
     sides = (found.fixed, found.before)
     fixed, before = (
         {Path(path).relative_to(found.tree).as_posix(): text for path, text in side.items()}
@@ -184,10 +184,10 @@ def test_tests_that_are_one_then_are_named_once(repo: Path, tmp_path: Path) -> N
 
 def test_a_rootdir_below_the_top_is_below_the_tree(repo: Path, tmp_path: Path) -> None:
     """Node ids are those from the rootdir."""
-    kinds: Mapping[str, Kind] = {"backend/app/pay.py": "source"}
+    kinds: Mapping[str, FixFileKind] = {"backend/app/pay.py": "source"}
     commit(repo, {"backend/app/__init__.py": "", "backend/app/pay.py": LINES})
     end = commit(repo, {"backend/app/pay.py": FIXED, "backend/tests/test_pay.py": TEST})
-    fix = replace(of_revisions(repo, [end]), kinds=kinds)
+    fix = replace(read_fix_from_revisions(repo, [end]), kinds=kinds)
 
     found, fixed, _ = replayed(
         repo, fix, ["tests/test_pay.py::test_once"], tmp_path / "tree", root="backend"
@@ -274,8 +274,8 @@ def test_there_may_be_no_tree_in_which_the_tests_could_run(
     """It is said why."""
     fix = commit(repo, {"src/shop/pay.py": FIXED, **files})
 
-    with pytest.raises(CantReplay) as caught:
-        replay(repo, repo, fix_of(repo, fix), nodeids, tmp_path / "tree")
+    with pytest.raises(ReplayError) as caught:
+        export_tree_at_fix(repo, repo, fix_of(repo, fix), nodeids, tmp_path / "tree")
 
     assert str(caught.value) == why
 
@@ -286,8 +286,8 @@ def test_a_test_that_came_before_the_fix_and_went_is_not_found(repo: Path, tmp_p
     commit(repo, {"tests/test_pay.py": None})
     fix = commit(repo, {"src/shop/pay.py": FIXED})
 
-    with pytest.raises(CantReplay, match="together"):
-        replay(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
+    with pytest.raises(ReplayError, match="together"):
+        export_tree_at_fix(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
 
 
 def test_source_that_changed_before_the_test_came_can_not_be_taken_back(
@@ -297,8 +297,8 @@ def test_source_that_changed_before_the_test_came_can_not_be_taken_back(
     fix = commit(repo, {"src/shop/pay.py": FIXED})
     commit(repo, {"src/shop/pay.py": FIXED.replace("line8", "LINE8"), "tests/test_pay.py": TEST})
 
-    with pytest.raises(CantReplay) as caught:
-        replay(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
+    with pytest.raises(ReplayError) as caught:
+        export_tree_at_fix(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
 
     assert str(caught.value) == "the source was another when the test was added"
 
@@ -308,7 +308,9 @@ def test_a_patch_has_no_tree(repo: Path, tmp_path: Path) -> None:
     patch = "--- a/src/shop/pay.py\n+++ b/src/shop/pay.py\n@@ -1 +1 @@\n-line1 = 1\n+one\n"
     write(repo, {"x.patch": patch})
 
-    with pytest.raises(CantReplay) as caught:
-        replay(repo, repo, of_patch(repo, "x.patch", [repo]), [NODEID], tmp_path / "tree")
+    with pytest.raises(ReplayError) as caught:
+        export_tree_at_fix(
+            repo, repo, read_fix_from_patch(repo, "x.patch", [repo]), [NODEID], tmp_path / "tree"
+        )
 
     assert str(caught.value) == "the fix is no commit"

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from pytest_postmortem.prove.swap import CantSwap, Swapped, swap
-from pytest_postmortem.prove.units import Text, lines_of, read
+from pytest_postmortem.prove.swap import TransplantedText, TransplantError, transplant_units
+from pytest_postmortem.prove.units import UnitText, parse_code_units, split_source_lines
 
 PLACES = """\
 class A(Newer):
@@ -458,18 +458,18 @@ def needed(name: str) -> bool:
     return name == "needed"
 
 
-def text_of(source: str) -> Text:
+def text_of(source: str) -> UnitText:
     """Return the units of what is Python."""
-    text = read(source)
+    text = parse_code_units(source)
     assert text is not None
     return text
 
 
-def differing(one: Text, other: Text) -> Iterator[str]:
+def differing(one: UnitText, other: UnitText) -> Iterator[str]:
     """Yield what two texts do not both have, or not alike; of a class, also what is in it."""
     for key in {*one.units, *other.units}:
         units = one.units.get(key), other.units.get(key)
-        if units[0] is None or units[1] is None or units[0].does != units[1].does:
+        if units[0] is None or units[1] is None or units[0].dumped_code != units[1].dumped_code:
             yield str(key)
 
 
@@ -478,7 +478,7 @@ def test_units_are_as_the_fix_made_them_and_as_they_were_before(name: str) -> No
     """Both texts are today's but for the fix, and differ by the fix alone."""
     old, new, today, fixed, before, names = CASES[name]
 
-    swapped = swap(old, new, today, needed)
+    swapped = transplant_units(old, new, today, needed)
 
     assert (swapped.fixed, swapped.before, swapped.names) == (fixed, before, names)
     own = set(differing(text_of(swapped.fixed), text_of(swapped.before)))
@@ -589,8 +589,8 @@ CHAIN = "".join(f"def h{n}(): return h{n + 1}()\n" for n in range(30))
 )
 def test_what_has_no_place_today_is_said(old: str, new: str, today: str, why: str) -> None:
     """It is better to know nothing than to swap something else."""
-    with pytest.raises(CantSwap) as caught:
-        swap(old, new, today)
+    with pytest.raises(TransplantError) as caught:
+        transplant_units(old, new, today)
 
     assert str(caught.value) == why
 
@@ -601,7 +601,7 @@ def test_a_brought_unit_that_has_another_form_today_is_taken_away_as_it_is() -> 
     new = "def helper(): ...\ndef f(): return helper()\n"
     today = "@overload\ndef helper(): ...\ndef helper(): new\ndef f(): return helper()\n"
 
-    swapped = swap(old, new, today)
+    swapped = transplant_units(old, new, today)
 
     assert swapped.fixed == today
     assert swapped.before == "pass\ndef f(): return 1\n"
@@ -611,7 +611,7 @@ def without(text: str, name: str) -> str:
     """Return a text in which a function does something else."""
     unit = next(unit for key, unit in text_of(text).units.items() if str(key) == name)
     ((start, end),) = unit.spans
-    lines = lines_of(text)
+    lines = split_source_lines(text)
     lines[start:end] = [f"{' ' * unit.column}def {unit.key.name}(): return 'old'\n"]
     return "".join(lines)
 
@@ -625,6 +625,6 @@ def test_in_real_code_each_function_is_swapped_alone(module: ModuleType) -> None
     names = [str(key) for key, unit in units if key.kind == "def" and len(unit.spans) == 1]
 
     for name in names:
-        swapped = swap(without(new, name), new, today)
-        assert swapped == Swapped(today, without(today, name), (name,))
+        swapped = transplant_units(without(new, name), new, today)
+        assert swapped == TransplantedText(today, without(today, name), (name,))
     assert len(names) > 10

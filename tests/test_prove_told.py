@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.prove.overlay import told
+from pytest_postmortem.prove.overlay import describe_exception
 
 
 class Shouts(Exception):
@@ -111,7 +111,7 @@ def test_an_exception_becomes_plain_data_whatever_it_does(
 
     caught = raised_by(fail)
 
-    found = told(caught)
+    found = describe_exception(caught)
 
     assert (found["type"], found["message"], found["name"], found["names"]) == expected
     assert found["bases"][-2:] == ["BaseException", "object"]
@@ -127,7 +127,7 @@ def test_an_exception_that_was_never_raised_has_no_lines() -> None:
             deep(n - 1)
         raise KeyError(n)
 
-    frames = told(raised_by(lambda: deep(50)))["frames"]
+    frames = describe_exception(raised_by(lambda: deep(50)))["frames"]
 
-    assert told(KeyError("x"))["frames"] == []
+    assert describe_exception(KeyError("x"))["frames"] == []
     assert [name for _, _, name in frames] == ["deep"] * 30

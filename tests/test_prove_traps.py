@@ -10,8 +10,8 @@ from textwrap import dedent, indent
 import pytest
 
 from prove_repository import FIXED, HANGS, HOLLOW, OLD, TEST, Repository, module_of, table
-from pytest_postmortem.commands.cases import Asked
-from pytest_postmortem.commands.prove import run
+from pytest_postmortem.commands.cases import ProveRequest
+from pytest_postmortem.commands.prove import run_prove
 from repositories import Files
 
 HEAD = """\
@@ -192,7 +192,7 @@ def test_what_does_not_end_without_the_fix_is_proven(
     repository.end_hanging_runs(monkeypatch)
 
     with repository.untouched():
-        status = run([], Asked(jobs=2))
+        status = run_prove([], ProveRequest(jobs=2))
 
     told = re.sub(r"\d+ s, ", "_ s, ", repository.told(capsys.readouterr().out))
     rows = {

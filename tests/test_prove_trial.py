@@ -8,15 +8,21 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.prove.trial import Attempt, Ended, Failure, Trial, parse
+from pytest_postmortem.prove.trial import (
+    AttemptResult,
+    ProcessEnd,
+    RaisedFailure,
+    Trial,
+    parse_trial_notes,
+)
 
 TEST = "test_it.py::test_one"
 
-DONE = Ended(0, 1.5, "1 passed")
-LATE = Ended(None, 20.0)
-SEGFAULT = Ended(-11)
+DONE = ProcessEnd(0, 1.5, "1 passed")
+LATE = ProcessEnd(None, 20.0)
+SEGFAULT = ProcessEnd(-11)
 
-WRONG = Failure(
+WRONG = RaisedFailure(
     "AssertionError",
     ("AssertionError", "Exception", "BaseException", "object"),
     "assert 2 == 1",
@@ -26,7 +32,7 @@ WRONG = Failure(
 Note = list[Any]
 
 
-def told(failure: Failure = WRONG) -> dict[str, Any]:
+def told(failure: RaisedFailure = WRONG) -> dict[str, Any]:
     """Return a failure as a run writes it down."""
     return {
         "type": failure.type,
@@ -38,9 +44,9 @@ def told(failure: Failure = WRONG) -> dict[str, Any]:
     }
 
 
-def quiet(type: str) -> Failure:
+def quiet(type: str) -> RaisedFailure:
     """Return what pytest raises where nothing failed."""
-    return Failure(type, (type, "OutcomeException", "BaseException", "object"), "no reason")
+    return RaisedFailure(type, (type, "OutcomeException", "BaseException", "object"), "no reason")
 
 
 def start(number: int = 0, nodeid: str = TEST) -> Note:
@@ -48,7 +54,7 @@ def start(number: int = 0, nodeid: str = TEST) -> Note:
     return ["start", [nodeid, number]]
 
 
-def raised(when: str, failure: Failure = WRONG, number: int = 0) -> Note:
+def raised(when: str, failure: RaisedFailure = WRONG, number: int = 0) -> Note:
     """Return that something was raised."""
     return ["raised", [TEST, number, when, told(failure)]]
 
@@ -63,9 +69,9 @@ CALL: Note = ["call", TEST]
 END: Note = ["end", TEST]
 
 
-def trial(notes: Iterable[Note], ended: Ended = DONE) -> Trial:
+def trial(notes: Iterable[Note], ended: ProcessEnd = DONE) -> Trial:
     """Read some notes."""
-    return parse([json.dumps(note).encode() for note in notes], ended)
+    return parse_trial_notes([json.dumps(note).encode() for note in notes], ended)
 
 
 def around(*notes: Note) -> list[Note]:
@@ -76,15 +82,15 @@ def around(*notes: Note) -> list[Note]:
 @pytest.mark.parametrize(
     ("notes", "attempt"),
     [
-        (around(report("call")), Attempt("passed")),
-        (around(raised("call"), report("call", "failed")), Attempt("failed", WRONG)),
+        (around(report("call")), AttemptResult("passed")),
+        (around(raised("call"), report("call", "failed")), AttemptResult("failed", WRONG)),
         (
             [start(), raised("setup"), report("setup", "failed"), report("teardown"), END],
-            Attempt("error", WRONG),
+            AttemptResult("error", WRONG),
         ),
         (
             [*around(report("call"))[:-2], raised("teardown"), report("teardown", "failed"), END],
-            Attempt("error", WRONG),
+            AttemptResult("error", WRONG),
         ),
         (
             [
@@ -93,7 +99,7 @@ def around(*notes: Note) -> list[Note]:
                 report("teardown", "failed"),
                 END,
             ],
-            Attempt("failed", WRONG),
+            AttemptResult("failed", WRONG),
         ),
         (
             [
@@ -103,33 +109,36 @@ def around(*notes: Note) -> list[Note]:
                 report("teardown"),
                 END,
             ],
-            Attempt("skipped", None, "no database"),
+            AttemptResult("skipped", None, "no database"),
         ),
         (
             around(raised("call", quiet("Skipped")), report("call", "skipped", why="later")),
-            Attempt("skipped", None, "later"),
+            AttemptResult("skipped", None, "later"),
         ),
         (
             around(raised("call"), report("call", "skipped", expected=True, why="known")),
-            Attempt("xfailed", None, "known"),
+            AttemptResult("xfailed", None, "known"),
         ),
         (
             around(raised("call", quiet("XFailed")), report("call", "skipped", expected=True)),
-            Attempt("xfailed"),
+            AttemptResult("xfailed"),
         ),
-        (around(report("call", expected=True, why="known")), Attempt("xpassed", None, "known")),
+        (
+            around(report("call", expected=True, why="known")),
+            AttemptResult("xpassed", None, "known"),
+        ),
         (
             around(report("call", "failed", why="[XPASS(strict)] known")),
-            Attempt("failed", None, "[XPASS(strict)] known"),
+            AttemptResult("failed", None, "[XPASS(strict)] known"),
         ),
         (
             around(raised("call"), report("call", "failed", part=True), report("call", part=False)),
-            Attempt("failed", WRONG),
+            AttemptResult("failed", WRONG),
         ),
-        (around(report("call", part=True), report("call")), Attempt("passed")),
+        (around(report("call", part=True), report("call")), AttemptResult("passed")),
         (
             around(report("call", "skipped", part=True, why="a part"), report("call")),
-            Attempt("passed"),
+            AttemptResult("passed"),
         ),
     ],
     ids=[
@@ -137,13 +146,13 @@ def around(*notes: Note) -> list[Note]:
         *("xfails itself", "xpassed", "strict", "subtest", "subtests", "skipped subtest"),
     ],
 )
-def test_the_worst_report_of_a_test_counts(notes: Sequence[Note], attempt: Attempt) -> None:
+def test_the_worst_report_of_a_test_counts(notes: Sequence[Note], attempt: AttemptResult) -> None:
     """By the rules that hold for any run, with what was raised in the phase of that report."""
     assert trial(notes).attempts == {TEST: (attempt,)}
 
 
 @pytest.mark.parametrize(("ended", "word"), [(LATE, "hung"), (SEGFAULT, "died"), (DONE, "died")])
-def test_a_process_may_end_at_any_note(ended: Ended, word: str) -> None:
+def test_a_process_may_end_at_any_note(ended: ProcessEnd, word: str) -> None:
     """Before the call it is the set-up; in it the test hangs or dies; then it is the teardown."""
     notes = around(report("call"))
 
@@ -168,10 +177,10 @@ def test_what_is_shared_is_torn_down_after_the_last_round(rounds: int) -> None:
         *(note for n in range(rounds) for note in (start(n), *around(report("call", round=n))[1:])),
         ["teardown", TEST],
     ]
-    torn = Attempt("error", None, "it stopped in its teardown")
+    torn = AttemptResult("error", None, "it stopped in its teardown")
 
     assert trial(notes, SEGFAULT).attempts[TEST] == (torn,) * rounds
-    assert trial([*notes, END]).attempts[TEST] == (Attempt("passed"),) * rounds
+    assert trial([*notes, END]).attempts[TEST] == (AttemptResult("passed"),) * rounds
 
 
 @pytest.mark.parametrize(
@@ -195,44 +204,46 @@ def test_a_run_may_be_put_together_of_several() -> None:
     one = trial([*notes, report("call", nodeid=other)])
     two = trial([*notes[:1], *around(raised("call"), report("call", "failed"))])
 
-    whole = one.and_again(two).and_again(trial(notes[:1]))
+    whole = one.add_attempts(two).add_attempts(trial(notes[:1]))
 
-    not_again = Attempt("not-run", reason="it did not run again")
+    not_again = AttemptResult("not-run", reason="it did not run again")
     assert whole.attempts == {
-        TEST: (Attempt("passed"), Attempt("failed", WRONG), not_again),
-        other: (Attempt("passed"),),
+        TEST: (AttemptResult("passed"), AttemptResult("failed", WRONG), not_again),
+        other: (AttemptResult("passed"),),
     }
 
 
 @pytest.mark.parametrize("count", [4, 5, 6, 7])
 @pytest.mark.parametrize("ended", [LATE, SEGFAULT, DONE])
-def test_what_had_failed_before_the_process_ended_is_a_failure(count: int, ended: Ended) -> None:
+def test_what_had_failed_before_the_process_ended_is_a_failure(
+    count: int, ended: ProcessEnd
+) -> None:
     """A failure is written down before pytest reports it."""
     notes = around(raised("call"), report("call", "failed"))
 
-    assert trial(notes[:count], ended).attempts == {TEST: (Attempt("failed", WRONG),)}
+    assert trial(notes[:count], ended).attempts == {TEST: (AttemptResult("failed", WRONG),)}
 
 
 @pytest.mark.parametrize(
     ("notes", "attempt"),
     [
-        ([start(), raised("setup")], Attempt("error", WRONG, "it stopped in its set-up")),
-        ([start(), raised("setup"), END], Attempt("error", WRONG)),
-        ([start(), report("setup"), CALL, raised("call"), END], Attempt("failed", WRONG)),
+        ([start(), raised("setup")], AttemptResult("error", WRONG, "it stopped in its set-up")),
+        ([start(), raised("setup"), END], AttemptResult("error", WRONG)),
+        ([start(), report("setup"), CALL, raised("call"), END], AttemptResult("failed", WRONG)),
         (
             [*around(report("call"))[:-2], raised("teardown"), END],
-            Attempt("error", WRONG),
+            AttemptResult("error", WRONG),
         ),
         (
             [start(), report("setup"), CALL, report("call", "skipped", part=True)],
-            Attempt("hung"),
+            AttemptResult("hung"),
         ),
-        ([start(), CALL, raised("call", quiet("Skipped"))], Attempt("hung")),
+        ([start(), CALL, raised("call", quiet("Skipped"))], AttemptResult("hung")),
     ],
     ids=["set-up", "no report", "no report of the call", "of the teardown", "subtest", "skip"],
 )
 def test_what_pytest_could_not_report_any_more_is_known(
-    notes: Sequence[Note], attempt: Attempt
+    notes: Sequence[Note], attempt: AttemptResult
 ) -> None:
     """A test may take the reporting of pytest down with it."""
     assert trial(notes, LATE).attempts == {TEST: (attempt,)}
@@ -256,7 +267,7 @@ def test_each_round_of_a_test_is_an_attempt() -> None:
     found = trial([*first, *second, *third], LATE)
 
     assert found.attempts == {
-        TEST: (Attempt("passed"), Attempt("failed", WRONG), Attempt("hung")),
+        TEST: (AttemptResult("passed"), AttemptResult("failed", WRONG), AttemptResult("hung")),
     }
 
 
@@ -275,13 +286,13 @@ def test_other_tests_have_reports_alone() -> None:
     found = trial(notes)
 
     assert found.linked == (TEST,)
-    assert found.attempts == {TEST: (Attempt("passed"),), other: (Attempt("passed"),)}
-    assert found.further() == {other: Attempt("passed")}
+    assert found.attempts == {TEST: (AttemptResult("passed"),), other: (AttemptResult("passed"),)}
+    assert found.further() == {other: AttemptResult("passed")}
 
 
 def test_everything_else_is_kept_as_it_was_noted() -> None:
     """From any of the processes of the run, in any order."""
-    missing = Failure("NameError", ("NameError",), "name 'x' is not defined", "x", ("y",))
+    missing = RaisedFailure("NameError", ("NameError",), "name 'x' is not defined", "x", ("y",))
     notes: list[Note] = [
         ["served", "/a/shop.py"],
         ["broken", ["test_b.py", "SyntaxError"]],
@@ -330,8 +341,8 @@ def test_notes_of_other_processes_may_come_between() -> None:
 
     for place in range(len(notes) + 1):
         mixed = [*notes[:place], *between, *notes[place:]]
-        assert trial(mixed).attempts == {TEST: (Attempt("failed", WRONG),)}
-        assert trial(mixed).served == {"/a/shop.py"}
+        assert trial(mixed).attempts == {TEST: (AttemptResult("failed", WRONG),)}
+        assert trial(mixed).served_files == {"/a/shop.py"}
 
 
 def test_the_last_line_may_be_torn() -> None:
@@ -348,25 +359,28 @@ def test_the_last_line_may_be_torn() -> None:
         torn = data[:end]
         lines = [line for line in torn.splitlines() if line]
         expected = whole[torn.count(b"\n")]
-        assert parse(lines, LATE) in (expected, whole[min(torn.count(b"\n") + 1, len(notes))])
+        assert parse_trial_notes(lines, LATE) in (
+            expected,
+            whole[min(torn.count(b"\n") + 1, len(notes))],
+        )
 
 
 def test_nothing_noted_is_nothing_known() -> None:
     """As of a run that ended before pytest was there."""
-    assert parse([], SEGFAULT) == Trial(SEGFAULT)
-    assert parse([b"", b"\xff\xfe", b"{"], SEGFAULT) == Trial(SEGFAULT)
+    assert parse_trial_notes([], SEGFAULT) == Trial(SEGFAULT)
+    assert parse_trial_notes([b"", b"\xff\xfe", b"{"], SEGFAULT) == Trial(SEGFAULT)
 
 
 @pytest.mark.parametrize(
     ("failure", "shown"),
     [
         (WRONG, "AssertionError: assert 2 == 1"),
-        (Failure("KeyError"), "KeyError"),
-        (Failure("ValueError", message="\n\n   first\nsecond"), "ValueError: first"),
-        (Failure("ValueError", message=" \n\t"), "ValueError"),
+        (RaisedFailure("KeyError"), "KeyError"),
+        (RaisedFailure("ValueError", message="\n\n   first\nsecond"), "ValueError: first"),
+        (RaisedFailure("ValueError", message=" \n\t"), "ValueError"),
     ],
 )
-def test_a_failure_is_shown_in_one_line(failure: Failure, shown: str) -> None:
+def test_a_failure_is_shown_in_one_line(failure: RaisedFailure, shown: str) -> None:
     """Its type, and the first line of what it says."""
     assert str(failure) == shown
 

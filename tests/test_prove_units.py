@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.bindings import tree_of
-from pytest_postmortem.prove.units import Key, alike, bound, lines_of, read
+from pytest_postmortem.bindings import parse_python_tree
+from pytest_postmortem.prove.units import (
+    UnitKey,
+    find_module_names,
+    is_same_code,
+    parse_code_units,
+    split_source_lines,
+)
 
 TEXT = '''\
 """The docstring does nothing."""
@@ -53,7 +59,7 @@ register(plain)
 
 def test_each_scope_has_its_units_with_their_lines() -> None:
     """Decorators belong to what they decorate, a class is its head, and texts are none."""
-    text = read(TEXT)
+    text = parse_code_units(TEXT)
 
     assert text is not None
     assert [(key.kind, str(key), unit.spans) for key, unit in text.units.items()] == [
@@ -80,32 +86,32 @@ def test_the_names_of_a_module_are_those_that_its_code_gives() -> None:
         "annotations system sys LIMIT one two plain Outer Short late third fourth"  # of a loop too
     ).split()
 
-    text = read(TEXT)
+    text = parse_code_units(TEXT)
 
-    assert bound(TEXT) == frozenset(names)
+    assert find_module_names(TEXT) == frozenset(names)
     assert text is not None
     assert list(text.bound) == names
-    assert text.names(Key("", "name", "(one, two)")) == ["one", "two"]
-    assert text.names(Key("", "def", "plain")) == ["plain"]
-    assert text.names(Key("Outer", "name", "name")) == []
+    assert text.names(UnitKey("", "name", "(one, two)")) == ["one", "two"]
+    assert text.names(UnitKey("", "def", "plain")) == ["plain"]
+    assert text.names(UnitKey("Outer", "name", "name")) == []
 
 
 @pytest.mark.parametrize(
     ("key", "names"),
     [
-        (Key("", "def", "plain"), ["decorated", "twice", "LIMIT", "a", "system"]),
-        (Key("Outer", "def", "size"), ["property", "one", "size", "self"]),
-        (Key("Outer.Inner", "def", "run"), ["helper"]),
+        (UnitKey("", "def", "plain"), ["decorated", "twice", "LIMIT", "a", "system"]),
+        (UnitKey("Outer", "def", "size"), ["property", "one", "size", "self"]),
+        (UnitKey("Outer.Inner", "def", "run"), ["helper"]),
         (
-            Key("", "class", "Outer"),
+            UnitKey("", "class", "Outer"),
             ["Base", "Meta", "name", "property", "size", "one", "self", "helper"],
         ),
-        (Key("", "name", "(one, two)"), ["one", "two"]),
+        (UnitKey("", "name", "(one, two)"), ["one", "two"]),
     ],
 )
-def test_a_unit_needs_the_names_that_it_reads(key: Key, names: list[str]) -> None:
+def test_a_unit_needs_the_names_that_it_reads(key: UnitKey, names: list[str]) -> None:
     """Of a class, those of all that is in it."""
-    text = read(TEXT)
+    text = parse_code_units(TEXT)
 
     assert text is not None
     assert sorted(text.used(text.units[key])) == sorted(names)
@@ -113,23 +119,25 @@ def test_a_unit_needs_the_names_that_it_reads(key: Key, names: list[str]) -> Non
 
 def test_lines_of_a_text_in_a_method_may_begin_anywhere() -> None:
     """They are no code, however they are indented."""
-    text = read('class A:\n    def f(self):\n        """Doc.\nno code\n"""\n        return gone\n')
+    text = parse_code_units(
+        'class A:\n    def f(self):\n        """Doc.\nno code\n"""\n        return gone\n'
+    )
 
     assert text is not None
-    assert text.used(text.units[Key("A", "def", "f")]) == ["gone"]
+    assert text.used(text.units[UnitKey("A", "def", "f")]) == ["gone"]
 
 
 @pytest.mark.parametrize(
     ("key", "shown"),
     [
-        (Key("", "def", "f"), "f"),
-        (Key("A.B", "def", "f"), "A.B.f"),
-        (Key("", "name", "(a, b)"), "(a, b)"),
-        (Key("", "statement", "Expr()"), "a statement"),
-        (Key("A", "import", "Import()"), "a statement"),
+        (UnitKey("", "def", "f"), "f"),
+        (UnitKey("A.B", "def", "f"), "A.B.f"),
+        (UnitKey("", "name", "(a, b)"), "(a, b)"),
+        (UnitKey("", "statement", "Expr()"), "a statement"),
+        (UnitKey("A", "import", "Import()"), "a statement"),
     ],
 )
-def test_a_unit_is_shown_as_a_reader_knows_it(key: Key, shown: str) -> None:
+def test_a_unit_is_shown_as_a_reader_knows_it(key: UnitKey, shown: str) -> None:
     """A statement has no name."""
     assert str(key) == shown
 
@@ -152,14 +160,14 @@ def test_a_unit_is_shown_as_a_reader_knows_it(key: Key, shown: str) -> None:
 )
 def test_what_a_unit_does_is_its_code(one: str, other: str, alike: bool) -> None:
     """Comments, docstrings and format do nothing; a class is its head."""
-    texts = [read(text) for text in (one, other)]
+    texts = [parse_code_units(text) for text in (one, other)]
 
     assert texts[0] is not None
     assert texts[1] is not None
     first, second = (
         next(unit for key, unit in text.units.items() if key.name == "f") for text in texts if text
     )
-    assert (first.does == second.does) is alike
+    assert (first.dumped_code == second.dumped_code) is alike
 
 
 @pytest.mark.parametrize(
@@ -177,7 +185,7 @@ def test_what_a_unit_does_is_its_code(one: str, other: str, alike: bool) -> None
 )
 def test_texts_are_alike_that_do_the_same(one: str, other: str, expected: bool) -> None:
     """Whatever their comments and docstrings; of what is no code nobody knows what it does."""
-    assert alike(one, other) is expected
+    assert is_same_code(one, other) is expected
 
 
 @pytest.mark.parametrize(
@@ -187,9 +195,9 @@ def test_texts_are_alike_that_do_the_same(one: str, other: str, expected: bool) 
 )
 def test_what_is_no_code_has_no_units(text: str) -> None:
     """Whatever it is, nothing is raised."""
-    assert tree_of(text) is None
-    assert read(text) is None
-    assert bound(text) == frozenset()
+    assert parse_python_tree(text) is None
+    assert parse_code_units(text) is None
+    assert find_module_names(text) == frozenset()
 
 
 def test_code_that_is_too_deep_has_no_units() -> None:
@@ -197,13 +205,13 @@ def test_code_that_is_too_deep_has_no_units() -> None:
     text = "x = " + " + ".join(["y"] * 1200) + "\n"
 
     assert compile(text, "deep.py", "exec")
-    assert read(text) is None
-    assert not alike(text, text)
+    assert parse_code_units(text) is None
+    assert not is_same_code(text, text)
 
 
 def test_an_empty_text_has_no_units() -> None:
     """A package may be one."""
-    text = read("")
+    text = parse_code_units("")
 
     assert text is not None
     assert (text.lines, text.units, text.ends) == ([], {}, {"": (0, 0)})
@@ -211,5 +219,10 @@ def test_an_empty_text_has_no_units() -> None:
 
 def test_lines_end_where_python_ends_them() -> None:
     """A form feed and a separator stand within a line."""
-    assert lines_of("a\n\x0cb\x1c\u2028c\r\n\nd") == ["a\n", "\x0cb\x1c\u2028c\r\n", "\n", "d"]
-    assert lines_of("") == []
+    assert split_source_lines("a\n\x0cb\x1c\u2028c\r\n\nd") == [
+        "a\n",
+        "\x0cb\x1c\u2028c\r\n",
+        "\n",
+        "d",
+    ]
+    assert split_source_lines("") == []

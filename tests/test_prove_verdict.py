@@ -8,29 +8,35 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.model import Verdict
-from pytest_postmortem.prove.missing import Known, known_of
-from pytest_postmortem.prove.trial import Attempt, Ended, Failure, Trial
-from pytest_postmortem.prove.verdict import DECIDED, Judged, TestVerdict, best, judge
+from pytest_postmortem.prove.missing import NamesOfFix, collect_names_of_fix
+from pytest_postmortem.prove.trial import AttemptResult, ProcessEnd, RaisedFailure, Trial
+from pytest_postmortem.prove.verdict import (
+    DECIDED_VERDICTS,
+    IncidentVerdict,
+    TestVerdict,
+    judge_incident,
+    select_best_verdict,
+)
 
 ONE, TWO = "tests/test_it.py::test_one", "tests/test_it.py::test_two"
 SHOP, FILE = "/shop/src/shop.py", "/shop/tests/test_it.py"
 
 OLD = "import json\n\ndef pay(): ...\ndef gone(): ...\n\n\ndef f():\n\n    decimal\n"
-KNOWN = known_of(
+KNOWN = collect_names_of_fix(
     "/shop", [FILE], {SHOP: (OLD, OLD + "def new(): ...\n")}, lambda: ["def pay(): ..."]
 )
 
-DONE = Ended(0, 1.5, "1 passed")
+DONE = ProcessEnd(0, 1.5, "1 passed")
 
-PASSED, XFAILED = Attempt("passed"), Attempt("xfailed", reason="known")
+PASSED, XFAILED = AttemptResult("passed"), AttemptResult("xfailed", reason="known")
 
 
 def failure(
     type: str, message: str = "", path: str = FILE, name: str | None = None, bases: str = ""
-) -> Failure:
+) -> RaisedFailure:
     """Return what was raised in a file."""
     every = (type, *bases.split(), "Exception", "BaseException", "object")
-    return Failure(type, every, message, name, (), ((FILE, 5, "test_one"), (path, 9, "f")))
+    return RaisedFailure(type, every, message, name, (), ((FILE, 5, "test_one"), (path, 9, "f")))
 
 
 WRONG = failure("AssertionError", "assert 2 == 1")
@@ -49,25 +55,27 @@ WARNING = failure("DeprecationWarning", "old", SHOP, bases="Warning")
 EXITS = failure("SystemExit", "2", SHOP)
 
 
-def failed(failure: Failure = WRONG, reason: str | None = None) -> Attempt:
+def failed(failure: RaisedFailure = WRONG, reason: str | None = None) -> AttemptResult:
     """Return an attempt that failed."""
-    return Attempt("failed", failure, reason)
+    return AttemptResult("failed", failure, reason)
 
 
-def run(*attempts: Attempt, ended: Ended = DONE, **fields: Any) -> Trial:
+def run(*attempts: AttemptResult, ended: ProcessEnd = DONE, **fields: Any) -> Trial:
     """Return a run of one linked test."""
     own = {ONE: attempts} if attempts else {}
-    return Trial(ended, (ONE,), own, served=frozenset([SHOP]), **fields)
+    return Trial(ended, (ONE,), own, served_files=frozenset([SHOP]), **fields)
 
 
 def judged(
-    with_fix: Trial | Attempt, without: Trial | Attempt, reached: Sequence[str] | None = None
+    with_fix: Trial | AttemptResult,
+    without: Trial | AttemptResult,
+    reached: Sequence[str] | None = None,
 ) -> tuple[Verdict, str]:
     """Return the verdict on one linked test, with its message."""
     control, other = (
         each if isinstance(each, Trial) else run(each) for each in (with_fix, without)
     )
-    found = judge(control, other, KNOWN, reached)
+    found = judge_incident(control, other, KNOWN, reached)
     assert [test.nodeid for test in found.tests] == [ONE]
     assert (found.verdict, found.message) == (found.tests[0].verdict, found.tests[0].message)
     return found.verdict, found.message
@@ -91,31 +99,34 @@ def judged(
             "fails without the fix: ModuleNotFoundError: import of x halted; None in sys.modules",
         ),
         (
-            Attempt("failed", None, "[XPASS(strict)] known"),
+            AttemptResult("failed", None, "[XPASS(strict)] known"),
             "fails without the fix: [XPASS(strict)] known",
         ),
-        (Attempt("failed"), "fails without the fix: failed"),
+        (AttemptResult("failed"), "fails without the fix: failed"),
         (
-            run(Attempt("hung"), ended=Ended(None, 20.2)),
+            run(AttemptResult("hung"), ended=ProcessEnd(None, 20.2)),
             "does not end without the fix (20 s, 1.5 s with it)",
         ),
         (
-            run(Attempt("died"), ended=Ended(-11)),
+            run(AttemptResult("died"), ended=ProcessEnd(-11)),
             "the process dies without the fix (signal 11)",
         ),
         (
-            run(Attempt("died"), ended=Ended(0)),
+            run(AttemptResult("died"), ended=ProcessEnd(0)),
             "the process dies without the fix (exit status 0)",
         ),
         (
-            run(Attempt("died"), ended=Ended(3)),
+            run(AttemptResult("died"), ended=ProcessEnd(3)),
             "the process dies without the fix (exit status 3)",
         ),
-        (run(failed(EXITS), escaped=(WRONG, NEVER)), "fails without the fix: SystemExit: 2"),
+        (
+            run(failed(EXITS), escaped_failures=(WRONG, NEVER)),
+            "fails without the fix: SystemExit: 2",
+        ),
     ],
 )
 def test_it_is_proven_by_what_fails_in_the_call_of_a_test(
-    without: Trial | Attempt, message: str
+    without: Trial | AttemptResult, message: str
 ) -> None:
     """An assertion, an exception, a warning turned error, an exit, or what never ends."""
     assert judged(PASSED, without) == ("proven", message)
@@ -142,17 +153,17 @@ def test_it_is_proven_by_what_fails_in_the_call_of_a_test(
             " ImportError: cannot import name 'new' from 'shop'",
         ),
         (
-            run(failed(), escaped=(LOST,)),
+            run(failed(), escaped_failures=(LOST,)),
             "broken",
             "without the fix something else is missing: NameError: name 'json' is not defined",
         ),
         (
-            Attempt("error", WRONG),
+            AttemptResult("error", WRONG),
             "broken",
             "its set-up or teardown fails without the fix: AssertionError: assert 2 == 1",
         ),
         (
-            Attempt("error", None, "it stopped in its set-up"),
+            AttemptResult("error", None, "it stopped in its set-up"),
             "broken",
             "its set-up or teardown fails without the fix: it stopped in its set-up",
         ),
@@ -187,37 +198,41 @@ def test_it_is_proven_by_what_fails_in_the_call_of_a_test(
             "without the fix pytest does not come to this test: 1 passed",
         ),
         (
-            run(ended=Ended(None, 20.0, "collecting ...")),
+            run(ended=ProcessEnd(None, 20.0, "collecting ...")),
             "broken",
             "without the fix pytest does not come to this test",
         ),
         (
-            run(ended=Ended(4, output="\n\nUsageError: no such file\n \n")),
+            run(ended=ProcessEnd(4, output="\n\nUsageError: no such file\n \n")),
             "broken",
             "without the fix pytest does not come to this test: UsageError: no such file",
         ),
         (
-            run(ended=Ended(-11)),
+            run(ended=ProcessEnd(-11)),
             "broken",
             "without the fix pytest does not come to this test: exit status -11",
         ),
         (
-            run(Attempt("died"), ended=Ended(-9)),
+            run(AttemptResult("died"), ended=ProcessEnd(-9)),
             "inconclusive",
             "the process was killed from outside, perhaps for its memory",
         ),
         (
-            run(Attempt("cut"), ended=Ended(None, 2.0)),
+            run(AttemptResult("cut"), ended=ProcessEnd(None, 2.0)),
             "inconclusive",
             "does not end without the fix within 2.0 s: give a longer --timeout",
         ),
-        (Attempt("skipped", None, "no server"), "skipped", "skipped without the fix: no server"),
-        (Attempt("xfailed"), "skipped", "xfailed without the fix"),
-        (Attempt("xpassed", None, "known"), "skipped", "xpassed without the fix: known"),
+        (
+            AttemptResult("skipped", None, "no server"),
+            "skipped",
+            "skipped without the fix: no server",
+        ),
+        (AttemptResult("xfailed"), "skipped", "xfailed without the fix"),
+        (AttemptResult("xpassed", None, "known"), "skipped", "xpassed without the fix: known"),
     ],
 )
 def test_whatever_else_goes_wrong_is_no_proof(
-    without: Trial | Attempt, verdict: Verdict, message: str
+    without: Trial | AttemptResult, verdict: Verdict, message: str
 ) -> None:
     """Collection, set-up, lost names, and a test that uses what the fix brought."""
     assert judged(PASSED, without) == (verdict, message)
@@ -232,42 +247,42 @@ def test_whatever_else_goes_wrong_is_no_proof(
             "fails with the fix in place: AssertionError: assert 2 == 1",
         ),
         (
-            Attempt("error", WRONG),
+            AttemptResult("error", WRONG),
             "fails-with-fix",
             "fails with the fix in place: AssertionError: assert 2 == 1",
         ),
-        (Attempt("hung"), "fails-with-fix", "fails with the fix in place: it does not end"),
-        (Attempt("died"), "fails-with-fix", "fails with the fix in place: the process died"),
+        (AttemptResult("hung"), "fails-with-fix", "fails with the fix in place: it does not end"),
+        (AttemptResult("died"), "fails-with-fix", "fails with the fix in place: the process died"),
         (
-            Attempt("failed", None, "[XPASS(strict)] known"),
+            AttemptResult("failed", None, "[XPASS(strict)] known"),
             "fails-with-fix",
             "fails with the fix in place: [XPASS(strict)] known",
         ),
-        (Attempt("skipped", None, "no server"), "skipped", "skipped: no server"),
-        (Attempt("skipped"), "skipped", "skipped"),
+        (AttemptResult("skipped", None, "no server"), "skipped", "skipped: no server"),
+        (AttemptResult("skipped"), "skipped", "skipped"),
         (XFAILED, "skipped", "xfailed: known"),
-        (Attempt("xpassed"), "skipped", "xpassed"),
-        (Attempt("not-run", None, "it does not fit"), "inconclusive", "it does not fit"),
-        (Attempt("not-run"), "inconclusive", "it did not run"),
+        (AttemptResult("xpassed"), "skipped", "xpassed"),
+        (AttemptResult("not-run", None, "it does not fit"), "inconclusive", "it does not fit"),
+        (AttemptResult("not-run"), "inconclusive", "it did not run"),
         (
-            run(Attempt("cut"), ended=Ended(None, 0.8)),
+            run(AttemptResult("cut"), ended=ProcessEnd(None, 0.8)),
             "inconclusive",
             "does not end with the fix within 0.8 s: give a longer --timeout",
         ),
         (
-            run(ended=Ended(-11)),
+            run(ended=ProcessEnd(-11)),
             "inconclusive",
             "with the fix pytest does not come to this test: exit status -11",
         ),
         (
-            run(ended=Ended(None, 20.0, "1 passed")),
+            run(ended=ProcessEnd(None, 20.0, "1 passed")),
             "inconclusive",
             "with the fix pytest does not come to this test",
         ),
     ],
 )
 def test_a_test_that_does_not_pass_with_the_fix_proves_nothing(
-    with_fix: Trial | Attempt, verdict: Verdict, message: str
+    with_fix: Trial | AttemptResult, verdict: Verdict, message: str
 ) -> None:
     """Whatever it does without the fix."""
     for without in (failed(), PASSED, run()):
@@ -286,19 +301,21 @@ def test_a_test_that_passes_without_the_fix_is_hollow_or_never_runs_its_lines(
     reached: Sequence[str] | None, verdict: Verdict, message: str, is_open: bool
 ) -> None:
     """Which of the two is open until somebody has found out."""
-    known = Known("/shop", replaced=frozenset([SHOP]))
+    known = NamesOfFix("/shop", replaced_files=frozenset([SHOP]))
 
-    found = judge(run(PASSED), run(PASSED), known, reached)
+    found = judge_incident(run(PASSED), run(PASSED), known, reached)
 
-    assert found == Judged(verdict, message, (TestVerdict(ONE, verdict, message),), is_open=is_open)
+    assert found == IncidentVerdict(
+        verdict, message, (TestVerdict(ONE, verdict, message),), is_open=is_open
+    )
 
 
 def test_source_that_was_not_loaded_proves_nothing() -> None:
     """Positive evidence is asked for that the tests saw the other source."""
-    known = Known("/shop", replaced=frozenset([SHOP, "/shop/src/cart.py"]))
+    known = NamesOfFix("/shop", replaced_files=frozenset([SHOP, "/shop/src/cart.py"]))
     unseen = Trial(DONE, (ONE,), {ONE: (PASSED,)})
 
-    found = judge(run(PASSED), unseen, known)
+    found = judge_incident(run(PASSED), unseen, known)
 
     message = "cart.py, shop.py was not imported by the tests, as far as can be told"
     assert (found.verdict, found.message, found.is_open) == ("inconclusive", message, False)
@@ -311,10 +328,10 @@ def test_another_copy_of_the_source_voids_the_run(side: int) -> None:
     control = run(PASSED, others=frozenset() if side else others)
     without = run(failed(), others=others if side else frozenset())
 
-    found = judge(control, without, KNOWN)
+    found = judge_incident(control, without, KNOWN)
 
     message = "another copy was imported: /site-packages/shop.py"
-    assert found == Judged("inconclusive", message)
+    assert found == IncidentVerdict("inconclusive", message)
 
 
 @pytest.mark.parametrize(
@@ -328,39 +345,51 @@ def test_another_copy_of_the_source_voids_the_run(side: int) -> None:
             Trial(DONE, left={"tests/test_a.py": "Skipped: could not import 'torch'"}),
             "tests/test_a.py skips itself: could not import 'torch'",
         ),
-        (Trial(Ended(None, 600.4)), "the tests were not collected within 600 s"),
+        (Trial(ProcessEnd(None, 600.4)), "the tests were not collected within 600 s"),
         (
-            Trial(Ended(4, output="\nERROR: unknown option\n\n")),
+            Trial(ProcessEnd(4, output="\nERROR: unknown option\n\n")),
             "no linked test was collected: ERROR: unknown option",
         ),
-        (Trial(Ended(4, output="x" * 300)), "no linked test was collected: " + "x" * 200),
-        (Trial(Ended(-11)), "no linked test was collected"),
+        (Trial(ProcessEnd(4, output="x" * 300)), "no linked test was collected: " + "x" * 200),
+        (Trial(ProcessEnd(-11)), "no linked test was collected"),
     ],
 )
 def test_tests_that_can_not_be_collected_with_the_fix_say_why(control: Trial, message: str) -> None:
     """There is nothing to compare."""
-    assert judge(control, run(failed()), KNOWN) == Judged("inconclusive", message)
+    assert judge_incident(control, run(failed()), KNOWN) == IncidentVerdict("inconclusive", message)
 
 
 def test_what_was_swallowed_with_the_fix_too_says_nothing() -> None:
     """Code may try what it needs not; a failure that is itself what escaped is judged once."""
     tried = failure("ImportError", "No module named 'ujson'", SHOP)
 
-    control = run(PASSED, escaped=(tried,))
+    control = run(PASSED, escaped_failures=(tried,))
 
-    assert judge(control, run(failed(), escaped=(tried, UNBOUND)), KNOWN).verdict == "proven"
-    assert judge(run(PASSED), run(failed(), escaped=(tried,)), KNOWN).verdict == "broken"
-    assert judge(run(PASSED), run(failed(LOST), escaped=(LOST,)), KNOWN).verdict == "broken"
-    assert judge(run(PASSED), run(failed(NEVER), escaped=(NEVER,)), KNOWN).verdict == "proven"
+    assert (
+        judge_incident(control, run(failed(), escaped_failures=(tried, UNBOUND)), KNOWN).verdict
+        == "proven"
+    )
+    assert (
+        judge_incident(run(PASSED), run(failed(), escaped_failures=(tried,)), KNOWN).verdict
+        == "broken"
+    )
+    assert (
+        judge_incident(run(PASSED), run(failed(LOST), escaped_failures=(LOST,)), KNOWN).verdict
+        == "broken"
+    )
+    assert (
+        judge_incident(run(PASSED), run(failed(NEVER), escaped_failures=(NEVER,)), KNOWN).verdict
+        == "proven"
+    )
 
 
-def others(words: Sequence[str]) -> dict[str, tuple[Attempt, ...]]:
+def others(words: Sequence[str]) -> dict[str, tuple[AttemptResult, ...]]:
     """Return what became of further tests."""
-    each: Mapping[str, tuple[Attempt, ...]] = {
+    each: Mapping[str, tuple[AttemptResult, ...]] = {
         "p": (PASSED,),
         "f": (failed(),),
-        "e": (Attempt("error", WRONG),),
-        "s": (Attempt("skipped"),),
+        "e": (AttemptResult("error", WRONG),),
+        "s": (AttemptResult("skipped"),),
     }
     return {
         f"tests/test_it.py::test_{n}": each[word] for n, word in enumerate(words) if word in each
@@ -389,7 +418,7 @@ def test_a_fix_without_which_most_other_tests_fail_too_proves_nothing(
     control = Trial(DONE, (ONE,), {ONE: (PASSED,), **others(with_fix)})
     other = Trial(DONE, (ONE,), {ONE: (failed(),), **others(without)})
 
-    found = judge(control, other, KNOWN)
+    found = judge_incident(control, other, KNOWN)
 
     assert (found.verdict, (found.failing, found.further)) == (verdict, counted)
     assert found.tests == (
@@ -405,9 +434,9 @@ def test_a_fix_without_which_most_other_tests_fail_too_proves_nothing(
 def test_hollow_tests_are_so_however_many_others_fail() -> None:
     """That many tests fail makes no test notice the problem that does not."""
     control = Trial(DONE, (ONE,), {ONE: (PASSED,), **others("pppp")})
-    other = Trial(DONE, (ONE,), {ONE: (PASSED,), **others("ffff")}, served=frozenset([SHOP]))
+    other = Trial(DONE, (ONE,), {ONE: (PASSED,), **others("ffff")}, served_files=frozenset([SHOP]))
 
-    assert judge(control, other, KNOWN).verdict == "not-proven"
+    assert judge_incident(control, other, KNOWN).verdict == "not-proven"
 
 
 @pytest.mark.parametrize(
@@ -420,50 +449,52 @@ def test_hollow_tests_are_so_however_many_others_fail() -> None:
         ([PASSED, failed()], [PASSED], "not-proven", True),
         ([failed(), PASSED], [failed()], "fails-with-fix", True),
         ([PASSED] * 3, [failed(NEW), PASSED], "weak", False),
-        ([PASSED] * 3, [Attempt("error", WRONG), PASSED], "broken", False),
+        ([PASSED] * 3, [AttemptResult("error", WRONG), PASSED], "broken", False),
         ([PASSED] * 3, [failed(), failed(NEW)], "proven", False),
     ],
 )
 def test_a_test_that_ends_differently_has_to_be_looked_at_again(
-    with_fix: list[Attempt], without: list[Attempt], verdict: Verdict, mixed: bool
+    with_fix: list[AttemptResult], without: list[AttemptResult], verdict: Verdict, mixed: bool
 ) -> None:
     """Where more runs can tell more; the first run of each side counts until then."""
-    found = judge(run(*with_fix), run(*without), KNOWN)
+    found = judge_incident(run(*with_fix), run(*without), KNOWN)
 
-    assert (found.verdict, found.mixed) == (verdict, mixed)
+    assert (found.verdict, found.is_mixed) == (verdict, mixed)
 
 
 def test_of_several_tests_the_best_verdict_counts() -> None:
     """Each has its own, in the order in which they were collected."""
     control = Trial(DONE, (ONE, TWO), {ONE: (PASSED,), TWO: (PASSED,)})
-    without = Trial(DONE, (ONE, TWO), {ONE: (PASSED,), TWO: (failed(),)}, served=frozenset([SHOP]))
+    without = Trial(
+        DONE, (ONE, TWO), {ONE: (PASSED,), TWO: (failed(),)}, served_files=frozenset([SHOP])
+    )
 
-    found = judge(control, without, KNOWN)
+    found = judge_incident(control, without, KNOWN)
 
     proven = TestVerdict(TWO, "proven", "fails without the fix: AssertionError: assert 2 == 1")
     hollow = TestVerdict(ONE, "not-proven", "passes without the fix")
-    assert found == Judged("proven", proven.message, (hollow, proven), is_open=True)
-    assert judge(control, without, KNOWN, [TWO]).tests[0].verdict == "not-reached"
+    assert found == IncidentVerdict("proven", proven.message, (hollow, proven), is_open=True)
+    assert judge_incident(control, without, KNOWN, [TWO]).tests[0].verdict == "not-reached"
 
 
 @pytest.mark.parametrize(
     ("other", "verdict", "is_open"),
     [
         (XFAILED, "not-proven", True),
-        (Attempt("error", WRONG), "not-proven", True),
+        (AttemptResult("error", WRONG), "not-proven", True),
         (failed(), "proven", True),
         (failed(NEW), "weak", True),
     ],
 )
 def test_it_matters_whether_lines_ran_where_tests_pass(
-    other: Attempt, verdict: Verdict, is_open: bool
+    other: AttemptResult, verdict: Verdict, is_open: bool
 ) -> None:
     """A further test that is skipped or breaks does not make the first one hollow."""
     control = Trial(DONE, (ONE, TWO), {ONE: (PASSED,), TWO: (PASSED,)})
     tests = {ONE: (PASSED,), TWO: (other,)}
-    without = Trial(DONE, (ONE, TWO), tests, served=frozenset([SHOP]))
+    without = Trial(DONE, (ONE, TWO), tests, served_files=frozenset([SHOP]))
 
-    found = judge(control, without, KNOWN)
+    found = judge_incident(control, without, KNOWN)
 
     assert (found.verdict, found.is_open) == (verdict, is_open)
 
@@ -476,8 +507,10 @@ def test_verdicts_have_an_order() -> None:
     )
     tests = [TestVerdict(ONE, verdict, "") for verdict in order]
 
-    assert [best(tests[place:]).verdict for place in range(len(tests))] == list(order)
-    assert [verdict for verdict in order if verdict not in DECIDED] == [
+    assert [select_best_verdict(tests[place:]).verdict for place in range(len(tests))] == list(
+        order
+    )
+    assert [verdict for verdict in order if verdict not in DECIDED_VERDICTS] == [
         "skipped",
         "broken",
         "inconclusive",

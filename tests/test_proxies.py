@@ -11,7 +11,7 @@ import pytest
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Registry
-from pytest_postmortem.registry import How, load
+from pytest_postmortem.registry import LoadOptions, load_registry
 from server import Asked, Reply, Server, serving
 
 TOKEN = "s3cret-token-of-44-characters-0123456789abcd"
@@ -35,7 +35,7 @@ def read(folder: Path, url: str, more: str = "", *, secret: bool = True) -> Regi
     """Load what a source with a credential gives."""
     header = "  headers: {Authorization: 'Bearer ${TOK}'}\n" if secret else ""
     (folder / "pm.yml").write_text(f"source:\n  url: {url}\n{header}{more}")
-    return load([Location("pm.yml", folder)], folder, How())
+    return load_registry([Location("pm.yml", folder)], folder, LoadOptions())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "127.1", "2130706433"])
@@ -92,7 +92,7 @@ def test_a_credential_is_not_sent_in_clear(tmp_path: Path, proxy: Server, place:
     """Over http to another machine it is not sent at all, and the message says what to do."""
     (tmp_path / "pm.yml").write_text(f"source:\n{PLACES[place]}")
 
-    found = load([Location("pm.yml", tmp_path)], tmp_path, How())
+    found = load_registry([Location("pm.yml", tmp_path)], tmp_path, LoadOptions())
 
     assert proxy.asked == []
     assert [finding.message for finding in found.findings] == [
@@ -107,7 +107,7 @@ def test_a_source_may_allow_it(tmp_path: Path, proxy: Server, place: str) -> Non
     """A tracker of one's own network may have no certificate: ``insecure: true`` says so."""
     (tmp_path / "pm.yml").write_text(f"source:\n{PLACES[place]}  insecure: true\n")
 
-    found = load([Location("pm.yml", tmp_path)], tmp_path, How())
+    found = load_registry([Location("pm.yml", tmp_path)], tmp_path, LoadOptions())
 
     assert [each.id for each in found] == ["PROXY"]
     assert [asked.path for asked in proxy.asked] == ["/pm"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.ran import redacted
+from pytest_postmortem.ran import redact_arguments
 from report_schema import read_report
 
 
@@ -30,7 +30,7 @@ from report_schema import read_report
 )
 def test_arguments_are_kept_without_secrets(given: list[str], kept: list[str]) -> None:
     """An option whose name says so, and what an address has before its host and behind its path."""
-    assert list(redacted(given)) == kept
+    assert list(redact_arguments(given)) == kept
 
 
 def test_the_report_says_what_ran(

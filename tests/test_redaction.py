@@ -13,8 +13,8 @@ import pytest
 
 from conftest import report_of
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import How, load
-from pytest_postmortem.registry.secrets import Redactor
+from pytest_postmortem.registry import LoadOptions, load_registry
+from pytest_postmortem.registry.secrets import SecretRedactor
 from server import Asked, Reply, Server
 
 TOKEN = "ghp_A1b2C3d4-E5f6/G7h8+I9j0=K1l2M3n4o5p6Q7r8"
@@ -52,18 +52,18 @@ PARTS: Mapping[str, str] = {
 @pytest.mark.parametrize("form", FORMS)
 def test_a_credential_is_found_in_every_form(form: str) -> None:
     """However it is written, three asterisks take its place, and all else stays."""
-    redactor = Redactor([ODD])
+    redactor = SecretRedactor([ODD])
 
-    assert redactor.redact(f"who is {FORMS[form]}, and why?") == "who is ***, and why?"
-    assert redactor.finds(FORMS[form])
+    assert redactor.redact_text(f"who is {FORMS[form]}, and why?") == "who is ***, and why?"
+    assert redactor.has_secret(FORMS[form])
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_of_a_long_credential_counts(part: str) -> None:
     """A server that cuts what it repeats gives nothing away."""
-    redactor = Redactor([TOKEN, "abcdefghijklmnop"])
+    redactor = SecretRedactor([TOKEN, "abcdefghijklmnop"])
 
-    assert redactor.redact(f"<{PARTS[part]}…>") == "<***…>"
+    assert redactor.redact_text(f"<{PARTS[part]}…>") == "<***…>"
 
 
 @pytest.mark.parametrize("before", ["", "m", "me", "me:", "user:"])
@@ -72,7 +72,7 @@ def test_a_credential_is_found_in_base64(before: str, encode: Callable[[bytes], 
     """Wherever it is in what was encoded, as in ``Authorization: Basic``."""
     encoded = encode(f"{before}{TOKEN}".encode()).decode()
 
-    shown = Redactor([TOKEN]).redact(encoded)
+    shown = SecretRedactor([TOKEN]).redact_text(encoded)
 
     left = shown.replace("***", "").replace("=", "")
     assert "***" in shown
@@ -92,19 +92,19 @@ def test_a_credential_is_found_in_base64(before: str, encode: Callable[[bytes], 
 )
 def test_what_is_no_credential_stays(text: str) -> None:
     """Not a byte of another text changes."""
-    assert Redactor([TOKEN, "checkout-2026-03-01-a"]).redact(text) == text
+    assert SecretRedactor([TOKEN, "checkout-2026-03-01-a"]).redact_text(text) == text
 
 
 def test_what_is_short_counts_whole_or_not_at_all() -> None:
     """Five characters are no secret, and of eleven no part is one."""
-    redactor = Redactor(["12345", "abcdef-1234"])
+    redactor = SecretRedactor(["12345", "abcdef-1234"])
 
-    assert redactor.redact("12345 abcdef-123 abcdef-1234 1") == "12345 abcdef-123 *** 1"
+    assert redactor.redact_text("12345 abcdef-123 abcdef-1234 1") == "12345 abcdef-123 *** 1"
 
 
 def test_without_credentials_nothing_is_redacted() -> None:
     """Most sources have none."""
-    assert not Redactor([]).finds(TOKEN)
+    assert not SecretRedactor([]).has_secret(TOKEN)
 
 
 SAID: Mapping[str, Reply] = {
@@ -213,7 +213,7 @@ def test_what_a_plugin_raises_is_shown_without_a_query(
     def ask(text: str) -> list[Mapping[str, object]]:
         raise ConnectionError(said)
 
-    found = load([Location("tracker:x", tmp_path)], tmp_path, How(ask=ask))
+    found = load_registry([Location("tracker:x", tmp_path)], tmp_path, LoadOptions(ask=ask))
 
     (finding,) = found.findings
     assert shown in finding.message

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Postmortem, Registry
-from pytest_postmortem.registry import How, load
+from pytest_postmortem.registry import LoadOptions, load_registry
 
 DATA = Path(__file__).parent / "data"
 GOLDEN = json.loads((DATA / "golden_documents.json").read_text(encoding="utf-8"))
@@ -33,10 +33,10 @@ def read(
     url_template: str | None = None,
 ) -> Registry:
     """Load the directory of post-mortems."""
-    return load(
+    return load_registry(
         [Location("pm", folder)],
         folder,
-        How(id_pattern=id_pattern, files=files, url_template=url_template),
+        LoadOptions(id_pattern=id_pattern, files=files, url_template=url_template),
     )
 
 
@@ -55,7 +55,7 @@ def problems(folder: Path) -> str:
 @pytest.mark.parametrize("collection", sorted(GOLDEN))
 def test_a_public_collection_is_read_as_it_is(collection: str) -> None:
     """Id, title and date of every document are right, and nothing else is taken for one."""
-    registry = load([Location(collection, DATA)], DATA)
+    registry = load_registry([Location(collection, DATA)], DATA)
 
     assert {
         (each.path or "").partition("/")[2]: [each.id, each.title, each.date] for each in registry
@@ -397,7 +397,7 @@ def test_a_document_outside_the_root_has_no_link(tmp_path: Path) -> None:
     write(tmp_path, {"PM-1-lost.md": ""})
     root = tmp_path / "root"
 
-    registry = load([Location("../pm", root)], root)
+    registry = load_registry([Location("../pm", root)], root)
 
     assert [(each.path, each.url) for each in registry] == [("../pm/PM-1-lost.md", None)]
 
@@ -406,7 +406,7 @@ def test_a_directory_may_be_the_root(tmp_path: Path) -> None:
     """A repository of post-mortems alone has them at its top."""
     write(tmp_path, {"a/PM-1-lost.md": ""})
 
-    registry = load([Location(".", tmp_path / "pm")], tmp_path / "pm")
+    registry = load_registry([Location(".", tmp_path / "pm")], tmp_path / "pm")
 
     assert registry.locations == (".",)
     assert registry.postmortems[0].path == "a/PM-1-lost.md"

@@ -12,7 +12,7 @@ import yaml
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ActionItem, Guard, Location, Postmortem, Registry
-from pytest_postmortem.registry import How, find, load
+from pytest_postmortem.registry import LoadOptions, find_registry, load_registry
 
 DATA = Path(__file__).parent / "data"
 
@@ -28,7 +28,7 @@ def write(folder: Path, text: str, name: str = "postmortems.yml") -> Path:
 def read(folder: Path, *names: str, url_template: str | None = None) -> Registry:
     """Load registry files of a folder."""
     locations = [Location(name, folder) for name in names or ("postmortems.yml",)]
-    return load(locations, folder, How(url_template=url_template))
+    return load_registry(locations, folder, LoadOptions(url_template=url_template))
 
 
 def problems(folder: Path, *names: str, url_template: str | None = None) -> str:
@@ -194,7 +194,7 @@ def test_every_value_is_text(tmp_path: Path, name: str, text: str) -> None:
 )
 def test_a_real_registry_is_read_whole(name: str, count: int, id: str) -> None:
     """Ids are text, and every entry keeps its title, its date and its link."""
-    registry = load([Location(name, DATA / "registry_yaml")], DATA)
+    registry = load_registry([Location(name, DATA / "registry_yaml")], DATA)
 
     assert len(registry) == count
     assert registry.locations == (f"registry_yaml/{name}",)
@@ -743,7 +743,7 @@ def test_a_path_outside_the_root_is_shown_as_it_was_given(tmp_path: Path) -> Non
     write(tmp_path, "[{id: x}]")
     root = tmp_path / "root"
 
-    registry = load([Location("../postmortems.yml", root)], root)
+    registry = load_registry([Location("../postmortems.yml", root)], root)
 
     assert registry.locations == ("../postmortems.yml",)
     assert registry.postmortems[0].path == "../postmortems.yml"
@@ -823,6 +823,6 @@ def test_a_registry_is_found_where_people_put_it(
     for name in files:
         write(root, "\0" if name.endswith("binary") else "\n# A post-mortem\n", name)
 
-    found = find(root)
+    found = find_registry(root)
 
     assert found == (None if expected is None else Path(os.path.normpath(root / expected)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.model import Location, Registry
-from pytest_postmortem.registry import How, load
+from pytest_postmortem.registry import LoadOptions, load_registry
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def read(top: Path, location: str = "pm", cache: Path | None = None) -> Registry:
     """Load a directory as a run with its rootdir at the top of the checkout does."""
-    return load([Location(location, top)], top, How(cache=cache))
+    return load_registry([Location(location, top)], top, LoadOptions(cache=cache))
 
 
 def warnings(found: Registry) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.model import ActionItem, Finding, Guard, Location, Postmortem, Registry
-from pytest_postmortem.registry import examine, load
+from pytest_postmortem.registry import load_registry, load_registry_with_problems
 
 
 def registry(folder: Path, *texts: str) -> Registry:
@@ -17,12 +17,12 @@ def registry(folder: Path, *texts: str) -> Registry:
     names = [f"{letter}.yml" for letter in "abc"[: len(texts)]]
     for name, text in zip(names, texts, strict=True):
         (folder / name).write_text(text, encoding="utf-8")
-    return load([Location(name, folder) for name in names], folder)
+    return load_registry([Location(name, folder) for name in names], folder)
 
 
 def test_no_location_is_no_post_mortem(tmp_path: Path) -> None:
     """Nothing is read, and nothing is wrong."""
-    assert load([], tmp_path) == Registry()
+    assert load_registry([], tmp_path) == Registry()
 
 
 def test_a_later_location_adds_to_an_earlier_one(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_file_lies_over_documents_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "docs" / "late.md").write_text("Late\n")
     (tmp_path / "a.yml").write_text("[{id: pm-1-lost, class: x}, {id: docs/late.md, title: Late}]")
 
-    found = load([Location("docs", tmp_path), Location("a.yml", tmp_path)], tmp_path)
+    found = load_registry([Location("docs", tmp_path), Location("a.yml", tmp_path)], tmp_path)
 
     assert [(each.id, each.title, each.problem_class) for each in found] == [
         ("PM-1", "Lost", "x"),
@@ -188,7 +188,7 @@ def test_a_name_that_somebody_wrote_comes_before_that_of_a_file(tmp_path: Path) 
     for name, text in documents.items():
         (tmp_path / name).write_text(text)
 
-    found = load([Location(".", tmp_path)], tmp_path)
+    found = load_registry([Location(".", tmp_path)], tmp_path)
 
     assert {name: each.id for name, each in found.index.items()} == {
         "pm-1": "PM-1",
@@ -207,7 +207,9 @@ def test_a_broken_registry_can_be_examined(tmp_path: Path) -> None:
     (tmp_path / "c.yml").write_text("- {id: PM-1, aliases: [INC-1]}\n")
     names = ("a.yml", "b.yml", "c.yml", "d.yml")
 
-    known, problems = examine([Location(name, tmp_path) for name in names], tmp_path)
+    known, problems = load_registry_with_problems(
+        [Location(name, tmp_path) for name in names], tmp_path
+    )
 
     assert {name: each.id for name, each in known.index.items()} == {
         "pm-1": "PM-1",

@@ -6,7 +6,11 @@ import ast
 
 import pytest
 
-from pytest_postmortem.authoring.regression import Added, Untestable, with_test
+from pytest_postmortem.authoring.regression import (
+    ExtendedTestFile,
+    RegressionTestError,
+    add_regression_test,
+)
 
 RULES = (["test"], ["Test"])
 TITLE = "Checkout charged customers twice"
@@ -18,9 +22,9 @@ def test_checkout_charged_customers_twice():
 """
 
 
-def added(code: str | None, title: str = TITLE, name: str | None = None) -> Added:
+def added(code: str | None, title: str = TITLE, name: str | None = None) -> ExtendedTestFile:
     """Return a file with one more test."""
-    return with_test(None if code is None else code.encode(), "PM-7", title, name, RULES)
+    return add_regression_test(None if code is None else code.encode(), "PM-7", title, name, RULES)
 
 
 @pytest.mark.parametrize("code", [None, ""])
@@ -109,7 +113,7 @@ def test_the_file_keeps_its_line_ends_and_its_encoding() -> None:
     """An old file stays one that its tools can read."""
     code = "# coding: latin-1\r\nimport pytest\r\nx = 'é'\r\n".encode("latin-1")
 
-    new = with_test(code, "PM-7", "Für 5 €", "test_it", RULES)
+    new = add_regression_test(code, "PM-7", "Für 5 €", "test_it", RULES)
 
     assert new.code.decode("latin-1") == (
         "# coding: latin-1\r\nimport pytest\r\nx = 'é'\r\n\r\n\r\n"
@@ -181,7 +185,7 @@ def test_a_title_without_words_leaves_the_id(title: str, name: str) -> None:
 )
 def test_a_name_is_one_that_pytest_collects(functions: list[str], name: str) -> None:
     """By ``python_functions``, as it is configured."""
-    assert with_test(None, "PM-7", "It", None, (functions, ["Test"])).name == name
+    assert add_regression_test(None, "PM-7", "It", None, (functions, ["Test"])).name == name
 
 
 @pytest.mark.parametrize(
@@ -199,7 +203,7 @@ def test_a_name_is_one_that_pytest_collects(functions: list[str], name: str) -> 
 )
 def test_what_can_not_be_added_is_said(code: str, name: str | None, said: str) -> None:
     """With the reason, and nothing is guessed."""
-    with pytest.raises(Untestable, match=said.replace("(", r"\(")):
+    with pytest.raises(RegressionTestError, match=said.replace("(", r"\(")):
         added(code, name=name)
 
 

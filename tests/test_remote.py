@@ -18,11 +18,17 @@ import requests
 
 from pytest_postmortem import __version__
 from pytest_postmortem.registry import addresses, remote
-from pytest_postmortem.registry.remote import Answer, Client, Limits, Request, Unreachable
+from pytest_postmortem.registry.remote import (
+    HttpAnswer,
+    HttpClient,
+    HttpLimits,
+    HttpRequest,
+    UnreachableError,
+)
 from server import Asked, Reply, Server, endless, sending, serving, silent
 
 CERTIFICATE = Path(__file__).parent / "data" / "tls" / "localhost.pem"
-QUICK = Limits(60, 60, total=60, wait=1, retries=2, backoff=0, redirects=3, size=100_000)
+QUICK = HttpLimits(60, 60, total=60, wait=1, retries=2, backoff=0, redirects=3, size=100_000)
 ASK_LESS = "ask again later, or let runs read the file that `pytest-postmortem sync` writes"
 CHECK = "check the address and the network, or ask again later"
 LATER = "ask again later"
@@ -36,26 +42,26 @@ TOKEN = "hunter2-hunter2"
 
 def get(
     url: str,
-    limits: Limits = QUICK,
+    limits: HttpLimits = QUICK,
     etag: str | None = None,
     modified: str | None = None,
     **more: Any,
-) -> Answer | None:
+) -> HttpAnswer | None:
     """Ask once, with a client of its own."""
-    with Client(limits) as client:
-        return client.get(Request(url, **more), etag, modified)
+    with HttpClient(limits) as client:
+        return client.get(HttpRequest(url, **more), etag, modified)
 
 
-def text(url: str, limits: Limits = QUICK, **more: Any) -> str:
+def text(url: str, limits: HttpLimits = QUICK, **more: Any) -> str:
     """Return the text of an answer that has to be there."""
     answer = get(url, limits, **more)
     assert answer is not None
     return answer.text
 
 
-def failure(url: str, limits: Limits = QUICK, **more: Any) -> tuple[str, str]:
+def failure(url: str, limits: HttpLimits = QUICK, **more: Any) -> tuple[str, str]:
     """Return the cause and the remedy of a request that has to fail."""
-    with pytest.raises(Unreachable) as raised:
+    with pytest.raises(UnreachableError) as raised:
         get(url, limits, **more)
     assert str(raised.value) == raised.value.cause
     return raised.value.cause, raised.value.remedy
@@ -114,7 +120,7 @@ def test_an_answer_is_a_text_with_what_tells_it_from_a_later_one(server: Server)
     }
     server.on("/api/r", Reply("\ufeff[1]", headers=headers))
 
-    assert get(f"{server.url}/api/r") == Answer(
+    assert get(f"{server.url}/api/r") == HttpAnswer(
         "[1]",
         "application/json",
         'W/"1"',
@@ -169,7 +175,7 @@ def test_a_validator_that_repeats_a_secret_is_not_kept(server: Server) -> None:
 
     answer = get(f"{server.url}/r", secrets=(TOKEN,))
 
-    assert answer == Answer("[]", "text/plain")
+    assert answer == HttpAnswer("[]", "text/plain")
 
 
 def test_cookies_are_not_kept(server: Server, other: Server) -> None:
@@ -177,9 +183,9 @@ def test_cookies_are_not_kept(server: Server, other: Server) -> None:
     server.on("/r", Reply("[]", headers={"Set-Cookie": f"t={TOKEN}; Path=/"}))
     other.on("/r", Reply("[]"))
 
-    with Client(QUICK) as client:
+    with HttpClient(QUICK) as client:
         for url in (server.url, server.url, other.url):
-            client.get(Request(f"{url}/r"))
+            client.get(HttpRequest(f"{url}/r"))
 
     assert [asked.headers.get("cookie") for asked in (*server.asked, *other.asked)] == [None] * 3
 
@@ -365,7 +371,7 @@ def test_a_port_without_tls_is_told_from_a_bad_certificate(server: Server) -> No
     )
 
 
-DRIPS = Limits(connect=60, read=60, total=0.4, retries=0)
+DRIPS = HttpLimits(connect=60, read=60, total=0.4, retries=0)
 
 
 @pytest.mark.parametrize(
@@ -393,7 +399,7 @@ def test_a_server_that_is_silent_does_not_answer_in_time(server: Server) -> None
     left = threading.Event()
     server.raw("/r", silent(left))
 
-    found = failure(f"{server.url}/r", Limits(connect=60, read=0.2, total=60, retries=0))
+    found = failure(f"{server.url}/r", HttpLimits(connect=60, read=0.2, total=60, retries=0))
 
     left.set()
     assert found == ("127.0.0.1 does not answer in time", LATER)
@@ -554,7 +560,7 @@ def test_a_redirect_to_what_is_no_address_is_refused(
     assert failure(f"{server.url}/a") == (f"its redirect is not followed: {why}", CORRECT)
 
 
-PUBLIC = Request("https://api.example.com/v1", secrets=(TOKEN,))
+PUBLIC = HttpRequest("https://api.example.com/v1", secrets=(TOKEN,))
 
 
 @pytest.mark.parametrize(
@@ -579,8 +585,8 @@ PUBLIC = Request("https://api.example.com/v1", secrets=(TOKEN,))
 )
 def test_a_redirect_from_outside_does_not_lead_inside(location: str) -> None:
     """A server on the internet can't have a private network asked in its name."""
-    with pytest.raises(Unreachable) as raised:
-        remote._moved(PUBLIC.url, location, PUBLIC)
+    with pytest.raises(UnreachableError) as raised:
+        remote._resolve_redirect(PUBLIC.url, location, PUBLIC)
 
     assert raised.value.cause == ("its redirect is not followed: it leads into a private network")
 
@@ -599,7 +605,7 @@ def test_a_redirect_from_outside_does_not_lead_inside(location: str) -> None:
 )
 def test_other_redirects_lead_where_they_say(url: str, location: str, expected: str) -> None:
     """From public to public, and within what is private."""
-    assert remote._moved(url, location, Request(url)) == expected
+    assert remote._resolve_redirect(url, location, HttpRequest(url)) == expected
 
 
 @pytest.mark.parametrize(
@@ -629,10 +635,10 @@ def test_an_address_that_must_not_be_asked_is_told(
     url: str, secret: bool, expected: str | None
 ) -> None:
     """A credential goes over http to this machine alone."""
-    assert addresses.wrong_address(url, secret) == expected
+    assert addresses.find_address_problem(url, secret) == expected
     if expected is not None:
-        in_clear = expected == addresses.IN_CLEAR
-        remedy = addresses.ALLOWED_IN_CLEAR if in_clear else CORRECT
+        in_clear = expected == addresses.CLEARTEXT_CREDENTIAL
+        remedy = addresses.CLEARTEXT_REMEDY if in_clear else CORRECT
         assert failure(url, secrets=(TOKEN,) if secret else ()) == (expected, remedy)
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from pytest_postmortem.cli import main
 from pytest_postmortem.scanning import listing
-from pytest_postmortem.scanning.applying import Edit, put
-from pytest_postmortem.scanning.suggestions import Scan, Source, Suggestion
+from pytest_postmortem.scanning.applying import MarkerEdit, write_marker_edit
+from pytest_postmortem.scanning.suggestions import ScannedFile, ScanResult, Suggestion
 from test_diff import write
 
 REGISTRY = """\
@@ -548,11 +548,11 @@ def test_a_file_that_can_not_be_marked_is_left_alone(
 def test_a_file_that_has_changed_or_is_gone_is_left_alone(tmp_path: Path) -> None:
     """What was read is what may be written over."""
     file = tmp_path / "test_a.py"
-    edit = Edit(Source("test_a.py", file, b"old"), b"new", 1)
+    edit = MarkerEdit(ScannedFile("test_a.py", file, b"old"), b"new", 1)
 
-    gone = put(edit)
+    gone = write_marker_edit(edit)
     file.write_bytes(b"theirs")
-    changed = put(edit)
+    changed = write_marker_edit(edit)
 
     assert str(gone) == ("test_a.py is left alone: it can't be written: No such file or directory")
     assert str(changed) == "test_a.py is left alone: it has changed since it was read"
@@ -607,8 +607,8 @@ def test_long_lists_are_cut_where_a_host_would_refuse_them() -> None:
         for n in range(60)
     )  # fmt: skip
 
-    cut = listing.markdown(Scan(some, 1, ("b.py",))).splitlines()
-    whole = listing.text(Scan(some, 1)).splitlines()
+    cut = listing.render_scan_markdown(ScanResult(some, 1, ("b.py",))).splitlines()
+    whole = listing.render_scan_text(ScanResult(some, 1)).splitlines()
 
     assert cut[-3:] == ["- and 10 more", "", "1 file can't be read as Python: b.py"]
     assert len(whole) == 60 * 4 + 3

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.scanning.marker import Unmarkable, marked
+from pytest_postmortem.scanning.marker import MarkingError, add_markers
 
 
 def mark(code: str, line: int, *ids: str) -> str:
     """Return code in which the function on a line is marked, and marking it again is refused."""
-    return marked(code.encode(), {line: ids or ("PM-1",)}).decode()
+    return add_markers(code.encode(), {line: ids or ("PM-1",)}).decode()
 
 
 PYTEST = "import pytest\n\n\n"
@@ -195,14 +195,14 @@ def test_every_byte_stays_as_it_was(before: bytes, after: bytes) -> None:
     """Line ends, encodings, tabs and marks of the order of bytes."""
     line = before.count(b"\n", 0, before.index(b"def")) + 1
 
-    assert marked(before, {line: ["PM-1"]}) == after
+    assert add_markers(before, {line: ["PM-1"]}) == after
 
 
 def test_an_id_is_written_as_the_file_can_write_it() -> None:
     """Where the encoding lacks a letter, its number does."""
     code = b"# coding: latin-1\nimport pytest\ndef test_a(): 0\n"
 
-    assert b'("PM-\\u0142")' in marked(code, {3: ["PM-ł"]})
+    assert b'("PM-\\u0142")' in add_markers(code, {3: ["PM-ł"]})
 
 
 @pytest.mark.parametrize(
@@ -240,15 +240,15 @@ def test_what_can_not_be_marked_is_left_alone(code: bytes, why: str) -> None:
     """With a reason; nothing is tried that might go wrong."""
     line = code.count(b"\n", 0, code.index(b"def test_a")) + 1
 
-    with pytest.raises(Unmarkable, match=why):
-        marked(code, {line: ["PM-1"]})
+    with pytest.raises(MarkingError, match=why):
+        add_markers(code, {line: ["PM-1"]})
 
 
 def test_a_file_that_is_nested_too_deep_is_left_alone() -> None:
     """Python reads more than LibCST writes."""
     code = f"import pytest\ndef test_a():\n  x = {'+'.join(['1'] * 900)}\n"
 
-    with pytest.raises(Unmarkable, match="it is nested too deep"):
+    with pytest.raises(MarkingError, match="it is nested too deep"):
         mark(code, 2)
 
 
@@ -261,5 +261,5 @@ def test_code_that_only_libcst_can_not_read_is_left_alone(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(libcst, "parse_module", refuse)
 
-    with pytest.raises(Unmarkable, match="LibCST can't read it"):
+    with pytest.raises(MarkingError, match="LibCST can't read it"):
         mark(DEF, 1)

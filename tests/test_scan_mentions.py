@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from pytest_postmortem.model import Policy, Postmortem, Registry
-from pytest_postmortem.scanning.known import known
-from pytest_postmortem.scanning.mentions import read
+from pytest_postmortem.scanning.known import build_search_index
+from pytest_postmortem.scanning.mentions import find_mentioning_tests
 
 URL = "https://github.com/acme/shop/issues/"
 POSTMORTEMS = tuple(Postmortem(id, id, URL + id) for id in ("123", "456", "789"))
 REGISTRY = Registry(POSTMORTEMS, {each.id: each for each in POSTMORTEMS})
-KNOWN = known(REGISTRY, Policy(), [r"OPS-\d+"])
+KNOWN = build_search_index(REGISTRY, Policy(), [r"OPS-\d+"])
 
 
 def mentioned(code: str | bytes) -> list[tuple[str, str, str, int, str]]:
     """Return for each mention its test, id, strength, line and why."""
     data = code.encode() if isinstance(code, str) else code
-    found = read(data, KNOWN, ("postmortem",), ("test",), ("Test",))
+    found = find_mentioning_tests(data, KNOWN, ("postmortem",), ("test",), ("Test",))
     assert found is not None
     return [
         (tested.tests[0].name, each.id, each.strength, each.line, each.why)
@@ -33,10 +33,10 @@ def mentioned(code: str | bytes) -> list[tuple[str, str, str, int, str]]:
 def test_an_id_in_humps_is_mentioned(name: str) -> None:
     """The text of the file has it in no other form."""
     some = (Postmortem("PM-0003", ""), Postmortem("leaked-token", ""))
-    own = known(Registry(some, {each.id: each for each in some}))
+    own = build_search_index(Registry(some, {each.id: each for each in some}))
     inside = "class {}:\n  def test_a(self): 0" if name[0] == "T" else "def {}(): 0"
 
-    found = read(inside.format(name).encode(), own, ("postmortem",))
+    found = find_mentioning_tests(inside.format(name).encode(), own, ("postmortem",))
 
     assert found
     assert [each.id for each in found[0].mentions] == [
@@ -321,7 +321,7 @@ def test_a_function_that_classes_share_is_told_once() -> None:
         "class TestA(Base): pass\nclass TestB(Base): pass\n"
     )
 
-    (tested,) = read(code.encode(), KNOWN, ()) or ()
+    (tested,) = find_mentioning_tests(code.encode(), KNOWN, ()) or ()
 
     assert [test.name for test in tested.tests] == [
         "TestA::test_issue_123",
@@ -338,7 +338,7 @@ def test_lines_are_those_of_the_file() -> None:
         "\ufeffimport x\n\ndef test_a():\n    # issue 123 é\n    0\n".encode(),
         "import x\n\x0c\ndef test_a():\n    # issue 123 é\n    0\n".encode(),
     ):
-        (tested,) = read(code, KNOWN, ()) or ()
+        (tested,) = find_mentioning_tests(code, KNOWN, ()) or ()
         (mention,) = tested.mentions
         assert (mention.line, mention.text) == (4, "# issue 123 é")
 
@@ -349,12 +349,12 @@ def test_lines_are_those_of_the_file() -> None:
 )
 def test_what_is_no_python_is_told(code: bytes) -> None:
     """It is no file without a mention."""
-    assert read(code, KNOWN, ()) is None
+    assert find_mentioning_tests(code, KNOWN, ()) is None
 
 
 def test_a_file_without_any_token_is_not_even_parsed() -> None:
     """Nobody complains of what has nothing to do with it."""
-    assert read(b"def broken(:", KNOWN, ()) == ()
+    assert find_mentioning_tests(b"def broken(:", KNOWN, ()) == ()
 
 
 @pytest.mark.parametrize(

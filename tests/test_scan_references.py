@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_postmortem.model import Policy, Postmortem, Registry
-from pytest_postmortem.scanning.known import Known, known
-from pytest_postmortem.scanning.references import references
+from pytest_postmortem.scanning.known import SearchIndex, build_search_index
+from pytest_postmortem.scanning.references import find_references
 
 GITHUB = "https://github.com/acme/shop/issues/"
 
@@ -17,19 +17,19 @@ def registry(*postmortems: Postmortem) -> Registry:
     return Registry(postmortems, index)
 
 
-def numbers(url: str | None, *ids: str) -> Known:
+def numbers(url: str | None, *ids: str) -> SearchIndex:
     """Return numbers to look for, each with a link that begins so."""
     given = ids or ("7", "123", "456", "0012")
-    return known(registry(*(Postmortem(id, id, url and url + id) for id in given)))
+    return build_search_index(registry(*(Postmortem(id, id, url and url + id) for id in given)))
 
 
-def found(text: str, own: Known, name: bool = False) -> list[tuple[str, str]]:
+def found(text: str, own: SearchIndex, name: bool = False) -> list[tuple[str, str]]:
     """Return ids and forms, in the order of the text."""
-    some = sorted(references(text, own, name=name), key=lambda each: each.start)
+    some = sorted(find_references(text, own, name=name), key=lambda each: each.start)
     return [(each.id, each.form) for each in some]
 
 
-NAMES = known(
+NAMES = build_search_index(
     registry(
         Postmortem("PM-1", "", "https://wiki.example.com/pm/1", aliases=("INC-2024-003",)),
         Postmortem("PM-0012", "Login loop"),
@@ -205,7 +205,7 @@ def _shown(text: str, url: str | None) -> str:
 @pytest.mark.parametrize("id", ["GH-123", "gh 123", "#123", "GH#123"])
 def test_an_id_that_is_written_as_on_github_is_its_number(id: str) -> None:
     """``GH-123``, ``#123`` and issue 123 are one there."""
-    own = known(registry(Postmortem(id, id)))
+    own = build_search_index(registry(Postmortem(id, id)))
 
     assert found("gh-123 issue #123 #123 GH-1234", own) == [(id, "id"), (id, "id"), (id, "sign")]
 
@@ -213,9 +213,11 @@ def test_an_id_that_is_written_as_on_github_is_its_number(id: str) -> None:
 def test_configured_patterns_find_what_nobody_knows() -> None:
     """The first group is the id, or the whole match; what is in the registry counts as that."""
     patterns = [r"\bOPS-\d+\b", r"Sentry\((\w*)\)"]
-    own = known(registry(Postmortem("OPS-1", "One", aliases=("abc",))), Policy(), patterns)
+    own = build_search_index(
+        registry(Postmortem("OPS-1", "One", aliases=("abc",))), Policy(), patterns
+    )
 
-    some = list(references("OPS-1 OPS-2 Sentry(ABC) Sentry()", own))
+    some = list(find_references("OPS-1 OPS-2 Sentry(ABC) Sentry()", own))
 
     assert [(each.id, each.form, each.known) for each in some] == [
         ("OPS-1", "id", True),
@@ -228,9 +230,9 @@ def test_configured_patterns_find_what_nobody_knows() -> None:
 
 def test_without_a_registry_what_a_pattern_finds_is_an_incident() -> None:
     """As the ids in marks are."""
-    own = known(None, Policy(), [r"OPS-\d+"])
+    own = build_search_index(None, Policy(), [r"OPS-\d+"])
 
-    assert [each.known for each in references("OPS-2", own)] == [True]
+    assert [each.known for each in find_references("OPS-2", own)] == [True]
 
 
 def test_what_belongs_to_another_suite_is_not_looked_for() -> None:
@@ -240,7 +242,7 @@ def test_what_belongs_to_another_suite_is_not_looked_for() -> None:
     )
     policy = Policy(select=(("service", ("shop",)),))
 
-    own = known(both, policy, [r"PM-\d+"])
+    own = build_search_index(both, policy, [r"PM-\d+"])
 
     assert found("PM-1 PM-2", own) == [("PM-1", "id"), ("PM-1", "pattern")]
 
@@ -258,7 +260,7 @@ def test_what_belongs_to_another_suite_is_not_looked_for() -> None:
 )
 def test_what_can_stand_in_a_text_is_known_before_it_is_read(text: str, may: bool) -> None:
     """All tokens of a name have to be there."""
-    own = known(
+    own = build_search_index(
         registry(
             Postmortem("123", "", "https://github.com/a/b/issues/123"),
             Postmortem("PM-1", "", "https://wiki.example.com/pm/1"),
@@ -268,7 +270,7 @@ def test_what_can_stand_in_a_text_is_known_before_it_is_read(text: str, may: boo
         ["OPS-9"],
     )
 
-    assert own.may_stand_in(text) is may
+    assert own.is_match_possible(text) is may
 
 
 @pytest.mark.parametrize(
@@ -288,14 +290,16 @@ def test_what_can_stand_in_a_text_is_known_before_it_is_read(text: str, may: boo
 )
 def test_no_text_takes_long(text: str) -> None:
     """Whatever stands in a docstring."""
-    own = known(registry(Postmortem("123", "", GITHUB + "123"), Postmortem("PM-1", "")))
+    own = build_search_index(
+        registry(Postmortem("123", "", GITHUB + "123"), Postmortem("PM-1", ""))
+    )
 
-    assert len(list(references(text, own))) <= 50_000
+    assert len(list(find_references(text, own))) <= 50_000
 
 
 def test_an_address_among_the_aliases_is_a_link() -> None:
     """The ticket of an incident is often given so."""
-    own = known(registry(Postmortem("PM-1", "", aliases=(GITHUB + "44",))))
+    own = build_search_index(registry(Postmortem("PM-1", "", aliases=(GITHUB + "44",))))
 
     assert found(f"see {GITHUB}44, or acme/shop#44", own) == [("PM-1", "link"), ("PM-1", "link")]
     assert found("test_issue_44", own, name=True) == []

@@ -14,12 +14,21 @@ import yaml
 import pytest_postmortem
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import How, entries, fields, files, load, nested, schema, sources
-from pytest_postmortem.registry.presets import SERVICES, expand
+from pytest_postmortem.registry import (
+    LoadOptions,
+    entries,
+    fields,
+    files,
+    load_registry,
+    nested,
+    schema,
+    sources,
+)
+from pytest_postmortem.registry.presets import PRESET_SERVICES, expand_preset
 
 DATA = Path(__file__).parent / "data"
 SHIPPED = Path(pytest_postmortem.__file__).parent / "schemas" / "registry.json"
-SCHEMA = schema.document()
+SCHEMA = schema.build_registry_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -41,7 +50,7 @@ def is_read(folder: Path, text: str, name: str = "postmortems.yml") -> bool:
     """Say whether the parser accepts a registry; where its source is, is not asked."""
     (folder / name).write_text(text, encoding="utf-8")
     try:
-        load([Location(name, folder)], folder, How(offline=True))
+        load_registry([Location(name, folder)], folder, LoadOptions(offline=True))
     except RegistryError:
         return False
     return True
@@ -54,7 +63,7 @@ def definition(name: str) -> Any:
 
 def test_the_shipped_schema_is_what_the_tables_give() -> None:
     """``pytest-postmortem schema > src/pytest_postmortem/schemas/registry.json`` refreshes it."""
-    assert SHIPPED.read_text(encoding="utf-8") == schema.text()
+    assert SHIPPED.read_text(encoding="utf-8") == schema.render_registry_schema()
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -111,9 +120,9 @@ def test_a_real_post_mortem_fits_as_an_entry(path: Path) -> None:
 )
 def test_the_presets_are_blocks_that_fit(named: str) -> None:
     """Whoever copies a preset into a file of his own may do so."""
-    tree = {"source": expand(named, named), "postmortems": []}
+    tree = {"source": expand_preset(named, named), "postmortems": []}
 
-    assert named.partition(":")[0] in SERVICES
+    assert named.partition(":")[0] in PRESET_SERVICES
     assert [error.message for error in VALIDATOR.iter_errors(tree)] == []
 
 
@@ -429,7 +438,11 @@ def test_the_parser_passes_over_what_names_the_schema(tmp_path: Path, name: str,
 
 def test_every_key_of_an_entry_is_in_the_schema() -> None:
     """What the parser understands is completed, and nothing that it doesn't understand."""
-    names = {*fields.IDS, *fields.FIELDS, *(n for each in fields.FIELDS.values() for n in each)}
+    names = {
+        *fields.ID_KEYS,
+        *fields.FIELD_SYNONYMS,
+        *(n for each in fields.FIELD_SYNONYMS.values() for n in each),
+    }
 
     assert definition("entry")["properties"].keys() == names
     assert all(each.get("description") for each in definition("entry")["properties"].values())
@@ -437,7 +450,7 @@ def test_every_key_of_an_entry_is_in_the_schema() -> None:
 
 def test_every_key_of_a_file_is_in_the_schema() -> None:
     """The names of the list, and the settings beside it."""
-    assert SCHEMA["properties"].keys() == {*files.WRAPPERS, *files.SETTINGS}
+    assert SCHEMA["properties"].keys() == {*files.WRAPPER_KEYS, *files.FILE_SETTINGS}
     assert all(each.get("description") for each in SCHEMA["properties"].values())
 
 
@@ -446,36 +459,38 @@ def test_every_key_of_a_source_is_in_the_schema() -> None:
     shown = definition("source")["properties"]
     _, *ways = shown["next"]["anyOf"]
 
-    assert shown.keys() == {*sources.KEYS, "preset", "base"}
+    assert shown.keys() == {*sources.SOURCE_KEYS, "preset", "base"}
     assert all(each["description"] for each in shown.values())
-    assert [way["required"][0] for way in ways] == [*sources.NEXT]
-    assert [{*way["properties"]} for way in ways] == [{*each} for each in sources.NEXT.items()]
-    assert shown["fields"]["properties"].keys() == {"id", *fields.FIELDS}
+    assert [way["required"][0] for way in ways] == [*sources.NEXT_PAGE_KEYS]
+    assert [{*way["properties"]} for way in ways] == [
+        {*each} for each in sources.NEXT_PAGE_KEYS.items()
+    ]
+    assert shown["fields"]["properties"].keys() == {"id", *fields.FIELD_SYNONYMS}
 
 
 def test_every_key_of_a_nested_field_is_in_the_schema() -> None:
     """A fix, a guard and an action item are completed as well."""
     fix = definition("entry")["properties"]["fix"]
 
-    assert fix["properties"].keys() == {*nested.COMMITS, "patch"}
+    assert fix["properties"].keys() == {*nested.COMMIT_KEYS, "patch"}
     assert definition("guard")["properties"].keys() == {"type", "name", "url"}
     assert definition("action_item")["properties"].keys() == {
-        *nested.ITEM_TITLES,
+        *nested.ITEM_TITLE_KEYS,
         *("owner", "team", "due", "type", "status", "state"),
     }
 
 
 def test_every_table_of_the_parser_has_its_words() -> None:
     """No field is described that is gone, and every text or list of texts is a known field."""
-    assert schema.FIELDS.keys() == fields.FIELDS.keys()
-    assert schema.SETTINGS.keys() == {*files.SETTINGS}
-    assert schema.SOURCE.keys() == {*sources.KEYS, "preset", "base"}
-    assert {*entries.TEXTS, *entries.SPLIT} <= fields.FIELDS.keys()
+    assert schema.FIELD_DESCRIPTIONS.keys() == fields.FIELD_SYNONYMS.keys()
+    assert schema.SETTING_DESCRIPTIONS.keys() == {*files.FILE_SETTINGS}
+    assert schema.SOURCE_DESCRIPTIONS.keys() == {*sources.SOURCE_KEYS, "preset", "base"}
+    assert {*entries.TEXT_FIELDS, *entries.LIST_SEPARATORS} <= fields.FIELD_SYNONYMS.keys()
 
 
 def test_the_text_is_json() -> None:
     """What is printed is what is meant, with a line end."""
-    text = schema.text()
+    text = schema.render_registry_schema()
 
     assert json.loads(text) == SCHEMA
     assert text.endswith("}\n")

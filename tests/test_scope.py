@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.model import Collected, Finding, Link, NodeKey
-from pytest_postmortem.scope import bytes_of, find_files, joined, matches, reasons
+from pytest_postmortem.scope import (
+    find_partial_reasons,
+    find_test_files,
+    is_test_file_path,
+    join_collections,
+    read_file_bytes,
+)
 
 THREE = frozenset({"a.py", "b.py", "c.py"})
 
@@ -59,7 +65,7 @@ def test_each_reason_why_a_collection_is_partial_is_said_in_words(
     known: dict[str, Any] = {"nodeids": 0, "given": False, "collected": frozenset()}
     known |= {"expected": None} | facts
 
-    assert list(reasons(**known)) == expected
+    assert list(find_partial_reasons(**known)) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +82,7 @@ def test_a_test_file_is_told_by_pytests_own_patterns(
     path: str, patterns: list[str], expected: bool
 ) -> None:
     """A pattern with a slash looks at the path, any other at the name."""
-    assert matches(Path(path), patterns) is expected
+    assert is_test_file_path(Path(path), patterns) is expected
 
 
 def test_the_walk_leaves_out_what_pytest_leaves_out(tmp_path: Path) -> None:
@@ -90,7 +96,7 @@ def test_the_walk_leaves_out_what_pytest_leaves_out(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "b")
     ignored = ("build", "test_ignored.py")
 
-    found = find_files([tmp_path], ["test_*.py"], lambda path: path.name in ignored)
+    found = find_test_files([tmp_path], ["test_*.py"], lambda path: path.name in ignored)
 
     names = [path.relative_to(tmp_path).as_posix() for path in found]
     assert names == ["b/test_b.py", "link/test_b.py", "test_a.py"]
@@ -100,7 +106,9 @@ def test_a_file_that_is_named_counts_whatever_its_name(tmp_path: Path) -> None:
     """As it does for pytest."""
     (tmp_path / "odd.py").touch()
 
-    found = find_files([tmp_path / "odd.py", tmp_path / "gone"], ["test_*.py"], lambda _: False)
+    found = find_test_files(
+        [tmp_path / "odd.py", tmp_path / "gone"], ["test_*.py"], lambda _: False
+    )
 
     assert list(found) == [tmp_path / "odd.py"]
 
@@ -122,7 +130,7 @@ def test_what_workers_collected_is_joined_each_thing_once() -> None:
         reasons=("r", "s"),
     )
 
-    assert joined([one, two, one]) == Collected(
+    assert join_collections([one, two, one]) == Collected(
         two.links,
         two.deselected,
         two.reported,
@@ -134,7 +142,7 @@ def test_what_workers_collected_is_joined_each_thing_once() -> None:
         expected=frozenset({"a.py"}),
         reasons=("r", "s"),
     )
-    assert joined([]) == Collected()
+    assert join_collections([]) == Collected()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own")
@@ -143,7 +151,7 @@ def test_a_link_that_leads_round_in_circles_is_no_folder(tmp_path: Path) -> None
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "test_it.py").touch()
 
-    found = find_files([tmp_path], ["test_*.py"], lambda _: False)
+    found = find_test_files([tmp_path], ["test_*.py"], lambda _: False)
 
     assert list(found) == [tmp_path / "test_it.py"]
 
@@ -154,4 +162,4 @@ def test_what_can_not_be_read_has_no_bytes(tmp_path: Path) -> None:
 
     names = ("a.py", "gone.py", "a\0.py")
 
-    assert [bytes_of(tmp_path / name) for name in names] == [b"a", None, None]
+    assert [read_file_bytes(tmp_path / name) for name in names] == [b"a", None, None]

@@ -18,7 +18,7 @@ import pytest
 
 from conftest import report_of
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import How, load
+from pytest_postmortem.registry import LoadOptions, load_registry
 from server import Asked, Reply, Server, sending, serving
 
 TOKEN = "S3cr/t+tok én=42"
@@ -346,7 +346,7 @@ def test_a_credential_goes_over_http_to_this_machine_alone(
     lines = "".join(f"  {line}\n" for line in block.splitlines())
     (tmp_path / "pm.yml").write_text(f"source:\n{lines}")
 
-    found = load([Location("pm.yml", tmp_path)], tmp_path, How())
+    found = load_registry([Location("pm.yml", tmp_path)], tmp_path, LoadOptions())
 
     (finding,) = found.findings
     assert finding.message == (
@@ -366,6 +366,6 @@ def test_what_is_short_is_no_secret(
     )
     server.on("/pm", Reply([{"id": "PM-12"}]))
 
-    found = load([Location("pm.yml", tmp_path)], tmp_path, How())
+    found = load_registry([Location("pm.yml", tmp_path)], tmp_path, LoadOptions())
 
     assert [each.id for each in found] == ["PM-12"]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.model import Location, Registry
-from pytest_postmortem.registry import How, load
-from pytest_postmortem.registry.remote import Limits
-from pytest_postmortem.registry.service_errors import error_text, is_error
+from pytest_postmortem.registry import LoadOptions, load_registry
+from pytest_postmortem.registry.remote import HttpLimits
+from pytest_postmortem.registry.service_errors import find_error_text, is_error_answer
 from server import Reply, Server
 
-QUICK = Limits(retries=0)
+QUICK = HttpLimits(retries=0)
 THEN = "its ids are not checked, and gates are not judged"
 
 ERRORS: Mapping[str, tuple[Any, str]] = {
@@ -48,8 +48,8 @@ def test_the_text_about_an_error_is_found(service: str) -> None:
     """Services write it below a few keys, and beside it nothing that is a list of incidents."""
     tree, text = ERRORS[service]
 
-    assert is_error(tree)
-    assert error_text(tree) == text
+    assert is_error_answer(tree)
+    assert find_error_text(tree) == text
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_the_text_about_an_error_is_found(service: str) -> None:
 )
 def test_a_list_is_no_error(tree: Any) -> None:
     """An empty place for errors says that there is none."""
-    assert not is_error(tree)
+    assert not is_error_answer(tree)
 
 
 def read(folder: Path, server: Server, block: str = "") -> Registry:
     """Load what a source gives, with one try for each request."""
     (folder / "pm.yml").write_text(f"source:\n  url: {server.url}/pm\n{block}")
-    return load([Location("pm.yml", folder)], folder, How(limits=QUICK))
+    return load_registry([Location("pm.yml", folder)], folder, LoadOptions(limits=QUICK))
 
 
 def message(found: Registry) -> str:
@@ -206,9 +206,9 @@ def test_a_refusal_without_a_token_names_the_variable(
     server.on("/repos/o/r/issues", Reply({"message": "Not Found"}, status))
     (tmp_path / "pm.yml").write_text(f"source: {{preset: 'github:o/r', base: '{server.url}'}}\n")
 
-    found = load([Location("pm.yml", tmp_path)], tmp_path, How(limits=QUICK))
+    found = load_registry([Location("pm.yml", tmp_path)], tmp_path, LoadOptions(limits=QUICK))
 
     assert f"; {THEN}; set GITHUB_TOKEN, which holds nothing here, or " in message(found)
     monkeypatch.setenv("GITHUB_TOKEN", "a-token-of-24-characters")
-    found = load([Location("pm.yml", tmp_path)], tmp_path, How(limits=QUICK))
+    found = load_registry([Location("pm.yml", tmp_path)], tmp_path, LoadOptions(limits=QUICK))
     assert "GITHUB_TOKEN" not in message(found)

@@ -12,8 +12,8 @@ import pytest
 
 from pytest_postmortem.errors import SettingsError
 from pytest_postmortem.model import Location, Policy
-from pytest_postmortem.options import INI, OPTIONS, asked
-from pytest_postmortem.settings import ReportTo, Settings, read
+from pytest_postmortem.options import COMMAND_LINE_OPTIONS, INI_SETTINGS, is_plugin_configured
+from pytest_postmortem.settings import ReportTarget, Settings, read_plugin_settings
 
 ROOT = Path("/suite")
 CWD = Path("/suite/sub")
@@ -31,17 +31,17 @@ class Config:
 
     def getoption(self, name: str) -> Any:
         """Return an option by its flag."""
-        flag = next(option.flag for option in OPTIONS if option.dest == name)
+        flag = next(option.flag for option in COMMAND_LINE_OPTIONS if option.dest == name)
         return self.options.get(flag)
 
     def getini(self, name: str) -> Any:
         """Return a setting, its default where it is not set."""
-        return self.ini.get(name, next(ini.default for ini in INI if ini.name == name))
+        return self.ini.get(name, next(ini.default for ini in INI_SETTINGS if ini.name == name))
 
 
 def test_nothing_configured_asks_for_nothing() -> None:
     """The plugin is installed for everyone and wanted by some."""
-    settings = read(Config())
+    settings = read_plugin_settings(Config())
 
     assert settings == Settings()
     assert not settings.used
@@ -49,7 +49,7 @@ def test_nothing_configured_asks_for_nothing() -> None:
 
 def test_a_template_alone_asks_for_nothing_in_a_run() -> None:
     """It is for those who write, and stands beside the configuration file."""
-    settings = read(Config(ini={"postmortem_template": "docs/template.md"}))
+    settings = read_plugin_settings(Config(ini={"postmortem_template": "docs/template.md"}))
 
     assert settings.template == ROOT / "docs/template.md"
     assert not settings.used
@@ -83,7 +83,7 @@ def test_everything_configured_is_read() -> None:
         },
     )
 
-    settings = read(config)
+    settings = read_plugin_settings(config)
 
     assert settings == Settings(
         registry=(Location("docs/postmortems", ROOT), Location("local.yml", ROOT)),
@@ -94,7 +94,7 @@ def test_everything_configured_is_read() -> None:
         id_pattern=r"PM\d+",
         show="link",
         only=("PM-*",),
-        reports=(ReportTo("term-missing"), ReportTo("json", CWD / "out/report.json")),
+        reports=(ReportTarget("term-missing"), ReportTarget("json", CWD / "out/report.json")),
         scope="full",
         today=date(2026, 11, 20),
         scan_patterns=(r"OPS-\d+", r"ops=(\d+)"),
@@ -115,8 +115,8 @@ def test_what_only_a_command_needs_asks_a_run_for_nothing() -> None:
     """The plugin stays away where nothing else is configured."""
     config = Config(ini={"postmortem_scan_patterns": ["OPS"]})
 
-    assert not asked(config)
-    assert not read(config).used
+    assert not is_plugin_configured(config)
+    assert not read_plugin_settings(config).used
 
 
 def test_every_broken_pattern_is_named() -> None:
@@ -124,7 +124,7 @@ def test_every_broken_pattern_is_named() -> None:
     config = Config(ini={"postmortem_scan_patterns": ["OPS", "(", "*"]})
 
     with pytest.raises(SettingsError) as caught:
-        read(config)
+        read_plugin_settings(config)
 
     assert [problem.failed for problem in caught.value.problems] == [
         "Couldn't use postmortem_scan_patterns = '('",
@@ -138,14 +138,14 @@ def test_a_registry_on_the_command_line_is_relative_to_the_folder_it_was_given_i
         options={"--postmortem-registry": ["pm.yml"]}, ini={"postmortem_registry": ["other"]}
     )
 
-    assert read(config).registry == (Location("pm.yml", CWD),)
+    assert read_plugin_settings(config).registry == (Location("pm.yml", CWD),)
 
 
 def test_without_a_configuration_file_paths_are_relative_to_the_rootdir() -> None:
     """`-o postmortem_registry=...` works in any folder."""
     config = Config(ini={"postmortem_registry": ["pm.yml", " "]}, inipath=None)
 
-    assert read(config).registry == (Location("pm.yml", ROOT),)
+    assert read_plugin_settings(config).registry == (Location("pm.yml", ROOT),)
 
 
 @pytest.mark.parametrize(
@@ -164,15 +164,15 @@ def test_the_terminals_report_stays_unless_it_is_emptied(
     given: list[str] | None, reports: list[str], terminal: str | None
 ) -> None:
     """As with pytest-cov, whose users know the option."""
-    settings = read(Config(options={"--postmortem-report": given}))
+    settings = read_plugin_settings(Config(options={"--postmortem-report": given}))
 
     assert [report.type for report in settings.reports] == reports
-    assert settings.terminal == terminal
+    assert settings.terminal_report == terminal
 
 
 def test_the_clock_is_asked_only_by_name() -> None:
     """``now`` is for the run that somebody schedules."""
-    assert read(Config(options={"--postmortem-today": "now"})).today == "now"
+    assert read_plugin_settings(Config(options={"--postmortem-today": "now"})).today == "now"
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_bad_value_is_named_with_its_remedy(
     config = Config(options=values) if name.startswith("--") else Config(ini=values)
 
     with pytest.raises(SettingsError) as caught:
-        read(config)
+        read_plugin_settings(config)
 
     shown = value if isinstance(value, str) else value[0]
     assert str(caught.value) == (
@@ -273,7 +273,7 @@ def test_all_bad_values_are_named_at_once() -> None:
     )
 
     with pytest.raises(SettingsError) as caught:
-        read(config)
+        read_plugin_settings(config)
 
     assert len(caught.value.problems) == 4
 
@@ -299,7 +299,7 @@ def test_a_value_that_is_not_a_string_is_named(
 ) -> None:
     """In [tool.pytest.ini_options] a list may hold anything, and pytest does not look into it."""
     with pytest.raises(SettingsError) as caught:
-        read(Config(ini={name: value}))
+        read_plugin_settings(Config(ini={name: value}))
 
     assert str(caught.value) == (
         f"Couldn't use {name} = {shown}: {kind} is not a string\n"

@@ -12,8 +12,8 @@ import pytest
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Registry
-from pytest_postmortem.registry import How, load
-from pytest_postmortem.registry.snapshot import Store
+from pytest_postmortem.registry import LoadOptions, load_registry
+from pytest_postmortem.registry.snapshot import SnapshotStore
 from server import Reply, Server, serving
 
 FULL = """
@@ -45,7 +45,9 @@ def folder(tmp_path: Path) -> Path:
 
 def read(folder: Path, name: str = "pm.yml", **how: Any) -> Registry:
     """Load one location with a cache."""
-    return load([Location(name, folder)], folder, How(cache=folder / "cache", **how))
+    return load_registry(
+        [Location(name, folder)], folder, LoadOptions(cache=folder / "cache", **how)
+    )
 
 
 def snapshot(folder: Path) -> Path:
@@ -57,9 +59,9 @@ def snapshot(folder: Path) -> Path:
 def pretend(folder: Path) -> None:
     """Put another title into the snapshot, to see whether it is what is read."""
     path = snapshot(folder)
-    stored = Store(path.parent).read(path.name)
+    stored = SnapshotStore(path.parent).read(path.name)
     assert stored is not None
-    Store(path.parent).write(
+    SnapshotStore(path.parent).write(
         path.name, stored.head, json.loads(stored.body.replace("Login loop", "From the copy"))
     )
 
@@ -72,7 +74,7 @@ def test_a_snapshot_gives_the_same_registry(folder: Path, name: str) -> None:
     second = read(folder, name)
 
     assert second == first
-    assert second == load([Location(name, folder)], folder)
+    assert second == load_registry([Location(name, folder)], folder)
     assert list(second.index) == list(first.index)
 
 
@@ -127,7 +129,7 @@ def test_a_directory_changes_with_any_document(
     after = read(folder, "docs")
 
     assert after.postmortems != before.postmortems
-    assert after == load([Location("docs", folder)], folder)
+    assert after == load_registry([Location("docs", folder)], folder)
 
 
 @pytest.mark.parametrize(
@@ -219,10 +221,12 @@ def test_what_is_kept_never_says_where_to_send_a_credential(
     with serving() as other:
         other.on("/api", Reply([{"id": "PM-3"}]))
         (part,) = (tmp_path / "cache").glob("part-*")
-        stored = Store(part.parent).read(part.name)
+        stored = SnapshotStore(part.parent).read(part.name)
         assert stored is not None
         pages = json.dumps(stored.head["pages"]).replace(server.url, other.url)
-        Store(part.parent).keep(part.name, {**stored.head, "pages": json.loads(pages)}, stored.body)
+        SnapshotStore(part.parent).keep(
+            part.name, {**stored.head, "pages": json.loads(pages)}, stored.body
+        )
 
         second = read(tmp_path)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.bindings import lacks
-from pytest_postmortem.scanning.known import Known
-from pytest_postmortem.scanning.mentions import read
-from pytest_postmortem.source import SourceMark, marks, parse
+from pytest_postmortem.bindings import is_test_missing
+from pytest_postmortem.scanning.known import SearchIndex
+from pytest_postmortem.scanning.mentions import find_mentioning_tests
+from pytest_postmortem.source import SourceMark, find_called_marks, parse_source_tests
 
 CODE = """
 import pytest
@@ -32,7 +32,7 @@ postmortem("PM-4")
 
 def test_marks_are_found_wherever_they_are_called() -> None:
     """With their lines, and those of their arguments that are constants."""
-    assert sorted(marks(CODE, {"postmortem", "issue"}), key=lambda mark: mark.line) == [
+    assert sorted(find_called_marks(CODE, {"postmortem", "issue"}), key=lambda mark: mark.line) == [
         SourceMark("postmortem", ("PM-1",), {}, 5),
         SourceMark("postmortem", ("PM-2",), {}, 7),
         SourceMark("issue", (12,), {}, 10),
@@ -42,7 +42,7 @@ def test_marks_are_found_wherever_they_are_called() -> None:
 @pytest.mark.parametrize("code", ["def", "\0", "", "(" * 100_000])
 def test_what_is_no_code_has_no_marks(code: str) -> None:
     """It is pytest's to complain of it."""
-    assert list(marks(code, {"postmortem"})) == []
+    assert list(find_called_marks(code, {"postmortem"})) == []
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_mark_tells_whether_all_of_it_can_be_read(
     """Of what is computed nobody can say that it is missing."""
     code = f"import pytest\nmark = pytest.mark.postmortem\nIDS = ['PM-7', 'PM-8']\n@{written}\n"
 
-    tests = parse(code + "def test_a(): pass\n", {"postmortem"})
+    tests = parse_source_tests(code + "def test_a(): pass\n", {"postmortem"})
 
     assert tests is not None
     assert [(mark.args, mark.whole) for test in tests for mark in test.marks] == [(args, whole)]
@@ -111,7 +111,7 @@ def test_each(n): pass
 )
 def test_what_may_be_in_a_module_is_not_missed(name: str) -> None:
     """It may be imported, made, inherited or generated."""
-    assert not lacks(ast.parse(MODULE), name)
+    assert not is_test_missing(ast.parse(MODULE), name)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_may_be_in_a_module_is_not_missed(name: str) -> None:
 )
 def test_what_is_certainly_not_in_a_module(name: str) -> None:
     """It was renamed, moved or deleted."""
-    assert lacks(ast.parse(MODULE), name)
+    assert is_test_missing(ast.parse(MODULE), name)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_is_certainly_not_in_a_module(name: str) -> None:
 )
 def test_a_module_may_define_anything(code: str) -> None:
     """Then nothing is missed."""
-    assert not lacks(ast.parse(code), "test_x")
+    assert not is_test_missing(ast.parse(code), "test_x")
 
 
 DEEP = {
@@ -144,8 +144,8 @@ DEEP = {
 @pytest.mark.parametrize("code", DEEP.values(), ids=DEEP)
 def test_what_is_nested_too_deep_ends_nothing(code: str) -> None:
     """Python reads it; here it is read as well, or as little as what is no Python."""
-    known = Known(patterns=(re.compile("1234"),))
+    known = SearchIndex(patterns=(re.compile("1234"),))
 
-    assert not [test.marks for test in parse(code, {"postmortem"}) or () if test.marks]
-    assert read(code.encode(), known, {"postmortem"}) in (None, ())
-    assert not lacks(ast.parse(code), "test_1234")
+    assert not [test.marks for test in parse_source_tests(code, {"postmortem"}) or () if test.marks]
+    assert find_mentioning_tests(code.encode(), known, {"postmortem"}) in (None, ())
+    assert not is_test_missing(ast.parse(code), "test_1234")

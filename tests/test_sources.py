@@ -11,12 +11,12 @@ import pytest
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Finding, Location, Registry
-from pytest_postmortem.registry import How, load
-from pytest_postmortem.registry.remote import Limits
+from pytest_postmortem.registry import LoadOptions, load_registry
+from pytest_postmortem.registry.remote import HttpLimits
 from server import Asked, Reply, Server
 
-LIMITS = Limits(60, 60, total=60, wait=1, retries=0, backoff=0, pages=5, size=1_000_000)
-QUICK = How(limits=LIMITS)
+LIMITS = HttpLimits(60, 60, total=60, wait=1, retries=0, backoff=0, pages=5, size=1_000_000)
+QUICK = LoadOptions(limits=LIMITS)
 
 Read = Callable[..., Registry]
 
@@ -25,11 +25,11 @@ Read = Callable[..., Registry]
 def read(server: Server, tmp_path: Path) -> Read:
     """Load a registry file with a block, ``URL`` being the server's."""
 
-    def reading(block: str, how: How = QUICK, *, beside: str = "") -> Registry:
+    def reading(block: str, how: LoadOptions = QUICK, *, beside: str = "") -> Registry:
         indented = textwrap.indent(textwrap.dedent(block).strip(), "  ")
         text = f"source:\n{indented}\n{beside}".replace("URL", server.url)
         (tmp_path / "pm.yml").write_text(text, encoding="utf-8")
-        return load([Location("pm.yml", tmp_path)], tmp_path, how)
+        return load_registry([Location("pm.yml", tmp_path)], tmp_path, how)
 
     return reading
 
@@ -519,8 +519,8 @@ def test_all_pages_together_are_bounded(read: Read, server: Server) -> None:
     server.on("/pm", lambda asked: Reply([{"id": asked.query.get("page", "1"), "x": "y" * 900}]))
     block = "url: URL/pm\nnext: {page: page}"
 
-    small = read(block, How(limits=Limits(size=2000)))
-    short = read(block, How(limits=Limits(location=0)))
+    small = read(block, LoadOptions(limits=HttpLimits(size=2000)))
+    short = read(block, LoadOptions(limits=HttpLimits(location=0)))
 
     assert unread(small) == "its pages are larger than 0.002 MB; ask for less, with a filter"
     assert unread(short) == (
@@ -920,7 +920,7 @@ def test_a_credential_in_a_location_is_refused_too(tmp_path: Path) -> None:
     location = Location("https://me:hunter2@x.example/pm.yml", tmp_path)
 
     with pytest.raises(RegistryError) as raised:
-        load([location], tmp_path)
+        load_registry([location], tmp_path)
 
     assert str(raised.value) == (
         "Couldn't read registry 'https://…@x.example/pm.yml': 'url' of the source can't be used: a"
@@ -978,7 +978,7 @@ def test_pages_that_are_what_they_were_are_not_sent_again(
     read: Read, server: Server, tmp_path: Path, three: list[str]
 ) -> None:
     """Each page has its own ETag, and the copy is as good as the answer."""
-    kept = How(limits=LIMITS, cache=tmp_path / "cache")
+    kept = LoadOptions(limits=LIMITS, cache=tmp_path / "cache")
     first = read("url: URL/pm\nnext: link", kept)
     assert sent(server) == [("/pm", None), ("/2", None), ("/3", None)]
 
@@ -994,7 +994,7 @@ def test_one_page_that_has_changed_has_all_of_them_sent(
     read: Read, server: Server, tmp_path: Path, three: list[str], changed: int
 ) -> None:
     """Half of an old list and half of a new one are no list."""
-    kept = How(limits=LIMITS, cache=tmp_path / "cache")
+    kept = LoadOptions(limits=LIMITS, cache=tmp_path / "cache")
     read("url: URL/pm\nnext: link", kept)
     sent(server)
     link = "" if changed == 2 else three[changed + 1]
@@ -1021,7 +1021,7 @@ def test_pages_that_are_counted_are_asked_for_under_their_numbers(
         return Reply([{"id": page}] if page < "3" else [], headers={"ETag": page})
 
     server.on("/pm", answer)
-    kept = How(limits=LIMITS, cache=tmp_path / "cache")
+    kept = LoadOptions(limits=LIMITS, cache=tmp_path / "cache")
     read("url: URL/pm?a=b\nquery: {c: d}\nnext: {page: page}", kept)
     first = [asked.query for asked in server.asked]
     server.asked.clear()
@@ -1038,7 +1038,7 @@ def test_without_a_validator_for_each_page_all_are_fetched_anew(
 ) -> None:
     """A page that can't be told from a later one may have changed."""
     server.on("/2", Reply([{"id": "p2"}], headers={"Link": '</3>; rel="next"'}))
-    kept = How(limits=LIMITS, cache=tmp_path / "cache")
+    kept = LoadOptions(limits=LIMITS, cache=tmp_path / "cache")
     read("url: URL/pm\nnext: link", kept)
     sent(server)
 
@@ -1050,7 +1050,7 @@ def test_another_block_has_another_copy(
     read: Read, server: Server, tmp_path: Path, three: list[str]
 ) -> None:
     """Who changes what is read gets no list of before."""
-    kept = How(limits=LIMITS, cache=tmp_path / "cache")
+    kept = LoadOptions(limits=LIMITS, cache=tmp_path / "cache")
     read("url: URL/pm\nnext: link", kept)
     sent(server)
 

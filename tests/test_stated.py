@@ -9,7 +9,7 @@ import pytest
 
 from conftest import RunPytest
 from pytest_postmortem.model import ActionItem
-from pytest_postmortem.written.stated import stated_items
+from pytest_postmortem.written.stated import read_stated_items
 from test_diff import write
 from test_layers import loaded
 
@@ -83,7 +83,7 @@ def test_only_what_a_document_states_is_an_item(
     if text is not None:
         (tmp_path / name).write_text(text, encoding="utf-8")
 
-    assert stated_items(tmp_path / name, name) == expected
+    assert read_stated_items(tmp_path / name, name) == expected
 
 
 @pytest.fixture
@@ -160,4 +160,4 @@ DOCUMENTS = sorted(
 @pytest.mark.parametrize("file", DOCUMENTS, ids=[path.stem[:7] for path in DOCUMENTS])
 def test_our_own_documents_say_how_far_each_item_is(file: Path) -> None:
     """Those of the example too, which shows what a report tells."""
-    assert len(stated_items(file, file.name)) >= 2
+    assert len(read_stated_items(file, file.name)) >= 2

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pytest_postmortem.model import Postmortem, Registry
-from pytest_postmortem.suggestions import SuggestionIndex, find_similar, index_ids
+from pytest_postmortem.suggestions import SuggestionIndex, find_similar_word, index_registry_ids
 
 IDS = (
     "2018-01-18-reddit-hug",
@@ -91,7 +91,9 @@ def test_one_incident_with_several_names_is_one() -> None:
     """An alias leads to the id; the path of a document is no name that anyone mistypes."""
     postmortem = Postmortem("PM-7", "t", aliases=("PM-7-disk-full", "docs/PM-7-disk-full.md"))
     names = (postmortem.id, *postmortem.aliases)
-    index = index_ids(Registry((postmortem,), {name.casefold(): postmortem for name in names}))
+    index = index_registry_ids(
+        Registry((postmortem,), {name.casefold(): postmortem for name in names})
+    )
 
     assert index.find("disk-full") == "PM-7"
     assert index.find("disk-ful") == "PM-7"
@@ -111,10 +113,10 @@ def test_words_are_suggested_as_ids_are() -> None:
     """For options, keys and rules."""
     words = ("severity", "status", "state", "service")
 
-    assert find_similar("sevrity", words) == "severity"
-    assert find_similar("sev", words) == "severity"
-    assert find_similar("region", words) is None
-    assert find_similar("severity", ()) is None
+    assert find_similar_word("sevrity", words) == "severity"
+    assert find_similar_word("sev", words) == "severity"
+    assert find_similar_word("region", words) is None
+    assert find_similar_word("severity", ()) is None
 
 
 def lines_of_a_search(number: int) -> int:

@@ -11,7 +11,7 @@ import pytest
 from conftest import RunPytest, report_of
 from pytest_postmortem.cli import main
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import How, load
+from pytest_postmortem.registry import LoadOptions, load_registry
 from server import Reply, Server
 
 ENTRIES: list[dict[str, object]] = [
@@ -96,8 +96,8 @@ def test_what_is_written_reads_as_what_was_fetched(suite: Path, server: Server) 
     """Every modelled field survives."""
     main(["sync"])
 
-    fetched = load([Location(f"{server.url}/pm", suite)], suite)
-    synced = load([Location("docs/pm.yml", suite)], suite)
+    fetched = load_registry([Location(f"{server.url}/pm", suite)], suite)
+    synced = load_registry([Location("docs/pm.yml", suite)], suite)
     assert {each.id: (each.title, each.url, each.whys, each.root_cause) for each in fetched} == {
         each.id: (each.title, each.url, each.whys, each.root_cause) for each in synced
     }
@@ -199,7 +199,7 @@ def test_what_a_partial_list_drops_is_kept(
 
     assert main(["sync"]) == 0
 
-    registry = load([Location("docs/pm.yml", suite)], suite)
+    registry = load_registry([Location("docs/pm.yml", suite)], suite)
     assert [each.id for each in registry] == ["PM-9", "PM-10", "PM-11"]
     assert registry.partial == (f"docs/pm.yml: {server.url}/pm: it lists its newest alone",)
     assert main(["sync", "--check"]) == 0
@@ -338,8 +338,10 @@ def test_the_synced_file_stands_where_the_first_would_be_fetched(
         result = pytester.runpytest("-o", f"postmortem_registry={where}", "-rA", "-v")
         assert result.ret == 0
         texts = [Location(name, suite) for name in where.split("\n")]
-        how = How(synced=Location("docs/pm.yml", suite))
-        assert {each.id: each.severity for each in load(texts, suite, how)}["PM-10"] == severity
+        how = LoadOptions(synced=Location("docs/pm.yml", suite))
+        assert {each.id: each.severity for each in load_registry(texts, suite, how)}[
+            "PM-10"
+        ] == severity
 
 
 def test_a_synced_file_alone_is_a_registry(suite: Path, pytester: pytest.Pytester) -> None:
@@ -438,7 +440,7 @@ def test_a_plugin_is_asked_too(pytester: pytest.Pytester) -> None:
 
     assert main(["sync"]) == 0
 
-    registry = load([Location("pm.yml", pytester.path)], pytester.path, How())
+    registry = load_registry([Location("pm.yml", pytester.path)], pytester.path, LoadOptions())
     assert [(each.id, each.title) for each in registry] == [("N-1", "x")]
 
 

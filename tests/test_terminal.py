@@ -10,11 +10,19 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.errors import DestinationError, Problem
-from pytest_postmortem.model import Finding, OutcomeWord, Policy, Postmortem, Registry, Scope, Show
+from pytest_postmortem.model import (
+    Finding,
+    OutcomeWord,
+    Policy,
+    Postmortem,
+    Registry,
+    Scope,
+    ShowLevel,
+)
 from pytest_postmortem.reports import terminal
-from pytest_postmortem.reports.summary import last_line
-from pytest_postmortem.reports.terminal import Detail, Line
-from pytest_postmortem.states import Gate, Incident, Report, State, TestResult, Totals
+from pytest_postmortem.reports.summary import format_last_line
+from pytest_postmortem.reports.terminal import TerminalDetail, TerminalLine
+from pytest_postmortem.states import GateResult, IncidentResult, Report, State, TestResult, Totals
 
 OUTCOME: dict[State, OutcomeWord] = {
     "failing": "failed",
@@ -26,7 +34,7 @@ OUTCOME: dict[State, OutcomeWord] = {
 }
 
 
-def incidents(state: State, count: int, **fields: Any) -> tuple[Incident, ...]:
+def incidents(state: State, count: int, **fields: Any) -> tuple[IncidentResult, ...]:
     """Return some incidents in one state, with a test each where the state has one."""
     found = []
     for n in range(1, count + 1):
@@ -35,12 +43,12 @@ def incidents(state: State, count: int, **fields: Any) -> tuple[Incident, ...]:
         test = word and TestResult(f"test_it.py::test_{n}", word, 0.1, "test_it.py", n)
         reason = state if state in ("skipped", "known-broken", "not-run", "exempt") else None
         postmortem = Postmortem(id, title=f"Title {n}")
-        own = Incident(postmortem, state, tests=(test,) if test else (), reason=reason)
+        own = IncidentResult(postmortem, state, tests=(test,) if test else (), reason=reason)
         found.append(replace(own, **fields))
     return tuple(found)
 
 
-def report(*groups: tuple[Incident, ...], **fields: Any) -> Report:
+def report(*groups: tuple[IncidentResult, ...], **fields: Any) -> Report:
     """Return a report of all these incidents, the figures counted."""
     every = tuple(itertools.chain.from_iterable(groups))
     required = [each for each in every if each.required and each.state != "exempt"]
@@ -55,9 +63,11 @@ def report(*groups: tuple[Incident, ...], **fields: Any) -> Report:
     return replace(Report(every, totals, Scope(), Policy()), **fields)
 
 
-def text_of(report: Report, detail: Detail = "ten lines", show: Show = "all") -> list[str]:
+def text_of(
+    report: Report, detail: TerminalDetail = "ten lines", show: ShowLevel = "all"
+) -> list[str]:
     """Return the lines of a report."""
-    return [line.text for line in terminal.render(report, show, 80, detail)]
+    return [line.text for line in terminal.render_terminal_report(report, show, 80, detail)]
 
 
 def errors(count: int) -> tuple[Finding, ...]:
@@ -70,10 +80,14 @@ def warnings(count: int) -> tuple[Finding, ...]:
     return tuple(Finding("shared-alias", "warning", f"shared {n}") for n in range(count))
 
 
-UNJUDGED = Gate("fail-under", judged=False, passed=False, message="not judged: --lf; run it all")
-FAILED = Gate("require", judged=True, passed=False, message="1 incident of sev1 not guarded: A")
-PASSED = Gate("fail-under", judged=True, passed=True, message="100 % of 1 incident guarded")
-VOID = Gate("fail-under", True, True, "no incident requires a regression test")
+UNJUDGED = GateResult(
+    "fail-under", judged=False, passed=False, message="not judged: --lf; run it all"
+)
+FAILED = GateResult(
+    "require", judged=True, passed=False, message="1 incident of sev1 not guarded: A"
+)
+PASSED = GateResult("fail-under", judged=True, passed=True, message="100 % of 1 incident guarded")
+VOID = GateResult("fail-under", True, True, "no incident requires a regression test")
 
 
 @pytest.mark.smoke
@@ -237,7 +251,7 @@ QUIET = "1 of 2 incidents guarded (50 %), 2 linked; 1 warning (listed without -q
     ("detail", "last"),
     [("last line", [QUIET]), ("what fails", [])],
 )
-def test_what_turns_a_green_run_red_is_always_said(detail: Detail, last: list[str]) -> None:
+def test_what_turns_a_green_run_red_is_always_said(detail: TerminalDetail, last: list[str]) -> None:
     """Nobody has to guess why the exit status is 1."""
     whole = report(
         incidents("guarded", 1),
@@ -266,14 +280,21 @@ def test_what_fails_is_nothing_where_nothing_does() -> None:
     ("gate", "line"),
     [
         (PASSED, None),
-        (VOID, Line("Gate fail-under passed: no incident requires a regression test", "green")),
-        (UNJUDGED, Line("Gate fail-under not judged: --lf; run it all", "yellow")),
-        (FAILED, Line("Gate require failed: 1 incident of sev1 not guarded: A", "red")),
+        (
+            VOID,
+            TerminalLine("Gate fail-under passed: no incident requires a regression test", "green"),
+        ),
+        (UNJUDGED, TerminalLine("Gate fail-under not judged: --lf; run it all", "yellow")),
+        (FAILED, TerminalLine("Gate require failed: 1 incident of sev1 not guarded: A", "red")),
     ],
 )
-def test_a_gate_is_silent_only_when_it_judged_and_passed(gate: Gate, line: Line | None) -> None:
+def test_a_gate_is_silent_only_when_it_judged_and_passed(
+    gate: GateResult, line: TerminalLine | None
+) -> None:
     """One that passed because there was nothing to judge says so too."""
-    lines = terminal.render(report(incidents("guarded", 1), gates=(gate,)), "all", 80, "ten lines")
+    lines = terminal.render_terminal_report(
+        report(incidents("guarded", 1), gates=(gate,)), "all", 80, "ten lines"
+    )
 
     assert lines[:-1] == ((line,) if line else ())
 
@@ -293,10 +314,10 @@ def test_a_gate_is_silent_only_when_it_judged_and_passed(gate: Gate, line: Line 
     ],
 )
 def test_how_much_is_printed(
-    asked: str | None, verbosity: int, no_summary: bool, expected: Detail
+    asked: str | None, verbosity: int, no_summary: bool, expected: TerminalDetail
 ) -> None:
     """Being quiet outweighs a long report, and ``--no-summary`` outweighs both."""
-    assert terminal.detail(asked, verbosity, no_summary) == expected
+    assert terminal.choose_detail(asked, verbosity, no_summary) == expected
 
 
 PARTIAL = Scope("partial", ("1 node id given", "--lf skipped 2 files"))
@@ -310,7 +331,7 @@ PARTIAL = Scope("partial", ("1 node id given", "--lf skipped 2 files"))
                 incidents("guarded", 2),
                 incidents("unguarded", 1),
                 incidents("unguarded", 2, required=False),
-                strangers=("1", "2", "3"),
+                unknown_foreign_ids=("1", "2", "3"),
             ),
             "2 of 3 incidents guarded (66 %), 2 linked; 1 has no regression test (-v lists them),"
             " 2 older without one, 3 ids of other marks are unknown",
@@ -356,14 +377,14 @@ PARTIAL = Scope("partial", ("1 node id given", "--lf skipped 2 files"))
 )
 def test_the_last_line_says_it_all(whole: Report, expected: str) -> None:
     """Two figures, what is missing, and, where they can't be judged, why."""
-    assert last_line(whole) == expected
+    assert format_last_line(whole) == expected
 
 
 def test_a_share_is_shown_rounded_down() -> None:
     """999 of 1000 is no hundred per cent."""
     whole = report(incidents("guarded", 999), incidents("skipped", 1))
 
-    assert last_line(whole) == "999 of 1000 incidents guarded (99 %), 1000 linked"
+    assert format_last_line(whole) == "999 of 1000 incidents guarded (99 %), 1000 linked"
 
 
 @pytest.mark.parametrize(
@@ -381,7 +402,7 @@ def test_a_share_is_shown_rounded_down() -> None:
 )
 def test_the_last_line_is_green_only_when_all_is_guarded(whole: Report, colour: str) -> None:
     """Red is for what fails the run or may be back, yellow for what is not known."""
-    assert terminal.render(whole, "all", 80, "last line")[-1].colour == colour
+    assert terminal.render_terminal_report(whole, "all", 80, "last line")[-1].colour == colour
 
 
 @pytest.mark.parametrize(
@@ -401,25 +422,27 @@ def test_the_header_names_the_registry(
     registry: Registry | None, found: str | None, expected: str | None
 ) -> None:
     """Where post-mortems came from is never a riddle."""
-    assert terminal.header(registry, found) == expected
+    assert terminal.format_pytest_header(registry, found) == expected
 
 
 def test_the_hint_is_one_line() -> None:
     """A suite with a registry and no mark is told what to write, once; another nothing."""
     text = "docs holds post-mortems, and no test is linked to one: mark it with @pytest.mark."
 
-    assert terminal.hint(None) == ()
-    assert terminal.hint("docs") == (Line(text + 'postmortem("ID")'),)
+    assert terminal.format_unlinked_hint(None) == ()
+    assert terminal.format_unlinked_hint("docs") == (TerminalLine(text + 'postmortem("ID")'),)
 
 
 def test_an_error_that_the_run_survives_is_shown_in_red() -> None:
     """A report that can't be written is told about in full, and where one is stands in a line."""
     problem = Problem("destination", "Couldn't write report", "no space", "make some", "r.json")
 
-    assert terminal.complaint(DestinationError([problem])) == (
-        Line("Couldn't write report 'r.json': no space", "red"),
-        Line("  make some", "red"),
-        Line("  see reference/messages.md#destination in pytest-postmortem's docs", "red"),
+    assert terminal.format_error_lines(DestinationError([problem])) == (
+        TerminalLine("Couldn't write report 'r.json': no space", "red"),
+        TerminalLine("  make some", "red"),
+        TerminalLine("  see reference/messages.md#destination in pytest-postmortem's docs", "red"),
     )
-    assert terminal.written(Path("r.json"), 0) == (Line("Incident report written to r.json"),)
-    assert terminal.written(Path("r.json"), -1) == ()
+    assert terminal.format_written_note(Path("r.json"), 0) == (
+        TerminalLine("Incident report written to r.json"),
+    )
+    assert terminal.format_written_note(Path("r.json"), -1) == ()

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.titles import MOST, in_file_name, in_function_name, shortened
+from pytest_postmortem.authoring.titles import (
+    MAX_SLUG_LENGTH,
+    format_file_name,
+    format_function_name,
+    shorten_title,
+)
 
 HOSTILE = [
     "../../etc/passwd",
@@ -78,10 +83,10 @@ def test_a_title_is_spelled_as_its_place_asks(
 ) -> None:
     """Accents go, and what is written in another script stays readable."""
     names = (
-        in_file_name(title, "-", lower=True),
-        in_file_name(title, "_", lower=False),
-        in_file_name(title, " ", lower=False),
-        in_function_name(title),
+        format_file_name(title, "-", lower=True),
+        format_file_name(title, "_", lower=False),
+        format_file_name(title, " ", lower=False),
+        format_function_name(title),
     )
 
     assert names == (slug, snake, sentence, function)
@@ -91,9 +96,9 @@ def test_a_title_is_spelled_as_its_place_asks(
 @pytest.mark.parametrize("join", ["-", "_", " "])
 def test_no_title_makes_an_odd_file(title: str, join: str, tmp_path: Path) -> None:
     """A name stays within its folder, is no option, not hidden, not long, and can be written."""
-    name = in_file_name(title, join, lower=False)
+    name = format_file_name(title, join, lower=False)
 
-    assert len(name) <= MOST
+    assert len(name) <= MAX_SLUG_LENGTH
     assert not re.search(r"""[/\\:*?"'<>|$`;\x00-\x1f\u202e{}#~]|\.\.|^[.\-~ ]|[. ]$""", name)
     (tmp_path / f"x{name}.md").touch()
     assert [path.name for path in tmp_path.iterdir()] == [f"x{name}.md"]
@@ -102,12 +107,12 @@ def test_no_title_makes_an_odd_file(title: str, join: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("title", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_title_makes_an_odd_function(title: str) -> None:
     """What stands for a title is a part of an identifier."""
-    name = f"test_{in_function_name(title)}"
+    name = f"test_{format_function_name(title)}"
 
     assert name.isascii()
     assert name.isidentifier()
     assert not keyword.iskeyword(name)
-    assert len(name) <= MOST + len("test_")
+    assert len(name) <= MAX_SLUG_LENGTH + len("test_")
 
 
 @pytest.mark.parametrize(
@@ -116,4 +121,4 @@ def test_no_title_makes_an_odd_function(title: str) -> None:
 )
 def test_a_text_is_cut_between_words(text: str, short: str) -> None:
     """A single long word is cut where it has to be."""
-    assert shortened(text, 8) == short
+    assert shorten_title(text, 8) == short

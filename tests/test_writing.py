@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.errors import DestinationError
-from pytest_postmortem.writing import Changed, rewrite, stage, write
+from pytest_postmortem.writing import FileChangedError, rewrite_file, stage_file, write_text_file
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:
     """As ``--junitxml`` does."""
-    write(tmp_path / "a" / "b" / "report.json", "ä\n")
+    write_text_file(tmp_path / "a" / "b" / "report.json", "ä\n")
 
     assert (tmp_path / "a" / "b" / "report.json").read_bytes() == "ä\n".encode()
 
@@ -25,9 +25,9 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
 def test_an_older_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     """The new file has the permissions that any new file has."""
     path = tmp_path / "report.json"
-    write(path, "old")
+    write_text_file(path, "old")
 
-    write(path, "new")
+    write_text_file(path, "new")
 
     mask = os.umask(0)
     os.umask(mask)
@@ -38,7 +38,7 @@ def test_an_older_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path)
 
 def test_text_that_is_no_unicode_is_escaped(tmp_path: Path) -> None:
     """A lone surrogate, as a file name may hold, does not lose the report."""
-    write(tmp_path / "report.json", "\udc80")
+    write_text_file(tmp_path / "report.json", "\udc80")
 
     assert (tmp_path / "report.json").read_text() == "\\udc80"
 
@@ -50,7 +50,7 @@ def test_a_file_that_can_not_be_written_is_one_message(tmp_path: Path) -> None:
     (target / "kept").touch()
 
     with pytest.raises(DestinationError) as caught:
-        write(target, "text")
+        write_text_file(target, "text")
 
     assert str(caught.value) == (
         f"Couldn't write report {str(target)!r}: Is a directory\n"
@@ -65,7 +65,7 @@ def test_a_folder_that_is_a_file_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(DestinationError, match="Couldn't write report"):
-        write(tmp_path / "file" / "report.json", "text")
+        write_text_file(tmp_path / "file" / "report.json", "text")
 
 
 def test_a_file_is_rewritten_with_its_mode(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_file_is_rewritten_with_its_mode(tmp_path: Path) -> None:
     path.write_bytes(b"old\r\n")
     path.chmod(0o754)
 
-    rewrite(path, b"old\r\n", b"new\r\n")
+    rewrite_file(path, b"old\r\n", b"new\r\n")
 
     assert path.read_bytes() == b"new\r\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o754
@@ -86,8 +86,8 @@ def test_a_file_that_has_changed_meanwhile_is_not_rewritten(tmp_path: Path) -> N
     path = tmp_path / "test_a.py"
     path.write_bytes(b"theirs")
 
-    with pytest.raises(Changed):
-        rewrite(path, b"old", b"new")
+    with pytest.raises(FileChangedError):
+        rewrite_file(path, b"old", b"new")
 
     assert path.read_bytes() == b"theirs"
 
@@ -96,11 +96,11 @@ def test_a_file_that_changes_while_the_new_one_is_written_stays(tmp_path: Path) 
     """It is looked at again before the new one takes its place, of which nothing is left."""
     path = tmp_path / "test_a.py"
     path.write_bytes(b"old")
-    staged = stage(path, b"old", b"new")
+    staged = stage_file(path, b"old", b"new")
     path.write_bytes(b"theirs")
 
-    with pytest.raises(Changed):
-        staged.put()
+    with pytest.raises(FileChangedError):
+        staged.put_in_place()
 
     assert path.read_bytes() == b"theirs"
     assert list(tmp_path.iterdir()) == [path]
@@ -114,20 +114,20 @@ def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
     path.chmod(0o444)
 
     with pytest.raises(PermissionError):
-        rewrite(path, b"old", b"new")
+        rewrite_file(path, b"old", b"new")
 
 
 def test_a_file_is_made_only_where_there_is_none(tmp_path: Path) -> None:
     """Nobody's file is written over, not even one that was made a moment ago."""
     path = tmp_path / "new.md"
-    ours, theirs = stage(path, None, b"ours"), stage(path, None, b"theirs")
+    ours, theirs = stage_file(path, None, b"ours"), stage_file(path, None, b"theirs")
 
-    ours.put()
+    ours.put_in_place()
 
     with pytest.raises(FileExistsError):
-        theirs.put()
+        theirs.put_in_place()
     with pytest.raises(FileExistsError):
-        stage(path, None, b"theirs")
+        stage_file(path, None, b"theirs")
     assert path.read_bytes() == b"ours"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -138,7 +138,7 @@ def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path, target
     (tmp_path / "there.json").write_text("old")
     (tmp_path / "link.json").symlink_to(target)
 
-    write(tmp_path / "link.json", "new")
+    write_text_file(tmp_path / "link.json", "new")
 
     assert (tmp_path / "link.json").is_symlink()
     assert os.readlink(tmp_path / "link.json") == target
@@ -151,7 +151,7 @@ def test_a_link_to_itself_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to("link.json")
 
     with pytest.raises(DestinationError, match="Couldn't write report"):
-        write(tmp_path / "link.json" / "a", "new")
+        write_text_file(tmp_path / "link.json" / "a", "new")
 
 
 def test_a_fifo_is_written_to(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_fifo_is_written_to(tmp_path: Path) -> None:
     thread = threading.Thread(target=lambda: read.append(fifo.read_bytes()))
     thread.start()
 
-    write(fifo, "text" * 100_000)
+    write_text_file(fifo, "text" * 100_000)
     thread.join(30)
 
     assert read == [b"text" * 100_000]
@@ -184,7 +184,7 @@ def device(tmp_path: Path) -> Path:
 
 def test_a_device_is_written_to(tmp_path: Path, device: Path) -> None:
     """It is still a device afterwards."""
-    write(device, "text")
+    write_text_file(device, "text")
 
     assert stat.S_ISCHR(os.lstat(device).st_mode)
     assert os.listdir(tmp_path) == ["null"]
@@ -194,7 +194,7 @@ def test_a_device_behind_a_link_is_written_to(tmp_path: Path, device: Path) -> N
     """Neither the link nor the device changes."""
     (tmp_path / "link.json").symlink_to("null")
 
-    write(tmp_path / "link.json", "text")
+    write_text_file(tmp_path / "link.json", "text")
 
     assert os.readlink(tmp_path / "link.json") == "null"
     assert stat.S_ISCHR(os.lstat(device).st_mode)
@@ -226,7 +226,7 @@ def test_an_open_descriptor_goes_on_where_it_is(tmp_path: Path, name: str, kind:
 def test_a_closed_descriptor_is_one_message() -> None:
     """As a folder that is missing would be."""
     with pytest.raises(DestinationError, match="Bad file descriptor"):
-        write(Path("/dev/fd/987654"), "text")
+        write_text_file(Path("/dev/fd/987654"), "text")
 
 
 def test_mode_and_owner_of_an_older_file_stay(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_mode_and_owner_of_an_older_file_stay(tmp_path: Path) -> None:
     owner = (1234, 2345) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     os.chown(path, *owner)
 
-    write(path, "new")
+    write_text_file(path, "new")
 
     status = path.stat()
     assert path.read_text() == "new"

@@ -5,18 +5,26 @@ from __future__ import annotations
 import pytest
 
 from pytest_postmortem.model import ActionItem
-from pytest_postmortem.written.facts import day_in, facts, is_dated, is_placeholder, is_tracked
-from pytest_postmortem.written.items import Item, items, of_action
-from pytest_postmortem.written.parts import parts
-from pytest_postmortem.written.passages import sections
+from pytest_postmortem.written.facts import (
+    find_first_iso_date,
+    has_date_words,
+    has_tracker_reference,
+    is_placeholder_text,
+    parse_item_facts,
+)
+from pytest_postmortem.written.items import DocumentItem, build_item_of_field, find_document_items
+from pytest_postmortem.written.parts import split_into_parts
+from pytest_postmortem.written.passages import parse_markdown_sections
 
 
-def found(text: str, heading: str = "## Action items") -> tuple[Item, ...]:
+def found(text: str, heading: str = "## Action items") -> tuple[DocumentItem, ...]:
     """Return the action items below a heading."""
-    return items(parts(sections(f"# It\n\n{heading}\n\n{text}")))
+    return find_document_items(
+        split_into_parts(parse_markdown_sections(f"# It\n\n{heading}\n\n{text}"))
+    )
 
 
-def flags(item: Item) -> str:
+def flags(item: DocumentItem) -> str:
     """Return what is known of an item: owned, dated, tracked, stated, detailed, over."""
     named = ("owned", "dated", "tracked", "stated", "detailed", "over")
     return " ".join(name for name in named if getattr(item, name))
@@ -207,8 +215,8 @@ def test_an_item_that_begins_like_none_is_one(text: str) -> None:
 
 def test_an_item_in_a_field_of_its_own_is_what_it_says() -> None:
     """Its title may say more than its fields."""
-    plain = of_action(ActionItem("Alert on doubles"), 3)
-    full = of_action(ActionItem("Alert (ops team, by Friday): #12", status="done"), 3)
+    plain = build_item_of_field(ActionItem("Alert on doubles"), 3)
+    full = build_item_of_field(ActionItem("Alert (ops team, by Friday): #12", status="done"), 3)
 
     assert (flags(plain), plain.line) == ("stated", 3)
     assert flags(full) == "owned dated tracked stated over"
@@ -237,9 +245,9 @@ def test_what_a_text_says_beside_its_title(
     text: str, title: str, owner: str | None, due: str | None, done: bool | None
 ) -> None:
     """In the ways that people have of saying it."""
-    said = facts(text)
+    said = parse_item_facts(text)
 
-    known = due if due is not None else day_in(text)
+    known = due if due is not None else find_first_iso_date(text)
     assert (said.title, said.owner, said.due, said.done) == (title, owner, known, done)
     assert said.owned == (owner is not None)
 
@@ -247,7 +255,7 @@ def test_what_a_text_says_beside_its_title(
 @pytest.mark.parametrize("text", ["Alert (Rasmus calls)", "Alert – Platform", "Alert (ops team)"])
 def test_a_name_in_brackets_or_at_the_end_is_taken_for_an_owner(text: str) -> None:
     """Better than to say that there is none."""
-    said = facts(text)
+    said = parse_item_facts(text)
 
     assert (said.owner, said.owned) == (None, True)
 
@@ -265,7 +273,7 @@ def test_a_name_in_brackets_or_at_the_end_is_taken_for_an_owner(text: str) -> No
 )
 def test_what_tells_of_the_past_is_over(past: bool, text: str) -> None:
     """People note what they did among what is to be done."""
-    assert facts(text).past == past
+    assert parse_item_facts(text).past == past
 
 
 DATED = ["2026-05", "3.6.2026", "June 3", "3rd of June", "Q3", "this sprint", "ETA soon", "2 weeks"]
@@ -274,13 +282,13 @@ DATED = ["2026-05", "3.6.2026", "June 3", "3rd of June", "Q3", "this sprint", "E
 @pytest.mark.parametrize("text", DATED)
 def test_a_date_has_many_forms(text: str) -> None:
     """Any of them says until when."""
-    assert is_dated(f"Alert, {text}")
+    assert has_date_words(f"Alert, {text}")
 
 
 @pytest.mark.parametrize("text", ["may fail", "14 pods", "by hand", "version 1.2", "the next pod"])
 def test_what_is_no_date(text: str) -> None:
     """Numbers and words that dates have too."""
-    assert not is_dated(f"Alert, {text}")
+    assert not has_date_words(f"Alert, {text}")
 
 
 @pytest.mark.parametrize(
@@ -288,13 +296,13 @@ def test_what_is_no_date(text: str) -> None:
 )
 def test_what_leads_to_a_tracker(text: str) -> None:
     """An address, a number, or that there is one."""
-    assert is_tracked(f"Alert {text}")
+    assert has_tracker_reference(f"Alert {text}")
 
 
 @pytest.mark.parametrize("text", ["UTF-8", "a pod-15", "&#12;", "an issue", "top-10", "C#7x"])
 def test_what_leads_to_none(text: str) -> None:
     """What looks like the number of a ticket and is none."""
-    assert not is_tracked(f"Alert {text}")
+    assert not has_tracker_reference(f"Alert {text}")
 
 
 @pytest.mark.parametrize(
@@ -302,10 +310,10 @@ def test_what_leads_to_none(text: str) -> None:
 )
 def test_what_a_template_leaves_says_nothing(text: str) -> None:
     """It is as if it were empty."""
-    assert is_placeholder(text)
+    assert is_placeholder_text(text)
 
 
 @pytest.mark.parametrize("text", ["To be or not", "A [link] to it", "none of the caches", "x"])
 def test_what_says_something_is_no_placeholder(text: str) -> None:
     """Be it short."""
-    assert not is_placeholder(text)
+    assert not is_placeholder_text(text)

@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.model import Postmortem
-from pytest_postmortem.written.kinds import Kind, kind_of
-from pytest_postmortem.written.parts import parts
-from pytest_postmortem.written.passages import Passage, sections
-from pytest_postmortem.written.reading import Writing, file_of, of_fields, read
+from pytest_postmortem.written.kinds import PartKind, classify_heading
+from pytest_postmortem.written.parts import split_into_parts
+from pytest_postmortem.written.passages import DocumentPassage, parse_markdown_sections
+from pytest_postmortem.written.reading import (
+    PostmortemText,
+    build_text_of_fields,
+    find_document_file,
+    read_document,
+)
 
-HEADINGS: list[tuple[Kind | None, str]] = [
+HEADINGS: list[tuple[PartKind | None, str]] = [
     ("cause", "Root Cause(s)"),
     ("cause", "3. Root cause analysis"),
     ("cause", "Contributing factors:"),
@@ -57,10 +62,10 @@ HEADINGS: list[tuple[Kind | None, str]] = [
 
 @pytest.mark.parametrize(("kind", "heading"), HEADINGS, ids=[heading for _, heading in HEADINGS])
 def test_a_heading_names_a_part_in_the_words_of_many_templates(
-    kind: Kind | None, heading: str
+    kind: PartKind | None, heading: str
 ) -> None:
     """Numbers, signs and case don't matter; what names nothing is nothing."""
-    assert kind_of(heading) == kind
+    assert classify_heading(heading) == kind
 
 
 DOCUMENT = """\
@@ -105,7 +110,7 @@ def told(text: str) -> list[tuple[str, str, int, list[str]]]:
     """Return the parts of a document that say something: kind, heading, line, texts."""
     return [
         (part.kind, part.heading, part.line, [passage.text for passage in part.passages])
-        for part in parts(sections(text))
+        for part in split_into_parts(parse_markdown_sections(text))
         if part.passages
     ]
 
@@ -131,7 +136,9 @@ def test_a_document_falls_into_its_parts() -> None:
 
 def test_a_passage_knows_how_it_stands_there() -> None:
     """In how many lists, whether it begins an item, what is code, struck through or quoted."""
-    found = [passage for section in sections(DOCUMENT) for passage in section.passages]
+    found = [
+        passage for section in parse_markdown_sections(DOCUMENT) for passage in section.passages
+    ]
     by_text = {passage.text: passage for passage in found}
 
     cause, quote = by_text["Root cause | the cache kept old keys"], by_text["quoted"]
@@ -194,19 +201,21 @@ def test_a_label_holds_what_follows_it_however_it_is_indented() -> None:
 )
 def test_any_text_has_parts(text: str) -> None:
     """And none that are made up."""
-    assert all(part.kind in ("story", "other") for part in parts(sections(text)))
+    assert all(
+        part.kind in ("story", "other") for part in split_into_parts(parse_markdown_sections(text))
+    )
 
 
-def written(folder: Path, name: str, text: str) -> Writing:
+def written(folder: Path, name: str, text: str) -> PostmortemText:
     """Return what a document says."""
     file = folder / name
     file.write_text(text, encoding="utf-8")
-    found = read(file, name)
+    found = read_document(file, name)
     assert found is not None
     return found
 
 
-def said(writing: Writing) -> dict[str, tuple[int, list[str]]]:
+def said(writing: PostmortemText) -> dict[str, tuple[int, list[str]]]:
     """Return the parts that say something, by what they are."""
     return {
         part.kind: (part.line, [passage.text for passage in part.passages])
@@ -345,7 +354,7 @@ def test_what_can_not_be_read_says_nothing(tmp_path: Path, name: str, data: byte
     if data is not None:
         (tmp_path / name).write_bytes(data)
 
-    assert read(tmp_path / name, name) is None
+    assert read_document(tmp_path / name, name) is None
 
 
 @pytest.mark.parametrize(
@@ -372,7 +381,7 @@ def test_the_document_of_an_incident_is_its_place_or_what_it_links_to(
         (tmp_path / "docs" / name).write_text("# It\n")
     postmortem = Postmortem("PM-1", "It", url=url, path=path)
 
-    assert file_of(postmortem, tmp_path) == (found and (tmp_path / found, found))
+    assert find_document_file(postmortem, tmp_path) == (found and (tmp_path / found, found))
 
 
 def test_the_fields_of_an_entry_are_parts_as_well() -> None:
@@ -387,7 +396,7 @@ def test_the_fields_of_an_entry_are_parts_as_well() -> None:
         extra={"incident_class": "cache"},
     )
 
-    writing = of_fields(entry)
+    writing = build_text_of_fields(entry)
 
     assert (writing.path, writing.whole) == ("pm.yml", False)
     assert said(writing) == {
@@ -399,9 +408,9 @@ def test_the_fields_of_an_entry_are_parts_as_well() -> None:
 
 def test_the_head_of_a_table_is_no_row_of_it() -> None:
     """A table may have no rows at all, and a row may lack cells."""
-    (section,) = sections("|a|b|\n|-|-|\n|x|\n")
+    (section,) = parse_markdown_sections("|a|b|\n|-|-|\n|x|\n")
 
     assert [passage.is_head for passage in section.passages] == [True, False]
-    assert [len(part.said) for part in parts([section])] == [1]
+    assert [len(part.said) for part in split_into_parts([section])] == [1]
     assert section.passages[1].cells == (("a", "x"), ("b", ""))
-    assert not Passage("", 1).is_head
+    assert not DocumentPassage("", 1).is_head

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-__all__ = ["Progress", "is_over", "progress"]
+__all__ = ["ActionProgress", "classify_action_progress", "is_closed_status"]
 
-Progress = Literal["done", "open", "overdue"]
+ActionProgress = Literal["done", "open", "overdue"]
 
-_OVER = re.compile(
+_CLOSED_STATUS = re.compile(
     r"[^\w✅✓✔☑]*(?:[✅✓✔☑]|(?:100 ?%|abandoned|cancell?ed|closed|completed?|declined|delivered|"
     r"deployed|done|dropped|duplicate|finished|fixed|implemented|merged|n/?a|no longer needed|"
     r"not planned$|obsolete|rejected|released|resolved|rolled out|shipped|superseded|verified|"
@@ -17,17 +17,17 @@ _OVER = re.compile(
 )
 """The words with which a status begins that nobody has to do anything about any more."""
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-def is_over(status: object) -> bool:
+def is_closed_status(status: object) -> bool:
     """Say whether a status means that nobody has to do it any more, as ``Done (#12)`` does."""
-    return _OVER.match(str(status or "").casefold()) is not None
+    return _CLOSED_STATUS.match(str(status or "").casefold()) is not None
 
 
-def progress(status: object, due: object, today: str | None) -> Progress:
+def classify_action_progress(status: object, due: object, today: str | None) -> ActionProgress:
     """Return how far an action item is on a day in ISO form; what has no date is never overdue."""
-    if is_over(status):
+    if is_closed_status(status):
         return "done"
-    dated = _DAY.match(str(due or ""))
+    dated = _ISO_DAY.match(str(due or ""))
     return "overdue" if dated and today and dated[0] < today else "open"

@@ -9,8 +9,8 @@ from datetime import date
 from typing import NamedTuple
 
 from pytest_postmortem.model import (
-    CONFIGURED,
     DESELECTED,
+    DESELECTED_BY_CONFIGURATION,
     UNREPORTED,
     Finding,
     Link,
@@ -22,31 +22,31 @@ from pytest_postmortem.model import (
     Proof,
     Registry,
     Scope,
-    count_of,
-    iso_date,
+    format_count,
+    parse_iso_date,
 )
 from pytest_postmortem.states import (
     STATES,
-    Incident,
-    Origins,
+    IncidentResult,
+    RegistryOrigins,
     Report,
     State,
     TestResult,
     Totals,
-    Unknown,
+    UnknownId,
 )
 
 __all__ = [
-    "assess",
-    "percent",
-    "selectable",
-    "selected",
-    "severity_key",
-    "split_values",
-    "texts_of",
+    "compute_percentage",
+    "evaluate",
+    "is_incident_selected",
+    "list_field_texts",
+    "list_selection_keys",
+    "normalize_severity",
+    "split_selection_values",
 ]
 
-STATE_OF: Mapping[OutcomeWord, State] = {
+STATE_OF_OUTCOME: Mapping[OutcomeWord, State] = {
     "failed": "failing",
     "error": "errored",
     "passed": "guarded",
@@ -56,52 +56,55 @@ STATE_OF: Mapping[OutcomeWord, State] = {
     "skipped": "skipped",
 }
 
-XPASSED = "passes now, remove the xfail"
+XPASS_REASON = "passes now, remove the xfail"
 
 
-def severity_key(text: str) -> str:
+def normalize_severity(text: str) -> str:
     """Return a severity in its normal form: ``SEV-1``, ``Sev1`` and ``sev1`` are one."""
     return re.sub(r"[\W_]", "", text.casefold())
 
 
-def percent(part: int, whole: int, digits: int = 0) -> float:
+def compute_percentage(part: int, whole: int, digits: int = 0) -> float:
     """Return a share in per cent, rounded down so that 99.96 never reads as 100."""
     scale: int = 10**digits
     return part * 100 * scale // whole / scale
 
 
-def selected(postmortem: Postmortem, policy: Policy) -> bool:
+def is_incident_selected(postmortem: Postmortem, policy: Policy) -> bool:
     """Say whether an incident belongs to this suite: for each key, one of its values must fit."""
     return all(
-        bool(_values(postmortem, key) & {severity_key(value) for value in asked})
+        bool(
+            _normalize_field_values(postmortem, key)
+            & {normalize_severity(value) for value in asked}
+        )
         for key, values in policy.select
-        for asked in [split_values(key, values)]
+        for asked in [split_selection_values(key, values)]
     )
 
 
-def split_values(key: str, values: Iterable[str]) -> tuple[str, ...]:
+def split_selection_values(key: str, values: Iterable[str]) -> tuple[str, ...]:
     """Return the values that are asked for; commas separate severities, as in the settings."""
     if key != "severity":
         return tuple(values)
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
-def selectable(postmortem: Postmortem) -> tuple[str, ...]:
+def list_selection_keys(postmortem: Postmortem) -> tuple[str, ...]:
     """Return the keys by which an incident can be selected: those of all, and its own."""
-    return (*_known(postmortem), *postmortem.extra)
+    return (*_build_selection_fields(postmortem), *postmortem.extra)
 
 
-def texts_of(postmortem: Postmortem, key: str) -> tuple[str, ...]:
+def list_field_texts(postmortem: Postmortem, key: str) -> tuple[str, ...]:
     """Return what an incident has under a key."""
-    values = _known(postmortem).get(key, (postmortem.extra.get(key),))
+    values = _build_selection_fields(postmortem).get(key, (postmortem.extra.get(key),))
     return tuple(value for value in values if value)
 
 
-def _values(postmortem: Postmortem, key: str) -> set[str]:
-    return {severity_key(text) for text in texts_of(postmortem, key)}
+def _normalize_field_values(postmortem: Postmortem, key: str) -> set[str]:
+    return {normalize_severity(text) for text in list_field_texts(postmortem, key)}
 
 
-def _known(postmortem: Postmortem) -> Mapping[str, Sequence[str | None]]:
+def _build_selection_fields(postmortem: Postmortem) -> Mapping[str, Sequence[str | None]]:
     return {
         "id": (postmortem.id, *postmortem.aliases),
         "severity": (postmortem.severity,),
@@ -116,7 +119,7 @@ def _known(postmortem: Postmortem) -> Mapping[str, Sequence[str | None]]:
     }
 
 
-def assess(
+def evaluate(
     registry: Registry,
     links: Iterable[Link],
     outcomes: Mapping[NodeKey, Outcome],
@@ -131,14 +134,16 @@ def assess(
     ``outcomes`` holds one for every linked test (see `outcomes.complete`), ``proofs`` is keyed
     by id. Incidents stand in the registry's order, tests by path and line.
     """
-    linked = _linked(registry, links, outcomes)
-    chosen = [postmortem for postmortem in registry if selected(postmortem, policy)]
+    linked = _collect_linked_tests(registry, links, outcomes)
+    selected_postmortems = [
+        postmortem for postmortem in registry if is_incident_selected(postmortem, policy)
+    ]
     incidents = tuple(
-        _judge(postmortem, linked.tests, scope, policy, registry, proofs or {})
-        for postmortem in chosen
+        _evaluate_incident(postmortem, linked.tests, scope, policy, registry, proofs or {})
+        for postmortem in selected_postmortems
     )
-    own = {postmortem.id for postmortem in chosen}
-    unjudged = _unjudged(incidents, scope)
+    selected_ids = {postmortem.id for postmortem in selected_postmortems}
+    unjudged = _find_unjudged_reasons(incidents, scope)
     if missing and not unjudged:
         unjudged = (missing,)
     elif not missing:
@@ -146,34 +151,34 @@ def assess(
         unjudged += tuple(f"{place} answers with an empty list" for place in registry.shrunk)
     return Report(
         incidents,
-        _count(incidents, unjudged),
+        _count_totals(incidents, unjudged),
         scope,
         policy,
         tuple(findings),
         unjudged=unjudged,
         missing=missing,
-        strangers=linked.strangers,
+        unknown_foreign_ids=linked.unknown_foreign_ids,
         unchecked=linked.unchecked,
         unknown=linked.unknown,
-        unselected=tuple(each.id for each in registry if each.id not in own),
-        registry=Origins(
+        unselected=tuple(each.id for each in registry if each.id not in selected_ids),
+        registry=RegistryOrigins(
             registry.locations, registry.partial, registry.unreachable, registry.shrunk
         ),
     )
 
 
-class _Linked(NamedTuple):
+class _LinkedTests(NamedTuple):
     """The linked tests by id, in order, and the ids that lead to no incident."""
 
     tests: Mapping[str, Sequence[TestResult]]
-    unknown: tuple[Unknown, ...]
-    strangers: tuple[str, ...]
+    unknown: tuple[UnknownId, ...]
+    unknown_foreign_ids: tuple[str, ...]
     unchecked: tuple[str, ...]
 
 
-def _linked(
+def _collect_linked_tests(
     registry: Registry, links: Iterable[Link], outcomes: Mapping[NodeKey, Outcome]
-) -> _Linked:
+) -> _LinkedTests:
     tests: dict[str, dict[NodeKey, TestResult]] = defaultdict(dict)
     unknown: dict[str, dict[NodeKey, TestResult]] = defaultdict(dict)
     names: dict[str, str] = {}
@@ -181,21 +186,21 @@ def _linked(
     for link in links:
         postmortem = registry.find(link.id)
         if postmortem is not None:
-            tests[postmortem.id][link.test] = _result(link, outcomes)
+            tests[postmortem.id][link.test] = _build_test_result(link, outcomes)
         elif link.origin == "foreign":
             strangers.add(link.id.casefold())
         else:
             names.setdefault(link.id.casefold(), link.id)
-            unknown[link.id.casefold()][link.test] = _result(link, outcomes)
-    return _Linked(
-        {id: _in_order(found) for id, found in tests.items()},
-        tuple(Unknown(names[key], _in_order(unknown[key])) for key in sorted(unknown)),
+            unknown[link.id.casefold()][link.test] = _build_test_result(link, outcomes)
+    return _LinkedTests(
+        {id: _sort_test_results(results_by_test) for id, results_by_test in tests.items()},
+        tuple(UnknownId(names[key], _sort_test_results(unknown[key])) for key in sorted(unknown)),
         tuple(sorted(strangers)),
         tuple(sorted(unknown)) if registry.unreachable else (),
     )
 
 
-def _result(link: Link, outcomes: Mapping[NodeKey, Outcome]) -> TestResult:
+def _build_test_result(link: Link, outcomes: Mapping[NodeKey, Outcome]) -> TestResult:
     outcome = outcomes[link.test]
     return TestResult(
         link.nodeid,
@@ -208,81 +213,85 @@ def _result(link: Link, outcomes: Mapping[NodeKey, Outcome]) -> TestResult:
     )
 
 
-def _in_order(found: Mapping[NodeKey, TestResult]) -> tuple[TestResult, ...]:
+def _sort_test_results(found: Mapping[NodeKey, TestResult]) -> tuple[TestResult, ...]:
     return tuple(sorted(found.values(), key=lambda test: (test.path, test.line or 0, test.nodeid)))
 
 
-def _judge(
+def _evaluate_incident(
     postmortem: Postmortem,
     tests: Mapping[str, Sequence[TestResult]],
     scope: Scope,
     policy: Policy,
     registry: Registry,
     proofs: Mapping[str, Proof],
-) -> Incident:
-    own = tuple(tests.get(postmortem.id, ()))
-    if own:
-        state, reason = _tested(own)
+) -> IncidentResult:
+    linked_tests = tuple(tests.get(postmortem.id, ()))
+    if linked_tests:
+        state, reason = _evaluate_linked_incident(linked_tests)
     else:
-        state, reason = _untested(postmortem, scope, policy)
-    return Incident(
+        state, reason = _evaluate_unlinked_incident(postmortem, scope, policy)
+    return IncidentResult(
         postmortem,
         state,
-        _required(postmortem, state, policy),
-        own,
+        _is_test_required(postmortem, state, policy),
+        linked_tests,
         reason,
-        any(test.flaky for test in own),
-        _recurrence(postmortem, tests, registry, whole=scope.kind == "full"),
+        any(test.flaky for test in linked_tests),
+        _describe_recurrence(postmortem, tests, registry, whole=scope.kind == "full"),
         proofs.get(postmortem.id),
     )
 
 
-def _tested(tests: Sequence[TestResult]) -> tuple[State, str | None]:
+def _evaluate_linked_incident(tests: Sequence[TestResult]) -> tuple[State, str | None]:
     """Return the first state of the table that one of the tests gives, and its reasons."""
-    states = {STATE_OF[test.outcome] for test in tests}
+    states = {STATE_OF_OUTCOME[test.outcome] for test in tests}
     state = min(states, key=STATES.index)
     if state not in ("not-run", "known-broken", "skipped"):
         return state, None
-    reasons = [_reason(test) for test in tests if STATE_OF[test.outcome] == state]
+    reasons = [
+        _format_test_reason(test) for test in tests if STATE_OF_OUTCOME[test.outcome] == state
+    ]
     return state, "; ".join(dict.fromkeys(filter(None, reasons))) or None
 
 
-def _reason(test: TestResult) -> str | None:
+def _format_test_reason(test: TestResult) -> str | None:
     if test.outcome == "xpassed":
-        return XPASSED
+        return XPASS_REASON
     if test.outcome == "not-run":
         return test.reason
     return f"{test.outcome}: {test.reason}" if test.reason else test.outcome
 
 
-def _untested(postmortem: Postmortem, scope: Scope, policy: Policy) -> tuple[State, str | None]:
+def _evaluate_unlinked_incident(
+    postmortem: Postmortem, scope: Scope, policy: Policy
+) -> tuple[State, str | None]:
     if postmortem.guarded_by:
         kinds = ", ".join(guard.type for guard in postmortem.guarded_by)
         return "declared", f"guarded by {kinds}, not checked here"
-    over = exemption_ended(postmortem, policy)
+    over = has_exemption_ended(postmortem, policy)
     if postmortem.exempt and not over:
         return "exempt", postmortem.reason
     state: State = "unguarded" if scope.kind == "full" else "not-judged"
     return state, f"the exemption ended on {postmortem.until}" if over else None
 
 
-def exemption_ended(postmortem: Postmortem, policy: Policy) -> bool:
+def has_exemption_ended(postmortem: Postmortem, policy: Policy) -> bool:
     """Say whether an incident was exempt until a day that is over."""
-    end = iso_date(postmortem.until)
+    end = parse_iso_date(postmortem.until)
     return postmortem.exempt and end is not None and policy.today is not None and end < policy.today
 
 
-def _required(postmortem: Postmortem, state: State, policy: Policy) -> bool:
+def _is_test_required(postmortem: Postmortem, state: State, policy: Policy) -> bool:
     if state in ("exempt", "declared"):
         return False
-    return not (state == "unguarded" and _older(postmortem.day, policy.since))
+    return not (state == "unguarded" and _is_day_older(postmortem.day, policy.since))
 
 
-def _older(day: date | None, since: date | None) -> bool:
+def _is_day_older(day: date | None, since: date | None) -> bool:
     return day is not None and since is not None and day < since
 
 
-def _recurrence(
+def _describe_recurrence(
     postmortem: Postmortem,
     tests: Mapping[str, Sequence[TestResult]],
     registry: Registry,
@@ -303,7 +312,7 @@ def _recurrence(
     return f"repeats {earlier.id}, which has no regression test" if whole else None
 
 
-def _unjudged(incidents: Iterable[Incident], scope: Scope) -> tuple[str, ...]:
+def _find_unjudged_reasons(incidents: Iterable[IncidentResult], scope: Scope) -> tuple[str, ...]:
     """Return why the figures don't stand for the whole suite.
 
     What the configuration always deselects defines the suite, and counts as not
@@ -313,31 +322,36 @@ def _unjudged(incidents: Iterable[Incident], scope: Scope) -> tuple[str, ...]:
         return scope.reasons
     if scope.forced:
         return ()
-    waiting = [each for each in incidents if each.required and _open(each, scope)]
+    waiting = [
+        incident for incident in incidents if incident.required and _has_open_tests(incident, scope)
+    ]
     if not waiting:
         return ()
-    reasons = "; ".join(dict.fromkeys(_why_open(each) for each in waiting))
-    return (f"the tests of {count_of(len(waiting))} were not run: {reasons}",)
+    reasons = "; ".join(dict.fromkeys(_why_open(incident) for incident in waiting))
+    return (f"the tests of {format_count(len(waiting))} were not run: {reasons}",)
 
 
-def _why_open(incident: Incident) -> str:
+def _why_open(incident: IncidentResult) -> str:
     if incident.reason is None or incident.reason == UNREPORTED:
         return "the run ended before them, or a plugin left them out"
     return incident.reason
 
 
-def _open(incident: Incident, scope: Scope) -> bool:
+def _has_open_tests(incident: IncidentResult, scope: Scope) -> bool:
     return incident.state == "not-run" and any(
-        test.outcome == "not-run" and not _is_left_out(test, scope) for test in incident.tests
+        test.outcome == "not-run" and not _is_always_deselected(test, scope)
+        for test in incident.tests
     )
 
 
-def _is_left_out(test: TestResult, scope: Scope) -> bool:
+def _is_always_deselected(test: TestResult, scope: Scope) -> bool:
     """Say whether the suite always leaves a test out; reports of 0.1.0 say it of all at once."""
-    return test.reason == CONFIGURED or (test.reason == DESELECTED and scope.own_selection)
+    return test.reason == DESELECTED_BY_CONFIGURATION or (
+        test.reason == DESELECTED and scope.own_selection
+    )
 
 
-def _count(incidents: Sequence[Incident], unjudged: Sequence[str]) -> Totals:
+def _count_totals(incidents: Sequence[IncidentResult], unjudged: Sequence[str]) -> Totals:
     required = [incident for incident in incidents if incident.required]
     guarded = [incident for incident in required if incident.state == "guarded"]
     judged = bool(required) and not unjudged
@@ -347,5 +361,5 @@ def _count(incidents: Sequence[Incident], unjudged: Sequence[str]) -> Totals:
         linked=sum(bool(incident.tests) for incident in required),
         guarded=len(guarded),
         proven=sum(incident.proof is not None and incident.proof.proven for incident in guarded),
-        percent=percent(len(guarded), len(required), digits=1) if judged else None,
+        percent=compute_percentage(len(guarded), len(required), digits=1) if judged else None,
     )

@@ -8,21 +8,29 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-__all__ = ["Body", "Names", "body_of", "is_test_name", "lacks", "statements", "tree_of"]
+__all__ = [
+    "CodeBody",
+    "NameResolver",
+    "build_code_body",
+    "is_test_missing",
+    "is_test_name",
+    "parse_python_tree",
+    "walk_statements",
+]
 
-OPEN = frozenset({"exec", "globals", "locals", "setattr", "vars"})
+NAMESPACE_FUNCTIONS = frozenset({"exec", "globals", "locals", "setattr", "vars"})
 """What a module calls that may define anything."""
 
-FIXTURES = frozenset({"fixture", "yield_fixture"})
+FIXTURE_DECORATORS = frozenset({"fixture", "yield_fixture"})
 
-DEPTH = 9
+MAX_NAME_DEPTH = 9
 """How many names, lists and sums deep a value may stand."""
 
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-def tree_of(code: str | bytes) -> ast.Module | None:
+def parse_python_tree(code: str | bytes) -> ast.Module | None:
     """Parse a module, None for what is no Python."""
     try:
         with warnings.catch_warnings():
@@ -33,7 +41,7 @@ def tree_of(code: str | bytes) -> ast.Module | None:
 
 
 @dataclass(slots=True)
-class Body:
+class CodeBody:
     """What a module or class defines: functions and classes, in order."""
 
     defined: dict[str, list[Definition]] = field(default_factory=dict)
@@ -41,13 +49,13 @@ class Body:
     statements: list[ast.stmt] = field(default_factory=list)
 
 
-def body_of(code: Sequence[ast.stmt]) -> Body:
+def build_code_body(code: Sequence[ast.stmt]) -> CodeBody:
     """Return what statements define, both branches of a condition included.
 
     What is defined twice without a condition is only there once, as it is for pytest.
     """
-    body = Body(statements=list(code))
-    for node, certain in statements(code, certain=True):
+    body = CodeBody(statements=list(code))
+    for node, certain in walk_statements(code, certain=True):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             known = [] if certain else body.defined.get(node.name, [])
             body.defined[node.name] = [*known, node]
@@ -62,20 +70,20 @@ def body_of(code: Sequence[ast.stmt]) -> Body:
     return body
 
 
-def statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[ast.stmt, bool]]:
+def walk_statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[ast.stmt, bool]]:
     """Yield statements, those inside of conditions too, and whether each is reached in any case."""
     for node in body:
         yield node, certain
-        if isinstance(node, ast.If) and _is_false(node.test):
-            yield from statements(node.orelse, certain=False)
+        if isinstance(node, ast.If) and _is_never_true(node.test):
+            yield from walk_statements(node.orelse, certain=False)
         elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             for name in ("body", "orelse", "finalbody"):
-                yield from statements(getattr(node, name, ()), certain=False)
+                yield from walk_statements(getattr(node, name, ()), certain=False)
             for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-                yield from statements(part.body, certain=False)
+                yield from walk_statements(part.body, certain=False)
 
 
-def _is_false(test: ast.expr) -> bool:
+def _is_never_true(test: ast.expr) -> bool:
     """Say whether a condition holds in no run: ``TYPE_CHECKING`` and constants."""
     name = getattr(test, "attr", getattr(test, "id", ""))
     return name == "TYPE_CHECKING" or (isinstance(test, ast.Constant) and not test.value)
@@ -86,7 +94,9 @@ def find_executed_parts(
 ) -> Iterator[ast.AST]:
     """Yield the parts of a statement that act by themselves, and not only where they are used."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        acts = node.name.startswith("pytest_") or any(map(_is_fixture, node.decorator_list))
+        acts = node.name.startswith("pytest_") or any(
+            map(_is_fixture_decorator, node.decorator_list)
+        )
         if acts or is_collected(node.name):
             yield node
     elif isinstance(node, ast.ClassDef):
@@ -106,19 +116,19 @@ def find_executed_parts(
         yield node
 
 
-def _is_fixture(node: ast.expr) -> bool:
+def _is_fixture_decorator(node: ast.expr) -> bool:
     called = node.func if isinstance(node, ast.Call) else node
-    return getattr(called, "attr", getattr(called, "id", "")) in FIXTURES
+    return getattr(called, "attr", getattr(called, "id", "")) in FIXTURE_DECORATORS
 
 
-class Names:
+class NameResolver:
     """What the names of a module stand for: its values, and what it imports under other names."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: CodeBody) -> None:
         self._values = body.values
-        self._imports = dict(_imports(body.statements))
+        self._imports = dict(_find_imported_names(body.statements))
 
-    def flat(self, node: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
+    def flatten_value(self, node: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
         """Yield what stands in a list, a sum of lists or under a name; anything else as it is."""
         node = self.value(node)
         parts: Sequence[ast.expr] = ()
@@ -130,12 +140,12 @@ class Names:
             parts = [node.left, node.right]
         else:
             yield node
-        for each in parts if depth < DEPTH else ():
-            yield from self.flat(each, depth + 1)
+        for each in parts if depth < MAX_NAME_DEPTH else ():
+            yield from self.flatten_value(each, depth + 1)
 
     def value(self, node: ast.expr) -> ast.expr:
         """Return what a name of the module stands for, anything else as it is."""
-        for _ in range(DEPTH):
+        for _ in range(MAX_NAME_DEPTH):
             if not isinstance(node, ast.Name) or node.id not in self._values:
                 break
             node = self._values[node.id]
@@ -146,7 +156,7 @@ class Names:
         value = self.value(node) if node else None
         return value.value if isinstance(value, ast.Constant) else None
 
-    def dotted(self, node: ast.expr) -> str:
+    def resolve_dotted_name(self, node: ast.expr) -> str:
         """Return a dotted name as if nothing had been renamed by an import.
 
         A name stands for its value once: in ``tools = tools.testing`` the second is another one.
@@ -166,9 +176,9 @@ class Names:
         return ".".join([root, *reversed(attributes)])
 
 
-def _imports(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+def _find_imported_names(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
     """Yield the names that imports give, each with what it stands for."""
-    for node, _ in statements(body, certain=True):
+    for node, _ in walk_statements(body, certain=True):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.asname:
@@ -187,62 +197,68 @@ def is_test_name(name: str, patterns: Iterable[str]) -> bool:
     )
 
 
-def lacks(tree: ast.Module, name: str) -> bool:
+def is_test_missing(tree: ast.Module, name: str) -> bool:
     """Say whether a module has no test of this name for certain, ``test_a`` or ``TestA::test_b``.
 
     What is imported, assigned, generated or inherited from another file may be there, and
     whatever may, in a module that is nested too deep.
     """
     try:
-        return _is_without(tree, name)
+        return _is_name_missing(tree, name)
     except RecursionError:
         return False
 
 
-def _is_without(tree: ast.Module, name: str) -> bool:
-    body = body_of(tree.body)
+def _is_name_missing(tree: ast.Module, name: str) -> bool:
+    body = build_code_body(tree.body)
     calls = {
         node.func.id
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    imported = {known for known, _ in _imports(body.statements)}
+    imported = {known for known, _ in _find_imported_names(body.statements)}
     parts = name.partition("[")[0].split("::")
-    if OPEN & calls or {"*", parts[0]} & imported or "__getattr__" in body.defined:
+    if NAMESPACE_FUNCTIONS & calls or {"*", parts[0]} & imported or "__getattr__" in body.defined:
         return False
-    return _lacks(parts, body, body, frozenset())
+    return _is_missing_in_body(parts, body, body, frozenset())
 
 
-def _lacks(parts: Sequence[str], body: Body, module: Body, seen: frozenset[str]) -> bool:
+def _is_missing_in_body(
+    parts: Sequence[str], body: CodeBody, module: CodeBody, seen: frozenset[str]
+) -> bool:
     """Say whether a module or a class has nothing under a dotted name for certain."""
     first, rest = parts[0], parts[1:]
-    if first in body.values or any(_generates(first, *each) for each in body.defined.items()):
+    if first in body.values or any(
+        _may_generate_test(first, *each) for each in body.defined.items()
+    ):
         return False
     return all(
         bool(rest)
-        and not (isinstance(node, ast.ClassDef) and not _class_lacks(rest, node, module, seen))
+        and not (
+            isinstance(node, ast.ClassDef) and not _is_missing_in_class(rest, node, module, seen)
+        )
         for node in body.defined.get(first, ())
     )
 
 
-def _generates(name: str, known: str, nodes: Sequence[Definition]) -> bool:
+def _may_generate_test(name: str, known: str, nodes: Sequence[Definition]) -> bool:
     """Say whether a decorator may make a test of a further name, as parameterized and ddt do."""
     return name.startswith(f"{known}_") and any(node.decorator_list for node in nodes)
 
 
-def _class_lacks(
-    parts: Sequence[str], node: ast.ClassDef, module: Body, seen: frozenset[str]
+def _is_missing_in_class(
+    parts: Sequence[str], node: ast.ClassDef, module: CodeBody, seen: frozenset[str]
 ) -> bool:
     """Say whether a class, and those of its bases that stand in the module, lack a name; one
     that has other bases may have it.
     """
     bases = [base.id if isinstance(base, ast.Name) else "" for base in node.bases]
-    if node.keywords or not _lacks(parts, body_of(node.body), module, seen):
+    if node.keywords or not _is_missing_in_body(parts, build_code_body(node.body), module, seen):
         return False
     family = [each for base in bases for each in module.defined.get(base, ())]
     known = all(base in module.defined or base == "object" for base in bases)
     return known and all(
         isinstance(each, ast.ClassDef)
-        and (each.name in seen or _class_lacks(parts, each, module, seen | {node.name}))
+        and (each.name in seen or _is_missing_in_class(parts, each, module, seen | {node.name}))
         for each in family
     )

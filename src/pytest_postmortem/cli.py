@@ -19,92 +19,96 @@ from typing import Any
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import NotJudgedError, PostmortemError, RegistryError
 
-__all__ = ["COMMANDS", "Command", "main"]
+__all__ = ["CLI_COMMANDS", "CliCommand", "main"]
 
-WRONG_USE = 2
-NOT_JUDGED = 3
-UNREADABLE = 4
-INTERRUPTED = 130
+EXIT_WRONG_USE = 2
+EXIT_NOT_JUDGED = 3
+EXIT_REGISTRY_UNREADABLE = 4
+EXIT_INTERRUPTED = 130
 """As shells have it, 128 and the number of the signal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """A command: ``declare`` adds its arguments to a parser, ``run`` returns the exit status."""
+class CliCommand:
+    """A command: ``declare_arguments`` adds its arguments to a parser, ``run`` returns the exit
+    status.
+    """
 
     name: str
     help: str
-    declare: Callable[[argparse.ArgumentParser], None]
+    declare_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
 
 
-def _command(name: str, help: str) -> Command:
+def _build_lazy_command(name: str, help: str) -> CliCommand:
     """Return the command of a module, which is imported when the command is asked for."""
 
-    def module() -> Any:
+    def load_module() -> Any:
         return import_module(f"pytest_postmortem.commands.{name}")
 
-    return Command(
+    return CliCommand(
         name,
         help,
-        lambda parser: module().declare(parser),
-        lambda options: int(module().main(options)),
+        lambda parser: load_module().declare_arguments(parser),
+        lambda options: int(load_module().main(options)),
     )
 
 
-COMMANDS: tuple[Command, ...] = (
-    _command("init", "find what is there, and tell pytest about it"),
-    _command("new", "begin a post-mortem, and its regression test"),
-    _command("list", "list incidents with their states"),
-    _command("show", "show all of one incident"),
-    _command("sync", "write what is fetched into the file that runs read"),
-    _command("report", "render JSON reports in any format"),
-    _command("combine", "join the reports of shards and jobs"),
-    _command("check", "say what is wrong with marks, registry and post-mortems"),
-    _command("diff", "say what a change gained and lost"),
-    _command("scan", "find tests that speak of an incident and are not linked to it"),
-    _command("history", "say when incidents got and lost their regression tests"),
-    _command("prove", "see that regression tests fail without the fix"),
-    _command("schema", "print the JSON Schema of a file"),
+CLI_COMMANDS: tuple[CliCommand, ...] = (
+    _build_lazy_command("init", "find what is there, and tell pytest about it"),
+    _build_lazy_command("new", "begin a post-mortem, and its regression test"),
+    _build_lazy_command("list", "list incidents with their states"),
+    _build_lazy_command("show", "show all of one incident"),
+    _build_lazy_command("sync", "write what is fetched into the file that runs read"),
+    _build_lazy_command("report", "render JSON reports in any format"),
+    _build_lazy_command("combine", "join the reports of shards and jobs"),
+    _build_lazy_command("check", "say what is wrong with marks, registry and post-mortems"),
+    _build_lazy_command("diff", "say what a change gained and lost"),
+    _build_lazy_command("scan", "find tests that speak of an incident and are not linked to it"),
+    _build_lazy_command("history", "say when incidents got and lost their regression tests"),
+    _build_lazy_command("prove", "see that regression tests fail without the fix"),
+    _build_lazy_command("schema", "print the JSON Schema of a file"),
 )
 
 
-def main(arguments: Sequence[str] | None = None, commands: Sequence[Command] = COMMANDS) -> int:
+def main(
+    arguments: Sequence[str] | None = None, commands: Sequence[CliCommand] = CLI_COMMANDS
+) -> int:
     """Run the command that the arguments name, and return its exit status."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    command_line = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return _answered(given, commands)
+        return _run_command(command_line, commands)
     except BrokenPipeError:  # whoever read has had enough
-        _leave_standard_output()
+        _discard_standard_output()
         return 1
     except OSError as error:
-        where = f"go on with {error.filename!r}"
+        action = f"go on with {error.filename!r}"
         if error.filename is None:
-            where = "write to standard output"
-            _leave_standard_output()
-        print(f"Couldn't {where}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
-        return WRONG_USE
+            action = "write to standard output"
+            _discard_standard_output()
+        print(f"Couldn't {action}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+        return EXIT_WRONG_USE
     except KeyboardInterrupt:
         print("Interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     except PostmortemError as error:
         print(error, file=sys.stderr)
         if isinstance(error, NotJudgedError):
-            return NOT_JUDGED
-        return UNREADABLE if isinstance(error, RegistryError) else WRONG_USE
+            return EXIT_NOT_JUDGED
+        return EXIT_REGISTRY_UNREADABLE if isinstance(error, RegistryError) else EXIT_WRONG_USE
 
 
-def _answered(given: Sequence[str], commands: Sequence[Command]) -> int:
+def _run_command(given: Sequence[str], commands: Sequence[CliCommand]) -> int:
     """Run a command, and see that all it printed has arrived."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    parser = _parser(commands, given)
+    parser = _build_parser(commands, given)
     try:
         options = parser.parse_args(given)
         if options.run is None:
             parser.print_help(sys.stderr)
-            return WRONG_USE
+            return EXIT_WRONG_USE
         with _rare_collection():
             status: int = options.run(options)
     except SystemExit:
@@ -127,13 +131,13 @@ def _rare_collection() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _leave_standard_output() -> None:
+def _discard_standard_output() -> None:
     """Let what is left go nowhere: at its end, Python would try once more."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser(commands: Sequence[Command], given: Sequence[str]) -> argparse.ArgumentParser:
+def _build_parser(commands: Sequence[CliCommand], given: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser; only a command that is given has to declare its arguments."""
     parser = argparse.ArgumentParser(
         prog="pytest-postmortem",
@@ -147,6 +151,6 @@ def _parser(commands: Sequence[Command], given: Sequence[str]) -> argparse.Argum
         for command in commands:
             added = group.add_parser(command.name, help=command.help, description=command.help)
             if command.name in given:
-                command.declare(added)
+                command.declare_arguments(added)
             added.set_defaults(run=command.run)
     return parser

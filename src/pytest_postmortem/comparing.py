@@ -7,101 +7,128 @@ from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 
-from pytest_postmortem.assess import selected
-from pytest_postmortem.changes import Change, Comparison, Kind, ordered, some
-from pytest_postmortem.marked import Linked, Reading, UnreadLinks, find_unread_links, linked
-from pytest_postmortem.model import Policy, Postmortem, Registry, Show, count_of, iso_date
-from pytest_postmortem.reports.shown import reveal
-from pytest_postmortem.results import Result, Run
+from pytest_postmortem.assess import is_incident_selected
+from pytest_postmortem.changes import (
+    ChangeKind,
+    Comparison,
+    IncidentChange,
+    join_some_texts,
+    sort_changes,
+)
+from pytest_postmortem.marked import (
+    LinkedIncident,
+    SourceTestsByFile,
+    UnreadLinks,
+    find_linked_incidents,
+    find_unread_links,
+)
+from pytest_postmortem.model import (
+    Policy,
+    Postmortem,
+    Registry,
+    ShowLevel,
+    format_count,
+    parse_iso_date,
+)
+from pytest_postmortem.reports.shown import redact_postmortem
+from pytest_postmortem.results import ReportedIncident, ReportedRun
 
-__all__ = ["compare", "compare_code"]
+__all__ = ["compare_code", "compare_reports"]
 
-NOT_KNOWN = ("not-run", "not-judged", "errored")
+UNKNOWN_STATES = ("not-run", "not-judged", "errored")
 """States that don't say whether a test would notice."""
 
-WAIVED = ("declared", "exempt")
-UNGUARDED = ("unguarded", "skipped", "known-broken")
-MUTED = ("skipped", "known-broken")
-GUARDED = ("guarded", "failing")
+WAIVED_STATES = ("declared", "exempt")
+UNGUARDED_STATES = ("unguarded", "skipped", "known-broken")
+MUTED_STATES = ("skipped", "known-broken")
+GUARDED_STATES = ("guarded", "failing")
 """States in which a test runs that notices the problem."""
 
-GONE = "its post-mortem is gone from the registry"
-UNEXPLAINED = "now exempt, and nobody says why"
+GONE_REASON = "its post-mortem is gone from the registry"
+UNEXPLAINED_REASON = "now exempt, and nobody says why"
 
 
-def compare(base: Run, head: Run) -> Comparison:
+def compare_reports(base: ReportedRun, head: ReportedRun) -> Comparison:
     """Compare two runs: what counts is whether a passing test guards an incident.
 
     An incident of which one of the runs can't tell is not compared, and said to be so.
     """
-    found = _Found()
-    index = {name.casefold(): each for each in head.incidents for name in (each.id, *each.aliases)}
-    met: dict[str, Result] = {}
+    collector = _ChangeCollector()
+    index = {
+        name.casefold(): incident
+        for incident in head.incidents
+        for name in (incident.id, *incident.aliases)
+    }
+    met: dict[str, ReportedIncident] = {}
     for old in base.incidents:
         names = (index.get(name.casefold()) for name in (old.id, *old.aliases))
         new = next(filter(None, names), None)
         if new is None:
-            found.vanished(old, head)
+            collector.add_vanished(old, head)
         else:
             met.setdefault(new.id, old)
-            found.pair(old, new, head)
+            collector.pair(old, new, head)
     for new in head.incidents:
         if new.id not in met:
-            found.appeared(new)
-    return found.comparison((*base.reasons, *head.reasons, *head.lacking))
+            collector.add_appeared(new)
+    return collector.build_comparison((*base.reasons, *head.reasons, *head.lacking))
 
 
-class _Found:
+class _ChangeCollector:
     """Gathers what happened to each incident."""
 
     def __init__(self) -> None:
-        self._changes: list[Change] = []
+        self._changes: list[IncidentChange] = []
         self._open: list[str] = []
         self._unchanged = 0
 
-    def comparison(self, reasons: Iterable[str]) -> Comparison:
+    def build_comparison(self, reasons: Iterable[str]) -> Comparison:
         """Return all of it, what is worst first."""
         judged = bool(self._unchanged or self._changes) or not self._open
         why = "; ".join(dict.fromkeys(reasons)) or "they did not run in both"
-        note = f"{count_of(len(self._open))} can't be compared: {some(self._open, ', ')} ({why})"
+        note = f"{format_count(len(self._open))} can't be compared: {join_some_texts(self._open, ', ')} ({why})"
         notes = (note,) if self._open else ()
-        return Comparison(ordered(self._changes), notes, judged, unchanged=self._unchanged)
+        return Comparison(sort_changes(self._changes), notes, judged, unchanged=self._unchanged)
 
-    def vanished(self, old: Result, head: Run) -> None:
+    def add_vanished(self, old: ReportedIncident, head: ReportedRun) -> None:
         """Take an incident that the registry no longer has, or that no link implies any more."""
         if head.lacking or (head.implied and head.reasons):
             self._open.append(old.id)
         elif head.implied:
-            self._add(_loss(old), old, _gone(old, head))
+            self._add(_classify_loss(old), old, _describe_lost_links(old, head))
         else:
-            self._add("removed" if old.state in UNGUARDED else "lost", old, GONE)
+            self._add("removed" if old.state in UNGUARDED_STATES else "lost", old, GONE_REASON)
 
-    def appeared(self, new: Result) -> None:
+    def add_appeared(self, new: ReportedIncident) -> None:
         """Take an incident that the registry did not have before."""
-        if new.state in NOT_KNOWN:
+        if new.state in UNKNOWN_STATES:
             self._open.append(new.id)
         elif new.state == "guarded":
             self._add("gained", new)
         elif new.state == "failing":
             self._add("failing", new)
-        elif new.state not in WAIVED and new.required:
-            self._add("new", new, _now(new) if new.state in MUTED else new.reason)
+        elif new.state not in WAIVED_STATES and new.required:
+            self._add(
+                "new",
+                new,
+                _describe_current_tests(new) if new.state in MUTED_STATES else new.reason,
+            )
 
-    def pair(self, old: Result, new: Result, head: Run) -> None:
+    def pair(self, old: ReportedIncident, new: ReportedIncident, head: ReportedRun) -> None:
         """Take an incident that both have."""
         before, after = old.state, new.state
-        gone = after == "unguarded" and bool(old.tests)
+        has_lost_tests = after == "unguarded" and bool(old.tests)
         if after == "failing" and before != "failing":
             self._add("failing", new)
-        elif after in WAIVED:
-            if before not in WAIVED:
+        elif after in WAIVED_STATES:
+            if before not in WAIVED_STATES:
                 self._add("retired", new, new.reason or f"now {after}")
-        elif after in NOT_KNOWN or (before in NOT_KNOWN and not gone):
+        elif after in UNKNOWN_STATES or (before in UNKNOWN_STATES and not has_lost_tests):
             self._open.append(new.id)
-        elif gone:
-            self._add(_loss(old), new, _gone(old, head))
-        elif after in MUTED and before in GUARDED:
-            self._add("lost", new, _now(new))
+        elif has_lost_tests:
+            self._add(_classify_loss(old), new, _describe_lost_links(old, head))
+        elif after in MUTED_STATES and before in GUARDED_STATES:
+            self._add("lost", new, _describe_current_tests(new))
         elif after == "guarded" and before != "guarded":
             self._add("gained", new, "it failed before" if before == "failing" else None)
         elif after == "unguarded" and before == "declared":
@@ -111,25 +138,25 @@ class _Found:
         else:
             self._unchanged += 1
 
-    def _add(self, kind: Kind, result: Result, reason: str | None = None) -> None:
-        self._changes.append(Change(kind, result.id, result.title, result.url, reason))
+    def _add(self, kind: ChangeKind, result: ReportedIncident, reason: str | None = None) -> None:
+        self._changes.append(IncidentChange(kind, result.id, result.title, result.url, reason))
 
 
-def _loss(old: Result) -> Kind:
+def _classify_loss(old: ReportedIncident) -> ChangeKind:
     """Return what it is that an incident has lost with its last test."""
-    return "unlinked" if old.state in MUTED else "lost"
+    return "unlinked" if old.state in MUTED_STATES else "lost"
 
 
-def _now(new: Result) -> str:
+def _describe_current_tests(new: ReportedIncident) -> str:
     """Return what has become of the tests of an incident that are still linked."""
     reason = new.reason or new.state
     told = reason.startswith(("skipped", "xfailed", new.state))
     return f"now {reason}" if told else f"now {new.state}: {reason}"
 
 
-def _gone(old: Result, head: Run) -> str:
+def _describe_lost_links(old: ReportedIncident, head: ReportedRun) -> str:
     """Return where the links of an incident have gone, as far as a report can tell."""
-    return some(
+    return join_some_texts(
         [
             f"{test} is deleted or has lost its marker"
             if test.path in head.files
@@ -140,11 +167,11 @@ def _gone(old: Result, head: Run) -> str:
 
 
 def compare_code(
-    base: Reading,
-    head: Reading,
+    base: SourceTestsByFile,
+    head: SourceTestsByFile,
     registry: Registry | None = None,
     policy: Policy = Policy(),
-    show: Show | None = None,
+    show: ShowLevel | None = None,
     earlier: Registry | None = None,
     unchanged_files: Collection[str] = (),
     unread_folders: Mapping[str, str] = MappingProxyType({}),
@@ -159,64 +186,70 @@ def compare_code(
     those whose paths are not among ``unchanged_files`` a test may have come or gone.
     """
     moved = {path: why for path, why in unread_folders.items() if path not in unchanged_files}
-    before = linked(_certain_where_gone(base, head), registry, policy, earlier)
-    after = linked(head, registry, policy)
-    unclear = _Unclear(
+    before = find_linked_incidents(_certain_where_gone(base, head), registry, policy, earlier)
+    after = find_linked_incidents(head, registry, policy)
+    unclear = _UnclearIncidents(
         find_unread_links(base, earlier or registry), find_unread_links(head, registry), registry
     )
-    changes: list[Change] = []
+    changes: list[IncidentChange] = []
     unread: list[str] = []
     unchanged = 0
     for key, old in before.items():
-        new = after.get(key, Linked(old.id))
-        if new.held or (new.tests and not old.held):
+        new = after.get(key, LinkedIncident(old.id))
+        if new.has_active_test or (new.tests and not old.has_active_test):
             unchanged += 1
             continue
         postmortem = registry.find(old.id) if registry else None
-        waiver = _waiver(postmortem, policy.today)
+        waiver = _find_waiver(postmortem, policy.today)
         if waiver is not None:
-            changes.append(_change("retired", old.id, postmortem, show, waiver))
-        elif not all(_readable(nodeid, head, moved) for nodeid in old.tests):
+            changes.append(_build_incident_change("retired", old.id, postmortem, show, waiver))
+        elif not all(_is_test_file_readable(nodeid, head, moved) for nodeid in old.tests):
             unread.append(old.id)
-        elif old.held and unclear.note(old.id, unclear.head.without(unchanged_files)):
+        elif old.has_active_test and unclear.note(old.id, unclear.head.without(unchanged_files)):
             continue
-        elif not (_complete(registry) and postmortem is None and _corrected(old, before, after)):
-            reason = _reason(old, new, head)
-            kind: Kind = "lost" if old.held else "unlinked"
-            changes.append(_change(kind, old.id, postmortem, show, reason))
+        elif not (
+            _is_registry_complete(registry)
+            and postmortem is None
+            and _is_id_corrected(old, before, after)
+        ):
+            reason = _describe_lost_tests(old, new, head)
+            kind: ChangeKind = "lost" if old.has_active_test else "unlinked"
+            changes.append(_build_incident_change(kind, old.id, postmortem, show, reason))
     for key, new in after.items():
         postmortem = registry.find(new.id) if registry else None
-        gained = new.held and not (key in before and before[key].held)
-        gained = gained and all(_readable(nodeid, base, moved) for nodeid in new.tests)
+        gained = new.has_active_test and not (key in before and before[key].has_active_test)
+        gained = gained and all(_is_test_file_readable(nodeid, base, moved) for nodeid in new.tests)
         if gained and unclear.may_link(new.id, unclear.base):
             unchanged += 1
         elif gained and moved:
             unclear.note_folder(new.id, moved)
-        elif gained and (postmortem or not _complete(registry)):
-            changes.append(_change("gained", new.id, postmortem, show))
+        elif gained and (postmortem or not _is_registry_complete(registry)):
+            changes.append(_build_incident_change("gained", new.id, postmortem, show))
     if registry is not None and earlier is not None:
-        known = {change.id.casefold() for change in changes}
-        changes += _vanished(earlier, registry, before, known, policy, show)
-        for each in _appeared(earlier, registry, after, policy, show):
+        changed_ids = {change.id.casefold() for change in changes}
+        changes += _find_vanished_incidents(earlier, registry, before, changed_ids, policy, show)
+        for each in _find_appeared_incidents(earlier, registry, after, policy, show):
             if unread_folders:
                 unclear.note_folder(each.id, unread_folders)
             elif not unclear.note(each.id, unclear.head):
                 changes.append(each)
     for postmortem in registry or ():
-        own = after.get(postmortem.id.casefold(), Linked(postmortem.id))
-        waived = _waiver(postmortem, policy.today) is not None
+        linked_incident = after.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+        waived = _find_waiver(postmortem, policy.today) is not None
         lost = postmortem.id in {change.id for change in changes}
-        if selected(postmortem, policy) and not (own.held or waived or lost):
+        if is_incident_selected(postmortem, policy) and not (
+            linked_incident.has_active_test or waived or lost
+        ):
             unclear.note(postmortem.id, unclear.base)
             unclear.note(postmortem.id, unclear.head)
-    notes = (*_unread(base, head, unread), *unclear.notes())
+    notes = (*_describe_unread_files(base, head, unread), *unclear.notes())
     judged = {*_unreadable(base), *_unreadable(head)}.issubset(unchanged_files)
     judged = judged and not (moved or unclear.lacks_folder)
-    found = ordered(_in_order(changes, registry))
-    return Comparison(found, notes, judged, by_code=True, unchanged=unchanged)
+    sorted_changes = sort_changes(_sort_by_registry(changes, registry))
+    return Comparison(sorted_changes, notes, judged, by_code=True, unchanged=unchanged)
 
 
-def _certain_where_gone(base: Reading, head: Reading) -> Reading:
+def _certain_where_gone(base: SourceTestsByFile, head: SourceTestsByFile) -> SourceTestsByFile:
     """Return the older state, in which a test under ``tests:`` counts if its file is gone now: it
     was taken for a test where only a run shows that, and is none for certain.
     """
@@ -228,7 +261,7 @@ def _certain_where_gone(base: Reading, head: Reading) -> Reading:
     }
 
 
-class _Unclear:
+class _UnclearIncidents:
     """Gathers the incidents of which only a run shows whether they have a test."""
 
     def __init__(self, base: UnreadLinks, head: UnreadLinks, registry: Registry | None) -> None:
@@ -259,91 +292,103 @@ class _Unclear:
         """Yield a line for those that can't be compared."""
         if self._reasons:
             ids, reasons = (
-                some([*self._reasons], ", "),
-                some([*dict.fromkeys(self._reasons.values())]),
+                join_some_texts([*self._reasons], ", "),
+                join_some_texts([*dict.fromkeys(self._reasons.values())]),
             )
-            yield f"{count_of(len(self._reasons))} can't be compared: {ids} ({reasons})"
+            yield f"{format_count(len(self._reasons))} can't be compared: {ids} ({reasons})"
 
 
-def _vanished(
+def _find_vanished_incidents(
     earlier: Registry,
     registry: Registry,
-    before: Mapping[str, Linked],
+    before: Mapping[str, LinkedIncident],
     known: Collection[str],
     policy: Policy,
-    show: Show | None,
-) -> Iterator[Change]:
+    show: ShowLevel | None,
+) -> Iterator[IncidentChange]:
     """Yield the incidents that the registry has no more, not even as an alias."""
-    for postmortem in earlier if _complete(registry) else ():
+    for postmortem in earlier if _is_registry_complete(registry) else ():
         names = (postmortem.id, *postmortem.aliases)
         if (
-            selected(postmortem, policy)
+            is_incident_selected(postmortem, policy)
             and not any(map(registry.find, names))
             and postmortem.id.casefold() not in known
         ):
             linked_before = before.get(postmortem.id.casefold())
-            held = linked_before is not None and linked_before.held
-            guarded = held or _waiver(postmortem, policy.today) is not None
-            yield _change("lost" if guarded else "removed", postmortem.id, postmortem, show, GONE)
+            had_active_test = linked_before is not None and linked_before.has_active_test
+            guarded = had_active_test or _find_waiver(postmortem, policy.today) is not None
+            yield _build_incident_change(
+                "lost" if guarded else "removed", postmortem.id, postmortem, show, GONE_REASON
+            )
 
 
-def _appeared(
+def _find_appeared_incidents(
     earlier: Registry,
     registry: Registry,
-    after: Mapping[str, Linked],
+    after: Mapping[str, LinkedIncident],
     policy: Policy,
-    show: Show | None,
-) -> Iterator[Change]:
+    show: ShowLevel | None,
+) -> Iterator[IncidentChange]:
     """Yield the incidents that are new in the registry, and have no test that could fail."""
-    for postmortem in registry if _complete(earlier) else ():
+    for postmortem in registry if _is_registry_complete(earlier) else ():
         names = (postmortem.id, *postmortem.aliases)
-        own = after.get(postmortem.id.casefold(), Linked(postmortem.id))
+        linked_incident = after.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
         day = postmortem.day
         if (
-            selected(postmortem, policy)
-            and not (own.held or any(map(earlier.find, names)))
-            and _waiver(postmortem, policy.today) is None
+            is_incident_selected(postmortem, policy)
+            and not (linked_incident.has_active_test or any(map(earlier.find, names)))
+            and _find_waiver(postmortem, policy.today) is None
             and not (day and policy.since and day < policy.since)
         ):
-            muted = [f"{nodeid} is {why}" for nodeid, why in own.tests.items()]
-            yield _change("new", postmortem.id, postmortem, show, some(muted) or None)
+            muted = [f"{nodeid} is {why}" for nodeid, why in linked_incident.tests.items()]
+            yield _build_incident_change(
+                "new", postmortem.id, postmortem, show, join_some_texts(muted) or None
+            )
 
 
-def _readable(nodeid: str, reading: Reading, unread_folders: Collection[str]) -> bool:
+def _is_test_file_readable(
+    nodeid: str, reading: SourceTestsByFile, unread_folders: Collection[str]
+) -> bool:
     """Say whether the file of a test could be read, or is not there."""
     path = nodeid.partition("::")[0]
     known = not any(path.startswith(f"{folder}/") for folder in unread_folders)
     return known and reading.get(path, ()) is not None
 
 
-def _change(
-    kind: Kind, id: str, postmortem: Postmortem | None, show: Show | None, reason: str | None = None
-) -> Change:
+def _build_incident_change(
+    kind: ChangeKind,
+    id: str,
+    postmortem: Postmortem | None,
+    show: ShowLevel | None,
+    reason: str | None = None,
+) -> IncidentChange:
     if postmortem is None:
-        return Change(kind, id, id, None, reason)
-    shown = reveal(postmortem, show)
+        return IncidentChange(kind, id, id, None, reason)
+    shown = redact_postmortem(postmortem, show)
     private = kind == "retired" and (show or postmortem.show) != "all"
     reason = "the registry says so" if private else reason
-    return Change(kind, shown.id, shown.title, shown.url, reason)
+    return IncidentChange(kind, shown.id, shown.title, shown.url, reason)
 
 
-def _complete(registry: Registry | None) -> bool:
+def _is_registry_complete(registry: Registry | None) -> bool:
     """Say whether an id that the registry lacks is known to be none."""
     return registry is not None and not registry.partial and not registry.unreachable
 
 
-def _waiver(postmortem: Postmortem | None, today: date | None) -> str | None:
+def _find_waiver(postmortem: Postmortem | None, today: date | None) -> str | None:
     """Return why the registry says that no test is needed, None where it does not."""
     if postmortem is None:
         return None
     if postmortem.guarded_by:
         return f"guarded by {', '.join(guard.type for guard in postmortem.guarded_by)}"
-    end = iso_date(postmortem.until)
+    end = parse_iso_date(postmortem.until)
     over = end is not None and today is not None and end < today
-    return (postmortem.reason or UNEXPLAINED) if postmortem.exempt and not over else None
+    return (postmortem.reason or UNEXPLAINED_REASON) if postmortem.exempt and not over else None
 
 
-def _corrected(old: Linked, before: Mapping[str, Linked], after: Mapping[str, Linked]) -> bool:
+def _is_id_corrected(
+    old: LinkedIncident, before: Mapping[str, LinkedIncident], after: Mapping[str, LinkedIncident]
+) -> bool:
     """Say whether an id that is no incident's was only written wrong: its tests are linked to
     another incident now, and were not before.
     """
@@ -356,10 +401,10 @@ def _corrected(old: Linked, before: Mapping[str, Linked], after: Mapping[str, Li
     )
 
 
-def _reason(old: Linked, new: Linked, head: Reading) -> str:
+def _describe_lost_tests(old: LinkedIncident, new: LinkedIncident, head: SourceTestsByFile) -> str:
     """Return what has become of each test that was linked."""
     if new.tests:
-        return some([f"{nodeid} is now {muted}" for nodeid, muted in new.tests.items()])
+        return join_some_texts([f"{nodeid} is now {muted}" for nodeid, muted in new.tests.items()])
     texts = []
     for nodeid in old.tests:
         path, _, name = nodeid.partition("::")
@@ -369,23 +414,27 @@ def _reason(old: Linked, new: Linked, head: Reading) -> str:
             texts.append(f"{nodeid} has lost its marker")
         else:
             texts.append(f"{nodeid} is deleted")
-    return some(texts)
+    return join_some_texts(texts)
 
 
-def _in_order(changes: Iterable[Change], registry: Registry | None) -> Iterable[Change]:
+def _sort_by_registry(
+    changes: Iterable[IncidentChange], registry: Registry | None
+) -> Iterable[IncidentChange]:
     """Return changes in the order of the registry, what it lacks at the end."""
     places = {each.id: place for place, each in enumerate(registry or ())}
     return sorted(changes, key=lambda change: (places.get(change.id, len(places)), change.id))
 
 
-def _unreadable(reading: Reading) -> Iterator[str]:
+def _unreadable(reading: SourceTestsByFile) -> Iterator[str]:
     """Yield the files that can't be read."""
     return (path for path, tests in reading.items() if tests is None)
 
 
-def _unread(base: Reading, head: Reading, ids: Sequence[str]) -> Iterator[str]:
+def _describe_unread_files(
+    base: SourceTestsByFile, head: SourceTestsByFile, ids: Sequence[str]
+) -> Iterator[str]:
     paths = sorted({*_unreadable(base), *_unreadable(head)})
     if paths:
-        yield f"{count_of(len(paths), 'file')} can't be read as Python: {some(paths, ', ')}"
+        yield f"{format_count(len(paths), 'file')} can't be read as Python: {join_some_texts(paths, ', ')}"
     if ids:
-        yield f"{count_of(len(ids))} can't be compared: {some(ids, ', ')}"
+        yield f"{format_count(len(ids))} can't be compared: {join_some_texts(ids, ', ')}"

@@ -9,55 +9,57 @@ from typing import Any
 
 from pytest_postmortem.errors import DestinationError, Problem
 from pytest_postmortem.reports import json, terminal
-from pytest_postmortem.reports.rendering import render
-from pytest_postmortem.reports.terminal import Line
-from pytest_postmortem.settings import ReportTo, Settings
+from pytest_postmortem.reports.rendering import render_report_document
+from pytest_postmortem.reports.terminal import TerminalLine
+from pytest_postmortem.settings import ReportTarget, Settings
 from pytest_postmortem.states import Report
-from pytest_postmortem.writing import write
+from pytest_postmortem.writing import write_text_file
 
-__all__ = ["Delivery", "deliver", "put"]
+__all__ = ["DeliveryResult", "deliver_report", "put_report_at_target"]
 
-Take = Callable[[Mapping[str, Any]], None]
+ReportReceiver = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(slots=True)
-class Delivery:
+class DeliveryResult:
     """What became of it: whether all could be delivered, what to say of it, what to print."""
 
     whole: bool = True
-    notes: list[Line] = field(default_factory=list)
+    notes: list[TerminalLine] = field(default_factory=list)
     printed: list[str] = field(default_factory=list)
 
-    def failed(self, lines: tuple[Line, ...]) -> None:
+    def failed(self, lines: tuple[TerminalLine, ...]) -> None:
         """Note that something could not be delivered."""
         self.notes += lines
         self.whole = False
 
 
-def deliver(report: Report, settings: Settings, verbosity: int, take: Take | None) -> Delivery:
+def deliver_report(
+    report: Report, settings: Settings, verbosity: int, take: ReportReceiver | None
+) -> DeliveryResult:
     """Write, keep for printing, and hand over what was asked for; ``take`` may raise anything."""
-    delivery = Delivery()
+    delivery = DeliveryResult()
     targets = [each for each in settings.reports if each.type not in ("term", "term-missing")]
     if not targets and take is None:
         return delivery
-    document = json.document(report, settings.show)
+    document = json.build_report_document(report, settings.show)
     for target in targets:
         try:
-            put(target, document, delivery, verbosity)
+            put_report_at_target(target, document, delivery, verbosity)
         except DestinationError as error:
-            delivery.failed(terminal.complaint(error))
+            delivery.failed(terminal.format_error_lines(error))
     if take is not None:
         try:
             take(document)
         except Exception as error:  # whatever somebody's plugin does
-            delivery.failed(terminal.plugin_failed(error))
+            delivery.failed(terminal.format_plugin_failure(error))
     return delivery
 
 
-def put(
-    target: ReportTo,
+def put_report_at_target(
+    target: ReportTarget,
     document: Mapping[str, Any],
-    delivery: Delivery,
+    delivery: DeliveryResult,
     verbosity: int,
     earlier: Sequence[Mapping[str, Any]] = (),
     past: Mapping[str, Any] | None = None,
@@ -68,18 +70,18 @@ def put(
     """
     if target.type == "github":
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            delivery.printed.append(render("github", document))
-            _summarise(render("markdown", document))
+            delivery.printed.append(render_report_document("github", document))
+            _append_job_summary(render_report_document("markdown", document))
         return
-    text = render(target.type, document, earlier, past)
+    text = render_report_document(target.type, document, earlier, past)
     if target.destination is None:
         delivery.printed.append(text)
     else:
-        write(target.destination, text)
-        delivery.notes += terminal.written(target.destination, verbosity)
+        write_text_file(target.destination, text)
+        delivery.notes += terminal.format_written_note(target.destination, verbosity)
 
 
-def _summarise(text: str) -> None:
+def _append_job_summary(text: str) -> None:
     """Append a text to the summary of the job, which other steps write to as well.
 
     Raises: DestinationError where it can't be written.

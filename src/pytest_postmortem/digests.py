@@ -10,23 +10,23 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_postmortem.bindings import tree_of
+from pytest_postmortem.bindings import parse_python_tree
 
-__all__ = ["Texts", "digest_of"]
+__all__ = ["DigestReader", "compute_test_digest"]
 
-LETTERS = 16
+DIGEST_LENGTH = 16
 """Letters of a digest that are kept."""
 
 
-def digest_of(text: str, names: str) -> str:
+def compute_test_digest(text: str, names: str) -> str:
     """Return what a test is known by: its code without comments and format, wherever it stands.
 
     ``names`` is what follows the file in its node id. A test that stands in no code of its own, as
     a generated one does, is known by the code of its whole file.
     """
-    tree = tree_of(text)
+    tree = parse_python_tree(text)
     if tree is None:
-        return _digest(text)
+        return _hash_text(text)
     node: ast.AST = tree
     for name in names.partition("[")[0].split("::"):
         inner = [each for each in ast.iter_child_nodes(node) if getattr(each, "name", "") == name]
@@ -34,19 +34,19 @@ def digest_of(text: str, names: str) -> str:
             node = tree
             break
         node = inner[-1]  # which hides the others
-    return _of_node(node)
+    return _hash_node(node)
 
 
-def _digest(text: str) -> str:
-    return sha256(text.encode(errors="replace")).hexdigest()[:LETTERS]
+def _hash_text(text: str) -> str:
+    return sha256(text.encode(errors="replace")).hexdigest()[:DIGEST_LENGTH]
 
 
-def _of_node(node: ast.AST) -> str:
-    return _digest("\n".join(_spelled(node)))
+def _hash_node(node: ast.AST) -> str:
+    return _hash_text("\n".join(_spell_node(node)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _DigestedPart:
     """A statement of a file, or the head of a class: the names that lead to it, and its digest."""
 
     names: tuple[str, ...]
@@ -54,12 +54,12 @@ class _Part:
     digest: str
 
 
-class Texts:
+class DigestReader:
     """Knows tests below a folder by what they rest on; reads each file once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._files: dict[str, tuple[_Part, ...] | None] = {}
+        self._files: dict[str, tuple[_DigestedPart, ...] | None] = {}
 
     def digest(self, nodeid: str) -> str:
         """Return the digest of a test with its file but for other tests, and with its conftests.
@@ -78,37 +78,43 @@ class Texts:
         found = [part.digest for part in parts]
         for folder in Path(path).parents:
             found += [part.digest for part in self._parts(f"{folder.as_posix()}/conftest.py") or ()]
-        return _digest("\n".join(found))
+        return _hash_text("\n".join(found))
 
-    def _parts(self, path: str) -> tuple[_Part, ...] | None:
+    def _parts(self, path: str) -> tuple[_DigestedPart, ...] | None:
         if path not in self._files:
-            self._files[path] = _read(self._root / path)
+            self._files[path] = _read_digested_parts(self._root / path)
         return self._files[path]
 
 
-def _read(file: Path) -> tuple[_Part, ...] | None:
+def _read_digested_parts(file: Path) -> tuple[_DigestedPart, ...] | None:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
-    tree = tree_of(text)
-    return (_Part((), False, _digest(text)),) if tree is None else tuple(_statements(tree.body))
+    tree = parse_python_tree(text)
+    return (
+        (_DigestedPart((), False, _hash_text(text)),)
+        if tree is None
+        else tuple(_split_into_parts(tree.body))
+    )
 
 
-def _statements(body: Sequence[ast.stmt], within: tuple[str, ...] = ()) -> Iterator[_Part]:
+def _split_into_parts(
+    body: Sequence[ast.stmt], within: tuple[str, ...] = ()
+) -> Iterator[_DigestedPart]:
     """Yield what a file or a class consists of, without its own text."""
     for node in body:
         if isinstance(node, ast.ClassDef):
             head = copy(node)
             head.body = []
-            yield _Part((*within, node.name), False, _of_node(head))
-            yield from _statements(node.body, (*within, node.name))
+            yield _DigestedPart((*within, node.name), False, _hash_node(head))
+            yield from _split_into_parts(node.body, (*within, node.name))
         elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             name = getattr(node, "name", "")
-            yield _Part((*within, name), _is_test(node), _of_node(node))
+            yield _DigestedPart((*within, name), _is_test_statement(node), _hash_node(node))
 
 
-def _is_test(node: ast.stmt) -> bool:
+def _is_test_statement(node: ast.stmt) -> bool:
     """Say whether a statement is a test, as far as its name tells; a fixture may be called so."""
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return False
@@ -117,28 +123,28 @@ def _is_test(node: ast.stmt) -> bool:
     )
 
 
-def _spelled(node: ast.AST) -> Iterator[str]:
+def _spell_node(node: ast.AST) -> Iterator[str]:
     """Yield the code below a node, alike on every Python: what newer ones add is empty in it."""
     waiting: list[object] = [node]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, _Word):
+        if isinstance(each, _SpelledWord):
             yield each.text
         elif isinstance(each, list):
-            own = (value for value in reversed(each) if not _is_empty(value))
-            waiting += [_Word("]"), *own, _Word("[")]
+            own = (value for value in reversed(each) if not _is_empty_format_text(value))
+            waiting += [_SpelledWord("]"), *own, _SpelledWord("[")]
         elif isinstance(each, ast.AST):
             fields = [(name, value) for name, value in ast.iter_fields(each) if value != []]
-            waiting.append(_Word(")"))
+            waiting.append(_SpelledWord(")"))
             for name, value in reversed(fields):
                 if value is not None:
-                    waiting += [value, _Word(name)]
-            waiting.append(_Word(f"{type(each).__name__}("))
+                    waiting += [value, _SpelledWord(name)]
+            waiting.append(_SpelledWord(f"{type(each).__name__}("))
         else:
             yield f"{each:x}" if type(each) is int else repr(each)
 
 
-def _is_empty(value: object) -> bool:
+def _is_empty_format_text(value: object) -> bool:
     """Say whether a value is the empty text that Python 3.12.0 adds to formats of f-strings."""
     return (
         isinstance(value, ast.Constant)
@@ -147,7 +153,7 @@ def _is_empty(value: object) -> bool:
     )
 
 
-class _Word(NamedTuple):
+class _SpelledWord(NamedTuple):
     """What stands between the values of a node."""
 
     text: str

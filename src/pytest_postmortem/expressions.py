@@ -5,10 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["bind_arguments", "dotted", "flatten", "is_mark_name", "mark_of"]
+__all__ = [
+    "bind_call_arguments",
+    "flatten_lists",
+    "format_dotted_name",
+    "is_mark_name",
+    "parse_mark_name",
+]
 
 
-def mark_of(name: str) -> str:
+def parse_mark_name(name: str) -> str:
     """Return the name of the mark that a dotted name is, an empty text for anything else."""
     own = name.removesuffix(".with_args")
     return own.rpartition(".")[2] if is_mark_name(own) else ""
@@ -19,7 +25,7 @@ def is_mark_name(name: str) -> bool:
     return name.startswith("mark.") or ".mark." in name
 
 
-def dotted(node: ast.expr) -> str:
+def format_dotted_name(node: ast.expr) -> str:
     """Return the dotted name of a reduced expression, which begins with a dot if it has no root."""
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):
@@ -29,21 +35,21 @@ def dotted(node: ast.expr) -> str:
     return ".".join([root, *reversed(attributes)])
 
 
-def flatten(node: ast.expr) -> Iterator[ast.expr]:
+def flatten_lists(node: ast.expr) -> Iterator[ast.expr]:
     """Yield the elements of reduced lists within lists, anything else as it is."""
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         for each in node.elts:
-            yield from flatten(each)
+            yield from flatten_lists(each)
     elif isinstance(node, ast.Starred):
-        yield from flatten(node.value)
+        yield from flatten_lists(node.value)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        yield from flatten(node.left)
-        yield from flatten(node.right)
+        yield from flatten_lists(node.left)
+        yield from flatten_lists(node.right)
     else:
         yield node
 
 
-def bind_arguments(
+def bind_call_arguments(
     wanted: ast.arguments, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
 ) -> Mapping[str, ast.expr] | None:
     """Return the parameters of a function by name, None where they don't fit."""
@@ -52,12 +58,12 @@ def bind_arguments(
         return None
     if len(args) > len(names) and not wanted.vararg:
         return None
-    found: dict[str, ast.expr] = dict(zip(names, args, strict=False))
+    bound_arguments: dict[str, ast.expr] = dict(zip(names, args, strict=False))
     if wanted.vararg:
-        found[wanted.vararg.arg] = ast.Tuple(list(args[len(names) :]), ast.Load())
-    known = {*names, *(each.arg for each in wanted.kwonlyargs)}
+        bound_arguments[wanted.vararg.arg] = ast.Tuple(list(args[len(names) :]), ast.Load())
+    parameter_names = {*names, *(each.arg for each in wanted.kwonlyargs)}
     for each in keywords:
-        if each.arg not in known:
+        if each.arg not in parameter_names:
             return None
-        found[str(each.arg)] = each.value
-    return found
+        bound_arguments[str(each.arg)] = each.value
+    return bound_arguments

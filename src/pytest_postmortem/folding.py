@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["compute_call", "fold", "literal", "spread"]
+__all__ = ["compute_call", "fold_operation", "read_literal", "unpack_starred_list"]
 
-LARGEST = 1_000
+MAX_FOLDED_SIZE = 1_000
 """The longest text or list that is computed with, and the largest number of a range."""
 
-_WIDE = re.compile(r"%[-+ #0]*(?:\d{4}|\*)|:[^{}]*\d{4}[^{}]*(?:\}|$)")
+_WIDE_FORMAT = re.compile(r"%[-+ #0]*(?:\d{4}|\*)|:[^{}]*\d{4}[^{}]*(?:\}|$)")
 """A format that pads a text to thousands of letters."""
 
 TEXT_METHODS = frozenset(
@@ -24,20 +24,20 @@ TEXT_METHODS = frozenset(
 )
 
 
-def _numbers(*bounds: int) -> list[int]:
+def _list_range_numbers(*bounds: int) -> list[int]:
     """Return the numbers of a range that is short."""
     found = range(*bounds)
-    if len(found) > LARGEST:
+    if len(found) > MAX_FOLDED_SIZE:
         raise ValueError(bounds)
     return list(found)
 
 
-BUILTINS: Mapping[str, Callable[..., Any]] = {
+FOLDED_BUILTINS: Mapping[str, Callable[..., Any]] = {
     "str": str,
     "int": int,
     "list": list,
     "tuple": tuple,
-    "range": _numbers,
+    "range": _list_range_numbers,
     "sorted": sorted,
     "reversed": lambda each: list(reversed(each)),
     "len": len,
@@ -45,11 +45,11 @@ BUILTINS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-CONVERSIONS: Mapping[int, Callable[[Any], Any]] = {115: str, 114: repr, 97: ascii}
+FORMAT_CONVERSIONS: Mapping[int, Callable[[Any], Any]] = {115: str, 114: repr, 97: ascii}
 """What ``!s``, ``!r`` and ``!a`` do in an f-string."""
 
 
-def literal(node: ast.expr) -> tuple[Any] | None:
+def read_literal(node: ast.expr) -> tuple[Any] | None:
     """Return the value of a literal, in a tuple, None for what is computed."""
     try:
         return (ast.literal_eval(node),)
@@ -57,69 +57,69 @@ def literal(node: ast.expr) -> tuple[Any] | None:
         return None
 
 
-def spread(node: ast.expr) -> Sequence[ast.expr]:
+def unpack_starred_list(node: ast.expr) -> Sequence[ast.expr]:
     """Return the elements of a starred list, anything else as it is."""
     if isinstance(node, ast.Starred) and isinstance(node.value, (ast.List, ast.Tuple, ast.Set)):
         return node.value.elts
     return [node]
 
 
-def fold(node: ast.expr) -> ast.expr:
+def fold_operation(node: ast.expr) -> ast.expr:
     """Return the value of an operation whose operands are known, anything else as it is."""
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        node.elts = [part for each in node.elts for part in spread(each)]
+        node.elts = [part for each in node.elts for part in unpack_starred_list(each)]
     elif isinstance(node, ast.BinOp):
-        return _operation(node)
+        return _fold_binary_operation(node)
     elif isinstance(node, ast.JoinedStr):
-        parts = [literal(_text_of(each)) for each in node.values]
+        parts = [read_literal(_fold_format_part(each)) for each in node.values]
         if None not in parts:
             return ast.copy_location(ast.Constant("".join(str(p[0]) for p in parts if p)), node)
     elif isinstance(node, ast.Subscript):
-        return _element(node) or node
+        return _fold_subscript(node) or node
     return node
 
 
-def _text_of(node: ast.expr) -> ast.expr:
+def _fold_format_part(node: ast.expr) -> ast.expr:
     """Return a part of an f-string as text."""
     if not isinstance(node, ast.FormattedValue):
         return node
-    value = literal(node.value)
-    spec: tuple[Any, ...] | None = literal(node.format_spec) if node.format_spec else ("",)
-    if not value or not spec or _is_large(value[0]) or _WIDE.search(f":{spec[0]}"):
+    value = read_literal(node.value)
+    spec: tuple[Any, ...] | None = read_literal(node.format_spec) if node.format_spec else ("",)
+    if not value or not spec or _is_large_value(value[0]) or _WIDE_FORMAT.search(f":{spec[0]}"):
         return node
-    shown = CONVERSIONS.get(node.conversion, lambda each: each)(value[0])
-    return _attempt(lambda: format(shown, spec[0]), node) or node
+    shown = FORMAT_CONVERSIONS.get(node.conversion, lambda each: each)(value[0])
+    return _try_computation(lambda: format(shown, spec[0]), node) or node
 
 
-def _operation(node: ast.BinOp) -> ast.expr:
+def _fold_binary_operation(node: ast.BinOp) -> ast.expr:
     sides = (node.left, node.right)
     if isinstance(node.op, ast.Add):
         lists = [each for each in sides if isinstance(each, (ast.List, ast.Tuple))]
         if len(lists) == 2:
             elements = [part for each in lists for part in each.elts]
             return ast.copy_location(ast.List(elements, ast.Load()), node)
-    left, right = map(literal, sides)
-    if not left or not right or any(_is_large(each[0]) for each in (left, right)):
+    left, right = map(read_literal, sides)
+    if not left or not right or any(_is_large_value(each[0]) for each in (left, right)):
         return node
     if not isinstance(left[0], (str, int)):
         return node
-    made: ast.expr | None = None
+    result: ast.expr | None = None
     if isinstance(node.op, ast.Add):
-        made = _attempt(lambda: left[0] + right[0], node)
-    elif isinstance(node.op, ast.Mod) and not _WIDE.search(str(left[0])):
-        made = _attempt(lambda: left[0] % right[0], node)
-    return made or node
+        result = _try_computation(lambda: left[0] + right[0], node)
+    elif isinstance(node.op, ast.Mod) and not _WIDE_FORMAT.search(str(left[0])):
+        result = _try_computation(lambda: left[0] % right[0], node)
+    return result or node
 
 
-def _element(node: ast.Subscript) -> ast.expr | None:
+def _fold_subscript(node: ast.Subscript) -> ast.expr | None:
     """Return an element of a dictionary, None where it is unclear which."""
-    key = literal(node.slice)
+    key = read_literal(node.slice)
     if key is None or not isinstance(node.value, ast.Dict):
         return None
-    keys = [literal(each) if each else None for each in node.value.keys]
+    keys = [read_literal(each) if each else None for each in node.value.keys]
     pairs = zip(keys, node.value.values, strict=True)
-    found = [value for own, value in pairs if own == key]
-    return found[-1] if found and None not in keys else None
+    matching_values = [value for element_key, value in pairs if element_key == key]
+    return matching_values[-1] if matching_values and None not in keys else None
 
 
 def compute_call(node: ast.Call) -> ast.expr | None:
@@ -129,44 +129,48 @@ def compute_call(node: ast.Call) -> ast.expr | None:
     first = node.args[0] if len(node.args) == 1 else None
     if name in ("list", "tuple") and isinstance(first, (ast.List, ast.Tuple)):
         return first
-    given = [literal(each) for each in node.args]
-    named = [(each.arg, literal(each.value)) for each in node.keywords]
-    if None in given or any(key is None or value is None for key, value in named):
+    literal_args = [read_literal(each) for each in node.args]
+    named = [(each.arg, read_literal(each.value)) for each in node.keywords]
+    if None in literal_args or any(key is None or value is None for key, value in named):
         return None
-    args = [each[0] for each in given if each]
+    args = [each[0] for each in literal_args if each]
     keywords = {str(key): value[0] for key, value in named if value}
-    call: Callable[..., Any] | None = BUILTINS.get(name)
+    call: Callable[..., Any] | None = FOLDED_BUILTINS.get(name)
     if isinstance(function, ast.Attribute) and function.attr in TEXT_METHODS:
-        owner = literal(function.value)
-        if not owner or not isinstance(owner[0], str) or _WIDE.search(owner[0]):
+        owner = read_literal(function.value)
+        if not owner or not isinstance(owner[0], str) or _WIDE_FORMAT.search(owner[0]):
             return None
-        if _is_large(owner[0]) or any(isinstance(each, int) and each > LARGEST for each in args):
+        if _is_large_value(owner[0]) or any(
+            isinstance(each, int) and each > MAX_FOLDED_SIZE for each in args
+        ):
             return None
         call = getattr(owner[0], function.attr)
-    if call is None or any(map(_is_large, (*args, *keywords.values()))):
+    if call is None or any(map(_is_large_value, (*args, *keywords.values()))):
         return None
-    return _attempt(lambda: call(*args, **keywords), node)
+    return _try_computation(lambda: call(*args, **keywords), node)
 
 
-def _is_large(value: object) -> bool:
+def _is_large_value(value: object) -> bool:
     """Say whether to compute with a value would take long."""
     if isinstance(value, (str, bytes, list, tuple, set, dict)):
-        return len(value) > LARGEST
-    return isinstance(value, int) and abs(value) > LARGEST**3
+        return len(value) > MAX_FOLDED_SIZE
+    return isinstance(value, int) and abs(value) > MAX_FOLDED_SIZE**3
 
 
-def _attempt(compute: Callable[[], object], place: ast.expr) -> ast.expr | None:
+def _try_computation(compute: Callable[[], object], place: ast.expr) -> ast.expr | None:
     """Return the value of a computation as an expression, None where it fails."""
     try:
-        return _written(compute(), place)
+        return _build_value_expression(compute(), place)
     except Exception:  # whatever the operation raises for these values
         return None
 
 
-def _written(value: object, place: ast.expr) -> ast.expr:
+def _build_value_expression(value: object, place: ast.expr) -> ast.expr:
     """Return a value as an expression."""
     if isinstance(value, (list, tuple, range)):
-        made: ast.expr = ast.List([_written(each, place) for each in value], ast.Load())
+        made: ast.expr = ast.List(
+            [_build_value_expression(each, place) for each in value], ast.Load()
+        )
     elif value is None or isinstance(value, (str, bytes, int, float)):
         made = ast.Constant(value)
     else:

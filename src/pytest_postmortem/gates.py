@@ -6,153 +6,184 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pytest_postmortem.assess import percent, selectable, severity_key, split_values, texts_of
-from pytest_postmortem.model import Finding, Policy, Registry, count_of
-from pytest_postmortem.states import Gate, Incident, Report
+from pytest_postmortem.assess import (
+    compute_percentage,
+    list_field_texts,
+    list_selection_keys,
+    normalize_severity,
+    split_selection_values,
+)
+from pytest_postmortem.model import Finding, Policy, Registry, format_count
+from pytest_postmortem.states import GateResult, IncidentResult, Report
 
-__all__ = ["FRACTION", "check_percentage", "check_policy", "fails", "judge", "unprovable"]
+__all__ = [
+    "FRACTION_CODE",
+    "check_percentage",
+    "check_policy",
+    "check_unprovable_incidents",
+    "evaluate_gates",
+    "is_report_failing",
+]
 
-REMEDY = "run the whole suite to judge it"
+GATE_REMEDY = "run the whole suite to judge it"
 
-FRACTION = "fail-under-fraction"
+FRACTION_CODE = "fail-under-fraction"
 
-MOST_NAMES = 10
+MAX_SUGGESTED_NAMES = 10
 
 
-def judge(report: Report) -> tuple[Gate, ...]:
+def evaluate_gates(report: Report) -> tuple[GateResult, ...]:
     """Judge every gate that the policy asks for, in a fixed order."""
-    return tuple(_gates(report))
+    return tuple(_evaluate_each_gate(report))
 
 
-def fails(report: Report) -> bool:
+def is_report_failing(report: Report) -> bool:
     """Say whether a report makes a run fail that is otherwise green."""
     wrong = any(finding.severity == "error" for finding in report.findings)
     return wrong or any(gate.judged and not gate.passed for gate in report.gates)
 
 
-def _gates(report: Report) -> Iterator[Gate]:
+def _evaluate_each_gate(report: Report) -> Iterator[GateResult]:
     policy = report.policy
     if policy.fail_under is not None:
-        yield _unjudged("fail-under", report) or _fail_under(report, policy.fail_under)
+        yield _build_unjudged_gate("fail-under", report) or _evaluate_fail_under(
+            report, policy.fail_under
+        )
     if policy.require:
-        yield _unjudged("require", report) or _require(report)
+        yield _build_unjudged_gate("require", report) or _evaluate_required(report)
     if policy.require_proof:
-        yield _unjudged("require-proof", report) or _require_proof(report)
+        yield _build_unjudged_gate("require-proof", report) or _evaluate_required_proofs(report)
 
 
-def _unjudged(name: str, report: Report) -> Gate | None:
+def _build_unjudged_gate(name: str, report: Report) -> GateResult | None:
     if not report.unjudged:
         return None
     reasons = "; ".join(report.unjudged)
-    remedy = "configure one to judge it" if report.missing else REMEDY
+    remedy = "configure one to judge it" if report.missing else GATE_REMEDY
     if report.registry.unreachable:
         remedy = "run again when it can be reached"
     elif report.registry.shrunk:
         remedy = "check its token, and what is asked for"
-    return Gate(name, judged=False, passed=False, message=f"not judged: {reasons}; {remedy}")
+    return GateResult(name, judged=False, passed=False, message=f"not judged: {reasons}; {remedy}")
 
 
-def _fail_under(report: Report, minimum: float) -> Gate:
+def _evaluate_fail_under(report: Report, minimum: float) -> GateResult:
     """Compare the unrounded share of the required incidents, shown rounded down."""
     guarded, required = report.totals.guarded, report.totals.required
     if not required:
-        return Gate("fail-under", True, True, "no incident requires a regression test")
-    passed = _enough(guarded, required, minimum)
-    shown = percent(guarded, required, digits=1)
-    message = f"{shown:g} % of {count_of(required)} guarded, {minimum:g} % asked"
+        return GateResult("fail-under", True, True, "no incident requires a regression test")
+    passed = _is_share_reached(guarded, required, minimum)
+    shown = compute_percentage(guarded, required, digits=1)
+    message = f"{shown:g} % of {format_count(required)} guarded, {minimum:g} % asked"
     if not passed:
         missing = math.ceil(required * minimum / 100) - guarded
-        message += f": {count_of(missing)} too few"
-    return Gate("fail-under", True, passed, message)
+        message += f": {format_count(missing)} too few"
+    return GateResult("fail-under", True, passed, message)
 
 
-def _enough(guarded: int, required: int, minimum: float) -> bool:
+def _is_share_reached(guarded: int, required: int, minimum: float) -> bool:
     return guarded * 100 >= minimum * required
 
 
-def _require(report: Report) -> Gate:
+def _evaluate_required(report: Report) -> GateResult:
     """Ask that every incident of the required severities is guarded once its grace is over."""
     policy = report.policy
-    asked = [each for each in report.incidents if each.required and _asked(each, policy)]
-    missing = [each for each in asked if each.state != "guarded" and not _in_grace(each, policy)]
+    required_incidents = [
+        incident
+        for incident in report.incidents
+        if incident.required and _is_severity_required(incident, policy)
+    ]
+    missing = [
+        incident
+        for incident in required_incidents
+        if incident.state != "guarded" and not _is_in_grace(incident, policy)
+    ]
     severities = ", ".join(policy.require)
-    message = f"{len(asked)} of {count_of(len(asked))} of {severities} guarded or in grace"
-    if not asked:
+    message = f"{len(required_incidents)} of {format_count(len(required_incidents))} of {severities} guarded or in grace"
+    if not required_incidents:
         message = f"no incident of {severities} is required"
     if missing:
-        message = f"{count_of(len(missing))} of {severities} not guarded: {_ids(missing)}"
-    return _with_unrated(report, Gate("require", True, not missing, message))
+        message = f"{format_count(len(missing))} of {severities} not guarded: {_format_incident_ids(missing)}"
+    return _name_unrated_incidents(report, GateResult("require", True, not missing, message))
 
 
-def _with_unrated(report: Report, gate: Gate) -> Gate:
+def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
     """Name the incidents without a severity; where none has one, no incident can be required,
     which is an error of the set-up and fails the gate.
     """
-    required = [each for each in report.incidents if each.required]
-    unrated = [each for each in required if not each.postmortem.severity]
+    required = [incident for incident in report.incidents if incident.required]
+    unrated = [incident for incident in required if not incident.postmortem.severity]
     if not unrated:
         return gate
     if len(unrated) < len(required):
         verb = "has" if len(unrated) == 1 else "have"
-        text = f"{count_of(len(unrated))} {verb} no severity: not judged ({_ids(unrated)})"
+        text = f"{format_count(len(unrated))} {verb} no severity: not judged ({_format_incident_ids(unrated)})"
         return replace(gate, message=f"{gate.message}; {text}")
-    text = f"{count_of(len(unrated))} required, none with a severity; add one to each, such as"
-    text += f" 'severity: {severities_of(report.policy)[0]}'"
-    if any(each.postmortem.show in ("id", "link") for each in unrated):
+    text = f"{format_count(len(unrated))} required, none with a severity; add one to each, such as"
+    text += f" 'severity: {list_gate_severities(report.policy)[0]}'"
+    if any(incident.postmortem.show in ("id", "link") for incident in unrated):
         text += ", and let postmortem_show keep it (title or all)"
     return replace(gate, passed=False, message=text)
 
 
-def _require_proof(report: Report) -> Gate:
+def _evaluate_required_proofs(report: Report) -> GateResult:
     """Ask that incidents of some severities whose fix is known are proven, after their grace."""
     policy = report.policy
-    asked = provable(report.incidents, policy.require_proof)
-    open_ = [each for each in asked if each.proof is None or not each.proof.proven]
-    missing = [each for each in open_ if not _in_grace(each, policy)]
+    provable_incidents = find_provable_incidents(report.incidents, policy.require_proof)
+    open_ = [
+        incident
+        for incident in provable_incidents
+        if incident.proof is None or not incident.proof.proven
+    ]
+    missing = [incident for incident in open_ if not _is_in_grace(incident, policy)]
     severities = ", ".join(policy.require_proof)
-    message = f"{len(asked)} of {count_of(len(asked))} of {severities} proven or in grace"
-    if not asked:
+    message = f"{len(provable_incidents)} of {format_count(len(provable_incidents))} of {severities} proven or in grace"
+    if not provable_incidents:
         message = f"no incident of {severities} names a fix"
     if missing:
-        message = f"{count_of(len(missing))} of {severities} not proven: {_ids(missing)}"
-    return _with_unrated(report, Gate("require-proof", True, not missing, message))
+        message = f"{format_count(len(missing))} of {severities} not proven: {_format_incident_ids(missing)}"
+    return _name_unrated_incidents(report, GateResult("require-proof", True, not missing, message))
 
 
-def provable(incidents: Iterable[Incident], severities: Sequence[str]) -> list[Incident]:
+def find_provable_incidents(
+    incidents: Iterable[IncidentResult], severities: Sequence[str]
+) -> list[IncidentResult]:
     """Return the required incidents of some severities whose fix is named, or was found."""
     return [
-        each
-        for each in incidents
-        if each.required
-        and _is_one_of(each, severities)
-        and (each.postmortem.fix or each.postmortem.patch or each.proof)
+        incident
+        for incident in incidents
+        if incident.required
+        and _has_severity_in(incident, severities)
+        and (incident.postmortem.fix or incident.postmortem.patch or incident.proof)
     ]
 
 
-def unprovable(report: Report) -> tuple[Finding, ...]:
+def check_unprovable_incidents(report: Report) -> tuple[Finding, ...]:
     """Return a finding for each linked incident that should be proven, and names no fix."""
     severities = report.policy.require_proof
-    known = {each.postmortem.id for each in provable(report.incidents, severities)}
+    provable_ids = {
+        incident.postmortem.id for incident in find_provable_incidents(report.incidents, severities)
+    }
     return tuple(
         Finding(
             "fix-missing",
             "warning",
-            f"{each.postmortem.id} names no fix, so that its test can't be proven; name the commit"
-            f" as 'fix: …' (`pytest-postmortem prove {each.postmortem.id}` looks for it)",
-            each.postmortem.path,
-            each.postmortem.line,
+            f"{incident.postmortem.id} names no fix, so that its test can't be proven; name the commit"
+            f" as 'fix: …' (`pytest-postmortem prove {incident.postmortem.id}` looks for it)",
+            incident.postmortem.path,
+            incident.postmortem.line,
         )
-        for each in report.incidents
-        if each.required
-        and each.tests
-        and _is_one_of(each, severities)
-        and each.postmortem.id not in known
+        for incident in report.incidents
+        if incident.required
+        and incident.tests
+        and _has_severity_in(incident, severities)
+        and incident.postmortem.id not in provable_ids
     )
 
 
-def severities_of(policy: Policy) -> tuple[str, ...]:
+def list_gate_severities(policy: Policy) -> tuple[str, ...]:
     """Return the severities that a policy names in its gates, each once."""
-    return tuple(_by_key((*policy.require, *policy.require_proof)).values())
+    return tuple(_index_by_normal_form((*policy.require, *policy.require_proof)).values())
 
 
 def check_percentage(policy: Policy) -> Iterator[Finding]:
@@ -163,7 +194,7 @@ def check_percentage(policy: Policy) -> Iterator[Finding]:
             f"fail-under is a percentage, and {minimum:g} asks for {minimum:g} %;"
             f" write {minimum * 100:g} for {minimum * 100:g} %"
         )
-        yield Finding(FRACTION, "warning", message)
+        yield Finding(FRACTION_CODE, "warning", message)
 
 
 def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
@@ -173,51 +204,63 @@ def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
     """
     if registry.unreachable or not len(registry):
         return
-    rated = _by_key(each.severity for each in registry if each.severity)
-    known = {*rated, *map(severity_key, policy.severities)}
-    for severity in severities_of(policy) if rated else ():
-        if severity_key(severity) not in known:
+    rated = _index_by_normal_form(
+        postmortem.severity for postmortem in registry if postmortem.severity
+    )
+    known_severities = {*rated, *map(normalize_severity, policy.severities)}
+    for severity in list_gate_severities(policy) if rated else ():
+        if normalize_severity(severity) not in known_severities:
             name = "require" if severity in policy.require else "require_proof"
             message = f"postmortem_{name} has {severity!r}, a severity of no incident"
-            yield _unknown("unknown-severity", message, rated.values())
+            yield _build_unfit_value_finding("unknown-severity", message, rated.values())
     for key, texts in policy.select:
-        keys = dict.fromkeys(key for each in registry for key in selectable(each))
+        keys = dict.fromkeys(
+            key for postmortem in registry for key in list_selection_keys(postmortem)
+        )
         if key not in keys:
             message = f"postmortem_select has {key!r}, a key of no incident"
-            yield _unknown("unknown-selection", message, keys)
+            yield _build_unfit_value_finding("unknown-selection", message, keys)
             continue
-        values = _by_key(text for each in registry for text in texts_of(each, key))
-        for text in split_values(key, texts):
-            if severity_key(text) not in values:
+        values = _index_by_normal_form(
+            text for postmortem in registry for text in list_field_texts(postmortem, key)
+        )
+        for text in split_selection_values(key, texts):
+            if normalize_severity(text) not in values:
                 message = f"postmortem_select has '{key}:{text}', which fits no incident"
-                yield _unknown("unknown-selection", message, values.values())
+                yield _build_unfit_value_finding("unknown-selection", message, values.values())
 
 
-def _by_key(texts: Iterable[str]) -> dict[str, str]:
+def _index_by_normal_form(texts: Iterable[str]) -> dict[str, str]:
     """Return values by their normal form, each as it is written first."""
     found: dict[str, str] = {}
     for text in texts:
-        found.setdefault(severity_key(text), text)
+        found.setdefault(normalize_severity(text), text)
     return found
 
 
-def _unknown(code: str, message: str, known: Iterable[str]) -> Finding:
+def _build_unfit_value_finding(code: str, message: str, known: Iterable[str]) -> Finding:
     names = list(dict.fromkeys(known))
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    remedy = f"there are {', '.join(names[:MOST_NAMES])}{more}" if names else "there are none"
+    more = (
+        f" and {len(names) - MAX_SUGGESTED_NAMES} more" if len(names) > MAX_SUGGESTED_NAMES else ""
+    )
+    remedy = (
+        f"there are {', '.join(names[:MAX_SUGGESTED_NAMES])}{more}" if names else "there are none"
+    )
     return Finding(code, "warning", f"{message}; {remedy}")
 
 
-def _asked(incident: Incident, policy: Policy) -> bool:
-    return _is_one_of(incident, policy.require)
+def _is_severity_required(incident: IncidentResult, policy: Policy) -> bool:
+    return _has_severity_in(incident, policy.require)
 
 
-def _is_one_of(incident: Incident, severities: Sequence[str]) -> bool:
+def _has_severity_in(incident: IncidentResult, severities: Sequence[str]) -> bool:
     severity = incident.postmortem.severity
-    return severity is not None and severity_key(severity) in map(severity_key, severities)
+    return severity is not None and normalize_severity(severity) in map(
+        normalize_severity, severities
+    )
 
 
-def _in_grace(incident: Incident, policy: Policy) -> bool:
+def _is_in_grace(incident: IncidentResult, policy: Policy) -> bool:
     """Say whether an incident is so young that it need not be guarded; undated it never is."""
     day = incident.postmortem.day
     if day is None or policy.today is None or not policy.grace:
@@ -225,7 +268,7 @@ def _in_grace(incident: Incident, policy: Policy) -> bool:
     return (policy.today - day).days <= policy.grace
 
 
-def _ids(incidents: Sequence[Incident], most: int = 5) -> str:
+def _format_incident_ids(incidents: Sequence[IncidentResult], most: int = 5) -> str:
     names = ", ".join(incident.postmortem.id for incident in incidents[:most])
     more = len(incidents) - most
     return f"{names} and {more} more" if more > 0 else names

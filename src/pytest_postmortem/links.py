@@ -22,34 +22,34 @@ from pytest_postmortem.model import (
     Registry,
     normalize_id,
 )
-from pytest_postmortem.options import MARK
-from pytest_postmortem.suggestions import find_similar, index_ids
+from pytest_postmortem.options import MARKER_NAME
+from pytest_postmortem.suggestions import find_similar_word, index_registry_ids
 
 __all__ = [
-    "Claims",
-    "check",
-    "check_declared",
+    "MarkClaims",
+    "build_implied_registry",
+    "check_declared_tests",
+    "check_links",
     "check_selection",
-    "declared",
-    "decode",
-    "encode",
-    "parse",
-    "registry_of",
-    "selecting_files",
-    "skipped_links",
-    "supersets",
+    "decode_ids",
+    "encode_ids",
+    "find_skipped_links",
+    "index_declared_tests",
+    "list_selecting_nodeids",
+    "list_test_file_forms",
+    "parse_marks",
 ]
 
 ADDRESS_KEYS = ("selectedIssue", "issue", "key", "id")
 """Where the query of an address has an id; of its path, it is the last part that looks like one."""
 
-FORM = '@pytest.mark.postmortem("PM-123")'
+MARK_FORM = '@pytest.mark.postmortem("PM-123")'
 MOST_SUGGESTIONS = 50
 """A run with more unknown ids has another problem than typing errors."""
 
 
-class Mark(Protocol):
-    """The part of `pytest.Mark` that counts here."""
+class MarkLike(Protocol):
+    """The part of `pytest.MarkLike` that counts here."""
 
     @property
     def name(self) -> str:
@@ -65,7 +65,7 @@ class Mark(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class MarkClaims:
     """What the marks of one test say: its ids, each once, and what is wrong with the marks.
 
     ``odd`` are foreign marks of a form that is not understood, as they may be shown.
@@ -76,7 +76,7 @@ class Claims:
     odd: tuple[str, ...] = ()
 
 
-def parse(marks: Iterable[Mark]) -> Claims:
+def parse_marks(marks: Iterable[MarkLike]) -> MarkClaims:
     """Read ids out of marks; those of any name but ours are foreign, and never complained of.
 
     The argument of a foreign mark may be the address of an id.
@@ -85,33 +85,33 @@ def parse(marks: Iterable[Mark]) -> Claims:
     complaints: list[str] = []
     odd: list[str] = []
     for mark in marks:
-        origin: Origin = "marker" if mark.name == MARK else "foreign"
+        origin: Origin = "marker" if mark.name == MARKER_NAME else "foreign"
         for argument in mark.args:
-            id = _id(argument)
+            id = _parse_mark_id(argument)
             if origin == "foreign" and id.casefold().startswith(("http://", "https://")):
-                id = _id_in_address(id, mark.kwargs.get("name"))
+                id = _parse_id_in_address(id, mark.kwargs.get("name"))
             known = ids.get(id.casefold())
             if id and (known is None or origin == "marker"):
                 ids[id.casefold()] = (known[0] if known else id, origin)
         if origin == "marker":
-            complaints.extend(_complaints(mark))
-        elif _is_odd(mark):
-            odd.append(_shown_mark(mark))
-    return Claims(dict(ids.values()), tuple(complaints), tuple(odd))
+            complaints.extend(_find_mark_complaints(mark))
+        elif _is_odd_mark(mark):
+            odd.append(_format_mark(mark))
+    return MarkClaims(dict(ids.values()), tuple(complaints), tuple(odd))
 
 
-def _is_odd(mark: Mark) -> bool:
+def _is_odd_mark(mark: MarkLike) -> bool:
     """Say whether a foreign mark has an argument that is no id, or keywords and no id."""
-    read = [bool(_id(argument)) for argument in mark.args]
+    read = [bool(_parse_mark_id(argument)) for argument in mark.args]
     return not all(read) or (bool(mark.kwargs) and not read)
 
 
-def _shown_mark(mark: Mark) -> str:
+def _format_mark(mark: MarkLike) -> str:
     keywords = (f"{keyword}=..." for keyword in mark.kwargs)
-    return f"{mark.name}({', '.join([*map(_shown, mark.args), *keywords])})"
+    return f"{mark.name}({', '.join([*map(_format_mark_argument, mark.args), *keywords])})"
 
 
-def _id(argument: object) -> str:
+def _parse_mark_id(argument: object) -> str:
     """Return an id as text, or an empty text for what can't be one (True is no 1).
 
     An id goes to other processes and into files, so it has to be Unicode, and an int one that
@@ -124,12 +124,12 @@ def _id(argument: object) -> str:
         return ""
 
 
-def _id_in_address(address: str, name: object) -> str:
+def _parse_id_in_address(address: str, name: object) -> str:
     """Return the id that an address leads to, as in a link of Allure, or the address itself.
 
     ``name`` is what the link shows, which Allure lets be the address where there is none.
     """
-    shown = _id(name)
+    shown = _parse_mark_id(name)
     if re.fullmatch(r"(?=\S*\d)[^\s/]+", shown):
         return shown
     try:
@@ -142,45 +142,45 @@ def _id_in_address(address: str, name: object) -> str:
     segments.reverse()
     usual = [each for each in segments if re.fullmatch(r"(?:[A-Za-z]\w*-)?[0-9]+", each)]
     numbered = [each for each in segments if any(map(str.isdigit, each))]
-    return _id(next(iter([*asked, *usual, *numbered, *segments[:1]]), address))
+    return _parse_mark_id(next(iter([*asked, *usual, *numbered, *segments[:1]]), address))
 
 
-def _complaints(mark: Mark) -> Iterator[str]:
+def _find_mark_complaints(mark: MarkLike) -> Iterator[str]:
     if not mark.args and not mark.kwargs:
-        yield f"@pytest.mark.{MARK} names no post-mortem; write {FORM}"
+        yield f"@pytest.mark.{MARKER_NAME} names no post-mortem; write {MARK_FORM}"
     for argument in mark.args:
         if isinstance(argument, str) and not argument.strip():
-            yield f"@pytest.mark.{MARK}({argument!r}) names an empty id; write {FORM}"
-        elif not _id(argument):
-            shown = _shown(argument)
-            yield f"@pytest.mark.{MARK}({shown}) names no id but a {_kind(argument)}; write {FORM}"
+            yield f"@pytest.mark.{MARKER_NAME}({argument!r}) names an empty id; write {MARK_FORM}"
+        elif not _parse_mark_id(argument):
+            shown = _format_mark_argument(argument)
+            yield f"@pytest.mark.{MARKER_NAME}({shown}) names no id but a {_format_argument_type(argument)}; write {MARK_FORM}"
     for keyword in mark.kwargs:
-        yield f"@pytest.mark.{MARK}({keyword}=...) is not known; ids are positional: write {FORM}"
+        yield f"@pytest.mark.{MARKER_NAME}({keyword}=...) is not known; ids are positional: write {MARK_FORM}"
 
 
-def _shown(argument: object) -> str:
+def _format_mark_argument(argument: object) -> str:
     try:
         return reprlib.repr(argument)
     except Exception:  # whatever somebody's own class does
         return "..."
 
 
-def _kind(argument: object) -> str:
+def _format_argument_type(argument: object) -> str:
     return type(argument).__name__
 
 
-def encode(ids: Iterable[str]) -> str:
+def encode_ids(ids: Iterable[str]) -> str:
     """Join ids into the text of one property, a comma or ``%`` inside an id percent-encoded."""
     return ", ".join(id.replace("%", "%25").replace(",", "%2C") for id in ids)
 
 
-def decode(text: str) -> list[str]:
-    """Return the ids that `encode` joined."""
+def decode_ids(text: str) -> list[str]:
+    """Return the ids that `encode_ids` joined."""
     text = normalize_id(text)
     return [id.replace("%2C", ",").replace("%25", "%") for id in text.split(", ") if id]
 
 
-def declared(registry: Iterable[Postmortem]) -> dict[str, tuple[str, ...]]:
+def index_declared_tests(registry: Iterable[Postmortem]) -> dict[str, tuple[str, ...]]:
     """Return the node ids under ``tests:``, each with the ids of the post-mortems that name it."""
     found: dict[str, tuple[str, ...]] = {}
     for postmortem in registry:
@@ -189,7 +189,7 @@ def declared(registry: Iterable[Postmortem]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def supersets(nodeid: str) -> Iterator[str]:
+def list_selecting_nodeids(nodeid: str) -> Iterator[str]:
     """Yield every node id that selects this test: itself, without parameters, class, file."""
     nodeid = normalize_id(nodeid)
     yield nodeid
@@ -203,7 +203,7 @@ def supersets(nodeid: str) -> Iterator[str]:
         yield base
 
 
-def selecting_files(test: NodeKey, files: Container[str]) -> tuple[str, ...]:
+def list_test_file_forms(test: NodeKey, files: Container[str]) -> tuple[str, ...]:
     """Return how the file of a test may be written: its path from the rootdir, and the one of
     its node id, unless that is the path of another file.
     """
@@ -211,7 +211,7 @@ def selecting_files(test: NodeKey, files: Container[str]) -> tuple[str, ...]:
     return (test.path,) if named == test.path or named in files else (test.path, named)
 
 
-def registry_of(links: Iterable[Link], url_template: str | None) -> Registry:
+def build_implied_registry(links: Iterable[Link], url_template: str | None) -> Registry:
     """Return the registry that the links themselves imply, for a suite that has no other.
 
     Each id is an incident, in the order in which the tests name them; no gap can be claimed.
@@ -224,7 +224,7 @@ def registry_of(links: Iterable[Link], url_template: str | None) -> Registry:
     return Registry(tuple(index.values()), index)
 
 
-def check(
+def check_links(
     links: Iterable[Link],
     registry: Registry,
     unknown: Literal["error", "warn", "ignore"] = "error",
@@ -245,29 +245,31 @@ def check(
     severity: Literal["error", "warning"] = (
         "error" if unknown == "error" and not registry.partial else "warning"
     )
-    advice = _Advice(registry)
+    advice = _UnknownIdAdvice(registry)
     return tuple(
         Finding("unknown-id", severity, f"unknown post-mortem {id!r}{advice.on(id)}", path, line)
         for (_, path, line), id in places.items()
     )
 
 
-class _Advice:
+class _UnknownIdAdvice:
     """What to do about an unknown id, thought about once an id."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._partial = "; ".join(registry.partial)
         self._known: dict[str, str] = {}
-        self._index = index_ids(registry)
+        self._index = index_registry_ids(registry)
 
     def on(self, id: str) -> str:
         key = id.casefold()
         if key not in self._known:
-            self._known[key] = self._think(key) if len(self._known) < MOST_SUGGESTIONS else ""
+            self._known[key] = (
+                self._build_advice(key) if len(self._known) < MOST_SUGGESTIONS else ""
+            )
         return self._known[key]
 
-    def _think(self, key: str) -> str:
+    def _build_advice(self, key: str) -> str:
         near = self._index.find(key)
         why = "; it may exist all the same, as the registry is partial"
         partial = f"{why}: {self._partial}" if self._partial else ""
@@ -293,7 +295,7 @@ def check_selection(
     names = {*map(str.casefold, ids), *(registry.index if registry else ())}
     sure = registry is not None and not (registry.partial or registry.unreachable)
     severity: Literal["error", "warning"] = "error" if sure and unknown == "error" else "warning"
-    advice = _Advice(registry) if registry and len(registry) else None
+    advice = _UnknownIdAdvice(registry) if registry and len(registry) else None
     for pattern in dict.fromkeys(patterns):
         if any(fnmatchcase(name, pattern.casefold()) for name in names):
             continue
@@ -304,13 +306,13 @@ def check_selection(
         elif advice is not None:
             yield Finding("unknown-id", severity, message + advice.on(pattern))
         else:
-            near = find_similar(pattern, ids)
+            near = find_similar_word(pattern, ids)
             remedy = f"did you mean {near!r}?" if near else "correct the id"
             message = f"--postmortem={pattern} selects no test: no collected test is linked to it"
             yield Finding("unknown-id", severity, f"{message}; {remedy}")
 
 
-def skipped_links(
+def find_skipped_links(
     registry: Registry, skipped: Collection[NodeKey], files: Collection[str]
 ) -> Iterator[tuple[str, Link]]:
     """Yield the node ids under ``tests:`` of tests in a file which skipped itself, with the link
@@ -318,7 +320,7 @@ def skipped_links(
     """
     found: dict[str, list[NodeKey]] = {}
     for file in skipped:
-        for name in selecting_files(file, files):
+        for name in list_test_file_forms(file, files):
             found.setdefault(name, []).append(file)
     for postmortem in registry:
         for nodeid in postmortem.tests:
@@ -326,7 +328,7 @@ def skipped_links(
                 yield nodeid, Link(postmortem.id, file.nodeid, file.path, None, "registry")
 
 
-def check_declared(registry: Registry, found: frozenset[str]) -> tuple[Finding, ...]:
+def check_declared_tests(registry: Registry, found: frozenset[str]) -> tuple[Finding, ...]:
     """Return a finding for each node id under ``tests:`` that a full run collected nowhere."""
     return tuple(
         Finding(

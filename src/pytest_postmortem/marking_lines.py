@@ -10,23 +10,23 @@ import re
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
 
-from pytest_postmortem.modules import Import, Module, Modules
+from pytest_postmortem.modules import ImportTarget, ModuleIndex, ParsedModule
 
-__all__ = ["NEAR", "RUNNERS", "MarkingLines", "is_among"]
+__all__ = ["CODE_RUNNERS", "MARK_RELATED_NAMES", "MarkingLines", "is_on_any_line"]
 
-NEAR = frozenset({"mark", "MARK_GEN", "getattr", "import_module", "importorskip"})
+MARK_RELATED_NAMES = frozenset({"mark", "MARK_GEN", "getattr", "import_module", "importorskip"})
 """Parts of an expression that may be one of our marks in another way."""
 
-RUNNERS = frozenset({"exec", "eval", "compile"})
+CODE_RUNNERS = frozenset({"exec", "eval", "compile"})
 
-MAKERS = frozenset({"mark", "MARK_GEN", "Mark", *RUNNERS})
+MARK_MAKING_NAMES = frozenset({"mark", "MARK_GEN", "Mark", *CODE_RUNNERS})
 """What code names that may make one of our marks of a text."""
 
 
 class MarkingLines:
     """Finds them by the words of the code; ``files`` are those that name or import our marks."""
 
-    def __init__(self, modules: Modules, names: frozenset[str]) -> None:
+    def __init__(self, modules: ModuleIndex, names: frozenset[str]) -> None:
         self.files: frozenset[str] = frozenset()
         self._modules = modules
         self._names = [name.encode() for name in sorted(names)]
@@ -34,9 +34,9 @@ class MarkingLines:
         words = b"|".join(map(re.escape, self._names))
         self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % words)
         self._texts = re.compile(rb"[\"'](?:%s)[\"']" % words)
-        attributes = {f".{each}" for each in (names | MAKERS) - {"compile"}}
-        self._makers = MAKERS | attributes
-        self._hot = self._makers | NEAR | {f".{each}" for each in NEAR}
+        attributes = {f".{each}" for each in (names | MARK_MAKING_NAMES) - {"compile"}}
+        self._makers = MARK_MAKING_NAMES | attributes
+        self._hot = self._makers | MARK_RELATED_NAMES | {f".{each}" for each in MARK_RELATED_NAMES}
         self._lines: dict[str, Sequence[int] | None] = {}
 
     def find_files(self) -> frozenset[str]:
@@ -58,7 +58,7 @@ class MarkingLines:
             return True
         return "getattr" in module.words and bool(self._texts.search(module.data))
 
-    def names_mark(self, module: Module) -> bool:
+    def names_mark(self, module: ParsedModule) -> bool:
         """Say whether a file names one of our marks, be it in a text."""
         return self._names_mark(module.path, module.data)
 
@@ -68,7 +68,7 @@ class MarkingLines:
             self._naming[path] = near and self._words.search(data) is not None
         return self._naming[path]
 
-    def read(self, path: str) -> Module | None:
+    def read(self, path: str) -> ParsedModule | None:
         """Return a file that names or imports a mark of ours, None for any other."""
         return self._modules.read(path) if path in self.files else None
 
@@ -78,7 +78,7 @@ class MarkingLines:
         within = folder != path and any(each.startswith(folder) for each in self.files)
         return within or path in self.files
 
-    def find_lines(self, module: Module) -> Sequence[int] | None:
+    def find_lines(self, module: ParsedModule) -> Sequence[int] | None:
         """Return the lines of a file that may name a mark of ours, or something that does; None
         where any may.
         """
@@ -86,14 +86,14 @@ class MarkingLines:
             self._lines[module.path] = self._lines_of(module)
         return self._lines[module.path]
 
-    def _lines_of(self, module: Module) -> Sequence[int] | None:
+    def _lines_of(self, module: ParsedModule) -> Sequence[int] | None:
         if any(self._may_bind(module, each) for each in module.stars):
             return None
         values = [(name, each.value) for name, all in module.bound.items() for each in all]
         names = {
             name
             for name, value in values
-            if isinstance(value, Import) and self._may_bind(module, value)
+            if isinstance(value, ImportTarget) and self._may_bind(module, value)
         }
         found: list[int] = []
         new = self._hot | names
@@ -104,12 +104,12 @@ class MarkingLines:
             new = frozenset(
                 name
                 for name, value in values
-                if name not in names and isinstance(value, ast.AST) and is_among(found, value)
+                if name not in names and isinstance(value, ast.AST) and is_on_any_line(found, value)
             )
             names |= new
         return found
 
-    def _may_bind(self, module: Module, value: Import) -> bool:
+    def _may_bind(self, module: ParsedModule, value: ImportTarget) -> bool:
         """Say whether an import may bind a mark of ours, all marks, or a file that has some."""
         if value.attribute in self._hot:
             return True
@@ -123,7 +123,7 @@ class MarkingLines:
         return near and self.names_mark(module)
 
 
-def is_among(lines: Sequence[int], node: ast.expr | ast.stmt) -> bool:
+def is_on_any_line(lines: Sequence[int], node: ast.expr | ast.stmt) -> bool:
     """Say whether one of the lines belongs to some code, its decorators included."""
     decorators = getattr(node, "decorator_list", ())
     place = bisect_left(lines, decorators[0].lineno if decorators else node.lineno)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 __all__ = [
-    "CONFIGURED",
     "DESELECTED",
+    "DESELECTED_BY_CONFIGURATION",
     "OUTCOMES",
-    "PROVEN",
-    "SHOWS",
+    "PROVEN_VERDICTS",
+    "SHOW_LEVELS",
     "VERDICTS",
     "ActionItem",
     "Collected",
@@ -30,11 +30,11 @@ __all__ = [
     "Proof",
     "Registry",
     "Scope",
-    "Show",
+    "ShowLevel",
     "Verdict",
-    "count_of",
-    "iso_date",
+    "format_count",
     "normalize_id",
+    "parse_iso_date",
 ]
 
 OutcomeWord = Literal["failed", "error", "passed", "xpassed", "xfailed", "skipped", "not-run"]
@@ -43,7 +43,7 @@ OUTCOMES: tuple[OutcomeWord, ...] = get_args(OutcomeWord)
 """Of several outcomes of one test, the first in this order counts."""
 
 DESELECTED = "deselected"
-CONFIGURED = "deselected by configuration"
+DESELECTED_BY_CONFIGURATION = "deselected by configuration"
 UNREPORTED = "did not run"
 """Why a test did not run: something of this run deselected it, or the suite always does, or the
 test was collected and no report of it came.
@@ -52,10 +52,10 @@ test was collected and no report of it came.
 Origin = Literal["marker", "foreign", "registry"]
 """Who claims a link: our marker, another mark that was configured, or the registry."""
 
-Show = Literal["id", "link", "title", "all"]
+ShowLevel = Literal["id", "link", "title", "all"]
 """How much of a post-mortem may appear in logs and reports."""
 
-SHOWS: tuple[Show, ...] = get_args(Show)
+SHOW_LEVELS: tuple[ShowLevel, ...] = get_args(ShowLevel)
 
 
 Verdict = Literal[
@@ -75,7 +75,7 @@ Verdict = Literal[
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 """Of several tests of one incident the verdict counts that is first in this order."""
 
-PROVEN: tuple[Verdict, ...] = ("proven", "proven-flaky", "proven-at-fix")
+PROVEN_VERDICTS: tuple[Verdict, ...] = ("proven", "proven-flaky", "proven-at-fix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +135,15 @@ class Postmortem:
     tests: tuple[str, ...] = ()
     action_items: tuple[ActionItem, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
-    show: Show = "all"
+    show: ShowLevel = "all"
 
     @property
     def day(self) -> datetime.date | None:
         """The date of the incident, or None where none is given or it is no ISO date."""
-        return iso_date(self.date)
+        return parse_iso_date(self.date)
 
 
-def iso_date(text: str | None) -> datetime.date | None:
+def parse_iso_date(text: str | None) -> datetime.date | None:
     """Return the date with which an ISO date or date-time begins, or None."""
     if text is None:
         return None
@@ -350,7 +350,7 @@ class Policy:
     unknown: Literal["error", "warn", "ignore"] = "error"
 
     @property
-    def gated(self) -> bool:
+    def has_gates(self) -> bool:
         """Whether a gate was asked for."""
         return self.fail_under is not None or bool(self.require or self.require_proof)
 
@@ -372,7 +372,7 @@ class Proof:
     @property
     def proven(self) -> bool:
         """Whether a test is known to fail without the fix."""
-        return self.verdict in PROVEN and not self.outdated
+        return self.verdict in PROVEN_VERDICTS and not self.outdated
 
     @property
     def hollow(self) -> bool:
@@ -380,6 +380,6 @@ class Proof:
         return self.verdict == "not-proven" and not self.outdated
 
 
-def count_of(count: int, noun: str = "incident") -> str:
+def format_count(count: int, noun: str = "incident") -> str:
     """Return a count in words, ``1 incident`` or ``3 incidents``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -14,13 +14,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_postmortem.bindings import Definition, statements, tree_of
+from pytest_postmortem.bindings import Definition, parse_python_tree, walk_statements
 
-__all__ = ["Binding", "Import", "Module", "Modules", "find_bindings", "make_module", "module_name"]
+__all__ = [
+    "ImportTarget",
+    "ModuleIndex",
+    "NameBinding",
+    "ParsedModule",
+    "build_parsed_module",
+    "find_module_stem",
+    "find_name_bindings",
+]
 
 Position = tuple[int, int]
 
-MUTATORS = frozenset(
+MUTATING_METHODS = frozenset(
     {
         *("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove"),
         *("reverse", "setdefault", "sort", "update", "__setitem__"),
@@ -36,7 +44,7 @@ _WORD = re.compile(rb"[\w\x80-\xff]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class ImportTarget:
     """What an import binds a name to: a module, or with ``attribute`` a name in it.
 
     ``level`` counts the dots of a relative import.
@@ -48,34 +56,36 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class NameBinding:
     """What a statement binds a name to, None where that can't be read.
 
     ``certain`` says that the statement stands under no condition.
     """
 
     position: Position
-    value: ast.expr | Definition | Import | None
+    value: ast.expr | Definition | ImportTarget | None
     certain: bool
 
 
-def find_bindings(code: Sequence[ast.stmt]) -> dict[str, list[Binding]]:
+def find_name_bindings(code: Sequence[ast.stmt]) -> dict[str, list[NameBinding]]:
     """Return the names that the statements of a module or class bind, each in order."""
-    found: dict[str, list[Binding]] = defaultdict(list)
-    for node, certain in statements(code, certain=True):
-        for name, value in _bind(node):
-            found[name].append(Binding((node.lineno, node.col_offset), value, certain))
+    found: dict[str, list[NameBinding]] = defaultdict(list)
+    for node, certain in walk_statements(code, certain=True):
+        for name, value in _find_statement_bindings(node):
+            found[name].append(NameBinding((node.lineno, node.col_offset), value, certain))
     return found
 
 
-def _bind(node: ast.stmt) -> Iterator[tuple[str, ast.expr | Definition | Import | None]]:
+def _find_statement_bindings(
+    node: ast.stmt,
+) -> Iterator[tuple[str, ast.expr | Definition | ImportTarget | None]]:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         yield node.name, node
     elif isinstance(node, ast.Assign):
         for target in node.targets:
-            yield from _assign(target, node.value)
+            yield from _find_assigned_names(target, node.value)
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
-        yield from _assign(node.target, node.value)
+        yield from _find_assigned_names(node.target, node.value)
     elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
         before = ast.copy_location(ast.Name(node.target.id, ast.Load()), node)
         whole = ast.BinOp(before, node.op, node.value)
@@ -83,22 +93,27 @@ def _bind(node: ast.stmt) -> Iterator[tuple[str, ast.expr | Definition | Import 
     elif isinstance(node, ast.Import):
         for alias in node.names:
             top = alias.name if alias.asname else alias.name.partition(".")[0]
-            yield alias.asname or top, Import(top)
+            yield alias.asname or top, ImportTarget(top)
     elif isinstance(node, ast.ImportFrom):
         for alias in node.names:
-            yield alias.asname or alias.name, Import(node.module or "", node.level, alias.name)
+            yield (
+                alias.asname or alias.name,
+                ImportTarget(node.module or "", node.level, alias.name),
+            )
     elif isinstance(node, (ast.For, ast.AsyncFor)):
-        yield from _assign(node.target, None)
+        yield from _find_assigned_names(node.target, None)
     elif isinstance(node, (ast.With, ast.AsyncWith)):
         for item in node.items:
             if item.optional_vars is not None:
-                yield from _assign(item.optional_vars, None)
+                yield from _find_assigned_names(item.optional_vars, None)
     elif isinstance(node, ast.Delete):
         for target in node.targets:
-            yield from _assign(target, None)
+            yield from _find_assigned_names(target, None)
 
 
-def _assign(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
+def _find_assigned_names(
+    target: ast.expr, value: ast.expr | None
+) -> Iterator[tuple[str, ast.expr | None]]:
     if isinstance(target, ast.Name):
         yield target.id, value
     elif isinstance(target, (ast.Tuple, ast.List)):
@@ -106,13 +121,13 @@ def _assign(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast
         plain = not any(isinstance(each, ast.Starred) for each in (*parts, *target.elts))
         paired = plain and len(parts) == len(target.elts)
         for place, each in enumerate(target.elts):
-            yield from _assign(each, parts[place] if paired else None)
+            yield from _find_assigned_names(each, parts[place] if paired else None)
     elif isinstance(target, ast.Starred):
-        yield from _assign(target.value, None)
+        yield from _find_assigned_names(target.value, None)
 
 
 @dataclass(slots=True)
-class Module:
+class ParsedModule:
     """A Python file; ``changed`` are the names whose objects it changes after their binding,
     ``rebound`` those that its functions bind anew, ``imported`` the modules that it names with
     ``import``. ``words`` are the names and attributes of its code, each with its lines.
@@ -121,8 +136,8 @@ class Module:
     path: str
     tree: ast.Module
     data: bytes
-    bound: Mapping[str, Sequence[Binding]]
-    stars: Sequence[Import]
+    bound: Mapping[str, Sequence[NameBinding]]
+    stars: Sequence[ImportTarget]
     words: Mapping[str, Sequence[int]]
     imported: frozenset[str]
     changed: frozenset[str]
@@ -133,7 +148,7 @@ class Module:
         """The lines of its text."""
         return self.data.decode(errors="replace").splitlines()
 
-    def find(self, name: str, at: Position | None) -> Binding | None:
+    def find(self, name: str, at: Position | None) -> NameBinding | None:
         """Return what a name is bound to at a position, or in the end.
 
         None where it has no binding yet; a binding without a value where several are possible.
@@ -143,10 +158,10 @@ class Module:
             return None
         last = found[-1]
         clear = (last.certain or len(found) == 1) and name not in self.rebound
-        return last if clear else Binding(last.position, None, False)
+        return last if clear else NameBinding(last.position, None, False)
 
 
-class Modules:
+class ModuleIndex:
     """The Python files of a project by their paths from the rootdir, each parsed once.
 
     ``parsed`` keeps them for another state of the project.
@@ -155,26 +170,26 @@ class Modules:
     def __init__(
         self,
         contents: Mapping[str, bytes],
-        parsed: dict[tuple[str, bytes], Module | None] | None = None,
+        parsed: dict[tuple[str, bytes], ParsedModule | None] | None = None,
     ) -> None:
         self.contents = contents
         self._parsed = {} if parsed is None else parsed
         self._imports: dict[tuple[str, str, int], Sequence[str]] = {}
         self._named: dict[str, list[str]] = defaultdict(list)
         for path in contents:
-            self._named[module_name(path)].append(path)
+            self._named[find_module_stem(path)].append(path)
 
-    def with_file(self, path: str, data: bytes) -> Modules:
+    def with_file(self, path: str, data: bytes) -> ModuleIndex:
         """Return the same with one more file, which is not kept once it is read."""
-        return Modules({**self.contents, path: data}, dict(self._parsed))
+        return ModuleIndex({**self.contents, path: data}, dict(self._parsed))
 
-    def read(self, path: str) -> Module | None:
+    def read(self, path: str) -> ParsedModule | None:
         """Return a file, None for what is no Python."""
         data = self.contents.get(path)
         if data is None:
             return None
         if (path, data) not in self._parsed:
-            self._parsed[path, data] = _parse(path, data)
+            self._parsed[path, data] = _parse_module(path, data)
         return self._parsed[path, data]
 
     def find(self, importer: str, module: str, level: int = 0) -> Sequence[str]:
@@ -185,10 +200,10 @@ class Modules:
         """
         key = (importer, module, level)
         if key not in self._imports:
-            self._imports[key] = self._find(*key)
+            self._imports[key] = self._find_imported_files(*key)
         return self._imports[key]
 
-    def _find(self, importer: str, module: str, level: int) -> Sequence[str]:
+    def _find_imported_files(self, importer: str, module: str, level: int) -> Sequence[str]:
         parts = module.split(".") if module else []
         if level:
             folder = posixpath.dirname(importer)
@@ -201,7 +216,7 @@ class Modules:
         found = [
             path
             for path in self._named.get(parts[-1], ())
-            if f"/{_without_suffix(path)}".endswith(f"/{tail}")
+            if f"/{_strip_python_suffix(path)}".endswith(f"/{tail}")
         ]
         if len(found) < 2:
             return found
@@ -235,7 +250,7 @@ class Modules:
                 for text in texts:
                     yield from self.find(path, text) if isinstance(text, str) else ()
 
-    def find_whole(self, importer: str, wanted: Import) -> Sequence[str]:
+    def find_whole(self, importer: str, wanted: ImportTarget) -> Sequence[str]:
         """Return the files that a name or a star of an import stands for as a whole."""
         whole = wanted.attribute in (None, "*")
         dots = wanted.module if whole else f"{wanted.module}.{wanted.attribute}".lstrip(".")
@@ -261,25 +276,25 @@ def _name_of(function: ast.expr) -> str:
     return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
-def module_name(path: str) -> str:
+def find_module_stem(path: str) -> str:
     """Return the last part of the name of a module."""
-    return posixpath.basename(_without_suffix(path))
+    return posixpath.basename(_strip_python_suffix(path))
 
 
-def _without_suffix(path: str) -> str:
+def _strip_python_suffix(path: str) -> str:
     """Return a path without ``.py`` or ``/__init__.py``."""
     return path.removesuffix(".py").removesuffix("/__init__")
 
 
-def _parse(path: str, data: bytes) -> Module | None:
+def _parse_module(path: str, data: bytes) -> ParsedModule | None:
     try:
-        tree = tree_of(data)
-        return None if tree is None else make_module(path, tree, data)
+        tree = parse_python_tree(data)
+        return None if tree is None else build_parsed_module(path, tree, data)
     except RecursionError:
         return None
 
 
-def make_module(path: str, tree: ast.Module, data: bytes) -> Module:
+def build_parsed_module(path: str, tree: ast.Module, data: bytes) -> ParsedModule:
     """Return a file that is parsed already."""
     words: dict[str, list[int]] = defaultdict(list)
     imports: list[ast.Import | ast.ImportFrom] = []
@@ -287,21 +302,21 @@ def make_module(path: str, tree: ast.Module, data: bytes) -> Module:
     rebound: set[str] = set()
     for node in _walk(tree, words):
         if isinstance(node, (ast.Call, ast.Subscript)):
-            changed.update(_changed(node))
+            changed.update(_find_mutated_names(node))
         elif isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
             imports.append(node)
         elif isinstance(node, ast.Global):
             rebound.update(node.names)
-    bound = find_bindings(tree.body)
+    bound = find_name_bindings(tree.body)
     for each in sorted(imports, key=lambda each: each.lineno):
-        for name, value in _bind(each):
+        for name, value in _find_statement_bindings(each):
             if name not in bound and name != "*":
-                bound[name] = [Binding((each.lineno, each.col_offset), value, False)]
-    stars = [each.value for each in bound.pop("*", ()) if isinstance(each.value, Import)]
+                bound[name] = [NameBinding((each.lineno, each.col_offset), value, False)]
+    stars = [each.value for each in bound.pop("*", ()) if isinstance(each.value, ImportTarget)]
     wholes = (each for each in imports if isinstance(each, ast.Import))
     imported = frozenset(alias.name for each in wholes for alias in each.names)
     names = (frozenset(changed), frozenset(rebound))
-    return Module(path, tree, data, bound, stars, words, imported, *names)
+    return ParsedModule(path, tree, data, bound, stars, words, imported, *names)
 
 
 def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
@@ -339,12 +354,12 @@ def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
                     waiting.append(value)
 
 
-def _changed(node: ast.Call | ast.Subscript) -> Iterator[str]:
+def _find_mutated_names(node: ast.Call | ast.Subscript) -> Iterator[str]:
     """Yield the name of the list or the like that an expression changes."""
     target: ast.expr | None = None
     if isinstance(node, ast.Subscript):
         target = None if isinstance(node.ctx, ast.Load) else node.value
-    elif isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+    elif isinstance(node.func, ast.Attribute) and node.func.attr in MUTATING_METHODS:
         target = node.func.value
     while isinstance(target, (ast.Subscript, ast.Attribute)):
         target = target.value

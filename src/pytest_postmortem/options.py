@@ -10,27 +10,27 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 __all__ = [
-    "INI",
-    "MARK",
-    "OF_COMMANDS",
-    "OPTIONS",
-    "PLACES",
-    "WIRE",
-    "Ini",
-    "Option",
-    "asked",
-    "places",
+    "COMMAND_LINE_OPTIONS",
+    "COMMAND_SETTINGS",
+    "DEFAULT_LOCATIONS",
+    "INI_SETTINGS",
+    "MARKER_NAME",
+    "PLUGIN_WIRE_KEY",
+    "CommandLineOption",
+    "IniSetting",
+    "find_default_locations",
+    "is_plugin_configured",
 ]
 
-MARK = "postmortem"
-WIRE = "_postmortem"
+MARKER_NAME = "postmortem"
+PLUGIN_WIRE_KEY = "_postmortem"
 """The name under which controller and workers hand data to each other."""
 
-PLACES = ("postmortems.yml", "postmortems", "docs/postmortems", "docs/incidents")
+DEFAULT_LOCATIONS = ("postmortems.yml", "postmortems", "docs/postmortems", "docs/incidents")
 """Where a registry is looked for, in this order."""
 
 
-class Option(NamedTuple):
+class CommandLineOption(NamedTuple):
     """A command-line option; ``many`` says that it may be given several times."""
 
     flag: str
@@ -45,7 +45,7 @@ class Option(NamedTuple):
         return "postmortem_only" if name == "postmortem" else f"{name}_option"
 
 
-class Ini(NamedTuple):
+class IniSetting(NamedTuple):
     """A setting in the configuration file; ``kind`` is pytest's name for its type."""
 
     name: str
@@ -60,38 +60,38 @@ class Ini(NamedTuple):
         return "" if self.kind == "string" else []
 
 
-OPTIONS: tuple[Option, ...] = (
-    Option(
+COMMAND_LINE_OPTIONS: tuple[CommandLineOption, ...] = (
+    CommandLineOption(
         "--postmortem",
         "ID",
         "run only the tests of this post-mortem (repeatable; may be a glob)",
         many=True,
     ),
-    Option(
+    CommandLineOption(
         "--postmortem-registry",
         "LOCATION",
         "file, directory, URL or service such as github:owner/repo (repeatable; later ones add"
         " to earlier ones)",
         many=True,
     ),
-    Option(
+    CommandLineOption(
         "--postmortem-report",
         "TYPE[:DEST]",
         "term, term-missing (lists every gap), markdown[:PATH], html:PATH, json:PATH or github"
         " (repeatable; empty: no report)",
         many=True,
     ),
-    Option(
+    CommandLineOption(
         "--postmortem-fail-under",
         "PERCENT",
         "fail when less than this share of the required incidents is guarded",
     ),
-    Option(
+    CommandLineOption(
         "--postmortem-scope",
         "full|partial",
         "say whether this run sees the whole suite, where the plugin can't tell",
     ),
-    Option(
+    CommandLineOption(
         "--postmortem-today",
         "now|DATE",
         "the date that graces and exemptions are judged against"
@@ -99,43 +99,71 @@ OPTIONS: tuple[Option, ...] = (
     ),
 )
 
-INI: tuple[Ini, ...] = (
-    Ini("postmortem_registry", "linelist", "files, directories, URLs or services, one a line"),
-    Ini("postmortem_sync", "string", "file that `pytest-postmortem sync` writes, and runs read"),
-    Ini("postmortem_offline", "bool", "never open a socket: what was fetched before has to do"),
-    Ini("postmortem_unreachable", "string", "warn or error: a registry that can't be reached"),
-    Ini("postmortem_url_template", "string", "link of a post-mortem without one; {id} is its id"),
-    Ini("postmortem_markers", "args", "names of further marks whose arguments are ids"),
-    Ini("postmortem_select", "args", "KEY:VALUE ..., the incidents that belong to this suite"),
-    Ini("postmortem_suite", "args", "files and directories that make up the whole suite"),
-    Ini("postmortem_files", "args", "globs of further documents whose file name is the id"),
-    Ini("postmortem_id_pattern", "string", "regular expression for the id in a file name"),
-    Ini("postmortem_show", "string", "id, link, title or all: how much of a post-mortem is shown"),
-    Ini("postmortem_unknown", "string", "error, warn or ignore an id that the registry lacks"),
-    Ini("postmortem_severities", "args", "the severities, gravest first"),
-    Ini("postmortem_require", "args", "severities whose incidents have to be guarded"),
-    Ini("postmortem_require_proof", "args", "severities whose incidents have to be proven"),
-    Ini("postmortem_proofs", "string", "file in which `pytest-postmortem prove` keeps proofs"),
-    Ini("postmortem_grace", "string", "days that an incident may wait for its regression test"),
-    Ini("postmortem_since", "string", "date before which an incident needs no regression test"),
-    Ini("postmortem_scan_patterns", "linelist", "regular expressions for ids, of `scan` alone"),
-    Ini("postmortem_lint_ignore", "args", "rules of `check` that are switched off; may be globs"),
-    Ini("postmortem_template", "string", "file from which `new` makes a post-mortem"),
+INI_SETTINGS: tuple[IniSetting, ...] = (
+    IniSetting(
+        "postmortem_registry", "linelist", "files, directories, URLs or services, one a line"
+    ),
+    IniSetting(
+        "postmortem_sync", "string", "file that `pytest-postmortem sync` writes, and runs read"
+    ),
+    IniSetting(
+        "postmortem_offline", "bool", "never open a socket: what was fetched before has to do"
+    ),
+    IniSetting(
+        "postmortem_unreachable", "string", "warn or error: a registry that can't be reached"
+    ),
+    IniSetting(
+        "postmortem_url_template", "string", "link of a post-mortem without one; {id} is its id"
+    ),
+    IniSetting("postmortem_markers", "args", "names of further marks whose arguments are ids"),
+    IniSetting(
+        "postmortem_select", "args", "KEY:VALUE ..., the incidents that belong to this suite"
+    ),
+    IniSetting("postmortem_suite", "args", "files and directories that make up the whole suite"),
+    IniSetting("postmortem_files", "args", "globs of further documents whose file name is the id"),
+    IniSetting("postmortem_id_pattern", "string", "regular expression for the id in a file name"),
+    IniSetting(
+        "postmortem_show", "string", "id, link, title or all: how much of a post-mortem is shown"
+    ),
+    IniSetting(
+        "postmortem_unknown", "string", "error, warn or ignore an id that the registry lacks"
+    ),
+    IniSetting("postmortem_severities", "args", "the severities, gravest first"),
+    IniSetting("postmortem_require", "args", "severities whose incidents have to be guarded"),
+    IniSetting("postmortem_require_proof", "args", "severities whose incidents have to be proven"),
+    IniSetting(
+        "postmortem_proofs", "string", "file in which `pytest-postmortem prove` keeps proofs"
+    ),
+    IniSetting(
+        "postmortem_grace", "string", "days that an incident may wait for its regression test"
+    ),
+    IniSetting(
+        "postmortem_since", "string", "date before which an incident needs no regression test"
+    ),
+    IniSetting(
+        "postmortem_scan_patterns", "linelist", "regular expressions for ids, of `scan` alone"
+    ),
+    IniSetting(
+        "postmortem_lint_ignore", "args", "rules of `check` that are switched off; may be globs"
+    ),
+    IniSetting("postmortem_template", "string", "file from which `new` makes a post-mortem"),
 )
 
-OF_COMMANDS = frozenset(
+COMMAND_SETTINGS = frozenset(
     {"postmortem_scan_patterns", "postmortem_lint_ignore", "postmortem_template"}
 )
 """What no run of pytest has to know."""
 
 
-def asked(config: Any) -> bool:
+def is_plugin_configured(config: Any) -> bool:
     """Say whether any option or setting of the plugin has been given, by pytest's configuration."""
-    given = any(config.getoption(option.dest) is not None for option in OPTIONS)
-    return given or any(config.getini(ini.name) for ini in INI if ini.name not in OF_COMMANDS)
+    given = any(config.getoption(option.dest) is not None for option in COMMAND_LINE_OPTIONS)
+    return given or any(
+        config.getini(ini.name) for ini in INI_SETTINGS if ini.name not in COMMAND_SETTINGS
+    )
 
 
-def places(root: str) -> Iterator[str]:
+def find_default_locations(root: str) -> Iterator[str]:
     """Yield each place that exists: under the root, then above it up to the top of its repository.
 
     The top is the nearest folder that holds ``.git``; without one, only the root is looked at.
@@ -148,4 +176,6 @@ def places(root: str) -> Iterator[str]:
             break
         folders.append(folder)
     for folder in folders:
-        yield from filter(os.path.exists, (os.path.join(folder, place) for place in PLACES))
+        yield from filter(
+            os.path.exists, (os.path.join(folder, place) for place in DEFAULT_LOCATIONS)
+        )

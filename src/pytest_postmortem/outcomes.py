@@ -21,31 +21,31 @@ from pytest_postmortem.model import OUTCOMES, UNREPORTED, NodeKey, Outcome, Outc
 
 __all__ = [
     "IsCounted",
-    "Recorder",
-    "all_counted",
-    "complete",
+    "OutcomeRecorder",
+    "add_missing_outcomes",
+    "classify_report",
+    "is_always_counted",
     "merge_outcomes",
     "read_reported_key",
-    "reason",
-    "word_of",
+    "read_skip_reason",
 ]
 
-RANK = {word: rank for rank, word in enumerate(OUTCOMES)}
-CRASH = "???"
+OUTCOME_RANK = {word: rank for rank, word in enumerate(OUTCOMES)}
+CRASH_PHASE = "???"
 """The phase that xdist gives to the report of a test in which a worker died."""
 
-LAST = ("teardown", CRASH)
-KNOWN = ("passed", "failed", "skipped")
+LAST_PHASES = ("teardown", CRASH_PHASE)
+KNOWN_REPORT_OUTCOMES = ("passed", "failed", "skipped")
 """The outcomes of pytest itself; any other, ``rerun`` or ``retried``, is a plugin's for a failure
 that is to be repeated.
 """
-SILENT = ["setup", "teardown"]
+SILENT_PHASES = ["setup", "teardown"]
 """What flaky reports of a test whose call failed and is to be repeated."""
-RED = ("failed", "error")
-NOT_RUN = Outcome("not-run", reason=UNREPORTED)
+RED_OUTCOMES = ("failed", "error")
+NOT_RUN_OUTCOME = Outcome("not-run", reason=UNREPORTED)
 
 
-class Report(Protocol):
+class PytestReport(Protocol):
     """The part of `pytest.TestReport` that counts here.
 
     ``outcome`` may also be ``rerun`` or ``retried``; a subtest's report has a ``context``, an
@@ -58,16 +58,16 @@ class Report(Protocol):
     longrepr: Any
 
 
-IsCounted = Callable[[Report], bool]
+IsCounted = Callable[[PytestReport], bool]
 """Says whether pytest still counts a failed report: a plugin may take one back."""
 
 
-def all_counted(_: Report) -> bool:
+def is_always_counted(_: PytestReport) -> bool:
     """Say that no plugin took a report back."""
     return True
 
 
-class Named(Protocol):
+class NamedReport(Protocol):
     """The part of `pytest.TestReport` that says which test it is of."""
 
     nodeid: str
@@ -75,14 +75,14 @@ class Named(Protocol):
     when: Any
 
 
-def word_of(report: Report) -> OutcomeWord | None:
+def classify_report(report: PytestReport) -> OutcomeWord | None:
     """Return what one report says of its test, or None where it says nothing.
 
     A passed setup, teardown or subtest says nothing: only the passed call of the test itself
     is a pass.
     """
     if report.outcome == "failed":
-        return "failed" if report.when in ("call", CRASH) else "error"
+        return "failed" if report.when in ("call", CRASH_PHASE) else "error"
     expected = hasattr(report, "wasxfail")
     if report.outcome == "skipped":
         return "xfailed" if expected else "skipped"
@@ -91,7 +91,7 @@ def word_of(report: Report) -> OutcomeWord | None:
     return None
 
 
-def reason(report: Report) -> str | None:
+def read_skip_reason(report: PytestReport) -> str | None:
     """Return the reason of a skip or an xfail as the test gives it, in one line."""
     if hasattr(report, "wasxfail"):
         text = str(report.wasxfail).removeprefix("reason: ")
@@ -102,32 +102,32 @@ def reason(report: Report) -> str | None:
     return " ".join(text.split()) or None
 
 
-def read_reported_key(report: Named) -> NodeKey:
+def read_reported_key(report: NamedReport) -> NodeKey:
     """Return what a report names: where its test is defined, and its node id.
 
     xdist's report of a test in which a worker died knows no more than the node id.
     """
-    return NodeKey("" if report.when == CRASH else report.location[0], report.nodeid)
+    return NodeKey("" if report.when == CRASH_PHASE else report.location[0], report.nodeid)
 
 
-class Attempt:
+class ReportedAttempt:
     """The reports of one attempt so far, and the phase in which a plugin discarded it."""
 
     __slots__ = ("discarded_in", "reports", "test")
 
     def __init__(self, test: NodeKey) -> None:
         self.test = test
-        self.reports: list[Report] = []
+        self.reports: list[PytestReport] = []
         self.discarded_in: str | None = None
 
-    def is_over(self, report: Report) -> bool:
+    def is_over(self, report: PytestReport) -> bool:
         """Say whether this report of the same test, which is no teardown, starts a new attempt."""
         if report.when == "setup":
             return not all(hasattr(each, "context") for each in self.reports)
         return self.discarded_in is not None
 
 
-class Recorder:
+class OutcomeRecorder:
     """Joins reports as they come, by what they name.
 
     ``wanted`` are the tests that are linked so far. A test may link itself while it runs, and a
@@ -142,38 +142,40 @@ class Recorder:
         self.discarded: dict[NodeKey, Outcome] = {}
         self._wanted = wanted
         self._keep_all = keep_all
-        self._open: dict[str, Attempt] = {}
+        self._open: dict[str, ReportedAttempt] = {}
         self._outcomes: dict[NodeKey, list[Outcome]] = {}
-        self._superseded: list[tuple[NodeKey, Report]] = []
+        self._superseded: list[tuple[NodeKey, PytestReport]] = []
         self._silent: set[NodeKey] = set()
 
-    def add(self, report: Report, test: NodeKey, worker: str = "") -> NodeKey:
+    def add(self, report: PytestReport, test: NodeKey, worker: str = "") -> NodeKey:
         """Take a report of a test from a worker, an empty text without xdist; return the test.
 
         A worker that dies while it runs a test, of which it has reported something, names that.
         """
         attempt = self._open.get(worker)
         when = report.when
-        if attempt and when == CRASH and attempt.test.nodeid == test.nodeid:
+        if attempt and when == CRASH_PHASE and attempt.test.nodeid == test.nodeid:
             test = attempt.test
         if (
             attempt is None
             or attempt.test != test
             or (when != "teardown" and attempt.is_over(report))
         ):
-            self._close(worker)
-            attempt = self._open[worker] = Attempt(test)
+            self._close_attempt(worker)
+            attempt = self._open[worker] = ReportedAttempt(test)
         attempt.reports.append(report)
-        if report.outcome not in KNOWN:  # pytest-retry changes the outcome of its report later
+        if (
+            report.outcome not in KNOWN_REPORT_OUTCOMES
+        ):  # pytest-retry changes the outcome of its report later
             attempt.discarded_in = when
-        if when in LAST:
-            self._close(worker)
+        if when in LAST_PHASES:
+            self._close_attempt(worker)
         return test
 
     def outcomes(
         self,
         repeated: Mapping[NodeKey, int] | None = None,
-        is_counted: IsCounted = all_counted,
+        is_counted: IsCounted = is_always_counted,
     ) -> dict[NodeKey, Outcome]:
         """Return the outcome of each test that was kept, by what its reports name.
 
@@ -182,65 +184,65 @@ class Recorder:
         pytest-rerunfailures takes back the subtests of such an attempt, other plugins don't.
         """
         for worker in tuple(self._open):
-            self._close(worker)
+            self._close_attempt(worker)
         counts = repeated or {}
-        attempts = {test: list(own) for test, own in self._outcomes.items()}
+        attempts = {test: list(test_outcomes) for test, test_outcomes in self._outcomes.items()}
         for test, report in self._superseded:
-            outcome = _outcome([report]) if is_counted(report) else None
+            outcome = _build_attempt_outcome([report]) if is_counted(report) else None
             if outcome is not None:
                 attempts.setdefault(test, []).append(outcome)
         flaky = self._silent.union(self.discarded)
         return {
-            test: replace(_join(own, counts.get(test, 1)), flaky=test in flaky)
-            for test, own in attempts.items()
+            test: replace(_merge_attempts(test_outcomes, counts.get(test, 1)), flaky=test in flaky)
+            for test, test_outcomes in attempts.items()
         }
 
-    def _close(self, worker: str) -> None:
+    def _close_attempt(self, worker: str) -> None:
         attempt = self._open.pop(worker, None)
         if attempt is None:
             return
         test, reports = attempt.test, attempt.reports
         if attempt.discarded_in is not None:
-            self._discard(attempt)
+            self._discard_attempt(attempt)
         elif (
             self._keep_all
             or test in self._wanted
             or any(report.outcome == "failed" for report in reports)
         ):
-            outcome = _outcome(reports)
+            outcome = _build_attempt_outcome(reports)
             if outcome is not None:
                 self._outcomes.setdefault(test, []).append(outcome)
-            elif [each.when for each in reports if not hasattr(each, "context")] == SILENT:
+            elif [each.when for each in reports if not hasattr(each, "context")] == SILENT_PHASES:
                 self._silent.add(test)
 
-    def _discard(self, attempt: Attempt) -> None:
+    def _discard_attempt(self, attempt: ReportedAttempt) -> None:
         """Note a failure that is to be repeated, and what else failed in the same attempt."""
         test, reports = attempt.test, attempt.reports
-        word: OutcomeWord = "failed" if attempt.discarded_in in ("call", CRASH) else "error"
+        word: OutcomeWord = "failed" if attempt.discarded_in in ("call", CRASH_PHASE) else "error"
         duration = sum(report.duration for report in reports)
         self.discarded[test] = Outcome(word, duration, flaky=True)
         self._superseded += [(test, report) for report in reports if report.outcome == "failed"]
 
 
-def _join(attempts: Sequence[Outcome], count: int) -> Outcome:
+def _merge_attempts(attempts: Sequence[Outcome], count: int) -> Outcome:
     """Return what several attempts of ``count`` tests come to."""
-    worst = min(attempts, key=lambda each: RANK[each.word])
-    if count == 1 or worst.word in RED:
+    worst = min(attempts, key=lambda each: OUTCOME_RANK[each.word])
+    if count == 1 or worst.word in RED_OUTCOMES:
         return worst
     others = [each for each in attempts if each.word != "passed"]
     if others:
-        return min(others, key=lambda each: RANK[each.word])
-    return worst if len(attempts) >= count else NOT_RUN
+        return min(others, key=lambda each: OUTCOME_RANK[each.word])
+    return worst if len(attempts) >= count else NOT_RUN_OUTCOME
 
 
-def _outcome(reports: Sequence[Report]) -> Outcome | None:
+def _build_attempt_outcome(reports: Sequence[PytestReport]) -> Outcome | None:
     """Return what the reports of one attempt come to, None where they say nothing."""
-    said = [(word, report) for report in reports if (word := word_of(report))]
+    said = [(word, report) for report in reports if (word := classify_report(report))]
     if not said:
         return None
-    worst, report = min(said, key=lambda each: RANK[each[0]])
+    worst, report = min(said, key=lambda each: OUTCOME_RANK[each[0]])
     duration = sum(report.duration for report in reports)
-    return Outcome(worst, duration, reason(report))
+    return Outcome(worst, duration, read_skip_reason(report))
 
 
 def merge_outcomes(
@@ -253,19 +255,19 @@ def merge_outcomes(
     Of a failure that was to be repeated, in ``discarded``, the repetition counts. One that was
     never repeated is all that is known of its test.
     """
-    found: dict[NodeKey, Outcome] = {}
+    outcomes_by_test: dict[NodeKey, Outcome] = {}
     for reported, outcome in outcomes.items():
         for test in tests.get(reported, ()):
-            known = found.get(test, outcome)
-            worst = min(known, outcome, key=lambda each: RANK[each.word])
-            found[test] = replace(worst, flaky=known.flaky or outcome.flaky)
+            earlier_outcome = outcomes_by_test.get(test, outcome)
+            worst = min(earlier_outcome, outcome, key=lambda each: OUTCOME_RANK[each.word])
+            outcomes_by_test[test] = replace(worst, flaky=earlier_outcome.flaky or outcome.flaky)
     for reported, outcome in (discarded or {}).items():
         for test in tests.get(reported, ()):
-            found[test] = replace(found.get(test, outcome), flaky=True)
-    return found
+            outcomes_by_test[test] = replace(outcomes_by_test.get(test, outcome), flaky=True)
+    return outcomes_by_test
 
 
-def complete(
+def add_missing_outcomes(
     outcomes: Mapping[NodeKey, Outcome],
     tests: Iterable[NodeKey],
     deselected: Mapping[NodeKey, str],
@@ -274,13 +276,17 @@ def complete(
     """Return the outcomes with one for each test that has none: it was skipped with its whole
     file, for the reason in ``skipped``, left out for that in ``deselected``, or did not run.
     """
-    missing = {test: _missing(test, deselected, skipped) for test in tests if test not in outcomes}
+    missing = {
+        test: _build_missing_outcome(test, deselected, skipped)
+        for test in tests
+        if test not in outcomes
+    }
     return {**outcomes, **missing}
 
 
-def _missing(
+def _build_missing_outcome(
     test: NodeKey, deselected: Mapping[NodeKey, str], skipped: Mapping[NodeKey, str]
 ) -> Outcome:
     if test in skipped:
         return Outcome("skipped", reason=skipped[test] or None)
-    return Outcome("not-run", reason=deselected[test]) if test in deselected else NOT_RUN
+    return Outcome("not-run", reason=deselected[test]) if test in deselected else NOT_RUN_OUTCOME

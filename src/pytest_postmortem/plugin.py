@@ -19,7 +19,7 @@ __all__: list[str] = []
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare every option and setting."""
     group = parser.getgroup("postmortem", "incident coverage (pytest-postmortem)")
-    for option in options.OPTIONS:
+    for option in options.COMMAND_LINE_OPTIONS:
         group.addoption(
             option.flag,
             action="append" if option.many else "store",
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             default=None,
             help=option.help,
         )
-    for ini in options.INI:
+    for ini in options.INI_SETTINGS:
         parser.addini(ini.name, ini.help, type=ini.kind, default=ini.default)
 
 
@@ -40,7 +40,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, unless the project has done so for whoever lacks the plugin."""
     known = (line.partition(":")[0].partition("(")[0] for line in config.getini("markers"))
-    if options.MARK in map(str.strip, known):
+    if options.MARKER_NAME in map(str.strip, known):
         return
     config.addinivalue_line(
         "markers",
@@ -57,30 +57,34 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     and ``--markers`` still work.
     """
     config = session.config
-    worker = options.WIRE in getattr(config, "workerinput", ())
-    if worker or options.asked(config) or any(options.places(str(config.rootpath))):
-        start(config)
+    worker = options.PLUGIN_WIRE_KEY in getattr(config, "workerinput", ())
+    if (
+        worker
+        or options.is_plugin_configured(config)
+        or any(options.find_default_locations(str(config.rootpath)))
+    ):
+        start_active_plugin(config)
     else:
         controls = config.pluginmanager.hasplugin("dsession")
-        dormant = DormantController(config) if controls else Dormant(config)
+        dormant = DormantController(config) if controls else DormantPlugin(config)
         config.pluginmanager.register(dormant, "postmortem-dormant")
 
 
-def start(config: pytest.Config) -> None:
+def start_active_plugin(config: pytest.Config) -> None:
     """Start the session in which the plugin is in use."""
     from pytest_postmortem import session
     from pytest_postmortem.errors import PostmortemError
 
     try:
-        session.start(config)
+        session.start_session(config)
     except PostmortemError as error:
-        from pytest_postmortem.reports.failure import plain
+        from pytest_postmortem.reports.failure import sanitize_line
 
         lines = str(error).splitlines()
-        raise pytest.UsageError("\n".join(map(plain, lines))) from None
+        raise pytest.UsageError("\n".join(map(sanitize_line, lines))) from None
 
 
-class Dormant:
+class DormantPlugin:
     """Waits for the first mark among the collected tests, and hands over."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -93,18 +97,18 @@ class Dormant:
         """Look at the items as they were before any was deselected, at their marks after it."""
         before = [(item, item.nodeid) for item in items]
         yield
-        if any_marked(item for item, _ in before) or any_marked(items):
-            self._wake("postmortem-collecting").read(self._config, before, items)
+        if has_marked_item(item for item, _ in before) or has_marked_item(items):
+            self._wake_plugin("postmortem-collecting").read(self._config, before, items)
 
-    def _wake(self, name: str) -> Any:
+    def _wake_plugin(self, name: str) -> Any:
         """Start what this object waited for, and return the part that has to know first."""
         manager = self._config.pluginmanager
         manager.unregister(self)
-        start(self._config)
+        start_active_plugin(self._config)
         return manager.get_plugin(name)
 
 
-class DormantController(Dormant):
+class DormantController(DormantPlugin):
     """Waits for the first mark that a worker has found; without workers no report is looked at.
 
     A worker that dies in its first test is reported before any mark is known, so what is no pass
@@ -118,35 +122,35 @@ class DormantController(Dormant):
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Look whether a worker has found a mark."""
-        if options.WIRE in report.__dict__:
-            self._wake("postmortem-reporter").pytest_runtest_logreport(report)
+        if options.PLUGIN_WIRE_KEY in report.__dict__:
+            self._wake_plugin("postmortem-reporter").pytest_runtest_logreport(report)
         elif report.outcome not in ("passed", "skipped"):
             self._kept.append(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Look whether a worker has found a mark, and run no test."""
-        if options.WIRE in (getattr(node, "workeroutput", None) or ()):
-            self._wake("postmortem-workers").pytest_testnodedown(node)
+        if options.PLUGIN_WIRE_KEY in (getattr(node, "workeroutput", None) or ()):
+            self._wake_plugin("postmortem-workers").pytest_testnodedown(node)
 
-    def _wake(self, name: str) -> Any:
+    def _wake_plugin(self, name: str) -> Any:
         """Hand over what failed as well."""
-        woken = super()._wake(name)
+        woken = super()._wake_plugin(name)
         reporter: Any = self._config.pluginmanager.get_plugin("postmortem-reporter")
         for report in self._kept:
             reporter.pytest_runtest_logreport(report)
         return woken
 
 
-def any_marked(items: Iterable[pytest.Item]) -> bool:
+def has_marked_item(items: Iterable[pytest.Item]) -> bool:
     """Say whether any item has our mark; those of a parent are looked up once."""
     parents: dict[int, bool] = {}
     for item in items:
-        if any(mark.name == options.MARK for mark in item.own_markers):
+        if any(mark.name == options.MARKER_NAME for mark in item.own_markers):
             return True
         parent = item.parent
         if parent is not None and id(parent) not in parents:
-            parents[id(parent)] = any(parent.iter_markers(options.MARK))
+            parents[id(parent)] = any(parent.iter_markers(options.MARKER_NAME))
             if parents[id(parent)]:
                 return True
     return False

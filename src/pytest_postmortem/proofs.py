@@ -20,38 +20,38 @@ from pathlib import Path
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.digests import Texts
+from pytest_postmortem.digests import DigestReader
 from pytest_postmortem.errors import Problem, ProofsError
-from pytest_postmortem.model import VERDICTS, Postmortem, Proof, iso_date, normalize_id
-from pytest_postmortem.writing import is_written_through, write
+from pytest_postmortem.model import VERDICTS, Postmortem, Proof, normalize_id, parse_iso_date
+from pytest_postmortem.writing import is_written_through, write_text_file
 
 __all__ = [
-    "FILE",
-    "Kept",
-    "KeptTest",
-    "fix_of",
-    "named",
-    "place",
-    "read",
-    "revision_of",
-    "save",
-    "short",
-    "still",
+    "PROOFS_FILENAME",
+    "StoredProof",
+    "StoredTestVerdict",
+    "find_current_proofs",
+    "find_proofs_file",
+    "format_fix_name",
+    "format_revision_range",
+    "parse_revision",
+    "read_proofs_file",
+    "shorten_revision",
+    "write_proofs_file",
 ]
 
-FILE = "postmortem-proofs.json"
-FORMAT = 1
-SHORT = 9
+PROOFS_FILENAME = "postmortem-proofs.json"
+PROOFS_FORMAT = 1
+SHORT_REVISION_LENGTH = 9
 """Letters of a hash that are shown."""
 
-HASH = re.compile("[0-9a-f]{4,64}")
+HASH_PATTERN = re.compile("[0-9a-f]{4,64}")
 
-SPACE = re.compile(r"(, |\.\.)")
+FIX_SEPARATOR_PATTERN = re.compile(r"(, |\.\.)")
 """What stands between the hashes of a name."""
 
 
 @dataclass(frozen=True, slots=True)
-class KeptTest:
+class StoredTestVerdict:
     """The verdict on one test, and the digest of what it rested on then, empty where it is not
     known.
     """
@@ -62,7 +62,7 @@ class KeptTest:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredProof:
     """A proof with what it rests on: ``key`` is the digest of all that the runs depended on,
     ``files`` among it, by their paths from the top of the repository. ``taken`` and ``left`` are
     the files of the fix that were taken away, and those that stayed; ``failing`` of ``further``
@@ -73,22 +73,22 @@ class Kept:
     way: str = ""
     key: str = ""
     files: tuple[str, ...] = ()
-    tests: Mapping[str, KeptTest] = field(default_factory=dict)
+    tests: Mapping[str, StoredTestVerdict] = field(default_factory=dict)
     taken: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     failing: int = 0
     further: int = 0
 
 
-def place(configured: Path | None, root: Path, cache: Path | None) -> Path | None:
+def find_proofs_file(configured: Path | None, root: Path, cache: Path | None) -> Path | None:
     """Return the file of proofs: the configured one, one in the rootdir, else one in the cache."""
-    own = configured or root / FILE
-    if configured is not None or own.exists():
-        return own
-    return None if cache is None else cache / FILE
+    proofs_file = configured or root / PROOFS_FILENAME
+    if configured is not None or proofs_file.exists():
+        return proofs_file
+    return None if cache is None else cache / PROOFS_FILENAME
 
 
-def read(path: Path) -> dict[str, Kept]:
+def read_proofs_file(path: Path) -> dict[str, StoredProof]:
     """Read a file of proofs by id; nothing where there is none, an empty one, or a device.
 
     Raises:
@@ -101,52 +101,61 @@ def read(path: Path) -> dict[str, Kept]:
         if not data.strip():
             return {}
         document = json.loads(data)
-        if document["format"] != FORMAT:
-            raise _wrong(path, f"its format is {document['format']!r}, and {FORMAT} is understood")
-        return {normalize_id(id): _kept(each) for id, each in document["proofs"].items()}
+        if document["format"] != PROOFS_FORMAT:
+            raise _build_proofs_error(
+                path, f"its format is {document['format']!r}, and {PROOFS_FORMAT} is understood"
+            )
+        return {
+            normalize_id(id): _parse_stored_proof(stored_document)
+            for id, stored_document in document["proofs"].items()
+        }
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise _wrong(path, (error.strerror or str(error)).lower()) from None
+        raise _build_proofs_error(path, (error.strerror or str(error)).lower()) from None
     except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
-        raise _wrong(path, "it is no file of proofs") from None
+        raise _build_proofs_error(path, "it is no file of proofs") from None
 
 
-def _wrong(path: Path, cause: str) -> ProofsError:
+def _build_proofs_error(path: Path, cause: str) -> ProofsError:
     remedy = "delete it: `pytest-postmortem prove` writes it anew"
     return ProofsError([Problem("proofs-file", "Couldn't read proofs", cause, remedy, str(path))])
 
 
-def _kept(told: Mapping[str, Any]) -> Kept:
+def _parse_stored_proof(told: Mapping[str, Any]) -> StoredProof:
     verdict = VERDICTS[VERDICTS.index(told["verdict"])]
     tests = {
-        str(nodeid): KeptTest(str(each["verdict"]), str(each["message"]), str(each["text"]))
+        str(nodeid): StoredTestVerdict(
+            str(each["verdict"]), str(each["message"]), str(each["text"])
+        )
         for nodeid, each in told["tests"].items()
     }
-    proof = Proof(verdict, iso_date(told["day"]), str(told["fix"]), str(told["reason"]))
+    proof = Proof(verdict, parse_iso_date(told["day"]), str(told["fix"]), str(told["reason"]))
     files, taken, left = (
         tuple(map(str, each))
         for each in (told["files"], told.get("taken", ()), told.get("left", ()))
     )
     counts = (int(told.get(name, 0)) for name in ("failing", "further"))
-    return Kept(proof, str(told["way"]), str(told["key"]), files, tests, taken, left, *counts)
+    return StoredProof(
+        proof, str(told["way"]), str(told["key"]), files, tests, taken, left, *counts
+    )
 
 
-def save(path: Path, kept: Mapping[str, Kept]) -> None:
+def write_proofs_file(path: Path, kept: Mapping[str, StoredProof]) -> None:
     """Write a file of proofs, with one line a field, so that two branches merge well.
 
     Raises:
         DestinationError: It can't be written.
     """
     document = {
-        "format": FORMAT,
+        "format": PROOFS_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
-        "proofs": {id: _told(kept[id]) for id in sorted(kept)},
+        "proofs": {id: _build_stored_document(kept[id]) for id in sorted(kept)},
     }
-    write(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    write_text_file(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def _told(kept: Kept) -> Mapping[str, Any]:
+def _build_stored_document(kept: StoredProof) -> Mapping[str, Any]:
     proof = kept.proof
     return {
         "verdict": proof.verdict,
@@ -161,63 +170,76 @@ def _told(kept: Kept) -> Mapping[str, Any]:
         "further": kept.further,
         "files": list(kept.files),
         "tests": {
-            nodeid: {"verdict": each.verdict, "message": each.message, "text": each.text}
-            for nodeid, each in sorted(kept.tests.items())
+            nodeid: {
+                "verdict": test_verdict.verdict,
+                "message": test_verdict.message,
+                "text": test_verdict.text,
+            }
+            for nodeid, test_verdict in sorted(kept.tests.items())
         },
     }
 
 
-def still(
-    kept: Mapping[str, Kept], root: Path, fixes: Mapping[str, str] | None = None
+def find_current_proofs(
+    kept: Mapping[str, StoredProof], root: Path, fixes: Mapping[str, str] | None = None
 ) -> dict[str, Proof]:
     """Return the proofs by id; one of other tests than today's is outdated, or of another fix.
 
     ``fixes`` are the names of those that are named today, by id.
     """
-    texts = Texts(root)
-    found = {}
-    for id, own in kept.items():
+    texts = DigestReader(root)
+    proofs_by_id = {}
+    for id, stored_proof in kept.items():
         changed = any(
-            each.text and each.text != texts.digest(nodeid) for nodeid, each in own.tests.items()
+            test_verdict.text and test_verdict.text != texts.digest(nodeid)
+            for nodeid, test_verdict in stored_proof.tests.items()
         )
-        now = (fixes or {}).get(id)
-        other = now is not None and not _is_same(own.proof.fix, now)
-        found[id] = replace(own.proof, outdated=changed or other)
-    return found
+        current_fix = (fixes or {}).get(id)
+        has_other_fix = current_fix is not None and not _is_same_fix(
+            stored_proof.proof.fix, current_fix
+        )
+        proofs_by_id[id] = replace(stored_proof.proof, outdated=changed or has_other_fix)
+    return proofs_by_id
 
 
-def fix_of(postmortem: Postmortem) -> str | None:
+def format_fix_name(postmortem: Postmortem) -> str | None:
     """Return the name of the fix that a post-mortem names, None where it names none."""
     if postmortem.fix:
-        return ", ".join(named(revision_of(text)) for text in postmortem.fix)
+        return ", ".join(format_revision_range(parse_revision(text)) for text in postmortem.fix)
     return os.path.basename(postmortem.patch) if postmortem.patch else None
 
 
-def revision_of(text: str) -> str:
+def parse_revision(text: str) -> str:
     """Return the revision that a text names, which may be the address of a commit."""
-    _, found, rest = text.rpartition("/commit/")
-    return rest.strip("/") if found and "://" in text else text.strip()
+    _, separator, rest = text.rpartition("/commit/")
+    return rest.strip("/") if separator and "://" in text else text.strip()
 
 
-def named(revision: str) -> str:
+def format_revision_range(revision: str) -> str:
     """Return a commit or a range as a reader knows it."""
     older, dots, newer = revision.partition("..")
     if not dots:
-        return short(revision)
-    return f"{short(older or 'HEAD')}..{short(newer.lstrip('.') or 'HEAD')}"
+        return shorten_revision(revision)
+    return f"{shorten_revision(older or 'HEAD')}..{shorten_revision(newer.lstrip('.') or 'HEAD')}"
 
 
-def short(revision: str) -> str:
+def shorten_revision(revision: str) -> str:
     """Return a revision as it is shown: a long hash is cut."""
-    return revision[:SHORT] if len(revision) > SHORT and HASH.fullmatch(revision) else revision
+    return (
+        revision[:SHORT_REVISION_LENGTH]
+        if len(revision) > SHORT_REVISION_LENGTH and HASH_PATTERN.fullmatch(revision)
+        else revision
+    )
 
 
-def _is_same(one: str, other: str) -> bool:
+def _is_same_fix(one: str, other: str) -> bool:
     """Say whether two names are those of one fix; hashes may be cut at different places."""
-    pairs = zip_longest(SPACE.split(one), SPACE.split(other), fillvalue="")
+    pairs = zip_longest(
+        FIX_SEPARATOR_PATTERN.split(one), FIX_SEPARATOR_PATTERN.split(other), fillvalue=""
+    )
     return all(own == its or _is_same_hash(own, its) for own, its in pairs)
 
 
 def _is_same_hash(one: str, other: str) -> bool:
-    are_hashes = HASH.fullmatch(one) and HASH.fullmatch(other)
+    are_hashes = HASH_PATTERN.fullmatch(one) and HASH_PATTERN.fullmatch(other)
     return bool(are_hashes) and (one.startswith(other) or other.startswith(one))

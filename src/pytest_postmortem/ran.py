@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from pytest_postmortem.states import Ran
+from pytest_postmortem.states import RunMetadata
 
-__all__ = ["COMMITS", "ran", "redacted"]
+__all__ = ["COMMIT_VARIABLES", "read_run_metadata", "redact_arguments"]
 
-COMMITS = (
+COMMIT_VARIABLES = (
     "GITHUB_SHA",
     "CI_COMMIT_SHA",
     "GIT_COMMIT",
@@ -27,25 +27,29 @@ COMMITS = (
 Pipelines, and Drone or Woodpecker.
 """
 
-HIDDEN = "***"
-_WORDS = "token|key|secret|pass|pwd|auth|credential|dsn|bearer"
-_VALUE = re.compile(rf"(?i)^(.*?[\w.-]*(?:{_WORDS}|\bpat)[\w.-]*=).+", re.DOTALL)
-_OPTION = re.compile(rf"(?i)^-{{1,2}}[\w.-]*(?:{_WORDS}|\bpat)[\w.-]*$")
-_TOLD = re.compile(r"(?i)\bbearer\s|\bauthorization\b|gh[pousr]_\w|github_pat_|glpat-|xox[abpr]-")
-_ADDRESS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://)(?:\S*@)?(?P<rest>[^?#\s]*)\S*")
+REDACTED_VALUE = "***"
+_SECRET_WORDS = "token|key|secret|pass|pwd|auth|credential|dsn|bearer"
+_SECRET_VALUE_PATTERN = re.compile(
+    rf"(?i)^(.*?[\w.-]*(?:{_SECRET_WORDS}|\bpat)[\w.-]*=).+", re.DOTALL
+)
+_SECRET_OPTION_PATTERN = re.compile(rf"(?i)^-{{1,2}}[\w.-]*(?:{_SECRET_WORDS}|\bpat)[\w.-]*$")
+_SECRET_TEXT_PATTERN = re.compile(
+    r"(?i)\bbearer\s|\bauthorization\b|gh[pousr]_\w|github_pat_|glpat-|xox[abpr]-"
+)
+_URL_PATTERN = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://)(?:\S*@)?(?P<rest>[^?#\s]*)\S*")
 
 
-def ran(config: pytest.Config) -> Ran:
+def read_run_metadata(config: pytest.Config) -> RunMetadata:
     """Return what a run consists of."""
-    return Ran(
+    return RunMetadata(
         ".".join(map(str, sys.version_info[:3])),
         pytest.__version__,
-        tuple(redacted(map(str, config.invocation_params.args))),
-        next(filter(None, map(os.environ.get, COMMITS)), None),
+        tuple(redact_arguments(map(str, config.invocation_params.args))),
+        next(filter(None, map(os.environ.get, COMMIT_VARIABLES)), None),
     )
 
 
-def redacted(arguments: Iterable[str]) -> Iterator[str]:
+def redact_arguments(arguments: Iterable[str]) -> Iterator[str]:
     """Yield arguments without what may be secret.
 
     That is the value of an option whose name says so, the next argument included, and in an
@@ -53,12 +57,12 @@ def redacted(arguments: Iterable[str]) -> Iterator[str]:
     """
     hide = False
     for argument in arguments:
-        shown = _ADDRESS.sub(r"\g<head>\g<rest>", argument)
-        value = None if "::" in argument else _VALUE.match(shown)
-        if hide or _TOLD.search(argument):
-            yield HIDDEN
+        shown = _URL_PATTERN.sub(r"\g<head>\g<rest>", argument)
+        value = None if "::" in argument else _SECRET_VALUE_PATTERN.match(shown)
+        if hide or _SECRET_TEXT_PATTERN.search(argument):
+            yield REDACTED_VALUE
         elif value is not None:
-            yield f"{value[1]}{HIDDEN}"
+            yield f"{value[1]}{REDACTED_VALUE}"
         else:
             yield shown
-        hide = _OPTION.match(argument) is not None
+        hide = _SECRET_OPTION_PATTERN.match(argument) is not None

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_postmortem import links, registry
-from pytest_postmortem.collection import Plan, plan_for
+from pytest_postmortem.collection import CollectionPlan, build_collection_plan
 from pytest_postmortem.errors import Problem, ProofsError, RegistryError
 from pytest_postmortem.model import (
-    CONFIGURED,
+    DESELECTED_BY_CONFIGURATION,
     Collected,
     Finding,
     Link,
@@ -23,20 +23,32 @@ from pytest_postmortem.model import (
     Registry,
     Scope,
 )
-from pytest_postmortem.outcomes import IsCounted, Recorder, all_counted, complete, merge_outcomes
-from pytest_postmortem.registry.how import Ask, How
-from pytest_postmortem.scope import INTERRUPTED, joined, relative
+from pytest_postmortem.outcomes import (
+    IsCounted,
+    OutcomeRecorder,
+    add_missing_outcomes,
+    is_always_counted,
+    merge_outcomes,
+)
+from pytest_postmortem.registry.how import EntryProvider, LoadOptions
+from pytest_postmortem.scope import INTERRUPTED_REASON, format_relative_path, join_collections
 from pytest_postmortem.settings import Settings
 
 if TYPE_CHECKING:
-    from pytest_postmortem.states import Ran, Report
+    from pytest_postmortem.states import Report, RunMetadata
     from pytest_postmortem.today import Today
 
-__all__ = ["Facts", "Run", "how_from", "load_found", "within_repository"]
+__all__ = [
+    "RunCollector",
+    "RunFacts",
+    "build_loading_options",
+    "find_path_in_repository",
+    "load_found_registry",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunFacts:
     """What only the end of a run can tell.
 
     ``lost`` are the workers whose links never arrived, ``idle`` names the option with which
@@ -47,13 +59,13 @@ class Facts:
 
     lost: tuple[str, ...] = ()
     idle: str = ""
-    ran: Ran | None = None
-    is_counted: IsCounted = all_counted
+    ran: RunMetadata | None = None
+    is_counted: IsCounted = is_always_counted
     dated: bool = False
     detailed: bool = False
 
 
-class Run:
+class RunCollector:
     """Gathers registry, links and outcomes of one run."""
 
     def __init__(
@@ -61,7 +73,7 @@ class Run:
         root: Path,
         settings: Settings,
         cache: Callable[[], Path | None] = lambda: None,
-        ask: Ask | None = None,
+        ask: EntryProvider | None = None,
         each: bool = False,
     ) -> None:
         self.settings = settings
@@ -69,7 +81,7 @@ class Run:
         self.found: Path | None = None
         self.links: dict[NodeKey, dict[str, Link]] = {}
         self._reported: dict[NodeKey, dict[NodeKey, None]] = {}
-        self.recorder = Recorder(self._reported, keep_all=each)
+        self.recorder = OutcomeRecorder(self._reported, keep_all=each)
         self._root = root
         self._cache = cache
         self._ask = ask
@@ -89,15 +101,15 @@ class Run:
         if self.settings.registry or self.settings.sync:
             self.registry = self._load(self.settings.registry)
         else:
-            self.found = registry.find(self._root)
-            if workers and self.found is not None and registry.names_source(self.found):
+            self.found = registry.find_registry(self._root)
+            if workers and self.found is not None and registry.has_source_block(self.found):
                 self._load_found()
 
-    def plan(self, marked: bool = False) -> Plan:
+    def build_plan(self, marked: bool = False) -> CollectionPlan:
         """Return what a collecting process has to know, loading a found registry if need be."""
-        if marked or self.settings.only or self.settings.policy.gated:
+        if marked or self.settings.only or self.settings.policy.has_gates:
             self._load_found()
-        return plan_for(self.registry, self.settings)
+        return build_collection_plan(self.registry, self.settings)
 
     def _load_found(self) -> None:
         if self.found and not self._tried:
@@ -105,31 +117,31 @@ class Run:
             try:
                 self.registry = self._load([Location(str(self.found), self._root)])
             except RegistryError as error:
-                self._warnings = tuple(map(_warning, error.problems))
+                self._warnings = tuple(map(_build_registry_warning, error.problems))
 
     def _load(self, locations: Sequence[Location]) -> Registry:
         """Load the registry, and keep for the next run what was read."""
-        how = replace(how_from(self.settings), cache=self._cache(), ask=self._ask)
-        return registry.load(locations, self._root, how)
+        how = replace(build_loading_options(self.settings), cache=self._cache(), ask=self._ask)
+        return registry.load_registry(locations, self._root, how)
 
-    def receive(self, collected: Collected, worker: str = "") -> Iterable[NodeKey]:
+    def receive_collected(self, collected: Collected, worker: str = "") -> Iterable[NodeKey]:
         """Take what a process collected, or what a running test added to it.
 
         Return what the reports of the linked tests name.
         """
-        known = worker in self._collected
+        is_known_worker = worker in self._collected
         self._collected.setdefault(worker, []).append(collected)
         named: dict[NodeKey, None] = {}
         for link in collected.links:
             self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
-        own = ((link.test, link.test) for link in collected.links)
-        for reported, test in (*own, *collected.reported):
+        linked_pairs = ((link.test, link.test) for link in collected.links)
+        for reported, test in (*linked_pairs, *collected.reported):
             # The report of a crash names no file.
             for name in (reported, NodeKey("", reported.nodeid)):
                 self._reported.setdefault(name, {})[test] = None
                 named[name] = None
         if collected.links or collected.findings:
-            self._late |= known and self.found is not None and not self._tried
+            self._late |= is_known_worker and self.found is not None and not self._tried
             self._load_found()
         return named
 
@@ -142,125 +154,137 @@ class Run:
         """The registry that was found, as it is shown to the reader."""
         if self.found is None:
             return None
-        return relative(self.found, self._root)
+        return format_relative_path(self.found, self._root)
 
     @property
     def whole(self) -> bool:
         """Whether nothing is known that this run did not collect."""
-        return not self._joined().reasons
+        return not self._join_collected().reasons
 
     @property
-    def heard(self) -> frozenset[str]:
+    def heard_workers(self) -> frozenset[str]:
         """The workers whose links have arrived."""
         return frozenset(self._collected)
 
     def postmortems(self, tests: Iterable[NodeKey]) -> tuple[Postmortem, ...]:
         """Return the post-mortems that tests are linked to, each once."""
-        own = [link for test in tests for link in self.links.get(test, {}).values()]
-        known = self._known(own)
-        found = (known.find(link.id) for link in own)
-        return tuple({each.id: each for each in found if each is not None}.values())
+        test_links = [link for test in tests for link in self.links.get(test, {}).values()]
+        registry = self._known(test_links)
+        linked_postmortems = (registry.find(link.id) for link in test_links)
+        return tuple(
+            {
+                postmortem.id: postmortem
+                for postmortem in linked_postmortems
+                if postmortem is not None
+            }.values()
+        )
 
-    def report(self, facts: Facts) -> Report | None:
+    def report(self, facts: RunFacts) -> Report | None:
         """Return the report, or None where there is nothing to report on."""
-        from pytest_postmortem.assess import assess
-        from pytest_postmortem.gates import judge, unprovable
+        from pytest_postmortem.assess import evaluate
+        from pytest_postmortem.gates import check_unprovable_incidents, evaluate_gates
 
-        collected = self._joined()
-        collected = replace(collected, declared=collected.declared | self._skip(collected))
-        findings = self._findings(collected)
+        collected = self._join_collected()
+        collected = replace(
+            collected, declared=collected.declared | self._link_skipped_files(collected)
+        )
+        findings = self._list_known_findings(collected)
         nothing = self.registry is None and not self.links and not findings
-        if nothing and not self.settings.policy.gated:
+        if nothing and not self.settings.policy.has_gates:
             return None
-        scope = self._scope(collected, facts)
-        every = [link for own in self.links.values() for link in own.values()]
-        known = self._known(every)
+        scope = self._build_scope(collected, facts)
+        every = [link for test_links in self.links.values() for link in test_links.values()]
+        registry = self._known(every)
         if facts.detailed:
-            from pytest_postmortem.written.stated import with_items
+            from pytest_postmortem.written.stated import add_stated_items
 
-            known = with_items(known, self._root)
+            registry = add_stated_items(registry, self._root)
         outcomes = self._outcomes(collected, facts)
-        kept, broken = self._proofs()
-        today = self._today(known, facts)
-        report = assess(
-            known,
+        proofs, broken = self._load_proofs()
+        today = self._today(registry, facts)
+        report = evaluate(
+            registry,
             every,
-            complete(outcomes, self.links, collected.deselected, collected.skipped),
+            add_missing_outcomes(outcomes, self.links, collected.deselected, collected.skipped),
             scope,
             replace(self.settings.policy, today=today.day if today else None),
-            kept,
+            proofs,
             findings=(
                 *findings,
-                *self._checks(every, collected, scope),
+                *self._check_collected_links(every, collected, scope),
                 *broken,
-                *_notes(today),
+                *_build_today_findings(today),
             ),
             missing=self._missing(),
         )
-        report = replace(report, findings=(*report.findings, *unprovable(report)))
+        report = replace(report, findings=(*report.findings, *check_unprovable_incidents(report)))
         return replace(
             report,
-            gates=judge(report),
+            gates=evaluate_gates(report),
             ran=facts.ran,
             declared=collected.declared,
             odd=tuple(sorted(collected.odd)),
         )
 
-    def _outcomes(self, collected: Collected, facts: Facts) -> dict[NodeKey, Outcome]:
+    def _outcomes(self, collected: Collected, facts: RunFacts) -> dict[NodeKey, Outcome]:
         """Return the outcome of each linked test that was reported."""
         outcomes = self.recorder.outcomes(collected.repeated, facts.is_counted)
         return merge_outcomes(outcomes, self._reported, self.recorder.discarded)
 
-    def _proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
+    def _load_proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
         """Return what `prove` found of incidents, or why it can't be read."""
         from pytest_postmortem import proofs
 
-        place = proofs.place(self.settings.proofs, self._root, self._cache())
+        place = proofs.find_proofs_file(self.settings.proofs, self._root, self._cache())
         try:
-            kept = proofs.read(place) if place is not None else {}
+            kept = proofs.read_proofs_file(place) if place is not None else {}
         except ProofsError as error:
-            where = relative(place, self._root) if place else None
-            return {}, tuple(replace(_warning(each), path=where) for each in error.problems)
-        fixes = {each.id: fix for each in self.registry or () if (fix := proofs.fix_of(each))}
-        return proofs.still(kept, self._root, fixes), ()
+            where = format_relative_path(place, self._root) if place else None
+            return {}, tuple(
+                replace(_build_registry_warning(each), path=where) for each in error.problems
+            )
+        fixes = {
+            each.id: fix for each in self.registry or () if (fix := proofs.format_fix_name(each))
+        }
+        return proofs.find_current_proofs(kept, self._root, fixes), ()
 
     def _known(self, own: Iterable[Link]) -> Registry:
         """Return the registry, or the one that links imply where there is none."""
-        if self.registry is not None and not self._lost:
+        if self.registry is not None and not self._is_registry_lost:
             return self.registry
-        implied = links.registry_of(own, self.settings.url_template)
+        implied = links.build_implied_registry(own, self.settings.url_template)
         if self.registry is None:
             return implied
         return replace(self.registry, postmortems=implied.postmortems, index=implied.index)
 
     @property
-    def _lost(self) -> bool:
+    def _is_registry_lost(self) -> bool:
         """Whether nothing at all of the registry can be reached."""
         found = self.registry
         return found is not None and bool(found.unreachable) and not len(found)
 
     def _missing(self) -> str | None:
         """Say which registry is missing, where the links themselves have to serve as one."""
-        if self._lost and self.registry is not None:
+        if self._is_registry_lost and self.registry is not None:
             return f"{', '.join(self.registry.unreachable)} can't be reached"
         if self.registry is not None:
             return None
         return "the registry that was found can't be read" if self._tried else "no registry"
 
-    def _skip(self, collected: Collected) -> frozenset[str]:
+    def _link_skipped_files(self, collected: Collected) -> frozenset[str]:
         """Link the files that skipped themselves for the tests that the registry names in them,
         and return the node ids of these tests.
         """
         known = self._known(())
-        found = tuple(links.skipped_links(known, collected.skipped, collected.files))
+        found = tuple(links.find_skipped_links(known, collected.skipped, collected.files))
         for _, link in found:
             self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
         return frozenset(nodeid for nodeid, _ in found)
 
-    def _findings(self, collected: Collected) -> tuple[Finding, ...]:
+    def _list_known_findings(self, collected: Collected) -> tuple[Finding, ...]:
         """Return what is known to be wrong before any link is checked."""
         own = self.registry.findings if self.registry is not None else ()
-        found = sorted(collected.findings, key=_place)
+        found = sorted(collected.findings, key=_rank_finding_by_place)
         return (*self._warnings, *own, *self._check_selection(collected), *found)
 
     def _check_selection(self, collected: Collected) -> tuple[Finding, ...]:
@@ -271,11 +295,11 @@ class Run:
         unknown = self.settings.policy.unknown
         return tuple(links.check_selection(self.settings.only, self.registry, linked, unknown))
 
-    def _joined(self) -> Collected:
+    def _join_collected(self) -> Collected:
         """Join what arrived, once it is asked for: a test may add to it on each run."""
-        return joined(each for own in self._collected.values() for each in own)
+        return join_collections(each for own in self._collected.values() for each in own)
 
-    def _checks(
+    def _check_collected_links(
         self, every: Iterable[Link], collected: Collected, scope: Scope
     ) -> Iterator[Finding]:
         from pytest_postmortem.gates import check_percentage, check_policy
@@ -285,21 +309,27 @@ class Run:
         if self.registry is not None:
             yield from check_policy(policy, self.registry)
             unknown = policy.unknown
-            yield from sorted(links.check(every, self.registry, unknown), key=_place)
+            yield from sorted(
+                links.check_links(every, self.registry, unknown), key=_rank_finding_by_place
+            )
             if scope.kind == "full":
-                yield from links.check_declared(self.registry, collected.declared)
+                yield from links.check_declared_tests(self.registry, collected.declared)
 
-    def _scope(self, collected: Collected, facts: Facts) -> Scope:
+    def _build_scope(self, collected: Collected, facts: RunFacts) -> Scope:
         forced = self.settings.scope
-        reasons = tuple(_reasons(self._collected, collected, facts, forced, self._unseen()))
+        reasons = tuple(
+            _find_scope_reasons(self._collected, collected, facts, forced, self._unseen())
+        )
         expected = collected.expected
         return Scope(
             kind=forced or ("partial" if reasons else "full"),
             reasons=(*reasons, *filter(None, [facts.idle])),
-            root=within_repository(self._root),
+            root=find_path_in_repository(self._root),
             files=tuple(sorted(collected.files)),
             expected=None if expected is None else tuple(sorted(expected)),
-            own_selection=all(why == CONFIGURED for why in collected.deselected.values()),
+            own_selection=all(
+                why == DESELECTED_BY_CONFIGURATION for why in collected.deselected.values()
+            ),
             executes=not facts.idle,
             forced=forced == "full",
         )
@@ -308,7 +338,7 @@ class Run:
         """Say whether the registry links tests that nobody looked for when all were collected."""
         return self._late and any(postmortem.tests for postmortem in self.registry or ())
 
-    def _today(self, known: Registry, facts: Facts) -> Today | None:
+    def _today(self, known: Registry, facts: RunFacts) -> Today | None:
         """Return the date to judge by, where anything is judged by it."""
         policy = self.settings.policy
         if not (facts.dated or policy.grace or any(postmortem.until for postmortem in known)):
@@ -318,7 +348,7 @@ class Run:
         return find_today(self.settings.today, self._root, known)
 
 
-def _notes(today: Today | None) -> Iterator[Finding]:
+def _build_today_findings(today: Today | None) -> Iterator[Finding]:
     """Yield what was not used for the date to judge by; git's failure does not end a run."""
     if today is not None:
         yield from today.notes
@@ -327,13 +357,17 @@ def _notes(today: Today | None) -> Iterator[Finding]:
             yield Finding("git-failed", "warning", message)
 
 
-def _place(finding: Finding) -> tuple[str, int]:
+def _rank_finding_by_place(finding: Finding) -> tuple[str, int]:
     """Return what findings are sorted by, since tests that mark themselves run in any order."""
     return finding.path or "", finding.line or 0
 
 
-def _reasons(
-    processes: Iterable[str], collected: Collected, facts: Facts, forced: str | None, unseen: bool
+def _find_scope_reasons(
+    processes: Iterable[str],
+    collected: Collected,
+    facts: RunFacts,
+    forced: str | None,
+    unseen: bool,
 ) -> Iterator[str]:
     if forced == "partial":
         yield "--postmortem-scope=partial"
@@ -342,14 +376,14 @@ def _reasons(
         if facts.lost:
             yield f"links lost with worker {', '.join(facts.lost)}"
         elif not tuple(processes):
-            yield INTERRUPTED
+            yield INTERRUPTED_REASON
         if unseen:
             yield "the registry was loaded after the collection (postmortem_registry prevents it)"
 
 
-def how_from(settings: Settings) -> How:
+def build_loading_options(settings: Settings) -> LoadOptions:
     """Return how locations are read, as far as it is configured."""
-    return How(
+    return LoadOptions(
         id_pattern=settings.id_pattern,
         files=settings.files,
         url_template=settings.url_template,
@@ -361,24 +395,26 @@ def how_from(settings: Settings) -> How:
     )
 
 
-def load_found(found: Path, root: Path, settings: Settings, cache: Path | None) -> Registry | None:
+def load_found_registry(
+    found: Path, root: Path, settings: Settings, cache: Path | None
+) -> Registry | None:
     """Load on a worker the registry that the controller found; nothing is fetched here."""
-    how = replace(how_from(settings), offline=True, cache=cache)
+    how = replace(build_loading_options(settings), offline=True, cache=cache)
     try:
-        return registry.load([Location(str(found), root)], root, how)
+        return registry.load_registry([Location(str(found), root)], root, how)
     except RegistryError:
         return None
 
 
-def _warning(problem: Problem) -> Finding:
+def _build_registry_warning(problem: Problem) -> Finding:
     """Return a problem of a registry that nobody configured, which is no reason to stop."""
     message = f"{problem.cause}; {problem.remedy}"
     return Finding(problem.slug, "warning", message, problem.path, problem.line)
 
 
-def within_repository(root: Path) -> str:
+def find_path_in_repository(root: Path) -> str:
     """Return the path of the rootdir in its repository, an empty text at its top."""
     from pytest_postmortem import git
 
-    top = git.top(root)
+    top = git.find_repository_top(root)
     return "" if top in (None, root) else root.relative_to(top or root).as_posix()

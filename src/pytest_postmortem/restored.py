@@ -12,23 +12,29 @@ from pytest_postmortem.model import (
     Guard,
     Postmortem,
     Proof,
-    Show,
+    ShowLevel,
     Verdict,
-    iso_date,
+    parse_iso_date,
 )
 
-__all__ = ["HIDDEN", "placed", "placed_nodeid", "postmortem_of", "proof_of"]
+__all__ = [
+    "HIDDEN_SHOW_LEVELS",
+    "prefix_nodeid_with_root",
+    "prefix_path_with_root",
+    "restore_postmortem",
+    "restore_proof",
+]
 
 LONG_AGO = "0001-01-01"
 
 HIDDEN_PATCH = "a patch or a fix that may not be told"
 """What makes an incident one that can be proven; no report tells it."""
 
-HIDDEN: tuple[Show, ...] = ("id", "link")
+HIDDEN_SHOW_LEVELS: tuple[ShowLevel, ...] = ("id", "link")
 """How little may be shown of a post-mortem that has no severity in a report."""
 
 
-def postmortem_of(incident: Mapping[str, Any], root: str) -> Postmortem:
+def restore_postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
     """Return the post-mortem, its paths as they are from the top of all roots."""
     path = incident.get("path")
     declared, exempt = bool(incident.get("declared")), bool(incident.get("exempt"))
@@ -36,9 +42,9 @@ def postmortem_of(incident: Mapping[str, Any], root: str) -> Postmortem:
         id=incident["id"],
         title=incident["title"],
         url=incident["url"],
-        path=path and placed(root, path),
+        path=path and prefix_path_with_root(root, path),
         line=incident.get("line"),
-        date=_date(incident),
+        date=_restore_date(incident),
         severity=incident["severity"],
         status=incident.get("status"),
         tags=tuple(incident.get("tags", ())),
@@ -55,35 +61,37 @@ def postmortem_of(incident: Mapping[str, Any], root: str) -> Postmortem:
         exempt=exempt,
         reason=incident["reason"] if incident["state"] == "exempt" else None,
         until=incident.get("until"),
-        tests=tuple(placed_nodeid(root, nodeid) for nodeid in incident.get("declares", ())),
+        tests=tuple(
+            prefix_nodeid_with_root(root, nodeid) for nodeid in incident.get("declares", ())
+        ),
         action_items=tuple(ActionItem(**item) for item in incident["action_items"]),
         show=incident.get("show", "all"),
     )
 
 
-def proof_of(told: Mapping[str, Any]) -> Proof:
+def restore_proof(told: Mapping[str, Any]) -> Proof:
     """Return a proof; one with a verdict that is not known here tells nothing."""
     verdict: Verdict = told["verdict"] if told["verdict"] in VERDICTS else "inconclusive"
     outdated = bool(told.get("outdated"))
-    return Proof(verdict, iso_date(told["day"]), told["fix"], told["reason"], outdated)
+    return Proof(verdict, parse_iso_date(told["day"]), told["fix"], told["reason"], outdated)
 
 
-def _date(incident: Mapping[str, Any]) -> str | None:
+def _restore_date(incident: Mapping[str, Any]) -> str | None:
     """Return the date; one that may not be told is long ago where it made the incident no gap."""
-    hidden = incident["date"] is None and incident.get("show") in HIDDEN
+    hidden = incident["date"] is None and incident.get("show") in HIDDEN_SHOW_LEVELS
     older = hidden and incident["state"] == "unguarded" and not incident.get("required", True)
     return LONG_AGO if older else incident["date"]
 
 
-def placed(root: str, path: str) -> str:
+def prefix_path_with_root(root: str, path: str) -> str:
     """Return a path as it is from the top of all roots; what is no path stays what it is."""
     if not root or path.startswith("/") or ":" in path.split("/")[0]:
         return path
     return posixpath.normpath(root + path)
 
 
-def placed_nodeid(root: str, nodeid: str) -> str:
+def prefix_nodeid_with_root(root: str, nodeid: str) -> str:
     """Return a node id as it is from the top of all roots."""
     path, colons, names = nodeid.partition("::")
     outside = path.startswith("../")
-    return f"{placed(root, path)}{colons}{names}" if outside else root + nodeid
+    return f"{prefix_path_with_root(root, path)}{colons}{names}" if outside else root + nodeid

@@ -1,4 +1,4 @@
-"""A JSON report, read again → `Run`: the states of incidents as a run found them."""
+"""A JSON report, read again → `ReportedRun`: the states of incidents as a run found them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from pytest_postmortem.model import NodeKey
 
-__all__ = ["Result", "Run", "parse"]
+__all__ = ["ReportedIncident", "ReportedRun", "parse_json_report"]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ReportedIncident:
     """An incident as a JSON report has it."""
 
     id: str
@@ -26,20 +26,20 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ReportedRun:
     """A JSON report: ``files`` were collected, ``reasons`` say why it saw a part of the suite,
     ``lacking`` why its registry may lack post-mortems. Where there is none, the incidents are
     ``implied`` by the links.
     """
 
-    incidents: tuple[Result, ...] = ()
+    incidents: tuple[ReportedIncident, ...] = ()
     files: frozenset[str] = frozenset()
     reasons: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     implied: bool = False
 
 
-def parse(document: Mapping[str, Any]) -> Run:
+def parse_json_report(document: Mapping[str, Any]) -> ReportedRun:
     """Turn a JSON report, as plain data, into types.
 
     Raises:
@@ -47,8 +47,8 @@ def parse(document: Mapping[str, Any]) -> Run:
     """
     try:
         scope, registry = document["scope"], document.get("registry", {})
-        return Run(
-            tuple(map(_result, document["incidents"])),
+        return ReportedRun(
+            tuple(map(_parse_reported_incident, document["incidents"])),
             frozenset(map(str, scope["files"])),
             tuple(map(str, scope["reasons"])),
             (*registry.get("partial", ()), *registry.get("unreachable", ())),
@@ -58,18 +58,18 @@ def parse(document: Mapping[str, Any]) -> Run:
         raise ValueError("a part of the report is missing, or has another form") from None
 
 
-def _result(incident: Mapping[str, Any]) -> Result:
-    return Result(
+def _parse_reported_incident(incident: Mapping[str, Any]) -> ReportedIncident:
+    return ReportedIncident(
         str(incident["id"]),
         str(incident["state"]),
         str(incident["title"]),
-        _text(incident["url"]),
-        _text(incident["reason"]),
+        _parse_optional_text(incident["url"]),
+        _parse_optional_text(incident["reason"]),
         bool(incident.get("required", True)),
         tuple(map(str, incident.get("aliases", ()))),
         tuple(NodeKey(str(test["path"]), str(test["nodeid"])) for test in incident["tests"]),
     )
 
 
-def _text(value: object) -> str | None:
+def _parse_optional_text(value: object) -> str | None:
     return value if isinstance(value, str) else None

@@ -22,17 +22,23 @@ import _pytest
 import pytest
 
 from pytest_postmortem import options
-from pytest_postmortem.model import CONFIGURED, DESELECTED
+from pytest_postmortem.model import DESELECTED, DESELECTED_BY_CONFIGURATION
 
-__all__ = ["Selection", "configured", "find_given_names", "find_ignoring_hooks", "is_ignored_by"]
+__all__ = [
+    "DeselectionRecorder",
+    "find_given_names",
+    "find_ignoring_hooks",
+    "is_ignored_by",
+    "parse_configured_options",
+]
 
-PYTEST = str(Path(_pytest.__file__).parent)
-OURS = str(Path(__file__).parent)
+PYTEST_FOLDER = str(Path(_pytest.__file__).parent)
+PLUGIN_FOLDER = str(Path(__file__).parent)
 
-OPTIONS = {"deselect_by_keyword": "keyword", "deselect_by_mark": "markexpr"}
+SELECTING_OPTIONS = {"deselect_by_keyword": "keyword", "deselect_by_mark": "markexpr"}
 """The option that each function of pytest's deselects by."""
 
-SETTERS = (
+OPTION_SETTING_HOOKS = (
     "pytest_load_initial_conftests",
     "pytest_cmdline_main",
     "pytest_configure",
@@ -42,10 +48,10 @@ SETTERS = (
 )
 """The hooks in which plugins change options before pytest deselects by them."""
 
-REMOVERS = ("pytest_collection_modifyitems", "pytest_collection_finish")
+ITEM_REMOVING_HOOKS = ("pytest_collection_modifyitems", "pytest_collection_finish")
 """The hooks in which plugins remove tests from the list."""
 
-NEUTRAL = frozenset(
+NEUTRAL_OPTIONS = frozenset(
     "assertmode basetemp cacheclear cacheshow capture code_highlight collect_in_virtualenv "
     "collectonly color continue_on_collection_errors debug disable_warnings dist distload "
     "doctest_continue_on_failure doctest_ignore_import_errors doctestglob doctestmodules "
@@ -62,22 +68,24 @@ NEUTRAL = frozenset(
 )
 """pytest's and xdist's options that select no tests, which plugins read for other reasons."""
 
-OWN = frozenset(option.dest for option in options.OPTIONS) - {"postmortem_only"}
+OWN_OPTIONS = frozenset(option.dest for option in options.COMMAND_LINE_OPTIONS) - {
+    "postmortem_only"
+}
 """Our own options that select no tests."""
 
-BY_STATE = frozenset({"testmon"})
+STATE_BASED_PLUGINS = frozenset({"testmon"})
 """Plugins that select by what happened in earlier runs, however they are configured."""
 
-SHARD = re.compile(
+SHARD_VARIABLE_PATTERN = re.compile(
     r"BUCKET|CHUNK|GROUP|_NODE|NODE_(COUNT|ID|INDEX|TOTAL)|PARALLEL|PARTITION|SHARD|SLICE|SPLIT"
 )
 """How variables of the environment are named that give a part of the suite to a run."""
 
-TEST_PLANS = ("ALLURE_TESTPLAN_PATH",)
+TEST_PLAN_VARIABLES = ("ALLURE_TESTPLAN_PATH",)
 """Variables of the environment that list the tests of a run for a plugin."""
 
 
-def configured(config: pytest.Config) -> Namespace:
+def parse_configured_options(config: pytest.Config) -> Namespace:
     """Return the options that the configured ``addopts`` alone give."""
     parser = config._parser  # there is no public way to parse a part of the command line
     return parser.parse_known_args(list(config.getini("addopts")))
@@ -89,7 +97,7 @@ def find_given_names(config: pytest.Config) -> frozenset[str]:
     These are the flags, the names under which pytest keeps their values, the settings after
     ``-o``, and each plugin after ``-p`` as ``-p NAME``. Values that plugins set are in none.
     """
-    own = configured(config)
+    own = parse_configured_options(config)
     given = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
     given += map(str, config.invocation_params.args)
     parser = config._parser
@@ -103,14 +111,14 @@ def find_given_names(config: pytest.Config) -> frozenset[str]:
 def _find_changes(config: pytest.Config, before: Namespace, after: Namespace) -> Iterator[str]:
     """Yield the options that differ and may select, each by its name and its flags."""
     old, new = vars(before), vars(after)
-    changed = {name for name in new if new[name] != old.get(name)} - NEUTRAL - OWN
+    changed = {name for name in new if new[name] != old.get(name)} - NEUTRAL_OPTIONS - OWN_OPTIONS
     yield from changed
     # What pytest looks up for `getoption("--flag")`: kept by the parser since pytest 9.
     flags = getattr(config._parser, "_opt2dest", None) or getattr(config, "_opt2dest", {})
     yield from (flag for flag, name in flags.items() if name in changed)
 
 
-class Code(NamedTuple):
+class HookCode(NamedTuple):
     """A function that may leave tests out: its file, its module and its name."""
 
     file: str
@@ -123,7 +131,7 @@ class Code(NamedTuple):
         return self.module.partition(".")[0]
 
 
-class Selection:
+class DeselectionRecorder:
     """Hears of every test that is deselected, and says why a test was left out.
 
     ``given`` returns what `find_given_names` found in the process that read the command line.
@@ -134,8 +142,8 @@ class Selection:
         self._given = given
         self._names: frozenset[str] | None = None
         self._own: Namespace | None = None
-        self._callers: dict[int, tuple[pytest.Item, tuple[Code, ...]]] = {}
-        self._dependent: dict[tuple[Code, ...], bool] = {}
+        self._callers: dict[int, tuple[pytest.Item, tuple[HookCode, ...]]] = {}
+        self._dependent: dict[tuple[HookCode, ...], bool] = {}
         self._read: dict[Path, frozenset[str] | None] = {}
         self._listens = False
 
@@ -149,7 +157,7 @@ class Selection:
         for item in items:
             self._callers.setdefault(id(item), (item, callers))
 
-    def explain(self, item: pytest.Item, nodeid: str) -> str:
+    def explain_deselection(self, item: pytest.Item, nodeid: str) -> str:
         """Return why an item was left out; `CONFIGURED` if the suite always leaves it out."""
         if not self._listens:
             return DESELECTED
@@ -157,21 +165,21 @@ class Selection:
         if not callers:
             return self._explain_removal()
         first = callers[0]
-        if first.file.startswith(OURS):
+        if first.file.startswith(PLUGIN_FOLDER):
             return self._explain_option("postmortem_only")
-        if not first.file.startswith(PYTEST):
+        if not first.file.startswith(PYTEST_FOLDER):
             return self._explain_plugin(callers)
-        if first.function in OPTIONS:
-            return self._explain_option(OPTIONS[first.function])
-        chosen = getattr(self._configured, "deselect", None) or ()
+        if first.function in SELECTING_OPTIONS:
+            return self._explain_option(SELECTING_OPTIONS[first.function])
+        chosen = getattr(self._configured_options, "deselect", None) or ()
         if first.module == "_pytest.main" and nodeid.startswith(tuple(chosen)):
-            return CONFIGURED
+            return DESELECTED_BY_CONFIGURATION
         return DESELECTED
 
     @property
-    def _configured(self) -> Namespace:
+    def _configured_options(self) -> Namespace:
         if self._own is None:
-            self._own = configured(self._config)
+            self._own = parse_configured_options(self._config)
         return self._own
 
     @property
@@ -184,53 +192,61 @@ class Selection:
     def _explain_option(self, name: str) -> str:
         """Compare an option with the configured one; if they differ, a plugin may have set it."""
         value = getattr(self._config.option, name, None)
-        if (value or None) == (getattr(self._configured, name, None) or None):
-            return CONFIGURED
+        if (value or None) == (getattr(self._configured_options, name, None) or None):
+            return DESELECTED_BY_CONFIGURATION
         if name in self.given:
             return DESELECTED
-        hooks = _find_hooks(self._config, *SETTERS)
-        setters = [code for code in hooks if self._reads(code, [name])]
+        hooks = _find_hooks(self._config, *OPTION_SETTING_HOOKS)
+        setters = [code for code in hooks if self._may_read_any(code, [name])]
         own = [code for code in setters if _is_of_suite(code, self._config)]
         known = tuple(own or setters)
-        return DESELECTED if not known or self.is_run_dependent(known) else CONFIGURED
+        return (
+            DESELECTED if not known or self.is_run_dependent(known) else DESELECTED_BY_CONFIGURATION
+        )
 
-    def _explain_plugin(self, callers: tuple[Code, ...]) -> str:
+    def _explain_plugin(self, callers: tuple[HookCode, ...]) -> str:
         if not self.is_run_dependent(callers):
-            return CONFIGURED
+            return DESELECTED_BY_CONFIGURATION
         return f"{DESELECTED} by {self._shown(callers[0])}"
 
     def _explain_removal(self) -> str:
         """Judge a test that vanished from the list without a word, by all who may have done it."""
-        hooks = tuple(_find_hooks(self._config, *REMOVERS))
+        hooks = tuple(_find_hooks(self._config, *ITEM_REMOVING_HOOKS))
         own = tuple(code for code in hooks if _is_of_suite(code, self._config))
         others = (code for code in hooks if code not in own)
         if own and not self.is_run_dependent(own) and not any(map(self.reads_run, others)):
-            return CONFIGURED
+            return DESELECTED_BY_CONFIGURATION
         by = self._shown(hooks[0]) if len({code.file for code in hooks}) == 1 else "a plugin"
         return f"removed by {by}, without pytest_deselected"
 
-    def is_run_dependent(self, codes: tuple[Code, ...]) -> bool:
+    def is_run_dependent(self, codes: tuple[HookCode, ...]) -> bool:
         """Say whether what this code leaves out depends on more than the configuration."""
         if codes not in self._dependent:
-            self._dependent[codes] = any(map(self._depends, codes))
+            self._dependent[codes] = any(map(self._is_code_run_dependent, codes))
         return self._dependent[codes]
 
-    def _depends(self, code: Code) -> bool:
+    def _is_code_run_dependent(self, code: HookCode) -> bool:
         if _is_of_suite(code, self._config):
             return self.reads_run(code)
-        if self.reads_run(code) or any(os.environ.get(name) for name in TEST_PLANS):
+        if self.reads_run(code) or any(os.environ.get(name) for name in TEST_PLAN_VARIABLES):
             return True
         defaults = self._config._parser.parse_known_args([])
-        return not self._reads(code, {*_find_changes(self._config, defaults, self._configured)})
+        return not self._may_read_any(
+            code, {*_find_changes(self._config, defaults, self._configured_options)}
+        )
 
-    def reads_run(self, code: Code) -> bool:
+    def reads_run(self, code: HookCode) -> bool:
         """Say whether code reads what is of this run alone; code that can't be read may do so."""
-        if code.package in BY_STATE or f"-p {code.module}" in self.given:
+        if code.package in STATE_BASED_PLUGINS or f"-p {code.module}" in self.given:
             return True
-        shards = (name for name, value in os.environ.items() if value and SHARD.search(name))
-        return self._reads(code, {*self.given, *shards})
+        shards = (
+            name
+            for name, value in os.environ.items()
+            if value and SHARD_VARIABLE_PATTERN.search(name)
+        )
+        return self._may_read_any(code, {*self.given, *shards})
 
-    def _reads(self, code: Code, names: Collection[str]) -> bool:
+    def _may_read_any(self, code: HookCode, names: Collection[str]) -> bool:
         """Say whether a plugin, or any conftest, may read one of the names."""
         if not names:
             return False
@@ -244,7 +260,7 @@ class Selection:
             read |= known
         return not read.isdisjoint(names)
 
-    def _find_files(self, code: Code) -> Iterable[Path]:
+    def _find_files(self, code: HookCode) -> Iterable[Path]:
         """Return the files that belong to some code: a plugin's package, or all conftests."""
         file = Path(code.file)
         if file.name == "conftest.py":
@@ -255,7 +271,7 @@ class Selection:
             return ()
         return sorted(file.parent.glob("*.py"))
 
-    def _shown(self, code: Code) -> str:
+    def _shown(self, code: HookCode) -> str:
         file = Path(code.file)
         if not _is_of_suite(code, self._config):
             return code.package
@@ -263,12 +279,12 @@ class Selection:
         return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
 
 
-def find_ignoring_hooks(config: pytest.Config, selection: Selection) -> tuple[Any, ...]:
+def find_ignoring_hooks(config: pytest.Config, selection: DeselectionRecorder) -> tuple[Any, ...]:
     """Return the implementations that may ignore files for a reason that is of this run alone."""
     return tuple(
         implementation
         for implementation in config.pluginmanager.hook.pytest_ignore_collect.get_hookimpls()
-        if (code := _code_of(implementation))
+        if (code := _find_hook_code(implementation))
         and not (implementation.wrapper or implementation.hookwrapper)
         and {"collection_path", "config"}.issuperset(implementation.argnames)
         and selection.reads_run(code)
@@ -281,43 +297,43 @@ def is_ignored_by(implementation: Any, path: Path, config: pytest.Config) -> boo
     return bool(implementation.function(*(values[name] for name in implementation.argnames)))
 
 
-def _find_callers() -> Iterator[Code]:
+def _find_callers() -> Iterator[HookCode]:
     """Yield the code that called the hook which is running, innermost first, up to its own hook."""
     frame = sys._getframe(2)
-    while frame is not None and _module(frame).partition(".")[0] == "pluggy":
+    while frame is not None and _find_frame_module(frame).partition(".")[0] == "pluggy":
         frame = frame.f_back  # type: ignore[assignment]
-    while frame is not None and _module(frame).partition(".")[0] != "pluggy":
+    while frame is not None and _find_frame_module(frame).partition(".")[0] != "pluggy":
         code = frame.f_code
-        yield Code(code.co_filename, _module(frame), code.co_name)
+        yield HookCode(code.co_filename, _find_frame_module(frame), code.co_name)
         frame = frame.f_back  # type: ignore[assignment]
 
 
-def _module(frame: Any) -> str:
+def _find_frame_module(frame: Any) -> str:
     name: object = frame.f_globals.get("__name__", "")
     return str(name)
 
 
-def _find_hooks(config: pytest.Config, *names: str) -> Iterator[Code]:
+def _find_hooks(config: pytest.Config, *names: str) -> Iterator[HookCode]:
     """Yield the code of all who implement some hooks, but for pytest, xdist and this plugin."""
     for name in names:
         for implementation in getattr(config.pluginmanager.hook, name).get_hookimpls():
-            code = _code_of(implementation)
+            code = _find_hook_code(implementation)
             if code is not None and code.package != "xdist":
                 yield code
 
 
-def _code_of(implementation: Any) -> Code | None:
+def _find_hook_code(implementation: Any) -> HookCode | None:
     """Return the code that implements a hook, None if it is pytest's or ours."""
     function = inspect.unwrap(implementation.function)
     code = getattr(function, "__code__", None)
     module = getattr(function, "__module__", None) or ""
     file = code.co_filename if code is not None else ""
-    if file.startswith((PYTEST, OURS)):
+    if file.startswith((PYTEST_FOLDER, PLUGIN_FOLDER)):
         return None
-    return Code(file, module, getattr(function, "__name__", ""))
+    return HookCode(file, module, getattr(function, "__name__", ""))
 
 
-def _is_of_suite(code: Code, config: pytest.Config) -> bool:
+def _is_of_suite(code: HookCode, config: pytest.Config) -> bool:
     """Say whether code belongs to the suite: a conftest, or a plugin that is not installed."""
     file = Path(code.file)
     if file.name == "conftest.py":
@@ -333,33 +349,33 @@ def _find_read_names(file: Path) -> frozenset[str] | None:
     from pytest_postmortem import bindings
 
     try:
-        tree = bindings.tree_of(file.read_bytes())
+        tree = bindings.parse_python_tree(file.read_bytes())
     except (OSError, ValueError):
         tree = None
-    return None if tree is None else frozenset(_walk(tree))
+    return None if tree is None else frozenset(_walk_read_names(tree))
 
 
-def _walk(tree: ast.AST) -> Iterator[str]:
+def _walk_read_names(tree: ast.AST) -> Iterator[str]:
     nodes = [tree]
     while nodes:
         node = nodes.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _selects_nothing(node):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_neutral_function(node):
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
-        elif isinstance(node, ast.Attribute) and "opt" in _last_name(node.value):
+        elif isinstance(node, ast.Attribute) and "opt" in _find_last_name(node.value):
             yield node.attr
         nodes.extend(ast.iter_child_nodes(node))
 
 
-def _selects_nothing(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def _is_neutral_function(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     decorators = (
         each.func if isinstance(each, ast.Call) else each for each in function.decorator_list
     )
     return function.name == "pytest_addoption" or any(
-        "fixture" in _last_name(each) for each in decorators
+        "fixture" in _find_last_name(each) for each in decorators
     )
 
 
-def _last_name(node: ast.AST) -> str:
+def _find_last_name(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

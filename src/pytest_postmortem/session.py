@@ -14,25 +14,30 @@ import pytest
 
 from pytest_postmortem import neighbours, xdist
 from pytest_postmortem import settings as configuration
-from pytest_postmortem.collection import Collecting, Plan, Running, plan_for
+from pytest_postmortem.collection import (
+    CollectionPlan,
+    LinkCollector,
+    RuntimeMarkCollector,
+    build_collection_plan,
+)
 from pytest_postmortem.model import Collected, NodeKey, Registry
-from pytest_postmortem.outcomes import Report as Reported
+from pytest_postmortem.outcomes import PytestReport as Reported
 from pytest_postmortem.outcomes import read_reported_key
-from pytest_postmortem.reporting import Facts, Run, load_found
-from pytest_postmortem.selection import Selection, find_given_names
+from pytest_postmortem.reporting import RunCollector, RunFacts, load_found_registry
+from pytest_postmortem.selection import DeselectionRecorder, find_given_names
 from pytest_postmortem.settings import Settings
-from pytest_postmortem.suite import Files
+from pytest_postmortem.suite import SuiteFileCollector
 
 if TYPE_CHECKING:
-    from pytest_postmortem.reports.terminal import Line
+    from pytest_postmortem.reports.terminal import TerminalLine
     from pytest_postmortem.states import Report
 
-__all__ = ["Reporter", "ask", "cache_folder", "start"]
+__all__ = ["RunReporter", "ask_load_hooks", "find_cache_folder", "start_session"]
 
-MOST_BLOCKS = 20
+MAX_FAILURE_BLOCKS = 20
 """When more tests fail than this, what is shown beside each shrinks to ids and links."""
 
-IDLE = (
+IDLE_OPTIONS = (
     ("--collect-only", "collectonly"),
     ("--setup-plan", "setupplan"),
     ("--setup-only", "setuponly"),
@@ -40,7 +45,7 @@ IDLE = (
 """The options with which pytest runs no test; the second implies the third."""
 
 
-def start(config: pytest.Config) -> None:
+def start_session(config: pytest.Config) -> None:
     """Load a configured registry, and register what this process has to do.
 
     Raises:
@@ -53,49 +58,55 @@ def start(config: pytest.Config) -> None:
 
 
 def _start_controller(config: pytest.Config) -> None:
-    settings = configuration.read(config)
-    cache, asked = partial(cache_folder, config), partial(ask, config)
-    run = Run(config.rootpath, settings, cache, asked, each=_runs_on_each(config))
+    settings = configuration.read_plugin_settings(config)
+    cache, ask_plugins = partial(find_cache_folder, config), partial(ask_load_hooks, config)
+    run = RunCollector(config.rootpath, settings, cache, ask_plugins, each=_is_dist_each(config))
     run.load(workers=config.pluginmanager.hasplugin("dsession"))
-    reporter = Reporter(config, run)
+    reporter = RunReporter(config, run)
     config.pluginmanager.register(reporter, "postmortem-reporter")
-    neighbours.register(config, run)
+    neighbours.register_integrations(config, run)
     if config.pluginmanager.hasplugin("dsession"):
-        found = None if run.found is None or run.registry is not None else str(run.found)
-        reporter.workers = xdist.Controller(run.plan, found, reporter.receive)
+        found_location = None if run.found is None or run.registry is not None else str(run.found)
+        reporter.workers = xdist.ControllerPlugin(
+            run.build_plan, found_location, reporter.receive_collected
+        )
         config.pluginmanager.register(reporter.workers, "postmortem-workers")
     else:
         used = settings.used or run.found is not None
-        given = partial(find_given_names, config)
-        _register_collecting(config, settings, run.plan, reporter.receive, used, given)
+        find_names = partial(find_given_names, config)
+        _register_collectors(
+            config, settings, run.build_plan, reporter.receive_collected, used, find_names
+        )
 
 
-def _runs_on_each(config: pytest.Config) -> bool:
+def _is_dist_each(config: pytest.Config) -> bool:
     """Say whether every worker runs every test."""
     return getattr(config.option, "dist", "no") == "each"
 
 
 def _start_worker(config: pytest.Config) -> None:
-    settings = configuration.read(config)
-    plan, found = xdist.plan_from(config)
-    used = plan.judged or found is not None
-    worker = xdist.Worker(config, used)
+    settings = configuration.read_plugin_settings(config)
+    plan, found_location = xdist.read_worker_plan(config)
+    used = plan.judged or found_location is not None
+    worker = xdist.WorkerPlugin(config, used)
     config.pluginmanager.register(worker, "postmortem-worker")
 
     def load() -> Registry | None:
-        if found is None:
+        if found_location is None:
             return None
-        return load_found(Path(found), config.rootpath, settings, cache_folder(config))
+        return load_found_registry(
+            Path(found_location), config.rootpath, settings, find_cache_folder(config)
+        )
 
-    def planned(marked: bool) -> Plan:
-        return plan_for(load(), settings) if found and marked else plan
+    def planned(marked: bool) -> CollectionPlan:
+        return build_collection_plan(load(), settings) if found_location and marked else plan
 
-    given = partial(xdist.find_given_names_on_worker, config)
-    _register_collecting(config, settings, planned, worker.deliver, used, given)
-    neighbours.register_on_worker(config, settings, load)
+    find_names = partial(xdist.find_given_names_on_worker, config)
+    _register_collectors(config, settings, planned, worker.deliver_collected, used, find_names)
+    neighbours.register_worker_integrations(config, settings, load)
 
 
-def cache_folder(config: pytest.Config) -> Path | None:
+def find_cache_folder(config: pytest.Config) -> Path | None:
     """Return the folder for what may be kept between runs, if there may be one."""
     try:
         cache: pytest.Cache | None = getattr(config, "cache", None)
@@ -113,23 +124,23 @@ def cache_folder(config: pytest.Config) -> Path | None:
         return None
 
 
-def ask(config: pytest.Config, location: str) -> Iterable[Mapping[str, object]] | None:
+def ask_load_hooks(config: pytest.Config, location: str) -> Iterable[Mapping[str, object]] | None:
     """Ask other plugins for the entries of a location."""
-    with _as_errors():
+    with _convert_outcome_exceptions():
         entries: Iterable[Mapping[str, object]] | None = config.hook.pytest_postmortem_load(
             location=location, config=config
         )
     return entries
 
 
-def _hand_over(config: pytest.Config, report: Mapping[str, Any]) -> None:
+def _send_report_to_plugins(config: pytest.Config, report: Mapping[str, Any]) -> None:
     """Give the report to other plugins."""
-    with _as_errors():
+    with _convert_outcome_exceptions():
         config.hook.pytest_postmortem_report(report=report, config=config)
 
 
 @contextmanager
-def _as_errors() -> Iterator[None]:
+def _convert_outcome_exceptions() -> Iterator[None]:
     """Let what means something in a test be nothing but an error in a hook of ours."""
     try:
         yield
@@ -137,22 +148,22 @@ def _as_errors() -> Iterator[None]:
         raise RuntimeError(f"{type(error).__name__}: {error}") from None
 
 
-def _register_collecting(
+def _register_collectors(
     config: pytest.Config,
     settings: Settings,
-    plan: xdist.Planned,
-    deliver: xdist.Deliver,
+    plan: xdist.PlanProvider,
+    deliver: xdist.CollectedReceiver,
     used: bool,
     given: Callable[[], frozenset[str]],
 ) -> None:
     """Register what reads the tests, and what reads the files where somebody asks for the whole."""
     register = config.pluginmanager.register
-    selection = Selection(config, given)
+    selection = DeselectionRecorder(config, given)
     register(selection, "postmortem-selection")
-    register(Collecting(settings, plan, deliver, selection), "postmortem-collecting")
-    register(Running(settings, deliver), "postmortem-running")
+    register(LinkCollector(settings, plan, deliver, selection), "postmortem-collecting")
+    register(RuntimeMarkCollector(settings, deliver), "postmortem-running")
     if used:
-        register(Files(settings, deliver, selection), "postmortem-files")
+        register(SuiteFileCollector(settings, deliver, selection), "postmortem-files")
 
 
 def _escape_unprintable(text: str) -> str:
@@ -164,18 +175,18 @@ def _escape_unprintable(text: str) -> str:
         return text
 
 
-class Reporter:
+class RunReporter:
     """The reporting side of a run; lives in the controller alone, so nothing is said twice."""
 
-    def __init__(self, config: pytest.Config, run: Run) -> None:
-        self.workers: xdist.Controller | None = None
+    def __init__(self, config: pytest.Config, run: RunCollector) -> None:
+        self.workers: xdist.ControllerPlugin | None = None
         self._config = config
         self._run = run
         self._show = run.settings.show
         self._blocks: list[tuple[pytest.TestReport, NodeKey]] = []
         self._failed: dict[NodeKey, list[pytest.TestReport]] = {}
         self._shown: dict[tuple[str, ...], pytest.TestReport] = {}
-        self._notes: list[Line] = []
+        self._notes: list[TerminalLine] = []
         self._printed_after: list[str] = []
         self._counted: set[int] | None = None
         self._report: Report | None = None
@@ -183,28 +194,28 @@ class Reporter:
         self._printed = False
 
     @property
-    def _width(self) -> int:
+    def _terminal_width(self) -> int:
         if not self._config.pluginmanager.hasplugin("terminalreporter"):  # -p no:terminal
             return 80
         return self._config.get_terminal_writer().fullwidth
 
     @property
-    def _verbosity(self) -> int:
+    def _verbosity_level(self) -> int:
         verbosity: int = getattr(self._config.option, "verbose", 0)  # -p no:terminal
         return verbosity
 
-    def receive(self, collected: Collected, worker: str = "") -> None:
+    def receive_collected(self, collected: Collected, worker: str = "") -> None:
         """Take what a process collected; a failure that was not linked yet is explained now."""
-        named = self._run.receive(collected, worker)
+        named = self._run.receive_collected(collected, worker)
         for reported in named if self._failed else ():
             for report in self._failed.get(reported, ()):
-                self._explain(report, reported)
+                self._explain_failure(report, reported)
 
     def pytest_report_header(self) -> str | None:
         """Name the registry."""
         from pytest_postmortem.reports import terminal
 
-        return terminal.header(self._run.registry, self._run.found_at)
+        return terminal.format_pytest_header(self._run.registry, self._run.found_at)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -212,23 +223,23 @@ class Reporter:
         run, worker = self._run, ""
         if self.workers is not None:
             worker = report.node.gateway.id if hasattr(report, "node") else ""
-            collected = xdist.take(report)
+            collected = xdist.take_collected(report)
             if collected is not None:
-                self.receive(collected, worker)
+                self.receive_collected(collected, worker)
         reported = run.recorder.add(report, read_reported_key(report), worker)
         if report.outcome == "failed":
             self._failed.setdefault(reported, []).append(report)
-            self._explain(report, reported)
+            self._explain_failure(report, reported)
 
-    def _explain(self, report: pytest.TestReport, reported: NodeKey) -> None:
+    def _explain_failure(self, report: pytest.TestReport, reported: NodeKey) -> None:
         from pytest_postmortem.reports import failure
 
         if not self._run.postmortems(self._run.find_tests(reported)):
             return
-        new = all(title != failure.TITLE for title, _ in report.sections)
+        new = all(title != failure.FAILURE_TITLE for title, _ in report.sections)
         if new:
             self._blocks.append((report, reported))
-        many = len(self._blocks) == MOST_BLOCKS + 1
+        many = len(self._blocks) == MAX_FAILURE_BLOCKS + 1
         for each in self._blocks if new and many else [(report, reported)]:
             self._show_beside(*each)
 
@@ -243,38 +254,40 @@ class Reporter:
         function = reported.nodeid.partition("::")[2].partition("[")[0]
         same = (reported.path, function, *(postmortem.id for postmortem in found))
         repeated = self._shown.setdefault(same, report) is not report
-        short = repeated or len(self._blocks) > MOST_BLOCKS
-        text = failure.render(found, self._show, self._width, short)
+        short = repeated or len(self._blocks) > MAX_FAILURE_BLOCKS
+        text = failure.render_failure_block(found, self._show, self._terminal_width, short)
         text = _escape_unprintable(text)
-        others = [section for section in report.sections if section[0] != failure.TITLE]
-        report.sections[:] = [*others, (failure.TITLE, text)]
+        others = [section for section in report.sections if section[0] != failure.FAILURE_TITLE]
+        report.sections[:] = [*others, (failure.FAILURE_TITLE, text)]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge the run when everything is in, and turn 0 into 1 for a finding or a gate."""
-        from pytest_postmortem.gates import fails
+        from pytest_postmortem.gates import is_report_failing
 
         if exitstatus in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
             return
-        self._report = self._run.report(self._facts())
+        self._report = self._run.report(self._build_run_facts())
         if self._report is None:
             whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
             self._hint = self._run.found_at if whole and self._run.whole else None
             return
         delivered = self._deliver(self._report)
-        if session.exitstatus == pytest.ExitCode.OK and (fails(self._report) or not delivered):
+        if session.exitstatus == pytest.ExitCode.OK and (
+            is_report_failing(self._report) or not delivered
+        ):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _facts(self) -> Facts:
-        from pytest_postmortem.ran import ran
+    def _build_run_facts(self) -> RunFacts:
+        from pytest_postmortem.ran import read_run_metadata
 
-        option, each = self._config.option, _runs_on_each(self._config)
-        return Facts(
-            lost=self.workers.lost(self._run.heard, each) if self.workers else (),
-            idle=next((flag for flag, name in IDLE if getattr(option, name, False)), ""),
+        option, each = self._config.option, _is_dist_each(self._config)
+        return RunFacts(
+            lost=self.workers.lost(self._run.heard_workers, each) if self.workers else (),
+            idle=next((flag for flag, name in IDLE_OPTIONS if getattr(option, name, False)), ""),
             is_counted=self._is_counted,
-            ran=ran(self._config),
-            dated=self._verbosity > 0 or self._run.settings.dated,
+            ran=read_run_metadata(self._config),
+            dated=self._verbosity_level > 0 or self._run.settings.dated,
             detailed=self._run.settings.detailed or self._handed_over,
         )
 
@@ -293,10 +306,10 @@ class Reporter:
 
     def _deliver(self, report: Report) -> bool:
         """Deliver the report wherever it was asked for; return whether that could be done."""
-        from pytest_postmortem.delivery import deliver
+        from pytest_postmortem.delivery import deliver_report
 
-        take = partial(_hand_over, self._config) if self._handed_over else None
-        delivery = deliver(report, self._run.settings, self._verbosity, take)
+        take = partial(_send_report_to_plugins, self._config) if self._handed_over else None
+        delivery = deliver_report(report, self._run.settings, self._verbosity_level, take)
         self._notes += delivery.notes
         self._printed_after += delivery.printed
         return delivery.whole
@@ -308,12 +321,16 @@ class Reporter:
         self._printed = True
         option, settings = self._config.option, self._run.settings
         if self._report is None:
-            lines = terminal.hint(self._hint) if option.verbose >= 0 else ()
+            lines = terminal.format_unlinked_hint(self._hint) if option.verbose >= 0 else ()
         else:
-            detail = terminal.detail(settings.terminal, option.verbose, option.no_summary)
-            lines = terminal.render(self._report, self._show, self._width, detail)
+            detail = terminal.choose_detail(
+                settings.terminal_report, option.verbose, option.no_summary
+            )
+            lines = terminal.render_terminal_report(
+                self._report, self._show, self._terminal_width, detail
+            )
             if detail in ("ten lines", "everything"):
-                terminalreporter.write_sep("=", terminal.TITLE)
+                terminalreporter.write_sep("=", terminal.COVERAGE_TITLE)
         for line in (*self._notes, *lines):
             colour = {line.colour: True} if line.colour else {}
             terminalreporter.write_line(line.text, **colour)

@@ -13,21 +13,28 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.model import Location, Policy, Show, normalize_id
-from pytest_postmortem.options import OPTIONS
+from pytest_postmortem.model import Location, Policy, ShowLevel, normalize_id
+from pytest_postmortem.options import COMMAND_LINE_OPTIONS
 
-__all__ = ["REPORT_TYPES", "ReportTo", "Settings", "percent", "read", "report_to"]
+__all__ = [
+    "REPORT_TYPES",
+    "ReportTarget",
+    "Settings",
+    "parse_percentage",
+    "parse_report_target",
+    "read_plugin_settings",
+]
 
 T = TypeVar("T")
 
 
 REPORT_TYPES = ("term", "term-missing", "json", "markdown", "html", "github")
-NEED_DESTINATION = ("json", "html")
-NO_DESTINATION = ("term", "term-missing", "github")
+TYPES_WITH_DESTINATION = ("json", "html")
+TYPES_WITHOUT_DESTINATION = ("term", "term-missing", "github")
 
 
 @dataclass(frozen=True, slots=True)
-class ReportTo:
+class ReportTarget:
     """A report that was asked for: its type, and the file that it goes to, if any."""
 
     type: str
@@ -67,13 +74,13 @@ class Settings:
     suite: tuple[Path, ...] = ()
     files: tuple[str, ...] = ()
     id_pattern: str | None = None
-    show: Show | None = None
+    show: ShowLevel | None = None
     sync: Location | None = None
     proofs: Path | None = None
     offline: bool = False
     unreachable: Literal["warn", "error"] = "warn"
     only: tuple[str, ...] = ()
-    reports: tuple[ReportTo, ...] = (ReportTo("term"),)
+    reports: tuple[ReportTarget, ...] = (ReportTarget("term"),)
     scope: Literal["full", "partial"] | None = None
     today: date | Literal["now"] | None = None
     scan_patterns: tuple[str, ...] = ()
@@ -82,7 +89,7 @@ class Settings:
     policy: Policy = Policy()
 
     @property
-    def terminal(self) -> Literal["term", "term-missing"] | None:
+    def terminal_report(self) -> Literal["term", "term-missing"] | None:
         """The report that goes to the terminal, the longer one if both were asked for."""
         types = {report.type for report in self.reports}
         if "term-missing" in types:
@@ -110,8 +117,8 @@ class Settings:
         )
 
 
-class Config(Protocol):
-    """The part of `pytest.Config` that is read here."""
+class ConfigLike(Protocol):
+    """The part of `pytest.ConfigLike` that is read here."""
 
     @property
     def rootpath(self) -> Path:
@@ -132,59 +139,68 @@ class Config(Protocol):
         """Return the value of a setting in the configuration file."""
 
 
-def read(config: Config) -> Settings:
+def read_plugin_settings(config: ConfigLike) -> Settings:
     """Read and check the whole configuration.
 
     Raises:
         SettingsError: One or more values can't be used; it names all of them.
     """
-    reader = _Reader(config)
+    reader = _SettingsReader(config)
     settings = reader.settings()
     if reader.problems:
         raise SettingsError(reader.problems)
     return settings
 
 
-class _Reader:
+class _SettingsReader:
     """Turns raw values into typed ones, and collects what is wrong with them."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: ConfigLike) -> None:
         self._config = config
-        self._options = {option.flag: config.getoption(option.dest) for option in OPTIONS}
+        self._options = {
+            option.flag: config.getoption(option.dest) for option in COMMAND_LINE_OPTIONS
+        }
         self.problems: list[Problem] = []
 
     def settings(self) -> Settings:
         ini = self._config.getini
         return Settings(
             registry=tuple(self._locations()),
-            url_template=self._ini("postmortem_url_template", _template),
+            url_template=self._read_ini_setting("postmortem_url_template", _parse_url_template),
             markers=frozenset(self._words("postmortem_markers")),
             suite=tuple(map(self._path, self._texts("postmortem_suite"))),
             files=tuple(self._texts("postmortem_files")),
-            id_pattern=self._ini("postmortem_id_pattern", _pattern),
-            show=self._ini("postmortem_show", _choice(*get_args(Show))),
-            sync=self._sync(),
-            proofs=self._ini("postmortem_proofs", self._path),
+            id_pattern=self._read_ini_setting("postmortem_id_pattern", _parse_id_pattern),
+            show=self._read_ini_setting(
+                "postmortem_show", _build_choice_parser(*get_args(ShowLevel))
+            ),
+            sync=self._read_sync_location(),
+            proofs=self._read_ini_setting("postmortem_proofs", self._path),
             offline=bool(ini("postmortem_offline")),
-            unreachable=self._ini("postmortem_unreachable", _choice("warn", "error")) or "warn",
+            unreachable=self._read_ini_setting(
+                "postmortem_unreachable", _build_choice_parser("warn", "error")
+            )
+            or "warn",
             only=tuple(map(normalize_id, self._options["--postmortem"] or ())),
-            reports=tuple(self._reports()),
-            scope=self._option("--postmortem-scope", _choice("full", "partial")),
-            today=self._option("--postmortem-today", _today),
+            reports=tuple(self._read_report_targets()),
+            scope=self._read_option("--postmortem-scope", _build_choice_parser("full", "partial")),
+            today=self._read_option("--postmortem-today", _parse_today_setting),
             scan_patterns=tuple(self._scan_patterns()),
             lint_ignore=tuple(self._words("postmortem_lint_ignore")),
-            template=self._ini("postmortem_template", self._path),
-            policy=self._policy(),
+            template=self._read_ini_setting("postmortem_template", self._path),
+            policy=self._read_policy(),
         )
 
-    def _policy(self) -> Policy:
-        unknown = self._ini("postmortem_unknown", _choice("error", "warn", "ignore"))
+    def _read_policy(self) -> Policy:
+        unknown = self._read_ini_setting(
+            "postmortem_unknown", _build_choice_parser("error", "warn", "ignore")
+        )
         return Policy(
-            fail_under=self._option("--postmortem-fail-under", percent),
+            fail_under=self._read_option("--postmortem-fail-under", parse_percentage),
             require=tuple(self._words("postmortem_require")),
             require_proof=tuple(self._words("postmortem_require_proof")),
-            grace=self._ini("postmortem_grace", _days) or 0,
-            since=self._ini("postmortem_since", _date),
+            grace=self._read_ini_setting("postmortem_grace", _parse_day_count) or 0,
+            since=self._read_ini_setting("postmortem_since", _parse_date_setting),
             select=self._select(),
             severities=tuple(self._words("postmortem_severities")),
             unknown=unknown or "error",
@@ -207,20 +223,22 @@ class _Reader:
         does not look into lists in ``[tool.pytest.ini_options]``.
         """
         values = self._config.getini(name)
-        self.problems += [_not_a_string(name, each) for each in values if not _is_string(each)]
-        return list(filter(_is_string, values))
+        self.problems += [
+            _build_type_problem(name, each) for each in values if not _is_string_value(each)
+        ]
+        return list(filter(_is_string_value, values))
 
     def _scan_patterns(self) -> Iterator[str]:
         name = "postmortem_scan_patterns"
         for text in self._texts(name):
-            if pattern := self._checked(name, text, _pattern):
+            if pattern := self._convert_value(name, text, _parse_id_pattern):
                 yield pattern
 
     def _path(self, text: str) -> Path:
         return self._ini_folder() / text
 
-    def _sync(self) -> Location | None:
-        text = self._ini("postmortem_sync", _registry_file)
+    def _read_sync_location(self) -> Location | None:
+        text = self._read_ini_setting("postmortem_sync", _parse_registry_filename)
         given = any(self._options["--postmortem-registry"] or ())
         return Location(text, self._ini_folder()) if text and not given else None
 
@@ -228,46 +246,48 @@ class _Reader:
         inipath = self._config.inipath
         return inipath.parent if inipath else self._config.rootpath
 
-    def _reports(self) -> Iterator[ReportTo]:
+    def _read_report_targets(self) -> Iterator[ReportTarget]:
         given: Sequence[str] | None = self._options["--postmortem-report"]
-        if given is None or all(_type(text) not in ("", "term", "term-missing") for text in given):
-            yield ReportTo("term")
+        if given is None or all(
+            _parse_report_type(text) not in ("", "term", "term-missing") for text in given
+        ):
+            yield ReportTarget("term")
         for text in filter(None, given or ()):
-            report = self._checked("--postmortem-report", text, self._report)
+            report = self._convert_value("--postmortem-report", text, self._report)
             if report is not None:
                 yield report
 
-    def _report(self, text: str) -> ReportTo:
-        return report_to(text, Path(self._config.invocation_params.dir))
+    def _report(self, text: str) -> ReportTarget:
+        return parse_report_target(text, Path(self._config.invocation_params.dir))
 
     def _select(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         chosen: dict[str, tuple[str, ...]] = {}
         for text in self._texts("postmortem_select"):
-            pair = self._checked("postmortem_select", text, _pair)
+            pair = self._convert_value("postmortem_select", text, _parse_selection_pair)
             if pair:
                 key, value = pair
                 chosen[key] = (*chosen.get(key, ()), value)
         return tuple(chosen.items())
 
-    def _ini(self, name: str, convert: Callable[[str], T]) -> T | None:
+    def _read_ini_setting(self, name: str, convert: Callable[[str], T]) -> T | None:
         value = self._config.getini(name)
-        if value and not _is_string(value):
-            self.problems.append(_not_a_string(name, value))
+        if value and not _is_string_value(value):
+            self.problems.append(_build_type_problem(name, value))
             return None
-        return self._checked(name, value, convert)
+        return self._convert_value(name, value, convert)
 
-    def _option(self, flag: str, convert: Callable[[str], T]) -> T | None:
+    def _read_option(self, flag: str, convert: Callable[[str], T]) -> T | None:
         text = self._options[flag]
         if text == "":
-            self._empty(flag)
-        return self._checked(flag, text, convert)
+            self._note_empty_option(flag)
+        return self._convert_value(flag, text, convert)
 
-    def _empty(self, flag: str) -> None:
+    def _note_empty_option(self, flag: str) -> None:
         """Keep the problem of an option without a value, such as an empty variable leaves."""
         remedy = "give it a value, or leave it out"
         self.problems.append(Problem("setting", f"Couldn't use {flag}=", "it is empty", remedy))
 
-    def _checked(self, name: str, text: str | None, convert: Callable[[str], T]) -> T | None:
+    def _convert_value(self, name: str, text: str | None, convert: Callable[[str], T]) -> T | None:
         """Convert a value, or keep the problem; an empty one counts as not given."""
         if not text:
             return None
@@ -281,48 +301,50 @@ class _Reader:
             return None
 
 
-def _is_string(value: object) -> bool:
+def _is_string_value(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _not_a_string(name: str, value: object) -> Problem:
+def _build_type_problem(name: str, value: object) -> Problem:
     cause = f"{type(value).__name__} is not a string"
     return Problem("setting", f"Couldn't use {name} = {value!r}", cause, "write it in quotes")
 
 
-def report_to(text: str, folder: Path) -> ReportTo:
+def parse_report_target(text: str, folder: Path) -> ReportTarget:
     """Read ``TYPE[:DEST]``; a destination is relative to ``folder``.
 
     Raises: ValueError with the cause and the remedy.
     """
     type, _, destination = text.partition(":")
     if type not in REPORT_TYPES:
-        raise ValueError(f"there is no report {type!r}", f"use {_or(REPORT_TYPES)}")
-    if type in NEED_DESTINATION and not destination:
+        raise ValueError(f"there is no report {type!r}", f"use {_join_with_or(REPORT_TYPES)}")
+    if type in TYPES_WITH_DESTINATION and not destination:
         raise ValueError("a destination is missing", f"write {type}:PATH")
-    if type in NO_DESTINATION and destination:
+    if type in TYPES_WITHOUT_DESTINATION and destination:
         raise ValueError("it goes to no file of its own", f"write {type} alone")
-    return ReportTo(type, folder / destination if destination else None)
+    return ReportTarget(type, folder / destination if destination else None)
 
 
-def _type(text: str) -> str:
+def _parse_report_type(text: str) -> str:
     return text.partition(":")[0]
 
 
-def _or(words: Sequence[str]) -> str:
+def _join_with_or(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _choice(*words: str) -> Callable[[str], Any]:
+def _build_choice_parser(*words: str) -> Callable[[str], Any]:
     def convert(text: str) -> str:
         if text not in words:
-            raise ValueError("it is none of the words that are understood", f"use {_or(words)}")
+            raise ValueError(
+                "it is none of the words that are understood", f"use {_join_with_or(words)}"
+            )
         return text
 
     return convert
 
 
-def percent(text: str) -> float:
+def parse_percentage(text: str) -> float:
     """Read a percentage.
 
     Raises: ValueError with the cause and the remedy.
@@ -336,26 +358,26 @@ def percent(text: str) -> float:
     return value
 
 
-def _days(text: str) -> int:
+def _parse_day_count(text: str) -> int:
     if not text.isdecimal() or len(text) > 6:
         raise ValueError("it is no number of days", "use a whole number such as 14")
     return int(text)
 
 
-def _date(text: str) -> date:
+def _parse_date_setting(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError("it is no date", "use an ISO date such as 2026-03-02") from None
 
 
-def _today(text: str) -> date | Literal["now"]:
+def _parse_today_setting(text: str) -> date | Literal["now"]:
     if text == "now":
         return "now"
-    return _date(text)
+    return _parse_date_setting(text)
 
 
-def _template(text: str) -> str:
+def _parse_url_template(text: str) -> str:
     if "{id}" not in text:
         raise ValueError("it has no place for the id", "write {id} where the id belongs")
     if not re.match(r"https?://[^\s/]", text):
@@ -363,7 +385,7 @@ def _template(text: str) -> str:
     return text
 
 
-def _pattern(text: str) -> str:
+def _parse_id_pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
@@ -371,13 +393,13 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _registry_file(text: str) -> str:
+def _parse_registry_filename(text: str) -> str:
     if not text.lower().endswith((".yml", ".yaml")):
         raise ValueError("it is no YAML file", "name one that ends in .yml")
     return text
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _parse_selection_pair(text: str) -> tuple[str, str]:
     key, colon, value = text.partition(":")
     if not (key and colon and value):
         raise ValueError("it is no KEY:VALUE", "write for example service:checkout")

@@ -10,41 +10,41 @@ import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from pytest_postmortem.bindings import tree_of
-from pytest_postmortem.modules import Module, Modules, make_module
-from pytest_postmortem.source_tests import SourceMark, SourceTest, TestReader
-from pytest_postmortem.unread import CodeReader, Place
+from pytest_postmortem.bindings import parse_python_tree
+from pytest_postmortem.modules import ModuleIndex, ParsedModule, build_parsed_module
+from pytest_postmortem.source_tests import SourceMark, SourceTest, SourceTestReader
+from pytest_postmortem.unread import MarkCodeReader, UnreadPlace
 
 __all__ = [
-    "CodeReader",
-    "Place",
+    "MarkCodeReader",
     "SourceMark",
     "SourceTest",
+    "UnreadPlace",
+    "find_called_marks",
     "find_helpers",
     "find_marks",
-    "guess",
-    "marks",
-    "parse",
-    "read_suite",
+    "find_module_tests",
+    "guess_source_tests",
+    "parse_source_tests",
+    "read_suite_tests",
     "read_test_file",
-    "tests",
 ]
 
 
-def marks(code: str, names: Collection[str]) -> Iterator[SourceMark]:
+def find_called_marks(code: str, names: Collection[str]) -> Iterator[SourceMark]:
     """Yield the marks of these names that a module calls anywhere; what is no Python has none."""
-    tree = tree_of(code)
+    tree = parse_python_tree(code)
     for node in ast.walk(tree) if tree else ():
-        name = _name(node.func) if isinstance(node, ast.Call) else None
+        name = _find_mark_name(node.func) if isinstance(node, ast.Call) else None
         if isinstance(node, ast.Call) and name in names:
             args = tuple(each.value for each in node.args if isinstance(each, ast.Constant))
             yield SourceMark(str(name), args, {}, node.lineno)
 
 
-def find_helpers(contents: Mapping[str, bytes], names: Collection[str]) -> CodeReader:
+def find_helpers(contents: Mapping[str, bytes], names: Collection[str]) -> MarkCodeReader:
     """Return what reads those Python files that name one of our marks, or import what does."""
-    found = CodeReader(Modules(contents), names).find_files()
-    reader = CodeReader(Modules({path: contents[path] for path in found}), names)
+    found = MarkCodeReader(ModuleIndex(contents), names).find_files()
+    reader = MarkCodeReader(ModuleIndex({path: contents[path] for path in found}), names)
     reader.find_files()
     reader.follow_all()
     return reader
@@ -62,12 +62,12 @@ def find_marks(
     ``contents`` are the file and those that it may import, by their paths.
     """
     text = contents.get(path, b"").decode(errors="replace")
-    reading = read_suite(Modules(contents), names, {path}, {path}, functions, classes)
+    reading = read_suite_tests(ModuleIndex(contents), names, {path}, {path}, functions, classes)
     found = [mark for test in reading.get(path) or () for mark in test.marks]
-    return sorted([*found, *marks(text, names)], key=lambda mark: mark.line)
+    return sorted([*found, *find_called_marks(text, names)], key=lambda mark: mark.line)
 
 
-def parse(
+def parse_source_tests(
     code: str | bytes,
     names: Collection[str],
     functions: Sequence[str] = ("test",),
@@ -78,26 +78,26 @@ def parse(
     That is what is no Python, or nested too deep. ``functions`` and ``classes`` are pytest's
     ``python_functions`` and ``python_classes``.
     """
-    tree = tree_of(code)
+    tree = parse_python_tree(code)
     try:
-        return None if tree is None else tests(tree, names, functions, classes)
+        return None if tree is None else find_module_tests(tree, names, functions, classes)
     except RecursionError:
         return None
 
 
-def tests(
+def find_module_tests(
     tree: ast.Module, names: Collection[str], functions: Sequence[str], classes: Sequence[str]
 ) -> tuple[SourceTest, ...]:
     """Return the tests of a module that is parsed already; the line of each is that of its def.
 
     Raises: RecursionError where Python reads more than can be walked through.
     """
-    module = make_module("", tree, b"")
-    return tuple(TestReader(module, names, functions, classes).tests())
+    module = build_parsed_module("", tree, b"")
+    return tuple(SourceTestReader(module, names, functions, classes).tests())
 
 
-def read_suite(
-    modules: Modules,
+def read_suite_tests(
+    modules: ModuleIndex,
     names: Collection[str],
     files: Collection[str],
     others: Collection[str] = (),
@@ -109,15 +109,15 @@ def read_suite(
     None is for what can't be read. Files that hold no test, but may add marks to those of others,
     are among them, with what is ``unread``.
     """
-    reader = CodeReader(modules, names)
+    reader = MarkCodeReader(modules, names)
     found: dict[str, tuple[SourceTest, ...] | None] = {}
     marking = reader.find_files()
     for path in sorted({*marking, *others}):
         module = modules.read(path)
         if path in files or path in others:
             rules = (functions, classes)
-            found[path] = _read(reader, module, names, *rules) if module else None
-        elif module and _applies(path, files):
+            found[path] = _read_module_tests(reader, module, names, *rules) if module else None
+        elif module and _is_conftest_applied(path, files):
             places = _find_places(reader, module)
             if places:
                 found[path] = (SourceTest("", 1, unread=places),)
@@ -125,7 +125,7 @@ def read_suite(
 
 
 def read_test_file(
-    helpers: CodeReader,
+    helpers: MarkCodeReader,
     names: Collection[str],
     path: str,
     data: bytes,
@@ -145,17 +145,17 @@ def read_test_file(
         return None
     if not unmarked and not reader.marks(path):
         return ()
-    return _read(reader, module, names, functions, classes)
+    return _read_module_tests(reader, module, names, functions, classes)
 
 
-def _read(
-    reader: CodeReader,
-    module: Module,
+def _read_module_tests(
+    reader: MarkCodeReader,
+    module: ParsedModule,
     names: Collection[str],
     functions: Sequence[str],
     classes: Sequence[str],
 ) -> tuple[SourceTest, ...] | None:
-    tests = TestReader(module, names, functions, classes, reader)
+    tests = SourceTestReader(module, names, functions, classes, reader)
     try:
         found = list(tests.tests())
         places = tuple(tests.unread())
@@ -164,20 +164,20 @@ def _read(
     return (*found, SourceTest("", 1, unread=places)) if places else tuple(found)
 
 
-def _find_places(reader: CodeReader, module: Module) -> tuple[Place, ...]:
+def _find_places(reader: MarkCodeReader, module: ParsedModule) -> tuple[UnreadPlace, ...]:
     try:
         return tuple(reader.find_places(module))
     except RecursionError:
         return ()
 
 
-def _applies(path: str, files: Iterable[str]) -> bool:
+def _is_conftest_applied(path: str, files: Iterable[str]) -> bool:
     """Say whether a file may act on the tests: a conftest does on those below its folder."""
     folder, _, name = path.rpartition("/")
     return name != "conftest.py" or any(not folder or f.startswith(f"{folder}/") for f in files)
 
 
-def guess(code: bytes, names: Collection[str]) -> tuple[SourceTest, ...]:
+def guess_source_tests(code: bytes, names: Collection[str]) -> tuple[SourceTest, ...]:
     """Return what a module for Python 2, say, seems to mark: as one test without a name."""
     called = re.findall(r"\bmark\.(\w+)\(([^()]*)\)", code.decode(errors="replace"))
     literal = re.compile(r"""[ub]?(["'])(.*?)\1|\b(\d+)\b""")
@@ -189,7 +189,7 @@ def guess(code: bytes, names: Collection[str]) -> tuple[SourceTest, ...]:
     return (SourceTest("", 1, found),) if found else ()
 
 
-def _name(node: ast.expr) -> str | None:
+def _find_mark_name(node: ast.expr) -> str | None:
     """Return the name of a mark, ``pytest.mark.NAME`` or ``mark.NAME``, None for all else."""
     if not isinstance(node, ast.Attribute):
         return None

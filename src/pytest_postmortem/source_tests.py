@@ -12,19 +12,28 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_postmortem.bindings import Body, body_of, is_test_name
-from pytest_postmortem.expressions import dotted, flatten, is_mark_name
-from pytest_postmortem.folding import literal, spread
-from pytest_postmortem.modules import Module, Position, find_bindings
-from pytest_postmortem.muting import find_stop, mute, mute_empty
-from pytest_postmortem.reducing import DECORATED, Defined, Reducer, Scope
-from pytest_postmortem.unread import CodeReader, Place
+from pytest_postmortem.bindings import CodeBody, build_code_body, is_test_name
+from pytest_postmortem.expressions import flatten_lists, format_dotted_name, is_mark_name
+from pytest_postmortem.folding import read_literal, unpack_starred_list
+from pytest_postmortem.modules import ParsedModule, Position, find_name_bindings
+from pytest_postmortem.muting import (
+    describe_empty_parameters,
+    describe_muting_mark,
+    find_unconditional_stop,
+)
+from pytest_postmortem.reducing import (
+    DECORATED_FUNCTION,
+    ExpressionReducer,
+    NameScope,
+    ReducedDefinition,
+)
+from pytest_postmortem.unread import MarkCodeReader, UnreadPlace
 
-__all__ = ["SourceMark", "SourceTest", "TestReader"]
+__all__ = ["SourceMark", "SourceTest", "SourceTestReader"]
 
 CONSTRUCTORS = frozenset({"__init__", "__new__"})
 
-NO_TESTS = frozenset(
+NON_TEST_DECORATORS = frozenset(
     {"fixture", "yield_fixture", "property", "cached_property", "setter", "deleter", "overload"}
 )
 """Decorators, by the last part of their names, that make no test of a function."""
@@ -65,11 +74,11 @@ class SourceTest:
     marks: tuple[SourceMark, ...] = ()
     muted: str | None = None
     sure: bool = True
-    unread: tuple[Place, ...] = ()
+    unread: tuple[UnreadPlace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _MarkEffect:
     """What decorators or a ``pytestmark`` say; ``cases`` are the sets of parameters with marks.
 
     ``clear`` is False where they may say more than can be read.
@@ -77,35 +86,35 @@ class _Said:
 
     marks: tuple[SourceMark, ...] = ()
     muted: str | None = None
-    cases: tuple[_Said, ...] = ()
+    cases: tuple[_MarkEffect, ...] = ()
     clear: bool = True
 
-    def within(self, outer: _Said) -> _Said:
+    def within(self, outer: _MarkEffect) -> _MarkEffect:
         """Return what holds for something inside of another."""
         cases = (*self.cases, *outer.cases)
-        return _Said((*self.marks, *outer.marks), self.muted or outer.muted, cases)
+        return _MarkEffect((*self.marks, *outer.marks), self.muted or outer.muted, cases)
 
 
 @dataclass(frozen=True, slots=True)
-class _Home:
+class _NameContext:
     """Where the names of a function or class are looked up."""
 
-    reducer: Reducer
-    scope: Scope = field(default_factory=dict)
+    reducer: ExpressionReducer
+    scope: NameScope = field(default_factory=dict)
 
 
-class TestReader:
+class SourceTestReader:
     """Finds the tests of one file; ``read`` are the expressions that it has read as a whole."""
 
     __test__ = False
 
     def __init__(
         self,
-        module: Module,
+        module: ParsedModule,
         names: Collection[str],
         functions: Sequence[str],
         classes: Sequence[str],
-        reader: CodeReader | None = None,
+        reader: MarkCodeReader | None = None,
     ) -> None:
         self.read: set[int] = set()
         self._collected: set[int] = set()
@@ -114,10 +123,10 @@ class TestReader:
         self._functions = functions
         self._classes = classes
         self._reader = reader
-        self._body = body_of(module.tree.body)
-        self._home = _Home(reader.reducer(module) if reader else Reducer(module))
-        self._homes: dict[int, _Home] = {}
-        self._foreign: list[tuple[Module, ast.ClassDef, int]] = []
+        self._body = build_code_body(module.tree.body)
+        self._home = _NameContext(reader.reducer(module) if reader else ExpressionReducer(module))
+        self._homes: dict[int, _NameContext] = {}
+        self._foreign: list[tuple[ParsedModule, ast.ClassDef, int]] = []
         self._decorators: dict[int, ast.expr] = {}
         self._open = {"pytestmark"}
         self._adds = ".add_marker" in module.words
@@ -126,7 +135,7 @@ class TestReader:
         """Yield the tests in the order of their code."""
         yield from self._within(self._body, "", self._module_said(), self._functions)
 
-    def unread(self) -> Iterator[Place]:
+    def unread(self) -> Iterator[UnreadPlace]:
         """Yield the places that may say more of the tests; to be asked for after all tests."""
         if self._reader is None:
             return
@@ -136,228 +145,272 @@ class TestReader:
         for module, node, line in self._foreign:
             claim = self._reader.claim(module, node, self.read)
             if claim is not None:
-                yield Place(line, f"class {node.name} in {module.path}", claim)
+                yield UnreadPlace(line, f"class {node.name} in {module.path}", claim)
 
     def _is_collected(self, name: str) -> bool:
         patterns = (*self._functions, *self._classes)
         return name in self._open or is_test_name(name, patterns)
 
-    def _module_said(self) -> _Said:
-        said = _Said()
+    def _module_said(self) -> _MarkEffect:
+        said = _MarkEffect()
         binding = self._module.find("pytestmark", None)
         if binding is not None:
             line, column = binding.position
             name = ast.Name("pytestmark", ast.Load(), lineno=line, col_offset=column)
-            said = self._said_of(name, self._home.reducer.reduce(name), self._home)
+            said = self._said_of(name, self._home.reducer.reduce_expression(name), self._home)
             if said.clear:
                 self._open.clear()
-        stop = find_stop(self._body.statements, self._home.reducer.reduce)
-        return _Said(said.marks, said.muted or stop, said.cases)
+        stop = find_unconditional_stop(self._body.statements, self._home.reducer.reduce_expression)
+        return _MarkEffect(said.marks, said.muted or stop, said.cases)
 
     def _within(
-        self, body: Body, prefix: str, outer: _Said, functions: Sequence[str]
+        self, body: CodeBody, prefix: str, outer: _MarkEffect, functions: Sequence[str]
     ) -> Iterator[SourceTest]:
         for name, nodes in body.defined.items():
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
-                    yield from self._class(node, prefix, outer)
+                    yield from self._read_test_class(node, prefix, outer)
                 elif is_test_name(name, functions) and not self._is_other(node):
-                    yield from self._function(node, prefix + name, outer)
+                    yield from self._read_test_function(node, prefix + name, outer)
 
     def _is_other(self, node: Function) -> bool:
         """Say whether a function of a test's name is a fixture, a property or the like."""
         home = self._homes.get(id(node), self._home)
         for each in node.decorator_list:
-            found = self._reduced(each, home)
-            name = dotted(found.func if isinstance(found, ast.Call) else found)
-            if name.rpartition(".")[2] in NO_TESTS and not is_mark_name(name):
+            found = self._reduce_node(each, home)
+            name = format_dotted_name(found.func if isinstance(found, ast.Call) else found)
+            if name.rpartition(".")[2] in NON_TEST_DECORATORS and not is_mark_name(name):
                 return True
         return False
 
-    def _function(self, node: Function, name: str, outer: _Said) -> Iterator[SourceTest]:
+    def _read_test_function(
+        self, node: Function, name: str, outer: _MarkEffect
+    ) -> Iterator[SourceTest]:
         home = self._homes.get(id(node), self._home)
         own = self._said(node.decorator_list, home)
         added = tuple(self._added(node.body, home)) if self._adds else ()
-        said = _Said((*own.marks, *added), own.muted, own.cases).within(outer)
-        muted = said.muted or find_stop(node.body, home.reducer.reduce)
+        said = _MarkEffect((*own.marks, *added), own.muted, own.cases).within(outer)
+        muted = said.muted or find_unconditional_stop(node.body, home.reducer.reduce_expression)
         yield SourceTest(name, node.lineno, said.marks, muted)
         for case in said.cases:
             if case.marks:
                 yield SourceTest(name, node.lineno, case.marks, muted or case.muted)
 
-    def _class(self, node: ast.ClassDef, prefix: str, outer: _Said) -> Iterator[SourceTest]:
-        family = list(self._family(node, self._homes.get(id(node), self._home), set()))
-        bases = [name for each, home in family for name in self._strangers(each, home)]
+    def _read_test_class(
+        self, node: ast.ClassDef, prefix: str, outer: _MarkEffect
+    ) -> Iterator[SourceTest]:
+        family = list(self._find_class_family(node, self._homes.get(id(node), self._home), set()))
+        bases = [
+            name
+            for class_node, home in family
+            for name in self._find_foreign_bases(class_node, home)
+        ]
         unittest = any(name.rpartition(".")[2].endswith("TestCase") for name in bases)
         if not (is_test_name(node.name, self._classes) or unittest or bases):
             return
-        bodies = [body_of(each.body) for each, _ in family]
-        if any(_is_false(body.values.get("__test__")) for body in bodies[:1]):
+        bodies = [build_code_body(class_node.body) for class_node, _ in family]
+        if any(_is_false_constant(body.values.get("__test__")) for body in bodies[:1]):
             return
         if not unittest and any(CONSTRUCTORS & body.defined.keys() for body in bodies):
             return  # pytest warns, and collects none of its tests
-        said = outer
-        whole = Body()
-        for (each, home), body in reversed(list(zip(family, bodies, strict=True))):
-            inside = _Home(home.reducer, _scope_of(each, home))
-            said = self._class_said(each, home, inside).within(said)
-            self._homes |= {id(own): inside for nodes in body.defined.values() for own in nodes}
-            self._note_base(node, each, home)
-            whole.defined.update(body.defined)
+        class_effect = outer
+        class_body = CodeBody()
+        for (class_node, home), body in reversed(list(zip(family, bodies, strict=True))):
+            inside = _NameContext(home.reducer, _build_class_scope(class_node, home))
+            class_effect = self._class_said(class_node, home, inside).within(class_effect)
+            self._homes |= {
+                id(is_test_class): inside
+                for nodes in body.defined.values()
+                for is_test_class in nodes
+            }
+            self._note_base(node, class_node, home)
+            class_body.defined.update(body.defined)
         functions = ("test",) if unittest else (*self._functions, *(["test"] if bases else []))
         name = f"{prefix}{node.name}::"
-        found = list(self._within(whole, name, said, functions))
-        yield from found
-        own = unittest or is_test_name(node.name, self._classes) or said.marks != outer.marks
-        if bases and own and not found:  # its tests are those of a class in another file
-            yield SourceTest(name[:-2], node.lineno, said.marks, said.muted)
+        source_tests = list(self._within(class_body, name, class_effect, functions))
+        yield from source_tests
+        is_test_class = (
+            unittest or is_test_name(node.name, self._classes) or class_effect.marks != outer.marks
+        )
+        if (
+            bases and is_test_class and not source_tests
+        ):  # its tests are those of a class in another file
+            yield SourceTest(name[:-2], node.lineno, class_effect.marks, class_effect.muted)
 
-    def _class_said(self, node: ast.ClassDef, home: _Home, inside: _Home) -> _Said:
-        said = self._said(node.decorator_list, home)
+    def _class_said(
+        self, node: ast.ClassDef, home: _NameContext, inside: _NameContext
+    ) -> _MarkEffect:
+        decorator_effect = self._said(node.decorator_list, home)
         mark = inside.scope.get("pytestmark")
         if mark is None:
-            return said
-        own = self._said_of(mark, home.reducer.reduce(mark, None, inside.scope), inside)
-        if own.clear:
-            bound = find_bindings(node.body)["pytestmark"]
+            return decorator_effect
+        pytestmark_effect = self._said_of(
+            mark, home.reducer.reduce_expression(mark, None, inside.scope), inside
+        )
+        if pytestmark_effect.clear:
+            bound = find_name_bindings(node.body)["pytestmark"]
             values = [each.value for each in bound if isinstance(each.value, ast.expr)]
             parts = [part for each in values for part in (each, getattr(each, "right", each))]
             self.read.update(map(id, parts))
-        marks, cases = (*said.marks, *own.marks), (*said.cases, *own.cases)
-        return _Said(marks, said.muted or own.muted, cases)
+        marks, cases = (
+            (*decorator_effect.marks, *pytestmark_effect.marks),
+            (*decorator_effect.cases, *pytestmark_effect.cases),
+        )
+        return _MarkEffect(marks, decorator_effect.muted or pytestmark_effect.muted, cases)
 
-    def _note_base(self, node: ast.ClassDef, base: ast.ClassDef, home: _Home) -> None:
+    def _note_base(self, node: ast.ClassDef, base: ast.ClassDef, home: _NameContext) -> None:
         """Note that a class is read, and where else its code may say something."""
         self._collected.add(id(base))
         if home.reducer.module is not self._module:
             self._foreign.append((home.reducer.module, base, node.lineno))
 
-    def _family(
-        self, node: ast.ClassDef, home: _Home, seen: set[int]
-    ) -> Iterator[tuple[ast.ClassDef, _Home]]:
+    def _find_class_family(
+        self, node: ast.ClassDef, home: _NameContext, seen: set[int]
+    ) -> Iterator[tuple[ast.ClassDef, _NameContext]]:
         """Yield a class and those of its bases that the project has, nearest first."""
         yield node, home
         seen.add(id(node))
         for base in node.bases:
-            for each, other in self._bases(node, base, home):
+            for each, other in self._find_project_bases(node, base, home):
                 if id(each) not in seen:
                     self.read.add(id(base))
-                    yield from self._family(each, other, seen)
+                    yield from self._find_class_family(each, other, seen)
 
-    def _bases(
-        self, node: ast.ClassDef, base: ast.expr, home: _Home
-    ) -> Iterator[tuple[ast.ClassDef, _Home]]:
-        found = home.reducer.reduce(_plain_base(base), _before(node), home.scope)
-        if isinstance(found, Defined) and isinstance(found.node, ast.ClassDef):
-            yield found.node, _Home(found.home, found.scope)
+    def _find_project_bases(
+        self, node: ast.ClassDef, base: ast.expr, home: _NameContext
+    ) -> Iterator[tuple[ast.ClassDef, _NameContext]]:
+        found = home.reducer.reduce_expression(
+            _strip_type_parameters(base), _find_lookup_position(node), home.scope
+        )
+        if isinstance(found, ReducedDefinition) and isinstance(found.node, ast.ClassDef):
+            yield found.node, _NameContext(found.home, found.scope)
         elif type(found) is ast.Name and home.reducer.module is self._module:
             for each in self._body.defined.get(found.id, ()):
                 if isinstance(each, ast.ClassDef):
                     yield each, self._home
 
-    def _strangers(self, node: ast.ClassDef, home: _Home) -> Iterator[str]:
+    def _find_foreign_bases(self, node: ast.ClassDef, home: _NameContext) -> Iterator[str]:
         """Yield the bases of a class that the project does not have."""
         for base in node.bases:
-            if not list(self._bases(node, base, home)):
-                name = dotted(home.reducer.reduce(_plain_base(base), _before(node), home.scope))
+            if not list(self._find_project_bases(node, base, home)):
+                name = format_dotted_name(
+                    home.reducer.reduce_expression(
+                        _strip_type_parameters(base), _find_lookup_position(node), home.scope
+                    )
+                )
                 if name.rpartition(".")[2] not in PLAIN_BASES:
                     yield name
 
-    def _said(self, expressions: Iterable[ast.expr], home: _Home) -> _Said:
-        found = _Said()
+    def _said(self, expressions: Iterable[ast.expr], home: _NameContext) -> _MarkEffect:
+        found = _MarkEffect()
         for given in expressions:
-            own = self._said_of(given, self._reduced(given, home), home)
+            own = self._said_of(given, self._reduce_node(given, home), home)
             if own.clear:
                 self.read.add(id(given))
             marks, cases = (*found.marks, *own.marks), (*found.cases, *own.cases)
-            found = _Said(marks, found.muted or own.muted, cases, found.clear and own.clear)
+            found = _MarkEffect(marks, found.muted or own.muted, cases, found.clear and own.clear)
         return found
 
-    def _reduced(self, decorator: ast.expr, home: _Home) -> ast.expr:
+    def _reduce_node(self, decorator: ast.expr, home: _NameContext) -> ast.expr:
         if id(decorator) not in self._decorators:
-            found = home.reducer.reduce(decorator, _before(decorator), home.scope)
+            found = home.reducer.reduce_expression(
+                decorator, _find_lookup_position(decorator), home.scope
+            )
             self._decorators[id(decorator)] = found
         return self._decorators[id(decorator)]
 
-    def _said_of(self, given: ast.expr, reduced: ast.expr, home: _Home) -> _Said:
+    def _said_of(self, given: ast.expr, reduced: ast.expr, home: _NameContext) -> _MarkEffect:
         """Return what one decorator or the value of one ``pytestmark`` says."""
-        found, muted, clear = [], None, True
-        cases: list[_Said] = []
-        for node in _items(reduced):
+        source_marks, muted, clear = [], None, True
+        cases: list[_MarkEffect] = []
+        for node in _flatten_mark_expression(reduced):
             call = node if isinstance(node, ast.Call) else None
-            name = dotted(call.func if call else node).removesuffix(".with_args")
+            name = format_dotted_name(call.func if call else node).removesuffix(".with_args")
             args = list(call.args) if call else []
             keywords = {each.arg: each.value for each in call.keywords if each.arg} if call else {}
             mark = name.rpartition(".")[2] if is_mark_name(name) else ""
             if mark in self._marks:
                 more = any(each.arg is None for each in call.keywords) if call else False
                 line = node.lineno if call else given.lineno
-                own = _mark(mark, line, args, keywords, more)
-                found.append(own)
-                clear = clear and own.whole
+                source_mark = _build_source_mark(mark, line, args, keywords, more)
+                source_marks.append(source_mark)
+                clear = clear and source_mark.whole
             elif mark == "parametrize":
                 values = [*args[1:2], *(each for key, each in keywords.items() if "values" in key)]
-                cases += self._cases(values, home)
-                muted = muted or mute_empty(values)
+                cases += self._read_parameter_cases(values, home)
+                muted = muted or describe_empty_parameters(values)
             else:
-                muted = muted or mute(mark or name, args, keywords)
+                muted = muted or describe_muting_mark(mark or name, args, keywords)
                 clear = clear and not self._may_mark(node)
         mutes = [case.muted for case in cases]
-        whole = mutes[0] if mutes and all(mutes) else None
+        common_mute = mutes[0] if mutes and all(mutes) else None
         clear = clear and all(case.clear for case in cases)
-        return _Said(tuple(found), muted or whole, tuple(cases), clear)
+        return _MarkEffect(tuple(source_marks), muted or common_mute, tuple(cases), clear)
 
-    def _cases(self, values: Sequence[ast.expr], home: _Home) -> Iterator[_Said]:
+    def _read_parameter_cases(
+        self, values: Sequence[ast.expr], home: _NameContext
+    ) -> Iterator[_MarkEffect]:
         """Yield what is said of each set of parameters; nothing of what can't be read."""
-        for node in (each for given in values for each in flatten(given)):
+        for node in (each for value in values for each in flatten_lists(value)):
             call = node if isinstance(node, ast.Call) else None
-            if call is None or not dotted(call.func).endswith("param"):
-                yield _Said(clear=not self._may_mark(node))
+            if call is None or not format_dotted_name(call.func).endswith("param"):
+                yield _MarkEffect(clear=not self._may_mark(node))
                 continue
-            said = _Said(clear=not any(map(self._may_mark, call.args)))
+            case_effect = _MarkEffect(clear=not any(map(self._may_mark, call.args)))
             for each in call.keywords:
                 if each.arg == "marks":
-                    marks = home.reducer.reduce(each.value, None, home.scope)
-                    own = self._said_of(each.value, marks, home)
-                    clear = said.clear and own.clear
-                    said = _Said((*said.marks, *own.marks), said.muted or own.muted, (), clear)
+                    marks = home.reducer.reduce_expression(each.value, None, home.scope)
+                    marks_effect = self._said_of(each.value, marks, home)
+                    clear = case_effect.clear and marks_effect.clear
+                    case_effect = _MarkEffect(
+                        (*case_effect.marks, *marks_effect.marks),
+                        case_effect.muted or marks_effect.muted,
+                        (),
+                        clear,
+                    )
                 elif self._may_mark(each.value):
-                    said = _Said(said.marks, said.muted, (), clear=False)
-            yield said
+                    case_effect = _MarkEffect(case_effect.marks, case_effect.muted, (), clear=False)
+            yield case_effect
 
     def _may_mark(self, node: ast.expr) -> bool:
         """Say whether what is left of a reduced expression may be a mark of ours."""
         return self._reader is not None and self._reader.may_mark(self._module, node)
 
-    def _added(self, body: Sequence[ast.stmt], home: _Home) -> Iterator[SourceMark]:
+    def _added(self, body: Sequence[ast.stmt], home: _NameContext) -> Iterator[SourceMark]:
         """Yield the marks that a test adds to itself while it runs."""
         for node in (each for statement in body for each in ast.walk(statement)):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_marker":
                 for each in node.args[:1]:
-                    said = self._said_of(each, home.reducer.reduce(each, None, home.scope), home)
-                    if said.clear:
+                    mark_effect = self._said_of(
+                        each, home.reducer.reduce_expression(each, None, home.scope), home
+                    )
+                    if mark_effect.clear:
                         self.read.add(id(each))
-                    yield from said.marks
+                    yield from mark_effect.marks
 
 
-def _items(node: ast.expr) -> Iterator[ast.expr]:
+def _flatten_mark_expression(node: ast.expr) -> Iterator[ast.expr]:
     """Yield the single marks and decorators of a reduced expression.
 
     A function that returns what marks make of the function that it is given stands for them.
     """
-    for each in flatten(node):
-        made = each.home.apply(each, DECORATED) if isinstance(each, Defined) else None
-        if made is None:
-            yield each
+    for element in flatten_lists(node):
+        applied = (
+            element.home.apply(element, DECORATED_FUNCTION)
+            if isinstance(element, ReducedDefinition)
+            else None
+        )
+        if applied is None:
+            yield element
             continue
-        while isinstance(made, ast.Call) and len(made.args) == 1 and not made.keywords:
-            yield made.func
-            made = made.args[0]
-        if made is not DECORATED:
-            yield each
+        while isinstance(applied, ast.Call) and len(applied.args) == 1 and not applied.keywords:
+            yield applied.func
+            applied = applied.args[0]
+        if applied is not DECORATED_FUNCTION:
+            yield element
 
 
-def _mark(
+def _build_source_mark(
     name: str,
     line: int,
     args: Sequence[ast.expr],
@@ -365,34 +418,34 @@ def _mark(
     more: bool,
 ) -> SourceMark:
     """Return a mark; ``more`` says that it has keywords that are not written out."""
-    values = [literal(part) for each in args for part in spread(each)]
+    values = [read_literal(part) for each in args for part in unpack_starred_list(each)]
     read = tuple(each[0] for each in values if each)
-    whole = None not in values and not more
-    return SourceMark(name, read, dict.fromkeys(keywords, ...), line, whole)
+    is_complete = None not in values and not more
+    return SourceMark(name, read, dict.fromkeys(keywords, ...), line, is_complete)
 
 
-def _scope_of(node: ast.ClassDef, home: _Home) -> Scope:
+def _build_class_scope(node: ast.ClassDef, home: _NameContext) -> NameScope:
     """Return what the names of a class come to for the code inside of it."""
-    found: dict[str, ast.expr] = dict(home.scope)
+    class_names: dict[str, ast.expr] = dict(home.scope)
     changed = home.reducer.module.changed
-    bindings = [(b.position, n, b) for n, all in find_bindings(node.body).items() for b in all]
+    bindings = [(b.position, n, b) for n, all in find_name_bindings(node.body).items() for b in all]
     for position, name, binding in sorted(bindings, key=lambda each: each[0]):
-        unclear = name in found and not binding.certain
+        unclear = name in class_names and not binding.certain
         if isinstance(binding.value, ast.expr) and not unclear and name not in changed:
-            found[name] = home.reducer.reduce(binding.value, position, found)
+            class_names[name] = home.reducer.reduce_expression(binding.value, position, class_names)
         else:
-            found[name] = ast.Name(name, ast.Load(), lineno=position[0], col_offset=0)
-    return found
+            class_names[name] = ast.Name(name, ast.Load(), lineno=position[0], col_offset=0)
+    return class_names
 
 
-def _before(node: ast.expr | ast.ClassDef) -> Position:
+def _find_lookup_position(node: ast.expr | ast.ClassDef) -> Position:
     """Return the position at which the names of a decorator or of bases are looked up."""
     return node.lineno, node.col_offset
 
 
-def _plain_base(node: ast.expr) -> ast.expr:
+def _strip_type_parameters(node: ast.expr) -> ast.expr:
     return node.value if isinstance(node, ast.Subscript) else node
 
 
-def _is_false(node: ast.expr | None) -> bool:
+def _is_false_constant(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is False

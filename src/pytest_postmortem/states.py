@@ -8,17 +8,17 @@ from typing import Literal, get_args
 from pytest_postmortem.model import Finding, NodeKey, OutcomeWord, Policy, Postmortem, Proof, Scope
 
 __all__ = [
-    "SETTLED",
+    "SETTLED_STATES",
     "STATES",
-    "Gate",
-    "Incident",
-    "Origins",
-    "Ran",
+    "GateResult",
+    "IncidentResult",
+    "RegistryOrigins",
     "Report",
+    "RunMetadata",
     "State",
     "TestResult",
     "Totals",
-    "Unknown",
+    "UnknownId",
 ]
 
 State = Literal[
@@ -37,7 +37,7 @@ State = Literal[
 STATES: tuple[State, ...] = get_args(State)
 """The first that fits is the state of an incident."""
 
-SETTLED: tuple[State, ...] = ("guarded", "declared", "exempt")
+SETTLED_STATES: tuple[State, ...] = ("guarded", "declared", "exempt")
 """The states in which nothing is left to do for an incident."""
 
 
@@ -62,7 +62,7 @@ class TestResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class IncidentResult:
     """One selected incident: its state, why, and the tests that are linked to it.
 
     ``required`` says whether it counts in the two figures; ``note`` is a further line that
@@ -81,11 +81,11 @@ class Incident:
     @property
     def is_open_recurrence(self) -> bool:
         """Whether it repeats an incident that had a test, and has no guard of its own."""
-        return bool(self.note) and self.state not in SETTLED
+        return bool(self.note) and self.state not in SETTLED_STATES
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownId:
     """An id that tests name with our marker and the registry lacks, or can't be asked for."""
 
     id: str
@@ -108,7 +108,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GateResult:
     """A rule that can fail the run; one that could not be judged has not passed either."""
 
     name: str
@@ -118,7 +118,7 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
+class RegistryOrigins:
     """Where a registry comes from: its locations, why it may lack some, which can't be reached,
     and which answer with an empty list all of a sudden.
     """
@@ -130,7 +130,7 @@ class Origins:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunMetadata:
     """What ran: versions, the arguments without any secret, the commit where CI tells it."""
 
     python: str
@@ -145,26 +145,26 @@ class Report:
 
     ``unjudged`` are the reasons, in words, why the figures don't stand for the whole suite.
     ``missing`` says which registry is missing, where the links themselves had to serve as one.
-    ``registry`` tells where it comes from. ``strangers`` are the ids of foreign marks that it
-    lacks, ``odd`` the foreign marks of a form that is not understood;
-    ``unchecked`` those of any mark where a part of it can't be reached, and ``unknown``
-    are the tests that name such ids with our marker. ``declared`` are the node ids under
-    ``tests:`` that were found, ``unselected`` the ids that belong elsewhere.
+    ``registry`` tells where it comes from. ``unknown_foreign_ids`` are the ids of foreign marks
+    that it lacks, ``odd`` the foreign marks of a form that is not understood; ``unchecked`` those
+    of any mark where a part of it can't be reached, and ``unknown`` are the tests that name such
+    ids with our marker. ``declared`` are the node ids under ``tests:`` that were found,
+    ``unselected`` the ids that belong elsewhere.
     """
 
-    incidents: tuple[Incident, ...]
+    incidents: tuple[IncidentResult, ...]
     totals: Totals
     scope: Scope
     policy: Policy
     findings: tuple[Finding, ...] = ()
-    gates: tuple[Gate, ...] = ()
+    gates: tuple[GateResult, ...] = ()
     unjudged: tuple[str, ...] = ()
     missing: str | None = None
-    strangers: tuple[str, ...] = ()
+    unknown_foreign_ids: tuple[str, ...] = ()
     odd: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
-    unknown: tuple[Unknown, ...] = ()
+    unknown: tuple[UnknownId, ...] = ()
     declared: frozenset[str] = frozenset()
     unselected: tuple[str, ...] = ()
-    registry: Origins = Origins()
-    ran: Ran | None = None
+    registry: RegistryOrigins = RegistryOrigins()
+    ran: RunMetadata | None = None

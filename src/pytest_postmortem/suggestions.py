@@ -23,20 +23,22 @@ from string import ascii_lowercase
 
 from pytest_postmortem.model import Registry
 
-__all__ = ["SuggestionIndex", "find_similar", "index_ids"]
+__all__ = ["SuggestionIndex", "find_similar_word", "index_registry_ids"]
 
-SPACED = {ord(each): " " for each in map(chr, range(128)) if not each.isalnum() and each != "\n"}
-ASCII = re.compile("[a-z](?=[0-9])"), re.compile("[0-9](?=[a-z])")
-UNICODE = re.compile(r"[^\W\d](?=\d)"), re.compile(r"\d(?=[^\W\d])")
-OTHER = re.compile(r"[^\w\n]")
-ZEROS = re.compile(" 0+(?=[0-9])")
-SPACES = re.compile(" {2,}")
-LOOK_ALIKE = re.compile(r"(?<=\d)[oil](?![^\W\d])|(?<![^\W\d])[oil](?=\d)")
-DOUBLED = re.compile(r"(\d)(?=\1)")
-SHORTEST = 3
+PUNCTUATION_AS_SPACE = {
+    ord(each): " " for each in map(chr, range(128)) if not each.isalnum() and each != "\n"
+}
+ASCII_WORD_BORDERS = re.compile("[a-z](?=[0-9])"), re.compile("[0-9](?=[a-z])")
+UNICODE_WORD_BORDERS = re.compile(r"[^\W\d](?=\d)"), re.compile(r"\d(?=[^\W\d])")
+NON_WORD_PATTERN = re.compile(r"[^\w\n]")
+LEADING_ZEROS_PATTERN = re.compile(" 0+(?=[0-9])")
+SPACES_PATTERN = re.compile(" {2,}")
+LOOK_ALIKE_PATTERN = re.compile(r"(?<=\d)[oil](?![^\W\d])|(?<![^\W\d])[oil](?=\d)")
+DOUBLED_DIGIT_PATTERN = re.compile(r"(\d)(?=\1)")
+MIN_SUGGESTION_LENGTH = 3
 """A part of fewer letters says nothing."""
 
-LONGEST = 200
+MAX_SUGGESTION_LENGTH = 200
 """A longer text is no id with a typing error."""
 
 
@@ -48,14 +50,14 @@ class SuggestionIndex:
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take names, each with what is suggested for it; they are compared without case."""
-        self._names = {_one_line(name.casefold()): target for name, target in names.items()}
+        self._names = {_join_lines(name.casefold()): target for name, target in names.items()}
         self._targets = list(self._names.values())
 
     def find(self, unknown: str) -> str | None:
         """Return the one that was probably meant, or None."""
-        folded = _one_line(unknown[: LONGEST + 1].casefold())
-        text = _words_of(folded)
-        if not (text.strip() and self._names) or len(folded) > LONGEST:
+        folded = _join_lines(unknown[: MAX_SUGGESTION_LENGTH + 1].casefold())
+        text = _split_into_words(folded)
+        if not (text.strip() and self._names) or len(folded) > MAX_SUGGESTION_LENGTH:
             return None
         rules: tuple[Callable[[str], Iterable[str]], ...] = (
             self._find_prefixed,
@@ -64,18 +66,18 @@ class SuggestionIndex:
             self._find_misspelled,
         )
         for rule in rules:
-            found = _only(rule(text))
+            found = _find_only_target(rule(text))
             if found is not None:
                 return found
-        return _only(self._find_mistyped(folded))
+        return _find_only_target(self._find_mistyped(folded))
 
     @cached_property
     def _text(self) -> str:
         """All names as words and numbers, a line each."""
-        return "\n" + _words_of("\n".join(self._names)) + "\n"
+        return "\n" + _split_into_words("\n".join(self._names)) + "\n"
 
     @cached_property
-    def _starts(self) -> list[int]:
+    def _line_starts(self) -> list[int]:
         return list(accumulate((len(line) + 1 for line in self._lines), initial=1))
 
     @cached_property
@@ -83,26 +85,26 @@ class SuggestionIndex:
         return self._text[1:-1].split("\n")
 
     @cached_property
-    def _equal(self) -> Mapping[str, list[str]]:
+    def _names_by_folded_text(self) -> Mapping[str, list[str]]:
         found: dict[str, list[str]] = {}
         for line, target in zip(self._lines, self._targets, strict=True):
             found.setdefault(line, []).append(target)
         return found
 
     @cached_property
-    def _vocabulary(self) -> frozenset[str]:
+    def _known_words(self) -> frozenset[str]:
         return frozenset(self._text.split())
 
     def _find_prefixed(self, text: str) -> Iterator[str]:
-        return self._find_lines("\n" + _open_end(text))
+        return self._find_lines("\n" + _extend_last_word(text))
 
     def _find_containing(self, text: str) -> Iterator[str]:
         """Yield what has the text from the begin of a word on; a number alone has to be the last
         thing in a name that begins with a word.
         """
         if any(letter.isalpha() for letter in text):
-            enough = sum(map(str.isalnum, text)) >= SHORTEST
-            return self._find_lines(_open_end(text)) if enough else iter(())
+            enough = sum(map(str.isalnum, text)) >= MIN_SUGGESTION_LENGTH
+            return self._find_lines(_extend_last_word(text)) if enough else iter(())
         return self._find_lines(text + "\n", lambda line: line.lstrip()[:1].isalpha())
 
     def _find_lines(
@@ -110,17 +112,20 @@ class SuggestionIndex:
     ) -> Iterator[str]:
         position = self._text.find(text)
         while position >= 0:
-            number = bisect_right(self._starts, position + text.startswith("\n")) - 1
+            number = bisect_right(self._line_starts, position + text.startswith("\n")) - 1
             if is_meant(self._lines[number]):
                 yield self._targets[number]
             position = self._text.find(text, position + 1)
 
     def _find_equal(self, text: str) -> Iterable[str]:
-        return self._equal.get(text, ())
+        return self._names_by_folded_text.get(text, ())
 
     def _find_misspelled(self, text: str) -> Iterator[str]:
         words = text.split()
-        near = [[each for each in _edits(word) if each in self._vocabulary] for word in words]
+        near = [
+            [each for each in _list_single_edits(word) if each in self._known_words]
+            for word in words
+        ]
         for changed in (1, 2):
             for places in combinations([n for n, each in enumerate(near) if each], changed):
                 for chosen in product(*(near[place] for place in places)):
@@ -129,50 +134,50 @@ class SuggestionIndex:
                     yield from self._find_equal(f" {line} ")
 
     def _find_mistyped(self, folded: str) -> Iterator[str]:
-        digits = LOOK_ALIKE.sub(lambda found: "0" if found[0] == "o" else "1", folded)
+        digits = LOOK_ALIKE_PATTERN.sub(lambda found: "0" if found[0] == "o" else "1", folded)
         if digits != folded:
-            yield from self._find_equal(_words_of(digits))
-        for found in DOUBLED.finditer(folded):
+            yield from self._find_equal(_split_into_words(digits))
+        for found in DOUBLED_DIGIT_PATTERN.finditer(folded):
             shorter = folded[: found.start()] + folded[found.end() :]
             if shorter in self._names:
                 yield self._names[shorter]
 
 
-def find_similar(word: str, words: Iterable[str]) -> str | None:
+def find_similar_word(word: str, words: Iterable[str]) -> str | None:
     """Return the one of a few words that was probably meant, or None."""
     return SuggestionIndex({each: each for each in words}).find(word)
 
 
-def index_ids(registry: Registry) -> SuggestionIndex:
+def index_registry_ids(registry: Registry) -> SuggestionIndex:
     """Return the index of the ids and aliases of a registry, without the paths of its files."""
     names = registry.index.items()
     return SuggestionIndex({name: known.id for name, known in names if "/" not in name})
 
 
-def _one_line(text: str) -> str:
+def _join_lines(text: str) -> str:
     return text.replace("\n", " ")
 
 
-def _words_of(text: str) -> str:
+def _split_into_words(text: str) -> str:
     """Return the words and numbers of each line, with a space before, between and after them.
 
     The text may be that of all names, and most of them are ASCII, for which this is five times
     as fast.
     """
-    text = f" {text} ".replace("\n", " \n ").translate(SPACED)
+    text = f" {text} ".replace("\n", " \n ").translate(PUNCTUATION_AS_SPACE)
     if not text.isascii():
-        text = OTHER.sub(" ", text)
-    for boundary in ASCII if text.isascii() else UNICODE:
+        text = NON_WORD_PATTERN.sub(" ", text)
+    for boundary in ASCII_WORD_BORDERS if text.isascii() else UNICODE_WORD_BORDERS:
         text = boundary.sub(r"\g<0> ", text)
-    return SPACES.sub(" ", ZEROS.sub(" ", text))
+    return SPACES_PATTERN.sub(" ", LEADING_ZEROS_PATTERN.sub(" ", text))
 
 
-def _open_end(text: str) -> str:
+def _extend_last_word(text: str) -> str:
     """Let the last word go on, but not the last number."""
     return text if text[-2].isdigit() else text[:-1]
 
 
-def _only(targets: Iterable[str]) -> str | None:
+def _find_only_target(targets: Iterable[str]) -> str | None:
     """Return the one target that there is; looks no further than the second."""
     first = None
     for target in targets:
@@ -182,7 +187,7 @@ def _only(targets: Iterable[str]) -> str | None:
     return first
 
 
-def _edits(word: str) -> Iterator[str]:
+def _list_single_edits(word: str) -> Iterator[str]:
     """Yield what one letter more, less or another one makes of a word, or two letters swapped."""
     if len(word) < 2 or not word.isalpha():
         return

@@ -13,18 +13,26 @@ import pytest
 
 from pytest_postmortem import links, options, scope
 from pytest_postmortem.model import Collected, Link, NodeKey
-from pytest_postmortem.outcomes import reason
-from pytest_postmortem.selection import Selection, configured, find_ignoring_hooks, is_ignored_by
+from pytest_postmortem.outcomes import read_skip_reason
+from pytest_postmortem.selection import (
+    DeselectionRecorder,
+    find_ignoring_hooks,
+    is_ignored_by,
+    parse_configured_options,
+)
 from pytest_postmortem.settings import Settings
 
-__all__ = ["Files"]
+__all__ = ["SuiteFileCollector"]
 
 
-class Files:
+class SuiteFileCollector:
     """Notes which files were collected, and tells at the end whether that is the whole suite."""
 
     def __init__(
-        self, settings: Settings, deliver: Callable[[Collected], None], selection: Selection
+        self,
+        settings: Settings,
+        deliver: Callable[[Collected], None],
+        selection: DeselectionRecorder,
     ) -> None:
         self._settings = settings
         self._deliver = deliver
@@ -47,7 +55,7 @@ class Files:
         if isinstance(collector, pytest.File):
             self._files.add(path)
             if report.skipped:
-                self._skipped[path] = (collector.nodeid, reason(report) or "")
+                self._skipped[path] = (collector.nodeid, read_skip_reason(report) or "")
         if report.failed:
             self._broken.add(path)
         return report
@@ -58,28 +66,30 @@ class Files:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Hand over how much of the suite was collected."""
-        given = Given(session, self._settings, self._selection)
-        files = frozenset(map(given.shown, self._files - self._broken))
-        expected = given.expected(files)
-        reasons = scope.reasons(
-            nodeids=given.nodeids,
-            given=given.named,
+        arguments = CollectionArguments(session, self._settings, self._selection)
+        files = frozenset(map(arguments.shown, self._files - self._broken))
+        expected = arguments.expected(files)
+        reasons = scope.find_partial_reasons(
+            nodeids=arguments.nodeids,
+            given=arguments.named,
             collected=files,
             expected=expected,
-            broken=sorted(map(given.shown, self._broken)),
-            last_failed=_last_failed(session.config),
+            broken=sorted(map(arguments.shown, self._broken)),
+            last_failed=_count_last_failed_files(session.config),
             interrupted=self._interrupted,
         )
         skipped = {
-            NodeKey(given.shown(path), nodeid): (path, why)
+            NodeKey(arguments.shown(path), nodeid): (path, why)
             for path, (nodeid, why) in self._skipped.items()
         }
-        found = tuple(
-            link for file, (path, _) in skipped.items() for link in self._links(file, path, given)
+        skipped_links = tuple(
+            link
+            for file, (path, _) in skipped.items()
+            for link in self._links(file, path, arguments)
         )
         self._deliver(
             Collected(
-                found,
+                skipped_links,
                 skipped={file: why for file, (_, why) in skipped.items()},
                 files=files,
                 expected=expected,
@@ -87,37 +97,41 @@ class Files:
             )
         )
 
-    def _links(self, file: NodeKey, path: Path, given: Given) -> Iterator[Link]:
+    def _links(self, file: NodeKey, path: Path, given: CollectionArguments) -> Iterator[Link]:
         """Yield the links that the code of a file names which skipped itself as a whole."""
         from pytest_postmortem import source
 
-        names = frozenset((options.MARK, *self._settings.markers))
-        code = {given.shown(each): data for each, data in _code_near(path, given.root)}
+        names = frozenset((options.MARKER_NAME, *self._settings.markers))
+        code = {
+            given.shown(code_path): data for code_path, data in _find_nearby_code(path, given.root)
+        }
         marks = source.find_marks(code, file.path, names, given.functions, given.classes)
-        found: dict[str, Link] = {}
+        links_by_id: dict[str, Link] = {}
         for mark in marks:
-            for id, origin in links.parse([mark]).ids.items():
+            for id, origin in links.parse_marks([mark]).ids.items():
                 link = Link(id, file.nodeid, file.path, mark.line, origin)
-                found.setdefault(id.casefold(), link)
-        yield from found.values()
+                links_by_id.setdefault(id.casefold(), link)
+        yield from links_by_id.values()
 
 
-def _code_near(path: Path, root: Path) -> Iterator[tuple[Path, bytes]]:
+def _find_nearby_code(path: Path, root: Path) -> Iterator[tuple[Path, bytes]]:
     """Yield a file and the other Python files of its folder and of those above, up to the rootdir,
     with what they hold: those that its marks may be imported from.
     """
     folders = [each for each in path.parents if each.is_relative_to(root)] or [path.parent]
     for folder in folders if path.suffix == ".py" else ():
         for file in sorted(folder.glob("*.py")):
-            data = scope.bytes_of(file)
+            data = scope.read_file_bytes(file)
             if data is not None:
                 yield file, data
 
 
-class Given:
+class CollectionArguments:
     """What was asked to be collected, and what a bare run would collect."""
 
-    def __init__(self, session: pytest.Session, settings: Settings, selection: Selection) -> None:
+    def __init__(
+        self, session: pytest.Session, settings: Settings, selection: DeselectionRecorder
+    ) -> None:
         config = session.config
         self._session = session
         self._config = config
@@ -127,7 +141,7 @@ class Given:
         self._suite = settings.suite
         self._patterns: Sequence[str] = config.getini("python_files")
         self._folder = config.invocation_params.dir
-        self._own = configured(config)
+        self._own = parse_configured_options(config)
         bare = self._bare()
         arguments = [] if bare else config.args
         paths = [self._path(text) for text in arguments if "::" not in text]
@@ -153,9 +167,9 @@ class Given:
         """Say whether nothing but ``testpaths`` is collected; a plugin can set other arguments."""
         given = [self._path(text) for text in self._config.args]
         named = [self._path(text) for text in self._config.getini("testpaths")]
-        return set(given) in (set(named), set(self._testpaths()))
+        return set(given) in (set(named), set(self._list_testpaths()))
 
-    def _testpaths(self) -> list[Path]:
+    def _list_testpaths(self) -> list[Path]:
         globs = (
             iglob(str(self.root / text), recursive=True)
             for text in self._config.getini("testpaths")
@@ -185,7 +199,7 @@ class Given:
         patterns = list(self._patterns)
         if getattr(self._config.option, "doctestmodules", False):
             patterns.append("*.py")
-        found = scope.find_files(self._roots(), patterns, self._ignored)
+        found = scope.find_test_files(self._roots(), patterns, self._ignored)
         files = frozenset(map(self.shown, found))
         return None if not compared and files <= collected else files
 
@@ -194,17 +208,19 @@ class Given:
 
         A node id can't serve: outside of the rootdir it begins at what was named.
         """
-        return scope.relative(file, self.root)
+        return scope.format_relative_path(file, self.root)
 
     def _roots(self) -> Sequence[Path]:
-        return self._suite or self._testpaths() or [self.root]
+        return self._suite or self._list_testpaths() or [self.root]
 
     def _ignored(self, path: Path) -> bool:
         """Ask pytest, but for what only the command line takes away.
 
         Two files are no modules with doctests for pytest either.
         """
-        if path.name in ("setup.py", "__main__.py") and not scope.matches(path, self._patterns):
+        if path.name in ("setup.py", "__main__.py") and not scope.is_test_file_path(
+            path, self._patterns
+        ):
             return True
         if path in self._ignores or any(fnmatch(str(path), glob) for glob in self._globs):
             return any(fnmatch(path.name, text) for text in self._config.getini("norecursedirs"))
@@ -215,7 +231,7 @@ class Given:
         )
 
 
-def _last_failed(config: pytest.Config) -> int | None:
+def _count_last_failed_files(config: pytest.Config) -> int | None:
     """Return the number of files that ``--lf`` skipped, None where it took nothing away."""
     plugin = config.pluginmanager.get_plugin("lfplugin")
     if not getattr(config.option, "lf", False):

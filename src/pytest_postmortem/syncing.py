@@ -9,69 +9,74 @@ from typing import Any
 
 import yaml
 
-from pytest_postmortem.model import SHOWS, Postmortem, Registry, Show
+from pytest_postmortem.model import SHOW_LEVELS, Postmortem, Registry, ShowLevel
 
-__all__ = ["FIRST", "changes", "render"]
+__all__ = ["SYNC_FIRST_LINE", "describe_registry_changes", "render_synced_registry"]
 
 
-class _Dumper(yaml.SafeDumper):
+class _SyncDumper(yaml.SafeDumper):
     """Writes paragraphs as such, since people read them in reviews."""
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_SyncDumper.add_representer(str, _represent_text)
 
-FIRST = "# Written by `pytest-postmortem sync` from "
-HEADER = (
-    FIRST
+SYNC_FIRST_LINE = "# Written by `pytest-postmortem sync` from "
+SYNC_HEADER = (
+    SYNC_FIRST_LINE
     + """{locations}.
 # Don't edit it: what is to be added goes into a registry file of its own.
 """
 )
-LESS = "# Only what postmortem_show allows is here{why}.\n"
-CREDENTIAL = ": `link`, unless it is set, for what is fetched with a credential"
+LIMITED_SYNC_HEADER = "# Only what postmortem_show allows is here{why}.\n"
+CREDENTIAL_NOTE = ": `link`, unless it is set, for what is fetched with a credential"
 
 
-def render(registry: Registry, show: Show | None = None, kept: Iterable[Postmortem] = ()) -> str:
+def render_synced_registry(
+    registry: Registry, show: ShowLevel | None = None, kept: Iterable[Postmortem] = ()
+) -> str:
     """Return the registry as YAML: sorted by id, with the fields that are modelled, and with no
     more of each post-mortem than may be shown.
 
     ``kept`` are entries of the file as it was, which a list that is never whole has dropped.
     """
     known = {postmortem.id.casefold() for postmortem in registry}
-    least: Show = min((each.show for each in registry), key=SHOWS.index, default="all")
+    least: ShowLevel = min((each.show for each in registry), key=SHOW_LEVELS.index, default="all")
     capped = [replace(each, show=least) for each in kept if each.id.casefold() not in known]
     every = [*registry, *capped]
-    entries = [dict(_entry(each, show or each.show)) for each in sorted(every, key=_order)]
+    entries = [
+        dict(_list_synced_fields(each, show or each.show))
+        for each in sorted(every, key=_build_id_sort_key)
+    ]
     document: dict[str, Any] = {}
     if registry.partial:
         document["partial"] = "; ".join(registry.partial)
     document["postmortems"] = entries
     text = yaml.dump(
         document,
-        Dumper=_Dumper,
+        Dumper=_SyncDumper,
         sort_keys=False,
         allow_unicode=True,
         default_flow_style=False,
         width=1000,
     )
-    head = HEADER.format(locations=", ".join(registry.locations))
+    head = SYNC_HEADER.format(locations=", ".join(registry.locations))
     if any((show or each.show) != "all" for each in every):
-        head += LESS.format(why="" if show else CREDENTIAL)
+        head += LIMITED_SYNC_HEADER.format(why="" if show else CREDENTIAL_NOTE)
     return f"{head}{text}"
 
 
-def _order(postmortem: Postmortem) -> tuple[tuple[str, int], ...]:
+def _build_id_sort_key(postmortem: Postmortem) -> tuple[tuple[str, int], ...]:
     """Return what sorts ids as people count them: PM-9 before PM-10."""
     parts = re.findall(r"(\D*)(\d*)", postmortem.id.casefold())
     return tuple((text, int(number) if number.isdecimal() else -1) for text, number in parts)
 
 
-def _entry(postmortem: Postmortem, show: Show) -> Iterator[tuple[str, Any]]:
+def _list_synced_fields(postmortem: Postmortem, show: ShowLevel) -> Iterator[tuple[str, Any]]:
     """Yield the fields of an entry in the order of the reference, those that have a value."""
     every: Mapping[str, Any] = {
         "id": postmortem.id,
@@ -99,11 +104,11 @@ def _entry(postmortem: Postmortem, show: Show) -> Iterator[tuple[str, Any]]:
         "tests": list(postmortem.tests),
         "action_items": [_without_none(asdict(item)) for item in postmortem.action_items],
     }
-    allowed = SHOWN.get(show, tuple(every))
+    allowed = SHOWN_FIELDS.get(show, tuple(every))
     yield from ((name, every[name]) for name in every if every[name] and name in allowed)
 
 
-SHOWN: Mapping[Show, tuple[str, ...]] = {
+SHOWN_FIELDS: Mapping[ShowLevel, tuple[str, ...]] = {
     "id": ("id", "aliases"),
     "link": ("id", "url", "aliases"),
     "title": ("id", "title", "url", "date", "severity", "class", "aliases"),
@@ -114,10 +119,10 @@ def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def changes(old: Registry, new: Registry) -> Iterator[str]:
+def describe_registry_changes(old: Registry, new: Registry) -> Iterator[str]:
     """Yield in words what differs between two readings of a synced file."""
-    before = {each.id: dict(_entry(each, "all")) for each in old}
-    after = {each.id: dict(_entry(each, "all")) for each in new}
+    before = {each.id: dict(_list_synced_fields(each, "all")) for each in old}
+    after = {each.id: dict(_list_synced_fields(each, "all")) for each in new}
     for id in after.keys() - before.keys():
         yield f"{id} is new"
     for id in before.keys() - after.keys():

@@ -17,9 +17,9 @@ from pytest_postmortem import git
 from pytest_postmortem.errors import GitError
 from pytest_postmortem.model import Finding, Postmortem
 
-__all__ = ["EPOCH", "Today", "find_today"]
+__all__ = ["EPOCH_VARIABLE", "Today", "find_today"]
 
-EPOCH = "SOURCE_DATE_EPOCH"
+EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,21 @@ def find_today(
     """
     if wanted is not None:
         return Today(wanted if isinstance(wanted, date) else date.today())
-    text = os.environ.get(EPOCH, "").strip()
-    day = _day_of(text)
-    why = _objection(text, day, postmortems) if text else None
+    text = os.environ.get(EPOCH_VARIABLE, "").strip()
+    day = _parse_epoch_day(text)
+    why = _describe_epoch_problem(text, day, postmortems) if text else None
     if day is not None and why is None:
         return Today(day)
     error = None
     try:
-        day = git.head_date(root)
+        day = git.read_head_date(root)
     except GitError as failure:
         day, error = None, failure
-    notes = tuple(_notes(text, why, day or date.today()))
+    notes = tuple(_build_epoch_findings(text, why, day or date.today()))
     return Today(day or date.today(), notes, error)
 
 
-def _day_of(text: str) -> date | None:
+def _parse_epoch_day(text: str) -> date | None:
     """Return the day of an epoch in UTC, None for what is none."""
     if not (text.isascii() and text.isdigit()):
         return None
@@ -69,7 +69,9 @@ def _day_of(text: str) -> date | None:
         return None
 
 
-def _objection(text: str, day: date | None, postmortems: Iterable[Postmortem]) -> str | None:
+def _describe_epoch_problem(
+    text: str, day: date | None, postmortems: Iterable[Postmortem]
+) -> str | None:
     """Say why an epoch can't be the date to judge by, None where it can."""
     if day is None:
         return "is not a number of seconds since 1970"
@@ -79,8 +81,8 @@ def _objection(text: str, day: date | None, postmortems: Iterable[Postmortem]) -
     return f"is {day}, before the newest incident, {newest.id}"
 
 
-def _notes(text: str, why: str | None, used: date) -> Iterator[Finding]:
+def _build_epoch_findings(text: str, why: str | None, used: date) -> Iterator[Finding]:
     if why is not None:
         shown = text if len(text) <= 20 else f"{text[:20]}..."
-        message = f"{EPOCH}={shown} {why}; ignored, dates are judged by {used}"
+        message = f"{EPOCH_VARIABLE}={shown} {why}; ignored, dates are judged by {used}"
         yield Finding("source-date-epoch", "warning", message)

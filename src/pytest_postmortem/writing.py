@@ -21,32 +21,41 @@ from pathlib import Path
 from pytest_postmortem.errors import DestinationError, Problem
 
 __all__ = [
-    "Changed",
-    "Staged",
-    "find_unfinished",
+    "FileChangedError",
+    "StagedFile",
+    "find_unfinished_files",
     "is_written_through",
-    "remove_unfinished",
-    "rewrite",
-    "stage",
-    "write",
+    "remove_unfinished_files",
+    "rewrite_file",
+    "stage_file",
+    "write_text_file",
 ]
 
-UNFINISHED = ".pytest-postmortem"
-OLD = 24 * 60 * 60
+UNFINISHED_SUFFIX = ".pytest-postmortem"
+UNFINISHED_MAX_AGE = 24 * 60 * 60
 """The seconds after which an unfinished file is left, whichever machine began it."""
 
-NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
+NO_HARD_LINK_ERRORS = (
+    errno.EPERM,
+    errno.EACCES,
+    errno.ENOTSUP,
+    errno.ENOSYS,
+    errno.EMLINK,
+    errno.EINVAL,
+)
 """What file systems without hard links answer."""
 
-_DESCRIPTOR = re.compile(r"/dev/(?:std(in|out|err)|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})")
-_UNFINISHED = re.compile(rf"\..*\.([0-9a-f]{{8}})-(\d+)-\w+{re.escape(UNFINISHED)}", re.DOTALL)
+_DESCRIPTOR_PATTERN = re.compile(r"/dev/(?:std(in|out|err)|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})")
+_UNFINISHED_PATTERN = re.compile(
+    rf"\..*\.([0-9a-f]{{8}})-(\d+)-\w+{re.escape(UNFINISHED_SUFFIX)}", re.DOTALL
+)
 
 
-class Changed(Exception):
+class FileChangedError(Exception):
     """A file no longer holds what was read of it."""
 
 
-def write(path: Path, text: str) -> None:
+def write_text_file(path: Path, text: str) -> None:
     """Write text as UTF-8, making missing folders; an older file stays until the new is whole.
 
     Raises:
@@ -55,11 +64,11 @@ def write(path: Path, text: str) -> None:
     data = text.encode("utf-8", errors="backslashreplace")
     try:
         if is_written_through(path):
-            _write_through(path, data)
+            _write_to_device(path, data)
             return
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, data)
+        _replace_file(target, data)
     except OSError as error:
         cause = error.strerror or str(error)
         remedy = "choose a destination that can be written"
@@ -69,7 +78,7 @@ def write(path: Path, text: str) -> None:
 
 def is_written_through(path: Path) -> bool:
     """Say whether a path leads to something that is no regular file and no folder."""
-    if _DESCRIPTOR.fullmatch(str(path)):
+    if _DESCRIPTOR_PATTERN.fullmatch(str(path)):
         return True
     try:
         mode = os.stat(path).st_mode
@@ -78,9 +87,9 @@ def is_written_through(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _write_through(path: Path, data: bytes) -> None:
+def _write_to_device(path: Path, data: bytes) -> None:
     """Write to a device or a FIFO; an open descriptor goes on where it is."""
-    found = _DESCRIPTOR.fullmatch(str(path))
+    found = _DESCRIPTOR_PATTERN.fullmatch(str(path))
     if found is None:
         descriptor = os.open(path, os.O_WRONLY)
     else:
@@ -94,7 +103,7 @@ def _write_through(path: Path, data: bytes) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedFile:
     """What a file shall hold, whole, in a file beside it; ``old`` is what it holds until then,
     None where there is none.
     """
@@ -103,7 +112,7 @@ class Staged:
     old: bytes | None
     beside: str
 
-    def put(self) -> None:
+    def put_in_place(self) -> None:
         """Put it in its place.
 
         Raises:
@@ -115,11 +124,11 @@ class Staged:
             if self.old is None:
                 self._make()
             elif self.path.read_bytes() != self.old:
-                raise Changed
+                raise FileChangedError
             else:
                 os.replace(self.beside, self.path)
         except BaseException:
-            self.drop()
+            self.drop_staged()
             raise
 
     def _make(self) -> None:
@@ -127,13 +136,13 @@ class Staged:
         try:
             os.link(self.beside, self.path)
         except OSError as error:
-            if error.errno not in NO_LINKS:
+            if error.errno not in NO_HARD_LINK_ERRORS:
                 raise
-            self._claim()
+            self._claim_unfinished_name()
         else:
             os.unlink(self.beside)
 
-    def _claim(self) -> None:
+    def _claim_unfinished_name(self) -> None:
         os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             os.replace(self.beside, self.path)
@@ -142,13 +151,13 @@ class Staged:
                 os.unlink(self.path)
             raise
 
-    def drop(self) -> None:
+    def drop_staged(self) -> None:
         """Leave the file as it is, and nothing beside it."""
         with suppress(OSError):
             os.unlink(self.beside)
 
 
-def stage(path: Path, old: bytes | None, new: bytes) -> Staged:
+def stage_file(path: Path, old: bytes | None, new: bytes) -> StagedFile:
     """Write beside a file what it shall hold, with its mode; ``old`` is None where there is none.
 
     Raises:
@@ -159,38 +168,38 @@ def stage(path: Path, old: bytes | None, new: bytes) -> Staged:
     if old is None:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        return Staged(path, old, _beside(path, new, 0o666 & ~_umask()))
+        return StagedFile(path, old, _write_neighbour_file(path, new, 0o666 & ~_read_umask()))
     status = path.stat()
     if path.read_bytes() != old:
-        raise Changed
+        raise FileChangedError
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    beside = _beside(path, new, stat.S_IMODE(status.st_mode))
-    _give(beside, status)
-    return Staged(path, old, beside)
+    beside = _write_neighbour_file(path, new, stat.S_IMODE(status.st_mode))
+    _copy_owner(beside, status)
+    return StagedFile(path, old, beside)
 
 
-def rewrite(path: Path, old: bytes, new: bytes) -> None:
+def rewrite_file(path: Path, old: bytes, new: bytes) -> None:
     """Put new contents into a file that still holds the old ones, and keep its mode.
 
     Raises:
         Changed: It holds something else by now.
         OSError: It can't be written; it is as it was.
     """
-    stage(path, old, new).put()
+    stage_file(path, old, new).put_in_place()
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace_file(path: Path, data: bytes) -> None:
     """Put a file in its place, with the mode and the owner of the one that is there."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
         status = None
-    mode = 0o666 & ~_umask() if status is None else stat.S_IMODE(status.st_mode)
-    name = _beside(path, data, mode)
+    mode = 0o666 & ~_read_umask() if status is None else stat.S_IMODE(status.st_mode)
+    name = _write_neighbour_file(path, data, mode)
     try:
         if status is not None:
-            _give(name, status)
+            _copy_owner(name, status)
         os.replace(name, path)
     except BaseException:
         with suppress(OSError):
@@ -198,7 +207,7 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-def _give(name: str, status: os.stat_result) -> None:
+def _copy_owner(name: str, status: os.stat_result) -> None:
     """Give a file the owner of another, where that is allowed."""
     own = os.stat(name)
     if hasattr(os, "chown") and (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
@@ -207,11 +216,11 @@ def _give(name: str, status: os.stat_result) -> None:
             os.chmod(name, stat.S_IMODE(status.st_mode))  # a change of owner may take bits away
 
 
-def _beside(path: Path, data: bytes, mode: int) -> str:
+def _write_neighbour_file(path: Path, data: bytes, mode: int) -> str:
     """Write a file next to another, and return its name."""
-    remove_unfinished(path.parent)
-    prefix = f".{path.name[:60]}.{_machine()}-{os.getpid()}-"
-    handle, name = tempfile.mkstemp(suffix=UNFINISHED, prefix=prefix, dir=path.parent)
+    remove_unfinished_files(path.parent)
+    prefix = f".{path.name[:60]}.{_read_machine_name()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(suffix=UNFINISHED_SUFFIX, prefix=prefix, dir=path.parent)
     try:
         with open(handle, "wb") as file:
             file.write(data)
@@ -223,28 +232,28 @@ def _beside(path: Path, data: bytes, mode: int) -> str:
     return name
 
 
-def remove_unfinished(folder: Path) -> None:
+def remove_unfinished_files(folder: Path) -> None:
     """Remove what a process that was killed has left in a folder."""
-    for path in find_unfinished(folder):
+    for path in find_unfinished_files(folder):
         with suppress(OSError):
             os.unlink(path)
 
 
-def find_unfinished(folder: Path) -> list[Path]:
+def find_unfinished_files(folder: Path) -> list[Path]:
     """Return the files that a process which was killed has left in a folder."""
     left: list[Path] = []
     with suppress(OSError), os.scandir(folder) as entries:
-        for name in [entry.name for entry in entries if entry.name.endswith(UNFINISHED)]:
-            found = _UNFINISHED.fullmatch(name)
+        for name in [entry.name for entry in entries if entry.name.endswith(UNFINISHED_SUFFIX)]:
+            found = _UNFINISHED_PATTERN.fullmatch(name)
             path = folder / name
-            if found and (_is_over(found[1], int(found[2])) or _is_old(path)):
+            if found and (_is_process_over(found[1], int(found[2])) or _is_old_file(path)):
                 left.append(path)
     return left
 
 
-def _is_over(machine: str, process: int) -> bool:
+def _is_process_over(machine: str, process: int) -> bool:
     """Say whether a process of this machine has ended; of another one that is not known."""
-    if machine != _machine() or os.name == "nt":  # where signal 0 ends a process
+    if machine != _read_machine_name() or os.name == "nt":  # where signal 0 ends a process
         return False
     try:
         os.kill(process, 0)
@@ -255,13 +264,13 @@ def _is_over(machine: str, process: int) -> bool:
     return False
 
 
-def _is_old(path: Path) -> bool:
+def _is_old_file(path: Path) -> bool:
     import time
 
-    return time.time() - os.lstat(path).st_mtime > OLD
+    return time.time() - os.lstat(path).st_mtime > UNFINISHED_MAX_AGE
 
 
-def _machine() -> str:
+def _read_machine_name() -> str:
     """Return a short name of this machine, or of the container."""
     import platform
     import zlib
@@ -269,7 +278,7 @@ def _machine() -> str:
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     """Return the mask of new files; there is no way to read it but to set it."""
     mask = os.umask(0)
     os.umask(mask)

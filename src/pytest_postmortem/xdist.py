@@ -12,32 +12,32 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.collection import Plan
+from pytest_postmortem.collection import CollectionPlan
 from pytest_postmortem.model import Collected, Finding, Link, NodeKey
-from pytest_postmortem.options import WIRE
-from pytest_postmortem.scope import joined
+from pytest_postmortem.options import PLUGIN_WIRE_KEY
+from pytest_postmortem.scope import join_collections
 from pytest_postmortem.selection import find_given_names
 
 __all__ = [
-    "Controller",
-    "Deliver",
-    "Planned",
-    "Worker",
+    "CollectedReceiver",
+    "ControllerPlugin",
+    "PlanProvider",
+    "WorkerPlugin",
     "find_given_names_on_worker",
-    "plan_from",
-    "take",
+    "read_worker_plan",
+    "take_collected",
 ]
 
-Planned = Callable[[bool], Plan]
+PlanProvider = Callable[[bool], CollectionPlan]
 """Asked for the plan, once it is known whether any test is marked."""
 
-Deliver = Callable[[Collected], None]
+CollectedReceiver = Callable[[Collected], None]
 
 Node = Any
 """``xdist.workermanage.WorkerController``; xdist need not be installed."""
 
 
-def pack(collected: Collected) -> dict[str, Any]:
+def pack_collected(collected: Collected) -> dict[str, Any]:
     """Turn what was collected into builtins."""
     return {
         "links": [astuple(link) for link in collected.links],
@@ -54,7 +54,7 @@ def pack(collected: Collected) -> dict[str, Any]:
     }
 
 
-def unpack(data: Mapping[str, Any]) -> Collected:
+def unpack_collected(data: Mapping[str, Any]) -> Collected:
     """Turn builtins back into what was collected."""
     expected = data["expected"]
     return Collected(
@@ -72,31 +72,31 @@ def unpack(data: Mapping[str, Any]) -> Collected:
     )
 
 
-def take(report: pytest.TestReport) -> Collected | None:
+def take_collected(report: pytest.TestReport) -> Collected | None:
     """Take what a worker attached to a report off it again."""
-    data = report.__dict__.pop(WIRE, None)
-    return None if data is None else unpack(data)
+    data = report.__dict__.pop(PLUGIN_WIRE_KEY, None)
+    return None if data is None else unpack_collected(data)
 
 
-def plan_from(config: pytest.Config) -> tuple[Plan, str | None]:
+def read_worker_plan(config: pytest.Config) -> tuple[CollectionPlan, str | None]:
     """Return, on a worker, the controller's plan and the registry that was found, if any.
 
     There is none where the controller does not know yet that a test is marked.
     """
-    data = config.workerinput.get(WIRE)  # type: ignore[attr-defined]  # xdist adds it
+    data = config.workerinput.get(PLUGIN_WIRE_KEY)  # type: ignore[attr-defined]  # xdist adds it
     if data is None:
-        return Plan(), None
+        return CollectionPlan(), None
     declared = {nodeid: tuple(ids) for nodeid, ids in data["declared"].items()}
-    return Plan(declared, frozenset(data["names"]), data["judged"]), data["found"]
+    return CollectionPlan(declared, frozenset(data["names"]), data["judged"]), data["found"]
 
 
 def find_given_names_on_worker(config: pytest.Config) -> frozenset[str]:
     """Return what the controller found in the command line, which no worker sees."""
-    data = config.workerinput.get(WIRE)  # type: ignore[attr-defined]  # xdist adds it
+    data = config.workerinput.get(PLUGIN_WIRE_KEY)  # type: ignore[attr-defined]  # xdist adds it
     return frozenset(data["given"]) if data is not None else frozenset()
 
 
-class Worker:
+class WorkerPlugin:
     """Lives in a worker: sends what was collected, and later what a test adds to it."""
 
     def __init__(self, config: pytest.Config, wanted: bool) -> None:
@@ -104,29 +104,34 @@ class Worker:
         self._wanted = wanted
         self._outbox: Collected | None = None
 
-    def deliver(self, collected: Collected) -> None:
+    def deliver_collected(self, collected: Collected) -> None:
         """Keep what was collected until the next report goes out."""
         if self._wanted or collected.links or collected.findings:
-            self._outbox = joined([self._outbox, collected] if self._outbox else [collected])
+            self._outbox = join_collections(
+                [self._outbox, collected] if self._outbox else [collected]
+            )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Attach what has not been sent yet."""
         if self._outbox is not None:
-            setattr(report, WIRE, pack(self._outbox))
+            setattr(report, PLUGIN_WIRE_KEY, pack_collected(self._outbox))
             self._outbox = None
 
     def pytest_sessionfinish(self) -> None:
         """Leave what no report could carry, because this worker ran no test."""
         if self._outbox is not None:
-            self._config.workeroutput[WIRE] = pack(self._outbox)  # type: ignore[attr-defined]
+            self._config.workeroutput[PLUGIN_WIRE_KEY] = pack_collected(self._outbox)  # type: ignore[attr-defined]
 
 
-class Controller:
+class ControllerPlugin:
     """Lives in the controller: hands out the plan, and knows whose links were lost."""
 
     def __init__(
-        self, plan: Callable[[], Plan], found: str | None, receive: Callable[[Collected, str], None]
+        self,
+        plan: Callable[[], CollectionPlan],
+        found: str | None,
+        receive: Callable[[Collected, str], None],
     ) -> None:
         self._plan = plan
         self._found = found
@@ -139,7 +144,7 @@ class Controller:
         """Give a new worker what it needs; nothing is read or fetched twice."""
         plan = self._plan()
         self._started[node.gateway.id] = None
-        node.workerinput[WIRE] = {
+        node.workerinput[PLUGIN_WIRE_KEY] = {
             "declared": {nodeid: list(ids) for nodeid, ids in plan.declared.items()},
             "names": list(plan.names),
             "judged": plan.judged,
@@ -155,9 +160,9 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Node) -> None:
         """Take what a worker left behind that ran no test."""
-        data = (getattr(node, "workeroutput", None) or {}).get(WIRE)
+        data = (getattr(node, "workeroutput", None) or {}).get(PLUGIN_WIRE_KEY)
         if data is not None:
-            self._receive(unpack(data), node.gateway.id)
+            self._receive(unpack_collected(data), node.gateway.id)
 
     def lost(self, heard: frozenset[str], each: bool) -> tuple[str, ...]:
         """Return the workers whose links are lost, given those that were heard of.

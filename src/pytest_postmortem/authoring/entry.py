@@ -8,29 +8,35 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from pytest_postmortem.authoring.front import Facts, places
+from pytest_postmortem.authoring.front import IncidentFacts, map_keys_to_fields
 from pytest_postmortem.registry import fields
-from pytest_postmortem.registry.files import SETTINGS
-from pytest_postmortem.registry.statements import Span, Unsure
+from pytest_postmortem.registry.files import FILE_SETTINGS
+from pytest_postmortem.registry.statements import TextSpan, UnexpectedSyntaxError
 
-__all__ = ["Make", "Pair", "is_setting", "joined_in_brackets", "newest_first"]
+__all__ = [
+    "EntryBuilder",
+    "EntryPair",
+    "are_newest_first",
+    "insert_item_in_brackets",
+    "is_registry_setting",
+]
 
-Pair = tuple[str, "str | tuple[str, ...]", str]
+EntryPair = tuple[str, "str | tuple[str, ...]", str]
 """A key, its value, and the quote that it is written with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Make:
-    """Makes the pairs of an entry; ``keyed`` says that its id stands outside of it."""
+class EntryBuilder:
+    """Makes the pairs of an entry; ``is_keyed`` says that its id stands outside of it."""
 
     id: str
-    facts: Facts
-    keyed: bool = False
+    facts: IncidentFacts
+    is_keyed: bool = False
 
-    def __call__(self, like: Sequence[tuple[str, str]]) -> list[Pair]:
+    def __call__(self, like: Sequence[tuple[str, str]]) -> list[EntryPair]:
         """Return the pairs, with the keys and quotes of another entry as far as it has them."""
-        facts = dict(self.facts) if self.keyed else {"id": self.id, **self.facts}
-        known = places(dict(like), fields.IDS)
+        facts = dict(self.facts) if self.is_keyed else {"id": self.id, **self.facts}
+        known = map_keys_to_fields(dict(like), fields.ID_KEYS)
         quotes = dict(like)
         named = {place: name for name, place in known.items()}
         order = {place: position for position, place in enumerate(known.values())}
@@ -42,29 +48,29 @@ class Make:
         ]
 
 
-def is_setting(key: object) -> bool:
+def is_registry_setting(key: object) -> bool:
     """Say whether a key beside entries that stand alone holds for all of them, and is none."""
-    return isinstance(key, str) and fields.normal(key) in SETTINGS
+    return isinstance(key, str) and fields.normalize_key(key) in FILE_SETTINGS
 
 
-def newest_first(entries: Sequence[Mapping[str, Any]]) -> bool:
+def are_newest_first(entries: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether entries stand newest first, by their dates."""
-    days = [day for entry in entries if (day := _day(entry))]
+    days = [day for entry in entries if (day := _find_entry_day(entry))]
     return len(days) > 1 and days[0] > days[-1]
 
 
-def _day(entry: Mapping[str, Any]) -> str | None:
-    known = places(entry, fields.IDS)
+def _find_entry_day(entry: Mapping[str, Any]) -> str | None:
+    known = map_keys_to_fields(entry, fields.ID_KEYS)
     text = next((entry[name] for name, place in known.items() if place == "date"), None)
-    return fields.day(text) if isinstance(text, str) else None
+    return fields.parse_day(text) if isinstance(text, str) else None
 
 
-def joined_in_brackets(text: str, items: Sequence[Span], new: str, first: bool) -> str:
+def insert_item_in_brackets(text: str, items: Sequence[TextSpan], new: str, first: bool) -> str:
     """Return a text with one more item in brackets, set off as the others are.
 
     Raises: Unsure where something other than blanks and a comma stands between items.
     """
-    gap = [_first_gap(text, items[0]), *_gaps(text, items)]
+    gap = [_find_first_gap(text, items[0]), *_list_item_gaps(text, items)]
     if first:
         place = items[0].start
         return text[:place] + new + gap[min(1, len(items) - 1)] + text[place:]
@@ -72,15 +78,15 @@ def joined_in_brackets(text: str, items: Sequence[Span], new: str, first: bool) 
     return text[:place] + gap[-1] + new + text[place:]
 
 
-def _first_gap(text: str, item: Span) -> str:
+def _find_first_gap(text: str, item: TextSpan) -> str:
     """Return what sets off a second item: a line of its own, where the first one has it."""
     line = re.search(r"\r?\n[ \t]*$", text[: item.start])
     return f",{line[0]}" if line else ", "
 
 
-def _gaps(text: str, items: Sequence[Span]) -> Iterator[str]:
+def _list_item_gaps(text: str, items: Sequence[TextSpan]) -> Iterator[str]:
     for one, other in pairwise(items):
         gap = text[one.end : other.start]
         if not re.fullmatch(r"\s*,\s*", gap):
-            raise Unsure
+            raise UnexpectedSyntaxError
         yield gap

@@ -7,99 +7,115 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_postmortem.authoring.entry import Make, is_setting, joined_in_brackets
-from pytest_postmortem.registry.statements import Span, Unsure
+from pytest_postmortem.authoring.entry import (
+    EntryBuilder,
+    insert_item_in_brackets,
+    is_registry_setting,
+)
+from pytest_postmortem.registry.statements import TextSpan, UnexpectedSyntaxError
 
-__all__ = ["snippet", "with_entry"]
+__all__ = ["insert_json_entry", "render_json_snippet"]
 
 _DECODER = json.JSONDecoder()
-_GAP = re.compile(r"\s*")
-_INDENT = re.compile(r"\n([ \t]*)$")
+_JSON_BLANKS = re.compile(r"\s*")
+_JSON_INDENT = re.compile(r"\n([ \t]*)$")
 
 
-def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline: str) -> str:
+def insert_json_entry(
+    text: str, wrapper: str | None, make: EntryBuilder, first: bool, newline: str
+) -> str:
     """Return a text with an entry at the beginning or at the end of its list or mapping.
 
     Raises: Unsure where its place can't be told.
     """
     if not text.strip():
-        whole = json.dumps({"postmortems": [_entry(make, {})]}, indent=2, ensure_ascii=False)
-        return text + f"{whole}\n".replace("\n", newline)
-    start = _after(text, 0)
+        document = json.dumps(
+            {"postmortems": [_build_json_entry(make, {})]}, indent=2, ensure_ascii=False
+        )
+        return text + f"{document}\n".replace("\n", newline)
+    start = _skip_json_blanks(text, 0)
     if wrapper is not None:
-        start = next(value.start for key, value in _pairs(text, start) if key == wrapper)
-    parts = list(_items(text, start))
-    own = [each for each in parts if wrapper is not None or not _is_setting(text, each)]
-    if parts and not own:  # settings alone
-        value = _rendered([_entry(make, {})], text, [*map(_whole, parts)], newline, outer=True)
-        return joined_in_brackets(text, [*map(_whole, parts)], f'"postmortems": {value}', False)
-    items = [_whole(each) for each in own]
-    value = _rendered(_entry(make, _like(text, own, first)), text, items, newline)
+        start = next(value.start for key, value in _list_json_pairs(text, start) if key == wrapper)
+    parts = list(_list_json_items(text, start))
+    entries = [item for item in parts if wrapper is not None or not _is_json_setting(text, item)]
+    if parts and not entries:  # settings alone
+        value = _render_json_entry(
+            [_build_json_entry(make, {})], text, [*map(_join_item_span, parts)], newline, outer=True
+        )
+        return insert_item_in_brackets(
+            text, [*map(_join_item_span, parts)], f'"postmortems": {value}', False
+        )
+    items = [_join_item_span(item) for item in entries]
+    value = _render_json_entry(
+        _build_json_entry(make, _read_json_neighbour(text, entries, first)), text, items, newline
+    )
     keyed = text[start] == "{"
     new = f"{json.dumps(make.id, ensure_ascii=False)}: {value}" if keyed else value
     if items:
-        return joined_in_brackets(text, items, new, first)
+        return insert_item_in_brackets(text, items, new, first)
     if text[start] not in "[{":
-        raise Unsure
+        raise UnexpectedSyntaxError
     inner = text.index("]" if text[start] == "[" else "}", start)
     return f"{text[: start + 1]}{new}{text[inner:]}"
 
 
-def snippet(text: str, wrapper: str | None, make: Make) -> list[str]:
+def render_json_snippet(text: str, wrapper: str | None, make: EntryBuilder) -> list[str]:
     """Return the lines of an entry to be pasted, behind its id where others have theirs so."""
-    lines = json.dumps(_entry(make, {}), indent=2, ensure_ascii=False).split("\n")
-    head = f"{json.dumps(make.id, ensure_ascii=False)}: " if make.keyed else ""
+    lines = json.dumps(_build_json_entry(make, {}), indent=2, ensure_ascii=False).split("\n")
+    head = f"{json.dumps(make.id, ensure_ascii=False)}: " if make.is_keyed else ""
     return [head + lines[0], *lines[1:]]
 
 
-def _after(text: str, place: int) -> int:
-    found = _GAP.match(text, place)
+def _skip_json_blanks(text: str, place: int) -> int:
+    found = _JSON_BLANKS.match(text, place)
     return found.end() if found else place
 
 
-def _items(text: str, start: int) -> Iterator[tuple[Span, Span]]:
+def _list_json_items(text: str, start: int) -> Iterator[tuple[TextSpan, TextSpan]]:
     """Yield the items of an array or an object, each as its key and its value."""
     if text[start] == "{":
-        for _, key, value in _spans(text, start):
+        for _, key, value in _list_json_spans(text, start):
             yield key, value
     elif text[start] == "[":
-        place = _after(text, start + 1)
+        place = _skip_json_blanks(text, start + 1)
         while text[place] != "]":
-            span = _value(text, place)
+            span = _find_json_value(text, place)
             yield span, span
-            place = _after(text, span.end)
-            place = _after(text, place + 1) if text[place] == "," else place
+            place = _skip_json_blanks(text, span.end)
+            place = _skip_json_blanks(text, place + 1) if text[place] == "," else place
 
 
-def _spans(text: str, start: int) -> Iterator[tuple[str, Span, Span]]:
-    place = _after(text, start + 1)
+def _list_json_spans(text: str, start: int) -> Iterator[tuple[str, TextSpan, TextSpan]]:
+    place = _skip_json_blanks(text, start + 1)
     while text[place] != "}":
         key, end = _DECODER.raw_decode(text, place)
-        value = _value(text, _after(text, _after(text, end) + 1))
-        yield key, Span(place, end), value
-        place = _after(text, value.end)
-        place = _after(text, place + 1) if text[place] == "," else place
+        value = _find_json_value(text, _skip_json_blanks(text, _skip_json_blanks(text, end) + 1))
+        yield key, TextSpan(place, end), value
+        place = _skip_json_blanks(text, value.end)
+        place = _skip_json_blanks(text, place + 1) if text[place] == "," else place
 
 
-def _pairs(text: str, start: int) -> Iterator[tuple[str, Span]]:
-    for key, _, value in _spans(text, start):
+def _list_json_pairs(text: str, start: int) -> Iterator[tuple[str, TextSpan]]:
+    for key, _, value in _list_json_spans(text, start):
         yield key, value
 
 
-def _value(text: str, place: int) -> Span:
-    return Span(place, _DECODER.raw_decode(text, place)[1])
+def _find_json_value(text: str, place: int) -> TextSpan:
+    return TextSpan(place, _DECODER.raw_decode(text, place)[1])
 
 
-def _whole(item: tuple[Span, Span]) -> Span:
-    return Span(item[0].start, item[1].end)
+def _join_item_span(item: tuple[TextSpan, TextSpan]) -> TextSpan:
+    return TextSpan(item[0].start, item[1].end)
 
 
-def _is_setting(text: str, item: tuple[Span, Span]) -> bool:
+def _is_json_setting(text: str, item: tuple[TextSpan, TextSpan]) -> bool:
     key, value = item
-    return key != value and is_setting(json.loads(text[key.start : key.end]))
+    return key != value and is_registry_setting(json.loads(text[key.start : key.end]))
 
 
-def _like(text: str, items: Sequence[tuple[Span, Span]], first: bool) -> Mapping[str, Any]:
+def _read_json_neighbour(
+    text: str, items: Sequence[tuple[TextSpan, TextSpan]], first: bool
+) -> Mapping[str, Any]:
     """Return the entry beside which the new one goes."""
     if not items:
         return {}
@@ -108,12 +124,12 @@ def _like(text: str, items: Sequence[tuple[Span, Span]], first: bool) -> Mapping
     return found if isinstance(found, dict) else {}
 
 
-def _entry(make: Make, like: Mapping[str, Any]) -> dict[str, Any]:
+def _build_json_entry(make: EntryBuilder, like: Mapping[str, Any]) -> dict[str, Any]:
     pairs = make([(name, "") for name in like])
-    return {name: _shaped(value, like.get(name)) for name, value, _ in pairs}
+    return {name: _convert_json_value(value, like.get(name)) for name, value, _ in pairs}
 
 
-def _shaped(value: str | tuple[str, ...], like: Any) -> Any:
+def _convert_json_value(value: str | tuple[str, ...], like: Any) -> Any:
     """Return a value of the type that another entry has."""
     values = [value] if isinstance(value, str) else list(value)
     if isinstance(like, list) or len(values) > 1:
@@ -122,10 +138,10 @@ def _shaped(value: str | tuple[str, ...], like: Any) -> Any:
     return int(values[0]) if number else values[0]
 
 
-def _rendered(
+def _render_json_entry(
     entry: Mapping[str, Any] | Sequence[Any],
     text: str,
-    items: Sequence[Span],
+    items: Sequence[TextSpan],
     newline: str,
     outer: bool = False,
 ) -> str:
@@ -134,9 +150,9 @@ def _rendered(
     """
     if not items or "\n" not in text[0 if outer else items[-1].start : items[-1].end]:
         return json.dumps(entry, ensure_ascii=False)
-    above = _INDENT.search(text[: items[-1].start])
-    own = above[1] if above else ""
+    above = _JSON_INDENT.search(text[: items[-1].start])
+    indent = above[1] if above else ""
     inner = re.match(r"[^{]*\{\s*?\n([ \t]*)", text[items[-1].start : items[-1].end])
-    step = inner[1][len(own) :] if inner else own if outer and own else "  "
+    step = inner[1][len(indent) :] if inner else indent if outer and indent else "  "
     lines = json.dumps(entry, indent=step, ensure_ascii=False).split("\n")
-    return newline.join([lines[0], *(own + line for line in lines[1:])])
+    return newline.join([lines[0], *(indent + line for line in lines[1:])])

@@ -10,32 +10,35 @@ import re
 from collections.abc import Iterator
 
 from pytest_postmortem.registry import fields
-from pytest_postmortem.registry.names import id_prefix
+from pytest_postmortem.registry.names import find_id_prefix
 
-__all__ = ["past_ids"]
+__all__ = ["find_past_ids"]
 
-_NAMES = "|".join(name.replace("_", "[-_ ]") for name in sorted(fields.IDS, key=len, reverse=True))
-_TEXT = r"\"(?:[^\"\\]|\\.)*\"|'[^']*'"
-_VALUE = re.compile(
-    rf"(?<![\w-])[\"']?(?:{_NAMES})[\"']?\s*[:=]\s*({_TEXT}|[^\s,\]}}][^,\]}}\n]*)", re.IGNORECASE
+_ID_KEYS = "|".join(
+    name.replace("_", "[-_ ]") for name in sorted(fields.ID_KEYS, key=len, reverse=True)
 )
-_KEY = re.compile(
-    rf"(?:^|[{{,])[ \t]*({_TEXT}|[\w][\w ./-]*?)[ \t]*(?::[ \t]*(?:#.*)?$|[:=][ \t]*[{{&])",
+_QUOTED_TEXT = r"\"(?:[^\"\\]|\\.)*\"|'[^']*'"
+_ID_VALUE = re.compile(
+    rf"(?<![\w-])[\"']?(?:{_ID_KEYS})[\"']?\s*[:=]\s*({_QUOTED_TEXT}|[^\s,\]}}][^,\]}}\n]*)",
+    re.IGNORECASE,
+)
+_ENTRY_KEY = re.compile(
+    rf"(?:^|[{{,])[ \t]*({_QUOTED_TEXT}|[\w][\w ./-]*?)[ \t]*(?::[ \t]*(?:#.*)?$|[:=][ \t]*[{{&])",
     re.MULTILINE,
 )
-_HEADER = re.compile(r"^[ \t]*\[{1,2}([^\[\]\n]+)\]{1,2}[ \t]*(?:#.*)?$", re.MULTILINE)
-_PART = re.compile(rf"{_TEXT}|[\w-]+")
-_HEADING = re.compile(r"^#[ \t]+(\S.*)|^(\S.*)\n[=~*^\"#-]{3,}[ \t]*$", re.MULTILINE)
+_TOML_HEADER = re.compile(r"^[ \t]*\[{1,2}([^\[\]\n]+)\]{1,2}[ \t]*(?:#.*)?$", re.MULTILINE)
+_TOML_KEY_PART = re.compile(rf"{_QUOTED_TEXT}|[\w-]+")
+_TITLE_LINE = re.compile(r"^#[ \t]+(\S.*)|^(\S.*)\n[=~*^\"#-]{3,}[ \t]*$", re.MULTILINE)
 
 
-def past_ids(lines: str) -> Iterator[str]:
+def find_past_ids(lines: str) -> Iterator[str]:
     """Yield what may have been an id: values and keys of entries, and the prefixes of headings."""
     lines = lines.replace("\r", "")
-    for found in (*_VALUE.findall(lines), *_KEY.findall(lines)):
+    for found in (*_ID_VALUE.findall(lines), *_ENTRY_KEY.findall(lines)):
         yield found.partition(" #")[0].strip().strip("\"'")
-    for header in _HEADER.findall(lines):
-        yield from (part.strip("\"'") for part in _PART.findall(header))
-    for first, second in _HEADING.findall(lines):
-        id = id_prefix(first or second)
+    for header in _TOML_HEADER.findall(lines):
+        yield from (part.strip("\"'") for part in _TOML_KEY_PART.findall(header))
+    for first, second in _TITLE_LINE.findall(lines):
+        id = find_id_prefix(first or second)
         if id is not None:
             yield id

@@ -14,21 +14,21 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_postmortem.authoring.titles import in_function_name
-from pytest_postmortem.bindings import tree_of
-from pytest_postmortem.options import MARK
-from pytest_postmortem.source import SourceTest, parse
+from pytest_postmortem.authoring.titles import format_function_name
+from pytest_postmortem.bindings import parse_python_tree
+from pytest_postmortem.options import MARKER_NAME
+from pytest_postmortem.source import SourceTest, parse_source_tests
 
-__all__ = ["Added", "Untestable", "with_test"]
+__all__ = ["ExtendedTestFile", "RegressionTestError", "add_regression_test"]
 
-WIDTH = 88
+MAX_LINE_WIDTH = 88
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_OFF = "pytest takes no test of a file with __test__ = False"
-_HEAD = re.compile(r"#!|#.*coding[:=]")
+_SOURCE_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_TESTS_DISABLED = "pytest takes no test of a file with __test__ = False"
+_FILE_HEAD_LINE = re.compile(r"#!|#.*coding[:=]")
 
 
-class Untestable(Exception):
+class RegressionTestError(Exception):
     """A test can't be added: the cause and the remedy."""
 
     def __init__(self, cause: str, remedy: str) -> None:
@@ -37,7 +37,7 @@ class Untestable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class ExtendedTestFile:
     """A test file with one more test: its name, and why it would stop nobody, if it would not.
 
     ``needs`` is a module without which the whole file is skipped.
@@ -50,7 +50,7 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _ParsedTestFile:
     """A test file, read: its lines keep their ends."""
 
     lines: Sequence[str]
@@ -59,13 +59,13 @@ class _File:
     newline: str = "\n"
 
 
-def with_test(
+def add_regression_test(
     data: bytes | None,
     id: str,
     title: str,
     name: str | None,
     rules: tuple[Sequence[str], Sequence[str]],
-) -> Added:
+) -> ExtendedTestFile:
     """Return a test file, None for one that is to be made, with a test of an incident.
 
     ``name`` is what the test is to be called, None for a name made of the title. ``rules`` are
@@ -73,35 +73,43 @@ def with_test(
 
     Raises: Untestable.
     """
-    file = _read(data or b"")
-    taken = set(_names(file.body))
-    if name is not None and name in taken:
-        remedy = f'choose another name, or mark it with @pytest.mark.{MARK}("{id}")'
-        raise Untestable(f"there is a {name!r} already", remedy)
-    wanted = [name] if name is not None else list(_proposals(id, title, rules[0], taken))
-    for each in wanted:
-        code = _joined(file, id, title, each)
-        found = _found(code, each, id, rules)
-        if found is not None:
-            _check(file, code, each)
-            off = _OFF if _is_off(file.body) else None
-            return Added(code, each, found.muted or off, _needed(file.body))
+    file = _parse_test_file(data or b"")
+    taken_names = set(_list_used_names(file.body))
+    if name is not None and name in taken_names:
+        remedy = f'choose another name, or mark it with @pytest.mark.{MARKER_NAME}("{id}")'
+        raise RegressionTestError(f"there is a {name!r} already", remedy)
+    candidates = (
+        [name] if name is not None else list(_list_test_names(id, title, rules[0], taken_names))
+    )
+    for candidate in candidates:
+        code = _append_test(file, id, title, candidate)
+        added_test = _find_added_test(code, candidate, id, rules)
+        if added_test is not None:
+            _check_other_statements(file, code, candidate)
+            off = _TESTS_DISABLED if _is_testing_disabled(file.body) else None
+            return ExtendedTestFile(
+                code, candidate, added_test.muted or off, _find_skipping_module(file.body)
+            )
     functions = " ".join(rules[0])
-    cause = f"pytest takes no function {wanted[0]!r} for a test (python_functions = {functions})"
-    raise Untestable(cause, "give it a name that pytest collects, as PATH::NAME")
+    cause = (
+        f"pytest takes no function {candidates[0]!r} for a test (python_functions = {functions})"
+    )
+    raise RegressionTestError(cause, "give it a name that pytest collects, as PATH::NAME")
 
 
-def _read(data: bytes) -> _File:
-    tree = tree_of(data)
+def _parse_test_file(data: bytes) -> _ParsedTestFile:
+    tree = parse_python_tree(data)
     if tree is None:
-        raise Untestable("it is no Python that can be read", "mend it, or name another file")
+        raise RegressionTestError(
+            "it is no Python that can be read", "mend it, or name another file"
+        )
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    lines = _LINE.findall(data.decode(encoding))
+    lines = _SOURCE_LINE.findall(data.decode(encoding))
     newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
-    return _File(lines, tree.body, encoding, newline)
+    return _ParsedTestFile(lines, tree.body, encoding, newline)
 
 
-def _names(body: Sequence[ast.stmt]) -> Iterator[str]:
+def _list_used_names(body: Sequence[ast.stmt]) -> Iterator[str]:
     """Yield the names that a module gives to anything at all."""
     for node in (each for statement in body for each in ast.walk(statement)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -112,10 +120,12 @@ def _names(body: Sequence[ast.stmt]) -> Iterator[str]:
             yield (node.asname or node.name).partition(".")[0]
 
 
-def _proposals(id: str, title: str, functions: Sequence[str], taken: set[str]) -> Iterator[str]:
+def _list_test_names(
+    id: str, title: str, functions: Sequence[str], taken: set[str]
+) -> Iterator[str]:
     """Yield names for a test, made as pytest is configured to find it."""
-    of_id = in_function_name(id)
-    words = in_function_name(title) or of_id or "incident"
+    of_id = format_function_name(id)
+    words = format_function_name(title) or of_id or "incident"
     for pattern in ("test", *functions):
         for each in (words, f"{words}_{of_id}", *(f"{words}_{n}" for n in range(2, 100))):
             prefix = pattern if "*" in pattern else f"{pattern.rstrip('_')}_*"
@@ -125,45 +135,48 @@ def _proposals(id: str, title: str, functions: Sequence[str], taken: set[str]) -
                 break
 
 
-def _joined(file: _File, id: str, title: str, name: str) -> bytes:
+def _append_test(file: _ParsedTestFile, id: str, title: str, name: str) -> bytes:
     """Return the code with the test at its end, and pytest imported."""
-    owner = _pytest(file.body)
-    lines = list(file.lines) if owner else _with_import(file)
+    owner = _find_pytest_alias(file.body)
+    lines = list(file.lines) if owner else _insert_pytest_import(file)
     head = "".join(lines)
     if head and not head.endswith(("\n", "\r")):
         head += file.newline
     blank = len(head) and len(re.findall(r"\r\n|\r|\n", head[len(head.rstrip()) :])) - 1
     gap = file.newline * max(0, 2 - blank) if head.strip("\ufeff \t\r\n\f") else ""
-    test = _test(owner or "pytest", id, title, name, file)
+    test = _render_test(owner or "pytest", id, title, name, file)
     text = head + gap + test.replace("\n", file.newline)
     return text.encode(file.encoding)
 
 
-def _test(owner: str, id: str, title: str, name: str, file: _File) -> str:
+def _render_test(owner: str, id: str, title: str, name: str, file: _ParsedTestFile) -> str:
     returns = any(
         isinstance(node, ast.FunctionDef) and node.returns is not None
         for statement in file.body
         for node in ast.walk(statement)
     )
     return (
-        f"@{owner}.mark.{MARK}({_literal(id, file.encoding)})\n"
+        f"@{owner}.mark.{MARKER_NAME}({_format_text_literal(id, file.encoding)})\n"
         f"def {name}(){' -> None' if returns else ''}:\n"
-        f"{_failing(owner, id, title, file.encoding)}"
+        f"{_render_failing_call(owner, id, title, file.encoding)}"
     )
 
 
-def _failing(owner: str, id: str, title: str, encoding: str) -> str:
+def _render_failing_call(owner: str, id: str, title: str, encoding: str) -> str:
     """Return the one statement of the test, with as much of the title as has room."""
     what = f"write the regression test of {id}"
-    whole, short = _literal(f"{what}: {title}", encoding), _literal(what, encoding)
-    if len(f"    {owner}.fail({whole})") <= WIDTH:
+    whole, short = (
+        _format_text_literal(f"{what}: {title}", encoding),
+        _format_text_literal(what, encoding),
+    )
+    if len(f"    {owner}.fail({whole})") <= MAX_LINE_WIDTH:
         return f"    {owner}.fail({whole})\n"
-    if len(f"        {whole}") <= WIDTH:
+    if len(f"        {whole}") <= MAX_LINE_WIDTH:
         return f"    {owner}.fail(\n        {whole}\n    )\n"
     return f"    {owner}.fail({short})\n"
 
 
-def _literal(text: str, encoding: str) -> str:
+def _format_text_literal(text: str, encoding: str) -> str:
     """Return a text as Python has it, in double quotes where the encoding of the file allows."""
     try:
         text.encode(encoding)
@@ -172,7 +185,7 @@ def _literal(text: str, encoding: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _pytest(body: Sequence[ast.stmt]) -> str | None:
+def _find_pytest_alias(body: Sequence[ast.stmt]) -> str | None:
     """Return the name under which a module imports pytest as a whole."""
     tried = [each for node in body if isinstance(node, ast.Try) for each in node.body]
     for node in (*body, *tried):
@@ -182,62 +195,62 @@ def _pytest(body: Sequence[ast.stmt]) -> str | None:
     return None
 
 
-def _with_import(file: _File) -> list[str]:
+def _insert_pytest_import(file: _ParsedTestFile) -> list[str]:
     """Return the lines with ``import pytest`` where it belongs among the imports."""
-    place = _first(file.body)
-    while place < len(file.body) and _sorts_above(file.body[place]):
+    place = _find_import_index(file.body)
+    while place < len(file.body) and _is_sorted_before_pytest(file.body[place]):
         place += 1
-    while 0 < place < len(file.body) and _share_a_line(file.body[place - 1 : place + 1]):
+    while 0 < place < len(file.body) and _are_on_one_line(file.body[place - 1 : place + 1]):
         place += 1
     above = file.body[place - 1] if place else None
     below = file.body[place] if place < len(file.body) else None
     lines, new = list(file.lines), f"import pytest{file.newline}"
-    if below is not None and _is_third_party(below):
-        top = _top(lines, below)  # what a file begins with is about all of it
+    if below is not None and _is_third_party_statement(below):
+        top = _find_file_head_end(lines, below)  # what a file begins with is about all of it
         lines.insert(top if top else below.lineno - 1, new)
         return lines
-    line = above.end_lineno or 0 if above else _top(lines, below)
+    line = above.end_lineno or 0 if above else _find_file_head_end(lines, below)
     if line and not lines[line - 1].endswith(("\n", "\r")):
         lines[line - 1] += file.newline
     spaced = line == len(lines) or not lines[line].strip()
-    before = [file.newline] if above is not None and not _is_third_party(above) else []
-    after = [] if spaced else [file.newline] * (1 if _is_import(below) else 2)
-    if above is None and below is not None and not _is_import(below):
+    before = [file.newline] if above is not None and not _is_third_party_statement(above) else []
+    after = [] if spaced else [file.newline] * (1 if _is_import_statement(below) else 2)
+    if above is None and below is not None and not _is_import_statement(below):
         after = [file.newline] * 2
     lines[line:line] = [*before, new, *after]
     return lines
 
 
-def _first(body: Sequence[ast.stmt]) -> int:
+def _find_import_index(body: Sequence[ast.stmt]) -> int:
     """Return where the first import may stand: behind the docstring and ``__future__``."""
     first = body[0] if body else None
     value = first.value if isinstance(first, ast.Expr) else None
     place = 1 if isinstance(value, ast.Constant) and isinstance(value.value, str) else 0
-    while place < len(body) and _root(body[place]) == "__future__":
+    while place < len(body) and _find_package(body[place]) == "__future__":
         place += 1
     return place
 
 
-def _share_a_line(pair: Sequence[ast.stmt]) -> bool:
+def _are_on_one_line(pair: Sequence[ast.stmt]) -> bool:
     return pair[0].end_lineno == pair[1].lineno
 
 
-def _top(lines: Sequence[str], below: ast.stmt | None) -> int:
+def _find_file_head_end(lines: Sequence[str], below: ast.stmt | None) -> int:
     """Return the line above the first statement and its comment, below the head of the file."""
     if below is None:
         return len(lines)
     decorators = getattr(below, "decorator_list", ())
     line: int = min([below.lineno, *(each.lineno for each in decorators)]) - 1
-    while line and lines[line - 1].startswith("#") and not _HEAD.match(lines[line - 1]):
+    while line and lines[line - 1].startswith("#") and not _FILE_HEAD_LINE.match(lines[line - 1]):
         line -= 1
     return line
 
 
-def _is_import(node: ast.stmt | None) -> bool:
+def _is_import_statement(node: ast.stmt | None) -> bool:
     return isinstance(node, (ast.Import, ast.ImportFrom))
 
 
-def _root(node: ast.stmt) -> str:
+def _find_package(node: ast.stmt) -> str:
     """Return the package of an import, nothing for a relative one or anything else."""
     if isinstance(node, ast.Import):
         return node.names[0].name.partition(".")[0]
@@ -246,18 +259,18 @@ def _root(node: ast.stmt) -> str:
     return ""
 
 
-def _is_third_party(node: ast.stmt) -> bool:
-    return _root(node) not in ("", "__future__", *sys.stdlib_module_names)
+def _is_third_party_statement(node: ast.stmt) -> bool:
+    return _find_package(node) not in ("", "__future__", *sys.stdlib_module_names)
 
 
-def _sorts_above(node: ast.stmt) -> bool:
+def _is_sorted_before_pytest(node: ast.stmt) -> bool:
     """Say whether an import belongs above that of pytest, as isort and ruff have it."""
-    if _root(node) in sys.stdlib_module_names:
+    if _find_package(node) in sys.stdlib_module_names:
         return True
-    return isinstance(node, ast.Import) and _root(node).casefold() < "pytest"
+    return isinstance(node, ast.Import) and _find_package(node).casefold() < "pytest"
 
 
-def _is_off(body: Sequence[ast.stmt]) -> bool:
+def _is_testing_disabled(body: Sequence[ast.stmt]) -> bool:
     """Say whether a module tells pytest that it holds no tests."""
     said = [
         node.value.value
@@ -268,25 +281,25 @@ def _is_off(body: Sequence[ast.stmt]) -> bool:
     return said[-1:] == [False]
 
 
-def _needed(body: Sequence[ast.stmt]) -> str | None:
+def _find_skipping_module(body: Sequence[ast.stmt]) -> str | None:
     """Return the first module without which a file skips itself."""
     for node in body:
         call = node.value if isinstance(node, (ast.Assign, ast.Expr)) else None
         if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("importorskip"):
-            given = [
+            module_arguments = [
                 *call.args[:1],
-                *(each.value for each in call.keywords if each.arg == "modname"),
+                *(keyword.value for keyword in call.keywords if keyword.arg == "modname"),
             ]
-            if given and isinstance(given[0], ast.Constant):
-                return str(given[0].value)
+            if module_arguments and isinstance(module_arguments[0], ast.Constant):
+                return str(module_arguments[0].value)
     return None
 
 
-def _found(
+def _find_added_test(
     code: bytes, name: str, id: str, rules: tuple[Sequence[str], Sequence[str]]
 ) -> SourceTest | None:
     """Return the test as it is read from the new code."""
-    tests = parse(code, {MARK}, *rules) or ()
+    tests = parse_source_tests(code, {MARKER_NAME}, *rules) or ()
     return next(
         (
             test
@@ -297,20 +310,24 @@ def _found(
     )
 
 
-def _check(file: _File, code: bytes, name: str) -> None:
+def _check_other_statements(file: _ParsedTestFile, code: bytes, name: str) -> None:
     """Make sure that all statements of a file are still there, in order.
 
     Raises: Untestable where one has changed.
     """
-    tree = tree_of(code)
+    tree = parse_python_tree(code)
     body = list(tree.body) if tree else []
-    own = body.pop() if body else None
-    if not _pytest(file.body):
-        body = [each for each in body if not _is_the_import(each)]
-    kept = [ast.dump(each) for each in body] == [ast.dump(each) for each in file.body]
-    if not (kept and isinstance(own, ast.FunctionDef) and own.name == name):
-        raise Untestable("it is laid out in a way that is not known", "add the test by hand")
+    added_node = body.pop() if body else None
+    if not _find_pytest_alias(file.body):
+        body = [statement for statement in body if not _is_pytest_import(statement)]
+    kept = [ast.dump(statement) for statement in body] == [
+        ast.dump(statement) for statement in file.body
+    ]
+    if not (kept and isinstance(added_node, ast.FunctionDef) and added_node.name == name):
+        raise RegressionTestError(
+            "it is laid out in a way that is not known", "add the test by hand"
+        )
 
 
-def _is_the_import(node: ast.stmt) -> bool:
+def _is_pytest_import(node: ast.stmt) -> bool:
     return isinstance(node, ast.Import) and [each.name for each in node.names] == ["pytest"]

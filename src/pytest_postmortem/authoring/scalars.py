@@ -11,74 +11,86 @@ import yaml
 
 from pytest_postmortem.registry import fields
 
-__all__ = ["NUMBER", "quote_of", "toml_key", "toml_value", "yaml_scalar", "yaml_value"]
+__all__ = [
+    "NUMBER_QUOTE",
+    "find_quote",
+    "format_toml_key",
+    "format_toml_value",
+    "format_yaml_scalar",
+    "format_yaml_value",
+]
 
-NUMBER = "0"
+NUMBER_QUOTE = "0"
 """Stands for the quote of a number, which has none."""
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_NUMBER = re.compile(r"\s*[0-9]+\s*(?:#.*)?(?:\n|$|,|\})")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_NUMBER = re.compile(r"\s*[0-9]+\s*(?:#.*)?(?:\n|$|,|\})")
 
 
-def yaml_scalar(text: str, quote: str = "") -> str:
+def format_yaml_scalar(text: str, quote: str = "") -> str:
     """Return a text as YAML in one line, quoted as ``quote`` says, or where it has to be.
 
     A date is left bare, and so is a number where others are: whoever reads registries takes
     every scalar for a text.
     """
-    if quote == NUMBER:
+    if quote == NUMBER_QUOTE:
         if text.isascii() and text.isdigit():
             return text
         quote = ""
-    if not quote and fields.day(text) == text:
+    if not quote and fields.parse_day(text) == text:
         return text
-    dumped = _dumped(text, quote)
+    dumped = _dump_yaml_text(text, quote)
     if "\\U" in dumped:  # an emoji in double quotes
-        dumped = _dumped(text, "'")
+        dumped = _dump_yaml_text(text, "'")
     return dumped.removesuffix("\n").removesuffix("\n...")
 
 
-def _dumped(text: str, quote: str) -> str:
+def _dump_yaml_text(text: str, quote: str) -> str:
     dumped: str = yaml.safe_dump(
         text, allow_unicode=True, width=sys.maxsize, default_style=quote or None
     )
     return dumped
 
 
-def yaml_value(value: str | Sequence[str], quote: str = "") -> str:
+def format_yaml_value(value: str | Sequence[str], quote: str = "") -> str:
     """Return one text, or several in brackets."""
     if isinstance(value, str):
-        return yaml_scalar(value, quote)
+        return format_yaml_scalar(value, quote)
     if len(value) == 1:
-        return yaml_scalar(value[0], quote)
-    every = (yaml_scalar(each, quote or ("" if _is_plain(each) else '"')) for each in value)
+        return format_yaml_scalar(value[0], quote)
+    every = (
+        format_yaml_scalar(each, quote or ("" if _is_plain_in_brackets(each) else '"'))
+        for each in value
+    )
     return f"[{', '.join(every)}]"
 
 
-def _is_plain(text: str) -> bool:
+def _is_plain_in_brackets(text: str) -> bool:
     """Say whether a text needs no quotes in brackets that it needs nowhere else."""
     return not set(text) & set(",[]{}")
 
 
-def toml_value(value: str | Sequence[str], *, bare_dates: bool = False, quote: str = "") -> str:
+def format_toml_value(
+    value: str | Sequence[str], *, bare_dates: bool = False, quote: str = ""
+) -> str:
     """Return one text, or several as an array; a date or a number may be left bare."""
     if not isinstance(value, str):
         value = value[0] if len(value) == 1 else value
     if isinstance(value, str):
-        bare = bare_dates and fields.day(value) == value
-        number = quote == NUMBER and re.fullmatch("0|[1-9][0-9]{0,17}", value)
+        bare = bare_dates and fields.parse_day(value) == value
+        number = quote == NUMBER_QUOTE and re.fullmatch("0|[1-9][0-9]{0,17}", value)
         return value if bare or number else json.dumps(value, ensure_ascii=False)
     return f"[{', '.join(json.dumps(each, ensure_ascii=False) for each in value)}]"
 
 
-def toml_key(name: str) -> str:
+def format_toml_key(name: str) -> str:
     """Return a key, quoted where it has to be."""
-    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
-def quote_of(written: str) -> str:
-    """Return the quote that a value begins with, `NUMBER` for a bare number, else nothing."""
+def find_quote(written: str) -> str:
+    """Return the quote that a value begins with, `NUMBER_QUOTE` for a bare number, else nothing."""
     head = written.lstrip()[:1]
     if head in ("'", '"'):
         return head
-    return NUMBER if _NUMBER.match(written) else ""
+    return NUMBER_QUOTE if _BARE_NUMBER.match(written) else ""

@@ -8,52 +8,52 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["MOST", "in_file_name", "in_function_name", "shortened"]
+__all__ = ["MAX_SLUG_LENGTH", "format_file_name", "format_function_name", "shorten_title"]
 
-MOST = 60
+MAX_SLUG_LENGTH = 60
 """The characters of a title in a name, which is cut between words."""
 
 _APOSTROPHES = re.compile("(?<=\\w)['\u2019](?=\\w)")
 _WORDS = re.compile(r"\w+")
-_NO_SENTENCE = re.compile(r"[^\w ,()&+=.%-]+")
+_NO_FILE_NAME = re.compile(r"[^\w ,()&+=.%-]+")
 _ASCII_WORDS = re.compile(r"[a-z0-9]+")
 
 
-def in_file_name(title: str, join: str, lower: bool) -> str:
+def format_file_name(title: str, join: str, lower: bool) -> str:
     """Return a title as it stands in the name of a file: words with ``join`` between them.
 
     With a space it keeps such marks as a file name may have. Nothing is left of a title that
     has neither letters nor digits.
     """
-    text = _APOSTROPHES.sub("", _folded(title))
+    text = _APOSTROPHES.sub("", _fold_accents(title))
     if join == " ":
-        words = _NO_SENTENCE.sub(" ", text).split()
-        name = shortened(" ".join(words).strip(" .-,_")).rstrip(" .-,(&+=")
+        words = _NO_FILE_NAME.sub(" ", text).split()
+        name = shorten_title(" ".join(words).strip(" .-,_")).rstrip(" .-,(&+=")
     else:
         words = [word.strip("_") for word in _WORDS.findall(text)]
-        name = shortened(" ".join(filter(None, words))).replace(" ", join)
+        name = shorten_title(" ".join(filter(None, words))).replace(" ", join)
     return name.lower() if lower else name
 
 
-def in_function_name(title: str) -> str:
+def format_function_name(title: str) -> str:
     """Return a title as it stands in the name of a function: ASCII words, in lower case."""
-    words = _ASCII_WORDS.findall(_APOSTROPHES.sub("", _folded(title)).lower())
-    return shortened(" ".join(words)).replace(" ", "_")
+    words = _ASCII_WORDS.findall(_APOSTROPHES.sub("", _fold_accents(title)).lower())
+    return shorten_title(" ".join(words)).replace(" ", "_")
 
 
-def shortened(text: str, most: int = MOST) -> str:
+def shorten_title(text: str, most: int = MAX_SLUG_LENGTH) -> str:
     """Return as many whole words of a text as fit, of a single long one as much as does."""
     if len(text) <= most:
         return text
     return text[: most + 1].rpartition(" ")[0] or text[:most]
 
 
-def _folded(text: str) -> str:
+def _fold_accents(text: str) -> str:
     """Return a text without accents on Latin letters; others stay as they are written."""
-    return "".join(map(_letter, unicodedata.normalize("NFC", text.replace("ß", "ss"))))
+    return "".join(map(_fold_letter, unicodedata.normalize("NFC", text.replace("ß", "ss"))))
 
 
-def _letter(char: str) -> str:
+def _fold_letter(char: str) -> str:
     base = unicodedata.normalize("NFKD", char)
     if char.isascii() or not base[:1].isascii():
         return char if char.isalnum() or char.isascii() else " "

@@ -4,120 +4,179 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_postmortem.authoring.entry import Make, is_setting, joined_in_brackets
-from pytest_postmortem.authoring.scalars import quote_of, toml_key, toml_value
+from pytest_postmortem.authoring.entry import (
+    EntryBuilder,
+    insert_item_in_brackets,
+    is_registry_setting,
+)
+from pytest_postmortem.authoring.scalars import find_quote, format_toml_key, format_toml_value
 from pytest_postmortem.registry.statements import (
-    Span,
-    Statement,
-    Unsure,
-    at_end,
-    items,
-    statements,
+    TextSpan,
+    TomlStatement,
+    UnexpectedSyntaxError,
+    append_lines,
+    find_array_items,
+    scan_toml_statements,
 )
 
-__all__ = ["snippet", "with_entry"]
+__all__ = ["insert_toml_entry", "render_toml_snippet"]
 
 
-def with_entry(text: str, wrapper: str | None, make: Make, first: bool, newline: str) -> str:
+def insert_toml_entry(
+    text: str, wrapper: str | None, make: EntryBuilder, first: bool, newline: str
+) -> str:
     """Return a text with a table at the beginning or at the end of its others.
 
     Raises: Unsure where the entries are no tables of their own.
     """
-    every = list(statements(text))
+    all_statements = list(scan_toml_statements(text))
     path = () if wrapper is None else (wrapper,)
-    others = [each for each in every if path or not is_setting(each.path[0])]
-    headers = [each for each in others if each.value is None and _is_entry(each, path)]
-    array = next((each.value for each in every if each.path == path and each.value), None)
+    others = [
+        statement
+        for statement in all_statements
+        if path or not is_registry_setting(statement.path[0])
+    ]
+    headers = [
+        statement
+        for statement in others
+        if statement.value is None and _is_entry_header(statement, path)
+    ]
+    array = next(
+        (
+            statement.value
+            for statement in all_statements
+            if statement.path == path and statement.value
+        ),
+        None,
+    )
     if array and text[array.start] == "[":
-        return _in_array(text, array, make, first)
+        return _insert_array_entry(text, array, make, first)
     if not headers:
-        if any(each.path[:1] == path for each in every) or (others and not path):
-            raise Unsure
-        return at_end(text, _table(f"[[{wrapper or 'postmortems'}]]", make, [], text), newline)
+        if any(statement.path[:1] == path for statement in all_statements) or (others and not path):
+            raise UnexpectedSyntaxError
+        return append_lines(
+            text, _render_entry_table(f"[[{wrapper or 'postmortems'}]]", make, [], text), newline
+        )
     neighbour = headers[0 if first else -1]
-    like = [each for each in every if each.path[:-1] == neighbour.path and each.value]
+    neighbour_pairs = [
+        statement
+        for statement in all_statements
+        if statement.path[:-1] == neighbour.path and statement.value
+    ]
     if neighbour.array:
-        own = like[: _count(every, neighbour)] if first else like[-_count(every, neighbour) :]
-        header = f"[[{_dotted(neighbour.path)}]]"
+        entry_pairs = (
+            neighbour_pairs[: _count_entry_pairs(all_statements, neighbour)]
+            if first
+            else neighbour_pairs[-_count_entry_pairs(all_statements, neighbour) :]
+        )
+        header = f"[[{_format_table_path(neighbour.path)}]]"
     else:
-        own, header = like, f"[{_dotted((*path, make.id))}]"
-    lines = _table(header, make, own, text)
+        entry_pairs, header = neighbour_pairs, f"[{_format_table_path((*path, make.id))}]"
+    lines = _render_entry_table(header, make, entry_pairs, text)
     if first:
         block = "".join(line + newline for line in [*lines, ""])
         return text[: neighbour.start] + block + text[neighbour.start :]
     last = [
-        each for each in others if each.path[: len(path)] == path and each.start >= neighbour.start
+        statement
+        for statement in others
+        if statement.path[: len(path)] == path and statement.start >= neighbour.start
     ]
-    if last[-1] is every[-1]:
-        return at_end(text, lines, newline)
+    if last[-1] is all_statements[-1]:
+        return append_lines(text, lines, newline)
     place = text.index("\n", last[-1].end) + 1
     return text[:place] + "".join(newline + line for line in lines) + newline + text[place:]
 
 
-def snippet(text: str, wrapper: str | None, make: Make) -> list[str]:
+def render_toml_snippet(text: str, wrapper: str | None, make: EntryBuilder) -> list[str]:
     """Return the lines of an entry to be pasted, in the shape of those that are there."""
     path = () if wrapper is None else (wrapper,)
     try:
-        every = list(statements(text))
-    except Unsure:
-        every = []
-    own = next((each.value for each in every if each.path == path and each.value), None)
-    if own is not None and text[own.start] == "[":
-        return [_inline(make)]
-    values = [each.value for each in every if each.path[:-1] == path and each.value]
-    if make.keyed and any(text[each.start] == "{" for each in values):
-        return [f"{toml_key(make.id)} = {_inline(make)}"]
-    header = f"[{_dotted((*path, make.id))}]" if make.keyed else f"[[{wrapper or 'postmortems'}]]"
-    return _table(header, make, [], text)
+        all_statements = list(scan_toml_statements(text))
+    except UnexpectedSyntaxError:
+        all_statements = []
+    array = next(
+        (
+            statement.value
+            for statement in all_statements
+            if statement.path == path and statement.value
+        ),
+        None,
+    )
+    if array is not None and text[array.start] == "[":
+        return [_render_inline_table(make)]
+    values = [
+        statement.value
+        for statement in all_statements
+        if statement.path[:-1] == path and statement.value
+    ]
+    if make.is_keyed and any(text[statement.start] == "{" for statement in values):
+        return [f"{format_toml_key(make.id)} = {_render_inline_table(make)}"]
+    header = (
+        f"[{_format_table_path((*path, make.id))}]"
+        if make.is_keyed
+        else f"[[{wrapper or 'postmortems'}]]"
+    )
+    return _render_entry_table(header, make, [], text)
 
 
-def _inline(make: Make) -> str:
-    pairs = ", ".join(f"{toml_key(name)} = {toml_value(value)}" for name, value, _ in make([]))
+def _render_inline_table(make: EntryBuilder) -> str:
+    pairs = ", ".join(
+        f"{format_toml_key(name)} = {format_toml_value(value)}" for name, value, _ in make([])
+    )
     return f"{{ {pairs} }}"
 
 
-def _in_array(text: str, array: Span, make: Make, first: bool) -> str:
+def _insert_array_entry(text: str, array: TextSpan, make: EntryBuilder, first: bool) -> str:
     """Return a text with an inline table more in an array."""
-    known = items(text, array)
+    known = find_array_items(text, array)
     if known:
-        return joined_in_brackets(text, known, _inline(make), first)
+        return insert_item_in_brackets(text, known, _render_inline_table(make), first)
     if text[array.start + 1 : array.end - 1].strip():
-        raise Unsure
-    return f"{text[: array.start]}[{_inline(make)}]{text[array.end :]}"
+        raise UnexpectedSyntaxError
+    return f"{text[: array.start]}[{_render_inline_table(make)}]{text[array.end :]}"
 
 
-def _is_entry(header: Statement, path: tuple[str, ...]) -> bool:
+def _is_entry_header(header: TomlStatement, path: tuple[str, ...]) -> bool:
     """Say whether a header begins an entry: ``[[postmortems]]`` or ``[postmortems.PM-1]``."""
     if header.array:
         return header.path == path
     return len(header.path) == len(path) + 1 and header.path[: len(path)] == path
 
 
-def _count(every: Sequence[Statement], header: Statement) -> int:
+def _count_entry_pairs(every: Sequence[TomlStatement], header: TomlStatement) -> int:
     """Return how many pairs follow a header before the next one."""
     rest = every[every.index(header) + 1 :]
     end = next((n for n, each in enumerate(rest) if each.value is None), len(rest))
     return sum(each.path[:-1] == header.path for each in rest[:end])
 
 
-def _table(header: str, make: Make, own: Sequence[Statement], text: str) -> list[str]:
-    raws = {each.path[-1]: each for each in own}
-    like = [(name, quote_of(_raw(each, text))) for name, each in raws.items()]
-    many = {name for name, each in raws.items() if _raw(each, text).startswith("[")}
+def _render_entry_table(
+    header: str, make: EntryBuilder, own: Sequence[TomlStatement], text: str
+) -> list[str]:
+    raws = {statement.path[-1]: statement for statement in own}
+    keys_and_quotes = [
+        (name, find_quote(_read_statement_value(statement, text)))
+        for name, statement in raws.items()
+    ]
+    many = {
+        name
+        for name, statement in raws.items()
+        if _read_statement_value(statement, text).startswith("[")
+    }
     lines = [header]
-    for name, value, quote in make(like):
+    for name, value, quote in make(keys_and_quotes):
         bare = not quote and name in raws
-        shown = toml_value(value, bare_dates=bare, quote=quote)
+        shown = format_toml_value(value, bare_dates=bare, quote=quote)
         lines.append(
-            f"{toml_key(name)} = {f'[{shown}]' if name in many and shown[0] != '[' else shown}"
+            f"{format_toml_key(name)} = {f'[{shown}]' if name in many and shown[0] != '[' else shown}"
         )
     return lines
 
 
-def _raw(statement: Statement, text: str) -> str:
+def _read_statement_value(statement: TomlStatement, text: str) -> str:
     span = statement.value
     return "" if span is None else text[span.start : span.end]
 
 
-def _dotted(path: Sequence[str]) -> str:
-    return ".".join(map(toml_key, path))
+def _format_table_path(path: Sequence[str]) -> str:
+    return ".".join(map(format_toml_key, path))

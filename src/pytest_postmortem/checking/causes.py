@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from pytest_postmortem.checking.cases import Case
-from pytest_postmortem.checking.rules import shortened, warning
+from pytest_postmortem.checking.cases import LintCase
+from pytest_postmortem.checking.rules import build_warning, quote_text
 from pytest_postmortem.checking.wording import (
-    blames,
-    human_error,
-    is_symptom,
-    person_in,
-    phrases,
+    compile_phrases,
+    find_blame_words,
+    find_human_error,
+    find_person,
+    is_mere_symptom,
 )
 from pytest_postmortem.model import Finding
-from pytest_postmortem.written.facts import is_placeholder
-from pytest_postmortem.written.parts import Part
-from pytest_postmortem.written.passages import Passage
+from pytest_postmortem.written.facts import is_placeholder_text
+from pytest_postmortem.written.parts import DocumentPart
+from pytest_postmortem.written.passages import DocumentPassage
 
 __all__ = ["check_causes"]
 
-QUESTION = "ask what made it reasonable at the time, and what let it through"
+ASK_FURTHER = "ask what made it reasonable at the time, and what let it through"
 
-_TELLS_WHY = phrases(
+_CAUSE_PHRASES = compile_phrases(
     r"""
     because|due to|causes?|caused|causing|as a result of|the reason|owing to
     led to|result(?:s|ed|ing)? in|stem(?:s|med) from|triggered by|introduced (?:by|in)
@@ -38,108 +38,113 @@ _TELLS_WHY = phrases(
 )
 """How people say why where they have no part for it."""
 
-_NAMES_CAUSE = phrases(
+_EXPLICIT_CAUSE = compile_phrases(
     r"(?:root|primary|underlying|actual|likely) cause|causes? of|caused by|due to"
 )
 
 
-def check_causes(case: Case) -> Iterator[Finding]:
+def check_causes(case: LintCase) -> Iterator[Finding]:
     """Yield what there is to say about the causes of an incident."""
-    yield from _missing(case)
-    yield from _symptom(case)
+    yield from _check_cause_missing(case)
+    yield from _check_cause_symptom(case)
     persons = {}
-    for passage, last in _answers(case):
-        words = human_error(passage.prose, last=last)
+    for passage, last in _find_cause_answers(case):
+        words = find_human_error(passage.prose, last=last)
         if words and not passage.quoted:
             persons[passage.line] = words
-            message = f"{shortened(words)} is where the questions begin: {QUESTION}"
-            yield warning("cause-person", message, case.path, passage.line)
-    yield from _judged(case, frozenset(persons))
-    yield from _named(case)
+            message = f"{quote_text(words)} is where the questions begin: {ASK_FURTHER}"
+            yield build_warning("cause-person", message, case.path, passage.line)
+    yield from _check_blame_words(case, frozenset(persons))
+    yield from _check_blamed_persons(case)
 
 
-def _missing(case: Case) -> Iterator[Finding]:
-    own = case.postmortem
-    fields = not is_placeholder(own.root_cause or "") or bool(own.whys)
-    answers = (p for _, p in case.said("cause", "whys") if not _asks(p))
-    if fields or any(True for _ in answers) or not case.complete:
+def _check_cause_missing(case: LintCase) -> Iterator[Finding]:
+    postmortem = case.postmortem
+    has_cause_field = not is_placeholder_text(postmortem.root_cause or "") or bool(postmortem.whys)
+    answers = (p for _, p in case.said("cause", "whys") if not _is_question(p))
+    if has_cause_field or any(True for _ in answers) or not case.is_complete:
         return
     empty = next(iter(case.parts("cause", "whys")), None)
     if empty is not None:
-        message = f"{shortened(empty.heading)} is empty: say what made it possible"
-        yield warning("cause-missing", message, case.path, empty.line)
-    elif not _tells_why(case):
+        message = f"{quote_text(empty.heading)} is empty: say what made it possible"
+        yield build_warning("cause-missing", message, case.path, empty.line)
+    elif not _has_cause_in_story(case):
         message = 'nothing says why it happened: add a part "Root cause" or "Contributing factors"'
-        yield warning("cause-missing", message, case.path, case.line)
+        yield build_warning("cause-missing", message, case.path, case.line)
 
 
-def _tells_why(case: Case) -> bool:
+def _has_cause_in_story(case: LintCase) -> bool:
     """Say whether a document says why outside of any part for it; a timeline has to name it.
 
     Who is blamed is taken for the cause, of which another rule tells.
     """
     stories = [passage for _, passage in case.said("story", "other")]
-    told = any(_TELLS_WHY.search(each.text) or blames(each.prose) for each in stories)
+    is_told_in_story = any(
+        _CAUSE_PHRASES.search(passage_told.text) or find_blame_words(passage_told.prose)
+        for passage_told in stories
+    )
     parts = case.said("timeline", "actions", "plans", "lessons")
-    return told or any(_NAMES_CAUSE.search(passage.text) for _, passage in parts)
+    return is_told_in_story or any(_EXPLICIT_CAUSE.search(passage.text) for _, passage in parts)
 
 
-def _symptom(case: Case) -> Iterator[Finding]:
+def _check_cause_symptom(case: LintCase) -> Iterator[Finding]:
     answers = [passage for _, passage in case.said("cause", "whys")]
-    if len(answers) == 1 and is_symptom(answers[0].text):
+    if len(answers) == 1 and is_mere_symptom(answers[0].text):
         message = (
-            f"{shortened(answers[0].text)} says what was seen, not why: ask what made it possible"
+            f"{quote_text(answers[0].text)} says what was seen, not why: ask what made it possible"
         )
-        yield warning("cause-symptom", message, case.path, answers[0].line)
+        yield build_warning("cause-symptom", message, case.path, answers[0].line)
 
 
-def _answers(case: Case) -> Iterator[tuple[Passage, bool]]:
+def _find_cause_answers(case: LintCase) -> Iterator[tuple[DocumentPassage, bool]]:
     """Yield the answers to why, each with whether no further question follows."""
-    alone = sum(1 for _ in case.said("cause", "whys")) == 1
+    is_only_answer = sum(1 for _ in case.said("cause", "whys")) == 1
     for part in case.parts("cause", "whys"):
-        last = frozenset(_last(part) if part.kind == "whys" else ())
+        final_positions = frozenset(_find_final_answers(part) if part.kind == "whys" else ())
         for position, passage in enumerate(part.said):
-            yield passage, alone or position in last
+            yield passage, is_only_answer or position in final_positions
 
 
-def _last(part: Part) -> list[int]:
+def _find_final_answers(part: DocumentPart) -> list[int]:
     """Return the answers with which the chains of whys end, by their position in order.
 
     A list without lists in it is one chain; in a tree every leaf is an end.
     """
-    said = part.said
-    depths = {passage.depth for passage in said}
+    passages = part.said
+    depths = {passage.depth for passage in passages}
     if len(depths) < 2:
-        return [len(said) - 1] if said else []
-    ends = [n for n, pair in enumerate(pairwise(said)) if not _goes_on(*pair)]
-    return [*ends, len(said) - 1]
+        return [len(passages) - 1] if passages else []
+    end_positions = [
+        n for n, pair in enumerate(pairwise(passages)) if not _is_answer_questioned(*pair)
+    ]
+    return [*end_positions, len(passages) - 1]
 
 
-def _goes_on(answer: Passage, after: Passage) -> bool:
+def _is_answer_questioned(answer: DocumentPassage, after: DocumentPassage) -> bool:
     """Say whether what stands behind an answer asks on: below it, or as a question."""
-    return after.depth > answer.depth or _asks(after)
+    return after.depth > answer.depth or _is_question(after)
 
 
-def _asks(passage: Passage) -> bool:
+def _is_question(passage: DocumentPassage) -> bool:
     """Say whether a passage is a question, to which another may be the answer."""
     return passage.text.rstrip().endswith("?")
 
 
-def _judged(case: Case, known: frozenset[int]) -> Iterator[Finding]:
+def _check_blame_words(case: LintCase, blamed_lines: frozenset[int]) -> Iterator[Finding]:
     """Yield the words that judge a person, but for an answer that the document itself asks on."""
     for part in case.parts("cause", "whys", "lessons", "story"):
-        said = part.said
-        last = _last(part) if part.kind == "whys" else range(len(said))
-        for passage in (said[n] for n in last if not said[n].quoted):
-            words = blames(passage.prose)
-            if words and passage.line not in known:
-                message = f"{shortened(words)} judges a person: {QUESTION}"
-                yield warning("blame-word", message, case.path, passage.line)
+        passages = part.said
+        final_positions = _find_final_answers(part) if part.kind == "whys" else range(len(passages))
+        for passage in (passages[n] for n in final_positions if not passages[n].quoted):
+            words = find_blame_words(passage.prose)
+            if words and passage.line not in blamed_lines:
+                message = f"{quote_text(words)} judges a person: {ASK_FURTHER}"
+                yield build_warning("blame-word", message, case.path, passage.line)
 
 
-def _named(case: Case) -> Iterator[Finding]:
+def _check_blamed_persons(case: LintCase) -> Iterator[Finding]:
     for _, passage in case.said("cause", "whys"):
-        name = None if passage.quoted else person_in(passage.prose)
+        name = None if passage.quoted else find_person(passage.prose)
         if name:
-            message = f"{shortened(name)} names a person among the causes: name the role instead"
-            yield warning("blame-person", message, case.path, passage.line)
+            message = f"{quote_text(name)} names a person among the causes: name the role instead"
+            yield build_warning("blame-person", message, case.path, passage.line)

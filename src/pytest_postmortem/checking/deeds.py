@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import re
 
-from pytest_postmortem.checking.wording import phrases
+from pytest_postmortem.checking.wording import compile_phrases
 
-__all__ = ["lacks_verb", "vague"]
+__all__ = ["find_vague_words", "lacks_verb"]
 
-LONGEST = 500
+MAX_TITLE_LENGTH = 500
 """The characters of a title that are read."""
 
-_THING = (
+_VAGUE_THING = (
     r"(?:(?:code|system|error|internal|customer|overall|general) )?"
     r"(?:monitoring|alert(?:ing|s)?|logging|logs|test(?:ing|s)?(?: coverage)?|documentation|docs|"
     r"communications?|process(?:es)?|training|awareness|observability|visibility|reliability|"
     r"stability|resilience|quality|performance|security|tooling|automation|robustness|handling|"
     r"procedures?|reviews?|coverage|response)"
 )
-_THINGS = rf"(?:the |our |all )?{_THING}(?:(?:,|,? and|,? or|/| &) (?:our )?{_THING})*"
-_BETTER = (
+_VAGUE_THINGS = (
+    rf"(?:the |our |all )?{_VAGUE_THING}(?:(?:,|,? and|,? or|/| &) (?:our )?{_VAGUE_THING})*"
+)
+_IMPROVE = (
     "improve|enhance|increase|strengthen|better|optimi[sz]e|revisit|rethink|fix|"
     "more|have|need|add|get|provide|do"
 )
-_EVERYWHERE = "(?: (?:in general|everywhere|overall))?"
-_SURE = "(?:make sure|ensure|see to it)(?: that)?"
-_AGAIN = "(?: (?:in the future|again|from (?:happening|recurring|occurring).*))?"
-_VAGUE = phrases(
+_IN_GENERAL = "(?: (?:in general|everywhere|overall))?"
+_ENSURE = "(?:make sure|ensure|see to it)(?: that)?"
+_IN_FUTURE = "(?: (?:in the future|again|from (?:happening|recurring|occurring).*))?"
+_VAGUE_ITEM = compile_phrases(
     rf"""
-    (?:{_BETTER})(?: (?:more|better|improved|proper|good|some))* {_THINGS}{_EVERYWHERE}
+    (?:{_IMPROVE})(?: (?:more|better|improved|proper|good|some))* {_VAGUE_THINGS}{_IN_GENERAL}
     (?:be|being|stay) (?:more |very |extra )?(?:careful|cautious|mindful|vigilant|attentive).*
     (?:be|being) (?:more )?(?:aware|diligent|thorough).*
     pay (?:more |closer |better )?attention.*
@@ -36,14 +38,14 @@ _VAGUE = phrases(
     (?:keep|have) (?:an eye on|in mind)(?!.*\b(?:until|once|by)\b).*
     remember (?:to|that).*
     try (?:to|harder).*
-    {_SURE} (?:this|it|that) (?:does not|doesn't|won't|will not|never) \w+.*
-    (?:avoid|prevent) (?:this|it|that|similar \w+|such \w+|these \w+){_AGAIN}
+    {_ENSURE} (?:this|it|that) (?:does not|doesn't|won't|will not|never) \w+.*
+    (?:avoid|prevent) (?:this|it|that|similar \w+|such \w+|these \w+){_IN_FUTURE}
     """,
     end=r"\W*$",
 )
 """Items that are true of every incident and name no deed."""
 
-_ENDLESS = phrases(
+_ENDLESS_START = compile_phrases(
     r"""
     (?:further |continue (?:to )?)?(?:investigat|explor|research|evaluat)(?:e|es|ing)
     (?:consider|discuss|brainstorm)(?:ing)?
@@ -55,7 +57,7 @@ _ENDLESS = phrases(
 )
 """How an item begins of which nobody can tell when it is done."""
 
-_OUTCOME = phrases(
+_BOUNDING_OUTCOME = compile_phrases(
     r"""
     (?:and|then|to|so that|until) (?:\w+ )?(?:decide|write|report|document|propose|publish|agree)
     (?:and|then|to|so that|until) (?:\w+ )?(?:add|fix|file|open|create|implement|present|choose)
@@ -66,7 +68,7 @@ _OUTCOME = phrases(
 )
 """What bounds such an item: something that comes out of it."""
 
-_RANK = phrases(
+_RANK_PREFIX = compile_phrases(
     r"""
     (?:p[0-4]|critical|high|medium|low|must|should|could)(?: (?=[A-Z])|\W*[:\])–—-]\W*)
     (?:prio(?:rity)? ?\d?|todo|prevent(?:ion)?|detect(?:ion)?|process)\W*[:\])–—-]\W*
@@ -76,14 +78,14 @@ _RANK = phrases(
 )
 """A priority or a type that stands before what is to be done."""
 
-_ASIDE = re.compile(
+_TRAILING_PHRASE = re.compile(
     r"\s+(?:for|of|on|in|to|around|about|with|from|at|by|when|during|before|after|that|which)\s.*"
 )
 
-_PURPOSE = re.compile(r"\sto [a-z]")
+_PURPOSE_CLAUSE = re.compile(r"\sto [a-z]")
 """A thing that is there to do something says what is to be done."""
 
-NOUNS = frozenset(
+THING_NOUNS = frozenset(
     "alert alerting alerts automation backups breakers checklist checklists checks communication "
     "coverage dashboard dashboards docs documentation fail-over failover guidelines handling "
     "limiting limits logging metrics monitoring observability ownership planning playbook "
@@ -93,7 +95,7 @@ NOUNS = frozenset(
 )
 """The things that people write down as if they were deeds."""
 
-VERBS = frozenset(
+ACTION_VERBS = frozenset(
     "adapt add adjust adopt agree alert allow analyse analyze apply assign audit automate "
     "back block broadcast build bump cap change check clarify clean clear collect "
     "communicate compare complete configure consolidate convert coordinate correct create "
@@ -120,33 +122,35 @@ VERBS = frozenset(
 )
 
 
-def vague(title: str, details: str = "") -> str | None:
+def find_vague_words(title: str, details: str = "") -> str | None:
     """Return what makes an action item one of which nobody can tell when it is done.
 
     Details say what is meant by a better anything, but they end no investigation by themselves.
     """
-    bare = _bare(title)
-    if _VAGUE.match(bare):
+    bare = _strip_rank(title)
+    if _VAGUE_ITEM.match(bare):
         return None if details else bare
-    found = _ENDLESS.match(bare)
-    ends = found and _OUTCOME.search(f"{bare} {details}", found.end())
-    return found[0] if found and not ends else None
+    endless_start = _ENDLESS_START.match(bare)
+    has_outcome = endless_start and _BOUNDING_OUTCOME.search(
+        f"{bare} {details}", endless_start.end()
+    )
+    return endless_start[0] if endless_start and not has_outcome else None
 
 
 def lacks_verb(title: str) -> bool:
     """Say whether an action item is a mere thing, as ``Runbook for the fail-over``."""
-    bare = _bare(title)
-    words = _ASIDE.sub("", bare).casefold().split()
-    if _PURPOSE.search(bare) or not words or len(words) > 4 or words[-1] not in NOUNS:
+    bare = _strip_rank(title)
+    words = _TRAILING_PHRASE.sub("", bare).casefold().split()
+    if _PURPOSE_CLAUSE.search(bare) or not words or len(words) > 4 or words[-1] not in THING_NOUNS:
         return False
     between = [word.removesuffix("s") for word in words[1:-1]]
-    gerund = "" if words[0] in NOUNS else words[0].removesuffix("ing")
-    return not VERBS.intersection([words[0], gerund, f"{gerund}e", *between])
+    gerund = "" if words[0] in THING_NOUNS else words[0].removesuffix("ing")
+    return not ACTION_VERBS.intersection([words[0], gerund, f"{gerund}e", *between])
 
 
-def _bare(title: str) -> str:
+def _strip_rank(title: str) -> str:
     """Return a title without a rank before it and a full stop behind it."""
-    title = title[:LONGEST]
+    title = title[:MAX_TITLE_LENGTH]
     bare = title.lstrip("[( ")
-    rank = _RANK.match(bare)
+    rank = _RANK_PREFIX.match(bare)
     return (bare[rank.end() :] if rank else title).replace("’", "'").strip(" .")

@@ -17,34 +17,38 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_postmortem import __version__
-from pytest_postmortem.checking.checked import Checked
-from pytest_postmortem.checking.rules import RULES
+from pytest_postmortem.checking.checked import LintResult
+from pytest_postmortem.checking.rules import LINT_RULES
 from pytest_postmortem.model import Finding
-from pytest_postmortem.reports.github import annotation
+from pytest_postmortem.reports.github import format_annotation
 
-__all__ = ["render"]
+__all__ = ["render_lint_report"]
 
-FORMAT = 1
-NAME = "pytest-postmortem"
-SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+LINT_FORMAT = 1
+TOOL_NAME = "pytest-postmortem"
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
-GITLAB = {"error": "major", "warning": "minor"}
+GITLAB_SEVERITIES = {"error": "major", "warning": "minor"}
 """How grave a finding is for GitLab."""
 
 
-def render(type: str, checked: Checked, fallback: str) -> str:
+def render_lint_report(type: str, checked: LintResult, fallback: str) -> str:
     """Return a check as ``json``, ``github``, ``gitlab`` or ``sarif``.
 
     ``fallback`` is the path, from the top of the repository, of what stands at no place.
     """
     if type == "github":
-        lines = (_annotation(finding, checked.root) for finding in checked.findings)
+        lines = (_format_lint_annotation(finding, checked.root) for finding in checked.findings)
         return "".join(f"{line}\n" for line in lines)
-    made = {"json": _json, "gitlab": _gitlab, "sarif": _sarif}[type](checked, fallback)
-    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    report = {
+        "json": _build_lint_json,
+        "gitlab": _build_gitlab_report,
+        "sarif": _build_sarif_report,
+    }[type](checked, fallback)
+    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
 
 
-def _file(finding: Finding, root: str) -> str | None:
+def _resolve_repository_path(finding: Finding, root: str) -> str | None:
     """Return a path from the top of the repository, None for what lies in none."""
     if finding.path is None or ":" in finding.path.split("/")[0]:
         return None
@@ -52,16 +56,16 @@ def _file(finding: Finding, root: str) -> str | None:
     return None if path.startswith(("../", "/")) else path
 
 
-def _annotation(finding: Finding, root: str) -> str:
-    file = _file(finding, root)
+def _format_lint_annotation(finding: Finding, root: str) -> str:
+    file = _resolve_repository_path(finding, root)
     text = finding.message if file or not finding.path else str(finding)
-    return annotation(finding.severity, file, finding.line, finding.code, text)
+    return format_annotation(finding.severity, file, finding.line, finding.code, text)
 
 
-def _json(checked: Checked, fallback: str) -> Mapping[str, Any]:
+def _build_lint_json(checked: LintResult, fallback: str) -> Mapping[str, Any]:
     return {
-        "format": FORMAT,
-        "tool": {"name": NAME, "version": __version__},
+        "format": LINT_FORMAT,
+        "tool": {"name": TOOL_NAME, "version": __version__},
         "root": checked.root,
         "postmortems": checked.postmortems,
         "files": checked.files,
@@ -71,45 +75,51 @@ def _json(checked: Checked, fallback: str) -> Mapping[str, Any]:
     }
 
 
-def _prints(checked: Checked) -> Iterator[tuple[Finding, str]]:
+def _fingerprint_findings(checked: LintResult) -> Iterator[tuple[Finding, str]]:
     """Yield the findings, each with what stays the same when lines move, and is its own."""
-    seen: Counter[str] = Counter()
+    text_counts: Counter[str] = Counter()
     for finding in checked.findings:
         text = f"{finding.code}\0{finding.path}\0{finding.message}"
-        seen[text] += 1
-        data = f"{text}\0{seen[text]}".encode(errors="surrogatepass")
+        text_counts[text] += 1
+        data = f"{text}\0{text_counts[text]}".encode(errors="surrogatepass")
         yield finding, hashlib.sha256(data).hexdigest()[:32]
 
 
-def _gitlab(checked: Checked, fallback: str) -> list[Mapping[str, Any]]:
+def _build_gitlab_report(checked: LintResult, fallback: str) -> list[Mapping[str, Any]]:
     return [
         {
             "description": finding.message,
             "check_name": finding.code,
             "fingerprint": fingerprint,
-            "severity": GITLAB[finding.severity],
+            "severity": GITLAB_SEVERITIES[finding.severity],
             "location": {
-                "path": _file(finding, checked.root) or fallback,
+                "path": _resolve_repository_path(finding, checked.root) or fallback,
                 "lines": {"begin": finding.line or 1},
             },
         }
-        for finding, fingerprint in _prints(checked)
+        for finding, fingerprint in _fingerprint_findings(checked)
     ]
 
 
-def _sarif(checked: Checked, fallback: str) -> Mapping[str, Any]:
+def _build_sarif_report(checked: LintResult, fallback: str) -> Mapping[str, Any]:
     codes = sorted({finding.code for finding in checked.findings})
-    tool = {"driver": {"name": NAME, "version": __version__, "rules": [*map(_rule, codes)]}}
+    tool = {
+        "driver": {
+            "name": TOOL_NAME,
+            "version": __version__,
+            "rules": [*map(_build_sarif_rule, codes)],
+        }
+    }
     results = [
         {
             "ruleId": finding.code,
             "ruleIndex": codes.index(finding.code),
             "level": finding.severity,
             "message": {"text": finding.message},
-            "locations": [_location(finding, checked.root, fallback)],
-            "partialFingerprints": {f"{NAME}/v{FORMAT}": fingerprint},
+            "locations": [_build_sarif_location(finding, checked.root, fallback)],
+            "partialFingerprints": {f"{TOOL_NAME}/v{LINT_FORMAT}": fingerprint},
         }
-        for finding, fingerprint in _prints(checked)
+        for finding, fingerprint in _fingerprint_findings(checked)
     ]
     done = {"executionSuccessful": not checked.unjudged}
     run = {
@@ -118,21 +128,21 @@ def _sarif(checked: Checked, fallback: str) -> Mapping[str, Any]:
         "results": results,
         "columnKind": "unicodeCodePoints",
     }
-    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _rule(code: str) -> Mapping[str, Any]:
-    page = "lint" if code in RULES else "messages"
+def _build_sarif_rule(code: str) -> Mapping[str, Any]:
+    page = "lint" if code in LINT_RULES else "messages"
     return {
         "id": code,
-        "shortDescription": {"text": RULES.get(code, code)},
-        "help": {"text": f"See docs/reference/{page}.md#{code} of {NAME}"},
-        "defaultConfiguration": {"level": "warning" if code in RULES else "error"},
+        "shortDescription": {"text": LINT_RULES.get(code, code)},
+        "help": {"text": f"See docs/reference/{page}.md#{code} of {TOOL_NAME}"},
+        "defaultConfiguration": {"level": "warning" if code in LINT_RULES else "error"},
     }
 
 
-def _location(finding: Finding, root: str, fallback: str) -> Mapping[str, Any]:
-    file = _file(finding, root) or fallback
+def _build_sarif_location(finding: Finding, root: str, fallback: str) -> Mapping[str, Any]:
+    file = _resolve_repository_path(finding, root) or fallback
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": quote(file, errors="surrogateescape")},

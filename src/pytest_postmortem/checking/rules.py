@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from pytest_postmortem.model import Finding
 
-__all__ = ["RULES", "shortened", "warning"]
+__all__ = ["LINT_RULES", "build_warning", "quote_text"]
 
-RULES: Mapping[str, str] = {
+LINT_RULES: Mapping[str, str] = {
     "cause-missing": "A post-mortem that does not say why it happened",
     "cause-symptom": "A cause that only says what was seen",
     "cause-person": "A cause that ends in a person's error",
@@ -28,15 +28,19 @@ RULES: Mapping[str, str] = {
     "recurs-guarded": "An incident that recurred although guarded",
 }
 
-LONGEST = 60
+MAX_QUOTED_LENGTH = 60
 
 
-def warning(code: str, message: str, path: str | None, line: int | None = None) -> Finding:
+def build_warning(code: str, message: str, path: str | None, line: int | None = None) -> Finding:
     """Return what a rule has found."""
     return Finding(code, "warning", message, path, line)
 
 
-def shortened(text: str) -> str:
+def quote_text(text: str) -> str:
     """Return a text in one line, in quotes and not too long to read."""
     flat = " ".join(text.split())
-    return f"'{flat}'" if len(flat) <= LONGEST else f"'{flat[: LONGEST - 1].rstrip()}…'"
+    return (
+        f"'{flat}'"
+        if len(flat) <= MAX_QUOTED_LENGTH
+        else f"'{flat[: MAX_QUOTED_LENGTH - 1].rstrip()}…'"
+    )

@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pytest_postmortem.checking.checked import Checked
-from pytest_postmortem.checking.collecting import Collection, collect, without_reports
-from pytest_postmortem.checking.lint import lint
-from pytest_postmortem.checking.marks import check_declared, check_marks, unchecked
-from pytest_postmortem.commands.here import Here
-from pytest_postmortem.commands.local_registry import declared
-from pytest_postmortem.commands.reading_code import Code
+from pytest_postmortem.checking.checked import LintResult
+from pytest_postmortem.checking.collecting import (
+    PytestCollection,
+    collect_with_pytest,
+    drop_report_options,
+)
+from pytest_postmortem.checking.lint import lint_cases
+from pytest_postmortem.checking.marks import check_listed_tests, check_markers, find_unchecked_ids
+from pytest_postmortem.commands.here import LintedProject
+from pytest_postmortem.commands.local_registry import find_declared_test_files
+from pytest_postmortem.commands.reading_code import ProjectCode
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.marked import Linked, Reading, UnreadLinks, find_unread_links, linked
-from pytest_postmortem.model import Finding, Postmortem, count_of
-from pytest_postmortem.reporting import within_repository
+from pytest_postmortem.marked import (
+    LinkedIncident,
+    SourceTestsByFile,
+    UnreadLinks,
+    find_linked_incidents,
+    find_unread_links,
+)
+from pytest_postmortem.model import Finding, Postmortem, format_count
+from pytest_postmortem.reporting import find_path_in_repository
 
-__all__ = ["check"]
+__all__ = ["check_project"]
 
-NOTHING = Problem(
+NOTHING_TO_CHECK = Problem(
     "setting",
     "Couldn't check anything",
     "there is no registry here, and no test that is marked",
@@ -27,120 +37,143 @@ NOTHING = Problem(
 )
 
 
-def check(here: Here, given: Sequence[Path] = (), *, collecting: bool = False) -> Checked:
+def check_project(
+    project: LintedProject, given_paths: Sequence[Path] = (), *, collecting: bool = False
+) -> LintResult:
     """Check everything, or what lies at the paths that are given, against the whole registry.
 
     Raises: SettingsError where nothing is given, and there is neither a registry nor a mark.
     """
-    linting = not given or any(path.suffix != ".py" for path in given)
-    suite = here.test_files() if linting else []
-    own = suite if not given else list(_own(here, suite, given))
-    code = here.code({*own, *(suite if linting else ())})
-    tests = code.read(declared(here.registry), here.declared)
-    unread = find_unread_links(tests, here.registry)
-    mine = {here.shown(file): None for file in own}
-    marked = {path: found for path, found in tests.items() if path in mine}
+    linting = not given_paths or any(path.suffix != ".py" for path in given_paths)
+    suite = project.find_test_files() if linting else []
+    test_files = (
+        suite if not given_paths else list(_select_given_tests(project, suite, given_paths))
+    )
+    code = project.code({*test_files, *(suite if linting else ())})
+    tests = code.read(find_declared_test_files(project.registry), project.declared)
+    unread = find_unread_links(tests, project.registry)
+    own_paths = {project.shown(file): None for file in test_files}
+    marked_tests = {path: found for path, found in tests.items() if path in own_paths}
     if collecting:
-        collection = _collected(here)
+        collection = _collect_suite(project)
     else:
-        findings = (*check_marks(marked, here.registry, here.policy), *_declared(here, code, tests))
-        linked_tests = linked(tests, here.registry, here.policy) if suite else None
-        left = tuple(_open(here, marked, whole=not given))
-        collection = Collection(findings, linked_tests, len(own), left)
-    whole = not here.absent_tests and None not in tests.values()
-    known = _Known(collection.linked, None if collecting else unread, whole=whole)
-    cases = list(here.cases(known.tests)) if linting else []
+        findings = (
+            *check_markers(marked_tests, project.registry, project.policy),
+            *_check_declared_tests(project, code, tests),
+        )
+        linked_tests = (
+            find_linked_incidents(tests, project.registry, project.policy) if suite else None
+        )
+        unjudged = tuple(_list_unjudged_reasons(project, marked_tests, whole=not given_paths))
+        collection = PytestCollection(findings, linked_tests, len(test_files), unjudged)
+    whole = not project.absent_tests and None not in tests.values()
+    test_lookup = _LinkedTestLookup(collection.linked, None if collecting else unread, whole=whole)
+    cases = list(project.cases(test_lookup.tests)) if linting else []
     found = [
-        *here.findings,
+        *project.findings,
         *collection.findings,
-        *lint(cases, here.known, here.policy, here.settings.lint_ignore),
+        *lint_cases(cases, project.known, project.policy, project.settings.lint_ignore),
     ]
-    if here.registry is None and not (given or found or collection.linked or collection.unjudged):
-        raise SettingsError([NOTHING])
-    kept = {(f.code, f.path, f.line, f.message): f for f in reversed(found)}
-    wanted = [f for f in kept.values() if not given or _covers(here, given, f.path)]
-    return Checked(
-        tuple(sorted(wanted, key=_place)),
-        (*collection.unjudged, *here.unread),
-        sum(not given or _covers(here, given, case.path) for case in cases),
-        len(own) if given or collection.linked == {} else collection.files,
-        within_repository(here.root),
-        tuple(known.unclear),
+    if project.registry is None and not (
+        given_paths or found or collection.linked or collection.unjudged
+    ):
+        raise SettingsError([NOTHING_TO_CHECK])
+    unique_findings = {(f.code, f.path, f.line, f.message): f for f in reversed(found)}
+    selected_findings = [
+        f
+        for f in unique_findings.values()
+        if not given_paths or _is_below_given(project, given_paths, f.path)
+    ]
+    return LintResult(
+        tuple(sorted(selected_findings, key=_build_finding_sort_key)),
+        (*collection.unjudged, *project.unread),
+        sum(not given_paths or _is_below_given(project, given_paths, case.path) for case in cases),
+        len(test_files) if given_paths or collection.linked == {} else collection.files,
+        find_path_in_repository(project.root),
+        tuple(test_lookup.unclear_reasons),
     )
 
 
-def _own(here: Here, suite: Sequence[Path], given: Sequence[Path]) -> Iterator[Path]:
+def _select_given_tests(
+    here: LintedProject, suite: Sequence[Path], given_paths: Sequence[Path]
+) -> Iterator[Path]:
     """Yield the test files that are given: any Python file, and those of the suite in a folder."""
-    yield from (path for path in given if path.suffix == ".py" and path.is_file())
-    folders = [path for path in given if path.is_dir()]
+    yield from (path for path in given_paths if path.suffix == ".py" and path.is_file())
+    folders = [path for path in given_paths if path.is_dir()]
     yield from (file for file in suite if any(map(file.is_relative_to, folders)))
 
 
-def _declared(here: Here, code: Code, tests: Reading) -> Iterator[Finding]:
-    return check_declared(here.known, here.lacking(code, tests))
+def _check_declared_tests(
+    project: LintedProject, code: ProjectCode, tests: SourceTestsByFile
+) -> Iterator[Finding]:
+    return check_listed_tests(project.known, project.lacking(code, tests))
 
 
-def _collected(here: Here) -> Collection:
+def _collect_suite(project: LintedProject) -> PytestCollection:
     """Collect the suite from the rootdir, with no report of the configuration's own."""
-    config = here.config
-    arguments = ["--rootdir", str(here.root)]
+    config = project.config
+    arguments = ["--rootdir", str(project.root)]
     if config.inipath is not None:
         arguments += ["-c", str(config.inipath)]
-    kept = without_reports(config.getini("addopts"))
-    if kept is not None:
-        arguments += ["-o", "addopts=", *kept]
-    return collect(arguments, here.root)
+    addopts = drop_report_options(config.getini("addopts"))
+    if addopts is not None:
+        arguments += ["-o", "addopts=", *addopts]
+    return collect_with_pytest(arguments, project.root)
 
 
-class _Known:
+class _LinkedTestLookup:
     """Knows the tests of incidents, all of them if the ``whole`` suite could be read.
 
     ``unclear`` is of which the code does not tell, and why.
     """
 
     def __init__(
-        self, links: Mapping[str, Linked] | None, unread: UnreadLinks | None, *, whole: bool
+        self, links: Mapping[str, LinkedIncident] | None, unread: UnreadLinks | None, *, whole: bool
     ) -> None:
         self._links = links
-        self._whole = whole
+        self._fill_whole_address = whole
         self._unread = unread
-        self.unclear: list[str] = []
+        self.unclear_reasons: list[str] = []
 
-    def tests(self, postmortem: Postmortem) -> Linked | None:
+    def tests(self, postmortem: Postmortem) -> LinkedIncident | None:
         """Return the tests of an incident, None where it is not known whether it has any."""
         if self._links is None:
             return None
-        found = self._links.get(postmortem.id.casefold(), Linked(postmortem.id))
-        open_ = not (found.held or postmortem.exempt or postmortem.guarded_by)
-        if open_ and self._unread:
+        linked_tests = self._links.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+        may_be_linked = not (
+            linked_tests.has_active_test or postmortem.exempt or postmortem.guarded_by
+        )
+        if may_be_linked and self._unread:
             reason = self._unread.reason((postmortem.id, *postmortem.aliases))
             if reason:
-                self.unclear.append(f"{postmortem.id}: {reason}")
+                self.unclear_reasons.append(f"{postmortem.id}: {reason}")
                 return None
-        return None if open_ and not self._whole else found
+        return None if may_be_linked and not self._fill_whole_address else linked_tests
 
 
-def _open(here: Here, tests: Reading, *, whole: bool) -> Iterator[str]:
+def _list_unjudged_reasons(
+    project: LintedProject, tests: SourceTestsByFile, *, whole: bool
+) -> Iterator[str]:
     """Yield what the code alone can't tell here; ``whole`` asks for the registry too."""
-    broken = (path for path, found in tests.items() if found is None)
-    for path in (path for path in broken if path not in here.pointers):
+    broken = (path for path, file_tests in tests.items() if file_tests is None)
+    for path in (path for path in broken if path not in project.pointers):
         yield f"{path} is no Python that can be read here"
-    ids = unchecked(tests, here.registry)
-    implied = here.registry is None and here.settings.url_template
-    places = ", ".join(here.known.unreachable)
-    why = f"{places} is not asked here, `pytest-postmortem sync` keeps a copy"
-    if whole and places and not (ids or here.known.postmortems):
-        yield why
-    elif ids and not implied and here.policy.unknown != "ignore":
-        yield f"{count_of(len(ids), 'id')} not checked: {why if places else 'there is no registry'}"
+    ids = find_unchecked_ids(tests, project.registry)
+    implied = project.registry is None and project.settings.url_template
+    unreachable_places = ", ".join(project.known.unreachable)
+    reason = f"{unreachable_places} is not asked here, `pytest-postmortem sync` keeps a copy"
+    if whole and unreachable_places and not (ids or project.known.postmortems):
+        yield reason
+    elif ids and not implied and project.policy.unknown != "ignore":
+        yield f"{format_count(len(ids), 'id')} not checked: {reason if unreachable_places else 'there is no registry'}"
 
 
-def _covers(here: Here, given: Sequence[Path], path: str | None) -> bool:
+def _is_below_given(project: LintedProject, given_paths: Sequence[Path], path: str | None) -> bool:
     """Say whether something stands at or below a path that is given."""
-    return path is not None and any(map(here.file(path).is_relative_to, given))
+    return path is not None and any(map(project.file(path).is_relative_to, given_paths))
 
 
-def _place(finding: Finding) -> tuple[bool, str, int, str, str]:
+def _build_finding_sort_key(finding: Finding) -> tuple[bool, str, int, str, str]:
     """Return what findings are sorted by: those at no place come last."""
-    nowhere = finding.path is None
-    return nowhere, finding.path or "", finding.line or 0, finding.code, finding.message
+    has_no_path = finding.path is None
+    return has_no_path, finding.path or "", finding.line or 0, finding.code, finding.message

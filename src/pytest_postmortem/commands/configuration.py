@@ -10,36 +10,36 @@ from _pytest.config import ConftestImportFailure, _prepareconfig  # as xdist's w
 
 from pytest_postmortem.errors import Problem, SettingsError
 
-__all__ = ["configured"]
+__all__ = ["configure_pytest"]
 
 
 @contextmanager
-def configured(arguments: Sequence[str]) -> Iterator[pytest.Config]:
+def configure_pytest(arguments: Sequence[str]) -> Iterator[pytest.Config]:
     """Configure pytest as a run would, with ``addopts``, plugins and the first conftest files.
 
     Raises:
         SettingsError: pytest can't be configured, or its plugin of ours is blocked.
     """
     # Our own modules are imported already: a warning that they can't be rewritten may be an error.
-    own = ["-p", "postmortem", "--assert=plain"]
+    plugin_arguments = ["-p", "postmortem", "--assert=plain"]
     try:
-        config = _prepareconfig([*own, *arguments])
+        config = _prepareconfig([*plugin_arguments, *arguments])
     except (pytest.UsageError, ImportError, pytest.fail.Exception, OSError, Warning) as error:
         # ImportError by pytest before 8.2, a failure for [pytest] in setup.cfg
-        raise _problem(str(error)) from None
+        raise _build_configuration_error(str(error)) from None
     except UnicodeDecodeError:
-        raise _problem("its configuration file is not UTF-8") from None
+        raise _build_configuration_error("its configuration file is not UTF-8") from None
     except ConftestImportFailure as error:
         cause = error.__cause__ or error.__context__
-        raise _problem(f"{error.path} can't be imported: {cause}") from None
+        raise _build_configuration_error(f"{error.path} can't be imported: {cause}") from None
     try:
         if not config.pluginmanager.hasplugin("postmortem"):
-            raise _problem("the plugin is blocked with -p no:postmortem")
+            raise _build_configuration_error("the plugin is blocked with -p no:postmortem")
         yield config
     finally:
         config._ensure_unconfigure()
 
 
-def _problem(cause: str) -> SettingsError:
+def _build_configuration_error(cause: str) -> SettingsError:
     remedy = "mend what pytest itself would stumble over"
     return SettingsError([Problem("setting", "Couldn't configure pytest", cause.strip(), remedy)])

@@ -11,37 +11,37 @@ from itertools import chain
 from pathlib import Path
 
 from pytest_postmortem import git, received
-from pytest_postmortem.changes import Comparison, markdown, text
+from pytest_postmortem.changes import Comparison, render_comparison_markdown, render_comparison_text
 from pytest_postmortem.commands.arguments import (
-    add_configuration,
-    add_targets,
-    add_today,
-    configuration_of,
-    put_text,
-    target_of,
+    add_configuration_options,
+    add_report_option,
+    add_today_option,
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
 )
-from pytest_postmortem.commands.checkout import DEPTH, opened
-from pytest_postmortem.comparing import compare, compare_code
+from pytest_postmortem.commands.checkout import DEPTH_REMEDY, open_checkout
+from pytest_postmortem.comparing import compare_code, compare_reports
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
 from pytest_postmortem.marked import find_unread_files
-from pytest_postmortem.model import count_of
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.results import Run, parse
-from pytest_postmortem.writing import write
+from pytest_postmortem.model import format_count
+from pytest_postmortem.reports.failure import sanitize_line
+from pytest_postmortem.results import ReportedRun, parse_json_report
+from pytest_postmortem.writing import write_text_file
 
-__all__ = ["declare", "main", "run"]
+__all__ = ["declare_arguments", "main", "run_diff"]
 
-FORMAT = 1
-FAILED = "Couldn't compare"
+DIFF_FORMAT = 1
+DIFF_FAILED = "Couldn't compare"
 
-DEFAULT = "origin/HEAD"
+DEFAULT_BASE = "origin/HEAD"
 """The default branch of the remote repository, as a clone knows it."""
 
-LOST = 1
-NOT_JUDGED = 3
+EXIT_COVERAGE_LOST = 1
+EXIT_NOT_JUDGED = 3
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "reports", nargs="*", type=Path, metavar="REPORT", help="two JSON reports, the older first"
@@ -51,17 +51,17 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="REVISION",
         help="compare the code with this revision instead (default: origin/HEAD)",
     )
-    add_today(parser)
-    add_targets(parser, "term, markdown or json")
-    add_configuration(parser)
+    add_today_option(parser)
+    add_report_option(parser, "term, markdown or json")
+    add_configuration_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    return run(configuration_of(options), options.base, options.reports, options.report)
+    return run_diff(build_pytest_arguments(options), options.base, options.reports, options.report)
 
 
-def run(
+def run_diff(
     arguments: Sequence[str],
     base: str | None,
     reports: Sequence[Path],
@@ -79,56 +79,65 @@ def run(
         RegistryError: The registry is broken.
         DestinationError: A file can't be written.
     """
-    wanted = [target_of(each, FAILED, "a comparison") for each in targets or ["term"]]
+    report_targets = [
+        parse_text_target(target_text, DIFF_FAILED, "a comparison")
+        for target_text in targets or ["term"]
+    ]
     if not reports:
-        comparison = _of_code(arguments, base)
+        comparison = _compare_with_base(arguments, base)
     elif base is None and len(reports) == 2:
-        older, newer = map(_read, reports)
-        comparison = compare(older, newer)
+        older, newer = map(_load_run, reports)
+        comparison = compare_reports(older, newer)
     else:
-        given = count_of(len(reports), "report")
-        cause = f"{given} and {'no' if base is None else 'a'} base are given"
+        given_count = format_count(len(reports), "report")
+        cause = f"{given_count} and {'no' if base is None else 'a'} base are given"
         remedy = "name two reports, the older first, or a revision with --base"
-        raise _wrong(cause, remedy)
-    for type, destination in wanted:
+        raise _build_diff_error(cause, remedy)
+    for type, destination in report_targets:
         if destination is not None:
-            write(destination, _rendered(comparison, type))
+            write_text_file(destination, _format_comparison(comparison, type))
         else:
-            _print(comparison, type)
+            _print_comparison(comparison, type)
     if comparison.lost:
-        return LOST
-    return 0 if comparison.judged else NOT_JUDGED
+        return EXIT_COVERAGE_LOST
+    return 0 if comparison.judged else EXIT_NOT_JUDGED
 
 
-def _of_code(arguments: Sequence[str], base: str | None) -> Comparison:
-    with opened(arguments) as checkout:
+def _compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison:
+    with open_checkout(arguments) as checkout:
         head = checkout.commit("HEAD")
         if base is None:
-            base = DEFAULT
-            if git.commit_of(checkout.root, base) is None:
+            base = DEFAULT_BASE
+            if git.resolve_commit(checkout.root, base) is None:
                 cause = f"neither reports nor a base are given, and this clone has no {base}"
                 remedy = "name two reports, the older first, or a revision with --base"
-                raise _wrong(cause, remedy)
-        start = git.merge_base(checkout.root, checkout.commit(base), head)
-        if start is None:
-            note = f"{base} and HEAD have no commit in common in this clone ({DEPTH} gets them)"
+                raise _build_diff_error(cause, remedy)
+        base_commit = git.find_merge_base(checkout.root, checkout.commit(base), head)
+        if base_commit is None:
+            note = (
+                f"{base} and HEAD have no commit in common in this clone ({DEPTH_REMEDY} gets them)"
+            )
             return Comparison(notes=(note,), judged=False)
-        earlier = checkout.registry_at(start)
-        older = checkout.at(start, earlier)
-        newer = checkout.here(older, earlier)
-        known, show = checkout.registry, checkout.settings.show
+        earlier = checkout.registry_at(base_commit)
+        older = checkout.read_commit_tests(base_commit, earlier)
+        newer = checkout.read_working_tree(older, earlier)
+        head_registry, show = checkout.registry, checkout.settings.show
         policy = checkout.policy
-        changed = set(map(checkout.suite.shown, git.unlike(checkout.root, start)))
+        changed = set(
+            map(checkout.suite.shown, git.list_modified_files(checkout.root, base_commit))
+        )
         unread = checkout.unread_submodules
         paths = {*find_unread_files(older), *find_unread_files(newer), *unread}
-        used = {path: map(_with_folders, checkout.find_used(path)) for path in paths}
+        used = {path: map(_list_path_and_parents, checkout.find_used(path)) for path in paths}
         unchanged = {path for path in paths if changed.isdisjoint(chain(*used[path]))}
-        found = compare_code(older, newer, known, policy, show, earlier, unchanged, unread)
-        judged = found.judged and not checkout.unread
-        return replace(found, notes=(*found.notes, *checkout.unread), judged=judged)
+        comparison = compare_code(
+            older, newer, head_registry, policy, show, earlier, unchanged, unread
+        )
+        judged = comparison.judged and not checkout.unread
+        return replace(comparison, notes=(*comparison.notes, *checkout.unread), judged=judged)
 
 
-def _with_folders(path: str) -> Iterator[str]:
+def _list_path_and_parents(path: str) -> Iterator[str]:
     """Yield a file and the folders above it, since a changed submodule is named by its folder."""
     yield path
     while "/" in path:
@@ -136,31 +145,35 @@ def _with_folders(path: str) -> Iterator[str]:
         yield path
 
 
-def _wrong(cause: str, remedy: str) -> SettingsError:
-    return SettingsError([Problem("setting", FAILED, cause, remedy)])
+def _build_diff_error(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", DIFF_FAILED, cause, remedy)])
 
 
-def _read(path: Path) -> Run:
-    source = received.read(path)
+def _load_run(path: Path) -> ReportedRun:
+    source = received.read_report_file(path)
     try:
         if source.foreign:
             raise ValueError("JUnit XML does not say which incidents there are")
-        return parse(source.document)
+        return parse_json_report(source.document)
     except ValueError as error:
         remedy = "give a file that --postmortem-report=json:PATH has written"
-        problem = Problem("report-file", received.FAILED, str(error), remedy, str(path))
+        problem = Problem("report-file", received.REPORT_UNREADABLE, str(error), remedy, str(path))
         raise ReportError([problem]) from None
 
 
-def _rendered(comparison: Comparison, type: str) -> str:
+def _format_comparison(comparison: Comparison, type: str) -> str:
     if type == "json":
-        document = {"format": FORMAT, **asdict(comparison)}
+        document = {"format": DIFF_FORMAT, **asdict(comparison)}
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    return markdown(comparison) if type == "markdown" else text(comparison)
+    return (
+        render_comparison_markdown(comparison)
+        if type == "markdown"
+        else render_comparison_text(comparison)
+    )
 
 
-def _print(comparison: Comparison, type: str) -> None:
+def _print_comparison(comparison: Comparison, type: str) -> None:
     """Print a comparison; where Markdown stays empty, what can't be compared is said beside it."""
-    put_text(_rendered(comparison, type), type, None)
+    print_or_write(_format_comparison(comparison, type), type, None)
     for note in comparison.notes if type == "markdown" and not comparison.changes else ():
-        print(plain(note), file=sys.stderr)
+        print(sanitize_line(note), file=sys.stderr)

@@ -8,35 +8,50 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pytest_postmortem import git
-from pytest_postmortem.bindings import tree_of
-from pytest_postmortem.commands.absent import is_pointer
-from pytest_postmortem.commands.arguments import add_configuration, add_targets, configuration_of
-from pytest_postmortem.commands.checkout import Checkout, opened
+from pytest_postmortem.bindings import parse_python_tree
+from pytest_postmortem.commands.absent import is_lfs_pointer
+from pytest_postmortem.commands.arguments import (
+    add_configuration_options,
+    add_report_option,
+    build_pytest_arguments,
+)
+from pytest_postmortem.commands.checkout import GitCheckout, open_checkout
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.history import History, render, table, trace
-from pytest_postmortem.marked import Linked, Reading, UnreadLinks, find_unread_links, linked
-from pytest_postmortem.modules import module_name
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.writing import write
+from pytest_postmortem.history import (
+    LinkHistory,
+    render_history_json,
+    render_history_table,
+    trace_history,
+)
+from pytest_postmortem.marked import (
+    LinkedIncident,
+    SourceTestsByFile,
+    UnreadLinks,
+    find_linked_incidents,
+    find_unread_links,
+)
+from pytest_postmortem.modules import find_module_stem
+from pytest_postmortem.reports.failure import sanitize_line
+from pytest_postmortem.writing import write_text_file
 
-__all__ = ["declare", "main", "run"]
+__all__ = ["declare_arguments", "main", "run_history"]
 
-FAILED = "Couldn't tell the history"
-NOT_JUDGED = 3
+HISTORY_FAILED = "Couldn't tell the history"
+EXIT_NOT_JUDGED = 3
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    add_targets(parser, "term or json:PATH")
-    add_configuration(parser)
+    add_report_option(parser, "term or json:PATH")
+    add_configuration_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    return run(configuration_of(options), options.report)
+    return run_history(build_pytest_arguments(options), options.report)
 
 
-def run(arguments: Sequence[str], reports: Sequence[str]) -> int:
+def run_history(arguments: Sequence[str], reports: Sequence[str]) -> int:
     """Make the reports of the history of HEAD, ``term`` or ``json:PATH``; return the exit status.
 
     Raises:
@@ -45,21 +60,21 @@ def run(arguments: Sequence[str], reports: Sequence[str]) -> int:
         RegistryError: The registry is broken.
         DestinationError: The file can't be written.
     """
-    targets = [_target(text) for text in reports or ["term"]]
-    with opened(arguments) as checkout:
-        told = _history(checkout)
+    targets = [_parse_history_target(text) for text in reports or ["term"]]
+    with open_checkout(arguments) as checkout:
+        history = _trace_history(checkout)
         unread = checkout.unread
     for destination in targets:
         if destination is None:
-            print(table(told), end="")
+            print(render_history_table(history), end="")
         else:
-            write(destination, render(told))
+            write_text_file(destination, render_history_json(history))
     for note in unread:
-        print(plain(f"not judged: {note}"), file=sys.stderr)
-    return NOT_JUDGED if unread else 0
+        print(sanitize_line(f"not judged: {note}"), file=sys.stderr)
+    return EXIT_NOT_JUDGED if unread else 0
 
 
-def _target(text: str) -> Path | None:
+def _parse_history_target(text: str) -> Path | None:
     """Return where a report goes, None for the terminal."""
     type, _, destination = text.partition(":")
     if text == "term":
@@ -67,70 +82,74 @@ def _target(text: str) -> Path | None:
     if type == "json" and destination:
         return Path(destination)
     cause = f"there is no report {text!r} of the history"
-    raise SettingsError([Problem("setting", FAILED, cause, "use term or json:PATH")])
+    raise SettingsError([Problem("setting", HISTORY_FAILED, cause, "use term or json:PATH")])
 
 
-def _history(checkout: Checkout) -> History:
+def _trace_history(checkout: GitCheckout) -> LinkHistory:
     head = checkout.commit("HEAD")
-    wanted: dict[str, bool] = {}
+    holds_by_path: dict[str, bool] = {}
 
-    def holds(path: str) -> bool:
-        if path not in wanted:
+    def holds_tests(path: str) -> bool:
+        if path not in holds_by_path:
             shown = checkout.suite.shown(path)
-            held = checkout.suite.holds(path, checkout.tracked)
-            wanted[path] = held or shown in checkout.declared
-        return wanted[path]
+            is_test_file = checkout.suite.is_suite_file(path, checkout.tracked)
+            holds_by_path[path] = is_test_file or shown in checkout.declared
+        return holds_by_path[path]
 
-    commits = git.log(checkout.root, head, holds)
-    reader = _Reader(checkout, head)
+    commits = git.read_commit_log(checkout.root, head, holds_tests)
+    reader = _FileVersionReader(checkout, head)
     reader.read(commits)
-    cut = bool(commits) and git.is_cut(checkout.root, commits[0].id)
+    cut = bool(commits) and git.has_missing_parents(checkout.root, commits[0].id)
     for commit in commits:
         checkout.submodules.note(commit.modules)
-    known, show = checkout.registry, checkout.settings.show
-    reading = reader.links, known, checkout.policy, show, cut
-    return trace(commits, *reading, reader.unread, reader.now, reader.is_readable)
+    known_registry, show = checkout.registry, checkout.settings.show
+    reading = reader.links, known_registry, checkout.policy, show, cut
+    return trace_history(commits, *reading, reader.unread, reader.now, reader.is_readable)
 
 
-class _Reader:
+class _FileVersionReader:
     """Reads the tests of a file in any version; what can hold none is not kept.
 
     What they import is taken from ``head``, the commit whose history is read.
     """
 
-    def __init__(self, checkout: Checkout, head: str) -> None:
+    def __init__(self, checkout: GitCheckout, head: str) -> None:
         self._checkout = checkout
         self._contents: dict[str, bytes] = {}
-        self._helpers = checkout.marking_helpers(head)
-        names = map(module_name, self._helpers.modules.contents)
-        self._stems = tuple(name.encode(errors="surrogateescape") for name in names)
-        self._read: tuple[tuple[str, str], Reading] | None = None
-        self._now = checkout.at(head)
-        self._links = linked(self._now, checkout.registry, checkout.policy)
+        self._helpers = checkout.find_marking_helpers(head)
+        names = map(find_module_stem, self._helpers.modules.contents)
+        self._helper_stems = tuple(name.encode(errors="surrogateescape") for name in names)
+        self._read: tuple[tuple[str, str], SourceTestsByFile] | None = None
+        self._now = checkout.read_commit_tests(head)
+        self._links = find_linked_incidents(self._now, checkout.registry, checkout.policy)
         self._unread = find_unread_links(self._now, checkout.registry)
 
     def read(self, commits: Sequence[git.Commit]) -> None:
         """Read all versions of the files of which one may have a mark."""
         every = bool(self._checkout.declared)
         versions = [each for commit in commits for each in commit.changed.items()]
-        for blob, data in git.blobs(self._checkout.root, (blob for _, blob in versions if blob)):
-            if every or is_pointer(data) or self._may_mark(data):
+        for blob, data in git.read_blobs(
+            self._checkout.root, (blob for _, blob in versions if blob)
+        ):
+            if every or is_lfs_pointer(data) or self._may_mark(data):
                 self._contents[blob] = data
         marked = {path for path, blob in versions if blob in self._contents}
         others = (blob for path, blob in versions if blob and path in marked)
         more = (blob for blob in others if blob not in self._contents)
-        self._contents |= dict(git.blobs(self._checkout.root, more))
+        self._contents |= dict(git.read_blobs(self._checkout.root, more))
 
     def _may_mark(self, data: bytes) -> bool:
-        return self._checkout.names_a_mark(data) or any(stem in data for stem in self._stems)
+        return self._checkout.may_have_mark(data) or any(
+            stem in data for stem in self._helper_stems
+        )
 
-    def links(self, path: str, blob: str) -> Mapping[str, Linked]:
+    def links(self, path: str, blob: str) -> Mapping[str, LinkedIncident]:
         """Return the incidents that the tests of one version of a file are linked to."""
         reading = {
-            shown: self._checkout.guessed(self._contents[blob]) if tests is None else tests
+            shown: self._checkout.guess_tests(self._contents[blob]) if tests is None else tests
             for shown, tests in self._reading(path, blob).items()
         }
-        return linked(reading, self._checkout.registry, self._checkout.policy)
+        return find_linked_incidents(reading, self._checkout.registry, self._checkout.policy)
 
     def is_readable(self, path: str, blob: str) -> bool:
         """Say whether one version of a file is Python that can be read."""
@@ -138,29 +157,31 @@ class _Reader:
 
     def unread(self, path: str, blob: str) -> UnreadLinks | None:
         """Return what one version of a file does not say, None where it says everything."""
-        found = find_unread_links(self._reading(path, blob), self._checkout.registry)
-        return found if found.places or found.unsure else None
+        unread_links = find_unread_links(self._reading(path, blob), self._checkout.registry)
+        return unread_links if unread_links.places or unread_links.unsure else None
 
     def now(self, names: Collection[str]) -> str | None:
         """Return why the newest code can't tell whether a test is linked to an incident."""
         keys = {name.casefold() for name in names}
-        held = any(each.held for key, each in self._links.items() if key in keys)
-        return None if held else self._unread.reason(names)
+        has_linked_test = any(
+            linked_tests.has_active_test for key, linked_tests in self._links.items() if key in keys
+        )
+        return None if has_linked_test else self._unread.reason(names)
 
-    def _reading(self, path: str, blob: str) -> Reading:
+    def _reading(self, path: str, blob: str) -> SourceTestsByFile:
         if self._read is None or self._read[0] != (path, blob):
-            self._read = (path, blob), self._parse(path, blob)
+            self._read = (path, blob), self._parse_version(path, blob)
         return self._read[1]
 
-    def _parse(self, path: str, blob: str) -> Reading:
+    def _parse_version(self, path: str, blob: str) -> SourceTestsByFile:
         checkout, shown = self._checkout, self._checkout.suite.shown(path)
         data = self._contents.get(blob)
-        if data is not None and is_pointer(data):
+        if data is not None and is_lfs_pointer(data):
             checkout.note_pointer(shown)
         if data is None:
             return {}
         if not (self._may_mark(data) or shown in checkout.declared):
-            is_broken = shown.endswith(".py") and tree_of(data) is None
+            is_broken = shown.endswith(".py") and parse_python_tree(data) is None
             return {shown: None} if is_broken else {}
         reading = checkout.read_version(shown, data, self._helpers)
         return {path: tests for path, tests in reading.items() if path == shown}

@@ -10,41 +10,49 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_postmortem import received
-from pytest_postmortem.commands.arguments import add_configuration, add_targets, add_today
-from pytest_postmortem.commands.checkout import reading
+from pytest_postmortem.commands.arguments import (
+    add_configuration_options,
+    add_report_option,
+    add_today_option,
+)
+from pytest_postmortem.commands.checkout import configure_without_conftest
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, ReportError
-from pytest_postmortem.listing.overview import Row, by_code, by_report
-from pytest_postmortem.marked import find_unread_links, linked
-from pytest_postmortem.merging import merged
-from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.listing.overview import (
+    IncidentRow,
+    build_rows_from_code,
+    build_rows_from_report,
+)
+from pytest_postmortem.marked import find_linked_incidents, find_unread_links
+from pytest_postmortem.merging import merge_reports
+from pytest_postmortem.reports.failure import sanitize_line
 from pytest_postmortem.states import Report
 
-__all__ = ["Incidents", "add_arguments", "incidents"]
+__all__ = ["LoadedIncidents", "add_listing_options", "load_incidents"]
 
-NOT_JUDGED = 3
+EXIT_NOT_JUDGED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Incidents:
+class LoadedIncidents:
     """Incidents; ``read`` says that their states are those that code alone tells.
 
     ``unread`` is what is not known of the code, each with what to do.
     """
 
     project: Project
-    rows: Sequence[Row]
+    rows: Sequence[IncidentRow]
     read: bool
     unread: tuple[str, ...] = ()
 
     def status(self) -> int:
         """Print what is not known, and return the exit status: 3 where there is any."""
         for note in self.unread:
-            print(plain(f"not judged: {note}"), file=sys.stderr)
-        return NOT_JUDGED if self.unread else 0
+            print(sanitize_line(f"not judged: {note}"), file=sys.stderr)
+        return EXIT_NOT_JUDGED if self.unread else 0
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_listing_options(parser: argparse.ArgumentParser) -> None:
     """Add what says where the states come from, and how incidents are shown."""
     parser.add_argument(
         "--from",
@@ -53,15 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REPORT",
         help="JSON report that has the states (default: what the code says)",
     )
-    add_today(parser)
-    add_targets(parser, "term, markdown or json")
-    add_configuration(parser)
+    add_today_option(parser)
+    add_report_option(parser, "term, markdown or json")
+    add_configuration_options(parser)
 
 
 @contextmanager
-def incidents(
+def load_incidents(
     arguments: Sequence[str], source: Path | None, *, selected: bool = True
-) -> Iterator[Incidents]:
+) -> Iterator[LoadedIncidents]:
     """Read the registry and the tests, or take the states from a report.
 
     Unless only the ``selected`` ones are wanted, incidents of other suites are among them.
@@ -71,31 +79,37 @@ def incidents(
         RegistryError: The configured registry is broken.
         ReportError: The report can't be read.
     """
-    with reading(arguments) as config:
+    with configure_without_conftest(arguments) as config:
         project = Project(config)
-        known, wanted, policy = project.registry, project.settings, project.policy
+        known_registry, settings, policy = project.registry, project.settings, project.policy
         if not selected:
             policy = replace(policy, select=())
         if source is not None:
-            rows = by_report(_report(source), known, policy, wanted.show)
-            yield Incidents(project, rows, read=False)
+            rows = build_rows_from_report(
+                _load_state_report(source), known_registry, policy, settings.show
+            )
+            yield LoadedIncidents(project, rows, read=False)
             return
-        tests = project.reading()
-        found = linked(tests, known, policy).values()
-        unread = find_unread_links(tests, known)
-        rows = by_code(known, found, policy, wanted.show, wanted.url_template, unread)
-        broken = [path for path, own in tests.items() if own is None]
+        tests = project.read_tests()
+        linked_incidents = find_linked_incidents(tests, known_registry, policy).values()
+        unread = find_unread_links(tests, known_registry)
+        rows = build_rows_from_code(
+            known_registry, linked_incidents, policy, settings.show, settings.url_template, unread
+        )
+        broken = [path for path, file_tests in tests.items() if file_tests is None]
         notes = (
             f"{path} can't be read as Python" for path in sorted({*broken} - {*project.pointers})
         )
-        yield Incidents(project, rows, read=True, unread=(*project.unread, *notes))
+        yield LoadedIncidents(project, rows, read=True, unread=(*project.unread, *notes))
 
 
-def _report(path: Path) -> Report:
-    given = received.read(path)
-    if given.foreign or given.is_past:
-        kind = "JUnit XML" if given.foreign else "a history"
+def _load_state_report(path: Path) -> Report:
+    source = received.read_report_file(path)
+    if source.foreign or source.is_past:
+        kind = "JUnit XML" if source.foreign else "a history"
         remedy = "give a file that --postmortem-report=json:PATH has written"
         cause = f"{kind} has no states of incidents"
-        raise ReportError([Problem("report-file", received.FAILED, cause, remedy, str(path))])
-    return merged([given])
+        raise ReportError(
+            [Problem("report-file", received.REPORT_UNREADABLE, cause, remedy, str(path))]
+        )
+    return merge_reports([source])

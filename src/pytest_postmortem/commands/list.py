@@ -10,23 +10,31 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from pytest_postmortem.assess import selectable
-from pytest_postmortem.commands.arguments import configuration_of, put_text, target_of
-from pytest_postmortem.commands.incidents import add_arguments, incidents
+from pytest_postmortem.assess import list_selection_keys
+from pytest_postmortem.commands.arguments import (
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
+)
+from pytest_postmortem.commands.incidents import add_listing_options, load_incidents
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.listing.choosing import SORTS, Asked, chosen
-from pytest_postmortem.listing.listed import as_json, columns, table
-from pytest_postmortem.listing.overview import OF_CODE, OF_RUN, WORDS, Row
+from pytest_postmortem.listing.choosing import SORT_KEYS, ListQuery, select_rows
+from pytest_postmortem.listing.listed import (
+    format_incident_columns,
+    render_incident_json,
+    render_incident_table,
+)
+from pytest_postmortem.listing.overview import CODE_STATES, ROW_STATES, RUN_ONLY_STATES, IncidentRow
 from pytest_postmortem.registry import fields
 from pytest_postmortem.states import STATES
-from pytest_postmortem.suggestions import find_similar
+from pytest_postmortem.suggestions import find_similar_word
 
-__all__ = ["declare", "main", "run"]
+__all__ = ["declare_arguments", "main", "run_list"]
 
-FAILED = "Couldn't list"
+LIST_FAILED = "Couldn't list"
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "select",
@@ -38,21 +46,24 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--before", metavar="DATE", help="list only incidents before this day")
     parser.add_argument(
         "--sort",
-        choices=SORTS,
+        choices=SORT_KEYS,
         metavar="KEY",
-        help=f"{', '.join(SORTS[:-1])} or {SORTS[-1]} (default: the order of the registry)",
+        help=f"{', '.join(SORT_KEYS[:-1])} or {SORT_KEYS[-1]} (default: the order of the registry)",
     )
-    add_arguments(parser)
+    add_listing_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    asked = _asked(options)
-    return run(configuration_of(options), asked, options.source, options.report)
+    query = _parse_list_query(options)
+    return run_list(build_pytest_arguments(options), query, options.source, options.report)
 
 
-def run(
-    arguments: Sequence[str], asked: Asked, source: Path | None = None, targets: Sequence[str] = ()
+def run_list(
+    arguments: Sequence[str],
+    query: ListQuery,
+    source: Path | None = None,
+    targets: Sequence[str] = (),
 ) -> int:
     """List incidents, as ``term``, ``markdown`` or ``json``; return the exit status.
 
@@ -63,43 +74,47 @@ def run(
         ReportError: The report can't be read.
         DestinationError: A file can't be written.
     """
-    wanted = [target_of(each, FAILED, "a list") for each in targets or ["term"]]
-    with incidents(arguments, source) as known:
-        _check(known.rows, asked)
-        _check_states(asked.states, read=known.read)
-        severities = known.project.settings.policy.severities
-        rows = chosen(known.rows, replace(asked, severities=severities))
-        for type, destination in wanted:
-            put_text(_rendered(rows, type, read=known.read), type, destination)
-        return known.status()
+    report_targets = [
+        parse_text_target(target_text, LIST_FAILED, "a list") for target_text in targets or ["term"]
+    ]
+    with load_incidents(arguments, source) as loaded:
+        _check_selected_keys(loaded.rows, query)
+        _check_selected_states(query.states, read=loaded.read)
+        severities = loaded.project.settings.policy.severities
+        rows = select_rows(loaded.rows, replace(query, severities=severities))
+        for type, destination in report_targets:
+            print_or_write(_render_list(rows, type, read=loaded.read), type, destination)
+        return loaded.status()
 
 
-def _rendered(rows: Sequence[Row], type: str, *, read: bool) -> str:
+def _render_list(rows: Sequence[IncidentRow], type: str, *, read: bool) -> str:
     if type == "json":
-        return as_json(rows, read=read)
+        return render_incident_json(rows, read=read)
     if type == "markdown":
-        return table(rows, read=read)
+        return render_incident_table(rows, read=read)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return columns(rows, width, read=read)
+    return format_incident_columns(rows, width, read=read)
 
 
-def _asked(options: argparse.Namespace) -> Asked:
+def _parse_list_query(options: argparse.Namespace) -> ListQuery:
     """Return what the command line asks for.
 
     Raises: SettingsError with everything that can't be understood.
     """
     problems: list[tuple[str, str]] = []
-    select, states = _selected(options.select, problems)
+    select, states = _parse_selectors(options.select, problems)
     since, before = (
-        _day(text, problems) if text is not None else None
+        _parse_day(text, problems) if text is not None else None
         for text in (options.since, options.before)
     )
     if problems:
-        raise SettingsError([Problem("setting", FAILED, *each) for each in problems])
-    return Asked(select, states, since, before, options.sort)
+        raise SettingsError(
+            [Problem("setting", LIST_FAILED, *cause_and_remedy) for cause_and_remedy in problems]
+        )
+    return ListQuery(select, states, since, before, options.sort)
 
 
-def _selected(
+def _parse_selectors(
     texts: Iterable[str], problems: list[tuple[str, str]]
 ) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
     select: dict[str, tuple[str, ...]] = {}
@@ -108,9 +123,11 @@ def _selected(
         key = key.casefold()
         if not (key and value):
             problems.append((f"{text!r} is no KEY:VALUE", "write for example severity:sev1"))
-        elif key == "state" and value not in WORDS:
-            near = find_similar(value, WORDS)
-            remedy = f"did you mean {near!r}?" if near else f"use {', '.join(WORDS)}"
+        elif key == "state" and value not in ROW_STATES:
+            suggestion = find_similar_word(value, ROW_STATES)
+            remedy = (
+                f"did you mean {suggestion!r}?" if suggestion else f"use {', '.join(ROW_STATES)}"
+            )
             problems.append((f"there is no state {value!r}", remedy))
         else:
             select[key] = (*select.get(key, ()), value)
@@ -118,46 +135,54 @@ def _selected(
     return tuple(select.items()), states
 
 
-def _day(text: str, problems: list[tuple[str, str]]) -> date | None:
-    if fields.day(text) == text:
+def _parse_day(text: str, problems: list[tuple[str, str]]) -> date | None:
+    if fields.parse_day(text) == text:
         return date.fromisoformat(text)
     problems.append((f"{text!r} is no date", "write it as 2026-11-20"))
     return None
 
 
-def _check_states(states: Iterable[str], *, read: bool) -> None:
+def _check_selected_states(states: Iterable[str], *, read: bool) -> None:
     """Make sure that what the states come from knows those that are asked for.
 
     Raises: SettingsError.
     """
     problems = []
     for state in states:
-        if read and state in OF_RUN:
+        if read and state in RUN_ONLY_STATES:
             cause = f"only a run of pytest knows which incidents are {state!r}"
             remedy = (
                 "name its report with --from=report.json (pytest --postmortem-report=json:PATH)"
             )
-            problems.append(Problem("setting", FAILED, cause, remedy))
-        elif not read and state in OF_CODE.values():
+            problems.append(Problem("setting", LIST_FAILED, cause, remedy))
+        elif not read and state in CODE_STATES.values():
             cause = f"a report has no state {state!r}"
             remedy = f"use {', '.join(STATES)}, or leave out --from"
-            problems.append(Problem("setting", FAILED, cause, remedy))
+            problems.append(Problem("setting", LIST_FAILED, cause, remedy))
     if problems:
         raise SettingsError(problems)
 
 
-def _check(rows: Sequence[Row], asked: Asked) -> None:
+def _check_selected_keys(rows: Sequence[IncidentRow], query: ListQuery) -> None:
     """Make sure that incidents have the keys that are asked for.
 
     Raises: SettingsError.
     """
-    known = dict.fromkeys(key for row in rows for key in selectable(row.postmortem))
-    own = set(rows[0].postmortem.extra) if rows else set()
+    known_keys = dict.fromkeys(key for row in rows for key in list_selection_keys(row.postmortem))
+    extra_keys = set(rows[0].postmortem.extra) if rows else set()
     problems = []
-    for key in (key for key, _ in asked.select if rows and key not in known):
-        near = find_similar(key, known)
-        usual = ", ".join(each for each in selectable(rows[0].postmortem) if each not in own)
-        remedy = f"did you mean {near!r}?" if near else f"use {usual}, state or a key of their own"
-        problems.append(Problem("setting", FAILED, f"no incident has a {key!r}", remedy))
+    for key in (key for key, _ in query.select if rows and key not in known_keys):
+        suggestion = find_similar_word(key, known_keys)
+        usual_keys = ", ".join(
+            selectable_key
+            for selectable_key in list_selection_keys(rows[0].postmortem)
+            if selectable_key not in extra_keys
+        )
+        remedy = (
+            f"did you mean {suggestion!r}?"
+            if suggestion
+            else f"use {usual_keys}, state or a key of their own"
+        )
+        problems.append(Problem("setting", LIST_FAILED, f"no incident has a {key!r}", remedy))
     if problems:
         raise SettingsError(problems)

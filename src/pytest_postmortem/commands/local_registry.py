@@ -10,17 +10,19 @@ from pytest_postmortem import registry
 from pytest_postmortem.commands.absent import require_registry
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Registry
-from pytest_postmortem.reporting import how_from
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.scope import relative
+from pytest_postmortem.reporting import build_loading_options
+from pytest_postmortem.reports.failure import sanitize_line
+from pytest_postmortem.scope import format_relative_path
 from pytest_postmortem.settings import Settings
 
-__all__ = ["declared", "offline", "registry_here"]
+__all__ = ["build_offline_options", "find_declared_test_files", "load_local_registry"]
 
-AS_WRITTEN = "ids are taken as they are written"
+IDS_AS_WRITTEN = "ids are taken as they are written"
 
 
-def registry_here(wanted: Settings, root: Path, unasked: str = AS_WRITTEN) -> Registry | None:
+def load_local_registry(
+    wanted: Settings, root: Path, unasked: str = IDS_AS_WRITTEN
+) -> Registry | None:
     """Load the registry as it lies here; nothing is fetched, which is said with ``unasked``.
 
     Raises:
@@ -28,28 +30,28 @@ def registry_here(wanted: Settings, root: Path, unasked: str = AS_WRITTEN) -> Re
         GitError: The working tree lacks a part of it.
     """
     require_registry(root, wanted)
-    how = offline(wanted)
+    how = build_offline_options(wanted)
     if wanted.registry or wanted.sync:
-        known = registry.load(wanted.registry, root, how)
-        for place in known.unreachable:
-            print(plain(f"{place} is not asked here: {unasked}"), file=sys.stderr)
-        return known
-    found = registry.find(root)
-    if found is None:
+        loaded_registry = registry.load_registry(wanted.registry, root, how)
+        for place in loaded_registry.unreachable:
+            print(sanitize_line(f"{place} is not asked here: {unasked}"), file=sys.stderr)
+        return loaded_registry
+    found_path = registry.find_registry(root)
+    if found_path is None:
         return None
     try:
-        return registry.load([Location(str(found), root)], root, how)
+        return registry.load_registry([Location(str(found_path), root)], root, how)
     except RegistryError:
-        note = f"{relative(found, root)} can't be read: it decides nothing here"
-        print(plain(note), file=sys.stderr)
+        note = f"{format_relative_path(found_path, root)} can't be read: it decides nothing here"
+        print(sanitize_line(note), file=sys.stderr)
         return None
 
 
-def offline(wanted: Settings) -> registry.How:
+def build_offline_options(wanted: Settings) -> registry.LoadOptions:
     """Return how locations are read without a network."""
-    return replace(how_from(wanted), offline=True, unreachable="warn")
+    return replace(build_loading_options(wanted), offline=True, unreachable="warn")
 
 
-def declared(known: Registry | None) -> frozenset[str]:
+def find_declared_test_files(known: Registry | None) -> frozenset[str]:
     """Return the files of the tests that a registry names itself."""
     return frozenset(nodeid.partition("::")[0] for each in known or () for nodeid in each.tests)

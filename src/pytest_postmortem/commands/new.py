@@ -13,37 +13,37 @@ from pathlib import Path
 from typing import TypeVar
 
 from pytest_postmortem import git
-from pytest_postmortem.assess import severity_key
+from pytest_postmortem.assess import normalize_severity
 from pytest_postmortem.authoring import edits
 from pytest_postmortem.authoring.begin import (
-    FAILED,
-    Begun,
-    Place,
-    Used,
-    in_directory,
-    in_file,
+    SCAFFOLD_FAILED,
+    NewPostmortem,
+    PostmortemPlace,
+    UsedNames,
     read_template,
+    scaffold_document,
+    scaffold_entry,
 )
-from pytest_postmortem.authoring.drafting import Incident
-from pytest_postmortem.commands.arguments import add_configuration, configuration_of
-from pytest_postmortem.commands.checkout import reading
-from pytest_postmortem.commands.location import Places
+from pytest_postmortem.authoring.drafting import IncidentDetails
+from pytest_postmortem.commands.arguments import add_configuration_options, build_pytest_arguments
+from pytest_postmortem.commands.checkout import configure_without_conftest
+from pytest_postmortem.commands.location import WritableLocations
 from pytest_postmortem.commands.project import Project
-from pytest_postmortem.commands.testfile import AddedTest, TestFile
+from pytest_postmortem.commands.testfile import AddedRegressionTest, RegressionTestFile
 from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.model import Registry, normalize_id
-from pytest_postmortem.options import MARK
+from pytest_postmortem.options import MARKER_NAME
 from pytest_postmortem.registry import fields, formats
-from pytest_postmortem.registry.names import name_of
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.suggestions import find_similar
+from pytest_postmortem.registry.names import parse_document_name
+from pytest_postmortem.reports.failure import sanitize_line
+from pytest_postmortem.suggestions import find_similar_word
 
-__all__ = ["declare", "main", "run"]
+__all__ = ["declare_arguments", "main", "run_new"]
 
 Past = TypeVar("Past", str, list[str])
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "title", metavar="TITLE", nargs="+", help="what happened, in a few words and in quotes"
@@ -81,14 +81,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be written, and write nothing"
     )
-    add_configuration(parser)
+    add_configuration_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    return run(
-        configuration_of(options),
-        _incident(options),
+    return run_new(
+        build_pytest_arguments(options),
+        _parse_incident(options),
         test=options.test,
         location=options.location,
         template=options.template,
@@ -96,12 +96,12 @@ def main(options: argparse.Namespace) -> int:
     )
 
 
-def _incident(options: argparse.Namespace) -> Incident:
+def _parse_incident(options: argparse.Namespace) -> IncidentDetails:
     """Return what is said about an incident, checked.
 
     Raises: SettingsError with everything that can't be used.
     """
-    title, id = fields.clean(" ".join(options.title)), fields.clean(options.id)
+    title, id = fields.clean_text(" ".join(options.title)), fields.clean_text(options.id)
     problems = []
     if len(options.title) > 1:
         cause = f"the title is {len(options.title)} arguments, and has to be one"
@@ -110,29 +110,31 @@ def _incident(options: argparse.Namespace) -> Incident:
         problems.append((cause, f"put it in quotes: pytest-postmortem new {quoted}"))
     if not title:
         problems.append(("the title is empty", "say what happened, in a few words"))
-    if len(title) > fields.SHORT:
-        cause = f"the title has {len(title)} characters, and at most {fields.SHORT} are read"
+    if len(title) > fields.MAX_SHORT_TEXT:
+        cause = (
+            f"the title has {len(title)} characters, and at most {fields.MAX_SHORT_TEXT} are read"
+        )
         problems.append((cause, "say it in fewer words, and the rest in the document"))
-    if len(id) > fields.SHORT or (options.id and not id):
+    if len(id) > fields.MAX_SHORT_TEXT or (options.id and not id):
         problems.append(("the id is empty, or too long", "use an id such as PM-12"))
-    if options.date is not None and fields.day(options.date) != options.date:
+    if options.date is not None and fields.parse_day(options.date) != options.date:
         problems.append((f"{options.date!r} is no date", "write it as 2026-11-20"))
     if problems:
-        raise SettingsError([Problem("setting", FAILED, *each) for each in problems])
-    return Incident(
+        raise SettingsError([Problem("setting", SCAFFOLD_FAILED, *each) for each in problems])
+    return IncidentDetails(
         id,
         title,
         date.fromisoformat(options.date) if options.date else date.today(),
-        fields.clean(options.severity),
-        fields.clean(options.problem_class),
-        fields.clean(options.owner),
-        tuple(filter(None, map(fields.clean, options.service))),
+        fields.clean_text(options.severity),
+        fields.clean_text(options.problem_class),
+        fields.clean_text(options.owner),
+        tuple(filter(None, map(fields.clean_text, options.service))),
     )
 
 
-def run(
+def run_new(
     arguments: Sequence[str],
-    incident: Incident,
+    incident: IncidentDetails,
     *,
     test: str | None = None,
     location: str | None = None,
@@ -146,109 +148,135 @@ def run(
         RegistryError: The registry is broken.
         DestinationError: A file can't be written; then none is.
     """
-    with reading(arguments) as config:
+    with configure_without_conftest(arguments) as config:
         project = Project(config)
-        known = project.registry or Registry()
-        _check(incident.id, known)
-        incident = replace(incident, severity=_spelled(incident.severity, project, known))
-        new_severity = _hint_at_severities(incident.severity, project, known)
-        place = Places(project).choose(location)
-        file = TestFile(project, test, incident.title) if test is not None else None
-        template_text = _template(project, template)
-        begun = _interrupted(project, incident, known, file) or _begun(
-            project, incident, place, known, template_text, file
+        known_registry = project.registry or Registry()
+        _check_id_is_free(incident.id, known_registry)
+        incident = replace(
+            incident,
+            severity=_resolve_severity_spelling(incident.severity, project, known_registry),
         )
-        added = file.with_test(begun.id) if file else None
-    files = [each for each in (begun.edit, added and added.edit) if each and each.old != each.new]
+        new_severity = _format_severity_hint(incident.severity, project, known_registry)
+        place = WritableLocations(project).choose_location(location)
+        file = RegressionTestFile(project, test, incident.title) if test is not None else None
+        template_text = _load_template(project, template)
+        begun = _find_interrupted_postmortem(
+            project, incident, known_registry, file
+        ) or _scaffold_postmortem(project, incident, place, known_registry, template_text, file)
+        added_test = file.add_incident_test(begun.id) if file else None
+    files = [
+        edit
+        for edit in (begun.edit, added_test and added_test.edit)
+        if edit and edit.old != edit.new
+    ]
     if dry_run:
-        print(*map(plain, edits.diff(files)), sep="\n")
+        print(*map(sanitize_line, edits.render_edits_diff(files)), sep="\n")
     else:
-        edits.apply(files)
-    for line in _told(incident, begun, added, arguments, dry_run, new_severity):
-        print(plain(line), file=sys.stderr if dry_run else sys.stdout)
+        edits.write_edits(files)
+    for line in _format_new_postmortem(
+        incident, begun, added_test, arguments, dry_run, new_severity
+    ):
+        print(sanitize_line(line), file=sys.stderr if dry_run else sys.stdout)
     return 0
 
 
-def _check(id: str, known: Registry) -> None:
+def _check_id_is_free(id: str, known_registry: Registry) -> None:
     """Make sure that an id which was asked for is free.
 
     Raises: SettingsError.
     """
-    taken = known.find(id) if id else None
-    if taken is not None:
-        cause = f"{id!r} is a post-mortem already: {taken.path or taken.url or taken.title}"
+    existing = known_registry.find(id) if id else None
+    if existing is not None:
+        cause = (
+            f"{id!r} is a post-mortem already: {existing.path or existing.url or existing.title}"
+        )
         remedy = "leave --id out for the next one, or give another"
-        raise SettingsError([Problem("setting", FAILED, cause, remedy)])
+        raise SettingsError([Problem("setting", SCAFFOLD_FAILED, cause, remedy)])
 
 
-def _spelled(severity: str, project: Project, known: Registry) -> str:
+def _resolve_severity_spelling(severity: str, project: Project, known_registry: Registry) -> str:
     """Return a severity as the team writes it: ``sev1`` is ``SEV-1``, where that is how."""
-    own = (each.severity for each in known if each.severity)
+    own = (each.severity for each in known_registry if each.severity)
     for each in (*own, *project.settings.policy.severities):
-        if severity_key(each) == severity_key(severity):
+        if normalize_severity(each) == normalize_severity(severity):
             return each
     return severity
 
 
-def _hint_at_severities(severity: str, project: Project, known: Registry) -> str:
+def _format_severity_hint(severity: str, project: Project, known_registry: Registry) -> str:
     """Return a line on a severity that nothing in the registry has, an empty one where it is
     known, or the registry has none at all.
     """
-    own = [each.severity for each in known if each.severity]
+    used_severities = [each.severity for each in known_registry if each.severity]
     policy = project.settings.policy
-    usual = {severity_key(each): each for each in (*policy.severities, *sorted(own))}
-    if not (severity and usual) or severity_key(severity) in usual:
+    spellings = {
+        normalize_severity(each): each for each in (*policy.severities, *sorted(used_severities))
+    }
+    if not (severity and spellings) or normalize_severity(severity) in spellings:
         return ""
-    near = find_similar(severity, usual.values())
-    few = ", ".join(list(usual.values())[:8])
-    remedy = f"did you mean {near!r}?" if near else f"those in use are {few}"
+    suggestion = find_similar_word(severity, spellings.values())
+    examples = ", ".join(list(spellings.values())[:8])
+    remedy = f"did you mean {suggestion!r}?" if suggestion else f"those in use are {examples}"
     return f"no other incident has the severity {severity!r}; {remedy}"
 
 
-def _interrupted(
-    project: Project, incident: Incident, known: Registry, file: TestFile | None
-) -> Begun | None:
+def _find_interrupted_postmortem(
+    project: Project,
+    incident: IncidentDetails,
+    known_registry: Registry,
+    file: RegressionTestFile | None,
+) -> NewPostmortem | None:
     """Return the post-mortem that this command wrote before it was killed, without its test."""
     if file is None or not file.was_interrupted:
         return None
-    marked = {normalize_id(id).casefold() for id in project.marked_ids()}
-    for postmortem in known:
-        wanted = postmortem.title == incident.title and incident.id in ("", postmortem.id)
-        if wanted and postmortem.path and postmortem.id.casefold() not in marked:
-            path = project.root / fields.file_name(postmortem.path)
+    marked_ids = {normalize_id(id).casefold() for id in project.marked_ids()}
+    for postmortem in known_registry:
+        is_same_incident = postmortem.title == incident.title and incident.id in ("", postmortem.id)
+        if is_same_incident and postmortem.path and postmortem.id.casefold() not in marked_ids:
+            path = project.root / fields.unescape_bytes(postmortem.path)
             data = path.read_bytes()
-            return Begun(postmortem.id, edits.Edit(path, postmortem.path, data, data))
+            return NewPostmortem(postmortem.id, edits.FileEdit(path, postmortem.path, data, data))
     return None
 
 
-def _begun(
+def _scaffold_postmortem(
     project: Project,
-    incident: Incident,
-    place: Place,
-    known: Registry,
+    incident: IncidentDetails,
+    place: PostmortemPlace,
+    known_registry: Registry,
     template: tuple[str, str] | None,
-    file: TestFile | None,
-) -> Begun:
-    marked = tuple(project.marked_ids())
-    noted: set[str] = set()
-    if place.path.suffix.lower() in formats.PARSERS and not place.path.is_dir():
-        ever = _read_past(lambda: git.ever_added(project.root, place.path), "", noted)
-        return in_file(incident, place, Used(known, marked), ever, project.how)
-    paths = _read_past(lambda: git.ever_there(project.root, place.path), [], noted)
+    file: RegressionTestFile | None,
+) -> NewPostmortem:
+    marked_ids = tuple(project.marked_ids())
+    noted_errors: set[str] = set()
+    if place.path.suffix.lower() in formats.PARSERS_BY_SUFFIX and not place.path.is_dir():
+        ever = _read_git_past(
+            lambda: git.read_lines_ever_added(project.root, place.path), "", noted_errors
+        )
+        return scaffold_entry(
+            incident, place, UsedNames(known_registry, marked_ids), ever, project.offline_options
+        )
+    paths = _read_git_past(
+        lambda: git.list_files_ever_tracked(project.root, place.path), [], noted_errors
+    )
     files = (path.rpartition("/")[2] for path in paths)
-    stems = (name.stem for name in map(name_of, files) if name)
-    used = Used(known, (*marked, *stems))
+    stems = (name.stem for name in map(parse_document_name, files) if name)
+    used = UsedNames(known_registry, (*marked_ids, *stems))
 
     def test_of(id: str) -> str:
-        return file.with_test(id).nodeid if file else ""
+        return file.add_incident_test(id).nodeid if file else ""
 
-    def past() -> str:
-        return _read_past(lambda: git.ever_added(project.root, place.path), "", noted)
+    def read_past_text() -> str:
+        return _read_git_past(
+            lambda: git.read_lines_ever_added(project.root, place.path), "", noted_errors
+        )
 
-    return in_directory(incident, place, used, project.how, template, test_of, past)
+    return scaffold_document(
+        incident, place, used, project.offline_options, template, test_of, read_past_text
+    )
 
 
-def _read_past(read: Callable[[], Past], nothing: Past, noted: set[str]) -> Past:
+def _read_git_past(read: Callable[[], Past], nothing: Past, noted: set[str]) -> Past:
     """Return what git knows of the past; where it fails nothing, which is printed once."""
     try:
         return read()
@@ -256,11 +284,11 @@ def _read_past(read: Callable[[], Past], nothing: Past, noted: set[str]) -> Past
         if error.brief not in noted:
             noted.add(error.brief)
             note = f"ids of deleted post-mortems are unknown, so one may be reused: {error.brief}"
-            print(plain(note), file=sys.stderr)
+            print(sanitize_line(note), file=sys.stderr)
         return nothing
 
 
-def _template(project: Project, given: str | None) -> tuple[str, str] | None:
+def _load_template(project: Project, given: str | None) -> tuple[str, str] | None:
     """Return the template that was asked for or configured, with its path as it is shown."""
     path = project.settings.template if given is None else Path(given).absolute()
     if path is None:
@@ -269,10 +297,10 @@ def _template(project: Project, given: str | None) -> tuple[str, str] | None:
     return read_template(path, shown), shown
 
 
-def _told(
-    incident: Incident,
-    begun: Begun,
-    added: AddedTest | None,
+def _format_new_postmortem(
+    incident: IncidentDetails,
+    begun: NewPostmortem,
+    added: AddedRegressionTest | None,
     arguments: Sequence[str],
     dry_run: bool,
     hint: str,
@@ -282,16 +310,16 @@ def _told(
     source = f" (from {begun.template})" if begun.template else ""
     yield f"  {begun.edit.shown}{source}"
     if added:
-        yield f"  {added.nodeid} ({added.effect})"
+        yield f"  {added.nodeid} ({added.effect_until_written})"
     if begun.unread:
         names = " or ".join(filter(None, (", ".join(begun.unread[:-1]), begun.unread[-1])))
         yield f"  pytest reads no {names} from it: that would have to stand in front matter"
     if begun.unwritten:
         names = ", ".join(begun.unwritten)
-        yield f"  not written, as the document has no place for {_them(begun.unwritten)}: {names}"
+        yield f"  not written, as the document has no place for {_format_pronoun(begun.unwritten)}: {names}"
     if hint:
         yield f"  {hint}"
-    if begun.sparse:
+    if begun.is_sparse:
         yield "  its number follows the highest; if another system gives them, say which with --id"
     if dry_run:
         yield "nothing was written"
@@ -299,13 +327,13 @@ def _told(
     yield "Next:"
     yield f"  1. write down what happened and why, in {begun.edit.shown}"
     if added:
-        command = shlex.join(("pytest", *arguments, added.from_here))
+        command = shlex.join(("pytest", *arguments, added.nodeid_from_cwd))
         yield f"  2. write the test, and see it fail for that reason: {command}"
     else:
-        mark = f'@pytest.mark.{MARK}("{begun.id}")'
+        mark = f'@pytest.mark.{MARKER_NAME}("{begun.id}")'
         yield f"  2. write a test that fails for that reason, and mark it: {mark}"
     yield "  3. mend the cause, see the test pass, and merge all of it together"
 
 
-def _them(names: Sequence[str]) -> str:
+def _format_pronoun(names: Sequence[str]) -> str:
     return "it" if len(names) == 1 else "them"

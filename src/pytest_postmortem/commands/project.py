@@ -12,23 +12,23 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import git, options, registry, settings, source
-from pytest_postmortem.authoring.surroundings import ci_of
-from pytest_postmortem.commands.absent import find_absent_paths, is_pointer, list_absent_tests
-from pytest_postmortem.commands.checkout import places
-from pytest_postmortem.commands.local_registry import declared, registry_here
-from pytest_postmortem.commands.reading_code import Code, find_code_files
+from pytest_postmortem.authoring.surroundings import find_ci_system
+from pytest_postmortem.commands.absent import find_absent_paths, is_lfs_pointer, list_absent_tests
+from pytest_postmortem.commands.checkout import find_suite_paths
+from pytest_postmortem.commands.local_registry import find_declared_test_files, load_local_registry
+from pytest_postmortem.commands.reading_code import ProjectCode, find_code_files
 from pytest_postmortem.errors import GitError
-from pytest_postmortem.marked import Reading
+from pytest_postmortem.marked import SourceTestsByFile
 from pytest_postmortem.model import Location, Policy, Registry
-from pytest_postmortem.registry.how import How
-from pytest_postmortem.reporting import how_from
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.scope import bytes_of, find_files, relative
+from pytest_postmortem.registry.how import LoadOptions
+from pytest_postmortem.reporting import build_loading_options
+from pytest_postmortem.reports.failure import sanitize_line
+from pytest_postmortem.scope import find_test_files, format_relative_path, read_file_bytes
 from pytest_postmortem.today import Today, find_today
 
 __all__ = ["Project"]
 
-UNASKED = "what it holds is not known here"
+UNFETCHED_NOTE = "what it holds is not known here"
 
 
 class Project:
@@ -37,11 +37,11 @@ class Project:
     ``unasked`` says what it means that no location is fetched.
     """
 
-    def __init__(self, config: pytest.Config, unasked: str = UNASKED) -> None:
+    def __init__(self, config: pytest.Config, unasked: str = UNFETCHED_NOTE) -> None:
         self.config = config
-        self._unasked = unasked
+        self._unfetched_note = unasked
         self.root = config.rootpath
-        self.settings = settings.read(config)
+        self.settings = settings.read_plugin_settings(config)
         self.pointers: list[str] = []
 
     @cached_property
@@ -52,27 +52,29 @@ class Project:
             RegistryError: The configured one is broken.
             GitError: The working tree lacks a part of it.
         """
-        return registry_here(self.settings, self.root, self._unasked)
+        return load_local_registry(self.settings, self.root, self._unfetched_note)
 
     @property
-    def how(self) -> How:
+    def offline_options(self) -> LoadOptions:
         """How a location of this project is read, without the network."""
-        return replace(how_from(self.settings), offline=True, unreachable="warn", synced=None)
+        return replace(
+            build_loading_options(self.settings), offline=True, unreachable="warn", synced=None
+        )
 
     @property
     def locations(self) -> tuple[Location, ...]:
         """The locations of the registry, be they configured or found."""
         if self.settings.registry or self.settings.sync:
             return self.settings.registry
-        found = registry.find(self.root)
-        return (Location(relative(found, self.root), self.root),) if found else ()
+        found = registry.find_registry(self.root)
+        return (Location(format_relative_path(found, self.root), self.root),) if found else ()
 
     @cached_property
     def today(self) -> Today:
         """The date to judge by; what was not used for it is printed."""
         today = find_today(self.settings.today, self.root, self.registry or ())
         for note in today.notes:
-            print(plain(f"{note.message} [{note.code}]"), file=sys.stderr)
+            print(sanitize_line(f"{note.message} [{note.code}]"), file=sys.stderr)
         return today
 
     @property
@@ -85,11 +87,11 @@ class Project:
         """What is not known of the suite and of the date, since git has not given it, each with
         what to do.
         """
-        found = [f"{path} is a pointer of Git LFS; run `git lfs pull`" for path in self.pointers]
-        found += self.absent_tests
+        notes = [f"{path} is a pointer of Git LFS; run `git lfs pull`" for path in self.pointers]
+        notes += self.absent_tests
         if self.today.error is not None:
-            found.append(self.today.error.brief)
-        return tuple(dict.fromkeys(found))
+            notes.append(self.today.error.brief)
+        return tuple(dict.fromkeys(notes))
 
     @cached_property
     def absent_tests(self) -> tuple[str, ...]:
@@ -103,75 +105,77 @@ class Project:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the marks that link a test."""
-        return (options.MARK, *self.settings.markers)
+        return (options.MARKER_NAME, *self.settings.markers)
 
     @property
-    def rules(self) -> tuple[list[str], list[str]]:
+    def test_name_patterns(self) -> tuple[list[str], list[str]]:
         """pytest's ``python_functions`` and ``python_classes``."""
         ini = self.config.getini
         return list(ini("python_functions")), list(ini("python_classes"))
 
     @property
-    def ci(self) -> tuple[str, str] | None:
+    def ci_config(self) -> tuple[str, str] | None:
         """The file or folder that says how the project is tested elsewhere, and by whom."""
-        return ci_of(git.top(self.root) or self.root)
+        return find_ci_system(git.find_repository_top(self.root) or self.root)
 
     def shown(self, path: Path) -> str:
         """Return the path of a file as node ids have it."""
-        return relative(path, self.root)
+        return format_relative_path(path, self.root)
 
-    def test_files(self, roots: Iterable[Path] = ()) -> list[Path]:
+    def find_test_files(self, roots: Iterable[Path] = ()) -> list[Path]:
         """Return the files below some places that pytest would collect, as far as their names
         tell; without places, those of the suite.
         """
         hook = self.config.hook.pytest_ignore_collect
         patterns = self.config.getini("python_files")
 
-        def ignored(path: Path) -> bool:
+        def is_ignored(path: Path) -> bool:
             return bool(hook(collection_path=path, config=self.config))
 
-        return list(dict.fromkeys(find_files(self.places(roots), patterns, ignored)))
+        return list(dict.fromkeys(find_test_files(self.places(roots), patterns, is_ignored)))
 
     def places(self, roots: Iterable[Path] = ()) -> list[Path]:
         """Return those places that are there; without any, those of the suite."""
-        wanted = tuple(roots) or places(self.config, self.settings)
+        wanted = tuple(roots) or find_suite_paths(self.config, self.settings)
         return [Path(os.path.abspath(place)) for place in wanted if place.exists()]
 
     def contents(self, files: Iterable[Path] | None = None) -> Iterator[tuple[str, bytes]]:
         """Yield the test files that can be read, each with what it holds; all of them, or some."""
-        for file in self.test_files() if files is None else files:
-            data = bytes_of(file)
+        for file in self.find_test_files() if files is None else files:
+            data = read_file_bytes(file)
             if data is not None:
                 yield self.shown(file), data
 
-    def reading(self, files: Iterable[Path] | None = None) -> Reading:
+    def read_tests(self, files: Iterable[Path] | None = None) -> SourceTestsByFile:
         """Read the tests of those files that may have a mark, or are named by the registry."""
-        return self.code(files).read(declared(self.registry), self.declared)
+        return self.code(files).read(find_declared_test_files(self.registry), self.declared)
 
-    def code(self, files: Iterable[Path] | None = None) -> Code:
+    def code(self, files: Iterable[Path] | None = None) -> ProjectCode:
         """Return the code of all test files, or of some, with that which they may import."""
         tests: dict[str, bytes | None] = dict(self.contents(files))
-        pointers = [path for path, data in tests.items() if data and is_pointer(data)]
+        pointers = [path for path, data in tests.items() if data and is_lfs_pointer(data)]
         self.pointers += pointers
         tests |= dict.fromkeys(pointers)
         left_out = self.config.getini("norecursedirs")
         helpers = dict(self.contents(find_code_files(self.root, left_out)))
-        found = {path: self._holds(path) for path in declared(self.registry)}
-        present = {path: data for path, data in found.items() if data is not None}
-        return Code(self.config, self.names, tests, helpers, present)
+        declared_contents = {
+            path: self._read_declared_file(path) for path in find_declared_test_files(self.registry)
+        }
+        present = {path: data for path, data in declared_contents.items() if data is not None}
+        return ProjectCode(self.config, self.names, tests, helpers, present)
 
     @property
     def declared(self) -> tuple[str, ...]:
         """The node ids under ``tests:`` of the registry."""
-        return tuple(nodeid for each in self.registry or () for nodeid in each.tests)
+        return tuple(nodeid for postmortem in self.registry or () for nodeid in postmortem.tests)
 
-    def _holds(self, path: str) -> bytes | None:
+    def _read_declared_file(self, path: str) -> bytes | None:
         """Return what a file holds, nothing if it can't be read; None where it is not there."""
         file = Path(os.path.abspath(self.root / path))
         if any(map(file.is_relative_to, self._absent_paths)):
             return b""
         try:
-            return (bytes_of(file) or b"") if file.exists() else None
+            return (read_file_bytes(file) or b"") if file.exists() else None
         except (OSError, ValueError):
             return None
 
@@ -182,12 +186,12 @@ class Project:
     def marked_ids(self) -> Iterator[str]:
         """Yield all ids that marks name."""
         for _, data in self.contents():
-            if _names_any(data, self.names):
+            if _has_mark_name(data, self.names):
                 text = data.decode(errors="replace")
-                marks = source.marks(text, self.names)
+                marks = source.find_called_marks(text, self.names)
                 yield from (str(each) for mark in marks for each in mark.args)
 
 
-def _names_any(data: bytes, names: Iterable[str]) -> bool:
+def _has_mark_name(data: bytes, names: Iterable[str]) -> bool:
     """Say whether a file can hold a mark at all, which is cheap to know."""
     return any(name.encode() in data for name in names)

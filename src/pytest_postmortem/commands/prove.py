@@ -16,37 +16,42 @@ from time import monotonic
 
 from pytest_postmortem import git, proofs
 from pytest_postmortem.commands.arguments import (
-    add_configuration,
-    add_targets,
-    add_today,
-    configuration_of,
-    put_text,
-    target_of,
+    add_configuration_options,
+    add_report_option,
+    add_today_option,
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
 )
-from pytest_postmortem.commands.cases import Asked, Subject, subjects_of, workspace_of
-from pytest_postmortem.commands.checkout import Checkout, opened
+from pytest_postmortem.commands.cases import (
+    ProofSubject,
+    ProveRequest,
+    build_workspace,
+    find_proof_subjects,
+)
+from pytest_postmortem.commands.checkout import GitCheckout, open_checkout
 from pytest_postmortem.prove import proving, telling, ways
-from pytest_postmortem.prove.ladder import Case, Proved, Prover
-from pytest_postmortem.prove.run import Runner, Where
-from pytest_postmortem.prove.shadow import create
-from pytest_postmortem.prove.sides import LONGEST, Effort
-from pytest_postmortem.prove.telling import Told
-from pytest_postmortem.prove.verdict import Judged
-from pytest_postmortem.session import cache_folder
+from pytest_postmortem.prove.ladder import IncidentProof, ProofCase, Prover
+from pytest_postmortem.prove.run import RunLocation, Runner
+from pytest_postmortem.prove.shadow import create_shadow_environment
+from pytest_postmortem.prove.sides import MAX_RUN_SECONDS, RunBudget
+from pytest_postmortem.prove.telling import ProofResult
+from pytest_postmortem.prove.verdict import IncidentVerdict
+from pytest_postmortem.session import find_cache_folder
 
-__all__ = ["declare", "main", "run"]
+__all__ = ["declare_arguments", "main", "run_prove"]
 
-LEAST_MEMORY = 2 << 30
+LEAST_MEMORY_BYTES = 2 << 30
 """Bytes that any run may have."""
 
-ENDING = ("SIGTERM", "SIGHUP")
+ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 """The signals by which a job is cancelled and a terminal closed."""
 
-PRINTED = ("term", "github")
+PROVE_PRINTED_TYPES = ("term", "github")
 """The reports that go to no file."""
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "what", nargs="*", metavar="ID|NODEID", help="incidents (globs too), or tests of a --fix"
@@ -61,13 +66,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", metavar="REV", help="the fix is all that came since this commit")
     parser.add_argument(
         "--jobs",
-        type=_count,
+        type=_parse_count,
         default=1,
         metavar="N",
         help="incidents at a time (default: 1), whose tests share no port, file or database",
     )
     parser.add_argument(
-        "--runs", type=_count, metavar="N", help="runs on each side, for tests that are races"
+        "--runs", type=_parse_count, metavar="N", help="runs on each side, for tests that are races"
     )
     parser.add_argument(
         "--shake", action="store_true", help="let threads switch at the lines of the fix"
@@ -76,7 +81,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--hunks", action="store_true", help="say which parts of the fix no test guards"
     )
     parser.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="of one run (default: what it needs)"
+        "--timeout",
+        type=_parse_seconds,
+        metavar="SECONDS",
+        help="of one run (default: what it needs)",
     )
     parser.add_argument(
         "--source", action="append", default=[], metavar="GLOB", help="files that are source"
@@ -84,18 +92,18 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--again", action="store_true", help="prove what has not changed, too")
     parser.add_argument("--strict", action="store_true", help="exit with 3 where little is known")
     parser.add_argument("-v", "--verbose", action="store_true", help="say all that was found")
-    add_today(parser)
-    add_targets(parser, "term, markdown, json or github")
-    add_configuration(parser)
+    add_today_option(parser)
+    add_report_option(parser, "term, markdown, json or github")
+    add_configuration_options(parser)
 
 
-def _count(text: str) -> int:
+def _parse_count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100000")
     return int(text)
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -107,8 +115,8 @@ def _seconds(text: str) -> float:
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    effort = Effort(options.timeout or LONGEST, options.runs, shake=options.shake)
-    asked = Asked(
+    effort = RunBudget(options.timeout or MAX_RUN_SECONDS, options.runs, shake=options.shake)
+    request = ProveRequest(
         tuple(options.what),
         tuple(options.fix),
         options.base,
@@ -118,18 +126,18 @@ def main(options: argparse.Namespace) -> int:
         hunks=options.hunks,
         again=options.again,
     )
-    return run(
-        configuration_of(options),
-        asked,
+    return run_prove(
+        build_pytest_arguments(options),
+        request,
         options.report,
         strict=options.strict,
         verbose=options.verbose,
     )
 
 
-def run(
+def run_prove(
     arguments: Sequence[str],
-    asked: Asked,
+    request: ProveRequest,
     reports: Sequence[str] = (),
     *,
     strict: bool = False,
@@ -144,113 +152,141 @@ def run(
         DestinationError: A report can't be written.
     """
     targets = [
-        target_of(text, "Couldn't prove", "proofs", printed=PRINTED) for text in reports or ["term"]
+        parse_text_target(text, "Couldn't prove", "proofs", printed=PROVE_PRINTED_TYPES)
+        for text in reports or ["term"]
     ]
     start = monotonic()
-    with opened(arguments, needs_git=False) as checkout:
-        here = workspace_of(checkout)
-        wanted = list(subjects_of(checkout, here, asked))
-        told = _told(checkout, here, asked, wanted)
-        if not told:
-            _note_shallow(checkout)
+    with open_checkout(arguments, needs_git=False) as checkout:
+        workspace = build_workspace(checkout)
+        subjects = list(find_proof_subjects(checkout, workspace, request))
+        results = _prove_subjects(checkout, workspace, request, subjects)
+        if not results:
+            _warn_of_shallow_clone(checkout)
     seconds = monotonic() - start
     for type, destination in targets:
-        _deliver(type, destination, told, seconds, verbose)
-    return telling.status(told, strict=strict)
+        _print_or_write_proofs(type, destination, results, seconds, verbose)
+    return telling.compute_proof_status(results, strict=strict)
 
 
-def _told(
-    checkout: Checkout, here: ways.Workspace, asked: Asked, wanted: Sequence[Subject]
-) -> list[Told]:
+def _prove_subjects(
+    checkout: GitCheckout,
+    workspace: ways.Workspace,
+    request: ProveRequest,
+    subjects: Sequence[ProofSubject],
+) -> list[ProofResult]:
     """Prove what has changed, and return all verdicts in the order of the registry."""
-    cache = cache_folder(checkout.config)
-    place = proofs.place(checkout.settings.proofs, checkout.root, cache)
-    kept = proofs.read(place) if place is not None else {}
-    settings = (*asked.source, *checkout.settings.markers)
-    found: dict[str, Told] = {}
-    open_: list[Case] = []
-    for each in wanted:
-        if each.case is None:
-            found[each.id] = Told(Proved(each.id, "", Judged("inconclusive", each.why)))
+    cache = find_cache_folder(checkout.config)
+    place = proofs.find_proofs_file(checkout.settings.proofs, checkout.root, cache)
+    stored_proofs = proofs.read_proofs_file(place) if place is not None else {}
+    settings = (*request.source, *checkout.settings.markers)
+    results: dict[str, ProofResult] = {}
+    open_cases: list[ProofCase] = []
+    for subject in subjects:
+        if subject.case is None:
+            results[subject.id] = ProofResult(
+                IncidentProof(subject.id, "", IncidentVerdict("inconclusive", subject.why))
+            )
             continue
-        old = None if _is_fresh(asked, each) else proving.known(each.case, kept, here, settings)
-        if old is None:
-            open_.append(each.case)
+        stored_result = (
+            None
+            if _ignores_stored_proof(request, subject)
+            else proving.find_stored_proof(subject.case, stored_proofs, workspace, settings)
+        )
+        if stored_result is None:
+            open_cases.append(subject.case)
         else:
-            day = kept[each.id].proof.day
-            found[each.id] = Told(old, since=day.isoformat() if day else "earlier")
-    began = proving.began(open_, here, settings)
-    for proved in _prove(checkout, here, asked, open_):
-        found[proved.id] = Told(proved)
-    if place is not None and not (asked.fix or asked.base):
-        decided = {case.id: found[case.id].proved for case in open_ if found[case.id].proved.way}
-        changed = proving.keep(place, open_, decided, began, here, settings)
-        found |= {id: replace(found[id], changed=what) for id, what in changed.items()}
-    titles = {each.id: each.postmortem.title for each in wanted if each.postmortem}
-    return [replace(found[each.id], title=titles.get(each.id, "")) for each in wanted]
+            day = stored_proofs[subject.id].proof.day
+            results[subject.id] = ProofResult(
+                stored_result, since=day.isoformat() if day else "earlier"
+            )
+    began = proving.record_run_start(open_cases, workspace, settings)
+    for proved in _prove_cases(checkout, workspace, request, open_cases):
+        results[proved.id] = ProofResult(proved)
+    if place is not None and not (request.fix or request.base):
+        decided = {
+            case.id: results[case.id].incident_proof
+            for case in open_cases
+            if results[case.id].incident_proof.way
+        }
+        changed = proving.store_proofs(place, open_cases, decided, began, workspace, settings)
+        results |= {id: replace(results[id], changed=what) for id, what in changed.items()}
+    titles = {subject.id: subject.postmortem.title for subject in subjects if subject.postmortem}
+    return [replace(results[subject.id], title=titles.get(subject.id, "")) for subject in subjects]
 
 
-def _note_shallow(checkout: Checkout) -> None:
+def _warn_of_shallow_clone(checkout: GitCheckout) -> None:
     """Print that commits which name a fix may be missing."""
-    if git.top(checkout.root) is not None and git.is_shallow(checkout.root):
+    if git.find_repository_top(checkout.root) is not None and git.is_shallow_clone(checkout.root):
         note = "the clone is shallow, and older commits may name a fix: run git fetch --unshallow"
         print(note, file=sys.stderr)
 
 
-def _is_fresh(asked: Asked, wanted: Subject) -> bool:
+def _ignores_stored_proof(request: ProveRequest, subject: ProofSubject) -> bool:
     """Say whether what is known does not count here."""
-    more = asked.again or asked.hunks or asked.effort.runs is not None or asked.effort.shake
-    return more or bool(asked.fix or asked.base) or wanted.postmortem is None
+    asks_for_more = (
+        request.again or request.hunks or request.effort.runs is not None or request.effort.shake
+    )
+    return asks_for_more or bool(request.fix or request.base) or subject.postmortem is None
 
 
-def _prove(
-    checkout: Checkout, here: ways.Workspace, asked: Asked, cases: Sequence[Case]
-) -> Iterable[Proved]:
+def _prove_cases(
+    checkout: GitCheckout,
+    workspace: ways.Workspace,
+    request: ProveRequest,
+    cases: Sequence[ProofCase],
+) -> Iterable[IncidentProof]:
     if not cases:
         return []
     with tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True) as name:
         work = Path(os.path.realpath(name))
-        where = Where(here.top, here.root, Path.cwd(), checkout.config.inipath)
-        jobs = min(asked.jobs, len(cases))
-        has = checkout.config.pluginmanager.hasplugin
+        where = RunLocation(workspace.top, workspace.root, Path.cwd(), checkout.config.inipath)
+        jobs = min(request.jobs, len(cases))
+        has_plugin = checkout.config.pluginmanager.hasplugin
         as_module = os.path.basename(sys.argv[0]) == "__main__.py"
-        runner = Runner(create(work / "env"), work, where, _memory(jobs), has, as_module)
+        runner = Runner(
+            create_shadow_environment(work / "env"),
+            work,
+            where,
+            _compute_memory_limit(jobs),
+            has_plugin,
+            as_module,
+        )
         marks = ("postmortem", *sorted(checkout.settings.markers))
-        prover = Prover(runner, here, marks, asked.source, asked.effort, asked.hunks)
-        with _ended_cleanly(), _progress(len(cases)) as advance:
-            return proving.prove_all(prover, cases, jobs, advance)
+        prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)
+        with _exit_on_signals(), _show_progress(len(cases)) as advance:
+            return proving.prove_incidents(prover, cases, jobs, advance)
 
 
 @contextmanager
-def _ended_cleanly() -> Iterator[None]:
+def _exit_on_signals() -> Iterator[None]:
     """Let a signal that ends this process end what it has started, as Ctrl-C does."""
 
-    def end(number: int, frame: object) -> None:
+    def exit_on_signal(number: int, frame: object) -> None:
         sys.exit(128 + number)
 
-    kept = {}
+    previous_handlers = {}
     if current_thread() is main_thread():
-        for number in (getattr(signal, name, None) for name in ENDING):
+        for number in (getattr(signal, name, None) for name in ENDING_SIGNALS):
             if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-                kept[number] = signal.signal(number, end)
+                previous_handlers[number] = signal.signal(number, exit_on_signal)
     try:
         yield
     finally:
-        for number, handler in kept.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
 
 
-def _memory(jobs: int) -> int | None:
+def _compute_memory_limit(jobs: int) -> int | None:
     """Return the bytes that a run may have: half of what there is, shared by all of them."""
     try:
-        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        total_memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
-    return max(LEAST_MEMORY, whole // (2 * max(jobs, os.cpu_count() or 1)))
+    return max(LEAST_MEMORY_BYTES, total_memory // (2 * max(jobs, os.cpu_count() or 1)))
 
 
 @contextmanager
-def _progress(count: int) -> Iterator[Callable[[Proved], None]]:
+def _show_progress(count: int) -> Iterator[Callable[[IncidentProof], None]]:
     """Show on a terminal how far it has come."""
     if not sys.stderr.isatty():
         yield lambda proved: None
@@ -263,13 +299,17 @@ def _progress(count: int) -> Iterator[Callable[[Proved], None]]:
         yield lambda proved: progress.advance(task)
 
 
-def _deliver(
-    type: str, destination: Path | None, told: Sequence[Told], seconds: float, verbose: bool
+def _print_or_write_proofs(
+    type: str,
+    destination: Path | None,
+    results: Sequence[ProofResult],
+    seconds: float,
+    verbose: bool,
 ) -> None:
     text = {
-        "term": lambda: telling.text(told, seconds, verbose=verbose),
-        "markdown": lambda: telling.markdown(told),
-        "json": lambda: telling.text_of(told),
-        "github": lambda: telling.commands(told),
+        "term": lambda: telling.render_proofs_text(results, seconds, verbose=verbose),
+        "markdown": lambda: telling.render_proofs_markdown(results),
+        "json": lambda: telling.render_proofs_json(results),
+        "github": lambda: telling.render_proof_commands(results),
     }[type]()
-    put_text(text, type, destination)
+    print_or_write(text, type, destination)

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import source
-from pytest_postmortem.declared import DeclaredTests, Doctests
-from pytest_postmortem.marked import Reading
-from pytest_postmortem.modules import Module, Modules
-from pytest_postmortem.scope import find_files
+from pytest_postmortem.declared import DeclaredTests, DoctestSettings
+from pytest_postmortem.marked import SourceTestsByFile
+from pytest_postmortem.modules import ModuleIndex, ParsedModule
+from pytest_postmortem.scope import find_test_files
 
-__all__ = ["Code", "find_code_files"]
+__all__ = ["ProjectCode", "find_code_files"]
 
 VENV_FILES = ("pyvenv.cfg", "conda-meta/history")
 """What a virtual environment holds, as pytest knows one."""
 
 
-class Code:
+class ProjectCode:
     """The code of a project at one state; ``parsed`` keeps what is parsed for another one.
 
     ``tests`` are the test files, ``helpers`` the other Python files, ``present`` any other file
@@ -35,50 +35,50 @@ class Code:
         tests: Mapping[str, bytes | None],
         helpers: Mapping[str, bytes],
         present: Mapping[str, bytes],
-        parsed: dict[tuple[str, bytes], Module | None] | None = None,
+        parsed: dict[tuple[str, bytes], ParsedModule | None] | None = None,
     ) -> None:
         self._names = tuple(names)
-        self._rules = tuple(config.getini(f"python_{each}") for each in ("functions", "classes"))
+        self._rules = tuple(config.getini(f"python_{kind}") for kind in ("functions", "classes"))
         globs = tuple(getattr(config.option, "doctestglob", ()) or ("test*.txt",))
         modules = bool(getattr(config.option, "doctestmodules", False))
-        self._doctests = Doctests(modules, globs)
+        self._doctests = DoctestSettings(modules, globs)
         self._tests = tests
-        known = {path: data for path, data in tests.items() if data is not None}
-        self._present = {**present, **helpers, **known}
-        python = {path: data for path, data in known.items() if path.endswith(".py")}
-        self._modules = Modules({**helpers, **python}, parsed)
+        readable_files = {path: data for path, data in tests.items() if data is not None}
+        self._present = {**present, **helpers, **readable_files}
+        python = {path: data for path, data in readable_files.items() if path.endswith(".py")}
+        self._modules = ModuleIndex({**helpers, **python}, parsed)
 
-    def read(self, others: Iterable[str] = (), nodeids: Iterable[str] = ()) -> Reading:
+    def read(self, others: Iterable[str] = (), nodeids: Iterable[str] = ()) -> SourceTestsByFile:
         """Return the tests of the files that may have a mark, and of some others, with those under
         ``tests:`` of a registry.
         """
-        wanted = {path for path in others if path in self._tests}
-        reading = source.read_suite(
-            self._modules, self._names, {*self._tests}, wanted, *self._rules
+        other_files = {path for path in others if path in self._tests}
+        reading = source.read_suite_tests(
+            self._modules, self._names, {*self._tests}, other_files, *self._rules
         )
         unreadable = {path: None for path, data in self._tests.items() if data is None}
-        return self._declared({**reading, **unreadable}).add_to(tuple(nodeids))
+        return self._build_declared_tests({**reading, **unreadable}).add_to(tuple(nodeids))
 
     def read_file(
-        self, path: str, helpers: source.CodeReader, nodeids: Iterable[str] = ()
-    ) -> Reading:
+        self, path: str, helpers: source.MarkCodeReader, nodeids: Iterable[str] = ()
+    ) -> SourceTestsByFile:
         """Return the tests of one file alone, with those under ``tests:`` of a registry."""
         data, wanted = self._modules.contents.get(path), tuple(nodeids)
-        reading: Reading = {}
+        reading: SourceTestsByFile = {}
         if data is not None:
             given = (helpers, self._names, path, data, *self._rules)
             reading = {path: source.read_test_file(*given, unmarked=bool(wanted))}
-        return self._declared(reading).add_to(wanted)
+        return self._build_declared_tests(reading).add_to(wanted)
 
     def find_used(self, path: str) -> frozenset[str]:
         """Return the Python files that a file may import, those that these import, and itself."""
         return self._modules.find_used(path)
 
-    def lacks(self, nodeid: str, reading: Reading) -> bool:
+    def lacks_test(self, nodeid: str, reading: SourceTestsByFile) -> bool:
         """Say whether the code certainly has no test of a node id."""
-        return self._declared(reading).find(nodeid) is False
+        return self._build_declared_tests(reading).find(nodeid) is False
 
-    def _declared(self, reading: Reading) -> DeclaredTests:
+    def _build_declared_tests(self, reading: SourceTestsByFile) -> DeclaredTests:
         return DeclaredTests(reading, self._modules, self._present, self._doctests)
 
 
@@ -86,9 +86,9 @@ def find_code_files(root: Path, left_out: Iterable[str]) -> Iterator[Path]:
     """Yield the Python files below a folder but for those of folders that pytest does not enter."""
     patterns = tuple(left_out)
 
-    def ignored(path: Path) -> bool:
+    def is_ignored(path: Path) -> bool:
         if any(fnmatch(path.name, pattern) for pattern in patterns):
             return True
         return path.suffix != ".py" and any((path / name).is_file() for name in VENV_FILES)
 
-    return find_files([root], ["*.py"], ignored)
+    return find_test_files([root], ["*.py"], is_ignored)

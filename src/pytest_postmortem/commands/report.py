@@ -10,36 +10,43 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pytest_postmortem.commands.arguments import add_targets
-from pytest_postmortem.delivery import Delivery, put
+from pytest_postmortem.commands.arguments import add_report_option
+from pytest_postmortem.delivery import DeliveryResult, put_report_at_target
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.merging import Source, merged
-from pytest_postmortem.model import iso_date
-from pytest_postmortem.received import read_all
+from pytest_postmortem.merging import ReportSource, merge_reports
+from pytest_postmortem.model import parse_iso_date
+from pytest_postmortem.received import read_report_files
 from pytest_postmortem.reports import terminal
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.reports.json import document
-from pytest_postmortem.reports.summary import LISTED
-from pytest_postmortem.settings import ReportTo, report_to
+from pytest_postmortem.reports.failure import sanitize_line
+from pytest_postmortem.reports.json import build_report_document
+from pytest_postmortem.reports.summary import LISTING_HINT
+from pytest_postmortem.settings import ReportTarget, parse_report_target
 from pytest_postmortem.states import Report
 
-__all__ = ["declare", "main", "print_report", "run", "targets_of", "wrong"]
+__all__ = [
+    "build_files_error",
+    "declare_arguments",
+    "main",
+    "parse_report_targets",
+    "print_report",
+    "run_report",
+]
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="JSON reports, in any order; a history"
     )
-    add_targets(parser)
+    add_report_option(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    return run(options.files, options.report)
+    return run_report(options.files, options.report)
 
 
-def run(paths: Sequence[str], targets: Sequence[str]) -> int:
+def run_report(paths: Sequence[str], targets: Sequence[str]) -> int:
     """Render the newest of some reports; the earlier ones are for what shows a course of time.
 
     The order is that of their dates, which is said where they were given in another one; reports
@@ -50,48 +57,54 @@ def run(paths: Sequence[str], targets: Sequence[str]) -> int:
         SettingsError: A target can't be used.
         DestinationError: A report can't be written.
     """
-    given = read_all(map(Path, paths))
-    wanted = targets_of(targets or ["term"])
-    sources = [source for source in given if not source.is_past]
-    past = next((source.document for source in given if source.is_past), None)
+    all_sources = read_report_files(map(Path, paths))
+    report_targets = parse_report_targets(targets or ["term"])
+    sources = [source for source in all_sources if not source.is_past]
+    past = next((source.document for source in all_sources if source.is_past), None)
     if not sources:
-        raise wrong("a history is no report of its own", "give a JSON report beside it")
-    sources = _sorted_by_date(sources)
+        raise build_files_error("a history is no report of its own", "give a JSON report beside it")
+    sources = _sort_by_date(sources)
     last = sources[-1]
-    for target in wanted:
+    for target in report_targets:
         if target.type in ("term", "term-missing"):
-            print_report(merged([last]), target.type)
+            print_report(merge_reports([last]), target.type)
         else:
-            own = document(merged([last])) if last.foreign else last.document
+            own_document = (
+                build_report_document(merge_reports([last])) if last.foreign else last.document
+            )
             earlier = [source.document for source in sources[:-1] if not source.foreign]
-            _put(target, own, earlier, past)
+            _deliver_report(target, own_document, earlier, past)
     return 0
 
 
-def _sorted_by_date(sources: Sequence[Source]) -> list[Source]:
-    own = [source for source in sources if not source.foreign]
-    dates = {id(source): iso_date(source.document["policy"]["today"]) for source in own}
-    if len(own) < 2:
+def _sort_by_date(sources: Sequence[ReportSource]) -> list[ReportSource]:
+    own_reports = [source for source in sources if not source.foreign]
+    dates = {
+        id(source): parse_iso_date(source.document["policy"]["today"]) for source in own_reports
+    }
+    if len(own_reports) < 2:
         return list(sources)
-    undated = [source.name for source in own if dates[id(source)] is None]
+    undated = [source.name for source in own_reports if dates[id(source)] is None]
     if undated:
         names = ", ".join(undated)
-        print(plain(f"Without a date, so taken in the order given: {names}"), file=sys.stderr)
+        print(
+            sanitize_line(f"Without a date, so taken in the order given: {names}"), file=sys.stderr
+        )
         return list(sources)
-    ordered = sorted(own, key=lambda source: dates[id(source)] or date.min)
-    if ordered != own:
+    ordered = sorted(own_reports, key=lambda source: dates[id(source)] or date.min)
+    if ordered != own_reports:
         names = ", ".join(source.name for source in ordered)
-        print(plain(f"Sorted by date, the newest last: {names}"), file=sys.stderr)
+        print(sanitize_line(f"Sorted by date, the newest last: {names}"), file=sys.stderr)
     replaced = iter(ordered)
     return [source if source.foreign else next(replaced) for source in sources]
 
 
-def wrong(cause: str, remedy: str) -> SettingsError:
+def build_files_error(cause: str, remedy: str) -> SettingsError:
     """Return the error that files of this kind can't be used so."""
     return SettingsError([Problem("setting", "Couldn't use the files", cause, remedy)])
 
 
-def targets_of(texts: Sequence[str]) -> list[ReportTo]:
+def parse_report_targets(texts: Sequence[str]) -> list[ReportTarget]:
     """Read what is to be made of a report.
 
     Raises: SettingsError with everything that can't be used.
@@ -99,7 +112,7 @@ def targets_of(texts: Sequence[str]) -> list[ReportTo]:
     targets, problems = [], []
     for text in texts:
         try:
-            targets.append(report_to(text, Path.cwd()))
+            targets.append(parse_report_target(text, Path.cwd()))
         except ValueError as error:
             cause, remedy = error.args
             failed = f"Couldn't use --report={text}"
@@ -111,20 +124,20 @@ def targets_of(texts: Sequence[str]) -> list[ReportTo]:
 
 def print_report(whole: Report, type: str) -> None:
     """Print a report as a run of pytest does."""
-    detail = terminal.detail(type, 0, False)
+    detail = terminal.choose_detail(type, 0, False)
     width = shutil.get_terminal_size().columns
-    for line in terminal.render(whole, None, width, detail):
-        print(line.text.replace(LISTED, "--report=term-missing lists them"))
+    for line in terminal.render_terminal_report(whole, None, width, detail):
+        print(line.text.replace(LISTING_HINT, "--report=term-missing lists them"))
 
 
-def _put(
-    target: ReportTo,
+def _deliver_report(
+    target: ReportTarget,
     document: Mapping[str, Any],
     earlier: Sequence[Mapping[str, Any]],
     past: Mapping[str, Any] | None,
 ) -> None:
-    delivery = Delivery()
-    put(target, document, delivery, 0, earlier, past)
+    delivery = DeliveryResult()
+    put_report_at_target(target, document, delivery, 0, earlier, past)
     for line in delivery.notes:
         print(line.text, file=sys.stderr)
     for text in delivery.printed:

@@ -11,35 +11,40 @@ import pytest
 
 from pytest_postmortem import links
 from pytest_postmortem.commands.arguments import (
-    add_configuration,
-    add_targets,
-    configuration_of,
-    put_text,
-    target_of,
+    add_configuration_options,
+    add_report_option,
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
 )
-from pytest_postmortem.commands.checkout import reading
+from pytest_postmortem.commands.checkout import configure_without_conftest
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.model import count_of
-from pytest_postmortem.reports.failure import plain
+from pytest_postmortem.model import format_count
+from pytest_postmortem.reports.failure import sanitize_line
 from pytest_postmortem.scanning import listing
-from pytest_postmortem.scanning.known import known
-from pytest_postmortem.scanning.mentions import read
-from pytest_postmortem.scanning.suggestions import Scan, Source, Suggestion, suggestions
+from pytest_postmortem.scanning.known import build_search_index
+from pytest_postmortem.scanning.mentions import find_mentioning_tests
+from pytest_postmortem.scanning.suggestions import (
+    ScannedFile,
+    ScanResult,
+    Suggestion,
+    build_suggestions,
+)
 from pytest_postmortem.scanning.weighing import Strength
-from pytest_postmortem.scope import bytes_of
+from pytest_postmortem.scope import read_file_bytes
 
-__all__ = ["declare", "main", "run"]
+__all__ = ["declare_arguments", "main", "run_scan"]
 
-FAILED = "Couldn't scan"
-FOUND = 1
-NOT_JUDGED = 3
+SCAN_FAILED = "Couldn't scan"
+EXIT_SUGGESTIONS = 1
+EXIT_NOT_JUDGED = 3
 
-UNASKED = "its incidents are not looked for; `pytest-postmortem sync` gets them"
-HOW = "`--diff` shows how the likely ones would be marked, `--apply` marks them"
+SCAN_UNFETCHED_NOTE = "its incidents are not looked for; `pytest-postmortem sync` gets them"
+MARKING_HINT = "`--diff` shows how the likely ones would be marked, `--apply` marks them"
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: the whole suite)"
@@ -51,14 +56,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--possible", action="store_true", help="with --apply or --diff: the possible ones too"
     )
-    add_targets(parser, "term, markdown or json")
-    add_configuration(parser)
+    add_report_option(parser, "term, markdown or json")
+    add_configuration_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    return run(
-        configuration_of(options),
+    return run_scan(
+        build_pytest_arguments(options),
         options.paths,
         options.report,
         apply=options.apply,
@@ -67,7 +72,7 @@ def main(options: argparse.Namespace) -> int:
     )
 
 
-def run(
+def run_scan(
     arguments: Sequence[str],
     paths: Sequence[str] = (),
     targets: Sequence[str] = (),
@@ -83,28 +88,30 @@ def run(
         RegistryError: The registry is broken.
         DestinationError: A report can't be written.
     """
-    given = targets or ([] if diff else ["term"])
-    wanted = [target_of(each, FAILED, "a scan") for each in given]
+    target_texts = targets or ([] if diff else ["term"])
+    report_targets = [
+        parse_text_target(target_text, SCAN_FAILED, "a scan") for target_text in target_texts
+    ]
     if apply or diff:
-        _need_libcst()
+        _require_libcst()
     elif possible:
-        raise _wrong("--possible alone marks nothing", "add --diff, or --apply")
-    roots = [_root(text) for text in paths]
-    with reading([*arguments, *paths]) as config:
-        scanner = _Scanner(config, roots)
-        if scanner.blind:
-            return NOT_JUDGED
-        scan = scanner.scan()
-        for type, destination in wanted:
-            _deliver(scan, type, destination, hint=not (apply or diff))
+        raise _build_scan_error("--possible alone marks nothing", "add --diff, or --apply")
+    roots = [_resolve_given_path(text) for text in paths]
+    with configure_without_conftest([*arguments, *paths]) as config:
+        scanner = _ProjectScanner(config, roots)
+        if scanner.has_nothing_to_find:
+            return EXIT_NOT_JUDGED
+        scan = scanner.scan_tests()
+        for type, destination in report_targets:
+            _print_or_write_scan(scan, type, destination, hint=not (apply or diff))
         if apply or diff:
             return scanner.mark(scan, write=apply, diff=diff, possible=possible)
     if scan.of("likely"):
-        return FOUND
-    return NOT_JUDGED if len(scan.unread) == scan.files else 0
+        return EXIT_SUGGESTIONS
+    return EXIT_NOT_JUDGED if len(scan.unread) == scan.files else 0
 
 
-def _root(text: str) -> Path:
+def _resolve_given_path(text: str) -> Path:
     """Return a path that was given.
 
     Raises: SettingsError where nothing is there.
@@ -112,15 +119,15 @@ def _root(text: str) -> Path:
     path = Path(text).absolute()
     if not path.exists():
         remedy = "name files and folders" if "::" in text else "correct the path"
-        raise _wrong(f"there is no file or folder {text!r}", remedy)
+        raise _build_scan_error(f"there is no file or folder {text!r}", remedy)
     return path
 
 
-def _wrong(cause: str, remedy: str) -> SettingsError:
-    return SettingsError([Problem("setting", FAILED, cause, remedy)])
+def _build_scan_error(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", SCAN_FAILED, cause, remedy)])
 
 
-def _need_libcst() -> None:
+def _require_libcst() -> None:
     try:
         import libcst  # noqa: F401  # the marker module would fail with less to say
     except ImportError:
@@ -129,15 +136,19 @@ def _need_libcst() -> None:
         raise SettingsError([problem]) from None
 
 
-def _deliver(scan: Scan, type: str, destination: Path | None, hint: bool) -> None:
+def _print_or_write_scan(scan: ScanResult, type: str, destination: Path | None, hint: bool) -> None:
     """Print or write a report; for a terminal it says what to do next."""
-    render = {"term": listing.text, "markdown": listing.markdown, "json": listing.document}[type]
-    put_text(render(scan), type, destination)
+    render = {
+        "term": listing.render_scan_text,
+        "markdown": listing.render_scan_markdown,
+        "json": listing.render_scan_json,
+    }[type]
+    print_or_write(render(scan), type, destination)
     if type == "term" and hint and scan.of("likely"):
-        print(HOW)
+        print(MARKING_HINT)
 
 
-class _Scanner:
+class _ProjectScanner:
     """Reads the test files of a configuration of pytest, and marks tests in them."""
 
     def __init__(self, config: pytest.Config, roots: Sequence[Path]) -> None:
@@ -145,64 +156,80 @@ class _Scanner:
 
         Raises: SettingsError where there is none, and no pattern either.
         """
-        self._project = Project(config, UNASKED)
+        self._project = Project(config, SCAN_UNFETCHED_NOTE)
         self._settings = self._project.settings
         self._roots = tuple(roots)
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, ScannedFile] = {}
         if self._project.registry is None and not self._settings.scan_patterns:
             cause = "there is no registry that says which incidents to look for"
             remedy = "set postmortem_registry, or say in postmortem_scan_patterns what an id is"
-            raise _wrong(cause, remedy)
+            raise _build_scan_error(cause, remedy)
 
     @property
-    def blind(self) -> bool:
+    def has_nothing_to_find(self) -> bool:
         """Whether nothing is known here of what to look for."""
         known = self._project.registry
         nothing = known is not None and not known.postmortems and bool(known.unreachable)
         return nothing and not self._settings.scan_patterns
 
-    def scan(self) -> Scan:
+    def scan_tests(self) -> ScanResult:
         """Read all test files."""
-        own, registry = self._settings, self._project.registry
-        wanted = known(registry, own.policy, own.scan_patterns)
-        declared = links.declared(registry or ())
-        names, rules = self._project.names, self._project.rules
-        found: list[Suggestion] = []
+        settings, registry = self._settings, self._project.registry
+        search_index = build_search_index(registry, settings.policy, settings.scan_patterns)
+        declared = links.index_declared_tests(registry or ())
+        names, rules = self._project.names, self._project.test_name_patterns
+        found_suggestions: list[Suggestion] = []
         unread: list[str] = []
-        files = [file for file in self._project.test_files(self._roots) if file.is_file()]
+        files = [file for file in self._project.find_test_files(self._roots) if file.is_file()]
         for file in files:
             path = self._project.shown(file)
-            data = bytes_of(file)
-            tests = None if data is None else read(data, wanted, names, *rules)
+            data = read_file_bytes(file)
+            tests = (
+                None if data is None else find_mentioning_tests(data, search_index, names, *rules)
+            )
             if data is None or tests is None:
                 unread.append(path)
-            elif some := list(suggestions(path, tests, registry, own.show, declared)):
-                found += some
-                self._sources[path] = Source(path, file, data)
-        ordered = tuple(sorted(found, key=lambda each: each.key))
-        return Scan(ordered, len(files), tuple(sorted(unread)))
+            elif file_suggestions := list(
+                build_suggestions(path, tests, registry, settings.show, declared)
+            ):
+                found_suggestions += file_suggestions
+                self._sources[path] = ScannedFile(path, file, data)
+        ordered = tuple(sorted(found_suggestions, key=lambda suggestion: suggestion.key))
+        return ScanResult(ordered, len(files), tuple(sorted(unread)))
 
-    def mark(self, scan: Scan, *, write: bool, diff: bool, possible: bool) -> int:
+    def mark(self, scan: ScanResult, *, write: bool, diff: bool, possible: bool) -> int:
         """Show and write the marks; return the exit status."""
-        from pytest_postmortem.scanning.applying import LeftAlone, edits, put, unified
+        from pytest_postmortem.scanning.applying import (
+            SkippedFile,
+            build_marker_edits,
+            render_marker_diff,
+            write_marker_edit,
+        )
 
         strengths: tuple[Strength, ...] = ("likely", "possible") if possible else ("likely",)
         within = [place.resolve() for place in self._project.places(self._roots)]
         count = files = 0
-        whole = True
-        for each in edits(scan.suggestions, self._sources, strengths, within, self._project.rules):
-            if isinstance(each, LeftAlone):
-                print(plain(str(each)), file=sys.stderr)
-                whole = False
+        is_complete = True
+        for edit in build_marker_edits(
+            scan.suggestions, self._sources, strengths, within, self._project.test_name_patterns
+        ):
+            if isinstance(edit, SkippedFile):
+                print(sanitize_line(str(edit)), file=sys.stderr)
+                is_complete = False
                 continue
             if diff:
-                print("".join(f"{plain(line)}\n" for line in unified(each).splitlines()), end="")
-            problem = put(each) if write else None
+                print(
+                    "".join(
+                        f"{sanitize_line(line)}\n" for line in render_marker_diff(edit).splitlines()
+                    ),
+                    end="",
+                )
+            problem = write_marker_edit(edit) if write else None
             if problem:
-                print(plain(str(problem)), file=sys.stderr)
-                whole = False
+                print(sanitize_line(str(problem)), file=sys.stderr)
+                is_complete = False
             else:
-                count, files = count + each.count, files + 1
+                count, files = count + edit.count, files + 1
         if write:
-            print(f"{count_of(count, 'test')} marked in {count_of(files, 'file')}")
-        return 0 if whole and (write or not count) else FOUND
+            print(f"{format_count(count, 'test')} marked in {format_count(files, 'file')}")
+        return 0 if is_complete and (write or not count) else EXIT_SUGGESTIONS

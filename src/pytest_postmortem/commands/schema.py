@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from importlib.resources import files
 
-__all__ = ["declare", "main"]
+__all__ = ["declare_arguments", "main"]
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "of", nargs="?", choices=("registry", "report"), default="registry", help="what it is of"

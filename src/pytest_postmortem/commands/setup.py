@@ -9,31 +9,31 @@ from pathlib import Path
 
 from pytest_postmortem import git, registry
 from pytest_postmortem.authoring.configuring import (
-    Value,
-    Wanted,
-    edited,
-    has_marker,
-    settings_in,
+    SettingsToAdd,
+    SettingValue,
+    add_pytest_settings,
+    has_postmortem_marker,
+    parse_pytest_settings,
 )
-from pytest_postmortem.authoring.edits import Edit
+from pytest_postmortem.authoring.edits import FileEdit
 from pytest_postmortem.authoring.surroundings import (
-    Ids,
-    collections,
-    marks_with_ids,
-    template_of,
+    MarkIds,
+    find_document_collections,
+    find_issue_url_template,
+    find_marks_with_ids,
 )
-from pytest_postmortem.commands.location import FIRST
+from pytest_postmortem.commands.location import FIRST_LOCATION
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import GitError, Problem, SettingsError
-from pytest_postmortem.model import Location, Registry, count_of
-from pytest_postmortem.options import MARK
-from pytest_postmortem.scope import relative
+from pytest_postmortem.model import Location, Registry, format_count
+from pytest_postmortem.options import MARKER_NAME
+from pytest_postmortem.scope import format_relative_path
 
-__all__ = ["Setup"]
+__all__ = ["ProjectSetup"]
 
-FAILED = "Couldn't set up"
+SETUP_FAILED = "Couldn't set up"
 
-README = b"""\
+FIRST_README = b"""\
 # Post-mortems
 
 One file for each incident: what happened, why, and which test keeps it from happening again.
@@ -42,7 +42,7 @@ One file for each incident: what happened, why, and which test keeps it from hap
 """
 
 
-class Setup:
+class ProjectSetup:
     """What a project has, and what it lacks.
 
     Raises:
@@ -54,17 +54,17 @@ class Setup:
         self._project = project
         self._root = project.root
         self._unread = ""
-        self._file = self._configuration()
+        self._file = self._find_configuration_file()
         self.shown = project.shown(self._file)
         self._old = self._file.read_bytes() if self._file.is_file() else None
-        self._set = settings_in(self._file.name, self._old or b"")
-        self._marks = self._used_marks()
-        self._settings = {k: v for k, v in self._missing() if k not in self._set}
+        self._current_settings = parse_pytest_settings(self._file.name, self._old or b"")
+        self._marks = self._list_used_marks()
+        self._settings = {k: v for k, v in self._missing() if k not in self._current_settings}
 
-    def _configuration(self) -> Path:
+    def _find_configuration_file(self) -> Path:
         """Return the file that pytest reads here, or the one that is natural."""
         config = self._project.config
-        path, top = config.inipath, git.top(config.invocation_params.dir)
+        path, top = config.inipath, git.find_repository_top(config.invocation_params.dir)
         if path is None:
             path = self._root / "pyproject.toml"
             path = path if path.is_file() else self._root / "pytest.ini"
@@ -72,7 +72,7 @@ class Setup:
         if top is not None and not given and not path.resolve().is_relative_to(top.resolve()):
             cause = f"pytest is configured by {str(path)!r}, which lies outside of this repository"
             remedy = "make a pytest.ini of its own, which may be empty"
-            raise SettingsError([Problem("setting", FAILED, cause, remedy)])
+            raise SettingsError([Problem("setting", SETUP_FAILED, cause, remedy)])
         return path
 
     @cached_property
@@ -80,87 +80,95 @@ class Setup:
         """The collection that is there and not configured, from the rootdir."""
         if self._project.settings.registry:
             return None
-        found = registry.find(self._root)
+        found = registry.find_registry(self._root)
         if found is not None:
-            return relative(found, self._root)
+            return format_relative_path(found, self._root)
         return next(iter(self._others), None)
 
     @cached_property
     def _others(self) -> dict[str, int]:
-        return collections(self._root)
+        return find_document_collections(self._root)
 
     @cached_property
     def _known(self) -> Registry | None:
         """What the registry will hold: broken, it would end each run."""
         if self._place is None:
             return self._project.registry
-        return registry.load([Location(self._place, self._root)], self._root, self._project.how)
+        return registry.load_registry(
+            [Location(self._place, self._root)], self._root, self._project.offline_options
+        )
 
-    def _used_marks(self) -> list[Ids]:
-        known = self._project.settings.markers
-        every = marks_with_ids(data for _, data in self._project.contents())
-        return [each for each in every if each.mark not in {MARK, *known}]
+    def _list_used_marks(self) -> list[MarkIds]:
+        known_marks = self._project.settings.markers
+        all_marks = find_marks_with_ids(data for _, data in self._project.contents())
+        return [ids for ids in all_marks if ids.mark not in {MARKER_NAME, *known_marks}]
 
-    def _missing(self) -> Iterator[tuple[str, Value]]:
+    def _missing(self) -> Iterator[tuple[str, SettingValue]]:
         """Yield the settings that are missing."""
-        useful = [each for each in self._marks if self._matched(each)]
+        useful_marks = [ids for ids in self._marks if self._count_matched_ids(ids)]
         if self._place is not None:
-            yield "postmortem_registry", (self._from_file(self._place),)
-        elif self._is_first and not self._tracked:
-            yield "postmortem_registry", (self._from_file(FIRST),)
-        if self._is_first and self._tracked:
-            useful = [each for each in self._marks if each.are_numbers]
-            yield "postmortem_url_template", self._tracker or ""
-        if useful:
-            yield "postmortem_markers", tuple(each.mark for each in useful)
+            yield "postmortem_registry", (self._relative_to_configuration(self._place),)
+        elif self._is_first_registry and not self._uses_tracker:
+            yield "postmortem_registry", (self._relative_to_configuration(FIRST_LOCATION),)
+        if self._is_first_registry and self._uses_tracker:
+            useful_marks = [ids for ids in self._marks if ids.are_numbers]
+            yield "postmortem_url_template", self._tracker_template or ""
+        if useful_marks:
+            yield "postmortem_markers", tuple(ids.mark for ids in useful_marks)
 
-    def _matched(self, ids: Ids) -> int:
+    def _count_matched_ids(self, ids: MarkIds) -> int:
         """Return how many ids of a mark the registry knows."""
-        known = self._known
-        return sum(known.find(id) is not None for id in ids.different) if known else 0
+        known_registry = self._known
+        return (
+            sum(known_registry.find(id) is not None for id in ids.distinct_ids)
+            if known_registry
+            else 0
+        )
 
     @property
-    def _is_first(self) -> bool:
+    def _is_first_registry(self) -> bool:
         """Whether there is no registry at all, of whatever kind."""
-        wanted = self._project.settings
-        known = wanted.registry or wanted.sync or wanted.url_template
-        return self._place is None and not known
+        settings = self._project.settings
+        is_configured = settings.registry or settings.sync or settings.url_template
+        return self._place is None and not is_configured
 
     @cached_property
-    def _tracker(self) -> str | None:
+    def _tracker_template(self) -> str | None:
         try:
-            return template_of(git.origin(self._root))
+            return find_issue_url_template(git.read_origin_url(self._root))
         except GitError as error:
             self._unread = error.brief
             return None
 
     @property
-    def _tracked(self) -> bool:
+    def _uses_tracker(self) -> bool:
         """Whether tests name the numbers of a tracker that is known."""
-        return self._tracker is not None and any(each.are_numbers for each in self._marks)
+        return self._tracker_template is not None and any(each.are_numbers for each in self._marks)
 
-    def _from_file(self, place: str) -> str:
+    def _relative_to_configuration(self, place: str) -> str:
         """Return a path from the rootdir as the configuration file has it."""
-        return relative(Path(os.path.normpath(self._root / place)), self._file.parent)
+        return format_relative_path(Path(os.path.normpath(self._root / place)), self._file.parent)
 
     @property
-    def edits(self) -> list[Edit]:
+    def edits(self) -> list[FileEdit]:
         """What is to be written, nothing where nothing is missing.
 
         Raises:
             SettingsError: It can't be told where it belongs, or it could not be used there.
             RegistryError: What would be named can't be read.
         """
-        wanted = Wanted(self._settings, marker=not has_marker(self._set.get("markers")))
+        wanted = SettingsToAdd(
+            self._settings, marker=not has_postmortem_marker(self._current_settings.get("markers"))
+        )
         files = []
         if wanted.settings or wanted.marker:
-            new = edited(self.shown, self._old or b"", wanted)
-            files.append(Edit(self._file, self.shown, self._old, new))
-        if (self._from_file(FIRST),) in self._settings.values():
-            files += self._first_files(self._root / FIRST)
+            new = add_pytest_settings(self.shown, self._old or b"", wanted)
+            files.append(FileEdit(self._file, self.shown, self._old, new))
+        if (self._relative_to_configuration(FIRST_LOCATION),) in self._settings.values():
+            files += self._build_first_files(self._root / FIRST_LOCATION)
         return files
 
-    def _first_files(self, folder: Path) -> Iterator[Edit]:
+    def _build_first_files(self, folder: Path) -> Iterator[FileEdit]:
         """Yield what goes to the folder of the first post-mortem, which a run must be able to read.
 
         Raises:
@@ -168,41 +176,43 @@ class Setup:
             RegistryError: What lies in it is broken.
         """
         if not folder.exists():
-            yield Edit(folder / "README.md", f"{FIRST}/README.md", None, README)
+            yield FileEdit(folder / "README.md", f"{FIRST_LOCATION}/README.md", None, FIRST_README)
         elif folder.is_dir():
-            registry.load([Location(FIRST, self._root)], self._root, self._project.how)
+            registry.load_registry(
+                [Location(FIRST_LOCATION, self._root)], self._root, self._project.offline_options
+            )
         else:
             cause = "it is no folder, and post-mortems would go there"
             remedy = "rename it, or name another place in postmortem_registry"
-            raise SettingsError([Problem("setting", FAILED, cause, remedy, FIRST)])
+            raise SettingsError([Problem("setting", SETUP_FAILED, cause, remedy, FIRST_LOCATION)])
 
     def told(self) -> Iterator[str]:
         """Yield what was found."""
-        known, place = self._known, self._place
-        if known is not None:
-            where = place or ", ".join(known.locations)
-            yield f"{where}: {count_of(len(known), 'post-mortem')}"
-        for other, count in self._others.items() if place or known is None else ():
+        known_registry, place = self._known, self._place
+        if known_registry is not None:
+            where = place or ", ".join(known_registry.locations)
+            yield f"{where}: {format_count(len(known_registry), 'post-mortem')}"
+        for other, count in self._others.items() if place or known_registry is None else ():
             if other != place:
-                about = f"looks like {count_of(count, 'post-mortem')}"
-                yield f"{other}: {about}, left alone (postmortem_registry may name it as well)"
+                likeness = f"looks like {format_count(count, 'post-mortem')}"
+                yield f"{other}: {likeness}, left alone (postmortem_registry may name it as well)"
         for ids in self._marks:
-            yield f"@pytest.mark.{ids.mark}: {self._about(ids)}"
-        if known is None and not self._marks:
+            yield f"@pytest.mark.{ids.mark}: {self._describe_mark(ids)}"
+        if known_registry is None and not self._marks:
             yield "no post-mortem was found here"
         if self._unread:
             yield f"the address of the repository is not known: {self._unread}"
 
-    def _about(self, ids: Ids) -> str:
-        used = count_of(len(ids.different), "id")
+    def _describe_mark(self, ids: MarkIds) -> str:
+        used = format_count(len(ids.distinct_ids), "id")
         if ids.mark in self._settings.get("postmortem_markers", ()):
             return used
-        matched = self._matched(ids)
+        matched = self._count_matched_ids(ids)
         if matched:  # by a setting that is somebody's own
             return f"{used}, {matched} in the registry; add {ids.mark!r} to postmortem_markers"
         why = "it is not known what they name"
         if self._known:
             why = "none of them is in the registry"
-        elif self._tracker is not None:
-            why = f"only {ids.numbered} of them are plain numbers of a tracker"
+        elif self._tracker_template is not None:
+            why = f"only {ids.numeric_count} of them are plain numbers of a tracker"
         return f"{used}; left alone, as {why}"

@@ -8,11 +8,11 @@ from pathlib import Path
 from pytest_postmortem import git
 from pytest_postmortem.commands.absent import is_checked_out, name_absent_module
 from pytest_postmortem.errors import GitError
-from pytest_postmortem.marked import Suite
+from pytest_postmortem.marked import SuiteLayout
 
-__all__ = ["Submodules", "find_contents"]
+__all__ = ["Submodules", "find_file_contents"]
 
-LEAVE_OUT = "leave it out by testpaths or norecursedirs if it has no tests"
+LEAVE_OUT_REMEDY = "leave it out by testpaths or norecursedirs if it has no tests"
 
 Wanted = Callable[[str], bool]
 """Says whether a file, or what lies in a submodule, is read."""
@@ -25,7 +25,7 @@ class Submodules:
     ones nothing is read either, but their commits are the same on both sides of a comparison.
     """
 
-    def __init__(self, suite: Suite, commits: Mapping[str, str]) -> None:
+    def __init__(self, suite: SuiteLayout, commits: Mapping[str, str]) -> None:
         self._suite = suite
         self._commits = commits
         self.unread: dict[str, str] = {}
@@ -37,11 +37,11 @@ class Submodules:
 
     def files(self) -> Iterator[str]:
         """Yield the files of the working trees of those that may hold tests."""
-        for path in filter(self._suite.reaches, self._here):
+        for path in filter(self._suite.may_hold_tests, self._here):
             folder = self._suite.top / path
             try:
-                yield from (f"{path}/{own}" for own in git.files(folder))
-                nested = git.index(folder).modules
+                yield from (f"{path}/{own}" for own in git.list_repository_files(folder))
+                nested = git.read_index_only_files(folder).modules
                 self.note({f"{path}/{each}": ["HEAD"] for each in nested})
             except GitError as error:
                 self.unread[path] = f"submodule {path} is not read: {error.brief}"
@@ -73,7 +73,7 @@ class Submodules:
         reason = ""
         for each in [path] if is_here else self._here:
             try:
-                return find_contents(top / each, commit, f"{path}/", wanted)
+                return find_file_contents(top / each, commit, f"{path}/", wanted)
             except GitError as error:
                 reason = error.brief
         if is_here:
@@ -83,30 +83,30 @@ class Submodules:
             notes = self.unchanged if same else self.unread
             notes[path] = "; ".join(name_absent_module(path))
         elif not is_noted:
-            self.unread[path] = f"submodule {path} is gone and not read; {LEAVE_OUT}"
+            self.unread[path] = f"submodule {path} is gone and not read; {LEAVE_OUT_REMEDY}"
         return {}
 
     def note(self, modules: Mapping[str, Iterable[str]]) -> None:
         """Note those that may have had tests at some of their commits, which are not read."""
         for path, commits in modules.items():
-            new = path not in self.unread and self._suite.reaches(path)
-            if new and any(self._has_tests(path, commit) for commit in commits):
-                self.unread[path] = f"submodule {path} is not read; {LEAVE_OUT}"
+            new = path not in self.unread and self._suite.may_hold_tests(path)
+            if new and any(self._has_module_tests(path, commit) for commit in commits):
+                self.unread[path] = f"submodule {path} is not read; {LEAVE_OUT_REMEDY}"
 
-    def _has_tests(self, path: str, commit: str) -> bool:
+    def _has_module_tests(self, path: str, commit: str) -> bool:
         """Say whether a submodule may have tests at a commit, by the names of its files."""
         if not is_checked_out(self._suite.top, path):
             return True
         try:
-            tree = git.tree(self._suite.top / path, commit)
+            tree = git.list_commit_files(self._suite.top / path, commit)
         except GitError:
             return True
-        return any(self._suite.holds(f"{path}/{each}", ()) for each in tree)
+        return any(self._suite.is_suite_file(f"{path}/{each}", ()) for each in tree)
 
 
-def find_contents(folder: Path, commit: str, prefix: str, wanted: Wanted) -> dict[str, bytes]:
+def find_file_contents(folder: Path, commit: str, prefix: str, wanted: Wanted) -> dict[str, bytes]:
     """Return what the wanted files of a commit of a repository hold, their paths prefixed."""
-    tree = git.tree(folder, commit).items()
+    tree = git.list_commit_files(folder, commit).items()
     blobs = {f"{prefix}{path}": blob for path, blob in tree if wanted(f"{prefix}{path}")}
-    contents = dict(git.blobs(folder, blobs.values()))
+    contents = dict(git.read_blobs(folder, blobs.values()))
     return {path: contents[blob] for path, blob in blobs.items()}

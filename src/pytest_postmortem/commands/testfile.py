@@ -7,32 +7,32 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from pytest_postmortem.authoring.edits import Edit
-from pytest_postmortem.authoring.regression import Untestable, with_test
-from pytest_postmortem.authoring.titles import in_function_name
-from pytest_postmortem.commands.checkout import places
+from pytest_postmortem.authoring.edits import FileEdit
+from pytest_postmortem.authoring.regression import RegressionTestError, add_regression_test
+from pytest_postmortem.authoring.titles import format_function_name
+from pytest_postmortem.commands.checkout import find_suite_paths
 from pytest_postmortem.commands.project import Project
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.scope import matches, relative
-from pytest_postmortem.writing import find_unfinished
+from pytest_postmortem.scope import format_relative_path, is_test_file_path
+from pytest_postmortem.writing import find_unfinished_files
 
-__all__ = ["AddedTest", "TestFile"]
+__all__ = ["AddedRegressionTest", "RegressionTestFile"]
 
 
 @dataclass(frozen=True, slots=True)
-class AddedTest:
+class AddedRegressionTest:
     """A test with its node id, the edit that adds it, and why it would stop nobody, if so.
 
     ``needs`` is a module without which it is skipped.
     """
 
     nodeid: str
-    edit: Edit
+    edit: FileEdit
     muted: str | None = None
     needs: str | None = None
 
     @property
-    def effect(self) -> str:
+    def effect_until_written(self) -> str:
         """What it does until it is written."""
         if self.muted:
             return f"does not stop anybody: {self.muted}"
@@ -40,13 +40,13 @@ class AddedTest:
         return f"fails until it is written{skipped}"
 
     @property
-    def from_here(self) -> str:
+    def nodeid_from_cwd(self) -> str:
         """The test as pytest takes it in the current folder."""
         name = self.nodeid.rpartition("::")[2]
-        return f"{relative(self.edit.path, Path.cwd())}::{name}"
+        return f"{format_relative_path(self.edit.path, Path.cwd())}::{name}"
 
 
-class TestFile:
+class RegressionTestFile:
     """A file that is to hold one more test, given as ``PATH`` or ``PATH::NAME``.
 
     A folder stands for a new file in it.
@@ -58,7 +58,7 @@ class TestFile:
         path, _, name = text.partition("::")
         file = Path(os.path.abspath(path))
         if os.path.isdir(file) or path.endswith(("/", os.sep)):
-            file = file / f"test_{in_function_name(title) or 'incident'}.py"
+            file = file / f"test_{format_function_name(title) or 'incident'}.py"
         self._project = project
         self._title = title
         self._name = name or None
@@ -70,7 +70,7 @@ class TestFile:
     def was_interrupted(self) -> bool:
         """Whether a process that was killed had begun to write this file."""
         name = f".{self._file.name[:60]}."
-        return any(path.name.startswith(name) for path in find_unfinished(self._file.parent))
+        return any(path.name.startswith(name) for path in find_unfinished_files(self._file.parent))
 
     def _check(self, project: Project, name: str) -> None:
         """Make sure that pytest would find a test there.
@@ -80,25 +80,27 @@ class TestFile:
         patterns = project.config.getini("python_files")
         if not self._file.is_relative_to(project.root):
             raise self._wrong("it lies outside of the rootdir", "name a file of this project")
-        if self._file.suffix != ".py" or not matches(self._file, patterns):
+        if self._file.suffix != ".py" or not is_test_file_path(self._file, patterns):
             cause = f"pytest takes no such file for tests (python_files = {' '.join(patterns)})"
             raise self._wrong(cause, "give it a name that pytest collects")
         if "::" in name:
             raise self._wrong("a class is named", "name a function, as PATH::test_name")
 
-    def with_test(self, id: str) -> AddedTest:
+    def add_incident_test(self, id: str) -> AddedRegressionTest:
         """Return the file with a test of an incident.
 
         Raises: SettingsError where none can be added.
         """
         old = self._read()
         try:
-            added = with_test(old, id, self._title, self._name, self._project.rules)
-        except Untestable as error:
+            added = add_regression_test(
+                old, id, self._title, self._name, self._project.test_name_patterns
+            )
+        except RegressionTestError as error:
             raise self._wrong(error.cause, error.remedy) from None
-        edit = Edit(self._file, self._shown, old, added.code)
+        edit = FileEdit(self._file, self._shown, old, added.code)
         muted = added.muted or self._unseen()
-        return AddedTest(f"{self._shown}::{added.name}", edit, muted, added.needs)
+        return AddedRegressionTest(f"{self._shown}::{added.name}", edit, muted, added.needs)
 
     def _read(self) -> bytes | None:
         try:
@@ -111,24 +113,24 @@ class TestFile:
 
     def _unseen(self) -> str | None:
         """Say why a bare pytest would not find the file."""
-        known = places(self._project.config, self._project.settings)
-        roots = [place for place in known if self._file.is_relative_to(place)]
+        suite_paths = find_suite_paths(self._project.config, self._project.settings)
+        roots = [place for place in suite_paths if self._file.is_relative_to(place)]
         if not roots:
             return "a bare pytest does not look there (testpaths)"
-        why = [self._left_out(root) for root in roots]
-        return why[0] if all(why) else None
+        reasons = [self._explain_left_out(root) for root in roots]
+        return reasons[0] if all(reasons) else None
 
-    def _left_out(self, root: Path) -> str | None:
+    def _explain_left_out(self, root: Path) -> str | None:
         config = self._project.config
         below = self._file.relative_to(root).parts
-        ways = [root.joinpath(*below[: n + 1]) for n in range(len(below))]
-        for folder in ways[:-1]:  # which may not be there yet
+        paths_down = [root.joinpath(*below[: n + 1]) for n in range(len(below))]
+        for folder in paths_down[:-1]:  # which may not be there yet
             if any(fnmatch(folder.name, each) for each in config.getini("norecursedirs")):
                 shown = self._project.shown(folder)
                 return f"a bare pytest does not look into {shown!r} (norecursedirs)"
         hook = config.hook.pytest_ignore_collect
-        left = any(hook(collection_path=each, config=config) for each in ways)
-        return "a bare pytest leaves it out" if left else None
+        is_left_out = any(hook(collection_path=each, config=config) for each in paths_down)
+        return "a bare pytest leaves it out" if is_left_out else None
 
     def _wrong(self, cause: str, remedy: str) -> SettingsError:
         problem = Problem("setting", "Couldn't add a test to", cause, remedy, self._shown)

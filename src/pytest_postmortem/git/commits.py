@@ -9,29 +9,37 @@ from datetime import date
 from pathlib import Path
 
 from pytest_postmortem.errors import GitError
-from pytest_postmortem.git.process import UNBORN, ask, lacking, line, line_or_no, split, top
-from pytest_postmortem.git.trees import FILES, MODULE
-from pytest_postmortem.model import iso_date
+from pytest_postmortem.git.process import (
+    NO_COMMITS_MESSAGE,
+    build_missing_object_error,
+    find_repository_top,
+    run_git,
+    run_git_for_text,
+    run_git_for_text_or_none,
+    split_null_separated,
+)
+from pytest_postmortem.git.trees import FILE_MODES, SUBMODULE_MODE
+from pytest_postmortem.model import parse_iso_date
 
 __all__ = [
     "Commit",
-    "adding",
-    "commit_of",
-    "head",
-    "head_date",
-    "is_cut",
-    "is_shallow",
-    "is_unborn",
-    "log",
-    "mentioning",
-    "merge_base",
-    "origin",
-    "parent",
-    "subject",
+    "find_commits_adding",
+    "find_commits_mentioning",
+    "find_merge_base",
+    "find_parent_commit",
+    "has_missing_parents",
+    "is_shallow_clone",
+    "is_unborn_branch",
+    "read_commit_log",
+    "read_commit_subject",
+    "read_head_commit",
+    "read_head_date",
+    "read_origin_url",
+    "resolve_commit",
 ]
 
 
-WHOLE = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+FULL_HASH_PATTERN = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 """A hash that is whole, which may be one of another clone."""
 
 
@@ -48,41 +56,41 @@ class Commit:
     modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def head(folder: Path) -> str:
+def read_head_commit(folder: Path) -> str:
     """Return the commit that is checked out.
 
     Raises: GitError with git's own reason where there is none yet.
     """
-    return line(folder, "log", "-1", "--format=%H")
+    return run_git_for_text(folder, "log", "-1", "--format=%H")
 
 
-def head_date(folder: Path) -> date | None:
+def read_head_date(folder: Path) -> date | None:
     """Return the date of HEAD's commit, None outside a repository or without a commit.
 
     Raises: GitError where git can't tell.
     """
-    if top(folder) is None or is_unborn(folder):
+    if find_repository_top(folder) is None or is_unborn_branch(folder):
         return None
-    return iso_date(line(folder, "log", "-1", "--format=%cs", "HEAD"))
+    return parse_iso_date(run_git_for_text(folder, "log", "-1", "--format=%cs", "HEAD"))
 
 
-def is_unborn(folder: Path) -> bool:
+def is_unborn_branch(folder: Path) -> bool:
     """Say whether the branch that is checked out has no commit yet.
 
     Raises: GitError where git can't tell.
     """
-    if line_or_no(folder, "rev-parse", "--verify", "--quiet", "HEAD"):
+    if run_git_for_text_or_none(folder, "rev-parse", "--verify", "--quiet", "HEAD"):
         return False
     try:
-        head(folder)
+        read_head_commit(folder)
     except GitError as error:
-        if UNBORN in error.brief:
+        if NO_COMMITS_MESSAGE in error.brief:
             return True
         raise
     return False
 
 
-def commit_of(folder: Path, revision: str) -> str | None:
+def resolve_commit(folder: Path, revision: str) -> str | None:
     """Return the commit that a revision names, None for what names none.
 
     Raises: GitError where git can't tell, since it lacks an object for example.
@@ -90,63 +98,65 @@ def commit_of(folder: Path, revision: str) -> str | None:
     if revision.startswith("-"):
         return None
     own = ("rev-parse", "--verify", "--quiet")
-    commit = line_or_no(folder, *own, f"{revision}^{{commit}}")
+    commit = run_git_for_text_or_none(folder, *own, f"{revision}^{{commit}}")
     if commit or not revision:
         return commit or None
-    id = line_or_no(folder, *own, revision)
-    named = id and not WHOLE.fullmatch(revision)
-    if named and line_or_no(folder, "cat-file", "-t", str(id), no=(128,)) is None:
-        raise lacking(folder, f"missing object {id}")
-    if not is_shallow(folder):
-        ask(folder, "rev-list", "--count", "--all")  # all that leads to it is there
+    id = run_git_for_text_or_none(folder, *own, revision)
+    named = id and not FULL_HASH_PATTERN.fullmatch(revision)
+    if named and run_git_for_text_or_none(folder, "cat-file", "-t", str(id), no=(128,)) is None:
+        raise build_missing_object_error(folder, f"missing object {id}")
+    if not is_shallow_clone(folder):
+        run_git(folder, "rev-list", "--count", "--all")  # all that leads to it is there
     return None
 
 
-def merge_base(folder: Path, one: str, other: str) -> str | None:
+def find_merge_base(folder: Path, one: str, other: str) -> str | None:
     """Return the newest commit that two commits have in common, None where none is known.
 
     Raises: GitError where git can't tell.
     """
-    return line_or_no(folder, "merge-base", one, other)
+    return run_git_for_text_or_none(folder, "merge-base", one, other)
 
 
-def is_shallow(folder: Path) -> bool:
+def is_shallow_clone(folder: Path) -> bool:
     """Say whether a clone lacks a part of its history."""
-    return line(folder, "rev-parse", "--is-shallow-repository") == "true"
+    return run_git_for_text(folder, "rev-parse", "--is-shallow-repository") == "true"
 
 
-def is_cut(folder: Path, commit: str) -> bool:
+def has_missing_parents(folder: Path, commit: str) -> bool:
     """Say whether a commit has parents that a shallow clone lacks."""
-    if not is_shallow(folder):
+    if not is_shallow_clone(folder):
         return False
-    known = line_or_no(folder, "rev-parse", "--verify", "--quiet", f"{commit}^")
-    return not known and _first_parent(folder, commit) is not None
+    known = run_git_for_text_or_none(folder, "rev-parse", "--verify", "--quiet", f"{commit}^")
+    return not known and _read_first_parent(folder, commit) is not None
 
 
-def parent(folder: Path, commit: str) -> str | None:
+def find_parent_commit(folder: Path, commit: str) -> str | None:
     """Return the first parent of a commit; of the first commit, the tree that holds nothing.
 
     Raises: GitError where git can't tell.
     """
-    if is_cut(folder, commit):
+    if has_missing_parents(folder, commit):
         return None
-    return _first_parent(folder, commit) or line(folder, "hash-object", "-t", "tree", "--stdin")
+    return _read_first_parent(folder, commit) or run_git_for_text(
+        folder, "hash-object", "-t", "tree", "--stdin"
+    )
 
 
-def _first_parent(folder: Path, commit: str) -> str | None:
+def _read_first_parent(folder: Path, commit: str) -> str | None:
     """Return the first parent that a commit itself names, be it there or not."""
-    header, _, _ = line(folder, "cat-file", "commit", commit).partition("\n\n")
+    header, _, _ = run_git_for_text(folder, "cat-file", "commit", commit).partition("\n\n")
     names = (each.partition(" ") for each in header.splitlines())
     return next((id for word, _, id in names if word == "parent"), None)
 
 
-def subject(folder: Path, commit: str) -> tuple[str, date | None]:
+def read_commit_subject(folder: Path, commit: str) -> tuple[str, date | None]:
     """Return the first line of a commit's message, and its day."""
-    day, _, text = line(folder, "show", "-s", "--format=%cs %s", commit).partition(" ")
-    return text, iso_date(day)
+    day, _, text = run_git_for_text(folder, "show", "-s", "--format=%cs %s", commit).partition(" ")
+    return text, parse_iso_date(day)
 
 
-def mentioning(folder: Path, texts: Iterable[str]) -> list[tuple[str, str]]:
+def find_commits_mentioning(folder: Path, texts: Iterable[str]) -> list[tuple[str, str]]:
     """Return the commits of HEAD whose messages hold any of these texts, with their messages.
 
     Outside a repository there are none.
@@ -154,29 +164,29 @@ def mentioning(folder: Path, texts: Iterable[str]) -> list[tuple[str, str]]:
     Raises: GitError where git can't tell.
     """
     patterns = [part for text in texts for part in ("--grep", text)]
-    if not patterns or top(folder) is None:
+    if not patterns or find_repository_top(folder) is None:
         return []
-    arguments = ("log", "-z", "-i", "-F", *patterns, "--format=%H%n%B", head(folder))
-    found = split(ask(folder, *arguments))
+    arguments = ("log", "-z", "-i", "-F", *patterns, "--format=%H%n%B", read_head_commit(folder))
+    found = split_null_separated(run_git(folder, *arguments))
     return [(commit, message) for commit, _, message in (each.partition("\n") for each in found)]
 
 
-def adding(folder: Path, text: str, path: str) -> list[str]:
+def find_commits_adding(folder: Path, text: str, path: str) -> list[str]:
     """Return the commits that changed how often a text stands in a file, oldest first.
 
     Outside a repository there are none.
 
     Raises: GitError where git can't tell.
     """
-    above = top(folder)
+    above = find_repository_top(folder)
     if above is None:
         return []
     own = ("--no-textconv", "--no-ext-diff", "--format=%H", f"-S{text}")
-    found = ask(above, "log", "--reverse", *own, head(folder), "--", path)
+    found = run_git(above, "log", "--reverse", *own, read_head_commit(folder), "--", path)
     return found.decode().split()
 
 
-def log(folder: Path, commit: str, wanted: Callable[[str], bool]) -> list[Commit]:
+def read_commit_log(folder: Path, commit: str, wanted: Callable[[str], bool]) -> list[Commit]:
     """Return the commits that lead to one, oldest first, with what each changed of wanted files.
 
     The way is that of the first parents: a merge stands for all that it brought, on its day.
@@ -189,20 +199,20 @@ def log(folder: Path, commit: str, wanted: Callable[[str], bool]) -> list[Commit
         *("--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"),
         *("--format=%x01%H %cs", commit, "--"),
     )
-    return list(_commits(split(ask(folder, *arguments)), wanted))
+    return list(_parse_commit_log(split_null_separated(run_git(folder, *arguments)), wanted))
 
 
-def origin(folder: Path) -> str | None:
+def read_origin_url(folder: Path) -> str | None:
     """Return the address from which a repository was cloned, None where none is known.
 
     Raises: GitError where git can't tell.
     """
-    if top(folder) is None:
+    if find_repository_top(folder) is None:
         return None
-    return line_or_no(folder, "remote", "get-url", "origin", no=(2,)) or None
+    return run_git_for_text_or_none(folder, "remote", "get-url", "origin", no=(2,)) or None
 
 
-def _commits(parts: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[Commit]:
+def _parse_commit_log(parts: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[Commit]:
     """Read ``\\1ID DAY``, then ``:MODE MODE BLOB BLOB STATUS`` and a path for each file."""
     changed: dict[str, str | None] = {}
     modules: dict[str, tuple[str, ...]] = {}
@@ -212,14 +222,16 @@ def _commits(parts: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[Co
         if part.startswith("\1"):
             id, _, day = part[1:].partition(" ")
             changed, modules = {}, {}
-            yield Commit(id, iso_date(day), changed, modules)
+            yield Commit(id, parse_iso_date(day), changed, modules)
         elif not facts:
             facts = part
         else:
             old, mode, *blobs, _ = facts.removeprefix(":").split(" ")
             facts = ""
             both = zip((old, mode), blobs, strict=True)
-            if MODULE in (old, mode):
-                modules[part] = tuple(blob for own, blob in both if own == MODULE)
+            if SUBMODULE_MODE in (old, mode):
+                modules[part] = tuple(
+                    blob for blob_mode, blob in both if blob_mode == SUBMODULE_MODE
+                )
             if wanted(part):
-                changed[part] = blobs[1] if mode in FILES else None
+                changed[part] = blobs[1] if mode in FILE_MODES else None

@@ -7,39 +7,44 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_postmortem.git.process import ask, lacking, split, top
+from pytest_postmortem.git.process import (
+    build_missing_object_error,
+    find_repository_top,
+    run_git,
+    split_null_separated,
+)
 
 __all__ = [
-    "FILES",
-    "LINK",
-    "MODULE",
-    "Changed",
-    "Index",
-    "blobs",
-    "changed",
-    "ever_added",
-    "ever_there",
-    "export",
-    "files",
-    "generated",
-    "index",
-    "modules",
-    "renamed",
-    "tree",
-    "unlike",
+    "FILE_MODES",
+    "LINK_MODE",
+    "SUBMODULE_MODE",
+    "ChangedFile",
+    "IndexOnlyFiles",
+    "export_commit",
+    "find_renamed_files",
+    "list_changed_files",
+    "list_commit_files",
+    "list_files_ever_tracked",
+    "list_generated_files",
+    "list_modified_files",
+    "list_repository_files",
+    "list_submodules",
+    "read_blobs",
+    "read_index_only_files",
+    "read_lines_ever_added",
 ]
 
-FILES = ("100644", "100755")
+FILE_MODES = ("100644", "100755")
 """The modes of files; links and submodules are none."""
 
-LINK = "120000"
+LINK_MODE = "120000"
 
-MODULE = "160000"
+SUBMODULE_MODE = "160000"
 """The mode of a submodule, whose blob is a commit of another repository."""
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedFile:
     """A file that differs between two trees; the blob is None where it is not there."""
 
     path: str
@@ -47,156 +52,170 @@ class Changed:
     after: str | None
 
 
-def changed(folder: Path, before: str, after: str) -> list[Changed]:
+def list_changed_files(folder: Path, before: str, after: str) -> list[ChangedFile]:
     """Return the files that differ between two commits or trees; of links and submodules none."""
     arguments = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", before, after)
-    parts = split(ask(folder, *arguments))
-    found = []
+    parts = split_null_separated(run_git(folder, *arguments))
+    changed_files = []
     for facts, path in zip(parts[::2], parts[1::2], strict=False):
-        old, new, blob, other, _ = facts.removeprefix(":").split(" ")
-        if {old, new} & {*FILES}:
+        old, new, blob, new_blob, _ = facts.removeprefix(":").split(" ")
+        if {old, new} & {*FILE_MODES}:
             before_, after_ = (
-                each if mode in FILES else None for each, mode in ((blob, old), (other, new))
+                each if mode in FILE_MODES else None
+                for each, mode in ((blob, old), (new_blob, new))
             )
-            found.append(Changed(path, before_, after_))
-    return found
+            changed_files.append(ChangedFile(path, before_, after_))
+    return changed_files
 
 
-def unlike(folder: Path, commit: str) -> list[str]:
+def list_modified_files(folder: Path, commit: str) -> list[str]:
     """Return the files of the working tree that differ from a commit, new ones included.
 
     A submodule is among them if it has another commit or changed files.
     """
     plain = ("--no-renames", "--no-ext-diff", "--no-textconv")
     own = ("--name-only", "-z", *plain, "--ignore-submodules=untracked")
-    above = top(folder) or folder
-    new = ask(above, "ls-files", "-z", "--others", "--exclude-standard")
-    return sorted({*split(ask(above, "diff", *own, commit, "--")), *split(new)})
+    above = find_repository_top(folder) or folder
+    new = run_git(above, "ls-files", "-z", "--others", "--exclude-standard")
+    return sorted(
+        {
+            *split_null_separated(run_git(above, "diff", *own, commit, "--")),
+            *split_null_separated(new),
+        }
+    )
 
 
-def renamed(folder: Path, commit: str) -> dict[str, str]:
+def find_renamed_files(folder: Path, commit: str) -> dict[str, str]:
     """Return where files of a commit lie in HEAD that have another path there."""
     arguments = ("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", commit, "HEAD")
-    parts = split(ask(folder, *arguments))
+    parts = split_null_separated(run_git(folder, *arguments))
     return dict(zip(parts[1::3], parts[2::3], strict=False))
 
 
-def tree(folder: Path, commit: str) -> dict[str, str]:
+def list_commit_files(folder: Path, commit: str) -> dict[str, str]:
     """Return the files of a commit, each with its blob."""
-    return {path: blob for path, mode, blob in _entries(folder, commit) if mode in FILES}
+    return {
+        path: blob for path, mode, blob in _list_tree_entries(folder, commit) if mode in FILE_MODES
+    }
 
 
-def modules(folder: Path, commit: str) -> dict[str, str]:
+def list_submodules(folder: Path, commit: str) -> dict[str, str]:
     """Return the submodules of a commit, each with the commit that it has."""
-    return {path: id for path, mode, id in _entries(folder, commit) if mode == MODULE}
+    return {
+        path: id for path, mode, id in _list_tree_entries(folder, commit) if mode == SUBMODULE_MODE
+    }
 
 
-def _entries(folder: Path, commit: str) -> Iterator[tuple[str, str, str]]:
+def _list_tree_entries(folder: Path, commit: str) -> Iterator[tuple[str, str, str]]:
     """Yield path, mode and blob of all that a commit holds."""
-    for entry in split(ask(folder, "ls-tree", "-r", "-z", "--full-tree", commit)):
+    for entry in split_null_separated(
+        run_git(folder, "ls-tree", "-r", "-z", "--full-tree", commit)
+    ):
         facts, _, path = entry.partition("\t")
         mode, _, blob = facts.split(" ")
         yield path, mode, blob
 
 
-def files(folder: Path) -> list[str]:
+def list_repository_files(folder: Path) -> list[str]:
     """Return the files below the top that are tracked or could be, without those ignored."""
-    above = top(folder) or folder
+    above = find_repository_top(folder) or folder
     arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return list(dict.fromkeys(split(ask(above, *arguments))))
+    return list(dict.fromkeys(split_null_separated(run_git(above, *arguments))))
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class IndexOnlyFiles:
     """What the index has beyond the files of the working tree, by path.
 
-    ``absent`` are files that a sparse checkout left out, with their blobs; ``modules`` are the
-    submodules with their commits.
+    ``absent`` are files that a sparse checkout left out, with their blobs; ``list_submodules`` are
+    the submodules with their commits.
     """
 
     absent: Mapping[str, str]
     modules: Mapping[str, str]
 
 
-def index(folder: Path) -> Index:
+def read_index_only_files(folder: Path) -> IndexOnlyFiles:
     """Return what the index has beyond the files of the working tree."""
     absent: dict[str, str] = {}
     modules: dict[str, str] = {}
-    above = top(folder) or folder
-    for entry in split(ask(above, "ls-files", "-z", "-t", "--stage")):
+    above = find_repository_top(folder) or folder
+    for entry in split_null_separated(run_git(above, "ls-files", "-z", "-t", "--stage")):
         facts, _, path = entry.partition("\t")
         tag, mode, blob, _ = facts.split(" ")
-        if mode == MODULE:
+        if mode == SUBMODULE_MODE:
             modules[path] = blob
-        elif tag == "S" and mode in FILES and not os.path.lexists(above / path):
+        elif tag == "S" and mode in FILE_MODES and not os.path.lexists(above / path):
             absent[path] = blob
-    return Index(absent, modules)
+    return IndexOnlyFiles(absent, modules)
 
 
-def ever_there(folder: Path, below: Path) -> list[str]:
+def list_files_ever_tracked(folder: Path, below: Path) -> list[str]:
     """Return all files that any branch has or had below a path, from the top.
 
     Outside a repository there are none.
     """
-    if top(folder) is None:
+    if find_repository_top(folder) is None:
         return []
     arguments = ("log", "--all", "--format=", "--name-only", "--no-renames", "-z", "--", str(below))
-    return list(dict.fromkeys(split(ask(folder, *arguments))))
+    return list(dict.fromkeys(split_null_separated(run_git(folder, *arguments))))
 
 
-def ever_added(folder: Path, place: Path) -> str:
+def read_lines_ever_added(folder: Path, place: Path) -> str:
     """Return all lines that any branch ever added to a file, or to those below a folder.
 
     Outside a repository there are none.
     """
-    if top(folder) is None:
+    if find_repository_top(folder) is None:
         return ""
     plain = ("--no-ext-diff", "--no-textconv", "--no-renames", "--unified=0")
-    data = ask(folder, "log", "--all", "--format=", "--patch", *plain, "--", str(place))
+    data = run_git(folder, "log", "--all", "--format=", "--patch", *plain, "--", str(place))
     lines = data.decode(errors="replace").split("\n")
     return "\n".join(line[1:] for line in lines if line[:1] == "+" and line[:3] != "+++")
 
 
-def generated(folder: Path, suffixes: Sequence[str]) -> list[str]:
+def list_generated_files(folder: Path, suffixes: Sequence[str]) -> list[str]:
     """Return the ignored files of these kinds that lie beside others, as a build leaves them."""
     arguments = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
-    found = split(ask(top(folder) or folder, *arguments))
+    found = split_null_separated(run_git(find_repository_top(folder) or folder, *arguments))
     return [path for path in found if path.endswith(tuple(suffixes))]
 
 
-def blobs(folder: Path, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+def read_blobs(folder: Path, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Yield blobs with their contents, read in one process.
 
     Raises: GitError where one of them is missing.
     """
-    wanted = list(dict.fromkeys(ids))
-    asked = "".join(f"{id}\n" for id in wanted).encode()
-    data = ask(folder, "cat-file", "--batch", given=asked) if wanted else b""
+    unique_ids = list(dict.fromkeys(ids))
+    request = "".join(f"{id}\n" for id in unique_ids).encode()
+    data = run_git(folder, "cat-file", "--batch", given=request) if unique_ids else b""
     place = 0
-    for id in wanted:
+    for id in unique_ids:
         end = data.index(b"\n", place)
         facts = data[place:end].split(b" ")
         place = end + 1
         if len(facts) != 3 or facts[1] != b"blob":
-            raise lacking(folder, f"missing object {id}")
+            raise build_missing_object_error(folder, f"missing object {id}")
         size = int(facts[2])
         yield id, data[place : place + size]
         place += size + 1
 
 
-def export(folder: Path, commit: str, target: Path) -> list[str]:
+def export_commit(folder: Path, commit: str, target: Path) -> list[str]:
     """Write what a commit holds into a folder, as it is stored; return the paths of its files.
 
     No filter and no hook of the user's runs, and no index is touched. Submodules are left out.
     """
-    entries = [each for each in _entries(folder, commit) if each[1] in (*FILES, LINK)]
-    contents = dict(blobs(folder, (blob for _, _, blob in entries)))
+    entries = [
+        each for each in _list_tree_entries(folder, commit) if each[1] in (*FILE_MODES, LINK_MODE)
+    ]
+    contents = dict(read_blobs(folder, (blob for _, _, blob in entries)))
     for path, mode, blob in entries:
         file = target / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        if mode == LINK:
+        if mode == LINK_MODE:
             file.symlink_to(os.fsdecode(contents[blob]))
         else:
             file.write_bytes(contents[blob])
-            file.chmod(0o755 if mode == FILES[1] else 0o644)
-    return [path for path, mode, _ in entries if mode in FILES]
+            file.chmod(0o755 if mode == FILE_MODES[1] else 0o644)
+    return [path for path, mode, _ in entries if mode in FILE_MODES]

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pytest_postmortem.assess import selected, severity_key
-from pytest_postmortem.listing.overview import WORDS, Row
+from pytest_postmortem.assess import is_incident_selected, normalize_severity
+from pytest_postmortem.listing.overview import ROW_STATES, IncidentRow
 from pytest_postmortem.model import Policy
 
-__all__ = ["SORTS", "Asked", "chosen"]
+__all__ = ["SORT_KEYS", "ListQuery", "select_rows"]
 
-SORTS = ("id", "title", "date", "severity", "class", "state", "owner")
+SORT_KEYS = ("id", "title", "date", "severity", "class", "state", "owner")
 """What a list can be sorted by."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ListQuery:
     """What is asked for: ``select`` as `Policy` has it, ``states`` beside it, and two days.
 
     Incidents are wanted from ``since`` on and up to the day before ``before``; one without a
@@ -34,49 +34,51 @@ class Asked:
     severities: tuple[str, ...] = ()
 
 
-def chosen(rows: Iterable[Row], asked: Asked) -> list[Row]:
+def select_rows(rows: Iterable[IncidentRow], query: ListQuery) -> list[IncidentRow]:
     """Return the rows that are asked for, in order; what says nothing of it stands last."""
-    kept = [row for row in rows if _fits(row, asked)]
-    if asked.sort is None:
-        return kept
-    key = _key(asked.sort, asked.severities)
-    told = sorted((row for row in kept if _text(row, asked.sort)), key=key)
-    if asked.sort == "date":
-        told.reverse()
-    return [*told, *(row for row in kept if not _text(row, asked.sort))]
+    selected_rows = [row for row in rows if _is_row_selected(row, query)]
+    if query.sort is None:
+        return selected_rows
+    key = _build_sort_key(query.sort, query.severities)
+    sorted_rows = sorted(
+        (row for row in selected_rows if _format_sort_text(row, query.sort)), key=key
+    )
+    if query.sort == "date":
+        sorted_rows.reverse()
+    return [*sorted_rows, *(row for row in selected_rows if not _format_sort_text(row, query.sort))]
 
 
-def _fits(row: Row, asked: Asked) -> bool:
+def _is_row_selected(row: IncidentRow, query: ListQuery) -> bool:
     day = row.postmortem.day
-    if asked.since is not None and (day is None or day < asked.since):
+    if query.since is not None and (day is None or day < query.since):
         return False
-    if asked.before is not None and (day is None or day >= asked.before):
+    if query.before is not None and (day is None or day >= query.before):
         return False
-    if asked.states and row.state not in asked.states:
+    if query.states and row.state not in query.states:
         return False
-    return selected(row.postmortem, Policy(select=asked.select))
+    return is_incident_selected(row.postmortem, Policy(select=query.select))
 
 
-def _text(row: Row, name: str) -> str:
+def _format_sort_text(row: IncidentRow, name: str) -> str:
     return str(row.fields.get(name) or "")
 
 
-def _key(name: str, severities: Sequence[str]) -> Callable[[Row], Any]:
+def _build_sort_key(name: str, severities: Sequence[str]) -> Callable[[IncidentRow], Any]:
     ranks: Mapping[str, int] = {}
     if name == "state":
-        ranks = {word: rank for rank, word in enumerate(WORDS)}
+        ranks = {word: rank for rank, word in enumerate(ROW_STATES)}
     elif name == "severity":
-        ranks = {severity_key(each): rank for rank, each in enumerate(severities)}
+        ranks = {normalize_severity(severity): rank for rank, severity in enumerate(severities)}
 
-    def key(row: Row) -> tuple[int, list[tuple[int, str]]]:
-        text = _text(row, name)
-        known = severity_key(text) if name == "severity" else text
-        return ranks.get(known, len(ranks)), _natural(text)
+    def build_row_key(row: IncidentRow) -> tuple[int, list[tuple[int, str]]]:
+        text = _format_sort_text(row, name)
+        sort_text = normalize_severity(text) if name == "severity" else text
+        return ranks.get(sort_text, len(ranks)), _build_natural_key(text)
 
-    return key
+    return build_row_key
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
+def _build_natural_key(text: str) -> list[tuple[int, str]]:
     """Return what a text is sorted by: PM-9 before PM-10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text.casefold())
     return [(int(part[:50]), "") if part.isdecimal() else (-1, part) for part in parts]

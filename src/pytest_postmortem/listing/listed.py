@@ -9,187 +9,217 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from pytest_postmortem.listing.overview import Row, summary
+from pytest_postmortem.listing.overview import IncidentRow, format_state_counts
 from pytest_postmortem.model import NodeKey
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.reports.marking import escaped, link
+from pytest_postmortem.reports.failure import sanitize_line
+from pytest_postmortem.reports.marking import escape_markdown, format_markdown_link
 
-__all__ = ["as_json", "columns", "details", "table", "whole"]
+__all__ = [
+    "format_incident_columns",
+    "render_incident_json",
+    "render_incident_markdown",
+    "render_incident_table",
+    "render_incident_text",
+]
 
-FORMAT = 1
+LIST_FORMAT = 1
 
-COLUMNS = ("id", "date", "severity", "class", "state", "title")
-MOST = 3
+LIST_COLUMNS = ("id", "date", "severity", "class", "state", "title")
+MOST_REASONS = 3
 """Reasons that are listed before the others are only counted."""
 
-NARROW = 20
+NARROWEST_TITLE = 20
 """How narrow a title may become before a line is left as long as it is."""
 
 
-def columns(rows: Sequence[Row], width: int | None, *, read: bool) -> str:
+def format_incident_columns(rows: Sequence[IncidentRow], width: int | None, *, read: bool) -> str:
     """Return a list in columns; what no incident has is left out.
 
     ``width`` cuts titles, None leaves them whole. ``read`` says that the states are those that
     code alone tells.
     """
-    names = [name for name in COLUMNS if any(_cell(row, name) for row in rows)]
+    names = [name for name in LIST_COLUMNS if any(_format_list_cell(row, name) for row in rows)]
     cells = [[name.upper() for name in names]]
-    cells += [[_cell(row, name) for name in names] for row in rows]
-    lines = [] if not rows else [*_aligned(cells, width), ""]
-    return "\n".join([*lines, summary(rows, read=read), *(_unknown(rows) if read else ())]) + "\n"
+    cells += [[_format_list_cell(row, name) for name in names] for row in rows]
+    lines = [] if not rows else [*_align_cells(cells, width), ""]
+    return (
+        "\n".join(
+            [
+                *lines,
+                format_state_counts(rows, read=read),
+                *(_format_unknown_reasons(rows) if read else ()),
+            ]
+        )
+        + "\n"
+    )
 
 
-def _unknown(rows: Sequence[Row]) -> Iterator[str]:
+def _format_unknown_reasons(rows: Sequence[IncidentRow]) -> Iterator[str]:
     """Yield why code can't tell the state of some incidents, each reason once."""
-    reasons = [why for row in rows if row.state == "not-judged" and (why := _why(row))]
-    found = [*dict.fromkeys(reasons)]
-    yield from (f"unknown: {plain(reason)}" for reason in found[:MOST])
-    if len(found) > MOST:
-        yield f"unknown: {len(found) - MOST} more reasons, see `pytest-postmortem show ID`"
+    reasons = [
+        reason_text
+        for row in rows
+        if row.state == "not-judged" and (reason_text := _format_state_reason(row))
+    ]
+    unique_reasons = [*dict.fromkeys(reasons)]
+    yield from (f"unknown: {sanitize_line(reason)}" for reason in unique_reasons[:MOST_REASONS])
+    if len(unique_reasons) > MOST_REASONS:
+        yield f"unknown: {len(unique_reasons) - MOST_REASONS} more reasons, see `pytest-postmortem show ID`"
 
 
-def _cell(row: Row, name: str) -> str:
+def _format_list_cell(row: IncidentRow, name: str) -> str:
     text = row.fields[name] or ""
-    return "" if name == "title" and text == row.fields["id"] else plain(text)
+    return "" if name == "title" and text == row.fields["id"] else sanitize_line(text)
 
 
-def _aligned(cells: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
-    wide = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+def _align_cells(cells: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
-        head = "  ".join(set_cell_size(*each) for each in zip(line[:-1], wide, strict=False))
-        room = None if width is None else max(NARROW, width - cell_len(head) - 2)
-        yield f"{head}  {_cut(line[-1], room)}".rstrip() if head else _cut(line[-1], room)
+        head = "  ".join(
+            set_cell_size(*cell_and_width)
+            for cell_and_width in zip(line[:-1], widths, strict=False)
+        )
+        room = None if width is None else max(NARROWEST_TITLE, width - cell_len(head) - 2)
+        yield (
+            f"{head}  {_truncate_cell(line[-1], room)}".rstrip()
+            if head
+            else _truncate_cell(line[-1], room)
+        )
 
 
-def _cut(text: str, room: int | None) -> str:
+def _truncate_cell(text: str, room: int | None) -> str:
     if room is None or cell_len(text) <= room:
         return text
     return set_cell_size(text, room - 3).rstrip() + "..."
 
 
-def table(rows: Sequence[Row], *, read: bool) -> str:
+def render_incident_table(rows: Sequence[IncidentRow], *, read: bool) -> str:
     """Return a list as a table in Markdown."""
-    lines = [f"{escaped(summary(rows, read=read))}", ""]
+    lines = [f"{escape_markdown(format_state_counts(rows, read=read))}", ""]
     if rows:
-        names = ("incident", *COLUMNS[1:5])
+        names = ("incident", *LIST_COLUMNS[1:5])
         lines += [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for row in rows:
         title = "" if row.shown.title == row.shown.id else f" {row.shown.title}"
-        facts = (escaped(row.fields[name] or "") for name in COLUMNS[1:5])
-        lines.append(f"| {' | '.join((link(row.shown.id + title, row.shown.url), *facts))} |")
+        facts = (escape_markdown(row.fields[name] or "") for name in LIST_COLUMNS[1:5])
+        lines.append(
+            f"| {' | '.join((format_markdown_link(row.shown.id + title, row.shown.url), *facts))} |"
+        )
     return "\n".join(lines).rstrip() + "\n"
 
 
-def as_json(rows: Iterable[Row], *, read: bool) -> str:
+def render_incident_json(rows: Iterable[IncidentRow], *, read: bool) -> str:
     """Return rows as JSON: what the JSON report says of an incident, and where its fix is."""
-    incidents = [{**row.fields, **_more(row)} for row in rows]
-    whole = {"format": FORMAT, "states": "code" if read else "report", "incidents": incidents}
+    incidents = [{**row.fields, **_build_extra_fields(row)} for row in rows]
+    whole = {"format": LIST_FORMAT, "states": "code" if read else "report", "incidents": incidents}
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def _more(row: Row) -> Mapping[str, Any]:
-    own = row.shown
+def _build_extra_fields(row: IncidentRow) -> Mapping[str, Any]:
+    postmortem = row.shown
     return {
-        "fix": list(own.fix),
-        "patch": own.patch,
-        "repository": list(own.repository),
-        "component": list(own.component),
+        "fix": list(postmortem.fix),
+        "patch": postmortem.patch,
+        "repository": list(postmortem.repository),
+        "component": list(postmortem.component),
     }
 
 
-def whole(row: Row, width: int, *, read: bool) -> str:
+def render_incident_text(row: IncidentRow, width: int, *, read: bool) -> str:
     """Return all of one incident, as text for a terminal."""
     title = "" if row.shown.title == row.shown.id else f"  {row.shown.title}"
     lines = [f"{row.shown.id}{title}"]
-    facts = list(_facts(row, read))
+    facts = list(_list_incident_facts(row, read))
     margin = max(len(name) for name, _ in facts) + 4
     for name, values in facts:
-        text = [line for value in values for line in _wrapped(value, width - margin)]
+        text = [line for value in values for line in _wrap_fact(value, width - margin)]
         head = f"  {name}".ljust(margin)
         lines += [f"{head if not n else ' ' * margin}{line}" for n, line in enumerate(text)]
-    return "\n".join(map(plain, lines)) + "\n"
+    return "\n".join(map(sanitize_line, lines)) + "\n"
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap_fact(text: str, width: int) -> list[str]:
     """Return the lines of a value; a link, a path or a node id is left whole."""
     return wrap(text, max(width, 40), break_long_words=False, break_on_hyphens=False)
 
 
-def details(row: Row, *, read: bool) -> str:
+def render_incident_markdown(row: IncidentRow, *, read: bool) -> str:
     """Return all of one incident in Markdown."""
     title = "" if row.shown.title == row.shown.id else f" {row.shown.title}"
-    head = link(row.shown.id + title, row.shown.url)
+    head = format_markdown_link(row.shown.id + title, row.shown.url)
     lines = [f"### {head}", ""]
-    for name, values in _facts(row, read):
+    for name, values in _list_incident_facts(row, read):
         if name == "link" and head.startswith("["):
             continue
         if len(values) == 1:
-            lines.append(f"- {name}: {escaped(values[0])}")
+            lines.append(f"- {name}: {escape_markdown(values[0])}")
         else:
-            lines += [f"- {name}:", *(f"  - {escaped(value)}" for value in values)]
+            lines += [f"- {name}:", *(f"  - {escape_markdown(value)}" for value in values)]
     return "\n".join(lines) + "\n"
 
 
-def _facts(row: Row, read: bool) -> Iterator[tuple[str, Sequence[str]]]:
+def _list_incident_facts(row: IncidentRow, read: bool) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield what there is to say, each with its values."""
-    own, fields = row.shown, row.fields
-    state = " ".join((row.state.replace("-", " "), *([f"({why})"] if (why := _why(row)) else [])))
+    postmortem, fields = row.shown, row.fields
+    state = " ".join(
+        (row.state.replace("-", " "), *([f"({why})"] if (why := _format_state_reason(row)) else []))
+    )
     facts: Mapping[str, Sequence[str | None]] = {
-        "link": (own.url,),
-        "file": (_place(row),),
-        "date": (own.date,),
-        "severity": (own.severity,),
+        "link": (postmortem.url,),
+        "file": (_format_entry_location(row),),
+        "date": (postmortem.date,),
+        "severity": (postmortem.severity,),
         "state": (f"{state}, read from the code" if read else state,),
         "note": (fields["note"],),
-        "status": (own.status,),
-        "owner": (own.owner,),
-        "class": (own.problem_class,),
-        "service": (", ".join(own.service),),
-        "component": (", ".join(own.component),),
-        "repository": (", ".join(own.repository),),
-        "aliases": (", ".join(_aliases(row)),),
-        "tags": (", ".join(own.tags),),
-        "repeats": (own.recurs,),
-        "root cause": (own.root_cause,),
-        "whys": [f"{number}. {why}" for number, why in enumerate(own.whys, 1)],
-        "tests": [_test(test) for test in fields["tests"]],
-        "guarded by": [f"{each.type} {each.url or ''}".strip() for each in own.guarded_by],
-        "fix": (*own.fix, own.patch),
-        "proof": (_proof(fields["proof"]),),
-        "actions": [_action(each) for each in fields["action_items"]],
+        "status": (postmortem.status,),
+        "owner": (postmortem.owner,),
+        "class": (postmortem.problem_class,),
+        "service": (", ".join(postmortem.service),),
+        "component": (", ".join(postmortem.component),),
+        "repository": (", ".join(postmortem.repository),),
+        "aliases": (", ".join(_find_telling_aliases(row)),),
+        "tags": (", ".join(postmortem.tags),),
+        "repeats": (postmortem.recurs,),
+        "root cause": (postmortem.root_cause,),
+        "whys": [f"{number}. {why}" for number, why in enumerate(postmortem.whys, 1)],
+        "tests": [_format_listed_test(test) for test in fields["tests"]],
+        "guarded by": [f"{each.type} {each.url or ''}".strip() for each in postmortem.guarded_by],
+        "fix": (*postmortem.fix, postmortem.patch),
+        "proof": (_format_listed_proof(fields["proof"]),),
+        "actions": [_format_listed_action(each) for each in fields["action_items"]],
     }
     for name, values in facts.items():
-        kept = [" ".join(value.split()) for value in values if value]
-        if kept:
-            yield name, kept
+        clean_values = [" ".join(value.split()) for value in values if value]
+        if clean_values:
+            yield name, clean_values
 
 
-def _aliases(row: Row) -> Iterator[str]:
+def _find_telling_aliases(row: IncidentRow) -> Iterator[str]:
     """Yield the further names of an incident that its file does not tell."""
     path = row.shown.path or ""
-    for each in row.shown.aliases:
-        if not (path == each or f"/{path}".endswith(f"/{each}") or f"/{each}." in f"/{path}"):
-            yield each
+    for alias in row.shown.aliases:
+        if not (path == alias or f"/{path}".endswith(f"/{alias}") or f"/{alias}." in f"/{path}"):
+            yield alias
 
 
-def _why(row: Row) -> str | None:
+def _format_state_reason(row: IncidentRow) -> str | None:
     reason = row.fields["reason"]
     return reason.removeprefix(f"{row.state}: ") if isinstance(reason, str) else None
 
 
-def _place(row: Row) -> str | None:
-    own = row.shown
-    if own.path is None or own.path == own.url:
+def _format_entry_location(row: IncidentRow) -> str | None:
+    postmortem = row.shown
+    if postmortem.path is None or postmortem.path == postmortem.url:
         return None
-    return own.path if own.line is None else f"{own.path}:{own.line}"
+    return postmortem.path if postmortem.line is None else f"{postmortem.path}:{postmortem.line}"
 
 
-def _test(test: Mapping[str, Any]) -> str:
+def _format_listed_test(test: Mapping[str, Any]) -> str:
     outcome = "" if test["outcome"] == "not-run" else f" ({test['outcome']})"
     return f"{NodeKey(test['path'], test['nodeid'])}{outcome}"
 
 
-def _proof(proof: Mapping[str, Any] | None) -> str | None:
+def _format_listed_proof(proof: Mapping[str, Any] | None) -> str | None:
     """Return what taking the fix away has shown, and when."""
     if proof is None:
         return None
@@ -199,7 +229,7 @@ def _proof(proof: Mapping[str, Any] | None) -> str | None:
     return f"{proof['verdict'].replace('-', ' ')}{day}{outdated}{reason}"
 
 
-def _action(item: Mapping[str, Any]) -> str:
+def _format_listed_action(item: Mapping[str, Any]) -> str:
     due = f"due {item['due']}" if item["due"] else None
     facts = ", ".join(filter(None, (item["type"], item["owner"], due, item["status"])))
     return f"{item['title']} ({facts})" if facts else str(item["title"])

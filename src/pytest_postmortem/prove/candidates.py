@@ -14,16 +14,16 @@ from pathlib import Path
 from pytest_postmortem import git
 from pytest_postmortem.model import normalize_id
 
-__all__ = ["Candidate", "candidates", "trailers"]
+__all__ = ["FixCandidate", "find_fix_candidates", "find_trailer_commits"]
 
-TRAILER = re.compile(r"^Postmortem:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
+TRAILER_PATTERN = re.compile(r"^Postmortem:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
 
-MOST = 3
+MAX_CANDIDATES = 3
 """Candidates that are offered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class FixCandidate:
     """A commit that may be the fix, and what speaks for it."""
 
     commit: str
@@ -32,22 +32,22 @@ class Candidate:
     why: str
 
 
-def trailers(root: Path) -> Mapping[str, tuple[str, ...]]:
+def find_trailer_commits(root: Path) -> Mapping[str, tuple[str, ...]]:
     """Return the commits that say whose fix they are, by id without case, the oldest first."""
-    found: dict[str, tuple[str, ...]] = {}
-    for commit, message in reversed(git.mentioning(root, ["Postmortem:"])):
-        for named in TRAILER.findall(message):
+    commits_by_id: dict[str, tuple[str, ...]] = {}
+    for commit, message in reversed(git.find_commits_mentioning(root, ["Postmortem:"])):
+        for named in TRAILER_PATTERN.findall(message):
             for id in filter(None, map(str.strip, normalize_id(named).split(","))):
-                found[id.casefold()] = (*found.get(id.casefold(), ()), commit)
-    return found
+                commits_by_id[id.casefold()] = (*commits_by_id.get(id.casefold(), ()), commit)
+    return commits_by_id
 
 
-def candidates(
+def find_fix_candidates(
     root: Path,
     names: Sequence[str],
     tests: Iterable[tuple[str, str]],
     is_source: Callable[[str], bool],
-) -> list[Candidate]:
+) -> list[FixCandidate]:
     """Look for the fix of an incident, the likeliest first.
 
     ``names`` are its id and aliases; ``tests`` are the files of its tests from the top, each with
@@ -55,31 +55,31 @@ def candidates(
     """
     reasons: dict[str, list[str]] = {}
     for path, test in tests:
-        for commit in git.adding(root, f"def {test}(", path)[:1]:
+        for commit in git.find_commits_adding(root, f"def {test}(", path)[:1]:
             reasons.setdefault(commit, []).append(f"added {test}")
         for name in names:
-            for commit in git.adding(root, name, path)[:1]:
+            for commit in git.find_commits_adding(root, name, path)[:1]:
                 reasons.setdefault(commit, []).append(f"wrote {name} into {path}")
-    for commit, message in git.mentioning(root, names):
-        if any(_names(message, name) for name in names):
+    for commit, message in git.find_commits_mentioning(root, names):
+        if any(_is_name_in_message(message, name) for name in names):
             reasons.setdefault(commit, []).append("names it")
     ranked = sorted(reasons.items(), key=lambda each: len(each[1]), reverse=True)
-    return list(_with_source(root, ranked, is_source))[:MOST]
+    return list(_select_source_commits(root, ranked, is_source))[:MAX_CANDIDATES]
 
 
-def _names(message: str, name: str) -> bool:
+def _is_name_in_message(message: str, name: str) -> bool:
     return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", message, re.IGNORECASE) is not None
 
 
-def _with_source(
+def _select_source_commits(
     root: Path, ranked: Iterable[tuple[str, list[str]]], is_source: Callable[[str], bool]
-) -> Iterator[Candidate]:
+) -> Iterator[FixCandidate]:
     """Yield the commits that change source; no other can be a fix."""
     for commit, reasons in ranked:
-        before = git.parent(root, commit)
-        changed = git.changed(root, before, commit) if before else []
-        source = [each.path for each in changed if is_source(each.path)]
+        before = git.find_parent_commit(root, commit)
+        changed = git.list_changed_files(root, before, commit) if before else []
+        source = [change.path for change in changed if is_source(change.path)]
         if source:
-            subject, day = git.subject(root, commit)
+            subject, day = git.read_commit_subject(root, commit)
             why = f"{' and '.join(dict.fromkeys(reasons))}, together with {source[0]}"
-            yield Candidate(commit, day, subject, why)
+            yield FixCandidate(commit, day, subject, why)

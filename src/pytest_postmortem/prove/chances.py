@@ -12,13 +12,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import comb, exp, fsum, inf, lgamma, log, log1p
 
-__all__ = ["caught", "fisher", "interval"]
+__all__ = ["compute_catch_probability", "compute_failure_interval", "compute_fisher_p_value"]
 
-STEPS = 60
+BISECTION_STEPS = 60
 """Halvings after which a share is known to the last digit of a float."""
 
 
-def fisher(failed: int, runs: int, others_failed: int, others: int) -> float:
+def compute_fisher_p_value(failed: int, runs: int, others_failed: int, others: int) -> float:
     """Return the probability of a split at least as one-sided, if both sides failed equally often.
 
     ``failed`` of ``runs`` are on the side that should fail more often.
@@ -31,34 +31,44 @@ def fisher(failed: int, runs: int, others_failed: int, others: int) -> float:
     return float(Fraction(ways, comb(runs + others, total)))
 
 
-def interval(failed: int, runs: int, confidence: float = 0.95) -> tuple[float, float]:
+def compute_failure_interval(
+    failed: int, runs: int, confidence: float = 0.95
+) -> tuple[float, float]:
     """Return the limits between which the share of failing runs lies, with this confidence."""
     tail = (1 - confidence) / 2
-    low = 0.0 if failed == 0 else _share(lambda p: 1 - _at_most(failed - 1, runs, p) < tail)
-    high = 1.0 if failed == runs else _share(lambda p: _at_most(failed, runs, p) > tail)
+    low = (
+        0.0
+        if failed == 0
+        else _find_share_limit(lambda p: 1 - _compute_binomial_cdf(failed - 1, runs, p) < tail)
+    )
+    high = (
+        1.0
+        if failed == runs
+        else _find_share_limit(lambda p: _compute_binomial_cdf(failed, runs, p) > tail)
+    )
     return low, high
 
 
-def caught(share: float, runs: int) -> float:
+def compute_catch_probability(share: float, runs: int) -> float:
     """Return the probability that at least one of some runs fails, if this share of them does."""
     return 1 - (1 - share) ** runs
 
 
-def _share(is_below: Callable[[float], bool]) -> float:
+def _find_share_limit(is_below: Callable[[float], bool]) -> float:
     """Return the share up to which something holds."""
     low, high = 0.0, 1.0
-    for _ in range(STEPS):
+    for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if is_below(middle) else (low, middle)
     return low
 
 
-def _at_most(failed: int, runs: int, share: float) -> float:
+def _compute_binomial_cdf(failed: int, runs: int, share: float) -> float:
     """Return the probability of at most so many failures (the binomial distribution)."""
-    return fsum(exp(_log_of(count, runs, share)) for count in range(failed + 1))
+    return fsum(exp(_compute_log_probability(count, runs, share)) for count in range(failed + 1))
 
 
-def _log_of(failed: int, runs: int, share: float) -> float:
+def _compute_log_probability(failed: int, runs: int, share: float) -> float:
     ways = lgamma(runs + 1) - lgamma(failed + 1) - lgamma(runs - failed + 1)
     fails = failed * log(share) if failed else 0.0
     passes = (runs - failed) * (log1p(-share) if share < 1 else -inf) if runs > failed else 0.0

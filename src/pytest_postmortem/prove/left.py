@@ -8,55 +8,59 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_postmortem.prove.plan import Fix
-from pytest_postmortem.prove.verdict import Judged
-from pytest_postmortem.prove.ways import Versions
+from pytest_postmortem.prove.verdict import IncidentVerdict
+from pytest_postmortem.prove.ways import FixVersions
 
-__all__ = ["UNKNOWN", "Shares", "doubted", "shares_of"]
+__all__ = ["UNKNOWN_FILES", "RevertedFiles", "check_remaining_files", "find_reverted_files"]
 
-OPEN = ("not-proven", "not-reached")
+OPEN_VERDICTS = ("not-proven", "not-reached")
 """Verdicts for which a part that stays in place may be the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class RevertedFiles:
     """The files of a fix that were taken away, and those that stayed, its tests apart."""
 
     taken: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
 
-UNKNOWN = Shares()
+UNKNOWN_FILES = RevertedFiles()
 
 
-def shares_of(fix: Fix, versions: Versions, top: Path) -> Shares:
+def find_reverted_files(fix: Fix, versions: FixVersions, top: Path) -> RevertedFiles:
     """Tell what one way took away; ``top`` is that of the tree in which the tests ran.
 
     A file may have moved since the fix.
     """
     files = {*versions.fixed, *map(str, versions.others)}
     taken = {os.path.relpath(file, top).replace(os.sep, "/") for file in files}
-    stays = {*fix.of_kind("other", "opaque"), *_present(fix.of_kind("source"), top)}
-    return Shares(tuple(sorted(taken)), tuple(sorted(stays - taken)))
+    stays = {*fix.of_kind("other", "opaque"), *_select_existing_paths(fix.of_kind("source"), top)}
+    return RevertedFiles(tuple(sorted(taken)), tuple(sorted(stays - taken)))
 
 
-def _present(paths: Collection[str], top: Path) -> set[str]:
+def _select_existing_paths(paths: Collection[str], top: Path) -> set[str]:
     return {path for path in paths if (top / path).is_file()}
 
 
-def doubted(judged: Judged, shares: Shares, top: Path, loaded: Collection[str]) -> Judged:
+def check_remaining_files(
+    judged: IncidentVerdict, shares: RevertedFiles, top: Path, loaded: Collection[str]
+) -> IncidentVerdict:
     """Return a verdict that calls no test hollow which may guard what stays in place.
 
     ``loaded`` are the real paths of the modules that the runs had.
     """
-    left = [path for path in shares.left if os.path.realpath(top / path) in loaded]
-    if judged.verdict not in OPEN or not left:
+    loaded_remaining = [path for path in shares.left if os.path.realpath(top / path) in loaded]
+    if judged.verdict not in OPEN_VERDICTS or not loaded_remaining:
         return judged
     message = (
-        f"{left[0]} is a part of the fix that stays in place, and the tests load it:"
-        f" take it away too with --source={left[0]}"
+        f"{loaded_remaining[0]} is a part of the fix that stays in place, and the tests load it:"
+        f" take it away too with --source={loaded_remaining[0]}"
     )
     tests = tuple(
-        replace(test, verdict="inconclusive", message=message) if test.verdict in OPEN else test
+        replace(test, verdict="inconclusive", message=message)
+        if test.verdict in OPEN_VERDICTS
+        else test
         for test in judged.tests
     )
     return replace(judged, verdict="inconclusive", message=message, tests=tests)

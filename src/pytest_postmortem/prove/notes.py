@@ -11,26 +11,28 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-__all__ = ["loading", "noting"]
+__all__ = ["build_load_recorder", "open_note_writer"]
 
 _open, _write, _fstat = os.open, os.write, os.fstat
 
 
-def noting(path: str) -> Callable[[str], None]:
+def open_note_writer(path: str) -> Callable[[str], None]:
     """Return what adds a line to a file."""
-    handle = _opened(path)
-    known = _file_of(handle)
+    handle = _open_note_file(path)
+    known = _identify_open_file(handle)
 
     def note(line: str) -> None:
         nonlocal handle
-        if _file_of(handle) != known:
-            handle = _opened(path)
+        if _identify_open_file(handle) != known:
+            handle = _open_note_file(path)
         _write(handle, line.encode() + b"\n")
 
     return note
 
 
-def loading(trees: Sequence[str], note: Callable[[str, object], None]) -> Callable[[str], None]:
+def build_load_recorder(
+    trees: Sequence[str], note: Callable[[str, object], None]
+) -> Callable[[str], None]:
     """Return what notes a file that is loaded, if it is one of some trees.
 
     A script is read by no loader, and noted at once.
@@ -54,11 +56,11 @@ def loading(trees: Sequence[str], note: Callable[[str, object], None]) -> Callab
     return loaded
 
 
-def _opened(path: str) -> int:
+def _open_note_file(path: str) -> int:
     return _open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
-def _file_of(handle: int) -> tuple[int, int] | None:
+def _identify_open_file(handle: int) -> tuple[int, int] | None:
     """Return what tells an open file from others, None where none is open."""
     try:
         facts = _fstat(handle)

@@ -1,8 +1,8 @@
 """What a run without the fix imports instead of some files: lives in every process of that run.
 
 A copy of this file lies in the shadow environment of the run, beside a line in a ``.pth`` file
-that calls `install`, so that it needs nothing but the standard library, and nothing of ours. The
-texts come from ``overlay.json`` beside it::
+that calls `install_overlay`, so that it needs nothing but the standard library, and nothing of
+ours. The texts come from ``overlay.json`` beside it::
 
     {"files": {PATH: TEXT or null}, "modules": {NAME: [PATH, DIGEST]}, "notes": PATH,
      "marks": {PATH: [[FIRST, LAST], ...]}, "watched": {PATH: ...}, "shake": false,
@@ -28,15 +28,21 @@ from io import StringIO
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["Overlay", "afresh", "install", "start", "told"]
+__all__ = [
+    "ImportOverlay",
+    "describe_exception",
+    "forget_reached_places",
+    "install_overlay",
+    "start_pytest",
+]
 
-MOST_TOLD = 1000
+MAX_EXCEPTIONS = 1000
 """Exceptions that a process tells of; code may raise and catch them by the million."""
 
-TELLING = (AttributeError, ImportError, NameError, SyntaxError, TypeError)
+MOVED_CODE_ERRORS = (AttributeError, ImportError, NameError, SyntaxError, TypeError)
 """What old code raises when today's code has moved on without it; somebody may swallow it."""
 
-_paths: set[str] = set()
+_replaced_paths: set[str] = set()
 
 _dumps, _read = json.dumps, open  # a test may patch them
 
@@ -45,38 +51,38 @@ notes: Any = import_module("_postmortem_notes" if IN_SHADOW else f"{__package__}
 watching: Any = import_module("_postmortem_watching" if IN_SHADOW else f"{__package__}.watching")
 
 
-def install() -> None:
+def install_overlay() -> None:
     """Take over what this process imports, and go on to the environment of the user.
 
     A virtual environment reads its ``.pth`` files twice.
     """
-    if any(isinstance(each, Overlay) for each in sys.meta_path):
+    if any(isinstance(each, ImportOverlay) for each in sys.meta_path):
         return
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "overlay.json")
     with open(path, encoding="utf-8") as file:
         config = json.load(file)
     sys.dont_write_bytecode = True
-    _paths.update(config["files"])
-    Overlay(config).start()
+    _replaced_paths.update(config["files"])
+    ImportOverlay(config).start()
     import site
 
     known = set(sys.path)
     for folder in config["sites"]:
         site.addsitedir(folder, known)
     moved = [(os.path.realpath(old), new) for old, new in config["moved"]]
-    sys.path[:] = [*config["roots"], *(_elsewhere(entry, moved) for entry in sys.path)]
+    sys.path[:] = [*config["roots"], *(_move_path_entry(entry, moved) for entry in sys.path)]
     if config["roots"]:
-        sys.meta_path.insert(0, Rooted(config["roots"]))
+        sys.meta_path.insert(0, RootFinder(config["roots"]))
 
 
-def afresh() -> None:
+def forget_reached_places() -> None:
     """Let what runs of a fix be noted again, for another test."""
     for each in sys.meta_path:
-        if isinstance(each, Overlay):
-            each.afresh()
+        if isinstance(each, ImportOverlay):
+            each.forget_reached_places()
 
 
-def _elsewhere(entry: str, moved: Sequence[tuple[str, str]]) -> str:
+def _move_path_entry(entry: str, moved: Sequence[tuple[str, str]]) -> str:
     """Return where a folder of the checkout lies in another tree."""
     real = os.path.realpath(entry)
     for old, new in moved:
@@ -85,7 +91,7 @@ def _elsewhere(entry: str, moved: Sequence[tuple[str, str]]) -> str:
     return entry
 
 
-def start() -> int:
+def start_pytest() -> int:
     """Start pytest, which is to rewrite the assertions of no file that has another text here.
 
     It would read the file itself. Plugins are imported before a hook of any of them runs.
@@ -96,13 +102,13 @@ def start() -> int:
     original = AssertionRewritingHook._should_rewrite
 
     def should_rewrite(self: Any, name: str, fn: str, state: Any) -> bool:
-        return os.path.realpath(fn) not in _paths and original(self, name, fn, state)
+        return os.path.realpath(fn) not in _replaced_paths and original(self, name, fn, state)
 
     AssertionRewritingHook._should_rewrite = should_rewrite  # type: ignore[method-assign]
     return int(pytest.main())
 
 
-class Rooted:
+class RootFinder:
     """Finds packages below some folders before anybody else does, an editable install included."""
 
     def __init__(self, roots: Sequence[str]) -> None:
@@ -116,14 +122,14 @@ class Rooted:
 
         An editable install may know each module of a package by itself.
         """
-        own = self._roots
+        search_path = self._roots
         if path is not None:
-            own = [each for each in path if str(each).startswith(self._within)]
-        spec = PathFinder.find_spec(name, own) if own else None
+            search_path = [entry for entry in path if str(entry).startswith(self._within)]
+        spec = PathFinder.find_spec(name, search_path) if search_path else None
         return spec if spec is not None and spec.loader is not None else None
 
 
-class Overlay:
+class ImportOverlay:
     """Gives modules the text that they are to have, and notes that it did."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -133,11 +139,11 @@ class Overlay:
         self._marks: Mapping[str, Sequence[Sequence[int]]] = config["marks"]
         self._watched: Mapping[str, Sequence[Sequence[int]]] = config["watched"]
         self._shake = bool(config["shake"])
-        self._add = notes.noting(config["notes"])
+        self._add = notes.open_note_writer(config["notes"])
         self._said: set[str] = set()
         self._reached: set[str] = set()
         self._told = 0
-        self._loaded = notes.loading(config["trees"], self.note)
+        self._loaded = notes.build_load_recorder(config["trees"], self.note)
 
     def start(self) -> None:
         """Take the place of what reads the code of modules."""
@@ -147,13 +153,19 @@ class Overlay:
             path = loader.get_filename(fullname)
             self._loaded(path)
             is_named = os.path.basename(path) in self._names
-            known = self.known(path, fullname) if is_named else None
-            return original(loader, fullname) if known is None else self.code(loader, path, known)
+            replaced_path = self.known(path, fullname) if is_named else None
+            return (
+                original(loader, fullname)
+                if replaced_path is None
+                else self.code(loader, path, replaced_path)
+            )
 
         SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
         sys.meta_path.append(self)
-        setattr(builtins, watching.REACHED, _shaking(self.reached) if self._shake else self.reached)
-        setattr(builtins, watching.RAISED, self.raised)
+        setattr(
+            builtins, watching.REACHED, _build_shaker(self.reached) if self._shake else self.reached
+        )
+        setattr(builtins, watching.RAISED, self.note_exception)
 
     def note(self, kind: str, what: object) -> None:
         """Note something once a process; the code around it runs on, whatever comes of it."""
@@ -170,7 +182,7 @@ class Overlay:
             return real
         for name, (file, digest) in self._modules.items():
             if fullname == name or fullname.endswith(f".{name}"):
-                if _digest(real) == digest:
+                if _hash_file_content(real) == digest:
                     self.note("copy", real)
                     return file
                 if fullname == name:
@@ -188,12 +200,12 @@ class Overlay:
 
         lines = list(StringIO(text, newline="\n"))
         linecache.cache[path] = (len(text), None, lines, path)
-        given: Any = text
+        source: Any = text
         marks, watched = self._marks.get(known, ()), self._watched.get(known, ())
         if marks or watched:
             with suppress(RecursionError):  # code that is too deep is not looked into
-                given = watching.instrumented(text, marks, watched)
-        code: CodeType = loader.source_to_code(given, path)
+                source = watching.instrument_code(text, marks, watched)
+        code: CodeType = loader.source_to_code(source, path)
         return code
 
     def find_spec(
@@ -219,48 +231,52 @@ class Overlay:
             with suppress(OSError):  # a test may close what it has not opened
                 self._add(_dumps(["reached", place]))
 
-    def afresh(self) -> None:
+    def forget_reached_places(self) -> None:
         """Note for another test which statements run."""
         self._reached.clear()
 
-    def raised(self, caught: str = "") -> None:
+    def note_exception(self, caught: str = "") -> None:
         """Note what leaves a function of the fix that may be due to the code around it.
 
         Within one it may be ``caught``: a module that is not installed is no matter there.
         """
         error = sys.exc_info()[1]
-        if error is None or not issubclass(type(error), TELLING) or self._told >= MOST_TOLD:
+        if (
+            error is None
+            or not issubclass(type(error), MOVED_CODE_ERRORS)
+            or self._told >= MAX_EXCEPTIONS
+        ):
             return
         if not (caught and issubclass(type(error), ModuleNotFoundError)):
             self._told += 1
-            self.note("escaped", told(error))
+            self.note("escaped", describe_exception(error))
 
 
-def told(error: BaseException) -> dict[str, Any]:
+def describe_exception(error: BaseException) -> dict[str, Any]:
     """Return an exception as plain data, whatever its own methods do; lines of ours are none."""
     frames, trace = [], error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        if code.co_filename != told.__code__.co_filename:
+        if code.co_filename != describe_exception.__code__.co_filename:
             frames.append([code.co_filename, trace.tb_lineno or 0, code.co_name])
         trace = trace.tb_next
-    message = _safely(str, error) or ""
-    bases = [_safely(_name_of, each) or "" for each in type(error).__mro__]
+    message = _call_safely(str, error) or ""
+    bases = [_call_safely(_read_type_name, each) or "" for each in type(error).__mro__]
     return {
         "type": bases[0],
         "bases": bases,
         "message": message[:2000],
-        "name": _safely(lambda each: getattr(each, "name", None), error),
-        "names": _names(error, message),
+        "name": _call_safely(lambda each: getattr(each, "name", None), error),
+        "names": _find_missing_names(error, message),
         "frames": frames[-30:],
     }
 
 
-def _name_of(type: type) -> str:
+def _read_type_name(type: type) -> str:
     return type.__name__
 
 
-def _safely(ask: Callable[[Any], object], thing: object) -> str | None:
+def _call_safely(ask: Callable[[Any], object], thing: object) -> str | None:
     """Return the text that a question gives; None for anything else, and where it raises."""
     try:
         answer = ask(thing)
@@ -269,7 +285,7 @@ def _safely(ask: Callable[[Any], object], thing: object) -> str | None:
         return None
 
 
-def _names(error: BaseException, message: str) -> list[str]:
+def _find_missing_names(error: BaseException, message: str) -> list[str]:
     """Return what an error says is missing: of a module, an object, or a call."""
     if issubclass(type(error), ImportError):
         return [word for word in message.split("'")[1:2] if word.isidentifier()]
@@ -278,7 +294,7 @@ def _names(error: BaseException, message: str) -> list[str]:
     return []
 
 
-def _digest(path: str) -> str:
+def _hash_file_content(path: str) -> str:
     try:
         with _read(path, "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()
@@ -286,7 +302,7 @@ def _digest(path: str) -> str:
         return ""
 
 
-def _shaking(reached: Callable[[str], None]) -> Callable[[str], None]:
+def _build_shaker(reached: Callable[[str], None]) -> Callable[[str], None]:
     """Return what lets other threads run before a statement, every other time."""
     from random import Random
     from time import sleep

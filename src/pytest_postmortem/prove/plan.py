@@ -14,25 +14,47 @@ from datetime import date
 from fnmatch import fnmatch
 from typing import Literal
 
-from pytest_postmortem.prove.units import lines_of
+from pytest_postmortem.prove.units import split_source_lines
 
-__all__ = ["COMPILED", "Change", "Fix", "Kind", "Step", "kind_of", "ranges", "roots"]
+__all__ = [
+    "COMPILED_SUFFIXES",
+    "FileChange",
+    "Fix",
+    "FixFileKind",
+    "FixStep",
+    "classify_fix_file",
+    "find_changed_ranges",
+    "find_import_roots",
+]
 
-Kind = Literal["source", "test", "other", "opaque"]
+FixFileKind = Literal["source", "test", "other", "opaque"]
 """Source is Python that runs; what is ``opaque`` has an effect, and can't be swapped in memory."""
 
 TEST_FOLDERS = ("test", "tests", "testing")
 
-BUILDING = ("setup.py", "noxfile.py", "tasks.py", "fabfile.py", "build.py")
+BUILD_SCRIPTS = ("setup.py", "noxfile.py", "tasks.py", "fabfile.py", "build.py")
 """Python at the top of a repository that is no source."""
 
-PROSE = (".md", ".rst")
+PROSE_SUFFIXES = (".md", ".rst")
 """What is read by people, in a package too."""
 
-COMPILED = (".c", ".cc", ".cpp", ".cxx", ".f", ".f90", ".go", ".h", ".hpp", ".pxd", ".pyx", ".rs")
+COMPILED_SUFFIXES = (
+    ".c",
+    ".cc",
+    ".cpp",
+    ".cxx",
+    ".f",
+    ".f90",
+    ".go",
+    ".h",
+    ".hpp",
+    ".pxd",
+    ".pyx",
+    ".rs",
+)
 """What has to be compiled before it runs."""
 
-APART = frozenset(
+UNRELATED_FOLDERS = frozenset(
     (
         "doc docs changelog changelog.d changes news newsfragments releasenotes ci "
         "requirements benchmarks bench examples example scripts tools licenses typing_tests"
@@ -42,7 +64,7 @@ APART = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """A file as a step found it and as it left it, None where it was not there."""
 
     path: str
@@ -51,18 +73,18 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FixStep:
     """A part of a fix: what it changed, and the patch that does it, to the letter.
 
-    ``back`` says that the patch takes the fix away rather than making it, ``prefix`` is what stands
-    before its paths from the top. ``before`` and ``after`` are commits or trees, where the
-    repository holds them.
+    ``is_bug_patch`` says that the patch takes the fix away rather than making it, ``prefix`` is
+    what stands before its paths from the top. ``before`` and ``after`` are commits or trees, where
+    the repository holds them.
     """
 
     name: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FileChange, ...] = ()
     patch: bytes = b""
-    back: bool = False
+    is_bug_patch: bool = False
     prefix: str = ""
     before: str | None = None
     after: str | None = None
@@ -73,16 +95,16 @@ class Fix:
     """A fix: its name as a reader knows it, and its steps, oldest first."""
 
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[FixStep, ...]
     day: date | None = None
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    kinds: Mapping[str, FixFileKind] = field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """All files that it changes, each once."""
         return tuple(dict.fromkeys(each.path for step in self.steps for each in step.changes))
 
-    def of_kind(self, *kinds: Kind) -> tuple[str, ...]:
+    def of_kind(self, *kinds: FixFileKind) -> tuple[str, ...]:
         """Return the files of these kinds."""
         return tuple(path for path in self.paths if self.kinds.get(path) in kinds)
 
@@ -92,14 +114,14 @@ class Fix:
         return own[0].before, own[-1].after
 
 
-def kind_of(
+def classify_fix_file(
     path: str,
     tests: Collection[str],
     collected: Callable[[str], bool],
     present: Collection[str],
     source: Iterable[str] = (),
     root: str = "",
-) -> Kind:
+) -> FixFileKind:
     """Return what a file of a fix is.
 
     ``tests`` are the files of linked tests, ``collected`` says whether pytest would collect a file,
@@ -108,24 +130,33 @@ def kind_of(
     """
     if not any(fnmatch(path, pattern) for pattern in source):
         name = path.rpartition("/")[2]
-        if path in tests or collected(path) or name == "conftest.py" or _beside(path, tests):
+        if (
+            path in tests
+            or collected(path)
+            or name == "conftest.py"
+            or _is_near_linked_test(path, tests)
+        ):
             return "test"
-        if _is_other(path, present, path.removeprefix(f"{root}/" if root else "")):
+        if _is_other_file(path, present, path.removeprefix(f"{root}/" if root else "")):
             return "other"
     return "source" if path.endswith(".py") else "opaque"
 
 
-def _is_other(path: str, present: Collection[str], within: str) -> bool:
+def _is_other_file(path: str, present: Collection[str], within: str) -> bool:
     """Say whether a file is documentation, changelog, CI, packaging, or a stub."""
     top, slash, _ = within.partition("/")
     if not slash:
-        return within in BUILDING or not path.endswith((".py", *COMPILED))
-    if top in APART or top.startswith(".") or path.endswith((".pyi", ".typed", *PROSE)):
+        return within in BUILD_SCRIPTS or not path.endswith((".py", *COMPILED_SUFFIXES))
+    if (
+        top in UNRELATED_FOLDERS
+        or top.startswith(".")
+        or path.endswith((".pyi", ".typed", *PROSE_SUFFIXES))
+    ):
         return True
-    return not path.endswith((".py", *COMPILED)) and not _is_packaged(path, present)
+    return not path.endswith((".py", *COMPILED_SUFFIXES)) and not _is_package_data(path, present)
 
 
-def _is_packaged(path: str, present: Collection[str]) -> bool:
+def _is_package_data(path: str, present: Collection[str]) -> bool:
     """Say whether a file lies in a package, as its data do."""
     folder = path.rpartition("/")[0]
     while folder:
@@ -135,43 +166,45 @@ def _is_packaged(path: str, present: Collection[str]) -> bool:
     return False
 
 
-def _beside(path: str, tests: Iterable[str]) -> bool:
+def _is_near_linked_test(path: str, tests: Iterable[str]) -> bool:
     """Say whether a file lies in the innermost folder of tests that holds a linked test."""
-    return any(path.startswith(folder) for test in tests for folder in _folder(test))
+    return any(path.startswith(folder) for test in tests for folder in _find_test_folder(test))
 
 
-def _folder(test: str) -> Iterator[str]:
+def _find_test_folder(test: str) -> Iterator[str]:
     parts = test.split("/")[:-1]
     places = [place for place, part in enumerate(parts) if part in TEST_FOLDERS]
     if places:
         yield "/".join(parts[: places[-1] + 1]) + "/"
 
 
-def roots(paths: Iterable[str], present: Collection[str]) -> tuple[str, ...]:
+def find_import_roots(paths: Iterable[str], present: Collection[str]) -> tuple[str, ...]:
     """Return the folders from which the packages of some files are imported.
 
     A package ends where no ``__init__.py`` lies; ``present`` are the files that there are.
     """
-    found: dict[str, None] = {}
+    root_folders: dict[str, None] = {}
     for path in paths:
         folder = path.rpartition("/")[0]
         while folder and f"{folder}/__init__.py" in present:
             folder = folder.rpartition("/")[0]
-        found[folder] = None
-    return tuple(found)
+        root_folders[folder] = None
+    return tuple(root_folders)
 
 
-def module_name(path: str, root: str) -> str:
+def format_module_name(path: str, root: str) -> str:
     """Return the dotted name of a file below its root."""
     inner = path.removeprefix(f"{root}/" if root else "").removesuffix(".py")
     return re.sub(r"\.__init__$", "", inner.replace("/", "."))
 
 
-def ranges(one: str, other: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def find_changed_ranges(
+    one: str, other: str
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Return the lines in which two texts differ, as ranges in either, the last line included."""
     from difflib import SequenceMatcher
 
-    old, new = ([line.rstrip("\n") for line in lines_of(text)] for text in (one, other))
+    old, new = ([line.rstrip("\n") for line in split_source_lines(text)] for text in (one, other))
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     changed = [code[1:] for code in matcher.get_opcodes() if code[0] != "equal"]
     return (

@@ -14,122 +14,145 @@ from hashlib import sha256
 from pathlib import Path
 
 from pytest_postmortem import __version__, proofs
-from pytest_postmortem.digests import Texts
-from pytest_postmortem.model import PROVEN, VERDICTS, Proof, Verdict
-from pytest_postmortem.proofs import Kept, KeptTest
-from pytest_postmortem.prove.fixes import Unknown
-from pytest_postmortem.prove.ladder import Case, Proved, Prover
-from pytest_postmortem.prove.left import Shares
-from pytest_postmortem.prove.verdict import Judged, TestVerdict
+from pytest_postmortem.digests import DigestReader
+from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Proof, Verdict
+from pytest_postmortem.proofs import StoredProof, StoredTestVerdict
+from pytest_postmortem.prove.fixes import FixError
+from pytest_postmortem.prove.ladder import IncidentProof, ProofCase, Prover
+from pytest_postmortem.prove.left import RevertedFiles
+from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 from pytest_postmortem.prove.ways import Workspace
-from pytest_postmortem.scope import bytes_of
+from pytest_postmortem.scope import read_file_bytes
 
-__all__ = ["KEPT", "Began", "began", "keep", "kept_of", "known", "merged", "prove_all"]
+__all__ = [
+    "STORED_VERDICTS",
+    "RunStart",
+    "build_stored_proof",
+    "find_stored_proof",
+    "merge_stored_proofs",
+    "prove_incidents",
+    "record_run_start",
+    "store_proofs",
+]
 
-KEPT: tuple[Verdict, ...] = (*PROVEN, "weak", "not-proven", "not-reached")
+STORED_VERDICTS: tuple[Verdict, ...] = (*PROVEN_VERDICTS, "weak", "not-proven", "not-reached")
 """The verdicts that hold as long as nothing changes; any other is looked for again."""
 
 
-def prove_all(
-    prover: Prover, cases: Sequence[Case], jobs: int, done: Callable[[Proved], None]
-) -> list[Proved]:
+def prove_incidents(
+    prover: Prover, cases: Sequence[ProofCase], jobs: int, done: Callable[[IncidentProof], None]
+) -> list[IncidentProof]:
     """Prove some incidents, so many at a time; return them in their order.
 
     ``done`` is told of each as it comes. Ctrl-C ends all runs, and is passed on.
     """
-    found: dict[str, Proved] = {}
+    proof_by_id: dict[str, IncidentProof] = {}
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        waiting: set[Future[Proved]] = {pool.submit(prover.prove, case) for case in cases}
+        waiting: set[Future[IncidentProof]] = {pool.submit(prover.prove, case) for case in cases}
         try:
             while waiting:
                 ended, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
                 for future in ended:
                     proved = future.result()
-                    found[proved.id] = proved
+                    proof_by_id[proved.id] = proved
                     done(proved)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             prover.stop()
             raise
-    return [found[case.id] for case in cases]
+    return [proof_by_id[case.id] for case in cases]
 
 
-def known(
-    case: Case, kept: Mapping[str, Kept], checkout: Workspace, settings: Sequence[str]
-) -> Proved | None:
+def find_stored_proof(
+    case: ProofCase, kept: Mapping[str, StoredProof], checkout: Workspace, settings: Sequence[str]
+) -> IncidentProof | None:
     """Return what is known of an incident of which nothing has changed, None for any other.
 
     ``settings`` are what else the verdict depends on.
     """
-    own = kept.get(case.id)
-    if own is None or own.proof.verdict not in KEPT:
+    stored = kept.get(case.id)
+    if stored is None or stored.proof.verdict not in STORED_VERDICTS:
         return None
     try:
-        key = _key(case, sorted({*own.files, *_tests(case, checkout)}), checkout, settings)
-    except Unknown:
+        key = _digest_proof_inputs(
+            case, sorted({*stored.files, *_list_test_files(case, checkout)}), checkout, settings
+        )
+    except FixError:
         return None
-    if key != own.key:
+    if key != stored.key:
         return None
     tests = tuple(
-        TestVerdict(nodeid, _verdict(each.verdict), each.message)
-        for nodeid, each in own.tests.items()
+        TestVerdict(nodeid, _parse_verdict(each.verdict), each.message)
+        for nodeid, each in stored.tests.items()
     )
-    judged = Judged(own.proof.verdict, own.proof.reason, tests, own.failing, own.further)
-    return Proved(case.id, own.proof.fix, judged, own.way, shares=Shares(own.taken, own.left))
+    judged = IncidentVerdict(
+        stored.proof.verdict, stored.proof.reason, tests, stored.failing, stored.further
+    )
+    return IncidentProof(
+        case.id,
+        stored.proof.fix,
+        judged,
+        stored.way,
+        reverted_files=RevertedFiles(stored.taken, stored.left),
+    )
 
 
-def _verdict(text: str) -> Verdict:
+def _parse_verdict(text: str) -> Verdict:
     return next((verdict for verdict in VERDICTS if verdict == text), "inconclusive")
 
 
-def kept_of(case: Case, proved: Proved, checkout: Workspace, settings: Sequence[str]) -> Kept:
+def build_stored_proof(
+    case: ProofCase, proved: IncidentProof, checkout: Workspace, settings: Sequence[str]
+) -> StoredProof:
     """Return what is kept of a verdict."""
-    files = tuple(_files(proved, case, checkout))
-    texts = Texts(checkout.root)
-    return Kept(
+    files = tuple(_list_proof_files(proved, case, checkout))
+    texts = DigestReader(checkout.root)
+    return StoredProof(
         Proof(proved.judged.verdict, date.today(), proved.fix, proved.judged.message),
         proved.way,
-        _key(case, files, checkout, settings),
+        _digest_proof_inputs(case, files, checkout, settings),
         files,
         {
-            test.nodeid: KeptTest(test.verdict, test.message, texts.digest(test.nodeid))
+            test.nodeid: StoredTestVerdict(test.verdict, test.message, texts.digest(test.nodeid))
             for test in proved.judged.tests
             if proved.way != "replay" or (checkout.root / test.nodeid.partition("::")[0]).is_file()
         },
-        proved.shares.taken,
-        proved.shares.left,
+        proved.reverted_files.taken,
+        proved.reverted_files.left,
         proved.judged.failing,
         proved.judged.further,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class RunStart:
     """When the runs began, in nanoseconds, and the digest of each incident's fix at that time."""
 
     time: int
     fixes: Mapping[str, str | None]
 
 
-def began(cases: Iterable[Case], checkout: Workspace, settings: Sequence[str]) -> Began:
+def record_run_start(
+    cases: Iterable[ProofCase], checkout: Workspace, settings: Sequence[str]
+) -> RunStart:
     """Note what is there before anything runs."""
-    fixes = {case.id: _of_fix(case, checkout, settings) for case in cases}
-    return Began(time.time_ns(), fixes)
+    fixes = {case.id: _digest_fix(case, checkout, settings) for case in cases}
+    return RunStart(time.time_ns(), fixes)
 
 
-def _of_fix(case: Case, checkout: Workspace, settings: Sequence[str]) -> str | None:
+def _digest_fix(case: ProofCase, checkout: Workspace, settings: Sequence[str]) -> str | None:
     """Return the digest of a fix and of what is asked, None where the fix can't be read."""
     try:
-        return _key(case, (), checkout, settings)
-    except Unknown:
+        return _digest_proof_inputs(case, (), checkout, settings)
+    except FixError:
         return None
 
 
-def keep(
+def store_proofs(
     place: Path,
-    cases: Iterable[Case],
-    found: Mapping[str, Proved],
-    began: Began,
+    cases: Iterable[ProofCase],
+    found: Mapping[str, IncidentProof],
+    began: RunStart,
     checkout: Workspace,
     settings: Sequence[str],
 ) -> dict[str, str]:
@@ -142,30 +165,36 @@ def keep(
     new, changed = {}, {}
     for case in cases:
         if case.id in found:
-            what = _changed(case, found[case.id], began, checkout, settings)
-            if what is None:
-                new[case.id] = kept_of(case, found[case.id], checkout, settings)
+            changed_input = _find_changed_input(case, found[case.id], began, checkout, settings)
+            if changed_input is None:
+                new[case.id] = build_stored_proof(case, found[case.id], checkout, settings)
             else:
-                changed[case.id] = what
+                changed[case.id] = changed_input
     if new:
-        proofs.save(place, merged(proofs.read(place), new))
+        proofs.write_proofs_file(place, merge_stored_proofs(proofs.read_proofs_file(place), new))
     return changed
 
 
-def _changed(
-    case: Case, proved: Proved, began: Began, checkout: Workspace, settings: Sequence[str]
+def _find_changed_input(
+    case: ProofCase,
+    proved: IncidentProof,
+    began: RunStart,
+    checkout: Workspace,
+    settings: Sequence[str],
 ) -> str | None:
     """Return what was written since the runs began, of all that a verdict rests on.
 
     Some of them may have read it as it was before, others as it is now.
     """
-    if _of_fix(case, checkout, settings) != began.fixes[case.id]:
+    if _digest_fix(case, checkout, settings) != began.fixes[case.id]:
         return "the fix"
-    files = _files(proved, case, checkout)
-    return next((path for path in files if _written(checkout.top / path) >= began.time), None)
+    files = _list_proof_files(proved, case, checkout)
+    return next(
+        (path for path in files if _read_change_time(checkout.top / path) >= began.time), None
+    )
 
 
-def _written(path: Path) -> int:
+def _read_change_time(path: Path) -> int:
     """Return when a file was written, in nanoseconds; nobody can set that back but on Windows."""
     try:
         facts = path.stat()
@@ -174,15 +203,15 @@ def _written(path: Path) -> int:
     return facts.st_mtime_ns if os.name == "nt" else facts.st_ctime_ns
 
 
-def _files(proved: Proved, case: Case, checkout: Workspace) -> Iterator[str]:
+def _list_proof_files(proved: IncidentProof, case: ProofCase, checkout: Workspace) -> Iterator[str]:
     """Yield what the verdict depends on: modules that were loaded, the tests, their conftests."""
     top = str(checkout.top) + os.sep
     found = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
-    found.update(_tests(case, checkout))
+    found.update(_list_test_files(case, checkout))
     yield from sorted(path.replace(os.sep, "/") for path in found)
 
 
-def _tests(case: Case, checkout: Workspace) -> Iterator[str]:
+def _list_test_files(case: ProofCase, checkout: Workspace) -> Iterator[str]:
     """Yield the files of linked tests, and the conftests that there are for them today."""
     for test in case.tests:
         path = Path(checkout.within(test))
@@ -193,32 +222,49 @@ def _tests(case: Case, checkout: Workspace) -> Iterator[str]:
                 yield conftest
 
 
-def _key(case: Case, files: Sequence[str], checkout: Workspace, settings: Sequence[str]) -> str:
+def _digest_proof_inputs(
+    case: ProofCase, files: Sequence[str], checkout: Workspace, settings: Sequence[str]
+) -> str:
     """Return the digest of all that a verdict depends on.
 
     Raises: Unknown where the fix can't be read.
     """
     fix = case.fix()
-    steps = [(step.name, step.before, step.after, _digest(step.patch)) for step in fix.steps]
-    changes = [
-        (each.path, _digest(each.before), _digest(each.after))
-        for step in fix.steps
-        for each in step.changes
+    steps = [
+        (step.name, step.before, step.after, _digest_content(step.patch)) for step in fix.steps
     ]
-    here = [(path, _digest(bytes_of(checkout.top / path))) for path in files]
-    own = (__version__, sys.version_info[:2], case.tests, case.ids, case.nodeids, list(settings))
-    return sha256(json.dumps([own, steps, changes, here]).encode()).hexdigest()[:32]
+    changes = [
+        (change.path, _digest_content(change.before), _digest_content(change.after))
+        for step in fix.steps
+        for change in step.changes
+    ]
+    here = [(path, _digest_content(read_file_bytes(checkout.top / path))) for path in files]
+    request = (
+        __version__,
+        sys.version_info[:2],
+        case.tests,
+        case.ids,
+        case.nodeids,
+        list(settings),
+    )
+    return sha256(json.dumps([request, steps, changes, here]).encode()).hexdigest()[:32]
 
 
-def _digest(data: bytes | None) -> str | None:
+def _digest_content(data: bytes | None) -> str | None:
     return None if data is None else sha256(data).hexdigest()
 
 
-def merged(kept: Mapping[str, Kept], new: Mapping[str, Kept]) -> dict[str, Kept]:
+def merge_stored_proofs(
+    kept: Mapping[str, StoredProof], new: Mapping[str, StoredProof]
+) -> dict[str, StoredProof]:
     """Return all proofs; one that decides gives way to none that does not."""
-    found = dict(kept)
-    for id, own in new.items():
-        old = found.get(id)
-        if old is None or own.proof.verdict in KEPT or old.proof.verdict not in KEPT:
-            found[id] = own
-    return found
+    all_proofs = dict(kept)
+    for id, new_proof in new.items():
+        old = all_proofs.get(id)
+        if (
+            old is None
+            or new_proof.proof.verdict in STORED_VERDICTS
+            or old.proof.verdict not in STORED_VERDICTS
+        ):
+            all_proofs[id] = new_proof
+    return all_proofs

@@ -29,20 +29,20 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol  # as pytest-rerunfailures does
 
-__all__ = ["Recorder"]
+__all__ = ["RunRecorder"]
 
 IN_SHADOW = __name__ == "_postmortem_recorder"
 overlay: Any = import_module("_postmortem_overlay" if IN_SHADOW else f"{__package__}.overlay")
 
 _time, _dumps = time, json.dumps  # a test may patch them
 
-LEAST = 0.05
+MIN_EXTRA_SECONDS = 0.05
 """Seconds that are always there for more than was asked for."""
 
-PATIENCE = 1.0
+MAX_ROUND_SECONDS = 1.0
 """Seconds that linked tests may take for more rounds than there is room for."""
 
-LAST = 1.0
+MAX_EXIT_SECONDS = 1.0
 """Seconds in which a process has to end when all is known."""
 
 
@@ -50,20 +50,22 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take over the run."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorder.json")
     with open(path, encoding="utf-8") as file:
-        wanted = json.load(file)
-    _limit(wanted["memory"])
-    own = config.pluginmanager.get_plugin("postmortem")
-    if own is not None:
-        config.pluginmanager.unregister(own)  # its options are known, and its report is not wanted
-    config.pluginmanager.register(Recorder(wanted), "postmortem-recorder")
+        recorder_config = json.load(file)
+    _limit_memory(recorder_config["memory"])
+    own_plugin = config.pluginmanager.get_plugin("postmortem")
+    if own_plugin is not None:
+        config.pluginmanager.unregister(
+            own_plugin
+        )  # its options are known, and its report is not wanted
+    config.pluginmanager.register(RunRecorder(recorder_config), "postmortem-recorder")
 
 
-def _end_after(seconds: float) -> None:
+def _end_process_after(seconds: float) -> None:
     """End the process then, whatever it does: all that was asked for is known."""
     faulthandler.dump_traceback_later(seconds, exit=True, file=open(os.devnull, "w"))  # noqa: SIM115
 
 
-def _limit(memory: int | None) -> None:
+def _limit_memory(memory: int | None) -> None:
     if memory is not None:
         try:
             import resource
@@ -74,26 +76,26 @@ def _limit(memory: int | None) -> None:
             pass  # there is none here
 
 
-class Recorder:
+class RunRecorder:
     """Runs what is linked first, as often as it is wanted, and notes what happens."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
         self._wanted = wanted
-        self._add = overlay.notes.noting(wanted["notes"])
+        self._add = overlay.notes.open_note_writer(wanted["notes"])
         self._linked: dict[str, pytest.Item] = {}
         self._round = 0
         self._spent = self._beyond = 0.0
         self._until: float | None = None
 
-    def _note(self, kind: str, data: object) -> None:
+    def _write_note(self, kind: str, data: object) -> None:
         self._add(_dumps([kind, data]))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected, or skipped itself as a whole."""
         if report.failed:
-            self._note("broken", [report.nodeid, _last_line(report)])
+            self._write_note("broken", [report.nodeid, _find_report_line(report)])
         elif report.skipped:
-            self._note("left", [report.nodeid, _last_line(report)])
+            self._write_note("left", [report.nodeid, _find_report_line(report)])
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
@@ -108,12 +110,12 @@ class Recorder:
         if named is not None:
             others = [item for item in others if item.nodeid in set(named)]
         items[:] = [*linked, *others]
-        self._note("collected", {"linked": list(self._linked), "others": len(others)})
-        self._note("modules", self._modules())
+        self._write_note("collected", {"linked": list(self._linked), "others": len(others)})
+        self._write_note("modules", self._modules())
 
     def _is_linked(self, item: pytest.Item) -> bool:
         path, names = os.path.realpath(item.path), item.nodeid.partition("::")[2]
-        if any([path, name] in self._wanted["places"] for name in _supersets(names)):
+        if any([path, name] in self._wanted["places"] for name in _list_enclosing_names(names)):
             return True
         marks = (mark for mark in item.iter_markers() if mark.name in self._wanted["marks"])
         texts = (str(each).strip() for mark in marks for each in mark.args)
@@ -129,20 +131,20 @@ class Recorder:
             self._run(item, nextitem)
             return True
         if self._until is None:
-            room = self._room()
+            room = self._find_spare_seconds()
             self._until = _time() + room
-            _end_after(2 * room + 1)
-            self._note("modules", self._modules())
-            self._note("others", None)
+            _end_process_after(2 * room + 1)
+            self._write_note("modules", self._modules())
+            self._write_note("others", None)
         if _time() > self._until:
             item.session.shouldstop = "enough is known"
             return True
         return None
 
-    def _room(self) -> float:
+    def _find_spare_seconds(self) -> float:
         """Return the seconds that there are for more than was asked for."""
         asked = _time() - float(self._wanted["started"]) - self._spent - self._beyond
-        return LEAST + asked * float(self._wanted["share"]) - self._spent
+        return MIN_EXTRA_SECONDS + asked * float(self._wanted["share"]) - self._spent
 
     def _run(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         rounds = int(self._wanted["rounds"])
@@ -154,18 +156,18 @@ class Recorder:
                 if rounds < 0 and not self._has_time(took, abs(rounds) - number):
                     break
                 self._once(item, number)
-            self._note("teardown", item.nodeid)
+            self._write_note("teardown", item.nodeid)
             with suppress(Exception):  # what is shared between tests breaks when it is torn down
                 item.session._setupstate.teardown_exact(nextitem)
-            self._note("end", item.nodeid)
+            self._write_note("end", item.nodeid)
         finally:
             sys.setswitchinterval(usual)
 
     def _has_time(self, took: float, rounds: int) -> bool:
         """Say whether there is time for another round of so many, and count it."""
-        if took <= self._room() / 2:
+        if took <= self._find_spare_seconds() / 2:
             self._spent += took
-        elif self._beyond + took * rounds <= PATIENCE:
+        elif self._beyond + took * rounds <= MAX_ROUND_SECONDS:
             self._beyond += took
         else:
             return False
@@ -180,17 +182,17 @@ class Recorder:
                 item.__dict__.pop(name, None)
         shared: Any = item.parent
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        self._note("start", [item.nodeid, number])
-        overlay.afresh()
+        self._write_note("start", [item.nodeid, number])
+        overlay.forget_reached_places()
         runtestprotocol(item, nextitem=shared)
-        self._note("end", item.nodeid)
+        self._write_note("end", item.nodeid)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return _time() - start
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         """Note that the test itself begins."""
-        self._note("call", item.nodeid)
+        self._write_note("call", item.nodeid)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -200,11 +202,20 @@ class Recorder:
         caught = list(getattr(item, "_excinfo", None) or ())  # of a unittest
         known = call.excinfo or (caught[0] if caught else None)
         if known is not None:
-            self._note("raised", [item.nodeid, self._round, call.when, overlay.told(known.value)])
+            self._write_note(
+                "raised",
+                [item.nodeid, self._round, call.when, overlay.describe_exception(known.value)],
+            )
         report = yield
         if known is None and call.excinfo is not None:
-            self._note(
-                "raised", [item.nodeid, self._round, call.when, overlay.told(call.excinfo.value)]
+            self._write_note(
+                "raised",
+                [
+                    item.nodeid,
+                    self._round,
+                    call.when,
+                    overlay.describe_exception(call.excinfo.value),
+                ],
             )
         return report
 
@@ -218,25 +229,25 @@ class Recorder:
             "outcome": report.outcome,
             "expected": hasattr(report, "wasxfail"),
             "part": hasattr(report, "context"),
-            "why": _why(report),
+            "why": _find_skip_reason(report),
             "seconds": report.duration,
         }
-        self._note("report", fact)
+        self._write_note("report", fact)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Note that the run came to its end; threads that go on don't keep it waiting."""
-        self._note("modules", self._modules())
-        self._note("finish", int(exitstatus))
-        _end_after(LAST)
+        self._write_note("modules", self._modules())
+        self._write_note("finish", int(exitstatus))
+        _end_process_after(MAX_EXIT_SECONDS)
 
     def _modules(self) -> list[str]:
         """Return the files below the trees of the run that are loaded as modules."""
         roots = tuple(os.path.realpath(root) + os.sep for root in self._wanted["roots"])
-        return sorted(set(_below(roots, tuple(sys.modules.values()))))
+        return sorted(set(_list_files_below(roots, tuple(sys.modules.values()))))
 
 
-def _below(roots: tuple[str, ...], modules: Sequence[object]) -> Iterator[str]:
+def _list_files_below(roots: tuple[str, ...], modules: Sequence[object]) -> Iterator[str]:
     for module in modules:
         try:
             path = getattr(module, "__file__", None)
@@ -248,7 +259,7 @@ def _below(roots: tuple[str, ...], modules: Sequence[object]) -> Iterator[str]:
                 yield real
 
 
-def _supersets(names: str) -> Iterator[str]:
+def _list_enclosing_names(names: str) -> Iterator[str]:
     """Yield all that selects a test within its file: itself, without parameters, class, nothing."""
     yield names
     base = names.partition("[")[0]
@@ -258,7 +269,7 @@ def _supersets(names: str) -> Iterator[str]:
     yield base
 
 
-def _last_line(report: pytest.CollectReport) -> str:
+def _find_report_line(report: pytest.CollectReport) -> str:
     longrepr: Any = report.longrepr
     if isinstance(longrepr, tuple):
         return str(longrepr[2])[:500]
@@ -267,7 +278,7 @@ def _last_line(report: pytest.CollectReport) -> str:
     return (told or lines or [""])[-1][:500]
 
 
-def _why(report: Any) -> str | None:
+def _find_skip_reason(report: Any) -> str | None:
     """Return the reason of a skip or an xfail."""
     if hasattr(report, "wasxfail"):
         return str(report.wasxfail)[:300]

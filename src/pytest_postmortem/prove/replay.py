@@ -10,21 +10,21 @@ from pathlib import Path
 
 from pytest_postmortem import git, source
 from pytest_postmortem.prove import plan
-from pytest_postmortem.prove.fixes import decoded
+from pytest_postmortem.prove.fixes import decode_fix_source
 from pytest_postmortem.prove.plan import Fix
-from pytest_postmortem.scope import bytes_of
+from pytest_postmortem.scope import read_file_bytes
 
-__all__ = ["CantReplay", "Replayed", "copied", "replay"]
+__all__ = ["ReplayError", "TreeAtFix", "copy_checkout", "export_tree_at_fix"]
 
-GENERATED = (".py", ".so", ".pyd", ".dylib")
+GENERATED_SUFFIXES = (".py", ".so", ".pyd", ".dylib")
 
 
-class CantReplay(Exception):
+class ReplayError(Exception):
     """There is no tree in which the tests could run; says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class TreeAtFix:
     """A tree, in which the source is as the fix left it, and what it was before.
 
     ``nodeids`` are the linked tests as they are called there. ``fixed`` and ``before`` hold Python
@@ -39,7 +39,9 @@ class Replayed:
     others: Mapping[Path, tuple[bytes | None, bytes | None]]
 
 
-def replay(root: Path, top: Path, fix: Fix, nodeids: Sequence[str], folder: Path) -> Replayed:
+def export_tree_at_fix(
+    root: Path, top: Path, fix: Fix, nodeids: Sequence[str], folder: Path
+) -> TreeAtFix:
     """Write the tree into a folder, with what a build has left in the checkout.
 
     ``nodeids`` are those of today, from ``root``; the tree has the same folders as ``top``.
@@ -48,80 +50,80 @@ def replay(root: Path, top: Path, fix: Fix, nodeids: Sequence[str], folder: Path
     """
     end = fix.steps[-1].after
     if end is None:
-        raise CantReplay("the fix is no commit")
-    compiled = [path for path in fix.of_kind("opaque") if path.endswith(plan.COMPILED)]
+        raise ReplayError("the fix is no commit")
+    compiled = [path for path in fix.of_kind("opaque") if path.endswith(plan.COMPILED_SUFFIXES)]
     if compiled:
-        raise CantReplay(f"{compiled[0]} has to be compiled, which is not done here")
+        raise ReplayError(f"{compiled[0]} has to be compiled, which is not done here")
     if not nodeids:
-        raise CantReplay("no linked test is known")
-    base, places = _base(root, top, end, nodeids, fix.of_kind("test"))
-    present = git.export(root, base, folder)
-    _copy_generated(root, top, folder)
+        raise ReplayError("no linked test is known")
+    base, places = _find_base_commit(root, top, end, nodeids, fix.of_kind("test"))
+    present = git.export_commit(root, base, folder)
+    _copy_generated_files(root, top, folder)
     paths = fix.of_kind("source", "opaque")
-    now = {path: bytes_of(folder / path) for path in paths}
-    before = _taken_away(root, fix, now, paths)
+    current_contents = {path: read_file_bytes(folder / path) for path in paths}
+    before = _revert_fix_steps(root, fix, current_contents, paths)
     tree = Path(os.path.realpath(folder))
     python = fix.of_kind("source")
-    return Replayed(
+    return TreeAtFix(
         tree,
         tuple(places),
-        tuple(str(tree / each) for each in plan.roots(python, set(present))),
-        {str(tree / path): decoded(now[path]) for path in python},
-        {str(tree / path): decoded(before.get(path)) for path in python},
-        {tree / path: (before.get(path), now[path]) for path in fix.of_kind("opaque")},
+        tuple(str(tree / each) for each in plan.find_import_roots(python, set(present))),
+        {str(tree / path): decode_fix_source(current_contents[path]) for path in python},
+        {str(tree / path): decode_fix_source(before.get(path)) for path in python},
+        {tree / path: (before.get(path), current_contents[path]) for path in fix.of_kind("opaque")},
     )
 
 
-def copied(root: Path, top: Path, folder: Path) -> Path:
+def copy_checkout(root: Path, top: Path, folder: Path) -> Path:
     """Copy what git knows or would add into a folder, with what a build has left, and return it.
 
     Raises: CantReplay where git can't tell.
     """
-    paths = git.files(root)
+    paths = git.list_repository_files(root)
     if not paths:
-        raise CantReplay("only git tells what belongs to the tree")
+        raise ReplayError("only git tells what belongs to the tree")
     for path in paths:
         file, target = top / path, folder / path
         if file.is_symlink() or file.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, target, follow_symlinks=False)
-    _copy_generated(root, top, folder)
+    _copy_generated_files(root, top, folder)
     return Path(os.path.realpath(folder))
 
 
-def _taken_away(
+def _revert_fix_steps(
     root: Path, fix: Fix, now: Mapping[str, bytes | None], paths: Sequence[str]
 ) -> Mapping[str, bytes | None]:
     contents = {path: data for path, data in now.items() if data is not None}
     for step in reversed(fix.steps):
-        own = [each.path for each in step.changes if each.path in paths]
-        if not own or step.before is None or step.after is None:
+        step_paths = [change.path for change in step.changes if change.path in paths]
+        if not step_paths or step.before is None or step.after is None:
             continue
-        patch = git.patch(root, step.before, step.after, own)
-        result = git.applied(contents, patch, reverse=True)
+        patch = git.build_patch(root, step.before, step.after, step_paths)
+        result = git.apply_patch(contents, patch, reverse=True)
         if result is None:
-            raise CantReplay("the source was another when the test was added")
+            raise ReplayError("the source was another when the test was added")
         contents = {path: data for path, data in result.items() if data is not None}
     return contents
 
 
-def _base(
+def _find_base_commit(
     root: Path, top: Path, end: str, nodeids: Sequence[str], of_fix: Sequence[str]
 ) -> tuple[str, dict[str, None]]:
     """Return the commit whose tree has the tests, and what they are called in it."""
-    found = dict(_named(root, top, end, nodeids, of_fix))
-    if found:
-        return end, dict.fromkeys(found.values())
-    path, name = _parts(nodeids[0])
+    names_at_commit = dict(_find_tests_in_commit(root, top, end, nodeids, of_fix))
+    if names_at_commit:
+        return end, dict.fromkeys(names_at_commit.values())
+    path, name = _split_test_nodeid(nodeids[0])
     place = os.path.relpath(os.path.realpath(root / path), top).replace(os.sep, "/")
-    for commit in git.adding(root, f"def {name}(", place):
-        found = dict(_named(root, top, commit, nodeids, of_fix))
-        if found and git.merge_base(root, end, commit) == end:
-            return commit, dict.fromkeys(found.values())
-    raise CantReplay("no commit is known in which the test and the fix are together")
+    for commit in git.find_commits_adding(root, f"def {name}(", place):
+        names_at_commit = dict(_find_tests_in_commit(root, top, commit, nodeids, of_fix))
+        if names_at_commit and git.find_merge_base(root, end, commit) == end:
+            return commit, dict.fromkeys(names_at_commit.values())
+    raise ReplayError("no commit is known in which the test and the fix are together")
 
 
-def _named(
+def _find_tests_in_commit(
     root: Path, top: Path, commit: str, nodeids: Sequence[str], of_fix: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield the tests that a commit has, each with what it is called there.
@@ -129,10 +131,10 @@ def _named(
     Its file may have had another folder then, its function another class, or the file of a test
     ``of_fix``.
     """
-    tree = git.tree(root, commit)
+    tree = git.list_commit_files(root, commit)
     read: dict[str, tuple[str, ...]] = {}
     for nodeid in nodeids:
-        path, name = _parts(nodeid)
+        path, name = _split_test_nodeid(nodeid)
         names = nodeid.partition("::")[2].partition("[")[0]
         place = os.path.relpath(os.path.realpath(root / path), top).replace(os.sep, "/")
         alike = [each for each in tree if each.rpartition("/")[2] == place.rpartition("/")[2]]
@@ -142,29 +144,29 @@ def _named(
         ]
         for each in alike:
             if each not in read:
-                read[each] = tuple(_tests(root, tree[each]))
-            own = [test for test in read[each] if test == names]
-            own = own or [test for test in read[each] if test.rpartition("::")[2] == name]
-            if len(own) == 1:
+                read[each] = tuple(_list_blob_tests(root, tree[each]))
+            matching = [test for test in read[each] if test == names]
+            matching = matching or [test for test in read[each] if test.rpartition("::")[2] == name]
+            if len(matching) == 1:
                 where = os.path.relpath(top / each, os.path.realpath(root)).replace(os.sep, "/")
-                yield nodeid, f"{where}::{own[0]}"
+                yield nodeid, f"{where}::{matching[0]}"
                 break
 
 
-def _tests(root: Path, blob: str) -> Iterator[str]:
+def _list_blob_tests(root: Path, blob: str) -> Iterator[str]:
     """Yield what the tests of a file are called, in it."""
-    ((_, data),) = git.blobs(root, [blob])
-    return (test.name for test in source.parse(data, ()) or ())
+    ((_, data),) = git.read_blobs(root, [blob])
+    return (test.name for test in source.parse_source_tests(data, ()) or ())
 
 
-def _parts(nodeid: str) -> tuple[str, str]:
+def _split_test_nodeid(nodeid: str) -> tuple[str, str]:
     """Return the file and the name of a test's function."""
     path, _, names = nodeid.partition("::")
     return path, names.partition("[")[0].rpartition("::")[2]
 
 
-def _copy_generated(root: Path, top: Path, folder: Path) -> None:
-    for path in git.generated(root, GENERATED):
+def _copy_generated_files(root: Path, top: Path, folder: Path) -> None:
+    for path in git.list_generated_files(root, GENERATED_SUFFIXES):
         built, target = top / path, folder / path
         if target.parent.is_dir() and built.is_file() and not target.exists():
             shutil.copyfile(built, target)

@@ -14,20 +14,20 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pytest_postmortem.prove.shadow import Shadow, sites
-from pytest_postmortem.prove.trial import Ended, Trial, parse
+from pytest_postmortem.prove.shadow import ShadowEnvironment, list_site_folders
+from pytest_postmortem.prove.trial import ProcessEnd, Trial, parse_trial_notes
 
-__all__ = ["Runner", "Sources", "Stopped", "Wanted", "Where"]
+__all__ = ["RunLocation", "RunSources", "Runner", "RunnerStopped", "TestSelection"]
 
-STARTS = "sys.exit(_postmortem_overlay.start())\n"
+START_CODE = "sys.exit(_postmortem_overlay.start_pytest())\n"
 
-TEMPORARY = "TMPDIR"
+TEMP_VARIABLE = "TMPDIR"
 """The variable by which all that a run has started is known."""
 
-LOGGED = 20_000
+MAX_LOG_BYTES = 20_000
 """Bytes at the end of a run's output that are kept."""
 
-NEUTRAL: tuple[tuple[str, tuple[str, ...]], ...] = (
+OVERRIDING_OPTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("--maxfail=0", "--continue-on-collection-errors", "-m", "", "-k", "", "-q", "--tb=line")),
     ("xdist", ("-n0", "--dist=no")),
     ("pytest_cov", ("--no-cov",)),
@@ -52,12 +52,17 @@ NEUTRAL: tuple[tuple[str, tuple[str, ...]], ...] = (
 each plugin that knows them; ``{place}`` is a folder of the run.
 """
 
-PLAIN = ("--postmortem-report=", "--postmortem-scope=partial", "-o", "postmortem_unknown=ignore")
+PLUGIN_OFF_OPTIONS = (
+    "--postmortem-report=",
+    "--postmortem-scope=partial",
+    "-o",
+    "postmortem_unknown=ignore",
+)
 """What keeps this plugin from having a say in whether a run passes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class RunSources:
     """What a run imports in place of what lies in the checkout.
 
     ``files`` are texts by path, None for a file that is not to be there. ``modules`` are the names
@@ -77,7 +82,7 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TestSelection:
     """Which tests are linked, and how they are run.
 
     ``files`` are given to pytest, relative to the folder; ``ids`` are compared without case.
@@ -100,7 +105,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class RunLocation:
     """Where pytest runs: the top of the checkout, the rootdir, the folder in which it is started,
     and its configuration file.
     """
@@ -115,7 +120,7 @@ class Where:
         return path if tree is None else tree / os.path.relpath(path, self.top)
 
 
-class Stopped(Exception):
+class RunnerStopped(Exception):
     """Somebody has had enough: nothing is started any more."""
 
 
@@ -129,9 +134,9 @@ class Runner:
 
     def __init__(
         self,
-        shadow: Shadow,
+        shadow: ShadowEnvironment,
         work: Path,
-        where: Where,
+        where: RunLocation,
         memory: int | None = None,
         plugins: Callable[[str], bool] = lambda name: False,
         as_module: bool = False,
@@ -141,38 +146,40 @@ class Runner:
         self._where = where
         self._memory = memory
         self.as_module = as_module
-        self._sites = sites()
+        self._sites = list_site_folders()
         self._plugins = plugins
         self._lock = Lock()
         self._count = 0
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
-    def run(self, wanted: Wanted, sources: Sources, limit: float) -> Trial:
+    def run(self, wanted: TestSelection, sources: RunSources, limit: float) -> Trial:
         """Run the tests, for at most ``limit`` seconds."""
         place = self._place()
         notes = place / "notes"
-        overlay = self._overlay(sources, notes)
-        recorder = self._recorder(wanted, sources, notes)
+        overlay = self._build_overlay_config(sources, notes)
+        recorder = self._build_recorder_config(wanted, sources, notes)
         shadow = self._shadow.copy(place / "env", overlay, recorder)
         options = ["-p", "_postmortem_recorder", *self._options(place, sources.tree)]
         root = self._where.within(self._where.root, sources.tree)
         files = [str(root / file) for file in wanted.files]
         command = [str(shadow.python), *self._start(shadow, wanted), *options, *files]
-        environment = self._environment(shadow, place) | {"PYTHONHASHSEED": str(wanted.seed)}
-        ended = self._execute(command, environment, place, sources, limit)
+        environment = self._build_environment(shadow, place) | {"PYTHONHASHSEED": str(wanted.seed)}
+        ended = self._run_command(command, environment, place, sources, limit)
         lines = notes.read_bytes().splitlines() if notes.exists() else []
-        return parse(lines, ended)
+        return parse_trial_notes(lines, ended)
 
-    def passes(self, nodeids: Sequence[str], limit: float, *, as_module: bool = False) -> bool:
+    def are_tests_passing(
+        self, nodeids: Sequence[str], limit: float, *, as_module: bool = False
+    ) -> bool:
         """Say whether tests pass as the user would run them, with nothing replaced."""
         place = self._place()
-        options = [*self._options(place, None), *PLAIN]
+        options = [*self._options(place, None), *PLUGIN_OFF_OPTIONS]
         files = [str(self._where.root / nodeid) for nodeid in nodeids]
-        start = ["-m", "pytest"] if as_module else [str(self._script(place))]
-        own = self._environment(None, place)
+        start = ["-m", "pytest"] if as_module else [str(self._write_start_script(place))]
+        own = self._build_environment(None, place)
         command = [sys.executable, *start, *options, *files]
-        return self._execute(command, own, place, Sources(), limit).status == 0
+        return self._run_command(command, own, place, RunSources(), limit).status == 0
 
     def folder(self) -> Path:
         """Make a folder for a tree, which goes with everything else."""
@@ -184,7 +191,7 @@ class Runner:
             self._stopped = True
             running = list(self._running)
         for process in running:
-            _kill(process)
+            _kill_process_group(process)
 
     def _place(self) -> Path:
         with self._lock:
@@ -193,7 +200,7 @@ class Runner:
         (place / "t").mkdir(parents=True)
         return place
 
-    def _overlay(self, sources: Sources, notes: Path) -> Mapping[str, Any]:
+    def _build_overlay_config(self, sources: RunSources, notes: Path) -> Mapping[str, Any]:
         tree = sources.tree
         return {
             "files": dict(sources.files),
@@ -208,13 +215,15 @@ class Runner:
             "trees": [str(each) for each in (sources.tree, self._where.top) if each],
         }
 
-    def _recorder(self, wanted: Wanted, sources: Sources, notes: Path) -> Mapping[str, Any]:
+    def _build_recorder_config(
+        self, wanted: TestSelection, sources: RunSources, notes: Path
+    ) -> Mapping[str, Any]:
         root = self._where.within(self._where.root, sources.tree)
         return {
             "notes": str(notes),
             "ids": [id.casefold() for id in wanted.ids],
             "marks": list(wanted.marks),
-            "places": [list(_place(nodeid, root)) for nodeid in wanted.nodeids],
+            "places": [list(_resolve_test_path(nodeid, root)) for nodeid in wanted.nodeids],
             "others": None if wanted.others is None else list(wanted.others),
             "rounds": wanted.rounds,
             "share": wanted.share,
@@ -224,21 +233,21 @@ class Runner:
             "roots": [str(each) for each in (sources.tree, self._where.top) if each],
         }
 
-    def _start(self, shadow: Shadow, wanted: Wanted) -> list[str]:
+    def _start(self, shadow: ShadowEnvironment, wanted: TestSelection) -> list[str]:
         """Return what starts pytest: a script, which does not put the folder on the path itself."""
         own = "sys.path.insert(0, os.getcwd())\n" if wanted.as_module else ""
         script = shadow.bin / "run_pytest.py"
-        script.write_text(f"import os, sys, _postmortem_overlay\n{own}{STARTS}")
+        script.write_text(f"import os, sys, _postmortem_overlay\n{own}{START_CODE}")
         return [str(script)]
 
-    def _script(self, place: Path) -> Path:
+    def _write_start_script(self, place: Path) -> Path:
         script = place / "run_pytest.py"
         script.write_text("import sys, pytest\nsys.exit(pytest.main())\n")
         return script
 
     def _options(self, place: Path, tree: Path | None) -> list[str]:
         has = self._plugins
-        named = (own for name, own in NEUTRAL if not name or has(name))
+        named = (own for name, own in OVERRIDING_OPTIONS if not name or has(name))
         known = [each.replace("{place}", str(place)) for own in named for each in own]
         own = ("-o", f"cache_dir={place / 'cache'}")
         where = [f"--rootdir={self._where.within(self._where.root, tree)}"]
@@ -246,26 +255,26 @@ class Runner:
             where += ["-c", str(self._where.ini)]
         return [*where, *own, f"--basetemp={place / 'b'}", *known]
 
-    def _environment(self, shadow: Shadow | None, place: Path) -> dict[str, str]:
+    def _build_environment(self, shadow: ShadowEnvironment | None, place: Path) -> dict[str, str]:
         own = {name: text for name, text in os.environ.items() if not name.startswith("COV_CORE_")}
         for name in ("PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID"):
             own.pop(name, None)
-        own |= {TEMPORARY: str(place / "t"), "PYTHONDONTWRITEBYTECODE": "1"}
+        own |= {TEMP_VARIABLE: str(place / "t"), "PYTHONDONTWRITEBYTECODE": "1"}
         own["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / "hypothesis")
         if shadow is not None:
             own["PATH"] = os.pathsep.join(filter(None, (str(shadow.bin), own.get("PATH"))))
         return own
 
-    def _execute(
+    def _run_command(
         self,
         command: Sequence[str],
         environment: Mapping[str, str],
         place: Path,
-        sources: Sources,
+        sources: RunSources,
         limit: float,
-    ) -> Ended:
+    ) -> ProcessEnd:
         if self._stopped:
-            raise Stopped
+            raise RunnerStopped
         start = time.monotonic()
         folder = self._where.within(self._where.folder, sources.tree)
         folder = folder if folder.is_dir() else sources.tree or folder
@@ -287,21 +296,21 @@ class Runner:
             except subprocess.TimeoutExpired:
                 status = None
             finally:
-                _kill(process)
-                _kill_strays(place)
+                _kill_process_group(process)
+                _kill_stray_processes(place)
                 with self._lock:
                     self._running.discard(process)
-        output = (place / "log").read_bytes()[-LOGGED:].decode(errors="replace")
-        return Ended(status, time.monotonic() - start, output)
+        output = (place / "log").read_bytes()[-MAX_LOG_BYTES:].decode(errors="replace")
+        return ProcessEnd(status, time.monotonic() - start, output)
 
 
-def _place(nodeid: str, root: Path) -> tuple[str, str]:
+def _resolve_test_path(nodeid: str, root: Path) -> tuple[str, str]:
     """Return the real path of a test's file, and its names in it."""
     path, _, names = nodeid.partition("::")
     return os.path.realpath(root / path), names
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill_process_group(process: subprocess.Popen[bytes]) -> None:
     """End a process with all that it has started and left in its group."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
@@ -312,13 +321,13 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.wait(10)
 
 
-def _kill_strays(place: Path) -> None:
+def _kill_stray_processes(place: Path) -> None:
     """End what a run has started and left in other groups, where the system can tell."""
-    own = f"{TEMPORARY}={place / 't'}\0".encode(errors="surrogateescape")
+    marker = f"{TEMP_VARIABLE}={place / 't'}\0".encode(errors="surrogateescape")
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         with suppress(OSError, ValueError):
             number = int(name)
             with open(f"/proc/{name}/environ", "rb") as file:
                 environment = file.read()
-            if own in environment:
+            if marker in environment:
                 os.kill(number, signal.SIGKILL)

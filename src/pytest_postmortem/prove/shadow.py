@@ -18,11 +18,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Shadow", "create", "sites"]
+__all__ = ["ShadowEnvironment", "create_shadow_environment", "list_site_folders"]
 
-HOOK = "import _postmortem_overlay; _postmortem_overlay.install()\n"
+PTH_LINE = "import _postmortem_overlay; _postmortem_overlay.install_overlay()\n"
 
-SCRIPT = """#!{python}
+SCRIPT_TEMPLATE = """#!{python}
 import sys
 
 from {module} import {name}
@@ -31,7 +31,7 @@ sys.exit({attribute}())
 
 
 @dataclass(frozen=True, slots=True)
-class Shadow:
+class ShadowEnvironment:
     """The folder of the environment; it may be copied, and each copy is one of its own.
 
     ``scripts`` are the commands of what is installed, each with its module and function.
@@ -51,24 +51,28 @@ class Shadow:
         return self.folder / ("Scripts" if os.name == "nt" else "bin")
 
     @property
-    def packages(self) -> Path:
+    def site_packages(self) -> Path:
         """The folder of packages."""
         scheme = "nt" if os.name == "nt" else "posix_prefix"
         if "venv" in sysconfig.get_scheme_names():  # from Python 3.11
             scheme = "venv"
         return Path(sysconfig.get_path("purelib", scheme, {"base": str(self.folder)}))
 
-    def copy(self, folder: Path, overlay: Mapping[str, Any], recorder: Mapping[str, Any]) -> Shadow:
+    def copy(
+        self, folder: Path, overlay: Mapping[str, Any], recorder: Mapping[str, Any]
+    ) -> ShadowEnvironment:
         """Return a copy with what its runs are to import and to record."""
         shutil.copytree(self.folder, folder, symlinks=True)
         copied = replace(self, folder=folder)
         for name, content in (("overlay", overlay), ("recorder", recorder)):
-            (copied.packages / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+            (copied.site_packages / f"{name}.json").write_text(
+                json.dumps(content), encoding="utf-8"
+            )
         for name, module, attribute in self.scripts:
             path = copied.bin / name
             if not path.exists():
                 first = attribute.partition(".")[0]
-                text = SCRIPT.format(
+                text = SCRIPT_TEMPLATE.format(
                     python=copied.python, module=module, name=first, attribute=attribute
                 )
                 path.write_text(text, encoding="utf-8")
@@ -76,18 +80,18 @@ class Shadow:
         return copied
 
 
-def create(folder: Path) -> Shadow:
+def create_shadow_environment(folder: Path) -> ShadowEnvironment:
     """Make an environment without anything to import yet."""
     venv.create(folder, symlinks=os.name != "nt", with_pip=False)
-    shadow = Shadow(folder, tuple(_scripts()))
+    shadow = ShadowEnvironment(folder, tuple(_list_console_scripts()))
     here = Path(__file__).parent
     for name in ("notes", "overlay", "recorder", "watching"):
-        shutil.copyfile(here / f"{name}.py", shadow.packages / f"_postmortem_{name}.py")
-    (shadow.packages / "_postmortem.pth").write_text(HOOK, encoding="utf-8")
+        shutil.copyfile(here / f"{name}.py", shadow.site_packages / f"_postmortem_{name}.py")
+    (shadow.site_packages / "_postmortem.pth").write_text(PTH_LINE, encoding="utf-8")
     return shadow
 
 
-def sites() -> list[str]:
+def list_site_folders() -> list[str]:
     """Return the folders in which this environment has its packages."""
     own = site.getsitepackages()
     if site.ENABLE_USER_SITE:
@@ -95,7 +99,7 @@ def sites() -> list[str]:
     return [folder for folder in own if os.path.isdir(folder)]
 
 
-def _scripts() -> Iterator[tuple[str, str, str]]:
+def _list_console_scripts() -> Iterator[tuple[str, str, str]]:
     """Yield the scripts of what is installed, so that they start the interpreter of the shadow."""
     for each in entry_points(group="console_scripts") if os.name != "nt" else ():
         if each.attr and each.name.isprintable() and "/" not in each.name:

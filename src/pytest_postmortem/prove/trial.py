@@ -10,16 +10,23 @@ from typing import Any, Literal
 
 from pytest_postmortem.model import OUTCOMES, OutcomeWord
 
-__all__ = ["Attempt", "Ended", "Failure", "Trial", "Word", "parse"]
+__all__ = [
+    "AttemptResult",
+    "AttemptWord",
+    "ProcessEnd",
+    "RaisedFailure",
+    "Trial",
+    "parse_trial_notes",
+]
 
-Word = OutcomeWord | Literal["hung", "died", "cut"]
+AttemptWord = OutcomeWord | Literal["hung", "died", "cut"]
 
-QUIET = ("Skipped", "XFailed", "Exit")
+QUIET_EXCEPTIONS = ("Skipped", "XFailed", "Exit")
 """Exceptions of pytest that are no failure."""
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RaisedFailure:
     """What was raised: its type and their bases, what it says, and through which lines it went.
 
     ``name`` is the name that a NameError, AttributeError or ImportError misses, ``names`` what an
@@ -41,25 +48,25 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AttemptResult:
     """One run of one test; ``hung`` and ``died`` are what became of the process in its call.
 
     It was ``cut`` where the process had too little time to tell whether it would end.
     """
 
-    word: Word
-    failure: Failure | None = None
+    word: AttemptWord
+    failure: RaisedFailure | None = None
     reason: str | None = None
 
 
 IN_SETUP, IN_TEARDOWN = "it stopped in its set-up", "it stopped in its teardown"
 """Where a process may end but in the call of a test."""
 
-NOT_AGAIN = Attempt("not-run", reason="it did not run again")
+NOT_RUN_AGAIN = AttemptResult("not-run", reason="it did not run again")
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProcessEnd:
     """How the process ended: its exit status, negative for a signal, None at the time limit."""
 
     status: int | None
@@ -72,24 +79,24 @@ class Trial:
     """One run. ``linked`` were collected; ``attempts`` are those of linked and further tests.
 
     ``broken`` are the files that could not be collected and ``left`` those that skipped themselves,
-    each with the reason. ``served`` are the files for which the run got another text, ``copies``
-    installed ones among them, ``others`` modules of the same name from elsewhere. ``reached`` are
-    the lines of the fix that ran, ``escaped`` is what left the functions of the fix. ``modules``
-    are the files of the checkout that were loaded.
+    each with the reason. ``served_files`` are the files for which the run got another text,
+    ``copies`` installed ones among them, ``others`` modules of the same name from elsewhere.
+    ``reached`` are the lines of the fix that ran, ``escaped_failures`` is what left the functions
+    of the fix. ``modules`` are the files of the checkout that were loaded.
     """
 
-    ended: Ended
+    ended: ProcessEnd
     linked: tuple[str, ...] = ()
-    attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
+    attempts: Mapping[str, tuple[AttemptResult, ...]] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)
-    served: frozenset[str] = frozenset()
+    served_files: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
     reached: frozenset[str] = frozenset()
-    escaped: tuple[Failure, ...] = ()
+    escaped_failures: tuple[RaisedFailure, ...] = ()
     modules: frozenset[str] = frozenset()
 
-    def further(self) -> dict[str, Attempt]:
+    def further(self) -> dict[str, AttemptResult]:
         """Return the tests that are not linked, and what became of them."""
         return {
             nodeid: attempts[0]
@@ -97,10 +104,10 @@ class Trial:
             if nodeid not in self.linked and attempts
         }
 
-    def and_again(self, other: Trial) -> Trial:
+    def add_attempts(self, other: Trial) -> Trial:
         """Return the run with the attempts of another one, which may not have come to a test."""
         attempts = {
-            nodeid: (*own, *other.attempts.get(nodeid, (NOT_AGAIN,)))
+            nodeid: (*own, *other.attempts.get(nodeid, (NOT_RUN_AGAIN,)))
             for nodeid, own in self.attempts.items()
             if nodeid in self.linked
         }
@@ -109,22 +116,23 @@ class Trial:
     def cut(self) -> Trial:
         """Return the run without a word on the test that it did not come to the end of."""
         attempts = {
-            nodeid: tuple(_cut(each) for each in own) for nodeid, own in self.attempts.items()
+            nodeid: tuple(_cut_open_attempt(each) for each in own)
+            for nodeid, own in self.attempts.items()
         }
         return replace(self, attempts=attempts)
 
 
-def _cut(attempt: Attempt) -> Attempt:
+def _cut_open_attempt(attempt: AttemptResult) -> AttemptResult:
     is_open = attempt.word == "hung" or attempt.reason in (IN_SETUP, IN_TEARDOWN)
-    return Attempt("cut") if is_open else attempt
+    return AttemptResult("cut") if is_open else attempt
 
 
-def parse(lines: Iterable[bytes], ended: Ended) -> Trial:
+def parse_trial_notes(lines: Iterable[bytes], ended: ProcessEnd) -> Trial:
     """Read the notes of a run, of which the last line may be torn."""
     notes: dict[str, list[Any]] = defaultdict(list)
     rounds: dict[str, dict[int, list[tuple[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     current: tuple[str, int] | None = None
-    for kind, data in _notes(lines):
+    for kind, data in _parse_note_lines(lines):
         if kind == "start":
             current = (data[0], data[1])
             rounds[data[0]][data[1]].append(("start", None))
@@ -135,18 +143,23 @@ def parse(lines: Iterable[bytes], ended: Ended) -> Trial:
         elif kind == "call" and current is not None:
             rounds[current[0]][current[1]].append(("call", None))
         elif kind == "raised":
-            rounds[data[0]][data[1]].append(("raised", (data[2], _failure(data[3]))))
+            rounds[data[0]][data[1]].append(("raised", (data[2], _parse_failure(data[3]))))
         elif kind == "report":
             rounds[data["nodeid"]][data["round"]].append(("report", data))
         elif kind == "reached":
             notes[kind].append(current[0] if current else "")
         else:
             notes[kind].append(data)
-    each = (
-        (nodeid, _torn(tuple(filter(None, (_attempt(facts, ended) for facts in own.values())))))
+    attempts_by_test = (
+        (
+            nodeid,
+            _mark_torn_rounds(
+                tuple(filter(None, (_build_attempt(facts, ended) for facts in own.values())))
+            ),
+        )
         for nodeid, own in rounds.items()
     )
-    attempts = {nodeid: own for nodeid, own in each if own}
+    attempts = {nodeid: own for nodeid, own in attempts_by_test if own}
     return Trial(
         ended,
         tuple(notes["collected"][-1]["linked"]) if notes["collected"] else (),
@@ -156,12 +169,12 @@ def parse(lines: Iterable[bytes], ended: Ended) -> Trial:
         frozenset(notes["served"]),
         frozenset(notes["other"]),
         frozenset(notes["reached"]),
-        tuple(dict.fromkeys(map(_failure, notes["escaped"]))),
+        tuple(dict.fromkeys(map(_parse_failure, notes["escaped"]))),
         frozenset(path for paths in notes["modules"] for path in paths),
     )
 
 
-def _notes(lines: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
+def _parse_note_lines(lines: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
     for line in lines:
         try:
             kind, data = json.loads(line)
@@ -170,8 +183,8 @@ def _notes(lines: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
         yield kind, data
 
 
-def _failure(told: Mapping[str, Any]) -> Failure:
-    return Failure(
+def _parse_failure(told: Mapping[str, Any]) -> RaisedFailure:
+    return RaisedFailure(
         told["type"],
         tuple(told["bases"]),
         told["message"],
@@ -181,36 +194,38 @@ def _failure(told: Mapping[str, Any]) -> Failure:
     )
 
 
-def _attempt(facts: Sequence[tuple[str, Any]], ended: Ended) -> Attempt | None:
+def _build_attempt(facts: Sequence[tuple[str, Any]], ended: ProcessEnd) -> AttemptResult | None:
     """Return what became of one run of a test, None for one that only a part is known of."""
     raised = [data for kind, data in facts if kind == "raised"]
     reports = [data for kind, data in facts if kind == "report"]
     kinds = [kind for kind, _ in facts]
     ends = [kind for kind in kinds if kind in ("end", "teardown")]
     is_over = "start" not in kinds or ends[-1:] == ["end"]
-    said = [(word, report) for report in reports if (word := _word(report))]
-    failures = [failure for _, failure in raised if failure.type not in QUIET]
-    if said:
-        word, report = min(said, key=lambda each: OUTCOMES.index(each[0]))
+    words_and_reports = [
+        (word, report) for report in reports if (word := _find_report_word(report))
+    ]
+    failures = [failure for _, failure in raised if failure.type not in QUIET_EXCEPTIONS]
+    if words_and_reports:
+        word, report = min(words_and_reports, key=lambda each: OUTCOMES.index(each[0]))
         phase = [failure for when, failure in raised if when == report["when"]]
-        failure = next((each for each in phase if each.type not in QUIET), None)
+        failure = next((each for each in phase if each.type not in QUIET_EXCEPTIONS), None)
         if word in ("failed", "error"):
-            return Attempt(word, failure, report["why"])
+            return AttemptResult(word, failure, report["why"])
         if is_over and (word != "skipped" or "end" in kinds):
-            unreported = _unreported(raised, reports)
-            return unreported or Attempt(word, None, report["why"])
+            unreported = _find_unreported_failure(raised, reports)
+            return unreported or AttemptResult(word, None, report["why"])
         if not is_over and report["when"] == "call" and not report["part"]:
-            return Attempt("error", None, IN_TEARDOWN)
+            return AttemptResult("error", None, IN_TEARDOWN)
     if is_over:
-        return _unreported(raised, reports)
+        return _find_unreported_failure(raised, reports)
     if "call" not in kinds:
-        return Attempt("error", failures[-1] if failures else None, IN_SETUP)
+        return AttemptResult("error", failures[-1] if failures else None, IN_SETUP)
     if failures:  # it had failed before whatever came then
-        return Attempt("failed", failures[0])
-    return Attempt("hung" if ended.status is None else "died")
+        return AttemptResult("failed", failures[0])
+    return AttemptResult("hung" if ended.status is None else "died")
 
 
-def _torn(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+def _mark_torn_rounds(attempts: tuple[AttemptResult, ...]) -> tuple[AttemptResult, ...]:
     """Return the rounds of a test, none of which has passed if the process ended in a teardown."""
     last = attempts[-1:]
     if not any(each.reason == IN_TEARDOWN for each in last):
@@ -218,18 +233,18 @@ def _torn(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
     return tuple(last[0] if each.word == "passed" else each for each in attempts)
 
 
-def _unreported(
-    raised: Sequence[tuple[str, Failure]], reports: Sequence[Mapping[str, Any]]
-) -> Attempt | None:
+def _find_unreported_failure(
+    raised: Sequence[tuple[str, RaisedFailure]], reports: Sequence[Mapping[str, Any]]
+) -> AttemptResult | None:
     """Return a failure that pytest itself could not report any more."""
     told = {report["when"] for report in reports}
     for when, failure in raised:
-        if when not in told and failure.type not in QUIET:
-            return Attempt("failed" if when == "call" else "error", failure)
+        if when not in told and failure.type not in QUIET_EXCEPTIONS:
+            return AttemptResult("failed" if when == "call" else "error", failure)
     return None
 
 
-def _word(report: Mapping[str, Any]) -> OutcomeWord | None:
+def _find_report_word(report: Mapping[str, Any]) -> OutcomeWord | None:
     """Return what one report says of its test, by the rules of `outcomes.word_of`."""
     if report["outcome"] == "failed":
         return "failed" if report["when"] == "call" else "error"

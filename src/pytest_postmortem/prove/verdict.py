@@ -10,36 +10,50 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_postmortem.model import PROVEN, VERDICTS, Verdict, count_of
-from pytest_postmortem.prove.missing import Known, meaning
-from pytest_postmortem.prove.trial import Attempt, Failure, Trial, Word
+from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict, format_count
+from pytest_postmortem.prove.missing import NamesOfFix, classify_failure
+from pytest_postmortem.prove.trial import AttemptResult, AttemptWord, RaisedFailure, Trial
 
-__all__ = ["DECIDED", "RED", "Judged", "TestVerdict", "best", "judge", "red"]
+__all__ = [
+    "DECIDED_VERDICTS",
+    "RED_WORDS",
+    "IncidentVerdict",
+    "TestVerdict",
+    "format_failure_with_fix",
+    "judge_incident",
+    "select_best_verdict",
+]
 
-DECIDED: tuple[Verdict, ...] = (*PROVEN, "not-proven", "weak", "not-reached", "fails-with-fix")
+DECIDED_VERDICTS: tuple[Verdict, ...] = (
+    *PROVEN_VERDICTS,
+    "not-proven",
+    "weak",
+    "not-reached",
+    "fails-with-fix",
+)
 """Verdicts that another way of taking the fix away would not change."""
 
-RED: tuple[Word, ...] = ("failed", "error", "hung", "died")
+RED_WORDS: tuple[AttemptWord, ...] = ("failed", "error", "hung", "died")
 """How a test ends that fails with the fix."""
 
-FEW = 4
+MIN_FURTHER_TESTS = 4
 """Further tests, below which it means nothing that most of them fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestVerdict:
-    """What is shown of one test; ``mixed`` says that it ended differently in several runs."""
+    """What is shown of one test; ``is_mixed`` says that it ended differently in several runs."""
 
     __test__ = False
 
     nodeid: str
     verdict: Verdict
     message: str
-    mixed: bool = False
+    is_mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class IncidentVerdict:
     """The verdict on an incident, with that on each of its tests.
 
     ``failing`` of ``further`` other tests in the same files fail as well without the fix.
@@ -54,45 +68,47 @@ class Judged:
     is_open: bool = False
 
     @property
-    def mixed(self) -> bool:
+    def is_mixed(self) -> bool:
         """Whether a test ended differently in several runs."""
-        return any(test.mixed for test in self.tests)
+        return any(test.is_mixed for test in self.tests)
 
 
-def judge(
-    control: Trial, without: Trial, known: Known, reached: Collection[str] | None = None
-) -> Judged:
+def judge_incident(
+    control: Trial, without: Trial, known: NamesOfFix, reached: Collection[str] | None = None
+) -> IncidentVerdict:
     """Compare the linked tests of two runs.
 
     ``reached`` are the tests in which lines of the fix ran, where somebody had to find out.
     """
     if not control.linked:
-        return Judged("inconclusive", _nothing(control))
+        return IncidentVerdict("inconclusive", _explain_no_linked_test(control))
     leaks = control.others | without.others
     if leaks:
-        return Judged("inconclusive", f"another copy was imported: {min(leaks)}")
-    tests = tuple(_test(nodeid, control, without, known, reached) for nodeid in control.linked)
-    failing, further = _further(control, without)
-    top = best(tests)
-    if top.verdict == "proven" and failing >= FEW and failing * 2 > further:
-        return Judged(
+        return IncidentVerdict("inconclusive", f"another copy was imported: {min(leaks)}")
+    tests = tuple(
+        _judge_linked_test(nodeid, control, without, known, reached) for nodeid in control.linked
+    )
+    failing, further = _count_further_failures(control, without)
+    top = select_best_verdict(tests)
+    if top.verdict == "proven" and failing >= MIN_FURTHER_TESTS and failing * 2 > further:
+        return IncidentVerdict(
             "broken",
-            f"without the fix {failing} of {count_of(further, 'further test')} in the same files"
+            f"without the fix {failing} of {format_count(further, 'further test')} in the same files"
             " fail as well: more is missing than the fix",
             tests,
             failing,
             further,
         )
     is_open = reached is None and any(test.verdict == "not-proven" for test in tests)
-    return Judged(top.verdict, top.message, tests, failing, further, is_open)
+    return IncidentVerdict(top.verdict, top.message, tests, failing, further, is_open)
 
 
-def best(tests: Iterable[TestVerdict]) -> TestVerdict:
+def select_best_verdict(tests: Iterable[TestVerdict]) -> TestVerdict:
     """Return the test whose verdict counts for all."""
     return min(tests, key=lambda test: VERDICTS.index(test.verdict))
 
 
-def _nothing(control: Trial) -> str:
+def _explain_no_linked_test(control: Trial) -> str:
     if control.broken:
         path, text = min(control.broken.items())
         return f"{path} can't be collected: {text}"
@@ -106,30 +122,35 @@ def _nothing(control: Trial) -> str:
     return f"no linked test was collected{': ' + lines[-1][:200] if lines else ''}"
 
 
-def _test(
-    nodeid: str, control: Trial, without: Trial, known: Known, reached: Collection[str] | None
+def _judge_linked_test(
+    nodeid: str, control: Trial, without: Trial, known: NamesOfFix, reached: Collection[str] | None
 ) -> TestVerdict:
     with_fix = control.attempts.get(nodeid, ())
-    verdict, message = _with(with_fix, control)
+    verdict, message = _judge_with_fix(with_fix, control)
     if verdict is not None:
-        return TestVerdict(nodeid, verdict, message, _mixed(with_fix))
+        return TestVerdict(nodeid, verdict, message, _are_attempts_mixed(with_fix))
     attempts = without.attempts.get(nodeid, ())
-    mixed = _mixed(with_fix) or _mixed(attempts)
+    mixed = _are_attempts_mixed(with_fix) or _are_attempts_mixed(attempts)
     if not attempts:
-        return TestVerdict(nodeid, *_gone(nodeid, without))
+        return TestVerdict(nodeid, *_judge_absent_test(nodeid, without))
     is_reached = None if reached is None else nodeid in reached
-    verdict, message = _without(attempts[0], control, without, known, is_reached)
+    verdict, message = _judge_without_fix(attempts[0], control, without, known, is_reached)
     return TestVerdict(nodeid, verdict, message, mixed and verdict in ("proven", "not-proven"))
 
 
-def _mixed(attempts: Sequence[Attempt]) -> bool:
+def _are_attempts_mixed(attempts: Sequence[AttemptResult]) -> bool:
     return len({attempt.word for attempt in attempts}) > 1
 
 
-def _with(attempts: Sequence[Attempt], control: Trial) -> tuple[Verdict | None, str]:
+def _judge_with_fix(
+    attempts: Sequence[AttemptResult], control: Trial
+) -> tuple[Verdict | None, str]:
     """Return the verdict on a test that does not pass with the fix, None for one that does."""
     if not attempts:
-        return "inconclusive", f"with the fix pytest does not come to this test{_end(control)}"
+        return (
+            "inconclusive",
+            f"with the fix pytest does not come to this test{_format_run_end(control)}",
+        )
     first = attempts[0]
     if first.word == "passed":
         return None, ""
@@ -138,45 +159,45 @@ def _with(attempts: Sequence[Attempt], control: Trial) -> tuple[Verdict | None, 
     if first.word == "not-run":
         return "inconclusive", first.reason or "it did not run"
     if first.word == "cut":
-        return "inconclusive", _cut(control, "with the fix")
-    return "fails-with-fix", red(first)
+        return "inconclusive", _format_cut_run(control, "with the fix")
+    return "fails-with-fix", format_failure_with_fix(first)
 
 
-def _cut(trial: Trial, side: str) -> str:
+def _format_cut_run(trial: Trial, side: str) -> str:
     return f"does not end {side} within {trial.ended.seconds:.1f} s: give a longer --timeout"
 
 
-def red(attempt: Attempt) -> str:
+def format_failure_with_fix(attempt: AttemptResult) -> str:
     """Say how a test fails with the fix."""
-    return f"fails with the fix in place: {_told(attempt)}"
+    return f"fails with the fix in place: {_format_attempt(attempt)}"
 
 
-def _told(attempt: Attempt) -> str:
+def _format_attempt(attempt: AttemptResult) -> str:
     if attempt.failure is not None:
         return str(attempt.failure)
     words = {"hung": "it does not end", "died": "the process died"}
     return attempt.reason or words.get(attempt.word, attempt.word)
 
 
-def _gone(nodeid: str, without: Trial) -> tuple[Verdict, str]:
+def _judge_absent_test(nodeid: str, without: Trial) -> tuple[Verdict, str]:
     """Return the verdict on a test that the run without the fix has not come to."""
     file = nodeid.partition("::")[0]
     for path, text in {**without.left, **without.broken}.items():
         if path == file or not path or file.startswith(f"{path}/"):
-            return "broken", _absent(path, text, without)
+            return "broken", _explain_absent_file(path, text, without)
     if without.broken:
-        return "broken", _absent(*min(without.broken.items()), without)
-    return "broken", f"without the fix pytest does not come to this test{_end(without)}"
+        return "broken", _explain_absent_file(*min(without.broken.items()), without)
+    return "broken", f"without the fix pytest does not come to this test{_format_run_end(without)}"
 
 
-def _absent(path: str, text: str, without: Trial) -> str:
+def _explain_absent_file(path: str, text: str, without: Trial) -> str:
     """Say why the tests of a file are not there without the fix."""
     if path in without.left:
         return f"{path} skips itself without the fix: {text.removeprefix('Skipped: ')}"
     return f"{path or 'the suite'} can't be collected without the fix: {text}"
 
 
-def _end(trial: Trial) -> str:
+def _format_run_end(trial: Trial) -> str:
     """Say how a run ended before a test, where it did not take too long."""
     if trial.ended.status is None:
         return ""
@@ -184,27 +205,27 @@ def _end(trial: Trial) -> str:
     return f": {lines[-1][:200] if lines else f'exit status {trial.ended.status}'}"
 
 
-def _without(
-    attempt: Attempt, control: Trial, without: Trial, known: Known, reached: bool | None
+def _judge_without_fix(
+    attempt: AttemptResult, control: Trial, without: Trial, known: NamesOfFix, reached: bool | None
 ) -> tuple[Verdict, str]:
     if attempt.word == "passed":
-        return _passes(without, known, reached)
+        return _judge_passed_attempt(without, known, reached)
     if attempt.word == "hung":
         took = f"{without.ended.seconds:.0f} s, {control.ended.seconds:.1f} s with it"
         return "proven", f"does not end without the fix ({took})"
     if attempt.word == "cut":
-        return "inconclusive", _cut(without, "without the fix")
+        return "inconclusive", _format_cut_run(without, "without the fix")
     if attempt.word == "died":
-        return _died(without)
+        return _judge_dead_process(without)
     if attempt.word == "failed":
-        return _fails(attempt, control, without, known)
+        return _judge_failed_attempt(attempt, control, without, known)
     if attempt.word == "error":
-        return "broken", f"its set-up or teardown fails without the fix: {_told(attempt)}"
+        return "broken", f"its set-up or teardown fails without the fix: {_format_attempt(attempt)}"
     reason = f": {attempt.reason}" if attempt.reason else ""
     return "skipped", f"{attempt.word} without the fix{reason}"
 
 
-def _died(without: Trial) -> tuple[Verdict, str]:
+def _judge_dead_process(without: Trial) -> tuple[Verdict, str]:
     status = without.ended.status or 0
     if status == -9:
         return "inconclusive", "the process was killed from outside, perhaps for its memory"
@@ -212,32 +233,38 @@ def _died(without: Trial) -> tuple[Verdict, str]:
     return "proven", f"the process dies without the fix ({how})"
 
 
-def _fails(attempt: Attempt, control: Trial, without: Trial, known: Known) -> tuple[Verdict, str]:
+def _judge_failed_attempt(
+    attempt: AttemptResult, control: Trial, without: Trial, known: NamesOfFix
+) -> tuple[Verdict, str]:
     failure = attempt.failure
     if failure is None:
-        return "proven", f"fails without the fix: {_told(attempt)}"
-    what = meaning(failure, known)
-    if what == "weak":
+        return "proven", f"fails without the fix: {_format_attempt(attempt)}"
+    failure_meaning = classify_failure(failure, known)
+    if failure_meaning == "weak":
         return "weak", f"needs what the fix brought, and would fail on any older tree: {failure}"
-    if what == "broken":
+    if failure_meaning == "broken":
         return "broken", f"without the fix something else is missing: {failure}"
-    odd = next(_odd(control, without, known), None)
+    odd = next(_find_unrelated_failures(control, without, known), None)
     if odd is not None and odd != failure:
         return "broken", f"without the fix something else is missing: {odd}"
     return "proven", f"fails without the fix: {failure}"
 
 
-def _odd(control: Trial, without: Trial, known: Known) -> Iterator[Failure]:
+def _find_unrelated_failures(
+    control: Trial, without: Trial, known: NamesOfFix
+) -> Iterator[RaisedFailure]:
     """Yield what left the old code for a reason that is not the problem's, and was caught."""
-    with_fix = {str(each) for each in control.escaped}
-    for each in without.escaped:
-        if str(each) not in with_fix and meaning(each, known) == "broken":
+    with_fix = {str(each) for each in control.escaped_failures}
+    for each in without.escaped_failures:
+        if str(each) not in with_fix and classify_failure(each, known) == "broken":
             yield each
 
 
-def _passes(without: Trial, known: Known, reached: bool | None) -> tuple[Verdict, str]:
-    if not without.served & known.replaced:
-        names = ", ".join(sorted(path.rpartition("/")[2] for path in known.replaced))
+def _judge_passed_attempt(
+    without: Trial, known: NamesOfFix, reached: bool | None
+) -> tuple[Verdict, str]:
+    if not without.served_files & known.replaced_files:
+        names = ", ".join(sorted(path.rpartition("/")[2] for path in known.replaced_files))
         return "inconclusive", f"{names} was not imported by the tests, as far as can be told"
     if reached is False:
         return "not-reached", "passes without the fix, and never runs its lines here"
@@ -246,7 +273,7 @@ def _passes(without: Trial, known: Known, reached: bool | None) -> tuple[Verdict
     )
 
 
-def _further(control: Trial, without: Trial) -> tuple[int, int]:
+def _count_further_failures(control: Trial, without: Trial) -> tuple[int, int]:
     """Return how many other tests fail without the fix, of how many that pass with it."""
     then = without.further()
     passed = [nodeid for nodeid, each in control.further().items() if each.word == "passed"]

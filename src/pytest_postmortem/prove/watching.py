@@ -9,100 +9,102 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-__all__ = ["RAISED", "REACHED", "instrumented"]
+__all__ = ["RAISED", "REACHED", "instrument_code"]
 
 REACHED, RAISED = "__postmortem_reached__", "__postmortem_raised__"
 """The names of what the code of a fix calls while it is watched."""
 
 
-def instrumented(
+def instrument_code(
     text: str, marks: Sequence[Sequence[int]], watched: Sequence[Sequence[int]]
 ) -> ast.Module:
     """Return the code of a text which tells that statements on marked lines run, and what leaves
     functions that have watched lines or is caught in them. Lines are ranges, their last included.
     """
     tree = ast.parse(text)
-    _mark(tree, marks)
-    _Watching(watched).visit(tree)
+    _mark_statements(tree, marks)
+    _WatchTransformer(watched).visit(tree)
     return ast.fix_missing_locations(tree)
 
 
-BODIES = ("body", "orelse", "finalbody")
+BODY_FIELDS = ("body", "orelse", "finalbody")
 
 
-def _overlaps(first: int, last: int, ranges: Sequence[Sequence[int]]) -> bool:
+def _is_overlapping(first: int, last: int, ranges: Sequence[Sequence[int]]) -> bool:
     return first <= last and any(first <= end and start <= last for start, end in ranges)
 
 
-def _first_line(node: Any) -> int:
+def _find_decorated_line(node: Any) -> int:
     """Return the line on which a statement begins, with its decorators."""
     decorators = getattr(node, "decorator_list", ())
     return min([int(node.lineno), *(int(each.lineno) for each in decorators)])
 
 
-def _head(node: Any) -> tuple[int, int]:
+def _find_head_lines(node: Any) -> tuple[int, int]:
     """Return the lines of a statement without those of the statements in it."""
-    inner = [int(each.lineno) for each in _inner(node)]
-    first = _first_line(node)
+    inner = [int(each.lineno) for each in _list_inner_nodes(node)]
+    first = _find_decorated_line(node)
     return first, max(first, min(inner) - 1) if inner else int(node.end_lineno)
 
 
-def _running(node: Any) -> tuple[int, int]:
+def _find_running_lines(node: Any) -> tuple[int, int]:
     """Return the lines that do something where a statement stands: of a function, its decorators,
     since what it begins with matters to those who call it.
     """
-    first, last = _head(node)
+    first, last = _find_head_lines(node)
     is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     return first, node.lineno - 1 if is_function else last
 
 
-def _inner(node: Any) -> Iterator[Any]:
-    for name in BODIES:
+def _list_inner_nodes(node: Any) -> Iterator[Any]:
+    for name in BODY_FIELDS:
         yield from getattr(node, name, ())
     yield from getattr(node, "handlers", ())
     for case in getattr(node, "cases", ()):
         yield case.pattern
 
 
-def _mark(node: Any, marks: Sequence[Sequence[int]]) -> None:
+def _mark_statements(node: Any, marks: Sequence[Sequence[int]]) -> None:
     """Put a call before each statement on marked lines, and at the start of what it heads."""
     own = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
-    for name in BODIES:
+    for name in BODY_FIELDS:
         body = getattr(node, name, None)
         if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
-            setattr(node, name, list(_marked(body, marks)))
+            setattr(node, name, list(_insert_reached_calls(body, marks)))
     for each in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        _mark(each, marks)
+        _mark_statements(each, marks)
     if isinstance(node, ast.match_case):
         pattern = node.pattern
-        if _overlaps(pattern.lineno, pattern.end_lineno, marks):
-            node.body.insert(0, _call(REACHED, f"{pattern.lineno}", node.body[0]))
-    elif own and _overlaps(*_head(node), marks):
-        place = 1 if _is_text(node.body[0]) else 0
-        node.body.insert(place, _call(REACHED, f"{node.lineno}", node.body[0]))
+        if _is_overlapping(pattern.lineno, pattern.end_lineno, marks):
+            node.body.insert(0, _build_call(REACHED, f"{pattern.lineno}", node.body[0]))
+    elif own and _is_overlapping(*_find_head_lines(node), marks):
+        place = 1 if _is_text_statement(node.body[0]) else 0
+        node.body.insert(place, _build_call(REACHED, f"{node.lineno}", node.body[0]))
 
 
-def _marked(body: Sequence[ast.stmt], marks: Sequence[Sequence[int]]) -> Iterator[ast.stmt]:
+def _insert_reached_calls(
+    body: Sequence[ast.stmt], marks: Sequence[Sequence[int]]
+) -> Iterator[ast.stmt]:
     for place, node in enumerate(body):
-        first = place == 0 and _is_text(node)
+        first = place == 0 and _is_text_statement(node)
         future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        if not first and not future and _overlaps(*_running(node), marks):
-            yield _call(REACHED, f"{_first_line(node)}", node)
-        _mark(node, marks)
+        if not first and not future and _is_overlapping(*_find_running_lines(node), marks):
+            yield _build_call(REACHED, f"{_find_decorated_line(node)}", node)
+        _mark_statements(node, marks)
         yield node
 
 
-def _is_text(node: ast.stmt) -> bool:
+def _is_text_statement(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _call(name: str, place: str, where: ast.stmt) -> ast.Expr:
+def _build_call(name: str, place: str, where: ast.stmt) -> ast.Expr:
     arguments: list[ast.expr] = [ast.Constant(place)] if place else []
     call = ast.Expr(ast.Call(ast.Name(name, ast.Load()), arguments, []))
     return ast.copy_location(call, where)
 
 
-class _Watching(ast.NodeTransformer):
+class _WatchTransformer(ast.NodeTransformer):
     """Wraps the body of each function that has watched lines, and of what may catch exceptions in
     it, so that what leaves them is told.
     """
@@ -117,49 +119,49 @@ class _Watching(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         """Wrap a function."""
-        return self._wrapped(node)
+        return self._wrap_function(node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
         """Wrap a coroutine."""
-        return self._wrapped(node)
+        return self._wrap_function(node)
 
     def visit_Try(self, node: ast.Try) -> Any:
         """Wrap what a handler may catch."""
-        return self._caught(node)
+        return self._wrap_block(node)
 
     def visit_TryStar(self, node: ast.AST) -> Any:
         """Wrap what a handler of groups may catch."""
-        return self._caught(node)
+        return self._wrap_block(node)
 
     def visit_With(self, node: ast.With) -> Any:
         """Wrap what a context manager may suppress."""
-        return self._caught(node)
+        return self._wrap_block(node)
 
     def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:
         """Wrap what an asynchronous one may suppress."""
-        return self._caught(node)
+        return self._wrap_block(node)
 
     def _is_watched(self, node: Any) -> bool:
-        return _overlaps(_first_line(node), node.end_lineno, self._watched)
+        return _is_overlapping(_find_decorated_line(node), node.end_lineno, self._watched)
 
-    def _wrapped(self, node: Any) -> Any:
+    def _wrap_function(self, node: Any) -> Any:
         outer, self._within = self._within, self._is_watched(node)
         self.generic_visit(node)
         if self._within:
-            text = node.body[:1] if _is_text(node.body[0]) else []
+            text = node.body[:1] if _is_text_statement(node.body[0]) else []
             body = node.body[len(text) :] or [ast.copy_location(ast.Pass(), node.body[-1])]
-            node.body = [*text, _guarded(body, "")]
+            node.body = [*text, _build_watched_try(body, "")]
         self._within = outer
         return node
 
-    def _caught(self, node: Any) -> Any:
+    def _wrap_block(self, node: Any) -> Any:
         self.generic_visit(node)
         if self._within or self._is_watched(node):
-            node.body = [_guarded(node.body, "caught")]
+            node.body = [_build_watched_try(node.body, "caught")]
         return node
 
 
-def _guarded(body: Sequence[ast.stmt], place: str) -> ast.stmt:
+def _build_watched_try(body: Sequence[ast.stmt], place: str) -> ast.stmt:
     """Return a statement that does what some others do, and tells what leaves them."""
-    handler = ast.ExceptHandler(None, None, [_call(RAISED, place, body[0]), ast.Raise()])
+    handler = ast.ExceptHandler(None, None, [_build_call(RAISED, place, body[0]), ast.Raise()])
     return ast.copy_location(ast.Try(list(body), [handler], [], []), body[0])

@@ -9,44 +9,59 @@ from pathlib import Path
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import Location, Registry
-from pytest_postmortem.options import places
-from pytest_postmortem.registry.how import How
+from pytest_postmortem.options import find_default_locations
+from pytest_postmortem.registry.how import LoadOptions
 
-__all__ = ["How", "examine", "find", "load", "names_source"]
+__all__ = [
+    "LoadOptions",
+    "find_registry",
+    "has_source_block",
+    "load_registry",
+    "load_registry_with_problems",
+]
 
-_SOURCE = re.compile(rb"^[\s{]*[\"']?source[\"']?\s*[:=]|^\[source\]", re.MULTILINE)
+_SOURCE_KEY = re.compile(rb"^[\s{]*[\"']?source[\"']?\s*[:=]|^\[source\]", re.MULTILINE)
 
 
-def load(locations: Sequence[Location], root: Path, how: How | None = None) -> Registry:
+def load_registry(
+    locations: Sequence[Location], root: Path, how: LoadOptions | None = None
+) -> Registry:
     """Read all locations and merge what they hold.
 
     What can't be reached over the network is no problem but a finding.
 
     Raises: RegistryError with all problems of all locations.
     """
-    from pytest_postmortem.registry.loading import Loader
+    from pytest_postmortem.registry.loading import RegistryLoader
 
-    return Loader(locations, root, how or How()).load()
+    return RegistryLoader(locations, root, how or LoadOptions()).load()
 
 
-def examine(
-    locations: Sequence[Location], root: Path, how: How | None = None
+def load_registry_with_problems(
+    locations: Sequence[Location], root: Path, how: LoadOptions | None = None
 ) -> tuple[Registry, tuple[Problem, ...]]:
     """Read all locations as far as they can be read, and return beside it what is wrong."""
-    from pytest_postmortem.registry.loading import Loader
+    from pytest_postmortem.registry.loading import RegistryLoader
 
-    return Loader(locations, root, how or How()).examine()
+    return RegistryLoader(locations, root, how or LoadOptions()).load_with_problems()
 
 
-def find(root: Path) -> Path | None:
+def find_registry(root: Path) -> Path | None:
     """Return where a registry is, if nobody says: under the root, or above it in its repository.
 
     A directory counts only when a post-mortem is in it.
     """
-    return next((place for place in map(Path, places(str(root))) if _is_registry(place)), None)
+    return next(
+        (
+            place
+            for place in map(Path, find_default_locations(str(root)))
+            if _is_registry_path(place)
+        ),
+        None,
+    )
 
 
-def names_source(place: Path) -> bool:
+def has_source_block(place: Path) -> bool:
     """Say whether a registry that was found may say where further entries are fetched from."""
     if place.is_dir():
         return False
@@ -54,14 +69,16 @@ def names_source(place: Path) -> bool:
         text = place.read_bytes()
     except OSError:
         return False
-    return _SOURCE.search(text) is not None
+    return _SOURCE_KEY.search(text) is not None
 
 
-def _is_registry(place: Path) -> bool:
+def _is_registry_path(place: Path) -> bool:
     if place.suffix:
         return os.path.isfile(place)
     if not os.path.isdir(place) or os.path.exists(place / "__init__.py"):
         return False
-    from pytest_postmortem.registry.documents import document, walk
+    from pytest_postmortem.registry.documents import detect_document_name, walk_documents
 
-    return any(document(str(place), relative) for relative in walk(str(place), []))
+    return any(
+        detect_document_name(str(place), relative) for relative in walk_documents(str(place), [])
+    )

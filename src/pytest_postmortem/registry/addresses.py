@@ -8,13 +8,20 @@ import socket
 from typing import Literal
 from urllib.parse import urlsplit
 
-__all__ = ["ALLOWED_IN_CLEAR", "IN_CLEAR", "is_loopback", "origin", "reach", "wrong_address"]
+__all__ = [
+    "CLEARTEXT_CREDENTIAL",
+    "CLEARTEXT_REMEDY",
+    "classify_host",
+    "find_address_problem",
+    "is_loopback_host",
+    "parse_url_origin",
+]
 
-IN_CLEAR = "a credential is sent over https alone"
-ALLOWED_IN_CLEAR = "write https://, or 'insecure: true' beside it if your own network is trusted"
+CLEARTEXT_CREDENTIAL = "a credential is sent over https alone"
+CLEARTEXT_REMEDY = "write https://, or 'insecure: true' beside it if your own network is trusted"
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
+def parse_url_origin(url: str) -> tuple[str, str, int | None]:
     """Return what a credential belongs to: scheme, host and port.
 
     Source: https://www.rfc-editor.org/rfc/rfc6454#section-4
@@ -24,28 +31,28 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), port
 
 
-def wrong_address(url: str, secret: bool = False) -> str | None:
+def find_address_problem(url: str, secret: bool = False) -> str | None:
     """Say what keeps an address from being asked, a credential along with it if ``secret``."""
     try:
         parts = urlsplit(url)
-        scheme, host, _ = origin(url)
+        scheme, host, _ = parse_url_origin(url)
     except ValueError:
         return "it is no address"
     if scheme not in ("http", "https"):
         return "it is neither http nor https"
     if not host or re.search(r"[\s\\]", url):
         return "it names no host"
-    if scheme == "http" and (secret or parts.password) and not is_loopback(host):
-        return IN_CLEAR
+    if scheme == "http" and (secret or parts.password) and not is_loopback_host(host):
+        return CLEARTEXT_CREDENTIAL
     return None
 
 
-def is_loopback(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
     """Say whether a host is this machine, by its text alone."""
-    return reach(host) == "machine"
+    return classify_host(host) == "machine"
 
 
-def reach(host: str) -> Literal["machine", "private", "public"]:
+def classify_host(host: str) -> Literal["machine", "private", "public"]:
     """Say who can be behind a host, by its text alone; 127.1 is an address as well."""
     host = host.rstrip(".")
     try:

@@ -12,59 +12,68 @@ from typing import Any
 
 import yaml
 
-from pytest_postmortem.registry.tables import MAX_DEPTH, Broken, Rows, Table, repeated, too_deep
+from pytest_postmortem.registry.tables import (
+    MAX_DEPTH,
+    BrokenDataError,
+    LocatedList,
+    LocatedTable,
+    build_depth_error,
+    build_repeated_key_error,
+)
 
-__all__ = ["compose"]
+__all__ = ["compose_yaml"]
 
-MAX_ALIASED = 1_000_000
-NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+MAX_ALIASED_VALUES = 1_000_000
+NULL_SCALARS = frozenset({"", "~", "null", "Null", "NULL"})
 
-_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NON_YAML_CHARACTER = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
 
 
-def compose(text: str, above: int) -> Any:
+def compose_yaml(text: str, above: int) -> Any:
     """Return the one document of a text, or None where it is empty.
 
     Raises: Broken, with the line counted from ``above`` lines before the text.
     """
     loader_class: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        return _Composer(above).compose(loader_class(text))
+        return _YamlComposer(above).compose(loader_class(text))
     except Exception as error:
-        # By name, for the reason given in `_Composer.compose`.
-        names = {each.__name__ for each in type(error).__mro__}
+        # By name, for the reason given in `_Composer.compose_yaml`.
+        names = {error_class.__name__ for error_class in type(error).__mro__}
         if "YAMLError" not in names:
             raise
-        broken = _syntax if "MarkedYAMLError" in names else _character
+        broken = _build_syntax_error if "MarkedYAMLError" in names else _build_character_error
         raise broken(text, above, error) from None
 
 
-def _character(text: str, above: int, error: Exception) -> Broken:
-    found = _NOT_YAML.search(text)
-    line = text.count("\n", 0, found.start() if found else None) + above + 1
+def _build_character_error(text: str, above: int, error: Exception) -> BrokenDataError:
+    match = _NON_YAML_CHARACTER.search(text)
+    line = text.count("\n", 0, match.start() if match else None) + above + 1
     cause = "it is not YAML: it holds a control character"
-    return Broken(cause, "remove the character from this line", line)
+    return BrokenDataError(cause, "remove the character from this line", line)
 
 
-def _syntax(text: str, above: int, error: Any) -> Broken:
+def _build_syntax_error(text: str, above: int, error: Any) -> BrokenDataError:
     mark = error.problem_mark or error.context_mark
     lines = text.rstrip().split("\n")
     number = min(0 if mark is None else mark.line, len(lines) - 1)
     line = lines[number]
     if "nesting depth" in str(error.problem):  # libyaml from 0.2.6 on looks ahead, and has a limit
-        return too_deep(number + above + 1)
+        return build_depth_error(number + above + 1)
     remedy = "mend the YAML on this line or the one before"
     if "\t" in line[: len(line) - len(line.lstrip())]:
         remedy = "indent with spaces: YAML allows no tabs at the beginning of a line"
-    return Broken(f"it is not YAML: {error.problem}", remedy, number + above + 1)
+    return BrokenDataError(f"it is not YAML: {error.problem}", remedy, number + above + 1)
 
 
-class _Frame:
+class _OpenNode:
     """A mapping or list that is still open, and the key that waits for its value."""
 
     __slots__ = ("anchor", "before", "has_key", "key", "key_line", "merged", "merging", "node")
 
-    def __init__(self, node: Table | Rows, anchor: str | None, before: int) -> None:
+    def __init__(self, node: LocatedTable | LocatedList, anchor: str | None, before: int) -> None:
         self.node = node
         self.anchor = anchor
         self.before = before
@@ -75,16 +84,16 @@ class _Frame:
         self.merged: list[tuple[Any, int]] = []
 
     def awaits_key(self) -> bool:
-        return not self.has_key and isinstance(self.node, Table)
+        return not self.has_key and isinstance(self.node, LocatedTable)
 
     def set_key(self, key: str, line: int, merging: bool) -> None:
         if key in self.node:
-            raise repeated(key, line)
+            raise build_repeated_key_error(key, line)
         self.key, self.key_line, self.merging = key, line, merging
         self.has_key = True
 
     def add(self, value: Any, line: int) -> None:
-        if isinstance(self.node, Rows):
+        if isinstance(self.node, LocatedList):
             self.node.append(value)
             self.node.lines.append(line)
         elif self.merging:
@@ -96,32 +105,34 @@ class _Frame:
 
     def close(self) -> None:
         """Fill what a mapping leaves out from those that it merges, the first of them first."""
-        if isinstance(self.node, Table):
+        if isinstance(self.node, LocatedTable):
             for value, line in self.merged:
-                for table in _tables(value, line):
-                    self._merge(self.node, table)
+                for table in _resolve_merged_tables(value, line):
+                    self._fill_missing_keys(self.node, table)
 
     @staticmethod
-    def _merge(node: Table, table: Table) -> None:
+    def _fill_missing_keys(node: LocatedTable, table: LocatedTable) -> None:
         for key, value in table.items():
             if key not in node:
                 node[key] = value
                 node.lines[key] = table.lines[key]
 
 
-def _tables(value: Any, line: int) -> list[Table]:
-    tables = value if isinstance(value, Rows) else [value]
-    if all(isinstance(table, Table) for table in tables):
+def _resolve_merged_tables(value: Any, line: int) -> list[LocatedTable]:
+    tables = value if isinstance(value, LocatedList) else [value]
+    if all(isinstance(table, LocatedTable) for table in tables):
         return list(tables)
-    raise Broken("'<<' is followed by no mapping", "let it name a mapping: '<<: *name'", line)
+    raise BrokenDataError(
+        "'<<' is followed by no mapping", "let it name a mapping: '<<: *name'", line
+    )
 
 
-class _Composer:
+class _YamlComposer:
     """Builds the data from the events; ``size`` counts its values, aliased ones each time."""
 
     def __init__(self, above: int) -> None:
         self.first = above + 1
-        self.stack: list[_Frame] = []
+        self.stack: list[_OpenNode] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.size = self.aliased = 0
         self.documents = 0
@@ -131,7 +142,7 @@ class _Composer:
         # By name: where a process imports PyYAML anew, as pytest's own pytester does, libyaml's
         # events are still of the classes of the first import.
         handlers = {
-            "ScalarEvent": self.scalar,
+            "ScalarEvent": self.add_scalar,
             "MappingStartEvent": self.open,
             "SequenceStartEvent": self.open,
             "MappingEndEvent": self.close,
@@ -149,12 +160,12 @@ class _Composer:
         self.documents += 1
         if self.documents > 1:
             remedy = "keep one document in the file: remove the line '---'"
-            raise Broken("a second YAML document begins", remedy, line)
+            raise BrokenDataError("a second YAML document begins", remedy, line)
 
-    def scalar(self, event: Any, line: int) -> None:
+    def add_scalar(self, event: Any, line: int) -> None:
         self.size += 1
         plain, value = event.implicit[0], event.value
-        if plain and value in NULLS and not (self.stack and self.stack[-1].awaits_key()):
+        if plain and value in NULL_SCALARS and not (self.stack and self.stack[-1].awaits_key()):
             value = None
         if event.anchor is not None:
             self.anchors[event.anchor] = (value, 1)
@@ -168,15 +179,15 @@ class _Composer:
         elif isinstance(value, str):
             self.stack[-1].set_key(value, line, plain and value == "<<")
         else:
-            raise Broken("a key is no text", "write each key as plain text", line)
+            raise BrokenDataError("a key is no text", "write each key as plain text", line)
 
     def open(self, event: Any, line: int) -> None:
         if len(self.stack) >= MAX_DEPTH:
-            raise too_deep(line)
+            raise build_depth_error(line)
         is_table = type(event).__name__ == "MappingStartEvent"
-        node = Table(line) if is_table else Rows(line)
+        node = LocatedTable(line) if is_table else LocatedList(line)
         self.add(node, line)
-        self.stack.append(_Frame(node, event.anchor, self.size))
+        self.stack.append(_OpenNode(node, event.anchor, self.size))
         self.size += 1
 
     def close(self, event: Any, line: int) -> None:
@@ -189,14 +200,14 @@ class _Composer:
         name = event.anchor
         if any(frame.anchor == name for frame in self.stack):
             cause = f"the alias '*{name}' stands inside of what it names"
-            raise Broken(cause, "write the value out instead of the alias", line)
+            raise BrokenDataError(cause, "write the value out instead of the alias", line)
         if name not in self.anchors:
             cause = f"the alias '*{name}' names nothing"
-            raise Broken(cause, f"put '&{name}' before the value that it means", line)
+            raise BrokenDataError(cause, f"put '&{name}' before the value that it means", line)
         value, size = self.anchors[name]
         self.size += size
         self.aliased += size
-        if self.aliased > MAX_ALIASED:
-            cause = f"its aliases stand for more than {MAX_ALIASED:,} values"
-            raise Broken(cause, "share fewer values, or none", line)
+        if self.aliased > MAX_ALIASED_VALUES:
+            cause = f"its aliases stand for more than {MAX_ALIASED_VALUES:,} values"
+            raise BrokenDataError(cause, "share fewer values, or none", line)
         self.add(value, line)

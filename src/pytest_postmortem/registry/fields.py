@@ -16,22 +16,22 @@ from urllib.parse import quote, unquote
 from pytest_postmortem.model import normalize_id
 
 __all__ = [
-    "DOCUMENT_IDS",
-    "FIELDS",
-    "IDS",
-    "ONLY_SHORT",
-    "SHORT",
-    "clean",
-    "day",
-    "field_of",
-    "from_template",
-    "normal",
-    "scalar",
-    "split",
-    "wrong_url",
+    "DOCUMENT_ID_KEYS",
+    "FIELD_SYNONYMS",
+    "ID_KEYS",
+    "MAX_SHORT_TEXT",
+    "SHORT_TEXT_KEYS",
+    "clean_text",
+    "fill_url_template",
+    "find_field",
+    "find_link_problem",
+    "normalize_key",
+    "parse_day",
+    "parse_scalar",
+    "split_texts",
 ]
 
-FIELDS: Mapping[str, tuple[str, ...]] = {
+FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "title": ("name", "summary", "message"),
     "url": (
         "link",
@@ -75,54 +75,62 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 """The fields by their own names, each with the names that are also accepted, best first."""
 
-DOCUMENT_IDS = ("id", "incident_id", "postmortem_id", "document_id", "reference", "key", "number")
+DOCUMENT_ID_KEYS = (
+    "id",
+    "incident_id",
+    "postmortem_id",
+    "document_id",
+    "reference",
+    "key",
+    "number",
+)
 """The names of an id in a document: what a site calls ``slug`` or ``uuid`` is its own business."""
 
-IDS = (*DOCUMENT_IDS, "uuid", "slug")
+ID_KEYS = (*DOCUMENT_ID_KEYS, "uuid", "slug")
 
-SHORT = 200
+MAX_SHORT_TEXT = 200
 
-ONLY_SHORT = frozenset({"name", "summary", "message", "impact"})
+SHORT_TEXT_KEYS = frozenset({"name", "summary", "message", "impact"})
 """The names under which some write a title or a severity, and others whole paragraphs."""
 
-_BYTE = re.compile("%([89A-F][0-9A-F])")
-_LONE = re.compile("[\udc80-\udcff]")
-_LINE_END = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$", re.DOTALL)
-_OWNERS = {
+_ESCAPED_BYTE = re.compile("%([89A-F][0-9A-F])")
+_LONE_SURROGATE = re.compile("[\udc80-\udcff]")
+_LINE_BREAK_CHARACTER = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_ISO_DATE_AT_START = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$", re.DOTALL)
+_FIELDS_BY_KEY = {
     name: (rank, field)
-    for field, names in FIELDS.items()
+    for field, names in FIELD_SYNONYMS.items()
     for rank, name in enumerate((field, *names))
 }
 
 
-def normal(key: str) -> str:
+def normalize_key(key: str) -> str:
     """Return the form in which keys are compared: ``Root cause`` is ``root_cause``."""
     return key.strip().casefold().replace("-", "_").replace(" ", "_")
 
 
-def field_of(key: str) -> tuple[int, str] | None:
+def find_field(key: str) -> tuple[int, str] | None:
     """Return the field to which a key in its normal form belongs, after how good a name it is."""
-    return _OWNERS.get(key)
+    return _FIELDS_BY_KEY.get(key)
 
 
-def clean(text: str, *, lines: bool = False) -> str:
+def clean_text(text: str, *, lines: bool = False) -> str:
     """Return a text that is safe to show: one line (unless ``lines``), nothing invisible in it.
 
     Controls, escapes, bidirectional overrides and zero-width characters are left out. Characters
     are in NFC; a byte of a file name that is no UTF-8 is written as ``%E9``.
     """
-    return _clean(normalize_id(text), lines)
+    return _clean_lines(normalize_id(text), lines)
 
 
 def clean_path(path: str) -> str:
-    """Return the path of a file as `clean` would, but for NFC: `file_name` gives it back."""
-    return _clean(path, False)
+    """Return the path of a file as `clean_text` would, but for NFC: `unescape_bytes` gives it back."""
+    return _clean_lines(path, False)
 
 
-def file_name(shown: str) -> str:
+def unescape_bytes(shown: str) -> str:
     """Return the path that `clean_path` shows, with bytes in place of ``%E9``."""
-    return _BYTE.sub(lambda found: chr(0xDC00 + int(found[1], 16)), shown)
+    return _ESCAPED_BYTE.sub(lambda found: chr(0xDC00 + int(found[1], 16)), shown)
 
 
 def escape_bytes(text: str) -> str:
@@ -130,48 +138,48 @@ def escape_bytes(text: str) -> str:
 
     So the id that the name gives can be written in a mark, and the path in a link.
     """
-    return _LONE.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
+    return _LONE_SURROGATE.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
 
 
-def _clean(text: str, lines: bool) -> str:
+def _clean_lines(text: str, lines: bool) -> str:
     if text.isprintable():
         return text.strip()
-    rows = (_printable(row).strip() for row in _LINE_END.split(text.strip()))
+    rows = (_drop_invisible(row).strip() for row in _LINE_BREAK_CHARACTER.split(text.strip()))
     return ("\n" if lines else " ").join(row for row in rows if row)
 
 
-def _printable(text: str) -> str:
+def _drop_invisible(text: str) -> str:
     text = text.replace("\t", " ").replace("\xa0", " ")
     return "".join(
         c for c in escape_bytes(text) if unicodedata.category(c) not in ("Cc", "Cf", "Cs")
     )
 
 
-def scalar(value: Any, *, lines: bool = False) -> str | None:
+def parse_scalar(value: Any, *, lines: bool = False) -> str | None:
     """Return a value as one text: a mapping by its ``name``, a list with its texts joined."""
     if isinstance(value, str):
-        return clean(value, lines=lines) or None
+        return clean_text(value, lines=lines) or None
     if isinstance(value, Mapping):
         name = value.get("name")
-        return clean(name) or None if isinstance(name, str) else None
+        return clean_text(name) or None if isinstance(name, str) else None
     if isinstance(value, list):
-        return ("\n" if lines else ", ").join(split(value, None)) or None
+        return ("\n" if lines else ", ").join(split_texts(value, None)) or None
     return None
 
 
-def split(value: Any, pattern: str | None) -> tuple[str, ...]:
+def split_texts(value: Any, pattern: str | None) -> tuple[str, ...]:
     """Return a value as texts: the items of a list, or a text's parts, divided by ``pattern``."""
     if isinstance(value, str):
         parts: list[str] = re.split(pattern, value) if pattern else [value]
-        return tuple(filter(None, map(clean, parts)))
+        return tuple(filter(None, map(clean_text, parts)))
     items = value if isinstance(value, list) else [value]
-    texts = (scalar(item) for item in items if isinstance(item, (str, Mapping)))
+    texts = (parse_scalar(item) for item in items if isinstance(item, (str, Mapping)))
     return tuple(filter(None, texts))
 
 
-def day(text: str | None) -> str | None:
+def parse_day(text: str | None) -> str | None:
     """Return the ISO date with which a date or a time begins, or None where it is none."""
-    if text is None or not _DATE.match(text):
+    if text is None or not _ISO_DATE_AT_START.match(text):
         return None
     try:
         return date.fromisoformat(text[:10]).isoformat()
@@ -179,7 +187,7 @@ def day(text: str | None) -> str | None:
         return None
 
 
-def wrong_url(url: str) -> str | None:
+def find_link_problem(url: str) -> str | None:
     """Say what keeps a text from being a link: http, https, or a path in the repository."""
     scheme, colon, rest = url.partition(":")
     if colon and scheme.lower() in ("http", "https"):
@@ -199,6 +207,6 @@ def wrong_url(url: str) -> str | None:
     return None
 
 
-def from_template(template: str, id: str) -> str:
+def fill_url_template(template: str, id: str) -> str:
     """Return the link of an id; a template has ``{id}`` where the id goes, percent-encoded."""
     return template.replace("{id}", quote(id, safe="", errors="backslashreplace"))

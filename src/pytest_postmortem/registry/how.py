@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pytest_postmortem.model import Location, Show
+from pytest_postmortem.model import Location, ShowLevel
 
 if TYPE_CHECKING:
-    from pytest_postmortem.registry.remote import Limits
+    from pytest_postmortem.registry.remote import HttpLimits
 
-__all__ = ["Ask", "How"]
+__all__ = ["EntryProvider", "LoadOptions"]
 
-Ask = Callable[[str], Iterable[Mapping[str, object]] | None]
+EntryProvider = Callable[[str], Iterable[Mapping[str, object]] | None]
 """Asks somebody else for the entries of a location; None where nobody knows it."""
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class LoadOptions:
     """How locations are read.
 
     Attributes:
@@ -41,12 +41,12 @@ class How:
     id_pattern: str | None = None
     files: Sequence[str] = ()
     url_template: str | None = None
-    show: Show | None = None
+    show: ShowLevel | None = None
     keep: frozenset[str] = frozenset()
     offline: bool = False
     unreachable: Literal["warn", "error"] = "warn"
     synced: Location | None = None
     fetched_only: bool = False
     cache: Path | None = None
-    ask: Ask | None = None
-    limits: Limits | None = None
+    ask: EntryProvider | None = None
+    limits: HttpLimits | None = None

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pytest_postmortem.errors import Problem
-from pytest_postmortem.model import SHOWS, Finding, Postmortem
-from pytest_postmortem.registry.entries import Entry
+from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem
+from pytest_postmortem.registry.entries import RegistryEntry
 from pytest_postmortem.registry.reading import READ_REGISTRY
 
-__all__ = ["build", "duplicates", "merge"]
+__all__ = ["build_postmortems", "check_duplicate_ids", "merge_entries"]
 
 
-def duplicates(entries: Iterable[Entry]) -> list[Problem]:
+def check_duplicate_ids(entries: Iterable[RegistryEntry]) -> list[Problem]:
     """Return a problem for each entry whose id an earlier one of the same location has."""
-    first: dict[str, Entry] = {}
+    first: dict[str, RegistryEntry] = {}
     problems = []
     for entry in entries:
         earlier = first.setdefault(entry.id.casefold(), entry)
@@ -24,8 +24,8 @@ def duplicates(entries: Iterable[Entry]) -> list[Problem]:
                 Problem(
                     "registry-duplicate",
                     READ_REGISTRY,
-                    f"the id {entry.id!r} at {_place(entry)} is also that of the entry "
-                    f"at {_place(earlier)}",
+                    f"the id {entry.id!r} at {_locate_entry(entry)} is also that of the entry "
+                    f"at {_locate_entry(earlier)}",
                     "give each post-mortem an id of its own; upper and lower case are the same",
                     entry.path,
                     entry.line,
@@ -34,39 +34,39 @@ def duplicates(entries: Iterable[Entry]) -> list[Problem]:
     return problems
 
 
-def _place(entry: Entry) -> str:
+def _locate_entry(entry: RegistryEntry) -> str:
     return entry.path if entry.line is None else f"{entry.path}:{entry.line}"
 
 
-def merge(locations: Iterable[Sequence[Entry]]) -> list[Entry]:
+def merge_entries(locations: Iterable[Sequence[RegistryEntry]]) -> list[RegistryEntry]:
     """Merge the entries of all locations: later ones add to the earlier ones that they name.
 
     An entry names an earlier one by its id, by an alias of that one that is its id, or by an
     alias of its own that is the id of that one: the first of these that fits.
     """
-    merged: list[Entry] = []
+    merged: list[RegistryEntry] = []
     for entries in locations:
-        names = _Names(merged)
+        names = _EntryNames(merged)
         for entry in entries:
             position = names.position(entry)
             if position is None:
                 merged.append(entry)
             else:
-                merged[position] = _laid_over(merged[position], entry)
+                merged[position] = _merge_entry(merged[position], entry)
     return merged
 
 
-class _Names:
+class _EntryNames:
     """The ids, the aliases and the aliases by path of entries; what is ambiguous names nothing."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[RegistryEntry]) -> None:
         self.ids = {entry.id.casefold(): n for n, entry in enumerate(entries)}
-        self.owners = _owners(
+        self.owners = _index_name_owners(
             (n, entry.lists.get("aliases", ())) for n, entry in enumerate(entries)
         )
-        self.paths = _owners((n, entry.implicit) for n, entry in enumerate(entries))
+        self.paths = _index_name_owners((n, entry.implicit) for n, entry in enumerate(entries))
 
-    def position(self, entry: Entry) -> int | None:
+    def position(self, entry: RegistryEntry) -> int | None:
         id = entry.id.casefold()
         if id in self.ids:
             return self.ids[id]
@@ -74,61 +74,65 @@ class _Names:
             if len(owners) == 1:
                 return owners[0]
         names = (*entry.lists.get("aliases", ()), *entry.implicit)
-        known = (self.ids.get(name.casefold()) for name in names)
-        return next((position for position in known if position is not None), None)
+        positions = (self.ids.get(name.casefold()) for name in names)
+        return next((position for position in positions if position is not None), None)
 
 
-def _owners(names: Iterable[tuple[int, Iterable[str]]]) -> dict[str, list[int]]:
+def _index_name_owners(names: Iterable[tuple[int, Iterable[str]]]) -> dict[str, list[int]]:
     """Return who has each name, in order, each owner once."""
     owners: dict[str, list[int]] = {}
-    for position, own in names:
-        for name in dict.fromkeys(name.casefold() for name in own):
+    for position, entry_names in names:
+        for name in dict.fromkeys(name.casefold() for name in entry_names):
             owners.setdefault(name, []).append(position)
     return owners
 
 
-def _laid_over(first: Entry, later: Entry) -> Entry:
+def _merge_entry(first: RegistryEntry, later: RegistryEntry) -> RegistryEntry:
     lists = {
-        name: _united(first.lists.get(name, ()), later.lists.get(name, ()))
+        name: _join_unique(first.lists.get(name, ()), later.lists.get(name, ()))
         for name in (*first.lists, *later.lists)
     }
     if first.id.casefold() != later.id.casefold():
-        lists["aliases"] = _united(lists.get("aliases", ()), (later.id,))
+        lists["aliases"] = _join_unique(lists.get("aliases", ()), (later.id,))
     if first.fetched and not later.fetched:
         first = replace(first, path=later.path, line=later.line, fetched=False)
     return replace(
         first,
-        show=min(first.show, later.show, key=SHOWS.index),
+        show=min(first.show, later.show, key=SHOW_LEVELS.index),
         texts={**first.texts, **later.texts},
         lists=lists,
         guards=tuple(dict.fromkeys(first.guards + later.guards)),
         items=tuple(dict.fromkeys(first.items + later.items)),
         extra={**first.extra, **later.extra},
         fallback={**later.fallback, **first.fallback},
-        implicit=_united(first.implicit, later.implicit),
+        implicit=_join_unique(first.implicit, later.implicit),
         exempted=later.exempted if "test" in later.texts else first.exempted,
     )
 
 
-def _united(first: tuple[str, ...], later: tuple[str, ...]) -> tuple[str, ...]:
+def _join_unique(first: tuple[str, ...], later: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(first + later))
 
 
-def build(
-    entries: Sequence[Entry],
+def build_postmortems(
+    entries: Sequence[RegistryEntry],
 ) -> tuple[tuple[Postmortem, ...], dict[str, Postmortem], list[Finding]]:
     """Return the post-mortems, the index of all names that name one alone, and the findings."""
-    postmortems = tuple(map(_postmortem, entries))
-    names = _Names(entries)
+    postmortems = tuple(map(_build_postmortem, entries))
+    names = _EntryNames(entries)
     index = {name: postmortems[n] for name, n in names.ids.items()}
     paths = {name: owners for name, owners in names.paths.items() if name not in names.owners}
     for name, owners in (names.owners | paths).items():
         if len(owners) == 1:
             index.setdefault(name, postmortems[owners[0]])
-    return postmortems, index, [*_shared_aliases(entries, names), *_without_reason(entries)]
+    return (
+        postmortems,
+        index,
+        [*_check_shared_aliases(entries, names), *_check_exemption_reasons(entries)],
+    )
 
 
-def _postmortem(entry: Entry) -> Postmortem:
+def _build_postmortem(entry: RegistryEntry) -> Postmortem:
     texts, lists = entry.texts, entry.lists
     exempt = texts.get("test") == "exempt"
     return Postmortem(
@@ -165,26 +169,26 @@ def _postmortem(entry: Entry) -> Postmortem:
     )
 
 
-def _shared_aliases(entries: Sequence[Entry], names: _Names) -> list[Finding]:
+def _check_shared_aliases(entries: Sequence[RegistryEntry], names: _EntryNames) -> list[Finding]:
     """Return an error for each alias that is the id of another entry, or an earlier one's alias."""
     findings = []
     for name, owners in names.owners.items():
         by_id = names.ids.get(name)
         first = owners[0] if by_id is None else by_id
-        what = f"an alias of {entries[first].id}" if by_id is None else "the id of the entry"
+        description = f"an alias of {entries[first].id}" if by_id is None else "the id of the entry"
         for position in owners:
             if position != first:
                 entry = entries[position]
                 alias = next(a for a in entry.lists["aliases"] if a.casefold() == name)
                 message = (
-                    f"the alias {alias!r} of {entry.id} is also {what} at "
-                    f"{_place(entries[first])}: take it from one of the two, it doesn't count"
+                    f"the alias {alias!r} of {entry.id} is also {description} at "
+                    f"{_locate_entry(entries[first])}: take it from one of the two, it doesn't count"
                 )
                 findings.append(Finding("shared-alias", "error", message, entry.path, entry.line))
     return findings
 
 
-def _without_reason(entries: Sequence[Entry]) -> list[Finding]:
+def _check_exemption_reasons(entries: Sequence[RegistryEntry]) -> list[Finding]:
     return [
         Finding(
             "exempt-without-reason",

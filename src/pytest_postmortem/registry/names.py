@@ -8,11 +8,18 @@ from typing import Literal
 
 from pytest_postmortem.registry import fields
 
-__all__ = ["Name", "id_prefix", "iso_dates", "may_be_read", "name_of", "skipped_folder"]
+__all__ = [
+    "DocumentName",
+    "find_id_prefix",
+    "find_iso_dates",
+    "is_possible_document",
+    "is_skipped_folder",
+    "parse_document_name",
+]
 
-Kind = Literal["markdown", "rst", "data", "plain"]
+DocumentKind = Literal["markdown", "rst", "data", "plain"]
 
-SUFFIXES: tuple[tuple[str, Kind], ...] = (
+DOCUMENT_SUFFIXES: tuple[tuple[str, DocumentKind], ...] = (
     (".html.md.erb", "markdown"),
     (".md.erb", "markdown"),
     (".markdown", "markdown"),
@@ -25,104 +32,108 @@ SUFFIXES: tuple[tuple[str, Kind], ...] = (
 )
 """The endings of documents; a plain name without any may be Markdown, which its text decides."""
 
-ENDINGS = frozenset(suffix.rpartition(".")[2] for suffix, _ in SUFFIXES)
+DOCUMENT_ENDINGS = frozenset(suffix.rpartition(".")[2] for suffix, _ in DOCUMENT_SUFFIXES)
 
-LEFT_OUT = frozenset(
+IGNORED_STEMS = frozenset(
     "authors changelog code_of_conduct codeowners contributing copying dockerfile gemfile index "
     "jenkinsfile justfile licence license makefile notice owners procfile rakefile readme "
     "security summary vagrantfile".split()
 )
 
-WORDS = frozenset("coe cor inc incident ir pm postmortem rca".split())
+ID_PREFIX_WORDS = frozenset("coe cor inc incident ir pm postmortem rca".split())
 """The prefixes of ids that count in any case; others count in upper case."""
 
-NO_PREFIXES = frozenset(
+NO_ID_PREFIXES = frozenset(
     "AES AP AWS AZ CPU CVE CWE DB DC DNS EC ES EU GB GCP GHSA GPU HTTP HTTPS IP IPV ISO KB MB MD "
     "OOM PEP PHP PY RAID RFC RSA SEV SEVERITY SHA SSL TB TCP TLS UDP US USB UTF VM".split()
 )
 """What looks like the prefix of an id and is none: ``SEV-1``, ``CVE-2019``, ``UTF-8``."""
 
-_SUFFIX = re.compile(r"\.\w{1,8}$")
-_TOKENS = re.compile(r"[\W_]+")
-_DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
+_ANY_SUFFIX = re.compile(r"\.\w{1,8}$")
+_TOKEN_SEPARATOR = re.compile(r"[\W_]+")
+_ISO_DATE_IN_TEXT = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})$")
-_YEAR = re.compile(r"(?:19|20)\d{2}$")
-_PREFIX = re.compile(
+_FULL_YEAR = re.compile(r"(?:19|20)\d{2}$")
+_ID_PREFIX = re.compile(
     r"\[?(?P<word>[A-Za-z]{2,})(?P<gap>[-_ ]?)(?P<number>\d+)(?P<second>-\d+)?"
     r"(?=$|[^\w.]|_|\.(?!\d))"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class DocumentName:
     """The name of a document, without its ending, and what kind of document the ending tells."""
 
     stem: str
-    kind: Kind
+    kind: DocumentKind
 
 
-def name_of(file: str) -> Name | None:
+def parse_document_name(file: str) -> DocumentName | None:
     """Return the name of a file that is a document by its name, or None."""
     if file.startswith((".", "_")):
         return None
     lower = file.lower()
-    for suffix, kind in SUFFIXES:
+    for suffix, kind in DOCUMENT_SUFFIXES:
         if lower.endswith(suffix):
             stem = file[: -len(suffix)]
-            return None if is_left_out(stem) else Name(stem, kind)
-    if _SUFFIX.search(file) or is_left_out(file):
+            return None if is_ignored_stem(stem) else DocumentName(stem, kind)
+    if _ANY_SUFFIX.search(file) or is_ignored_stem(file):
         return None
-    return Name(file, "plain")
+    return DocumentName(file, "plain")
 
 
-def may_be_read(file: str) -> bool:
+def is_possible_document(file: str) -> bool:
     """Say whether a file may be a document, by its ending alone."""
-    return file.rpartition(".")[2].lower() in ENDINGS or _SUFFIX.search(file) is None
+    return file.rpartition(".")[2].lower() in DOCUMENT_ENDINGS or _ANY_SUFFIX.search(file) is None
 
 
-def is_left_out(stem: str) -> bool:
+def is_ignored_stem(stem: str) -> bool:
     """Say whether a file stands beside the post-mortems: a README, a template, a licence."""
-    if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in LEFT_OUT:
+    if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in IGNORED_STEMS:
         return True
-    tokens = [token for token in _TOKENS.split(stem.lower()) if token]
-    named = tokens[:2] == ["postmortem", "template"] or tokens[:3] == ["post", "mortem", "template"]
-    template = named or "template" in tokens[:1] + tokens[-1:]
-    return template and not iso_dates(stem) and id_prefix(stem) is None
+    tokens = [token for token in _TOKEN_SEPARATOR.split(stem.lower()) if token]
+    names_template = tokens[:2] == ["postmortem", "template"] or tokens[:3] == [
+        "post",
+        "mortem",
+        "template",
+    ]
+    template = names_template or "template" in tokens[:1] + tokens[-1:]
+    return template and not find_iso_dates(stem) and find_id_prefix(stem) is None
 
 
-def skipped_folder(folder: str) -> bool:
+def is_skipped_folder(folder: str) -> bool:
     """Say whether a folder holds no post-mortems, by its name."""
     return folder.startswith(".") or folder.lower() in ("template", "templates", "node_modules")
 
 
-def id_prefix(text: str) -> str | None:
+def find_id_prefix(text: str) -> str | None:
     """Return the id with which a file name or a heading begins, such as ``PM2021-005``.
 
     A number that begins a date is none; a second number belongs to the id after a year alone, so
     that ``PM-102-3-retries`` is ``PM-102``.
     """
-    found = _PREFIX.match(text)
-    if found is None:
+    match = _ID_PREFIX.match(text)
+    if match is None:
         return None
-    word, number = found["word"], found["number"]
-    common = word.lower() in WORDS
-    year = bool(_YEAR.match(number))
-    if not common and (not word.isupper() or word in NO_PREFIXES or found["gap"] == " "):
+    word, number = match["word"], match["number"]
+    common = word.lower() in ID_PREFIX_WORDS
+    year = bool(_FULL_YEAR.match(number))
+    if not common and (not word.isupper() or word in NO_ID_PREFIXES or match["gap"] == " "):
         return None
-    if _begins_date(text[found.start("number") :], number):
+    if _is_start_of_date(text[match.start("number") :], number):
         return None
-    if year and found["second"] is None and not word.isupper():
+    if year and match["second"] is None and not word.isupper():
         return None
-    end = found.end("second") if year and found["second"] else found.end("number")
-    return text[found.start("word") : end]
+    end = match.end("second") if year and match["second"] else match.end("number")
+    return text[match.start("word") : end]
 
 
-def _begins_date(text: str, number: str) -> bool:
+def _is_start_of_date(text: str, number: str) -> bool:
     compact = _COMPACT_DATE.match(number)
     iso = "-".join(compact.groups()) if compact else text[:10]
-    return fields.day(iso) is not None
+    return fields.parse_day(iso) is not None
 
 
-def iso_dates(text: str) -> list[str]:
+def find_iso_dates(text: str) -> list[str]:
     """Return the dates in a text, in ISO form and real, which are no part of a longer number."""
-    return [date for date in _DATE.findall(text) if fields.day(date)]
+    return [date for date in _ISO_DATE_IN_TEXT.findall(text) if fields.parse_day(date)]

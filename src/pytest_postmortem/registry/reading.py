@@ -8,18 +8,18 @@ from typing import Any
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.registry import fields
-from pytest_postmortem.registry.tables import Table
+from pytest_postmortem.registry.tables import LocatedTable
 
-__all__ = ["READ_DOCUMENT", "READ_REGISTRY", "Raw", "Reading"]
+__all__ = ["READ_DOCUMENT", "READ_REGISTRY", "EntryReader", "RawEntry"]
 
 READ_REGISTRY = "Couldn't read registry"
 READ_DOCUMENT = "Couldn't read post-mortem"
 
-MAX_EXTRA = 50
+MAX_EXTRA_FIELDS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawEntry:
     """An entry as it was written, and what its place says about it where it is silent.
 
     ``key`` is the id that stands outside of the entry. ``document`` marks a document in a
@@ -27,7 +27,7 @@ class Raw:
     matter says nothing; ``implicit`` are the aliases that its path gives it.
     """
 
-    values: Table
+    values: LocatedTable
     path: str
     line: int | None = None
     key: str | None = None
@@ -36,13 +36,13 @@ class Raw:
     implicit: tuple[str, ...] = ()
 
 
-class Reading:
+class EntryReader:
     """Reads the fields of one raw entry, and gathers what is wrong with them.
 
     ``values`` has everything that is not absent, by the normal form of its key.
     """
 
-    def __init__(self, raw: Raw) -> None:
+    def __init__(self, raw: RawEntry) -> None:
         self.raw = raw
         self.id = ""
         self.problems: list[Problem] = []
@@ -51,7 +51,7 @@ class Reading:
         self._found: dict[str, list[tuple[int, str, Any]]] = {}
         for key, value in raw.values.items():
             if value is not None:
-                self._take(fields.normal(key), value, raw.values.lines.get(key))
+                self._take(fields.normalize_key(key), value, raw.values.lines.get(key))
 
     def _take(self, key: str, value: Any, line: int | None) -> None:
         if key in self.values:
@@ -59,12 +59,12 @@ class Reading:
         self.values[key] = value
         if line is not None:
             self._lines[key] = line
-        owner = fields.field_of(key)
+        owner = fields.find_field(key)
         if owner is not None and value != "" and value != []:
             rank, name = owner
-            found = self._found.setdefault(name, [])
-            found.append((rank, key, value))
-            found.sort(key=lambda each: each[0])
+            field_values = self._found.setdefault(name, [])
+            field_values.append((rank, key, value))
+            field_values.sort(key=lambda each: each[0])
 
     def found(self, name: str) -> list[tuple[int, str, Any]]:
         """Return what there is for a field, its own name first: ranks, keys, and values."""
@@ -74,7 +74,9 @@ class Reading:
         """Return the line of a key, or that of the entry."""
         return self.raw.line if key is None else self._lines.get(key, self.raw.line)
 
-    def wrong(self, key: str | None, cause: str, remedy: str, slug: str = "registry-field") -> None:
+    def add_problem(
+        self, key: str | None, cause: str, remedy: str, slug: str = "registry-field"
+    ) -> None:
         """Note a problem at a key, or with the entry as a whole."""
         failed = READ_DOCUMENT if self.raw.document else READ_REGISTRY
         self.problems.append(Problem(slug, failed, cause, remedy, self.raw.path, self.line(key)))
@@ -82,35 +84,35 @@ class Reading:
     def text(self, name: str, *, lines: bool = False) -> str | None:
         """Return a field as one text, in one line or, where people write paragraphs, in several."""
         for rank, key, value in self.found(name):
-            text = fields.scalar(value, lines=lines)
-            if text is not None and (key not in fields.ONLY_SHORT or _short(value)):
+            text = fields.parse_scalar(value, lines=lines)
+            if text is not None and (key not in fields.SHORT_TEXT_KEYS or _is_short_text(value)):
                 return text
             if text is None and rank == 0 and not isinstance(value, str):
                 cause = f"{key!r} of {self.id} is no text"
-                self.wrong(key, cause, f"write {key!r} as one text")
+                self.add_problem(key, cause, f"write {key!r} as one text")
         return None
 
     def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
         """Return a field as texts; aliases are gathered from all the names that they have."""
         gathered: dict[str, None] = {}
         for rank, key, value in self.found(name):
-            gathered.update(dict.fromkeys(fields.split(value, pattern)))
+            gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
             if rank == 0 and not gathered:
                 cause = f"{key!r} of {self.id} is no list of texts"
-                self.wrong(key, cause, f"write {key!r} as a text or as a list of texts")
+                self.add_problem(key, cause, f"write {key!r} as a text or as a list of texts")
             if gathered and name != "aliases":
                 break
         return tuple(gathered)
 
     def link(self, key: str, value: Any) -> str | None:
         """Return a link that is safe to follow, or note what is wrong with it."""
-        url = fields.clean(value) if isinstance(value, str) else ""
-        wrong = fields.wrong_url(url) if url else "it is no text"
-        if wrong is None:
+        url = fields.clean_text(value) if isinstance(value, str) else ""
+        url_problem = fields.find_link_problem(url) if url else "it is no text"
+        if url_problem is None:
             return url.replace(" ", "%20") if "://" in url[:8] else url
-        self.wrong(
+        self.add_problem(
             key,
-            f"the link {url[: fields.SHORT]!r} of {self.id} can't be used: {wrong}",
+            f"the link {url[: fields.MAX_SHORT_TEXT]!r} of {self.id} can't be used: {url_problem}",
             "write an http or https address, or the path of a file in the repository",
             "registry-url",
         )
@@ -119,15 +121,15 @@ class Reading:
     def extra(self) -> dict[str, str]:
         """Return the short texts under keys that mean nothing here."""
         unknown = (
-            (fields.clean(key), fields.clean(value))
+            (fields.clean_text(key), fields.clean_text(value))
             for key, value in self.values.items()
-            if fields.field_of(key) is None and key not in fields.IDS
-            if isinstance(value, str) and _short(value)
+            if fields.find_field(key) is None and key not in fields.ID_KEYS
+            if isinstance(value, str) and _is_short_text(value)
         )
-        return dict([(key, text) for key, text in unknown if key and text][:MAX_EXTRA])
+        return dict([(key, text) for key, text in unknown if key and text][:MAX_EXTRA_FIELDS])
 
 
-def _short(value: Any) -> bool:
+def _is_short_text(value: Any) -> bool:
     """Say whether a value is one line of at most 200 characters, as a title or a level would be."""
     text = value.get("name") if isinstance(value, Mapping) else value
-    return isinstance(text, str) and len(text) <= fields.SHORT and "\n" not in text.strip()
+    return isinstance(text, str) and len(text) <= fields.MAX_SHORT_TEXT and "\n" not in text.strip()

@@ -12,29 +12,31 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_postmortem.registry import entries, fields, files, nested, sources
-from pytest_postmortem.registry.presets import SERVICES
+from pytest_postmortem.registry.presets import PRESET_SERVICES
 
-__all__ = ["document", "text"]
+__all__ = ["build_registry_schema", "render_registry_schema"]
 
-Schema = dict[str, Any]
+JsonSchema = dict[str, Any]
 
-SCALARS = ["string", "number", "boolean"]
-NOT_BLANK = r"\S"
-ONE_LINE = r"^\s*\S(?:[^\n]*\S)?\s*$"
-DAY = r"^\s*[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:[T\s][\s\S]*)?$"
-WEB = r"[Hh][Tt][Tt][Pp][Ss]?://"
-LINK = rf"^\s*(?:{WEB}[^/?#\s]|(?!\.\.(?:[/?#]|\s*$))[^\s:/\\][^:/\\]*(?:/[^\\]*)?$)"
-HOST = r"(?:[^\s\\/?#]*@)?[^\s\\/?#@:][^\s\\/?#@]*(?:[/?#][^\s\\]*)?\s*$"
-ADDRESS = rf"^\s*{WEB}{HOST}"
-PLACE = rf"^(?:https?://{HOST}|(?:{'|'.join(SERVICES)})(?::|$))"
+SCALAR_TYPES = ["string", "number", "boolean"]
+NOT_BLANK_PATTERN = r"\S"
+ONE_LINE_PATTERN = r"^\s*\S(?:[^\n]*\S)?\s*$"
+DAY_PATTERN = r"^\s*[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:[T\s][\s\S]*)?$"
+WEB_SCHEME_PATTERN = r"[Hh][Tt][Tt][Pp][Ss]?://"
+LINK_PATTERN = (
+    rf"^\s*(?:{WEB_SCHEME_PATTERN}[^/?#\s]|(?!\.\.(?:[/?#]|\s*$))[^\s:/\\][^:/\\]*(?:/[^\\]*)?$)"
+)
+HOST_PATTERN = r"(?:[^\s\\/?#]*@)?[^\s\\/?#@:][^\s\\/?#@]*(?:[/?#][^\s\\]*)?\s*$"
+ADDRESS_PATTERN = rf"^\s*{WEB_SCHEME_PATTERN}{HOST_PATTERN}"
+SOURCE_TEXT_PATTERN = rf"^(?:https?://{HOST_PATTERN}|(?:{'|'.join(PRESET_SERVICES)})(?::|$))"
 
-COMMENT = (
+SCHEMA_COMMENT = (
     "The parser compares the keys of a file and of an entry without case, and takes '_', '-' and"
     " a space for the same; this schema names them in one form, and takes a key in any other for"
     " an unknown one. The parser reads every number, boolean and date as the text that is written."
 )
 
-SETTINGS: Mapping[str, str] = {
+SETTING_DESCRIPTIONS: Mapping[str, str] = {
     "url_template": "The link of every entry that has none; '{id}' stands where the id belongs.",
     "prefix": "What is put before the ids of this file, where two trackers use the same numbers.",
     "source": "Where further post-mortems are: an address, a service such as 'github:owner/repo',"
@@ -42,7 +44,7 @@ SETTINGS: Mapping[str, str] = {
     "partial": "Why this file may not hold all post-mortems: unknown ids are warnings then.",
 }
 
-FIELDS: Mapping[str, str] = {
+FIELD_DESCRIPTIONS: Mapping[str, str] = {
     "title": "What happened, in one line; else the id.",
     "url": "The post-mortem: http, https, or a path in the repository.",
     "date": "When it happened: an ISO date or time.",
@@ -71,7 +73,7 @@ FIELDS: Mapping[str, str] = {
     " 'type' and 'status'.",
 }
 
-SOURCE: Mapping[str, str] = {
+SOURCE_DESCRIPTIONS: Mapping[str, str] = {
     "preset": "A service that is known by name, with a place in it: 'github:owner/repo'.",
     "base": "The address of the service, where it is not the usual one.",
     "url": "The address of the list; '${NAME}' is a variable of the environment.",
@@ -88,51 +90,60 @@ SOURCE: Mapping[str, str] = {
 }
 
 
-def text() -> str:
+def render_registry_schema() -> str:
     """Return the schema as the text of a file."""
     import json
 
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(build_registry_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def document() -> Mapping[str, Any]:
+def build_registry_schema() -> Mapping[str, Any]:
     """Return the schema as plain data."""
-    shown = {
-        **{name: {"description": "The post-mortems."} for name in files.WRAPPERS[:1]},
-        **{name: _synonym(files.WRAPPERS[0]) for name in files.WRAPPERS[1:]},
-        **{name: {"description": SETTINGS[name], **_setting(name)} for name in files.SETTINGS},
+    properties = {
+        **{name: {"description": "The post-mortems."} for name in files.WRAPPER_KEYS[:1]},
+        **{name: _build_synonym_schema(files.WRAPPER_KEYS[0]) for name in files.WRAPPER_KEYS[1:]},
+        **{
+            name: {"description": SETTING_DESCRIPTIONS[name], **_build_setting_schema(name)}
+            for name in files.FILE_SETTINGS
+        },
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$comment": COMMENT,
+        "$comment": SCHEMA_COMMENT,
         "title": "Registry of post-mortems",
         "description": "The post-mortems that pytest-postmortem reads: a list of entries or a"
         " mapping from ids, bare or under 'postmortems'.",
         "type": ["array", "object", "string", "null"],
         "maxLength": 0,
-        "items": _ref("listed"),
-        "properties": shown,
-        "allOf": [_first_of(files.WRAPPERS, {}, _ref("entries"), _bare())],
+        "items": _build_reference("listed"),
+        "properties": properties,
+        "allOf": [
+            _build_first_key_schema(
+                files.WRAPPER_KEYS, {}, _build_reference("entries"), _build_bare_schema()
+            )
+        ],
         "$defs": {
-            **_texts(),
-            **_entries(),
-            "guard": _guard(),
-            "action_item": _action_item(),
-            "source": _source(),
-            "spot": _spot(),
+            **_build_text_schemas(),
+            **_build_entry_list_schemas(),
+            "guard": _build_guard_schema(),
+            "action_item": _build_action_item_schema(),
+            "source": _build_source_schema(),
+            "spot": _build_field_path_schema(),
         },
     }
 
 
-def _ref(name: str) -> Schema:
+def _build_reference(name: str) -> JsonSchema:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _synonym(name: str, only: str = "") -> Schema:
+def _build_synonym_schema(name: str, only: str = "") -> JsonSchema:
     return {"description": f"Another name of {name!r}{only}."}
 
 
-def _first_of(names: Iterable[str], counts: Schema, must: Schema, otherwise: Schema) -> Schema:
+def _build_first_key_schema(
+    names: Iterable[str], counts: JsonSchema, must: JsonSchema, otherwise: JsonSchema
+) -> JsonSchema:
     """Return what holds the first key that ``counts`` to what it ``must`` be."""
     chain = otherwise
     for name in reversed([*names]):
@@ -144,131 +155,147 @@ def _first_of(names: Iterable[str], counts: Schema, must: Schema, otherwise: Sch
     return chain
 
 
-def _setting(name: str) -> Schema:
+def _build_setting_schema(name: str) -> JsonSchema:
     """Return what a setting may be; a mapping under its name is an entry, or is passed over."""
     if name == "source":
-        return {"allOf": [_ref("source")]}
+        return {"allOf": [_build_reference("source")]}
     if name == "url_template":
         return {
             "type": ["string", "object", "null"],
-            "allOf": [{"pattern": r"\{id\}"}, {"pattern": LINK}],
+            "allOf": [{"pattern": r"\{id\}"}, {"pattern": LINK_PATTERN}],
         }
-    return {"type": [*SCALARS, "object", "null"]}
+    return {"type": [*SCALAR_TYPES, "object", "null"]}
 
 
-def _bare() -> Schema:
+def _build_bare_schema() -> JsonSchema:
     """Return a mapping from ids, with the settings of the file beside them."""
-    entry = {"if": {"type": "object"}, "then": _ref("keyed")}
-    own: Schema = {name: {} if name == "source" else entry for name in files.SETTINGS}
-    return {"properties": own, "additionalProperties": _ref("keyed")}
+    entry = {"if": {"type": "object"}, "then": _build_reference("keyed")}
+    setting_schemas: JsonSchema = {
+        name: {} if name == "source" else entry for name in files.FILE_SETTINGS
+    }
+    return {"properties": setting_schemas, "additionalProperties": _build_reference("keyed")}
 
 
-def _texts() -> Schema:
+def _build_text_schemas() -> JsonSchema:
     """Return the forms of a text: ``scalar`` and ``split`` of `fields` read these."""
-    named = {"required": ["name"], "properties": {"name": _ref("text")}}
+    named_text = {"required": ["name"], "properties": {"name": _build_reference("text")}}
     return {
-        "text": {"type": SCALARS, "pattern": NOT_BLANK},
-        "named": {"type": [*SCALARS, "object"], "pattern": NOT_BLANK, **named},
+        "text": {"type": SCALAR_TYPES, "pattern": NOT_BLANK_PATTERN},
+        "named": {"type": [*SCALAR_TYPES, "object"], "pattern": NOT_BLANK_PATTERN, **named_text},
         "words": {
             "$comment": "What has to give a text: one, a mapping with a 'name', or a list.",
-            "type": [*SCALARS, "object", "array"],
-            "pattern": NOT_BLANK,
-            **named,
-            "contains": _ref("named"),
+            "type": [*SCALAR_TYPES, "object", "array"],
+            "pattern": NOT_BLANK_PATTERN,
+            **named_text,
+            "contains": _build_reference("named"),
         },
         "optional": {
             "$comment": "The same, or nothing: no value, an empty text, or an empty list.",
-            **named,
+            **named_text,
             "if": {"minItems": 1},
-            "then": {"contains": _ref("named")},
+            "then": {"contains": _build_reference("named")},
         },
-        "link": {"type": SCALARS, "pattern": LINK},
+        "link": {"type": SCALAR_TYPES, "pattern": LINK_PATTERN},
         "day": {
             "type": ["string", "object"],
-            "pattern": DAY,
+            "pattern": DAY_PATTERN,
             "required": ["name"],
-            "properties": {"name": {"type": "string", "pattern": DAY}},
+            "properties": {"name": {"type": "string", "pattern": DAY_PATTERN}},
         },
     }
 
 
-def _entries() -> Schema:
-    has_id = [{"required": [n], "properties": {n: {"type": SCALARS}}} for n in fields.IDS]
+def _build_entry_list_schemas() -> JsonSchema:
+    has_id = [{"required": [n], "properties": {n: {"type": SCALAR_TYPES}}} for n in fields.ID_KEYS]
     return {
         "entries": {
             "type": ["array", "object", "string", "null"],
             "maxLength": 0,
-            "items": _ref("listed"),
-            "additionalProperties": _ref("keyed"),
+            "items": _build_reference("listed"),
+            "additionalProperties": _build_reference("keyed"),
         },
         "listed": {
             "type": "object",
             "allOf": [
-                _ref("entry"),
+                _build_reference("entry"),
                 {
                     "if": {"not": {"anyOf": has_id}},
-                    "then": {"required": ["id"], "properties": {"id": {"type": SCALARS}}},
+                    "then": {"required": ["id"], "properties": {"id": {"type": SCALAR_TYPES}}},
                 },
             ],
         },
-        "keyed": {"type": ["object", "null"], "allOf": [_ref("entry")]},
-        "entry": _entry(),
+        "keyed": {"type": ["object", "null"], "allOf": [_build_reference("entry")]},
+        "entry": _build_entry_schema(),
     }
 
 
-def _entry() -> Schema:
-    shown: Schema = {
-        "id": {"description": "The id, unique without regard to case.", "type": [*SCALARS, "null"]}
+def _build_entry_schema() -> JsonSchema:
+    properties: JsonSchema = {
+        "id": {
+            "description": "The id, unique without regard to case.",
+            "type": [*SCALAR_TYPES, "null"],
+        }
     }
-    shown.update({name: _synonym("id") for name in fields.IDS[1:]})
-    for field, names in fields.FIELDS.items():
-        shown[field] = {"description": FIELDS[field], **_field(field)}
+    properties.update({name: _build_synonym_schema("id") for name in fields.ID_KEYS[1:]})
+    for field, names in fields.FIELD_SYNONYMS.items():
+        properties[field] = {"description": FIELD_DESCRIPTIONS[field], **_build_field_schema(field)}
         for name in names:
-            short = f", where it is one line of at most {fields.SHORT} characters"
-            shown[name] = _synonym(field, short if name in fields.ONLY_SHORT else "")
-    id = {"type": SCALARS, "pattern": ONE_LINE}
-    link = {"type": SCALARS, "pattern": NOT_BLANK}
-    links = _first_of(fields.FIELDS["url"], link, _ref("link"), {})
+            short = f", where it is one line of at most {fields.MAX_SHORT_TEXT} characters"
+            properties[name] = _build_synonym_schema(
+                field, short if name in fields.SHORT_TEXT_KEYS else ""
+            )
+    id = {"type": SCALAR_TYPES, "pattern": ONE_LINE_PATTERN}
+    link = {"type": SCALAR_TYPES, "pattern": NOT_BLANK_PATTERN}
+    links = _build_first_key_schema(
+        fields.FIELD_SYNONYMS["url"], link, _build_reference("link"), {}
+    )
     return {
-        "properties": shown,
+        "properties": properties,
         "allOf": [
-            _first_of(fields.IDS, {"type": SCALARS}, id, {}),
-            _first_of(["url"], {"not": {"enum": [None, "", []]}}, _ref("link"), links),
+            _build_first_key_schema(fields.ID_KEYS, {"type": SCALAR_TYPES}, id, {}),
+            _build_first_key_schema(
+                ["url"], {"not": {"enum": [None, "", []]}}, _build_reference("link"), links
+            ),
         ],
     }
 
 
-def _field(name: str) -> Schema:
+def _build_field_schema(name: str) -> JsonSchema:
     """Return what a field may be under its own name; under another, what makes no sense counts
     for nothing."""
-    if name in entries.SPLIT:
-        separator = "," if entries.SPLIT[name] == "," else ""
-        return {"pattern": rf"^$|[^\s{separator}]", "allOf": [_ref("optional")]}
-    special: Mapping[str, Schema] = {
+    if name in entries.LIST_SEPARATORS:
+        separator = "," if entries.LIST_SEPARATORS[name] == "," else ""
+        return {"pattern": rf"^$|[^\s{separator}]", "allOf": [_build_reference("optional")]}
+    special: Mapping[str, JsonSchema] = {
         "url": {},
-        "fix": _fix(),
-        "guarded_by": _one_or_many("guard"),
-        "test": _required_or_exempt(),
+        "fix": _build_fix_schema(),
+        "guarded_by": _build_one_or_many_schema("guard"),
+        "test": _build_test_field_schema(),
         "until": {
             "type": ["string", "object", "array", "null"],
             "if": {"type": "array"},
-            "then": {"maxItems": 1, "items": _ref("day")},
-            "else": {"anyOf": [{"type": ["string", "null"], "pattern": r"^\s*$"}, _ref("day")]},
+            "then": {"maxItems": 1, "items": _build_reference("day")},
+            "else": {
+                "anyOf": [
+                    {"type": ["string", "null"], "pattern": r"^\s*$"},
+                    _build_reference("day"),
+                ]
+            },
         },
-        "action_items": _one_or_many("action_item"),
+        "action_items": _build_one_or_many_schema("action_item"),
     }
-    return special.get(name, {"allOf": [_ref("optional")]})
+    return special.get(name, {"allOf": [_build_reference("optional")]})
 
 
-def _one_or_many(name: str) -> Schema:
+def _build_one_or_many_schema(name: str) -> JsonSchema:
     return {
         "if": {"type": "array"},
-        "then": {"items": _ref(name)},
-        "else": {"anyOf": [{"enum": [None, ""]}, _ref(name)]},
+        "then": {"items": _build_reference(name)},
+        "else": {"anyOf": [{"enum": [None, ""]}, _build_reference(name)]},
     }
 
 
-def _required_or_exempt() -> Schema:
+def _build_test_field_schema() -> JsonSchema:
     words = ("required", "exempt")
     any_case = "|".join("".join(f"[{c.upper()}{c}]" for c in word) for word in words)
     return {
@@ -279,59 +306,64 @@ def _required_or_exempt() -> Schema:
     }
 
 
-def _fix() -> Schema:
+def _build_fix_schema() -> JsonSchema:
     """Return the keys of a fix; what else stands there is passed over, and so never wrong."""
-    keys = {name: {"description": "A commit, a range, or a list."} for name in nested.COMMITS}
-    named = {"properties": {**keys, "patch": {"description": FIELDS["patch"]}}}
-    return {**named, "items": named}
+    keys = {name: {"description": "A commit, a range, or a list."} for name in nested.COMMIT_KEYS}
+    fix_mapping = {"properties": {**keys, "patch": {"description": FIELD_DESCRIPTIONS["patch"]}}}
+    return {**fix_mapping, "items": fix_mapping}
 
 
-def _either(names: Iterable[str]) -> Schema:
+def _build_either_key_schema(names: Iterable[str]) -> JsonSchema:
     """Return what has a text, or a mapping with a text under one of the names."""
     return {
-        "type": [*SCALARS, "object", "array"],
-        "pattern": NOT_BLANK,
-        "contains": _ref("named"),
-        "anyOf": [{"required": [name], "properties": {name: _ref("words")}} for name in names],
+        "type": [*SCALAR_TYPES, "object", "array"],
+        "pattern": NOT_BLANK_PATTERN,
+        "contains": _build_reference("named"),
+        "anyOf": [
+            {"required": [name], "properties": {name: _build_reference("words")}} for name in names
+        ],
     }
 
 
-def _guard() -> Schema:
-    shown = {
+def _build_guard_schema() -> JsonSchema:
+    properties = {
         "type": {"description": "What guards: 'alert', 'lint', 'policy'."},
-        "name": _synonym("type"),
+        "name": _build_synonym_schema("type"),
         "url": {
             "description": "Where the guard is.",
-            "anyOf": [{"type": "null"}, _ref("link")],
+            "anyOf": [{"type": "null"}, _build_reference("link")],
         },
     }
-    return {"properties": shown, **_either(("type", "name"))}
+    return {"properties": properties, **_build_either_key_schema(("type", "name"))}
 
 
-def _action_item() -> Schema:
-    title, *synonyms = nested.ITEM_TITLES
-    shown = {
+def _build_action_item_schema() -> JsonSchema:
+    title, *synonyms = nested.ITEM_TITLE_KEYS
+    properties = {
         title: {"description": "What is to be done."},
-        **{name: _synonym(title) for name in synonyms},
+        **{name: _build_synonym_schema(title) for name in synonyms},
         "owner": {"description": "Who does it."},
-        "team": _synonym("owner"),
+        "team": _build_synonym_schema("owner"),
         "due": {"description": "By which date."},
         "type": {"description": "'prevent', 'detect', 'mitigate' or 'respond'."},
         "status": {"description": "How far it is."},
-        "state": _synonym("status"),
+        "state": _build_synonym_schema("status"),
     }
-    return {"properties": shown, **_either(nested.ITEM_TITLES)}
+    return {"properties": properties, **_build_either_key_schema(nested.ITEM_TITLE_KEYS)}
 
 
-def _source() -> Schema:
-    keys = ("preset", "base", *sources.KEYS)
-    pair = {name: {"type": [*SCALARS, "null"]} for name in ("user", "password")}
+def _build_source_schema() -> JsonSchema:
+    keys = ("preset", "base", *sources.SOURCE_KEYS)
+    pair = {name: {"type": [*SCALAR_TYPES, "null"]} for name in ("user", "password")}
     no_user = {"properties": {name: {"type": "null"} for name in pair}}
-    whole = {"required": [*pair], "properties": {name: {"type": SCALARS} for name in pair}}
+    whole = {"required": [*pair], "properties": {name: {"type": SCALAR_TYPES} for name in pair}}
     return {
         "type": ["object", "string", "null"],
-        "pattern": PLACE,
-        "properties": {key: {"description": SOURCE[key], **_source_key(key)} for key in keys},
+        "pattern": SOURCE_TEXT_PATTERN,
+        "properties": {
+            key: {"description": SOURCE_DESCRIPTIONS[key], **_build_source_key_schema(key)}
+            for key in keys
+        },
         "additionalProperties": False,
         "anyOf": [{"required": ["preset"]}, {"required": ["url"]}],
         # What a block leaves out of the pair, its preset may have.
@@ -340,60 +372,68 @@ def _source() -> Schema:
     }
 
 
-def _source_key(key: str) -> Schema:
+def _build_source_key_schema(key: str) -> JsonSchema:
     nothing = {"type": ["object", "null", "string", "array"], "maxLength": 0, "maxItems": 0}
-    wanted = [*SCALARS, "null"]
-    texts = {**nothing, "additionalProperties": {"type": wanted}}
-    spot: Schema = {"anyOf": [_ref("spot"), {"type": "null"}]}
-    secret: Schema = {"type": ["string", "null"], "pattern": r"\$\{"}
-    kinds: Mapping[str, Schema] = {
-        "preset": {"type": "string", "pattern": rf"^(?:{'|'.join(SERVICES)})(?::|$)"},
-        "base": {"type": ["string", "null"], "pattern": ADDRESS},
-        "url": {"type": "string", "pattern": ADDRESS},
+    value_types = [*SCALAR_TYPES, "null"]
+    texts = {**nothing, "additionalProperties": {"type": value_types}}
+    spot: JsonSchema = {"anyOf": [_build_reference("spot"), {"type": "null"}]}
+    secret: JsonSchema = {"type": ["string", "null"], "pattern": r"\$\{"}
+    kinds: Mapping[str, JsonSchema] = {
+        "preset": {"type": "string", "pattern": rf"^(?:{'|'.join(PRESET_SERVICES)})(?::|$)"},
+        "base": {"type": ["string", "null"], "pattern": ADDRESS_PATTERN},
+        "url": {"type": "string", "pattern": ADDRESS_PATTERN},
         **dict.fromkeys(("headers", "query"), texts),
         "insecure": {"enum": [True, False, "true", "false", None]},
         "basic": {
             **nothing,
-            "properties": {"user": {"type": wanted}, "password": secret},
+            "properties": {"user": {"type": value_types}, "password": secret},
             "additionalProperties": {"type": "null"},
         },
         "where": {
             **nothing,
-            "additionalProperties": {"type": [*wanted, "array"], "items": {"type": wanted}},
+            "additionalProperties": {
+                "type": [*value_types, "array"],
+                "items": {"type": value_types},
+            },
         },
         "fields": {
             **nothing,
-            "properties": dict.fromkeys(("id", *fields.FIELDS), spot),
+            "properties": dict.fromkeys(("id", *fields.FIELD_SYNONYMS), spot),
             "additionalProperties": spot,
         },
-        "next": {"anyOf": [{"enum": ["link", None]}, *map(_next, sources.NEXT)]},
+        "next": {
+            "anyOf": [
+                {"enum": ["link", None]},
+                *map(_build_next_page_schema, sources.NEXT_PAGE_KEYS),
+            ]
+        },
     }
-    return kinds.get(key, {"type": wanted})
+    return kinds.get(key, {"type": value_types})
 
 
-def _next(kind: str) -> Schema:
+def _build_next_page_schema(kind: str) -> JsonSchema:
     """Return one way to the next page; a cursor alone needs what may stand beside it."""
-    beside = sources.NEXT[kind]
+    companion_key = sources.NEXT_PAGE_KEYS[kind]
     return {
         "type": "object",
-        "properties": {key: {"type": SCALARS} for key in (kind, beside)},
-        "required": [kind, beside] if kind == "cursor" else [kind],
+        "properties": {key: {"type": SCALAR_TYPES} for key in (kind, companion_key)},
+        "required": [kind, companion_key] if kind == "cursor" else [kind],
         "additionalProperties": False,
     }
 
 
-def _spot() -> Schema:
+def _build_field_path_schema() -> JsonSchema:
     """Return where a field is read from, as `paths.spots` takes it."""
     return {
-        "type": [*SCALARS, "object", "array"],
-        "pattern": NOT_BLANK,
+        "type": [*SCALAR_TYPES, "object", "array"],
+        "pattern": NOT_BLANK_PATTERN,
         "minItems": 1,
-        "items": _ref("spot"),
+        "items": _build_reference("spot"),
         "properties": {
-            "from": {"description": "The path of a text.", "allOf": [_ref("text")]},
+            "from": {"description": "The path of a text.", "allOf": [_build_reference("text")]},
             "pattern": {
                 "description": "A regular expression of Python: its first group, or all of it.",
-                "type": SCALARS,
+                "type": SCALAR_TYPES,
             },
         },
         "required": ["from", "pattern"],

@@ -13,63 +13,63 @@ import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 
-__all__ = ["HIDDEN", "Redactor"]
+__all__ = ["REDACTION_MARK", "SecretRedactor"]
 
-HIDDEN = "***"
+REDACTION_MARK = "***"
 
-SHORTEST = 6
+MIN_SECRET_LENGTH = 6
 """The characters of the shortest credential: a shorter text is in too many others."""
 
-LONG = 12
+LONG_SECRET_LENGTH = 12
 """The characters from which on a part of a credential counts, and of a part without a digit."""
 
-PART = 8
+MIN_PART_LENGTH = 8
 """The characters of the shortest part of a long credential that has a letter and a digit."""
 
-BLOCK = 4  # every part of 8 characters has such a block of its credential, from 4 to 4
-ROUNDS = 3
+BLOCK_LENGTH = 4  # every part of 8 characters has such a block of its credential, from 4 to 4
+DECODING_ROUNDS = 3
 
-_ESCAPE = re.compile(
+_ESCAPE_SEQUENCE = re.compile(
     r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\x[0-9A-Fa-f]{2}"
     r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
 )
-_INVISIBLE = re.compile(
+_INVISIBLE_CHARACTERS = re.compile(
     "[\x80-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
     "\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\udc7f\udd00-\udfff\ufeff"
     "\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0001-\U000e007f]+"
 )
-_DROPPED = bytes([*range(33), 127, *b"+'\"\\"])
+_UNCOMPARED_BYTES = bytes([*range(33), 127, *b"+'\"\\"])
 
 
-class Redactor:
+class SecretRedactor:
     """Finds credentials in texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._forms = sorted({form for secret in secrets for form in _forms(secret)})
+        self._forms = sorted({form for secret in secrets for form in _build_secret_forms(secret)})
         self._blocks = tuple(
             {
-                form[start : start + BLOCK]
+                form[start : start + BLOCK_LENGTH]
                 for form in self._forms
-                for start in range(0, len(form) - BLOCK + 1, BLOCK)
+                for start in range(0, len(form) - BLOCK_LENGTH + 1, BLOCK_LENGTH)
             }
         )
 
-    def finds(self, text: str) -> bool:
+    def has_secret(self, text: str) -> bool:
         """Say whether a credential, or a part of a long one, is in a text."""
-        return bool(self._forms) and any(True for _ in self._found(_plain(text)))
+        return bool(self._forms) and any(True for _ in self._found(_normalize_for_search(text)))
 
-    def redact(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """Return a text with ``***`` in place of credentials and of parts of long ones."""
-        if not self.finds(text):
+        if not self.has_secret(text):
             return text
-        plain, places = _plain_with_places(text)
+        plain, places = _normalize_with_places(text)
         parts, last = [], 0
         for start, end in sorted(self._found(plain)):
-            first, behind = places[start][0], places[end - 1][1]
+            first, part_end = places[start][0], places[end - 1][1]
             if first >= last:
-                parts += [text[last:first], HIDDEN]
-            last = max(last, behind)
+                parts += [text[last:first], REDACTION_MARK]
+            last = max(last, part_end)
         return "".join((*parts, text[last:]))
 
     def _found(self, plain: bytes) -> Iterator[tuple[int, int]]:
@@ -77,98 +77,103 @@ class Redactor:
         if not any(block in plain for block in self._blocks):
             return
         for form in self._forms:
-            for offset in range(0, len(form) - BLOCK + 1, BLOCK):
-                block = form[offset : offset + BLOCK]
+            for offset in range(0, len(form) - BLOCK_LENGTH + 1, BLOCK_LENGTH):
+                block = form[offset : offset + BLOCK_LENGTH]
                 place = plain.find(block)
                 while place >= 0:
-                    start, end = _run(plain, place, form, offset)
-                    if _counts(form, plain[start:end]):
+                    start, end = _extend_match(plain, place, form, offset)
+                    if _is_secret_part(form, plain[start:end]):
                         yield start, end
-                    place = plain.find(block, max(place + 1, end - BLOCK))
+                    place = plain.find(block, max(place + 1, end - BLOCK_LENGTH))
 
 
-def _run(plain: bytes, place: int, form: bytes, offset: int) -> tuple[int, int]:
+def _extend_match(plain: bytes, place: int, form: bytes, offset: int) -> tuple[int, int]:
     """Return where the text is the same as a credential, around a place where both are."""
-    back = 0
-    while back < min(place, offset) and plain[place - back - 1] == form[offset - back - 1]:
-        back += 1
-    on = BLOCK
-    most = min(len(plain) - place, len(form) - offset)
-    while on < most and plain[place + on] == form[offset + on]:
-        on += 1
-    return place - back, place + on
+    matched_before = 0
+    while (
+        matched_before < min(place, offset)
+        and plain[place - matched_before - 1] == form[offset - matched_before - 1]
+    ):
+        matched_before += 1
+    matched_after = BLOCK_LENGTH
+    max_after = min(len(plain) - place, len(form) - offset)
+    while (
+        matched_after < max_after and plain[place + matched_after] == form[offset + matched_after]
+    ):
+        matched_after += 1
+    return place - matched_before, place + matched_after
 
 
-def _counts(form: bytes, part: bytes) -> bool:
+def _is_secret_part(form: bytes, part: bytes) -> bool:
     """Say whether a part of a credential is long enough to be one."""
-    if len(form) < LONG or len(part) < PART:
+    if len(form) < LONG_SECRET_LENGTH or len(part) < MIN_PART_LENGTH:
         return len(part) == len(form)
     mixed = any(48 <= byte <= 57 for byte in part) and any(97 <= byte <= 122 for byte in part)
-    return mixed or len(part) >= LONG
+    return mixed or len(part) >= LONG_SECRET_LENGTH
 
 
-def _forms(secret: str) -> Iterator[bytes]:
+def _build_secret_forms(secret: str) -> Iterator[bytes]:
     """Yield the forms of a credential to look for: as it is, in base64 and in hexadecimal."""
-    own = _plain(secret)
-    if len(own) < SHORTEST:
+    plain_secret = _normalize_for_search(secret)
+    if len(plain_secret) < MIN_SECRET_LENGTH:
         return
-    yield own
+    yield plain_secret
     data = secret.encode("utf-8", "surrogateescape")
     yield data.hex().encode()
-    for before in range(3):  # what is before it in the same base64 moves its bits
-        first = (0, 2, 3)[before]
+    for bytes_before in range(3):  # what is before it in the same base64 moves its bits
+        first = (0, 2, 3)[bytes_before]
         for encode in (b64encode, urlsafe_b64encode):
-            encoded = encode(bytes(before) + data).rstrip(b"=")
-            last = len(encoded) - ((before + len(data)) % 3 != 0)
-            form = _plain(encoded[first:last].decode())
-            if len(form) >= PART:
+            encoded = encode(bytes(bytes_before) + data).rstrip(b"=")
+            last = len(encoded) - ((bytes_before + len(data)) % 3 != 0)
+            form = _normalize_for_search(encoded[first:last].decode())
+            if len(form) >= MIN_PART_LENGTH:
                 yield form
 
 
-def _plain(text: str) -> bytes:
+def _normalize_for_search(text: str) -> bytes:
     """Return the form in which a text and credentials are compared."""
-    for _ in range(ROUNDS):
-        decoded = _ESCAPE.sub(_unescaped, text)
+    for _ in range(DECODING_ROUNDS):
+        decoded = _ESCAPE_SEQUENCE.sub(_decode_escape, text)
         if decoded == text:
             break
         text = decoded
-    return _bare(text)
+    return _drop_uncompared(text)
 
 
-def _bare(text: str) -> bytes:
+def _drop_uncompared(text: str) -> bytes:
     """Return a text without what is not compared."""
     if not text.isascii():
-        text = _INVISIBLE.sub("", text)
-    return text.lower().encode("utf-8", "surrogateescape").translate(None, _DROPPED)
+        text = _INVISIBLE_CHARACTERS.sub("", text)
+    return text.lower().encode("utf-8", "surrogateescape").translate(None, _UNCOMPARED_BYTES)
 
 
-def _plain_with_places(text: str) -> tuple[bytes, list[tuple[int, int]]]:
+def _normalize_with_places(text: str) -> tuple[bytes, list[tuple[int, int]]]:
     """Return a text in plain form, and for each of its bytes where it comes from."""
     places = [(position, position + 1) for position in range(len(text))]
-    for _ in range(ROUNDS):
-        parts, kept, last = [], [], 0
-        for found in _ESCAPE.finditer(text):
-            start, end = found.span()
-            decoded = _unescaped(found)
+    for _ in range(DECODING_ROUNDS):
+        parts, decoded_places, last = [], [], 0
+        for match in _ESCAPE_SEQUENCE.finditer(text):
+            start, end = match.span()
+            decoded = _decode_escape(match)
             parts += [text[last:start], decoded]
-            kept += places[last:start]
-            kept += [(places[start][0], places[end - 1][1])] * len(decoded)
+            decoded_places += places[last:start]
+            decoded_places += [(places[start][0], places[end - 1][1])] * len(decoded)
             last = end
         if not parts:
             break
-        text, places = "".join((*parts, text[last:])), [*kept, *places[last:]]
+        text, places = "".join((*parts, text[last:])), [*decoded_places, *places[last:]]
     plain = bytearray()
-    own: list[tuple[int, int]] = []
+    byte_places: list[tuple[int, int]] = []
     for char, place in zip(text, places, strict=True):
-        data = _bare(char)
+        data = _drop_uncompared(char)
         plain += data
-        own += [place] * len(data)
-    return bytes(plain), own
+        byte_places += [place] * len(data)
+    return bytes(plain), byte_places
 
 
-def _unescaped(found: re.Match[str]) -> str:
+def _decode_escape(match: re.Match[str]) -> str:
     """Return what an escape means; a byte beyond ASCII is a lone surrogate, as in file names."""
-    text = found[0]
+    text = match[0]
     if text[0] == "&":
         return html.unescape(text)
     code = int(text[1:] if text[0] == "%" else text[2:], 16)

@@ -19,40 +19,40 @@ from typing import Any
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import DestinationError
 from pytest_postmortem.model import ActionItem, Finding, Guard, Postmortem, Registry
-from pytest_postmortem.registry.entries import Entry
-from pytest_postmortem.writing import write
+from pytest_postmortem.registry.entries import RegistryEntry
+from pytest_postmortem.writing import write_text_file
 
 __all__ = [
-    "Store",
-    "Stored",
-    "digest",
-    "entries_from",
-    "entries_to",
-    "registry_from",
-    "registry_to",
+    "SnapshotStore",
+    "StoredSnapshot",
+    "deserialize_entries",
+    "deserialize_registry",
+    "hash_parts",
+    "serialize_entries",
+    "serialize_registry",
 ]
 
-VERSION = 2
+SNAPSHOT_VERSION = 2
 """Of the form of the files; whatever has another is dropped."""
 
-SIZE = 16
-_NESTED = {"guarded_by": Guard, "action_items": ActionItem}
-_BLANK = Postmortem("", "")
-_DEFAULTS = {each.name: getattr(_BLANK, each.name) for each in fields(Postmortem)}
+DIGEST_SIZE = 16
+_NESTED_CLASSES = {"guarded_by": Guard, "action_items": ActionItem}
+_BLANK_POSTMORTEM = Postmortem("", "")
+_FIELD_DEFAULTS = {each.name: getattr(_BLANK_POSTMORTEM, each.name) for each in fields(Postmortem)}
 
 
-def digest(*parts: bytes | str) -> str:
+def hash_parts(*parts: bytes | str) -> str:
     """Return a digest of parts in their order, each told apart from the next."""
-    found = blake2b(digest_size=SIZE)
+    hasher = blake2b(digest_size=DIGEST_SIZE)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        found.update(b"%d:" % len(data))
-        found.update(data)
-    return found.hexdigest()
+        hasher.update(b"%d:" % len(data))
+        hasher.update(data)
+    return hasher.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredSnapshot:
     """A file of the store: what it is of, and a text that is parsed when it is asked for."""
 
     head: Mapping[str, Any]
@@ -63,11 +63,11 @@ class Stored:
         return json.loads(self.body)
 
 
-def _seal(head: Mapping[str, Any], body: bytes) -> str:
-    return digest(json.dumps(head, sort_keys=True), body)
+def _compute_seal(head: Mapping[str, Any], body: bytes) -> str:
+    return hash_parts(json.dumps(head, sort_keys=True), body)
 
 
-class Store:
+class SnapshotStore:
     """A folder of snapshots; without one, nothing is kept and nothing found.
 
     A name is ``KIND-OF-SETTINGS``; of one thing only the last settings are kept.
@@ -76,35 +76,35 @@ class Store:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def read(self, name: str) -> Stored | None:
+    def read(self, name: str) -> StoredSnapshot | None:
         """Return what was kept under a name, or None where nothing whole of this version is."""
         if self._folder is None:
             return None
         try:
             head, _, body = (self._folder / name).read_bytes().partition(b"\n")
-            known = json.loads(head)
-            if known["version"] == [VERSION, __version__] and known.pop("digest") == _seal(
-                known, body
-            ):
-                return Stored(known, body.decode())
+            stored_head = json.loads(head)
+            if stored_head["version"] == [SNAPSHOT_VERSION, __version__] and stored_head.pop(
+                "digest"
+            ) == _compute_seal(stored_head, body):
+                return StoredSnapshot(stored_head, body.decode())
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             pass
         return None
 
-    def write(self, name: str, head: Mapping[str, Any], data: Any) -> Stored:
+    def write(self, name: str, head: Mapping[str, Any], data: Any) -> StoredSnapshot:
         """Keep data, if the folder can be written to, and return it as it is kept."""
         body = json.dumps(data, separators=(",", ":"))
-        return self.keep(name, {**head, "content": digest(body)}, body)
+        return self.keep(name, {**head, "content": hash_parts(body)}, body)
 
-    def keep(self, name: str, head: Mapping[str, Any], body: str) -> Stored:
+    def keep(self, name: str, head: Mapping[str, Any], body: str) -> StoredSnapshot:
         """Keep what has been kept before, with another head."""
-        known = {**head, "version": [VERSION, __version__]}
+        full_head = {**head, "version": [SNAPSHOT_VERSION, __version__]}
         if self._folder is not None:
-            sealed = {**known, "digest": _seal(known, body.encode())}
+            sealed = {**full_head, "digest": _compute_seal(full_head, body.encode())}
             with suppress(DestinationError):
-                write(self._folder / name, f"{json.dumps(sealed)}\n{body}")
+                write_text_file(self._folder / name, f"{json.dumps(sealed)}\n{body}")
                 self._remove_others(name)
-        return Stored(known, body)
+        return StoredSnapshot(full_head, body)
 
     def _remove_others(self, name: str) -> None:
         """Remove what was kept of the same thing under other settings, and may tell more."""
@@ -115,7 +115,7 @@ class Store:
                     path.unlink()
 
 
-def entries_to(entries: Iterable[Entry]) -> list[Any]:
+def serialize_entries(entries: Iterable[RegistryEntry]) -> list[Any]:
     """Turn entries into builtins."""
     return [
         [
@@ -123,8 +123,8 @@ def entries_to(entries: Iterable[Entry]) -> list[Any]:
             entry.path,
             dict(entry.texts),
             dict(entry.lists),
-            _tuples(entry.guards),
-            _tuples(entry.items),
+            _list_item_values(entry.guards),
+            _list_item_values(entry.items),
             dict(entry.extra),
             dict(entry.fallback),
             entry.show,
@@ -133,10 +133,10 @@ def entries_to(entries: Iterable[Entry]) -> list[Any]:
     ]
 
 
-def entries_from(data: Iterable[Any]) -> list[Entry]:
+def deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
     """Turn builtins back into the entries of a remote location."""
     return [
-        Entry(
+        RegistryEntry(
             id=id,
             path=path,
             texts=texts,
@@ -152,52 +152,58 @@ def entries_from(data: Iterable[Any]) -> list[Entry]:
     ]
 
 
-def registry_to(registry: Registry) -> Mapping[str, Any]:
+def serialize_registry(registry: Registry) -> Mapping[str, Any]:
     """Turn what locations hold into builtins; what differs from run to run is left out.
 
     Post-mortems are kept in columns: one list a field that any of them has.
     """
     positions = {id(postmortem): n for n, postmortem in enumerate(registry.postmortems)}
     columns = {}
-    for name, default in _DEFAULTS.items():
+    for name, default in _FIELD_DEFAULTS.items():
         column = [getattr(postmortem, name) for postmortem in registry.postmortems]
         if any(value != default for value in column):
-            columns[name] = [_tuples(value) for value in column] if name in _NESTED else column
+            columns[name] = (
+                [_list_item_values(value) for value in column]
+                if name in _NESTED_CLASSES
+                else column
+            )
     return {
         "size": len(registry.postmortems),
         "columns": columns,
         "names": list(registry.index),
-        "positions": [positions[id(found)] for found in registry.index.values()],
-        "findings": [_values(finding) for finding in registry.findings],
+        "positions": [
+            positions[id(postmortem_of_name)] for postmortem_of_name in registry.index.values()
+        ],
+        "findings": [_list_field_values(finding) for finding in registry.findings],
     }
 
 
-def _tuples(items: Iterable[Guard] | Iterable[ActionItem]) -> list[Any]:
-    return [_values(item) for item in items]
+def _list_item_values(items: Iterable[Guard] | Iterable[ActionItem]) -> list[Any]:
+    return [_list_field_values(item) for item in items]
 
 
-def _values(item: Guard | ActionItem | Finding) -> list[Any]:
-    return [getattr(item, each.name) for each in fields(item)]
+def _list_field_values(item: Guard | ActionItem | Finding) -> list[Any]:
+    return [getattr(item, item_field.name) for item_field in fields(item)]
 
 
-def registry_from(data: Mapping[str, Any], partial: Iterable[str]) -> Registry:
+def deserialize_registry(data: Mapping[str, Any], partial: Iterable[str]) -> Registry:
     """Turn builtins back into a registry."""
     postmortems = tuple(object.__new__(Postmortem) for _ in range(data["size"]))
-    for name, default in _DEFAULTS.items():
-        column = _column(name, default, data["columns"].get(name))
+    for name, default in _FIELD_DEFAULTS.items():
+        column = _restore_column(name, default, data["columns"].get(name))
         # Field by field, since 10,000 calls of a frozen class's __init__ take twice as long.
         deque(map(getattr(Postmortem, name).__set__, postmortems, column), maxlen=0)
-    found = map(postmortems.__getitem__, data["positions"])
-    index = dict(zip(data["names"], found, strict=True))
-    findings = tuple(Finding(*each) for each in data["findings"])
+    named_postmortems = map(postmortems.__getitem__, data["positions"])
+    index = dict(zip(data["names"], named_postmortems, strict=True))
+    findings = tuple(Finding(*finding_values) for finding_values in data["findings"])
     return Registry(postmortems, index, (), findings, tuple(partial))
 
 
-def _column(name: str, default: Any, column: list[Any] | None) -> Iterable[Any]:
+def _restore_column(name: str, default: Any, column: list[Any] | None) -> Iterable[Any]:
     """Return the values of one field, for as many post-mortems as there are."""
     if column is None:
         return repeat(default)
-    if name in _NESTED:
-        kind = _NESTED[name]
+    if name in _NESTED_CLASSES:
+        kind = _NESTED_CLASSES[name]
         return [tuple(kind(*item) for item in items) for items in column]
     return map(tuple, column) if isinstance(default, tuple) else column

@@ -10,25 +10,32 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Span", "Statement", "Unsure", "at_end", "items", "statements"]
+__all__ = [
+    "TextSpan",
+    "TomlStatement",
+    "UnexpectedSyntaxError",
+    "append_lines",
+    "find_array_items",
+    "scan_toml_statements",
+]
 
-_STRING = re.compile(
+_TOML_STRING = re.compile(
     r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'',
     re.DOTALL,
 )
-_PART = r"(?:[A-Za-z0-9_-]+|\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*')"
-_KEY = re.compile(rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*")
-_PARTS = re.compile(_PART)
-_GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_BARE = re.compile(r"[^,#\]}\r\n]*[^,#\]}\s]")
+_KEY_PART = r"(?:[A-Za-z0-9_-]+|\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*')"
+_DOTTED_KEY = re.compile(rf"{_KEY_PART}(?:[ \t]*\.[ \t]*{_KEY_PART})*")
+_KEY_PARTS = re.compile(_KEY_PART)
+_BLANKS_AND_COMMENTS = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BARE_VALUE = re.compile(r"[^,#\]}\r\n]*[^,#\]}\s]")
 
 
-class Unsure(Exception):
+class UnexpectedSyntaxError(Exception):
     """Something stands there that is not expected."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextSpan:
     """A part of a text, from one offset to another."""
 
     start: int
@@ -36,7 +43,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class TomlStatement:
     """``key = value`` or a header, by offsets.
 
     ``path`` is its whole key, that of its table included. ``start`` is where its own key begins,
@@ -47,50 +54,50 @@ class Statement:
     path: tuple[str, ...]
     start: int
     name: int
-    value: Span | None
+    value: TextSpan | None
     end: int
     inline: bool = False
     array: bool = False
 
 
-def statements(text: str) -> Iterator[Statement]:
+def scan_toml_statements(text: str) -> Iterator[TomlStatement]:
     """Yield all statements in order, those within inline tables after their own.
 
     Raises: Unsure.
     """
     table: tuple[str, ...] = ()
-    place = _gap(text, 0)
+    place = _skip_blanks(text, 0)
     while place < len(text):
         if text[place] == "[":
-            header = _header(text, place)
+            header = _scan_header(text, place)
             table = header.path
             yield header
-            place = _gap(text, header.end)
+            place = _skip_blanks(text, header.end)
         else:
-            found = _pair(text, place, table)
-            yield found
-            yield from _inner(text, found)
-            place = _gap(text, found.end)
+            pair = _scan_pair(text, place, table)
+            yield pair
+            yield from _scan_inline_table(text, pair)
+            place = _skip_blanks(text, pair.end)
 
 
-def items(text: str, array: Span) -> list[Span]:
+def find_array_items(text: str, array: TextSpan) -> list[TextSpan]:
     """Return where the items of an array stand.
 
     Raises: Unsure.
     """
-    found: list[Span] = []
-    place = _gap(text, array.start + 1)
+    item_spans: list[TextSpan] = []
+    place = _skip_blanks(text, array.start + 1)
     while place < array.end - 1:
         if text[place] == ",":
-            place = _gap(text, place + 1)
+            place = _skip_blanks(text, place + 1)
             continue
-        end = _value(text, place)
-        found.append(Span(place, end))
-        place = _gap(text, end)
-    return found
+        end = _find_value_end(text, place)
+        item_spans.append(TextSpan(place, end))
+        place = _skip_blanks(text, end)
+    return item_spans
 
 
-def at_end(text: str, lines: Sequence[str], newline: str) -> str:
+def append_lines(text: str, lines: Sequence[str], newline: str) -> str:
     """Return a text with lines at its end, set off by an empty one; an end without a line feed
     stays one.
     """
@@ -100,85 +107,89 @@ def at_end(text: str, lines: Sequence[str], newline: str) -> str:
     return f"{text}{gap}{block}{newline}" if ends else f"{text}{newline}{gap}{block}"
 
 
-def _gap(text: str, place: int) -> int:
+def _skip_blanks(text: str, place: int) -> int:
     """Return where blanks and comments end."""
-    found = _GAP.match(text, place)
-    return found.end() if found else place
+    match = _BLANKS_AND_COMMENTS.match(text, place)
+    return match.end() if match else place
 
 
-def _header(text: str, place: int) -> Statement:
+def _scan_header(text: str, place: int) -> TomlStatement:
     brackets = 2 if text.startswith("[[", place) else 1
-    start = _gap(text, place + brackets)
-    key = _key(text, start)
+    start = _skip_blanks(text, place + brackets)
+    key = _match_dotted_key(text, start)
     end = text.index("]" * brackets, key.end()) + brackets
-    path = _path(key[0])
-    return Statement(path, place, place, None, end, array=brackets == 2)
+    path = _parse_dotted_key(key[0])
+    return TomlStatement(path, place, place, None, end, array=brackets == 2)
 
 
-def _pair(text: str, place: int, table: tuple[str, ...], inline: bool = False) -> Statement:
-    key = _key(text, place)
-    equals = _gap(text, key.end())
+def _scan_pair(
+    text: str, place: int, table: tuple[str, ...], inline: bool = False
+) -> TomlStatement:
+    key = _match_dotted_key(text, place)
+    equals = _skip_blanks(text, key.end())
     if text[equals : equals + 1] != "=":
-        raise Unsure
-    value = _gap(text, equals + 1)
-    end = _value(text, value)
-    name = place + [part.start() for part in _PARTS.finditer(key[0])][-1]
-    return Statement((*table, *_path(key[0])), place, name, Span(value, end), end, inline)
+        raise UnexpectedSyntaxError
+    value = _skip_blanks(text, equals + 1)
+    end = _find_value_end(text, value)
+    name = place + [part.start() for part in _KEY_PARTS.finditer(key[0])][-1]
+    return TomlStatement(
+        (*table, *_parse_dotted_key(key[0])), place, name, TextSpan(value, end), end, inline
+    )
 
 
-def _inner(text: str, outer: Statement) -> Iterator[Statement]:
+def _scan_inline_table(text: str, outer: TomlStatement) -> Iterator[TomlStatement]:
     """Yield the statements within an inline table."""
     assert outer.value is not None
     if text[outer.value.start] != "{":
         return
-    place = _gap(text, outer.value.start + 1)
+    place = _skip_blanks(text, outer.value.start + 1)
     while place < outer.value.end - 1:
         if text[place] == ",":
-            place = _gap(text, place + 1)
+            place = _skip_blanks(text, place + 1)
             continue
-        found = _pair(text, place, outer.path, inline=True)
-        yield found
-        yield from _inner(text, found)
-        place = _gap(text, found.end)
+        pair = _scan_pair(text, place, outer.path, inline=True)
+        yield pair
+        yield from _scan_inline_table(text, pair)
+        place = _skip_blanks(text, pair.end)
 
 
-def _key(text: str, place: int) -> re.Match[str]:
-    found = _KEY.match(text, place)
-    if found is None:
-        raise Unsure
-    return found
+def _match_dotted_key(text: str, place: int) -> re.Match[str]:
+    match = _DOTTED_KEY.match(text, place)
+    if match is None:
+        raise UnexpectedSyntaxError
+    return match
 
 
-def _path(key: str) -> tuple[str, ...]:
-    return tuple(map(_part, _PARTS.findall(key)))
+def _parse_dotted_key(key: str) -> tuple[str, ...]:
+    return tuple(map(_parse_key_part, _KEY_PARTS.findall(key)))
 
 
-def _part(text: str) -> str:
+def _parse_key_part(text: str) -> str:
     if text[0] == "'":
         return text[1:-1]
     try:
         return str(json.loads(text)) if text[0] == '"' else text
     except ValueError:  # TOML knows escapes that JSON does not
-        raise Unsure from None
+        raise UnexpectedSyntaxError from None
 
 
-def _value(text: str, place: int) -> int:
+def _find_value_end(text: str, place: int) -> int:
     """Return where a value ends."""
     if text[place : place + 1] in ("[", "{"):
-        return _nested(text, place)
-    found = _STRING.match(text, place) or _BARE.match(text, place)
-    if found is None:
-        raise Unsure
-    return found.end()
+        return _find_nested_end(text, place)
+    match = _TOML_STRING.match(text, place) or _BARE_VALUE.match(text, place)
+    if match is None:
+        raise UnexpectedSyntaxError
+    return match.end()
 
 
-def _nested(text: str, place: int) -> int:
+def _find_nested_end(text: str, place: int) -> int:
     depth = 0
     while place < len(text):
         char = text[place]
-        string = _STRING.match(text, place) if char in "\"'" else None
+        string = _TOML_STRING.match(text, place) if char in "\"'" else None
         if char == "#":
-            place = _gap(text, place)
+            place = _skip_blanks(text, place)
         elif string:
             place = string.end()
         else:
@@ -186,4 +197,4 @@ def _nested(text: str, place: int) -> int:
             place += 1
             if depth == 0:
                 return place
-    raise Unsure
+    raise UnexpectedSyntaxError

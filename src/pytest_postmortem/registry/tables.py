@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["MAX_DEPTH", "Broken", "Rows", "Table", "repeated", "too_deep"]
+__all__ = [
+    "MAX_DEPTH",
+    "BrokenDataError",
+    "LocatedList",
+    "LocatedTable",
+    "build_depth_error",
+    "build_repeated_key_error",
+]
 
 MAX_DEPTH = 100
 
 
-class Table(dict[str, Any]):
+class LocatedTable(dict[str, Any]):
     """A mapping, the line on which it begins, and the lines of its keys, where they are known."""
 
     __slots__ = ("line", "lines", "repeated")
@@ -21,7 +28,7 @@ class Table(dict[str, Any]):
         self.repeated: str | None = None
 
 
-class Rows(list[Any]):
+class LocatedList(list[Any]):
     """A list, and the line on which it or each of its items begins, where they are known."""
 
     __slots__ = ("line", "lines")
@@ -36,7 +43,7 @@ class Rows(list[Any]):
         return self.lines[position] if self.lines else self.line
 
 
-class Broken(Exception):
+class BrokenDataError(Exception):
     """A text can't be read: the cause, the remedy and the line, on their way to a problem."""
 
     def __init__(self, cause: str, remedy: str, line: int | None) -> None:
@@ -44,18 +51,18 @@ class Broken(Exception):
         self.cause, self.remedy, self.line = cause, remedy, line
 
 
-def too_deep(line: int | None) -> Broken:
+def build_depth_error(line: int | None) -> BrokenDataError:
     """Return what is raised where brackets or lists are nested beyond all sense."""
-    return Broken(
+    return BrokenDataError(
         f"it is nested more than {MAX_DEPTH} levels deep",
         "a post-mortem is a flat mapping of fields: look for brackets that are never closed",
         line,
     )
 
 
-def repeated(key: str, line: int | None) -> Broken:
+def build_repeated_key_error(key: str, line: int | None) -> BrokenDataError:
     """Return what is raised where a mapping has a key twice."""
-    return Broken(
+    return BrokenDataError(
         f"the key {key!r} stands twice in one mapping",
         "keep one of the two, or rename one of them",
         line,

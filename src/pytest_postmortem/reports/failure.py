@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from pytest_postmortem.model import Postmortem, Show
-from pytest_postmortem.reports.shown import reveal
+from pytest_postmortem.model import Postmortem, ShowLevel
+from pytest_postmortem.reports.shown import redact_postmortem
 
-__all__ = ["TITLE", "plain", "render"]
+__all__ = ["FAILURE_TITLE", "render_failure_block", "sanitize_line"]
 
-TITLE = "Post-mortem"
-RETIRE = "how-to/retire-a-lesson.md"
+FAILURE_TITLE = "Post-mortem"
+RETIRE_PAGE = "how-to/retire-a-lesson.md"
 
 WIDEST_INDENT = 16
 
 
-def plain(text: str) -> str:
+def sanitize_line(text: str) -> str:
     """Make text of any origin fit for one line of a terminal or a CI log.
 
     What can't be printed becomes a space, and no line is taken for a command of GitHub Actions,
@@ -27,8 +27,8 @@ def plain(text: str) -> str:
     return text.replace("::", ": :", 1) if text.lstrip().startswith("::") else text
 
 
-def render(
-    postmortems: Sequence[Postmortem], show: Show | None, width: int = 80, short: bool = False
+def render_failure_block(
+    postmortems: Sequence[Postmortem], show: ShowLevel | None, width: int = 80, short: bool = False
 ) -> str:
     """Return what is shown beside a failing test: every post-mortem that it is linked to.
 
@@ -36,25 +36,25 @@ def render(
     """
     lines: list[str] = []
     for postmortem in postmortems:
-        lines.extend(_block(reveal(postmortem, show), width, short))
+        lines.extend(_format_postmortem_block(redact_postmortem(postmortem, show), width, short))
     if not short:
-        indent = _indent(postmortems[-1])
-        lines.append(f"{indent}Changed on purpose? See {RETIRE} in pytest-postmortem's docs")
-    return "\n".join(plain(line) for line in lines)
+        indent = _build_block_indent(postmortems[-1])
+        lines.append(f"{indent}Changed on purpose? See {RETIRE_PAGE} in pytest-postmortem's docs")
+    return "\n".join(sanitize_line(line) for line in lines)
 
 
-def _indent(postmortem: Postmortem) -> str:
+def _build_block_indent(postmortem: Postmortem) -> str:
     """Return the space before all lines but the first, below its title unless the id is long."""
     column = len(postmortem.id) + 2
     return " " * (column if column <= WIDEST_INDENT else 4)
 
 
-def _block(postmortem: Postmortem, width: int, short: bool) -> Iterator[str]:
-    indent = _indent(postmortem)
+def _format_postmortem_block(postmortem: Postmortem, width: int, short: bool) -> Iterator[str]:
+    indent = _build_block_indent(postmortem)
     if short:
         yield f"{postmortem.id}  {postmortem.url or ''}"
         return
-    yield _headline(postmortem)
+    yield _format_postmortem_headline(postmortem)
     if postmortem.url:
         yield indent + postmortem.url
     if postmortem.owner:
@@ -67,7 +67,7 @@ def _block(postmortem: Postmortem, width: int, short: bool) -> Iterator[str]:
     yield f"{indent}This test keeps that incident from happening again."
 
 
-def _headline(postmortem: Postmortem) -> str:
+def _format_postmortem_headline(postmortem: Postmortem) -> str:
     facts = ", ".join(filter(None, (postmortem.severity, postmortem.date)))
     title = "" if postmortem.title == postmortem.id else f"  {postmortem.title}"
     return f"{postmortem.id}{title}" + (f" ({facts})" if facts else "")

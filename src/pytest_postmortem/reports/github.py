@@ -10,23 +10,28 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_postmortem.states import SETTLED
+from pytest_postmortem.states import SETTLED_STATES
 
-__all__ = ["annotation", "commands"]
+__all__ = ["format_annotation", "render_workflow_commands"]
 
-MOST = 10
+MOST_ANNOTATIONS = 10
 """GitHub shows at most ten errors and ten warnings of a step."""
 
 
-def commands(document: Mapping[str, Any]) -> tuple[str, ...]:
+def render_workflow_commands(document: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the workflow commands for what fails, what is wrong, and what is lost from sight."""
-    rows = [*_failing(document), *_recurred(document), *_findings(document), *_gates(document)]
+    rows = [
+        *_annotate_failing_incidents(document),
+        *_annotate_recurrences(document),
+        *_annotate_findings(document),
+        *_annotate_gates(document),
+    ]
     errors = [row for row in rows if row.startswith("::error")]
     warnings = [row for row in rows if row.startswith("::warning")]
-    return (*errors[:MOST], *warnings[:MOST])
+    return (*errors[:MOST_ANNOTATIONS], *warnings[:MOST_ANNOTATIONS])
 
 
-def _failing(document: Mapping[str, Any]) -> Iterator[str]:
+def _annotate_failing_incidents(document: Mapping[str, Any]) -> Iterator[str]:
     for incident in document["incidents"]:
         if incident["state"] == "failing":
             name = incident["id"]
@@ -36,34 +41,34 @@ def _failing(document: Mapping[str, Any]) -> Iterator[str]:
             )
             for test in incident["tests"]:
                 if test["outcome"] == "failed":
-                    yield _command("error", document, test, f"Post-mortem {name}", text)
+                    yield _annotate_place("error", document, test, f"Post-mortem {name}", text)
 
 
-def _recurred(document: Mapping[str, Any]) -> Iterator[str]:
+def _annotate_recurrences(document: Mapping[str, Any]) -> Iterator[str]:
     for incident in document["incidents"]:
-        if incident.get("note") and incident["state"] not in SETTLED:
+        if incident.get("note") and incident["state"] not in SETTLED_STATES:
             place = {"path": incident.get("path"), "line": incident.get("line")}
             text = f"{incident['id']} {incident['note']}"
-            yield _command("warning", document, place, f"Post-mortem {incident['id']}", text)
+            yield _annotate_place("warning", document, place, f"Post-mortem {incident['id']}", text)
 
 
-def _findings(document: Mapping[str, Any]) -> Iterator[str]:
+def _annotate_findings(document: Mapping[str, Any]) -> Iterator[str]:
     for finding in document["findings"]:
-        yield _command(
+        yield _annotate_place(
             finding["severity"], document, finding, "Incident coverage", finding["message"]
         )
 
 
-def _gates(document: Mapping[str, Any]) -> Iterator[str]:
+def _annotate_gates(document: Mapping[str, Any]) -> Iterator[str]:
     nowhere = {"path": None, "line": None}
     for gate in document["gates"]:
         if not gate["passed"]:
             text = f"gate {gate['name']} {'failed: ' if gate['judged'] else ''}{gate['message']}"
             level = "error" if gate["judged"] else "warning"
-            yield _command(level, document, nowhere, "Incident coverage", text)
+            yield _annotate_place(level, document, nowhere, "Incident coverage", text)
 
 
-def _command(
+def _annotate_place(
     level: str, document: Mapping[str, Any], place: Mapping[str, Any], title: str, text: str
 ) -> str:
     path = place["path"]
@@ -71,21 +76,23 @@ def _command(
         path = None  # an address or a service
     root = document["scope"]["root"]
     file = path and posixpath.normpath(posixpath.join(root, path))
-    return annotation(level, file, place["line"], title, text)
+    return format_annotation(level, file, place["line"], title, text)
 
 
-def annotation(level: str, file: str | None, line: int | None, title: str, text: str) -> str:
+def format_annotation(level: str, file: str | None, line: int | None, title: str, text: str) -> str:
     """Return the workflow command for one annotation; ``file`` is from the repository's top."""
     where = {"file": file, "line": file and line, "title": title}
-    properties = ",".join(f"{key}={_property(str(value))}" for key, value in where.items() if value)
-    return f"::{level} {properties}::{_data(text)}"
+    properties = ",".join(
+        f"{key}={_escape_command_property(str(value))}" for key, value in where.items() if value
+    )
+    return f"::{level} {properties}::{_escape_command_data(text)}"
 
 
-def _data(text: str) -> str:
+def _escape_command_data(text: str) -> str:
     """Return a text as the data of a command: one line, whatever it holds."""
     printable = "".join(char if char.isprintable() or char in "\r\n" else " " for char in text)
     return printable.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")[:4000]
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_command_property(text: str) -> str:
+    return _escape_command_data(text).replace(":", "%3A").replace(",", "%2C")

@@ -21,17 +21,21 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from pytest_postmortem import __version__
-from pytest_postmortem.actions import progress
-from pytest_postmortem.assess import severity_key
-from pytest_postmortem.model import PROVEN
-from pytest_postmortem.reports.pictures import bars, course, history
+from pytest_postmortem.actions import classify_action_progress
+from pytest_postmortem.assess import normalize_severity
+from pytest_postmortem.model import PROVEN_VERDICTS
+from pytest_postmortem.reports.pictures import (
+    build_guarded_bars,
+    build_history_chart,
+    build_linked_test_chart,
+)
 
-__all__ = ["render"]
+__all__ = ["render_html_report"]
 
-Data = Mapping[str, Any]
-Rank = tuple[int, int, str]
+ReportData = Mapping[str, Any]
+SeverityRank = tuple[int, int, str]
 
-STATES: Mapping[str, str] = {
+STATE_MEANINGS: Mapping[str, str] = {
     "failing": "a linked test fails: the problem may be back",
     "errored": "setup or teardown of a linked test broke: nothing can be said",
     "known-broken": "the linked tests are expected to fail: nothing here would catch it",
@@ -45,18 +49,18 @@ STATES: Mapping[str, str] = {
 }
 """What each state means; the page lists the gravest first."""
 
-ABSENT = "(none)"
+ABSENT_VALUE = "(none)"
 """The value by which the page filters what an incident lacks."""
 
-HOLLOW = "proof=hollow"
+HOLLOW_QUERY = "proof=hollow"
 
-LISTED = 5
+MOST_NAMED = 5
 """How many incidents are named at the top, for each reason to look at them."""
 
-BARS = 8
+MOST_BARS = 8
 """How many rows a picture shows before the rest is folded away."""
 
-RANKS = (
+SEVERITY_WORDS = (
     ("critical", "blocker", "catastrophic", "emergency"),
     ("high", "major", "severe", "urgent"),
     ("medium", "moderate", "normal"),
@@ -67,7 +71,7 @@ RANKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PageEntry:
     """An incident of the list: the fields of the report, and what the page makes of them.
 
     ``place`` counts in the registry's order. ``severity``, ``kind`` (the class) and ``tags`` are
@@ -76,11 +80,11 @@ class Entry:
 
     anchor: str
     place: int
-    incident: Data
+    incident: ReportData
     severity: str
     kind: str
     tags: tuple[str, ...]
-    actions: tuple[tuple[Data, str], ...]
+    actions: tuple[tuple[ReportData, str], ...]
 
     @property
     def required(self) -> bool:
@@ -104,7 +108,9 @@ class Entry:
         if proof.get("outdated"):
             return ""
         verdict = str(proof.get("verdict", ""))
-        return "hollow" if verdict == "not-proven" else "proven" if verdict in PROVEN else ""
+        return (
+            "hollow" if verdict == "not-proven" else "proven" if verdict in PROVEN_VERDICTS else ""
+        )
 
     @property
     def overdue(self) -> int:
@@ -113,24 +119,26 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class AttentionReason:
     """A reason to look at some incidents; ``query`` filters the list down to them."""
 
     name: str
     heading: str
     query: str
-    entries: tuple[Entry, ...]
+    entries: tuple[PageEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class FilterOption:
     """A value that a filter offers, and how many incidents have it."""
 
     value: str
     count: int
 
 
-def render(document: Data, earlier: Sequence[Data] = (), past: Data | None = None) -> str:
+def render_html_report(
+    document: ReportData, earlier: Sequence[ReportData] = (), past: ReportData | None = None
+) -> str:
     """Return the page for a JSON report of format 1.
 
     ``earlier`` are reports of the same registry, the oldest first: they are only drawn, over
@@ -140,85 +148,95 @@ def render(document: Data, earlier: Sequence[Data] = (), past: Data | None = Non
     environment = Environment(
         loader=PackageLoader("pytest_postmortem.reports"),
         autoescape=True,
-        finalize=_inert,
+        finalize=_make_inert,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count=_count, number=_number, link=_link, cut=_cut)
-    style, script = (Markup(_source(environment, name)) for name in ("page.css", "page.js"))
+    environment.filters.update(
+        count=_format_count, number=_format_number, link=_parse_web_link, cut=_truncate_page_text
+    )
+    style, script = (
+        Markup(_load_template_source(environment, name)) for name in ("page.css", "page.js")
+    )
     page = environment.get_template("page.html")
     return page.render(
-        _context(document, earlier),
-        course=course(past),
+        _build_page_context(document, earlier),
+        course=build_linked_test_chart(past),
         style=style,
         script=script,
-        content_policy=_content_policy(style, script),
+        content_policy=_build_content_policy(style, script),
     )
 
 
-def _source(environment: Environment, name: str) -> str:
+def _load_template_source(environment: Environment, name: str) -> str:
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
 
 
-def _content_policy(style: str, script: str) -> str:
+def _build_content_policy(style: str, script: str) -> str:
     """Return what the page may do: use this very style and this very script, and no more."""
     return (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
+        f"default-src 'none'; style-src {_format_policy_hash(style)}; script-src {_format_policy_hash(script)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
-def _hash(text: str) -> str:
+def _format_policy_hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _context(document: Data, earlier: Sequence[Data]) -> dict[str, Any]:
-    rank = _ranking(document["policy"].get("severities") or ())
-    entries = _entries(document, rank)
+def _build_page_context(document: ReportData, earlier: Sequence[ReportData]) -> dict[str, Any]:
+    rank = _build_severity_ranking(document["policy"].get("severities") or ())
+    entries = _build_page_entries(document, rank)
     required = [entry for entry in entries if entry.required]
-    severities = bars((entry.severity, entry.state == "guarded") for entry in required)
-    kinds = bars((entry.kind, entry.state == "guarded") for entry in required)
-    states = _options(entry.state for entry in entries)
+    severities = build_guarded_bars(
+        (entry.severity, entry.state == "guarded") for entry in required
+    )
+    kinds = build_guarded_bars((entry.kind, entry.state == "guarded") for entry in required)
+    states = _count_filter_options(entry.state for entry in entries)
     return {
         "document": document,
         "totals": document["totals"],
         "version": __version__,
         "today": document["policy"].get("today"),
-        "warnings": list(_warnings(document)),
-        "attention": list(_attention(entries)),
+        "warnings": list(_format_page_warnings(document)),
+        "attention": list(_find_attention_reasons(entries)),
         "entries": entries,
         "severity_bars": sorted(severities, key=lambda bar: rank(bar.name)),
         "class_bars": sorted(
             kinds,
-            key=lambda bar: (bar.name == ABSENT, bar.guarded - bar.required, -bar.required),
+            key=lambda bar: (bar.name == ABSENT_VALUE, bar.guarded - bar.required, -bar.required),
         ),
-        "history": history([*earlier, document]),
+        "history": build_history_chart([*earlier, document]),
         "options": {
-            "state": sorted(states, key=lambda option: _gravity(option.value)),
+            "state": sorted(states, key=lambda option: _rank_state(option.value)),
             "severity": sorted(
-                _options(entry.severity for entry in entries),
+                _count_filter_options(entry.severity for entry in entries),
                 key=lambda option: rank(option.value),
             ),
-            "class": _options(entry.kind for entry in entries),
-            "tag": _options(tag for entry in entries for tag in entry.tags),
+            "class": _count_filter_options(entry.kind for entry in entries),
+            "tag": _count_filter_options(tag for entry in entries for tag in entry.tags),
         },
         "proofs": sorted({entry.proof for entry in entries} - {""}),
-        "meaning": STATES,
-        "absent": ABSENT,
-        "bars": BARS,
-        "listed": LISTED,
+        "meaning": STATE_MEANINGS,
+        "absent": ABSENT_VALUE,
+        "bars": MOST_BARS,
+        "listed": MOST_NAMED,
     }
 
 
-def _warnings(document: Data) -> Iterator[str]:
+def _format_page_warnings(document: ReportData) -> Iterator[str]:
     """Yield what keeps the figures from standing for the whole, in words."""
     scope = document["scope"]
     reasons = list(scope.get("reasons") or ())
     if scope["kind"] == "partial":
         yield f"This run collected only a part of the suite: {'; '.join(reasons) or 'partial'}"
-    unjudged = [each for each in document.get("unjudged") or () if each not in reasons]
+    unjudged = [
+        unjudged_reason
+        for unjudged_reason in document.get("unjudged") or ()
+        if unjudged_reason not in reasons
+    ]
     if unjudged:
         yield f"The figures don't stand for the whole: {'; '.join(unjudged)}"
     for gate in document.get("gates") or ():
@@ -231,15 +249,19 @@ def _warnings(document: Data) -> Iterator[str]:
         yield f"There may be more post-mortems: {'; '.join(registry['partial'])}"
 
 
-def _entries(document: Data, rank: Callable[[str], Rank]) -> tuple[Entry, ...]:
+def _build_page_entries(
+    document: ReportData, rank: Callable[[str], SeverityRank]
+) -> tuple[PageEntry, ...]:
     """Return the incidents, the gravest state and severity first, the newest of them first."""
-    incidents: Sequence[Data] = document["incidents"]
+    incidents: Sequence[ReportData] = document["incidents"]
     today = document["policy"].get("today")
-    severity = _names((each.get("severity") for each in incidents), severity_key)
-    kind = _names((each.get("class") for each in incidents), str.casefold)
-    tag = _names((tag for each in incidents for tag in each.get("tags") or ()), str.casefold)
+    severity = _build_name_unifier((data.get("severity") for data in incidents), normalize_severity)
+    kind = _build_name_unifier((data.get("class") for data in incidents), str.casefold)
+    tag = _build_name_unifier(
+        (tag for data in incidents for tag in data.get("tags") or ()), str.casefold
+    )
     entries = [
-        Entry(
+        PageEntry(
             anchor,
             place,
             incident,
@@ -247,19 +269,21 @@ def _entries(document: Data, rank: Callable[[str], Rank]) -> tuple[Entry, ...]:
             kind(incident.get("class")),
             tuple(dict.fromkeys(map(tag, incident.get("tags") or ()))),
             tuple(
-                (item, progress(item.get("status"), item.get("due"), today))
+                (item, classify_action_progress(item.get("status"), item.get("due"), today))
                 for item in incident.get("action_items") or ()
             ),
         )
-        for place, (anchor, incident) in enumerate(zip(_anchors(incidents), incidents, strict=True))
+        for place, (anchor, incident) in enumerate(
+            zip(_build_anchors(incidents), incidents, strict=True)
+        )
     ]
     entries.sort(key=lambda entry: str(entry.incident.get("date") or ""), reverse=True)
     ranks = {name: rank(name) for name in {entry.severity for entry in entries}}
-    entries.sort(key=lambda entry: (_gravity(entry.state), ranks[entry.severity]))
+    entries.sort(key=lambda entry: (_rank_state(entry.state), ranks[entry.severity]))
     return tuple(entries)
 
 
-def _anchors(incidents: Iterable[Data]) -> Iterator[str]:
+def _build_anchors(incidents: Iterable[ReportData]) -> Iterator[str]:
     """Yield what each incident is linked by within the page, whatever other incidents there are.
 
     Where an id is more than ASCII letters, digits and hyphens, a digest of it is added.
@@ -273,45 +297,47 @@ def _anchors(incidents: Iterable[Data]) -> Iterator[str]:
         yield f"incident-{name}{digest}"
 
 
-def _names(values: Iterable[str | None], key: Callable[[str], str]) -> Callable[[str | None], str]:
+def _build_name_unifier(
+    values: Iterable[str | None], key: Callable[[str], str]
+) -> Callable[[str | None], str]:
     """Return how values that are written differently are called: as the first of them was."""
     names: dict[str, str] = {}
 
-    def name(value: str | None) -> str:
+    def unify_name(value: str | None) -> str:
         text = " ".join(str(value or "").split())
-        return names.setdefault(key(text) or text, text) if text else ABSENT
+        return names.setdefault(key(text) or text, text) if text else ABSENT_VALUE
 
     for value in values:
-        name(value)
-    return name
+        unify_name(value)
+    return unify_name
 
 
-def _gravity(state: str) -> int:
-    return list(STATES).index(state) if state in STATES else len(STATES)
+def _rank_state(state: str) -> int:
+    return list(STATE_MEANINGS).index(state) if state in STATE_MEANINGS else len(STATE_MEANINGS)
 
 
-def _ranking(configured: Sequence[str]) -> Callable[[str], Rank]:
+def _build_severity_ranking(configured: Sequence[str]) -> Callable[[str], SeverityRank]:
     """Return the order of severities: those that a team has put in order, words and numbers
     together, then others, then none.
     """
-    own = [severity_key(severity) for severity in configured]
+    configured_keys = [normalize_severity(severity) for severity in configured]
 
-    def rank(severity: str) -> Rank:
-        key = severity_key(severity)
-        words = [place for place, names in enumerate(RANKS, start=1) if key in names]
+    def rank_severity(severity: str) -> SeverityRank:
+        key = normalize_severity(severity)
+        words = [place for place, names in enumerate(SEVERITY_WORDS, start=1) if key in names]
         digits = re.search(r"\d{1,9}", key)
-        if severity == ABSENT:
+        if severity == ABSENT_VALUE:
             return 3, 0, ""
-        if key in own:
-            return 0, own.index(key), ""
+        if key in configured_keys:
+            return 0, configured_keys.index(key), ""
         if words or digits:
             return 1, words[0] if words else int(digits[0] if digits else 0), key
         return 2, 0, key
 
-    return rank
+    return rank_severity
 
 
-def _attention(entries: Sequence[Entry]) -> Iterator[Attention]:
+def _find_attention_reasons(entries: Sequence[PageEntry]) -> Iterator[AttentionReason]:
     """Yield the reasons to look at some incidents; the last only where there are any."""
     for name, heading, states, required in (
         ("failing", "Failing: the problem may be back", ("failing",), False),
@@ -324,22 +350,24 @@ def _attention(entries: Sequence[Entry]) -> Iterator[Attention]:
         )
         query = "&".join(f"state={state}" for state in states)
         if found or name != "open":
-            yield Attention(name, heading, query + "&required=yes" * required, found)
+            yield AttentionReason(name, heading, query + "&required=yes" * required, found)
     hollow = tuple(entry for entry in entries if entry.proof == "hollow")
     if hollow:
-        yield Attention("hollow", "The test is hollow: it passes without the fix", HOLLOW, hollow)
+        yield AttentionReason(
+            "hollow", "The test is hollow: it passes without the fix", HOLLOW_QUERY, hollow
+        )
 
 
-def _options(values: Iterable[str]) -> list[Option]:
+def _count_filter_options(values: Iterable[str]) -> list[FilterOption]:
     """Return each value with its count, in the order of the alphabet, the absent one last."""
     counts: dict[str, int] = defaultdict(int)
     for value in values:
         counts[value] += 1
-    ordered = sorted(counts, key=lambda value: (value == ABSENT, value.casefold(), value))
-    return [Option(value, counts[value]) for value in ordered]
+    ordered = sorted(counts, key=lambda value: (value == ABSENT_VALUE, value.casefold(), value))
+    return [FilterOption(value, counts[value]) for value in ordered]
 
 
-def _inert(value: object) -> object:
+def _make_inert(value: object) -> object:
     """Return what the page may show of a value: nothing that is unseen or turns text around.
 
     The template passes every value through here. Joiners stay where they join letters of
@@ -349,12 +377,12 @@ def _inert(value: object) -> object:
         return value
     ends = f" {value} "
     return "".join(
-        char if char.isprintable() or char in "\n\t" else _visible(char, ends[n], ends[n + 2])
+        char if char.isprintable() or char in "\n\t" else _make_visible(char, ends[n], ends[n + 2])
         for n, char in enumerate(value)
     )
 
 
-def _visible(char: str, before: str, after: str) -> str:
+def _make_visible(char: str, before: str, after: str) -> str:
     if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
         return char
     if char in "\u200c\u200d" and all(c > "\x7f" and c.isprintable() for c in (before, after)):
@@ -362,7 +390,7 @@ def _visible(char: str, before: str, after: str) -> str:
     return f"[U+{ord(char):04X}]"
 
 
-def _link(url: str | None) -> str | None:
+def _parse_web_link(url: str | None) -> str | None:
     """Return an address that may become a link, None for any other text."""
     if not url or not re.fullmatch(r"https?://[^\s<>\"'`\\]{1,2000}", url, re.IGNORECASE):
         return None
@@ -373,13 +401,13 @@ def _link(url: str | None) -> str | None:
     return url if host and url.isprintable() else None
 
 
-def _cut(text: str, most: int = 160) -> str:
+def _truncate_page_text(text: str, most: int = 160) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def _number(count: int) -> str:
+def _format_number(count: int) -> str:
     return f"{count:,}"
 
 
-def _count(count: int, noun: str = "incident") -> str:
+def _format_count(count: int, noun: str = "incident") -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,6 +1,6 @@
-"""The JSON report, the contract with every other tool; ``FORMAT`` is its version.
+"""The JSON report, the contract with every other tool; ``REPORT_FORMAT`` is its version.
 
-`render` writes it. What every other format says is built from it alone.
+`render_json_report` writes it. What every other format says is built from it alone.
 """
 
 from __future__ import annotations
@@ -11,62 +11,62 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.model import Policy, Proof, Scope, Show
-from pytest_postmortem.reports.shown import reason_shown, reveal
-from pytest_postmortem.states import Incident, Report
+from pytest_postmortem.model import Policy, Proof, Scope, ShowLevel
+from pytest_postmortem.reports.shown import redact_postmortem, redact_reason
+from pytest_postmortem.states import IncidentResult, Report
 
-__all__ = ["FORMAT", "document", "render", "text_of"]
+__all__ = ["REPORT_FORMAT", "build_report_document", "format_json_document", "render_json_report"]
 
-FORMAT = 1
+REPORT_FORMAT = 1
 
 
-def render(report: Report, show: Show | None = None) -> str:
+def render_json_report(report: Report, show: ShowLevel | None = None) -> str:
     """Return the report as JSON with one field a line, ending in a line feed.
 
     Incidents stand in the registry's order and tests by path and line, so that two runs of one
     tree compare equal but for durations.
     """
-    return text_of(document(report, show))
+    return format_json_document(build_report_document(report, show))
 
 
-def text_of(document: Mapping[str, Any]) -> str:
+def format_json_document(document: Mapping[str, Any]) -> str:
     """Return plain data as it stands in a file."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def document(report: Report, show: Show | None = None) -> Mapping[str, Any]:
-    """Return the report as the plain data that `render` writes."""
+def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapping[str, Any]:
+    """Return the report as the plain data that `render_json_report` writes."""
     return {
-        "format": FORMAT,
+        "format": REPORT_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
-        "run": None if report.ran is None else _plain(report.ran),
-        "registry": _plain(report.registry),
+        "run": None if report.ran is None else _build_record_data(report.ran),
+        "registry": _build_record_data(report.registry),
         "missing": report.missing,
-        "scope": _scope(report.scope),
-        "totals": _plain(report.totals),
+        "scope": _build_scope_data(report.scope),
+        "totals": _build_record_data(report.totals),
         "unjudged": list(report.unjudged),
-        "policy": _policy(report.policy),
-        "incidents": [_incident(incident, show) for incident in report.incidents],
-        "findings": [_plain(finding) for finding in report.findings],
-        "gates": [_plain(gate) for gate in report.gates],
+        "policy": _build_policy_data(report.policy),
+        "incidents": [_build_incident_data(incident, show) for incident in report.incidents],
+        "findings": [_build_record_data(finding) for finding in report.findings],
+        "gates": [_build_record_data(gate) for gate in report.gates],
         "declared": sorted(report.declared),
-        "strangers": list(report.strangers),
+        "strangers": list(report.unknown_foreign_ids),
         "unchecked": list(report.unchecked),
         "unknown": [
-            {"id": each.id, "tests": [_plain(test) for test in each.tests]}
-            for each in report.unknown
+            {"id": unknown_id.id, "tests": [_build_record_data(test) for test in unknown_id.tests]}
+            for unknown_id in report.unknown
         ],
         "unselected": list(report.unselected),
     }
 
 
-def _plain(item: Any) -> dict[str, Any]:
+def _build_record_data(item: Any) -> dict[str, Any]:
     """Return a flat record as plain data."""
-    values = ((each.name, getattr(item, each.name)) for each in dataclasses.fields(item))
+    values = ((field.name, getattr(item, field.name)) for field in dataclasses.fields(item))
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
-def _scope(scope: Scope) -> Mapping[str, Any]:
+def _build_scope_data(scope: Scope) -> Mapping[str, Any]:
     return {
         "kind": scope.kind,
         "reasons": list(scope.reasons),
@@ -79,7 +79,7 @@ def _scope(scope: Scope) -> Mapping[str, Any]:
     }
 
 
-def _policy(policy: Policy) -> Mapping[str, Any]:
+def _build_policy_data(policy: Policy) -> Mapping[str, Any]:
     return {
         "fail_under": policy.fail_under,
         "require": list(policy.require),
@@ -91,9 +91,9 @@ def _policy(policy: Policy) -> Mapping[str, Any]:
     }
 
 
-def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
+def _build_incident_data(incident: IncidentResult, show: ShowLevel | None) -> Mapping[str, Any]:
     postmortem = incident.postmortem
-    shown = reveal(postmortem, show)
+    shown = redact_postmortem(postmortem, show)
     return {
         "id": shown.id,
         "title": shown.title,
@@ -104,7 +104,7 @@ def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
         "state": incident.state,
         "required": incident.required,
         "flaky": incident.flaky,
-        "reason": reason_shown(incident, show),
+        "reason": redact_reason(incident, show),
         "note": incident.note,
         "path": shown.path,
         "line": shown.line,
@@ -124,13 +124,13 @@ def _incident(incident: Incident, show: Show | None) -> Mapping[str, Any]:
         "until": postmortem.until,
         "declares": list(postmortem.tests),
         "show": show or postmortem.show,
-        "tests": [_plain(test) for test in incident.tests],
-        "action_items": [_plain(item) for item in shown.action_items],
-        "proof": told_proof(incident.proof, show or postmortem.show),
+        "tests": [_build_record_data(test) for test in incident.tests],
+        "action_items": [_build_record_data(item) for item in shown.action_items],
+        "proof": build_proof_data(incident.proof, show or postmortem.show),
     }
 
 
-def told_proof(proof: Proof | None, show: Show) -> Mapping[str, Any] | None:
+def build_proof_data(proof: Proof | None, show: ShowLevel) -> Mapping[str, Any] | None:
     """Return a proof; its reason may quote the code, and the fix is a field of the post-mortem."""
     if proof is None:
         return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-__all__ = ["code", "escaped", "link"]
+__all__ = ["escape_markdown", "format_markdown_code", "format_markdown_link"]
 
-BREAK = "\u200b"
+ZERO_WIDTH_SPACE = "\u200b"
 """A space of no width: hosts look for names and numbers in what is rendered, where no backslash
 is left that could keep them from it.
 """
@@ -18,41 +18,41 @@ _CALLS = re.compile(r"@(?=\w)|[#!%&](?=\d)|(?<=\w)://|\bwww(?=\.)|\bGH(?=-\d)", 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return text in one line that Markdown shows as it is, in a paragraph, a list or a table.
 
     Nobody is mentioned, nothing is referred to, no address becomes a link, and no line is a
     command of GitHub Actions or GitLab.
     """
-    text = _line(text)
-    text = _CALLS.sub(lambda found: found[0] + BREAK, text)
+    text = _join_printable_line(text)
+    text = _CALLS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, text)
     text = re.sub("[&<>]", lambda found: _ENTITIES[found[0]], text)
     text = _SPECIAL.sub(r"\\\1", text)
-    text = re.sub(r"^(::|/)", rf"{BREAK}\1", text)
-    return _STARTS.sub(lambda found: _start(found[1]), text)
+    text = re.sub(r"^(::|/)", rf"{ZERO_WIDTH_SPACE}\1", text)
+    return _STARTS.sub(lambda found: _escape_line_start(found[1]), text)
 
 
-def code(text: str) -> str:
+def format_markdown_code(text: str) -> str:
     """Return text in one line as code, for anywhere but a table."""
-    text = _line(text).replace("##[", "## [")
+    text = _join_printable_line(text).replace("##[", "## [")
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
     space = " " if text[:1] in ("`", "") or text[-1:] == "`" else ""
     return f"{fence}{space}{text}{space}{fence}"
 
 
-def link(text: str, url: str | None) -> str:
+def format_markdown_link(text: str, url: str | None) -> str:
     """Return text that leads to a web address, or the text alone where there is none."""
     if url is None or not re.match(r"https?://[^\s/]", url, re.IGNORECASE):
-        return escaped(text)
+        return escape_markdown(text)
     target = quote(url, safe="%/:?#@!$&*+,;=~", errors="backslashreplace").replace("&", "&amp;")
-    return f"[{escaped(text)}]({target})"
+    return f"[{escape_markdown(text)}]({target})"
 
 
-def _line(text: str) -> str:
+def _join_printable_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-def _start(mark: str) -> str:
+def _escape_line_start(mark: str) -> str:
     """Keep the start of a line from being that of a list or a heading."""
     return f"{mark}\\" if mark.isdigit() else f"\\{mark}"

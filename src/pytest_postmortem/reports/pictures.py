@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from pytest_postmortem.model import iso_date
+from pytest_postmortem.model import parse_iso_date
 
-__all__ = ["Bar", "History", "Point", "bars", "history"]
+__all__ = ["GuardedBar", "HistoryChart", "ReportPoint", "build_guarded_bars", "build_history_chart"]
 
-LAST = 950
+LAST_POSITION = 950
 """Where the last report stands, so that its figures are a line too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class GuardedBar:
     """A row of a picture; the shares are of the longest row, in per cent."""
 
     name: str
@@ -28,7 +28,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ReportPoint:
     """The figures of one report; ``judged`` says whether they stand for the whole suite."""
 
     name: str
@@ -44,13 +44,13 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class HistoryChart:
     """Several reports: their figures, and step lines in a square of 1,000 by 1,000.
 
     ``top`` is the number of incidents at the upper edge.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[ReportPoint, ...]
     top: int
     lines: Mapping[str, str]
 
@@ -60,7 +60,7 @@ class History:
         return sum(not point.judged for point in self.points)
 
 
-def bars(incidents: Iterable[tuple[str, bool]]) -> Iterator[Bar]:
+def build_guarded_bars(incidents: Iterable[tuple[str, bool]]) -> Iterator[GuardedBar]:
     """Yield a bar for each name, from the name of each incident and whether it is guarded."""
     groups: dict[str, list[bool]] = defaultdict(list)
     for name, guarded in incidents:
@@ -68,14 +68,14 @@ def bars(incidents: Iterable[tuple[str, bool]]) -> Iterator[Bar]:
     longest = max(map(len, groups.values()), default=0)
     for name, members in groups.items():
         counts = sum(members), len(members)
-        yield Bar(name, *counts, *(round(100 * count / longest, 2) for count in counts))
+        yield GuardedBar(name, *counts, *(round(100 * count / longest, 2) for count in counts))
 
 
-def history(documents: Sequence[Mapping[str, Any]]) -> History | None:
+def build_history_chart(documents: Sequence[Mapping[str, Any]]) -> HistoryChart | None:
     """Return the picture over time, None where fewer than two reports can be drawn."""
     days = [document["policy"].get("today") for document in documents]
     points = tuple(
-        Point(
+        ReportPoint(
             day or f"report {number}",
             *(document["totals"][name] for name in ("required", "linked", "guarded", "percent")),
         )
@@ -84,17 +84,19 @@ def history(documents: Sequence[Mapping[str, Any]]) -> History | None:
     drawn = [index for index, point in enumerate(points) if point.judged]
     if len(drawn) < 2:
         return None
-    at = _positions([days[index] for index in drawn])
+    at = _compute_positions([days[index] for index in drawn])
     top = max(points[index].required for index in drawn)
     lines = {
-        name: _steps(at, [1000 - 1000 * getattr(points[index], name) / top for index in drawn])
+        name: _draw_step_line(
+            at, [1000 - 1000 * getattr(points[index], name) / top for index in drawn]
+        )
         for name in ("required", "linked", "guarded")
     }
-    return History(points, top, lines)
+    return HistoryChart(points, top, lines)
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class LinkedTestChart:
     """How many incidents had a regression test, change by change, and the step line of it."""
 
     points: tuple[tuple[str, int], ...]
@@ -102,31 +104,33 @@ class Course:
     line: str
 
 
-def course(past: Mapping[str, Any] | None) -> Course | None:
+def build_linked_test_chart(past: Mapping[str, Any] | None) -> LinkedTestChart | None:
     """Return the picture of a history read from git, None where nothing ever changed."""
-    points = tuple((each["day"], each["linked"]) for each in (past or {}).get("points", ()))
+    points = tuple((point["day"], point["linked"]) for point in (past or {}).get("points", ()))
     top = max((linked for _, linked in points), default=0)
     if len(points) < 2 or not top:
         return None
-    at = _positions([day for day, _ in points])
-    return Course(points, top, _steps(at, [1000 - 1000 * linked / top for _, linked in points]))
+    at = _compute_positions([day for day, _ in points])
+    return LinkedTestChart(
+        points, top, _draw_step_line(at, [1000 - 1000 * linked / top for _, linked in points])
+    )
 
 
-def _positions(days: Sequence[str | None]) -> list[float]:
+def _compute_positions(days: Sequence[str | None]) -> list[float]:
     """Return where to draw each report: by its day, which several may share.
 
     Where a day is missing, or all are of one day, they are drawn evenly in their order. A day
     before that of an earlier report is drawn on that one.
     """
-    dates = [date for day in days if (date := iso_date(day))]
+    dates = [date for day in days if (date := parse_iso_date(day))]
     ordinals = list(accumulate((date.toordinal() for date in dates), max))
     if len(ordinals) < len(days) or ordinals[0] == ordinals[-1]:
         ordinals = list(range(len(days)))
     first, last = ordinals[0], ordinals[-1]
-    return [LAST * (ordinal - first) / (last - first) for ordinal in ordinals]
+    return [LAST_POSITION * (ordinal - first) / (last - first) for ordinal in ordinals]
 
 
-def _steps(across: Sequence[float], down: Sequence[float]) -> str:
+def _draw_step_line(across: Sequence[float], down: Sequence[float]) -> str:
     """Return a path that keeps each height until the next, the last to the right edge."""
     start = f"M{across[0]:g} {down[0]:g}"
     steps = (f"H{x:g}V{y:g}" for x, y in zip(across[1:], down[1:], strict=True))

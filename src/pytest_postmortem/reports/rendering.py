@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["render"]
+__all__ = ["render_report_document"]
 
 
-def render(
+def render_report_document(
     type: str,
     document: Mapping[str, Any],
     earlier: Sequence[Mapping[str, Any]] = (),
@@ -22,15 +22,15 @@ def render(
     if type == "json":
         from pytest_postmortem.reports import json
 
-        return json.text_of(document)
+        return json.format_json_document(document)
     if type == "html":
         from pytest_postmortem.reports import html
 
-        return html.render(document, earlier, past)
+        return html.render_html_report(document, earlier, past)
     if type == "github":
         from pytest_postmortem.reports import github
 
-        return "".join(f"{line}\n" for line in github.commands(document))
+        return "".join(f"{line}\n" for line in github.render_workflow_commands(document))
     from pytest_postmortem.reports import markdown
 
-    return markdown.render(document)
+    return markdown.render_markdown_report(document)

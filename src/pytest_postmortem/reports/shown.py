@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from pytest_postmortem.model import Postmortem, Show
-from pytest_postmortem.states import Incident
+from pytest_postmortem.model import Postmortem, ShowLevel
+from pytest_postmortem.states import IncidentResult
 
-__all__ = ["reason_shown", "reveal"]
+__all__ = ["redact_postmortem", "redact_reason"]
 
 
-def reason_shown(incident: Incident, show: Show | None) -> str | None:
+def redact_reason(incident: IncidentResult, show: ShowLevel | None) -> str | None:
     """Return why an incident is in its state; a post-mortem's own words count as a part of it."""
-    own = incident.state in ("declared", "exempt")
-    return None if own and (show or incident.postmortem.show) != "all" else incident.reason
+    has_own_words = incident.state in ("declared", "exempt")
+    return (
+        None if has_own_words and (show or incident.postmortem.show) != "all" else incident.reason
+    )
 
 
-def reveal(postmortem: Postmortem, show: Show | None) -> Postmortem:
+def redact_postmortem(postmortem: Postmortem, show: ShowLevel | None) -> Postmortem:
     """Return as much of a post-mortem as may appear in logs and reports; None leaves it to itself.
 
     ``id`` leaves the id, ``link`` adds the link, ``title`` adds title, date, severity and

@@ -7,67 +7,67 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pytest_postmortem.assess import severity_key
+from pytest_postmortem.assess import normalize_severity
 from pytest_postmortem.errors import PostmortemError
-from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, Show, count_of
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.reports.shown import reason_shown, reveal
-from pytest_postmortem.reports.summary import LISTED, last_line
-from pytest_postmortem.states import Gate, Incident, Report, State
+from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, ShowLevel, format_count
+from pytest_postmortem.reports.failure import sanitize_line
+from pytest_postmortem.reports.shown import redact_postmortem, redact_reason
+from pytest_postmortem.reports.summary import LISTING_HINT, format_last_line
+from pytest_postmortem.states import GateResult, IncidentResult, Report, State
 
 __all__ = [
-    "TITLE",
-    "Detail",
-    "Line",
-    "detail",
-    "header",
-    "hint",
-    "render",
+    "COVERAGE_TITLE",
+    "TerminalDetail",
+    "TerminalLine",
+    "choose_detail",
+    "format_pytest_header",
+    "format_unlinked_hint",
+    "render_terminal_report",
 ]
 
-TITLE = "incident coverage"
-MOST_LINES = 10
+COVERAGE_TITLE = "incident coverage"
+MOST_TERMINAL_LINES = 10
 """Lines of the report, the last one included, unless the reader asks for more."""
 
-Detail = Literal["what fails", "last line", "ten lines", "everything"]
-Colour = Literal["red", "yellow", "green", ""]
+TerminalDetail = Literal["what fails", "last line", "ten lines", "everything"]
+LineColour = Literal["red", "yellow", "green", ""]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TerminalLine:
     """A line of text and the colour that it is shown in where there are colours."""
 
     text: str
-    colour: Colour = ""
+    colour: LineColour = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class TerminalSection:
     """Some entries under a heading that says how many there are; an entry may take two lines."""
 
     heading: str
     entries: tuple[tuple[str, ...], ...]
-    colour: Colour = ""
+    colour: LineColour = ""
 
     def size(self, shown: int) -> int:
         """Return the number of lines when the first ``shown`` entries are listed."""
         more = 0 < shown < len(self.entries)
         return 1 + sum(len(entry) for entry in self.entries[:shown]) + more
 
-    def lines(self, shown: int) -> Iterator[Line]:
+    def lines(self, shown: int) -> Iterator[TerminalLine]:
         """Yield the heading, the first ``shown`` entries, and how to see the others."""
         if not shown:
-            yield Line(f"{self.heading} ({LISTED})", self.colour)
+            yield TerminalLine(f"{self.heading} ({LISTING_HINT})", self.colour)
             return
-        yield Line(f"{self.heading}:", self.colour)
+        yield TerminalLine(f"{self.heading}:", self.colour)
         for entry in self.entries[:shown]:
-            yield from (Line(text) for text in entry)
+            yield from (TerminalLine(text) for text in entry)
         more = len(self.entries) - shown
         if more:
-            yield Line(f"  and {more} more ({LISTED})")
+            yield TerminalLine(f"  and {more} more ({LISTING_HINT})")
 
 
-def detail(asked: str | None, verbosity: int, no_summary: bool) -> Detail:
+def choose_detail(asked: str | None, verbosity: int, no_summary: bool) -> TerminalDetail:
     """Return how much to print, from the report asked for and pytest's own options."""
     if asked is None or no_summary:
         return "what fails"
@@ -76,79 +76,85 @@ def detail(asked: str | None, verbosity: int, no_summary: bool) -> Detail:
     return "everything" if verbosity or asked == "term-missing" else "ten lines"
 
 
-def render(report: Report, show: Show | None, width: int, detail: Detail) -> tuple[Line, ...]:
+def render_terminal_report(
+    report: Report, show: ShowLevel | None, width: int, detail: TerminalDetail
+) -> tuple[TerminalLine, ...]:
     """Return the report, whose last line counts the incidents.
 
     However little is asked for, what turns a green run red is said, and with ``-q`` how
     many warnings there are.
     """
-    failing = [section for section in _findings(report.findings) if section.colour == "red"]
+    failing = [
+        section for section in _build_finding_sections(report.findings) if section.colour == "red"
+    ]
     if detail == "what fails":
-        sections, tail = failing, [*verdicts(report.gates)]
+        sections, tail = failing, [*format_gate_lines(report.gates)]
     elif detail == "last line":
-        sections, tail = failing, [*verdicts(report.gates), _last_with_warnings(report)]
+        sections, tail = failing, [*format_gate_lines(report.gates), _last_with_warnings(report)]
     else:
         everything = detail == "everything"
-        sections = list(_sections(report, show, width, everything))
-        tail = [*verdicts(report.gates, everything), _last(report, everything)]
+        sections = list(_build_terminal_sections(report, show, width, everything))
+        tail = [*format_gate_lines(report.gates, everything), _build_last_line(report, everything)]
     shown = [len(section.entries) for section in sections]
     if detail != "everything":
-        shown = _allot(sections, MOST_LINES - len(tail))
+        shown = _allot_entries(sections, MOST_TERMINAL_LINES - len(tail))
     head = [line for section, n in zip(sections, shown, strict=True) for line in section.lines(n)]
-    return (*(Line(plain(line.text), line.colour) for line in head), *tail)
+    return (*(TerminalLine(sanitize_line(line.text), line.colour) for line in head), *tail)
 
 
-def _last(report: Report, listed: bool = False) -> Line:
-    return Line(plain(last_line(report, listed)), _colour(report))
+def _build_last_line(report: Report, listed: bool = False) -> TerminalLine:
+    return TerminalLine(sanitize_line(format_last_line(report, listed)), _choose_colour(report))
 
 
-def _last_with_warnings(report: Report) -> Line:
+def _last_with_warnings(report: Report) -> TerminalLine:
     """Return the last line with the number of warnings, where these are not listed."""
-    last = _last(report)
+    last = _build_last_line(report)
     count = sum(finding.severity == "warning" for finding in report.findings)
     if not count:
         return last
-    return Line(f"{last.text}; {count_of(count, 'warning')} (listed without -q)", last.colour)
+    return TerminalLine(
+        f"{last.text}; {format_count(count, 'warning')} (listed without -q)", last.colour
+    )
 
 
-def hint(found: str | None) -> tuple[Line, ...]:
+def format_unlinked_hint(found: str | None) -> tuple[TerminalLine, ...]:
     """Return the one line that a suite sees which has a registry and no marked test."""
     if found is None:
         return ()
     text = f"{found} holds post-mortems, and no test is linked to one: mark it with"
-    return (Line(plain(f'{text} @pytest.mark.postmortem("ID")')),)
+    return (TerminalLine(sanitize_line(f'{text} @pytest.mark.postmortem("ID")')),)
 
 
-def written(destination: Path, verbosity: int) -> tuple[Line, ...]:
+def format_written_note(destination: Path, verbosity: int) -> tuple[TerminalLine, ...]:
     """Return the line that says where a report is, nothing where pytest is to be quiet."""
     text = f"Incident report written to {destination}"
-    return (Line(plain(text)),) if verbosity >= 0 else ()
+    return (TerminalLine(sanitize_line(text)),) if verbosity >= 0 else ()
 
 
-def plugin_failed(error: Exception) -> tuple[Line, ...]:
+def format_plugin_failure(error: Exception) -> tuple[TerminalLine, ...]:
     """Return the line that says that a plugin could not take the report."""
     text = f"A plugin failed to take the report: {type(error).__name__}: {error}"
-    return (Line(plain(text), "red"),)
+    return (TerminalLine(sanitize_line(text), "red"),)
 
 
-def complaint(error: PostmortemError) -> tuple[Line, ...]:
+def format_error_lines(error: PostmortemError) -> tuple[TerminalLine, ...]:
     """Return the lines of an error that the run can go on with."""
-    return tuple(Line(plain(text), "red") for text in str(error).splitlines())
+    return tuple(TerminalLine(sanitize_line(text), "red") for text in str(error).splitlines())
 
 
-def header(registry: Registry | None, found: str | None) -> str | None:
+def format_pytest_header(registry: Registry | None, found: str | None) -> str | None:
     """Return the line of pytest's header that names the registry."""
     if registry is not None:
-        size = count_of(len(registry), "post-mortem")
-        return plain(f"postmortem: {', '.join(registry.locations)} ({size})")
-    return plain(f"postmortem: {found} (found, not configured)") if found else None
+        size = format_count(len(registry), "post-mortem")
+        return sanitize_line(f"postmortem: {', '.join(registry.locations)} ({size})")
+    return sanitize_line(f"postmortem: {found} (found, not configured)") if found else None
 
 
-def _allot(sections: Sequence[Section], room: int) -> list[int]:
+def _allot_entries(sections: Sequence[TerminalSection], room: int) -> list[int]:
     """Return how many entries each section may list, one more for each in turn while they fit."""
     shown = [0] * len(sections)
 
-    def grow(index: int) -> bool:
+    def grow_section(index: int) -> bool:
         longer = [*shown[:index], shown[index] + 1, *shown[index + 1 :]]
         pairs = zip(sections, longer, strict=True)
         fits = sum(section.size(n) for section, n in pairs) <= room
@@ -157,60 +163,70 @@ def _allot(sections: Sequence[Section], room: int) -> list[int]:
         shown[index] += 1
         return True
 
-    while sum(map(grow, range(len(sections)))):
+    while sum(map(grow_section, range(len(sections)))):
         pass
     return shown
 
 
-def _sections(report: Report, show: Show | None, width: int, everything: bool) -> Iterator[Section]:
+def _build_terminal_sections(
+    report: Report, show: ShowLevel | None, width: int, everything: bool
+) -> Iterator[TerminalSection]:
     """Yield what there is to say, the gravest first; gaps and guards only when all is wanted."""
-    table = _Table(report, show, width, everything)
-    rank = _rank(report.policy.severities)
-    for heading in HEADINGS if everything else HEADINGS[:3]:
-        incidents = [each for each in report.incidents if heading.covers(each)]
+    table = _IncidentTable(report, show, width, everything)
+    rank = _build_severity_order(report.policy.severities)
+    for heading in STATE_HEADINGS if everything else STATE_HEADINGS[:3]:
+        incidents = [incident for incident in report.incidents if heading.is_heading_of(incident)]
         if heading.ranked:
             incidents.sort(key=rank)
         if incidents:
             text = heading.text(len(incidents))
-            yield Section(text, tuple(table.entries(incidents)), heading.colour)
-    recurred = [] if everything else [each for each in report.incidents if _recurred(each)]
+            yield TerminalSection(text, tuple(table.entries(incidents)), heading.colour)
+    recurred = (
+        []
+        if everything
+        else [incident for incident in report.incidents if _is_unlisted_recurrence(incident)]
+    )
     if recurred:
-        text = RECURRED.text(len(recurred))
-        yield Section(text, tuple(table.entries(recurred)), RECURRED.colour)
-    yield from _hollow(report, table)
-    yield from _findings(report.findings)
+        text = RECURRED_HEADING.text(len(recurred))
+        yield TerminalSection(text, tuple(table.entries(recurred)), RECURRED_HEADING.colour)
+    yield from _build_hollow_section(report, table)
+    yield from _build_finding_sections(report.findings)
 
 
-def _hollow(report: Report, table: _Table) -> Iterator[Section]:
+def _build_hollow_section(report: Report, table: _IncidentTable) -> Iterator[TerminalSection]:
     """Yield the incidents whose tests pass without the fix too."""
     incidents = [
-        each for each in report.incidents if each.proof and each.proof.hollow and each.tests
+        incident
+        for incident in report.incidents
+        if incident.proof and incident.proof.hollow and incident.tests
     ]
     if incidents:
-        heading = HOLLOW.text(len(incidents))
-        yield Section(heading, tuple(table.entries(incidents, hollow=True)), HOLLOW.colour)
+        heading = HOLLOW_HEADING.text(len(incidents))
+        yield TerminalSection(
+            heading, tuple(table.entries(incidents, hollow=True)), HOLLOW_HEADING.colour
+        )
 
 
-def _recurred(incident: Incident) -> bool:
+def _is_unlisted_recurrence(incident: IncidentResult) -> bool:
     """Say whether an incident came back in spite of a test, and nothing was done about it that
     is known here; those under a heading that is always shown are told there.
     """
-    shown = any(heading.covers(incident) for heading in HEADINGS[:3])
+    shown = any(heading.is_heading_of(incident) for heading in STATE_HEADINGS[:3])
     return incident.is_open_recurrence and not shown
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class StateHeading:
     """The heading over the incidents of some states, in the singular and the plural."""
 
     states: tuple[State, ...]
     one: str
     many: str
-    colour: Colour = ""
+    colour: LineColour = ""
     required: bool | None = None
     ranked: bool = False
 
-    def covers(self, incident: Incident) -> bool:
+    def is_heading_of(self, incident: IncidentResult) -> bool:
         """Say whether an incident stands under this heading."""
         fits = self.required is None or incident.required == self.required
         return fits and incident.state in self.states
@@ -220,26 +236,26 @@ class Heading:
         return self.one if count == 1 else self.many.format(count)
 
 
-HEADINGS = (
-    Heading(
+STATE_HEADINGS = (
+    StateHeading(
         ("failing",),
         "A test of 1 incident fails; the problem may be back",
         "Tests of {} incidents fail; the problems may be back",
         "red",
     ),
-    Heading(
+    StateHeading(
         ("errored",),
         "A test of 1 incident broke in its setup or teardown; nothing can be said",
         "Tests of {} incidents broke in setup or teardown; nothing can be said",
         "red",
     ),
-    Heading(
+    StateHeading(
         ("known-broken", "skipped"),
         "1 incident is linked, but nothing here would catch it",
         "{} incidents are linked, but nothing here would catch them",
         "yellow",
     ),
-    Heading(
+    StateHeading(
         ("unguarded",),
         "1 incident has no regression test",
         "{} incidents have no regression test",
@@ -247,23 +263,25 @@ HEADINGS = (
         required=True,
         ranked=True,
     ),
-    Heading(
+    StateHeading(
         ("unguarded",),
         "1 older incident has no regression test, and needs none",
         "{} older incidents have no regression test, and need none",
         required=False,
     ),
-    Heading(("not-run",), "A test of 1 incident did not run", "Tests of {} incidents did not run"),
-    Heading(
+    StateHeading(
+        ("not-run",), "A test of 1 incident did not run", "Tests of {} incidents did not run"
+    ),
+    StateHeading(
         ("declared",),
         "1 incident is guarded by something else, not checked here",
         "{} incidents are guarded by something else, not checked here",
     ),
-    Heading(("exempt",), "1 incident is exempt", "{} incidents are exempt"),
-    Heading(("guarded",), "1 incident is guarded", "{} incidents are guarded", "green"),
+    StateHeading(("exempt",), "1 incident is exempt", "{} incidents are exempt"),
+    StateHeading(("guarded",), "1 incident is guarded", "{} incidents are guarded", "green"),
 )
 
-RECURRED = Heading(
+RECURRED_HEADING = StateHeading(
     (),
     "1 incident repeats an earlier one, and no test of its own passes",
     "{} incidents repeat earlier ones, and no tests of their own pass",
@@ -271,7 +289,7 @@ RECURRED = Heading(
 )
 
 
-HOLLOW = Heading(
+HOLLOW_HEADING = StateHeading(
     (),
     "The test of 1 incident is hollow: it passes without the fix too",
     "The tests of {} incidents are hollow: they pass without the fix too",
@@ -279,56 +297,61 @@ HOLLOW = Heading(
 )
 
 
-def _guard(incident: Incident) -> Iterator[str]:
+def _format_guard_facts(incident: IncidentResult) -> Iterator[str]:
     """Yield what there is to say of a guarded incident."""
-    yield count_of(len(incident.tests), "test")
+    yield format_count(len(incident.tests), "test")
     if incident.flaky:
         yield "flaky"
     if incident.proof is not None:
-        yield "proof outdated" if incident.proof.outdated else _verdict(incident.proof)
+        yield "proof outdated" if incident.proof.outdated else _format_verdict(incident.proof)
 
 
-def _verdict(proof: Proof) -> str:
+def _format_verdict(proof: Proof) -> str:
     """Return a verdict, not to be taken for a state."""
     clear = proof.verdict.startswith(("proven", "not-proven"))
     return f"{'' if clear else 'proof: '}{proof.verdict.replace('-', ' ')}"
 
 
-def _rank(severities: Sequence[str]) -> Callable[[Incident], int]:
+def _build_severity_order(severities: Sequence[str]) -> Callable[[IncidentResult], int]:
     """Return the order of incidents by severity: as configured, and what is not named last."""
-    ranks = {severity_key(severity): rank for rank, severity in enumerate(severities)}
+    ranks = {
+        normalize_severity(severity): rank_incident
+        for rank_incident, severity in enumerate(severities)
+    }
 
-    def rank(incident: Incident) -> int:
-        return ranks.get(severity_key(incident.postmortem.severity or ""), len(ranks))
+    def rank_incident(incident: IncidentResult) -> int:
+        return ranks.get(normalize_severity(incident.postmortem.severity or ""), len(ranks))
 
-    return rank
+    return rank_incident
 
 
 LONGEST_ID = 20
 """What belongs to an incident is shown below its title, or at column 4 where ids are longer."""
 
 
-class _Table:
+class _IncidentTable:
     """Lays incidents out in columns: id, title, and what there is to say of the state."""
 
-    def __init__(self, report: Report, show: Show | None, width: int, everything: bool) -> None:
+    def __init__(
+        self, report: Report, show: ShowLevel | None, width: int, everything: bool
+    ) -> None:
         self._show = show
         self._today = report.policy.today
         self._everything = everything
         self._widest = 200 if everything else max(20, min(50, width // 2))
 
     def entries(
-        self, incidents: Sequence[Incident], *, hollow: bool = False
+        self, incidents: Sequence[IncidentResult], *, hollow: bool = False
     ) -> Iterator[tuple[str, ...]]:
         """Yield the lines of each incident; of ``hollow`` ones how that was found."""
-        shown = [reveal(incident.postmortem, self._show) for incident in incidents]
+        shown = [redact_postmortem(incident.postmortem, self._show) for incident in incidents]
         ids = max(len(each.id) for each in shown)
         titles = [self._title(each) for each in shown]
         widest = max(map(len, titles))
         indent = " " * (ids + 4 if ids <= LONGEST_ID else 4)
         for incident, postmortem, title in zip(incidents, shown, titles, strict=True):
             line = f"  {postmortem.id:<{ids}}  {title:<{widest}}".rstrip()
-            remark = self._remark(incident, postmortem)
+            remark = self._format_remark(incident, postmortem)
             if hollow and incident.proof:
                 remark = incident.proof.day.isoformat() if incident.proof.day else ""
             line += f"    {remark}" if remark else ""
@@ -338,23 +361,23 @@ class _Table:
         title = "" if postmortem.title == postmortem.id else postmortem.title
         return title if len(title) <= self._widest else title[: self._widest - 3].rstrip() + "..."
 
-    def _remark(self, incident: Incident, shown: Postmortem) -> str:
+    def _format_remark(self, incident: IncidentResult, shown: Postmortem) -> str:
         if incident.state in ("failing", "errored"):
             return shown.url or ""
         if incident.state == "guarded":
-            return ", ".join(_guard(incident))
+            return ", ".join(_format_guard_facts(incident))
         if incident.state == "unguarded":
-            facts = (shown.severity, self._age(shown), incident.reason)
+            facts = (shown.severity, self._format_age(shown), incident.reason)
             return ", ".join(fact for fact in facts if fact)
-        return reason_shown(incident, self._show) or ""
+        return redact_reason(incident, self._show) or ""
 
-    def _age(self, shown: Postmortem) -> str | None:
+    def _format_age(self, shown: Postmortem) -> str | None:
         day = shown.day
         if day is None or self._today is None:
             return shown.date
-        return f"{count_of(max(0, (self._today - day).days), 'day')} old"
+        return f"{format_count(max(0, (self._today - day).days), 'day')} old"
 
-    def _below(self, incident: Incident) -> Iterator[str]:
+    def _below(self, incident: IncidentResult) -> Iterator[str]:
         if incident.state in ("failing", "errored"):
             outcome = "failed" if incident.state == "failing" else "error"
             broken = [str(test.key) for test in incident.tests if test.outcome == outcome]
@@ -366,33 +389,37 @@ class _Table:
             yield incident.note
 
 
-def _findings(findings: Iterable[Finding]) -> Iterator[Section]:
+def _build_finding_sections(findings: Iterable[Finding]) -> Iterator[TerminalSection]:
     errors = [finding for finding in findings if finding.severity == "error"]
     warnings = [finding for finding in findings if finding.severity == "warning"]
     if errors:
-        heading = f"{count_of(len(errors), 'error')} in links or registry"
-        yield Section(heading, tuple((f"  {error}",) for error in errors), "red")
+        heading = f"{format_count(len(errors), 'error')} in links or registry"
+        yield TerminalSection(heading, tuple((f"  {error}",) for error in errors), "red")
     if warnings:
-        heading = count_of(len(warnings), "warning")
-        yield Section(heading, tuple((f"  {warning}",) for warning in warnings), "yellow")
+        heading = format_count(len(warnings), "warning")
+        yield TerminalSection(heading, tuple((f"  {warning}",) for warning in warnings), "yellow")
 
 
-def verdicts(gates: Iterable[Gate], everything: bool = False) -> Iterator[Line]:
+def format_gate_lines(
+    gates: Iterable[GateResult], everything: bool = False
+) -> Iterator[TerminalLine]:
     """Yield a line for each gate that failed or left something open, for all when wanted."""
     for gate in gates:
         if not gate.judged:
-            yield Line(plain(f"Gate {gate.name} {gate.message}"), "yellow")
+            yield TerminalLine(sanitize_line(f"Gate {gate.name} {gate.message}"), "yellow")
         elif not gate.passed:
-            yield Line(plain(f"Gate {gate.name} failed: {gate.message}"), "red")
+            yield TerminalLine(sanitize_line(f"Gate {gate.name} failed: {gate.message}"), "red")
         elif everything or gate.message.startswith("no ") or "not judged" in gate.message:
-            yield Line(plain(f"Gate {gate.name} passed: {gate.message}"), "green")
+            yield TerminalLine(sanitize_line(f"Gate {gate.name} passed: {gate.message}"), "green")
 
 
-def _colour(report: Report) -> Colour:
+def _choose_colour(report: Report) -> LineColour:
     states = {incident.state for incident in report.incidents}
-    wrong = any(finding.severity == "error" for finding in report.findings)
+    has_errors = any(finding.severity == "error" for finding in report.findings)
     failed = any(gate.judged and not gate.passed for gate in report.gates)
-    if states & {"failing", "errored"} or wrong or failed:
+    if states & {"failing", "errored"} or has_errors or failed:
         return "red"
-    whole = report.totals.percent is not None and report.totals.guarded == report.totals.required
-    return "green" if whole else "yellow"
+    all_guarded = (
+        report.totals.percent is not None and report.totals.guarded == report.totals.required
+    )
+    return "green" if all_guarded else "yellow"

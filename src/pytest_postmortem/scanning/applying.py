@@ -8,26 +8,32 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_postmortem.scanning.marker import Unmarkable, marked
-from pytest_postmortem.scanning.mentions import decoded
-from pytest_postmortem.scanning.suggestions import Source, Suggestion
+from pytest_postmortem.scanning.marker import MarkingError, add_markers
+from pytest_postmortem.scanning.mentions import decode_module
+from pytest_postmortem.scanning.suggestions import ScannedFile, Suggestion
 from pytest_postmortem.scanning.weighing import Strength
-from pytest_postmortem.writing import Changed, rewrite
+from pytest_postmortem.writing import FileChangedError, rewrite_file
 
-__all__ = ["Edit", "LeftAlone", "edits", "put", "unified"]
+__all__ = [
+    "MarkerEdit",
+    "SkippedFile",
+    "build_marker_edits",
+    "render_marker_diff",
+    "write_marker_edit",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class MarkerEdit:
     """A file with its new contents, and how many functions carry a marker more."""
 
-    source: Source
+    source: ScannedFile
     new: bytes
     count: int
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAlone:
+class SkippedFile:
     """A file that is not written, and why."""
 
     path: str
@@ -37,60 +43,62 @@ class LeftAlone:
         return f"{self.path} is left alone: {self.why}"
 
 
-def edits(
+def build_marker_edits(
     suggestions: Iterable[Suggestion],
-    sources: Mapping[str, Source],
+    sources: Mapping[str, ScannedFile],
     strengths: Collection[Strength],
     within: Sequence[Path],
     rules: tuple[Sequence[str], Sequence[str]],
-) -> Iterator[Edit | LeftAlone]:
+) -> Iterator[MarkerEdit | SkippedFile]:
     """Yield each file in which a test is to be marked, in order, none outside of some folders.
 
     What the registry lacks is not marked: the next run would call it unknown. ``rules`` are
     pytest's ``python_functions`` and ``python_classes``.
     """
-    wanted: dict[str, dict[int, list[str]]] = {}
-    for each in suggestions:
-        if each.known and each.strength in strengths:
-            wanted.setdefault(each.path, {}).setdefault(each.def_line, []).append(each.id)
+    ids_by_line: dict[str, dict[int, list[str]]] = {}
+    for suggestion in suggestions:
+        if suggestion.known and suggestion.strength in strengths:
+            ids_by_line.setdefault(suggestion.path, {}).setdefault(suggestion.def_line, []).append(
+                suggestion.id
+            )
     seen: set[Path] = set()
-    for path in sorted(wanted):
+    for path in sorted(ids_by_line):
         source = sources[path]
         file = source.file.resolve()
         if file in seen:
             continue  # another name of the same file, whose tests are the same
         seen.add(file)
         if not any(file.is_relative_to(place) for place in within):
-            yield LeftAlone(path, "it lies outside of the suite")
+            yield SkippedFile(path, "it lies outside of the suite")
             continue
-        ids = {line: sorted(own) for line, own in wanted[path].items()}
+        ids = {line: sorted(line_ids) for line, line_ids in ids_by_line[path].items()}
         try:
-            yield Edit(source, marked(source.data, ids, *rules), len(ids))
-        except Unmarkable as error:
-            yield LeftAlone(path, str(error))
+            yield MarkerEdit(source, add_markers(source.data, ids, *rules), len(ids))
+        except MarkingError as error:
+            yield SkippedFile(path, str(error))
 
 
-def put(edit: Edit) -> LeftAlone | None:
+def write_marker_edit(edit: MarkerEdit) -> SkippedFile | None:
     """Write a file whole, or return why it is left alone."""
     source = edit.source
     try:
-        rewrite(source.file.resolve(), source.data, edit.new)
-    except Changed:
-        return LeftAlone(source.path, "it has changed since it was read")
+        rewrite_file(source.file.resolve(), source.data, edit.new)
+    except FileChangedError:
+        return SkippedFile(source.path, "it has changed since it was read")
     except OSError as error:
-        return LeftAlone(source.path, f"it can't be written: {error.strerror or error}")
+        return SkippedFile(source.path, f"it can't be written: {error.strerror or error}")
     return None
 
 
-def unified(edit: Edit) -> str:
+def render_marker_diff(edit: MarkerEdit) -> str:
     """Return what an edit changes, as a unified diff."""
     path = edit.source.path
-    old, new = (_lines(data) for data in (edit.source.data, edit.new))
+    old, new = (_split_module_lines(data) for data in (edit.source.data, edit.new))
     return "".join(
         line if line.endswith("\n") else f"{line}\n"
         for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}")
     )
 
 
-def _lines(data: bytes) -> list[str]:
-    return io.StringIO(decoded(data) or "", newline=None).readlines()
+def _split_module_lines(data: bytes) -> list[str]:
+    return io.StringIO(decode_module(data) or "", newline=None).readlines()

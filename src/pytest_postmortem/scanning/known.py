@@ -13,22 +13,32 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from pytest_postmortem.assess import selected
+from pytest_postmortem.assess import is_incident_selected
 from pytest_postmortem.model import Policy, Registry
 
-__all__ = ["Known", "Name", "Number", "Tracker", "key_of", "known", "parted", "shorthand", "tokens"]
+__all__ = [
+    "IncidentName",
+    "IncidentNumber",
+    "SearchIndex",
+    "Tracker",
+    "build_search_index",
+    "format_github_shorthand",
+    "normalize_address",
+    "split_camel_case",
+    "split_tokens",
+]
 
-_RUN = re.compile(r"\d+|[^\W\d_]+")
+_TOKEN_PATTERN = re.compile(r"\d+|[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_HUMPED = re.compile(r"[^\W_]*[a-z0-9][A-Z][^\W_]*")
-_NUMBER = re.compile(r"(?:gh[-_ ]?)?#?(\d+)", re.IGNORECASE)
-_GITHUB = re.compile(r"([\w.-]+/[\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)$")
+_CAMEL_CASE_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL_CASE_WORD = re.compile(r"[^\W_]*[a-z0-9][A-Z][^\W_]*")
+_NUMBER_ID = re.compile(r"(?:gh[-_ ]?)?#?(\d+)", re.IGNORECASE)
+_GITHUB_ADDRESS = re.compile(r"([\w.-]+/[\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)$")
 
 Tracker = Literal["github", "bpo", "bugzilla", "tickets", "elsewhere", "unknown"]
 """In which kind of tracker a number counts, by the link of its post-mortem."""
 
-_TRACKERS: tuple[tuple[Tracker, re.Pattern[str]], ...] = (
+_TRACKER_PATTERNS: tuple[tuple[Tracker, re.Pattern[str]], ...] = (
     ("bpo", re.compile(r"bugs\.python\.org/")),
     ("bugzilla", re.compile(r"bugzilla|show_bug")),
     ("github", re.compile(r"(?<!/-)/(?:issues|pull)/\d+$")),
@@ -36,18 +46,18 @@ _TRACKERS: tuple[tuple[Tracker, re.Pattern[str]], ...] = (
 )
 
 
-class Number(NamedTuple):
+class IncidentNumber(NamedTuple):
     """An id that is a number: the incident, and where it has that number."""
 
     id: str
     tracker: Tracker = "unknown"
 
 
-class Name(NamedTuple):
+class IncidentName(NamedTuple):
     """An id or an alias that is more than a number, with its tokens.
 
-    ``bare`` says that it has no letter, as a date has none, and counts only behind a word;
-    ``vague`` that it may well be a phrase of its own.
+    ``is_without_letters`` says that it has no letter, as a date has none, and counts only behind a
+    word; ``is_vague`` that it may well be a phrase of its own.
     """
 
     id: str
@@ -55,12 +65,12 @@ class Name(NamedTuple):
     tokens: tuple[str, ...]
 
     @property
-    def bare(self) -> bool:
+    def is_without_letters(self) -> bool:
         """Whether it holds no letter."""
         return all(map(str.isdecimal, self.tokens))
 
     @property
-    def vague(self) -> bool:
+    def is_vague(self) -> bool:
         """Whether it has no digit, or but one letter."""
         letters = sum(len(token) for token in self.tokens if not token.isdecimal())
         return letters == 1 or not any(map(str.isdecimal, self.tokens))
@@ -68,13 +78,13 @@ class Name(NamedTuple):
     @property
     def pattern(self) -> re.Pattern[str]:
         """What finds it in a text, whatever stands between its tokens."""
-        return _pattern(self.text)
+        return _compile_name_pattern(self.text)
 
 
 @lru_cache(maxsize=4096)
-def _pattern(text: str) -> re.Pattern[str]:
-    parts = [_RUN.findall(text)[0]]
-    ends = [found.span() for found in _RUN.finditer(text)]
+def _compile_name_pattern(text: str) -> re.Pattern[str]:
+    parts = [_TOKEN_PATTERN.findall(text)[0]]
+    ends = [found.span() for found in _TOKEN_PATTERN.finditer(text)]
     for (_, end), (start, stop) in pairwise(ends):
         between = text[end:start]
         glued = (
@@ -88,16 +98,16 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 @dataclass(frozen=True)  # without slots, which leave no place for what is computed once
-class Known:
+class SearchIndex:
     """All that is looked for.
 
-    ``links`` are the addresses of post-mortems by `key_of`, ``patterns`` those that were
+    ``links`` are the addresses of post-mortems by `normalize_address`, ``patterns`` those that were
     configured, whose first group or whole match is an id. ``ids`` are the ids by all names, None
     for those that belong to another suite; without a registry they are None, and any id is one.
     """
 
-    numbers: Mapping[str, Number] = field(default_factory=dict)
-    names: Sequence[Name] = ()
+    numbers: Mapping[str, IncidentNumber] = field(default_factory=dict)
+    names: Sequence[IncidentName] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     patterns: tuple[re.Pattern[str], ...] = ()
     ids: Mapping[str, str | None] | None = None
@@ -113,111 +123,129 @@ class Known:
         return self.ids.get(key, id), key in self.ids
 
     @cached_property
-    def by_token(self) -> Mapping[str, Sequence[Name]]:
+    def by_token(self) -> Mapping[str, Sequence[IncidentName]]:
         """The names by the token that is the rarest of each, as far as can be guessed."""
-        found: dict[str, list[Name]] = {}
+        found: dict[str, list[IncidentName]] = {}
         for name in self.names:
-            found.setdefault(_rarest(name.tokens), []).append(name)
+            found.setdefault(_select_rarest_token(name.tokens), []).append(name)
         return found
 
     @cached_property
-    def _needs(self) -> Mapping[str, Sequence[Collection[str]]]:
+    def _needed_tokens(self) -> Mapping[str, Sequence[Collection[str]]]:
         """All that can be found, as the tokens that it needs, by the rarest of them."""
         needs: dict[str, list[Collection[str]]] = {number: [()] for number in self.numbers}
-        every = [*(name.tokens for name in self.names), *map(tokens, self.links)]
+        every = [*(name.tokens for name in self.names), *map(split_tokens, self.links)]
         for each in every:
             if each:
-                needs.setdefault(_rarest(each), []).append(each)
+                needs.setdefault(_select_rarest_token(each), []).append(each)
         return needs
 
     @cached_property
     def _only_digits(self) -> bool:
-        return all(map(str.isdecimal, self._needs))
+        return all(map(str.isdecimal, self._needed_tokens))
 
-    def may_stand_in(self, text: str) -> bool:
+    def is_match_possible(self, text: str) -> bool:
         """Say whether anything that is looked for can stand in a text, which is cheap to know."""
         if any(pattern.search(text) for pattern in self.patterns):
             return True
-        needs = self._needs
-        hit = set((_DIGITS if self._only_digits else _RUN).findall(text.lower())) & needs.keys()
+        needs = self._needed_tokens
+        hit = (
+            set((_DIGITS if self._only_digits else _TOKEN_PATTERN).findall(text.lower()))
+            & needs.keys()
+        )
         if not self._only_digits:
-            hit |= _in_humps(text) & needs.keys()
+            hit |= _find_camel_case_tokens(text) & needs.keys()
         if not hit:
             return False
         if any(() in needs[token] for token in hit):
             return True
-        whole = set(tokens(text)) | _in_humps(text)
-        return any(whole.issuperset(need) for token in hit for need in needs[token])
+        all_tokens = set(split_tokens(text)) | _find_camel_case_tokens(text)
+        return any(all_tokens.issuperset(need) for token in hit for need in needs[token])
 
 
-def tokens(text: str) -> tuple[str, ...]:
+def split_tokens(text: str) -> tuple[str, ...]:
     """Return the runs of digits and of letters in a text, in lower case."""
-    return tuple(_RUN.findall(text.lower()))
+    return tuple(_TOKEN_PATTERN.findall(text.lower()))
 
 
-def parted(text: str) -> str:
+def split_camel_case(text: str) -> str:
     """Return a text with a space before each capital within a word, as in ``testTheLogin``."""
-    return _HUMP.sub(" ", text)
+    return _CAMEL_CASE_BREAK.sub(" ", text)
 
 
-def _in_humps(text: str) -> set[str]:
+def _find_camel_case_tokens(text: str) -> set[str]:
     """Return the tokens that a text has once its words are parted."""
-    return set(tokens(parted(" ".join(_HUMPED.findall(text)))))
+    return set(split_tokens(split_camel_case(" ".join(_CAMEL_CASE_WORD.findall(text)))))
 
 
-def _rarest(some: Iterable[str]) -> str:
+def _select_rarest_token(some: Iterable[str]) -> str:
     return max(some, key=lambda token: (token.isdecimal(), len(token)))
 
 
-def known(
+def build_search_index(
     registry: Registry | None, policy: Policy = Policy(), patterns: Iterable[str] = ()
-) -> Known:
+) -> SearchIndex:
     """Return what to look for: the ids, aliases and links of the incidents of this suite."""
     compiled = tuple(map(re.compile, patterns))
     if registry is None:
-        return Known(patterns=compiled)
-    own = {postmortem.id: postmortem for postmortem in registry if selected(postmortem, policy)}
-    ids = {name: each.id if each.id in own else None for name, each in registry.index.items()}
-    numbers: dict[str, Number] = {}
-    names: list[Name] = []
+        return SearchIndex(patterns=compiled)
+    own_postmortems = {
+        postmortem.id: postmortem
+        for postmortem in registry
+        if is_incident_selected(postmortem, policy)
+    }
+    ids = {
+        name: postmortem_entry.id if postmortem_entry.id in own_postmortems else None
+        for name, postmortem_entry in registry.index.items()
+    }
+    numbers: dict[str, IncidentNumber] = {}
+    names: list[IncidentName] = []
     for text, id in sorted(ids.items()):
         if id is not None and "://" not in text:
-            number = _NUMBER.fullmatch(text)
+            number = _NUMBER_ID.fullmatch(text)
             if number and (text.isdecimal() or number[1] not in ids):
                 otherwise: Tracker = "unknown" if text.isdecimal() else "github"
-                numbers[number[1]] = Number(id, _tracker(own[id].url, otherwise))
-            elif len(runs := tokens(text)) > 1:
-                names.append(Name(id, text, runs))
-    addresses = [*ids.items(), *((each.url or "", each.id) for each in own.values())]
-    links = {key: id for url, id in addresses if id is not None for key in _addresses(url)}
-    return Known(numbers, names, links, compiled, ids)
+                numbers[number[1]] = IncidentNumber(
+                    id, _find_tracker(own_postmortems[id].url, otherwise)
+                )
+            elif len(runs := split_tokens(text)) > 1:
+                names.append(IncidentName(id, text, runs))
+    addresses = [
+        *ids.items(),
+        *(
+            (postmortem_entry.url or "", postmortem_entry.id)
+            for postmortem_entry in own_postmortems.values()
+        ),
+    ]
+    links = {key: id for url, id in addresses if id is not None for key in _list_address_forms(url)}
+    return SearchIndex(numbers, names, links, compiled, ids)
 
 
-def _tracker(url: str | None, otherwise: Tracker) -> Tracker:
+def _find_tracker(url: str | None, otherwise: Tracker) -> Tracker:
     """Return where a number counts; one that is written ``GH-123`` says so itself."""
     if url is None or "://" not in url:
         return otherwise
-    kinds = (kind for kind, pattern in _TRACKERS if pattern.search(url))
+    kinds = (kind for kind, pattern in _TRACKER_PATTERNS if pattern.search(url))
     return next(kinds, "elsewhere" if otherwise == "unknown" else otherwise)
 
 
-def _addresses(url: str) -> Iterator[str]:
+def _list_address_forms(url: str) -> Iterator[str]:
     """Yield the forms in which an address may stand somewhere, GitHub's short one too."""
     if "://" not in url:
         return
-    key = key_of(url)
+    key = normalize_address(url)
     yield key
-    found = _GITHUB.match(key)
+    found = _GITHUB_ADDRESS.match(key)
     if found:
-        yield shorthand(found[1].partition("/")[2], found[2])
+        yield format_github_shorthand(found[1].partition("/")[2], found[2])
 
 
-def shorthand(repository: str, number: str) -> str:
+def format_github_shorthand(repository: str, number: str) -> str:
     """Return the key of what GitHub writes as ``owner/name#123``."""
     return f"{repository.casefold()}#{number}"
 
 
-def key_of(url: str) -> str:
+def normalize_address(url: str) -> str:
     """Return an address in the form in which it is compared.
 
     On GitHub an issue and a pull request share their numbers, and either address leads on.

@@ -7,123 +7,148 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.model import count_of
-from pytest_postmortem.reports.failure import plain
-from pytest_postmortem.reports.marking import code, escaped, link
-from pytest_postmortem.scanning.suggestions import ORDER, Scan, Suggestion
+from pytest_postmortem.model import format_count
+from pytest_postmortem.reports.failure import sanitize_line
+from pytest_postmortem.reports.marking import (
+    escape_markdown,
+    format_markdown_code,
+    format_markdown_link,
+)
+from pytest_postmortem.scanning.suggestions import STRENGTH_ORDER, ScanResult, Suggestion
 from pytest_postmortem.scanning.weighing import Strength
 
-__all__ = ["FORMAT", "document", "markdown", "text"]
+__all__ = ["SCAN_FORMAT", "render_scan_json", "render_scan_markdown", "render_scan_text"]
 
-FORMAT = 1
+SCAN_FORMAT = 1
 
-HEADINGS: Mapping[Strength, str] = {
+STRENGTH_HEADINGS: Mapping[Strength, str] = {
     "likely": "Likely regression tests, not linked",
     "possible": "Possible ones: the incident is mentioned",
     "known-broken": "Known to be broken, or skipped: no test to rely on",
 }
 
-CAUTION = "A mention is not a regression test: read the test before you mark it"
+MARKING_CAUTION = "A mention is not a regression test: read the test before you mark it"
 
-LISTED = 50
+MAX_SUGGESTIONS = 50
 """Suggestions of a strength that Markdown lists; hosts refuse a comment that is too long."""
 
-MOST = 3
+MAX_NODEIDS = 3
 """Node ids of one function that are listed."""
 
-LONGEST = 160
+MAX_EVIDENCE_LENGTH = 160
 """Characters of evidence that are shown."""
 
 
-def text(scan: Scan) -> str:
+def render_scan_text(scan: ScanResult) -> str:
     """Return suggestions for a terminal, the strongest first, the sum at the end."""
     lines = []
-    for strength in ORDER:
-        own = scan.of(strength)
-        if own:
-            lines.append(f"{HEADINGS[strength]}:")
-            lines += [line for each in own for line in _entry(each)]
-    lines += [*_notes(scan), _sum(scan)]
+    for strength in STRENGTH_ORDER:
+        same_strength = scan.of(strength)
+        if same_strength:
+            lines.append(f"{STRENGTH_HEADINGS[strength]}:")
+            lines += [
+                line
+                for suggestion in same_strength
+                for line in _format_suggestion_lines(suggestion)
+            ]
+    lines += [*_format_scan_notes(scan), _format_scan_totals(scan)]
     if scan.suggestions:
-        lines.append(CAUTION)
-    return "".join(f"{plain(line)}\n" for line in lines)
+        lines.append(MARKING_CAUTION)
+    return "".join(f"{sanitize_line(line)}\n" for line in lines)
 
 
-def _entry(each: Suggestion) -> Iterator[str]:
-    title = _title(each)
+def _format_suggestion_lines(each: Suggestion) -> Iterator[str]:
+    title = _format_suggestion_title(each)
     yield f"  {each.path}:{each.line}  {each.id}{f'  {title}' if title else ''}"
-    yield f"      {_tests(each)}"
-    yield f"      {_cut(each.evidence)}"
+    yield f"      {_format_suggested_tests(each)}"
+    yield f"      {_shorten_evidence(each.evidence)}"
     yield f"      {each.why}"
 
 
-def _title(each: Suggestion) -> str:
+def _format_suggestion_title(each: Suggestion) -> str:
     return each.title if each.known else "(not in the registry)"
 
 
-def _tests(each: Suggestion) -> str:
-    shown = ", ".join(each.tests[:MOST])
-    more = len(each.tests) - MOST
+def _format_suggested_tests(each: Suggestion) -> str:
+    shown = ", ".join(each.tests[:MAX_NODEIDS])
+    more = len(each.tests) - MAX_NODEIDS
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _cut(evidence: str) -> str:
-    return evidence if len(evidence) <= LONGEST else f"{evidence[:LONGEST]}…"
+def _shorten_evidence(evidence: str) -> str:
+    return (
+        evidence if len(evidence) <= MAX_EVIDENCE_LENGTH else f"{evidence[:MAX_EVIDENCE_LENGTH]}…"
+    )
 
 
-def _notes(scan: Scan) -> Iterator[str]:
+def _format_scan_notes(scan: ScanResult) -> Iterator[str]:
     if scan.unread:
-        shown = ", ".join(scan.unread[:MOST])
-        more = len(scan.unread) - MOST
+        shown = ", ".join(scan.unread[:MAX_NODEIDS])
+        more = len(scan.unread) - MAX_NODEIDS
         names = f"{shown} and {more} more" if more > 0 else shown
-        yield f"{count_of(len(scan.unread), 'file')} can't be read as Python: {names}"
+        yield f"{format_count(len(scan.unread), 'file')} can't be read as Python: {names}"
 
 
-def _sum(scan: Scan) -> str:
-    files = count_of(scan.files, "file")
+def _format_scan_totals(scan: ScanResult) -> str:
+    files = format_count(scan.files, "file")
     if not scan.files:
         return "There is no test file here"
     if not scan.suggestions:
         return f"No test in {files} mentions an incident that it is not linked to"
-    counts = ", ".join(f"{len(scan.of(strength))} {strength}" for strength in ORDER)
+    counts = ", ".join(f"{len(scan.of(strength))} {strength}" for strength in STRENGTH_ORDER)
     return f"{counts}, in {files}"
 
 
-def markdown(scan: Scan) -> str:
+def render_scan_markdown(scan: ScanResult) -> str:
     """Return suggestions for a pull request, an empty text where there is none."""
     if not scan.suggestions:
         return ""
-    lines = [f"### Tests that mention an incident: {_sum(scan)}", "", f"{CAUTION}."]
-    for strength in ORDER:
-        own = scan.of(strength)
-        if own:
-            lines += ["", f"**{HEADINGS[strength]}**", ""]
-            lines += [_item(each) for each in own[:LISTED]]
-            if len(own) > LISTED:
-                lines.append(f"- and {len(own) - LISTED} more")
-    lines += [part for note in _notes(scan) for part in ("", escaped(note))]
+    lines = [
+        f"### Tests that mention an incident: {_format_scan_totals(scan)}",
+        "",
+        f"{MARKING_CAUTION}.",
+    ]
+    for strength in STRENGTH_ORDER:
+        same_strength = scan.of(strength)
+        if same_strength:
+            lines += ["", f"**{STRENGTH_HEADINGS[strength]}**", ""]
+            lines += [
+                _format_suggestion_item(suggestion)
+                for suggestion in same_strength[:MAX_SUGGESTIONS]
+            ]
+            if len(same_strength) > MAX_SUGGESTIONS:
+                lines.append(f"- and {len(same_strength) - MAX_SUGGESTIONS} more")
+    lines += [part for note in _format_scan_notes(scan) for part in ("", escape_markdown(note))]
     return "\n".join(lines) + "\n"
 
 
-def _item(each: Suggestion) -> str:
-    name = " ".join(filter(None, (link(each.id, each.url), escaped(_title(each)))))
-    place = f"{code(f'{each.path}:{each.line}')} {code(_cut(each.evidence))}"
-    return f"- {name} – {code(each.tests[0])}: {escaped(each.why)}, {place}"
+def _format_suggestion_item(each: Suggestion) -> str:
+    name = " ".join(
+        filter(
+            None,
+            (
+                format_markdown_link(each.id, each.url),
+                escape_markdown(_format_suggestion_title(each)),
+            ),
+        )
+    )
+    place = f"{format_markdown_code(f'{each.path}:{each.line}')} {format_markdown_code(_shorten_evidence(each.evidence))}"
+    return f"- {name} – {format_markdown_code(each.tests[0])}: {escape_markdown(each.why)}, {place}"
 
 
-def document(scan: Scan) -> str:
+def render_scan_json(scan: ScanResult) -> str:
     """Return suggestions as JSON with one field a line, ending in a line feed."""
     whole: Mapping[str, Any] = {
-        "format": FORMAT,
+        "format": SCAN_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
         "files": scan.files,
         "unread": list(scan.unread),
-        "suggestions": [_record(each) for each in scan.suggestions],
+        "suggestions": [_build_suggestion_record(each) for each in scan.suggestions],
     }
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def _record(each: Suggestion) -> Mapping[str, Any]:
+def _build_suggestion_record(each: Suggestion) -> Mapping[str, Any]:
     return {
         "strength": each.strength,
         "id": each.id,

@@ -13,13 +13,18 @@ from typing import NamedTuple
 import libcst as cst
 
 from pytest_postmortem import links, source
-from pytest_postmortem.bindings import Names, body_of, statements, tree_of
-from pytest_postmortem.options import MARK
-from pytest_postmortem.scanning.importing import with_import
+from pytest_postmortem.bindings import (
+    NameResolver,
+    build_code_body,
+    parse_python_tree,
+    walk_statements,
+)
+from pytest_postmortem.options import MARKER_NAME
+from pytest_postmortem.scanning.importing import add_pytest_import
 
-__all__ = ["Unmarkable", "marked"]
+__all__ = ["MarkingError", "add_markers"]
 
-KEEPERS = frozenset({"hypothesis", "mock", "unittest"})
+MARK_KEEPING_PACKAGES = frozenset({"hypothesis", "mock", "unittest"})
 """Packages whose decorators make a function of a function, and keep its marks.
 
 Below any other decorator the marker is where it reaches the tests even if they are made of the
@@ -27,18 +32,18 @@ function, as ``parameterized.expand`` does; `functools.wraps` takes it along.
 """
 
 
-class _Place(NamedTuple):
+class _MarkerPlace(NamedTuple):
     """What a marker names, and how many decorators stand above it."""
 
     ids: Sequence[str]
     above: int
 
 
-class Unmarkable(Exception):
+class MarkingError(Exception):
     """A file that is left alone, and why."""
 
 
-def marked(
+def add_markers(
     data: bytes,
     wanted: Mapping[int, Sequence[str]],
     functions: Sequence[str] = ("test",),
@@ -49,63 +54,68 @@ def marked(
     Raises:
         Unmarkable: It can't be done, or nobody would see the marker there.
     """
-    tree = tree_of(data)
+    tree = parse_python_tree(data)
     if tree is None:
-        raise Unmarkable("it is no Python that can be read")
+        raise MarkingError("it is no Python that can be read")
     try:
         module = cst.parse_module(data)
     except (cst.ParserSyntaxError, RecursionError) as error:
-        raise Unmarkable("LibCST can't read it") from error
+        raise MarkingError("LibCST can't read it") from error
     try:
-        name = _name_of_mark(tree, min(wanted))
-        edit = _Edit(module, _places(tree, wanted), name or f"pytest.mark.{MARK}", _quote(data))
+        name = _find_marker_name(tree, min(wanted))
+        edit = _MarkerTransformer(
+            module,
+            _find_marker_places(tree, wanted),
+            name or f"pytest.mark.{MARKER_NAME}",
+            _find_preferred_quote(data),
+        )
         new = module.visit(edit)
-        result = (new if name else with_import(new)).bytes
-        if not _kept(data, result):
-            raise Unmarkable("LibCST would not keep it as it is")
-        _check(tree, result, wanted, (functions, classes))
+        result = (new if name else add_pytest_import(new)).bytes
+        if not _are_lines_kept(data, result):
+            raise MarkingError("LibCST would not keep it as it is")
+        _check_marked_tests(tree, result, wanted, (functions, classes))
     except RecursionError as error:
-        raise Unmarkable("it is nested too deep") from error
+        raise MarkingError("it is nested too deep") from error
     return result
 
 
-def _kept(old: bytes, new: bytes) -> bool:
+def _are_lines_kept(old: bytes, new: bytes) -> bool:
     """Say whether every line is still there, in order; a marker may have got further ids."""
     lines, rest = (data.removeprefix(BOM_UTF8).splitlines(keepends=True) for data in (old, new))
     left = iter(rest)
-    return all(MARK.encode() in line or line in left for line in lines)
+    return all(MARKER_NAME.encode() in line or line in left for line in lines)
 
 
-def _name_of_mark(tree: ast.Module, first: int) -> str | None:
+def _find_marker_name(tree: ast.Module, first: int) -> str | None:
     """Return how the marker is called above a line, None where nothing is imported for it.
 
     Raises: Unmarkable where ``pytest`` means something else.
     """
     meanings: dict[str, set[str]] = {}
-    for name, meaning in _bound(tree):
+    for name, meaning in _list_bound_meanings(tree):
         meanings.setdefault(name, set()).add(meaning)
-    found: dict[str, str] = {}
-    for node, certain in statements(tree.body, certain=True):
+    name_by_meaning: dict[str, str] = {}
+    for node, certain in walk_statements(tree.body, certain=True):
         if certain and node.lineno < first and isinstance(node, (ast.Import, ast.ImportFrom)):
-            for name, meaning in _imported(node):
+            for name, meaning in _list_imported_meanings(node):
                 if meaning and meanings[name] == {meaning}:
-                    found[meaning] = name
-    if "pytest.mark" in found:
-        return f"{found['pytest.mark']}.{MARK}"
-    if "pytest" in found:
-        return f"{found['pytest']}.mark.{MARK}"
+                    name_by_meaning[meaning] = name
+    if "pytest.mark" in name_by_meaning:
+        return f"{name_by_meaning['pytest.mark']}.{MARKER_NAME}"
+    if "pytest" in name_by_meaning:
+        return f"{name_by_meaning['pytest']}.mark.{MARKER_NAME}"
     if meanings.get("pytest", set()) - {"pytest"}:
-        raise Unmarkable("the name pytest stands for something else in it")
+        raise MarkingError("the name pytest stands for something else in it")
     return None
 
 
-def _bound(node: ast.AST) -> Iterator[tuple[str, str]]:
+def _list_bound_meanings(node: ast.AST) -> Iterator[tuple[str, str]]:
     """Yield the names that are bound outside of functions, each with what it stands for.
 
     That is ``pytest``, ``pytest.mark``, or an empty text for anything else.
     """
     if isinstance(node, (ast.Import, ast.ImportFrom)):
-        yield from _imported(node)
+        yield from _list_imported_meanings(node)
         return
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         yield node.id, ""
@@ -113,56 +123,58 @@ def _bound(node: ast.AST) -> Iterator[tuple[str, str]]:
         names = (getattr(node, field, None) for field in ("name", "rest"))  # of except and match
         yield from ((name, "") for name in names if isinstance(name, str))
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-        yield from _global(node)
+        yield from _list_global_names(node)
     else:
         for child in ast.iter_child_nodes(node):
-            yield from _bound(child)
+            yield from _list_bound_meanings(child)
 
 
-def _global(function: ast.AST) -> Iterator[tuple[str, str]]:
+def _list_global_names(function: ast.AST) -> Iterator[tuple[str, str]]:
     """Yield the names of the module that a function may bind."""
     for node in ast.walk(function):
         if isinstance(node, ast.Global):
             yield from ((name, "") for name in node.names)
 
 
-def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """Yield the names that an import binds, as `_bound` does."""
-    for each in node.names:
+def _list_imported_meanings(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """Yield the names that an import binds, as `_list_bound_meanings` does."""
+    for alias in node.names:
         if isinstance(node, ast.ImportFrom):
-            own = (node.module, each.name, node.level) == ("pytest", "mark", 0)
-            yield each.asname or each.name, "pytest.mark" if own else ""
+            is_pytest = (node.module, alias.name, node.level) == ("pytest", "mark", 0)
+            yield alias.asname or alias.name, "pytest.mark" if is_pytest else ""
         else:
-            root = each.name.partition(".")[0]
-            own = each.name == "pytest" or (root == "pytest" and not each.asname)
-            yield each.asname or root, "pytest" if own else ""
+            root = alias.name.partition(".")[0]
+            is_pytest = alias.name == "pytest" or (root == "pytest" and not alias.asname)
+            yield alias.asname or root, "pytest" if is_pytest else ""
 
 
-def _places(tree: ast.Module, wanted: Mapping[int, Sequence[str]]) -> dict[int, _Place]:
+def _find_marker_places(
+    tree: ast.Module, wanted: Mapping[int, Sequence[str]]
+) -> dict[int, _MarkerPlace]:
     """Return the places by how many functions stand above each, which is cheaper than its line."""
-    names = Names(body_of(tree.body))
+    names = NameResolver(build_code_body(tree.body))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
     nodes.sort(key=lambda node: (node.lineno, node.col_offset))
     return {
-        n: _Place(wanted[node.lineno], _above(node.decorator_list, names))
+        n: _MarkerPlace(wanted[node.lineno], _count_decorators_above(node.decorator_list, names))
         for n, node in enumerate(nodes)
         if node.lineno in wanted
     }
 
 
-def _above(decorators: Sequence[ast.expr], names: Names) -> int:
+def _count_decorators_above(decorators: Sequence[ast.expr], names: NameResolver) -> int:
     """Return how many decorators have to stay above the marker."""
-    kept = [_keeps(names.value(each), names) for each in decorators]
+    kept = [_is_mark_keeping(names.value(each), names) for each in decorators]
     return len(kept) - next((n for n, each in enumerate(reversed(kept)) if not each), len(kept))
 
 
-def _keeps(node: ast.expr, names: Names) -> bool:
-    name = names.dotted(node.func if isinstance(node, ast.Call) else node)
-    return ".mark." in f".{name}" or name.partition(".")[0] in KEEPERS
+def _is_mark_keeping(node: ast.expr, names: NameResolver) -> bool:
+    name = names.resolve_dotted_name(node.func if isinstance(node, ast.Call) else node)
+    return ".mark." in f".{name}" or name.partition(".")[0] in MARK_KEEPING_PACKAGES
 
 
-def _check(
+def _check_marked_tests(
     tree: ast.Module,
     result: bytes,
     wanted: Mapping[int, Sequence[str]],
@@ -172,23 +184,23 @@ def _check(
 
     Raises: Unmarkable where they are not, or what is to be marked is no test.
     """
-    before = source.tests(tree, (MARK,), *rules)
+    before = source.find_module_tests(tree, (MARKER_NAME,), *rules)
     if not wanted.keys() <= {test.line for test in before}:
-        raise Unmarkable("what mentions it is no test")
-    after = source.parse(result, (MARK,), *rules)
+        raise MarkingError("what mentions it is no test")
+    after = source.parse_source_tests(result, (MARKER_NAME,), *rules)
     if after is None or [test.name for test in before] != [test.name for test in after]:
-        raise Unmarkable("its tests would not be the same")
+        raise MarkingError("its tests would not be the same")
     for old, new in zip(before, after, strict=True):
-        ids = {id.casefold() for id in links.parse(new.marks).ids}
+        ids = {id.casefold() for id in links.parse_marks(new.marks).ids}
         if not ids.issuperset(id.casefold() for id in wanted.get(old.line, ())):
-            raise Unmarkable("the marker would not be seen")
+            raise MarkingError("the marker would not be seen")
 
 
-class _Edit(cst.CSTTransformer):
+class _MarkerTransformer(cst.CSTTransformer):
     """Puts the marker on functions, counted in the order of their code."""
 
     def __init__(
-        self, module: cst.Module, wanted: Mapping[int, _Place], name: str, quote: str
+        self, module: cst.Module, wanted: Mapping[int, _MarkerPlace], name: str, quote: str
     ) -> None:
         super().__init__()
         self._config = module.config_for_parsing
@@ -225,13 +237,17 @@ class _Edit(cst.CSTTransformer):
     ) -> cst.FunctionDef:
         """Mark a function that is to be marked."""
         place = self._wanted.get(self._open.pop())
-        return self._marked(updated_node, *place) if place else updated_node
+        return self._mark_function(updated_node, *place) if place else updated_node
 
-    def _marked(self, node: cst.FunctionDef, ids: Sequence[str], above: int) -> cst.FunctionDef:
+    def _mark_function(
+        self, node: cst.FunctionDef, ids: Sequence[str], above: int
+    ) -> cst.FunctionDef:
         decorators = list(node.decorators)
-        own = next((n for n, each in enumerate(decorators) if self._is_own(each)), None)
-        if own is not None:
-            decorators[own] = self._extended(decorators[own], ids)
+        own_index = next(
+            (n for n, decorator in enumerate(decorators) if self._is_own(decorator)), None
+        )
+        if own_index is not None:
+            decorators[own_index] = self._extend_marker(decorators[own_index], ids)
         else:
             text = f"{self._name}({', '.join(map(self._text, ids))})"
             call = cst.parse_expression(text, self._config)
@@ -250,12 +266,12 @@ class _Edit(cst.CSTTransformer):
             and all(not each.star and each.keyword is None for each in call.args)
         )
 
-    def _extended(self, node: cst.Decorator, ids: Sequence[str]) -> cst.Decorator:
+    def _extend_marker(self, node: cst.Decorator, ids: Sequence[str]) -> cst.Decorator:
         call = cst.ensure_type(node.decorator, cst.Call)
         *first, last = call.args
         comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
         added = [cst.Arg(cst.parse_expression(self._text(id), self._config)) for id in ids]
-        args = [each.with_changes(comma=comma) for each in (last, *added[:-1])]
+        args = [argument.with_changes(comma=comma) for argument in (last, *added[:-1])]
         end = added[-1].with_changes(
             comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
         )
@@ -270,6 +286,6 @@ class _Edit(cst.CSTTransformer):
         return text
 
 
-def _quote(data: bytes) -> str:
+def _find_preferred_quote(data: bytes) -> str:
     """Return the quotes that a file uses more, double ones if it does not matter."""
     return "'" if data.count(b"'") > data.count(b'"') else '"'

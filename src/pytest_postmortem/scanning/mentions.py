@@ -9,20 +9,20 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem import source
-from pytest_postmortem.bindings import tree_of
-from pytest_postmortem.scanning.known import Known
+from pytest_postmortem.bindings import parse_python_tree
+from pytest_postmortem.scanning.known import SearchIndex
 from pytest_postmortem.scanning.passages import (
-    Function,
-    first_line,
-    functions,
-    muting,
-    passages,
+    FunctionNode,
+    find_first_test_line,
+    find_muting_outcome,
+    list_functions,
+    list_passages,
 )
-from pytest_postmortem.scanning.references import references
-from pytest_postmortem.scanning.weighing import STRENGTHS, Strength, weigh
+from pytest_postmortem.scanning.references import find_references
+from pytest_postmortem.scanning.weighing import STRENGTHS, Strength, weigh_reference
 from pytest_postmortem.source import SourceTest
 
-__all__ = ["Mention", "Tested", "decoded", "read"]
+__all__ = ["Mention", "MentioningTest", "decode_module", "find_mentioning_tests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class MentioningTest:
     """A function that speaks of incidents, with the tests that pytest makes of it.
 
     There are several where classes share it; ``line`` is that of its ``def``.
@@ -53,47 +53,49 @@ class Tested:
     mentions: tuple[Mention, ...]
 
 
-def read(
+def find_mentioning_tests(
     data: bytes,
-    known: Known,
+    known: SearchIndex,
     names: Collection[str],
     patterns: Sequence[str] = ("test",),
     classes: Sequence[str] = ("Test",),
-) -> tuple[Tested, ...] | None:
+) -> tuple[MentioningTest, ...] | None:
     """Return the tests of a file that speak of an incident, None for what can't be read.
 
     ``patterns`` and ``classes`` are pytest's ``python_functions`` and ``python_classes``.
     """
-    text = decoded(data)
+    text = decode_module(data)
     if text is None:
         return None
-    if not known.may_stand_in(text):
+    if not known.is_match_possible(text):
         return ()
-    tree = tree_of(data)
+    tree = parse_python_tree(data)
     if tree is None:
         return None
     try:
-        return _read(tree, text, known, (names, patterns, classes))
+        return _find_tests_in_tree(tree, text, known, (names, patterns, classes))
     except RecursionError:  # nested deeper than can be walked through
         return None
 
 
-def _read(
+def _find_tests_in_tree(
     tree: ast.Module,
     text: str,
-    known: Known,
+    known: SearchIndex,
     rules: tuple[Collection[str], Sequence[str], Sequence[str]],
-) -> tuple[Tested, ...]:
+) -> tuple[MentioningTest, ...]:
     by_line: dict[int, list[SourceTest]] = {}
-    for test in source.tests(tree, *rules):
+    for test in source.find_module_tests(tree, *rules):
         by_line.setdefault(test.line, []).append(test)
     lines = io.StringIO(text, newline=None).readlines()
-    own = (node for node in functions(tree.body) if node.lineno in by_line)
-    found = (_tested(node, by_line[node.lineno], lines, known) for node in own)
-    return tuple(each for each in found if each.mentions)
+    test_nodes = (node for node in list_functions(tree.body) if node.lineno in by_line)
+    mentioning_tests = (
+        _build_mentioning_test(node, by_line[node.lineno], lines, known) for node in test_nodes
+    )
+    return tuple(mentioning for mentioning in mentioning_tests if mentioning.mentions)
 
 
-def decoded(data: bytes) -> str | None:
+def decode_module(data: bytes) -> str | None:
     """Return the text of a module by its own encoding, None for what is no text."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
@@ -102,32 +104,36 @@ def decoded(data: bytes) -> str | None:
         return None
 
 
-def _tested(
-    node: Function, tests: Sequence[SourceTest], lines: Sequence[str], known: Known
-) -> Tested:
-    first, end = first_line(node, lines), node.end_lineno or node.lineno
+def _build_mentioning_test(
+    node: FunctionNode, tests: Sequence[SourceTest], lines: Sequence[str], known: SearchIndex
+) -> MentioningTest:
+    first, end = find_first_test_line(node, lines), node.end_lineno or node.lineno
     name = tests[0].name
     text = "".join([name, "\n", *lines[first - 1 : end]])
-    muted = tests[0].muted or muting(node)
-    found = _mentions(node, name, lines, known, muted) if known.may_stand_in(text) else ()
+    muted = tests[0].muted or find_muting_outcome(node)
+    mentions = (
+        _list_mentions(node, name, lines, known, muted) if known.is_match_possible(text) else ()
+    )
     best: dict[str, Mention] = {}
-    for mention in found:
+    for mention in mentions:
         key = mention.id.casefold()
-        if key not in best or _rank(mention) < _rank(best[key]):
+        if key not in best or _rank_mention(mention) < _rank_mention(best[key]):
             best[key] = mention
-    return Tested(node.lineno, tuple(tests), tuple(best.values()))
+    return MentioningTest(node.lineno, tuple(tests), tuple(best.values()))
 
 
-def _rank(mention: Mention) -> tuple[int, bool]:
+def _rank_mention(mention: Mention) -> tuple[int, bool]:
     return STRENGTHS.index(mention.strength), not mention.known
 
 
-def _mentions(
-    node: Function, name: str, lines: Sequence[str], known: Known, muted: str | None
+def _list_mentions(
+    node: FunctionNode, name: str, lines: Sequence[str], known: SearchIndex, muted: str | None
 ) -> Iterator[Mention]:
-    for passage in passages(node, name, lines):
-        for reference in references(passage.text, known, name=passage.place in ("name", "class")):
-            strength, why = weigh(reference, passage, muted)
+    for passage in list_passages(node, name, lines):
+        for reference in find_references(
+            passage.text, known, name=passage.place in ("name", "class")
+        ):
+            strength, why = weigh_reference(reference, passage, muted)
             line = passage.line + passage.text.count("\n", 0, reference.start)
             evidence = lines[min(line, len(lines)) - 1].strip()
             yield Mention(reference.id, strength, line, evidence, why, reference.known)

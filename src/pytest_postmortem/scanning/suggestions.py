@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from pytest_postmortem import links
-from pytest_postmortem.model import Registry, Show
-from pytest_postmortem.reports.shown import reveal
-from pytest_postmortem.scanning.mentions import Mention, Tested
+from pytest_postmortem.model import Registry, ShowLevel
+from pytest_postmortem.reports.shown import redact_postmortem
+from pytest_postmortem.scanning.mentions import Mention, MentioningTest
 from pytest_postmortem.scanning.weighing import Strength
 from pytest_postmortem.source import SourceTest
 
-__all__ = ["ORDER", "Scan", "Source", "Suggestion", "suggestions"]
+__all__ = ["STRENGTH_ORDER", "ScanResult", "ScannedFile", "Suggestion", "build_suggestions"]
 
-ORDER: tuple[Strength, ...] = ("likely", "possible", "known-broken")
+STRENGTH_ORDER: tuple[Strength, ...] = ("likely", "possible", "known-broken")
 """The order in which suggestions are told."""
 
 
@@ -44,11 +44,11 @@ class Suggestion:
     @property
     def key(self) -> tuple[Any, ...]:
         """Where it stands in a list."""
-        return ORDER.index(self.strength), self.path, self.line, self.def_line, self.id
+        return STRENGTH_ORDER.index(self.strength), self.path, self.line, self.def_line, self.id
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ScannedFile:
     """A file as it was read; ``file`` leads to it, ``path`` is how it is shown."""
 
     path: str
@@ -57,7 +57,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ScanResult:
     """What was found in how many files; ``unread`` are those that are no Python."""
 
     suggestions: tuple[Suggestion, ...] = ()
@@ -69,11 +69,11 @@ class Scan:
         return tuple(each for each in self.suggestions if each.strength == strength)
 
 
-def suggestions(
+def build_suggestions(
     path: str,
-    found: Iterable[Tested],
+    found: Iterable[MentioningTest],
     registry: Registry | None,
-    show: Show | None = None,
+    show: ShowLevel | None = None,
     declared: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Iterator[Suggestion]:
     """Yield what is mentioned in the tests of a file and not linked to them.
@@ -82,24 +82,26 @@ def suggestions(
     """
     for tested in found:
         linked = {
-            f"{path}::{name}": _linked(path, name, own, registry, declared or {})
-            for name, own in _by_name(tested.tests).items()
+            f"{path}::{name}": _find_incidents_of_test(
+                path, name, same_name_tests, registry, declared or {}
+            )
+            for name, same_name_tests in _group_tests_by_name(tested.tests).items()
         }
         for mention in tested.mentions:
             nodeids = tuple(id for id, ids in linked.items() if mention.id.casefold() not in ids)
             if nodeids:
-                yield _suggestion(path, tested, mention, nodeids, registry, show)
+                yield _build_suggestion(path, tested, mention, nodeids, registry, show)
 
 
-def _by_name(tests: Iterable[SourceTest]) -> dict[str, list[SourceTest]]:
+def _group_tests_by_name(tests: Iterable[SourceTest]) -> dict[str, list[SourceTest]]:
     """Return the tests of each name; there are several where a set of parameters is marked."""
-    found: dict[str, list[SourceTest]] = {}
+    tests_by_name: dict[str, list[SourceTest]] = {}
     for test in tests:
-        found.setdefault(test.name, []).append(test)
-    return found
+        tests_by_name.setdefault(test.name, []).append(test)
+    return tests_by_name
 
 
-def _linked(
+def _find_incidents_of_test(
     path: str,
     name: str,
     tests: Iterable[SourceTest],
@@ -107,23 +109,25 @@ def _linked(
     declared: Mapping[str, tuple[str, ...]],
 ) -> set[str]:
     """Return the incidents to which a test is linked, without case."""
-    ids = [id for test in tests for id in links.parse(test.marks).ids]
-    for key in links.supersets(f"{path}::{name}") if declared else ():
+    ids = [id for test in tests for id in links.parse_marks(test.marks).ids]
+    for key in links.list_selecting_nodeids(f"{path}::{name}") if declared else ():
         ids += declared.get(key, ())
-    known = ((id, registry.find(id) if registry else None) for id in ids)
-    return {(postmortem.id if postmortem else id).casefold() for id, postmortem in known}
+    ids_and_postmortems = ((id, registry.find(id) if registry else None) for id in ids)
+    return {
+        (postmortem.id if postmortem else id).casefold() for id, postmortem in ids_and_postmortems
+    }
 
 
-def _suggestion(
+def _build_suggestion(
     path: str,
-    tested: Tested,
+    tested: MentioningTest,
     mention: Mention,
     nodeids: tuple[str, ...],
     registry: Registry | None,
-    show: Show | None,
+    show: ShowLevel | None,
 ) -> Suggestion:
     postmortem = registry.find(mention.id) if registry and mention.known else None
-    shown = reveal(postmortem, show) if postmortem else None
+    shown = redact_postmortem(postmortem, show) if postmortem else None
     return Suggestion(
         mention.strength,
         path,

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from pytest_postmortem.actions import is_over
+from pytest_postmortem.actions import is_closed_status
 from pytest_postmortem.model import ActionItem
 from pytest_postmortem.written import facts
-from pytest_postmortem.written.parts import Part
-from pytest_postmortem.written.passages import Passage
+from pytest_postmortem.written.parts import DocumentPart
+from pytest_postmortem.written.passages import DocumentPassage
 
-__all__ = ["Item", "is_untitled", "items", "of_action"]
+__all__ = ["DocumentItem", "build_item_of_field", "find_document_items", "is_untitled_row"]
 
-COLUMNS: Mapping[str, str] = {
+COLUMN_HEADS: Mapping[str, str] = {
     "due": r"due\b.*|deadline|eta|target( date)?|when|by( when)?|((completion|end) )?date|timeline",
     "owner": r".*\bowners?|assignees?|assigned( to)?|(by )?who|responsible.*|dri|team|lead|person",
     "status": r".*\b(status|state)|progress|(is )?(done|completed?|resolved)\??",
@@ -28,16 +28,16 @@ COLUMNS: Mapping[str, str] = {
 }
 """The heads of the columns of a table, the first that fits."""
 
-_COLUMNS = {name: re.compile(words, re.IGNORECASE) for name, words in COLUMNS.items()}
+_COLUMN_PATTERNS = {name: re.compile(words, re.IGNORECASE) for name, words in COLUMN_HEADS.items()}
 _HEADING_DONE = re.compile(r"\b(completed?|done|finished|implemented)\b", re.IGNORECASE)
-_TRACKED = re.compile(r"\btrack(?:ed|ing|er)?\b", re.IGNORECASE)
-_UNTIL = re.compile(r"\b(?:due|deadline|by|within|until)\b", re.IGNORECASE)
+_TRACKED_WORDS = re.compile(r"\btrack(?:ed|ing|er)?\b", re.IGNORECASE)
+_UNTIL_WORDS = re.compile(r"\b(?:due|deadline|by|within|until)\b", re.IGNORECASE)
 """How people say above a list what holds for all of it."""
 
-_NOT_DONE = re.compile(r"\b(not|in[ -]progress|partly|planned|to be|open)\b", re.IGNORECASE)
+_NOT_DONE_WORDS = re.compile(r"\b(not|in[ -]progress|partly|planned|to be|open)\b", re.IGNORECASE)
 
 
-_NOTHING = re.compile(
+_NOTHING_TO_DO = re.compile(
     r"""\W*(?:
         none|n/?a|nothing|not\ (?:needed|required|applicable)
         |no\ (?:further\ |more\ |open\ |new\ )?(?:actions?|action\ items?|follow-?ups?|steps)
@@ -50,7 +50,7 @@ _NOTHING = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class DocumentItem:
     """An action item where it is written.
 
     ``text`` is all that is said of it. ``owned`` and ``dated`` say whether anybody and any time
@@ -70,42 +70,49 @@ class Item:
     @property
     def over(self) -> bool:
         """Whether nobody has to do it any more."""
-        return is_over(self.action.status)
+        return is_closed_status(self.action.status)
 
 
-def items(found: Iterable[Part]) -> tuple[Item, ...]:
+def find_document_items(parts: Iterable[DocumentPart]) -> tuple[DocumentItem, ...]:
     """Return the action items of a document; without a list or a table there are none."""
-    every = (item for part in found if part.kind == "actions" for item in _items(part))
-    return tuple(item for item in every if not _NOTHING.match(item.text))
+    all_items = (
+        item for part in parts if part.kind == "actions" for item in _find_part_items(part)
+    )
+    return tuple(item for item in all_items if not _NOTHING_TO_DO.match(item.text))
 
 
-def is_untitled(row: Passage) -> bool:
+def is_untitled_row(row: DocumentPassage) -> bool:
     """Say whether a passage is the row of an action item that names none, as a template has it."""
-    titles = [cell for head, cell in row.cells if _column(head) == "title"]
-    return bool(titles) and all(map(facts.is_placeholder, titles))
+    titles = [cell for head, cell in row.cells if _classify_column(head) == "title"]
+    return bool(titles) and all(map(facts.is_placeholder_text, titles))
 
 
-def of_action(action: ActionItem, line: int) -> Item:
+def build_item_of_field(action: ActionItem, line: int) -> DocumentItem:
     """Return an item that stands in a field of its own; what it does not say is not so."""
-    return Item(
+    return DocumentItem(
         action,
         line,
         action.title,
-        owned=bool(action.owner) or facts.facts(action.title).owned,
-        dated=bool(action.due) or facts.is_dated(action.title),
-        tracked=facts.is_tracked(action.title),
+        owned=bool(action.owner) or facts.parse_item_facts(action.title).owned,
+        dated=bool(action.due) or facts.has_date_words(action.title),
+        tracked=facts.has_tracker_reference(action.title),
         stated=True,
     )
 
 
-def _items(part: Part) -> Iterator[Item]:
+def _find_part_items(part: DocumentPart) -> Iterator[DocumentItem]:
     """Yield the items of a part; what stands above them of who, when and where, is said of all."""
-    above = list(takewhile(lambda each: not (each.item or each.cells), part.passages))
-    text = "\n".join(passage.text for passage in above)
-    tracked = _TRACKED.search(text) and (any(e.links for e in above) or facts.is_tracked(text))
-    owned = facts.is_owned(text)
-    dated = _UNTIL.search(text) and facts.is_dated(text)
-    for item in _of_part(part):
+    passages_above = list(
+        takewhile(lambda candidate: not (candidate.item or candidate.cells), part.passages)
+    )
+    text = "\n".join(passage.text for passage in passages_above)
+    tracked = _TRACKED_WORDS.search(text) and (
+        any(passage_above.links for passage_above in passages_above)
+        or facts.has_tracker_reference(text)
+    )
+    owned = facts.has_named_owner(text)
+    dated = _UNTIL_WORDS.search(text) and facts.has_date_words(text)
+    for item in _parse_part_items(part):
         yield replace(
             item,
             owned=item.owned or owned,
@@ -114,95 +121,112 @@ def _items(part: Part) -> Iterator[Item]:
         )
 
 
-def _of_part(part: Part) -> Iterator[Item]:
+def _parse_part_items(part: DocumentPart) -> Iterator[DocumentItem]:
     rows = [passage for passage in part.passages if passage.cells]
-    columns = {head: _column(head) for row in rows for head, _ in row.cells}
+    columns = {head: _classify_column(head) for row in rows for head, _ in row.cells}
     if "title" in columns.values():
-        yield from _of_rows([row for row in rows if not row.is_head], columns)
+        yield from _parse_table_items([row for row in rows if not row.is_head], columns)
     else:
-        planned = _NOT_DONE.search(part.heading) is not None
+        planned = _NOT_DONE_WORDS.search(part.heading) is not None
         done = _HEADING_DONE.search(part.heading) is not None and not planned
-        for passages in _grouped([passage for passage in part.passages if not passage.cells]):
-            yield from _of_list(passages, done=done, planned=planned)
+        for passages in _group_list_passages(
+            [passage for passage in part.passages if not passage.cells]
+        ):
+            yield from _parse_list_item(passages, done=done, planned=planned)
 
 
-def _column(head: str) -> str:
-    return next((name for name, words in _COLUMNS.items() if words.fullmatch(head)), "other")
+def _classify_column(head: str) -> str:
+    return next(
+        (name for name, words in _COLUMN_PATTERNS.items() if words.fullmatch(head)), "other"
+    )
 
 
-def _of_rows(rows: Sequence[Passage], columns: Mapping[str, str]) -> Iterator[Item]:
+def _parse_table_items(
+    rows: Sequence[DocumentPassage], columns: Mapping[str, str]
+) -> Iterator[DocumentItem]:
     """Yield the items of a table; its status is stated where it has a column that says any."""
-    kept = [(row, {columns[head]: cell for head, cell in reversed(row.cells)}) for row in rows]
-    states = any(cells.get("status") for _, cells in kept)
-    for row, cells in kept:
+    rows_with_cells = [
+        (row, {columns[head]: cell for head, cell in reversed(row.cells)}) for row in rows
+    ]
+    states = any(cells.get("status") for _, cells in rows_with_cells)
+    for row, cells in rows_with_cells:
         title = cells.get("title", "")
-        if not facts.is_placeholder(title):
+        if not facts.is_placeholder_text(title):
             status = cells.get("status") or ("done" if row.struck else None)
             due = cells.get("due")
             action = ActionItem(
                 title,
-                _filled(cells.get("owner")),
-                facts.day_in(due or "") or _filled(due),
-                _filled(cells.get("type")),
+                _drop_placeholder(cells.get("owner")),
+                facts.find_first_iso_date(due or "") or _drop_placeholder(due),
+                _drop_placeholder(cells.get("type")),
                 status,
             )
-            yield Item(
+            yield DocumentItem(
                 action,
                 row.line,
                 row.text,
-                owned=bool(action.owner) or facts.facts(title).owned,
-                dated=bool(action.due) or facts.is_dated(title),
-                tracked=bool(row.links or _filled(cells.get("link"))) or facts.is_tracked(row.text),
+                owned=bool(action.owner) or facts.parse_item_facts(title).owned,
+                dated=bool(action.due) or facts.has_date_words(title),
+                tracked=bool(row.links or _drop_placeholder(cells.get("link")))
+                or facts.has_tracker_reference(row.text),
                 stated=states or row.struck,
             )
 
 
-def _filled(text: str | None) -> str | None:
-    return None if text is None or facts.is_placeholder(text) else text
+def _drop_placeholder(text: str | None) -> str | None:
+    return None if text is None or facts.is_placeholder_text(text) else text
 
 
-def _grouped(passages: Sequence[Passage]) -> Iterator[list[Passage]]:
+def _group_list_passages(passages: Sequence[DocumentPassage]) -> Iterator[list[DocumentPassage]]:
     """Yield each item of the outermost lists with what belongs to it: what stands below it, and
     a list of its own that nobody has indented, behind a colon.
     """
-    own: list[Passage] = []
+    current: list[DocumentPassage] = []
     open_group = 0
     top = min((passage.depth for passage in passages if passage.item), default=1)
     for passage in passages:
         begins = passage.item and passage.depth == top
         belongs = passage.depth > top or (passage.depth == top and not passage.item)
-        if begins and own and own[-1].text.endswith(":") and passage.group != own[0].group:
+        if (
+            begins
+            and current
+            and current[-1].text.endswith(":")
+            and passage.group != current[0].group
+        ):
             open_group = passage.group
         if begins and passage.group != open_group:
-            if own:
-                yield own
-            own, open_group = [passage], 0
-        elif own and (begins or belongs):
-            own.append(passage)
-        elif passage.depth < top and own:
-            yield own
-            own = []
-    if own:
-        yield own
+            if current:
+                yield current
+            current, open_group = [passage], 0
+        elif current and (begins or belongs):
+            current.append(passage)
+        elif passage.depth < top and current:
+            yield current
+            current = []
+    if current:
+        yield current
 
 
-def _of_list(passages: Sequence[Passage], *, done: bool, planned: bool) -> Iterator[Item]:
+def _parse_list_item(
+    passages: Sequence[DocumentPassage], *, done: bool, planned: bool
+) -> Iterator[DocumentItem]:
     first = passages[0]
     lines = first.text.split("\n") if first.label else [" ".join(first.text.split())]
     text = "\n".join([*lines, *(passage.text for passage in passages[1:])])
-    said = facts.facts(text)
-    if facts.is_placeholder(said.title) and not first.links:
+    item_facts = facts.parse_item_facts(text)
+    if facts.is_placeholder_text(item_facts.title) and not first.links:
         return
-    past = said.past and said.done is None and not planned
-    over = done or first.struck or said.done or past
-    status = "done" if over else "open" if said.done is False else None
-    yield Item(
-        ActionItem(said.title, said.owner, said.due, None, status),
+    past = item_facts.past and item_facts.done is None and not planned
+    over = done or first.struck or item_facts.done or past
+    status = "done" if over else "open" if item_facts.done is False else None
+    yield DocumentItem(
+        ActionItem(item_facts.title, item_facts.owner, item_facts.due, None, status),
         first.line,
         text,
-        owned=said.owned,
-        dated=facts.is_dated(text),
-        tracked=any(each.links for each in passages) or facts.is_tracked(text),
-        stated=done or first.struck or said.done is not None,
+        owned=item_facts.owned,
+        dated=facts.has_date_words(text),
+        tracked=any(part_passage.links for part_passage in passages)
+        or facts.has_tracker_reference(text),
+        stated=done or first.struck or item_facts.done is not None,
         detailed="\n" in text,
     )

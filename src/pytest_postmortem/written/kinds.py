@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-__all__ = ["Kind", "kind_of"]
+__all__ = ["PartKind", "classify_heading"]
 
-Kind = Literal[
+PartKind = Literal[
     "cause",
     "whys",
     "actions",
@@ -28,7 +28,7 @@ Kind = Literal[
 ``story`` tells what happened, ``good`` what went well.
 """
 
-WORDS: tuple[tuple[Kind, str], ...] = (
+HEADING_WORDS: tuple[tuple[PartKind, str], ...] = (
     ("whys", r".*\b(five|5) ?-?why'?s?\b.*|whys|why-why( analysis)?"),
     ("cause", r".*\broot[ -]?causes?\b.*"),
     ("cause", r"(contributing|causal|underlying|aggravating|proximate|systemic)\b.*"),
@@ -85,18 +85,18 @@ WORDS: tuple[tuple[Kind, str], ...] = (
 )
 """The first that fits a heading as a whole says what it names."""
 
-_KINDS = tuple((kind, re.compile(words)) for kind, words in WORDS)
+_KIND_PATTERNS = tuple((kind, re.compile(words)) for kind, words in HEADING_WORDS)
 
-_NUMBER = re.compile(r"\W*\d{1,2}(?:\.\d{1,2})*[.):]\s+")
-_EDGES = re.compile(r"^[\W_]+|[\s:?!.*_]+$")
+_HEADING_NUMBER = re.compile(r"\W*\d{1,2}(?:\.\d{1,2})*[.):]\s+")
+_HEADING_EDGES = re.compile(r"^[\W_]+|[\s:?!.*_]+$")
 
-LONGEST = 100
+MAX_HEADING_LENGTH = 100
 """A longer text is a sentence and no heading."""
 
 
-def kind_of(heading: str) -> Kind | None:
+def classify_heading(heading: str) -> PartKind | None:
     """Return what a heading names, without regard to numbers, signs and case; None for nothing."""
-    if len(heading) > LONGEST:
+    if len(heading) > MAX_HEADING_LENGTH:
         return None
-    text = _EDGES.sub("", _NUMBER.sub("", heading)).casefold().replace("_", " ")
-    return next((kind for kind, words in _KINDS if words.fullmatch(text)), None)
+    text = _HEADING_EDGES.sub("", _HEADING_NUMBER.sub("", heading)).casefold().replace("_", " ")
+    return next((kind for kind, words in _KIND_PATTERNS if words.fullmatch(text)), None)

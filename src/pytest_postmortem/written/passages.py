@@ -10,16 +10,16 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-__all__ = ["Passage", "Section", "sections"]
+__all__ = ["DocumentPassage", "DocumentSection", "parse_markdown_sections"]
 
-ELLIPSIS = "…"
+CODE_PLACEHOLDER = "…"
 """What stands for code in ``prose``."""
 
-_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_HTML_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class DocumentPassage:
     """A paragraph, an item of a list or a row of a table, as plain text.
 
     ``prose`` is the text without what is code. ``depth`` says in how many lists it stands,
@@ -47,7 +47,7 @@ class Passage:
 
 
 @dataclass(slots=True)
-class Section:
+class DocumentSection:
     """A heading with its level and line, and what stands below it up to the next one.
 
     ``comments`` is all of its HTML, as it stands there.
@@ -56,42 +56,42 @@ class Section:
     heading: str = ""
     level: int = 0
     line: int = 1
-    passages: list[Passage] = field(default_factory=list)
+    passages: list[DocumentPassage] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
 
 
-def sections(text: str, above: int = 0) -> list[Section]:
+def parse_markdown_sections(text: str, above: int = 0) -> list[DocumentSection]:
     """Return the sections of a text in Markdown; ``above`` lines stand before it.
 
     The first has no heading, and holds what stands before any.
     """
-    reader = _Reader(above)
-    tokens = _parser().parse(text)
+    reader = _SectionReader(above)
+    tokens = _build_markdown_parser().parse(text)
     for position, token in enumerate(tokens):
-        reader.take(token, tokens[position - 1])
+        reader.take_token(token, tokens[position - 1])
     return reader.found
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _build_markdown_parser() -> MarkdownIt:
     """Return the parser, which takes longer to make than to read a short text."""
     return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
-class _Reader:
+class _SectionReader:
     """Gathers sections from the tokens of a document, one after the other."""
 
     def __init__(self, above: int) -> None:
-        self.found = [Section(line=above + 1)]
+        self.found = [DocumentSection(line=above + 1)]
         self._above = above
         self._lists: list[int] = []
         self._groups = 0
         self._quotes = 0
         self._begins = False
         self._head: list[str] = []
-        self._row: list[_Inline] = []
+        self._row: list[_InlineText] = []
 
-    def take(self, token: Token, before: Token) -> None:
+    def take_token(self, token: Token, before: Token) -> None:
         """Take the next token; ``before`` is the one before it."""
         kind = token.type
         if kind in ("bullet_list_open", "ordered_list_open"):
@@ -112,15 +112,15 @@ class _Reader:
         elif kind == "html_block":
             self.found[-1].comments.append(token.content)
         elif kind == "inline":
-            self._inline(token, before)
+            self._take_inline(token, before)
 
-    def _inline(self, token: Token, before: Token) -> None:
-        inline = _read(token.children or [], self._line(token))
-        html = [each.content for each in token.children or () if each.type == "html_inline"]
+    def _take_inline(self, token: Token, before: Token) -> None:
+        inline = _build_inline_text(token.children or [], self._line(token))
+        html = [child.content for child in token.children or () if child.type == "html_inline"]
         self.found[-1].comments += html
         if before.type == "heading_open":
             level = int(before.tag[1:])
-            self.found.append(Section(" ".join(inline.text.split()), level, inline.line))
+            self.found.append(DocumentSection(" ".join(inline.text.split()), level, inline.line))
         elif before.type in ("th_open", "td_open"):
             self._row.append(inline)
         elif inline.text.strip():
@@ -133,7 +133,7 @@ class _Reader:
     def _end_row(self) -> None:
         texts = [" ".join(cell.text.split()) for cell in self._row]
         self._head = self._head or texts
-        row = _Inline(
+        row = _InlineText(
             " | ".join(texts),
             self._row[0].line,
             " | ".join(cell.prose for cell in self._row),
@@ -143,10 +143,10 @@ class _Reader:
         self._add(row, cells=tuple(zip(self._head, texts, strict=False)))
 
     def _add(
-        self, inline: _Inline, *, item: bool = False, cells: tuple[tuple[str, str], ...] = ()
+        self, inline: _InlineText, *, item: bool = False, cells: tuple[tuple[str, str], ...] = ()
     ) -> None:
         self.found[-1].passages.append(
-            Passage(
+            DocumentPassage(
                 inline.text.strip(),
                 inline.line,
                 inline.prose.strip(),
@@ -163,7 +163,7 @@ class _Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class _Inline:
+class _InlineText:
     """The text within one block."""
 
     text: str
@@ -174,38 +174,40 @@ class _Inline:
     struck: bool = False
 
 
-def _read(children: Sequence[Token], line: int) -> _Inline:
-    texts = list(_texts(children))
+def _build_inline_text(children: Sequence[Token], line: int) -> _InlineText:
+    texts = list(_split_inline_texts(children))
     text = "".join(text for text, _ in texts)
-    prose = "".join(ELLIPSIS if code else text for text, code in texts)
-    links = tuple(str(each.attrGet("href")) for each in children if each.type == "link_open")
-    return _Inline(text, line, prose, links, _label(children), _is_struck(children))
+    prose = "".join(CODE_PLACEHOLDER if code else text for text, code in texts)
+    links = tuple(str(child.attrGet("href")) for child in children if child.type == "link_open")
+    return _InlineText(
+        text, line, prose, links, _find_bold_label(children), _is_struck_through(children)
+    )
 
 
-def _texts(children: Sequence[Token]) -> Iterator[tuple[str, bool]]:
+def _split_inline_texts(children: Sequence[Token]) -> Iterator[tuple[str, bool]]:
     """Yield pieces of text, each with whether it is code."""
     for child in children:
         if child.type in ("softbreak", "hardbreak"):
             yield "\n", False
         elif child.type == "html_inline":
-            yield ("\n" if _BREAK.fullmatch(child.content) else ""), False
+            yield ("\n" if _HTML_LINE_BREAK.fullmatch(child.content) else ""), False
         else:
             yield child.content, child.type == "code_inline"
 
 
-def _label(children: Sequence[Token]) -> str:
+def _find_bold_label(children: Sequence[Token]) -> str:
     """Return the bold text at the beginning, where a colon or nothing follows on its line."""
-    shown = [child for child in children if child.content or child.type != "text"]
-    if not shown or shown[0].type != "strong_open":
+    visible = [child for child in children if child.content or child.type != "text"]
+    if not visible or visible[0].type != "strong_open":
         return ""
-    end = next(n for n, child in enumerate(shown) if child.type == "strong_close")
-    label = "".join(text for text, _ in _texts(shown[1:end])).strip()
-    after = "".join(text for text, _ in _texts(shown[end:])).lstrip(" ")
-    alone = not after or after[0] in ":\n" or label.endswith(":")
-    return label.rstrip(": ") if alone else ""
+    end = next(n for n, child in enumerate(visible) if child.type == "strong_close")
+    label = "".join(text for text, _ in _split_inline_texts(visible[1:end])).strip()
+    text_after = "".join(text for text, _ in _split_inline_texts(visible[end:])).lstrip(" ")
+    ends_line = not text_after or text_after[0] in ":\n" or label.endswith(":")
+    return label.rstrip(": ") if ends_line else ""
 
 
-def _is_struck(children: Sequence[Token]) -> bool:
+def _is_struck_through(children: Sequence[Token]) -> bool:
     """Say whether all of a text is struck through, as a thing that is done."""
     depth, outside = 0, ""
     for child in children:

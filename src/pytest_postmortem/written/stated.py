@@ -13,65 +13,77 @@ from pathlib import Path
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ActionItem, Postmortem, Registry
 from pytest_postmortem.registry import markup
-from pytest_postmortem.registry.files import read_text
-from pytest_postmortem.registry.names import name_of
+from pytest_postmortem.registry.files import read_limited_text
+from pytest_postmortem.registry.names import parse_document_name
 from pytest_postmortem.registry.reading import READ_DOCUMENT
-from pytest_postmortem.written.items import items
-from pytest_postmortem.written.kinds import kind_of
-from pytest_postmortem.written.parts import Part, kind_within
-from pytest_postmortem.written.passages import sections
-from pytest_postmortem.written.reading import MAX_SIZE, file_of
+from pytest_postmortem.written.items import find_document_items
+from pytest_postmortem.written.kinds import classify_heading
+from pytest_postmortem.written.parts import DocumentPart, classify_heading_within
+from pytest_postmortem.written.passages import parse_markdown_sections
+from pytest_postmortem.written.reading import MAX_PARSED_SIZE, find_document_file
 
-__all__ = ["stated_items", "with_items"]
+__all__ = ["add_stated_items", "read_stated_items"]
 
-_STATED = re.compile(r"\[[ xX]\]|status|state|progress|done|complete|~~|[✅✔☑]", re.IGNORECASE)
+_STATUS_WORDS = re.compile(
+    r"\[[ xX]\]|status|state|progress|done|complete|~~|[✅✔☑]", re.IGNORECASE
+)
 """Without any of these no document says how far an action item is."""
 
 
-def with_items(known: Registry, root: Path) -> Registry:
+def add_stated_items(known: Registry, root: Path) -> Registry:
     """Return a registry whose post-mortems have the action items that their documents state.
 
     Those that have a field for them keep it. Who does it is left out: in a field an owner is a
     team, and in a document often a person.
     """
-    return replace(known, postmortems=tuple(_with_items(each, root) for each in known))
+    return replace(
+        known, postmortems=tuple(_add_items_of_document(postmortem, root) for postmortem in known)
+    )
 
 
-def _with_items(postmortem: Postmortem, root: Path) -> Postmortem:
-    file = None if postmortem.action_items else file_of(postmortem, root)
-    found = stated_items(*file) if file else ()
-    return replace(postmortem, action_items=found) if found else postmortem
+def _add_items_of_document(postmortem: Postmortem, root: Path) -> Postmortem:
+    file = None if postmortem.action_items else find_document_file(postmortem, root)
+    stated = read_stated_items(*file) if file else ()
+    return replace(postmortem, action_items=stated) if stated else postmortem
 
 
-def stated_items(file: Path, shown: str) -> tuple[ActionItem, ...]:
+def read_stated_items(file: Path, shown: str) -> tuple[ActionItem, ...]:
     """Return the action items of a document of which it says how far they are."""
-    name = name_of(file.name)
+    name = parse_document_name(file.name)
     if name is None or name.kind == "data":
         return ()
     try:
-        text = read_text(str(file), shown, READ_DOCUMENT, MAX_SIZE)
+        text = read_limited_text(str(file), shown, READ_DOCUMENT, MAX_PARSED_SIZE)
     except RegistryError:
         return ()
-    if not _STATED.search(text):
+    if not _STATUS_WORDS.search(text):
         return ()
-    found = items(_parts(text.split("\n"), rst=name.kind == "rst"))
-    return tuple(replace(item.action, owner=None) for item in found if item.stated)
+    written_items = find_document_items(
+        _find_action_parts(text.split("\n"), rst=name.kind == "rst")
+    )
+    return tuple(replace(item.action, owner=None) for item in written_items if item.stated)
 
 
-def _parts(lines: Sequence[str], *, rst: bool) -> Iterator[Part]:
+def _find_action_parts(lines: Sequence[str], *, rst: bool) -> Iterator[DocumentPart]:
     """Yield the parts with action items, each up to the next heading of its level."""
-    headings = list(markup.headings(lines, rst))
+    headings = list(markup.find_headings(lines, rst))
     end = 0
     for position, heading in enumerate(headings):
-        if heading.start < end or kind_of(heading.text) != "actions":
+        if heading.start < end or classify_heading(heading.text) != "actions":
             continue
-        others = (each.start for each in headings[position + 1 :] if each.level <= heading.level)
-        end = next(others, len(lines))
-        if _STATED.search("\n".join(lines[heading.start : end])):
-            yield from _groups(heading, lines[heading.end : end])
+        later_starts = (
+            later.start for later in headings[position + 1 :] if later.level <= heading.level
+        )
+        end = next(later_starts, len(lines))
+        if _STATUS_WORDS.search("\n".join(lines[heading.start : end])):
+            yield from _split_action_groups(heading, lines[heading.end : end])
 
 
-def _groups(heading: markup.Heading, lines: Sequence[str]) -> Iterator[Part]:
-    for section in sections("\n".join(lines), heading.end):
-        kind = kind_within(section.heading, "actions") if section.heading else "actions"
-        yield Part(kind, section.heading or heading.text, section.line, tuple(section.passages))
+def _split_action_groups(
+    heading: markup.DocumentHeading, lines: Sequence[str]
+) -> Iterator[DocumentPart]:
+    for section in parse_markdown_sections("\n".join(lines), heading.end):
+        kind = classify_heading_within(section.heading, "actions") if section.heading else "actions"
+        yield DocumentPart(
+            kind, section.heading or heading.text, section.line, tuple(section.passages)
+        )

@@ -14,71 +14,78 @@ from urllib.parse import parse_qsl, quote
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import formats
-from pytest_postmortem.registry.files import MAX_SIZE, read_text
+from pytest_postmortem.registry.files import MAX_REGISTRY_SIZE, read_limited_text
 from pytest_postmortem.registry.reading import READ_REGISTRY
-from pytest_postmortem.registry.tables import Rows, Table
+from pytest_postmortem.registry.tables import LocatedList, LocatedTable
 
-__all__ = ["SERVICES", "expand", "overlaid"]
+__all__ = ["PRESET_SERVICES", "expand_preset", "merge_source_blocks"]
 
-FOLDER = os.path.dirname(__file__)
-SERVICES = tuple(sorted(name[:-4] for name in os.listdir(FOLDER) if name.endswith(".yml")))
+PRESET_FOLDER = os.path.dirname(__file__)
+PRESET_SERVICES = tuple(
+    sorted(name[:-4] for name in os.listdir(PRESET_FOLDER) if name.endswith(".yml"))
+)
 
 
-def expand(text: str, shown: str, own: Table | None = None) -> Table:
+def expand_preset(text: str, shown: str, own: LocatedTable | None = None) -> LocatedTable:
     """Return the block that ``github:owner/repo`` stands for, what is given in ``own`` over it.
 
     ``github:owner/repo?labels=incident`` changes its query.
 
     Raises: RegistryError where there is no such service, or the rest does not name a place in it.
     """
-    service, _, rest = text.partition(":")
-    if service not in SERVICES:
-        raise RegistryError([_unknown(service, shown)])
-    block = _preset(service)
+    service, _, place_text = text.partition(":")
+    if service not in PRESET_SERVICES:
+        raise RegistryError([_build_unknown_service_problem(service, shown)])
+    block = _load_preset(service)
     target, example = block.pop("target"), block.pop("example")
-    place, _, query = rest.partition("?")
-    found = re.fullmatch(target, place)
-    if found is None:
-        raise RegistryError([_no_target(example, shown)])
-    named = {name: value for name, value in found.groupdict().items() if value}
+    place, _, query = place_text.partition("?")
+    match = re.fullmatch(target, place)
+    if match is None:
+        raise RegistryError([_build_no_target_problem(example, shown)])
+    placeholders = {name: value for name, value in match.groupdict().items() if value}
     usual = block.pop("base", "")
     base = own.get("base") if own is not None else None
-    named["base"] = (base if isinstance(base, str) else named.get("base", usual)).rstrip("/")
-    filled = _filled(block, named)
-    asked = Table()
-    asked["query"] = _query(query, shown)
-    return overlaid(overlaid(filled, asked), own or Table())
+    placeholders["base"] = (
+        base if isinstance(base, str) else placeholders.get("base", usual)
+    ).rstrip("/")
+    filled = _fill_placeholders(block, placeholders)
+    query_block = LocatedTable()
+    query_block["query"] = _parse_preset_query(query, shown)
+    return merge_source_blocks(merge_source_blocks(filled, query_block), own or LocatedTable())
 
 
-def _query(text: str, shown: str) -> Table:
-    query = Table()
+def _parse_preset_query(text: str, shown: str) -> LocatedTable:
+    query = LocatedTable()
     for name, value in parse_qsl(text, keep_blank_values=True):
         if name in query:
-            raise RegistryError([_twice(name, shown)])
+            raise RegistryError([_build_repeated_query_problem(name, shown)])
         query[name] = value
     return query
 
 
-def _preset(service: str) -> Table:
-    path = os.path.join(FOLDER, f"{service}.yml")
-    text = read_text(path, path, READ_REGISTRY, MAX_SIZE)
-    block: Table = formats.parse(text, ".yml", failed=READ_REGISTRY, path=path)
+def _load_preset(service: str) -> LocatedTable:
+    path = os.path.join(PRESET_FOLDER, f"{service}.yml")
+    text = read_limited_text(path, path, READ_REGISTRY, MAX_REGISTRY_SIZE)
+    block: LocatedTable = formats.parse_data_text(text, ".yml", failed=READ_REGISTRY, path=path)
     return block
 
 
-def _filled(node: Any, named: Mapping[str, str], encoded: bool = False) -> Any:
+def _fill_placeholders(node: Any, placeholders: Mapping[str, str], encoded: bool = False) -> Any:
     """Put names into texts; in an address they are percent-encoded, but for one that begins it."""
-    if isinstance(node, Table):
-        table = Table()
-        table.update((key, _filled(value, named, key == "url")) for key, value in node.items())
+    if isinstance(node, LocatedTable):
+        table = LocatedTable()
+        table.update(
+            (key, _fill_placeholders(value, placeholders, key == "url"))
+            for key, value in node.items()
+        )
         return table
     if isinstance(node, list):
-        rows = Rows()
-        rows.extend(_filled(value, named) for value in node)
+        rows = LocatedList()
+        rows.extend(_fill_placeholders(value, placeholders) for value in node)
         return rows
     if not isinstance(node, str):
         return node
-    for name, value in named.items():
+    for name, value in placeholders.items():
         text = (
             quote(value, safe="", errors="backslashreplace")
             if encoded and "://" not in value
@@ -88,35 +95,39 @@ def _filled(node: Any, named: Mapping[str, str], encoded: bool = False) -> Any:
     return node
 
 
-def overlaid(first: Table, later: Table) -> Table:
+def merge_source_blocks(first: LocatedTable, later: LocatedTable) -> LocatedTable:
     """Return a block with another laid over it: mappings are joined, null takes away."""
-    joined = Table(later.line)
+    joined = LocatedTable(later.line)
     joined.lines = later.lines
     joined.update(first)
     for key, value in later.items():
-        below = joined.get(key)
-        if isinstance(value, Table) and isinstance(below, Table) and key != "next":
-            value = overlaid(below, value)
+        first_value = joined.get(key)
+        if (
+            isinstance(value, LocatedTable)
+            and isinstance(first_value, LocatedTable)
+            and key != "next"
+        ):
+            value = merge_source_blocks(first_value, value)
         joined[key] = value
     return joined
 
 
-def _unknown(service: str, shown: str) -> Problem:
+def _build_unknown_service_problem(service: str, shown: str) -> Problem:
     return Problem(
         "registry-location",
         READ_REGISTRY,
         f"{service!r} is no kind of location",
-        f"name a file, a directory, an https:// address or a service: {', '.join(SERVICES)}",
+        f"name a file, a directory, an https:// address or a service: {', '.join(PRESET_SERVICES)}",
         shown,
     )
 
 
-def _twice(name: str, shown: str) -> Problem:
+def _build_repeated_query_problem(name: str, shown: str) -> Problem:
     cause = f"{name!r} stands in its query more than once"
     remedy = "ask for one value, and choose among what comes back with 'where' in a source"
     return Problem("registry-location", READ_REGISTRY, cause, remedy, shown)
 
 
-def _no_target(example: str, shown: str) -> Problem:
+def _build_no_target_problem(example: str, shown: str) -> Problem:
     cause = "it does not say where in the service"
     return Problem("registry-location", READ_REGISTRY, cause, f"write {example}", shown)
