@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 from pytest_postmortem import __version__
-from pytest_postmortem.checking.rules import LINT_RULES
-from pytest_postmortem.cli import CLI_COMMANDS
+from pytest_postmortem.cli.main import CLI_COMMANDS
+from pytest_postmortem.lint.rules import LINT_RULES
 from pytest_postmortem.options import COMMAND_LINE_OPTIONS, INI_SETTINGS
-from pytest_postmortem.reports.json import REPORT_FORMAT
+from pytest_postmortem.reports.json_report import REPORT_FORMAT
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "shop"

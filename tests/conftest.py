@@ -16,7 +16,7 @@ import yaml  # noqa: F401  # libyaml keeps the classes of the first import, see 
 
 import pytest_postmortem
 from prove_repository import Repository
-from pytest_postmortem.ran import COMMIT_VARIABLES
+from pytest_postmortem.runtime.run_metadata import COMMIT_VARIABLES
 from server import Server, serving
 
 pytest_plugins = ["pytester"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_postmortem.states import STATES
+from pytest_postmortem.report_model import STATES
 
 __all__ = ["HOSTILE", "big", "document", "hostile", "incident", "linked", "small"]
 

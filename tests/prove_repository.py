@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 import repositories
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from repositories import Files
 from test_git import git
 

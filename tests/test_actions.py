@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.actions import ActionProgress, classify_action_progress, is_closed_status
+from pytest_postmortem.documents.action_states import (
+    ActionProgress,
+    classify_action_progress,
+    is_closed_status,
+)
 
 
 @pytest.mark.parametrize(

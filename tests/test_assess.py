@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.assess import (
+from pytest_postmortem.evaluation.evaluate import (
     compute_percentage,
     evaluate,
     is_incident_selected,
     normalize_severity,
 )
-from pytest_postmortem.links import build_implied_registry
+from pytest_postmortem.evaluation.links import build_implied_registry
 from pytest_postmortem.model import (
     ActionItem,
     Guard,
@@ -29,8 +29,8 @@ from pytest_postmortem.model import (
     Scope,
     ShowLevel,
 )
-from pytest_postmortem.reports.shown import redact_postmortem
-from pytest_postmortem.states import Report, State
+from pytest_postmortem.report_model import Report, State
+from pytest_postmortem.reports.redaction import redact_postmortem
 
 FULL = Scope()
 PARTIAL = Scope("partial", ("1 node id given",))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from server import Reply, Server
 from test_diff import write
 from test_git import git

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from test_check import CLEAN, REGISTRY, SUITE
 from test_diff import write
 

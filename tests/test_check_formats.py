@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_postmortem import __version__
-from pytest_postmortem.checking.checked import LintResult, render_lint_text
-from pytest_postmortem.checking.formats import render_lint_report
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
+from pytest_postmortem.lint.output_formats import LintResult, render_lint_report, render_lint_text
 from pytest_postmortem.model import Finding
 from test_check import DOCUMENT, REGISTRY, SUITE
 from test_diff import write

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import __version__
-from pytest_postmortem.cli import CliCommand, main
+from pytest_postmortem.cli.main import CliCommand, main
 from pytest_postmortem.errors import PostmortemError, Problem, RegistryError, SettingsError
 
 PROBLEM = Problem(

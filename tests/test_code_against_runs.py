@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 
 IDS = ("PM-1", "PM-2", "PM-3")
 

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.changes import (
+from pytest_postmortem.reports.data.compare import (
     Comparison,
     IncidentChange,
+    compare_reports,
     render_comparison_markdown,
     render_comparison_text,
 )
-from pytest_postmortem.comparing import compare_reports
-from pytest_postmortem.reports.marking import (
+from pytest_postmortem.reports.data.restored_incidents import ReportedRun, parse_json_report
+from pytest_postmortem.reports.markdown import (
     escape_markdown,
     format_markdown_code,
     format_markdown_link,
 )
-from pytest_postmortem.results import ReportedRun, parse_json_report
 
 LOST = "no longer guarded"
 UNLINKED = "no longer linked to a test"

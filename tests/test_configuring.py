@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.configuring import (
+from pytest_postmortem.errors import SettingsError
+from pytest_postmortem.scaffold.pytest_config import (
     SettingsToAdd,
     add_pytest_settings,
     has_postmortem_marker,
 )
-from pytest_postmortem.errors import SettingsError
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.commands import diff
+from pytest_postmortem.cli import diff
 from pytest_postmortem.errors import GitError, ReportError, SettingsError
 from test_git import git
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.digests import DigestReader, compute_test_digest
+from pytest_postmortem.pysource.fingerprints import DigestReader, compute_test_digest
 
 TESTS = '''\
 import pytest

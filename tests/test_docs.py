@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import report_of
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from pytest_postmortem.options import COMMAND_LINE_OPTIONS, INI_SETTINGS
 
 if sys.version_info >= (3, 11):
@@ -267,7 +267,7 @@ def test_every_option_and_setting_stands_in_the_reference() -> None:
 def test_the_chapter_on_retiring_a_lesson_is_where_the_failure_says() -> None:
     """Whoever changes a behaviour on purpose is sent to a page that exists."""
     from pytest_postmortem.errors import MESSAGES_PAGE
-    from pytest_postmortem.reports.failure import RETIRE_PAGE
+    from pytest_postmortem.reports.failure_block import RETIRE_PAGE
 
     assert [(ROOT / "docs" / page).is_file() for page in (MESSAGES_PAGE, RETIRE_PAGE)] == [
         True,

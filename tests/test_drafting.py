@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.drafting import IncidentDetails, render_document
-from pytest_postmortem.authoring.siblings import DocumentCollection, survey_documents
 from pytest_postmortem.errors import SettingsError
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load_registry
-from pytest_postmortem.registry.documents import DocumentDirectory
+from pytest_postmortem.registry.directory import DocumentDirectory
+from pytest_postmortem.scaffold.draft import IncidentDetails, render_document
+from pytest_postmortem.scaffold.sibling_documents import DocumentCollection, survey_documents
 
 INCIDENT = IncidentDetails("PM-0007", "It: broke", date(2026, 11, 20))
 FULL = IncidentDetails(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.edits import FileEdit, render_edits_diff, write_edits
 from pytest_postmortem.errors import DestinationError
+from pytest_postmortem.scaffold.edits import FileEdit, render_edits_diff, write_edits
 
 
 def edit(folder: Path, name: str, old: bytes | None, new: bytes) -> FileEdit:
@@ -78,7 +78,7 @@ def test_when_one_file_can_not_be_written_none_is(
 MOMENT = """\
 import os, sys
 from pathlib import Path
-from pytest_postmortem.authoring.edits import FileEdit, write_edits
+from pytest_postmortem.scaffold.edits import FileEdit, write_edits
 
 renamed = []
 
@@ -218,7 +218,7 @@ def test_a_killed_edit_leaves_each_file_whole_and_is_finished_by_the_next(tmp_pa
 
 SCAN = """\
 import os, sys
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 
 renamed = []
 
@@ -261,7 +261,7 @@ def test_a_killed_scan_is_finished_by_running_it_again(tmp_path: Path, number: i
 
 def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
     """Only what a process that has ended left is removed, or what is a day old."""
-    from pytest_postmortem import writing
+    from pytest_postmortem import files as writing
 
     running = tmp_path / f".a.{writing._read_machine_name()}-{os.getpid()}-abc.pytest-postmortem"
     elsewhere = tmp_path / ".a.00000000-1-abc.pytest-postmortem"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.entering import add_registry_entry
-from pytest_postmortem.authoring.front import IncidentFacts
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load_registry
+from pytest_postmortem.scaffold.front_matter import IncidentFacts
+from pytest_postmortem.scaffold.registry_entries import add_registry_entry
 
 FACTS: IncidentFacts = {"title": "It: broke", "date": "2026-11-20", "severity": "sev1", "owner": ""}
 

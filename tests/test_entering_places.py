@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.authoring.entering import add_registry_entry
 from pytest_postmortem.errors import SettingsError
+from pytest_postmortem.scaffold.registry_entries import add_registry_entry
 from test_entering import FACTS
 
 ENTRY = "- id: PM-3\n  title: 'It: broke'\n  date: 2026-11-20\n  severity: sev1\n"

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_postmortem.model import Postmortem, ShowLevel
-from pytest_postmortem.reports import failure
+from pytest_postmortem.reports import failure_block
+from pytest_postmortem.text import sanitize_line
 
 FULL = Postmortem(
     "PM-1",
@@ -47,14 +48,14 @@ CHANGED = "      Changed on purpose? See how-to/retire-a-lesson.md in pytest-pos
 )
 def test_a_failure_shows_as_much_as_it_may(show: ShowLevel, lines: list[str]) -> None:
     """Each level shows what the one before it does, and more."""
-    assert failure.render_failure_block([FULL], show).splitlines() == [*lines, GUARD, CHANGED]
+    assert failure_block.render_failure_block([FULL], show).splitlines() == [*lines, GUARD, CHANGED]
 
 
 def test_a_test_of_several_incidents_shows_them_all() -> None:
     """The way to retire a lesson stands once, at the end."""
     other = Postmortem("LONG-2", "Login loop")
 
-    assert failure.render_failure_block([FULL, other], "title").splitlines() == [
+    assert failure_block.render_failure_block([FULL, other], "title").splitlines() == [
         "PM-1  Charged twice (sev1, 2026-03-02)",
         "      https://wiki.example.com/1",
         GUARD,
@@ -67,14 +68,14 @@ def test_a_test_of_several_incidents_shows_them_all() -> None:
 @pytest.mark.parametrize(("id", "column"), [("PM-2026-000001", 16), ("PM-2026-0000001", 4)])
 def test_text_below_a_long_id_has_the_width_of_the_terminal(id: str, column: int) -> None:
     """A date and the words of a title are an id of 40 letters in many collections."""
-    lines = failure.render_failure_block([replace(FULL, id=id)], "all").splitlines()
+    lines = failure_block.render_failure_block([replace(FULL, id=id)], "all").splitlines()
 
     assert [len(line) - len(line.lstrip()) for line in lines] == [0, *[column] * 5]
 
 
 def test_where_many_fail_each_block_is_a_line() -> None:
     """The id and the link are enough to look the rest up."""
-    assert failure.render_failure_block(
+    assert failure_block.render_failure_block(
         [FULL, Postmortem("PM-2", "B")], "all", short=True
     ).splitlines() == [
         "PM-1  https://wiki.example.com/1",
@@ -87,7 +88,7 @@ def test_a_root_cause_is_wrapped_and_a_link_is_not(width: int) -> None:
     """Forty columns of text stay legible, and a link that is broken is none."""
     long = replace(FULL, root_cause="why " * 100, url="https://example.com/" + "a" * 300)
 
-    lines = failure.render_failure_block([long], "all", width).splitlines()
+    lines = failure_block.render_failure_block([long], "all", width).splitlines()
 
     assert f"      {long.url}" in lines
     causes = [line for line in lines if "why" in line]
@@ -117,7 +118,7 @@ HOSTILE = "\x1b[31mred\x07 \u202eleft\u2066 \u200f\u200bend\r\n::error::x ##[err
 )
 def test_text_of_any_origin_is_inert(text: str, shown: str) -> None:
     """It moves no cursor, turns no direction, and is no command to a CI."""
-    assert failure.sanitize_line(text) == shown
+    assert sanitize_line(text) == shown
 
 
 @pytest.mark.parametrize("width", range(20, 120, 7))
@@ -127,7 +128,7 @@ def test_a_hostile_post_mortem_is_text(width: int) -> None:
         HOSTILE, HOSTILE, owner=HOSTILE, root_cause=f"{HOSTILE} " * 9, severity=HOSTILE
     )
 
-    text = failure.render_failure_block([hostile], "all", width)
+    text = failure_block.render_failure_block([hostile], "all", width)
 
     assert [line for line in text.splitlines() if not line.isprintable()] == []
     assert [line for line in text.splitlines() if line.lstrip().startswith("::")] == []

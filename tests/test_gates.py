@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from pytest_postmortem.gates import (
+from pytest_postmortem.evaluation.gates import (
     check_percentage,
     check_policy,
     check_unprovable_incidents,
@@ -15,7 +15,14 @@ from pytest_postmortem.gates import (
     is_report_failing,
 )
 from pytest_postmortem.model import Finding, Policy, Postmortem, Registry, Scope
-from pytest_postmortem.states import GateResult, IncidentResult, Report, State, TestResult, Totals
+from pytest_postmortem.report_model import (
+    GateResult,
+    IncidentResult,
+    Report,
+    State,
+    TestResult,
+    Totals,
+)
 
 
 def incident(

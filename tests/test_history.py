@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem import history as told
-from pytest_postmortem.commands import history
+from pytest_postmortem.cli import history
 from pytest_postmortem.errors import GitError, SettingsError
 from pytest_postmortem.git import Commit
-from pytest_postmortem.marked import LinkedIncident
 from pytest_postmortem.model import parse_iso_date
+from pytest_postmortem.pysource.marker_index import LinkedIncident
+from pytest_postmortem.reports.data import history as told
 from repositories import said
 from test_diff import ONE, REGISTRY, write
 from test_git import git

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from test_git import git
 from test_new import complaint, files
 

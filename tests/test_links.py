@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.links import (
+from pytest_postmortem.evaluation.links import (
     build_implied_registry,
     check_declared_tests,
     check_links,

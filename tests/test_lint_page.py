@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pytest_postmortem.checking.rules import LINT_RULES
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
+from pytest_postmortem.lint.rules import LINT_RULES
 from test_diff import write
 
 ROOT = Path(__file__).parent.parent

@@ -9,22 +9,22 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_postmortem.checking.deeds import find_vague_words, lacks_verb
-from pytest_postmortem.checking.wording import (
-    find_blame_words,
-    find_human_error,
-    find_person,
-    is_mere_symptom,
-)
-from pytest_postmortem.written.facts import (
+from pytest_postmortem.documents.action_items import (
     has_date_words,
     has_tracker_reference,
     is_placeholder_text,
     parse_item_facts,
 )
-from pytest_postmortem.written.kinds import classify_heading
-from pytest_postmortem.written.passages import parse_markdown_sections
-from pytest_postmortem.written.reading import find_ignored_codes
+from pytest_postmortem.documents.reader import find_ignored_codes
+from pytest_postmortem.documents.sections import parse_markdown_sections
+from pytest_postmortem.documents.vocabulary import classify_heading
+from pytest_postmortem.lint.action_item_rules import find_vague_words, lacks_verb
+from pytest_postmortem.lint.cause_rules import (
+    find_blame_words,
+    find_human_error,
+    find_person,
+    is_mere_symptom,
+)
 
 BLAMES = [
     ("careless", "It was a careless change"),

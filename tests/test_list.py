@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Proof
 from pytest_postmortem.proofs import PROOFS_FILENAME, StoredProof, write_proofs_file
 from test_new import complaint, configure
@@ -549,8 +549,8 @@ def test_the_width_of_a_terminal_is_honoured(project: Path) -> None:
         "- {id: PM-2, title: 二重請求が発生した障害の事後検証レポート二重請求が発生した}\n"
     )
 
-    from pytest_postmortem.listing.listed import format_incident_columns
-    from pytest_postmortem.listing.overview import build_rows_from_code
+    from pytest_postmortem.cli.listing_output import format_incident_columns
+    from pytest_postmortem.cli.listing_rows import build_rows_from_code
     from pytest_postmortem.model import Location, Policy
     from pytest_postmortem.registry import load_registry
 

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.marked import LinkedIncident, SuiteLayout, find_linked_incidents
-from pytest_postmortem.source import SourceTest, guess_source_tests, parse_source_tests
+from pytest_postmortem.pysource.marker_index import (
+    LinkedIncident,
+    SuiteLayout,
+    find_linked_incidents,
+)
+from pytest_postmortem.pysource.suite_reader import (
+    SourceTest,
+    guess_source_tests,
+    parse_source_tests,
+)
 
 HEAD = """
 import pytest as pt, unittest

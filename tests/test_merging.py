@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.cli import main
-from pytest_postmortem.merging import ReportSource, merge_reports
-from pytest_postmortem.received import EMPTY_REPORT_DOCUMENT
-from pytest_postmortem.reports.json import build_report_document
+from pytest_postmortem.cli.main import main
+from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
+from pytest_postmortem.reports.data.report_reader import EMPTY_REPORT_DOCUMENT
+from pytest_postmortem.reports.json_report import build_report_document
 from report_schema import read_report, without_durations
 
 REGISTRY = """

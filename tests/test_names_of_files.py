@@ -114,7 +114,7 @@ COMMANDS = (
 def test_no_command_stumbles_over_such_a_name(folder: Path, encoding: str) -> None:
     """Neither its output nor that of a terminal which knows ASCII alone."""
     write(folder, b"caf\xe9.md")
-    code = "import sys; from pytest_postmortem.cli import main\nmain(sys.argv[1:])"
+    code = "import sys; from pytest_postmortem.cli.main import main\nmain(sys.argv[1:])"
     environ = {**os.environ, "PYTHONIOENCODING": f"{encoding}:strict"}
     for command in COMMANDS:
         done = subprocess.run(

@@ -6,7 +6,11 @@ from datetime import date
 
 import pytest
 
-from pytest_postmortem.authoring.naming import NamingPattern, find_most_common, find_naming_pattern
+from pytest_postmortem.scaffold.id_sequence import (
+    NamingPattern,
+    find_most_common,
+    find_naming_pattern,
+)
 
 DAY = date(2026, 11, 20)
 TITLE = "Checkout charged customers twice"

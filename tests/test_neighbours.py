@@ -14,7 +14,7 @@ import pytest
 from conftest import RunPytest
 from junit import JUNIT, register
 from pytest_postmortem.model import Postmortem, ShowLevel
-from pytest_postmortem.neighbours import render_html_cell
+from pytest_postmortem.runtime.integrations import render_html_cell
 
 URL = "https://wiki.example.com"
 HOSTILE = "\"><script>alert('1')</script>&amp; ::error::x"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load_registry
 from test_git import git

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.model import OUTCOMES, NodeKey, Outcome, OutcomeWord
-from pytest_postmortem.outcomes import OutcomeRecorder, add_missing_outcomes, merge_outcomes
+from pytest_postmortem.runtime.outcomes import OutcomeRecorder, add_missing_outcomes, merge_outcomes
 
 TEST = NodeKey("test_a.py", "test_a.py::test_it")
 

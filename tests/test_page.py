@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from page_documents import HOSTILE, big, document, hostile, incident, small
-from pytest_postmortem import states
+from pytest_postmortem import report_model
 from pytest_postmortem.reports import html
 
 LOADING = {"action", "background", "data", "formaction", "ping", "poster", "src", "srcset", "style"}
@@ -173,7 +173,7 @@ def test_severities_are_one_where_the_report_takes_them_for_one() -> None:
     assert [row["data-severity"] for row in rows(read)] == ["SEV-1"] * 4 + ["sev2"]
 
 
-@pytest.mark.parametrize("state", states.STATES)
+@pytest.mark.parametrize("state", report_model.STATES)
 def test_every_state_says_what_it_means(state: str) -> None:
     """No state stands without a word and its meaning."""
     read = page(document([incident("PM-1", state)]))

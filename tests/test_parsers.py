@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from conftest import report_of
-from pytest_postmortem import proofs, received, registry
-from pytest_postmortem.authoring.configuring import parse_pytest_settings
-from pytest_postmortem.cli import main
+from pytest_postmortem import proofs, registry
+from pytest_postmortem.cli.main import main
+from pytest_postmortem.documents import reader, reported_items
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import LoadOptions
-from pytest_postmortem.written import reading, stated
+from pytest_postmortem.reports.data import report_reader
+from pytest_postmortem.scaffold.pytest_config import parse_pytest_settings
 
 DIGITS = "9" * 4301
 
@@ -104,8 +105,8 @@ def read_registry(path: Path) -> None:
 
 def read_folder(path: Path) -> None:
     """Load a directory with one document as a run does, then read the document as a whole."""
-    reading.read_document(path, path.name)
-    stated.read_stated_items(path, path.name)
+    reader.read_document(path, path.name)
+    reported_items.read_stated_items(path, path.name)
     registry.load_registry_with_problems([Location(".", path.parent)], path.parent)
 
 
@@ -121,7 +122,7 @@ def read_proofs(path: Path) -> None:
 
 def read_report(path: Path) -> None:
     """Read a report as ``combine`` and ``report`` do."""
-    received.read_report_file(path)
+    report_reader.read_report_file(path)
 
 
 PROOFS = """{"format": 1, "proofs": {"PM-1": {"verdict": "proven", "day": "2026-03-02", "fix": "ab",

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from pytest_postmortem import __version__
-from pytest_postmortem.digests import DigestReader
 from pytest_postmortem.errors import DestinationError, ProofsError
 from pytest_postmortem.model import VERDICTS, Postmortem, Proof
 from pytest_postmortem.proofs import (
@@ -26,6 +25,7 @@ from pytest_postmortem.proofs import (
     read_proofs_file,
     write_proofs_file,
 )
+from pytest_postmortem.pysource.fingerprints import DigestReader
 
 NODEID = "tests/test_it.py::test_one"
 

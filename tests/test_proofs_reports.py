@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 import page_documents
-from pytest_postmortem.assess import evaluate
-from pytest_postmortem.gates import check_unprovable_incidents, evaluate_gates
-from pytest_postmortem.merging import ReportSource, merge_reports
+from pytest_postmortem.evaluation.evaluate import evaluate
+from pytest_postmortem.evaluation.gates import check_unprovable_incidents, evaluate_gates
 from pytest_postmortem.model import (
     PROVEN_VERDICTS,
     VERDICTS,
@@ -30,10 +29,11 @@ from pytest_postmortem.model import (
     ShowLevel,
     Verdict,
 )
+from pytest_postmortem.report_model import GateResult, Report
 from pytest_postmortem.reports import html, markdown, terminal
-from pytest_postmortem.reports.json import build_report_document
+from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
+from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.terminal import TerminalDetail
-from pytest_postmortem.states import GateResult, Report
 from test_merging import data, incident
 
 DAY = date(2026, 11, 20)

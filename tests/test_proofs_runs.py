@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from conftest import RunPytest, report_of
-from pytest_postmortem.digests import DigestReader
 from pytest_postmortem.model import Proof, Verdict
 from pytest_postmortem.proofs import (
     PROOFS_FILENAME,
@@ -17,6 +16,7 @@ from pytest_postmortem.proofs import (
     StoredTestVerdict,
     write_proofs_file,
 )
+from pytest_postmortem.pysource.fingerprints import DigestReader
 from report_schema import read_report
 
 REGISTRY = """
@@ -149,7 +149,8 @@ def test_a_damaged_file_is_one_warning(suite: Path, run: RunPytest) -> None:
     assert report_of(result)[-4:] == [
         "  PM-3  Lost mails    1 test",
         "1 warning:",
-        f"  {PROOFS_FILENAME}: it is no file of proofs; delete it: `pytest-postmortem prove` writes it anew",
+        f"  {PROOFS_FILENAME}: it is no file of proofs; delete it: `pytest-postmortem"
+        " prove` writes it anew",
         "3 of 3 incidents guarded (100 %), 3 linked",
     ]
     assert result.ret == 0

@@ -7,11 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.prove.candidates import (
-    FixCandidate,
-    find_fix_candidates,
-    find_trailer_commits,
-)
+from pytest_postmortem.prove.fix import FixCandidate, find_fix_candidates, find_trailer_commits
 from repositories import commit, repository
 from test_git import git
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from pytest_postmortem.prove.chances import (
+from pytest_postmortem.prove.flakiness import (
     compute_catch_probability,
     compute_failure_interval,
     compute_fisher_p_value,

@@ -20,7 +20,7 @@ from prove_repository import (
     table,
     text_of,
 )
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 
 FAILS = "fails without {fix}: AssertionError: assert 50.0 == 5"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.proofs import shorten_revision
-from pytest_postmortem.prove.fixes import (
+from pytest_postmortem.prove.fix import (
     WORKTREE,
     FixError,
     decode_fix_source,
@@ -17,9 +17,9 @@ from pytest_postmortem.prove.fixes import (
     read_fix_from_patch,
     read_fix_from_revisions,
 )
-from pytest_postmortem.prove.plan import FileChange, Fix, FixFileKind
-from pytest_postmortem.prove.swap import TransplantError
-from pytest_postmortem.prove.ways import Workspace, transplant_fix
+from pytest_postmortem.prove.fix_files import FileChange, Fix, FixFileKind
+from pytest_postmortem.prove.revert import Workspace, transplant_fix
+from pytest_postmortem.prove.transplant import TransplantError
 from repositories import commit, repository, said, write
 from test_git import git
 

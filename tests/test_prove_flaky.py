@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from prove_repository import Repository
-from pytest_postmortem.commands.cases import ProveRequest
-from pytest_postmortem.commands.prove import run_prove
-from pytest_postmortem.prove.recorder import MAX_ROUND_SECONDS
-from pytest_postmortem.prove.sides import RunBudget
+from pytest_postmortem.cli.prove import run_prove
+from pytest_postmortem.cli.prove_cases import ProveRequest
+from pytest_postmortem.prove.child.recorder import MAX_ROUND_SECONDS
+from pytest_postmortem.prove.experiment import RunBudget
 
 SLOW = MAX_ROUND_SECONDS * 0.6
 """Seconds after which a test does not run again in its process."""

@@ -182,7 +182,7 @@ def told(
     asked: Sequence[str] = tuple(QUICK),
 ) -> object:
     """Return what the command says in an environment: of each incident verdict, way, reason."""
-    script = "import sys; from pytest_postmortem.cli import main; sys.exit(main())"
+    script = "import sys; from pytest_postmortem.cli.main import main; sys.exit(main())"
     writes = (repository.folder / "meson.build").exists()  # a log, at each import of the package
     with nullcontext() if writes else repository.untouched():
         done = subprocess.run(

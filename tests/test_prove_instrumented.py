@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.prove.watching import RAISED, REACHED, instrument_code
+from pytest_postmortem.prove.child.instrument import RAISED, REACHED, instrument_code
 
 ALL = [[1, 10_000]]
 

@@ -13,7 +13,7 @@ import pytest
 
 import repositories
 from prove_repository import FIXED, HOLLOW, OLD, TEST, Repository, table, text_of
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from repositories import Files
 
 FAILS = "test_price fails without {}: AssertionError: assert 50.0 == 5"

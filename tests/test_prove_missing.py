@@ -10,7 +10,8 @@ from unittest import mock
 
 import pytest
 
-from pytest_postmortem.prove.missing import (
+from pytest_postmortem.prove.child.import_hook import describe_exception
+from pytest_postmortem.prove.diagnose import (
     FailureMeaning,
     NamesOfFix,
     classify_failure,
@@ -18,7 +19,6 @@ from pytest_postmortem.prove.missing import (
     find_unchanged_statement,
     list_defined_names,
 )
-from pytest_postmortem.prove.overlay import describe_exception
 from pytest_postmortem.prove.trial import RaisedFailure
 
 SHOP, OTHER, TEST = "/shop/src/shop.py", "/shop/src/other.py", "/shop/tests/test_it.py"

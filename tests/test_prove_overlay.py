@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.prove.shadow import ShadowEnvironment, create_shadow_environment
+from pytest_postmortem.prove.runner import ShadowEnvironment, create_shadow_environment
 from repositories import Files, write
 
 
@@ -147,7 +147,7 @@ def test_what_fails_for_a_file_that_is_not_there_fails_where_it_is_imported(
     """What we do about it leaves no line in the traceback that is noted."""
     code = """
 from importlib import import_module
-from _postmortem_overlay import describe_exception
+from _postmortem_import_hook import describe_exception
 
 def plain(): import shop
 def named(): from shop import VALUE
@@ -484,7 +484,7 @@ def test_pytest_rewrites_no_assertion_of_a_file_that_has_another_text(process: P
     )
     text = "VALUE = 'then'\ndef sells(n):\n    assert n == 1\n"
     site = [path for path in sys.path if path.endswith("site-packages")]
-    code = "import _postmortem_overlay; _postmortem_overlay.start_pytest()"
+    code = "import _postmortem_import_hook; _postmortem_import_hook.start_pytest()"
 
     said, notes = process.start(
         ["-c", code, "-q", "-p", "no:cacheprovider"], files={"shop.py": text}, sites=site
@@ -500,7 +500,7 @@ def test_a_process_that_can_not_read_what_it_is_to_import_says_so(
 ) -> None:
     """It goes on without, and the run has no note of what was served."""
     own = shadow.copy(tmp_path / "env", {}, {})
-    (own.site_packages / "overlay.json").write_text("{")
+    (own.site_packages / "import_hook.json").write_text("{")
 
     done = subprocess.run(
         [own.python, "-c", "print('runs')"], capture_output=True, text=True, check=False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.prove.missing import NamesOfFix
-from pytest_postmortem.prove.parts import (
+from pytest_postmortem.prove.diagnose import NamesOfFix
+from pytest_postmortem.prove.fix_hunks import (
     FixPart,
     PartFinding,
     judge_part_run,

@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from pytest_postmortem.prove.plan import (
+from pytest_postmortem.prove.fix_files import (
     FileChange,
     Fix,
     FixFileKind,

@@ -8,10 +8,10 @@ import re
 import pytest
 
 from prove_repository import FIXED, HOLLOW, Repository, Said, module_of, table, text_of
-from pytest_postmortem.commands.cases import ProveRequest
-from pytest_postmortem.commands.prove import run_prove
+from pytest_postmortem.cli.prove import run_prove
+from pytest_postmortem.cli.prove_cases import ProveRequest
 from pytest_postmortem.model import PROVEN_VERDICTS
-from pytest_postmortem.prove.sides import RunBudget
+from pytest_postmortem.prove.experiment import RunBudget
 from races import files
 
 HEAD = """\

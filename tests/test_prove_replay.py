@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.prove.fixes import read_fix_from_patch, read_fix_from_revisions
-from pytest_postmortem.prove.plan import Fix, FixFileKind
-from pytest_postmortem.prove.replay import ReplayError, TreeAtFix, export_tree_at_fix
+from pytest_postmortem.prove.checkout_at_fix import ReplayError, TreeAtFix, export_tree_at_fix
+from pytest_postmortem.prove.fix import read_fix_from_patch, read_fix_from_revisions
+from pytest_postmortem.prove.fix_files import Fix, FixFileKind
 from repositories import Files, commit, disturb, repository, write
 
 LINES = "".join(f"line{n} = {n}\n" for n in range(1, 21))

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from pytest_postmortem.prove.swap import TransplantedText, TransplantError, transplant_units
-from pytest_postmortem.prove.units import UnitText, parse_code_units, split_source_lines
+from pytest_postmortem.prove.ast_units import UnitText, parse_code_units, split_source_lines
+from pytest_postmortem.prove.transplant import TransplantedText, TransplantError, transplant_units
 
 PLACES = """\
 class A(Newer):

@@ -11,10 +11,10 @@ from markdown_it import MarkdownIt
 from page_documents import HOSTILE
 from pytest_postmortem import __version__
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
-from pytest_postmortem.prove import telling
-from pytest_postmortem.prove.ladder import IncidentProof
-from pytest_postmortem.prove.parts import FixPart
-from pytest_postmortem.prove.telling import ProofResult
+from pytest_postmortem.prove import output
+from pytest_postmortem.prove.fix_hunks import FixPart
+from pytest_postmortem.prove.output import ProofResult
+from pytest_postmortem.prove.strategy import IncidentProof
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 
 IT = "tests/test_checkout.py::test_retry_charges_once"
@@ -66,7 +66,7 @@ PM-110  inconclusive  91ab33e is not in this clone: git fetch --depth=2 origin 9
 
 def test_each_incident_has_a_line_that_names_the_test_and_the_fix() -> None:
     """What it means stands below where it is not clear; the sum is last."""
-    assert telling.render_proofs_text([PROVED, NOT_PROVED, UNKNOWN], 11.42) == EXPECTED
+    assert output.render_proofs_text([PROVED, NOT_PROVED, UNKNOWN], 11.42) == EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,7 @@ def test_what_every_verdict_reads_like(verdict: Verdict, message: str, lines: li
     """In one or two lines, below each other, behind the id and the verdict."""
     one = TestVerdict("t.py::t", verdict, message)
 
-    found = telling.render_proofs_text(
-        [told("PM-1", verdict, message, tests=(one,), fix="X")], 0.04
-    )
+    found = output.render_proofs_text([told("PM-1", verdict, message, tests=(one,), fix="X")], 0.04)
 
     head = f"PM-1  {verdict.replace('-', ' ')}  "
     assert found.splitlines()[:-1] == [
@@ -165,7 +163,7 @@ def test_what_every_verdict_reads_like(verdict: Verdict, message: str, lines: li
 )
 def test_a_fix_is_named_where_it_was_taken_away(fix: str, named: str) -> None:
     """A patch that brings the problem back was not."""
-    found = telling.render_proofs_text([told("PM-1", "proven", WRONG, fix=fix)], 1.0)
+    found = output.render_proofs_text([told("PM-1", "proven", WRONG, fix=fix)], 1.0)
 
     line = f"PM-1  proven  test_retry_charges_once fails {named}: AssertionError: assert 2 == 1"
     assert found.splitlines()[0] == line
@@ -189,7 +187,7 @@ def test_a_fix_is_named_where_it_was_taken_away(fix: str, named: str) -> None:
 )
 def test_the_sum_counts_every_verdict(verdicts: list[Verdict], expected: str) -> None:
     """Proof in any form first, the others in the order of verdicts."""
-    found = telling.render_proofs_text([told("PM-1", each, "fails") for each in verdicts], 2.0)
+    found = output.render_proofs_text([told("PM-1", each, "fails") for each in verdicts], 2.0)
 
     assert found.splitlines(keepends=True)[-1] == expected
 
@@ -205,7 +203,7 @@ def test_each_of_several_tests_has_its_own_verdict() -> None:
     """They are listed where they differ."""
     own = told("PM-1", "proven", WRONG, tests=SEVERAL, further=(1, 9))
 
-    assert telling.render_proofs_text([own], 1.0) == (
+    assert output.render_proofs_text([own], 1.0) == (
         "PM-1  proven  test_a[1] fails without 3f2a91c: AssertionError: assert 2 == 1"
         " (3 of 12 in their files; 2 of 3 linked tests)\n"
         "              tests/test_a.py::test_a[1]: proven,"
@@ -226,8 +224,8 @@ def test_tests_that_agree_are_listed_when_all_is_asked_for() -> None:
         "PM-1  proven  test_a[1] fails without 3f2a91c: AssertionError: assert 2 == 1"
         " (2 of 2 linked tests)\n"
     )
-    assert telling.render_proofs_text([own], 1.0) == head + "1 of 1 proven (1.0 s)\n"
-    assert telling.render_proofs_text([own], 1.0, verbose=True) == (
+    assert output.render_proofs_text([own], 1.0) == head + "1 of 1 proven (1.0 s)\n"
+    assert output.render_proofs_text([own], 1.0, verbose=True) == (
         head + "              tests/test_a.py::test_a[1]: proven,"
         " fails without 3f2a91c: AssertionError: assert 2 == 1\n"
         "              tests/test_a.py::test_a[2]: proven,"
@@ -244,7 +242,7 @@ def test_a_long_list_of_tests_is_cut_and_says_so() -> None:
     own = told("PM-1", "proven", WRONG, tests=tests)
 
     short, whole = (
-        telling.render_proofs_text([own], 1.0, verbose=verbose) for verbose in (False, True)
+        output.render_proofs_text([own], 1.0, verbose=verbose) for verbose in (False, True)
     )
 
     assert len(short.splitlines()) == 13
@@ -261,12 +259,12 @@ def test_parts_of_a_fix_that_no_test_guards_are_named() -> None:
     )
     own = told("PM-1", "proven", WRONG, parts=parts)
 
-    assert telling.render_proofs_text([own], 1.0).splitlines()[1:3] == [
+    assert output.render_proofs_text([own], 1.0).splitlines()[1:3] == [
         "              1 of 3 parts of the fix guarded",
         "              src/shop.py:20: not guarded",
     ]
     assert (
-        telling.render_proofs_text([own], 1.0).splitlines()[3].strip()
+        output.render_proofs_text([own], 1.0).splitlines()[3].strip()
         == "src/cart.py:1-2: not apart"
     )
 
@@ -275,7 +273,7 @@ def test_what_was_known_says_since_when() -> None:
     """Nothing that it depends on has changed."""
     own = told("PM-1", "proven", WRONG, since="2026-11-20")
 
-    assert telling.render_proofs_text([own], 0.1).splitlines()[0] == (
+    assert output.render_proofs_text([own], 0.1).splitlines()[0] == (
         "PM-1  proven  test_retry_charges_once fails without 3f2a91c: AssertionError:"
         " assert 2 == 1 (unchanged since 2026-11-20)"
     )
@@ -296,25 +294,25 @@ MARKDOWN = """\
 
 def test_a_pull_request_gets_a_table() -> None:
     """A title that is but the id is not said twice; nothing proved is nothing said."""
-    assert telling.render_proofs_markdown([PROVED, NOT_PROVED, UNKNOWN]) == MARKDOWN
-    assert "| PM-1 | proven |" in telling.render_proofs_markdown(
+    assert output.render_proofs_markdown([PROVED, NOT_PROVED, UNKNOWN]) == MARKDOWN
+    assert "| PM-1 | proven |" in output.render_proofs_markdown(
         [told("PM-1", "proven", WRONG, title="PM-1")]
     )
-    assert telling.render_proofs_markdown([]) == ""
+    assert output.render_proofs_markdown([]) == ""
 
 
 def test_github_annotates_what_is_hollow_or_red() -> None:
     """Ten of them, as it shows no more of a step."""
     red = told("PM-3", "fails-with-fix", "fails with the fix in place: KeyError: 'a, b'")
 
-    assert telling.render_proof_commands([PROVED, NOT_PROVED, UNKNOWN, red]) == (
+    assert output.render_proof_commands([PROVED, NOT_PROVED, UNKNOWN, red]) == (
         "::error title=Post-mortem PM-107::test_retry_charges_once passes without 77c01d2,"
         " though it runs its lines\n"
         "::error title=Post-mortem PM-3::test_retry_charges_once fails with the fix in place:"
         " KeyError: 'a, b'\n"
     )
-    assert telling.render_proof_commands([]) == ""
-    assert telling.render_proof_commands([NOT_PROVED] * 20).count("::error") == 10
+    assert output.render_proof_commands([]) == ""
+    assert output.render_proof_commands([NOT_PROVED] * 20).count("::error") == 10
 
 
 def test_json_holds_all_that_was_found() -> None:
@@ -329,7 +327,7 @@ def test_json_holds_all_that_was_found() -> None:
         parts=(FixPart("src/shop.py", (3, 9), "guarded"),),
     )
 
-    found = telling.render_proofs_json([own, UNKNOWN])
+    found = output.render_proofs_json([own, UNKNOWN])
 
     assert json.loads(found) == {
         "format": 1,
@@ -389,9 +387,9 @@ def test_hostile_text_is_but_text(text: str) -> None:
         notes=(text,), parts=(part,),
     )  # fmt: skip
 
-    terminal = telling.render_proofs_text([own], 1.0, verbose=True)
-    table = telling.render_proofs_markdown([own])
-    commands = telling.render_proof_commands([own])
+    terminal = output.render_proofs_text([own], 1.0, verbose=True)
+    table = output.render_proofs_markdown([own])
+    commands = output.render_proof_commands([own])
 
     assert len(terminal.splitlines()) == 8
     assert all(line.isprintable() for line in terminal.splitlines())
@@ -400,11 +398,11 @@ def test_hostile_text_is_but_text(text: str) -> None:
     assert re.findall(r"</?(\w+)", rendered) == re.findall(r"</?(\w+)", SHAPE)
     assert len(commands.splitlines()) == 1
     assert commands.startswith("::error title=Post-mortem ")
-    assert json.loads(telling.render_proofs_json([own]))["proofs"][0]["id"] == text
+    assert json.loads(output.render_proofs_json([own]))["proofs"][0]["id"] == text
 
 
 SHAPE = (
-    MarkdownIt().enable("table").render(telling.render_proofs_markdown([told("a", "proven", "b")]))
+    MarkdownIt().enable("table").render(output.render_proofs_markdown([told("a", "proven", "b")]))
 )
 """A table of one row."""
 
@@ -414,8 +412,8 @@ def test_the_exit_status_is_that_of_the_worst_verdict() -> None:
     hollow, unknown = ("not-proven", "fails-with-fix"), {*VERDICTS} - {*PROVEN_VERDICTS}
     for verdict in VERDICTS:
         own = [PROVED, told("PM-1", verdict, "")]
-        strict, lax = (telling.compute_proof_status(own, strict=strict) for strict in (True, False))
+        strict, lax = (output.compute_proof_status(own, strict=strict) for strict in (True, False))
         assert lax == (1 if verdict in hollow else 0)
         assert strict == (1 if verdict in hollow else 3 if verdict in unknown else 0)
-    assert telling.compute_proof_status([NOT_PROVED, UNKNOWN], strict=True) == 1
-    assert [telling.compute_proof_status([], strict=strict) for strict in (True, False)] == [3, 0]
+    assert output.compute_proof_status([NOT_PROVED, UNKNOWN], strict=True) == 1
+    assert [output.compute_proof_status([], strict=strict) for strict in (True, False)] == [3, 0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.prove.overlay import describe_exception
+from pytest_postmortem.prove.child.import_hook import describe_exception
 
 
 class Shouts(Exception):

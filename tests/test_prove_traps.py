@@ -10,8 +10,8 @@ from textwrap import dedent, indent
 import pytest
 
 from prove_repository import FIXED, HANGS, HOLLOW, OLD, TEST, Repository, module_of, table
-from pytest_postmortem.commands.cases import ProveRequest
-from pytest_postmortem.commands.prove import run_prove
+from pytest_postmortem.cli.prove import run_prove
+from pytest_postmortem.cli.prove_cases import ProveRequest
 from repositories import Files
 
 HEAD = """\
@@ -289,7 +289,7 @@ from {module} import price
 
 @pytest.mark.postmortem("{id}")
 def test_price():
-    assert "_postmortem_notes" not in sys.modules, "seen"
+    assert "_postmortem_channel" not in sys.modules, "seen"
     assert price(500) == 5
 """
 

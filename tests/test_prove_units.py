@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.bindings import parse_python_tree
-from pytest_postmortem.prove.units import (
+from pytest_postmortem.prove.ast_units import (
     UnitKey,
     find_module_names,
     is_same_code,
     parse_code_units,
     split_source_lines,
 )
+from pytest_postmortem.pysource.bindings import parse_python_tree
 
 TEXT = '''\
 """The docstring does nothing."""

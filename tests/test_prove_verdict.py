@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.model import Verdict
-from pytest_postmortem.prove.missing import NamesOfFix, collect_names_of_fix
+from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix
 from pytest_postmortem.prove.trial import AttemptResult, ProcessEnd, RaisedFailure, Trial
 from pytest_postmortem.prove.verdict import (
     DECIDED_VERDICTS,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.ran import redact_arguments
+from pytest_postmortem.runtime.run_metadata import redact_arguments
 from report_schema import read_report
 
 

@@ -14,7 +14,7 @@ import pytest
 from conftest import report_of
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import LoadOptions, load_registry
-from pytest_postmortem.registry.secrets import SecretRedactor
+from pytest_postmortem.registry.remote.redaction import SecretRedactor
 from server import Asked, Reply, Server
 
 TOKEN = "ghp_A1b2C3d4-E5f6/G7h8+I9j0=K1l2M3n4o5p6Q7r8"

@@ -791,7 +791,7 @@ def test_broken_yaml_is_told_where_yaml_is_imported_twice(
     expected = problems(write(tmp_path, text))
     for name in [each for each in sys.modules if each.partition(".")[0] == "yaml"]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "pytest_postmortem.registry.composer")
+    monkeypatch.delitem(sys.modules, "pytest_postmortem.registry.parsers")
 
     assert problems(tmp_path) == expected
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from pytest_postmortem.authoring.regression import (
+from pytest_postmortem.scaffold.regression_test import (
     ExtendedTestFile,
     RegressionTestError,
     add_regression_test,

@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from pytest_postmortem import __version__
-from pytest_postmortem.registry import addresses, remote
-from pytest_postmortem.registry.remote import (
+from pytest_postmortem.registry.remote import http
+from pytest_postmortem.registry.remote.http import (
     HttpAnswer,
     HttpClient,
     HttpLimits,
@@ -586,7 +586,7 @@ PUBLIC = HttpRequest("https://api.example.com/v1", secrets=(TOKEN,))
 def test_a_redirect_from_outside_does_not_lead_inside(location: str) -> None:
     """A server on the internet can't have a private network asked in its name."""
     with pytest.raises(UnreachableError) as raised:
-        remote._resolve_redirect(PUBLIC.url, location, PUBLIC)
+        http._resolve_redirect(PUBLIC.url, location, PUBLIC)
 
     assert raised.value.cause == ("its redirect is not followed: it leads into a private network")
 
@@ -605,7 +605,7 @@ def test_a_redirect_from_outside_does_not_lead_inside(location: str) -> None:
 )
 def test_other_redirects_lead_where_they_say(url: str, location: str, expected: str) -> None:
     """From public to public, and within what is private."""
-    assert remote._resolve_redirect(url, location, HttpRequest(url)) == expected
+    assert http._resolve_redirect(url, location, HttpRequest(url)) == expected
 
 
 @pytest.mark.parametrize(
@@ -635,10 +635,10 @@ def test_an_address_that_must_not_be_asked_is_told(
     url: str, secret: bool, expected: str | None
 ) -> None:
     """A credential goes over http to this machine alone."""
-    assert addresses.find_address_problem(url, secret) == expected
+    assert http.find_address_problem(url, secret) == expected
     if expected is not None:
-        in_clear = expected == addresses.CLEARTEXT_CREDENTIAL
-        remedy = addresses.CLEARTEXT_REMEDY if in_clear else CORRECT
+        in_clear = expected == http.CLEARTEXT_CREDENTIAL
+        remedy = http.CLEARTEXT_REMEDY if in_clear else CORRECT
         assert failure(url, secrets=(TOKEN,) if secret else ()) == (expected, remedy)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import RunPytest, report_of, with_workers_too
 from junit import block_of
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from report_schema import read_report, without_durations
 from repositories import repository
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.cli import main
-from pytest_postmortem.scanning import listing
-from pytest_postmortem.scanning.applying import MarkerEdit, write_marker_edit
-from pytest_postmortem.scanning.suggestions import ScannedFile, ScanResult, Suggestion
+from pytest_postmortem.cli.main import main
+from pytest_postmortem.scan import output
+from pytest_postmortem.scan.apply import MarkerEdit, write_marker_edit
+from pytest_postmortem.scan.suggestions import ScannedFile, ScanResult, Suggestion
 from test_diff import write
 
 REGISTRY = """\
@@ -470,7 +470,7 @@ def test_without_libcst_it_is_said_how_to_get_it(suite: Path) -> None:
     """A scan needs none; only what writes does."""
     code = (
         "import sys; sys.modules['libcst'] = None;"
-        "from pytest_postmortem.cli import main; sys.exit(main(['scan', *sys.argv[1:]]))"
+        "from pytest_postmortem.cli.main import main; sys.exit(main(['scan', *sys.argv[1:]]))"
     )
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -607,8 +607,8 @@ def test_long_lists_are_cut_where_a_host_would_refuse_them() -> None:
         for n in range(60)
     )  # fmt: skip
 
-    cut = listing.render_scan_markdown(ScanResult(some, 1, ("b.py",))).splitlines()
-    whole = listing.render_scan_text(ScanResult(some, 1)).splitlines()
+    cut = output.render_scan_markdown(ScanResult(some, 1, ("b.py",))).splitlines()
+    whole = output.render_scan_text(ScanResult(some, 1)).splitlines()
 
     assert cut[-3:] == ["- and 10 more", "", "1 file can't be read as Python: b.py"]
     assert len(whole) == 60 * 4 + 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.scanning.marker import MarkingError, add_markers
+from pytest_postmortem.pysource.marker_edit import MarkingError, add_markers
 
 
 def mark(code: str, line: int, *ids: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_postmortem.model import Policy, Postmortem, Registry
-from pytest_postmortem.scanning.known import build_search_index
-from pytest_postmortem.scanning.mentions import find_mentioning_tests
+from pytest_postmortem.scan.mentions import find_mentioning_tests
+from pytest_postmortem.scan.search_index import build_search_index
 
 URL = "https://github.com/acme/shop/issues/"
 POSTMORTEMS = tuple(Postmortem(id, id, URL + id) for id in ("123", "456", "789"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_postmortem.model import Policy, Postmortem, Registry
-from pytest_postmortem.scanning.known import SearchIndex, build_search_index
-from pytest_postmortem.scanning.references import find_references
+from pytest_postmortem.scan.references import find_references
+from pytest_postmortem.scan.search_index import SearchIndex, build_search_index
 
 GITHUB = "https://github.com/acme/shop/issues/"
 

@@ -14,21 +14,13 @@ import yaml
 import pytest_postmortem
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import (
-    LoadOptions,
-    entries,
-    fields,
-    files,
-    load_registry,
-    nested,
-    schema,
-    sources,
-)
-from pytest_postmortem.registry.presets import PRESET_SERVICES, expand_preset
+from pytest_postmortem.registry import LoadOptions, entry, fields, file, json_schema, load_registry
+from pytest_postmortem.registry.remote import source_config
+from pytest_postmortem.registry.remote.presets import PRESET_SERVICES, expand_preset
 
 DATA = Path(__file__).parent / "data"
 SHIPPED = Path(pytest_postmortem.__file__).parent / "schemas" / "registry.json"
-SCHEMA = schema.build_registry_schema()
+SCHEMA = json_schema.build_registry_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -63,7 +55,7 @@ def definition(name: str) -> Any:
 
 def test_the_shipped_schema_is_what_the_tables_give() -> None:
     """``pytest-postmortem schema > src/pytest_postmortem/schemas/registry.json`` refreshes it."""
-    assert SHIPPED.read_text(encoding="utf-8") == schema.render_registry_schema()
+    assert SHIPPED.read_text(encoding="utf-8") == json_schema.render_registry_schema()
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -450,7 +442,7 @@ def test_every_key_of_an_entry_is_in_the_schema() -> None:
 
 def test_every_key_of_a_file_is_in_the_schema() -> None:
     """The names of the list, and the settings beside it."""
-    assert SCHEMA["properties"].keys() == {*files.WRAPPER_KEYS, *files.FILE_SETTINGS}
+    assert SCHEMA["properties"].keys() == {*file.WRAPPER_KEYS, *file.FILE_SETTINGS}
     assert all(each.get("description") for each in SCHEMA["properties"].values())
 
 
@@ -459,11 +451,11 @@ def test_every_key_of_a_source_is_in_the_schema() -> None:
     shown = definition("source")["properties"]
     _, *ways = shown["next"]["anyOf"]
 
-    assert shown.keys() == {*sources.SOURCE_KEYS, "preset", "base"}
+    assert shown.keys() == {*source_config.SOURCE_KEYS, "preset", "base"}
     assert all(each["description"] for each in shown.values())
-    assert [way["required"][0] for way in ways] == [*sources.NEXT_PAGE_KEYS]
+    assert [way["required"][0] for way in ways] == [*source_config.NEXT_PAGE_KEYS]
     assert [{*way["properties"]} for way in ways] == [
-        {*each} for each in sources.NEXT_PAGE_KEYS.items()
+        {*each} for each in source_config.NEXT_PAGE_KEYS.items()
     ]
     assert shown["fields"]["properties"].keys() == {"id", *fields.FIELD_SYNONYMS}
 
@@ -472,25 +464,25 @@ def test_every_key_of_a_nested_field_is_in_the_schema() -> None:
     """A fix, a guard and an action item are completed as well."""
     fix = definition("entry")["properties"]["fix"]
 
-    assert fix["properties"].keys() == {*nested.COMMIT_KEYS, "patch"}
+    assert fix["properties"].keys() == {*entry.COMMIT_KEYS, "patch"}
     assert definition("guard")["properties"].keys() == {"type", "name", "url"}
     assert definition("action_item")["properties"].keys() == {
-        *nested.ITEM_TITLE_KEYS,
+        *entry.ITEM_TITLE_KEYS,
         *("owner", "team", "due", "type", "status", "state"),
     }
 
 
 def test_every_table_of_the_parser_has_its_words() -> None:
     """No field is described that is gone, and every text or list of texts is a known field."""
-    assert schema.FIELD_DESCRIPTIONS.keys() == fields.FIELD_SYNONYMS.keys()
-    assert schema.SETTING_DESCRIPTIONS.keys() == {*files.FILE_SETTINGS}
-    assert schema.SOURCE_DESCRIPTIONS.keys() == {*sources.SOURCE_KEYS, "preset", "base"}
-    assert {*entries.TEXT_FIELDS, *entries.LIST_SEPARATORS} <= fields.FIELD_SYNONYMS.keys()
+    assert json_schema.FIELD_DESCRIPTIONS.keys() == fields.FIELD_SYNONYMS.keys()
+    assert json_schema.SETTING_DESCRIPTIONS.keys() == {*file.FILE_SETTINGS}
+    assert json_schema.SOURCE_DESCRIPTIONS.keys() == {*source_config.SOURCE_KEYS, "preset", "base"}
+    assert {*entry.TEXT_FIELDS, *entry.LIST_SEPARATORS} <= fields.FIELD_SYNONYMS.keys()
 
 
 def test_the_text_is_json() -> None:
     """What is printed is what is meant, with a line end."""
-    text = schema.render_registry_schema()
+    text = json_schema.render_registry_schema()
 
     assert json.loads(text) == SCHEMA
     assert text.endswith("}\n")

@@ -9,14 +9,9 @@ from typing import Any
 
 import pytest
 
+from pytest_postmortem.files import find_test_files, is_test_file_path, read_file_bytes
 from pytest_postmortem.model import Collected, Finding, Link, NodeKey
-from pytest_postmortem.scope import (
-    find_partial_reasons,
-    find_test_files,
-    is_test_file_path,
-    join_collections,
-    read_file_bytes,
-)
+from pytest_postmortem.runtime.completeness import find_partial_reasons, join_collections
 
 THREE = frozenset({"a.py", "b.py", "c.py"})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import RunPytest, report_of, with_workers_too
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 
 GATE = "--postmortem-fail-under=60"
 FAILED = "Gate fail-under failed: 50 % of 2 incidents guarded, 60 % asked: 1 incident too few"

@@ -10,8 +10,7 @@ import pytest
 
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
-from pytest_postmortem.registry.remote import HttpLimits
-from pytest_postmortem.registry.service_errors import find_error_text, is_error_answer
+from pytest_postmortem.registry.remote.http import HttpLimits, find_error_text, is_error_answer
 from server import Reply, Server
 
 QUICK = HttpLimits(retries=0)

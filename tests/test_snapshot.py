@@ -13,7 +13,7 @@ import pytest
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
-from pytest_postmortem.registry.snapshot import SnapshotStore
+from pytest_postmortem.registry.cache import SnapshotStore
 from server import Reply, Server, serving
 
 FULL = """

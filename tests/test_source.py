@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.bindings import is_test_missing
-from pytest_postmortem.scanning.known import SearchIndex
-from pytest_postmortem.scanning.mentions import find_mentioning_tests
-from pytest_postmortem.source import SourceMark, find_called_marks, parse_source_tests
+from pytest_postmortem.pysource.bindings import is_test_missing
+from pytest_postmortem.pysource.suite_reader import (
+    SourceMark,
+    find_called_marks,
+    parse_source_tests,
+)
+from pytest_postmortem.scan.mentions import find_mentioning_tests
+from pytest_postmortem.scan.search_index import SearchIndex
 
 CODE = """
 import pytest

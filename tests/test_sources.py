@@ -12,7 +12,7 @@ import pytest
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Finding, Location, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
-from pytest_postmortem.registry.remote import HttpLimits
+from pytest_postmortem.registry.remote.http import HttpLimits
 from server import Asked, Reply, Server
 
 LIMITS = HttpLimits(60, 60, total=60, wait=1, retries=0, backoff=0, pages=5, size=1_000_000)

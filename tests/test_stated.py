@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from conftest import RunPytest
+from pytest_postmortem.documents.reported_items import read_stated_items
 from pytest_postmortem.model import ActionItem
-from pytest_postmortem.written.stated import read_stated_items
 from test_diff import write
 from test_layers import loaded
 

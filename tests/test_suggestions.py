@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pytest_postmortem.model import Postmortem, Registry
-from pytest_postmortem.suggestions import SuggestionIndex, find_similar_word, index_registry_ids
+from pytest_postmortem.similar_names import SuggestionIndex, find_similar_word, index_registry_ids
 
 IDS = (
     "2018-01-18-reddit-hug",

@@ -19,10 +19,17 @@ from pytest_postmortem.model import (
     Scope,
     ShowLevel,
 )
+from pytest_postmortem.report_model import (
+    GateResult,
+    IncidentResult,
+    Report,
+    State,
+    TestResult,
+    Totals,
+)
 from pytest_postmortem.reports import terminal
 from pytest_postmortem.reports.summary import format_last_line
 from pytest_postmortem.reports.terminal import TerminalDetail, TerminalLine
-from pytest_postmortem.states import GateResult, IncidentResult, Report, State, TestResult, Totals
 
 OUTCOME: dict[State, OutcomeWord] = {
     "failing": "failed",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.authoring.titles import (
+from pytest_postmortem.scaffold.slugs import (
     MAX_SLUG_LENGTH,
     format_file_name,
     format_function_name,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import RunPytest, report_of
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.today import Today, find_today
 from repositories import commit, repository

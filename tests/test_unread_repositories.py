@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.cli import main
+from pytest_postmortem.cli.main import main
 from repositories import commit, repository, said
 from test_git import git
 

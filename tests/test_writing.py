@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.errors import DestinationError
-from pytest_postmortem.writing import FileChangedError, rewrite_file, stage_file, write_text_file
+from pytest_postmortem.files import FileChangedError, rewrite_file, stage_file, write_text_file
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_an_open_descriptor_goes_on_where_it_is(tmp_path: Path, name: str, kind:
     """What was printed before stays before, and what is printed after comes after."""
     code = f"""if True:
         from pathlib import Path
-        from pytest_postmortem.writing import write
+        from pytest_postmortem.files import write
         print("before")
         write(Path({name!r}), "text\\n")
         print("after")

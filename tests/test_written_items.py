@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.model import ActionItem
-from pytest_postmortem.written.facts import (
+from pytest_postmortem.documents.action_items import (
+    DocumentItem,
+    build_item_of_field,
+    find_document_items,
     find_first_iso_date,
     has_date_words,
     has_tracker_reference,
     is_placeholder_text,
     parse_item_facts,
 )
-from pytest_postmortem.written.items import DocumentItem, build_item_of_field, find_document_items
-from pytest_postmortem.written.parts import split_into_parts
-from pytest_postmortem.written.passages import parse_markdown_sections
+from pytest_postmortem.documents.sections import parse_markdown_sections
+from pytest_postmortem.documents.vocabulary import split_into_parts
+from pytest_postmortem.model import ActionItem
 
 
 def found(text: str, heading: str = "## Action items") -> tuple[DocumentItem, ...]:

@@ -72,13 +72,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def start_active_plugin(config: pytest.Config) -> None:
     """Start the session in which the plugin is in use."""
-    from pytest_postmortem import session
     from pytest_postmortem.errors import PostmortemError
+    from pytest_postmortem.runtime import session
 
     try:
         session.start_session(config)
     except PostmortemError as error:
-        from pytest_postmortem.reports.failure import sanitize_line
+        from pytest_postmortem.text import sanitize_line
 
         lines = str(error).splitlines()
         raise pytest.UsageError("\n".join(map(sanitize_line, lines))) from None

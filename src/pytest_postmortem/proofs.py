@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.digests import DigestReader
 from pytest_postmortem.errors import Problem, ProofsError
+from pytest_postmortem.files import is_written_through, write_text_file
 from pytest_postmortem.model import VERDICTS, Postmortem, Proof, normalize_id, parse_iso_date
-from pytest_postmortem.writing import is_written_through, write_text_file
+from pytest_postmortem.pysource.fingerprints import DigestReader
 
 __all__ = [
     "PROOFS_FILENAME",

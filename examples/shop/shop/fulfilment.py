@@ -15,7 +15,7 @@ class PaymentEvent:
     """A webhook call of the payment provider; the provider may deliver it more than once."""
 
     id: str
-    sort_key: str
+    order: str
 
 
 class Fulfilment:
@@ -30,5 +30,5 @@ class Fulfilment:
         if event.id in self._seen and not reintroduced("PM-0005"):
             return False
         self._seen.add(event.id)
-        self._ship(event.sort_key)
+        self._ship(event.order)
         return True

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict, format_count
-from pytest_postmortem.prove.missing import NamesOfFix, classify_failure
+from pytest_postmortem.prove.diagnose import NamesOfFix, classify_failure
 from pytest_postmortem.prove.trial import AttemptResult, AttemptWord, RaisedFailure, Trial
 
 __all__ = [
@@ -93,7 +93,8 @@ def judge_incident(
     if top.verdict == "proven" and failing >= MIN_FURTHER_TESTS and failing * 2 > further:
         return IncidentVerdict(
             "broken",
-            f"without the fix {failing} of {format_count(further, 'further test')} in the same files"
+            f"without the fix {failing} of {format_count(further, 'further test')} in the"
+            " same files"
             " fail as well: more is missing than the fix",
             tests,
             failing,

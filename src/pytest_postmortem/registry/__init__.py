@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.options import find_default_locations
-from pytest_postmortem.registry.how import LoadOptions
+from pytest_postmortem.registry.load_options import LoadOptions
 
 __all__ = [
     "LoadOptions",
@@ -32,7 +32,7 @@ def load_registry(
 
     Raises: RegistryError with all problems of all locations.
     """
-    from pytest_postmortem.registry.loading import RegistryLoader
+    from pytest_postmortem.registry.loader import RegistryLoader
 
     return RegistryLoader(locations, root, how or LoadOptions()).load()
 
@@ -41,7 +41,7 @@ def load_registry_with_problems(
     locations: Sequence[Location], root: Path, how: LoadOptions | None = None
 ) -> tuple[Registry, tuple[Problem, ...]]:
     """Read all locations as far as they can be read, and return beside it what is wrong."""
-    from pytest_postmortem.registry.loading import RegistryLoader
+    from pytest_postmortem.registry.loader import RegistryLoader
 
     return RegistryLoader(locations, root, how or LoadOptions()).load_with_problems()
 
@@ -77,7 +77,7 @@ def _is_registry_path(place: Path) -> bool:
         return os.path.isfile(place)
     if not os.path.isdir(place) or os.path.exists(place / "__init__.py"):
         return False
-    from pytest_postmortem.registry.documents import detect_document_name, walk_documents
+    from pytest_postmortem.registry.directory import detect_document_name, walk_documents
 
     return any(
         detect_document_name(str(place), relative) for relative in walk_documents(str(place), [])

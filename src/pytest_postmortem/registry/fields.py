@@ -124,7 +124,7 @@ def clean_text(text: str, *, lines: bool = False) -> str:
 
 
 def clean_path(path: str) -> str:
-    """Return the path of a file as `clean_text` would, but for NFC: `unescape_bytes` gives it back."""
+    """Return a path as `clean_text` would, without NFC; `unescape_bytes` gives it back."""
     return _clean_lines(path, False)
 
 

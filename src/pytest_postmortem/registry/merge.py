@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem
-from pytest_postmortem.registry.entries import RegistryEntry
-from pytest_postmortem.registry.reading import READ_REGISTRY
+from pytest_postmortem.registry.entry import READ_REGISTRY, RegistryEntry
 
 __all__ = ["build_postmortems", "check_duplicate_ids", "merge_entries"]
 
@@ -182,7 +181,8 @@ def _check_shared_aliases(entries: Sequence[RegistryEntry], names: _EntryNames) 
                 alias = next(a for a in entry.lists["aliases"] if a.casefold() == name)
                 message = (
                     f"the alias {alias!r} of {entry.id} is also {description} at "
-                    f"{_locate_entry(entries[first])}: take it from one of the two, it doesn't count"
+                    f"{_locate_entry(entries[first])}: take it from one of the two, it"
+                    " doesn't count"
                 )
                 findings.append(Finding("shared-alias", "error", message, entry.path, entry.line))
     return findings

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_postmortem.states import SETTLED_STATES
+from pytest_postmortem.report_model import SETTLED_STATES
 
 __all__ = ["format_annotation", "render_workflow_commands"]
 

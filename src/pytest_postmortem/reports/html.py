@@ -21,10 +21,10 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from pytest_postmortem import __version__
-from pytest_postmortem.actions import classify_action_progress
-from pytest_postmortem.assess import normalize_severity
+from pytest_postmortem.documents.action_states import classify_action_progress
+from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.model import PROVEN_VERDICTS
-from pytest_postmortem.reports.pictures import (
+from pytest_postmortem.reports.charts import (
     build_guarded_bars,
     build_history_chart,
     build_linked_test_chart,
@@ -176,7 +176,8 @@ def _load_template_source(environment: Environment, name: str) -> str:
 def _build_content_policy(style: str, script: str) -> str:
     """Return what the page may do: use this very style and this very script, and no more."""
     return (
-        f"default-src 'none'; style-src {_format_policy_hash(style)}; script-src {_format_policy_hash(script)}; "
+        f"default-src 'none'; style-src {_format_policy_hash(style)}; script-src"
+        f" {_format_policy_hash(script)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 

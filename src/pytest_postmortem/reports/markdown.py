@@ -2,15 +2,80 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from pytest_postmortem.actions import classify_action_progress
-from pytest_postmortem.assess import compute_percentage
+from pytest_postmortem.documents.action_states import classify_action_progress
+from pytest_postmortem.evaluation.evaluate import compute_percentage
 from pytest_postmortem.model import NodeKey, format_count
-from pytest_postmortem.reports.marking import escape_markdown, format_markdown_link
 
-__all__ = ["render_markdown_report"]
+__all__ = [
+    "escape_markdown",
+    "format_markdown_code",
+    "format_markdown_link",
+    "render_markdown_report",
+]
+
+
+ZERO_WIDTH_SPACE = "\u200b"
+"""A space of no width: hosts look for names and numbers in what is rendered, where no backslash
+is left that could keep them from it.
+"""
+
+
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+
+
+_STARTS = re.compile(r"^([-+#=]|\d+(?=[.)]))")
+
+
+_CALLS = re.compile(r"@(?=\w)|[#!%&](?=\d)|(?<=\w)://|\bwww(?=\.)|\bGH(?=-\d)", re.IGNORECASE)
+
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def escape_markdown(text: str) -> str:
+    """Return text in one line that Markdown shows as it is, in a paragraph, a list or a table.
+
+    Nobody is mentioned, nothing is referred to, no address becomes a link, and no line is a
+    command of GitHub Actions or GitLab.
+    """
+    text = _join_printable_line(text)
+    text = _CALLS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, text)
+    text = re.sub("[&<>]", lambda found: _ENTITIES[found[0]], text)
+    text = _SPECIAL.sub(r"\\\1", text)
+    text = re.sub(r"^(::|/)", rf"{ZERO_WIDTH_SPACE}\1", text)
+    return _STARTS.sub(lambda found: _escape_line_start(found[1]), text)
+
+
+def format_markdown_code(text: str) -> str:
+    """Return text in one line as code, for anywhere but a table."""
+    text = _join_printable_line(text).replace("##[", "## [")
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if text[:1] in ("`", "") or text[-1:] == "`" else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def format_markdown_link(text: str, url: str | None) -> str:
+    """Return text that leads to a web address, or the text alone where there is none."""
+    if url is None or not re.match(r"https?://[^\s/]", url, re.IGNORECASE):
+        return escape_markdown(text)
+    target = quote(url, safe="%/:?#@!$&*+,;=~", errors="backslashreplace").replace("&", "&amp;")
+    return f"[{escape_markdown(text)}]({target})"
+
+
+def _join_printable_line(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _escape_line_start(mark: str) -> str:
+    """Keep the start of a line from being that of a list or a heading."""
+    return f"{mark}\\" if mark.isdigit() else f"\\{mark}"
+
 
 STATE_SECTIONS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
     (("failing",), "The problem may be back", True),
@@ -127,7 +192,10 @@ def _format_report_headline(document: Mapping[str, Any]) -> str:
         f" ({compute_percentage(guarded, required):g} %)" if totals["percent"] is not None else ""
     )
     proven = f", {totals['proven']} of them proven" if totals["proven"] else ""
-    return f"{back}{guarded} of {format_count(required)} guarded{share}{proven}, {totals['linked']} linked"
+    return (
+        f"{back}{guarded} of {format_count(required)} guarded{share}{proven},"
+        f" {totals['linked']} linked"
+    )
 
 
 def _format_report_notes(document: Mapping[str, Any]) -> Iterator[str]:
@@ -138,7 +206,10 @@ def _format_report_notes(document: Mapping[str, Any]) -> Iterator[str]:
         verdict = "passed" if gate["passed"] else "**failed**"
         verdict = verdict if gate["judged"] else "**not judged**"
         message = gate["message"].removeprefix("not judged: ")
-        yield f"- gate {_escape_limited_text(gate['name'])} {verdict}: {_escape_limited_text(message)}"
+        yield (
+            f"- gate {_escape_limited_text(gate['name'])} {verdict}:"
+            f" {_escape_limited_text(message)}"
+        )
     for place in document.get("registry", {}).get("partial", ()):
         yield f"- the registry is partial: {_escape_limited_text(place)}"
 
@@ -255,7 +326,8 @@ def _format_table_code(text: str) -> str:
 def _build_findings_section(findings: Sequence[Mapping[str, Any]]) -> Iterator[_MarkdownSection]:
     if findings:
         rows = [
-            f"- {finding['severity']}: {_format_finding_location(finding)}{_escape_limited_text(finding['message'])}"
+            f"- {finding['severity']}:"
+            f" {_format_finding_location(finding)}{_escape_limited_text(finding['message'])}"
             for finding in findings
         ]
         shown = rows[:MOST_OPEN]

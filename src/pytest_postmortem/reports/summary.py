@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_postmortem.assess import compute_percentage
+from pytest_postmortem.evaluation.evaluate import compute_percentage
 from pytest_postmortem.model import format_count
-from pytest_postmortem.states import Report, State
+from pytest_postmortem.report_model import Report, State
 
 __all__ = ["LISTING_HINT", "count_incidents_in_state", "format_last_line"]
 
@@ -51,7 +51,10 @@ def _format_partial_run(report: Report) -> str:
     """Count only the incidents that this run saw a test of; the others are not judged here."""
     required = [incident for incident in report.incidents if incident.required]
     seen = sum(incident.state != "not-judged" for incident in required)
-    head = f"{_format_share(report.totals.guarded, seen)} seen here guarded{_format_proven_count(report)}"
+    head = (
+        f"{_format_share(report.totals.guarded, seen)} seen here"
+        f" guarded{_format_proven_count(report)}"
+    )
     waiting = count_incidents_in_state(report, "not-run")
     unseen_count = len(required) - seen
     parts = [f"{unseen_count} not judged: {'; '.join(report.scope.reasons)}"]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pytest_postmortem.assess import normalize_severity
 from pytest_postmortem.errors import PostmortemError
+from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, ShowLevel, format_count
-from pytest_postmortem.reports.failure import sanitize_line
-from pytest_postmortem.reports.shown import redact_postmortem, redact_reason
+from pytest_postmortem.report_model import GateResult, IncidentResult, Report, State
+from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 from pytest_postmortem.reports.summary import LISTING_HINT, format_last_line
-from pytest_postmortem.states import GateResult, IncidentResult, Report, State
+from pytest_postmortem.text import sanitize_line
 
 __all__ = [
     "COVERAGE_TITLE",

@@ -1,0 +1,337 @@
+"""``pytest-postmortem check``: marks, registry and post-mortems, without running a test."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import filter as matching
+from pathlib import Path
+
+from pytest_postmortem.cli.arguments import (
+    add_configuration_options,
+    add_report_option,
+    add_today_option,
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
+)
+from pytest_postmortem.cli.folder_project import LintedProject
+from pytest_postmortem.cli.git_project import configure_without_conftest
+from pytest_postmortem.cli.local_registry import find_declared_test_files
+from pytest_postmortem.cli.project_code import ProjectCode
+from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.lint.engine import lint_cases
+from pytest_postmortem.lint.marker_rules import (
+    check_listed_tests,
+    check_markers,
+    find_unchecked_ids,
+)
+from pytest_postmortem.lint.output_formats import LintResult, render_lint_report, render_lint_text
+from pytest_postmortem.lint.pytest_collection import (
+    PytestCollection,
+    collect_with_pytest,
+    drop_report_options,
+)
+from pytest_postmortem.lint.rules import LINT_RULES
+from pytest_postmortem.model import Finding, Postmortem, format_count
+from pytest_postmortem.pysource.marker_index import (
+    LinkedIncident,
+    SourceTestsByFile,
+    UnreadLinks,
+    find_linked_incidents,
+    find_unread_links,
+)
+from pytest_postmortem.runtime.run import find_path_in_repository
+from pytest_postmortem.similar_names import find_similar_word
+from pytest_postmortem.text import sanitize_line
+
+__all__ = [
+    "CheckRequest",
+    "check_project",
+    "declare_arguments",
+    "main",
+    "run_check",
+]
+
+
+NOTHING_TO_CHECK = Problem(
+    "setting",
+    "Couldn't check anything",
+    "there is no registry here, and no test that is marked",
+    "run it where the tests are, or set postmortem_registry",
+)
+
+
+def check_project(
+    project: LintedProject, given_paths: Sequence[Path] = (), *, collecting: bool = False
+) -> LintResult:
+    """Check everything, or what lies at the paths that are given, against the whole registry.
+
+    Raises: SettingsError where nothing is given, and there is neither a registry nor a mark.
+    """
+    linting = not given_paths or any(path.suffix != ".py" for path in given_paths)
+    suite = project.find_test_files() if linting else []
+    test_files = (
+        suite if not given_paths else list(_select_given_tests(project, suite, given_paths))
+    )
+    code = project.code({*test_files, *(suite if linting else ())})
+    tests = code.read(find_declared_test_files(project.registry), project.declared)
+    unread = find_unread_links(tests, project.registry)
+    own_paths = {project.shown(file): None for file in test_files}
+    marked_tests = {path: found for path, found in tests.items() if path in own_paths}
+    if collecting:
+        collection = _collect_suite(project)
+    else:
+        findings = (
+            *check_markers(marked_tests, project.registry, project.policy),
+            *_check_declared_tests(project, code, tests),
+        )
+        linked_tests = (
+            find_linked_incidents(tests, project.registry, project.policy) if suite else None
+        )
+        unjudged = tuple(_list_unjudged_reasons(project, marked_tests, whole=not given_paths))
+        collection = PytestCollection(findings, linked_tests, len(test_files), unjudged)
+    whole = not project.absent_tests and None not in tests.values()
+    test_lookup = _LinkedTestLookup(collection.linked, None if collecting else unread, whole=whole)
+    cases = list(project.cases(test_lookup.tests)) if linting else []
+    found = [
+        *project.findings,
+        *collection.findings,
+        *lint_cases(cases, project.known, project.policy, project.settings.lint_ignore),
+    ]
+    if project.registry is None and not (
+        given_paths or found or collection.linked or collection.unjudged
+    ):
+        raise SettingsError([NOTHING_TO_CHECK])
+    unique_findings = {(f.code, f.path, f.line, f.message): f for f in reversed(found)}
+    selected_findings = [
+        f
+        for f in unique_findings.values()
+        if not given_paths or _is_below_given(project, given_paths, f.path)
+    ]
+    return LintResult(
+        tuple(sorted(selected_findings, key=_build_finding_sort_key)),
+        (*collection.unjudged, *project.unread),
+        sum(not given_paths or _is_below_given(project, given_paths, case.path) for case in cases),
+        len(test_files) if given_paths or collection.linked == {} else collection.files,
+        find_path_in_repository(project.root),
+        tuple(test_lookup.unclear_reasons),
+    )
+
+
+def _select_given_tests(
+    here: LintedProject, suite: Sequence[Path], given_paths: Sequence[Path]
+) -> Iterator[Path]:
+    """Yield the test files that are given: any Python file, and those of the suite in a folder."""
+    yield from (path for path in given_paths if path.suffix == ".py" and path.is_file())
+    folders = [path for path in given_paths if path.is_dir()]
+    yield from (file for file in suite if any(map(file.is_relative_to, folders)))
+
+
+def _check_declared_tests(
+    project: LintedProject, code: ProjectCode, tests: SourceTestsByFile
+) -> Iterator[Finding]:
+    return check_listed_tests(project.known, project.lacking(code, tests))
+
+
+def _collect_suite(project: LintedProject) -> PytestCollection:
+    """Collect the suite from the rootdir, with no report of the configuration's own."""
+    config = project.config
+    arguments = ["--rootdir", str(project.root)]
+    if config.inipath is not None:
+        arguments += ["-c", str(config.inipath)]
+    addopts = drop_report_options(config.getini("addopts"))
+    if addopts is not None:
+        arguments += ["-o", "addopts=", *addopts]
+    return collect_with_pytest(arguments, project.root)
+
+
+class _LinkedTestLookup:
+    """Knows the tests of incidents, all of them if the ``whole`` suite could be read.
+
+    ``unclear`` is of which the code does not tell, and why.
+    """
+
+    def __init__(
+        self, links: Mapping[str, LinkedIncident] | None, unread: UnreadLinks | None, *, whole: bool
+    ) -> None:
+        self._links = links
+        self._fill_whole_address = whole
+        self._unread = unread
+        self.unclear_reasons: list[str] = []
+
+    def tests(self, postmortem: Postmortem) -> LinkedIncident | None:
+        """Return the tests of an incident, None where it is not known whether it has any."""
+        if self._links is None:
+            return None
+        linked_tests = self._links.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+        may_be_linked = not (
+            linked_tests.has_active_test or postmortem.exempt or postmortem.guarded_by
+        )
+        if may_be_linked and self._unread:
+            reason = self._unread.reason((postmortem.id, *postmortem.aliases))
+            if reason:
+                self.unclear_reasons.append(f"{postmortem.id}: {reason}")
+                return None
+        return None if may_be_linked and not self._fill_whole_address else linked_tests
+
+
+def _list_unjudged_reasons(
+    project: LintedProject, tests: SourceTestsByFile, *, whole: bool
+) -> Iterator[str]:
+    """Yield what the code alone can't tell here; ``whole`` asks for the registry too."""
+    broken = (path for path, file_tests in tests.items() if file_tests is None)
+    for path in (path for path in broken if path not in project.pointers):
+        yield f"{path} is no Python that can be read here"
+    ids = find_unchecked_ids(tests, project.registry)
+    implied = project.registry is None and project.settings.url_template
+    unreachable_places = ", ".join(project.known.unreachable)
+    reason = f"{unreachable_places} is not asked here, `pytest-postmortem sync` keeps a copy"
+    if whole and unreachable_places and not (ids or project.known.postmortems):
+        yield reason
+    elif ids and not implied and project.policy.unknown != "ignore":
+        yield (
+            f"{format_count(len(ids), 'id')} not checked:"
+            f" {reason if unreachable_places else 'there is no registry'}"
+        )
+
+
+def _is_below_given(project: LintedProject, given_paths: Sequence[Path], path: str | None) -> bool:
+    """Say whether something stands at or below a path that is given."""
+    return path is not None and any(map(project.file(path).is_relative_to, given_paths))
+
+
+def _build_finding_sort_key(finding: Finding) -> tuple[bool, str, int, str, str]:
+    """Return what findings are sorted by: those at no place come last."""
+    has_no_path = finding.path is None
+    return has_no_path, finding.path or "", finding.line or 0, finding.code, finding.message
+
+
+EXIT_FINDINGS = 1
+EXIT_NOT_JUDGED = 3
+
+CHECK_FILE_TYPES = ("json", "gitlab", "sarif")
+CHECK_PRINTED_TYPES = ("term", "github")
+"""The reports that go to no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What the command line asks for: files, and how to check and report."""
+
+    files: Sequence[str] = ()
+    collect: bool = False
+    strict: bool = False
+    targets: Sequence[str] = ("term",)
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="check these alone, against the whole registry"
+    )
+    parser.add_argument(
+        "--collect",
+        action="store_true",
+        help="ask pytest's own collection, which imports the tests",
+    )
+    parser.add_argument("--strict", action="store_true", help="let warnings fail the check too")
+    add_today_option(parser)
+    add_report_option(parser, "term, json[:PATH], github, gitlab[:PATH] or sarif[:PATH]")
+    add_configuration_options(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    request = CheckRequest(
+        options.files, options.collect, options.strict, options.report or ("term",)
+    )
+    return run_check(build_pytest_arguments(options), request)
+
+
+def run_check(arguments: Sequence[str], request: CheckRequest) -> int:
+    """Check what is asked for and report it; return the exit status.
+
+    A registry that can't be read is what is looked for, and so a finding like any other.
+
+    Raises:
+        SettingsError: A file is not there, nothing is, or an option or a setting can't be used.
+        DestinationError: A report can't be written.
+    """
+    targets = [
+        parse_text_target(
+            target_text, "Couldn't check", "a check", CHECK_FILE_TYPES, CHECK_PRINTED_TYPES
+        )
+        for target_text in request.targets
+    ]
+    given_paths = list(_resolve_given_files(request.files))
+    with configure_without_conftest([*arguments, *_find_rootdir_arguments(given_paths)]) as config:
+        here = LintedProject(config)
+        _check_ignored_rules(here.settings.lint_ignore)
+        checked = check_project(here, given_paths, collecting=request.collect)
+        for type, destination in targets:
+            _print_or_write_check(type, destination, checked, here.fallback)
+    if checked.count("error") or (request.strict and checked.findings):
+        return EXIT_FINDINGS
+    return EXIT_NOT_JUDGED if checked.unjudged else 0
+
+
+def _resolve_given_files(files: Iterable[str]) -> Iterator[Path]:
+    """Yield the files that are to be checked alone.
+
+    Raises: SettingsError with everything that is not there.
+    """
+    missing = [text for text in files if not os.path.exists(text)]
+    if missing:
+        cause, remedy = "it is not there", "correct the path, or leave it out"
+        raise SettingsError(
+            [Problem("setting", "Couldn't check", cause, remedy, text) for text in missing]
+        )
+    return (Path(os.path.abspath(text)) for text in files)
+
+
+def _find_rootdir_arguments(given: Sequence[Path]) -> list[str]:
+    """Return the test files by which pytest finds its rootdir, where all lie in another folder."""
+    try:
+        current_folder = Path.cwd()
+    except OSError:  # somebody has removed it, which pytest says as well
+        return []
+    all_outside = all(
+        path.suffix == ".py" and not path.is_relative_to(current_folder) for path in given
+    )
+    return list(map(str, given)) if all_outside else []
+
+
+def _check_ignored_rules(patterns: Iterable[str]) -> None:
+    """Make sure that every rule which is switched off exists.
+
+    Raises: SettingsError with everything that is none.
+    """
+    problems = []
+    for pattern in patterns:
+        if not matching(LINT_RULES, pattern):
+            suggestion = find_similar_word(pattern, LINT_RULES)
+            remedy = (
+                f"did you mean {suggestion!r}?"
+                if suggestion
+                else f"use some of {', '.join(LINT_RULES)}"
+            )
+            failed = f"Couldn't use postmortem_lint_ignore = {pattern!r}"
+            problems.append(Problem("setting", failed, "there is no such rule", remedy))
+    if problems:
+        raise SettingsError(problems)
+
+
+def _print_or_write_check(
+    type: str, destination: Path | None, checked: LintResult, fallback: str
+) -> None:
+    """Print a report, or write it where it was asked for."""
+    report_text = (
+        render_lint_text(checked) if type == "term" else render_lint_report(type, checked, fallback)
+    )
+    print_or_write(report_text, type, destination)
+    if destination is not None:
+        print(sanitize_line(f"Findings written to {destination}"), file=sys.stderr)

@@ -1,0 +1,113 @@
+"""``pytest-postmortem combine``: the reports of shards, jobs and languages → one, judged anew."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pytest_postmortem.cli.arguments import add_report_option
+from pytest_postmortem.cli.report import build_files_error, parse_report_targets, print_report
+from pytest_postmortem.evaluation.gates import is_report_failing
+from pytest_postmortem.reports.data.merge import merge_reports
+from pytest_postmortem.reports.data.report_reader import read_report_files
+from pytest_postmortem.reports.writers import deliver_report
+from pytest_postmortem.settings import Settings, parse_percentage
+
+__all__ = ["declare_arguments", "main", "run_combine"]
+
+EXIT_NOT_JUDGED = 3
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="JSON reports, and JUnit XML of any language"
+    )
+    add_report_option(parser)
+    parser.add_argument(
+        "--expect", type=_parse_report_count, metavar="N", help="how many reports there should be"
+    )
+    parser.add_argument(
+        "--fail-under", type=_parse_percent, metavar="PERCENT", help="as --postmortem-fail-under"
+    )
+    parser.add_argument(
+        "--across", action="store_true", help="each report is of another repository"
+    )
+
+
+def _parse_report_count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 6 or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of reports")
+    return int(text)
+
+
+def _parse_percent(text: str) -> float:
+    try:
+        return parse_percentage(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage") from None
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run_combine(
+        options.files,
+        options.report,
+        expected=options.expect,
+        fail_under=options.fail_under,
+        across=options.across,
+    )
+
+
+def run_combine(
+    paths: Sequence[str],
+    targets: Sequence[str],
+    *,
+    expected: int | None = None,
+    fail_under: float | None = None,
+    across: bool = False,
+) -> int:
+    """Put reports together, judge the gates on the whole, and return whether it holds.
+
+    Where fewer than ``expected`` are given, nobody can say so, gates or none.
+
+    ``across`` takes each file for the report of a repository of its own.
+
+    Raises:
+        ReportError: A file is no report.
+        SettingsError: A target can't be used.
+    """
+    files = list(map(Path, paths))
+    sources = read_report_files(iter(files), _build_suite_namer(files) if across else lambda _: "")
+    if any(source.is_past for source in sources):
+        raise build_files_error(
+            "a history can't be joined", "give it to `pytest-postmortem report`"
+        )
+    report_targets = parse_report_targets(targets or ["term"])
+    merged_report = merge_reports(sources, expected, fail_under)
+    settings = Settings(reports=tuple(report_targets))
+    delivery = deliver_report(merged_report, settings, 0, None)
+    for line in delivery.notes:
+        print(line.text, file=sys.stderr)
+    for target in report_targets:
+        if target.type in ("term", "term-missing"):
+            print_report(merged_report, target.type)
+    for text in delivery.printed:
+        print(text, end="")
+    if is_report_failing(merged_report) or not delivery.whole:
+        return 1
+    has_missing_reports = expected is not None and len(sources) < expected
+    return (
+        EXIT_NOT_JUDGED
+        if has_missing_reports or any(not gate.judged for gate in merged_report.gates)
+        else 0
+    )
+
+
+def _build_suite_namer(files: Sequence[Path]) -> Callable[[Path], str]:
+    """Return what tells which repository a report is of: the name of its file, or its path."""
+    stems = [path.stem for path in files]
+    has_equal_stems = len(set(stems)) < len(stems)
+    return lambda path: path.with_suffix("").as_posix() if has_equal_stems else path.stem

@@ -1,0 +1,187 @@
+"""``pytest-postmortem diff``: what a change gained and lost, by two reports or by the code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import chain
+from pathlib import Path
+
+from pytest_postmortem import git
+from pytest_postmortem.cli.arguments import (
+    add_configuration_options,
+    add_report_option,
+    add_today_option,
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
+)
+from pytest_postmortem.cli.git_project import DEPTH_REMEDY, open_checkout
+from pytest_postmortem.errors import Problem, ReportError, SettingsError
+from pytest_postmortem.files import write_text_file
+from pytest_postmortem.model import format_count
+from pytest_postmortem.pysource.marker_index import find_unread_files
+from pytest_postmortem.reports.data import report_reader
+from pytest_postmortem.reports.data.compare import (
+    Comparison,
+    compare_code,
+    compare_reports,
+    render_comparison_markdown,
+    render_comparison_text,
+)
+from pytest_postmortem.reports.data.restored_incidents import ReportedRun, parse_json_report
+from pytest_postmortem.text import sanitize_line
+
+__all__ = ["declare_arguments", "main", "run_diff"]
+
+DIFF_FORMAT = 1
+DIFF_FAILED = "Couldn't compare"
+
+DEFAULT_BASE = "origin/HEAD"
+"""The default branch of the remote repository, as a clone knows it."""
+
+EXIT_COVERAGE_LOST = 1
+EXIT_NOT_JUDGED = 3
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "reports", nargs="*", type=Path, metavar="REPORT", help="two JSON reports, the older first"
+    )
+    parser.add_argument(
+        "--base",
+        metavar="REVISION",
+        help="compare the code with this revision instead (default: origin/HEAD)",
+    )
+    add_today_option(parser)
+    add_report_option(parser, "term, markdown or json")
+    add_configuration_options(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run_diff(build_pytest_arguments(options), options.base, options.reports, options.report)
+
+
+def run_diff(
+    arguments: Sequence[str],
+    base: str | None,
+    reports: Sequence[Path],
+    targets: Sequence[str] = (),
+) -> int:
+    """Say what was gained and lost, as ``term``, ``markdown`` or ``json``; return the exit status.
+
+    Two reports are compared with each other, or the code of the working tree with that of the
+    commit at which it left ``base``, or the default branch of the remote repository.
+
+    Raises:
+        SettingsError: It is not clear what to compare.
+        GitError: Git can't give what it takes to compare.
+        ReportError: A report can't be read.
+        RegistryError: The registry is broken.
+        DestinationError: A file can't be written.
+    """
+    report_targets = [
+        parse_text_target(target_text, DIFF_FAILED, "a comparison")
+        for target_text in targets or ["term"]
+    ]
+    if not reports:
+        comparison = _compare_with_base(arguments, base)
+    elif base is None and len(reports) == 2:
+        older, newer = map(_load_run, reports)
+        comparison = compare_reports(older, newer)
+    else:
+        given_count = format_count(len(reports), "report")
+        cause = f"{given_count} and {'no' if base is None else 'a'} base are given"
+        remedy = "name two reports, the older first, or a revision with --base"
+        raise _build_diff_error(cause, remedy)
+    for type, destination in report_targets:
+        if destination is not None:
+            write_text_file(destination, _format_comparison(comparison, type))
+        else:
+            _print_comparison(comparison, type)
+    if comparison.lost:
+        return EXIT_COVERAGE_LOST
+    return 0 if comparison.judged else EXIT_NOT_JUDGED
+
+
+def _compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison:
+    with open_checkout(arguments) as checkout:
+        head = checkout.commit("HEAD")
+        if base is None:
+            base = DEFAULT_BASE
+            if git.resolve_commit(checkout.root, base) is None:
+                cause = f"neither reports nor a base are given, and this clone has no {base}"
+                remedy = "name two reports, the older first, or a revision with --base"
+                raise _build_diff_error(cause, remedy)
+        base_commit = git.find_merge_base(checkout.root, checkout.commit(base), head)
+        if base_commit is None:
+            note = (
+                f"{base} and HEAD have no commit in common in this clone ({DEPTH_REMEDY} gets them)"
+            )
+            return Comparison(notes=(note,), judged=False)
+        earlier = checkout.registry_at(base_commit)
+        older = checkout.read_commit_tests(base_commit, earlier)
+        newer = checkout.read_working_tree(older, earlier)
+        head_registry, show = checkout.registry, checkout.settings.show
+        policy = checkout.policy
+        changed = set(
+            map(checkout.suite.shown, git.list_modified_files(checkout.root, base_commit))
+        )
+        unread = checkout.unread_submodules
+        paths = {*find_unread_files(older), *find_unread_files(newer), *unread}
+        used = {path: map(_list_path_and_parents, checkout.find_used(path)) for path in paths}
+        unchanged = {path for path in paths if changed.isdisjoint(chain(*used[path]))}
+        comparison = compare_code(
+            older, newer, head_registry, policy, show, earlier, unchanged, unread
+        )
+        judged = comparison.judged and not checkout.unread
+        return replace(comparison, notes=(*comparison.notes, *checkout.unread), judged=judged)
+
+
+def _list_path_and_parents(path: str) -> Iterator[str]:
+    """Yield a file and the folders above it, since a changed submodule is named by its folder."""
+    yield path
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _build_diff_error(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", DIFF_FAILED, cause, remedy)])
+
+
+def _load_run(path: Path) -> ReportedRun:
+    source = report_reader.read_report_file(path)
+    try:
+        if source.foreign:
+            raise ValueError("JUnit XML does not say which incidents there are")
+        return parse_json_report(source.document)
+    except ValueError as error:
+        remedy = "give a file that --postmortem-report=json:PATH has written"
+        problem = Problem(
+            "report-file", report_reader.REPORT_UNREADABLE, str(error), remedy, str(path)
+        )
+        raise ReportError([problem]) from None
+
+
+def _format_comparison(comparison: Comparison, type: str) -> str:
+    if type == "json":
+        document = {"format": DIFF_FORMAT, **asdict(comparison)}
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return (
+        render_comparison_markdown(comparison)
+        if type == "markdown"
+        else render_comparison_text(comparison)
+    )
+
+
+def _print_comparison(comparison: Comparison, type: str) -> None:
+    """Print a comparison; where Markdown stays empty, what can't be compared is said beside it."""
+    print_or_write(_format_comparison(comparison, type), type, None)
+    for note in comparison.notes if type == "markdown" and not comparison.changes else ():
+        print(sanitize_line(note), file=sys.stderr)

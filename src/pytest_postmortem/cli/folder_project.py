@@ -1,0 +1,130 @@
+"""The suite, the registry and the post-mortems as they lie here, for commands without git."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from pytest_postmortem import registry
+from pytest_postmortem.cli.absent_files import require_registry
+from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.cli.project_code import ProjectCode
+from pytest_postmortem.documents.reader import (
+    build_text_of_fields,
+    find_document_file,
+    read_document,
+)
+from pytest_postmortem.errors import Problem
+from pytest_postmortem.evaluation.evaluate import is_incident_selected
+from pytest_postmortem.files import read_file_bytes
+from pytest_postmortem.lint.cases import LintCase, build_lint_case
+from pytest_postmortem.lint.rules import find_ignored_by_entry
+from pytest_postmortem.model import Finding, Postmortem, Registry
+from pytest_postmortem.pysource.marker_index import LinkedIncident, SourceTestsByFile
+from pytest_postmortem.registry.loader import is_remote_location
+from pytest_postmortem.runtime.run import build_loading_options, find_path_in_repository
+
+__all__ = ["LintedProject"]
+
+
+class LintedProject(Project):
+    """A project of which everything that is wrong is told.
+
+    Nothing is fetched. ``registry`` is None where there is none at all; what can be read of a
+    broken one is there, and ``findings`` are everything that is wrong with it.
+    """
+
+    @cached_property
+    def registry(self) -> Registry | None:
+        """The registry as far as it can be read, None where there is none.
+
+        Raises: GitError where the working tree lacks a part of it.
+        """
+        return self._examined_registry[0]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the registry."""
+        return self._examined_registry[1]
+
+    @cached_property
+    def _examined_registry(self) -> tuple[Registry | None, tuple[Finding, ...]]:
+        require_registry(self.root, self.settings)
+        if not self.locations and self.settings.sync is None:
+            return None, ()
+        how = replace(build_loading_options(self.settings), offline=True, unreachable="warn")
+        examined, problems = registry.load_registry_with_problems(self.locations, self.root, how)
+        broken = dict.fromkeys(problem.path or "it" for problem in problems)
+        partial = (f"{path} can't be read as a whole" for path in broken)
+        own_findings = (
+            finding for finding in examined.findings if finding.code != "registry-unreachable"
+        )
+        findings = (*map(_build_registry_finding, problems), *own_findings)
+        return replace(examined, partial=(*examined.partial, *partial)), findings
+
+    @property
+    def known(self) -> Registry:
+        """The registry, an empty one where there is none."""
+        return Registry() if self.registry is None else self.registry
+
+    @property
+    def fallback(self) -> str:
+        """The path, from the top of the repository, of what stands at no place."""
+        file = self.config.inipath or self.root / "pyproject.toml"
+        local = (place for place in self.known.locations if not is_remote_location(place))
+        top = find_path_in_repository(self.root)
+        paths = (posixpath.normpath(posixpath.join(top, place)) for place in local)
+        inside = (path for path in paths if not path.startswith(("../", "/")))
+        return next(inside, posixpath.normpath(posixpath.join(top, self.shown(file))))
+
+    def file(self, shown: str) -> Path:
+        """Return where the path of a finding leads."""
+        return Path(os.path.abspath(self.root / shown))
+
+    def lacking(self, code: ProjectCode, tests: SourceTestsByFile) -> dict[str, bool]:
+        """Return the node ids that the registry declares, and whether the code lacks them for
+        certain.
+        """
+        return {nodeid: code.lacks_test(nodeid, tests) for nodeid in self.declared}
+
+    def cases(self, tests: Callable[[Postmortem], LinkedIncident | None]) -> Iterator[LintCase]:
+        """Yield every incident of this suite with what is written about it; ``tests`` knows those
+        that are linked to one.
+        """
+        known_registry = self.known
+        shared = Counter(entry.path for entry in known_registry)
+        lists = {*known_registry.locations, *(path for path, count in shared.items() if count > 1)}
+        ignored: dict[str, Mapping[int, frozenset[str]]] = {}
+        for postmortem in (
+            entry for entry in known_registry if is_incident_selected(entry, self.settings.policy)
+        ):
+            document_file = find_document_file(postmortem, self.root)
+            document = (
+                read_document(*document_file)
+                if document_file and document_file[1] not in lists
+                else None
+            )
+            if document is None:
+                path = postmortem.path or ""
+                if path not in ignored:
+                    ignored[path] = self._ignored(path, known_registry)
+                codes = ignored[path].get(postmortem.line or 0)
+                document = replace(build_text_of_fields(postmortem), ignored=codes or frozenset())
+            yield build_lint_case(postmortem, document, tests(postmortem))
+
+    def _ignored(self, path: str, known_registry: Registry) -> Mapping[int, frozenset[str]]:
+        """Return which rules a registry file switches off for which of its entries."""
+        data = None if is_remote_location(path) else read_file_bytes(self.root / path)
+        lines = [entry.line or 0 for entry in known_registry if entry.path == path]
+        return find_ignored_by_entry((data or b"").decode(errors="replace"), lines)
+
+
+def _build_registry_finding(problem: Problem) -> Finding:
+    """Return what is wrong with a registry as a finding, its remedy in the same line."""
+    message = f"{problem.cause}; {problem.remedy}"
+    return Finding(problem.slug, "error", message, problem.path, problem.line)

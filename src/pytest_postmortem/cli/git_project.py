@@ -1,0 +1,412 @@
+"""A repository for commands that read code and run none of it: test files, marks, registry."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from fnmatch import fnmatch
+from functools import cached_property
+from glob import iglob
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem import git, options, registry, settings
+from pytest_postmortem.cli.absent_files import build_suite, is_lfs_pointer
+from pytest_postmortem.cli.local_registry import (
+    build_offline_options,
+    find_declared_test_files,
+    load_local_registry,
+)
+from pytest_postmortem.cli.project_code import ProjectCode
+from pytest_postmortem.cli.pytest_configuration import configure_pytest
+from pytest_postmortem.cli.submodules import Submodules, find_file_contents
+from pytest_postmortem.errors import GitError, Problem, RegistryError, SettingsError
+from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
+from pytest_postmortem.model import Location, Policy, Registry
+from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.pysource.marker_index import SourceTestsByFile
+from pytest_postmortem.pysource.project_modules import ParsedModule
+from pytest_postmortem.registry.loader import is_remote_location
+from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.today import Today, find_today
+
+__all__ = [
+    "DEPTH_REMEDY",
+    "GitCheckout",
+    "configure_without_conftest",
+    "find_suite_paths",
+    "open_checkout",
+]
+
+ParsedTests = tuple[suite_reader.SourceTest, ...] | None
+
+READING_OPTIONS = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
+"""Nothing of the project runs, and what a run would warn of is for the run to say."""
+
+LENIENT_SETTINGS = ("addopts=", "required_plugins=", "filterwarnings=", "strict_config=false")
+LENIENT_OPTIONS = tuple(word for setting in LENIENT_SETTINGS for word in ("-o", setting))
+
+DEPTH_REMEDY = "in CI fetch-depth: 0 or GIT_DEPTH: 0"
+"""How a job gets the history of a repository."""
+
+
+@contextmanager
+def open_checkout(arguments: Sequence[str], *, needs_git: bool = True) -> Iterator[GitCheckout]:
+    """Find the repository around the configuration of pytest, whose conftest files are not run.
+
+    Without ``needs_git`` the rootdir may lie in none, and is then the top itself.
+
+    Raises:
+        SettingsError: There is no repository, or a setting has an unusable value.
+        RegistryError: The configured registry is broken.
+    """
+    with configure_without_conftest(arguments) as config:
+        yield GitCheckout(config, needs_git=needs_git)
+
+
+@contextmanager
+def configure_without_conftest(arguments: Sequence[str]) -> Iterator[pytest.Config]:
+    """Configure pytest where only code is read: no conftest file is run.
+
+    They may need what is not installed there. So may ``required_plugins``, ``filterwarnings``
+    and the options in ``addopts``, which are left out where pytest does not know them.
+
+    Raises:
+        SettingsError: A setting has an unusable value.
+    """
+    with ExitStack() as stack:
+        try:
+            config = stack.enter_context(configure_pytest([*READING_OPTIONS, *arguments]))
+        except SettingsError as error:
+            try:
+                config = stack.enter_context(
+                    configure_pytest([*READING_OPTIONS, *LENIENT_OPTIONS, *arguments])
+                )
+            except SettingsError:
+                raise error from None
+        yield config
+
+
+class GitCheckout:
+    """The repository around a configuration of pytest."""
+
+    def __init__(self, config: pytest.Config, *, needs_git: bool = True) -> None:
+        self.settings = settings.read_plugin_settings(config)
+        self.root = config.rootpath
+        if needs_git:
+            git.require_repository(self.root)
+        self.config = config
+        top = git.find_repository_top(self.root) or self.root
+        self.suite = build_suite(config, top, find_suite_paths(config, self.settings))
+        self._pointers: dict[str, str] = {}
+        self._codes: list[ProjectCode] = []
+        self.index = (
+            git.read_index_only_files(self.root) if needs_git else git.IndexOnlyFiles({}, {})
+        )
+        self.submodules = Submodules(self.suite, self.index.modules)
+        files = self._files(needs_git=needs_git)
+        self.present = frozenset(path for path in files if _is_regular_file(self.suite.top / path))
+        self.tracked = self.present.union(self.index.absent)
+        self.registry = load_local_registry(self.settings, self.root)
+        self.declared = find_declared_test_files(self.registry)
+        names = (options.MARKER_NAME, *self.settings.markers)
+        self._names = names
+        self._mark_bytes = tuple(name.encode() for name in names)
+        self._parsed: dict[bytes, ParsedTests] = {}
+        self._modules: dict[tuple[str, bytes], ParsedModule | None] = {}
+
+    def _files(self, *, needs_git: bool) -> list[str]:
+        """Return the files of the working tree, with those of the submodules in the suite."""
+        if not needs_git:
+            try:
+                return git.list_repository_files(self.root)
+            except GitError:
+                return list(_find_python_files(self.suite.top, self.config))
+        return [*git.list_repository_files(self.root), *self.submodules.files()]
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What could not be read of the suite so far, each with what to do."""
+        return (*self.submodules.unread.values(), *self._pointers.values())
+
+    @property
+    def unread_submodules(self) -> dict[str, str]:
+        """The submodules that are not read, here or at a commit, by their paths from the rootdir,
+        each with what to do.
+        """
+        unread = {**self.submodules.unchanged, **self.submodules.unread}
+        return {self.suite.shown(path): why for path, why in unread.items()}
+
+    def commit(self, revision: str) -> str:
+        """Return the commit that a revision names, or a branch that only the remote has.
+
+        Raises:
+            SettingsError: It names none.
+            GitError: Git can't tell, nothing is committed yet, or the clone is shallow.
+        """
+        for name in (revision, f"refs/remotes/origin/{revision}"):
+            commit = git.resolve_commit(self.root, name)
+            if commit is not None:
+                return commit
+        if git.is_unborn_branch(self.root):
+            return git.read_head_commit(self.root)
+        if git.is_shallow_clone(self.root):
+            cause = f"git: there is no revision {revision!r} in this shallow clone"
+            raise git.build_git_error(
+                cause, f"correct it, or run `git fetch --unshallow` ({DEPTH_REMEDY})"
+            )
+        cause = f"there is no revision {revision!r} in this clone"
+        raise _build_code_error(cause, f"correct it, or fetch it with its history ({DEPTH_REMEDY})")
+
+    def read_commit_tests(self, commit: str, earlier: Registry | None = None) -> SourceTestsByFile:
+        """Read the test files of a commit that may have a mark or are declared, ``earlier`` being
+        the registry of that commit.
+        """
+        is_relevant = self._build_file_filter(earlier)
+        contents = self._read_contents_at(commit, is_relevant, self.suite.may_hold_tests)
+        return self._reading(contents, (), earlier)
+
+    def _build_file_filter(self, earlier: Registry | None) -> Callable[[str], bool]:
+        """Return what says whether a file may have a test, or what a test imports."""
+        declared_paths = {*self.declared, *find_declared_test_files(earlier)}
+        return lambda path: path.endswith(".py") or self.suite.shown(path) in declared_paths
+
+    def _read_contents_at(
+        self, commit: str, wanted: Callable[[str], bool], reaches: Callable[[str], bool]
+    ) -> dict[str, bytes]:
+        """Return what the wanted files of a commit hold, and those of the submodules which
+        ``reaches`` chooses, as far as they are here.
+        """
+        contents = find_file_contents(self.suite.top, commit, "", wanted)
+        return contents | self.submodules.contents_at(
+            git.list_submodules(self.root, commit), wanted, reaches
+        )
+
+    def read_working_tree(
+        self, others: Iterable[str], earlier: Registry | None = None
+    ) -> SourceTestsByFile:
+        """Read the test files of the working tree, ``others`` whatever they name; ``earlier`` may
+        be another registry whose tests are looked for too.
+
+        What a sparse checkout left out is read as the index has it.
+        """
+        is_relevant = self._build_file_filter(earlier)
+        paths = sorted(filter(is_relevant, self.present))
+        contents = {path: read_file_bytes(self.suite.top / path) for path in paths}
+        absent_blobs = {path: blob for path, blob in self.index.absent.items() if is_relevant(path)}
+        blobs = dict(git.read_blobs(self.root, absent_blobs.values()))
+        contents |= {path: blobs[absent_blobs[path]] for path in absent_blobs}
+        return self._reading(contents, others, earlier)
+
+    def find_marking_helpers(self, commit: str) -> suite_reader.MarkCodeReader:
+        """Return what reads the Python files of a commit that are no test files, and that name a
+        mark or import what does.
+        """
+
+        def may_help(path: str) -> bool:
+            return path.endswith(".py") and not self.suite.is_suite_file(path, self.tracked)
+
+        contents = self._read_contents_at(commit, may_help, lambda module: False)
+        code = {self.suite.shown(path): data for path, data in contents.items()}
+        return suite_reader.find_helpers(code, self._names)
+
+    def read_version(
+        self, path: str, data: bytes, helpers: suite_reader.MarkCodeReader
+    ) -> SourceTestsByFile:
+        """Read one version of a file, by its path from the rootdir, with what it may import."""
+        is_code = path.endswith(".py")
+        tests, other = ({path: data}, {}) if is_code else ({}, {path: data})
+        code = ProjectCode(self.config, self._names, tests, helpers.modules.contents, other)
+        nodeids = [
+            nodeid for nodeid in self._list_declared_nodeids() if nodeid.partition("::")[0] == path
+        ]
+        return code.read_file(path, helpers, nodeids)
+
+    def _list_declared_nodeids(self) -> list[str]:
+        return [nodeid for each in self.registry or () for nodeid in each.tests]
+
+    def _reading(
+        self,
+        contents: Mapping[str, bytes | None],
+        others: Iterable[str],
+        earlier: Registry | None = None,
+    ) -> SourceTestsByFile:
+        test_paths = {path for path in contents if self.suite.is_suite_file(path, self.tracked)}
+        shown = {path: self.suite.shown(path) for path in contents}
+        tests = {
+            shown[path]: self._read_known_text(shown[path], contents[path]) for path in test_paths
+        }
+        other_files = {
+            shown[path]: data for path, data in contents.items() if path not in test_paths
+        }
+        readable_files = {
+            path: data
+            for path, data in other_files.items()
+            if data is not None and not is_lfs_pointer(data)
+        }
+        helpers = {path: data for path, data in readable_files.items() if path.endswith(".py")}
+        code = ProjectCode(self.config, self._names, tests, helpers, readable_files, self._modules)
+        self._codes.append(code)
+        registries = [
+            loaded_registry
+            for loaded_registry in (self.registry, earlier)
+            if loaded_registry is not None
+        ]
+        nodeids = [
+            nodeid
+            for loaded_registry in registries
+            for postmortem in loaded_registry
+            for nodeid in postmortem.tests
+        ]
+        return code.read({*self.declared, *find_declared_test_files(earlier), *others}, nodeids)
+
+    def find_used(self, path: str) -> frozenset[str]:
+        """Return a file with what it may import, as the states that were read have it, by their
+        paths from the rootdir.
+        """
+        return frozenset().union(*(code.find_used(path) for code in self._codes))
+
+    def _read_known_text(self, path: str, data: bytes | None) -> bytes | None:
+        """Return what a test file holds, None where that is not known."""
+        if data is None or not is_lfs_pointer(data):
+            return data
+        self.note_pointer(path)
+        return None
+
+    def note_pointer(self, path: str) -> None:
+        """Note that a test file is kept by Git LFS, and its content is not known."""
+        self._pointers[path] = f"{path} is a pointer of Git LFS; its content is not read"
+
+    def may_have_mark(self, data: bytes) -> bool:
+        """Say whether a file can hold a mark at all, which is cheap to know."""
+        return any(name in data for name in self._mark_bytes)
+
+    def tests(self, data: bytes) -> ParsedTests:
+        """Return the tests of a file, None for what is no Python; the same file is read once."""
+        if data not in self._parsed:
+            functions = self.config.getini("python_functions")
+            classes = self.config.getini("python_classes")
+            self._parsed[data] = suite_reader.parse_source_tests(
+                data, self._names, functions, classes
+            )
+        return self._parsed[data]
+
+    def guess_tests(self, data: bytes) -> ParsedTests:
+        """Return the tests of a file as far as can be told, for what was written long ago."""
+        tests = self.tests(data)
+        return suite_reader.guess_source_tests(data, self._names) if tests is None else tests
+
+    @cached_property
+    def today(self) -> Today:
+        """The date to judge by; what was not used for it is printed."""
+        today = find_today(self.settings.today, self.root, self.registry or ())
+        for note in today.notes:
+            print(sanitize_line(f"{note.message} [{note.code}]"), file=sys.stderr)
+        return today
+
+    @property
+    def policy(self) -> Policy:
+        """What is asked of the tests, with the date to judge by."""
+        return replace(self.settings.policy, today=self.today.day)
+
+    def registry_at(self, commit: str) -> Registry | None:
+        """Return the registry that a commit holds, None where it holds none that can be read."""
+        locations = self.settings.registry or self._find_registry_in(
+            git.list_commit_files(self.root, commit)
+        )
+        synced = self.settings.sync
+        places = [
+            place
+            for location in (*locations, synced)
+            if location and (place := self._place(location))
+        ]
+        contents = self._read_contents_at(
+            commit,
+            lambda path: _is_inside_any(path, places),
+            lambda module: _is_inside_any(module, places) or _has_path_inside(places, module),
+        )
+        if not contents:
+            return None
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for path, data in contents.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(data)
+            moved_locations = [
+                moved for location in locations if (moved := self._moved(location, folder))
+            ]
+            moved_sync = synced and self._moved(synced, folder)
+            how = replace(build_offline_options(self.settings), synced=moved_sync)
+            try:
+                return registry.load_registry(moved_locations, folder, how)
+            except RegistryError:
+                return None
+
+    def _find_registry_in(self, tree: Iterable[str]) -> tuple[Location, ...]:
+        """Return where a registry is found that nobody configured, nearest first."""
+        top = self.suite.top
+        folders = [each for each in (self.root, *self.root.parents) if each.is_relative_to(top)]
+        candidates = (
+            Location(place, folder) for folder in folders for place in options.DEFAULT_LOCATIONS
+        )
+        paths = list(tree)
+        existing = (each for each in candidates if _has_path_inside(paths, self._place(each)))
+        return tuple(existing)[:1]
+
+    def _place(self, location: Location) -> str | None:
+        """Return the path of a location from the top, None for what lies outside."""
+        path = Path(os.path.abspath(location.path))
+        if is_remote_location(location.text) or not path.is_relative_to(self.suite.top):
+            return None
+        return path.relative_to(self.suite.top).as_posix()
+
+    def _moved(self, location: Location, folder: Path) -> Location | None:
+        """Return a location within another folder, None for what is not there; one that lies
+        outside of the repository is as it is.
+        """
+        place = self._place(location)
+        if place is None:
+            return location
+        return Location(place, folder) if (folder / place).exists() else None
+
+
+def find_suite_paths(config: pytest.Config, wanted: settings.Settings) -> tuple[Path, ...]:
+    """Return the files and folders that make up the suite."""
+    root = config.rootpath
+    globs = (iglob(str(root / text), recursive=True) for text in config.getini("testpaths"))
+    return wanted.suite or tuple(Path(path) for glob in globs for path in glob) or (root,)
+
+
+def _find_python_files(root: Path, config: pytest.Config) -> Iterator[str]:
+    """Yield the Python files below a folder of which git says nothing."""
+    left_out = config.getini("norecursedirs")
+
+    def is_ignored(path: Path) -> bool:
+        return any(fnmatch(path.name, pattern) for pattern in left_out)
+
+    return (
+        format_relative_path(path, root) for path in find_test_files([root], ["*.py"], is_ignored)
+    )
+
+
+def _is_inside_any(path: str, places: Iterable[str]) -> bool:
+    below = any(path == place or path.startswith(f"{place}/") for place in places)
+    return below and ".." not in path.split("/")
+
+
+def _has_path_inside(paths: Iterable[str], place: str | None) -> bool:
+    return place is not None and any(_is_inside_any(path, [place]) for path in paths)
+
+
+def _is_regular_file(file: Path) -> bool:
+    """Say whether a file is there and no link, which git has no contents of."""
+    return file.is_file() and not file.is_symlink()
+
+
+def _build_code_error(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", "Couldn't read the code", cause, remedy)])

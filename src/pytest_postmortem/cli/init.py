@@ -1,0 +1,343 @@
+"""``pytest-postmortem init``: what is there is found, and pytest told about it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from pytest_postmortem import git, registry
+from pytest_postmortem.cli.arguments import add_configuration_options, build_pytest_arguments
+from pytest_postmortem.cli.git_project import configure_without_conftest
+from pytest_postmortem.cli.listing_rows import (
+    IncidentRow,
+    build_rows_from_code,
+    format_state_counts,
+)
+from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.cli.new import FIRST_LOCATION
+from pytest_postmortem.errors import GitError, Problem, SettingsError
+from pytest_postmortem.files import format_relative_path
+from pytest_postmortem.model import Location, Registry, format_count
+from pytest_postmortem.options import MARKER_NAME
+from pytest_postmortem.pysource.marker_index import find_linked_incidents
+from pytest_postmortem.scaffold import edits
+from pytest_postmortem.scaffold.edits import FileEdit
+from pytest_postmortem.scaffold.project_survey import (
+    MarkIds,
+    find_document_collections,
+    find_issue_url_template,
+    find_marks_with_ids,
+)
+from pytest_postmortem.scaffold.pytest_config import (
+    SettingsToAdd,
+    SettingValue,
+    add_pytest_settings,
+    has_postmortem_marker,
+    parse_pytest_settings,
+)
+from pytest_postmortem.text import sanitize_line
+
+__all__ = [
+    "ProjectSetup",
+    "declare_arguments",
+    "main",
+    "run_init",
+]
+
+
+SETUP_FAILED = "Couldn't set up"
+
+
+FIRST_README = b"""\
+# Post-mortems
+
+One file for each incident: what happened, why, and which test keeps it from happening again.
+
+`pytest-postmortem new "what happened" --test tests/` begins the next one, with its test.
+"""
+
+
+class ProjectSetup:
+    """What a project has, and what it lacks.
+
+    Raises:
+        SettingsError: It is configured by a file that is not its own.
+        RegistryError: The post-mortems that are there can't be read.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._root = project.root
+        self._unread = ""
+        self._file = self._find_configuration_file()
+        self.shown = project.shown(self._file)
+        self._old = self._file.read_bytes() if self._file.is_file() else None
+        self._current_settings = parse_pytest_settings(self._file.name, self._old or b"")
+        self._marks = self._list_used_marks()
+        self._settings = {k: v for k, v in self._missing() if k not in self._current_settings}
+
+    def _find_configuration_file(self) -> Path:
+        """Return the file that pytest reads here, or the one that is natural."""
+        config = self._project.config
+        path, top = config.inipath, git.find_repository_top(config.invocation_params.dir)
+        if path is None:
+            path = self._root / "pyproject.toml"
+            path = path if path.is_file() else self._root / "pytest.ini"
+        given = config.option.inifilename or config.option.rootdir
+        if top is not None and not given and not path.resolve().is_relative_to(top.resolve()):
+            cause = f"pytest is configured by {str(path)!r}, which lies outside of this repository"
+            remedy = "make a pytest.ini of its own, which may be empty"
+            raise SettingsError([Problem("setting", SETUP_FAILED, cause, remedy)])
+        return path
+
+    @cached_property
+    def _place(self) -> str | None:
+        """The collection that is there and not configured, from the rootdir."""
+        if self._project.settings.registry:
+            return None
+        found = registry.find_registry(self._root)
+        if found is not None:
+            return format_relative_path(found, self._root)
+        return next(iter(self._others), None)
+
+    @cached_property
+    def _others(self) -> dict[str, int]:
+        return find_document_collections(self._root)
+
+    @cached_property
+    def _known(self) -> Registry | None:
+        """What the registry will hold: broken, it would end each run."""
+        if self._place is None:
+            return self._project.registry
+        return registry.load_registry(
+            [Location(self._place, self._root)], self._root, self._project.offline_options
+        )
+
+    def _list_used_marks(self) -> list[MarkIds]:
+        known_marks = self._project.settings.markers
+        all_marks = find_marks_with_ids(data for _, data in self._project.contents())
+        return [ids for ids in all_marks if ids.mark not in {MARKER_NAME, *known_marks}]
+
+    def _missing(self) -> Iterator[tuple[str, SettingValue]]:
+        """Yield the settings that are missing."""
+        useful_marks = [ids for ids in self._marks if self._count_matched_ids(ids)]
+        if self._place is not None:
+            yield "postmortem_registry", (self._relative_to_configuration(self._place),)
+        elif self._is_first_registry and not self._uses_tracker:
+            yield "postmortem_registry", (self._relative_to_configuration(FIRST_LOCATION),)
+        if self._is_first_registry and self._uses_tracker:
+            useful_marks = [ids for ids in self._marks if ids.are_numbers]
+            yield "postmortem_url_template", self._tracker_template or ""
+        if useful_marks:
+            yield "postmortem_markers", tuple(ids.mark for ids in useful_marks)
+
+    def _count_matched_ids(self, ids: MarkIds) -> int:
+        """Return how many ids of a mark the registry knows."""
+        known_registry = self._known
+        return (
+            sum(known_registry.find(id) is not None for id in ids.distinct_ids)
+            if known_registry
+            else 0
+        )
+
+    @property
+    def _is_first_registry(self) -> bool:
+        """Whether there is no registry at all, of whatever kind."""
+        settings = self._project.settings
+        is_configured = settings.registry or settings.sync or settings.url_template
+        return self._place is None and not is_configured
+
+    @cached_property
+    def _tracker_template(self) -> str | None:
+        try:
+            return find_issue_url_template(git.read_origin_url(self._root))
+        except GitError as error:
+            self._unread = error.brief
+            return None
+
+    @property
+    def _uses_tracker(self) -> bool:
+        """Whether tests name the numbers of a tracker that is known."""
+        return self._tracker_template is not None and any(each.are_numbers for each in self._marks)
+
+    def _relative_to_configuration(self, place: str) -> str:
+        """Return a path from the rootdir as the configuration file has it."""
+        return format_relative_path(Path(os.path.normpath(self._root / place)), self._file.parent)
+
+    @property
+    def edits(self) -> list[FileEdit]:
+        """What is to be written, nothing where nothing is missing.
+
+        Raises:
+            SettingsError: It can't be told where it belongs, or it could not be used there.
+            RegistryError: What would be named can't be read.
+        """
+        wanted = SettingsToAdd(
+            self._settings, marker=not has_postmortem_marker(self._current_settings.get("markers"))
+        )
+        files = []
+        if wanted.settings or wanted.marker:
+            new = add_pytest_settings(self.shown, self._old or b"", wanted)
+            files.append(FileEdit(self._file, self.shown, self._old, new))
+        if (self._relative_to_configuration(FIRST_LOCATION),) in self._settings.values():
+            files += self._build_first_files(self._root / FIRST_LOCATION)
+        return files
+
+    def _build_first_files(self, folder: Path) -> Iterator[FileEdit]:
+        """Yield what goes to the folder of the first post-mortem, which a run must be able to read.
+
+        Raises:
+            SettingsError: It is no folder.
+            RegistryError: What lies in it is broken.
+        """
+        if not folder.exists():
+            yield FileEdit(folder / "README.md", f"{FIRST_LOCATION}/README.md", None, FIRST_README)
+        elif folder.is_dir():
+            registry.load_registry(
+                [Location(FIRST_LOCATION, self._root)], self._root, self._project.offline_options
+            )
+        else:
+            cause = "it is no folder, and post-mortems would go there"
+            remedy = "rename it, or name another place in postmortem_registry"
+            raise SettingsError([Problem("setting", SETUP_FAILED, cause, remedy, FIRST_LOCATION)])
+
+    def told(self) -> Iterator[str]:
+        """Yield what was found."""
+        known_registry, place = self._known, self._place
+        if known_registry is not None:
+            where = place or ", ".join(known_registry.locations)
+            yield f"{where}: {format_count(len(known_registry), 'post-mortem')}"
+        for other, count in self._others.items() if place or known_registry is None else ():
+            if other != place:
+                likeness = f"looks like {format_count(count, 'post-mortem')}"
+                yield f"{other}: {likeness}, left alone (postmortem_registry may name it as well)"
+        for ids in self._marks:
+            yield f"@pytest.mark.{ids.mark}: {self._describe_mark(ids)}"
+        if known_registry is None and not self._marks:
+            yield "no post-mortem was found here"
+        if self._unread:
+            yield f"the address of the repository is not known: {self._unread}"
+
+    def _describe_mark(self, ids: MarkIds) -> str:
+        used = format_count(len(ids.distinct_ids), "id")
+        if ids.mark in self._settings.get("postmortem_markers", ()):
+            return used
+        matched = self._count_matched_ids(ids)
+        if matched:  # by a setting that is somebody's own
+            return f"{used}, {matched} in the registry; add {ids.mark!r} to postmortem_markers"
+        why = "it is not known what they name"
+        if self._known:
+            why = "none of them is in the registry"
+        elif self._tracker_template is not None:
+            why = f"only {ids.numeric_count} of them are plain numbers of a tracker"
+        return f"{used}; left alone, as {why}"
+
+
+EXIT_REFUSED = 1
+
+MOST_GAPS_SHOWN = 3
+"""How many incidents without a test the first report names."""
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("-y", "--yes", action="store_true", help="write it without asking")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be written, and write nothing"
+    )
+    add_configuration_options(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run_init(build_pytest_arguments(options), yes=options.yes, dry_run=options.dry_run)
+
+
+def run_init(arguments: Sequence[str], *, yes: bool = False, dry_run: bool = False) -> int:
+    """Set up what is missing, and show the first report; return the exit status.
+
+    Raises:
+        SettingsError: It can't be told what to write, or nobody is there to say yes.
+        RegistryError: The post-mortems that were found can't be read.
+        DestinationError: A file can't be written; then none is.
+    """
+    with configure_without_conftest(arguments) as config:
+        setup = ProjectSetup(Project(config))
+    files = setup.edits
+    note_stream = sys.stderr if dry_run else sys.stdout
+    for line in setup.told():
+        print(sanitize_line(line), file=note_stream)
+    if files:
+        print(*map(sanitize_line, edits.render_edits_diff(files)), sep="\n")
+    if dry_run:
+        print("nothing was written" if files else "nothing is missing", file=note_stream)
+        return 0
+    if files and not yes and not _ask_to_write():
+        print("nothing was written")
+        return EXIT_REFUSED
+    edits.write_edits(files)
+    names = " and ".join(edit.shown for edit in files)
+    print(sanitize_line(f"{names} written" if files else f"nothing is missing in {setup.shown}"))
+    _print_first_report(arguments)
+    return 0
+
+
+def _ask_to_write() -> bool:
+    """Ask whether to write what was shown.
+
+    Raises: SettingsError where nobody can be asked.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        cause = "there is no terminal to ask at, and nothing was written"
+        remedy = "give --yes to write it, or --dry-run to see it alone"
+        raise SettingsError([Problem("setting", "Couldn't ask for a yes", cause, remedy)])
+    try:
+        return input("Write this? [Y/n] ").strip().lower() in ("", "y", "yes")
+    except (EOFError, KeyboardInterrupt):
+        print()
+        return False
+
+
+def _print_first_report(arguments: Sequence[str]) -> None:
+    """Show what is linked by now, with the settings that are in force by now."""
+    with configure_without_conftest(arguments) as config:
+        project = Project(config)
+        known_registry, settings = project.registry, project.settings
+        linked_incidents = find_linked_incidents(
+            project.read_tests(), known_registry, project.policy
+        ).values()
+        rows = build_rows_from_code(
+            known_registry, linked_incidents, project.policy, settings.show, settings.url_template
+        )
+        for line in (*_format_gaps(rows), *_format_next_steps(rows, project)):
+            print(sanitize_line(line))
+
+
+def _format_gaps(rows: Sequence[IncidentRow]) -> Iterator[str]:
+    gaps = [row.fields for row in rows if row.state == "not-linked"]
+    for fields in gaps[:MOST_GAPS_SHOWN]:
+        title = "" if fields["title"] == fields["id"] else f"  {fields['title']}"
+        yield f"  {fields['id']}{title}"
+    if len(gaps) > MOST_GAPS_SHOWN:
+        yield f"  and {len(gaps) - MOST_GAPS_SHOWN} more that no test is linked to"
+    if rows:
+        yield format_state_counts(rows, read=True)
+
+
+def _format_next_steps(rows: Sequence[IncidentRow], project: Project) -> Iterator[str]:
+    """Yield what to do now."""
+    gap = next((row.fields["id"] for row in rows if row.state == "not-linked"), None)
+    yield "Next:"
+    if gap is not None:
+        yield f'  mark the test that would have caught it: @pytest.mark.{MARKER_NAME}("{gap}")'
+    elif not rows:
+        yield '  begin a post-mortem: pytest-postmortem new "what happened" --test tests/'
+    yield "  run pytest: the last lines say which incidents are guarded"
+    ci = project.ci_config
+    if ci is not None:
+        target = "github" if ci[1] == "GitHub Actions" else "markdown:incidents.md"
+        yield f"  in {ci[1]} ({ci[0]}): pytest --postmortem-report={target}"

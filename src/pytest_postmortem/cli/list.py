@@ -1,0 +1,196 @@
+"""``pytest-postmortem list``: the incidents of a registry with their states."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from pytest_postmortem.cli.arguments import (
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
+)
+from pytest_postmortem.cli.listing_output import (
+    format_incident_columns,
+    render_incident_json,
+    render_incident_table,
+)
+from pytest_postmortem.cli.listing_rows import (
+    CODE_STATES,
+    ROW_STATES,
+    RUN_ONLY_STATES,
+    SORT_KEYS,
+    IncidentRow,
+    ListQuery,
+    add_listing_options,
+    load_incidents,
+    select_rows,
+)
+from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.evaluation.evaluate import list_selection_keys
+from pytest_postmortem.registry import fields
+from pytest_postmortem.report_model import STATES
+from pytest_postmortem.similar_names import find_similar_word
+
+__all__ = ["declare_arguments", "main", "run_list"]
+
+LIST_FAILED = "Couldn't list"
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "select",
+        nargs="*",
+        metavar="KEY:VALUE",
+        help="list only these, as postmortem_select; state:WORD too",
+    )
+    parser.add_argument("--since", metavar="DATE", help="list only incidents from this day on")
+    parser.add_argument("--before", metavar="DATE", help="list only incidents before this day")
+    parser.add_argument(
+        "--sort",
+        choices=SORT_KEYS,
+        metavar="KEY",
+        help=f"{', '.join(SORT_KEYS[:-1])} or {SORT_KEYS[-1]} (default: the order of the registry)",
+    )
+    add_listing_options(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    query = _parse_list_query(options)
+    return run_list(build_pytest_arguments(options), query, options.source, options.report)
+
+
+def run_list(
+    arguments: Sequence[str],
+    query: ListQuery,
+    source: Path | None = None,
+    targets: Sequence[str] = (),
+) -> int:
+    """List incidents, as ``term``, ``markdown`` or ``json``; return the exit status.
+
+    Raises:
+        SettingsError: A target can't be used, no incident has a key that is asked for, or a
+            setting has an unusable value.
+        RegistryError: The configured registry is broken.
+        ReportError: The report can't be read.
+        DestinationError: A file can't be written.
+    """
+    report_targets = [
+        parse_text_target(target_text, LIST_FAILED, "a list") for target_text in targets or ["term"]
+    ]
+    with load_incidents(arguments, source) as loaded:
+        _check_selected_keys(loaded.rows, query)
+        _check_selected_states(query.states, read=loaded.read)
+        severities = loaded.project.settings.policy.severities
+        rows = select_rows(loaded.rows, replace(query, severities=severities))
+        for type, destination in report_targets:
+            print_or_write(_render_list(rows, type, read=loaded.read), type, destination)
+        return loaded.status()
+
+
+def _render_list(rows: Sequence[IncidentRow], type: str, *, read: bool) -> str:
+    if type == "json":
+        return render_incident_json(rows, read=read)
+    if type == "markdown":
+        return render_incident_table(rows, read=read)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return format_incident_columns(rows, width, read=read)
+
+
+def _parse_list_query(options: argparse.Namespace) -> ListQuery:
+    """Return what the command line asks for.
+
+    Raises: SettingsError with everything that can't be understood.
+    """
+    problems: list[tuple[str, str]] = []
+    select, states = _parse_selectors(options.select, problems)
+    since, before = (
+        _parse_day(text, problems) if text is not None else None
+        for text in (options.since, options.before)
+    )
+    if problems:
+        raise SettingsError(
+            [Problem("setting", LIST_FAILED, *cause_and_remedy) for cause_and_remedy in problems]
+        )
+    return ListQuery(select, states, since, before, options.sort)
+
+
+def _parse_selectors(
+    texts: Iterable[str], problems: list[tuple[str, str]]
+) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
+    select: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        key, _, value = text.partition(":")
+        key = key.casefold()
+        if not (key and value):
+            problems.append((f"{text!r} is no KEY:VALUE", "write for example severity:sev1"))
+        elif key == "state" and value not in ROW_STATES:
+            suggestion = find_similar_word(value, ROW_STATES)
+            remedy = (
+                f"did you mean {suggestion!r}?" if suggestion else f"use {', '.join(ROW_STATES)}"
+            )
+            problems.append((f"there is no state {value!r}", remedy))
+        else:
+            select[key] = (*select.get(key, ()), value)
+    states = select.pop("state", ())
+    return tuple(select.items()), states
+
+
+def _parse_day(text: str, problems: list[tuple[str, str]]) -> date | None:
+    if fields.parse_day(text) == text:
+        return date.fromisoformat(text)
+    problems.append((f"{text!r} is no date", "write it as 2026-11-20"))
+    return None
+
+
+def _check_selected_states(states: Iterable[str], *, read: bool) -> None:
+    """Make sure that what the states come from knows those that are asked for.
+
+    Raises: SettingsError.
+    """
+    problems = []
+    for state in states:
+        if read and state in RUN_ONLY_STATES:
+            cause = f"only a run of pytest knows which incidents are {state!r}"
+            remedy = (
+                "name its report with --from=report.json (pytest --postmortem-report=json:PATH)"
+            )
+            problems.append(Problem("setting", LIST_FAILED, cause, remedy))
+        elif not read and state in CODE_STATES.values():
+            cause = f"a report has no state {state!r}"
+            remedy = f"use {', '.join(STATES)}, or leave out --from"
+            problems.append(Problem("setting", LIST_FAILED, cause, remedy))
+    if problems:
+        raise SettingsError(problems)
+
+
+def _check_selected_keys(rows: Sequence[IncidentRow], query: ListQuery) -> None:
+    """Make sure that incidents have the keys that are asked for.
+
+    Raises: SettingsError.
+    """
+    known_keys = dict.fromkeys(key for row in rows for key in list_selection_keys(row.postmortem))
+    extra_keys = set(rows[0].postmortem.extra) if rows else set()
+    problems = []
+    for key in (key for key, _ in query.select if rows and key not in known_keys):
+        suggestion = find_similar_word(key, known_keys)
+        usual_keys = ", ".join(
+            selectable_key
+            for selectable_key in list_selection_keys(rows[0].postmortem)
+            if selectable_key not in extra_keys
+        )
+        remedy = (
+            f"did you mean {suggestion!r}?"
+            if suggestion
+            else f"use {usual_keys}, state or a key of their own"
+        )
+        problems.append(Problem("setting", LIST_FAILED, f"no incident has a {key!r}", remedy))
+    if problems:
+        raise SettingsError(problems)

@@ -1,0 +1,338 @@
+"""The incidents of a registry, each with its state: by what a run reported, or by the code alone.
+
+`Report` → `IncidentRow`s. What code alone tells has words of its own: ``linked`` is an incident
+whose test did not run, since nothing did, ``not-linked`` one that no test is linked to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pytest_postmortem.cli.arguments import (
+    add_configuration_options,
+    add_report_option,
+    add_today_option,
+)
+from pytest_postmortem.cli.git_project import configure_without_conftest
+from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.errors import Problem, ReportError
+from pytest_postmortem.evaluation.evaluate import evaluate, is_incident_selected, normalize_severity
+from pytest_postmortem.evaluation.links import build_implied_registry
+from pytest_postmortem.model import (
+    Link,
+    Outcome,
+    OutcomeWord,
+    Policy,
+    Postmortem,
+    Registry,
+    Scope,
+    ShowLevel,
+    format_count,
+)
+from pytest_postmortem.pysource.marker_index import (
+    LinkedIncident,
+    UnreadLinks,
+    find_linked_incidents,
+    find_unread_links,
+)
+from pytest_postmortem.report_model import STATES, IncidentResult, Report
+from pytest_postmortem.reports.data import report_reader
+from pytest_postmortem.reports.data.merge import merge_reports
+from pytest_postmortem.reports.json_report import build_report_document
+from pytest_postmortem.reports.redaction import redact_postmortem
+from pytest_postmortem.text import sanitize_line
+
+__all__ = [
+    "CODE_STATES",
+    "ROW_STATES",
+    "RUN_ONLY_STATES",
+    "SORT_KEYS",
+    "IncidentRow",
+    "ListQuery",
+    "LoadedIncidents",
+    "add_listing_options",
+    "build_rows_from_code",
+    "build_rows_from_report",
+    "format_state_counts",
+    "load_incidents",
+    "select_rows",
+]
+
+
+EXIT_NOT_JUDGED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedIncidents:
+    """Incidents; ``read`` says that their states are those that code alone tells.
+
+    ``unread`` is what is not known of the code, each with what to do.
+    """
+
+    project: Project
+    rows: Sequence[IncidentRow]
+    read: bool
+    unread: tuple[str, ...] = ()
+
+    def status(self) -> int:
+        """Print what is not known, and return the exit status: 3 where there is any."""
+        for note in self.unread:
+            print(sanitize_line(f"not judged: {note}"), file=sys.stderr)
+        return EXIT_NOT_JUDGED if self.unread else 0
+
+
+def add_listing_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says where the states come from, and how incidents are shown."""
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="REPORT",
+        help="JSON report that has the states (default: what the code says)",
+    )
+    add_today_option(parser)
+    add_report_option(parser, "term, markdown or json")
+    add_configuration_options(parser)
+
+
+@contextmanager
+def load_incidents(
+    arguments: Sequence[str], source: Path | None, *, selected: bool = True
+) -> Iterator[LoadedIncidents]:
+    """Read the registry and the tests, or take the states from a report.
+
+    Unless only the ``selected`` ones are wanted, incidents of other suites are among them.
+
+    Raises:
+        SettingsError: A setting has an unusable value.
+        RegistryError: The configured registry is broken.
+        ReportError: The report can't be read.
+    """
+    with configure_without_conftest(arguments) as config:
+        project = Project(config)
+        known_registry, settings, policy = project.registry, project.settings, project.policy
+        if not selected:
+            policy = replace(policy, select=())
+        if source is not None:
+            rows = build_rows_from_report(
+                _load_state_report(source), known_registry, policy, settings.show
+            )
+            yield LoadedIncidents(project, rows, read=False)
+            return
+        tests = project.read_tests()
+        linked_incidents = find_linked_incidents(tests, known_registry, policy).values()
+        unread = find_unread_links(tests, known_registry)
+        rows = build_rows_from_code(
+            known_registry, linked_incidents, policy, settings.show, settings.url_template, unread
+        )
+        broken = [path for path, file_tests in tests.items() if file_tests is None]
+        notes = (
+            f"{path} can't be read as Python" for path in sorted({*broken} - {*project.pointers})
+        )
+        yield LoadedIncidents(project, rows, read=True, unread=(*project.unread, *notes))
+
+
+def _load_state_report(path: Path) -> Report:
+    source = report_reader.read_report_file(path)
+    if source.foreign or source.is_past:
+        kind = "JUnit XML" if source.foreign else "a history"
+        remedy = "give a file that --postmortem-report=json:PATH has written"
+        cause = f"{kind} has no states of incidents"
+        raise ReportError(
+            [Problem("report-file", report_reader.REPORT_UNREADABLE, cause, remedy, str(path))]
+        )
+    return merge_reports([source])
+
+
+SORT_KEYS = ("id", "title", "date", "severity", "class", "state", "owner")
+"""What a list can be sorted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What is asked for: ``select`` as `Policy` has it, ``states`` beside it, and two days.
+
+    Incidents are wanted from ``since`` on and up to the day before ``before``; one without a
+    date is wanted only where no day is named.
+    """
+
+    select: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    states: tuple[str, ...] = ()
+    since: date | None = None
+    before: date | None = None
+    sort: str | None = None
+    severities: tuple[str, ...] = ()
+
+
+def select_rows(rows: Iterable[IncidentRow], query: ListQuery) -> list[IncidentRow]:
+    """Return the rows that are asked for, in order; what says nothing of it stands last."""
+    selected_rows = [row for row in rows if _is_row_selected(row, query)]
+    if query.sort is None:
+        return selected_rows
+    key = _build_sort_key(query.sort, query.severities)
+    sorted_rows = sorted(
+        (row for row in selected_rows if _format_sort_text(row, query.sort)), key=key
+    )
+    if query.sort == "date":
+        sorted_rows.reverse()
+    return [*sorted_rows, *(row for row in selected_rows if not _format_sort_text(row, query.sort))]
+
+
+def _is_row_selected(row: IncidentRow, query: ListQuery) -> bool:
+    day = row.postmortem.day
+    if query.since is not None and (day is None or day < query.since):
+        return False
+    if query.before is not None and (day is None or day >= query.before):
+        return False
+    if query.states and row.state not in query.states:
+        return False
+    return is_incident_selected(row.postmortem, Policy(select=query.select))
+
+
+def _format_sort_text(row: IncidentRow, name: str) -> str:
+    return str(row.fields.get(name) or "")
+
+
+def _build_sort_key(name: str, severities: Sequence[str]) -> Callable[[IncidentRow], Any]:
+    ranks: Mapping[str, int] = {}
+    if name == "state":
+        ranks = {word: rank for rank, word in enumerate(ROW_STATES)}
+    elif name == "severity":
+        ranks = {normalize_severity(severity): rank for rank, severity in enumerate(severities)}
+
+    def build_row_key(row: IncidentRow) -> tuple[int, list[tuple[int, str]]]:
+        text = _format_sort_text(row, name)
+        sort_text = normalize_severity(text) if name == "severity" else text
+        return ranks.get(sort_text, len(ranks)), _build_natural_key(text)
+
+    return build_row_key
+
+
+def _build_natural_key(text: str) -> list[tuple[int, str]]:
+    """Return what a text is sorted by: PM-9 before PM-10."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", text.casefold())
+    return [(int(part[:50]), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+CODE_STATES: Mapping[str, str] = {"not-run": "linked", "unguarded": "not-linked"}
+
+RUN_ONLY_STATES = ("failing", "errored", "guarded", "not-run", "unguarded")
+"""States that code alone never gives."""
+
+ROW_STATES = (*STATES, *CODE_STATES.values())
+"""All states that a row may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """An incident: ``postmortem`` is all that is known, ``shown`` what may be shown of it.
+
+    ``fields`` are those that the JSON report has of an incident, with what may be shown alone.
+    """
+
+    postmortem: Postmortem
+    shown: Postmortem
+    fields: Mapping[str, Any]
+
+    @property
+    def state(self) -> str:
+        """The state of the incident, one of `ROW_STATES`."""
+        return str(self.fields["state"])
+
+
+def build_rows_from_code(
+    registry: Registry | None,
+    linked_incidents: Iterable[LinkedIncident],
+    policy: Policy,
+    show: ShowLevel | None,
+    url_template: str | None = None,
+    unread: UnreadLinks = UnreadLinks(),
+) -> list[IncidentRow]:
+    """Return the incidents of a suite whose tests were read and not run, as the registry has them.
+
+    Without a registry, the incidents are those that tests name. What the code does not say is
+    ``unread``; an incident that it may link is not judged.
+    """
+    links, outcomes = [], {}
+    for linked_incident in linked_incidents:
+        for nodeid, muted in linked_incident.tests.items():
+            link = Link(linked_incident.id, nodeid, nodeid.partition("::")[0], None)
+            links.append(link)
+            outcomes[link.test] = _build_unrun_outcome(muted)
+    known_registry = build_implied_registry(links, url_template) if registry is None else registry
+    report = evaluate(known_registry, links, outcomes, Scope(), policy)
+    return [_apply_code_state(row, unread) for row in _build_rows(report, show)]
+
+
+def build_rows_from_report(
+    report: Report, registry: Registry | None, policy: Policy, show: ShowLevel | None
+) -> list[IncidentRow]:
+    """Return the incidents of a report and, where the registry has more of the suite, those too.
+
+    What the registry says of an incident counts, and the report for what became of it.
+    """
+    known_registry = registry or Registry()
+    incidents_by_id: dict[str, IncidentResult] = {}
+    for incident in report.incidents:
+        known_postmortem = known_registry.find(incident.postmortem.id)
+        incidents_by_id[(known_postmortem or incident.postmortem).id] = (
+            replace(incident, postmortem=known_postmortem) if known_postmortem else incident
+        )
+    silent = "the report has no such incident"
+    more = (
+        postmortem
+        for postmortem in known_registry
+        if postmortem.id not in incidents_by_id and is_incident_selected(postmortem, policy)
+    )
+    others = [IncidentResult(postmortem, "not-judged", reason=silent) for postmortem in more]
+    return _build_rows(replace(report, incidents=(*incidents_by_id.values(), *others)), show)
+
+
+def _build_unrun_outcome(muted: str | None) -> Outcome:
+    """Return what is known of a test that did not run, given why it would stop nobody."""
+    if muted is None:
+        return Outcome("not-run")
+    word, _, reason = muted.partition(": ")
+    outcome_word: OutcomeWord = "xfailed" if word.startswith("xfail") else "skipped"
+    return Outcome(outcome_word, reason=reason or None)
+
+
+def _build_rows(report: Report, show: ShowLevel | None) -> list[IncidentRow]:
+    fields = build_report_document(report, show)["incidents"]
+    return [
+        IncidentRow(
+            incident.postmortem, redact_postmortem(incident.postmortem, show), incident_fields
+        )
+        for incident, incident_fields in zip(report.incidents, fields, strict=True)
+    ]
+
+
+def _apply_code_state(row: IncidentRow, unread: UnreadLinks) -> IncidentRow:
+    state = CODE_STATES.get(row.state, row.state)
+    reason = None if state == "linked" else row.fields["reason"]
+    if state == "not-linked":
+        unclear = unread.reason((row.postmortem.id, *row.postmortem.aliases))
+        state, reason = ("not-judged", unclear) if unclear else (state, reason)
+    return replace(row, fields={**row.fields, "state": state, "reason": reason})
+
+
+def format_state_counts(rows: Sequence[IncidentRow], *, read: bool) -> str:
+    """Return the one line below a list: how many incidents are in each state.
+
+    ``read`` says that the states are those that code alone tells.
+    """
+    counts = Counter(row.state for row in rows)
+    words = [f"{counts[word]} {word.replace('-', ' ')}" for word in ROW_STATES if counts[word]]
+    if not rows:
+        return "no incident"
+    text = f"{format_count(len(rows))}: {', '.join(words)}"
+    return f"{text} (read from the code; a run of pytest says what is guarded)" if read else text

@@ -1,0 +1,156 @@
+"""``pytest-postmortem COMMAND ...``: the command line, which decides nothing.
+
+Exit status: 0 yes, 1 no, 2 wrong use, 3 could not judge, 4 the registry can't be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pytest_postmortem import __version__
+from pytest_postmortem.errors import NotJudgedError, PostmortemError, RegistryError
+
+__all__ = ["CLI_COMMANDS", "CliCommand", "main"]
+
+EXIT_WRONG_USE = 2
+EXIT_NOT_JUDGED = 3
+EXIT_REGISTRY_UNREADABLE = 4
+EXIT_INTERRUPTED = 130
+"""As shells have it, 128 and the number of the signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class CliCommand:
+    """A command: ``declare_arguments`` adds its arguments to a parser, ``run`` returns the exit
+    status.
+    """
+
+    name: str
+    help: str
+    declare_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def _build_lazy_command(name: str, help: str) -> CliCommand:
+    """Return the command of a module, which is imported when the command is asked for."""
+
+    def load_module() -> Any:
+        return import_module(f"pytest_postmortem.cli.{name}")
+
+    return CliCommand(
+        name,
+        help,
+        lambda parser: load_module().declare_arguments(parser),
+        lambda options: int(load_module().main(options)),
+    )
+
+
+CLI_COMMANDS: tuple[CliCommand, ...] = (
+    _build_lazy_command("init", "find what is there, and tell pytest about it"),
+    _build_lazy_command("new", "begin a post-mortem, and its regression test"),
+    _build_lazy_command("list", "list incidents with their states"),
+    _build_lazy_command("show", "show all of one incident"),
+    _build_lazy_command("sync", "write what is fetched into the file that runs read"),
+    _build_lazy_command("report", "render JSON reports in any format"),
+    _build_lazy_command("combine", "join the reports of shards and jobs"),
+    _build_lazy_command("check", "say what is wrong with marks, registry and post-mortems"),
+    _build_lazy_command("diff", "say what a change gained and lost"),
+    _build_lazy_command("scan", "find tests that speak of an incident and are not linked to it"),
+    _build_lazy_command("history", "say when incidents got and lost their regression tests"),
+    _build_lazy_command("prove", "see that regression tests fail without the fix"),
+    _build_lazy_command("schema", "print the JSON Schema of a file"),
+)
+
+
+def main(
+    arguments: Sequence[str] | None = None, commands: Sequence[CliCommand] = CLI_COMMANDS
+) -> int:
+    """Run the command that the arguments name, and return its exit status."""
+    command_line = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _run_command(command_line, commands)
+    except BrokenPipeError:  # whoever read has had enough
+        _discard_standard_output()
+        return 1
+    except OSError as error:
+        action = f"go on with {error.filename!r}"
+        if error.filename is None:
+            action = "write to standard output"
+            _discard_standard_output()
+        print(f"Couldn't {action}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+        return EXIT_WRONG_USE
+    except KeyboardInterrupt:
+        print("Interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except PostmortemError as error:
+        print(error, file=sys.stderr)
+        if isinstance(error, NotJudgedError):
+            return EXIT_NOT_JUDGED
+        return EXIT_REGISTRY_UNREADABLE if isinstance(error, RegistryError) else EXIT_WRONG_USE
+
+
+def _run_command(given: Sequence[str], commands: Sequence[CliCommand]) -> int:
+    """Run a command, and see that all it printed has arrived."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    parser = _build_parser(commands, given)
+    try:
+        options = parser.parse_args(given)
+        if options.run is None:
+            parser.print_help(sys.stderr)
+            return EXIT_WRONG_USE
+        with _rare_collection():
+            status: int = options.run(options)
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+    return status
+
+
+@contextmanager
+def _rare_collection() -> Iterator[None]:
+    """Search for reference cycles more rarely: parsed code is large and has none, and searching it
+    again and again takes longer than parsing.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+def _discard_standard_output() -> None:
+    """Let what is left go nowhere: at its end, Python would try once more."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _build_parser(commands: Sequence[CliCommand], given: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser; only a command that is given has to declare its arguments."""
+    parser = argparse.ArgumentParser(
+        prog="pytest-postmortem",
+        description="Guard every post-mortem with a regression test.",
+        epilog="The plugin itself runs with pytest: see `pytest --help`, incident coverage.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.set_defaults(run=None)
+    if commands:
+        group = parser.add_subparsers(title="commands", metavar="COMMAND")
+        for command in commands:
+            added = group.add_parser(command.name, help=command.help, description=command.help)
+            if command.name in given:
+                command.declare_arguments(added)
+            added.set_defaults(run=command.run)
+    return parser

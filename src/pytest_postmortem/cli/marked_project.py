@@ -1,0 +1,198 @@
+"""A project as it lies here: its registry, its test files and their marks, read and not run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem import git, options, registry, settings
+from pytest_postmortem.cli.absent_files import find_absent_paths, is_lfs_pointer, list_absent_tests
+from pytest_postmortem.cli.git_project import find_suite_paths
+from pytest_postmortem.cli.local_registry import find_declared_test_files, load_local_registry
+from pytest_postmortem.cli.project_code import ProjectCode, find_code_files
+from pytest_postmortem.errors import GitError
+from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
+from pytest_postmortem.model import Location, Policy, Registry
+from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.pysource.marker_index import SourceTestsByFile
+from pytest_postmortem.registry.load_options import LoadOptions
+from pytest_postmortem.runtime.run import build_loading_options
+from pytest_postmortem.scaffold.project_survey import find_ci_system
+from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.today import Today, find_today
+
+__all__ = ["Project"]
+
+UNFETCHED_NOTE = "what it holds is not known here"
+
+
+class Project:
+    """What lies below the rootdir of a configuration of pytest.
+
+    ``unasked`` says what it means that no location is fetched.
+    """
+
+    def __init__(self, config: pytest.Config, unasked: str = UNFETCHED_NOTE) -> None:
+        self.config = config
+        self._unfetched_note = unasked
+        self.root = config.rootpath
+        self.settings = settings.read_plugin_settings(config)
+        self.pointers: list[str] = []
+
+    @cached_property
+    def registry(self) -> Registry | None:
+        """The registry, None where there is none.
+
+        Raises:
+            RegistryError: The configured one is broken.
+            GitError: The working tree lacks a part of it.
+        """
+        return load_local_registry(self.settings, self.root, self._unfetched_note)
+
+    @property
+    def offline_options(self) -> LoadOptions:
+        """How a location of this project is read, without the network."""
+        return replace(
+            build_loading_options(self.settings), offline=True, unreachable="warn", synced=None
+        )
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        """The locations of the registry, be they configured or found."""
+        if self.settings.registry or self.settings.sync:
+            return self.settings.registry
+        found = registry.find_registry(self.root)
+        return (Location(format_relative_path(found, self.root), self.root),) if found else ()
+
+    @cached_property
+    def today(self) -> Today:
+        """The date to judge by; what was not used for it is printed."""
+        today = find_today(self.settings.today, self.root, self.registry or ())
+        for note in today.notes:
+            print(sanitize_line(f"{note.message} [{note.code}]"), file=sys.stderr)
+        return today
+
+    @property
+    def policy(self) -> Policy:
+        """What is asked of the tests, with the date to judge by."""
+        return replace(self.settings.policy, today=self.today.day)
+
+    @cached_property
+    def unread(self) -> tuple[str, ...]:
+        """What is not known of the suite and of the date, since git has not given it, each with
+        what to do.
+        """
+        notes = [f"{path} is a pointer of Git LFS; run `git lfs pull`" for path in self.pointers]
+        notes += self.absent_tests
+        if self.today.error is not None:
+            notes.append(self.today.error.brief)
+        return tuple(dict.fromkeys(notes))
+
+    @cached_property
+    def absent_tests(self) -> tuple[str, ...]:
+        """What the working tree lacks of the suite, or why git can't tell, each with what to do."""
+        try:
+            absent = list(list_absent_tests(self.config, self.settings))
+        except GitError as error:
+            return (error.brief,)
+        return tuple(f"{what}; {remedy}" for what, remedy in absent)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the marks that link a test."""
+        return (options.MARKER_NAME, *self.settings.markers)
+
+    @property
+    def test_name_patterns(self) -> tuple[list[str], list[str]]:
+        """pytest's ``python_functions`` and ``python_classes``."""
+        ini = self.config.getini
+        return list(ini("python_functions")), list(ini("python_classes"))
+
+    @property
+    def ci_config(self) -> tuple[str, str] | None:
+        """The file or folder that says how the project is tested elsewhere, and by whom."""
+        return find_ci_system(git.find_repository_top(self.root) or self.root)
+
+    def shown(self, path: Path) -> str:
+        """Return the path of a file as node ids have it."""
+        return format_relative_path(path, self.root)
+
+    def find_test_files(self, roots: Iterable[Path] = ()) -> list[Path]:
+        """Return the files below some places that pytest would collect, as far as their names
+        tell; without places, those of the suite.
+        """
+        hook = self.config.hook.pytest_ignore_collect
+        patterns = self.config.getini("python_files")
+
+        def is_ignored(path: Path) -> bool:
+            return bool(hook(collection_path=path, config=self.config))
+
+        return list(dict.fromkeys(find_test_files(self.places(roots), patterns, is_ignored)))
+
+    def places(self, roots: Iterable[Path] = ()) -> list[Path]:
+        """Return those places that are there; without any, those of the suite."""
+        wanted = tuple(roots) or find_suite_paths(self.config, self.settings)
+        return [Path(os.path.abspath(place)) for place in wanted if place.exists()]
+
+    def contents(self, files: Iterable[Path] | None = None) -> Iterator[tuple[str, bytes]]:
+        """Yield the test files that can be read, each with what it holds; all of them, or some."""
+        for file in self.find_test_files() if files is None else files:
+            data = read_file_bytes(file)
+            if data is not None:
+                yield self.shown(file), data
+
+    def read_tests(self, files: Iterable[Path] | None = None) -> SourceTestsByFile:
+        """Read the tests of those files that may have a mark, or are named by the registry."""
+        return self.code(files).read(find_declared_test_files(self.registry), self.declared)
+
+    def code(self, files: Iterable[Path] | None = None) -> ProjectCode:
+        """Return the code of all test files, or of some, with that which they may import."""
+        tests: dict[str, bytes | None] = dict(self.contents(files))
+        pointers = [path for path, data in tests.items() if data and is_lfs_pointer(data)]
+        self.pointers += pointers
+        tests |= dict.fromkeys(pointers)
+        left_out = self.config.getini("norecursedirs")
+        helpers = dict(self.contents(find_code_files(self.root, left_out)))
+        declared_contents = {
+            path: self._read_declared_file(path) for path in find_declared_test_files(self.registry)
+        }
+        present = {path: data for path, data in declared_contents.items() if data is not None}
+        return ProjectCode(self.config, self.names, tests, helpers, present)
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """The node ids under ``tests:`` of the registry."""
+        return tuple(nodeid for postmortem in self.registry or () for nodeid in postmortem.tests)
+
+    def _read_declared_file(self, path: str) -> bytes | None:
+        """Return what a file holds, nothing if it can't be read; None where it is not there."""
+        file = Path(os.path.abspath(self.root / path))
+        if any(map(file.is_relative_to, self._absent_paths)):
+            return b""
+        try:
+            return (read_file_bytes(file) or b"") if file.exists() else None
+        except (OSError, ValueError):
+            return None
+
+    @cached_property
+    def _absent_paths(self) -> tuple[Path, ...]:
+        return find_absent_paths(self.root)
+
+    def marked_ids(self) -> Iterator[str]:
+        """Yield all ids that marks name."""
+        for _, data in self.contents():
+            if _has_mark_name(data, self.names):
+                text = data.decode(errors="replace")
+                marks = suite_reader.find_called_marks(text, self.names)
+                yield from (str(each) for mark in marks for each in mark.args)
+
+
+def _has_mark_name(data: bytes, names: Iterable[str]) -> bool:
+    """Say whether a file can hold a mark at all, which is cheap to know."""
+    return any(name.encode() in data for name in names)

@@ -1,0 +1,94 @@
+"""The files of a project, at any of its states → its tests as the code has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem.files import find_test_files
+from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.pysource.declared_tests import DeclaredTests, DoctestSettings
+from pytest_postmortem.pysource.marker_index import SourceTestsByFile
+from pytest_postmortem.pysource.project_modules import ModuleIndex, ParsedModule
+
+__all__ = ["ProjectCode", "find_code_files"]
+
+VENV_FILES = ("pyvenv.cfg", "conda-meta/history")
+"""What a virtual environment holds, as pytest knows one."""
+
+
+class ProjectCode:
+    """The code of a project at one state; ``parsed`` keeps what is parsed for another one.
+
+    ``tests`` are the test files, ``helpers`` the other Python files, ``present`` any other file
+    of which a registry names a test: by their paths from the rootdir, with what they hold, or None
+    for a test file that can't be read.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        names: Iterable[str],
+        tests: Mapping[str, bytes | None],
+        helpers: Mapping[str, bytes],
+        present: Mapping[str, bytes],
+        parsed: dict[tuple[str, bytes], ParsedModule | None] | None = None,
+    ) -> None:
+        self._names = tuple(names)
+        self._rules = tuple(config.getini(f"python_{kind}") for kind in ("functions", "classes"))
+        globs = tuple(getattr(config.option, "doctestglob", ()) or ("test*.txt",))
+        modules = bool(getattr(config.option, "doctestmodules", False))
+        self._doctests = DoctestSettings(modules, globs)
+        self._tests = tests
+        readable_files = {path: data for path, data in tests.items() if data is not None}
+        self._present = {**present, **helpers, **readable_files}
+        python = {path: data for path, data in readable_files.items() if path.endswith(".py")}
+        self._modules = ModuleIndex({**helpers, **python}, parsed)
+
+    def read(self, others: Iterable[str] = (), nodeids: Iterable[str] = ()) -> SourceTestsByFile:
+        """Return the tests of the files that may have a mark, and of some others, with those under
+        ``tests:`` of a registry.
+        """
+        other_files = {path for path in others if path in self._tests}
+        reading = suite_reader.read_suite_tests(
+            self._modules, self._names, {*self._tests}, other_files, *self._rules
+        )
+        unreadable = {path: None for path, data in self._tests.items() if data is None}
+        return self._build_declared_tests({**reading, **unreadable}).add_to(tuple(nodeids))
+
+    def read_file(
+        self, path: str, helpers: suite_reader.MarkCodeReader, nodeids: Iterable[str] = ()
+    ) -> SourceTestsByFile:
+        """Return the tests of one file alone, with those under ``tests:`` of a registry."""
+        data, wanted = self._modules.contents.get(path), tuple(nodeids)
+        reading: SourceTestsByFile = {}
+        if data is not None:
+            given = (helpers, self._names, path, data, *self._rules)
+            reading = {path: suite_reader.read_test_file(*given, unmarked=bool(wanted))}
+        return self._build_declared_tests(reading).add_to(wanted)
+
+    def find_used(self, path: str) -> frozenset[str]:
+        """Return the Python files that a file may import, those that these import, and itself."""
+        return self._modules.find_used(path)
+
+    def lacks_test(self, nodeid: str, reading: SourceTestsByFile) -> bool:
+        """Say whether the code certainly has no test of a node id."""
+        return self._build_declared_tests(reading).find(nodeid) is False
+
+    def _build_declared_tests(self, reading: SourceTestsByFile) -> DeclaredTests:
+        return DeclaredTests(reading, self._modules, self._present, self._doctests)
+
+
+def find_code_files(root: Path, left_out: Iterable[str]) -> Iterator[Path]:
+    """Yield the Python files below a folder but for those of folders that pytest does not enter."""
+    patterns = tuple(left_out)
+
+    def is_ignored(path: Path) -> bool:
+        if any(fnmatch(path.name, pattern) for pattern in patterns):
+            return True
+        return path.suffix != ".py" and any((path / name).is_file() for name in VENV_FILES)
+
+    return find_test_files([root], ["*.py"], is_ignored)

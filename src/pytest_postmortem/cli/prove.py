@@ -1,0 +1,314 @@
+"""``pytest-postmortem prove``: does each regression test fail without the fix of its incident?"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import current_thread, main_thread
+from time import monotonic
+
+from pytest_postmortem import git, proofs
+from pytest_postmortem.cli.arguments import (
+    add_configuration_options,
+    add_report_option,
+    add_today_option,
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
+)
+from pytest_postmortem.cli.git_project import GitCheckout, open_checkout
+from pytest_postmortem.cli.prove_cases import (
+    ProofSubject,
+    ProveRequest,
+    build_workspace,
+    find_proof_subjects,
+)
+from pytest_postmortem.prove import batch, output, revert
+from pytest_postmortem.prove.experiment import MAX_RUN_SECONDS, RunBudget
+from pytest_postmortem.prove.output import ProofResult
+from pytest_postmortem.prove.runner import RunLocation, Runner, create_shadow_environment
+from pytest_postmortem.prove.strategy import IncidentProof, ProofCase, Prover
+from pytest_postmortem.prove.verdict import IncidentVerdict
+from pytest_postmortem.runtime.session import find_cache_folder
+
+__all__ = ["declare_arguments", "main", "run_prove"]
+
+LEAST_MEMORY_BYTES = 2 << 30
+"""Bytes that any run may have."""
+
+ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
+"""The signals by which a job is cancelled and a terminal closed."""
+
+PROVE_PRINTED_TYPES = ("term", "github")
+"""The reports that go to no file."""
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "what", nargs="*", metavar="ID|NODEID", help="incidents (globs too), or tests of a --fix"
+    )
+    parser.add_argument(
+        "--fix",
+        action="append",
+        default=[],
+        metavar="REV",
+        help="commit, merge, range, patch file or WORKTREE that is the fix (repeatable)",
+    )
+    parser.add_argument("--base", metavar="REV", help="the fix is all that came since this commit")
+    parser.add_argument(
+        "--jobs",
+        type=_parse_count,
+        default=1,
+        metavar="N",
+        help="incidents at a time (default: 1), whose tests share no port, file or database",
+    )
+    parser.add_argument(
+        "--runs", type=_parse_count, metavar="N", help="runs on each side, for tests that are races"
+    )
+    parser.add_argument(
+        "--shake", action="store_true", help="let threads switch at the lines of the fix"
+    )
+    parser.add_argument(
+        "--hunks", action="store_true", help="say which parts of the fix no test guards"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_parse_seconds,
+        metavar="SECONDS",
+        help="of one run (default: what it needs)",
+    )
+    parser.add_argument(
+        "--source", action="append", default=[], metavar="GLOB", help="files that are source"
+    )
+    parser.add_argument("--again", action="store_true", help="prove what has not changed, too")
+    parser.add_argument("--strict", action="store_true", help="exit with 3 where little is known")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say all that was found")
+    add_today_option(parser)
+    add_report_option(parser, "term, markdown, json or github")
+    add_configuration_options(parser)
+
+
+def _parse_count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100000")
+    return int(text)
+
+
+def _parse_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return seconds
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    effort = RunBudget(options.timeout or MAX_RUN_SECONDS, options.runs, shake=options.shake)
+    request = ProveRequest(
+        tuple(options.what),
+        tuple(options.fix),
+        options.base,
+        tuple(options.source),
+        options.jobs,
+        effort,
+        hunks=options.hunks,
+        again=options.again,
+    )
+    return run_prove(
+        build_pytest_arguments(options),
+        request,
+        options.report,
+        strict=options.strict,
+        verbose=options.verbose,
+    )
+
+
+def run_prove(
+    arguments: Sequence[str],
+    request: ProveRequest,
+    reports: Sequence[str] = (),
+    *,
+    strict: bool = False,
+    verbose: bool = False,
+) -> int:
+    """Prove what is asked for, tell it, and return the exit status.
+
+    Raises:
+        SettingsError: It is not clear what to prove.
+        RegistryError: The registry is broken.
+        ProofsError: The file of proofs can't be read.
+        DestinationError: A report can't be written.
+    """
+    targets = [
+        parse_text_target(text, "Couldn't prove", "proofs", printed=PROVE_PRINTED_TYPES)
+        for text in reports or ["term"]
+    ]
+    start = monotonic()
+    with open_checkout(arguments, needs_git=False) as checkout:
+        workspace = build_workspace(checkout)
+        subjects = list(find_proof_subjects(checkout, workspace, request))
+        results = _prove_subjects(checkout, workspace, request, subjects)
+        if not results:
+            _warn_of_shallow_clone(checkout)
+    seconds = monotonic() - start
+    for type, destination in targets:
+        _print_or_write_proofs(type, destination, results, seconds, verbose)
+    return output.compute_proof_status(results, strict=strict)
+
+
+def _prove_subjects(
+    checkout: GitCheckout,
+    workspace: revert.Workspace,
+    request: ProveRequest,
+    subjects: Sequence[ProofSubject],
+) -> list[ProofResult]:
+    """Prove what has changed, and return all verdicts in the order of the registry."""
+    cache = find_cache_folder(checkout.config)
+    place = proofs.find_proofs_file(checkout.settings.proofs, checkout.root, cache)
+    stored_proofs = proofs.read_proofs_file(place) if place is not None else {}
+    settings = (*request.source, *checkout.settings.markers)
+    results: dict[str, ProofResult] = {}
+    open_cases: list[ProofCase] = []
+    for subject in subjects:
+        if subject.case is None:
+            results[subject.id] = ProofResult(
+                IncidentProof(subject.id, "", IncidentVerdict("inconclusive", subject.why))
+            )
+            continue
+        stored_result = (
+            None
+            if _ignores_stored_proof(request, subject)
+            else batch.find_stored_proof(subject.case, stored_proofs, workspace, settings)
+        )
+        if stored_result is None:
+            open_cases.append(subject.case)
+        else:
+            day = stored_proofs[subject.id].proof.day
+            results[subject.id] = ProofResult(
+                stored_result, since=day.isoformat() if day else "earlier"
+            )
+    began = batch.record_run_start(open_cases, workspace, settings)
+    for proved in _prove_cases(checkout, workspace, request, open_cases):
+        results[proved.id] = ProofResult(proved)
+    if place is not None and not (request.fix or request.base):
+        decided = {
+            case.id: results[case.id].incident_proof
+            for case in open_cases
+            if results[case.id].incident_proof.way
+        }
+        changed = batch.store_proofs(place, open_cases, decided, began, workspace, settings)
+        results |= {id: replace(results[id], changed=what) for id, what in changed.items()}
+    titles = {subject.id: subject.postmortem.title for subject in subjects if subject.postmortem}
+    return [replace(results[subject.id], title=titles.get(subject.id, "")) for subject in subjects]
+
+
+def _warn_of_shallow_clone(checkout: GitCheckout) -> None:
+    """Print that commits which name a fix may be missing."""
+    if git.find_repository_top(checkout.root) is not None and git.is_shallow_clone(checkout.root):
+        note = "the clone is shallow, and older commits may name a fix: run git fetch --unshallow"
+        print(note, file=sys.stderr)
+
+
+def _ignores_stored_proof(request: ProveRequest, subject: ProofSubject) -> bool:
+    """Say whether what is known does not count here."""
+    asks_for_more = (
+        request.again or request.hunks or request.effort.runs is not None or request.effort.shake
+    )
+    return asks_for_more or bool(request.fix or request.base) or subject.postmortem is None
+
+
+def _prove_cases(
+    checkout: GitCheckout,
+    workspace: revert.Workspace,
+    request: ProveRequest,
+    cases: Sequence[ProofCase],
+) -> Iterable[IncidentProof]:
+    if not cases:
+        return []
+    with tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True) as name:
+        work = Path(os.path.realpath(name))
+        where = RunLocation(workspace.top, workspace.root, Path.cwd(), checkout.config.inipath)
+        jobs = min(request.jobs, len(cases))
+        has_plugin = checkout.config.pluginmanager.hasplugin
+        as_module = os.path.basename(sys.argv[0]) == "__main__.py"
+        runner = Runner(
+            create_shadow_environment(work / "env"),
+            work,
+            where,
+            _compute_memory_limit(jobs),
+            has_plugin,
+            as_module,
+        )
+        marks = ("postmortem", *sorted(checkout.settings.markers))
+        prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)
+        with _exit_on_signals(), _show_progress(len(cases)) as advance:
+            return batch.prove_incidents(prover, cases, jobs, advance)
+
+
+@contextmanager
+def _exit_on_signals() -> Iterator[None]:
+    """Let a signal that ends this process end what it has started, as Ctrl-C does."""
+
+    def exit_on_signal(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    previous_handlers = {}
+    if current_thread() is main_thread():
+        for number in (getattr(signal, name, None) for name in ENDING_SIGNALS):
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                previous_handlers[number] = signal.signal(number, exit_on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in previous_handlers.items():
+            signal.signal(number, handler)
+
+
+def _compute_memory_limit(jobs: int) -> int | None:
+    """Return the bytes that a run may have: half of what there is, shared by all of them."""
+    try:
+        total_memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+    return max(LEAST_MEMORY_BYTES, total_memory // (2 * max(jobs, os.cpu_count() or 1)))
+
+
+@contextmanager
+def _show_progress(count: int) -> Iterator[Callable[[IncidentProof], None]]:
+    """Show on a terminal how far it has come."""
+    if not sys.stderr.isatty():
+        yield lambda proved: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("proving", total=count)
+        yield lambda proved: progress.advance(task)
+
+
+def _print_or_write_proofs(
+    type: str,
+    destination: Path | None,
+    results: Sequence[ProofResult],
+    seconds: float,
+    verbose: bool,
+) -> None:
+    text = {
+        "term": lambda: output.render_proofs_text(results, seconds, verbose=verbose),
+        "markdown": lambda: output.render_proofs_markdown(results),
+        "json": lambda: output.render_proofs_json(results),
+        "github": lambda: output.render_proof_commands(results),
+    }[type]()
+    print_or_write(text, type, destination)

@@ -1,0 +1,144 @@
+"""``pytest-postmortem report``: report files → a report in any format."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pytest_postmortem.cli.arguments import add_report_option
+from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.model import parse_iso_date
+from pytest_postmortem.report_model import Report
+from pytest_postmortem.reports import terminal
+from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
+from pytest_postmortem.reports.data.report_reader import read_report_files
+from pytest_postmortem.reports.json_report import build_report_document
+from pytest_postmortem.reports.summary import LISTING_HINT
+from pytest_postmortem.reports.writers import DeliveryResult, put_report_at_target
+from pytest_postmortem.settings import ReportTarget, parse_report_target
+from pytest_postmortem.text import sanitize_line
+
+__all__ = [
+    "build_files_error",
+    "declare_arguments",
+    "main",
+    "parse_report_targets",
+    "print_report",
+    "run_report",
+]
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="JSON reports, in any order; a history"
+    )
+    add_report_option(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run_report(options.files, options.report)
+
+
+def run_report(paths: Sequence[str], targets: Sequence[str]) -> int:
+    """Render the newest of some reports; the earlier ones are for what shows a course of time.
+
+    The order is that of their dates, which is said where they were given in another one; reports
+    of which one has no date are taken as they come.
+
+    Raises:
+        ReportError: A file is no report.
+        SettingsError: A target can't be used.
+        DestinationError: A report can't be written.
+    """
+    all_sources = read_report_files(map(Path, paths))
+    report_targets = parse_report_targets(targets or ["term"])
+    sources = [source for source in all_sources if not source.is_past]
+    past = next((source.document for source in all_sources if source.is_past), None)
+    if not sources:
+        raise build_files_error("a history is no report of its own", "give a JSON report beside it")
+    sources = _sort_by_date(sources)
+    last = sources[-1]
+    for target in report_targets:
+        if target.type in ("term", "term-missing"):
+            print_report(merge_reports([last]), target.type)
+        else:
+            own_document = (
+                build_report_document(merge_reports([last])) if last.foreign else last.document
+            )
+            earlier = [source.document for source in sources[:-1] if not source.foreign]
+            _deliver_report(target, own_document, earlier, past)
+    return 0
+
+
+def _sort_by_date(sources: Sequence[ReportSource]) -> list[ReportSource]:
+    own_reports = [source for source in sources if not source.foreign]
+    dates = {
+        id(source): parse_iso_date(source.document["policy"]["today"]) for source in own_reports
+    }
+    if len(own_reports) < 2:
+        return list(sources)
+    undated = [source.name for source in own_reports if dates[id(source)] is None]
+    if undated:
+        names = ", ".join(undated)
+        print(
+            sanitize_line(f"Without a date, so taken in the order given: {names}"), file=sys.stderr
+        )
+        return list(sources)
+    ordered = sorted(own_reports, key=lambda source: dates[id(source)] or date.min)
+    if ordered != own_reports:
+        names = ", ".join(source.name for source in ordered)
+        print(sanitize_line(f"Sorted by date, the newest last: {names}"), file=sys.stderr)
+    replaced = iter(ordered)
+    return [source if source.foreign else next(replaced) for source in sources]
+
+
+def build_files_error(cause: str, remedy: str) -> SettingsError:
+    """Return the error that files of this kind can't be used so."""
+    return SettingsError([Problem("setting", "Couldn't use the files", cause, remedy)])
+
+
+def parse_report_targets(texts: Sequence[str]) -> list[ReportTarget]:
+    """Read what is to be made of a report.
+
+    Raises: SettingsError with everything that can't be used.
+    """
+    targets, problems = [], []
+    for text in texts:
+        try:
+            targets.append(parse_report_target(text, Path.cwd()))
+        except ValueError as error:
+            cause, remedy = error.args
+            failed = f"Couldn't use --report={text}"
+            problems.append(Problem("setting", failed, cause, remedy))
+    if problems:
+        raise SettingsError(problems)
+    return targets
+
+
+def print_report(whole: Report, type: str) -> None:
+    """Print a report as a run of pytest does."""
+    detail = terminal.choose_detail(type, 0, False)
+    width = shutil.get_terminal_size().columns
+    for line in terminal.render_terminal_report(whole, None, width, detail):
+        print(line.text.replace(LISTING_HINT, "--report=term-missing lists them"))
+
+
+def _deliver_report(
+    target: ReportTarget,
+    document: Mapping[str, Any],
+    earlier: Sequence[Mapping[str, Any]],
+    past: Mapping[str, Any] | None,
+) -> None:
+    delivery = DeliveryResult()
+    put_report_at_target(target, document, delivery, 0, earlier, past)
+    for line in delivery.notes:
+        print(line.text, file=sys.stderr)
+    for text in delivery.printed:
+        print(text, end="")

@@ -1,0 +1,235 @@
+"""``pytest-postmortem scan``: tests that speak of an incident, and are not linked to it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem.cli.arguments import (
+    add_configuration_options,
+    add_report_option,
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
+)
+from pytest_postmortem.cli.git_project import configure_without_conftest
+from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.errors import Problem, SettingsError
+from pytest_postmortem.evaluation import links
+from pytest_postmortem.files import read_file_bytes
+from pytest_postmortem.model import format_count
+from pytest_postmortem.scan import output
+from pytest_postmortem.scan.mentions import find_mentioning_tests
+from pytest_postmortem.scan.scoring import Strength
+from pytest_postmortem.scan.search_index import build_search_index
+from pytest_postmortem.scan.suggestions import (
+    ScannedFile,
+    ScanResult,
+    Suggestion,
+    build_suggestions,
+)
+from pytest_postmortem.text import sanitize_line
+
+__all__ = ["declare_arguments", "main", "run_scan"]
+
+SCAN_FAILED = "Couldn't scan"
+EXIT_SUGGESTIONS = 1
+EXIT_NOT_JUDGED = 3
+
+SCAN_UNFETCHED_NOTE = "its incidents are not looked for; `pytest-postmortem sync` gets them"
+MARKING_HINT = "`--diff` shows how the likely ones would be marked, `--apply` marks them"
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="files and folders (default: the whole suite)"
+    )
+    parser.add_argument("--apply", action="store_true", help="mark the likely ones (needs LibCST)")
+    parser.add_argument(
+        "--diff", action="store_true", help="show what --apply would write (needs LibCST)"
+    )
+    parser.add_argument(
+        "--possible", action="store_true", help="with --apply or --diff: the possible ones too"
+    )
+    add_report_option(parser, "term, markdown or json")
+    add_configuration_options(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run_scan(
+        build_pytest_arguments(options),
+        options.paths,
+        options.report,
+        apply=options.apply,
+        diff=options.diff,
+        possible=options.possible,
+    )
+
+
+def run_scan(
+    arguments: Sequence[str],
+    paths: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    *,
+    apply: bool = False,
+    diff: bool = False,
+    possible: bool = False,
+) -> int:
+    """Say which tests mention an incident, and mark them if that is asked for.
+
+    Raises:
+        SettingsError: It is not known what to look for or where, or LibCST is not installed.
+        RegistryError: The registry is broken.
+        DestinationError: A report can't be written.
+    """
+    target_texts = targets or ([] if diff else ["term"])
+    report_targets = [
+        parse_text_target(target_text, SCAN_FAILED, "a scan") for target_text in target_texts
+    ]
+    if apply or diff:
+        _require_libcst()
+    elif possible:
+        raise _build_scan_error("--possible alone marks nothing", "add --diff, or --apply")
+    roots = [_resolve_given_path(text) for text in paths]
+    with configure_without_conftest([*arguments, *paths]) as config:
+        scanner = _ProjectScanner(config, roots)
+        if scanner.has_nothing_to_find:
+            return EXIT_NOT_JUDGED
+        scan = scanner.scan_tests()
+        for type, destination in report_targets:
+            _print_or_write_scan(scan, type, destination, hint=not (apply or diff))
+        if apply or diff:
+            return scanner.mark(scan, write=apply, diff=diff, possible=possible)
+    if scan.of("likely"):
+        return EXIT_SUGGESTIONS
+    return EXIT_NOT_JUDGED if len(scan.unread) == scan.files else 0
+
+
+def _resolve_given_path(text: str) -> Path:
+    """Return a path that was given.
+
+    Raises: SettingsError where nothing is there.
+    """
+    path = Path(text).absolute()
+    if not path.exists():
+        remedy = "name files and folders" if "::" in text else "correct the path"
+        raise _build_scan_error(f"there is no file or folder {text!r}", remedy)
+    return path
+
+
+def _build_scan_error(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", SCAN_FAILED, cause, remedy)])
+
+
+def _require_libcst() -> None:
+    try:
+        import libcst  # noqa: F401  # the marker module would fail with less to say
+    except ImportError:
+        remedy = "install it with `pip install 'pytest-postmortem[scan]'`"
+        problem = Problem("missing-extra", "Couldn't mark", "LibCST is not installed", remedy)
+        raise SettingsError([problem]) from None
+
+
+def _print_or_write_scan(scan: ScanResult, type: str, destination: Path | None, hint: bool) -> None:
+    """Print or write a report; for a terminal it says what to do next."""
+    render = {
+        "term": output.render_scan_text,
+        "markdown": output.render_scan_markdown,
+        "json": output.render_scan_json,
+    }[type]
+    print_or_write(render(scan), type, destination)
+    if type == "term" and hint and scan.of("likely"):
+        print(MARKING_HINT)
+
+
+class _ProjectScanner:
+    """Reads the test files of a configuration of pytest, and marks tests in them."""
+
+    def __init__(self, config: pytest.Config, roots: Sequence[Path]) -> None:
+        """Load the registry as it lies here.
+
+        Raises: SettingsError where there is none, and no pattern either.
+        """
+        self._project = Project(config, SCAN_UNFETCHED_NOTE)
+        self._settings = self._project.settings
+        self._roots = tuple(roots)
+        self._sources: dict[str, ScannedFile] = {}
+        if self._project.registry is None and not self._settings.scan_patterns:
+            cause = "there is no registry that says which incidents to look for"
+            remedy = "set postmortem_registry, or say in postmortem_scan_patterns what an id is"
+            raise _build_scan_error(cause, remedy)
+
+    @property
+    def has_nothing_to_find(self) -> bool:
+        """Whether nothing is known here of what to look for."""
+        known = self._project.registry
+        nothing = known is not None and not known.postmortems and bool(known.unreachable)
+        return nothing and not self._settings.scan_patterns
+
+    def scan_tests(self) -> ScanResult:
+        """Read all test files."""
+        settings, registry = self._settings, self._project.registry
+        search_index = build_search_index(registry, settings.policy, settings.scan_patterns)
+        declared = links.index_declared_tests(registry or ())
+        names, rules = self._project.names, self._project.test_name_patterns
+        found_suggestions: list[Suggestion] = []
+        unread: list[str] = []
+        files = [file for file in self._project.find_test_files(self._roots) if file.is_file()]
+        for file in files:
+            path = self._project.shown(file)
+            data = read_file_bytes(file)
+            tests = (
+                None if data is None else find_mentioning_tests(data, search_index, names, *rules)
+            )
+            if data is None or tests is None:
+                unread.append(path)
+            elif file_suggestions := list(
+                build_suggestions(path, tests, registry, settings.show, declared)
+            ):
+                found_suggestions += file_suggestions
+                self._sources[path] = ScannedFile(path, file, data)
+        ordered = tuple(sorted(found_suggestions, key=lambda suggestion: suggestion.key))
+        return ScanResult(ordered, len(files), tuple(sorted(unread)))
+
+    def mark(self, scan: ScanResult, *, write: bool, diff: bool, possible: bool) -> int:
+        """Show and write the marks; return the exit status."""
+        from pytest_postmortem.scan.apply import (
+            SkippedFile,
+            build_marker_edits,
+            render_marker_diff,
+            write_marker_edit,
+        )
+
+        strengths: tuple[Strength, ...] = ("likely", "possible") if possible else ("likely",)
+        within = [place.resolve() for place in self._project.places(self._roots)]
+        count = files = 0
+        is_complete = True
+        for edit in build_marker_edits(
+            scan.suggestions, self._sources, strengths, within, self._project.test_name_patterns
+        ):
+            if isinstance(edit, SkippedFile):
+                print(sanitize_line(str(edit)), file=sys.stderr)
+                is_complete = False
+                continue
+            if diff:
+                print(
+                    "".join(
+                        f"{sanitize_line(line)}\n" for line in render_marker_diff(edit).splitlines()
+                    ),
+                    end="",
+                )
+            problem = write_marker_edit(edit) if write else None
+            if problem:
+                print(sanitize_line(str(problem)), file=sys.stderr)
+                is_complete = False
+            else:
+                count, files = count + edit.count, files + 1
+        if write:
+            print(f"{format_count(count, 'test')} marked in {format_count(files, 'file')}")
+        return 0 if is_complete and (write or not count) else EXIT_SUGGESTIONS

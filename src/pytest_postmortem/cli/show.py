@@ -1,0 +1,128 @@
+"""``pytest-postmortem show``: all that is known of one incident."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pytest_postmortem import proofs
+from pytest_postmortem.cli.arguments import (
+    build_pytest_arguments,
+    parse_text_target,
+    print_or_write,
+)
+from pytest_postmortem.cli.listing_output import (
+    render_incident_json,
+    render_incident_markdown,
+    render_incident_text,
+)
+from pytest_postmortem.cli.listing_rows import IncidentRow, add_listing_options, load_incidents
+from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.documents.reported_items import add_stated_items
+from pytest_postmortem.errors import Problem, ProofsError, SettingsError
+from pytest_postmortem.model import Proof, Registry, normalize_id
+from pytest_postmortem.reports.json_report import build_proof_data
+from pytest_postmortem.reports.redaction import redact_postmortem
+from pytest_postmortem.runtime.session import find_cache_folder
+from pytest_postmortem.similar_names import SuggestionIndex
+from pytest_postmortem.text import sanitize_line
+
+__all__ = ["declare_arguments", "main", "run_show"]
+
+SHOW_FAILED = "Couldn't show"
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("id", metavar="ID", help="the id of the incident, or an alias of it")
+    add_listing_options(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run_show(build_pytest_arguments(options), options.id, options.source, options.report)
+
+
+def run_show(
+    arguments: Sequence[str], id: str, source: Path | None = None, targets: Sequence[str] = ()
+) -> int:
+    """Show one incident, as ``term``, ``markdown`` or ``json``; return the exit status.
+
+    Raises:
+        SettingsError: There is no such incident, or a target can't be used.
+        RegistryError: The configured registry is broken.
+        ReportError: The report can't be read.
+        DestinationError: A file can't be written.
+    """
+    report_targets = [
+        parse_text_target(target_text, SHOW_FAILED, "an incident")
+        for target_text in targets or ["term"]
+    ]
+    with load_incidents(arguments, source, selected=False) as loaded:
+        row = _load_full_row(_find_row(loaded.rows, id), loaded.project)
+        for type, destination in report_targets:
+            print_or_write(_render_incident(row, type, read=loaded.read), type, destination)
+        return loaded.status()
+
+
+def _find_row(rows: Sequence[IncidentRow], id: str) -> IncidentRow:
+    """Return the incident of an id or an alias, compared without case.
+
+    Raises: SettingsError where there is none.
+    """
+    names: dict[str, IncidentRow] = {}
+    for row in rows:
+        for name in row.postmortem.aliases:
+            names.setdefault(name.casefold(), row)
+    names.update({row.postmortem.id.casefold(): row for row in rows})
+    name_key = normalize_id(id.strip()).casefold()
+    if name_key in names:
+        return names[name_key]
+    ids_by_name = {name: row.postmortem.id for name, row in names.items() if "/" not in name}
+    suggestion = SuggestionIndex(ids_by_name).find(id)
+    listed = "`pytest-postmortem list` shows those that there are"
+    remedy = f"did you mean {suggestion!r}?" if suggestion else listed
+    cause = f"there is no post-mortem {id!r}" if rows else "no post-mortem is known here"
+    raise SettingsError([Problem("unknown-id", SHOW_FAILED, cause, remedy)])
+
+
+def _load_full_row(row: IncidentRow, project: Project) -> IncidentRow:
+    """Return an incident with what only a closer look tells: the action items of its document,
+    and the proof that is kept of it, if no report has told of one.
+    """
+    show = project.settings.show
+    (postmortem,) = add_stated_items(Registry((row.postmortem,), {}), project.root)
+    shown = redact_postmortem(postmortem, show)
+    proof = build_proof_data(
+        _load_current_proofs(project).get(postmortem.id), show or postmortem.show
+    )
+    more = {
+        "action_items": [asdict(item) for item in shown.action_items],
+        "proof": row.fields["proof"] or proof,
+    }
+    return IncidentRow(postmortem, shown, {**row.fields, **more})
+
+
+def _load_current_proofs(project: Project) -> Mapping[str, Proof]:
+    """Return the proofs that are kept, none where they can't be read, which is said."""
+    place = proofs.find_proofs_file(
+        project.settings.proofs, project.root, find_cache_folder(project.config)
+    )
+    try:
+        stored_proofs = proofs.read_proofs_file(place) if place is not None else {}
+    except ProofsError as error:
+        print(sanitize_line(str(error)), file=sys.stderr)
+        return {}
+    return proofs.find_current_proofs(stored_proofs, project.root)
+
+
+def _render_incident(row: IncidentRow, type: str, *, read: bool) -> str:
+    if type == "json":
+        return render_incident_json([row], read=read)
+    if type == "markdown":
+        return render_incident_markdown(row, read=read)
+    return render_incident_text(row, shutil.get_terminal_size().columns, read=read)

@@ -1,0 +1,199 @@
+"""``pytest-postmortem sync``: what is fetched → the file that runs read instead."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem import registry, settings
+from pytest_postmortem.cli.arguments import add_configuration_options, build_pytest_arguments
+from pytest_postmortem.cli.pytest_configuration import configure_pytest
+from pytest_postmortem.errors import Problem, RegistryError, SettingsError
+from pytest_postmortem.files import is_written_through, write_text_file
+from pytest_postmortem.model import Location, Postmortem, Registry, format_count
+from pytest_postmortem.registry.remote.lockfile import (
+    SYNC_FIRST_LINE,
+    describe_registry_changes,
+    render_synced_registry,
+)
+from pytest_postmortem.runtime.run import build_loading_options
+from pytest_postmortem.runtime.session import ask_load_hooks
+from pytest_postmortem.text import sanitize_line
+
+__all__ = ["declare_arguments", "main", "run_sync"]
+
+EXIT_OUT_OF_DATE = 1
+EXIT_NOT_REACHED = 3
+
+
+def declare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    parser.add_argument(
+        "--allow-empty", action="store_true", help="write a file without any post-mortem, too"
+    )
+    parser.add_argument("--output", metavar="FILE", help="file to write (default: postmortem_sync)")
+    add_configuration_options(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    return run_sync(
+        build_pytest_arguments(options),
+        options.output,
+        check=options.check,
+        empty=options.allow_empty,
+    )
+
+
+def run_sync(
+    arguments: Sequence[str], output: str | None, *, check: bool, empty: bool = False
+) -> int:
+    """Write the file, or say whether it is what would be written; return the exit status.
+
+    Raises:
+        SettingsError: It is not configured what to fetch, or where to write it.
+        RegistryError: The registry, or the file as it is now, is broken.
+        DestinationError: The file can't be written.
+    """
+    with configure_pytest(arguments) as config:
+        sync_settings = settings.read_plugin_settings(config)
+        file = Location(output, config.invocation_params.dir) if output else sync_settings.sync
+        if file is None:
+            raise _build_sync_error(
+                "there is no file to write", "set postmortem_sync, or give --output=FILE"
+            )
+        if not file.text.endswith((".yml", ".yaml")):
+            raise _build_sync_error(f"{file.text!r} is no YAML file", "name one that ends in .yml")
+        _check_overwritable(file)
+        fetched = _fetch_registry(config, sync_settings)
+        for finding in fetched.findings:
+            print(sanitize_line(str(finding)), file=sys.stderr)
+        if fetched.unreachable:
+            print(f"{file.text} stays as it is", file=sys.stderr)
+            return EXIT_NOT_REACHED
+        previous = _load_synced_registry(
+            file, needed=bool(fetched.partial) or check or not len(fetched)
+        )
+        kept_postmortems: Sequence[Postmortem] = (
+            previous.postmortems if previous and fetched.partial else ()
+        )
+        if previous and len(previous) and not (kept_postmortems or len(fetched) or empty):
+            print(sanitize_line(_format_empty_refusal(file, previous)), file=sys.stderr)
+            return EXIT_NOT_REACHED
+        text = render_synced_registry(fetched, sync_settings.show, kept_postmortems)
+        return _check_synced_file(file, previous, text) if check else _write_synced_file(file, text)
+
+
+def _fetch_registry(config: pytest.Config, wanted: settings.Settings) -> Registry:
+    """Fetch all that is not in the checkout, with no copy to fall back on."""
+    how = replace(build_loading_options(wanted), synced=None, offline=False, fetched_only=True)
+    locations = list(wanted.registry)
+    if not locations:
+        found = registry.find_registry(config.rootpath)
+        locations = [Location(str(found), config.rootpath)] if found else []
+    fetched = registry.load_registry(
+        locations, config.rootpath, replace(how, ask=partial(ask_load_hooks, config))
+    )
+    for warning in _format_hidden_field_warnings(fetched, wanted):
+        print(sanitize_line(warning), file=sys.stderr)
+    if not fetched.locations:
+        raise _build_sync_error(
+            "postmortem_registry names files alone, and they are in the checkout already",
+            "name an address or a service, such as github:owner/repo",
+        )
+    return fetched
+
+
+def _check_overwritable(file: Location) -> None:
+    """Make sure that nobody's own work is written over.
+
+    Raises: SettingsError where the file was not written by this command.
+    """
+    if is_written_through(file.path):
+        return
+    try:
+        with file.path.open(encoding="utf-8", errors="replace") as text:
+            is_own_output = text.readline().startswith(SYNC_FIRST_LINE)
+    except FileNotFoundError:
+        return
+    except OSError:
+        is_own_output = False
+    if not is_own_output:
+        raise _build_sync_error(
+            f"{file.text!r} was not written by it", "name another file, or remove it"
+        )
+
+
+def _format_hidden_field_warnings(fetched: Registry, wanted: settings.Settings) -> Iterator[str]:
+    """Say which of the configured rules the file will not be able to tell anything about."""
+    policy = wanted.policy
+    used_settings = {
+        "postmortem_require": bool(policy.require),
+        "postmortem_since": policy.since is not None,
+        "postmortem_grace": bool(policy.grace),
+        "postmortem_select": bool(policy.select),
+    }
+    if any((wanted.show or postmortem.show) in ("id", "link") for postmortem in fetched):
+        for name in (name for name, used in used_settings.items() if used):
+            yield f"{name} needs what postmortem_show leaves out: set it to title or all"
+
+
+def _load_synced_registry(file: Location, *, needed: bool) -> Registry | None:
+    """Return what stands in the file, None where there is none, or it is broken and not needed."""
+    if is_written_through(file.path) or not file.path.exists():
+        return None
+    try:
+        return registry.load_registry([file], file.folder)
+    except RegistryError:
+        if needed:
+            raise
+        return None
+
+
+def _format_empty_refusal(file: Location, old: Registry) -> str:
+    size = format_count(len(old), "post-mortem")
+    return (
+        f"{file.text} stays as it is: nothing was fetched, and it holds {size}; check the token"
+        " and what is asked for, or give --allow-empty"
+    )
+
+
+def _write_synced_file(file: Location, text: str) -> int:
+    if is_written_through(file.path):
+        write_text_file(file.path, text)
+        return 0
+    same = file.path.exists() and file.path.read_bytes() == text.encode()
+    if not same:
+        write_text_file(file.path, text)
+    size = format_count(len(registry.load_registry([file], file.folder)), "post-mortem")
+    print(sanitize_line(f"{file.text} {'is up to date' if same else 'written'} ({size})"))
+    return 0
+
+
+def _check_synced_file(file: Location, old: Registry | None, text: str) -> int:
+    import tempfile
+
+    if old is None:
+        print(sanitize_line(f"{file.text} is not there: run `pytest-postmortem sync`"))
+        return EXIT_OUT_OF_DATE
+    if file.path.read_bytes() == text.encode():
+        print(sanitize_line(f"{file.text} is up to date ({format_count(len(old), 'post-mortem')})"))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "new.yml").write_text(text, encoding="utf-8")
+        new = registry.load_registry([Location("new.yml", Path(folder))], Path(folder))
+    print(sanitize_line(f"{file.text} is out of date: run `pytest-postmortem sync`"))
+    for change in sorted(describe_registry_changes(old, new)):
+        print(sanitize_line(f"  {change}"))
+    return EXIT_OUT_OF_DATE
+
+
+def _build_sync_error(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", "Couldn't sync", cause, remedy)])

@@ -1,0 +1,414 @@
+"""The parts with action items → the items, from lists with or without boxes, and from tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from pytest_postmortem.documents.action_states import is_closed_status
+from pytest_postmortem.documents.sections import DocumentPassage
+from pytest_postmortem.documents.vocabulary import DocumentPart
+from pytest_postmortem.model import ActionItem
+
+__all__ = [
+    "DocumentItem",
+    "ItemFacts",
+    "build_item_of_field",
+    "find_document_items",
+    "find_first_iso_date",
+    "has_date_words",
+    "has_named_owner",
+    "has_tracker_reference",
+    "is_placeholder_text",
+    "is_untitled_row",
+    "parse_item_facts",
+]
+
+
+MAX_FACT_TEXT = 1000
+"""The characters of an item that are read for facts: nobody writes them behind as many."""
+
+
+_CHECKBOX = re.compile(r"\[([ xX✓✔])\]\s*")
+
+
+_DONE_WORDS = re.compile(
+    r"^\W*(?:done|fixed|completed?|resolved|closed)\b\s*[:.)\]–—-]|[✅✔☑]|"
+    r"\((?:already )?(?:done|fixed|completed?|resolved|closed|merged|shipped|implemented|deployed)"
+    r"\b[^()]*\)|\b(?:this|it|that|which) has (?:already |now |since )?been "
+    r"(?:done|fixed|completed|resolved|implemented|merged|deployed|shipped)\b|"
+    r"\balready (?:done|fixed|completed|resolved|implemented|merged|deployed|shipped|in place)\b|"
+    r"[:–—-]\s*(?:done|fixed|completed?|resolved|closed)\W*$",
+    re.IGNORECASE,
+)
+
+
+_PAST_TENSE = re.compile(
+    r"\W*(?:the (?:\w+ )?team |we |i )?(?:then |also |have |has |had |already |since )*"
+    r"(?:[a-z]{2,}[^e\W]ed|got|gave|made|met|put|ran|sent|wrote|built|began|set up an?)\b",
+    re.IGNORECASE,
+)
+"""How a text begins that tells what somebody has done."""
+
+
+_ISO_DATE = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+
+
+_MONTH_NAMES = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
+
+
+_DATE_WORDS = re.compile(
+    rf"\d{{4}}-\d\d|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|\b(?:{_MONTH_NAMES})\.? \d{{1,4}}\b|"
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)? (?:of )?(?:{_MONTH_NAMES})\b|\b[qh][1-4]\b|\bsprint\b|"
+    r"\b\d+ (?:days|weeks|months)\b|\b(?:due|deadline|eta)\b|"
+    r"\b(?:this|next|within \w+|end of|end of the) "
+    r"(?:days?|weeks?|months?|quarters?|year)\b|\bby (?:mon|tues|wednes|thurs|fri)day\b|"
+    r"\bimmediately\b|\bASAP\b",
+    re.IGNORECASE,
+)
+
+
+_TRACKER_REFERENCE = re.compile(
+    r"https?://|(?<![\w&])#\d+\b|"
+    r"(?-i:\b(?!UTF-|SHA-|ISO-|SEV-|TLS-|RFC-|HTTP-)[A-Z][A-Z0-9]{1,9}-\d+\b)|"
+    r"\b(?:issue|ticket|card|story|pr)s? (?:was |were |is |are |already |has been )*"
+    r"(?:created|filed|opened|raised|logged)\b|"
+    r"\b(?:created|filed|opened|raised) (?:an?|the) (?:issue|ticket|card|story|pr)\b",
+    re.IGNORECASE,
+)
+
+
+_NAMED_OWNER = re.compile(
+    r"\b(?:owners?|owned by|assignees?|assigned to|responsible|dri)\b\s*[:=–—-]?\s*"
+    r"([^\s,;:()\[\]|][^,;()\[\]|\n]{0,60})",
+    re.IGNORECASE,
+)
+
+
+_OWNER_HANDLE = re.compile(r"(?<![\w./@])@([A-Za-z][\w./-]*)")
+
+
+_BRACKETED_TEXT = re.compile(r"[(\[]([^()\[\]]{1,120})[)\]]")
+
+
+_TEXT_AFTER_DASH = re.compile(r"\s(?:[–—]|-{1,2}|\|)\s+([^–—|\n]{1,60})$")
+
+
+_PERSON_NAME = re.compile(r"[A-Z][a-zà-ÿ]+\b")
+
+
+_DUE_WORD = re.compile(r"\b(?:due|deadline|eta|by|until|target)\b\W*", re.IGNORECASE)
+
+
+_PLACEHOLDER_TEXT = re.compile(
+    r"\W*(?:tbd|tba|tbc|todo|to do|n/?a|none|unknown|not applicable|to be (?:determined|decided|"
+    r"defined|confirmed|added|filled in)|pending|placeholder|x{3,}|y{3,}|z{3,}|lorem ipsum\b.*|"
+    r"(?:under|pending) investigation|\{\{.*\}\}.*|<[^<>]*>|\[[^\[\]]*\])?\W*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """What a text says of an action item; ``owned`` where it seems to name somebody."""
+
+    title: str
+    owner: str | None = None
+    due: str | None = None
+    done: bool | None = None
+    owned: bool = False
+    past: bool = False
+
+
+def parse_item_facts(text: str) -> ItemFacts:
+    """Read the text of an item, its title on the first line and its details below.
+
+    ``done`` is what a box or a word says, None where nothing does; ``past`` says that the text
+    tells of something in the past.
+    """
+    text = text[:MAX_FACT_TEXT]
+    first = text.partition("\n")[0]
+    box = _CHECKBOX.match(first)
+    title = first[box.end() :] if box else first
+    done = box[1] != " " if box else True if _DONE_WORDS.search(text) else None
+    owner_match, handle_match = _NAMED_OWNER.search(text), _OWNER_HANDLE.search(text)
+    owner = owner_match[1].strip() if owner_match else handle_match[1] if handle_match else None
+    owner = owner or _find_owner_near_date(text)
+    owned, past = bool(owner) or _has_person_or_team(text), _PAST_TENSE.match(title) is not None
+    return ItemFacts(
+        _strip_title_brackets(title), owner, find_first_iso_date(text), done, owned, past
+    )
+
+
+def has_named_owner(text: str) -> bool:
+    """Say whether a text says who owns something, in as many words."""
+    return _NAMED_OWNER.search(text[:MAX_FACT_TEXT]) is not None
+
+
+def _find_owner_near_date(text: str) -> str | None:
+    """Return who stands beside a date, as in ``(payments, 2026-05-01)``."""
+    for match in (*_BRACKETED_TEXT.finditer(text), *_TEXT_AFTER_DASH.finditer(text)):
+        parts = [part.strip() for part in re.split(r"[,;/|]", match[1])]
+        undated_parts = [
+            part
+            for part in parts
+            if part and not has_date_words(part) and not _DUE_WORD.match(part)
+        ]
+        if len(undated_parts) < len(parts) and undated_parts and len(undated_parts[0].split()) <= 4:
+            return undated_parts[0]
+    return None
+
+
+def _has_person_or_team(text: str) -> bool:
+    """Say whether an aside or the end of a text seems to name a person or a team."""
+    asides = [
+        match[1] for match in (*_BRACKETED_TEXT.finditer(text), *_TEXT_AFTER_DASH.finditer(text))
+    ]
+    return any(_PERSON_NAME.match(aside) or re.search(r"\bteam\b", aside, re.I) for aside in asides)
+
+
+def _strip_title_brackets(text: str) -> str:
+    """Return a title without what is said in brackets behind it."""
+    title = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\W*$", "", text).strip()
+    return (title or text).strip(" .;–—-")
+
+
+def find_first_iso_date(text: str) -> str | None:
+    """Return the first ISO date in a text."""
+    match = _ISO_DATE.search(text)
+    return match[1] if match else None
+
+
+def has_date_words(text: str) -> bool:
+    """Say whether a text says until when, in whatever form."""
+    return _DATE_WORDS.search(text[:MAX_FACT_TEXT]) is not None
+
+
+def has_tracker_reference(text: str) -> bool:
+    """Say whether a text leads to where something is tracked: an address, a number, a ticket."""
+    return _TRACKER_REFERENCE.search(text) is not None
+
+
+def is_placeholder_text(text: str) -> bool:
+    """Say whether a text says nothing yet, as ``TBD``, ``-`` and what a template has there."""
+    return len(text) <= MAX_FACT_TEXT and _PLACEHOLDER_TEXT.match(text) is not None
+
+
+COLUMN_HEADS: Mapping[str, str] = {
+    "due": r"due\b.*|deadline|eta|target( date)?|when|by( when)?|((completion|end) )?date|timeline",
+    "owner": r".*\bowners?|assignees?|assigned( to)?|(by )?who|responsible.*|dri|team|lead|person",
+    "status": r".*\b(status|state)|progress|(is )?(done|completed?|resolved)\??",
+    "link": r"((bug|ticket|issue|tracking|github|gitlab)\b.*|(bug|ticket|issue|link|pr|ref)s|"
+    r"jira|link|tracker|tracked( in)?|prs?|pull requests?|ref(erences?)?|url|story|gh)",
+    "type": r".*\btype|kind|category|class",
+    "other": r"prio(rity)?|p|severity|#|id|no\.?|nr\.?|number|effort|notes?|comments?|why|cause",
+    "title": r".*\b(action|task|item|to-?do|what|description|title|summary|name|detail|follow-?up|"
+    r"improvement|measure|recommendation|remediation|mitigation)s?\b.*",
+}
+"""The heads of the columns of a table, the first that fits."""
+
+_COLUMN_PATTERNS = {name: re.compile(words, re.IGNORECASE) for name, words in COLUMN_HEADS.items()}
+_HEADING_DONE = re.compile(r"\b(completed?|done|finished|implemented)\b", re.IGNORECASE)
+_TRACKED_WORDS = re.compile(r"\btrack(?:ed|ing|er)?\b", re.IGNORECASE)
+_UNTIL_WORDS = re.compile(r"\b(?:due|deadline|by|within|until)\b", re.IGNORECASE)
+"""How people say above a list what holds for all of it."""
+
+_NOT_DONE_WORDS = re.compile(r"\b(not|in[ -]progress|partly|planned|to be|open)\b", re.IGNORECASE)
+
+
+_NOTHING_TO_DO = re.compile(
+    r"""\W*(?:
+        none|n/?a|nothing|not\ (?:needed|required|applicable)
+        |no\ (?:further\ |more\ |open\ |new\ )?(?:actions?|action\ items?|follow-?ups?|steps)
+    )
+    (?:\ (?:at\ all|is|are|was|were|needed|required|planned|necessary|left|so\ far|yet|to\ do))*
+    \ *(?:$|[,;:.(\u2013\u2014-]|\b(?:because|since|as|for)\b)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""How people say that there is nothing to do, mostly with the reason behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentItem:
+    """An action item where it is written.
+
+    ``text`` is all that is said of it. ``owned`` and ``dated`` say whether anybody and any time
+    is named, ``tracked`` whether a tracker is, ``stated`` whether it says how far it is,
+    ``detailed`` whether more than a title is written.
+    """
+
+    action: ActionItem
+    line: int
+    text: str
+    owned: bool = False
+    dated: bool = False
+    tracked: bool = False
+    stated: bool = False
+    detailed: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody has to do it any more."""
+        return is_closed_status(self.action.status)
+
+
+def find_document_items(parts: Iterable[DocumentPart]) -> tuple[DocumentItem, ...]:
+    """Return the action items of a document; without a list or a table there are none."""
+    all_items = (
+        item for part in parts if part.kind == "actions" for item in _find_part_items(part)
+    )
+    return tuple(item for item in all_items if not _NOTHING_TO_DO.match(item.text))
+
+
+def is_untitled_row(row: DocumentPassage) -> bool:
+    """Say whether a passage is the row of an action item that names none, as a template has it."""
+    titles = [cell for head, cell in row.cells if _classify_column(head) == "title"]
+    return bool(titles) and all(map(is_placeholder_text, titles))
+
+
+def build_item_of_field(action: ActionItem, line: int) -> DocumentItem:
+    """Return an item that stands in a field of its own; what it does not say is not so."""
+    return DocumentItem(
+        action,
+        line,
+        action.title,
+        owned=bool(action.owner) or parse_item_facts(action.title).owned,
+        dated=bool(action.due) or has_date_words(action.title),
+        tracked=has_tracker_reference(action.title),
+        stated=True,
+    )
+
+
+def _find_part_items(part: DocumentPart) -> Iterator[DocumentItem]:
+    """Yield the items of a part; what stands above them of who, when and where, is said of all."""
+    passages_above = list(
+        takewhile(lambda candidate: not (candidate.item or candidate.cells), part.passages)
+    )
+    text = "\n".join(passage.text for passage in passages_above)
+    tracked = _TRACKED_WORDS.search(text) and (
+        any(passage_above.links for passage_above in passages_above) or has_tracker_reference(text)
+    )
+    owned = has_named_owner(text)
+    dated = _UNTIL_WORDS.search(text) and has_date_words(text)
+    for item in _parse_part_items(part):
+        yield replace(
+            item,
+            owned=item.owned or owned,
+            dated=item.dated or bool(dated),
+            tracked=item.tracked or bool(tracked),
+        )
+
+
+def _parse_part_items(part: DocumentPart) -> Iterator[DocumentItem]:
+    rows = [passage for passage in part.passages if passage.cells]
+    columns = {head: _classify_column(head) for row in rows for head, _ in row.cells}
+    if "title" in columns.values():
+        yield from _parse_table_items([row for row in rows if not row.is_head], columns)
+    else:
+        planned = _NOT_DONE_WORDS.search(part.heading) is not None
+        done = _HEADING_DONE.search(part.heading) is not None and not planned
+        for passages in _group_list_passages(
+            [passage for passage in part.passages if not passage.cells]
+        ):
+            yield from _parse_list_item(passages, done=done, planned=planned)
+
+
+def _classify_column(head: str) -> str:
+    return next(
+        (name for name, words in _COLUMN_PATTERNS.items() if words.fullmatch(head)), "other"
+    )
+
+
+def _parse_table_items(
+    rows: Sequence[DocumentPassage], columns: Mapping[str, str]
+) -> Iterator[DocumentItem]:
+    """Yield the items of a table; its status is stated where it has a column that says any."""
+    rows_with_cells = [
+        (row, {columns[head]: cell for head, cell in reversed(row.cells)}) for row in rows
+    ]
+    states = any(cells.get("status") for _, cells in rows_with_cells)
+    for row, cells in rows_with_cells:
+        title = cells.get("title", "")
+        if not is_placeholder_text(title):
+            status = cells.get("status") or ("done" if row.struck else None)
+            due = cells.get("due")
+            action = ActionItem(
+                title,
+                _drop_placeholder(cells.get("owner")),
+                find_first_iso_date(due or "") or _drop_placeholder(due),
+                _drop_placeholder(cells.get("type")),
+                status,
+            )
+            yield DocumentItem(
+                action,
+                row.line,
+                row.text,
+                owned=bool(action.owner) or parse_item_facts(title).owned,
+                dated=bool(action.due) or has_date_words(title),
+                tracked=bool(row.links or _drop_placeholder(cells.get("link")))
+                or has_tracker_reference(row.text),
+                stated=states or row.struck,
+            )
+
+
+def _drop_placeholder(text: str | None) -> str | None:
+    return None if text is None or is_placeholder_text(text) else text
+
+
+def _group_list_passages(passages: Sequence[DocumentPassage]) -> Iterator[list[DocumentPassage]]:
+    """Yield each item of the outermost lists with what belongs to it: what stands below it, and
+    a list of its own that nobody has indented, behind a colon.
+    """
+    current: list[DocumentPassage] = []
+    open_group = 0
+    top = min((passage.depth for passage in passages if passage.item), default=1)
+    for passage in passages:
+        begins = passage.item and passage.depth == top
+        belongs = passage.depth > top or (passage.depth == top and not passage.item)
+        if (
+            begins
+            and current
+            and current[-1].text.endswith(":")
+            and passage.group != current[0].group
+        ):
+            open_group = passage.group
+        if begins and passage.group != open_group:
+            if current:
+                yield current
+            current, open_group = [passage], 0
+        elif current and (begins or belongs):
+            current.append(passage)
+        elif passage.depth < top and current:
+            yield current
+            current = []
+    if current:
+        yield current
+
+
+def _parse_list_item(
+    passages: Sequence[DocumentPassage], *, done: bool, planned: bool
+) -> Iterator[DocumentItem]:
+    first = passages[0]
+    lines = first.text.split("\n") if first.label else [" ".join(first.text.split())]
+    text = "\n".join([*lines, *(passage.text for passage in passages[1:])])
+    item_facts = parse_item_facts(text)
+    if is_placeholder_text(item_facts.title) and not first.links:
+        return
+    past = item_facts.past and item_facts.done is None and not planned
+    over = done or first.struck or item_facts.done or past
+    status = "done" if over else "open" if item_facts.done is False else None
+    yield DocumentItem(
+        ActionItem(item_facts.title, item_facts.owner, item_facts.due, None, status),
+        first.line,
+        text,
+        owned=item_facts.owned,
+        dated=has_date_words(text),
+        tracked=any(part_passage.links for part_passage in passages) or has_tracker_reference(text),
+        stated=done or first.struck or item_facts.done is not None,
+        detailed="\n" in text,
+    )

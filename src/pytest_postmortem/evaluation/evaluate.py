@@ -1,0 +1,365 @@
+"""The pure function: registry × links × outcomes × scope × policy → states and totals."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from pytest_postmortem.model import (
+    DESELECTED,
+    DESELECTED_BY_CONFIGURATION,
+    UNREPORTED,
+    Finding,
+    Link,
+    NodeKey,
+    Outcome,
+    OutcomeWord,
+    Policy,
+    Postmortem,
+    Proof,
+    Registry,
+    Scope,
+    format_count,
+    parse_iso_date,
+)
+from pytest_postmortem.report_model import (
+    STATES,
+    IncidentResult,
+    RegistryOrigins,
+    Report,
+    State,
+    TestResult,
+    Totals,
+    UnknownId,
+)
+
+__all__ = [
+    "compute_percentage",
+    "evaluate",
+    "is_incident_selected",
+    "list_field_texts",
+    "list_selection_keys",
+    "normalize_severity",
+    "split_selection_values",
+]
+
+STATE_OF_OUTCOME: Mapping[OutcomeWord, State] = {
+    "failed": "failing",
+    "error": "errored",
+    "passed": "guarded",
+    "not-run": "not-run",
+    "xpassed": "known-broken",
+    "xfailed": "known-broken",
+    "skipped": "skipped",
+}
+
+XPASS_REASON = "passes now, remove the xfail"
+
+
+def normalize_severity(text: str) -> str:
+    """Return a severity in its normal form: ``SEV-1``, ``Sev1`` and ``sev1`` are one."""
+    return re.sub(r"[\W_]", "", text.casefold())
+
+
+def compute_percentage(part: int, whole: int, digits: int = 0) -> float:
+    """Return a share in per cent, rounded down so that 99.96 never reads as 100."""
+    scale: int = 10**digits
+    return part * 100 * scale // whole / scale
+
+
+def is_incident_selected(postmortem: Postmortem, policy: Policy) -> bool:
+    """Say whether an incident belongs to this suite: for each key, one of its values must fit."""
+    return all(
+        bool(
+            _normalize_field_values(postmortem, key)
+            & {normalize_severity(value) for value in asked}
+        )
+        for key, values in policy.select
+        for asked in [split_selection_values(key, values)]
+    )
+
+
+def split_selection_values(key: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Return the values that are asked for; commas separate severities, as in the settings."""
+    if key != "severity":
+        return tuple(values)
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def list_selection_keys(postmortem: Postmortem) -> tuple[str, ...]:
+    """Return the keys by which an incident can be selected: those of all, and its own."""
+    return (*_build_selection_fields(postmortem), *postmortem.extra)
+
+
+def list_field_texts(postmortem: Postmortem, key: str) -> tuple[str, ...]:
+    """Return what an incident has under a key."""
+    values = _build_selection_fields(postmortem).get(key, (postmortem.extra.get(key),))
+    return tuple(value for value in values if value)
+
+
+def _normalize_field_values(postmortem: Postmortem, key: str) -> set[str]:
+    return {normalize_severity(text) for text in list_field_texts(postmortem, key)}
+
+
+def _build_selection_fields(postmortem: Postmortem) -> Mapping[str, Sequence[str | None]]:
+    return {
+        "id": (postmortem.id, *postmortem.aliases),
+        "severity": (postmortem.severity,),
+        "status": (postmortem.status,),
+        "owner": (postmortem.owner,),
+        "class": (postmortem.problem_class,),
+        "tag": postmortem.tags,
+        "tags": postmortem.tags,
+        "service": postmortem.service,
+        "repository": postmortem.repository,
+        "component": postmortem.component,
+    }
+
+
+def evaluate(
+    registry: Registry,
+    links: Iterable[Link],
+    outcomes: Mapping[NodeKey, Outcome],
+    scope: Scope,
+    policy: Policy,
+    proofs: Mapping[str, Proof] | None = None,
+    findings: Iterable[Finding] = (),
+    missing: str | None = None,
+) -> Report:
+    """Judge every selected incident of the registry, and count.
+
+    ``outcomes`` holds one for every linked test (see `outcomes.complete`), ``proofs`` is keyed
+    by id. Incidents stand in the registry's order, tests by path and line.
+    """
+    linked = _collect_linked_tests(registry, links, outcomes)
+    selected_postmortems = [
+        postmortem for postmortem in registry if is_incident_selected(postmortem, policy)
+    ]
+    incidents = tuple(
+        _evaluate_incident(postmortem, linked.tests, scope, policy, registry, proofs or {})
+        for postmortem in selected_postmortems
+    )
+    selected_ids = {postmortem.id for postmortem in selected_postmortems}
+    unjudged = _find_unjudged_reasons(incidents, scope)
+    if missing and not unjudged:
+        unjudged = (missing,)
+    elif not missing:
+        unjudged += tuple(f"{place} can't be reached" for place in registry.unreachable)
+        unjudged += tuple(f"{place} answers with an empty list" for place in registry.shrunk)
+    return Report(
+        incidents,
+        _count_totals(incidents, unjudged),
+        scope,
+        policy,
+        tuple(findings),
+        unjudged=unjudged,
+        missing=missing,
+        unknown_foreign_ids=linked.unknown_foreign_ids,
+        unchecked=linked.unchecked,
+        unknown=linked.unknown,
+        unselected=tuple(each.id for each in registry if each.id not in selected_ids),
+        registry=RegistryOrigins(
+            registry.locations, registry.partial, registry.unreachable, registry.shrunk
+        ),
+    )
+
+
+class _LinkedTests(NamedTuple):
+    """The linked tests by id, in order, and the ids that lead to no incident."""
+
+    tests: Mapping[str, Sequence[TestResult]]
+    unknown: tuple[UnknownId, ...]
+    unknown_foreign_ids: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+def _collect_linked_tests(
+    registry: Registry, links: Iterable[Link], outcomes: Mapping[NodeKey, Outcome]
+) -> _LinkedTests:
+    tests: dict[str, dict[NodeKey, TestResult]] = defaultdict(dict)
+    unknown: dict[str, dict[NodeKey, TestResult]] = defaultdict(dict)
+    names: dict[str, str] = {}
+    strangers: set[str] = set()
+    for link in links:
+        postmortem = registry.find(link.id)
+        if postmortem is not None:
+            tests[postmortem.id][link.test] = _build_test_result(link, outcomes)
+        elif link.origin == "foreign":
+            strangers.add(link.id.casefold())
+        else:
+            names.setdefault(link.id.casefold(), link.id)
+            unknown[link.id.casefold()][link.test] = _build_test_result(link, outcomes)
+    return _LinkedTests(
+        {id: _sort_test_results(results_by_test) for id, results_by_test in tests.items()},
+        tuple(UnknownId(names[key], _sort_test_results(unknown[key])) for key in sorted(unknown)),
+        tuple(sorted(strangers)),
+        tuple(sorted(unknown)) if registry.unreachable else (),
+    )
+
+
+def _build_test_result(link: Link, outcomes: Mapping[NodeKey, Outcome]) -> TestResult:
+    outcome = outcomes[link.test]
+    return TestResult(
+        link.nodeid,
+        outcome.word,
+        outcome.duration,
+        link.path,
+        link.line if link.defined_in is None else None,
+        outcome.reason,
+        outcome.flaky,
+    )
+
+
+def _sort_test_results(found: Mapping[NodeKey, TestResult]) -> tuple[TestResult, ...]:
+    return tuple(sorted(found.values(), key=lambda test: (test.path, test.line or 0, test.nodeid)))
+
+
+def _evaluate_incident(
+    postmortem: Postmortem,
+    tests: Mapping[str, Sequence[TestResult]],
+    scope: Scope,
+    policy: Policy,
+    registry: Registry,
+    proofs: Mapping[str, Proof],
+) -> IncidentResult:
+    linked_tests = tuple(tests.get(postmortem.id, ()))
+    if linked_tests:
+        state, reason = _evaluate_linked_incident(linked_tests)
+    else:
+        state, reason = _evaluate_unlinked_incident(postmortem, scope, policy)
+    return IncidentResult(
+        postmortem,
+        state,
+        _is_test_required(postmortem, state, policy),
+        linked_tests,
+        reason,
+        any(test.flaky for test in linked_tests),
+        _describe_recurrence(postmortem, tests, registry, whole=scope.kind == "full"),
+        proofs.get(postmortem.id),
+    )
+
+
+def _evaluate_linked_incident(tests: Sequence[TestResult]) -> tuple[State, str | None]:
+    """Return the first state of the table that one of the tests gives, and its reasons."""
+    states = {STATE_OF_OUTCOME[test.outcome] for test in tests}
+    state = min(states, key=STATES.index)
+    if state not in ("not-run", "known-broken", "skipped"):
+        return state, None
+    reasons = [
+        _format_test_reason(test) for test in tests if STATE_OF_OUTCOME[test.outcome] == state
+    ]
+    return state, "; ".join(dict.fromkeys(filter(None, reasons))) or None
+
+
+def _format_test_reason(test: TestResult) -> str | None:
+    if test.outcome == "xpassed":
+        return XPASS_REASON
+    if test.outcome == "not-run":
+        return test.reason
+    return f"{test.outcome}: {test.reason}" if test.reason else test.outcome
+
+
+def _evaluate_unlinked_incident(
+    postmortem: Postmortem, scope: Scope, policy: Policy
+) -> tuple[State, str | None]:
+    if postmortem.guarded_by:
+        kinds = ", ".join(guard.type for guard in postmortem.guarded_by)
+        return "declared", f"guarded by {kinds}, not checked here"
+    over = has_exemption_ended(postmortem, policy)
+    if postmortem.exempt and not over:
+        return "exempt", postmortem.reason
+    state: State = "unguarded" if scope.kind == "full" else "not-judged"
+    return state, f"the exemption ended on {postmortem.until}" if over else None
+
+
+def has_exemption_ended(postmortem: Postmortem, policy: Policy) -> bool:
+    """Say whether an incident was exempt until a day that is over."""
+    end = parse_iso_date(postmortem.until)
+    return postmortem.exempt and end is not None and policy.today is not None and end < policy.today
+
+
+def _is_test_required(postmortem: Postmortem, state: State, policy: Policy) -> bool:
+    if state in ("exempt", "declared"):
+        return False
+    return not (state == "unguarded" and _is_day_older(postmortem.day, policy.since))
+
+
+def _is_day_older(day: date | None, since: date | None) -> bool:
+    return day is not None and since is not None and day < since
+
+
+def _describe_recurrence(
+    postmortem: Postmortem,
+    tests: Mapping[str, Sequence[TestResult]],
+    registry: Registry,
+    *,
+    whole: bool,
+) -> str | None:
+    """Say which incident this one repeats; that it has no test is known of a whole suite alone."""
+    if postmortem.recurs is None:
+        return None
+    earlier = registry.find(postmortem.recurs)
+    if earlier is None:
+        open_ = registry.partial or registry.unreachable
+        return None if open_ else f"repeats {postmortem.recurs}, which is not in the registry"
+    if earlier is postmortem:
+        return None
+    if tests.get(earlier.id):
+        return f"recurred although guarded: {earlier.id} has a linked test"
+    return f"repeats {earlier.id}, which has no regression test" if whole else None
+
+
+def _find_unjudged_reasons(incidents: Iterable[IncidentResult], scope: Scope) -> tuple[str, ...]:
+    """Return why the figures don't stand for the whole suite.
+
+    What the configuration always deselects defines the suite, and counts as not
+    guarded; every other test that did not run leaves the question open.
+    """
+    if scope.kind == "partial" or not scope.executes:
+        return scope.reasons
+    if scope.forced:
+        return ()
+    waiting = [
+        incident for incident in incidents if incident.required and _has_open_tests(incident, scope)
+    ]
+    if not waiting:
+        return ()
+    reasons = "; ".join(dict.fromkeys(_why_open(incident) for incident in waiting))
+    return (f"the tests of {format_count(len(waiting))} were not run: {reasons}",)
+
+
+def _why_open(incident: IncidentResult) -> str:
+    if incident.reason is None or incident.reason == UNREPORTED:
+        return "the run ended before them, or a plugin left them out"
+    return incident.reason
+
+
+def _has_open_tests(incident: IncidentResult, scope: Scope) -> bool:
+    return incident.state == "not-run" and any(
+        test.outcome == "not-run" and not _is_always_deselected(test, scope)
+        for test in incident.tests
+    )
+
+
+def _is_always_deselected(test: TestResult, scope: Scope) -> bool:
+    """Say whether the suite always leaves a test out; reports of 0.1.0 say it of all at once."""
+    return test.reason == DESELECTED_BY_CONFIGURATION or (
+        test.reason == DESELECTED and scope.own_selection
+    )
+
+
+def _count_totals(incidents: Sequence[IncidentResult], unjudged: Sequence[str]) -> Totals:
+    required = [incident for incident in incidents if incident.required]
+    guarded = [incident for incident in required if incident.state == "guarded"]
+    judged = bool(required) and not unjudged
+    return Totals(
+        incidents=len(incidents),
+        required=len(required),
+        linked=sum(bool(incident.tests) for incident in required),
+        guarded=len(guarded),
+        proven=sum(incident.proof is not None and incident.proof.proven for incident in guarded),
+        percent=compute_percentage(len(guarded), len(required), digits=1) if judged else None,
+    )

@@ -1,0 +1,290 @@
+"""`Report` × policy → what fails the run; a gate that can't be judged never passes silently."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from pytest_postmortem.evaluation.evaluate import (
+    compute_percentage,
+    list_field_texts,
+    list_selection_keys,
+    normalize_severity,
+    split_selection_values,
+)
+from pytest_postmortem.model import Finding, Policy, Registry, format_count
+from pytest_postmortem.report_model import GateResult, IncidentResult, Report
+
+__all__ = [
+    "FRACTION_CODE",
+    "check_percentage",
+    "check_policy",
+    "check_unprovable_incidents",
+    "evaluate_gates",
+    "is_report_failing",
+]
+
+GATE_REMEDY = "run the whole suite to judge it"
+
+FRACTION_CODE = "fail-under-fraction"
+
+MAX_SUGGESTED_NAMES = 10
+
+
+def evaluate_gates(report: Report) -> tuple[GateResult, ...]:
+    """Judge every gate that the policy asks for, in a fixed order."""
+    return tuple(_evaluate_each_gate(report))
+
+
+def is_report_failing(report: Report) -> bool:
+    """Say whether a report makes a run fail that is otherwise green."""
+    wrong = any(finding.severity == "error" for finding in report.findings)
+    return wrong or any(gate.judged and not gate.passed for gate in report.gates)
+
+
+def _evaluate_each_gate(report: Report) -> Iterator[GateResult]:
+    policy = report.policy
+    if policy.fail_under is not None:
+        yield _build_unjudged_gate("fail-under", report) or _evaluate_fail_under(
+            report, policy.fail_under
+        )
+    if policy.require:
+        yield _build_unjudged_gate("require", report) or _evaluate_required(report)
+    if policy.require_proof:
+        yield _build_unjudged_gate("require-proof", report) or _evaluate_required_proofs(report)
+
+
+def _build_unjudged_gate(name: str, report: Report) -> GateResult | None:
+    if not report.unjudged:
+        return None
+    reasons = "; ".join(report.unjudged)
+    remedy = "configure one to judge it" if report.missing else GATE_REMEDY
+    if report.registry.unreachable:
+        remedy = "run again when it can be reached"
+    elif report.registry.shrunk:
+        remedy = "check its token, and what is asked for"
+    return GateResult(name, judged=False, passed=False, message=f"not judged: {reasons}; {remedy}")
+
+
+def _evaluate_fail_under(report: Report, minimum: float) -> GateResult:
+    """Compare the unrounded share of the required incidents, shown rounded down."""
+    guarded, required = report.totals.guarded, report.totals.required
+    if not required:
+        return GateResult("fail-under", True, True, "no incident requires a regression test")
+    passed = _is_share_reached(guarded, required, minimum)
+    shown = compute_percentage(guarded, required, digits=1)
+    message = f"{shown:g} % of {format_count(required)} guarded, {minimum:g} % asked"
+    if not passed:
+        missing = math.ceil(required * minimum / 100) - guarded
+        message += f": {format_count(missing)} too few"
+    return GateResult("fail-under", True, passed, message)
+
+
+def _is_share_reached(guarded: int, required: int, minimum: float) -> bool:
+    return guarded * 100 >= minimum * required
+
+
+def _evaluate_required(report: Report) -> GateResult:
+    """Ask that every incident of the required severities is guarded once its grace is over."""
+    policy = report.policy
+    required_incidents = [
+        incident
+        for incident in report.incidents
+        if incident.required and _is_severity_required(incident, policy)
+    ]
+    missing = [
+        incident
+        for incident in required_incidents
+        if incident.state != "guarded" and not _is_in_grace(incident, policy)
+    ]
+    severities = ", ".join(policy.require)
+    message = (
+        f"{len(required_incidents)} of {format_count(len(required_incidents))} of {severities}"
+        " guarded or in grace"
+    )
+    if not required_incidents:
+        message = f"no incident of {severities} is required"
+    if missing:
+        message = (
+            f"{format_count(len(missing))} of {severities} not guarded:"
+            f" {_format_incident_ids(missing)}"
+        )
+    return _name_unrated_incidents(report, GateResult("require", True, not missing, message))
+
+
+def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
+    """Name the incidents without a severity; where none has one, no incident can be required,
+    which is an error of the set-up and fails the gate.
+    """
+    required = [incident for incident in report.incidents if incident.required]
+    unrated = [incident for incident in required if not incident.postmortem.severity]
+    if not unrated:
+        return gate
+    if len(unrated) < len(required):
+        verb = "has" if len(unrated) == 1 else "have"
+        text = (
+            f"{format_count(len(unrated))} {verb} no severity: not judged"
+            f" ({_format_incident_ids(unrated)})"
+        )
+        return replace(gate, message=f"{gate.message}; {text}")
+    text = f"{format_count(len(unrated))} required, none with a severity; add one to each, such as"
+    text += f" 'severity: {list_gate_severities(report.policy)[0]}'"
+    if any(incident.postmortem.show in ("id", "link") for incident in unrated):
+        text += ", and let postmortem_show keep it (title or all)"
+    return replace(gate, passed=False, message=text)
+
+
+def _evaluate_required_proofs(report: Report) -> GateResult:
+    """Ask that incidents of some severities whose fix is known are proven, after their grace."""
+    policy = report.policy
+    provable_incidents = find_provable_incidents(report.incidents, policy.require_proof)
+    open_ = [
+        incident
+        for incident in provable_incidents
+        if incident.proof is None or not incident.proof.proven
+    ]
+    missing = [incident for incident in open_ if not _is_in_grace(incident, policy)]
+    severities = ", ".join(policy.require_proof)
+    message = (
+        f"{len(provable_incidents)} of {format_count(len(provable_incidents))} of {severities}"
+        " proven or in grace"
+    )
+    if not provable_incidents:
+        message = f"no incident of {severities} names a fix"
+    if missing:
+        message = (
+            f"{format_count(len(missing))} of {severities} not proven:"
+            f" {_format_incident_ids(missing)}"
+        )
+    return _name_unrated_incidents(report, GateResult("require-proof", True, not missing, message))
+
+
+def find_provable_incidents(
+    incidents: Iterable[IncidentResult], severities: Sequence[str]
+) -> list[IncidentResult]:
+    """Return the required incidents of some severities whose fix is named, or was found."""
+    return [
+        incident
+        for incident in incidents
+        if incident.required
+        and _has_severity_in(incident, severities)
+        and (incident.postmortem.fix or incident.postmortem.patch or incident.proof)
+    ]
+
+
+def check_unprovable_incidents(report: Report) -> tuple[Finding, ...]:
+    """Return a finding for each linked incident that should be proven, and names no fix."""
+    severities = report.policy.require_proof
+    provable_ids = {
+        incident.postmortem.id for incident in find_provable_incidents(report.incidents, severities)
+    }
+    return tuple(
+        Finding(
+            "fix-missing",
+            "warning",
+            f"{incident.postmortem.id} names no fix, so that its test can't be proven;"
+            " name the commit"
+            f" as 'fix: …' (`pytest-postmortem prove {incident.postmortem.id}` looks for it)",
+            incident.postmortem.path,
+            incident.postmortem.line,
+        )
+        for incident in report.incidents
+        if incident.required
+        and incident.tests
+        and _has_severity_in(incident, severities)
+        and incident.postmortem.id not in provable_ids
+    )
+
+
+def list_gate_severities(policy: Policy) -> tuple[str, ...]:
+    """Return the severities that a policy names in its gates, each once."""
+    return tuple(_index_by_normal_form((*policy.require, *policy.require_proof)).values())
+
+
+def check_percentage(policy: Policy) -> Iterator[Finding]:
+    """Yield a warning for a percentage that looks like a share of 1."""
+    minimum = policy.fail_under
+    if minimum is not None and 0 < minimum < 1:
+        message = (
+            f"fail-under is a percentage, and {minimum:g} asks for {minimum:g} %;"
+            f" write {minimum * 100:g} for {minimum * 100:g} %"
+        )
+        yield Finding(FRACTION_CODE, "warning", message)
+
+
+def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
+    """Yield a warning for each part of a policy that fits no incident, as a misspelt one does.
+
+    Where a part of the registry can't be reached, or it is empty, nothing is known of it.
+    """
+    if registry.unreachable or not len(registry):
+        return
+    rated = _index_by_normal_form(
+        postmortem.severity for postmortem in registry if postmortem.severity
+    )
+    known_severities = {*rated, *map(normalize_severity, policy.severities)}
+    for severity in list_gate_severities(policy) if rated else ():
+        if normalize_severity(severity) not in known_severities:
+            name = "require" if severity in policy.require else "require_proof"
+            message = f"postmortem_{name} has {severity!r}, a severity of no incident"
+            yield _build_unfit_value_finding("unknown-severity", message, rated.values())
+    for key, texts in policy.select:
+        keys = dict.fromkeys(
+            key for postmortem in registry for key in list_selection_keys(postmortem)
+        )
+        if key not in keys:
+            message = f"postmortem_select has {key!r}, a key of no incident"
+            yield _build_unfit_value_finding("unknown-selection", message, keys)
+            continue
+        values = _index_by_normal_form(
+            text for postmortem in registry for text in list_field_texts(postmortem, key)
+        )
+        for text in split_selection_values(key, texts):
+            if normalize_severity(text) not in values:
+                message = f"postmortem_select has '{key}:{text}', which fits no incident"
+                yield _build_unfit_value_finding("unknown-selection", message, values.values())
+
+
+def _index_by_normal_form(texts: Iterable[str]) -> dict[str, str]:
+    """Return values by their normal form, each as it is written first."""
+    found: dict[str, str] = {}
+    for text in texts:
+        found.setdefault(normalize_severity(text), text)
+    return found
+
+
+def _build_unfit_value_finding(code: str, message: str, known: Iterable[str]) -> Finding:
+    names = list(dict.fromkeys(known))
+    more = (
+        f" and {len(names) - MAX_SUGGESTED_NAMES} more" if len(names) > MAX_SUGGESTED_NAMES else ""
+    )
+    remedy = (
+        f"there are {', '.join(names[:MAX_SUGGESTED_NAMES])}{more}" if names else "there are none"
+    )
+    return Finding(code, "warning", f"{message}; {remedy}")
+
+
+def _is_severity_required(incident: IncidentResult, policy: Policy) -> bool:
+    return _has_severity_in(incident, policy.require)
+
+
+def _has_severity_in(incident: IncidentResult, severities: Sequence[str]) -> bool:
+    severity = incident.postmortem.severity
+    return severity is not None and normalize_severity(severity) in map(
+        normalize_severity, severities
+    )
+
+
+def _is_in_grace(incident: IncidentResult, policy: Policy) -> bool:
+    """Say whether an incident is so young that it need not be guarded; undated it never is."""
+    day = incident.postmortem.day
+    if day is None or policy.today is None or not policy.grace:
+        return False
+    return (policy.today - day).days <= policy.grace
+
+
+def _format_incident_ids(incidents: Sequence[IncidentResult], most: int = 5) -> str:
+    names = ", ".join(incident.postmortem.id for incident in incidents[:most])
+    more = len(incidents) - most
+    return f"{names} and {more} more" if more > 0 else names

@@ -1,0 +1,357 @@
+"""A file, whole or not at all: written next to its destination, then put in its place.
+
+What is no regular file (a device, a FIFO, an open descriptor such as ``/dev/stdout``) is written
+through, and a symbolic link stays one: what it leads to is written. A process that is killed
+leaves each file as it was or as it should be, and next to it at most a hidden file that ends in
+``.pytest-postmortem``, which the next one that writes into the folder removes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from pytest_postmortem.errors import DestinationError, Problem
+
+__all__ = [
+    "FileChangedError",
+    "StagedFile",
+    "find_test_files",
+    "find_unfinished_files",
+    "format_relative_path",
+    "is_test_file_path",
+    "is_written_through",
+    "read_file_bytes",
+    "remove_unfinished_files",
+    "rewrite_file",
+    "stage_file",
+    "write_text_file",
+]
+
+UNFINISHED_SUFFIX = ".pytest-postmortem"
+UNFINISHED_MAX_AGE = 24 * 60 * 60
+"""The seconds after which an unfinished file is left, whichever machine began it."""
+
+NO_HARD_LINK_ERRORS = (
+    errno.EPERM,
+    errno.EACCES,
+    errno.ENOTSUP,
+    errno.ENOSYS,
+    errno.EMLINK,
+    errno.EINVAL,
+)
+"""What file systems without hard links answer."""
+
+_DESCRIPTOR_PATTERN = re.compile(r"/dev/(?:std(in|out|err)|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})")
+_UNFINISHED_PATTERN = re.compile(
+    rf"\..*\.([0-9a-f]{{8}})-(\d+)-\w+{re.escape(UNFINISHED_SUFFIX)}", re.DOTALL
+)
+
+
+class FileChangedError(Exception):
+    """A file no longer holds what was read of it."""
+
+
+def write_text_file(path: Path, text: str) -> None:
+    """Write text as UTF-8, making missing folders; an older file stays until the new is whole.
+
+    Raises:
+        DestinationError: The file can't be written; nothing is left behind.
+    """
+    data = text.encode("utf-8", errors="backslashreplace")
+    try:
+        if is_written_through(path):
+            _write_to_device(path, data)
+            return
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace_file(target, data)
+    except OSError as error:
+        cause = error.strerror or str(error)
+        remedy = "choose a destination that can be written"
+        problem = Problem("destination", "Couldn't write report", cause, remedy, str(path))
+        raise DestinationError([problem]) from None
+
+
+def is_written_through(path: Path) -> bool:
+    """Say whether a path leads to something that is no regular file and no folder."""
+    if _DESCRIPTOR_PATTERN.fullmatch(str(path)):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_to_device(path: Path, data: bytes) -> None:
+    """Write to a device or a FIFO; an open descriptor goes on where it is."""
+    found = _DESCRIPTOR_PATTERN.fullmatch(str(path))
+    if found is None:
+        descriptor = os.open(path, os.O_WRONLY)
+    else:
+        name = found[1]
+        number = ("in", "out", "err").index(name) if name else int(found[2] or found[3])
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        descriptor = os.dup(number)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """What a file shall hold, whole, in a file beside it; ``old`` is what it holds until then,
+    None where there is none.
+    """
+
+    path: Path
+    old: bytes | None
+    beside: str
+
+    def put_in_place(self) -> None:
+        """Put it in its place.
+
+        Raises:
+            Changed: The file holds something else by now.
+            FileExistsError: There is one by now, and it stays as it is.
+            OSError: It can't be written; it is as it was.
+        """
+        try:
+            if self.old is None:
+                self._make()
+            elif self.path.read_bytes() != self.old:
+                raise FileChangedError
+            else:
+                os.replace(self.beside, self.path)
+        except BaseException:
+            self.drop_staged()
+            raise
+
+    def _make(self) -> None:
+        """Make a file that is whole from its first moment, where there are hard links."""
+        try:
+            os.link(self.beside, self.path)
+        except OSError as error:
+            if error.errno not in NO_HARD_LINK_ERRORS:
+                raise
+            self._claim_unfinished_name()
+        else:
+            os.unlink(self.beside)
+
+    def _claim_unfinished_name(self) -> None:
+        os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            os.replace(self.beside, self.path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(self.path)
+            raise
+
+    def drop_staged(self) -> None:
+        """Leave the file as it is, and nothing beside it."""
+        with suppress(OSError):
+            os.unlink(self.beside)
+
+
+def stage_file(path: Path, old: bytes | None, new: bytes) -> StagedFile:
+    """Write beside a file what it shall hold, with its mode; ``old`` is None where there is none.
+
+    Raises:
+        Changed: It does not hold ``old``.
+        FileExistsError: There is one, and should not be.
+        OSError: It can't be written; nothing is left behind.
+    """
+    if old is None:
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        return StagedFile(path, old, _write_neighbour_file(path, new, 0o666 & ~_read_umask()))
+    status = path.stat()
+    if path.read_bytes() != old:
+        raise FileChangedError
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    beside = _write_neighbour_file(path, new, stat.S_IMODE(status.st_mode))
+    _copy_owner(beside, status)
+    return StagedFile(path, old, beside)
+
+
+def rewrite_file(path: Path, old: bytes, new: bytes) -> None:
+    """Put new contents into a file that still holds the old ones, and keep its mode.
+
+    Raises:
+        Changed: It holds something else by now.
+        OSError: It can't be written; it is as it was.
+    """
+    stage_file(path, old, new).put_in_place()
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    """Put a file in its place, with the mode and the owner of the one that is there."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        status = None
+    mode = 0o666 & ~_read_umask() if status is None else stat.S_IMODE(status.st_mode)
+    name = _write_neighbour_file(path, data, mode)
+    try:
+        if status is not None:
+            _copy_owner(name, status)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _copy_owner(name: str, status: os.stat_result) -> None:
+    """Give a file the owner of another, where that is allowed."""
+    own = os.stat(name)
+    if hasattr(os, "chown") and (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
+        with suppress(OSError):
+            os.chown(name, status.st_uid, status.st_gid)
+            os.chmod(name, stat.S_IMODE(status.st_mode))  # a change of owner may take bits away
+
+
+def _write_neighbour_file(path: Path, data: bytes, mode: int) -> str:
+    """Write a file next to another, and return its name."""
+    remove_unfinished_files(path.parent)
+    prefix = f".{path.name[:60]}.{_read_machine_name()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(suffix=UNFINISHED_SUFFIX, prefix=prefix, dir=path.parent)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, mode)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+    return name
+
+
+def remove_unfinished_files(folder: Path) -> None:
+    """Remove what a process that was killed has left in a folder."""
+    for path in find_unfinished_files(folder):
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def find_unfinished_files(folder: Path) -> list[Path]:
+    """Return the files that a process which was killed has left in a folder."""
+    left: list[Path] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        for name in [entry.name for entry in entries if entry.name.endswith(UNFINISHED_SUFFIX)]:
+            found = _UNFINISHED_PATTERN.fullmatch(name)
+            path = folder / name
+            if found and (_is_process_over(found[1], int(found[2])) or _is_old_file(path)):
+                left.append(path)
+    return left
+
+
+def _is_process_over(machine: str, process: int) -> bool:
+    """Say whether a process of this machine has ended; of another one that is not known."""
+    if machine != _read_machine_name() or os.name == "nt":  # where signal 0 ends a process
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _is_old_file(path: Path) -> bool:
+    import time
+
+    return time.time() - os.lstat(path).st_mtime > UNFINISHED_MAX_AGE
+
+
+def _read_machine_name() -> str:
+    """Return a short name of this machine, or of the container."""
+    import platform
+    import zlib
+
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _read_umask() -> int:
+    """Return the mask of new files; there is no way to read it but to set it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def is_test_file_path(path: Path, patterns: Iterable[str]) -> bool:
+    """Say whether a file is a test file by ``python_files``: by its name, or where a pattern
+    holds a slash by its path, as pytest does.
+    """
+    return any(
+        fnmatch(path.as_posix(), f"*/{pattern}") if "/" in pattern else fnmatch(path.name, pattern)
+        for pattern in patterns
+    )
+
+
+def format_relative_path(path: Path, root: Path) -> str:
+    """Return a path from the rootdir, which need not be above it, nor on the same drive."""
+    try:
+        return os.path.relpath(path, root).replace(os.sep, "/")
+    except ValueError:
+        return path.as_posix()
+
+
+def find_test_files(
+    roots: Iterable[Path], patterns: Sequence[str], ignored: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """Walk ``roots`` for test files; ``ignored`` says which files and folders pytest leaves out.
+
+    A root that is itself a file counts whatever its name, as it does for pytest.
+    """
+    for root in roots:
+        if root.is_file():
+            yield root
+        else:
+            yield from _walk_test_folder(root, patterns, ignored)
+
+
+def _walk_test_folder(
+    folder: Path, patterns: Sequence[str], ignored: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """Walk a folder as pytest does, links to folders included, but for one that leads upwards."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        if _is_folder_entry(entry):
+            upwards = entry.is_symlink() and folder.resolve().is_relative_to(path.resolve())
+            if entry.name != "__pycache__" and not upwards and not ignored(path):
+                yield from _walk_test_folder(path, patterns, ignored)
+        elif is_test_file_path(path, patterns) and not ignored(path):
+            yield path
+
+
+def _is_folder_entry(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a folder; a link that leads round in circles is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def read_file_bytes(file: Path) -> bytes | None:
+    """Return what a file holds, None where it can't be read."""
+    try:
+        return file.read_bytes()
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,289 @@
+"""The rules about action items: owned, dated, a deed, with an end, and not overdue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pytest_postmortem.documents.action_items import DocumentItem, is_untitled_row
+from pytest_postmortem.documents.action_states import classify_action_progress
+from pytest_postmortem.lint.cases import LintCase
+from pytest_postmortem.lint.cause_rules import compile_phrases
+from pytest_postmortem.lint.rules import build_warning, quote_text
+from pytest_postmortem.model import Finding
+
+__all__ = [
+    "check_action_items",
+    "find_open_items",
+    "find_vague_words",
+    "lacks_verb",
+]
+
+
+MAX_TITLE_LENGTH = 500
+"""The characters of a title that are read."""
+
+
+_VAGUE_THING = (
+    r"(?:(?:code|system|error|internal|customer|overall|general) )?"
+    r"(?:monitoring|alert(?:ing|s)?|logging|logs|test(?:ing|s)?(?: coverage)?|documentation|docs|"
+    r"communications?|process(?:es)?|training|awareness|observability|visibility|reliability|"
+    r"stability|resilience|quality|performance|security|tooling|automation|robustness|handling|"
+    r"procedures?|reviews?|coverage|response)"
+)
+
+
+_VAGUE_THINGS = (
+    rf"(?:the |our |all )?{_VAGUE_THING}(?:(?:,|,? and|,? or|/| &) (?:our )?{_VAGUE_THING})*"
+)
+
+
+_IMPROVE = (
+    "improve|enhance|increase|strengthen|better|optimi[sz]e|revisit|rethink|fix|"
+    "more|have|need|add|get|provide|do"
+)
+
+
+_IN_GENERAL = "(?: (?:in general|everywhere|overall))?"
+
+
+_ENSURE = "(?:make sure|ensure|see to it)(?: that)?"
+
+
+_IN_FUTURE = "(?: (?:in the future|again|from (?:happening|recurring|occurring).*))?"
+
+
+_VAGUE_ITEM = compile_phrases(
+    rf"""
+    (?:{_IMPROVE})(?: (?:more|better|improved|proper|good|some))* {_VAGUE_THINGS}{_IN_GENERAL}
+    (?:be|being|stay) (?:more |very |extra )?(?:careful|cautious|mindful|vigilant|attentive).*
+    (?:be|being) (?:more )?(?:aware|diligent|thorough).*
+    pay (?:more |closer |better )?attention.*
+    (?:take|exercise) (?:more )?(?:care|caution).*
+    (?:keep|have) (?:an eye on|in mind)(?!.*\b(?:until|once|by)\b).*
+    remember (?:to|that).*
+    try (?:to|harder).*
+    {_ENSURE} (?:this|it|that) (?:does not|doesn't|won't|will not|never) \w+.*
+    (?:avoid|prevent) (?:this|it|that|similar \w+|such \w+|these \w+){_IN_FUTURE}
+    """,
+    end=r"\W*$",
+)
+"""Items that are true of every incident and name no deed."""
+
+
+_ENDLESS_START = compile_phrases(
+    r"""
+    (?:further |continue (?:to )?)?(?:investigat|explor|research|evaluat)(?:e|es|ing)
+    (?:consider|discuss|brainstorm)(?:ing)?
+    think (?:about|of|how|whether)
+    look(?:ing)? (?:into|at)
+    see (?:if|whether|how)
+    find out
+    """
+)
+"""How an item begins of which nobody can tell when it is done."""
+
+
+_BOUNDING_OUTCOME = compile_phrases(
+    r"""
+    (?:and|then|to|so that|until) (?:\w+ )?(?:decide|write|report|document|propose|publish|agree)
+    (?:and|then|to|so that|until) (?:\w+ )?(?:add|fix|file|open|create|implement|present|choose)
+    (?:and|then|to|so that|until) (?:\w+ )?(?:apply|set|enable|configure|remove|replace|produce)
+    (?:and|then|to|so that|until) (?:\w+ )?(?:limit|alert)
+    decision|proposal|design doc|report|rfc|adr|prototype|spike
+    """
+)
+"""What bounds such an item: something that comes out of it."""
+
+
+_RANK_PREFIX = compile_phrases(
+    r"""
+    (?:p[0-4]|critical|high|medium|low|must|should|could)(?: (?=[A-Z])|\W*[:\])–—-]\W*)
+    (?:prio(?:rity)? ?\d?|todo|prevent(?:ion)?|detect(?:ion)?|process)\W*[:\])–—-]\W*
+    (?:mitigat(?:e|ion)|respond|response)\W*[:\])–—-]\W*
+    """,
+    end="",
+)
+"""A priority or a type that stands before what is to be done."""
+
+
+_TRAILING_PHRASE = re.compile(
+    r"\s+(?:for|of|on|in|to|around|about|with|from|at|by|when|during|before|after|that|which)\s.*"
+)
+
+
+_PURPOSE_CLAUSE = re.compile(r"\sto [a-z]")
+"""A thing that is there to do something says what is to be done."""
+
+
+THING_NOUNS = frozenset(
+    "alert alerting alerts automation backups breakers checklist checklists checks communication "
+    "coverage dashboard dashboards docs documentation fail-over failover guidelines handling "
+    "limiting limits logging metrics monitoring observability ownership planning playbook "
+    "playbooks policies policy procedure procedures process processes redundancy retries reviews "
+    "rollback rollbacks runbook runbooks testing tests throttling timeout timeouts tooling "
+    "training validation visibility".split()
+)
+"""The things that people write down as if they were deeds."""
+
+
+ACTION_VERBS = frozenset(
+    "adapt add adjust adopt agree alert allow analyse analyze apply assign audit automate "
+    "back block broadcast build bump cap change check clarify clean clear collect "
+    "communicate compare complete configure consolidate convert coordinate correct create "
+    "cut decide declare decouple decrease define delete deploy deprecate describe design "
+    "detect develop disable discover distribute do document double draft drop educate "
+    "eliminate emit enable encourage enforce enhance ensure establish evaluate expand "
+    "explain expose extend fail figure file filter find finish fix follow formalize gain "
+    "gate gather generate get give group guard handle harden have hire hold identify "
+    "implement improve include increase inform install integrate introduce invest isolate "
+    "join keep learn let limit lint list load log look lower maintain make map measure "
+    "mention merge migrate mitigate modify monitor move need needs notify offer optimise "
+    "optimize organise organize own page perform pin ping plan point port prepare prevent "
+    "print prioritise prioritize process promote propose protect provide provision "
+    "publish pull purchase push put query queue raise rate re-enable re-evaluate re-run "
+    "read reboot rebuild reconcile record recover redirect reduce refactor refine "
+    "rehearse reject release remove rename replace report request require rerun reserve "
+    "reset resize resolve respond restore restrict retry return revert review revise "
+    "rework rewrite roll rotate route run sanitize save scale scan schedule script search "
+    "seed select send separate serve set setup share ship show sign simplify simulate "
+    "skip sort specify speed spin split standardise standardize start stop store "
+    "strengthen stress-test support switch sync tag target teach tell template test "
+    "throttle tighten trace track train transfer trigger try tune turn unblock understand "
+    "unify update upgrade use validate verify visualize warn watch wire work wrap write".split()
+)
+
+
+def find_vague_words(title: str, details: str = "") -> str | None:
+    """Return what makes an action item one of which nobody can tell when it is done.
+
+    Details say what is meant by a better anything, but they end no investigation by themselves.
+    """
+    bare = _strip_rank(title)
+    if _VAGUE_ITEM.match(bare):
+        return None if details else bare
+    endless_start = _ENDLESS_START.match(bare)
+    has_outcome = endless_start and _BOUNDING_OUTCOME.search(
+        f"{bare} {details}", endless_start.end()
+    )
+    return endless_start[0] if endless_start and not has_outcome else None
+
+
+def lacks_verb(title: str) -> bool:
+    """Say whether an action item is a mere thing, as ``Runbook for the fail-over``."""
+    bare = _strip_rank(title)
+    words = _TRAILING_PHRASE.sub("", bare).casefold().split()
+    if _PURPOSE_CLAUSE.search(bare) or not words or len(words) > 4 or words[-1] not in THING_NOUNS:
+        return False
+    between = [word.removesuffix("s") for word in words[1:-1]]
+    gerund = "" if words[0] in THING_NOUNS else words[0].removesuffix("ing")
+    return not ACTION_VERBS.intersection([words[0], gerund, f"{gerund}e", *between])
+
+
+def _strip_rank(title: str) -> str:
+    """Return a title without a rank before it and a full stop behind it."""
+    title = title[:MAX_TITLE_LENGTH]
+    bare = title.lstrip("[( ")
+    rank = _RANK_PREFIX.match(bare)
+    return (bare[rank.end() :] if rank else title).replace("’", "'").strip(" .")
+
+
+_NO_ACTION_TEXT = re.compile(
+    r"\W*(?:none|n/?a|nothing|not needed|no (?:further |more )?(?:action|follow|step)\w*.*)\W*$",
+    re.IGNORECASE,
+)
+"""How people say that there is nothing to do."""
+
+_PLAN_PHRASES = compile_phrases(
+    r"""
+    (?:we|i|they)(?:'ll|’ll| will| are going to| plan to| intend to| need to| should| have to)
+    (?:we|they)(?:'re|’re| are) (?:now |also |already |currently )?(?:adding|working|planning)
+    (?:going|moving) forward|in (?:the )?future,? we|as a follow-?up|next steps?
+    to (?:prevent|avoid) (?:this|it|such|similar|a recurrence)
+    (?:has|have) (?:since )?been (?:added|improved|put in place|introduced)
+    """
+)
+"""How people say what will be done, where they have no part for it."""
+
+
+def check_action_items(case: LintCase, today: str | None) -> Iterator[Finding]:
+    """Yield what there is to say about the action items of an incident, on a day in ISO form."""
+    yield from _check_actions_missing(case)
+    if not case.is_unfinished:
+        lacking = [item for item in find_open_items(case) if not item.owned]
+        yield from _check_lacking_items(
+            case, lacking, "action-owner", "no owner", "name the team that does it"
+        )
+        lacking = [item for item in find_open_items(case) if not item.dated]
+        yield from _check_lacking_items(case, lacking, "action-date", "no date", "say until when")
+    for item in case.items:
+        if not item.over:
+            yield from _check_item_wording(case, item)
+            yield from _check_item_overdue(case, item, today)
+
+
+def find_open_items(case: LintCase) -> list[DocumentItem]:
+    """Return the action items that nobody has done, and that are tracked nowhere else."""
+    return [item for item in case.items if not (item.over or item.tracked)]
+
+
+def _check_actions_missing(case: LintCase) -> Iterator[Finding]:
+    if case.items or not case.is_complete:
+        return
+    texts = (p.text for part in case.parts("actions") for p in part.said)
+    written_plans = (
+        p for _, p in case.said("actions", "plans", "lessons") if not is_untitled_row(p)
+    )
+    if any(True for _ in written_plans) or any(map(_NO_ACTION_TEXT.match, texts)):
+        return
+    empty = next(iter(case.parts("actions", "plans")), None)
+    if empty is not None:
+        message = f'{quote_text(empty.heading)} is empty: say what will be done, or "none" and why'
+        yield build_warning("action-missing", message, case.path, empty.line)
+    elif not any(_PLAN_PHRASES.search(passage.text) for _, passage in case.said("story", "other")):
+        message = 'there is no action item: add a part "Action items", be it with "none" and why'
+        yield build_warning("action-missing", message, case.path, case.line)
+
+
+def _check_lacking_items(
+    case: LintCase, lacking: Sequence[DocumentItem], code: str, missing_part: str, remedy: str
+) -> Iterator[Finding]:
+    """Yield a finding for each item that lacks something, or one where all of several do that are
+    tracked nowhere.
+    """
+    remedy = f"{remedy}, or link to where it is tracked"
+    if len(lacking) > 1 and len(lacking) == len(find_open_items(case)):
+        message = f"{len(lacking)} open action items have {missing_part}: {remedy}"
+        yield build_warning(code, message, case.path, lacking[0].line)
+        return
+    for item in lacking:
+        message = f"the action item {quote_text(item.action.title)} has {missing_part}: {remedy}"
+        yield build_warning(code, message, case.path, item.line)
+
+
+def _check_item_wording(case: LintCase, item: DocumentItem) -> Iterator[Finding]:
+    """Yield what makes an item none that somebody can do; a tracker may say more."""
+    title = item.action.title
+    words = (
+        None
+        if item.tracked
+        else find_vague_words(title, item.text[len(title) :] if item.detailed else "")
+    )
+    if words:
+        message = (
+            f"nobody can tell when {quote_text(title)} is done: say what will be different, where"
+        )
+        yield build_warning("action-vague", message, case.path, item.line)
+    elif not (item.tracked or item.detailed) and lacks_verb(title):
+        message = f"{quote_text(title)} names a thing and no deed: begin with what is to be done"
+        yield build_warning("action-verb", message, case.path, item.line)
+
+
+def _check_item_overdue(case: LintCase, item: DocumentItem, today: str | None) -> Iterator[Finding]:
+    action = item.action
+    if item.stated and classify_action_progress(action.status, action.due, today) == "overdue":
+        message = (
+            f"{quote_text(action.title)} was due on {action.due} and is open: "
+            "do it, give it a new date, or drop it with a reason"
+        )
+        yield build_warning("action-overdue", message, case.path, item.line)

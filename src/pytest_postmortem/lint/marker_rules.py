@@ -1,0 +1,72 @@
+"""Code of test files × registry → what is wrong with the marks, and with the tests it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pytest_postmortem.evaluation import links
+from pytest_postmortem.model import Finding, Link, Policy, Postmortem, Registry
+from pytest_postmortem.pysource.marker_index import SourceTestsByFile
+from pytest_postmortem.pysource.suite_reader import SourceMark
+
+__all__ = ["check_listed_tests", "check_markers", "find_marker_links", "find_unchecked_ids"]
+
+
+def find_marker_links(reading: SourceTestsByFile) -> tuple[Link, ...]:
+    """Return the links that the marks of these tests claim, each at the line of its mark."""
+    return tuple(
+        Link(id, f"{path}::{test.name}", path, mark.line, origin)
+        for path, tests in reading.items()
+        for test in tests or ()
+        for mark in test.marks
+        for id, origin in links.parse_marks([mark]).ids.items()
+    )
+
+
+def check_markers(
+    reading: SourceTestsByFile, registry: Registry | None, policy: Policy
+) -> Iterator[Finding]:
+    """Yield what is wrong with the marks: their form, and ids that the registry lacks."""
+    marks = {
+        (path, mark.line, complaint): None
+        for path, tests in reading.items()
+        for test in tests or ()
+        for mark in test.marks
+        for complaint in _find_marker_complaints(mark)
+    }
+    for path, line, complaint in marks:
+        yield Finding("bad-marker", "error", complaint, path, line)
+    if registry is not None:
+        yield from links.check_links(find_marker_links(reading), registry, policy.unknown)
+
+
+def _find_marker_complaints(mark: SourceMark) -> Sequence[str]:
+    """Return what is wrong with a mark; of one that is partly computed, no more than is read."""
+    complaints = links.parse_marks([mark]).complaints
+    return complaints if mark.whole or mark.args or mark.kwargs else ()
+
+
+def find_unchecked_ids(reading: SourceTestsByFile, registry: Registry | None) -> tuple[str, ...]:
+    """Return the ids of our own marks that nobody can check here: there is no registry, or a part
+    of it can't be reached.
+    """
+    if registry is not None and not registry.unreachable:
+        return ()
+    own_ids = (link.id for link in find_marker_links(reading) if link.origin == "marker")
+    searched = registry or Registry()
+    return tuple(dict.fromkeys(id for id in own_ids if searched.find(id) is None))
+
+
+def check_listed_tests(
+    registry: Iterable[Postmortem], lacking: Mapping[str, bool]
+) -> Iterator[Finding]:
+    """Yield a finding for each node id under ``tests:`` that the code certainly lacks."""
+    for postmortem in registry:
+        for nodeid in postmortem.tests:
+            if lacking.get(nodeid):
+                message = (
+                    f"{postmortem.id} declares the test {nodeid!r}, which is not in the code; "
+                    "correct the node id, or remove it"
+                )
+                path, line = postmortem.path, postmortem.line
+                yield Finding("unknown-test", "error", message, path, line)

@@ -1,0 +1,222 @@
+"""What a check came to, in the formats of other tools: JSON, GitHub, GitLab and SARIF.
+
+GitLab: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format;
+SARIF: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html, as far as
+https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support uses it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import quote
+
+from pytest_postmortem import __version__
+from pytest_postmortem.lint.rules import LINT_RULES
+from pytest_postmortem.model import Finding, format_count
+from pytest_postmortem.reports.github import format_annotation
+from pytest_postmortem.text import sanitize_line
+
+__all__ = ["LintResult", "render_lint_report", "render_lint_text"]
+
+
+MAX_LISTED_UNKNOWN = 3
+"""Incidents that are listed of which only a run shows the tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class LintResult:
+    """What was found, what could not be judged, and how much was looked at.
+
+    ``root`` is the path of the rootdir in its repository, from which all paths begin;
+    ``unknown`` is what only a run shows, which fails no check.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    unjudged: tuple[str, ...] = ()
+    postmortems: int = 0
+    files: int = 0
+    root: str = ""
+    unknown: tuple[str, ...] = ()
+
+    def count(self, severity: str) -> int:
+        """Return how many findings are of a severity."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+
+def render_lint_text(checked: LintResult) -> str:
+    """Return what was found, one line each with its place first, and a line that counts."""
+    lines = [
+        *map(_format_finding_line, checked.findings),
+        *_format_unjudged_lines(checked),
+        *_format_unknown_lines(checked),
+        _format_lint_summary(checked),
+    ]
+    return "".join(f"{sanitize_line(line)}\n" for line in lines)
+
+
+def _format_finding_line(finding: Finding) -> str:
+    place = finding.path or "registry"
+    line = f":{finding.line}" if finding.path and finding.line is not None else ""
+    return f"{place}{line}: {finding.severity}: {finding.message} [{finding.code}]"
+
+
+def _format_unjudged_lines(checked: LintResult) -> Iterator[str]:
+    return (f"not judged: {reason}" for reason in checked.unjudged)
+
+
+def _format_unknown_lines(checked: LintResult) -> Iterator[str]:
+    """Yield what only a run shows, and of how many more incidents."""
+    omitted = len(checked.unknown) - MAX_LISTED_UNKNOWN
+    yield from (f"unknown: {reason}" for reason in checked.unknown[:MAX_LISTED_UNKNOWN])
+    if omitted > 0:
+        yield f"unknown: the same of {format_count(omitted)} more"
+    if checked.unknown:
+        yield "`pytest-postmortem check --collect` asks pytest itself"
+
+
+def _format_lint_summary(checked: LintResult) -> str:
+    if not (checked.postmortems or checked.files or checked.findings):
+        return "Nothing to check: no post-mortem and no test file"
+    looked = [
+        format_count(checked.postmortems, "post-mortem"),
+        f"{format_count(checked.files, 'test file')}",
+    ]
+    counts = [
+        format_count(checked.count(severity), severity)
+        for severity in ("error", "warning")
+        if checked.count(severity)
+    ]
+    return f"{', '.join(counts) or 'Nothing wrong'} in {' and '.join(looked)}"
+
+
+LINT_FORMAT = 1
+TOOL_NAME = "pytest-postmortem"
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+GITLAB_SEVERITIES = {"error": "major", "warning": "minor"}
+"""How grave a finding is for GitLab."""
+
+
+def render_lint_report(type: str, checked: LintResult, fallback: str) -> str:
+    """Return a check as ``json``, ``github``, ``gitlab`` or ``sarif``.
+
+    ``fallback`` is the path, from the top of the repository, of what stands at no place.
+    """
+    if type == "github":
+        lines = (_format_lint_annotation(finding, checked.root) for finding in checked.findings)
+        return "".join(f"{line}\n" for line in lines)
+    report = {
+        "json": _build_lint_json,
+        "gitlab": _build_gitlab_report,
+        "sarif": _build_sarif_report,
+    }[type](checked, fallback)
+    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+
+
+def _resolve_repository_path(finding: Finding, root: str) -> str | None:
+    """Return a path from the top of the repository, None for what lies in none."""
+    if finding.path is None or ":" in finding.path.split("/")[0]:
+        return None
+    path = posixpath.normpath(posixpath.join(root, finding.path))
+    return None if path.startswith(("../", "/")) else path
+
+
+def _format_lint_annotation(finding: Finding, root: str) -> str:
+    file = _resolve_repository_path(finding, root)
+    text = finding.message if file or not finding.path else str(finding)
+    return format_annotation(finding.severity, file, finding.line, finding.code, text)
+
+
+def _build_lint_json(checked: LintResult, fallback: str) -> Mapping[str, Any]:
+    return {
+        "format": LINT_FORMAT,
+        "tool": {"name": TOOL_NAME, "version": __version__},
+        "root": checked.root,
+        "postmortems": checked.postmortems,
+        "files": checked.files,
+        "findings": [asdict(finding) for finding in checked.findings],
+        "unjudged": list(checked.unjudged),
+        "unknown": list(checked.unknown),
+    }
+
+
+def _fingerprint_findings(checked: LintResult) -> Iterator[tuple[Finding, str]]:
+    """Yield the findings, each with what stays the same when lines move, and is its own."""
+    text_counts: Counter[str] = Counter()
+    for finding in checked.findings:
+        text = f"{finding.code}\0{finding.path}\0{finding.message}"
+        text_counts[text] += 1
+        data = f"{text}\0{text_counts[text]}".encode(errors="surrogatepass")
+        yield finding, hashlib.sha256(data).hexdigest()[:32]
+
+
+def _build_gitlab_report(checked: LintResult, fallback: str) -> list[Mapping[str, Any]]:
+    return [
+        {
+            "description": finding.message,
+            "check_name": finding.code,
+            "fingerprint": fingerprint,
+            "severity": GITLAB_SEVERITIES[finding.severity],
+            "location": {
+                "path": _resolve_repository_path(finding, checked.root) or fallback,
+                "lines": {"begin": finding.line or 1},
+            },
+        }
+        for finding, fingerprint in _fingerprint_findings(checked)
+    ]
+
+
+def _build_sarif_report(checked: LintResult, fallback: str) -> Mapping[str, Any]:
+    codes = sorted({finding.code for finding in checked.findings})
+    tool = {
+        "driver": {
+            "name": TOOL_NAME,
+            "version": __version__,
+            "rules": [*map(_build_sarif_rule, codes)],
+        }
+    }
+    results = [
+        {
+            "ruleId": finding.code,
+            "ruleIndex": codes.index(finding.code),
+            "level": finding.severity,
+            "message": {"text": finding.message},
+            "locations": [_build_sarif_location(finding, checked.root, fallback)],
+            "partialFingerprints": {f"{TOOL_NAME}/v{LINT_FORMAT}": fingerprint},
+        }
+        for finding, fingerprint in _fingerprint_findings(checked)
+    ]
+    done = {"executionSuccessful": not checked.unjudged}
+    run = {
+        "tool": tool,
+        "invocations": [done],
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+    }
+    return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _build_sarif_rule(code: str) -> Mapping[str, Any]:
+    page = "lint" if code in LINT_RULES else "messages"
+    return {
+        "id": code,
+        "shortDescription": {"text": LINT_RULES.get(code, code)},
+        "help": {"text": f"See docs/reference/{page}.md#{code} of {TOOL_NAME}"},
+        "defaultConfiguration": {"level": "warning" if code in LINT_RULES else "error"},
+    }
+
+
+def _build_sarif_location(finding: Finding, root: str, fallback: str) -> Mapping[str, Any]:
+    file = _resolve_repository_path(finding, root) or fallback
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(file, errors="surrogateescape")},
+            "region": {"startLine": finding.line or 1},
+        }
+    }

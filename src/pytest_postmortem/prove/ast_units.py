@@ -1,0 +1,224 @@
+"""A Python text as units: what each of its scopes defines, and on which lines."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Literal, NamedTuple
+
+from pytest_postmortem.pysource.bindings import parse_python_tree
+
+__all__ = [
+    "CodeUnit",
+    "UnitKey",
+    "UnitKind",
+    "UnitText",
+    "dump_syntax_tree",
+    "find_module_names",
+    "is_same_code",
+    "parse_code_units",
+    "split_source_lines",
+]
+
+UnitKind = Literal["def", "class", "name", "import", "statement"]
+
+
+class UnitKey(NamedTuple):
+    """What a unit is known by in another text: its class, its kind, and its name.
+
+    An import and any other statement have no name, and are known by what they do.
+    """
+
+    scope: str
+    kind: UnitKind
+    name: str
+
+    @property
+    def inner_scope(self) -> str:
+        """The name of the scope that a class is."""
+        return f"{self.scope}.{self.name}".lstrip(".")
+
+    def __str__(self) -> str:
+        """Return the name as a reader knows it."""
+        return "a statement" if self.kind in ("statement", "import") else self.inner_scope
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUnit:
+    """All statements of one scope that define the same name, or one that defines none.
+
+    ``spans`` are their lines, counted from 0 and without the end; of a class they are those of its
+    head. ``dumped_code`` is what they do, whatever their comments and docstrings.
+    """
+
+    key: UnitKey
+    spans: tuple[tuple[int, int], ...]
+    dumped_code: tuple[str, ...]
+    column: int
+
+
+@dataclass(slots=True)
+class UnitText:
+    """The lines of a text, and its units.
+
+    ``ends`` are the line behind the last statement of each class, and the column of what stands in
+    it. ``find_module_names`` are the names of the module, each with the unit that gives it.
+    """
+
+    lines: list[str]
+    units: dict[UnitKey, CodeUnit] = field(default_factory=dict)
+    ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    bound: dict[str, UnitKey] = field(default_factory=dict)
+
+    def texts(self, unit: CodeUnit) -> list[list[str]]:
+        """Return the lines of each statement of a unit; of a class, all of it."""
+        if unit.key.kind == "class":
+            return [self.lines[unit.spans[0][0] : self.ends[unit.key.inner_scope][0]]]
+        return [self.lines[start:end] for start, end in unit.spans]
+
+    def names(self, key: UnitKey) -> list[str]:
+        """Return the names of the module that a unit gives."""
+        return [name for name, own in self.bound.items() if own == key]
+
+    def used(self, unit: CodeUnit) -> list[str]:
+        """Return the names that a unit reads, those of its own included."""
+        names: dict[str, None] = {}
+        above = "if True:\n" if unit.column else ""
+        for lines in self.texts(unit):
+            tree = parse_python_tree(above + "".join(lines))
+            for node in ast.walk(tree) if tree else ():
+                if isinstance(node, ast.Name):
+                    names[node.id] = None
+        return list(names)
+
+
+def split_source_lines(text: str) -> list[str]:
+    """Return the lines of a text as Python counts them, each with its end.
+
+    `str.splitlines` ends them at form feeds and separators too, which may stand within a line.
+    """
+    return list(StringIO(text, newline="\n"))
+
+
+def parse_code_units(text: str) -> UnitText | None:
+    """Return the units of a text, None for what is no Python."""
+    tree = parse_python_tree(text)
+    if tree is None:
+        return None
+    unit_text = UnitText(split_source_lines(text))
+    if unit_text.lines and not unit_text.lines[-1].endswith("\n"):
+        unit_text.lines[-1] += "\n"
+    try:
+        _collect_scope_units(unit_text, tree, "")
+    except RecursionError:
+        return None
+    unit_text.ends[""] = (len(unit_text.lines), 0)
+    return unit_text
+
+
+def is_same_code(one: str, other: str, *, idle: bool = False) -> bool:
+    """Say whether two texts do the same, whatever their comments, and docstrings unless ``idle``
+    statements count.
+    """
+    codes = _dump_text_code(one, idle=idle), _dump_text_code(other, idle=idle)
+    return codes[0] is not None and codes[0] == codes[1]
+
+
+def _dump_text_code(text: str, *, idle: bool) -> str | None:
+    tree = parse_python_tree(text)
+    for node in ast.walk(tree) if tree and not idle else ():
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.body = [each for each in node.body if not _is_idle_statement(each)]
+    return None if tree is None else dump_syntax_tree(tree)
+
+
+def dump_syntax_tree(node: ast.AST) -> str | None:
+    """Return code as text to compare, None where it is too deep for that."""
+    try:
+        return ast.dump(node)
+    except RecursionError:
+        return None
+
+
+def find_module_names(text: str) -> frozenset[str]:
+    """Return the names that a module has, by its code; none for what is no code."""
+    tree = parse_python_tree(text)
+    return frozenset(_list_bound_names(tree.body)) if tree else frozenset()
+
+
+def _collect_scope_units(found: UnitText, scope: ast.Module | ast.ClassDef, name: str) -> None:
+    gathered: dict[UnitKey, list[ast.stmt]] = defaultdict(list)
+    for node in scope.body:
+        if not _is_idle_statement(node):
+            gathered[_build_unit_key(node, name)].append(node)
+        if isinstance(node, ast.ClassDef):
+            _collect_scope_units(found, node, f"{name}.{node.name}".lstrip("."))
+    for key, nodes in gathered.items():
+        spans = tuple(map(_find_statement_span, nodes))
+        found.units[key] = CodeUnit(
+            key, spans, tuple(map(_dump_statement, nodes)), nodes[0].col_offset
+        )
+        for bound_name in _list_bound_names(nodes) if not name else ():
+            found.bound.setdefault(bound_name, key)
+    if scope.body:
+        last = scope.body[-1]
+        found.ends[name] = (int(last.end_lineno or 0), last.col_offset)
+
+
+def _build_unit_key(node: ast.stmt, scope: str) -> UnitKey:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return UnitKey(scope, "def", node.name)
+    if isinstance(node, ast.ClassDef):
+        return UnitKey(scope, "class", node.name)
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return UnitKey(scope, "import", ast.dump(node))
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return UnitKey(scope, "name", ", ".join(map(ast.unparse, targets)))
+    return UnitKey(scope, "statement", ast.dump(node))
+
+
+def _is_idle_statement(node: ast.stmt) -> bool:
+    """Say whether a statement does nothing, as a docstring."""
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_text or isinstance(node, ast.Pass)
+
+
+def _find_statement_span(node: ast.stmt) -> tuple[int, int]:
+    decorators = getattr(node, "decorator_list", ())
+    start = min([node.lineno, *(each.lineno for each in decorators)]) - 1
+    if isinstance(node, ast.ClassDef):
+        first = min(each.lineno for each in node.body)
+        inner = min(_find_statement_span(each)[0] for each in node.body)
+        return start, max(min(inner, first - 1), node.lineno)
+    return start, int(node.end_lineno or node.lineno)
+
+
+def _dump_statement(node: ast.stmt) -> str:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        body, node.body = node.body, node.body[_is_idle_statement(node.body[0]) :]
+        does = ast.dump(node)
+        node.body = body
+        return does
+    if isinstance(node, ast.ClassDef):
+        parts = [*node.decorator_list, *node.bases, *(each.value for each in node.keywords)]
+        return "; ".join(map(ast.dump, parts))
+    return ast.dump(node)
+
+
+def _list_bound_names(nodes: Iterable[ast.stmt]) -> Iterator[str]:
+    """Yield the names that statements give to their module, under a condition too."""
+    for node in nodes:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+            continue
+        for each in ast.walk(node):
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                yield each.id
+            elif isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                yield each.name
+            elif isinstance(each, ast.alias):
+                yield each.asname or each.name.partition(".")[0]

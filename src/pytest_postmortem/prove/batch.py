@@ -1,0 +1,270 @@
+"""Many incidents: what has not changed is known, and the others are proved beside each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+from pytest_postmortem import __version__, proofs
+from pytest_postmortem.files import read_file_bytes
+from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Proof, Verdict
+from pytest_postmortem.proofs import StoredProof, StoredTestVerdict
+from pytest_postmortem.prove.fix import FixError
+from pytest_postmortem.prove.revert import Workspace
+from pytest_postmortem.prove.reverted_files import RevertedFiles
+from pytest_postmortem.prove.strategy import IncidentProof, ProofCase, Prover
+from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
+from pytest_postmortem.pysource.fingerprints import DigestReader
+
+__all__ = [
+    "STORED_VERDICTS",
+    "RunStart",
+    "build_stored_proof",
+    "find_stored_proof",
+    "merge_stored_proofs",
+    "prove_incidents",
+    "record_run_start",
+    "store_proofs",
+]
+
+STORED_VERDICTS: tuple[Verdict, ...] = (*PROVEN_VERDICTS, "weak", "not-proven", "not-reached")
+"""The verdicts that hold as long as nothing changes; any other is looked for again."""
+
+
+def prove_incidents(
+    prover: Prover, cases: Sequence[ProofCase], jobs: int, done: Callable[[IncidentProof], None]
+) -> list[IncidentProof]:
+    """Prove some incidents, so many at a time; return them in their order.
+
+    ``done`` is told of each as it comes. Ctrl-C ends all runs, and is passed on.
+    """
+    proof_by_id: dict[str, IncidentProof] = {}
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        waiting: set[Future[IncidentProof]] = {pool.submit(prover.prove, case) for case in cases}
+        try:
+            while waiting:
+                ended, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    proved = future.result()
+                    proof_by_id[proved.id] = proved
+                    done(proved)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            prover.stop()
+            raise
+    return [proof_by_id[case.id] for case in cases]
+
+
+def find_stored_proof(
+    case: ProofCase, kept: Mapping[str, StoredProof], checkout: Workspace, settings: Sequence[str]
+) -> IncidentProof | None:
+    """Return what is known of an incident of which nothing has changed, None for any other.
+
+    ``settings`` are what else the verdict depends on.
+    """
+    stored = kept.get(case.id)
+    if stored is None or stored.proof.verdict not in STORED_VERDICTS:
+        return None
+    try:
+        key = _digest_proof_inputs(
+            case, sorted({*stored.files, *_list_test_files(case, checkout)}), checkout, settings
+        )
+    except FixError:
+        return None
+    if key != stored.key:
+        return None
+    tests = tuple(
+        TestVerdict(nodeid, _parse_verdict(each.verdict), each.message)
+        for nodeid, each in stored.tests.items()
+    )
+    judged = IncidentVerdict(
+        stored.proof.verdict, stored.proof.reason, tests, stored.failing, stored.further
+    )
+    return IncidentProof(
+        case.id,
+        stored.proof.fix,
+        judged,
+        stored.way,
+        reverted_files=RevertedFiles(stored.taken, stored.left),
+    )
+
+
+def _parse_verdict(text: str) -> Verdict:
+    return next((verdict for verdict in VERDICTS if verdict == text), "inconclusive")
+
+
+def build_stored_proof(
+    case: ProofCase, proved: IncidentProof, checkout: Workspace, settings: Sequence[str]
+) -> StoredProof:
+    """Return what is kept of a verdict."""
+    files = tuple(_list_proof_files(proved, case, checkout))
+    texts = DigestReader(checkout.root)
+    return StoredProof(
+        Proof(proved.judged.verdict, date.today(), proved.fix, proved.judged.message),
+        proved.way,
+        _digest_proof_inputs(case, files, checkout, settings),
+        files,
+        {
+            test.nodeid: StoredTestVerdict(test.verdict, test.message, texts.digest(test.nodeid))
+            for test in proved.judged.tests
+            if proved.way != "replay" or (checkout.root / test.nodeid.partition("::")[0]).is_file()
+        },
+        proved.reverted_files.taken,
+        proved.reverted_files.left,
+        proved.judged.failing,
+        proved.judged.further,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """When the runs began, in nanoseconds, and the digest of each incident's fix at that time."""
+
+    time: int
+    fixes: Mapping[str, str | None]
+
+
+def record_run_start(
+    cases: Iterable[ProofCase], checkout: Workspace, settings: Sequence[str]
+) -> RunStart:
+    """Note what is there before anything runs."""
+    fixes = {case.id: _digest_fix(case, checkout, settings) for case in cases}
+    return RunStart(time.time_ns(), fixes)
+
+
+def _digest_fix(case: ProofCase, checkout: Workspace, settings: Sequence[str]) -> str | None:
+    """Return the digest of a fix and of what is asked, None where the fix can't be read."""
+    try:
+        return _digest_proof_inputs(case, (), checkout, settings)
+    except FixError:
+        return None
+
+
+def store_proofs(
+    place: Path,
+    cases: Iterable[ProofCase],
+    found: Mapping[str, IncidentProof],
+    began: RunStart,
+    checkout: Workspace,
+    settings: Sequence[str],
+) -> dict[str, str]:
+    """Write verdicts into the file of proofs; return by id what keeps one from being written.
+
+    Raises:
+        ProofsError: The file can't be read any more.
+        DestinationError: It can't be written.
+    """
+    new, changed = {}, {}
+    for case in cases:
+        if case.id in found:
+            changed_input = _find_changed_input(case, found[case.id], began, checkout, settings)
+            if changed_input is None:
+                new[case.id] = build_stored_proof(case, found[case.id], checkout, settings)
+            else:
+                changed[case.id] = changed_input
+    if new:
+        proofs.write_proofs_file(place, merge_stored_proofs(proofs.read_proofs_file(place), new))
+    return changed
+
+
+def _find_changed_input(
+    case: ProofCase,
+    proved: IncidentProof,
+    began: RunStart,
+    checkout: Workspace,
+    settings: Sequence[str],
+) -> str | None:
+    """Return what was written since the runs began, of all that a verdict rests on.
+
+    Some of them may have read it as it was before, others as it is now.
+    """
+    if _digest_fix(case, checkout, settings) != began.fixes[case.id]:
+        return "the fix"
+    files = _list_proof_files(proved, case, checkout)
+    return next(
+        (path for path in files if _read_change_time(checkout.top / path) >= began.time), None
+    )
+
+
+def _read_change_time(path: Path) -> int:
+    """Return when a file was written, in nanoseconds; nobody can set that back but on Windows."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0
+    return facts.st_mtime_ns if os.name == "nt" else facts.st_ctime_ns
+
+
+def _list_proof_files(proved: IncidentProof, case: ProofCase, checkout: Workspace) -> Iterator[str]:
+    """Yield what the verdict depends on: modules that were loaded, the tests, their conftests."""
+    top = str(checkout.top) + os.sep
+    found = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
+    found.update(_list_test_files(case, checkout))
+    yield from sorted(path.replace(os.sep, "/") for path in found)
+
+
+def _list_test_files(case: ProofCase, checkout: Workspace) -> Iterator[str]:
+    """Yield the files of linked tests, and the conftests that there are for them today."""
+    for test in case.tests:
+        path = Path(checkout.within(test))
+        yield path.as_posix()
+        for folder in path.parents:
+            conftest = (folder / "conftest.py").as_posix()
+            if conftest in checkout.present:
+                yield conftest
+
+
+def _digest_proof_inputs(
+    case: ProofCase, files: Sequence[str], checkout: Workspace, settings: Sequence[str]
+) -> str:
+    """Return the digest of all that a verdict depends on.
+
+    Raises: Unknown where the fix can't be read.
+    """
+    fix = case.fix()
+    steps = [
+        (step.name, step.before, step.after, _digest_content(step.patch)) for step in fix.steps
+    ]
+    changes = [
+        (change.path, _digest_content(change.before), _digest_content(change.after))
+        for step in fix.steps
+        for change in step.changes
+    ]
+    here = [(path, _digest_content(read_file_bytes(checkout.top / path))) for path in files]
+    request = (
+        __version__,
+        sys.version_info[:2],
+        case.tests,
+        case.ids,
+        case.nodeids,
+        list(settings),
+    )
+    return sha256(json.dumps([request, steps, changes, here]).encode()).hexdigest()[:32]
+
+
+def _digest_content(data: bytes | None) -> str | None:
+    return None if data is None else sha256(data).hexdigest()
+
+
+def merge_stored_proofs(
+    kept: Mapping[str, StoredProof], new: Mapping[str, StoredProof]
+) -> dict[str, StoredProof]:
+    """Return all proofs; one that decides gives way to none that does not."""
+    all_proofs = dict(kept)
+    for id, new_proof in new.items():
+        old = all_proofs.get(id)
+        if (
+            old is None
+            or new_proof.proof.verdict in STORED_VERDICTS
+            or old.proof.verdict not in STORED_VERDICTS
+        ):
+            all_proofs[id] = new_proof
+    return all_proofs

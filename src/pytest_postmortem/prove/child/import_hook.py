@@ -1,0 +1,321 @@
+"""What a run without the fix imports instead of some files: lives in every process of that run.
+
+A copy of this file lies in the shadow environment of the run, beside a line in a ``.pth`` file
+that calls `install_overlay`, so that it needs nothing but the standard library, and nothing of
+ours. The texts come from ``import_hook.json`` beside it::
+
+    {"files": {PATH: TEXT or null}, "modules": {NAME: [PATH, DIGEST]}, "notes": PATH,
+     "marks": {PATH: [[FIRST, LAST], ...]}, "watched": {PATH: ...}, "shake": false,
+     "sites": [...], "moved": [[FROM, TO], ...], "roots": [...], "trees": [...]}
+
+A file whose text is null is not there. A module that is read from another place, as an installation
+copies it, is replaced too if its digest says that it is the same file.
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import spec_from_file_location
+from io import StringIO
+from types import CodeType, ModuleType
+from typing import Any
+
+__all__ = [
+    "ImportOverlay",
+    "describe_exception",
+    "forget_reached_places",
+    "install_overlay",
+    "start_pytest",
+]
+
+MAX_EXCEPTIONS = 1000
+"""Exceptions that a process tells of; code may raise and catch them by the million."""
+
+MOVED_CODE_ERRORS = (AttributeError, ImportError, NameError, SyntaxError, TypeError)
+"""What old code raises when today's code has moved on without it; somebody may swallow it."""
+
+_replaced_paths: set[str] = set()
+
+_dumps, _read = json.dumps, open  # a test may patch them
+
+IN_SHADOW = __name__ == "_postmortem_import_hook"
+channel: Any = import_module("_postmortem_channel" if IN_SHADOW else f"{__package__}.channel")
+instrument: Any = import_module(
+    "_postmortem_instrument" if IN_SHADOW else f"{__package__}.instrument"
+)
+
+
+def install_overlay() -> None:
+    """Take over what this process imports, and go on to the environment of the user.
+
+    A virtual environment reads its ``.pth`` files twice.
+    """
+    if any(isinstance(each, ImportOverlay) for each in sys.meta_path):
+        return
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "import_hook.json")
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    sys.dont_write_bytecode = True
+    _replaced_paths.update(config["files"])
+    ImportOverlay(config).start()
+    import site
+
+    known = set(sys.path)
+    for folder in config["sites"]:
+        site.addsitedir(folder, known)
+    moved = [(os.path.realpath(old), new) for old, new in config["moved"]]
+    sys.path[:] = [*config["roots"], *(_move_path_entry(entry, moved) for entry in sys.path)]
+    if config["roots"]:
+        sys.meta_path.insert(0, RootFinder(config["roots"]))
+
+
+def forget_reached_places() -> None:
+    """Let what runs of a fix be noted again, for another test."""
+    for each in sys.meta_path:
+        if isinstance(each, ImportOverlay):
+            each.forget_reached_places()
+
+
+def _move_path_entry(entry: str, moved: Sequence[tuple[str, str]]) -> str:
+    """Return where a folder of the checkout lies in another tree."""
+    real = os.path.realpath(entry)
+    for old, new in moved:
+        if (real == old or real.startswith(old + os.sep)) and "site-packages" not in real:
+            return new + real[len(old) :]
+    return entry
+
+
+def start_pytest() -> int:
+    """Start pytest, which is to rewrite the assertions of no file that has another text here.
+
+    It would read the file itself. Plugins are imported before a hook of any of them runs.
+    """
+    import pytest
+    from _pytest.assertion.rewrite import AssertionRewritingHook
+
+    original = AssertionRewritingHook._should_rewrite
+
+    def should_rewrite(self: Any, name: str, fn: str, state: Any) -> bool:
+        return os.path.realpath(fn) not in _replaced_paths and original(self, name, fn, state)
+
+    AssertionRewritingHook._should_rewrite = should_rewrite  # type: ignore[method-assign]
+    return int(pytest.main())
+
+
+class RootFinder:
+    """Finds packages below some folders before anybody else does, an editable install included."""
+
+    def __init__(self, roots: Sequence[str]) -> None:
+        self._roots = list(roots)
+        self._within = tuple(os.path.join(root, "") for root in roots)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where a package or module of ours lies; a namespace has parts elsewhere too.
+
+        An editable install may know each module of a package by itself.
+        """
+        search_path = self._roots
+        if path is not None:
+            search_path = [entry for entry in path if str(entry).startswith(self._within)]
+        spec = PathFinder.find_spec(name, search_path) if search_path else None
+        return spec if spec is not None and spec.loader is not None else None
+
+
+class ImportOverlay:
+    """Gives modules the text that they are to have, and notes that it did."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._files: Mapping[str, str | None] = config["files"]
+        self._modules: Mapping[str, Sequence[str]] = config["modules"]
+        self._names = {os.path.basename(path) for path in self._files}
+        self._marks: Mapping[str, Sequence[Sequence[int]]] = config["marks"]
+        self._watched: Mapping[str, Sequence[Sequence[int]]] = config["watched"]
+        self._shake = bool(config["shake"])
+        self._add = channel.open_note_writer(config["notes"])
+        self._said: set[str] = set()
+        self._reached: set[str] = set()
+        self._told = 0
+        self._loaded = channel.build_load_recorder(config["trees"], self.note)
+
+    def start(self) -> None:
+        """Take the place of what reads the code of modules."""
+        original = SourceFileLoader.get_code
+
+        def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
+            path = loader.get_filename(fullname)
+            self._loaded(path)
+            is_named = os.path.basename(path) in self._names
+            replaced_path = self.known(path, fullname) if is_named else None
+            return (
+                original(loader, fullname)
+                if replaced_path is None
+                else self.code(loader, path, replaced_path)
+            )
+
+        SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
+        sys.meta_path.append(self)
+        setattr(
+            builtins,
+            instrument.REACHED,
+            _build_shaker(self.reached) if self._shake else self.reached,
+        )
+        setattr(builtins, instrument.RAISED, self.note_exception)
+
+    def note(self, kind: str, what: object) -> None:
+        """Note something once a process; the code around it runs on, whatever comes of it."""
+        line = _dumps([kind, what])
+        if line not in self._said:
+            self._said.add(line)
+            with suppress(OSError):  # a test may close what it has not opened
+                self._add(line)
+
+    def known(self, path: str, fullname: str) -> str | None:
+        """Return the file of ours that a module is read from, None for any other."""
+        real = os.path.realpath(path)
+        if real in self._files:
+            return real
+        for name, (file, digest) in self._modules.items():
+            if fullname == name or fullname.endswith(f".{name}"):
+                if _hash_file_content(real) == digest:
+                    self.note("copy", real)
+                    return file
+                if fullname == name:
+                    self.note("other", real)
+        return None
+
+    def code(self, loader: SourceFileLoader, path: str, known: str) -> CodeType:
+        """Return the code of a file as it is to be."""
+        text = self._files[known]
+        self.note("served", known)
+        if text is None:
+            name = loader.name
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        import linecache
+
+        lines = list(StringIO(text, newline="\n"))
+        linecache.cache[path] = (len(text), None, lines, path)
+        source: Any = text
+        marks, watched = self._marks.get(known, ()), self._watched.get(known, ())
+        if marks or watched:
+            with suppress(RecursionError):  # code that is too deep is not looked into
+                source = instrument.instrument_code(text, marks, watched)
+        code: CodeType = loader.source_to_code(source, path)
+        return code
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module that is there no more."""
+        tail = name.rpartition(".")[2]
+        for entry in sys.path if path is None else path:
+            if not isinstance(entry, str):
+                continue
+            for parts in ((f"{tail}.py",), (tail, "__init__.py")):
+                file = os.path.join(entry or os.curdir, *parts)
+                if os.path.basename(file) in self._names and self._files.get(
+                    os.path.realpath(file)
+                ):
+                    return spec_from_file_location(name, file)
+        return None
+
+    def reached(self, place: str) -> None:
+        """Note that a statement is about to run."""
+        if place not in self._reached:
+            self._reached.add(place)
+            with suppress(OSError):  # a test may close what it has not opened
+                self._add(_dumps(["reached", place]))
+
+    def forget_reached_places(self) -> None:
+        """Note for another test which statements run."""
+        self._reached.clear()
+
+    def note_exception(self, caught: str = "") -> None:
+        """Note what leaves a function of the fix that may be due to the code around it.
+
+        Within one it may be ``caught``: a module that is not installed is no matter there.
+        """
+        error = sys.exc_info()[1]
+        if (
+            error is None
+            or not issubclass(type(error), MOVED_CODE_ERRORS)
+            or self._told >= MAX_EXCEPTIONS
+        ):
+            return
+        if not (caught and issubclass(type(error), ModuleNotFoundError)):
+            self._told += 1
+            self.note("escaped", describe_exception(error))
+
+
+def describe_exception(error: BaseException) -> dict[str, Any]:
+    """Return an exception as plain data, whatever its own methods do; lines of ours are none."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename != describe_exception.__code__.co_filename:
+            frames.append([code.co_filename, trace.tb_lineno or 0, code.co_name])
+        trace = trace.tb_next
+    message = _call_safely(str, error) or ""
+    bases = [_call_safely(_read_type_name, each) or "" for each in type(error).__mro__]
+    return {
+        "type": bases[0],
+        "bases": bases,
+        "message": message[:2000],
+        "name": _call_safely(lambda each: getattr(each, "name", None), error),
+        "names": _find_missing_names(error, message),
+        "frames": frames[-30:],
+    }
+
+
+def _read_type_name(type: type) -> str:
+    return type.__name__
+
+
+def _call_safely(ask: Callable[[Any], object], thing: object) -> str | None:
+    """Return the text that a question gives; None for anything else, and where it raises."""
+    try:
+        answer = ask(thing)
+        return str.__str__(answer) if issubclass(type(answer), str) else None
+    except BaseException:
+        return None
+
+
+def _find_missing_names(error: BaseException, message: str) -> list[str]:
+    """Return what an error says is missing: of a module, an object, or a call."""
+    if issubclass(type(error), ImportError):
+        return [word for word in message.split("'")[1:2] if word.isidentifier()]
+    if issubclass(type(error), TypeError) and "keyword argument" in message:
+        return [word for word in message.split("'")[1::2] if word.isidentifier()]
+    return []
+
+
+def _hash_file_content(path: str) -> str:
+    try:
+        with _read(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _build_shaker(reached: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what lets other threads run before a statement, every other time."""
+    from random import Random
+    from time import sleep
+
+    dice = Random()
+
+    def shake(place: str) -> None:
+        reached(place)
+        if dice.random() < 0.5:
+            sleep(dice.random() * 0.0005)
+
+    return shake

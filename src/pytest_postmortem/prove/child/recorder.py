@@ -1,0 +1,291 @@
+"""A plugin of pytest that lives in a run of `prove`: runs linked tests first, and writes all down.
+
+Like the overlay, it is copied into the shadow environment, and reads ``recorder.json`` beside it::
+
+    {"notes": PATH, "ids": [...], "marks": [...], "places": [[PATH, NAMES], ...],
+     "others": null or [...], "rounds": 1, "share": 0.2, "started": SECONDS,
+     "memory": BYTES or null, "switch": null, "roots": [PATH, ...]}
+
+Each line that it writes is ``[KIND, DATA]``; a failure is written before pytest reports it, since
+a test may take pytest's reporting down with it. Linked tests run ``rounds`` times, at most where
+that is negative, and then further tests, those in ``others`` or all; both as far as it takes no
+more than ``share`` of the time of what was asked for. Since one run tells little of a test, linked
+ones have all their rounds where that takes but a second.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
+from time import time
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol  # as pytest-rerunfailures does
+
+__all__ = ["RunRecorder"]
+
+IN_SHADOW = __name__ == "_postmortem_recorder"
+import_hook: Any = import_module(
+    "_postmortem_import_hook" if IN_SHADOW else f"{__package__}.import_hook"
+)
+
+_time, _dumps = time, json.dumps  # a test may patch them
+
+MIN_EXTRA_SECONDS = 0.05
+"""Seconds that are always there for more than was asked for."""
+
+MAX_ROUND_SECONDS = 1.0
+"""Seconds that linked tests may take for more rounds than there is room for."""
+
+MAX_EXIT_SECONDS = 1.0
+"""Seconds in which a process has to end when all is known."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take over the run."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorder.json")
+    with open(path, encoding="utf-8") as file:
+        recorder_config = json.load(file)
+    _limit_memory(recorder_config["memory"])
+    own_plugin = config.pluginmanager.get_plugin("postmortem")
+    if own_plugin is not None:
+        config.pluginmanager.unregister(
+            own_plugin
+        )  # its options are known, and its report is not wanted
+    config.pluginmanager.register(RunRecorder(recorder_config), "postmortem-recorder")
+
+
+def _end_process_after(seconds: float) -> None:
+    """End the process then, whatever it does: all that was asked for is known."""
+    faulthandler.dump_traceback_later(seconds, exit=True, file=open(os.devnull, "w"))  # noqa: SIM115
+
+
+def _limit_memory(memory: int | None) -> None:
+    if memory is not None:
+        try:
+            import resource
+
+            _, most = resource.getrlimit(resource.RLIMIT_DATA)
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, most))
+        except (ImportError, ValueError, OSError):
+            pass  # there is none here
+
+
+class RunRecorder:
+    """Runs what is linked first, as often as it is wanted, and notes what happens."""
+
+    def __init__(self, wanted: dict[str, Any]) -> None:
+        self._wanted = wanted
+        self._add = import_hook.channel.open_note_writer(wanted["notes"])
+        self._linked: dict[str, pytest.Item] = {}
+        self._round = 0
+        self._spent = self._beyond = 0.0
+        self._until: float | None = None
+
+    def _write_note(self, kind: str, data: object) -> None:
+        self._add(_dumps([kind, data]))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected, or skipped itself as a whole."""
+        if report.failed:
+            self._write_note("broken", [report.nodeid, _find_report_line(report)])
+        elif report.skipped:
+            self._write_note("left", [report.nodeid, _find_report_line(report)])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """Put what is linked first."""
+        yield
+        linked = [item for item in items if self._is_linked(item)]
+        self._linked = {item.nodeid: item for item in linked}
+        named = self._wanted["others"]
+        others = [item for item in items if item.nodeid not in self._linked]
+        if named is not None:
+            others = [item for item in others if item.nodeid in set(named)]
+        items[:] = [*linked, *others]
+        self._write_note("collected", {"linked": list(self._linked), "others": len(others)})
+        self._write_note("modules", self._modules())
+
+    def _is_linked(self, item: pytest.Item) -> bool:
+        path, names = os.path.realpath(item.path), item.nodeid.partition("::")[2]
+        if any([path, name] in self._wanted["places"] for name in _list_enclosing_names(names)):
+            return True
+        marks = (mark for mark in item.iter_markers() if mark.name in self._wanted["marks"])
+        texts = (str(each).strip() for mark in marks for each in mark.args)
+        ids = (unicodedata.normalize("NFC", text).casefold() for text in texts)
+        return any(id in self._wanted["ids"] for id in ids)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
+        """Run a linked test as often as it is wanted; the others as long as there is time."""
+        if item.nodeid in self._linked:
+            self._run(item, nextitem)
+            return True
+        if self._until is None:
+            room = self._find_spare_seconds()
+            self._until = _time() + room
+            _end_process_after(2 * room + 1)
+            self._write_note("modules", self._modules())
+            self._write_note("others", None)
+        if _time() > self._until:
+            item.session.shouldstop = "enough is known"
+            return True
+        return None
+
+    def _find_spare_seconds(self) -> float:
+        """Return the seconds that there are for more than was asked for."""
+        asked = _time() - float(self._wanted["started"]) - self._spent - self._beyond
+        return MIN_EXTRA_SECONDS + asked * float(self._wanted["share"]) - self._spent
+
+    def _run(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        rounds = int(self._wanted["rounds"])
+        switch, usual = self._wanted["switch"], sys.getswitchinterval()
+        sys.setswitchinterval(usual if switch is None else switch)
+        try:
+            took = self._once(item, 0)
+            for number in range(1, abs(rounds)):
+                if rounds < 0 and not self._has_time(took, abs(rounds) - number):
+                    break
+                self._once(item, number)
+            self._write_note("teardown", item.nodeid)
+            with suppress(Exception):  # what is shared between tests breaks when it is torn down
+                item.session._setupstate.teardown_exact(nextitem)
+            self._write_note("end", item.nodeid)
+        finally:
+            sys.setswitchinterval(usual)
+
+    def _has_time(self, took: float, rounds: int) -> bool:
+        """Say whether there is time for another round of so many, and count it."""
+        if took <= self._find_spare_seconds() / 2:
+            self._spent += took
+        elif self._beyond + took * rounds <= MAX_ROUND_SECONDS:
+            self._beyond += took
+        else:
+            return False
+        return True
+
+    def _once(self, item: pytest.Item, number: int) -> float:
+        """Run a test, leave set up what it shares with others, and return the seconds."""
+        start = _time()
+        self._round = number
+        if number and getattr(item, "cls", None) is not None:
+            for name in ("_instance", "_obj"):  # a class has a new instance for each run
+                item.__dict__.pop(name, None)
+        shared: Any = item.parent
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        self._write_note("start", [item.nodeid, number])
+        import_hook.forget_reached_places()
+        runtestprotocol(item, nextitem=shared)
+        self._write_note("end", item.nodeid)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return _time() - start
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """Note that the test itself begins."""
+        self._write_note("call", item.nodeid)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, Any, Any]:
+        """Note what was raised, before anybody makes a report of it."""
+        caught = list(getattr(item, "_excinfo", None) or ())  # of a unittest
+        known = call.excinfo or (caught[0] if caught else None)
+        if known is not None:
+            self._write_note(
+                "raised",
+                [item.nodeid, self._round, call.when, import_hook.describe_exception(known.value)],
+            )
+        report = yield
+        if known is None and call.excinfo is not None:
+            self._write_note(
+                "raised",
+                [
+                    item.nodeid,
+                    self._round,
+                    call.when,
+                    import_hook.describe_exception(call.excinfo.value),
+                ],
+            )
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what became of a phase, or of a subtest."""
+        fact = {
+            "nodeid": report.nodeid,
+            "round": self._round if report.nodeid in self._linked else 0,
+            "when": report.when,
+            "outcome": report.outcome,
+            "expected": hasattr(report, "wasxfail"),
+            "part": hasattr(report, "context"),
+            "why": _find_skip_reason(report),
+            "seconds": report.duration,
+        }
+        self._write_note("report", fact)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Note that the run came to its end; threads that go on don't keep it waiting."""
+        self._write_note("modules", self._modules())
+        self._write_note("finish", int(exitstatus))
+        _end_process_after(MAX_EXIT_SECONDS)
+
+    def _modules(self) -> list[str]:
+        """Return the files below the trees of the run that are loaded as modules."""
+        roots = tuple(os.path.realpath(root) + os.sep for root in self._wanted["roots"])
+        return sorted(set(_list_files_below(roots, tuple(sys.modules.values()))))
+
+
+def _list_files_below(roots: tuple[str, ...], modules: Sequence[object]) -> Iterator[str]:
+    for module in modules:
+        try:
+            path = getattr(module, "__file__", None)
+        except Exception:  # whatever somebody puts there
+            path = None
+        if isinstance(path, str):
+            real = os.path.realpath(path)
+            if real.startswith(roots) and "site-packages" not in real:
+                yield real
+
+
+def _list_enclosing_names(names: str) -> Iterator[str]:
+    """Yield all that selects a test within its file: itself, without parameters, class, nothing."""
+    yield names
+    base = names.partition("[")[0]
+    while base:
+        yield base
+        base = base.rpartition("::")[0]
+    yield base
+
+
+def _find_report_line(report: pytest.CollectReport) -> str:
+    longrepr: Any = report.longrepr
+    if isinstance(longrepr, tuple):
+        return str(longrepr[2])[:500]
+    lines = [line for line in str(longrepr).splitlines() if line.strip()]
+    told = [line[1:].strip() for line in lines if line.startswith("E ")]
+    return (told or lines or [""])[-1][:500]
+
+
+def _find_skip_reason(report: Any) -> str | None:
+    """Return the reason of a skip or an xfail."""
+    if hasattr(report, "wasxfail"):
+        return str(report.wasxfail)[:300]
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")[:300]
+    if report.failed and isinstance(report.longrepr, str):
+        return report.longrepr[:300]  # a strict xfail that passed
+    return None

@@ -1,0 +1,324 @@
+"""A failure without the fix → is it the problem, or only something that is not there any more?
+
+Old code in today's tree may fail for a reason that has nothing to do with the incident: it calls
+what has been renamed since, or today's code calls what the fix has brought. And a test may fail
+only because it uses what the fix has brought, as it would on any older tree.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pytest_postmortem.prove.ast_units import find_module_names, split_source_lines
+from pytest_postmortem.prove.trial import RaisedFailure
+from pytest_postmortem.pysource.bindings import parse_python_tree
+
+__all__ = [
+    "FailureMeaning",
+    "NamesOfFix",
+    "classify_failure",
+    "collect_names_of_fix",
+    "find_reading_lines",
+    "find_unchanged_statement",
+    "list_defined_names",
+    "read_source_text",
+]
+
+FailureMeaning = Literal["problem", "weak", "broken"]
+
+HALTED_IMPORT = "None in sys.modules"
+"""What Python says where a test has taken a module away on purpose."""
+
+TOOL_FILES = re.compile(
+    r"[/\\](_pytest[/\\]\w+|pytest_mock[/\\]plugin|(unittest[/\\])?mock([/\\]mock)?|unittest[/\\]case"
+    r"|importlib[/\\]__init__|concurrent[/\\]futures[/\\]\w+|contextlib|dataclasses|enum|functools)\.py$"
+    r"|^<frozen importlib"
+)
+"""The files of what patches, imports and calls for a test, with nothing of its own."""
+
+ATTRIBUTE_NAME = re.compile(r"attribute '(\w+)'$|^(\w+)$")
+"""What an AttributeError says that names no attribute itself."""
+
+STARRED_CALL = re.compile(r"[(,]\s*\*")
+"""A call with arguments that somebody else gives."""
+
+BUILTIN_OBJECT = re.compile(r"'(\w+)' object has no attribute")
+"""What it says of an object; one of Python itself neither gets an attribute by a fix nor loses it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NamesOfFix:
+    """What is known of the names of a fix.
+
+    ``tests`` and ``replaced_files`` are the files of tests, and those that have another text here;
+    ``root`` is the checkout. ``brought_names`` are the names that the fix has brought,
+    ``changed_signatures`` the functions whose parameters it has changed. ``modules`` are the names
+    that old files had, by path; ``lost`` tells those that were defined then and nowhere are today.
+    ``find_old_statement`` gives what stands on a line of a file in a function, if it stood there
+    before the fix.
+    """
+
+    root: str
+    tests: frozenset[str] = frozenset()
+    replaced_files: frozenset[str] = frozenset()
+    brought_names: frozenset[str] = frozenset()
+    changed_signatures: frozenset[str] = frozenset()
+    modules: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    lost: Callable[[str], bool] = lambda name: False
+    find_old_statement: Callable[[str, int, str], str | None] = lambda path, line, function: None
+
+
+def classify_failure(failure: RaisedFailure, known: NamesOfFix) -> FailureMeaning:
+    """Return what a failure in the call of a test means that passes with the fix."""
+    where = _find_innermost_kind(failure, known)
+    missing = [name for name in (failure.name, *failure.names) if name]
+    if "AttributeError" in failure.bases:
+        missing = list(_list_missing_attributes(failure, missing))
+    if "UnboundLocalError" in failure.bases:
+        return "problem"
+    if "NameError" in failure.bases:
+        return _classify_unbound_name(failure, where, known)
+    if "ImportError" in failure.bases:
+        return (
+            "problem" if _is_staged_import_error(failure, known) else _classify_missing_name(where)
+        )
+    if "AttributeError" in failure.bases or "TypeError" in failure.bases:
+        called = re.match(r"(?:\w+\.)*(\w+)\(\) (?:takes|missing|got)", failure.message)
+        of_fix = any(name in known.brought_names for name in missing)
+        of_fix = of_fix or bool(called and called[1] in known.changed_signatures)
+        if of_fix:
+            is_old_need = where == "source" and _is_needed_by_old_line(failure, missing, known)
+            return "problem" if is_old_need else _classify_missing_name(where)
+        if where == "source" and any(known.lost(name) for name in missing):
+            return "broken"
+    if "SyntaxError" in failure.bases and where == "source":
+        return "broken"
+    return "problem"
+
+
+def _list_missing_attributes(failure: RaisedFailure, named: Iterable[str]) -> Iterator[str]:
+    """Yield the attributes that an error misses of what is no object of Python itself."""
+    thing = BUILTIN_OBJECT.match(failure.message)
+    if thing and (thing[1] == "NoneType" or hasattr(builtins, thing[1])):
+        return
+    yield from named
+    said = ATTRIBUTE_NAME.search(failure.message)
+    yield from filter(None, said.groups()) if said else ()
+
+
+def _classify_missing_name(where: str | None) -> FailureMeaning:
+    return "weak" if where == "test" else "broken" if where == "source" else "problem"
+
+
+def _is_staged_import_error(failure: RaisedFailure, known: NamesOfFix) -> bool:
+    """Say whether a test itself took a module away, or raised what Python would, with no name."""
+    by_test = failure.name is None and any(path in known.tests for path, *_ in failure.frames[-1:])
+    return HALTED_IMPORT in failure.message or by_test
+
+
+def _is_needed_by_old_line(
+    failure: RaisedFailure, missing: Iterable[str], known: NamesOfFix
+) -> bool:
+    """Say whether a line that stood there before the fix asks for what is missing.
+
+    What it passes on may be a wish of the test.
+    """
+    statement = known.find_old_statement(*failure.frames[-1])
+    if statement is None:
+        return False
+    words = set(re.findall(r"\w+", statement))
+    named = list(missing)
+    return not words.isdisjoint(named) if named else not STARRED_CALL.search(statement)
+
+
+def _classify_unbound_name(
+    failure: RaisedFailure, where: str | None, known: NamesOfFix
+) -> FailureMeaning:
+    """Return what a name means that is not there: the problem if old code lacked it too."""
+    if where == "test":
+        return "weak" if failure.name in known.brought_names else "problem"
+    if where is None:
+        return "problem"
+    path = failure.frames[-1][0] if failure.frames else ""
+    had = failure.name in known.modules.get(path, ()) or hasattr(builtins, failure.name or "")
+    return (
+        "problem"
+        if not had and known.find_old_statement(*failure.frames[-1]) is not None
+        else "broken"
+    )
+
+
+def _find_innermost_kind(failure: RaisedFailure, known: NamesOfFix) -> str | None:
+    """Return whether the innermost line is one of a test or of source; None for what is neither.
+
+    What a test has a tool patch or import for it is its own doing.
+    """
+    paths = [path for path, _, _ in failure.frames]
+    where = _classify_frame(paths[-1], known) if paths else None
+    if where is None:
+        calling_path = next((path for path in reversed(paths) if not TOOL_FILES.search(path)), "")
+        return "test" if calling_path in known.tests else None
+    return where
+
+
+def _classify_frame(path: str, known: NamesOfFix) -> str | None:
+    if path in known.tests:
+        return "test"
+    below = path.startswith(known.root + os.sep) and "site-packages" not in path
+    return "source" if below or path in known.replaced_files else None
+
+
+def collect_names_of_fix(
+    root: str,
+    tests: Iterable[str],
+    versions: Mapping[str, tuple[str | None, str | None]],
+    today: Callable[[], Iterable[str]] | None = None,
+    then: Callable[[str], str | None] | None = None,
+) -> NamesOfFix:
+    """Gather what is known of the names of a fix.
+
+    ``versions`` are the old and the fixed text of each file of the fix, by its path today;
+    ``today`` gives the texts of all source there is, which is asked for only where it matters, as
+    is ``then``, a file as it was before the fix. Without them all is as it was then.
+    """
+    old = [text or "" for text, _ in versions.values()]
+    new = [text or "" for _, text in versions.values()]
+    old_names, new_names = (frozenset(_list_names_in_texts(each)) for each in (old, new))
+    before, after = (dict(_list_parameters(each)) for each in (old, new))
+    lost: dict[str, bool] = {}
+    names_today: list[frozenset[str]] = []
+
+    def is_lost(name: str) -> bool:
+        if today is None:
+            return False
+        if name not in lost:
+            if name in old_names and not names_today:
+                names_today.append(frozenset(_list_names_in_texts(today())))
+            lost[name] = name in old_names and name not in names_today[0]
+        return lost[name]
+
+    def stood(path: str, line: int, function: str) -> str | None:
+        own = versions[path][0] if path in versions else read_source_text(path)
+        was = own if then is None else then(path)
+        return find_unchanged_statement(own or "", line, function, was or "")
+
+    return NamesOfFix(
+        root=root,
+        tests=frozenset(tests),
+        replaced_files=frozenset(versions),
+        brought_names=new_names - old_names,
+        changed_signatures=frozenset(
+            name for name in after if before.get(name, after[name]) != after[name]
+        ),
+        modules={
+            path: find_module_names(text or "")
+            | find_module_names((then(path) if then else None) or "")
+            for path, (text, _) in versions.items()
+        },
+        lost=is_lost,
+        find_old_statement=stood,
+    )
+
+
+def read_source_text(path: str) -> str | None:
+    """Read a file that holds source, None for what can't be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def find_unchanged_statement(text: str, line: int, function: str, other: str) -> str | None:
+    """Return the statement on a line, if another text has it in a function of the same name.
+
+    Of one that holds others, it is the head.
+    """
+    tree, other_tree = parse_python_tree(text), parse_python_tree(other)
+    if tree is None or other_tree is None:
+        return None
+    heads = [_find_statement_head(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    around = [(first, last) for first, last in heads if first <= line <= last]
+    if not around:
+        return None
+    first, last = max(around)
+    statement = _strip_source_lines(text, first, last)
+    scopes = (
+        _strip_source_lines(other, node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(other_tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        and node.name == function
+    )
+    module_text = (
+        [_strip_source_lines(other, 1, len(split_source_lines(other)))]
+        if function.startswith("<")
+        else ()
+    )
+    return statement if any(statement in scope for scope in (*scopes, *module_text)) else None
+
+
+def _strip_source_lines(text: str, first: int, last: int) -> str:
+    """Return some lines without what stands around them, each with its end."""
+    return "\n" + "".join(
+        f"{line.strip()}\n" for line in split_source_lines(text)[first - 1 : last]
+    )
+
+
+def _find_statement_head(node: ast.stmt) -> tuple[int, int]:
+    """Return the lines of a statement without those of the statements in it."""
+    inner = [each.lineno for each in ast.iter_child_nodes(node) if isinstance(each, ast.stmt)]
+    last = node.end_lineno or node.lineno
+    return node.lineno, max(node.lineno, min(inner) - 1) if inner else last
+
+
+def _list_names_in_texts(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        yield from list_defined_names(text)
+
+
+def list_defined_names(text: str) -> Iterator[str]:
+    """Yield every name that a text defines: functions, classes, attributes, parameters, values."""
+    tree = parse_python_tree(text)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).rpartition(".")[2]
+
+
+def find_reading_lines(text: str, names: Collection[str]) -> list[tuple[int, int]]:
+    """Return the lines of a text that read one of some names, be it as an attribute."""
+    tree = parse_python_tree(text)
+    line_numbers = (
+        {
+            node.lineno
+            for node in ast.walk(tree)
+            if (isinstance(node, ast.Name) and node.id in names)
+            or (isinstance(node, ast.Attribute) and node.attr in names)
+        }
+        if tree and names
+        else set()
+    )
+    return [(line, line) for line in sorted(line_numbers)]
+
+
+def _list_parameters(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the functions of some texts, each with its parameters."""
+    for text in texts:
+        tree = parse_python_tree(text)
+        for node in ast.walk(tree) if tree else ():
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield node.name, ast.dump(node.args)

@@ -1,0 +1,275 @@
+"""The runs of one way: with the fix, without it, and what more they can tell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from itertools import count
+from time import monotonic
+
+from pytest_postmortem.prove.ast_units import split_source_lines
+from pytest_postmortem.prove.diagnose import find_reading_lines, list_defined_names
+from pytest_postmortem.prove.fix_files import find_changed_ranges
+from pytest_postmortem.prove.flakiness import RunCounts
+from pytest_postmortem.prove.revert import FixVersions
+from pytest_postmortem.prove.runner import Runner, RunSources, TestSelection
+from pytest_postmortem.prove.trial import Trial
+
+__all__ = ["FRESH_RUNS", "MAX_RUN_SECONDS", "Experiment", "RunBudget", "find_differing_lines"]
+
+MAX_RUN_SECONDS = 600.0
+"""Seconds that a run may take where nobody knows better."""
+
+TIMEOUT_FACTOR = 10
+"""How many times longer a run may take than that with the fix."""
+
+HASH_SEEDS = 4
+"""Orders of sets in which a test has to pass before it is called hollow."""
+
+FRESH_RUNS = 3
+"""Runs in processes of their own that tell a race from a test that can't run twice in one."""
+
+BATCH_SECONDS = 3.0
+"""Seconds that one process of many runs should take."""
+
+MAX_BATCH_RUNS = 50
+"""Runs in one process, however quick they are."""
+
+QUICK_SWITCH_SECONDS = 1e-6
+"""Seconds after which threads are switched in every other process of many runs; usual are 0.005."""
+
+LineRanges = Mapping[str, Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class RunBudget:
+    """How much may be done: seconds a run at most, runs of a side where a test is a race, None for
+    as many as there is time for, the seconds of a side, whether threads are shaken at the lines of
+    the fix, and the seconds after which at the soonest a run will not end any more.
+    """
+
+    limit: float = MAX_RUN_SECONDS
+    runs: int | None = None
+    seconds: float = 60.0
+    shake: bool = False
+    min_hang_seconds: float = 20.0
+
+    @property
+    def asked(self) -> bool:
+        """Whether tests are to run many times that end alike each time, too."""
+        return self.runs is not None or self.shake
+
+    @property
+    def max_runs(self) -> int:
+        """The runs of a side."""
+        return self.runs or 100
+
+
+class Experiment:
+    """Runs the linked tests on either side, and keeps which files of the checkout were loaded.
+
+    ``enough`` are the seconds after which a run will not end any more, which the run with the fix
+    tells; ``as_module`` starts pytest as ``python -m pytest`` does.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        wanted: TestSelection,
+        versions: FixVersions,
+        effort: RunBudget,
+        enough: float = MAX_RUN_SECONDS,
+    ) -> None:
+        self._runner = runner
+        self._wanted = wanted
+        self._versions = versions
+        self._effort = effort
+        self.hang_seconds = enough
+        self.as_module = runner.as_module
+        self._others: tuple[str, ...] = ()
+        self.modules: set[str] = set()
+        pairs = {
+            path: (versions.before.get(path) or "", text or "")
+            for path, text in versions.fixed.items()
+        }
+        lines = {path: find_changed_ranges(*pair) for path, pair in pairs.items()}
+        self._old: LineRanges = {path: old for path, (old, _) in lines.items() if old}
+        self._new: LineRanges = {path: new for path, (_, new) in lines.items() if new}
+        self._lines_around: tuple[LineRanges, LineRanges] = (
+            {path: find_differing_lines(old, new) for path, (old, new) in pairs.items()},
+            {path: find_differing_lines(new, old) for path, (old, new) in pairs.items()},
+        )
+        self._watched = _find_watched_lines(pairs, 0), _find_watched_lines(pairs, 1)
+
+    def run_with_fix(self) -> Trial:
+        """Run the tests with the fix; what follows may take ten times as long."""
+        trial = self._run(self._wanted, fixed=True, watched=True)
+        if trial.ended.status is not None:
+            self.hang_seconds = max(
+                self._effort.min_hang_seconds, TIMEOUT_FACTOR * trial.ended.seconds
+            )
+        self._others = tuple(trial.further())
+        return trial
+
+    def today(self) -> Trial:
+        """Run the tests with what lies in the checkout."""
+        return self._start(self._once, RunSources())
+
+    def are_tests_passing(self, nodeids: Sequence[str]) -> bool:
+        """Say whether tests pass as the user would run them."""
+        return self._runner.are_tests_passing(nodeids, self._time_limit, as_module=self.as_module)
+
+    def without(self) -> Trial:
+        """Run the tests without the fix, and of the others those that ran with it."""
+        wanted = replace(self._wanted, others=self._others)
+        return self._run(wanted, fixed=False, watched=True)
+
+    def again(self, *, fixed: bool) -> Trial:
+        """Run the tests once more, in a process of its own."""
+        return self._run(self._once, fixed=fixed)
+
+    def reached(self) -> frozenset[str]:
+        """Return the tests that run a line of the fix, without it or with it."""
+        found: set[str] = set()
+        for fixed, lines in ((False, self._old), (True, self._new)):
+            if lines:
+                trial = self._run(self._once, fixed=fixed, marked=True)
+                found |= trial.reached
+                found.update(trial.linked if "" in trial.reached else ())
+        return frozenset(found)
+
+    def find_order_dependent_tests(self) -> frozenset[str]:
+        """Return the tests that fail without the fix when sets have another order."""
+        found = set()
+        for seed in range(1, HASH_SEEDS):
+            trial = self._run(replace(self._once, seed=seed), fixed=False)
+            for nodeid, own in trial.attempts.items():
+                if own[0].word in ("failed", "hung", "died"):
+                    found.add(nodeid)
+        return frozenset(found)
+
+    def part(self, before: Mapping[str, str | None]) -> Trial:
+        """Run the tests with a part of the fix taken away."""
+        self._write_other_files(fixed=True)
+        return self._start(self._once, replace(self._bare, files=before))
+
+    def run_fresh_processes(self) -> tuple[dict[str, RunCounts], dict[str, RunCounts]]:
+        """Run each test a few times, each time in a process of its own, on either side."""
+        return self._count_runs(FRESH_RUNS, quick=False, alone=True)
+
+    def repeated(self, *, alone: bool) -> tuple[dict[str, RunCounts], dict[str, RunCounts]]:
+        """Run the tests many times on either side, in turn; ``alone`` is once a process."""
+        return self._count_runs(self._effort.max_runs, quick=True, alone=alone)
+
+    def _count_runs(
+        self, runs: int, *, quick: bool, alone: bool
+    ) -> tuple[dict[str, RunCounts], dict[str, RunCounts]]:
+        """Return the counts with the fix and without it, a process for a batch of runs."""
+        counts = (defaultdict[str, RunCounts](RunCounts), defaultdict[str, RunCounts](RunCounts))
+        start, done, size = monotonic(), 0, 1
+        for number in count():
+            usual = not (quick and number % 2)
+            selection = replace(
+                self._once,
+                rounds=size,
+                switch=None if usual else QUICK_SWITCH_SECONDS,
+                seed=number // 2,
+            )
+            before = monotonic()
+            for side_counts, fixed in zip(counts, (True, False), strict=True):
+                shake = self._effort.shake and not usual
+                trial = self._run(selection, fixed=fixed, shake=shake)
+                for nodeid in trial.linked:
+                    side_counts[nodeid].add(trial.attempts.get(nodeid, ()), usual=usual)
+            done += size
+            now = monotonic()
+            if done >= runs or now - start > 2 * self._effort.seconds:
+                break
+            if not alone and now - before < 2 * BATCH_SECONDS:
+                size *= 4
+            size = min(size, MAX_BATCH_RUNS, runs - done)
+        return dict(counts[0]), dict(counts[1])
+
+    @property
+    def _once(self) -> TestSelection:
+        return replace(self._wanted, others=(), rounds=1, share=0.0)
+
+    @property
+    def _bare(self) -> RunSources:
+        versions = self._versions
+        return RunSources(modules=versions.modules, tree=versions.tree, roots=versions.roots)
+
+    def _run(
+        self,
+        wanted: TestSelection,
+        *,
+        fixed: bool,
+        watched: bool = False,
+        marked: bool = False,
+        shake: bool = False,
+    ) -> Trial:
+        self._write_other_files(fixed=fixed)
+        lines = self._new if fixed else self._old
+        sources = replace(
+            self._bare,
+            files=self._versions.fixed if fixed else self._versions.before,
+            watched=self._watched[fixed] if watched else {},
+            marks=self._lines_around[fixed] if shake else lines if marked else {},
+            shake=shake,
+        )
+        trial = self._start(wanted, sources)
+        self.modules |= trial.modules
+        return trial
+
+    def _start(self, wanted: TestSelection, sources: RunSources) -> Trial:
+        wanted = replace(wanted, as_module=self.as_module)
+        trial = self._runner.run(wanted, sources, self._time_limit)
+        is_cut = trial.ended.status is None and self._time_limit < self.hang_seconds
+        return trial.cut() if is_cut else trial
+
+    @property
+    def _time_limit(self) -> float:
+        return min(self._effort.limit, self.hang_seconds)
+
+    def _write_other_files(self, *, fixed: bool) -> None:
+        """Put what is no Python where it belongs, in a tree of our own."""
+        for file, (before, after) in self._versions.others.items():
+            data = after if fixed else before
+            if data is None:
+                file.unlink(missing_ok=True)
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+
+
+def _find_watched_lines(pairs: Mapping[str, tuple[str, str]], side: int) -> LineRanges:
+    """Return the lines of one of two versions that may need what the fix has brought: those that
+    it changed, those beside what it added, and those that read a name of it.
+    """
+    names = [
+        {name for pair in pairs.values() for name in list_defined_names(pair[each])}
+        for each in (0, 1)
+    ]
+    brought = names[1] - names[0]
+    return {
+        path: [
+            *find_differing_lines(pair[side], pair[1 - side]),
+            *find_reading_lines(pair[side], brought),
+        ]
+        for path, pair in pairs.items()
+    }
+
+
+def find_differing_lines(text: str, other: str) -> list[tuple[int, int]]:
+    """Return the lines that another text has not, and those around what it has more."""
+    mine, theirs = (
+        [line.rstrip("\n") for line in split_source_lines(each)] for each in (text, other)
+    )
+    codes = SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes()
+    return [
+        (max(first, 1), last + 1) if first == last else (first + 1, last)
+        for code, first, last, _, _ in codes
+        if code != "equal"
+    ]

@@ -1,0 +1,220 @@
+"""Many runs of a test with the fix and without it → a verdict on a test that fails now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import comb, exp, fsum, inf, lgamma, log, log1p
+
+from pytest_postmortem.model import format_count
+from pytest_postmortem.prove.diagnose import NamesOfFix, classify_failure
+from pytest_postmortem.prove.trial import AttemptResult
+from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict, select_best_verdict
+
+__all__ = [
+    "RunCounts",
+    "compute_catch_probability",
+    "compute_failure_interval",
+    "compute_fisher_p_value",
+    "judge_flaky_test",
+    "judge_repeated_runs",
+]
+
+
+BISECTION_STEPS = 60
+"""Halvings after which a share is known to the last digit of a float."""
+
+
+def compute_fisher_p_value(failed: int, runs: int, others_failed: int, others: int) -> float:
+    """Return the probability of a split at least as one-sided, if both sides failed equally often.
+
+    ``failed`` of ``runs`` are on the side that should fail more often.
+    """
+    total = failed + others_failed
+    ways = sum(
+        comb(runs, count) * comb(others, total - count)
+        for count in range(failed, min(runs, total) + 1)
+    )
+    return float(Fraction(ways, comb(runs + others, total)))
+
+
+def compute_failure_interval(
+    failed: int, runs: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the limits between which the share of failing runs lies, with this confidence."""
+    tail = (1 - confidence) / 2
+    low = (
+        0.0
+        if failed == 0
+        else _find_share_limit(lambda p: 1 - _compute_binomial_cdf(failed - 1, runs, p) < tail)
+    )
+    high = (
+        1.0
+        if failed == runs
+        else _find_share_limit(lambda p: _compute_binomial_cdf(failed, runs, p) > tail)
+    )
+    return low, high
+
+
+def compute_catch_probability(share: float, runs: int) -> float:
+    """Return the probability that at least one of some runs fails, if this share of them does."""
+    return 1 - (1 - share) ** runs
+
+
+def _find_share_limit(is_below: Callable[[float], bool]) -> float:
+    """Return the share up to which something holds."""
+    low, high = 0.0, 1.0
+    for _ in range(BISECTION_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_below(middle) else (low, middle)
+    return low
+
+
+def _compute_binomial_cdf(failed: int, runs: int, share: float) -> float:
+    """Return the probability of at most so many failures (the binomial distribution)."""
+    return fsum(exp(_compute_log_probability(count, runs, share)) for count in range(failed + 1))
+
+
+def _compute_log_probability(failed: int, runs: int, share: float) -> float:
+    ways = lgamma(runs + 1) - lgamma(failed + 1) - lgamma(runs - failed + 1)
+    fails = failed * log(share) if failed else 0.0
+    passes = (runs - failed) * (log1p(-share) if share < 1 else -inf) if runs > failed else 0.0
+    return ways + fails + passes
+
+
+MAX_P_VALUE = 0.05
+"""The probability of chance at which a difference counts."""
+
+REPEATED_VERDICTS = ("proven", "not-proven")
+"""The verdicts that many runs may tell more of."""
+
+MAX_STATED_CHANCE = 0.999
+"""The most that is said of a chance which is no certainty."""
+
+USUAL_REPEATS = 20
+"""How often a team may repeat a test that fails now and then."""
+
+
+@dataclass(slots=True)
+class RunCounts:
+    """Runs of one test on one side, and how many failed: of all, and as CI would run it."""
+
+    runs: int = 0
+    failed: int = 0
+    usual: int = 0
+    usual_failed: int = 0
+    first: AttemptResult | None = None
+    alike: bool = True
+    """Whether the runs of each process ended alike."""
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether it is the process that decides, so that its runs are no runs of their own."""
+        return self.alike and 0 < self.failed < self.runs
+
+    def add(self, attempts: Sequence[AttemptResult], *, usual: bool) -> None:
+        """Count the runs of a process, without one that had too little time."""
+        finished = [attempt for attempt in attempts if attempt.word != "cut"]
+        self.alike &= len({attempt.word for attempt in finished}) < 2
+        for attempt in finished:
+            fails = attempt.word in ("failed", "hung", "died")
+            self.runs += 1
+            self.failed += fails
+            self.usual += usual
+            self.usual_failed += usual and fails
+            if fails and self.first is None:
+                self.first = attempt
+
+
+def judge_repeated_runs(
+    judged: IncidentVerdict,
+    with_fix: Mapping[str, RunCounts],
+    without: Mapping[str, RunCounts],
+    known: NamesOfFix,
+    *,
+    final: bool,
+    steady: Collection[str] = (),
+) -> IncidentVerdict:
+    """Return a verdict with what many runs tell of its tests.
+
+    Unless it is ``final``, that is only what leaves no doubt: a test that ends alike each time. A
+    ``steady`` one never failed with the fix, so that some runs without it that pass leave doubt.
+    """
+    tests = []
+    for test in judged.tests:
+        fixed_counts = with_fix.get(test.nodeid, RunCounts())
+        unfixed_counts = without.get(test.nodeid, RunCounts())
+        clear = (unfixed_counts.runs,) if test.nodeid in steady else (0, unfixed_counts.runs)
+        is_clear = not fixed_counts.failed and unfixed_counts.failed in clear
+        is_repeated = final and test.verdict in REPEATED_VERDICTS
+        if (
+            (is_repeated or test.is_mixed)
+            and (final or is_clear)
+            and fixed_counts.runs
+            and unfixed_counts.runs
+        ):
+            seen = test.is_mixed and test.nodeid in steady
+            test = judge_flaky_test(test.nodeid, fixed_counts, unfixed_counts, known, seen=seen)
+        tests.append(test)
+    top = select_best_verdict(tests)
+    return replace(judged, verdict=top.verdict, message=top.message, tests=tuple(tests))
+
+
+def judge_flaky_test(
+    nodeid: str, with_fix: RunCounts, without: RunCounts, known: NamesOfFix, *, seen: bool = False
+) -> TestVerdict:
+    """Return the verdict on a test by its runs on both sides; ``seen`` is that it has failed
+    without the fix before.
+    """
+    sides = (
+        f"{without.failed} of {format_count(without.runs, 'run')} without the fix,"
+        f" in {with_fix.failed} of {with_fix.runs} with it"
+    )
+    if with_fix.failed:
+        return TestVerdict(nodeid, "fails-with-fix", f"fails in {sides}")
+    if not without.failed:
+        passes = f"passes in all of {format_count(without.runs, 'run')} without it"
+        if seen and without.runs < USUAL_REPEATS:
+            why = f"{passes}, and has failed before: not enough, give more --runs"
+            return TestVerdict(nodeid, "inconclusive", why, is_mixed=True)
+        return TestVerdict(nodeid, "not-proven", passes)
+    failure = without.first.failure if without.first else None
+    if failure is not None and classify_failure(failure, known) != "problem":
+        return TestVerdict(nodeid, "broken", f"fails in {sides}, since something else is missing")
+    if without.failed == without.runs and min(without.runs, with_fix.runs) > 1:
+        why = f": {failure}" if failure is not None else ""
+        return TestVerdict(nodeid, "proven", f"fails in {sides}{why}")
+    chance = compute_fisher_p_value(without.failed, without.runs, 0, with_fix.runs)
+    statistics_note = f"(Fisher, one-sided, p {f'= {chance:.1g}' if chance else '< 1e-300'})"
+    if chance > MAX_P_VALUE:
+        why = f"fails in {sides} {statistics_note}: not enough, give more --runs"
+        return TestVerdict(nodeid, "inconclusive", why, is_mixed=True)
+    return TestVerdict(
+        nodeid, "proven-flaky", f"fails in {sides} {statistics_note}; {_format_ci_chance(without)}"
+    )
+
+
+def _format_ci_chance(without: RunCounts) -> str:
+    """Say how probable it is that a run of CI notices, from the runs under usual settings."""
+    share = without.usual_failed / without.usual
+    low, high = compute_failure_interval(without.usual_failed, without.usual)
+    if not without.usual_failed:
+        return f"one CI run catches a return with at most {_format_chance(high)} %: repeat it"
+    repeated = (
+        compute_catch_probability(share, USUAL_REPEATS)
+        if share == 1
+        else min(compute_catch_probability(share, USUAL_REPEATS), MAX_STATED_CHANCE)
+    )
+    return (
+        f"one CI run catches a return with {_format_chance(share)} %"
+        f" (95 %: {_format_chance(low)}–{_format_chance(high)} %),"
+        f" twenty repeats with {_format_chance(repeated)} %"
+    )
+
+
+def _format_chance(share: float) -> str:
+    """Return a share in percent; what is not certain does not read as if it were."""
+    if share in (0, 1):
+        return f"{share * 100:.0f}"
+    return f"{min(share, MAX_STATED_CHANCE) * 100:.{0 if 0.1 <= share <= 0.99 else 1}f}"

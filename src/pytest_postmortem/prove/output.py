@@ -1,0 +1,271 @@
+"""The verdicts of `prove` as text: for a terminal, a pull request, other tools, GitHub."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_postmortem import __version__
+from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict, format_count
+from pytest_postmortem.prove.fix import BUG_PATCH_SUFFIXES
+from pytest_postmortem.prove.strategy import IncidentProof
+from pytest_postmortem.reports import github
+from pytest_postmortem.reports.markdown import escape_markdown
+from pytest_postmortem.text import sanitize_line
+
+__all__ = [
+    "ProofResult",
+    "build_proofs_document",
+    "compute_proof_status",
+    "render_proof_commands",
+    "render_proofs_json",
+    "render_proofs_markdown",
+    "render_proofs_text",
+]
+
+PROVE_FORMAT = 1
+MAX_TESTS = 10
+
+PREDICATE_WORDS = ("fails", "passes", "needs", "does", "skipped", "xfailed", "xpassed")
+"""With which words a message goes on after the name of a test."""
+
+VERDICT_MEANING: Mapping[Verdict, str] = {
+    "not-proven": "the test would not notice if the problem came back",
+    "not-reached": "another platform, interpreter or option may reach them",
+    "weak": "nothing is known of the problem itself",
+    "broken": "this is no proof",
+}
+
+NOTHING_TO_PROVE = "nothing to prove: no incident names a fix"
+
+FAILING_VERDICTS: tuple[Verdict, ...] = ("not-proven", "fails-with-fix")
+
+
+@dataclass(frozen=True, slots=True)
+class ProofResult:
+    """A verdict as it is told: ``since`` is the day on which it was found, if that was not now,
+    ``changed`` what was written while it was.
+    """
+
+    incident_proof: IncidentProof
+    title: str = ""
+    since: str | None = None
+    changed: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the incident."""
+        return self.incident_proof.judged.verdict
+
+
+def compute_proof_status(told: Iterable[ProofResult], *, strict: bool) -> int:
+    """Return the exit status: 1 where a test is hollow or red, 3 where little or nothing is known.
+
+    The latter only where it is to be ``strict``.
+    """
+    verdicts = {each.verdict for each in told}
+    if verdicts & {*FAILING_VERDICTS}:
+        return 1
+    return 3 if strict and (verdicts - {*PROVEN_VERDICTS} or not verdicts) else 0
+
+
+def render_proofs_text(
+    told: Sequence[ProofResult], seconds: float, *, verbose: bool = False
+) -> str:
+    """Return the verdicts for a terminal, one or more lines each, the sum at the end."""
+    ids = max((len(result.incident_proof.id) for result in told), default=0)
+    words = max((len(_format_verdict_word(result.verdict)) for result in told), default=0)
+    lines = []
+    for result in told:
+        head = (
+            f"{result.incident_proof.id:<{ids}}  {_format_verdict_word(result.verdict):<{words}}  "
+        )
+        first, *more_lines = _format_proof_lines(result, verbose)
+        lines += [head + first, *(" " * len(head) + line for line in more_lines)]
+    lines.append(f"{_format_proof_totals(told)} ({seconds:.1f} s)" if told else NOTHING_TO_PROVE)
+    return "".join(f"{sanitize_line(line)}\n" for line in lines)
+
+
+def _format_verdict_word(verdict: Verdict) -> str:
+    return verdict.replace("-", " ")
+
+
+def _format_proof_lines(told: ProofResult, verbose: bool) -> Iterator[str]:
+    proved = told.incident_proof
+    yield _format_proof_headline(told)
+    if told.verdict in VERDICT_MEANING:
+        yield VERDICT_MEANING[told.verdict]
+    verdicts = {test.verdict for test in proved.judged.tests}
+    several = len(proved.judged.tests) > 1 and (verbose or len(verdicts) > 1)
+    tests = proved.judged.tests if several else ()
+    for test in tests if verbose else tests[:MAX_TESTS]:
+        yield (
+            f"{test.nodeid}: {_format_verdict_word(test.verdict)},"
+            f" {_insert_fix_name(test.message, proved.fix)}"
+        )
+    if len(tests) > MAX_TESTS and not verbose:
+        yield f"and {len(tests) - MAX_TESTS} more (--verbose lists them)"
+    yield from _format_fix_parts(proved)
+    yield from _format_reverted_files(told, verbose)
+    for note in proved.notes if verbose else ():
+        yield f"not by {note}"
+
+
+def _format_proof_headline(told: ProofResult) -> str:
+    proved, judged = told.incident_proof, told.incident_proof.judged
+    decisive_tests = [test for test in judged.tests if test.verdict == judged.verdict]
+    message = _insert_fix_name(judged.message, proved.fix)
+    if not decisive_tests:
+        return message
+    name = decisive_tests[0].nodeid.rpartition("::")[2]
+    facts = [*_format_further_failures(proved)]
+    if len(judged.tests) > 1:
+        facts.append(f"{len(decisive_tests)} of {format_count(len(judged.tests), 'linked test')}")
+    if told.since:
+        facts.append(f"unchanged since {told.since}")
+    if told.changed:
+        facts.append(f"not kept: {told.changed} changed meanwhile")
+    sentence = f"{name}{'' if message.startswith(PREDICATE_WORDS) else ':'} {message}"
+    return sentence + (f" ({'; '.join(facts)})" if facts else "")
+
+
+def _insert_fix_name(message: str, fix: str) -> str:
+    """Return a message with the name of the fix in it, unless that is a patch which breaks it."""
+    if not fix or fix.endswith(BUG_PATCH_SUFFIXES):
+        return message
+    return message.replace("without the fix", f"without {fix}", 1)
+
+
+def _format_further_failures(proved: IncidentProof) -> Iterator[str]:
+    """Say how many tests of the same files fail without the fix, of those that ran."""
+    judged = proved.judged
+    if judged.further and judged.verdict in PROVEN_VERDICTS:
+        failing = judged.failing + sum(test.verdict in PROVEN_VERDICTS for test in judged.tests)
+        files = {test.nodeid.partition("::")[0] for test in judged.tests}
+        where = "in its file" if len(files) == 1 else "in their files"
+        yield f"{failing} of {judged.further + len(judged.tests)} {where}"
+
+
+def _format_reverted_files(told: ProofResult, verbose: bool) -> Iterator[str]:
+    """Say which files of the fix were taken away, and which stayed."""
+    shares = told.incident_proof.reverted_files
+    if verbose and shares.taken:
+        yield f"taken away: {', '.join(shares.taken)}"
+    if verbose and shares.left:
+        yield f"left in place: {', '.join(shares.left)}"
+    code = [path for path in shares.left if path.endswith(".py")]
+    if not verbose and code and told.verdict == "not-proven":
+        yield f"{code[0]} is a part of the fix too, and stays in place: --source takes it away"
+
+
+def _format_fix_parts(proved: IncidentProof) -> Iterator[str]:
+    if proved.parts:
+        count = Counter(part.found for part in proved.parts)
+        yield f"{count['guarded']} of {format_count(len(proved.parts), 'part')} of the fix guarded"
+    for part in proved.parts:
+        if part.found != "guarded":
+            first, last = part.lines
+            lines = f"{first}-{last}" if last > first else f"{first}"
+            where = f" {part.where}" if part.where else ""
+            yield f"{part.path}:{lines}{where}: {part.found}"
+
+
+def _format_proof_totals(told: Sequence[ProofResult]) -> str:
+    counts = Counter(each.verdict for each in told)
+    proven = sum(counts[verdict] for verdict in PROVEN_VERDICTS)
+    rest = [word for word in VERDICTS if counts[word] and word not in PROVEN_VERDICTS]
+    others = [f"{counts[word]} {_format_verdict_word(word)}" for word in rest]
+    flaky = [
+        f"{counts[word]} of them {_format_verdict_word(word)}"
+        for word in PROVEN_VERDICTS[1:]
+        if counts[word]
+    ]
+    return ", ".join((f"{proven} of {len(told)} proven", *flaky, *others))
+
+
+def render_proofs_markdown(told: Sequence[ProofResult]) -> str:
+    """Return the verdicts for a pull request, an empty text where nothing was proved."""
+    if not told:
+        return ""
+    lines = [
+        f"### Regression tests: {_format_proof_totals(told)}",
+        "",
+        "| incident | verdict | |",
+        "|---|---|---|",
+    ]
+    for result in told:
+        title = (
+            f" {escape_markdown(result.title)}"
+            if result.title not in ("", result.incident_proof.id)
+            else ""
+        )
+        first = escape_markdown(_format_proof_headline(result))
+        lines.append(
+            f"| {escape_markdown(result.incident_proof.id)}{title} |"
+            f" {_format_verdict_word(result.verdict)} | {first} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def render_proof_commands(told: Sequence[ProofResult]) -> str:
+    """Return workflow commands of GitHub Actions for what is hollow or red."""
+    failing = [result for result in told if result.verdict in FAILING_VERDICTS]
+    lines = (
+        github.format_annotation(
+            "error",
+            None,
+            None,
+            f"Post-mortem {result.incident_proof.id}",
+            _format_proof_headline(result),
+        )
+        for result in failing[: github.MOST_ANNOTATIONS]
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def build_proofs_document(told: Sequence[ProofResult]) -> Mapping[str, Any]:
+    """Return the verdicts as plain data."""
+    return {
+        "format": PROVE_FORMAT,
+        "tool": {"name": "pytest-postmortem", "version": __version__},
+        "proofs": [_build_proof_entry(each) for each in told],
+    }
+
+
+def _build_proof_entry(told: ProofResult) -> Mapping[str, Any]:
+    proved, judged = told.incident_proof, told.incident_proof.judged
+    return {
+        "id": proved.id,
+        "title": told.title or proved.id,
+        "verdict": judged.verdict,
+        "message": judged.message,
+        "fix": proved.fix,
+        "way": proved.way or None,
+        "since": told.since,
+        "seconds": round(proved.seconds, 2),
+        "tests": [
+            {"nodeid": test.nodeid, "verdict": test.verdict, "message": test.message}
+            for test in judged.tests
+        ],
+        "further": {"failing": judged.failing, "run": judged.further},
+        "parts": [
+            {
+                "path": part.path,
+                "lines": list(part.lines),
+                "where": part.where or None,
+                "found": part.found,
+            }
+            for part in proved.parts
+        ],
+        "taken": list(proved.reverted_files.taken),
+        "left": list(proved.reverted_files.left),
+        "notes": list(proved.notes),
+    }
+
+
+def render_proofs_json(told: Sequence[ProofResult]) -> str:
+    """Return the verdicts as they stand in a file."""
+    return json.dumps(build_proofs_document(told), indent=1, ensure_ascii=False) + "\n"

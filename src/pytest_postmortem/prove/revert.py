@@ -1,0 +1,295 @@
+"""The ways to take a fix away: each gives the source with the fix, and without it.
+
+The fix's patch is reversed on today's files, to the letter; or its functions are swapped in them;
+or the tree is taken as it was at the fix.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_postmortem import git
+from pytest_postmortem.prove.ast_units import is_same_code
+from pytest_postmortem.prove.checkout_at_fix import copy_checkout, export_tree_at_fix
+from pytest_postmortem.prove.fix import FixError, convert_git_errors, decode_fix_source
+from pytest_postmortem.prove.fix_files import (
+    COMPILED_SUFFIXES,
+    Fix,
+    FixFileKind,
+    FixStep,
+    classify_fix_file,
+    find_import_roots,
+    format_module_name,
+)
+from pytest_postmortem.prove.transplant import TransplantError, transplant_units
+
+__all__ = [
+    "FixVersions",
+    "Workspace",
+    "build_history_reader",
+    "has_code_changes",
+    "replay_fix",
+    "reverse_fix_patch",
+    "transplant_fix",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What lies here: the top of the repository and the rootdir, both real paths, and the files.
+
+    ``collected`` says whether pytest would collect a file, by its path from the top.
+    """
+
+    top: Path
+    root: Path
+    present: frozenset[str]
+    collected: Callable[[str], bool]
+
+    def file(self, path: str) -> Path:
+        """Return the real file of a path from the top."""
+        return Path(os.path.realpath(self.top / path))
+
+    @property
+    def prefix(self) -> str:
+        """The path of the rootdir from the top, an empty text where they are one."""
+        return "" if self.root == self.top else self.within("")
+
+    def within(self, path: str) -> str:
+        """Return the path from the top of a path from the rootdir."""
+        return os.path.relpath(self.root / path, self.top).replace(os.sep, "/")
+
+    def kind_of(self, path: str, tests: Sequence[str], source: Sequence[str] = ()) -> FixFileKind:
+        """Return what a file of a fix is; ``tests`` are the files of its linked tests."""
+        return classify_fix_file(path, tests, self.collected, self.present, source, self.prefix)
+
+    def list_source_files(self) -> Iterator[tuple[Path, bytes]]:
+        """Yield the Python that is no test, each file with what it holds."""
+        for path in sorted(self.present):
+            if path.endswith(".py") and not self.collected(path):
+                file = self.file(path)
+                if file.is_file():
+                    yield file, file.read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class FixVersions:
+    """Files as they are with the fix and without it, by their real paths; None for none.
+
+    ``modules`` are the names under which copies of them may be installed, with the digest of what
+    lies in the checkout. ``tree`` is another tree to run in, with the ``roots`` of its packages and
+    the linked tests as they are called there; ``others`` is what else the fix changed in it.
+    """
+
+    way: str
+    fixed: Mapping[str, str | None]
+    before: Mapping[str, str | None]
+    modules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    tree: Path | None = None
+    roots: tuple[str, ...] = ()
+    nodeids: tuple[str, ...] = ()
+    others: Mapping[Path, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
+
+    def of_today(self, files: Iterable[str], top: Path) -> tuple[str, ...]:
+        """Return files of a run as they lie in the checkout, where its tree is a copy of that.
+
+        What else the fix changed is among them then.
+        """
+        if self.way != "patch" or self.tree is None:
+            return tuple(sorted(files))
+        tree, here = (f"{each}{os.sep}" for each in (self.tree, top))
+        all_files = {*files, *map(str, self.others)}
+        relative_paths = (each.removeprefix(tree) for each in all_files if each.startswith(tree))
+        return tuple(sorted(here + each for each in relative_paths))
+
+
+def has_code_changes(fix: Fix) -> bool:
+    """Say whether a fix changes any statement; a patch is not looked into."""
+    if any(step.patch for step in fix.steps):
+        return True
+    pairs = (fix.ends(path) for path in fix.of_kind("source"))
+    texts = ([decode_fix_source(each) or "" for each in pair] for pair in pairs)
+    return any(one != other and not is_same_code(one, other, idle=True) for one, other in texts)
+
+
+@convert_git_errors()
+def reverse_fix_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) -> FixVersions:
+    """Reverse the patch of a fix on today's files.
+
+    Where it changes what is no Python, that is done in a copy of the tree; ``folder`` makes one.
+
+    Raises: Unknown where it does not apply.
+    """
+    opaque = fix.of_kind("opaque")
+    compiled = [path for path in opaque if path.endswith(COMPILED_SUFFIXES)]
+    if compiled:
+        raise FixError(f"{compiled[0]} has to be compiled, which is not done here")
+    today = _read_current_files(fix, checkout, "source", "opaque")
+    contents = {path: data for path, (_, data) in today.items() if data is not None}
+    for step in reversed(fix.steps):
+        result = _revert_step(step, contents, checkout, [*today])
+        if result is None:
+            raise FixError("the lines of the fix are others today")
+        contents = {path: data for path, data in result.items() if data is not None}
+    python = {path: today[path] for path in today if path not in opaque}
+    fixed = {str(file): decode_fix_source(data) for file, data in python.values()}
+    before = {
+        str(file): decode_fix_source(contents.get(path)) for path, (file, _) in python.items()
+    }
+    if not opaque:
+        return FixVersions("patch", fixed, before, _find_installed_names(today, checkout))
+    tree = copy_checkout(checkout.root, checkout.top, folder())
+
+    def there(file: str | Path) -> Path:
+        return tree / os.path.relpath(file, checkout.top)
+
+    return FixVersions(
+        "patch",
+        {str(there(file)): text for file, text in fixed.items()},
+        {str(there(file)): text for file, text in before.items()},
+        tree=tree,
+        roots=tuple(str(tree / root) for root in find_import_roots(today, checkout.present)),
+        others={there(today[path][0]): (contents.get(path), today[path][1]) for path in opaque},
+    )
+
+
+def _revert_step(
+    step: FixStep, contents: Mapping[str, bytes], checkout: Workspace, known: Sequence[str]
+) -> Mapping[str, bytes | None] | None:
+    paths = [change.path for change in step.changes if change.path in known]
+    if not paths:
+        return contents
+    if step.patch:
+        contents_from_prefix = {
+            path.removeprefix(step.prefix): data for path, data in contents.items()
+        }
+        only = [path.removeprefix(step.prefix) for path in paths]
+        result = git.apply_patch(
+            contents_from_prefix, step.patch, reverse=not step.is_bug_patch, only=only
+        )
+        return result and {f"{step.prefix}{path}": data for path, data in result.items()}
+    if step.after is None:  # not committed: today's files are what the fix has made
+        return {**contents, **{change.path: change.before for change in step.changes}}
+    patch = git.build_patch(checkout.root, str(step.before), step.after, paths)
+    return git.apply_patch(contents, patch, reverse=True)
+
+
+def _read_current_files(
+    fix: Fix, checkout: Workspace, *kinds: FixFileKind
+) -> dict[str, tuple[Path, bytes | None]]:
+    """Return the files of the fix as they are today: where each lies, and what it holds."""
+    paths = fix.of_kind(*kinds)
+    remaining = [path for path in paths if fix.ends(path)[1] is not None]
+    missing_paths = [path for path in remaining if not checkout.file(path).is_file()]
+    end = fix.steps[-1].after
+    moved = git.find_renamed_files(checkout.root, end) if missing_paths and end else {}
+    files = {path: checkout.file(moved.get(path, path)) for path in paths}
+    return {
+        path: (file, file.read_bytes() if file.is_file() else None) for path, file in files.items()
+    }
+
+
+def _find_installed_names(
+    today: Mapping[str, tuple[Path, bytes | None]], checkout: Workspace
+) -> dict[str, tuple[str, str]]:
+    """Return the names under which installed copies of files would be imported."""
+    from hashlib import sha256
+
+    module_names = {}
+    for path, (file, data) in today.items():
+        if data is not None:
+            (root,) = find_import_roots([path], checkout.present)
+            module_names[format_module_name(path, root)] = (str(file), sha256(data).hexdigest())
+    return module_names
+
+
+@convert_git_errors()
+def transplant_fix(fix: Fix, checkout: Workspace) -> FixVersions:
+    """Swap the functions and assignments of a fix in today's files.
+
+    Raises: CantSwap where they have no place there; Unknown where there are none.
+    """
+    opaque = fix.of_kind("opaque")
+    if opaque:
+        raise FixError(f"{opaque[0]} can't be replaced in memory")
+    if any(step.patch or step.after is None for step in fix.steps):
+        raise FixError("only a commit tells what else was in its files")
+    today = _read_current_files(fix, checkout, "source")
+    fixed: dict[str, str | None] = {}
+    before: dict[str, str | None] = {}
+    for path, (file, data) in today.items():
+        old, new = (decode_fix_source(each) for each in fix.ends(path))
+        if old is None or (new is not None and is_same_code(old, new)):
+            continue  # what the fix has brought stays, since today's code may need it
+        if new is None:
+            fixed[str(file)], before[str(file)] = decode_fix_source(data), old
+        elif data is None:
+            raise TransplantError(f"{path} is not there any more")
+        else:
+            both = transplant_units(
+                old, new, decode_fix_source(data) or "", _build_name_search(file, checkout)
+            )
+            fixed[str(file)], before[str(file)] = both.fixed, both.before
+    if not before:
+        raise TransplantError("the fix has only brought new files, or changed what is no code")
+    return FixVersions("units", fixed, before, _find_installed_names(today, checkout))
+
+
+def build_history_reader(
+    fix: Fix, checkout: Workspace, top: Path
+) -> Callable[[str], str | None] | None:
+    """Return what gives a file as it was before the fix, by its path today below a top; None
+    without history.
+
+    One of the fix may have had another folder then.
+    """
+    first = fix.steps[0].before
+    if first is None:
+        return None
+    names = {path.rpartition("/")[2]: path for path in fix.paths}
+    trees: list[dict[str, str]] = []
+
+    @convert_git_errors()
+    def text(path: str) -> str | None:
+        relative_path = os.path.relpath(path, top).replace(os.sep, "/")
+        if relative_path not in fix.paths:
+            if not trees:
+                trees.append(git.list_commit_files(checkout.root, str(first)))
+            if relative_path in trees[0]:
+                ((_, data),) = git.read_blobs(checkout.root, [trees[0][relative_path]])
+                return decode_fix_source(data)
+            relative_path = names.get(relative_path.rpartition("/")[2], relative_path)
+        return decode_fix_source(fix.ends(relative_path)[0]) if relative_path in fix.paths else None
+
+    return text
+
+
+def _build_name_search(file: Path, checkout: Workspace) -> Callable[[str], bool]:
+    """Return what says whether other source has a name of a module in it."""
+
+    def needed(name: str) -> bool:
+        text = name.encode()
+        return any(text in data for path, data in checkout.list_source_files() if path != file)
+
+    return needed
+
+
+@convert_git_errors()
+def replay_fix(fix: Fix, checkout: Workspace, nodeids: Sequence[str], folder: Path) -> FixVersions:
+    """Take the tree as it was at the fix, with the tests in it that are linked today.
+
+    Raises: CantReplay where there is none in which they could run.
+    """
+    tree_at_fix = export_tree_at_fix(checkout.root, checkout.top, fix, nodeids, folder)
+    return FixVersions(
+        "replay",
+        tree_at_fix.fixed,
+        tree_at_fix.before,
+        tree=tree_at_fix.tree,
+        roots=tree_at_fix.roots,
+        nodeids=tree_at_fix.nodeids,
+        others=tree_at_fix.others,
+    )

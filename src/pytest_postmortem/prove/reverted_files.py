@@ -1,0 +1,66 @@
+"""What of a fix is taken away and what stays in place, and what can't be said for that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_postmortem.prove.fix_files import Fix
+from pytest_postmortem.prove.revert import FixVersions
+from pytest_postmortem.prove.verdict import IncidentVerdict
+
+__all__ = ["UNKNOWN_FILES", "RevertedFiles", "check_remaining_files", "find_reverted_files"]
+
+OPEN_VERDICTS = ("not-proven", "not-reached")
+"""Verdicts for which a part that stays in place may be the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevertedFiles:
+    """The files of a fix that were taken away, and those that stayed, its tests apart."""
+
+    taken: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+UNKNOWN_FILES = RevertedFiles()
+
+
+def find_reverted_files(fix: Fix, versions: FixVersions, top: Path) -> RevertedFiles:
+    """Tell what one way took away; ``top`` is that of the tree in which the tests ran.
+
+    A file may have moved since the fix.
+    """
+    files = {*versions.fixed, *map(str, versions.others)}
+    taken = {os.path.relpath(file, top).replace(os.sep, "/") for file in files}
+    stays = {*fix.of_kind("other", "opaque"), *_select_existing_paths(fix.of_kind("source"), top)}
+    return RevertedFiles(tuple(sorted(taken)), tuple(sorted(stays - taken)))
+
+
+def _select_existing_paths(paths: Collection[str], top: Path) -> set[str]:
+    return {path for path in paths if (top / path).is_file()}
+
+
+def check_remaining_files(
+    judged: IncidentVerdict, shares: RevertedFiles, top: Path, loaded: Collection[str]
+) -> IncidentVerdict:
+    """Return a verdict that calls no test hollow which may guard what stays in place.
+
+    ``loaded`` are the real paths of the modules that the runs had.
+    """
+    loaded_remaining = [path for path in shares.left if os.path.realpath(top / path) in loaded]
+    if judged.verdict not in OPEN_VERDICTS or not loaded_remaining:
+        return judged
+    message = (
+        f"{loaded_remaining[0]} is a part of the fix that stays in place, and the tests load it:"
+        f" take it away too with --source={loaded_remaining[0]}"
+    )
+    tests = tuple(
+        replace(test, verdict="inconclusive", message=message)
+        if test.verdict in OPEN_VERDICTS
+        else test
+        for test in judged.tests
+    )
+    return replace(judged, verdict="inconclusive", message=message, tests=tests)

@@ -1,0 +1,435 @@
+"""Runs linked tests in a process of their own, with other source where that is wanted → `Trial`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import site
+import subprocess
+import sys
+import sysconfig
+import time
+import venv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pytest_postmortem.prove.trial import ProcessEnd, Trial, parse_trial_notes
+
+__all__ = [
+    "RunLocation",
+    "RunSources",
+    "Runner",
+    "RunnerStopped",
+    "ShadowEnvironment",
+    "TestSelection",
+    "create_shadow_environment",
+    "list_site_folders",
+]
+
+
+PTH_LINE = "import _postmortem_import_hook; _postmortem_import_hook.install_overlay()\n"
+
+
+SCRIPT_TEMPLATE = """#!{python}
+import sys
+
+from {module} import {name}
+sys.exit({attribute}())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowEnvironment:
+    """The folder of the environment; it may be copied, and each copy is one of its own.
+
+    ``scripts`` are the commands of what is installed, each with its module and function.
+    """
+
+    folder: Path
+    scripts: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def python(self) -> Path:
+        """The interpreter."""
+        return self.bin / ("python.exe" if os.name == "nt" else "python")
+
+    @property
+    def bin(self) -> Path:
+        """The folder of scripts, which belongs in front of the path."""
+        return self.folder / ("Scripts" if os.name == "nt" else "bin")
+
+    @property
+    def site_packages(self) -> Path:
+        """The folder of packages."""
+        scheme = "nt" if os.name == "nt" else "posix_prefix"
+        if "venv" in sysconfig.get_scheme_names():  # from Python 3.11
+            scheme = "venv"
+        return Path(sysconfig.get_path("purelib", scheme, {"base": str(self.folder)}))
+
+    def copy(
+        self, folder: Path, overlay: Mapping[str, Any], recorder: Mapping[str, Any]
+    ) -> ShadowEnvironment:
+        """Return a copy with what its runs are to import and to record."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        copied = replace(self, folder=folder)
+        for name, content in (("import_hook", overlay), ("recorder", recorder)):
+            (copied.site_packages / f"{name}.json").write_text(
+                json.dumps(content), encoding="utf-8"
+            )
+        for name, module, attribute in self.scripts:
+            path = copied.bin / name
+            if not path.exists():
+                first = attribute.partition(".")[0]
+                text = SCRIPT_TEMPLATE.format(
+                    python=copied.python, module=module, name=first, attribute=attribute
+                )
+                path.write_text(text, encoding="utf-8")
+                path.chmod(0o700)
+        return copied
+
+
+def create_shadow_environment(folder: Path) -> ShadowEnvironment:
+    """Make an environment without anything to import yet."""
+    venv.create(folder, symlinks=os.name != "nt", with_pip=False)
+    shadow = ShadowEnvironment(folder, tuple(_list_console_scripts()))
+    here = Path(__file__).parent / "child"
+    for name in ("channel", "import_hook", "instrument", "recorder"):
+        shutil.copyfile(here / f"{name}.py", shadow.site_packages / f"_postmortem_{name}.py")
+    (shadow.site_packages / "_postmortem.pth").write_text(PTH_LINE, encoding="utf-8")
+    return shadow
+
+
+def list_site_folders() -> list[str]:
+    """Return the folders in which this environment has its packages."""
+    own = site.getsitepackages()
+    if site.ENABLE_USER_SITE:
+        own.append(site.getusersitepackages())
+    return [folder for folder in own if os.path.isdir(folder)]
+
+
+def _list_console_scripts() -> Iterator[tuple[str, str, str]]:
+    """Yield the scripts of what is installed, so that they start the interpreter of the shadow."""
+    for each in entry_points(group="console_scripts") if os.name != "nt" else ():
+        if each.attr and each.name.isprintable() and "/" not in each.name:
+            yield each.name, each.module, each.attr
+
+
+START_CODE = "sys.exit(_postmortem_import_hook.start_pytest())\n"
+
+TEMP_VARIABLE = "TMPDIR"
+"""The variable by which all that a run has started is known."""
+
+MAX_LOG_BYTES = 20_000
+"""Bytes at the end of a run's output that are kept."""
+
+OVERRIDING_OPTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("", ("--maxfail=0", "--continue-on-collection-errors", "-m", "", "-k", "", "-q", "--tb=line")),
+    ("xdist", ("-n0", "--dist=no")),
+    ("pytest_cov", ("--no-cov",)),
+    ("randomly", ("--randomly-seed=1",)),
+    ("sugar", ("-p", "no:sugar")),
+    ("pytest-testmon", ("--no-testmon",)),
+    ("junitxml", ("--junitxml=",)),
+    ("logging", ("--log-file=",)),
+    ("html", ("--html=",)),
+    ("pytest_reportlog", ("--report-log=",)),
+    ("pytest_jsonreport", ("--json-report-file={place}/report.json",)),
+    ("allure_pytest", ("--alluredir=",)),
+    ("pytest_csv", ("--csv=",)),
+    ("nunit", ("--nunit-xml=",)),
+    ("ctrf", ("--ctrf={place}/ctrf.json",)),
+    ("pytest-md-report", ("--md-report-output={place}/report.md",)),
+    ("monitor", ("--no-monitor",)),
+    ("benchmark", ("--benchmark-storage=file://{place}/b", "--benchmark-json={place}/b.json")),
+    ("pytest-split", ("--durations-path={place}/durations",)),
+)
+"""What takes back options in ``addopts`` that leave tests out, stop early or write elsewhere, for
+each plugin that knows them; ``{place}`` is a folder of the run.
+"""
+
+PLUGIN_OFF_OPTIONS = (
+    "--postmortem-report=",
+    "--postmortem-scope=partial",
+    "-o",
+    "postmortem_unknown=ignore",
+)
+"""What keeps this plugin from having a say in whether a run passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSources:
+    """What a run imports in place of what lies in the checkout.
+
+    ``files`` are texts by path, None for a file that is not to be there. ``modules`` are the names
+    under which installed copies are imported, each with its file and digest. ``marks`` and
+    ``watched`` are ranges of lines of the fix: to tell that they run, and what leaves the functions
+    that hold them; ``shake`` lets other threads run before them. ``tree`` is another tree to run
+    in, with the ``roots`` of its packages.
+    """
+
+    files: Mapping[str, str | None] = field(default_factory=dict)
+    modules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    marks: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    watched: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    shake: bool = False
+    tree: Path | None = None
+    roots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestSelection:
+    """Which tests are linked, and how they are run.
+
+    ``files`` are given to pytest, relative to the folder; ``ids`` are compared without case.
+    ``rounds`` says how often each linked test runs, at most where it is negative; ``others`` are
+    the further tests, None for all; ``share`` is the part of the time that both may add. ``switch``
+    are the seconds after which threads are switched, ``seed`` gives the order of sets.
+    ``as_module`` starts pytest as ``python -m pytest`` does.
+    """
+
+    files: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    nodeids: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ("postmortem",)
+    rounds: int = -3
+    others: tuple[str, ...] | None = None
+    share: float = 0.2
+    switch: float | None = None
+    seed: int = 0
+    as_module: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunLocation:
+    """Where pytest runs: the top of the checkout, the rootdir, the folder in which it is started,
+    and its configuration file.
+    """
+
+    top: Path
+    root: Path
+    folder: Path
+    ini: Path | None = None
+
+    def within(self, path: Path, tree: Path | None) -> Path:
+        """Return where a path of the checkout lies in another tree; without one, where it is."""
+        return path if tree is None else tree / os.path.relpath(path, self.top)
+
+
+class RunnerStopped(Exception):
+    """Somebody has had enough: nothing is started any more."""
+
+
+class Runner:
+    """Starts runs with one configuration, which may run beside each other.
+
+    ``work`` is a folder for all that a run needs, which somebody else removes. ``memory`` are the
+    bytes that a process may have, ``plugins`` says whether pytest has a plugin of this name.
+    ``as_module`` starts pytest as ``python -m pytest`` does, where nobody wants it otherwise.
+    """
+
+    def __init__(
+        self,
+        shadow: ShadowEnvironment,
+        work: Path,
+        where: RunLocation,
+        memory: int | None = None,
+        plugins: Callable[[str], bool] = lambda name: False,
+        as_module: bool = False,
+    ) -> None:
+        self._shadow = shadow
+        self._work = work
+        self._where = where
+        self._memory = memory
+        self.as_module = as_module
+        self._sites = list_site_folders()
+        self._plugins = plugins
+        self._lock = Lock()
+        self._count = 0
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def run(self, wanted: TestSelection, sources: RunSources, limit: float) -> Trial:
+        """Run the tests, for at most ``limit`` seconds."""
+        place = self._place()
+        notes = place / "notes"
+        overlay = self._build_overlay_config(sources, notes)
+        recorder = self._build_recorder_config(wanted, sources, notes)
+        shadow = self._shadow.copy(place / "env", overlay, recorder)
+        options = ["-p", "_postmortem_recorder", *self._options(place, sources.tree)]
+        root = self._where.within(self._where.root, sources.tree)
+        files = [str(root / file) for file in wanted.files]
+        command = [str(shadow.python), *self._start(shadow, wanted), *options, *files]
+        environment = self._build_environment(shadow, place) | {"PYTHONHASHSEED": str(wanted.seed)}
+        ended = self._run_command(command, environment, place, sources, limit)
+        lines = notes.read_bytes().splitlines() if notes.exists() else []
+        return parse_trial_notes(lines, ended)
+
+    def are_tests_passing(
+        self, nodeids: Sequence[str], limit: float, *, as_module: bool = False
+    ) -> bool:
+        """Say whether tests pass as the user would run them, with nothing replaced."""
+        place = self._place()
+        options = [*self._options(place, None), *PLUGIN_OFF_OPTIONS]
+        files = [str(self._where.root / nodeid) for nodeid in nodeids]
+        start = ["-m", "pytest"] if as_module else [str(self._write_start_script(place))]
+        own = self._build_environment(None, place)
+        command = [sys.executable, *start, *options, *files]
+        return self._run_command(command, own, place, RunSources(), limit).status == 0
+
+    def folder(self) -> Path:
+        """Make a folder for a tree, which goes with everything else."""
+        return self._place() / "tree"
+
+    def stop(self) -> None:
+        """End every run, for somebody who has had enough."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for process in running:
+            _kill_process_group(process)
+
+    def _place(self) -> Path:
+        with self._lock:
+            self._count += 1
+            place = self._work / str(self._count)
+        (place / "t").mkdir(parents=True)
+        return place
+
+    def _build_overlay_config(self, sources: RunSources, notes: Path) -> Mapping[str, Any]:
+        tree = sources.tree
+        return {
+            "files": dict(sources.files),
+            "modules": dict(sources.modules),
+            "marks": dict(sources.marks),
+            "watched": dict(sources.watched),
+            "shake": sources.shake,
+            "notes": str(notes),
+            "sites": self._sites,
+            "moved": [] if tree is None else [[str(self._where.top), str(tree)]],
+            "roots": list(sources.roots),
+            "trees": [str(each) for each in (sources.tree, self._where.top) if each],
+        }
+
+    def _build_recorder_config(
+        self, wanted: TestSelection, sources: RunSources, notes: Path
+    ) -> Mapping[str, Any]:
+        root = self._where.within(self._where.root, sources.tree)
+        return {
+            "notes": str(notes),
+            "ids": [id.casefold() for id in wanted.ids],
+            "marks": list(wanted.marks),
+            "places": [list(_resolve_test_path(nodeid, root)) for nodeid in wanted.nodeids],
+            "others": None if wanted.others is None else list(wanted.others),
+            "rounds": wanted.rounds,
+            "share": wanted.share,
+            "switch": wanted.switch,
+            "memory": self._memory,
+            "started": time.time(),
+            "roots": [str(each) for each in (sources.tree, self._where.top) if each],
+        }
+
+    def _start(self, shadow: ShadowEnvironment, wanted: TestSelection) -> list[str]:
+        """Return what starts pytest: a script, which does not put the folder on the path itself."""
+        own = "sys.path.insert(0, os.getcwd())\n" if wanted.as_module else ""
+        script = shadow.bin / "run_pytest.py"
+        script.write_text(f"import os, sys, _postmortem_import_hook\n{own}{START_CODE}")
+        return [str(script)]
+
+    def _write_start_script(self, place: Path) -> Path:
+        script = place / "run_pytest.py"
+        script.write_text("import sys, pytest\nsys.exit(pytest.main())\n")
+        return script
+
+    def _options(self, place: Path, tree: Path | None) -> list[str]:
+        has = self._plugins
+        named = (own for name, own in OVERRIDING_OPTIONS if not name or has(name))
+        known = [each.replace("{place}", str(place)) for own in named for each in own]
+        own = ("-o", f"cache_dir={place / 'cache'}")
+        where = [f"--rootdir={self._where.within(self._where.root, tree)}"]
+        if self._where.ini is not None and tree is None:
+            where += ["-c", str(self._where.ini)]
+        return [*where, *own, f"--basetemp={place / 'b'}", *known]
+
+    def _build_environment(self, shadow: ShadowEnvironment | None, place: Path) -> dict[str, str]:
+        own = {name: text for name, text in os.environ.items() if not name.startswith("COV_CORE_")}
+        for name in ("PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID"):
+            own.pop(name, None)
+        own |= {TEMP_VARIABLE: str(place / "t"), "PYTHONDONTWRITEBYTECODE": "1"}
+        own["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / "hypothesis")
+        if shadow is not None:
+            own["PATH"] = os.pathsep.join(filter(None, (str(shadow.bin), own.get("PATH"))))
+        return own
+
+    def _run_command(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        place: Path,
+        sources: RunSources,
+        limit: float,
+    ) -> ProcessEnd:
+        if self._stopped:
+            raise RunnerStopped
+        start = time.monotonic()
+        folder = self._where.within(self._where.folder, sources.tree)
+        folder = folder if folder.is_dir() else sources.tree or folder
+        with open(place / "log", "wb") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            with self._lock:
+                self._running.add(process)
+                stopped = self._stopped
+            try:
+                status = None if stopped else process.wait(limit)
+            except subprocess.TimeoutExpired:
+                status = None
+            finally:
+                _kill_process_group(process)
+                _kill_stray_processes(place)
+                with self._lock:
+                    self._running.discard(process)
+        output = (place / "log").read_bytes()[-MAX_LOG_BYTES:].decode(errors="replace")
+        return ProcessEnd(status, time.monotonic() - start, output)
+
+
+def _resolve_test_path(nodeid: str, root: Path) -> tuple[str, str]:
+    """Return the real path of a test's file, and its names in it."""
+    path, _, names = nodeid.partition("::")
+    return os.path.realpath(root / path), names
+
+
+def _kill_process_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process with all that it has started and left in its group."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+
+
+def _kill_stray_processes(place: Path) -> None:
+    """End what a run has started and left in other groups, where the system can tell."""
+    marker = f"{TEMP_VARIABLE}={place / 't'}\0".encode(errors="surrogateescape")
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        with suppress(OSError, ValueError):
+            number = int(name)
+            with open(f"/proc/{name}/environ", "rb") as file:
+                environment = file.read()
+            if marker in environment:
+                os.kill(number, signal.SIGKILL)

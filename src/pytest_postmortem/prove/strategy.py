@@ -1,0 +1,387 @@
+"""One incident: its fix is taken away in up to three ways, until one of them decides."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from time import monotonic
+
+from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
+from pytest_postmortem.prove import revert
+from pytest_postmortem.prove.checkout_at_fix import ReplayError
+from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
+from pytest_postmortem.prove.experiment import FRESH_RUNS, MAX_RUN_SECONDS, Experiment, RunBudget
+from pytest_postmortem.prove.fix import FixError, decode_fix_source
+from pytest_postmortem.prove.fix_files import Fix
+from pytest_postmortem.prove.fix_hunks import FixPart, locate_part_in_text, prove_fix_parts
+from pytest_postmortem.prove.flakiness import judge_repeated_runs
+from pytest_postmortem.prove.revert import FixVersions, Workspace
+from pytest_postmortem.prove.reverted_files import (
+    UNKNOWN_FILES,
+    RevertedFiles,
+    check_remaining_files,
+    find_reverted_files,
+)
+from pytest_postmortem.prove.runner import Runner, TestSelection
+from pytest_postmortem.prove.transplant import TransplantError
+from pytest_postmortem.prove.trial import AttemptResult, Trial
+from pytest_postmortem.prove.verdict import (
+    DECIDED_VERDICTS,
+    RED_WORDS,
+    IncidentVerdict,
+    format_failure_with_fix,
+    judge_incident,
+)
+
+__all__ = ["IncidentProof", "ProofCase", "Prover"]
+
+MISSING_MODULE = re.compile("No module named|ModuleNotFoundError")
+
+STRATEGIES = ("patch", "units", "replay")
+
+
+@dataclass(frozen=True, slots=True)
+class ProofCase:
+    """What is to be proved: the linked tests, and a way to read the fix.
+
+    ``tests`` are the files of linked tests from the rootdir; in them those are linked that carry
+    one of ``ids``, or are named in ``nodeids``. ``seen`` are those that the code alone tells, for
+    a tree in which none has run yet.
+    """
+
+    id: str
+    fix: Callable[[], Fix]
+    tests: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    nodeids: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentProof:
+    """The verdict on an incident, how it was found, and what it rests on.
+
+    ``notes`` say why a way did not decide. ``files`` are the real paths of what the runs loaded of
+    the checkout. ``parts`` are the parts of the fix, where somebody asked for them.
+    ``hang_seconds`` are the seconds after which a run will not end any more, ``reverted_files`` the
+    files of the fix that were taken away, or not.
+    """
+
+    id: str
+    fix: str
+    judged: IncidentVerdict
+    way: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    files: tuple[str, ...] = ()
+    parts: tuple[FixPart, ...] = ()
+    hang_seconds: float = MAX_RUN_SECONDS
+    reverted_files: RevertedFiles = UNKNOWN_FILES
+
+
+class Prover:
+    """Proves incidents of one checkout, each call in a thread of its own if need be."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        checkout: Workspace,
+        marks: Sequence[str] = ("postmortem",),
+        source: Sequence[str] = (),
+        effort: RunBudget = RunBudget(),
+        hunks: bool = False,
+    ) -> None:
+        self._runner = runner
+        self._checkout = checkout
+        self._marks = tuple(marks)
+        self._source = tuple(source)
+        self._effort = effort
+        self._hunks = hunks
+        self._git = Lock()
+
+    def prove(self, case: ProofCase) -> IncidentProof:
+        """Return the verdict on one incident."""
+        start = monotonic()
+        try:
+            with self._git:
+                fix = self._classify_fix(case.fix(), case)
+            proved = self._try_strategies(case, fix)
+        except FixError as error:
+            proved = IncidentProof(case.id, "", IncidentVerdict("inconclusive", str(error)))
+        return replace(proved, seconds=monotonic() - start)
+
+    def stop(self) -> None:
+        """End every run, for somebody who has had enough."""
+        self._runner.stop()
+
+    def _classify_fix(self, fix: Fix, case: ProofCase) -> Fix:
+        tests = [self._checkout.within(path) for path in case.tests]
+        kinds = {path: self._checkout.kind_of(path, tests, self._source) for path in fix.paths}
+        return replace(fix, kinds=kinds)
+
+    def _try_strategies(self, case: ProofCase, fix: Fix) -> IncidentProof:
+        if not fix.of_kind("source", "opaque"):
+            raise FixError(f"{fix.name} changes no source: {', '.join(fix.paths[:3])}")
+        if not fix.of_kind("opaque") and not revert.has_code_changes(fix):
+            raise FixError(f"{fix.name} changes no code that runs")
+        proofs: list[IncidentProof] = []
+        notes: list[str] = []
+        for way in STRATEGIES:
+            try:
+                proved = self._try_strategy(way, case, fix, proofs)
+            except (FixError, TransplantError, ReplayError) as error:
+                notes.append(f"{way}: {error}")
+                continue
+            proofs.append(proved)
+            if _is_verdict_settled(proved.judged):
+                return replace(proved, notes=tuple(notes))
+            notes.append(f"{way}: {proved.judged.message}")
+        if not proofs:
+            return IncidentProof(
+                case.id, fix.name, IncidentVerdict("inconclusive", "; ".join(notes))
+            )
+        chosen = min(proofs, key=lambda each: VERDICTS.index(each.judged.verdict))
+        return replace(chosen, notes=tuple(notes))
+
+    def _try_strategy(
+        self, way: str, case: ProofCase, fix: Fix, found: Sequence[IncidentProof]
+    ) -> IncidentProof:
+        """Try one way; a way that comes later knows which tests an earlier one found."""
+        with self._git:
+            if way == "patch":
+                versions = revert.reverse_fix_patch(fix, self._checkout, self._runner.folder)
+            elif way == "units":
+                versions = revert.transplant_fix(fix, self._checkout)
+            else:
+                tests = (test.nodeid for proved in found for test in proved.judged.tests)
+                nodeids = list(dict.fromkeys(tests)) or list(case.seen or case.nodeids)
+                folder = self._runner.folder()
+                versions = revert.replay_fix(fix, self._checkout, nodeids, folder)
+        if versions.nodeids:
+            files = tuple(dict.fromkeys(each.partition("::")[0] for each in versions.nodeids))
+            case = replace(case, tests=files, ids=(), nodeids=versions.nodeids)
+        selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
+        enough = min((each.hang_seconds for each in found), default=MAX_RUN_SECONDS)
+        sides = Experiment(self._runner, selection, versions, self._effort, enough)
+        names_of_fix = self._known(case, fix, versions)
+        judged = self._judge_versions(sides, versions, names_of_fix)
+        shares = find_reverted_files(fix, versions, versions.tree or self._checkout.top)
+        judged = check_remaining_files(
+            judged, shares, versions.tree or self._checkout.top, sides.modules
+        )
+        hunks = self._hunks and judged.verdict in PROVEN_VERDICTS
+        raw_parts = prove_fix_parts(versions, sides, names_of_fix) if hunks else ()
+        top = f"{versions.tree or self._checkout.top}{os.sep}"
+        parts = tuple(
+            replace(_locate_part(part, versions, fix), path=part.path.removeprefix(top))
+            for part in raw_parts
+        )
+        files = versions.of_today({*sides.modules, *versions.fixed}, self._checkout.top)
+        return IncidentProof(
+            case.id,
+            fix.name,
+            judged,
+            way,
+            files=files,
+            parts=parts,
+            hang_seconds=sides.hang_seconds,
+            reverted_files=shares,
+        )
+
+    def _known(self, case: ProofCase, fix: Fix, versions: FixVersions) -> NamesOfFix:
+        checkout = self._checkout
+        top = versions.tree or checkout.top
+        tests = [str(top / checkout.within(path)) for path in case.tests]
+        pairs = {path: (versions.before.get(path), text) for path, text in versions.fixed.items()}
+        texts = (decode_fix_source(data) or "" for _, data in checkout.list_source_files())
+        if versions.way == "replay":
+            return collect_names_of_fix(str(top), tests, pairs)
+        then = revert.build_history_reader(fix, checkout, top)
+        return collect_names_of_fix(str(top), tests, pairs, lambda: texts, then)
+
+    def _judge_versions(
+        self, sides: Experiment, versions: FixVersions, known: NamesOfFix
+    ) -> IncidentVerdict:
+        control = _run_control(sides)
+        if versions.way != "replay" and not _are_all_passing(control):
+            control = _check_control_run(sides, control, versions.way)
+        if _find_passing_tests(control).isdisjoint(control.linked):
+            judged = judge_incident(control, Trial(control.ended), known)
+        else:
+            without = sides.without()
+            judged = judge_incident(control, without, known)
+            reached = sides.reached() if judged.is_open else None
+            judged = judge_incident(control, without, known, reached)
+            if judged.verdict == "not-proven":
+                judged = _mark_flaky_tests(
+                    judged, sides.find_order_dependent_tests(), _find_steady_tests(control)
+                )
+            elif not self._effort.asked:
+                judged, control = _confirm_verdict(sides, control, without, known, reached)
+            judged = self._judge_again(sides, judged, control, known)
+        return _convert_replay_verdict(judged) if versions.way == "replay" else judged
+
+    def _judge_again(
+        self, sides: Experiment, judged: IncidentVerdict, control: Trial, known: NamesOfFix
+    ) -> IncidentVerdict:
+        """Look again at tests that did not end alike each time, or at all where it is asked for."""
+        asked = self._effort.asked
+        steady = _find_steady_tests(control)
+        alone = not steady.issuperset(control.attempts)
+        if not asked and judged.is_mixed:
+            fresh = sides.run_fresh_processes()
+            judged = judge_repeated_runs(judged, *fresh, known, final=False, steady=steady)
+            alone |= not any(each.failed for each in fresh[1].values())
+        if asked or judged.is_mixed:
+            counts = sides.repeated(alone=alone)
+            if not alone and any(each.is_clustered for each in counts[1].values()):
+                counts = sides.repeated(alone=True)
+            judged = judge_repeated_runs(judged, *counts, known, final=True, steady=steady)
+        return judged
+
+
+def _check_control_run(sides: Experiment, control: Trial, way: str) -> Trial:
+    """Return a run with the fix in which no test is red that passes today.
+
+    It says nothing of today if the code of the fix does not fit in any more, or if a test does
+    not stand runs of ours. One that passes in some of them fails now and then, which no other
+    way of taking the fix away would change.
+    """
+    failing = [nodeid for nodeid in control.linked if _is_failing_with_fix(control, nodeid)]
+    today = _find_passing_tests(sides.today()) if way == "units" else set()
+    still_failing = [nodeid for nodeid in failing if nodeid not in today]
+    outside = (
+        {*still_failing} if still_failing and sides.are_tests_passing(still_failing) else set()
+    )
+    passing = today | outside
+    for _ in range(FRESH_RUNS - 1):
+        if not passing.isdisjoint(failing) and _find_passing_tests(control).isdisjoint(failing):
+            control = control.add_attempts(sides.again(fixed=True))
+    return _excuse_failing_tests(control, passing, today)
+
+
+def _run_control(sides: Experiment) -> Trial:
+    """Run the tests with the fix; from the folder, if they need to import what lies in it."""
+    control = sides.run_with_fix()
+    texts = (control.ended.output, *control.broken.values())
+    if control.linked or sides.as_module or not any(map(MISSING_MODULE.search, texts)):
+        return control
+    sides.as_module = True
+    again = sides.run_with_fix()
+    sides.as_module = bool(again.linked)
+    return again if again.linked else control
+
+
+def _confirm_verdict(
+    sides: Experiment,
+    control: Trial,
+    without: Trial,
+    known: NamesOfFix,
+    reached: Collection[str] | None,
+) -> tuple[IncidentVerdict, Trial]:
+    """Run again what was seen to fail but once: without the fix and then with it, since the runs
+    may leave something behind. Return the run with the fix as well.
+    """
+    judged = judge_incident(control, without, known, reached)
+    if _is_single_run_decisive(judged, without):
+        without = without.add_attempts(sides.again(fixed=False))
+        judged = judge_incident(control, without, known, reached)
+    if _is_single_run_decisive(judged, control):
+        control = control.add_attempts(sides.again(fixed=True))
+        judged = judge_incident(control, without, known, reached)
+    return judged, control
+
+
+def _is_single_run_decisive(judged: IncidentVerdict, trial: Trial) -> bool:
+    """Say whether one run of a test decides, of which nothing else is known yet."""
+    own = (test for test in judged.tests if test.verdict == "proven" and not test.is_mixed)
+    return any(len(trial.attempts.get(test.nodeid, ())) < 2 for test in own)
+
+
+def _locate_part(part: FixPart, versions: FixVersions, fix: Fix) -> FixPart:
+    """Return a part with lines that a reader can look up."""
+    if versions.way == "replay":
+        return replace(part, where=f"at {fix.name}")
+    today, fixed = read_source_text(part.path), versions.fixed.get(part.path)
+    return part if today is None or fixed is None else locate_part_in_text(part, fixed, today)
+
+
+def _is_verdict_settled(judged: IncidentVerdict) -> bool:
+    """Say whether another way would tell no more, as of a test that fails now and then."""
+    if judged.verdict in PROVEN_VERDICTS or judged.is_mixed:
+        return True
+    words = {judged.verdict, *(test.verdict for test in judged.tests)}
+    return words <= {*DECIDED_VERDICTS, "skipped"}
+
+
+def _are_all_passing(trial: Trial) -> bool:
+    return bool(trial.linked) and all(
+        own and own[0].word == "passed" for own in map(trial.attempts.get, trial.linked)
+    )
+
+
+def _find_passing_tests(trial: Trial) -> set[str]:
+    """Return the tests that pass, be it now and then."""
+    return {
+        nodeid
+        for nodeid, each in trial.attempts.items()
+        if any(attempt.word == "passed" for attempt in each)
+    }
+
+
+def _is_failing_with_fix(trial: Trial, nodeid: str) -> bool:
+    return any(each.word in RED_WORDS for each in trial.attempts.get(nodeid, ())[:1])
+
+
+def _excuse_failing_tests(
+    control: Trial, passing: Collection[str], today: Collection[str]
+) -> Trial:
+    """Return a run with the fix in which a test that passes elsewhere, and never here, has not
+    run; ``today`` are those that pass with what lies in the checkout.
+    """
+    excused = {}
+    for nodeid in {*passing} - _find_passing_tests(control):
+        for first in control.attempts.get(nodeid, ())[:1]:
+            why = (
+                "passes by itself, but not where fixes are taken away:"
+                f" {format_failure_with_fix(first)}"
+            )
+            if nodeid in today:
+                why = "the code of the fix does not work in today's tree"
+            excused[nodeid] = (AttemptResult("not-run", reason=why),)
+    return replace(control, attempts={**control.attempts, **excused})
+
+
+def _find_steady_tests(control: Trial) -> frozenset[str]:
+    """Return the tests that end alike each time with the fix."""
+    ends = {nodeid: {each.word for each in own} for nodeid, own in control.attempts.items()}
+    return frozenset(nodeid for nodeid, words in ends.items() if len(words) == 1)
+
+
+def _mark_flaky_tests(
+    judged: IncidentVerdict, failing: frozenset[str], steady: frozenset[str]
+) -> IncidentVerdict:
+    """Return a verdict that has to be looked at again for tests that fail now and then: with other
+    orders of sets, or only without the fix.
+    """
+    tests = tuple(
+        replace(
+            test,
+            is_mixed=test.verdict == "not-proven"
+            and (test.nodeid in failing or (test.is_mixed and test.nodeid in steady)),
+        )
+        for test in judged.tests
+    )
+    return replace(judged, tests=tests)
+
+
+def _convert_replay_verdict(judged: IncidentVerdict) -> IncidentVerdict:
+    """Return what a replay tells: proof at the fix, or an old tree that does not run today."""
+    words: dict[Verdict, Verdict] = {"proven": "proven-at-fix", "fails-with-fix": "inconclusive"}
+    tests = tuple(
+        replace(test, verdict=words.get(test.verdict, test.verdict)) for test in judged.tests
+    )
+    return replace(judged, verdict=words.get(judged.verdict, judged.verdict), tests=tests)

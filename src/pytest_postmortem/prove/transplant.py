@@ -1,0 +1,304 @@
+"""The functions and assignments that a fix touched, swapped in the text of today: a transplant.
+
+Old text × fixed text × today's text → today's text with the units as the fix made them, and again
+with the units as they were before it. The two differ by the fix alone, so that the first shows
+whether the second is worth anything. What the units need of their own time comes along.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pytest_postmortem.prove.ast_units import CodeUnit, UnitKey, UnitText, parse_code_units
+
+__all__ = ["TransplantError", "TransplantedText", "transplant_units"]
+
+MAX_HELPERS = 25
+"""Helpers that may come along; units that need more belong to another time."""
+
+LineEdit = tuple[int, int, list[str]]
+"""The lines of today's text that give way, the end not included, and to which."""
+
+
+class TransplantError(Exception):
+    """The units of a fix have no place in today's text; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransplantedText:
+    """Today's text with the units as they are after and before the fix, and which these are."""
+
+    fixed: str
+    before: str
+    names: tuple[str, ...]
+
+
+def transplant_units(
+    before: str, fixed: str, today: str, needed: Callable[[str], bool] = lambda _: False
+) -> TransplantedText:
+    """Return today's text with the units that differ between two others, as either has them.
+
+    ``needed`` says whether other files use a name of this module, which then stays though the fix
+    has brought it.
+
+    Raises: CantSwap where a unit has no place in today's text.
+    """
+    texts = tuple(map(parse_code_units, (before, fixed, today)))
+    old, new, now = texts
+    if old is None or new is None or now is None:
+        raise TransplantError("a version of it is no Python that can be read here")
+    swapping = _Transplant(old, new, now, needed)
+    names = tuple(dict.fromkeys(map(str, swapping.touched_units)))
+    if not names:
+        raise TransplantError("the fix changes no code in it, or only its order")
+    result = TransplantedText(swapping.text(new), swapping.text(old), names)
+    if not (swapping.is_whole(result.fixed) and swapping.is_whole(result.before)):
+        raise TransplantError("its units do not fit into today's text")
+    if result.fixed == result.before:
+        raise TransplantError("nothing of the fix is left in today's text")
+    return result
+
+
+class _Transplant:
+    """Which units the fix has changed, brought and taken away, and what becomes of each."""
+
+    def __init__(
+        self, old: UnitText, new: UnitText, now: UnitText, needed: Callable[[str], bool]
+    ) -> None:
+        self._old, self._new, self._now = old, new, now
+        self._needed = needed
+        self._changed = [
+            key
+            for key, unit in new.units.items()
+            if key in old.units and old.units[key].dumped_code != unit.dumped_code
+        ]
+        self._brought = list(
+            _select_outermost_units(key for key in new.units if key not in old.units)
+        )
+        self._taken = list(
+            _select_outermost_units(key for key in old.units if key not in new.units)
+        )
+        self._check()
+
+    @property
+    def touched_units(self) -> list[UnitKey]:
+        """The units of the fix."""
+        return [*self._changed, *self._brought, *self._taken]
+
+    def _check(self) -> None:
+        """See that each unit has a place today.
+
+        Raises: CantSwap where one has none.
+        """
+        for key in self._changed:
+            self._check_place(self._new.units[key])
+        statements = [key for key in self._brought if key.kind == "statement"]
+        if any(key not in self._now.units for key in statements):
+            raise TransplantError("a statement of the fix is not there any more")
+        for key in self._taken:
+            if key in self._now.units and key.kind != "statement":
+                raise TransplantError(f"{key} is there again")
+            if key.kind == "statement" and not statements:
+                raise TransplantError("a statement that the fix removed has no place today")
+
+    def _check_place(self, unit: CodeUnit) -> None:
+        today = self._now.units.get(unit.key)
+        if today is None:
+            raise TransplantError(f"{unit.key} is not there any more")
+        if unit.key.kind == "class" and today.dumped_code != unit.dumped_code:
+            raise TransplantError(f"the head of class {unit.key} is another today")
+        if len(today.spans) != len(unit.spans) or today.column != unit.column:
+            raise TransplantError(f"{unit.key} stands in another place today")
+
+    def text(self, version: UnitText) -> str:
+        """Return today's text with the units of a version.
+
+        Raises: CantSwap where they need too much, or stand on one line with something else.
+        """
+        edits = sorted(self._list_edits(version), key=lambda edit: edit[:2])
+        lines = list(self._now.lines)
+        for (_, end, _), (start, _, _) in pairwise(edits):
+            if start < end:
+                raise TransplantError("several of its statements stand on one line")
+        for start, end, new_lines in reversed(edits):
+            lines[start:end] = new_lines
+        return "".join(lines)
+
+    def is_whole(self, text: str) -> bool:
+        """Say whether a text is Python, and has all of today's that is no part of the fix."""
+        result = parse_code_units(text)
+        classes = [f"{key.inner_scope}." for key in self._brought if key.kind == "class"]
+        other_units = [
+            unit
+            for key, unit in self._now.units.items()
+            if key not in self.touched_units and not f"{key.scope}.".startswith(tuple(classes))
+        ]
+        if result is None:
+            return False
+        result_units = result.units
+        return all(
+            unit.key in result_units and result_units[unit.key].dumped_code == unit.dumped_code
+            for unit in other_units
+        )
+
+    def _list_edits(self, version: UnitText) -> Iterator[LineEdit]:
+        is_old = version is self._old
+        for key in self._changed:
+            yield from self._replace_unit(self._now.units[key], version.units[key], version)
+        for key in self._brought:
+            today = self._now.units.get(key)
+            if today is not None:
+                yield from (
+                    self._remove_unit(today)
+                    if is_old
+                    else self._restore_brought_unit(today, version)
+                )
+            elif not is_old:
+                yield self._added(key, version)
+        for key in self._taken if is_old else ():
+            if key.kind != "statement":
+                yield self._added(key, version)
+        yield from self._list_helper_edits(version, is_old)
+
+    def _replace_unit(
+        self, today: CodeUnit, unit: CodeUnit, version: UnitText
+    ) -> Iterator[LineEdit]:
+        """Yield the edits that give a unit another text; of a class, that is its head."""
+        if unit.column != today.column:
+            raise TransplantError(f"{unit.key} stands in another place today")
+        texts = [version.lines[start:end] for start, end in unit.spans]
+        last = len(today.spans) - 1
+        for place, (start, end) in enumerate(today.spans):
+            own = texts[place:] if place == last else texts[place : place + 1]
+            yield start, end, [line for text in own for line in text]
+
+    def _restore_brought_unit(self, today: CodeUnit, version: UnitText) -> Iterator[LineEdit]:
+        """Yield the edits that make a unit what it was when the fix brought it."""
+        unit = version.units[today.key]
+        same = len(today.spans) == len(unit.spans) and today.column == unit.column
+        if same and today.key.kind != "class":
+            yield from self._replace_unit(today, unit, version)
+
+    def _remove_unit(self, today: CodeUnit) -> Iterator[LineEdit]:
+        """Yield the edits that take away what the fix has brought.
+
+        A name of the module stays where anything else uses it, and does no harm: the old units
+        don't, unless it hides an older one. Old statements take the place of the first new one.
+        """
+        key = today.key
+        if not key.scope and key.kind not in ("statement", "import") and self._is_used(key):
+            return
+        if key.kind == "import":
+            return
+        spans = list(today.spans)
+        if key.kind == "class":
+            spans = [(spans[0][0], self._now.ends[key.inner_scope][0])]
+        for place, (start, end) in enumerate(spans):
+            yield start, end, self._find_replacement(today) if place == 0 else []
+
+    def _find_replacement(self, today: CodeUnit) -> list[str]:
+        statements = [key for key in self._brought if key.kind == "statement"]
+        lines: list[str] = []
+        if today.key in statements[:1]:
+            for key in self._taken:
+                if key.kind == "statement":
+                    lines += [
+                        line for text in self._old.texts(self._old.units[key]) for line in text
+                    ]
+        return lines or [" " * today.column + "pass\n"]
+
+    def _is_used(self, key: UnitKey) -> bool:
+        """Say whether anything but the units of the fix needs a name of the module."""
+        names = [
+            name
+            for name in self._now.names(key)
+            if name not in self._old.bound and not hasattr(builtins, name)
+        ]
+        keys = [each for each in (*self._changed, *self._brought) if each in self._now.units]
+        fix_spans = [span for each in keys for span in self._now.units[each].spans]
+        other_lines = (
+            line
+            for number, line in enumerate(self._now.lines)
+            if not any(start <= number < end for start, end in fix_spans)
+        )
+        words = {word for line in other_lines for word in re.findall(r"\w+", line)}
+        return any(name in words or self._needed(name) for name in names)
+
+    def _added(self, key: UnitKey, version: UnitText) -> LineEdit:
+        """Return the edit that puts a unit into a scope which lacks it."""
+        unit = version.units[key]
+        if key.scope not in self._now.ends:
+            raise TransplantError(f"class {key.scope} is not there any more")
+        place, column = self._now.ends[key.scope]
+        if key.scope and column != unit.column:
+            raise TransplantError(f"class {key.scope} stands in another place today")
+        if not key.scope and key.kind != "def":
+            place = max([self._before_use(), *self._behind_imports(version.names(key))])
+        lines = [line for text in version.texts(unit) for line in text]
+        return place, place, ["\n", *lines, "\n"]
+
+    def _before_use(self) -> int:
+        """Return the line before the first unit of the fix, which may need what goes there."""
+        keys = [key for key in (*self._changed, *self._brought) if key in self._now.units]
+        return min(map(self._find_outermost_line, keys), default=len(self._now.lines))
+
+    def _behind_imports(self, names: Iterable[str]) -> Iterator[int]:
+        """Yield the lines behind what the fix imports today under one of these names."""
+        for key in self._brought:
+            if key.kind == "import" and not {*names}.isdisjoint(self._now.names(key)):
+                yield self._now.units[key].spans[-1][1]
+
+    def _find_outermost_line(self, key: UnitKey) -> int:
+        """Return the line on which the outermost scope of a unit begins."""
+        outer = UnitKey("", "class", key.scope.partition(".")[0])
+        return self._now.units.get(outer, self._now.units[key]).spans[0][0]
+
+    def _list_helper_edits(self, version: UnitText, is_old: bool) -> Iterator[LineEdit]:
+        """Yield what the units of a version need of their module and today's has no more."""
+        keys = [*self._changed, *(self._taken if is_old else self._brought)]
+        waiting, along = [version.units[key] for key in keys], dict.fromkeys(keys)
+        while waiting:
+            unit = waiting.pop()
+            for name in version.used(unit):
+                key = version.bound.get(name)
+                if key is None or key in along or self._is_name_available(name, is_old):
+                    continue
+                if len(along) - len(keys) >= MAX_HELPERS:
+                    raise TransplantError("its units need too much that is not there any more")
+                along[key] = None
+                waiting.append(version.units[key])
+        for key in list(along)[len(keys) :]:
+            if key.kind == "import":
+                place = self._behind_future()
+                lines = [line for text in version.texts(version.units[key]) for line in text]
+                yield place, place, lines
+            else:
+                yield self._added(key, version)
+
+    def _is_name_available(self, name: str, is_old: bool) -> bool:
+        """Say whether a module has a name, when what the fix has brought is gone."""
+        key = self._now.bound.get(name)
+        if key is None:
+            return hasattr(builtins, name)
+        return not is_old or key not in self._brought or key.kind == "import" or self._is_used(key)
+
+    def _behind_future(self) -> int:
+        """Return the line on which an import may stand."""
+        top = [unit for key, unit in self._now.units.items() if not key.scope]
+        future = [unit.spans[0][1] for unit in top if "module='__future__'" in unit.key.name]
+        first = min((unit.spans[0][0] for unit in top), default=0)
+        return max(future, default=first)
+
+
+def _select_outermost_units(keys: Iterable[UnitKey]) -> Iterator[UnitKey]:
+    """Yield units without those that stand in a class which is one of them itself."""
+    classes: list[str] = []
+    for key in sorted(keys, key=lambda key: key.scope.count(".") + bool(key.scope)):
+        if not any(f"{key.scope}.".startswith(f"{name}.") for name in classes):
+            yield key
+        if key.kind == "class":
+            classes.append(key.inner_scope)

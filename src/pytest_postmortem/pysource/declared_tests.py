@@ -1,0 +1,224 @@
+"""Node ids under ``tests:`` × code → whether there is such a test, as far as code can tell."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+from pytest_postmortem.pysource.bindings import Definition, build_code_body, is_test_missing
+from pytest_postmortem.pysource.expressions import flatten_lists, format_dotted_name, read_literal
+from pytest_postmortem.pysource.marker_index import SourceTestsByFile
+from pytest_postmortem.pysource.project_modules import ModuleIndex, ParsedModule
+from pytest_postmortem.pysource.resolver import ExpressionReducer
+from pytest_postmortem.pysource.suite_reader import SourceTest
+
+__all__ = ["DeclaredTests", "DoctestSettings"]
+
+DOCTEST_PROMPT = ">>>"
+
+PARAMETRIZING_WORDS = (b"pytest_generate_tests", b"pytest_make_parametrize_id", b"autouse")
+"""What a file names that may give parameters to a test that does not ask for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctestSettings:
+    """Where pytest looks for doctests: in modules, and in the text files of some names."""
+
+    modules: bool = False
+    globs: tuple[str, ...] = ("test*.txt",)
+
+
+class DeclaredTests:
+    """Finds tests by node id; ``present`` are the files that are there, with what they hold."""
+
+    def __init__(
+        self,
+        reading: SourceTestsByFile,
+        modules: ModuleIndex,
+        present: Mapping[str, bytes],
+        doctests: DoctestSettings,
+    ) -> None:
+        self._reading = reading
+        self._modules = modules
+        self._present = present
+        self._doctests = doctests
+
+    def add_to(self, nodeids: Sequence[str]) -> SourceTestsByFile:
+        """Return the tests of the suite, and those under ``tests:`` that are not among them.
+
+        What code can't tell is there as well, and not ``sure``.
+        """
+        tests_by_path = dict(self._reading)
+        for nodeid in nodeids:
+            path, _, name = nodeid.partition("::")
+            known_tests = tests_by_path.get(path, ())
+            if known_tests is None or self._is_named(known_tests, name):
+                continue
+            is_there = self.find(nodeid)
+            if is_there is not False:
+                base = name.partition("[")[0]
+                muted = next((test.muted for test in known_tests if test.name == base), None)
+                test = SourceTest(name, 1, (), muted, sure=is_there is True)
+                tests_by_path[path] = (*known_tests, test)
+        return tests_by_path
+
+    def find(self, nodeid: str) -> bool | None:
+        """Say whether there is such a test, None where only a run shows it."""
+        path, _, name = nodeid.partition("::")
+        data = self._present.get(path)
+        if data is None:
+            return False if path not in self._present else None
+        if self._is_named(self._reading.get(path) or (), name):
+            return True
+        module = self._modules.read(path) if path.endswith(".py") else None
+        if not path.endswith(".py"):
+            return self._is_text_doctest(path, name, data) or None
+        if module is None or not name:
+            return None
+        if "." in name.partition("[")[0] and "::" not in name:
+            return self._find_doctest(module, name)
+        if is_test_missing(module.tree, name):
+            return False
+        return self._find_parameters(module, name) if name.endswith("]") else None
+
+    def _is_named(self, tests: Sequence[SourceTest], name: str) -> bool:
+        """Say whether a node id selects a test that is read: by its name, its class or its file."""
+        names = [test.name for test in tests if test.name and test.sure]
+        return any(not name or own == name or own.startswith(f"{name}::") for own in names)
+
+    def _is_text_doctest(self, path: str, name: str, data: bytes) -> bool:
+        file = path.rpartition("/")[2]
+        fits = any(fnmatch(file, glob) or fnmatch(path, glob) for glob in self._doctests.globs)
+        return name == file and fits and DOCTEST_PROMPT.encode() in data
+
+    def _find_doctest(self, module: ParsedModule, name: str) -> bool | None:
+        """Say whether a module has a doctest: ``pkg.mod.Class.method``."""
+        parts = module.path.removesuffix(".py").removesuffix("/__init__").split("/")
+        tails = [".".join(parts[place:]) for place in range(len(parts))]
+        rest = [name[len(tail) + 1 :] for tail in tails if f"{name}.".startswith(f"{tail}.")]
+        if not rest:
+            return None
+        node: ast.Module | Definition | None = module.tree
+        for part in rest[0].split(".") if rest[0] else ():
+            defined = build_code_body(node.body).defined if node else {}
+            node = defined.get(part, [None])[-1]
+            if node is None:
+                return None if "__test__" in module.bound or part in module.bound else False
+        text = ast.get_docstring(node, clean=False) if node else None
+        if DOCTEST_PROMPT not in (text or ""):
+            return None if "__test__" in module.bound else False
+        return True if self._doctests.modules else None
+
+    def _find_parameters(self, module: ParsedModule, name: str) -> bool | None:
+        """Say whether a test has a set of parameters, where all of them are written out."""
+        base, _, id = name.partition("[")
+        functions = list(_find_function_definitions(module.tree.body, base.split("::")))
+        if len(functions) != 1:
+            return None
+        node, decorators = functions[0]
+        parameter_sets = list(
+            _read_parameter_sets(ExpressionReducer(module, self._modules), decorators)
+        )
+        names = {each for names, _ in parameter_sets for each in names}
+        ids = [each for _, each in parameter_sets]
+        if not ids or any(each is None for each in ids):
+            return None
+        possible_ids = {"-".join(each) for each in itertools.product(*(each or () for each in ids))}
+        if id.removesuffix("]") in possible_ids:
+            return True
+        arguments = node.args
+        others = {
+            each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+        }
+        contents = self._modules.contents.values()
+        hidden = any(word in data for data in contents for word in PARAMETRIZING_WORDS)
+        return None if hidden or others - names - {"self"} else False
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _find_function_definitions(
+    body: Sequence[ast.stmt], names: Sequence[str], outer: Sequence[ast.expr] = ()
+) -> Iterator[tuple[Function, Sequence[ast.expr]]]:
+    """Yield the functions of a name with all decorators, their own and those of their classes."""
+    for node in build_code_body(body).defined.get(names[0], ()):
+        decorators = [*reversed(node.decorator_list), *outer]
+        if isinstance(node, ast.ClassDef):
+            yield from (
+                _find_function_definitions(node.body, names[1:], decorators) if names[1:] else ()
+            )
+        elif len(names) == 1:
+            yield node, decorators
+
+
+def _read_parameter_sets(
+    reducer: ExpressionReducer, decorators: Sequence[ast.expr]
+) -> Iterator[tuple[Sequence[str], Sequence[str] | None]]:
+    """Yield the names of each set of parameters and its ids, None where they can't be read."""
+    for decorator in decorators:
+        for node in flatten_lists(
+            reducer.reduce_expression(decorator, (decorator.lineno, decorator.col_offset))
+        ):
+            call = node if isinstance(node, ast.Call) else None
+            name = format_dotted_name(call.func if call else node)
+            if call and name.endswith("mark.parametrize"):
+                yield _read_parameter_ids(call)
+            elif ".mark." not in name:
+                yield (), None  # a decorator that may add parameters
+
+
+def _read_parameter_ids(call: ast.Call) -> tuple[Sequence[str], Sequence[str] | None]:
+    keywords = {each.arg: each.value for each in call.keywords}
+    args = [*call.args, *(keywords[key] for key in ("argnames", "argvalues") if key in keywords)]
+    text = read_literal(args[0]) if args else None
+    if text is None or len(args) != 2 or keywords.keys() - {"argnames", "argvalues", "indirect"}:
+        return (), None
+    written = text[0].split(",") if isinstance(text[0], str) else text[0]
+    names = [str(each).strip() for each in written if str(each).strip()]
+    if not isinstance(args[1], (ast.List, ast.Tuple)):
+        return names, None
+    ids = [_format_parameter_id(each, place, names) for place, each in enumerate(args[1].elts)]
+    readable_ids = [each for each in ids if each is not None]
+    return names, readable_ids if len(set(readable_ids)) == len(ids) else None
+
+
+def _format_parameter_id(node: ast.expr, place: int, names: Sequence[str]) -> str | None:
+    """Return the id that pytest gives to a set of parameters, None where it can't be read."""
+    values: Sequence[ast.expr] = [node]
+    if isinstance(node, ast.Call):
+        if not format_dotted_name(node.func).endswith("param"):
+            return None
+        keywords = {each.arg: each.value for each in node.keywords}
+        if "id" in keywords:
+            explicit_id = read_literal(keywords["id"])
+            return (
+                _escape_parameter_text(explicit_id[0])
+                if explicit_id and isinstance(explicit_id[0], str)
+                else None
+            )
+        values = node.args
+    elif len(names) > 1:
+        values = node.elts if isinstance(node, (ast.Tuple, ast.List)) else []
+    literals = [read_literal(each) for each in values]
+    if len(values) != len(names) or any(each is None for each in literals):
+        return None
+    if any(each and isinstance(each[0], (bytes, complex)) for each in literals):
+        return None
+    pairs = zip(names, literals, strict=True)
+    return "-".join(
+        _format_parameter_word(value[0], f"{name}{place}") for name, value in pairs if value
+    )
+
+
+def _format_parameter_word(value: object, other: str) -> str:
+    if isinstance(value, str):
+        return _escape_parameter_text(value)
+    return str(value) if value is None or isinstance(value, (bool, int, float)) else other
+
+
+def _escape_parameter_text(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")

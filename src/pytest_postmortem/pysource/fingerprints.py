@@ -1,0 +1,159 @@
+"""What a test is known by: the digest of its code, alone or with what stands beside it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_postmortem.pysource.bindings import parse_python_tree
+
+__all__ = ["DigestReader", "compute_test_digest"]
+
+DIGEST_LENGTH = 16
+"""Letters of a digest that are kept."""
+
+
+def compute_test_digest(text: str, names: str) -> str:
+    """Return what a test is known by: its code without comments and format, wherever it stands.
+
+    ``names`` is what follows the file in its node id. A test that stands in no code of its own, as
+    a generated one does, is known by the code of its whole file.
+    """
+    tree = parse_python_tree(text)
+    if tree is None:
+        return _hash_text(text)
+    node: ast.AST = tree
+    for name in names.partition("[")[0].split("::"):
+        inner = [each for each in ast.iter_child_nodes(node) if getattr(each, "name", "") == name]
+        if not inner:
+            node = tree
+            break
+        node = inner[-1]  # which hides the others
+    return _hash_node(node)
+
+
+def _hash_text(text: str) -> str:
+    return sha256(text.encode(errors="replace")).hexdigest()[:DIGEST_LENGTH]
+
+
+def _hash_node(node: ast.AST) -> str:
+    return _hash_text("\n".join(_spell_node(node)))
+
+
+@dataclass(frozen=True, slots=True)
+class _DigestedPart:
+    """A statement of a file, or the head of a class: the names that lead to it, and its digest."""
+
+    names: tuple[str, ...]
+    is_test: bool
+    digest: str
+
+
+class DigestReader:
+    """Knows tests below a folder by what they rest on; reads each file once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files: dict[str, tuple[_DigestedPart, ...] | None] = {}
+
+    def digest(self, nodeid: str) -> str:
+        """Return the digest of a test with its file but for other tests, and with its conftests.
+
+        It is empty where the file can't be read.
+        """
+        path, _, names = nodeid.partition("::")
+        own = tuple(names.partition("[")[0].split("::"))
+        parts = self._parts(path)
+        if parts is None:
+            return ""
+        if any(part.names == own for part in parts):
+            others = (part for part in parts if part.is_test)
+            left_out = {part.names for part in others if part.names[: len(own)] != own}
+            parts = tuple(part for part in parts if part.names not in left_out)
+        found = [part.digest for part in parts]
+        for folder in Path(path).parents:
+            found += [part.digest for part in self._parts(f"{folder.as_posix()}/conftest.py") or ()]
+        return _hash_text("\n".join(found))
+
+    def _parts(self, path: str) -> tuple[_DigestedPart, ...] | None:
+        if path not in self._files:
+            self._files[path] = _read_digested_parts(self._root / path)
+        return self._files[path]
+
+
+def _read_digested_parts(file: Path) -> tuple[_DigestedPart, ...] | None:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    tree = parse_python_tree(text)
+    return (
+        (_DigestedPart((), False, _hash_text(text)),)
+        if tree is None
+        else tuple(_split_into_parts(tree.body))
+    )
+
+
+def _split_into_parts(
+    body: Sequence[ast.stmt], within: tuple[str, ...] = ()
+) -> Iterator[_DigestedPart]:
+    """Yield what a file or a class consists of, without its own text."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            head = copy(node)
+            head.body = []
+            yield _DigestedPart((*within, node.name), False, _hash_node(head))
+            yield from _split_into_parts(node.body, (*within, node.name))
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            name = getattr(node, "name", "")
+            yield _DigestedPart((*within, name), _is_test_statement(node), _hash_node(node))
+
+
+def _is_test_statement(node: ast.stmt) -> bool:
+    """Say whether a statement is a test, as far as its name tells; a fixture may be called so."""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    return node.name.startswith("test") and not any(
+        "fixture" in ast.unparse(each) for each in node.decorator_list
+    )
+
+
+def _spell_node(node: ast.AST) -> Iterator[str]:
+    """Yield the code below a node, alike on every Python: what newer ones add is empty in it."""
+    waiting: list[object] = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, _SpelledWord):
+            yield each.text
+        elif isinstance(each, list):
+            own = (value for value in reversed(each) if not _is_empty_format_text(value))
+            waiting += [_SpelledWord("]"), *own, _SpelledWord("[")]
+        elif isinstance(each, ast.AST):
+            fields = [(name, value) for name, value in ast.iter_fields(each) if value != []]
+            waiting.append(_SpelledWord(")"))
+            for name, value in reversed(fields):
+                if value is not None:
+                    waiting += [value, _SpelledWord(name)]
+            waiting.append(_SpelledWord(f"{type(each).__name__}("))
+        else:
+            yield f"{each:x}" if type(each) is int else repr(each)
+
+
+def _is_empty_format_text(value: object) -> bool:
+    """Say whether a value is the empty text that Python 3.12.0 adds to formats of f-strings."""
+    return (
+        isinstance(value, ast.Constant)
+        and value.value == ""
+        and value.col_offset == value.end_col_offset
+    )
+
+
+class _SpelledWord(NamedTuple):
+    """What stands between the values of a node."""
+
+    text: str

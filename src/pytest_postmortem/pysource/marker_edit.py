@@ -1,0 +1,416 @@
+"""A module × ids by function → the module in which those functions carry the marker.
+
+Only here is LibCST used, which keeps every byte that is not changed.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import libcst as cst
+
+from pytest_postmortem.evaluation import links
+from pytest_postmortem.options import MARKER_NAME
+from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.pysource.bindings import (
+    NameResolver,
+    build_code_body,
+    parse_python_tree,
+    walk_statements,
+)
+
+__all__ = ["MarkingError", "add_markers", "add_pytest_import"]
+
+
+ModuleStatement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+
+
+_BLANK_LINE = cst.EmptyLine(indent=False)
+
+
+def add_pytest_import(module: cst.Module) -> cst.Module:
+    """Add ``import pytest``: behind the docstring, ``__future__`` and the standard library."""
+    body: list[ModuleStatement] = list(module.body)
+    place = _find_first_import_index(body)
+    while (
+        place < len(body) and _is_import_line(body[place]) and _is_sorted_above_pytest(body[place])
+    ):
+        place += 1
+    new = cst.SimpleStatementLine([cst.Import([cst.ImportAlias(cst.Name("pytest"))])])
+    after = body[place] if place < len(body) else None
+    if place and not _is_third_party_import(body[place - 1]):
+        new = new.with_changes(leading_lines=[_BLANK_LINE])
+        if after and _is_third_party_import(after):
+            body[place] = after.with_changes(
+                leading_lines=_strip_leading_blanks(after.leading_lines)
+            )
+    if after and not _is_import_line(after):
+        header, own = _split_module_header(module.header) if place == 0 else (module.header, ())
+        body[place] = _add_leading_blanks(body[place], 2, own)
+        module = module.with_changes(header=header)
+    elif after and not _is_third_party_import(after):
+        body[place] = _add_leading_blanks(body[place], 1)
+    body.insert(place, new)
+    return module.with_changes(body=body)
+
+
+def _split_module_header(
+    header: Sequence[cst.EmptyLine],
+) -> tuple[Sequence[cst.EmptyLine], Sequence[cst.EmptyLine]]:
+    """Split the head of a module from the comment that belongs to the definition below it."""
+    place = len(header)
+    while place and header[place - 1].comment and not _is_declaration_line(header[place - 1]):
+        place -= 1
+    return header[:place], header[place:]
+
+
+def _is_declaration_line(line: cst.EmptyLine) -> bool:
+    text = line.comment.value if line.comment else ""
+    return text.startswith("#!") or "coding" in text
+
+
+def _find_first_import_index(body: Sequence[ModuleStatement]) -> int:
+    """Return where the first import may stand: behind the docstring and ``__future__``."""
+    place = 1 if body and _is_docstring_line(body[0]) else 0
+    while place < len(body) and _list_imported_packages(body[place]) == ("__future__",):
+        place += 1
+    return place
+
+
+def _is_docstring_line(node: ModuleStatement) -> bool:
+    first = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
+    texts = (cst.SimpleString, cst.ConcatenatedString)
+    return isinstance(first, cst.Expr) and isinstance(first.value, texts)
+
+
+def _is_import_line(node: ModuleStatement) -> bool:
+    first = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
+    return isinstance(first, (cst.Import, cst.ImportFrom))
+
+
+def _list_imported_packages(node: ModuleStatement) -> tuple[str, ...]:
+    """Return the packages that a statement imports from, an empty name for a relative import."""
+    first = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
+    if isinstance(first, cst.Import):
+        return tuple(_find_root_package(alias.name) for alias in first.names)
+    if isinstance(first, cst.ImportFrom):
+        return ("" if first.relative or first.module is None else _find_root_package(first.module),)
+    return ()
+
+
+def _find_root_package(name: cst.Attribute | cst.Name) -> str:
+    node: cst.BaseExpression = name
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+def _is_standard_library_import(node: ModuleStatement) -> bool:
+    known = {"__future__", *sys.stdlib_module_names}
+    return bool(_list_imported_packages(node)) and all(
+        root in known for root in _list_imported_packages(node)
+    )
+
+
+def _is_third_party_import(node: ModuleStatement) -> bool:
+    return (
+        _is_import_line(node)
+        and not _is_standard_library_import(node)
+        and "" not in _list_imported_packages(node)
+    )
+
+
+def _is_sorted_above_pytest(node: ModuleStatement) -> bool:
+    """Say whether an import belongs above that of pytest."""
+    if _is_standard_library_import(node):
+        return True
+    first = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
+    return (
+        isinstance(first, cst.Import) and max(_list_imported_packages(node)).casefold() < "pytest"
+    )
+
+
+def _strip_leading_blanks(lines: Sequence[cst.EmptyLine]) -> Sequence[cst.EmptyLine]:
+    """Return what stands above a statement without the blank lines at its top."""
+    blank = next((n for n, each in enumerate(lines) if each.comment), len(lines))
+    return lines[blank:]
+
+
+def _add_leading_blanks(
+    node: ModuleStatement, most: int, above: Sequence[cst.EmptyLine] = ()
+) -> ModuleStatement:
+    """Return a statement with some blank lines above it, and above the comment that it has."""
+    lines = [*above, *node.leading_lines]
+    blank = next((n for n, each in enumerate(lines) if each.comment), len(lines))
+    return node.with_changes(leading_lines=[*[_BLANK_LINE] * (most - blank), *lines])
+
+
+MARK_KEEPING_PACKAGES = frozenset({"hypothesis", "mock", "unittest"})
+"""Packages whose decorators make a function of a function, and keep its marks.
+
+Below any other decorator the marker is where it reaches the tests even if they are made of the
+function, as ``parameterized.expand`` does; `functools.wraps` takes it along.
+"""
+
+
+class _MarkerPlace(NamedTuple):
+    """What a marker names, and how many decorators stand above it."""
+
+    ids: Sequence[str]
+    above: int
+
+
+class MarkingError(Exception):
+    """A file that is left alone, and why."""
+
+
+def add_markers(
+    data: bytes,
+    wanted: Mapping[int, Sequence[str]],
+    functions: Sequence[str] = ("test",),
+    classes: Sequence[str] = ("Test",),
+) -> bytes:
+    """Return a module in which the functions on some lines carry the marker with further ids.
+
+    Raises:
+        Unmarkable: It can't be done, or nobody would see the marker there.
+    """
+    tree = parse_python_tree(data)
+    if tree is None:
+        raise MarkingError("it is no Python that can be read")
+    try:
+        module = cst.parse_module(data)
+    except (cst.ParserSyntaxError, RecursionError) as error:
+        raise MarkingError("LibCST can't read it") from error
+    try:
+        name = _find_marker_name(tree, min(wanted))
+        edit = _MarkerTransformer(
+            module,
+            _find_marker_places(tree, wanted),
+            name or f"pytest.mark.{MARKER_NAME}",
+            _find_preferred_quote(data),
+        )
+        new = module.visit(edit)
+        result = (new if name else add_pytest_import(new)).bytes
+        if not _are_lines_kept(data, result):
+            raise MarkingError("LibCST would not keep it as it is")
+        _check_marked_tests(tree, result, wanted, (functions, classes))
+    except RecursionError as error:
+        raise MarkingError("it is nested too deep") from error
+    return result
+
+
+def _are_lines_kept(old: bytes, new: bytes) -> bool:
+    """Say whether every line is still there, in order; a marker may have got further ids."""
+    lines, rest = (data.removeprefix(BOM_UTF8).splitlines(keepends=True) for data in (old, new))
+    left = iter(rest)
+    return all(MARKER_NAME.encode() in line or line in left for line in lines)
+
+
+def _find_marker_name(tree: ast.Module, first: int) -> str | None:
+    """Return how the marker is called above a line, None where nothing is imported for it.
+
+    Raises: Unmarkable where ``pytest`` means something else.
+    """
+    meanings: dict[str, set[str]] = {}
+    for name, meaning in _list_bound_meanings(tree):
+        meanings.setdefault(name, set()).add(meaning)
+    name_by_meaning: dict[str, str] = {}
+    for node, certain in walk_statements(tree.body, certain=True):
+        if certain and node.lineno < first and isinstance(node, (ast.Import, ast.ImportFrom)):
+            for name, meaning in _list_imported_meanings(node):
+                if meaning and meanings[name] == {meaning}:
+                    name_by_meaning[meaning] = name
+    if "pytest.mark" in name_by_meaning:
+        return f"{name_by_meaning['pytest.mark']}.{MARKER_NAME}"
+    if "pytest" in name_by_meaning:
+        return f"{name_by_meaning['pytest']}.mark.{MARKER_NAME}"
+    if meanings.get("pytest", set()) - {"pytest"}:
+        raise MarkingError("the name pytest stands for something else in it")
+    return None
+
+
+def _list_bound_meanings(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield the names that are bound outside of functions, each with what it stands for.
+
+    That is ``pytest``, ``pytest.mark``, or an empty text for anything else.
+    """
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        yield from _list_imported_meanings(node)
+        return
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id, ""
+    else:
+        names = (getattr(node, field, None) for field in ("name", "rest"))  # of except and match
+        yield from ((name, "") for name in names if isinstance(name, str))
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        yield from _list_global_names(node)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _list_bound_meanings(child)
+
+
+def _list_global_names(function: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield the names of the module that a function may bind."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Global):
+            yield from ((name, "") for name in node.names)
+
+
+def _list_imported_meanings(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """Yield the names that an import binds, as `_list_bound_meanings` does."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            is_pytest = (node.module, alias.name, node.level) == ("pytest", "mark", 0)
+            yield alias.asname or alias.name, "pytest.mark" if is_pytest else ""
+        else:
+            root = alias.name.partition(".")[0]
+            is_pytest = alias.name == "pytest" or (root == "pytest" and not alias.asname)
+            yield alias.asname or root, "pytest" if is_pytest else ""
+
+
+def _find_marker_places(
+    tree: ast.Module, wanted: Mapping[int, Sequence[str]]
+) -> dict[int, _MarkerPlace]:
+    """Return the places by how many functions stand above each, which is cheaper than its line."""
+    names = NameResolver(build_code_body(tree.body))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
+    return {
+        n: _MarkerPlace(wanted[node.lineno], _count_decorators_above(node.decorator_list, names))
+        for n, node in enumerate(nodes)
+        if node.lineno in wanted
+    }
+
+
+def _count_decorators_above(decorators: Sequence[ast.expr], names: NameResolver) -> int:
+    """Return how many decorators have to stay above the marker."""
+    kept = [_is_mark_keeping(names.value(each), names) for each in decorators]
+    return len(kept) - next((n for n, each in enumerate(reversed(kept)) if not each), len(kept))
+
+
+def _is_mark_keeping(node: ast.expr, names: NameResolver) -> bool:
+    name = names.resolve_dotted_name(node.func if isinstance(node, ast.Call) else node)
+    return ".mark." in f".{name}" or name.partition(".")[0] in MARK_KEEPING_PACKAGES
+
+
+def _check_marked_tests(
+    tree: ast.Module,
+    result: bytes,
+    wanted: Mapping[int, Sequence[str]],
+    rules: tuple[Sequence[str], Sequence[str]],
+) -> None:
+    """Make sure that the same tests are there as before, with the marker.
+
+    Raises: Unmarkable where they are not, or what is to be marked is no test.
+    """
+    before = suite_reader.find_module_tests(tree, (MARKER_NAME,), *rules)
+    if not wanted.keys() <= {test.line for test in before}:
+        raise MarkingError("what mentions it is no test")
+    after = suite_reader.parse_source_tests(result, (MARKER_NAME,), *rules)
+    if after is None or [test.name for test in before] != [test.name for test in after]:
+        raise MarkingError("its tests would not be the same")
+    for old, new in zip(before, after, strict=True):
+        ids = {id.casefold() for id in links.parse_marks(new.marks).ids}
+        if not ids.issuperset(id.casefold() for id in wanted.get(old.line, ())):
+            raise MarkingError("the marker would not be seen")
+
+
+class _MarkerTransformer(cst.CSTTransformer):
+    """Puts the marker on functions, counted in the order of their code."""
+
+    def __init__(
+        self, module: cst.Module, wanted: Mapping[int, _MarkerPlace], name: str, quote: str
+    ) -> None:
+        super().__init__()
+        self._config = module.config_for_parsing
+        self._unicode = module.encoding.lower().startswith("utf")
+        self._wanted = wanted
+        self._name = name
+        self._quote = quote
+        self._open: list[int] = []
+        self._count = 0
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        """Leave alone what holds no function."""
+        return False
+
+    def visit_SimpleStatementSuite(self, node: cst.SimpleStatementSuite) -> bool:
+        """Leave alone what holds no function."""
+        return False
+
+    def visit_Decorator(self, node: cst.Decorator) -> bool:
+        """Leave alone what holds no function."""
+        return False
+
+    def visit_Parameters(self, node: cst.Parameters) -> bool:
+        """Leave alone what holds no function."""
+        return False
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        """Count a function."""
+        self._open.append(self._count)
+        self._count += 1
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        """Mark a function that is to be marked."""
+        place = self._wanted.get(self._open.pop())
+        return self._mark_function(updated_node, *place) if place else updated_node
+
+    def _mark_function(
+        self, node: cst.FunctionDef, ids: Sequence[str], above: int
+    ) -> cst.FunctionDef:
+        decorators = list(node.decorators)
+        own_index = next(
+            (n for n, decorator in enumerate(decorators) if self._is_own(decorator)), None
+        )
+        if own_index is not None:
+            decorators[own_index] = self._extend_marker(decorators[own_index], ids)
+        else:
+            text = f"{self._name}({', '.join(map(self._text, ids))})"
+            call = cst.parse_expression(text, self._config)
+            decorators.insert(above, cst.Decorator(call))
+        return node.with_changes(decorators=decorators)
+
+    def _is_own(self, node: cst.Decorator) -> bool:
+        """Say whether a decorator is a marker in one line that further ids may join."""
+        call = node.decorator
+        code = cst.Module([]).code_for_node(node).strip()
+        return (
+            isinstance(call, cst.Call)
+            and code.startswith(f"@{self._name}(")
+            and "\n" not in code
+            and bool(call.args)
+            and all(not each.star and each.keyword is None for each in call.args)
+        )
+
+    def _extend_marker(self, node: cst.Decorator, ids: Sequence[str]) -> cst.Decorator:
+        call = cst.ensure_type(node.decorator, cst.Call)
+        *first, last = call.args
+        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        added = [cst.Arg(cst.parse_expression(self._text(id), self._config)) for id in ids]
+        args = [argument.with_changes(comma=comma) for argument in (last, *added[:-1])]
+        end = added[-1].with_changes(
+            comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
+        )
+        args[0] = args[0].with_changes(whitespace_after_arg=cst.SimpleWhitespace(""))
+        return node.with_changes(decorator=call.with_changes(args=[*first, *args, end]))
+
+    def _text(self, id: str) -> str:
+        """Return an id as a text of Python, in the quotes of the file and what it can encode."""
+        text = repr(id) if self._unicode else ascii(id)
+        if self._quote == '"' and text[0] == "'" and '"' not in id:
+            return f'"{text[1:-1]}"'
+        return text
+
+
+def _find_preferred_quote(data: bytes) -> str:
+    """Return the quotes that a file uses more, double ones if it does not matter."""
+    return "'" if data.count(b"'") > data.count(b'"') else '"'

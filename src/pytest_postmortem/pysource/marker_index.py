@@ -1,0 +1,194 @@
+"""Which file is a test file, and which incident is linked to which test, from code alone.
+
+`SourceTest`s × registry → `LinkedIncident`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from pytest_postmortem.evaluation import links
+from pytest_postmortem.evaluation.evaluate import is_incident_selected
+from pytest_postmortem.files import format_relative_path, is_test_file_path
+from pytest_postmortem.model import Policy, Registry
+from pytest_postmortem.pysource.suite_reader import SourceTest, UnreadPlace
+
+__all__ = [
+    "LinkedIncident",
+    "SourceTestsByFile",
+    "SuiteLayout",
+    "UnreadLinks",
+    "find_linked_incidents",
+    "find_unread_files",
+    "find_unread_links",
+]
+
+SourceTestsByFile = Mapping[str, "tuple[SourceTest, ...] | None"]
+"""The tests of each test file by its path, None for what is no Python that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteLayout:
+    """What pytest would take for a test file, by its path alone.
+
+    ``top`` is the top of the repository, ``places`` are the files and folders that make up the
+    suite, ``patterns`` and ``left_out`` are ``python_files`` and ``norecursedirs``.
+    """
+
+    top: Path
+    root: Path
+    places: tuple[Path, ...]
+    patterns: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def is_suite_file(self, path: str, present: Collection[str]) -> bool:
+        """Say whether a file, by its path from the top, is or was a test file of the suite.
+
+        What is no longer ``present`` may have been one wherever it lay below the rootdir, since
+        nobody knows what was configured then.
+        """
+        file = self.top / path
+        if file in self.places:
+            return True
+        if not is_test_file_path(file, self.patterns):
+            return False
+        places = self.places if path in present else (*self.places, self.root)
+        return any(file.is_relative_to(place) and self._is_entered(file, place) for place in places)
+
+    def may_hold_tests(self, folder: str) -> bool:
+        """Say whether a folder, by its path from the top, may hold tests of the suite."""
+        path = self.top / folder
+        return any(
+            place.is_relative_to(path)
+            or (path.is_relative_to(place) and self._is_entered(path / "x", place))
+            for place in self.places
+        )
+
+    def _is_entered(self, file: Path, place: Path) -> bool:
+        folders = file.relative_to(place).parts[:-1]
+        return not any(fnmatch(name, pattern) for name in folders for pattern in self.left_out)
+
+    def shown(self, path: str) -> str:
+        """Return the path of a file from the rootdir, as it begins a node id."""
+        return format_relative_path(self.top / path, self.root)
+
+
+@dataclass(slots=True)
+class LinkedIncident:
+    """An incident, as it is written in the code, and the node ids that are linked to it.
+
+    Of each test: why it would stop nobody wherever it runs, None for one that does.
+    """
+
+    id: str
+    tests: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def has_active_test(self) -> bool:
+        """Whether a test would notice if the problem came back."""
+        return None in self.tests.values()
+
+    def add(self, nodeid: str, muted: str | None) -> None:
+        """Add a test; of one that is linked twice, the link counts that stops somebody."""
+        self.tests[nodeid] = self.tests.get(nodeid, muted) and muted
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadLinks:
+    """What the code of a suite does not say: places that may link tests to incidents, each with
+    its file, and the ids of incidents whose declared tests only a run shows, without case.
+    """
+
+    places: tuple[tuple[str, UnreadPlace], ...] = ()
+    unsure: Mapping[str, str] = field(default_factory=dict)
+
+    def reason(self, names: Collection[str]) -> str | None:
+        """Return why code can't tell whether a test is linked to an incident of these names.
+
+        None where it can.
+        """
+        keys = {name.casefold() for name in names}
+        for key in keys & self.unsure.keys():
+            return f"only a run shows whether {self.unsure[key]} exists"
+        for path, place in self.places:
+            if place.claim.more or any(id.casefold() in keys for id in place.claim.ids):
+                return f"{path}:{place.line}: only a run shows what this links: {place.code}"
+        return None
+
+    def without(self, files: Collection[str]) -> UnreadLinks:
+        """Return the same but for places in these files that may link any incident."""
+        places = (each for each in self.places if not (each[0] in files and each[1].claim.more))
+        return UnreadLinks(tuple(places), self.unsure)
+
+
+def find_unread_links(reading: SourceTestsByFile, declaring: Registry | None = None) -> UnreadLinks:
+    """Return what the code does not say; ``declaring`` is the registry whose ``tests:`` count."""
+    declared = links.index_declared_tests(declaring or ())
+    places = [
+        (path, place)
+        for path, tests in reading.items()
+        for test in tests or ()
+        for place in test.unread
+    ]
+    unsure = {
+        id.casefold(): f"{path}::{test.name}" if test.name else f"a test in {path}"
+        for path, tests in reading.items()
+        for test in tests or ()
+        if not test.sure
+        for id in declared.get(f"{path}::{test.name}" if test.name else path, ())
+    }
+    return UnreadLinks(tuple(places), unsure)
+
+
+def find_unread_files(reading: SourceTestsByFile) -> Iterator[str]:
+    """Yield the files of which the code does not say all, or that can't be read."""
+    for path, tests in reading.items():
+        if tests is None or any(test.unread for test in tests):
+            yield path
+
+
+def find_linked_incidents(
+    reading: SourceTestsByFile,
+    registry: Registry | None,
+    policy: Policy = Policy(),
+    declaring: Registry | None = None,
+) -> dict[str, LinkedIncident]:
+    """Return the incidents of this suite that tests are linked to, by id without case.
+
+    An alias counts for its incident. Without a registry every id is one; marks of other names
+    count only for ids that it knows, unless a part of it can't be reached. ``declaring`` is the
+    registry whose ``tests:`` count, where that is another.
+    """
+    declared = links.index_declared_tests(declaring or registry or ())
+    incidents_by_id: dict[str, LinkedIncident] = {}
+    for path, tests in reading.items():
+        for test in tests or ():
+            if test.unread or not test.sure:
+                continue
+            nodeid = f"{path}::{test.name}"
+            for id in _find_linked_ids(test, nodeid, registry, declared):
+                postmortem = registry.find(id) if registry else None
+                if postmortem and not is_incident_selected(postmortem, policy):
+                    continue
+                incident_id = postmortem.id if postmortem else id
+                incidents_by_id.setdefault(incident_id.casefold(), LinkedIncident(incident_id)).add(
+                    nodeid, test.muted
+                )
+    return incidents_by_id
+
+
+def _find_linked_ids(
+    test: SourceTest,
+    nodeid: str,
+    registry: Registry | None,
+    declared: Mapping[str, tuple[str, ...]],
+) -> Iterator[str]:
+    is_registry_reachable = registry is not None and not registry.unreachable
+    for id, origin in links.parse_marks(test.marks).ids.items():
+        if origin == "marker" or not is_registry_reachable or (registry and registry.find(id)):
+            yield id
+    for key in links.list_selecting_nodeids(nodeid) if declared else ():
+        yield from declared.get(key, ())

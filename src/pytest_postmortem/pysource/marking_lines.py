@@ -1,0 +1,130 @@
+"""The files and lines of a project that may name one of our marks, which is cheap to know.
+
+What is not among them need not be followed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+
+from pytest_postmortem.pysource.project_modules import ImportTarget, ModuleIndex, ParsedModule
+
+__all__ = ["CODE_RUNNERS", "MARK_RELATED_NAMES", "MarkingLines", "is_on_any_line"]
+
+MARK_RELATED_NAMES = frozenset({"mark", "MARK_GEN", "getattr", "import_module", "importorskip"})
+"""Parts of an expression that may be one of our marks in another way."""
+
+CODE_RUNNERS = frozenset({"exec", "eval", "compile"})
+
+MARK_MAKING_NAMES = frozenset({"mark", "MARK_GEN", "Mark", *CODE_RUNNERS})
+"""What code names that may make one of our marks of a text."""
+
+
+class MarkingLines:
+    """Finds them by the words of the code; ``files`` are those that name or import our marks."""
+
+    def __init__(self, modules: ModuleIndex, names: frozenset[str]) -> None:
+        self.files: frozenset[str] = frozenset()
+        self._modules = modules
+        self._names = [name.encode() for name in sorted(names)]
+        self._naming: dict[str, bool] = {}
+        words = b"|".join(map(re.escape, self._names))
+        self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % words)
+        self._texts = re.compile(rb"[\"'](?:%s)[\"']" % words)
+        attributes = {f".{each}" for each in (names | MARK_MAKING_NAMES) - {"compile"}}
+        self._makers = MARK_MAKING_NAMES | attributes
+        self._hot = self._makers | MARK_RELATED_NAMES | {f".{each}" for each in MARK_RELATED_NAMES}
+        self._lines: dict[str, Sequence[int] | None] = {}
+
+    def find_files(self) -> frozenset[str]:
+        """Return the files that name one of our marks themselves, and not only in texts."""
+        self.files = frozenset(path for path in self._modules.contents if self.may_mark(path))
+        return self.files
+
+    def add(self, files: Collection[str]) -> None:
+        """Add files that import marks of ours."""
+        self.files |= frozenset(files)
+        self._lines.clear()
+
+    def may_mark(self, path: str) -> bool:
+        """Say whether a file names one of our marks itself, and not only in texts."""
+        if not self._names_mark(path, self._modules.contents[path]):
+            return False
+        module = self._modules.read(path)
+        if module is None or not self._makers.isdisjoint(module.words):
+            return True
+        return "getattr" in module.words and bool(self._texts.search(module.data))
+
+    def names_mark(self, module: ParsedModule) -> bool:
+        """Say whether a file names one of our marks, be it in a text."""
+        return self._names_mark(module.path, module.data)
+
+    def _names_mark(self, path: str, data: bytes) -> bool:
+        if path not in self._naming:
+            near = any(name in data for name in self._names)
+            self._naming[path] = near and self._words.search(data) is not None
+        return self._naming[path]
+
+    def read(self, path: str) -> ParsedModule | None:
+        """Return a file that names or imports a mark of ours, None for any other."""
+        return self._modules.read(path) if path in self.files else None
+
+    def leads_to(self, path: str) -> bool:
+        """Say whether a file is such a one, or a package that holds one."""
+        folder = path.removesuffix("__init__.py")
+        within = folder != path and any(each.startswith(folder) for each in self.files)
+        return within or path in self.files
+
+    def find_lines(self, module: ParsedModule) -> Sequence[int] | None:
+        """Return the lines of a file that may name a mark of ours, or something that does; None
+        where any may.
+        """
+        if module.path not in self._lines:
+            self._lines[module.path] = self._lines_of(module)
+        return self._lines[module.path]
+
+    def _lines_of(self, module: ParsedModule) -> Sequence[int] | None:
+        if any(self._may_bind(module, each) for each in module.stars):
+            return None
+        values = [(name, each.value) for name, all in module.bound.items() for each in all]
+        names = {
+            name
+            for name, value in values
+            if isinstance(value, ImportTarget) and self._may_bind(module, value)
+        }
+        found: list[int] = []
+        new = self._hot | names
+        while new:
+            words = [word for name in new for word in (name, f"{name}.")]
+            found += [line for word in words for line in module.words.get(word, ())]
+            found.sort()
+            new = frozenset(
+                name
+                for name, value in values
+                if name not in names and isinstance(value, ast.AST) and is_on_any_line(found, value)
+            )
+            names |= new
+        return found
+
+    def _may_bind(self, module: ParsedModule, value: ImportTarget) -> bool:
+        """Say whether an import may bind a mark of ours, all marks, or a file that has some."""
+        if value.attribute in self._hot:
+            return True
+        files = {
+            *self._modules.find_whole(module.path, value),
+            *self._modules.find(module.path, value.module, value.level),
+        }
+        if any(map(self.leads_to, files)):
+            return True
+        near = any(b"pytest" in self._modules.contents[path] for path in files)
+        return near and self.names_mark(module)
+
+
+def is_on_any_line(lines: Sequence[int], node: ast.expr | ast.stmt) -> bool:
+    """Say whether one of the lines belongs to some code, its decorators included."""
+    decorators = getattr(node, "decorator_list", ())
+    place = bisect_left(lines, decorators[0].lineno if decorators else node.lineno)
+    return place < len(lines) and lines[place] <= (node.end_lineno or node.lineno)

@@ -1,0 +1,367 @@
+"""The Python files of a project: what each binds to its names, and which of them an import names.
+
+Everything is read and nothing is imported. A name keeps all its bindings with their positions,
+since a decorator sees the one that came last before it.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_postmortem.pysource.bindings import Definition, parse_python_tree, walk_statements
+
+__all__ = [
+    "ImportTarget",
+    "ModuleIndex",
+    "NameBinding",
+    "ParsedModule",
+    "build_parsed_module",
+    "find_module_stem",
+    "find_name_bindings",
+]
+
+Position = tuple[int, int]
+
+MUTATING_METHODS = frozenset(
+    {
+        *("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove"),
+        *("reverse", "setdefault", "sort", "update", "__setitem__"),
+    }
+)
+"""Methods that change the object that they are called on."""
+
+_IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([^\r\n#]*)", re.MULTILINE)
+IMPORTERS = ("import_module", "importorskip", "__import__")
+_IMPORTER_WORDS = tuple(name.encode() for name in IMPORTERS)
+_YIELDED = frozenset({ast.Import, ast.ImportFrom, ast.Call, ast.Subscript, ast.Global})
+_WORD = re.compile(rb"[\w\x80-\xff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportTarget:
+    """What an import binds a name to: a module, or with ``attribute`` a name in it.
+
+    ``level`` counts the dots of a relative import.
+    """
+
+    module: str
+    level: int = 0
+    attribute: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NameBinding:
+    """What a statement binds a name to, None where that can't be read.
+
+    ``certain`` says that the statement stands under no condition.
+    """
+
+    position: Position
+    value: ast.expr | Definition | ImportTarget | None
+    certain: bool
+
+
+def find_name_bindings(code: Sequence[ast.stmt]) -> dict[str, list[NameBinding]]:
+    """Return the names that the statements of a module or class bind, each in order."""
+    found: dict[str, list[NameBinding]] = defaultdict(list)
+    for node, certain in walk_statements(code, certain=True):
+        for name, value in _find_statement_bindings(node):
+            found[name].append(NameBinding((node.lineno, node.col_offset), value, certain))
+    return found
+
+
+def _find_statement_bindings(
+    node: ast.stmt,
+) -> Iterator[tuple[str, ast.expr | Definition | ImportTarget | None]]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node.name, node
+    elif isinstance(node, ast.Assign):
+        for target in node.targets:
+            yield from _find_assigned_names(target, node.value)
+    elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        yield from _find_assigned_names(node.target, node.value)
+    elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        before = ast.copy_location(ast.Name(node.target.id, ast.Load()), node)
+        whole = ast.BinOp(before, node.op, node.value)
+        yield node.target.id, ast.copy_location(whole, node)
+    elif isinstance(node, ast.Import):
+        for alias in node.names:
+            top = alias.name if alias.asname else alias.name.partition(".")[0]
+            yield alias.asname or top, ImportTarget(top)
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            yield (
+                alias.asname or alias.name,
+                ImportTarget(node.module or "", node.level, alias.name),
+            )
+    elif isinstance(node, (ast.For, ast.AsyncFor)):
+        yield from _find_assigned_names(node.target, None)
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        for item in node.items:
+            if item.optional_vars is not None:
+                yield from _find_assigned_names(item.optional_vars, None)
+    elif isinstance(node, ast.Delete):
+        for target in node.targets:
+            yield from _find_assigned_names(target, None)
+
+
+def _find_assigned_names(
+    target: ast.expr, value: ast.expr | None
+) -> Iterator[tuple[str, ast.expr | None]]:
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+        plain = not any(isinstance(each, ast.Starred) for each in (*parts, *target.elts))
+        paired = plain and len(parts) == len(target.elts)
+        for place, each in enumerate(target.elts):
+            yield from _find_assigned_names(each, parts[place] if paired else None)
+    elif isinstance(target, ast.Starred):
+        yield from _find_assigned_names(target.value, None)
+
+
+@dataclass(slots=True)
+class ParsedModule:
+    """A Python file; ``changed`` are the names whose objects it changes after their binding,
+    ``rebound`` those that its functions bind anew, ``imported`` the modules that it names with
+    ``import``. ``words`` are the names and attributes of its code, each with its lines.
+    """
+
+    path: str
+    tree: ast.Module
+    data: bytes
+    bound: Mapping[str, Sequence[NameBinding]]
+    stars: Sequence[ImportTarget]
+    words: Mapping[str, Sequence[int]]
+    imported: frozenset[str]
+    changed: frozenset[str]
+    rebound: frozenset[str]
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The lines of its text."""
+        return self.data.decode(errors="replace").splitlines()
+
+    def find(self, name: str, at: Position | None) -> NameBinding | None:
+        """Return what a name is bound to at a position, or in the end.
+
+        None where it has no binding yet; a binding without a value where several are possible.
+        """
+        found = [each for each in self.bound.get(name, ()) if at is None or each.position < at]
+        if not found:
+            return None
+        last = found[-1]
+        clear = (last.certain or len(found) == 1) and name not in self.rebound
+        return last if clear else NameBinding(last.position, None, False)
+
+
+class ModuleIndex:
+    """The Python files of a project by their paths from the rootdir, each parsed once.
+
+    ``parsed`` keeps them for another state of the project.
+    """
+
+    def __init__(
+        self,
+        contents: Mapping[str, bytes],
+        parsed: dict[tuple[str, bytes], ParsedModule | None] | None = None,
+    ) -> None:
+        self.contents = contents
+        self._parsed = {} if parsed is None else parsed
+        self._imports: dict[tuple[str, str, int], Sequence[str]] = {}
+        self._named: dict[str, list[str]] = defaultdict(list)
+        for path in contents:
+            self._named[find_module_stem(path)].append(path)
+
+    def with_file(self, path: str, data: bytes) -> ModuleIndex:
+        """Return the same with one more file, which is not kept once it is read."""
+        return ModuleIndex({**self.contents, path: data}, dict(self._parsed))
+
+    def read(self, path: str) -> ParsedModule | None:
+        """Return a file, None for what is no Python."""
+        data = self.contents.get(path)
+        if data is None:
+            return None
+        if (path, data) not in self._parsed:
+            self._parsed[path, data] = _parse_module(path, data)
+        return self._parsed[path, data]
+
+    def find(self, importer: str, module: str, level: int = 0) -> Sequence[str]:
+        """Return the files that an import may name, several where that can't be known.
+
+        No one knows ``sys.path`` here: an absolute name is that of each file whose path ends with
+        it, and of several those that share most folders with the importer.
+        """
+        key = (importer, module, level)
+        if key not in self._imports:
+            self._imports[key] = self._find_imported_files(*key)
+        return self._imports[key]
+
+    def _find_imported_files(self, importer: str, module: str, level: int) -> Sequence[str]:
+        parts = module.split(".") if module else []
+        if level:
+            folder = posixpath.dirname(importer)
+            base = posixpath.normpath(posixpath.join(folder, *[".."] * (level - 1), *parts))
+            paths = (f"{base}.py", posixpath.join(base, "__init__.py"))
+            return [each for each in map(posixpath.normpath, paths) if each in self.contents]
+        if not parts:
+            return []
+        tail = "/".join(parts)
+        found = [
+            path
+            for path in self._named.get(parts[-1], ())
+            if f"/{_strip_python_suffix(path)}".endswith(f"/{tail}")
+        ]
+        if len(found) < 2:
+            return found
+        shared = {path: len(posixpath.commonpath(["/" + path, "/" + importer])) for path in found}
+        return [path for path in found if shared[path] == max(shared.values())]
+
+    def find_used(self, path: str) -> frozenset[str]:
+        """Return the files that a file may import, those that these import, and itself."""
+        found: set[str] = set()
+        waiting = [path]
+        while waiting:
+            each = waiting.pop()
+            if each not in found:
+                found.add(each)
+                waiting += self._find_imported(each)
+        return frozenset(found)
+
+    def _find_imported(self, path: str) -> Iterator[str]:
+        module = self.read(path)
+        for node in ast.walk(module.tree) if module else ():
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield from self.find(path, alias.name)
+            elif isinstance(node, ast.ImportFrom):
+                own = node.module or ""
+                names = [f"{own}.{alias.name}".lstrip(".") for alias in node.names]
+                for name in (own, *names):
+                    yield from self.find(path, name, node.level)
+            elif isinstance(node, ast.Call) and _name_of(node.func) in IMPORTERS:
+                texts = (each.value for each in node.args if isinstance(each, ast.Constant))
+                for text in texts:
+                    yield from self.find(path, text) if isinstance(text, str) else ()
+
+    def find_whole(self, importer: str, wanted: ImportTarget) -> Sequence[str]:
+        """Return the files that a name or a star of an import stands for as a whole."""
+        whole = wanted.attribute in (None, "*")
+        dots = wanted.module if whole else f"{wanted.module}.{wanted.attribute}".lstrip(".")
+        return self.find(importer, dots, wanted.level)
+
+    def imports_any(self, path: str, names: frozenset[bytes]) -> bool:
+        """Say whether a file may import a module of these names, which is cheap to know."""
+        for match in _IMPORT.finditer(self.contents[path]):
+            words = match.group(1)
+            if words.startswith(b".") or not names.isdisjoint(_WORD.findall(words)):
+                return True
+        return self.imports_later(path, names)
+
+    def imports_later(self, path: str, names: frozenset[bytes]) -> bool:
+        """Say whether a file may import a module of these names by calling a function."""
+        data = self.contents[path]
+        calls = any(word in data for word in _IMPORTER_WORDS)
+        return calls and not names.isdisjoint(_WORD.findall(data))
+
+
+def _name_of(function: ast.expr) -> str:
+    """Return the last part of the name of what is called."""
+    return str(getattr(function, "attr", getattr(function, "id", "")))
+
+
+def find_module_stem(path: str) -> str:
+    """Return the last part of the name of a module."""
+    return posixpath.basename(_strip_python_suffix(path))
+
+
+def _strip_python_suffix(path: str) -> str:
+    """Return a path without ``.py`` or ``/__init__.py``."""
+    return path.removesuffix(".py").removesuffix("/__init__")
+
+
+def _parse_module(path: str, data: bytes) -> ParsedModule | None:
+    try:
+        tree = parse_python_tree(data)
+        return None if tree is None else build_parsed_module(path, tree, data)
+    except RecursionError:
+        return None
+
+
+def build_parsed_module(path: str, tree: ast.Module, data: bytes) -> ParsedModule:
+    """Return a file that is parsed already."""
+    words: dict[str, list[int]] = defaultdict(list)
+    imports: list[ast.Import | ast.ImportFrom] = []
+    changed: set[str] = set()
+    rebound: set[str] = set()
+    for node in _walk(tree, words):
+        if isinstance(node, (ast.Call, ast.Subscript)):
+            changed.update(_find_mutated_names(node))
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
+            imports.append(node)
+        elif isinstance(node, ast.Global):
+            rebound.update(node.names)
+    bound = find_name_bindings(tree.body)
+    for each in sorted(imports, key=lambda each: each.lineno):
+        for name, value in _find_statement_bindings(each):
+            if name not in bound and name != "*":
+                bound[name] = [NameBinding((each.lineno, each.col_offset), value, False)]
+    stars = [each.value for each in bound.pop("*", ()) if isinstance(each.value, ImportTarget)]
+    wholes = (each for each in imports if isinstance(each, ast.Import))
+    imported = frozenset(alias.name for each in wholes for alias in each.names)
+    names = (frozenset(changed), frozenset(rebound))
+    return ParsedModule(path, tree, data, bound, stars, words, imported, *names)
+
+
+def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
+    """Yield imports, calls, subscripts and ``global`` statements.
+
+    Names, ``.attributes`` and what an import gives another name are added to ``words`` with their
+    lines. In ``mark.slow`` and ``pytest.mark.slow`` the ``mark`` is no word of its own: the name
+    is added as ``mark.``, the attribute is not.
+    """
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        kind = type(node)
+        if kind is ast.Name:
+            words[node.id].append(node.lineno)
+        elif kind is ast.Attribute:
+            words[f".{node.attr}"].append(node.end_lineno)
+            owner = node.value
+            if type(owner) is ast.Name and owner.id == "mark":
+                words["mark."].append(owner.lineno)
+            elif type(owner) is ast.Attribute and owner.attr == "mark":
+                waiting.append(owner.value)
+            else:
+                waiting.append(owner)
+        elif kind is ast.alias:
+            if node.asname:
+                words[node.name].append(node.lineno)
+        elif kind is not ast.Constant and isinstance(node, ast.AST):
+            if kind in _YIELDED:
+                yield node
+            for value in vars(node).values():
+                if type(value) is list:
+                    waiting.extend(value)
+                elif isinstance(value, ast.AST):
+                    waiting.append(value)
+
+
+def _find_mutated_names(node: ast.Call | ast.Subscript) -> Iterator[str]:
+    """Yield the name of the list or the like that an expression changes."""
+    target: ast.expr | None = None
+    if isinstance(node, ast.Subscript):
+        target = None if isinstance(node.ctx, ast.Load) else node.value
+    elif isinstance(node.func, ast.Attribute) and node.func.attr in MUTATING_METHODS:
+        target = node.func.value
+    while isinstance(target, (ast.Subscript, ast.Attribute)):
+        target = target.value
+    if isinstance(target, ast.Name):
+        yield target.id

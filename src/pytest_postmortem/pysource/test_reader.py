@@ -1,0 +1,522 @@
+"""The tests of one file with their marks, as its code has them.
+
+Marks are read as decorators, in ``pytestmark`` of a module or class and in
+``pytest.param(..., marks=...)``, stacked, named, imported, made by a function of the project or
+inherited. What else names a mark is left to `unread`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_postmortem.pysource.bindings import CodeBody, build_code_body, is_test_name
+from pytest_postmortem.pysource.expressions import (
+    flatten_lists,
+    format_dotted_name,
+    is_mark_name,
+    read_literal,
+    unpack_starred_list,
+)
+from pytest_postmortem.pysource.project_modules import ParsedModule, Position, find_name_bindings
+from pytest_postmortem.pysource.resolver import (
+    DECORATED_FUNCTION,
+    ExpressionReducer,
+    NameScope,
+    ReducedDefinition,
+)
+from pytest_postmortem.pysource.unresolved_marks import MarkCodeReader, UnreadPlace
+
+__all__ = [
+    "SourceMark",
+    "SourceTest",
+    "SourceTestReader",
+    "describe_empty_parameters",
+    "describe_muting_mark",
+    "find_unconditional_stop",
+]
+
+
+ReduceExpression = Callable[[ast.expr], ast.expr]
+
+
+def describe_muting_mark(
+    name: str, args: Sequence[ast.expr], keywords: Mapping[str, ast.expr]
+) -> str | None:
+    """Return what a mark or a decorator of unittest makes of a test under any condition.
+
+    ``name`` is what follows ``pytest.mark.``, or a dotted name; the arguments are reduced.
+    """
+    name = name.removeprefix("unittest.").removeprefix("case.")
+    given = [*args[:1], *(keywords[key] for key in ("condition",) if key in keywords)]
+    sure = all(_is_condition_certain(_read_constant_value(each)) for each in given)
+    reason = keywords.get("reason")
+    if name == "skip":
+        return _format_muting_reason(
+            "skipped", _read_constant_value(reason or (args[0] if args else None))
+        )
+    if name in ("skipif", "skipIf") and given and sure:
+        reason = reason or (args[1] if name == "skipIf" and len(args) > 1 else None)
+        return _format_muting_reason("skipped", _read_constant_value(reason))
+    if name == "xfail" and sure:
+        return _format_muting_reason("xfailed", _read_constant_value(reason))
+    return "xfailed" if name == "expectedFailure" else None
+
+
+def describe_empty_parameters(values: Sequence[ast.expr]) -> str | None:
+    """Return what becomes of a test for which no parameters are left."""
+    none = any(isinstance(each, (ast.List, ast.Tuple)) and not each.elts for each in values)
+    return "skipped: empty parameter set" if none else None
+
+
+def find_unconditional_stop(body: Sequence[ast.stmt], reduce: ReduceExpression) -> str | None:
+    """Return what a body that skips itself, whatever happens, makes of its tests."""
+    for node in body:
+        value = node.exc if isinstance(node, ast.Raise) else getattr(node, "value", None)
+        if isinstance(node, (ast.Expr, ast.Raise)) and isinstance(value, ast.Call):
+            name = format_dotted_name(reduce(value.func))
+            reasons = [*value.args[:1], *(each.value for each in value.keywords)]
+            reason = _read_constant_value(reduce(reasons[0])) if reasons else None
+            if name in ("pytest.skip", "self.skipTest", "unittest.SkipTest"):
+                return _format_muting_reason("skipped", reason)
+            if name == "pytest.xfail":
+                return _format_muting_reason("xfailed", reason)
+    return None
+
+
+def _read_constant_value(node: ast.expr | None) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def _format_muting_reason(word: str, reason: object) -> str:
+    return f"{word}: {' '.join(reason.split())}" if isinstance(reason, str) else word
+
+
+def _is_condition_certain(condition: object) -> bool:
+    """Say whether a condition holds wherever it is asked; a text is one that pytest evaluates."""
+    try:
+        return bool(ast.literal_eval(condition) if isinstance(condition, str) else condition)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return False
+
+
+CONSTRUCTORS = frozenset({"__init__", "__new__"})
+
+NON_TEST_DECORATORS = frozenset(
+    {"fixture", "yield_fixture", "property", "cached_property", "setter", "deleter", "overload"}
+)
+"""Decorators, by the last part of their names, that make no test of a function."""
+
+PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
+"""Bases that bring no tests along."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMark:
+    """A mark as the code has it, with its line.
+
+    Only arguments that can be read are there; ``whole`` is False where others are computed.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    line: int
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTest:
+    """A test as the code has it, with the marks of its class and module too.
+
+    ``name`` is its node id within the file, without parameters: a mark on one set of parameters
+    makes a further `SourceTest` of the same name. ``muted`` says why the test would stop nobody
+    wherever it runs, ``skipped: too slow`` or ``xfailed``; a skip under a condition is none.
+    ``sure`` is False where only a run shows whether there is such a test. A `SourceTest` without
+    a name is no test, but has the ``unread`` places of its file.
+    """
+
+    name: str
+    line: int
+    marks: tuple[SourceMark, ...] = ()
+    muted: str | None = None
+    sure: bool = True
+    unread: tuple[UnreadPlace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _MarkEffect:
+    """What decorators or a ``pytestmark`` say; ``cases`` are the sets of parameters with marks.
+
+    ``clear`` is False where they may say more than can be read.
+    """
+
+    marks: tuple[SourceMark, ...] = ()
+    muted: str | None = None
+    cases: tuple[_MarkEffect, ...] = ()
+    clear: bool = True
+
+    def within(self, outer: _MarkEffect) -> _MarkEffect:
+        """Return what holds for something inside of another."""
+        cases = (*self.cases, *outer.cases)
+        return _MarkEffect((*self.marks, *outer.marks), self.muted or outer.muted, cases)
+
+
+@dataclass(frozen=True, slots=True)
+class _NameContext:
+    """Where the names of a function or class are looked up."""
+
+    reducer: ExpressionReducer
+    scope: NameScope = field(default_factory=dict)
+
+
+class SourceTestReader:
+    """Finds the tests of one file; ``read`` are the expressions that it has read as a whole."""
+
+    __test__ = False
+
+    def __init__(
+        self,
+        module: ParsedModule,
+        names: Collection[str],
+        functions: Sequence[str],
+        classes: Sequence[str],
+        reader: MarkCodeReader | None = None,
+    ) -> None:
+        self.read: set[int] = set()
+        self._collected: set[int] = set()
+        self._module = module
+        self._marks = names
+        self._functions = functions
+        self._classes = classes
+        self._reader = reader
+        self._body = build_code_body(module.tree.body)
+        self._home = _NameContext(reader.reducer(module) if reader else ExpressionReducer(module))
+        self._homes: dict[int, _NameContext] = {}
+        self._foreign: list[tuple[ParsedModule, ast.ClassDef, int]] = []
+        self._decorators: dict[int, ast.expr] = {}
+        self._open = {"pytestmark"}
+        self._adds = ".add_marker" in module.words
+
+    def tests(self) -> Iterator[SourceTest]:
+        """Yield the tests in the order of their code."""
+        yield from self._within(self._body, "", self._module_said(), self._functions)
+
+    def unread(self) -> Iterator[UnreadPlace]:
+        """Yield the places that may say more of the tests; to be asked for after all tests."""
+        if self._reader is None:
+            return
+        yield from self._reader.find_places(
+            self._module, self.read, self._is_collected, self._collected
+        )
+        for module, node, line in self._foreign:
+            claim = self._reader.claim(module, node, self.read)
+            if claim is not None:
+                yield UnreadPlace(line, f"class {node.name} in {module.path}", claim)
+
+    def _is_collected(self, name: str) -> bool:
+        patterns = (*self._functions, *self._classes)
+        return name in self._open or is_test_name(name, patterns)
+
+    def _module_said(self) -> _MarkEffect:
+        said = _MarkEffect()
+        binding = self._module.find("pytestmark", None)
+        if binding is not None:
+            line, column = binding.position
+            name = ast.Name("pytestmark", ast.Load(), lineno=line, col_offset=column)
+            said = self._said_of(name, self._home.reducer.reduce_expression(name), self._home)
+            if said.clear:
+                self._open.clear()
+        stop = find_unconditional_stop(self._body.statements, self._home.reducer.reduce_expression)
+        return _MarkEffect(said.marks, said.muted or stop, said.cases)
+
+    def _within(
+        self, body: CodeBody, prefix: str, outer: _MarkEffect, functions: Sequence[str]
+    ) -> Iterator[SourceTest]:
+        for name, nodes in body.defined.items():
+            for node in nodes:
+                if isinstance(node, ast.ClassDef):
+                    yield from self._read_test_class(node, prefix, outer)
+                elif is_test_name(name, functions) and not self._is_other(node):
+                    yield from self._read_test_function(node, prefix + name, outer)
+
+    def _is_other(self, node: Function) -> bool:
+        """Say whether a function of a test's name is a fixture, a property or the like."""
+        home = self._homes.get(id(node), self._home)
+        for each in node.decorator_list:
+            found = self._reduce_node(each, home)
+            name = format_dotted_name(found.func if isinstance(found, ast.Call) else found)
+            if name.rpartition(".")[2] in NON_TEST_DECORATORS and not is_mark_name(name):
+                return True
+        return False
+
+    def _read_test_function(
+        self, node: Function, name: str, outer: _MarkEffect
+    ) -> Iterator[SourceTest]:
+        home = self._homes.get(id(node), self._home)
+        own = self._said(node.decorator_list, home)
+        added = tuple(self._added(node.body, home)) if self._adds else ()
+        said = _MarkEffect((*own.marks, *added), own.muted, own.cases).within(outer)
+        muted = said.muted or find_unconditional_stop(node.body, home.reducer.reduce_expression)
+        yield SourceTest(name, node.lineno, said.marks, muted)
+        for case in said.cases:
+            if case.marks:
+                yield SourceTest(name, node.lineno, case.marks, muted or case.muted)
+
+    def _read_test_class(
+        self, node: ast.ClassDef, prefix: str, outer: _MarkEffect
+    ) -> Iterator[SourceTest]:
+        family = list(self._find_class_family(node, self._homes.get(id(node), self._home), set()))
+        bases = [
+            name
+            for class_node, home in family
+            for name in self._find_foreign_bases(class_node, home)
+        ]
+        unittest = any(name.rpartition(".")[2].endswith("TestCase") for name in bases)
+        if not (is_test_name(node.name, self._classes) or unittest or bases):
+            return
+        bodies = [build_code_body(class_node.body) for class_node, _ in family]
+        if any(_is_false_constant(body.values.get("__test__")) for body in bodies[:1]):
+            return
+        if not unittest and any(CONSTRUCTORS & body.defined.keys() for body in bodies):
+            return  # pytest warns, and collects none of its tests
+        class_effect = outer
+        class_body = CodeBody()
+        for (class_node, home), body in reversed(list(zip(family, bodies, strict=True))):
+            inside = _NameContext(home.reducer, _build_class_scope(class_node, home))
+            class_effect = self._class_said(class_node, home, inside).within(class_effect)
+            self._homes |= {
+                id(is_test_class): inside
+                for nodes in body.defined.values()
+                for is_test_class in nodes
+            }
+            self._note_base(node, class_node, home)
+            class_body.defined.update(body.defined)
+        functions = ("test",) if unittest else (*self._functions, *(["test"] if bases else []))
+        name = f"{prefix}{node.name}::"
+        source_tests = list(self._within(class_body, name, class_effect, functions))
+        yield from source_tests
+        is_test_class = (
+            unittest or is_test_name(node.name, self._classes) or class_effect.marks != outer.marks
+        )
+        if (
+            bases and is_test_class and not source_tests
+        ):  # its tests are those of a class in another file
+            yield SourceTest(name[:-2], node.lineno, class_effect.marks, class_effect.muted)
+
+    def _class_said(
+        self, node: ast.ClassDef, home: _NameContext, inside: _NameContext
+    ) -> _MarkEffect:
+        decorator_effect = self._said(node.decorator_list, home)
+        mark = inside.scope.get("pytestmark")
+        if mark is None:
+            return decorator_effect
+        pytestmark_effect = self._said_of(
+            mark, home.reducer.reduce_expression(mark, None, inside.scope), inside
+        )
+        if pytestmark_effect.clear:
+            bound = find_name_bindings(node.body)["pytestmark"]
+            values = [each.value for each in bound if isinstance(each.value, ast.expr)]
+            parts = [part for each in values for part in (each, getattr(each, "right", each))]
+            self.read.update(map(id, parts))
+        marks, cases = (
+            (*decorator_effect.marks, *pytestmark_effect.marks),
+            (*decorator_effect.cases, *pytestmark_effect.cases),
+        )
+        return _MarkEffect(marks, decorator_effect.muted or pytestmark_effect.muted, cases)
+
+    def _note_base(self, node: ast.ClassDef, base: ast.ClassDef, home: _NameContext) -> None:
+        """Note that a class is read, and where else its code may say something."""
+        self._collected.add(id(base))
+        if home.reducer.module is not self._module:
+            self._foreign.append((home.reducer.module, base, node.lineno))
+
+    def _find_class_family(
+        self, node: ast.ClassDef, home: _NameContext, seen: set[int]
+    ) -> Iterator[tuple[ast.ClassDef, _NameContext]]:
+        """Yield a class and those of its bases that the project has, nearest first."""
+        yield node, home
+        seen.add(id(node))
+        for base in node.bases:
+            for each, other in self._find_project_bases(node, base, home):
+                if id(each) not in seen:
+                    self.read.add(id(base))
+                    yield from self._find_class_family(each, other, seen)
+
+    def _find_project_bases(
+        self, node: ast.ClassDef, base: ast.expr, home: _NameContext
+    ) -> Iterator[tuple[ast.ClassDef, _NameContext]]:
+        found = home.reducer.reduce_expression(
+            _strip_type_parameters(base), _find_lookup_position(node), home.scope
+        )
+        if isinstance(found, ReducedDefinition) and isinstance(found.node, ast.ClassDef):
+            yield found.node, _NameContext(found.home, found.scope)
+        elif type(found) is ast.Name and home.reducer.module is self._module:
+            for each in self._body.defined.get(found.id, ()):
+                if isinstance(each, ast.ClassDef):
+                    yield each, self._home
+
+    def _find_foreign_bases(self, node: ast.ClassDef, home: _NameContext) -> Iterator[str]:
+        """Yield the bases of a class that the project does not have."""
+        for base in node.bases:
+            if not list(self._find_project_bases(node, base, home)):
+                name = format_dotted_name(
+                    home.reducer.reduce_expression(
+                        _strip_type_parameters(base), _find_lookup_position(node), home.scope
+                    )
+                )
+                if name.rpartition(".")[2] not in PLAIN_BASES:
+                    yield name
+
+    def _said(self, expressions: Iterable[ast.expr], home: _NameContext) -> _MarkEffect:
+        found = _MarkEffect()
+        for given in expressions:
+            own = self._said_of(given, self._reduce_node(given, home), home)
+            if own.clear:
+                self.read.add(id(given))
+            marks, cases = (*found.marks, *own.marks), (*found.cases, *own.cases)
+            found = _MarkEffect(marks, found.muted or own.muted, cases, found.clear and own.clear)
+        return found
+
+    def _reduce_node(self, decorator: ast.expr, home: _NameContext) -> ast.expr:
+        if id(decorator) not in self._decorators:
+            found = home.reducer.reduce_expression(
+                decorator, _find_lookup_position(decorator), home.scope
+            )
+            self._decorators[id(decorator)] = found
+        return self._decorators[id(decorator)]
+
+    def _said_of(self, given: ast.expr, reduced: ast.expr, home: _NameContext) -> _MarkEffect:
+        """Return what one decorator or the value of one ``pytestmark`` says."""
+        source_marks, muted, clear = [], None, True
+        cases: list[_MarkEffect] = []
+        for node in _flatten_mark_expression(reduced):
+            call = node if isinstance(node, ast.Call) else None
+            name = format_dotted_name(call.func if call else node).removesuffix(".with_args")
+            args = list(call.args) if call else []
+            keywords = {each.arg: each.value for each in call.keywords if each.arg} if call else {}
+            mark = name.rpartition(".")[2] if is_mark_name(name) else ""
+            if mark in self._marks:
+                more = any(each.arg is None for each in call.keywords) if call else False
+                line = node.lineno if call else given.lineno
+                source_mark = _build_source_mark(mark, line, args, keywords, more)
+                source_marks.append(source_mark)
+                clear = clear and source_mark.whole
+            elif mark == "parametrize":
+                values = [*args[1:2], *(each for key, each in keywords.items() if "values" in key)]
+                cases += self._read_parameter_cases(values, home)
+                muted = muted or describe_empty_parameters(values)
+            else:
+                muted = muted or describe_muting_mark(mark or name, args, keywords)
+                clear = clear and not self._may_mark(node)
+        mutes = [case.muted for case in cases]
+        common_mute = mutes[0] if mutes and all(mutes) else None
+        clear = clear and all(case.clear for case in cases)
+        return _MarkEffect(tuple(source_marks), muted or common_mute, tuple(cases), clear)
+
+    def _read_parameter_cases(
+        self, values: Sequence[ast.expr], home: _NameContext
+    ) -> Iterator[_MarkEffect]:
+        """Yield what is said of each set of parameters; nothing of what can't be read."""
+        for node in (each for value in values for each in flatten_lists(value)):
+            call = node if isinstance(node, ast.Call) else None
+            if call is None or not format_dotted_name(call.func).endswith("param"):
+                yield _MarkEffect(clear=not self._may_mark(node))
+                continue
+            case_effect = _MarkEffect(clear=not any(map(self._may_mark, call.args)))
+            for each in call.keywords:
+                if each.arg == "marks":
+                    marks = home.reducer.reduce_expression(each.value, None, home.scope)
+                    marks_effect = self._said_of(each.value, marks, home)
+                    clear = case_effect.clear and marks_effect.clear
+                    case_effect = _MarkEffect(
+                        (*case_effect.marks, *marks_effect.marks),
+                        case_effect.muted or marks_effect.muted,
+                        (),
+                        clear,
+                    )
+                elif self._may_mark(each.value):
+                    case_effect = _MarkEffect(case_effect.marks, case_effect.muted, (), clear=False)
+            yield case_effect
+
+    def _may_mark(self, node: ast.expr) -> bool:
+        """Say whether what is left of a reduced expression may be a mark of ours."""
+        return self._reader is not None and self._reader.may_mark(self._module, node)
+
+    def _added(self, body: Sequence[ast.stmt], home: _NameContext) -> Iterator[SourceMark]:
+        """Yield the marks that a test adds to itself while it runs."""
+        for node in (each for statement in body for each in ast.walk(statement)):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_marker":
+                for each in node.args[:1]:
+                    mark_effect = self._said_of(
+                        each, home.reducer.reduce_expression(each, None, home.scope), home
+                    )
+                    if mark_effect.clear:
+                        self.read.add(id(each))
+                    yield from mark_effect.marks
+
+
+def _flatten_mark_expression(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the single marks and decorators of a reduced expression.
+
+    A function that returns what marks make of the function that it is given stands for them.
+    """
+    for element in flatten_lists(node):
+        applied = (
+            element.home.apply(element, DECORATED_FUNCTION)
+            if isinstance(element, ReducedDefinition)
+            else None
+        )
+        if applied is None:
+            yield element
+            continue
+        while isinstance(applied, ast.Call) and len(applied.args) == 1 and not applied.keywords:
+            yield applied.func
+            applied = applied.args[0]
+        if applied is not DECORATED_FUNCTION:
+            yield element
+
+
+def _build_source_mark(
+    name: str,
+    line: int,
+    args: Sequence[ast.expr],
+    keywords: Mapping[str, ast.expr],
+    more: bool,
+) -> SourceMark:
+    """Return a mark; ``more`` says that it has keywords that are not written out."""
+    values = [read_literal(part) for each in args for part in unpack_starred_list(each)]
+    read = tuple(each[0] for each in values if each)
+    is_complete = None not in values and not more
+    return SourceMark(name, read, dict.fromkeys(keywords, ...), line, is_complete)
+
+
+def _build_class_scope(node: ast.ClassDef, home: _NameContext) -> NameScope:
+    """Return what the names of a class come to for the code inside of it."""
+    class_names: dict[str, ast.expr] = dict(home.scope)
+    changed = home.reducer.module.changed
+    bindings = [(b.position, n, b) for n, all in find_name_bindings(node.body).items() for b in all]
+    for position, name, binding in sorted(bindings, key=lambda each: each[0]):
+        unclear = name in class_names and not binding.certain
+        if isinstance(binding.value, ast.expr) and not unclear and name not in changed:
+            class_names[name] = home.reducer.reduce_expression(binding.value, position, class_names)
+        else:
+            class_names[name] = ast.Name(name, ast.Load(), lineno=position[0], col_offset=0)
+    return class_names
+
+
+def _find_lookup_position(node: ast.expr | ast.ClassDef) -> Position:
+    """Return the position at which the names of a decorator or of bases are looked up."""
+    return node.lineno, node.col_offset
+
+
+def _strip_type_parameters(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def _is_false_constant(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False

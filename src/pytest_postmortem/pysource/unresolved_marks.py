@@ -1,0 +1,405 @@
+"""Places of a project's code that may link tests to incidents in a way that only a run shows.
+
+Every place that names one of our marks is either read as the mark of a test, or named in the value
+of something that other places use (a constant, a function, a class), or it is such a place.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from pytest_postmortem.pysource.bindings import find_executed_parts, walk_statements
+from pytest_postmortem.pysource.expressions import (
+    format_dotted_name,
+    is_mark_name,
+    parse_mark_name,
+    read_literal,
+    unpack_starred_list,
+)
+from pytest_postmortem.pysource.marking_lines import (
+    CODE_RUNNERS,
+    MARK_RELATED_NAMES,
+    MarkingLines,
+    is_on_any_line,
+)
+from pytest_postmortem.pysource.project_modules import (
+    ImportTarget,
+    ModuleIndex,
+    NameBinding,
+    ParsedModule,
+    find_module_stem,
+)
+from pytest_postmortem.pysource.resolver import ExpressionReducer, InternalModule, ReducedDefinition
+
+__all__ = ["LinkClaim", "MarkCodeReader", "UnreadPlace"]
+
+MAX_IMPORT_ROUNDS = 5
+"""How many files deep an import of an import is followed."""
+
+MARK_NAMESPACES = frozenset({"pytest.mark", "_pytest.mark.MARK_GEN"})
+"""What all marks are attributes of."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClaim:
+    """The ids that code may link a test to; with ``more`` they are not all that it may."""
+
+    ids: frozenset[str] = frozenset()
+    more: bool = False
+
+    def join(self, other: LinkClaim | None) -> LinkClaim:
+        """Return what either of two may link a test to."""
+        return self if other is None else LinkClaim(self.ids | other.ids, self.more or other.more)
+
+
+ANY_CLAIM = LinkClaim(more=True)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadPlace:
+    """A line of code that may link tests which can't be told from the code."""
+
+    line: int
+    code: str
+    claim: LinkClaim
+
+
+class MarkCodeReader:
+    """Follows the marks of some names through the files of a project."""
+
+    def __init__(self, modules: ModuleIndex, names: Collection[str]) -> None:
+        self.modules = modules
+        self._names = frozenset(names)
+        self._marking = MarkingLines(modules, self._names)
+        self._tentative: set[tuple[str, str]] = set()
+        self._active: list[tuple[str, str]] = []
+        self._claims: dict[tuple[str, str], LinkClaim | None] = {}
+        self._reducers: dict[str, ExpressionReducer] = {}
+
+    def reducer(self, module: ParsedModule) -> ExpressionReducer:
+        """Return what follows the names of a file."""
+        return self._reducers.setdefault(module.path, ExpressionReducer(module, self.modules))
+
+    def find_files(self) -> frozenset[str]:
+        """Return the files that name one of our marks, or import what does."""
+        new = self._marking.find_files()
+        for _ in range(MAX_IMPORT_ROUNDS):
+            stems = frozenset(map(_stem, filter(self._exports_mark, new)))
+            near = [path for path in self.modules.contents if path not in self._marking.files]
+            near = [path for path in near if stems and self.modules.imports_any(path, stems)]
+            new = frozenset(path for path in near if self._imports_mark(path, stems))
+            if not new:
+                break
+            self._marking.add(new)
+            self._claims.clear()
+        return self._marking.files
+
+    def follow_all(self) -> None:
+        """Follow all names of the files that name or import a mark, for `with_file`."""
+        for module in filter(None, map(self._marking.read, self._marking.files)):
+            for name in module.bound:
+                self.claim_of(module, name)
+
+    def with_file(self, path: str, data: bytes) -> MarkCodeReader:
+        """Return what reads the same files and one more, which none of them imports."""
+        made = MarkCodeReader(self.modules.with_file(path, data), self._names)
+        made._marking.add({*self._marking.files, path})
+        made._claims.update(self._claims)
+        return made
+
+    def marks(self, path: str) -> bool:
+        """Say whether a file names one of our marks, or imports what does."""
+        others = frozenset(map(_stem, self._marking.files))
+        return self._marking.may_mark(path) or self._imports_mark(path, others)
+
+    def _imports_mark(self, path: str, stems: frozenset[bytes]) -> bool:
+        module = self.modules.read(path)
+        if module is None or self.modules.imports_later(path, stems):
+            return module is not None
+        imports = [
+            (name, binding.value)
+            for name, bindings in module.bound.items()
+            for binding in bindings
+            if isinstance(binding.value, ImportTarget)
+        ]
+        if any(self.claim_of(module, name) for name, _ in imports):
+            return True
+        wholes = [
+            *(value for _, value in imports),
+            *map(ImportTarget, module.imported),
+            *module.stars,
+        ]
+        files = {file for value in wholes for file in self.modules.find_whole(module.path, value)}
+        return any(self._exports_mark(file) for file in files)
+
+    def _exports_mark(self, path: str) -> bool:
+        module = self._marking.read(path)
+        return module is not None and any(self.claim_of(module, name) for name in module.bound)
+
+    def claim_of(self, module: ParsedModule, name: str) -> LinkClaim | None:
+        """Return what the use of a name of a file may link a test to, None for nothing."""
+        key = (module.path, name)
+        if key in self._active:  # names that are made of each other add nothing here
+            self._tentative.update(self._active[self._active.index(key) + 1 :])
+            return None
+        if key not in self._claims:
+            self._active.append(key)
+            self._claims[key] = self._bound_claim(module, name)
+            self._active.pop()
+            if not self._active:
+                for each in self._tentative:
+                    self._claims.pop(each, None)
+                self._tentative.clear()
+        return self._claims[key]
+
+    def _bound_claim(self, module: ParsedModule, name: str) -> LinkClaim | None:
+        bindings = module.bound.get(name)
+        if bindings is None:
+            return self._star_claim(module, name) if module.stars else None
+        found: LinkClaim | None = None
+        for binding in bindings:
+            own = self._binding_claim(module, binding)
+            found = own.join(found) if own else found
+        return found
+
+    def _binding_claim(self, module: ParsedModule, binding: NameBinding) -> LinkClaim | None:
+        value = binding.value
+        if isinstance(value, ImportTarget):
+            if value.attribute is None:
+                return None
+            joined_claim: LinkClaim | None = None
+            for path in self.modules.find(module.path, value.module, value.level):
+                imported_module = self._marking.read(path)
+                imported_claim = (
+                    self.claim_of(imported_module, value.attribute) if imported_module else None
+                )
+                joined_claim = imported_claim.join(joined_claim) if imported_claim else joined_claim
+            return joined_claim
+        return None if value is None else self.claim(module, value)
+
+    def _star_claim(self, module: ParsedModule, name: str) -> LinkClaim | None:
+        for star in module.stars:
+            for path in self.modules.find_whole(module.path, star):
+                starred_module = self._marking.read(path)
+                star_claim = self.claim_of(starred_module, name) if starred_module else None
+                if star_claim is not None:
+                    return star_claim
+        return None
+
+    def claim(
+        self,
+        module: ParsedModule,
+        node: ast.AST,
+        read: Collection[int] = (),
+    ) -> LinkClaim | None:
+        """Return what some code may link a test to, None for nothing.
+
+        ``read`` are the expressions that are read already.
+        """
+        joined_claim: LinkClaim | None = None
+        for _, reference_claim in self.find_mark_references(module, node, read):
+            joined_claim = reference_claim.join(joined_claim)
+        return joined_claim
+
+    def find_mark_references(
+        self,
+        module: ParsedModule,
+        node: ast.AST,
+        read: Collection[int] = (),
+    ) -> Iterator[tuple[ast.AST, LinkClaim]]:
+        """Yield the expressions that name a mark of ours, or something that does."""
+        lines = self._marking.find_lines(module)
+        waiting: list[ast.AST] = [node]
+        while waiting:
+            current_node = waiting.pop()
+            is_finished = id(current_node) in read
+            if isinstance(current_node, ast.stmt):  # which is cheap to leave out
+                is_finished = lines is not None and not is_on_any_line(lines, current_node)
+            elif isinstance(current_node, ast.expr) and not is_finished:
+                node_claim, is_finished = self._read_reference(module, current_node)
+                if node_claim is not None:
+                    yield current_node, node_claim
+            if not is_finished:
+                waiting.extend(ast.iter_child_nodes(current_node))
+
+    def _read_reference(
+        self, module: ParsedModule, node: ast.expr
+    ) -> tuple[LinkClaim | None, bool]:
+        """Return what an expression itself may link to, and whether its parts don't matter."""
+        if isinstance(node, ast.Call):
+            return self._call(module, node)
+        if not isinstance(node, (ast.Name, ast.Attribute)) or isinstance(node.ctx, ast.Store):
+            return None, False
+        if isinstance(node, ast.Name):
+            name_claim = self.claim_of(module, node.id)
+            if name_claim is None and node.id in module.bound and self._is_namespace(module, node):
+                name_claim = ANY_CLAIM
+            return name_claim, True
+        if not self._is_followed(module, node):
+            return None, False
+        name = format_dotted_name(self._reduce_node(module, node))
+        if is_mark_name(name):
+            return (ANY_CLAIM if parse_mark_name(name) in self._names else None), True
+        if self._is_namespace(module, node):
+            return ANY_CLAIM, True
+        owner = self._reduce_node(module, node.value)
+        if isinstance(owner, InternalModule):
+            owner_module = self._marking.read(owner.path)
+            return (self.claim_of(owner_module, node.attr) if owner_module else None), True
+        return None, False
+
+    def _call(self, module: ParsedModule, node: ast.Call) -> tuple[LinkClaim | None, bool]:
+        last = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        runs = last in CODE_RUNNERS and (last != "compile" or isinstance(node.func, ast.Name))
+        if runs and self._has_text(module, node):
+            return ANY_CLAIM, True
+        if last == "Mark" and self._has_text(module, node.args[0] if node.args else node):
+            return ANY_CLAIM, True
+        if not self._is_followed(module, node):
+            return None, False
+        function = self._reduce_node(module, node.func)
+        ours = parse_mark_name(format_dotted_name(function)) in self._names
+        if not (
+            ours
+            or isinstance(function, (ReducedDefinition, ast.Call))
+            or last in MARK_RELATED_NAMES
+        ):
+            return None, False
+        reduced_call = self._reduce_node(module, node)
+        if not isinstance(reduced_call, ast.Call):
+            name = format_dotted_name(reduced_call)
+            return (ANY_CLAIM if parse_mark_name(name) in self._names else None), is_mark_name(name)
+        if parse_mark_name(format_dotted_name(reduced_call.func)) not in self._names:
+            return None, False
+        values = [
+            read_literal(part) for each in reduced_call.args for part in unpack_starred_list(each)
+        ]
+        more = None in values or any(each.arg is None for each in reduced_call.keywords)
+        ids = frozenset(str(each[0]).strip() for each in values if each)
+        return LinkClaim(ids, more), True
+
+    def _is_followed(self, module: ParsedModule, node: ast.expr) -> bool:
+        """Say whether an expression may come to one of our marks, which is cheap to know."""
+        parts: list[str] = []
+        while True:
+            if isinstance(node, ast.Attribute):
+                parts.append(node.attr)
+                node = node.value
+            elif isinstance(node, ast.Call):
+                node = node.func
+            else:
+                break
+        if not (self._names | MARK_RELATED_NAMES).isdisjoint(parts):
+            return True
+        if not isinstance(node, ast.Name) or node.id in MARK_RELATED_NAMES:
+            return isinstance(node, ast.Name)
+        if self.claim_of(module, node.id) is not None:
+            return True
+        return bool(parts) and self._module_marks(module, node.id, parts[-1])
+
+    def _module_marks(self, module: ParsedModule, name: str, attribute: str) -> bool:
+        """Say whether an attribute of a module of the project may be one of our marks."""
+        values = (each.value for each in module.bound.get(name, ()))
+        imports = (each for each in values if isinstance(each, ImportTarget))
+        paths = (path for each in imports for path in self.modules.find_whole(module.path, each))
+        for path in filter(self._marking.leads_to, paths):
+            other = self.modules.read(path)
+            if other is not None and attribute not in other.bound:
+                return True  # a module below
+            if other is not None and self.claim_of(other, attribute) is not None:
+                return True
+        return False
+
+    def may_mark(self, module: ParsedModule, node: ast.expr) -> bool:
+        """Say whether what is left of a reduced expression of a file may be a mark of ours."""
+        waiting: list[ast.AST] = [node]
+        seen: set[int] = set()
+        while waiting:
+            each = waiting.pop()
+            name = format_dotted_name(each) if isinstance(each, (ast.Attribute, ast.Name)) else ""
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
+            if is_mark_name(name):
+                if parse_mark_name(name) in self._names:
+                    return True
+            elif name in MARK_NAMESPACES and self._marking.names_mark(module):
+                return True
+            elif isinstance(each, ReducedDefinition):
+                if self.claim(each.home.module, each.node):
+                    return True
+                waiting.extend(each.scope.values())
+            elif isinstance(each, ast.Name) and self.claim_of(module, each.id):
+                return True
+            else:
+                waiting.extend(ast.iter_child_nodes(each))
+        return False
+
+    def _is_namespace(self, module: ParsedModule, node: ast.expr) -> bool:
+        """Say whether all marks are handed on, in a file that names one of ours."""
+        return (
+            self._marking.names_mark(module)
+            and format_dotted_name(self._reduce_node(module, node)) in MARK_NAMESPACES
+        )
+
+    def _has_text(self, module: ParsedModule, node: ast.AST) -> bool:
+        """Say whether a text below some code names one of our marks."""
+        for each in ast.walk(node):
+            if isinstance(each, ast.Name):
+                each = self._reduce_node(module, each)
+            text = each.value if isinstance(each, ast.Constant) else None
+            if isinstance(text, str) and any(name in text for name in self._names):
+                return True
+        return False
+
+    def _reduce_node(self, module: ParsedModule, node: ast.expr) -> ast.expr:
+        return self.reducer(module).reduce_expression(node)
+
+    def find_places(
+        self,
+        module: ParsedModule,
+        read: Collection[int] = (),
+        is_collected: Callable[[str], bool] = lambda name: False,
+        classes: Collection[int] = (),
+    ) -> Iterator[UnreadPlace]:
+        """Yield the places of a file that may link tests in a way that code can't tell.
+
+        ``read`` are the expressions that were read as marks of tests; ``is_collected`` says of a
+        name of the file whether pytest takes what it is bound to, ``classes`` are the
+        further ones that tests come from.
+        """
+        lines: dict[int, LinkClaim] = {}
+        for node, _ in walk_statements(module.tree.body, certain=True):
+            for part in find_executed_parts(node, is_collected, classes):
+                for reference, claim in self.find_mark_references(module, part, read):
+                    line = getattr(reference, "lineno", node.lineno)
+                    lines[line] = claim.join(lines.get(line))
+            for name in self._collected_names(module, node, is_collected):
+                imported = self.claim_of(module, name)
+                if imported is not None:
+                    lines[node.lineno] = imported.join(lines.get(node.lineno))
+        texts = module.lines if lines else ()
+        for line in sorted(lines):
+            code = texts[line - 1].strip() if line <= len(texts) else ""
+            yield UnreadPlace(line, code, lines[line])
+
+    def _collected_names(
+        self, module: ParsedModule, node: ast.stmt, is_collected: Callable[[str], bool]
+    ) -> Iterator[str]:
+        """Yield the names that an import gives to a file, and that pytest takes."""
+        if not isinstance(node, ast.ImportFrom):
+            return
+        for alias in node.names:
+            if alias.name != "*":
+                names = [alias.asname or alias.name]
+            else:
+                star = ImportTarget(node.module or "", node.level, "*")
+                files = map(self.modules.read, self.modules.find_whole(module.path, star))
+                names = [name for other in files if other for name in other.bound]
+            yield from filter(is_collected, names)
+
+
+def _stem(path: str) -> bytes:
+    return find_module_stem(path).encode(errors="surrogateescape")

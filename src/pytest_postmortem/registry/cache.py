@@ -1,0 +1,209 @@
+"""What was read, kept for the next run: small files in a folder, each dropped when in doubt.
+
+A file is one line of JSON that says what it is of, and the text of a second JSON document, whose
+digest the first has. Files are replaced whole, so that runs at the same time do no harm.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from hashlib import blake2b
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+from pytest_postmortem import __version__
+from pytest_postmortem.errors import DestinationError
+from pytest_postmortem.files import write_text_file
+from pytest_postmortem.model import ActionItem, Finding, Guard, Postmortem, Registry
+from pytest_postmortem.registry.entry import RegistryEntry
+
+__all__ = [
+    "SnapshotStore",
+    "StoredSnapshot",
+    "deserialize_entries",
+    "deserialize_registry",
+    "hash_parts",
+    "serialize_entries",
+    "serialize_registry",
+]
+
+SNAPSHOT_VERSION = 2
+"""Of the form of the files; whatever has another is dropped."""
+
+DIGEST_SIZE = 16
+_NESTED_CLASSES = {"guarded_by": Guard, "action_items": ActionItem}
+_BLANK_POSTMORTEM = Postmortem("", "")
+_FIELD_DEFAULTS = {each.name: getattr(_BLANK_POSTMORTEM, each.name) for each in fields(Postmortem)}
+
+
+def hash_parts(*parts: bytes | str) -> str:
+    """Return a digest of parts in their order, each told apart from the next."""
+    hasher = blake2b(digest_size=DIGEST_SIZE)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        hasher.update(b"%d:" % len(data))
+        hasher.update(data)
+    return hasher.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A file of the store: what it is of, and a text that is parsed when it is asked for."""
+
+    head: Mapping[str, Any]
+    body: str
+
+    def data(self) -> Any:
+        """Return what was kept."""
+        return json.loads(self.body)
+
+
+def _compute_seal(head: Mapping[str, Any], body: bytes) -> str:
+    return hash_parts(json.dumps(head, sort_keys=True), body)
+
+
+class SnapshotStore:
+    """A folder of snapshots; without one, nothing is kept and nothing found.
+
+    A name is ``KIND-OF-SETTINGS``; of one thing only the last settings are kept.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def read(self, name: str) -> StoredSnapshot | None:
+        """Return what was kept under a name, or None where nothing whole of this version is."""
+        if self._folder is None:
+            return None
+        try:
+            head, _, body = (self._folder / name).read_bytes().partition(b"\n")
+            stored_head = json.loads(head)
+            if stored_head["version"] == [SNAPSHOT_VERSION, __version__] and stored_head.pop(
+                "digest"
+            ) == _compute_seal(stored_head, body):
+                return StoredSnapshot(stored_head, body.decode())
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            pass
+        return None
+
+    def write(self, name: str, head: Mapping[str, Any], data: Any) -> StoredSnapshot:
+        """Keep data, if the folder can be written to, and return it as it is kept."""
+        body = json.dumps(data, separators=(",", ":"))
+        return self.keep(name, {**head, "content": hash_parts(body)}, body)
+
+    def keep(self, name: str, head: Mapping[str, Any], body: str) -> StoredSnapshot:
+        """Keep what has been kept before, with another head."""
+        full_head = {**head, "version": [SNAPSHOT_VERSION, __version__]}
+        if self._folder is not None:
+            sealed = {**full_head, "digest": _compute_seal(full_head, body.encode())}
+            with suppress(DestinationError):
+                write_text_file(self._folder / name, f"{json.dumps(sealed)}\n{body}")
+                self._remove_others(name)
+        return StoredSnapshot(full_head, body)
+
+    def _remove_others(self, name: str) -> None:
+        """Remove what was kept of the same thing under other settings, and may tell more."""
+        kind, of, _ = name.split("-")
+        for path in self._folder.glob(f"{kind}-{of}-*") if self._folder else ():
+            if path.name != name:
+                with suppress(OSError):
+                    path.unlink()
+
+
+def serialize_entries(entries: Iterable[RegistryEntry]) -> list[Any]:
+    """Turn entries into builtins."""
+    return [
+        [
+            entry.id,
+            entry.path,
+            dict(entry.texts),
+            dict(entry.lists),
+            _list_item_values(entry.guards),
+            _list_item_values(entry.items),
+            dict(entry.extra),
+            dict(entry.fallback),
+            entry.show,
+        ]
+        for entry in entries
+    ]
+
+
+def deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
+    """Turn builtins back into the entries of a remote location."""
+    return [
+        RegistryEntry(
+            id=id,
+            path=path,
+            texts=texts,
+            lists={name: tuple(items) for name, items in lists.items()},
+            guards=tuple(Guard(*guard) for guard in guards),
+            items=tuple(ActionItem(*item) for item in items),
+            extra=extra,
+            fallback=fallback,
+            fetched=True,
+            show=show,
+        )
+        for id, path, texts, lists, guards, items, extra, fallback, show in data
+    ]
+
+
+def serialize_registry(registry: Registry) -> Mapping[str, Any]:
+    """Turn what locations hold into builtins; what differs from run to run is left out.
+
+    Post-mortems are kept in columns: one list a field that any of them has.
+    """
+    positions = {id(postmortem): n for n, postmortem in enumerate(registry.postmortems)}
+    columns = {}
+    for name, default in _FIELD_DEFAULTS.items():
+        column = [getattr(postmortem, name) for postmortem in registry.postmortems]
+        if any(value != default for value in column):
+            columns[name] = (
+                [_list_item_values(value) for value in column]
+                if name in _NESTED_CLASSES
+                else column
+            )
+    return {
+        "size": len(registry.postmortems),
+        "columns": columns,
+        "names": list(registry.index),
+        "positions": [
+            positions[id(postmortem_of_name)] for postmortem_of_name in registry.index.values()
+        ],
+        "findings": [_list_field_values(finding) for finding in registry.findings],
+    }
+
+
+def _list_item_values(items: Iterable[Guard] | Iterable[ActionItem]) -> list[Any]:
+    return [_list_field_values(item) for item in items]
+
+
+def _list_field_values(item: Guard | ActionItem | Finding) -> list[Any]:
+    return [getattr(item, item_field.name) for item_field in fields(item)]
+
+
+def deserialize_registry(data: Mapping[str, Any], partial: Iterable[str]) -> Registry:
+    """Turn builtins back into a registry."""
+    postmortems = tuple(object.__new__(Postmortem) for _ in range(data["size"]))
+    for name, default in _FIELD_DEFAULTS.items():
+        column = _restore_column(name, default, data["columns"].get(name))
+        # Field by field, since 10,000 calls of a frozen class's __init__ take twice as long.
+        deque(map(getattr(Postmortem, name).__set__, postmortems, column), maxlen=0)
+    named_postmortems = map(postmortems.__getitem__, data["positions"])
+    index = dict(zip(data["names"], named_postmortems, strict=True))
+    findings = tuple(Finding(*finding_values) for finding_values in data["findings"])
+    return Registry(postmortems, index, (), findings, tuple(partial))
+
+
+def _restore_column(name: str, default: Any, column: list[Any] | None) -> Iterable[Any]:
+    """Return the values of one field, for as many post-mortems as there are."""
+    if column is None:
+        return repeat(default)
+    if name in _NESTED_CLASSES:
+        kind = _NESTED_CLASSES[name]
+        return [tuple(kind(*item) for item in items) for items in column]
+    return map(tuple, column) if isinstance(default, tuple) else column

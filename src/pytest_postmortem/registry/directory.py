@@ -1,0 +1,501 @@
+"""A directory of post-mortems → raw entries: one document an incident, whatever it is written in.
+
+Most collections have no ids in their documents, so that the name of the file must do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from pathlib import PurePosixPath
+from typing import Any, TypeGuard
+
+from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.model import Finding, format_count
+from pytest_postmortem.registry import document_head, fields, parsers
+from pytest_postmortem.registry.cache import hash_parts
+from pytest_postmortem.registry.entry import READ_DOCUMENT, READ_REGISTRY, RawEntry
+from pytest_postmortem.registry.file import (
+    WRAPPER_KEYS,
+    build_raw_entries,
+    build_unreadable_problem,
+    read_limited_text,
+)
+from pytest_postmortem.registry.filenames import (
+    DocumentName,
+    find_id_prefix,
+    find_iso_dates,
+    is_ignored_stem,
+    is_possible_document,
+    is_skipped_folder,
+    parse_document_name,
+)
+from pytest_postmortem.registry.parsers import LocatedTable
+
+__all__ = [
+    "DocumentDirectory",
+    "UnfollowedLinks",
+    "detect_document_name",
+    "find_checkout_above",
+    "hash_directory",
+    "parse_front_matter",
+    "read_directory",
+    "walk_documents",
+]
+
+
+@dataclass(slots=True)
+class UnfollowedLinks:
+    """The links that are not followed, as paths relative to the top."""
+
+    loops: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+
+def find_checkout_above(folder: str) -> str | None:
+    """Return the nearest folder above that holds ``.git``, or None."""
+    current = os.path.abspath(folder)
+    while not os.path.exists(os.path.join(current, ".git")):
+        current, child = os.path.dirname(current), current
+        if current == child:
+            return None
+    return current
+
+
+def walk_documents(
+    top: str,
+    problems: list[OSError],
+    root: str | None = None,
+    skipped: UnfollowedLinks | None = None,
+) -> Iterator[str]:
+    """Yield the files below a folder, as paths relative to it.
+
+    Without a checkout around ``top``, ``root`` takes its place. Links come after all else, so
+    that a file is known by its own path.
+    """
+    skipped = UnfollowedLinks() if skipped is None else skipped
+    real_top = os.path.realpath(top)
+    home = find_checkout_above(top) or root or top
+    allowed = (real_top, os.path.realpath(home) if _is_in_folder(top, home) else real_top)
+    seen_folders = {real_top}
+    folders = [""]
+    links: list[str] = []
+    while folders or links:
+        if folders:
+            folder = folders.pop()
+            yield from _list_folder(top, folder, folders, links, seen_folders, problems)
+            continue
+        links.sort(reverse=True)
+        link = links.pop()
+        path = os.path.join(top, link)
+        target = os.path.realpath(path)
+        if not os.path.exists(path):
+            if _is_link_loop(path):
+                skipped.loops.append(link)
+        elif not any(_is_in_folder(target, place) for place in allowed):
+            skipped.outside.append(link)
+        elif not os.path.isdir(target):
+            if os.path.isfile(target):
+                yield link
+        elif _is_in_folder(os.path.realpath(os.path.join(top, os.path.dirname(link))), target):
+            skipped.loops.append(link)
+        elif target not in seen_folders and not is_skipped_folder(link.rpartition("/")[2]):
+            seen_folders.add(target)
+            folders.append(link)
+
+
+def _list_folder(
+    top: str,
+    folder: str,
+    folders: list[str],
+    links: list[str],
+    seen_folders: set[str],
+    problems: list[OSError],
+) -> Iterator[str]:
+    """Yield the files of one folder, and note its folders and links."""
+    try:
+        with os.scandir(os.path.join(top, folder)) as entries:
+            for entry in entries:
+                relative = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_symlink():
+                    links.append(relative)
+                elif entry.is_dir():
+                    real = os.path.realpath(entry.path)
+                    if not is_skipped_folder(entry.name) and real not in seen_folders:
+                        seen_folders.add(real)
+                        folders.append(relative)
+                elif entry.is_file():
+                    yield relative
+    except OSError as error:
+        problems.append(error)
+
+
+def _is_link_loop(link: str) -> bool:
+    """Say whether links lead to each other, and not just nowhere."""
+    try:
+        os.stat(link)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
+
+
+def _is_in_folder(path: str, folder: str) -> bool:
+    """Say whether a path is a folder, or below it."""
+    path, folder = os.path.abspath(path), os.path.abspath(folder)
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+MAX_DOCUMENT_SIZE = 5_000_000
+HEAD_SIZE = 4096
+MAX_LISTED_LINKS = 3
+
+_RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
+_MARKDOWN_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:# |---\r?\n|\+\+\+\r?\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDirectory:
+    """A directory of post-mortems: where it is, how it is shown, and how its files are read.
+
+    ``root`` is what links may not leave where there is no checkout.
+    """
+
+    path: str
+    shown: str
+    id_pattern: str | None = None
+    files: Sequence[str] = ()
+    root: str | None = None
+
+    def shown_path(self, relative: str) -> str:
+        """Return the path of a file as the reader sees it."""
+        return fields.clean_path(relative if self.shown == "." else f"{self.shown}/{relative}")
+
+
+def detect_document_name(top: str, relative: str) -> DocumentName | None:
+    """Return the name of a file that is a post-mortem; of a plain name, the text decides."""
+    name = parse_document_name(relative.rpartition("/")[2])
+    if name is not None and name.kind == "plain" and not _is_markdown(f"{top}/{relative}"):
+        return None
+    return name
+
+
+def _is_markdown(path: str) -> bool:
+    """Say whether a file without an ending begins as Markdown does, and is text."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD_SIZE)
+    except OSError:
+        return False
+    return b"\0" not in head and _MARKDOWN_START.match(head) is not None
+
+
+def read_directory(
+    directory: DocumentDirectory,
+) -> tuple[list[RawEntry], list[Problem], list[Finding]]:
+    """Return the entries of all documents, by path, and a problem for each that can't be read.
+
+    The findings are about links that are not followed. A document to which a link leads as well
+    has the name of the link as a further one.
+    """
+    errors: list[OSError] = []
+    skipped = UnfollowedLinks()
+    paths = list(walk_documents(directory.path, errors, directory.root, skipped))
+    problems = [_build_folder_problem(directory, error) for error in errors]
+    others = _find_other_paths(directory, paths)
+    linked = {path for same in others.values() for path in same}
+    names = {path: detect_document_name(directory.path, path) for path in sorted({*paths} - linked)}
+    stems = {(_split_folder(path), name.stem) for path, name in names.items() if name is not None}
+    raws: list[RawEntry] = []
+    for path, name in names.items():
+        if name is not None:
+            try:
+                found = _read_document_entries(directory, path, name)
+                more = [each for same in others.get(path, ()) for each in (_split_stem(same), same)]
+                implicit = tuple(map(fields.clean_text, more))
+                raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in found)
+            except RegistryError as error:
+                problems += error.problems
+        elif (
+            _is_named_by_glob(path, directory.files)
+            and (_split_folder(path), _split_stem(path)) not in stems
+        ):
+            raws.append(_build_unread_file_entry(directory, path))
+    return raws, problems, [*_check_unfollowed_links(directory, skipped)]
+
+
+def _find_other_paths(directory: DocumentDirectory, paths: Sequence[str]) -> dict[str, list[str]]:
+    """Return the documents that have several paths: the first, with the others."""
+    first: dict[tuple[int, int], str] = {}
+    others: dict[str, list[str]] = {}
+    for path in paths:
+        if detect_document_name(directory.path, path) is not None:
+            try:
+                status = os.stat(f"{directory.path}/{path}")
+            except OSError:
+                continue
+            same = first.setdefault((status.st_dev, status.st_ino), path)
+            if same != path:
+                others.setdefault(same, []).append(path)
+    return others
+
+
+def _check_unfollowed_links(
+    directory: DocumentDirectory, skipped: UnfollowedLinks
+) -> Iterator[Finding]:
+    """Report the links of a directory that are not followed."""
+    for link in sorted(skipped.loops):
+        message = "this link leads back to a folder above it, and is skipped: remove it"
+        yield Finding("registry-link", "warning", message, directory.shown_path(link))
+    outside = [directory.shown_path(link) for link in sorted(skipped.outside)]
+    if outside:
+        link_count, verb = (
+            format_count(len(outside), "link"),
+            "leads" if len(outside) == 1 else "lead",
+        )
+        names = ", ".join(outside[:MAX_LISTED_LINKS])
+        omitted = (
+            f" and {len(outside) - MAX_LISTED_LINKS} more"
+            if len(outside) > MAX_LISTED_LINKS
+            else ""
+        )
+        message = (
+            f"{link_count} of it {verb} out of the checkout, and what is there is not read: {names}"
+            f"{omitted}; name where it is in postmortem_registry"
+        )
+        yield Finding("registry-link", "warning", message, directory.shown)
+
+
+def _split_folder(relative: str) -> str:
+    return relative.rpartition("/")[0]
+
+
+def _split_stem(relative: str) -> str:
+    return os.path.splitext(relative.rpartition("/")[2])[0]
+
+
+def _build_folder_problem(directory: DocumentDirectory, error: OSError) -> Problem:
+    """Return the problem of a folder that can't be listed."""
+    relative = os.path.relpath(str(error.filename), directory.path)
+    shown_path = directory.shown if relative == "." else directory.shown_path(relative)
+    return build_unreadable_problem(error, READ_REGISTRY, shown_path)
+
+
+def _is_named_by_glob(relative: str, globs: Sequence[str]) -> bool:
+    if relative.rpartition("/")[2].startswith(".") or is_ignored_stem(_split_stem(relative)):
+        return False
+    path = PurePosixPath(relative)
+    patterns = (glob.removeprefix("**/").strip("/") for glob in globs)
+    return any(path.match(pattern) for pattern in patterns if pattern.strip("."))
+
+
+def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> RawEntry:
+    """Return the entry of a file that is named by a glob and not read, such as a PDF."""
+    stem = _split_stem(relative)
+    derived = _find_date_in_stem(LocatedTable(), stem) | {"title": fields.clean_text(stem)}
+    return replace(
+        _build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
+    )
+
+
+def _read_document_entries(
+    directory: DocumentDirectory, relative: str, name: DocumentName
+) -> list[RawEntry]:
+    shown_path = directory.shown_path(relative)
+    text = read_limited_text(
+        os.path.join(directory.path, relative), shown_path, READ_DOCUMENT, MAX_DOCUMENT_SIZE
+    )
+    if name.kind == "data":
+        return _read_data_entries(directory, relative, name, text)
+    values, lines = parse_front_matter(text, shown_path, name.kind == "rst")
+    derived = _find_derived_texts(values, lines, name)
+    return [_build_document_entry(directory, relative, values, name.stem, derived)]
+
+
+def _read_data_entries(
+    directory: DocumentDirectory, relative: str, name: DocumentName, text: str
+) -> list[RawEntry]:
+    """Return the one entry that a YAML or JSON document is, or those that it lists."""
+    shown_path = directory.shown_path(relative)
+    suffix = os.path.splitext(relative)[1].lower()
+    tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown_path)
+    tree = LocatedTable() if tree is None else tree
+    if is_single_document(tree):
+        derived = _find_date_in_stem(tree, name.stem)
+        return [_build_document_entry(directory, relative, tree, name.stem, derived)]
+    raws, problems = build_raw_entries(
+        _find_wrapped_entries(tree) if isinstance(tree, LocatedTable) else tree, shown_path
+    )
+    if problems:
+        raise RegistryError(problems)
+    return raws
+
+
+def is_single_document(tree: Any) -> TypeGuard[LocatedTable]:
+    """Say whether YAML or JSON is one post-mortem, and does not list them."""
+    return isinstance(tree, LocatedTable) and (
+        _has_entry_keys(tree) or not _find_wrapped_entries(tree)
+    )
+
+
+def _has_entry_keys(tree: LocatedTable) -> bool:
+    return any(fields.normalize_key(key) in ("title", *fields.DOCUMENT_ID_KEYS) for key in tree)
+
+
+def _find_wrapped_entries(tree: LocatedTable) -> Any:
+    wrapped = (tree[key] for key in tree if fields.normalize_key(key) in WRAPPER_KEYS)
+    return next((value for value in wrapped if isinstance(value, (list, Mapping))), None)
+
+
+def _build_document_entry(
+    directory: DocumentDirectory,
+    relative: str,
+    values: LocatedTable,
+    stem: str,
+    name_and_body: Mapping[str, str],
+) -> RawEntry:
+    """Return the entry of a document; ``said`` is what its name and its body say."""
+    shown_path = directory.shown_path(relative)
+    written_id = _find_front_matter_id(values)
+    id = _find_id_by_pattern(directory.id_pattern, stem)
+    if id is None and written_id is None:
+        id = find_id_prefix(stem) or find_id_prefix(name_and_body.get("heading", "")) or stem
+    derived = {"stem": fields.clean_text(stem), "path": shown_path, **name_and_body}
+    names = map(fields.clean_text, (stem, shown_path, relative, written_id or ""))
+    implicit = tuple(dict.fromkeys(name for name in names if name))
+    return RawEntry(values, shown_path, values.line, id, True, derived, implicit)
+
+
+def _find_id_by_pattern(pattern: str | None, stem: str) -> str | None:
+    """Return the id that the reader's own pattern finds in a name: its first group, or all."""
+    match = None if pattern is None else re.search(pattern, fields.clean_text(stem))
+    if match is None:
+        return None
+    return (match[1] if match.re.groups else None) or match[0] or None
+
+
+def _find_front_matter_id(values: LocatedTable) -> str | None:
+    """Return the id in the front matter; an empty one is for `entries` to refuse."""
+    values_by_key = {fields.normalize_key(key): value for key, value in values.items()}
+    ids = (
+        values_by_key[key] for key in fields.DOCUMENT_ID_KEYS if values_by_key.get(key) is not None
+    )
+    id = next(ids, None)
+    return id if id is None or isinstance(id, str) else ""
+
+
+def _find_date_in_stem(values: LocatedTable, stem: str) -> dict[str, str]:
+    dates = find_iso_dates(stem)
+    return {"date": dates[0]} if dates and not _has_date_field(values) else {}
+
+
+def _has_date_field(values: LocatedTable) -> bool:
+    keys = ("date", *fields.FIELD_SYNONYMS["date"])
+    dates = (value for key, value in values.items() if fields.normalize_key(key) in keys)
+    return any(isinstance(value, str) and fields.parse_day(value.strip()) for value in dates)
+
+
+def _find_derived_texts(
+    values: LocatedTable, lines: Sequence[str], name: DocumentName
+) -> dict[str, str]:
+    """Return the first heading, and the title, date and root cause that name and body give."""
+    rst = name.kind == "rst"
+    derived = _find_date_in_stem(values, name.stem)
+    heading = document_head.find_first_heading(lines, rst=rst)
+    title = document_head.find_document_title(heading)
+    if heading is not None:
+        derived["heading"] = heading.text
+    if title:
+        derived["title"] = title
+    if "date" not in derived and not _has_date_field(values):
+        date = document_head.find_document_date(lines, heading, rst=rst)
+        derived |= {"date": date} if date else {}
+    cause = document_head.find_root_cause(lines, rst=rst)
+    return derived | ({"root_cause": cause} if cause else {})
+
+
+def parse_front_matter(text: str, shown: str, rst: bool) -> tuple[LocatedTable, list[str]]:
+    """Return the front matter of a document, and the lines of its body.
+
+    Raises: RegistryError where it can't be read.
+    """
+    lines = text.split("\n")
+    first = lines[0].rstrip()
+    if rst:
+        return _parse_rst_fields(lines), lines
+    if first not in ("---", "+++"):
+        return LocatedTable(), lines
+    end_marks = ("---", "...") if first == "---" else ("+++",)
+    end = next((n for n in range(1, len(lines)) if lines[n].rstrip() in end_marks), None)
+    if end is None:
+        return LocatedTable(), lines
+    suffix = ".yml" if first == "---" else ".toml"
+    front = "\n".join(lines[1:end]) + "\n"
+    tree = parsers.parse_data_text(front, suffix, failed=READ_DOCUMENT, path=shown, above=1)
+    if not isinstance(tree, LocatedTable):
+        return LocatedTable(), lines
+    tree.line = 1
+    return tree, lines[end + 1 :]
+
+
+def _parse_rst_fields(lines: Sequence[str]) -> LocatedTable:
+    """Return the field list at the top of a document, or right below its title."""
+    heading = document_head.find_first_heading(lines, rst=True)
+    start = 0
+    if heading is not None and not any(line.strip() for line in lines[: heading.start]):
+        start = heading.end
+    blank = sum(1 for _ in takewhile(lambda line: not line.strip(), lines[start:]))
+    table = LocatedTable()
+    key = ""
+    for position in range(start + blank, len(lines)):
+        line = lines[position]
+        match = _RST_FIELD.match(line)
+        if match:
+            key = match[1]
+            table.line = table.line or position + 1
+            table[key] = match[2] or None
+            table.lines[key] = position + 1
+        elif key and line[:1].isspace() and line.strip():
+            table[key] = " ".join(filter(None, (table[key], line.strip())))
+        else:
+            break
+    return table
+
+
+def hash_directory(directory: DocumentDirectory) -> str | None:
+    """Return a digest of all that may be read of a directory, None where something can't be.
+
+    This is what an unchanged directory costs, so a document is told by its ending alone.
+    """
+    errors: list[OSError] = []
+    parts: list[str | bytes] = []
+    skipped = UnfollowedLinks()
+    for relative in sorted(walk_documents(directory.path, errors, directory.root, skipped)):
+        parts.append(relative)
+        if is_possible_document(relative.rpartition("/")[2]):
+            data = _read_whole_file(f"{directory.path}/{relative}")
+            if data is None:
+                return None
+            parts.append(data)
+    parts += ["links", *skipped.loops, "outside", *skipped.outside]
+    return None if errors else hash_parts(*parts)
+
+
+def _read_whole_file(path: str) -> bytes | None:
+    """Return what a file holds, None where it is too large or can't be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError:
+        return None
+    try:
+        size = os.fstat(descriptor).st_size
+        return os.read(descriptor, size + 1) if size <= MAX_DOCUMENT_SIZE else None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

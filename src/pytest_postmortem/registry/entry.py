@@ -1,0 +1,415 @@
+"""A raw entry → an `RegistryEntry` with typed fields, or the problems that it has, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pytest_postmortem.errors import Problem
+from pytest_postmortem.model import ActionItem, Guard, ShowLevel
+from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.parsers import LocatedTable
+
+__all__ = [
+    "READ_DOCUMENT",
+    "READ_REGISTRY",
+    "EntryReader",
+    "RawEntry",
+    "RegistryEntry",
+    "build_entries",
+    "read_action_items_field",
+    "read_fix_field",
+    "read_guards_field",
+]
+
+
+COMMIT_KEYS = ("commit", "commits", "sha")
+
+
+ITEM_TITLE_KEYS = ("title", "name", "summary", "description", "action")
+
+
+_COMMIT_SEPARATOR = r"[\s,]+"
+
+
+def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
+    """Return the commits of the fix, and the patch that may stand among them."""
+    for _, _, value in reading.found("fix"):
+        commits: list[str] = []
+        patch = None
+        for item in _wrap_in_list(value):
+            values_by_key = _normalize_keys(item)
+            patch = patch or fields.parse_scalar(values_by_key.get("patch"))
+            written = (
+                [values_by_key[key] for key in COMMIT_KEYS if key in values_by_key]
+                if values_by_key
+                else [item]
+            )
+            commits += [
+                c
+                for value_text in written
+                for c in fields.split_texts(value_text, _COMMIT_SEPARATOR)
+            ]
+        if commits or patch:
+            return tuple(dict.fromkeys(commits)), patch
+    return (), None
+
+
+def read_guards_field(reading: EntryReader) -> tuple[Guard, ...]:
+    """Return the guards that are no tests; a text is the type of one."""
+    guard_list = []
+    for _, key, value in reading.found("guarded_by"):
+        for item in _wrap_in_list(value):
+            values_by_key = _normalize_keys(item) or {"type": item}
+            kind = fields.parse_scalar(values_by_key.get("type")) or fields.parse_scalar(
+                values_by_key.get("name")
+            )
+            url = values_by_key.get("url")
+            if kind is None:
+                remedy = "write what guards, such as 'type: alert' or 'type: lint'"
+                reading.add_problem(key, f"a guard of {reading.id} has no 'type'", remedy)
+            else:
+                guard_list.append(Guard(kind, None if url is None else reading.link(key, url)))
+    return tuple(guard_list)
+
+
+def read_action_items_field(reading: EntryReader) -> tuple[ActionItem, ...]:
+    """Return the action items; a text is the title of one."""
+    for rank, key, value in reading.found("action_items"):
+        items = [
+            _build_action_item(_normalize_keys(item) or {"title": item})
+            for item in _wrap_in_list(value)
+        ]
+        if all(items) or rank > 0:
+            return tuple(item for item in items if item is not None)
+        remedy = "write each action item as a text, or as a mapping with a 'title'"
+        reading.add_problem(key, f"an action item of {reading.id} has no 'title'", remedy)
+    return ()
+
+
+def _build_action_item(values_by_key: Mapping[str, Any]) -> ActionItem | None:
+    texts = {key: fields.parse_scalar(value) for key, value in values_by_key.items()}
+    title = next((text for key in ITEM_TITLE_KEYS if (text := texts.get(key))), None)
+    if title is None:
+        return None
+    return ActionItem(
+        title,
+        owner=texts.get("owner") or texts.get("team"),
+        due=fields.parse_day(texts.get("due")) or texts.get("due"),
+        type=texts.get("type"),
+        status=texts.get("status") or texts.get("state"),
+    )
+
+
+def _wrap_in_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _normalize_keys(item: Any) -> dict[str, Any]:
+    """Return a mapping by the normal form of its keys; what is none has none."""
+    if not isinstance(item, Mapping):
+        return {}
+    return {fields.normalize_key(key): value for key, value in item.items()}
+
+
+READ_REGISTRY = "Couldn't read registry"
+
+
+READ_DOCUMENT = "Couldn't read post-mortem"
+
+
+MAX_EXTRA_FIELDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RawEntry:
+    """An entry as it was written, and what its place says about it where it is silent.
+
+    ``key`` is the id that stands outside of the entry. ``document`` marks a document in a
+    directory, whose ``derived`` texts come from its name and its body, and hold where its front
+    matter says nothing; ``implicit`` are the aliases that its path gives it.
+    """
+
+    values: LocatedTable
+    path: str
+    line: int | None = None
+    key: str | None = None
+    document: bool = False
+    derived: Mapping[str, str] = field(default_factory=dict)
+    implicit: tuple[str, ...] = ()
+
+
+class EntryReader:
+    """Reads the fields of one raw entry, and gathers what is wrong with them.
+
+    ``values`` has everything that is not absent, by the normal form of its key.
+    """
+
+    def __init__(self, raw: RawEntry) -> None:
+        self.raw = raw
+        self.id = ""
+        self.problems: list[Problem] = []
+        self.values: dict[str, Any] = {}
+        self._lines: dict[str, int] = {}
+        self._found: dict[str, list[tuple[int, str, Any]]] = {}
+        for key, value in raw.values.items():
+            if value is not None:
+                self._take(fields.normalize_key(key), value, raw.values.lines.get(key))
+
+    def _take(self, key: str, value: Any, line: int | None) -> None:
+        if key in self.values:
+            return
+        self.values[key] = value
+        if line is not None:
+            self._lines[key] = line
+        owner = fields.find_field(key)
+        if owner is not None and value != "" and value != []:
+            rank, name = owner
+            field_values = self._found.setdefault(name, [])
+            field_values.append((rank, key, value))
+            field_values.sort(key=lambda each: each[0])
+
+    def found(self, name: str) -> list[tuple[int, str, Any]]:
+        """Return what there is for a field, its own name first: ranks, keys, and values."""
+        return self._found.get(name, [])
+
+    def line(self, key: str | None) -> int | None:
+        """Return the line of a key, or that of the entry."""
+        return self.raw.line if key is None else self._lines.get(key, self.raw.line)
+
+    def add_problem(
+        self, key: str | None, cause: str, remedy: str, slug: str = "registry-field"
+    ) -> None:
+        """Note a problem at a key, or with the entry as a whole."""
+        failed = READ_DOCUMENT if self.raw.document else READ_REGISTRY
+        self.problems.append(Problem(slug, failed, cause, remedy, self.raw.path, self.line(key)))
+
+    def text(self, name: str, *, lines: bool = False) -> str | None:
+        """Return a field as one text, in one line or, where people write paragraphs, in several."""
+        for rank, key, value in self.found(name):
+            text = fields.parse_scalar(value, lines=lines)
+            if text is not None and (key not in fields.SHORT_TEXT_KEYS or _is_short_text(value)):
+                return text
+            if text is None and rank == 0 and not isinstance(value, str):
+                cause = f"{key!r} of {self.id} is no text"
+                self.add_problem(key, cause, f"write {key!r} as one text")
+        return None
+
+    def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
+        """Return a field as texts; aliases are gathered from all the names that they have."""
+        gathered: dict[str, None] = {}
+        for rank, key, value in self.found(name):
+            gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
+            if rank == 0 and not gathered:
+                cause = f"{key!r} of {self.id} is no list of texts"
+                self.add_problem(key, cause, f"write {key!r} as a text or as a list of texts")
+            if gathered and name != "aliases":
+                break
+        return tuple(gathered)
+
+    def link(self, key: str, value: Any) -> str | None:
+        """Return a link that is safe to follow, or note what is wrong with it."""
+        url = fields.clean_text(value) if isinstance(value, str) else ""
+        url_problem = fields.find_link_problem(url) if url else "it is no text"
+        if url_problem is None:
+            return url.replace(" ", "%20") if "://" in url[:8] else url
+        self.add_problem(
+            key,
+            f"the link {url[: fields.MAX_SHORT_TEXT]!r} of {self.id} can't be used: {url_problem}",
+            "write an http or https address, or the path of a file in the repository",
+            "registry-url",
+        )
+        return None
+
+    def extra(self) -> dict[str, str]:
+        """Return the short texts under keys that mean nothing here."""
+        unknown = (
+            (fields.clean_text(key), fields.clean_text(value))
+            for key, value in self.values.items()
+            if fields.find_field(key) is None and key not in fields.ID_KEYS
+            if isinstance(value, str) and _is_short_text(value)
+        )
+        return dict([(key, text) for key, text in unknown if key and text][:MAX_EXTRA_FIELDS])
+
+
+def _is_short_text(value: Any) -> bool:
+    """Say whether a value is one line of at most 200 characters, as a title or a level would be."""
+    text = value.get("name") if isinstance(value, Mapping) else value
+    return isinstance(text, str) and len(text) <= fields.MAX_SHORT_TEXT and "\n" not in text.strip()
+
+
+TEXT_FIELDS = ("title", "severity", "status", "owner", "class", "patch", "recurs", "reason")
+LIST_SEPARATORS: Mapping[str, str | None] = {
+    "tags": ",",
+    "aliases": ",",
+    "whys": "\n",
+    "service": None,
+    "repository": None,
+    "component": None,
+    "tests": "\n",
+}
+"""The fields that hold several texts, and what divides them where they stand in one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryEntry:
+    """An entry with its fields; ``fallback`` holds a title and a url for want of better ones.
+
+    ``exempted`` is the place that exempts it. ``implicit`` are aliases that nobody wrote.
+    ``show`` is the most that may be shown of it, if nobody says; ``fetched`` that it stands in
+    no file.
+    """
+
+    id: str
+    path: str
+    line: int | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    guards: tuple[Guard, ...] = ()
+    items: tuple[ActionItem, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+    fallback: Mapping[str, str] = field(default_factory=dict)
+    implicit: tuple[str, ...] = ()
+    exempted: tuple[str, int | None] | None = None
+    fetched: bool = False
+    show: ShowLevel = "all"
+
+
+def build_entries(
+    raws: Sequence[RawEntry], *, prefix: str = "", url_template: str | None = None
+) -> tuple[list[RegistryEntry], list[Problem]]:
+    """Return the entries of one file or directory, and what is wrong with them."""
+    entries: list[RegistryEntry] = []
+    problems: list[Problem] = []
+    entry_place = "the first entry"
+    for raw in raws:
+        reading = EntryReader(raw)
+        if _read_entry_id(reading, prefix, entry_place):
+            entries.append(_build_entry(reading, url_template))
+            entry_place = f"the entry after {reading.id}"
+        problems += reading.problems
+    return _prefix_recurs(entries, prefix), problems
+
+
+def _prefix_recurs(entries: list[RegistryEntry], prefix: str) -> list[RegistryEntry]:
+    """Let ``recurs: 12`` mean the ``PM-12`` of the same file, whose ids get the prefix ``PM-``."""
+    ids = {entry.id.casefold(): entry.id for entry in entries} if prefix else {}
+    for position, entry in enumerate(entries):
+        earlier = ids.get((prefix + entry.texts.get("recurs", "")).casefold())
+        if earlier is not None and "recurs" in entry.texts:
+            entries[position] = replace(entry, texts={**entry.texts, "recurs": earlier})
+    return entries
+
+
+def _read_entry_id(reading: EntryReader, prefix: str, entry_place: str) -> bool:
+    """Give the reading its id, or say of ``which`` entry it is that there is none."""
+    key, value = _find_written_id(reading)
+    id = fields.clean_text(value) if isinstance(value, str) else ""
+    if not id:
+        defect = "no 'id'" if value is None else "an 'id' that is no text"
+        defect = "an empty 'id'" if isinstance(value, str) else defect
+        reading.add_problem(key, f"{entry_place} has {defect}", "every post-mortem needs an 'id'")
+        return False
+    if "\n" in value.strip():
+        cause = f"the id {id!r} stands on more than one line"
+        reading.add_problem(key, cause, "write the id on one line")
+    reading.id = id if id.casefold().startswith(prefix.casefold()) else prefix + id
+    return True
+
+
+def _find_written_id(reading: EntryReader) -> tuple[str | None, Any]:
+    """Return the key and the value of an id; what was decided for a document comes first."""
+    raw = reading.raw
+    if raw.document and raw.key is not None:
+        return None, raw.key
+    for key in fields.DOCUMENT_ID_KEYS if raw.document else fields.ID_KEYS:
+        value = reading.values.get(key)
+        if isinstance(value, str) or (key == "id" and value is not None):
+            return key, value
+    return None, raw.key
+
+
+def _build_entry(reading: EntryReader, url_template: str | None) -> RegistryEntry:
+    """Return the entry, as far as its fields make sense."""
+    raw, derived = reading.raw, reading.raw.derived
+    texts = {name: reading.text(name) for name in TEXT_FIELDS if reading.found(name)}
+    if "title" in derived and not reading.values.get("title"):
+        texts["title"] = _strip_id_from_title(derived["title"], reading.id)
+    texts["url"] = _read_entry_link(reading)
+    texts["root_cause"] = reading.text("root_cause", lines=True) or derived.get("root_cause")
+    texts["test"] = _read_test_field(reading)
+    texts["until"] = _read_until_field(reading)
+    date = reading.text("date")
+    texts["date"] = fields.parse_day(date) or derived.get("date") or date
+    lists = {
+        name: reading.texts(name, LIST_SEPARATORS[name])
+        for name in LIST_SEPARATORS
+        if reading.found(name)
+    }
+    lists["fix"], patch = read_fix_field(reading)
+    texts["patch"] = texts.get("patch") or patch
+    return RegistryEntry(
+        id=reading.id,
+        path=raw.path,
+        line=raw.line,
+        texts={name: text for name, text in texts.items() if text},
+        lists={name: items for name, items in lists.items() if items},
+        guards=read_guards_field(reading),
+        items=read_action_items_field(reading),
+        extra=reading.extra(),
+        fallback=_build_fallback_texts(reading, url_template),
+        implicit=raw.implicit,
+        exempted=(raw.path, reading.line("test")) if texts["test"] == "exempt" else None,
+    )
+
+
+def _strip_id_from_title(title: str, id: str) -> str:
+    """Return a heading such as ``PM-12: Login loop`` without the id, which is shown beside it."""
+    head, remainder = title[: len(id)], title[len(id) :]
+    if head.casefold() != id.casefold() or remainder[:1].isalnum():
+        return title
+    return remainder.lstrip(" :.,|-–—)]") or title
+
+
+def _read_entry_link(reading: EntryReader) -> str | None:
+    """Return the link; a path that a site's generator means for itself is none."""
+    for rank, key, value in reading.found("url"):
+        text = fields.clean_text(value) if isinstance(value, str) else ""
+        site = text.startswith("/") and not text.startswith("//")
+        if reading.raw.document and (site or (rank > 0 and not text.startswith("http"))):
+            continue
+        if text or rank == 0:
+            return reading.link(key, value)
+    return None
+
+
+def _build_fallback_texts(reading: EntryReader, url_template: str | None) -> dict[str, str]:
+    derived = reading.raw.derived
+    url = derived.get("path", "")
+    if url_template is not None:
+        url = fields.fill_url_template(url_template, reading.id)
+    elif fields.find_link_problem(url):
+        url = ""
+    fallback = {"title": derived.get("stem", ""), "url": url}
+    return {name: text for name, text in fallback.items() if text}
+
+
+def _read_test_field(reading: EntryReader) -> str | None:
+    value = reading.values.get("test")
+    text = fields.clean_text(value) if isinstance(value, str) else ""
+    if value is None or text.casefold() in ("required", "exempt"):
+        return text.casefold() or None
+    remedy = "write 'test: required' or 'test: exempt', the latter with a 'reason' beside it"
+    shown_value = repr(text) if isinstance(value, str) else "no text"
+    reading.add_problem("test", f"'test' of {reading.id} is {shown_value}", remedy)
+    return None
+
+
+def _read_until_field(reading: EntryReader) -> str | None:
+    text = reading.text("until")
+    day = fields.parse_day(text)
+    if text is not None and day is None:
+        cause = f"'until' of {reading.id} is {text!r}"
+        reading.add_problem("until", cause, "write a date such as 2026-12-31")
+    return day

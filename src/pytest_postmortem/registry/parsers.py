@@ -1,0 +1,456 @@
+"""The text of YAML, JSON or TOML → plain mappings, lists and texts that know their lines.
+
+Every scalar stays the text that was written: no number, date or object is ever made of it. What
+is left out or null is None. A mapping is a `Table`, a list `Rows`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from pytest_postmortem.errors import Problem, RegistryError
+
+__all__ = [
+    "MAX_DEPTH",
+    "PARSERS_BY_SUFFIX",
+    "BrokenDataError",
+    "LocatedList",
+    "LocatedTable",
+    "build_depth_error",
+    "build_repeated_key_error",
+    "compose_yaml",
+    "convert_to_tables",
+    "parse_data_text",
+]
+
+
+MAX_ALIASED_VALUES = 1_000_000
+
+
+NULL_SCALARS = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+_NON_YAML_CHARACTER = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+
+
+def compose_yaml(text: str, above: int) -> Any:
+    """Return the one document of a text, or None where it is empty.
+
+    Raises: Broken, with the line counted from ``above`` lines before the text.
+    """
+    loader_class: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    try:
+        return _YamlComposer(above).compose(loader_class(text))
+    except Exception as error:
+        # By name, for the reason given in `_Composer.compose_yaml`.
+        names = {error_class.__name__ for error_class in type(error).__mro__}
+        if "YAMLError" not in names:
+            raise
+        broken = _build_syntax_error if "MarkedYAMLError" in names else _build_character_error
+        raise broken(text, above, error) from None
+
+
+def _build_character_error(text: str, above: int, error: Exception) -> BrokenDataError:
+    match = _NON_YAML_CHARACTER.search(text)
+    line = text.count("\n", 0, match.start() if match else None) + above + 1
+    cause = "it is not YAML: it holds a control character"
+    return BrokenDataError(cause, "remove the character from this line", line)
+
+
+def _build_syntax_error(text: str, above: int, error: Any) -> BrokenDataError:
+    mark = error.problem_mark or error.context_mark
+    lines = text.rstrip().split("\n")
+    number = min(0 if mark is None else mark.line, len(lines) - 1)
+    line = lines[number]
+    if "nesting depth" in str(error.problem):  # libyaml from 0.2.6 on looks ahead, and has a limit
+        return build_depth_error(number + above + 1)
+    remedy = "mend the YAML on this line or the one before"
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        remedy = "indent with spaces: YAML allows no tabs at the beginning of a line"
+    return BrokenDataError(f"it is not YAML: {error.problem}", remedy, number + above + 1)
+
+
+class _OpenNode:
+    """A mapping or list that is still open, and the key that waits for its value."""
+
+    __slots__ = ("anchor", "before", "has_key", "key", "key_line", "merged", "merging", "node")
+
+    def __init__(self, node: LocatedTable | LocatedList, anchor: str | None, before: int) -> None:
+        self.node = node
+        self.anchor = anchor
+        self.before = before
+        self.key = ""
+        self.key_line = 0
+        self.has_key = False
+        self.merging = False
+        self.merged: list[tuple[Any, int]] = []
+
+    def awaits_key(self) -> bool:
+        return not self.has_key and isinstance(self.node, LocatedTable)
+
+    def set_key(self, key: str, line: int, merging: bool) -> None:
+        if key in self.node:
+            raise build_repeated_key_error(key, line)
+        self.key, self.key_line, self.merging = key, line, merging
+        self.has_key = True
+
+    def add(self, value: Any, line: int) -> None:
+        if isinstance(self.node, LocatedList):
+            self.node.append(value)
+            self.node.lines.append(line)
+        elif self.merging:
+            self.merged.append((value, line))
+        else:
+            self.node[self.key] = value
+            self.node.lines[self.key] = self.key_line
+        self.has_key = False
+
+    def close(self) -> None:
+        """Fill what a mapping leaves out from those that it merges, the first of them first."""
+        if isinstance(self.node, LocatedTable):
+            for value, line in self.merged:
+                for table in _resolve_merged_tables(value, line):
+                    self._fill_missing_keys(self.node, table)
+
+    @staticmethod
+    def _fill_missing_keys(node: LocatedTable, table: LocatedTable) -> None:
+        for key, value in table.items():
+            if key not in node:
+                node[key] = value
+                node.lines[key] = table.lines[key]
+
+
+def _resolve_merged_tables(value: Any, line: int) -> list[LocatedTable]:
+    tables = value if isinstance(value, LocatedList) else [value]
+    if all(isinstance(table, LocatedTable) for table in tables):
+        return list(tables)
+    raise BrokenDataError(
+        "'<<' is followed by no mapping", "let it name a mapping: '<<: *name'", line
+    )
+
+
+class _YamlComposer:
+    """Builds the data from the events; ``size`` counts its values, aliased ones each time."""
+
+    def __init__(self, above: int) -> None:
+        self.first = above + 1
+        self.stack: list[_OpenNode] = []
+        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.size = self.aliased = 0
+        self.documents = 0
+        self.root: Any = None
+
+    def compose(self, loader: Any) -> Any:
+        # By name: where a process imports PyYAML anew, as pytest's own pytester does, libyaml's
+        # events are still of the classes of the first import.
+        handlers = {
+            "ScalarEvent": self.add_scalar,
+            "MappingStartEvent": self.open,
+            "SequenceStartEvent": self.open,
+            "MappingEndEvent": self.close,
+            "SequenceEndEvent": self.close,
+            "AliasEvent": self.alias,
+            "DocumentStartEvent": self.document,
+        }
+        while (event := loader.get_event()) is not None:
+            handler = handlers.get(type(event).__name__)
+            if handler is not None:
+                handler(event, event.start_mark.line + self.first)
+        return self.root
+
+    def document(self, event: Any, line: int) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            remedy = "keep one document in the file: remove the line '---'"
+            raise BrokenDataError("a second YAML document begins", remedy, line)
+
+    def add_scalar(self, event: Any, line: int) -> None:
+        self.size += 1
+        plain, value = event.implicit[0], event.value
+        if plain and value in NULL_SCALARS and not (self.stack and self.stack[-1].awaits_key()):
+            value = None
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (value, 1)
+        self.add(value, line, plain)
+
+    def add(self, value: Any, line: int, plain: bool = False) -> None:
+        if not self.stack:
+            self.root = value
+        elif not self.stack[-1].awaits_key():
+            self.stack[-1].add(value, line)
+        elif isinstance(value, str):
+            self.stack[-1].set_key(value, line, plain and value == "<<")
+        else:
+            raise BrokenDataError("a key is no text", "write each key as plain text", line)
+
+    def open(self, event: Any, line: int) -> None:
+        if len(self.stack) >= MAX_DEPTH:
+            raise build_depth_error(line)
+        is_table = type(event).__name__ == "MappingStartEvent"
+        node = LocatedTable(line) if is_table else LocatedList(line)
+        self.add(node, line)
+        self.stack.append(_OpenNode(node, event.anchor, self.size))
+        self.size += 1
+
+    def close(self, event: Any, line: int) -> None:
+        frame = self.stack.pop()
+        frame.close()
+        if frame.anchor is not None:
+            self.anchors[frame.anchor] = (frame.node, self.size - frame.before)
+
+    def alias(self, event: Any, line: int) -> None:
+        name = event.anchor
+        if any(frame.anchor == name for frame in self.stack):
+            cause = f"the alias '*{name}' stands inside of what it names"
+            raise BrokenDataError(cause, "write the value out instead of the alias", line)
+        if name not in self.anchors:
+            cause = f"the alias '*{name}' names nothing"
+            raise BrokenDataError(cause, f"put '&{name}' before the value that it means", line)
+        value, size = self.anchors[name]
+        self.size += size
+        self.aliased += size
+        if self.aliased > MAX_ALIASED_VALUES:
+            cause = f"its aliases stand for more than {MAX_ALIASED_VALUES:,} values"
+            raise BrokenDataError(cause, "share fewer values, or none", line)
+        self.add(value, line)
+
+
+MAX_DEPTH = 100
+
+
+class LocatedTable(dict[str, Any]):
+    """A mapping, the line on which it begins, and the lines of its keys, where they are known."""
+
+    __slots__ = ("line", "lines", "repeated")
+
+    def __init__(self, line: int | None = None) -> None:
+        super().__init__()
+        self.line = line
+        self.lines: dict[str, int] = {}
+        self.repeated: str | None = None
+
+
+class LocatedList(list[Any]):
+    """A list, and the line on which it or each of its items begins, where they are known."""
+
+    __slots__ = ("line", "lines")
+
+    def __init__(self, line: int | None = None) -> None:
+        super().__init__()
+        self.line = line
+        self.lines: list[int] = []
+
+    def line_of(self, position: int) -> int | None:
+        """Return the line of an item, or at least that of the list."""
+        return self.lines[position] if self.lines else self.line
+
+
+class BrokenDataError(Exception):
+    """A text can't be read: the cause, the remedy and the line, on their way to a problem."""
+
+    def __init__(self, cause: str, remedy: str, line: int | None) -> None:
+        super().__init__(cause)
+        self.cause, self.remedy, self.line = cause, remedy, line
+
+
+def build_depth_error(line: int | None) -> BrokenDataError:
+    """Return what is raised where brackets or lists are nested beyond all sense."""
+    return BrokenDataError(
+        f"it is nested more than {MAX_DEPTH} levels deep",
+        "a post-mortem is a flat mapping of fields: look for brackets that are never closed",
+        line,
+    )
+
+
+def build_repeated_key_error(key: str, line: int | None) -> BrokenDataError:
+    """Return what is raised where a mapping has a key twice."""
+    return BrokenDataError(
+        f"the key {key!r} stands twice in one mapping",
+        "keep one of the two, or rename one of them",
+        line,
+    )
+
+
+_JSON_OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]')
+_LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{3000}")  # Python converts up to 4,300 decimal digits
+_TOML_ERROR_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+def parse_data_text(text: str, suffix: str, *, failed: str, path: str, above: int = 0) -> Any:
+    """Parse a text in the format of a file name's suffix; ``above`` lines stand before it.
+
+    Raises: RegistryError with the one problem that keeps the text from being read.
+    """
+    try:
+        return PARSERS_BY_SUFFIX[suffix](text, above)
+    except RecursionError:
+        broken = build_depth_error(None)
+    except BrokenDataError as error:
+        broken = error
+    except Exception as error:  # each version of each parser has others
+        broken = _build_parser_crash_error(error, text, above)
+    problem = Problem("registry-syntax", failed, broken.cause, broken.remedy, path, broken.line)
+    raise RegistryError([problem]) from None
+
+
+def _build_parser_crash_error(error: Exception, text: str, above: int) -> BrokenDataError:
+    """Return what a parser means that raises something other than its own error."""
+    digits = _LONG_NUMBER.search(text)
+    if digits is None:
+        return BrokenDataError(
+            f"it can't be parsed ({type(error).__name__})", "correct its syntax", None
+        )
+    line = text.count("\n", 0, digits.start()) + above + 1
+    return BrokenDataError(
+        "a number has thousands of digits", "write it as a text, in quotes", line
+    )
+
+
+def _parse_yaml(text: str, above: int) -> Any:
+
+    return compose_yaml(text, above)
+
+
+def _parse_json(text: str, above: int) -> Any:
+    import json
+
+    try:
+        tree = json.loads(
+            text,
+            object_pairs_hook=_build_json_table,
+            parse_int=str,
+            parse_float=str,
+            parse_constant=str,
+        )
+    except json.JSONDecodeError as error:
+        if not text.strip():
+            return None
+        cause = f"it is not JSON: {error.msg}"
+        raise BrokenDataError(cause, "mend the JSON on this line", error.lineno + above) from None
+    return _number_json_nodes(tree, _find_json_lines(text, above))
+
+
+def _build_json_table(pairs: list[tuple[str, Any]]) -> LocatedTable:
+    table = LocatedTable()
+    for key, value in pairs:
+        if key in table:
+            table.repeated = key
+        table[key] = value
+    return table
+
+
+def _find_json_lines(text: str, above: int) -> Iterator[int]:
+    """Return the line of each opening brace and bracket outside of strings, in their order."""
+    lines: list[int] = []
+    line, last = above + 1, 0
+    for match in _JSON_OPENING.finditer(text):
+        if match[0][0] != '"':
+            line += text.count("\n", last, match.start())
+            last = match.start()
+            lines.append(line)
+    return iter(lines)
+
+
+def _number_json_nodes(node: Any, lines: Iterator[int]) -> Any:
+    if isinstance(node, LocatedTable):
+        node.line = next(lines)
+        if node.repeated is not None:
+            raise build_repeated_key_error(node.repeated, node.line)
+        for key, value in node.items():
+            node[key] = _number_json_nodes(value, lines)
+        return node
+    if isinstance(node, list):
+        rows = LocatedList(next(lines))
+        rows.extend(_number_json_nodes(value, lines) for value in node)
+        return rows
+    return _format_plain_scalar(node)
+
+
+def _parse_toml(text: str, above: int) -> Any:
+    import sys
+
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    text = text.replace("\r\n", "\n")
+    try:
+        tree = tomllib.loads(text, parse_float=str)
+    except tomllib.TOMLDecodeError as error:
+        match = _TOML_ERROR_PLACE.search(str(error))
+        cause = f"it is not TOML: {_TOML_ERROR_PLACE.sub('', str(error))}"
+        line = int(match[1]) if match and match[1] else text.rstrip().count("\n") + 1
+        raise BrokenDataError(cause, "mend the TOML on this line", line + above) from None
+    return _number_toml_tables(convert_to_tables(tree), (), _find_toml_headers(text, above))
+
+
+def _find_toml_headers(text: str, above: int) -> dict[tuple[str, ...], list[int]]:
+    """Return the lines of headers by their keys, in order, as far as statements are understood."""
+    from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError, scan_toml_statements
+
+    headers: dict[tuple[str, ...], list[int]] = {}
+    line, last = above + 1, 0
+    try:
+        for statement in scan_toml_statements(text):
+            if statement.value is None:
+                line += text.count("\n", last, statement.start)
+                last = statement.start
+                headers.setdefault(statement.path, []).append(line)
+    except (UnexpectedSyntaxError, ValueError):
+        pass
+    return headers
+
+
+def _number_toml_tables(
+    tree: Any, name: tuple[str, ...], headers: dict[tuple[str, ...], list[int]]
+) -> Any:
+    """Give tables the lines of their headers, as far as every one of them has its own."""
+    for key, value in tree.items():
+        lines = headers.get((*name, key), [])
+        if isinstance(value, LocatedTable):
+            _number_toml_tables(value, (*name, key), headers)
+        if isinstance(value, LocatedTable) and lines:
+            value.line = tree.lines[key] = lines[0]
+        elif isinstance(value, LocatedList) and len(lines) == len(value):
+            value.lines = lines
+            for line, table in zip(lines, value, strict=True):
+                table.line = line
+    return tree
+
+
+def convert_to_tables(node: Any) -> Any:
+    """Return plain data of any origin as tables, lists and texts."""
+    if isinstance(node, Mapping):
+        table = LocatedTable()
+        table.update((str(key), convert_to_tables(value)) for key, value in node.items())
+        return table
+    if isinstance(node, (list, tuple, set, frozenset)):
+        rows = LocatedList()
+        rows.extend(map(convert_to_tables, node))
+        return rows
+    return _format_plain_scalar(node)
+
+
+def _format_plain_scalar(value: Any) -> str | None:
+    """Return a scalar as it would be written: dates and times in ISO form."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or isinstance(value, str):
+        return value
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)
+
+
+PARSERS_BY_SUFFIX: dict[str, Callable[[str, int], Any]] = {
+    ".yml": _parse_yaml,
+    ".yaml": _parse_yaml,
+    ".json": _parse_json,
+    ".toml": _parse_toml,
+}
+"""The parser of each suffix that a registry file may have."""

@@ -1,0 +1,440 @@
+"""A `Source` → its items, page after page, as raw entries; asks a `remote.Client` for each.
+
+What a server repeats of a credential is taken out of all that leaves this module.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+from pytest_postmortem.errors import RegistryError
+from pytest_postmortem.model import Finding
+from pytest_postmortem.registry import fields, parsers
+from pytest_postmortem.registry.entry import LIST_SEPARATORS, READ_REGISTRY, RawEntry
+from pytest_postmortem.registry.file import WRAPPER_KEYS, parse_registry_tree
+from pytest_postmortem.registry.parsers import MAX_DEPTH, LocatedTable, build_depth_error
+from pytest_postmortem.registry.remote import json_path
+from pytest_postmortem.registry.remote.http import (
+    DEFAULT_LIMITS,
+    HttpAnswer,
+    HttpClient,
+    HttpLimits,
+    HttpRequest,
+    UnreachableError,
+    find_error_text,
+    format_service_message,
+    is_error_answer,
+    parse_url_origin,
+)
+from pytest_postmortem.registry.remote.redaction import SecretRedactor
+from pytest_postmortem.registry.remote.source_config import NextPage, RemoteSource
+
+__all__ = ["FetchedPages", "PageValidator", "read_pages"]
+
+MULTI_TEXT_FIELDS = frozenset((*LIST_SEPARATORS, "fix"))
+"""The fields that may hold several texts."""
+
+FIX_ANSWER = "mend what the address answers"
+CORRECT_PAGINATION = "correct the address, or how the next page is found"
+
+
+@dataclass(frozen=True, slots=True)
+class PageValidator:
+    """What tells whether a page is still what it was."""
+
+    url: str
+    etag: str | None
+    modified: str | None
+
+
+NO_VALIDATOR = PageValidator("", None, None)
+
+
+@dataclass(slots=True)
+class FetchedPages:
+    """What all pages hold: raw entries, what the answer says of them, and what is odd."""
+
+    raws: list[RawEntry] = field(default_factory=list)
+    validators: list[PageValidator] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    url_template: str | None = None
+    prefix: str = ""
+    partial: str | None = None
+
+
+def read_pages(
+    source: RemoteSource,
+    environ: Mapping[str, str],
+    known: Sequence[PageValidator] = (),
+    limits: HttpLimits = DEFAULT_LIMITS,
+) -> FetchedPages | None:
+    """Return all items of a source, or None where none of the ``known`` pages has changed.
+
+    Raises:
+        Unreachable: A page can't be read, or is not what the source says.
+    """
+    request = source.build_request(environ)
+    home = parse_url_origin(request.url)
+    if not all(page.etag or page.modified for page in known):
+        known = ()
+    if any(page.url and parse_url_origin(page.url) != home for page in known):
+        known = ()  # what is kept may be old, or somebody else's
+    redactor = SecretRedactor(request.secrets)
+    try:
+        with HttpClient(limits) as client:
+            return _PageWalker(source, request, client, limits, redactor).read(known)
+    except UnreachableError as error:
+        cause, remedy = (redactor.redact_text(text) for text in (error.cause, error.remedy))
+        if request.unset and error.status in (401, 403, 404):
+            remedy = f"set {' and '.join(request.unset)}, which holds nothing here, or {remedy}"
+        raise UnreachableError(cause, remedy, error.status) from None
+
+
+class _PageWalker:
+    """Goes from page to page, and gathers what they hold."""
+
+    def __init__(
+        self,
+        source: RemoteSource,
+        request: HttpRequest,
+        client: HttpClient,
+        limits: HttpLimits,
+        redactor: SecretRedactor,
+    ) -> None:
+        self._redactor = redactor
+        self._source = source
+        self._request = request
+        self._client = client
+        self._limits = limits
+        self._pages = FetchedPages(partial=source.partial)
+        self._kept = 0
+        self._size = 0
+        sure_fields = source.fields if source.sure is None else {"id", *source.sure}
+        self._lacking = dict.fromkeys(name for name in source.fields if name in sure_fields)
+        self._samples: list[Any] = []
+        self._end = time.monotonic() + limits.location
+
+    def read(self, known: Sequence[PageValidator]) -> FetchedPages | None:
+        """Return what all pages hold, None where none of the known ones has changed."""
+        first = None
+        for position, page in enumerate(known):
+            first = self._get_answer(_build_page_request(self._request, page.url), page)
+            if first is not None:
+                return self._walk_pages(first if position == 0 else None)
+        grown = known and self._client.more and self._source.next == NextPage("link")
+        return None if known and not grown else self._walk_pages(None)
+
+    def _get_answer(
+        self, request: HttpRequest, known: PageValidator = NO_VALIDATOR
+    ) -> HttpAnswer | None:
+        if time.monotonic() > self._end:
+            raise UnreachableError(
+                f"its pages took longer than {self._limits.location:g} seconds",
+                "ask for less, with a filter or larger pages",
+            )
+        return self._client.get(request, known.etag, known.modified)
+
+    def _walk_pages(self, first: HttpAnswer | None) -> FetchedPages:
+        request: HttpRequest | None = self._request
+        seen_requests: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+        while request is not None:
+            key = (request.url, request.query)
+            if key in seen_requests:
+                raise UnreachableError("its pages lead round in a circle", CORRECT_PAGINATION)
+            if len(seen_requests) >= self._limits.pages:
+                self._pages.partial = f"only its first {self._limits.pages} pages are read"
+                break
+            seen_requests.add(key)
+            answer, first = first or self._get_answer(request), None
+            if answer is None:
+                raise UnreachableError("it says that nothing has changed", "ask again later")
+            request = self._read_page(request, answer, start=len(seen_requests) == 1)
+        self._check_missing_fields()
+        if any(self._redactor.has_secret(page.url) for page in self._pages.validators):
+            self._pages.validators.clear()  # an address that has a credential is not kept
+        return self._pages
+
+    def _read_page(
+        self, request: HttpRequest, answer: HttpAnswer, *, start: bool
+    ) -> HttpRequest | None:
+        """Take what a page holds, and return the request for the next one, if there is one."""
+        self._size += len(answer.text)
+        if self._size > self._limits.size:
+            raise UnreachableError(
+                f"its pages are larger than {self._limits.size / 1e6:g} MB",
+                "ask for less, with a filter",
+            )
+        tree = _parse_answer(request, answer, self._source.shown)
+        target, has_more = _find_next_texts(
+            tree, self._source.next
+        )  # these may need a credential in them
+        if self._redactor.has_secret(answer.text):
+            tree = _redact_tree(self._redactor, tree)
+        items = self._find_items(tree, start)
+        for item in items:
+            self._take(item)
+        url = "" if start else _build_page_address(request)
+        self._pages.validators.append(PageValidator(url, answer.etag, answer.modified))
+        return self._build_following_request(
+            request, answer.following, target, has_more, len(items)
+        )
+
+    def _find_items(self, tree: Any, start: bool) -> Sequence[Any]:
+        """Return the items of a page: those of the configured list, or of our own form.
+
+        Raises: Unreachable where there are none, since the answer reports an error.
+        """
+        failed = is_error_answer(tree)
+        bare = failed and not any(fields.normalize_key(key) in WRAPPER_KEYS for key in tree)
+        try:
+            items = () if bare and not self._source.list else self._find_listed_items(tree, start)
+        except UnreachableError:
+            if not failed:
+                raise
+            items = ()
+        error = format_service_message(find_error_text(tree), self._redactor) if failed else ""
+        if failed and not items:
+            remedy = "check the token, and what the source asks for"
+            raise UnreachableError(f"it answered with an error{error}", remedy)
+        if failed:
+            self._pages.partial = f"it answered with an error as well{error}"
+        return items
+
+    def _find_listed_items(self, tree: Any, start: bool) -> Sequence[Any]:
+        if self._source.list is not None:
+            lists = list(json_path.find_path_values(tree, self._source.list))
+            listed = [item for value in lists if isinstance(value, list) for item in value]
+            if not lists or not all(value is None or isinstance(value, list) for value in lists):
+                key_names = json_path.format_key_names([tree]) or "nothing that has a name"
+                raise UnreachableError(
+                    f"there is no list at {self._source.list!r}; the answer has {key_names}",
+                    "correct 'list' in the source",
+                )
+            return listed
+        try:
+            own_contents = parse_registry_tree(tree, self._source.shown)
+            if own_contents.problems:
+                raise RegistryError(own_contents.problems)
+        except RegistryError as error:
+            problem = error.problems[0]
+            raise UnreachableError(problem.cause, problem.remedy) from None
+        if start:
+            self._pages.url_template, self._pages.prefix = (
+                own_contents.url_template,
+                own_contents.prefix,
+            )
+            self._pages.partial = self._pages.partial or own_contents.partial
+        return [_add_outer_id(raw) for raw in own_contents.raws]
+
+    def _take(self, item: Any) -> None:
+        if not all(_has_wanted_text(item, path, want) for path, want in self._source.where.items()):
+            return
+        self._kept += 1
+        if len(self._samples) < 20:
+            self._samples.append(item)
+        values = item if isinstance(item, LocatedTable) else LocatedTable()
+        if self._source.fields:
+            values = LocatedTable()
+            for name, spots in self._source.fields.items():
+                if name in self._lacking and any(spot.exists(item) for spot in spots):
+                    del self._lacking[name]
+                field_values = [value for spot in spots for value in spot.read(item)]
+                if field_values:
+                    values[name] = (
+                        _flatten_values(field_values)
+                        if fields.normalize_key(name) in MULTI_TEXT_FIELDS
+                        else field_values[0]
+                    )
+        self._pages.raws.append(RawEntry(values, self._source.shown))
+
+    def _check_missing_fields(self) -> None:
+        """Say which configured fields no item has; without an id, nothing can be read."""
+        if not self._kept:
+            return
+        key_names = json_path.format_key_names(self._samples) or "nothing that has a name"
+        for name in self._lacking:
+            texts = " or ".join(repr(spot.text) for spot in self._source.fields[name])
+            cause = f"{name!r} is read from {texts}, which no item has; they have {key_names}"
+            if fields.normalize_key(name) == "id":
+                raise UnreachableError(cause, "correct 'fields' in the source")
+            message = f"{cause}: correct 'fields' in the source"
+            self._pages.findings.append(
+                Finding("source-field", "warning", message, self._source.shown)
+            )
+
+    def _build_following_request(
+        self, request: HttpRequest, link: str | None, target: str, more: bool, count: int
+    ) -> HttpRequest | None:
+        next_page = self._source.next
+        if next_page is None:
+            return None
+        if next_page.kind == "link":
+            return self._moved(request, link)
+        if next_page.kind == "url":
+            return self._moved(request, target, next_page.below)
+        if not count or not more:
+            return None
+        if next_page.kind == "cursor":
+            return _build_next_request(request, next_page, target) if target else None
+        position = _parse_query(request).get(next_page.query, "")
+        current_position = int(position) if position.isdecimal() and len(position) < 18 else None
+        if current_position is None:
+            current_position = int(next_page.kind == "page")
+        return _build_next_request(
+            request, next_page, str(current_position + (1 if next_page.kind == "page" else count))
+        )
+
+    def _moved(
+        self, request: HttpRequest, target: str | None, below: str = ""
+    ) -> HttpRequest | None:
+        if not target:
+            return None
+        try:
+            if below and not urlsplit(target).scheme:
+                target = f"{below.rstrip('/')}/{target.lstrip('/')}"
+            url = urljoin(request.url, target)
+            elsewhere = parse_url_origin(url) != parse_url_origin(self._request.url)
+        except ValueError:
+            raise UnreachableError(
+                "the address of its next page is none", CORRECT_PAGINATION
+            ) from None
+        if elsewhere:
+            raise UnreachableError(
+                "its next page is on another host, which is not asked", CORRECT_PAGINATION
+            )
+        return replace(request, url=url, query=())
+
+
+def _build_page_request(request: HttpRequest, url: str) -> HttpRequest:
+    """Return the request for a page; all but the first have their query in the address."""
+    return request if not url else replace(request, url=url, query=())
+
+
+def _parse_query(request: HttpRequest) -> dict[str, str]:
+    """Return what a request asks for, in its address or beside it."""
+    pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
+    return {**dict(pairs), **dict(request.query)}
+
+
+def _build_next_request(request: HttpRequest, next_page: NextPage, value: str) -> HttpRequest:
+    parts = urlsplit(request.url)
+    if next_page.query in dict(parse_qsl(parts.query, keep_blank_values=True)):
+        url, query = parts._replace(query="").geturl(), _parse_query(request)
+    else:
+        url, query = request.url, dict(request.query)
+    return replace(request, url=url, query=tuple({**query, next_page.query: value}.items()))
+
+
+def _build_page_address(request: HttpRequest) -> str:
+    mark = "&" if urlsplit(request.url).query else "?"
+    return request.url + (mark + urlencode(request.query) if request.query else "")
+
+
+def _find_next_texts(tree: Any, next_page: NextPage | None) -> tuple[str, bool]:
+    """Return what an answer has of its next page, and whether it says that there is one."""
+    if next_page is None or next_page.kind == "link":
+        return "", True
+    target = _find_text_at(tree, next_page.path) if next_page.path else ""
+    return target, not next_page.more or _is_true_text(_find_text_at(tree, next_page.more))
+
+
+def _redact_tree(redactor: SecretRedactor, node: Any) -> Any:
+    """Return data without what must not be seen; tables and lists keep their lines."""
+    if isinstance(node, str):
+        return redactor.redact_text(node)
+    if isinstance(node, list):
+        node[:] = [_redact_tree(redactor, child) for child in node]
+    elif isinstance(node, LocatedTable):
+        items = [
+            (redactor.redact_text(key), _redact_tree(redactor, child))
+            for key, child in node.items()
+        ]
+        node.clear()
+        node.update(items)
+    return node
+
+
+def _parse_answer(request: HttpRequest, answer: HttpAnswer, shown: str) -> Any:
+    """Parse an answer as what it says that it is, or what its address or its first sign says."""
+    text, sign = answer.text, answer.text.lstrip()[:1]
+    path = urlsplit(request.url).path.lower()
+    usual = ".json" if sign in ("{", "[") and "yaml" not in answer.type else ".yml"
+    suffix = next((end for end in parsers.PARSERS_BY_SUFFIX if path.endswith(end)), usual)
+    if sign == "<" or ("html" in answer.type and sign not in ("{", "[")):
+        raise UnreachableError(
+            "it answered with a web page, not with data: is it the one to log in?",
+            "correct the address, or check the token",
+        )
+    if not sign:
+        raise UnreachableError("the answer is empty", FIX_ANSWER)
+    if "json" in answer.type:
+        suffix = ".json"
+    try:
+        tree = parsers.parse_data_text(text, suffix, failed=READ_REGISTRY, path=shown)
+    except RegistryError as error:
+        problem = error.problems[0]
+        line = "" if problem.line is None else f" (line {problem.line} of the answer)"
+        raise UnreachableError(problem.cause + line, FIX_ANSWER) from None
+    if _is_too_deep(tree):
+        raise UnreachableError(build_depth_error(None).cause, FIX_ANSWER)
+    return tree
+
+
+def _is_too_deep(tree: Any) -> bool:
+    """Say whether a tree has more levels than anything that makes sense."""
+    level = [[tree]]
+    for _ in range(MAX_DEPTH + 1):
+        children = (
+            child for node in level for child in node if isinstance(child, (LocatedTable, list))
+        )
+        level = [
+            list(node.values()) if isinstance(node, LocatedTable) else node for node in children
+        ]
+    return bool(level)
+
+
+def _add_outer_id(raw: RawEntry) -> LocatedTable:
+    """Return an entry of our own form with the id under which it stands."""
+    if raw.key is not None and not any(fields.normalize_key(key) == "id" for key in raw.values):
+        raw.values["id"] = raw.key
+    return raw.values
+
+
+def _has_wanted_text(item: Any, path: str, wanted: Sequence[str | None]) -> bool:
+    """Say whether an item has one of the wanted texts at a path."""
+    found_values = [
+        value for value in json_path.find_path_values(item, path) if value not in (None, "")
+    ]
+    if not found_values:
+        return None in wanted
+    texts = {
+        text.casefold() for text in fields.split_texts(list(_flatten_values(found_values)), None)
+    }
+    wanted_texts = {wanted_text.casefold() for wanted_text in wanted if wanted_text is not None}
+    return "*" in wanted_texts or bool(texts & wanted_texts)
+
+
+def _flatten_values(found: Sequence[Any]) -> list[Any]:
+    return list(_find_leaves(found))
+
+
+def _find_leaves(found: Sequence[Any]) -> Iterator[Any]:
+    for value in found:
+        if isinstance(value, list):
+            yield from _find_leaves(value)
+        else:
+            yield value
+
+
+def _find_text_at(tree: Any, path: str) -> str:
+    texts = (fields.parse_scalar(value) for value in json_path.find_path_values(tree, path))
+    return next(filter(None, texts), "")
+
+
+def _is_true_text(text: str) -> bool:
+    """Say whether what tells of more pages does: anything but nothing, false and zero."""
+    return text.casefold() not in ("", "false", "0")

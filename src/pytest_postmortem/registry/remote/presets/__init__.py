@@ -1,0 +1,133 @@
+"""The services that are known by name, one data file each; nothing of a service is in Python.
+
+A file holds a ``source:`` block, and beside it ``target``, the expression for what stands after
+the colon in ``github:owner/repo``. Its groups, and ``base``, stand in braces where they belong.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.registry import parsers
+from pytest_postmortem.registry.entry import READ_REGISTRY
+from pytest_postmortem.registry.file import MAX_REGISTRY_SIZE, read_limited_text
+from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+
+__all__ = ["PRESET_SERVICES", "expand_preset", "merge_source_blocks"]
+
+PRESET_FOLDER = os.path.dirname(__file__)
+PRESET_SERVICES = tuple(
+    sorted(name[:-4] for name in os.listdir(PRESET_FOLDER) if name.endswith(".yml"))
+)
+
+
+def expand_preset(text: str, shown: str, own: LocatedTable | None = None) -> LocatedTable:
+    """Return the block that ``github:owner/repo`` stands for, what is given in ``own`` over it.
+
+    ``github:owner/repo?labels=incident`` changes its query.
+
+    Raises: RegistryError where there is no such service, or the rest does not name a place in it.
+    """
+    service, _, place_text = text.partition(":")
+    if service not in PRESET_SERVICES:
+        raise RegistryError([_build_unknown_service_problem(service, shown)])
+    block = _load_preset(service)
+    target, example = block.pop("target"), block.pop("example")
+    place, _, query = place_text.partition("?")
+    match = re.fullmatch(target, place)
+    if match is None:
+        raise RegistryError([_build_no_target_problem(example, shown)])
+    placeholders = {name: value for name, value in match.groupdict().items() if value}
+    usual = block.pop("base", "")
+    base = own.get("base") if own is not None else None
+    placeholders["base"] = (
+        base if isinstance(base, str) else placeholders.get("base", usual)
+    ).rstrip("/")
+    filled = _fill_placeholders(block, placeholders)
+    query_block = LocatedTable()
+    query_block["query"] = _parse_preset_query(query, shown)
+    return merge_source_blocks(merge_source_blocks(filled, query_block), own or LocatedTable())
+
+
+def _parse_preset_query(text: str, shown: str) -> LocatedTable:
+    query = LocatedTable()
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        if name in query:
+            raise RegistryError([_build_repeated_query_problem(name, shown)])
+        query[name] = value
+    return query
+
+
+def _load_preset(service: str) -> LocatedTable:
+    path = os.path.join(PRESET_FOLDER, f"{service}.yml")
+    text = read_limited_text(path, path, READ_REGISTRY, MAX_REGISTRY_SIZE)
+    block: LocatedTable = parsers.parse_data_text(text, ".yml", failed=READ_REGISTRY, path=path)
+    return block
+
+
+def _fill_placeholders(node: Any, placeholders: Mapping[str, str], encoded: bool = False) -> Any:
+    """Put names into texts; in an address they are percent-encoded, but for one that begins it."""
+    if isinstance(node, LocatedTable):
+        table = LocatedTable()
+        table.update(
+            (key, _fill_placeholders(value, placeholders, key == "url"))
+            for key, value in node.items()
+        )
+        return table
+    if isinstance(node, list):
+        rows = LocatedList()
+        rows.extend(_fill_placeholders(value, placeholders) for value in node)
+        return rows
+    if not isinstance(node, str):
+        return node
+    for name, value in placeholders.items():
+        text = (
+            quote(value, safe="", errors="backslashreplace")
+            if encoded and "://" not in value
+            else value
+        )
+        node = node.replace(f"{{{name}}}", text)
+    return node
+
+
+def merge_source_blocks(first: LocatedTable, later: LocatedTable) -> LocatedTable:
+    """Return a block with another laid over it: mappings are joined, null takes away."""
+    joined = LocatedTable(later.line)
+    joined.lines = later.lines
+    joined.update(first)
+    for key, value in later.items():
+        first_value = joined.get(key)
+        if (
+            isinstance(value, LocatedTable)
+            and isinstance(first_value, LocatedTable)
+            and key != "next"
+        ):
+            value = merge_source_blocks(first_value, value)
+        joined[key] = value
+    return joined
+
+
+def _build_unknown_service_problem(service: str, shown: str) -> Problem:
+    return Problem(
+        "registry-location",
+        READ_REGISTRY,
+        f"{service!r} is no kind of location",
+        f"name a file, a directory, an https:// address or a service: {', '.join(PRESET_SERVICES)}",
+        shown,
+    )
+
+
+def _build_repeated_query_problem(name: str, shown: str) -> Problem:
+    cause = f"{name!r} stands in its query more than once"
+    remedy = "ask for one value, and choose among what comes back with 'where' in a source"
+    return Problem("registry-location", READ_REGISTRY, cause, remedy, shown)
+
+
+def _build_no_target_problem(example: str, shown: str) -> Problem:
+    cause = "it does not say where in the service"
+    return Problem("registry-location", READ_REGISTRY, cause, f"write {example}", shown)

@@ -1,0 +1,419 @@
+"""A ``source:`` block, or the preset of a service → what to ask for, and how to read the answer.
+
+::
+
+    source:
+      url: https://api.example.com/v1/incidents
+      headers: {Authorization: "Bearer ${INCIDENTS_TOKEN}"}
+      query: {state: closed}
+      list: data.items                      # where the list is; else the answer is one, or has one
+      where: {mode: [standard, drill], deleted_at: null}
+      fields: {id: reference, title: name, severity: severity.name}
+      next: {cursor: meta.after, query: after}
+
+``next`` is ``link`` (the ``Link`` header), ``{url: PATH}``, ``{cursor: PATH, query: NAME}``,
+``{offset: NAME, more: PATH}`` or ``{page: NAME}``. ``${NAME}`` is a variable of the environment;
+what is made of an empty ``${NAME:-}`` is left out. A credential comes from there alone: what the
+names of headers, ``basic`` and the address give away as one may not stand in the block.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.entry import READ_REGISTRY
+from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.remote.http import (
+    CLEARTEXT_CREDENTIAL,
+    HttpRequest,
+    UnreachableError,
+    find_address_problem,
+)
+from pytest_postmortem.registry.remote.json_path import FieldPath, parse_field_paths
+
+__all__ = ["SOURCE_KEYS", "NextPage", "RemoteSource", "parse_source_block"]
+
+SOURCE_KEYS = (
+    *("url", "headers", "query", "basic", "list", "where", "fields", "next", "partial"),
+    "insecure",
+)
+"""What a block may hold, beside ``preset`` and ``base``."""
+
+NEXT_PAGE_KEYS: Mapping[str, str] = {
+    "url": "below",
+    "cursor": "query",
+    "offset": "more",
+    "page": "more",
+}
+"""The ways to find the next page, and what each may have beside it."""
+
+_ENVIRONMENT_VARIABLE = re.compile(r"\$\{(\w+)(:-([^}]*))?\}")
+_SECRET_NAME = re.compile(r"token|key|secret|pass|auth|credential", re.IGNORECASE)
+_CREDENTIAL_HEADER = re.compile(r"token|key|secret|password|auth|credential|cookie", re.IGNORECASE)
+_HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+_USER = r"(?:\$\{[^}]*\}|\$(?!\{)|[^$/?#@%s])*"
+_SOURCE_ADDRESS = re.compile(
+    rf"(?P<scheme>(?:https?://)?)(?:(?P<user>{_USER % ':'})(?::(?P<password>{_USER % ''}))?@)?"
+    r"(?P<place>[^?]*)(?P<query>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NextPage:
+    """How the next page is found; ``more`` is the path of what says that there is one."""
+
+    kind: Literal["link", "url", "cursor", "offset", "page"]
+    path: str = ""
+    query: str = ""
+    below: str = ""
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSource:
+    """A list somewhere on the network: what to ask for, and what to read from the answer.
+
+    ``shown`` is how the reader knows it. ``where`` keeps the items that have one of the texts
+    at a path; None stands for nothing there, ``*`` for anything. ``partial`` says why the list
+    is never whole, ``insecure`` that a credential
+    may be sent without encryption. ``sure`` are the fields that every answer should have, None
+    for all of them.
+    """
+
+    shown: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    basic: tuple[str, str] | None = None
+    list: str | None = None
+    where: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    fields: Mapping[str, tuple[FieldPath, ...]] = field(default_factory=dict)
+    next: NextPage | None = None
+    partial: str | None = None
+    insecure: bool = False
+    sure: tuple[str, ...] | None = None
+
+    @property
+    def identity_text(self) -> str:
+        """All of it as one text without any secret, to tell it from what it was before."""
+        return repr(self)
+
+    def place(self, environ: Mapping[str, str]) -> str:
+        """Return where it is read from now, of which only a digest may be kept."""
+        try:
+            request = self.build_request(
+                {**dict.fromkeys(self._find_variable_names(), "-"), **environ}
+            )
+        except UnreachableError:
+            return ""
+        return repr((request.url, request.query))
+
+    def _find_variable_names(self) -> Iterator[str]:
+        for text in (*self.headers.values(), *(self.basic or ())):
+            yield from (match[1] for match in _ENVIRONMENT_VARIABLE.finditer(text))
+
+    def build_request(self, environ: Mapping[str, str]) -> HttpRequest:
+        """Return what to send, with the variables of the environment put in.
+
+        Raises:
+            Unreachable: A variable is not set, or can't be sent.
+        """
+        filled = _VariableFiller(environ)
+        url, basic = filled.fill_address(self.url)
+        return HttpRequest(
+            url=url,
+            query=tuple(filled.all(self.query)),
+            headers=dict(filled.all(self.headers)),
+            basic=filled.pair(*self.basic) if self.basic else basic,
+            secrets=tuple(filled.secrets),
+            unset=tuple(filled.unset),
+            insecure=self.insecure,
+        )
+
+
+class _VariableFiller:
+    """Puts variables of the environment into texts, and remembers those that are secret."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.secrets: dict[str, None] = {}
+        self.unset: dict[str, None] = {}
+
+    def all(self, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Yield names and filled texts, without those that an empty variable leaves pointless."""
+        for name, text in texts.items():
+            if not self._is_pointless(text):
+                yield name, self._fill_variables(text)
+
+    def pair(self, user: str, password: str) -> tuple[str, str] | None:
+        """Return a user and a password, of which nobody may see the form in which they are sent."""
+        if self._is_pointless(user) or self._is_pointless(password):
+            return None
+        return self._remember_pair(self._fill_variables(user), self._fill_variables(password))
+
+    def fill_address(self, text: str) -> tuple[str, tuple[str, str] | None]:
+        """Return an address without what stands before its host, and that as user and password.
+
+        In the query, where it is percent-encoded, a variable is secret, elsewhere by its name.
+        """
+        match = _SOURCE_ADDRESS.fullmatch(text)
+        assert match is not None  # it matches any text
+        place = self._fill_variables(match["place"], secret=False)
+        query = match["query"].split("&")
+        filled_parts = (
+            self._fill_variables(part, quoted=True)
+            for part in query
+            if not self._is_pointless(part)
+        )
+        url = match["scheme"] + place + "&".join(filled_parts)
+        if match["user"] is not None:
+            return url, self.pair(unquote(match["user"]), unquote(match["password"] or ""))
+        return self._fill_whole_address(url) if "${" in match["place"] else (url, None)
+
+    def _fill_whole_address(self, url: str) -> tuple[str, tuple[str, str] | None]:
+        """Return what `fill_address` does for one that stands in a variable, with all that it
+        holds.
+        """
+        if find_address_problem(url) not in (None, CLEARTEXT_CREDENTIAL):
+            return url, None
+        parts = urlsplit(url)
+        for _, value in parse_qsl(parts.query):
+            self._remember_secret(value)
+        userinfo, at, host = parts.netloc.rpartition("@")
+        if not at:
+            return url, None
+        user, _, password = userinfo.partition(":")
+        self._remember_secret(unquote(password or user))
+        return parts._replace(netloc=host).geturl(), self._remember_pair(
+            unquote(user), unquote(password)
+        )
+
+    def _remember_pair(self, user: str, password: str) -> tuple[str, str]:
+        self._remember_secret(b64encode(f"{user}:{password}".encode()).decode())
+        return user, password
+
+    def _is_pointless(self, text: str) -> bool:
+        empty_variables = [
+            match[1]
+            for match in _ENVIRONMENT_VARIABLE.finditer(text)
+            if not self._find_variable_value(match)
+        ]
+        self.unset.update(dict.fromkeys(filter(_SECRET_NAME.search, empty_variables)))
+        return bool(empty_variables)
+
+    def _find_variable_value(self, match: re.Match[str]) -> str:
+        name, default = match[1], match[3]
+        value = self._environ.get(name, "").strip() or default
+        if value is None:
+            raise UnreachableError(f"the environment variable {name} is not set", "set it")
+        if not value.isprintable():
+            raise UnreachableError(f"{name} holds characters that can't be sent", "set it anew")
+        return str(value)
+
+    def _fill_variables(self, text: str, *, secret: bool = True, quoted: bool = False) -> str:
+        def filled(found: re.Match[str]) -> str:
+            value = self._find_variable_value(found)
+            if value != found[3] and (secret or _SECRET_NAME.search(found[1])):
+                self._remember_secret(value)
+            return quote(value, safe="") if quoted else value
+
+        return _ENVIRONMENT_VARIABLE.sub(filled, text)
+
+    def _remember_secret(self, text: str) -> None:
+        if text:
+            self.secrets[text] = None
+
+
+def parse_source_block(block: LocatedTable, shown: str, line: int | None = None) -> RemoteSource:
+    """Read a block that has a ``url``.
+
+    Raises: RegistryError with everything that is wrong with it.
+    """
+    reader = _SourceBlockReader(block, shown, line)
+    source = reader.source()
+    if reader.problems:
+        raise RegistryError(reader.problems)
+    return source
+
+
+def _fill_base_address(node: Any, base: str) -> Any:
+    """Put the address of a service where ``{base}`` stands."""
+    if isinstance(node, LocatedTable):
+        table = LocatedTable(node.line)
+        table.lines = node.lines
+        table.update((key, _fill_base_address(value, base)) for key, value in node.items())
+        return table
+    if isinstance(node, list):
+        return [_fill_base_address(value, base) for value in node]
+    return node.replace("{base}", base) if isinstance(node, str) else node
+
+
+class _SourceBlockReader:
+    """Turns the texts of a block into a `RemoteSource`, and gathers what is wrong with them."""
+
+    def __init__(self, block: LocatedTable, shown: str, line: int | None) -> None:
+        base = block.get("base")
+        self._block = (
+            _fill_base_address(block, base.rstrip("/")) if isinstance(base, str) else block
+        )
+        self._shown = shown
+        self._line = line
+        self.problems: list[Problem] = []
+
+    def source(self) -> RemoteSource:
+        for key in self._block:
+            if key not in (*SOURCE_KEYS, "preset", "base"):
+                self._wrong(key, "is not understood", f"use {', '.join(SOURCE_KEYS)} or preset")
+        return RemoteSource(
+            shown=self._shown,
+            url=self._read_url(),
+            headers=self._read_headers(),
+            query=self._texts("query"),
+            basic=self._read_basic(),
+            list=self._text("list"),
+            where={path: self._wanted(path, value) for path, value in self._read_mapping("where")},
+            fields={
+                name: self._read_field_paths(name, value)
+                for name, value in self._read_mapping("fields")
+                if value is not None
+            },
+            next=self._read_next_page(),
+            partial=self._text("partial"),
+            insecure=self._read_flag("insecure"),
+        )
+
+    def _read_url(self) -> str:
+        url = self._text("url")
+        if url is None:
+            if not isinstance(self._block.get("url"), (Mapping, list)):
+                self._wrong("url", "is missing", "write an address with https://")
+            return ""
+        match = _SOURCE_ADDRESS.fullmatch(url)
+        assert match is not None  # it matches any text
+        self._check_credential("url", match["password"] or "")
+        filled_url = _ENVIRONMENT_VARIABLE.sub(
+            "1", match["scheme"] + match["place"] + match["query"]
+        )
+        if not match["scheme"] and _ENVIRONMENT_VARIABLE.match(url):
+            filled_url = "https://" + filled_url  # the variable holds it
+        address_problem = find_address_problem(filled_url)
+        if address_problem is not None:
+            self._wrong(
+                "url", f"can't be asked: {address_problem}", "write an address with https://"
+            )
+        return url
+
+    def _read_headers(self) -> dict[str, str]:
+        headers = self._texts("headers")
+        for name, text in headers.items():
+            if _CREDENTIAL_HEADER.search(name):
+                self._check_credential(f"headers.{name}", text)
+            if not _HEADER_NAME.fullmatch(name) or not text.isprintable():
+                self._wrong(f"headers.{name}", "is no header", "write 'Name: text' on one line")
+        return headers
+
+    def _read_basic(self) -> tuple[str, str] | None:
+        texts = self._texts("basic")
+        if not texts:
+            return None
+        if set(texts) != {"user", "password"}:
+            self._wrong("basic", "is no pair", "write 'user' and 'password' below it")
+        self._check_credential("basic.password", texts.get("password", ""))
+        return texts.get("user", ""), texts.get("password", "")
+
+    def _check_credential(self, key: str, text: str) -> None:
+        """Note a credential that does not come from the environment, without telling it."""
+        variables = list(_ENVIRONMENT_VARIABLE.finditer(text))
+        if text and (not variables or any(match[3] for match in variables)):
+            self._wrong(
+                key,
+                "can't be used: a credential stands in the file",
+                "put it into a variable of the environment, and write ${NAME}",
+            )
+
+    def _wanted(self, path: str, value: Any) -> tuple[str | None, ...]:
+        wanted_texts = tuple(value) if isinstance(value, list) else (value,)
+        if not all(
+            wanted_text is None or isinstance(wanted_text, str) for wanted_text in wanted_texts
+        ):
+            self._wrong(f"where.{path}", "is no text", "write a text, a list of texts, or null")
+            return ()
+        return wanted_texts
+
+    def _read_field_paths(self, name: str, value: Any) -> tuple[FieldPath, ...]:
+        try:
+            return parse_field_paths(value)
+        except ValueError as error:
+            cause, remedy = error.args
+            self._wrong(f"fields.{name}", cause, remedy)
+            return ()
+
+    def _read_next_page(self) -> NextPage | None:
+        value = self._block.get("next")
+        if value is None or value == "link":
+            return None if value is None else NextPage("link")
+        texts = dict(value) if isinstance(value, Mapping) else {}
+        kind = next((kind for kind in NEXT_PAGE_KEYS if kind in texts), None)
+        allowed_keys = {kind, NEXT_PAGE_KEYS.get(kind or "")}
+        if kind is None or not all(isinstance(text, str) for text in texts.values()):
+            remedy = "see reference/registry.md in pytest-postmortem's docs"
+            self._wrong("next", "names no way to the next page", remedy)
+            return None
+        for key in texts:
+            if key not in allowed_keys:
+                self._wrong(f"next.{key}", f"has no meaning beside {kind!r}", "remove it")
+        if kind == "cursor" and "query" not in texts:
+            self._wrong("next", "has no 'query'", "name the parameter that takes the cursor")
+        path_text = texts[kind]
+        companions = {key: texts[key] for key in ("query", "below", "more") if key in texts}
+        if kind in ("offset", "page"):
+            return NextPage(kind, **{"query": path_text, **companions})  # type: ignore[arg-type]  # of NEXT
+        return NextPage(kind, path_text, **companions)  # type: ignore[arg-type]  # of NEXT
+
+    def _text(self, name: str) -> str | None:
+        value = self._block.get(name)
+        if value is None or isinstance(value, str):
+            return (value or "").strip() or None
+        self._wrong(name, "is no text", f"write {name!r} as one text")
+        return None
+
+    def _read_flag(self, name: str) -> bool:
+        text = (self._text(name) or "false").casefold()
+        if text not in ("true", "false"):
+            self._wrong(name, "is neither true nor false", f"write '{name}: true', or remove it")
+        return text == "true"
+
+    def _read_mapping(self, name: str) -> Iterator[tuple[str, Any]]:
+        value = self._block.get(name)
+        if isinstance(value, Mapping):
+            yield from value.items()
+        elif value:
+            self._wrong(name, "is no mapping", f"write names and values below {name!r}")
+
+    def _texts(self, name: str) -> dict[str, str]:
+        texts = {}
+        for key, value in self._read_mapping(name):
+            if isinstance(value, str):
+                texts[key] = value.strip()
+            elif value is not None:
+                self._wrong(f"{name}.{key}", "is no text", "write it as one text")
+        return texts
+
+    def _wrong(self, key: str, cause: str, remedy: str) -> None:
+        name, _, inner_key = key.partition(".")
+        inner = self._block.get(name)
+        line = self._block.lines.get(name, self._line)
+        if isinstance(inner, LocatedTable):
+            line = inner.lines.get(inner_key, line)
+        cause = f"{key!r} of the source {fields.clean_text(cause)}"
+        self.problems.append(
+            Problem("source-block", READ_REGISTRY, cause, remedy, self._shown, line)
+        )

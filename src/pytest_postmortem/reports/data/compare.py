@@ -1,0 +1,590 @@
+"""Two JSON reports, or two readings of the code → what a change gained and lost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from pytest_postmortem.evaluation.evaluate import is_incident_selected
+from pytest_postmortem.model import (
+    Policy,
+    Postmortem,
+    Registry,
+    ShowLevel,
+    format_count,
+    parse_iso_date,
+)
+from pytest_postmortem.pysource.marker_index import (
+    LinkedIncident,
+    SourceTestsByFile,
+    UnreadLinks,
+    find_linked_incidents,
+    find_unread_links,
+)
+from pytest_postmortem.reports.data.restored_incidents import ReportedIncident, ReportedRun
+from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_link
+from pytest_postmortem.reports.redaction import redact_postmortem
+from pytest_postmortem.text import sanitize_line
+
+__all__ = [
+    "ChangeKind",
+    "Comparison",
+    "IncidentChange",
+    "compare_code",
+    "compare_reports",
+    "join_some_texts",
+    "render_comparison_markdown",
+    "render_comparison_text",
+    "sort_changes",
+]
+
+
+ChangeKind = Literal["lost", "unlinked", "removed", "failing", "new", "gained", "retired"]
+"""``unlinked`` and ``removed`` are incidents that nothing guarded before either."""
+
+
+CHANGE_WORDS: Mapping[ChangeKind, str] = {
+    "lost": "no longer guarded",
+    "unlinked": "no longer linked to a test",
+    "removed": "no longer in the registry",
+    "failing": "now failing",
+    "new": "new without a test",
+    "gained": "newly guarded",
+    "retired": "retired on purpose",
+}
+
+
+LINKED_CHANGE_WORDS: Mapping[ChangeKind, str] = {**CHANGE_WORDS, "gained": "newly linked to a test"}
+"""A reading of the code can't tell whether a test passes."""
+
+
+NO_CHANGE_TEXT = "Nothing was gained, nothing lost"
+
+
+MAX_LISTED_CHANGES = 50
+"""Incidents of a kind that Markdown lists; hosts refuse a comment that is too long."""
+
+
+MAX_JOINED_TEXTS = 3
+"""Reasons and ids that are listed before the others are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChange:
+    """What happened to one incident, and why; title and link as far as they may be shown."""
+
+    kind: ChangeKind
+    id: str
+    title: str = ""
+    url: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a change gained and lost.
+
+    ``notes`` are lines about what can't be compared; ``judged`` is False where that is all.
+    ``by_code`` says that no test ran, so that a link is all that is known. ``unchanged`` counts the
+    incidents that are as they were, but for those that needed no test and need none.
+    """
+
+    changes: tuple[IncidentChange, ...] = ()
+    notes: tuple[str, ...] = ()
+    judged: bool = True
+    by_code: bool = False
+    unchanged: int = 0
+
+    @property
+    def lost(self) -> bool:
+        """Whether a lesson was lost."""
+        return any(change.kind in ("lost", "unlinked", "removed") for change in self.changes)
+
+
+def join_some_texts(texts: Sequence[str], separator: str = "; ") -> str:
+    """Join some texts, and count those that would be too many."""
+    shown = separator.join(texts[:MAX_JOINED_TEXTS])
+    return (
+        f"{shown} and {len(texts) - MAX_JOINED_TEXTS} more"
+        if len(texts) > MAX_JOINED_TEXTS
+        else shown
+    )
+
+
+def sort_changes(changes: Iterable[IncidentChange]) -> tuple[IncidentChange, ...]:
+    """Return changes with the gravest kind first."""
+    return tuple(sorted(changes, key=lambda change: get_args(ChangeKind).index(change.kind)))
+
+
+def render_comparison_text(comparison: Comparison) -> str:
+    """Return a comparison for a terminal, one or two lines an incident, the sum at the end."""
+    lines = []
+    for words, changes in _group_changes_by_kind(comparison):
+        lines.append(f"{words.capitalize()}:")
+        for change in changes:
+            title = "" if change.title in ("", change.id) else f"  {change.title}"
+            lines.append(f"  {change.id}{title}")
+            indent = " " * (len(change.id) + 4)
+            lines += [f"{indent}{part}" for part in (change.reason, change.url) if part]
+    lines += [*comparison.notes, _format_change_totals(comparison)]
+    return "".join(f"{sanitize_line(line)}\n" for line in lines)
+
+
+def render_comparison_markdown(comparison: Comparison) -> str:
+    """Return a comparison for a pull request, an empty text where nothing has changed."""
+    if not comparison.changes:
+        return ""
+    lines = [f"### Incident coverage: {_format_change_totals(comparison)}"]
+    for words, changes in _group_changes_by_kind(comparison):
+        lines += ["", f"**{words.capitalize()}**", ""]
+        lines += [_format_change_item(change) for change in changes[:MAX_LISTED_CHANGES]]
+        if len(changes) > MAX_LISTED_CHANGES:
+            lines.append(f"- and {len(changes) - MAX_LISTED_CHANGES} more")
+    lines += [part for note in comparison.notes for part in ("", escape_markdown(note))]
+    return "\n".join(lines) + "\n"
+
+
+def _format_change_item(change: IncidentChange) -> str:
+    title = "" if change.title in ("", change.id) else f" {escape_markdown(change.title)}"
+    reason = f" – {escape_markdown(change.reason)}" if change.reason else ""
+    return f"- {format_markdown_link(change.id, change.url)}{title}{reason}"
+
+
+def _group_changes_by_kind(comparison: Comparison) -> Iterator[tuple[str, list[IncidentChange]]]:
+    """Yield what happened, in words, each with the incidents to which it did."""
+    for kind, words in (LINKED_CHANGE_WORDS if comparison.by_code else CHANGE_WORDS).items():
+        changes = [change for change in comparison.changes if change.kind == kind]
+        if changes:
+            yield words, changes
+
+
+def _format_change_totals(comparison: Comparison) -> str:
+    counts = [f"{len(changes)} {words}" for words, changes in _group_changes_by_kind(comparison)]
+    if counts:
+        return ", ".join(counts)
+    if comparison.judged or comparison.unchanged:
+        return f"{NO_CHANGE_TEXT}{_format_comparison_limits(comparison)}"
+    return "Nothing could be compared"
+
+
+def _format_comparison_limits(comparison: Comparison) -> str:
+    """Say of what nothing was lost, where something can't be compared."""
+    if not comparison.notes:
+        return ""
+    if comparison.by_code:
+        return " in what could be read"
+    return f" among the {comparison.unchanged} that could be compared"
+
+
+UNKNOWN_STATES = ("not-run", "not-judged", "errored")
+"""States that don't say whether a test would notice."""
+
+WAIVED_STATES = ("declared", "exempt")
+UNGUARDED_STATES = ("unguarded", "skipped", "known-broken")
+MUTED_STATES = ("skipped", "known-broken")
+GUARDED_STATES = ("guarded", "failing")
+"""States in which a test runs that notices the problem."""
+
+GONE_REASON = "its post-mortem is gone from the registry"
+UNEXPLAINED_REASON = "now exempt, and nobody says why"
+
+
+def compare_reports(base: ReportedRun, head: ReportedRun) -> Comparison:
+    """Compare two runs: what counts is whether a passing test guards an incident.
+
+    An incident of which one of the runs can't tell is not compared, and said to be so.
+    """
+    collector = _ChangeCollector()
+    index = {
+        name.casefold(): incident
+        for incident in head.incidents
+        for name in (incident.id, *incident.aliases)
+    }
+    met: dict[str, ReportedIncident] = {}
+    for old in base.incidents:
+        names = (index.get(name.casefold()) for name in (old.id, *old.aliases))
+        new = next(filter(None, names), None)
+        if new is None:
+            collector.add_vanished(old, head)
+        else:
+            met.setdefault(new.id, old)
+            collector.pair(old, new, head)
+    for new in head.incidents:
+        if new.id not in met:
+            collector.add_appeared(new)
+    return collector.build_comparison((*base.reasons, *head.reasons, *head.lacking))
+
+
+class _ChangeCollector:
+    """Gathers what happened to each incident."""
+
+    def __init__(self) -> None:
+        self._changes: list[IncidentChange] = []
+        self._open: list[str] = []
+        self._unchanged = 0
+
+    def build_comparison(self, reasons: Iterable[str]) -> Comparison:
+        """Return all of it, what is worst first."""
+        judged = bool(self._unchanged or self._changes) or not self._open
+        why = "; ".join(dict.fromkeys(reasons)) or "they did not run in both"
+        note = (
+            f"{format_count(len(self._open))} can't be compared:"
+            f" {join_some_texts(self._open, ', ')} ({why})"
+        )
+        notes = (note,) if self._open else ()
+        return Comparison(sort_changes(self._changes), notes, judged, unchanged=self._unchanged)
+
+    def add_vanished(self, old: ReportedIncident, head: ReportedRun) -> None:
+        """Take an incident that the registry no longer has, or that no link implies any more."""
+        if head.lacking or (head.implied and head.reasons):
+            self._open.append(old.id)
+        elif head.implied:
+            self._add(_classify_loss(old), old, _describe_lost_links(old, head))
+        else:
+            self._add("removed" if old.state in UNGUARDED_STATES else "lost", old, GONE_REASON)
+
+    def add_appeared(self, new: ReportedIncident) -> None:
+        """Take an incident that the registry did not have before."""
+        if new.state in UNKNOWN_STATES:
+            self._open.append(new.id)
+        elif new.state == "guarded":
+            self._add("gained", new)
+        elif new.state == "failing":
+            self._add("failing", new)
+        elif new.state not in WAIVED_STATES and new.required:
+            self._add(
+                "new",
+                new,
+                _describe_current_tests(new) if new.state in MUTED_STATES else new.reason,
+            )
+
+    def pair(self, old: ReportedIncident, new: ReportedIncident, head: ReportedRun) -> None:
+        """Take an incident that both have."""
+        before, after = old.state, new.state
+        has_lost_tests = after == "unguarded" and bool(old.tests)
+        if after == "failing" and before != "failing":
+            self._add("failing", new)
+        elif after in WAIVED_STATES:
+            if before not in WAIVED_STATES:
+                self._add("retired", new, new.reason or f"now {after}")
+        elif after in UNKNOWN_STATES or (before in UNKNOWN_STATES and not has_lost_tests):
+            self._open.append(new.id)
+        elif has_lost_tests:
+            self._add(_classify_loss(old), new, _describe_lost_links(old, head))
+        elif after in MUTED_STATES and before in GUARDED_STATES:
+            self._add("lost", new, _describe_current_tests(new))
+        elif after == "guarded" and before != "guarded":
+            self._add("gained", new, "it failed before" if before == "failing" else None)
+        elif after == "unguarded" and before == "declared":
+            self._add("lost", new, "the registry names no other guard any more")
+        elif after == "unguarded" and before == "exempt":
+            self._add("new", new, new.reason or "it is no longer exempt")
+        else:
+            self._unchanged += 1
+
+    def _add(self, kind: ChangeKind, result: ReportedIncident, reason: str | None = None) -> None:
+        self._changes.append(IncidentChange(kind, result.id, result.title, result.url, reason))
+
+
+def _classify_loss(old: ReportedIncident) -> ChangeKind:
+    """Return what it is that an incident has lost with its last test."""
+    return "unlinked" if old.state in MUTED_STATES else "lost"
+
+
+def _describe_current_tests(new: ReportedIncident) -> str:
+    """Return what has become of the tests of an incident that are still linked."""
+    reason = new.reason or new.state
+    told = reason.startswith(("skipped", "xfailed", new.state))
+    return f"now {reason}" if told else f"now {new.state}: {reason}"
+
+
+def _describe_lost_links(old: ReportedIncident, head: ReportedRun) -> str:
+    """Return where the links of an incident have gone, as far as a report can tell."""
+    return join_some_texts(
+        [
+            f"{test} is deleted or has lost its marker"
+            if test.path in head.files
+            else f"{test} is deleted with its file"
+            for test in old.tests
+        ]
+    )
+
+
+def compare_code(
+    base: SourceTestsByFile,
+    head: SourceTestsByFile,
+    registry: Registry | None = None,
+    policy: Policy = Policy(),
+    show: ShowLevel | None = None,
+    earlier: Registry | None = None,
+    unchanged_files: Collection[str] = (),
+    unread_folders: Mapping[str, str] = MappingProxyType({}),
+) -> Comparison:
+    """Compare two states of the code: what counts is whether a linked test could fail.
+
+    ``registry`` is that of the newer state, ``earlier`` that of the older, where it is known. An
+    exemption that has ended is none. What ``unchanged_files``, which import nothing that
+    changed, may link without saying so was there before, and explains no loss. Any other file
+    that can't be read makes the comparison incomplete, so that it is not judged.
+    ``unread_folders`` are the submodules of which nothing is known, each with what to do: in
+    those whose paths are not among ``unchanged_files`` a test may have come or gone.
+    """
+    moved = {path: why for path, why in unread_folders.items() if path not in unchanged_files}
+    before = find_linked_incidents(_certain_where_gone(base, head), registry, policy, earlier)
+    after = find_linked_incidents(head, registry, policy)
+    unclear = _UnclearIncidents(
+        find_unread_links(base, earlier or registry), find_unread_links(head, registry), registry
+    )
+    changes: list[IncidentChange] = []
+    unread: list[str] = []
+    unchanged = 0
+    for key, old in before.items():
+        new = after.get(key, LinkedIncident(old.id))
+        if new.has_active_test or (new.tests and not old.has_active_test):
+            unchanged += 1
+            continue
+        postmortem = registry.find(old.id) if registry else None
+        waiver = _find_waiver(postmortem, policy.today)
+        if waiver is not None:
+            changes.append(_build_incident_change("retired", old.id, postmortem, show, waiver))
+        elif not all(_is_test_file_readable(nodeid, head, moved) for nodeid in old.tests):
+            unread.append(old.id)
+        elif old.has_active_test and unclear.note(old.id, unclear.head.without(unchanged_files)):
+            continue
+        elif not (
+            _is_registry_complete(registry)
+            and postmortem is None
+            and _is_id_corrected(old, before, after)
+        ):
+            reason = _describe_lost_tests(old, new, head)
+            kind: ChangeKind = "lost" if old.has_active_test else "unlinked"
+            changes.append(_build_incident_change(kind, old.id, postmortem, show, reason))
+    for key, new in after.items():
+        postmortem = registry.find(new.id) if registry else None
+        gained = new.has_active_test and not (key in before and before[key].has_active_test)
+        gained = gained and all(_is_test_file_readable(nodeid, base, moved) for nodeid in new.tests)
+        if gained and unclear.may_link(new.id, unclear.base):
+            unchanged += 1
+        elif gained and moved:
+            unclear.note_folder(new.id, moved)
+        elif gained and (postmortem or not _is_registry_complete(registry)):
+            changes.append(_build_incident_change("gained", new.id, postmortem, show))
+    if registry is not None and earlier is not None:
+        changed_ids = {change.id.casefold() for change in changes}
+        changes += _find_vanished_incidents(earlier, registry, before, changed_ids, policy, show)
+        for each in _find_appeared_incidents(earlier, registry, after, policy, show):
+            if unread_folders:
+                unclear.note_folder(each.id, unread_folders)
+            elif not unclear.note(each.id, unclear.head):
+                changes.append(each)
+    for postmortem in registry or ():
+        linked_incident = after.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+        waived = _find_waiver(postmortem, policy.today) is not None
+        lost = postmortem.id in {change.id for change in changes}
+        if is_incident_selected(postmortem, policy) and not (
+            linked_incident.has_active_test or waived or lost
+        ):
+            unclear.note(postmortem.id, unclear.base)
+            unclear.note(postmortem.id, unclear.head)
+    notes = (*_describe_unread_files(base, head, unread), *unclear.notes())
+    judged = {*_unreadable(base), *_unreadable(head)}.issubset(unchanged_files)
+    judged = judged and not (moved or unclear.lacks_folder)
+    sorted_changes = sort_changes(_sort_by_registry(changes, registry))
+    return Comparison(sorted_changes, notes, judged, by_code=True, unchanged=unchanged)
+
+
+def _certain_where_gone(base: SourceTestsByFile, head: SourceTestsByFile) -> SourceTestsByFile:
+    """Return the older state, in which a test under ``tests:`` counts if its file is gone now: it
+    was taken for a test where only a run shows that, and is none for certain.
+    """
+    return {
+        path: tests
+        if tests is None or path in head
+        else tuple(replace(test, sure=True) for test in tests)
+        for path, tests in base.items()
+    }
+
+
+class _UnclearIncidents:
+    """Gathers the incidents of which only a run shows whether they have a test."""
+
+    def __init__(self, base: UnreadLinks, head: UnreadLinks, registry: Registry | None) -> None:
+        self.base = base
+        self.head = head
+        self._registry = registry
+        self._reasons: dict[str, str] = {}
+        self.lacks_folder = False
+
+    def may_link(self, id: str, state: UnreadLinks) -> str | None:
+        """Return why a state of the code may link an incident to a test, None where it can't."""
+        known = self._registry.find(id) if self._registry else None
+        return state.reason((known.id, *known.aliases) if known else (id,))
+
+    def note(self, id: str, state: UnreadLinks) -> bool:
+        """Note an incident that can't be compared, and say whether it is one."""
+        reason = self.may_link(id, state)
+        if reason:
+            self._reasons.setdefault(id, reason)
+        return reason is not None
+
+    def note_folder(self, id: str, folders: Mapping[str, str]) -> None:
+        """Note an incident whose tests may lie in a folder that is not read."""
+        self._reasons.setdefault(id, next(iter(folders.values())))
+        self.lacks_folder = True
+
+    def notes(self) -> Iterator[str]:
+        """Yield a line for those that can't be compared."""
+        if self._reasons:
+            ids, reasons = (
+                join_some_texts([*self._reasons], ", "),
+                join_some_texts([*dict.fromkeys(self._reasons.values())]),
+            )
+            yield f"{format_count(len(self._reasons))} can't be compared: {ids} ({reasons})"
+
+
+def _find_vanished_incidents(
+    earlier: Registry,
+    registry: Registry,
+    before: Mapping[str, LinkedIncident],
+    known: Collection[str],
+    policy: Policy,
+    show: ShowLevel | None,
+) -> Iterator[IncidentChange]:
+    """Yield the incidents that the registry has no more, not even as an alias."""
+    for postmortem in earlier if _is_registry_complete(registry) else ():
+        names = (postmortem.id, *postmortem.aliases)
+        if (
+            is_incident_selected(postmortem, policy)
+            and not any(map(registry.find, names))
+            and postmortem.id.casefold() not in known
+        ):
+            linked_before = before.get(postmortem.id.casefold())
+            had_active_test = linked_before is not None and linked_before.has_active_test
+            guarded = had_active_test or _find_waiver(postmortem, policy.today) is not None
+            yield _build_incident_change(
+                "lost" if guarded else "removed", postmortem.id, postmortem, show, GONE_REASON
+            )
+
+
+def _find_appeared_incidents(
+    earlier: Registry,
+    registry: Registry,
+    after: Mapping[str, LinkedIncident],
+    policy: Policy,
+    show: ShowLevel | None,
+) -> Iterator[IncidentChange]:
+    """Yield the incidents that are new in the registry, and have no test that could fail."""
+    for postmortem in registry if _is_registry_complete(earlier) else ():
+        names = (postmortem.id, *postmortem.aliases)
+        linked_incident = after.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+        day = postmortem.day
+        if (
+            is_incident_selected(postmortem, policy)
+            and not (linked_incident.has_active_test or any(map(earlier.find, names)))
+            and _find_waiver(postmortem, policy.today) is None
+            and not (day and policy.since and day < policy.since)
+        ):
+            muted = [f"{nodeid} is {why}" for nodeid, why in linked_incident.tests.items()]
+            yield _build_incident_change(
+                "new", postmortem.id, postmortem, show, join_some_texts(muted) or None
+            )
+
+
+def _is_test_file_readable(
+    nodeid: str, reading: SourceTestsByFile, unread_folders: Collection[str]
+) -> bool:
+    """Say whether the file of a test could be read, or is not there."""
+    path = nodeid.partition("::")[0]
+    known = not any(path.startswith(f"{folder}/") for folder in unread_folders)
+    return known and reading.get(path, ()) is not None
+
+
+def _build_incident_change(
+    kind: ChangeKind,
+    id: str,
+    postmortem: Postmortem | None,
+    show: ShowLevel | None,
+    reason: str | None = None,
+) -> IncidentChange:
+    if postmortem is None:
+        return IncidentChange(kind, id, id, None, reason)
+    shown = redact_postmortem(postmortem, show)
+    private = kind == "retired" and (show or postmortem.show) != "all"
+    reason = "the registry says so" if private else reason
+    return IncidentChange(kind, shown.id, shown.title, shown.url, reason)
+
+
+def _is_registry_complete(registry: Registry | None) -> bool:
+    """Say whether an id that the registry lacks is known to be none."""
+    return registry is not None and not registry.partial and not registry.unreachable
+
+
+def _find_waiver(postmortem: Postmortem | None, today: date | None) -> str | None:
+    """Return why the registry says that no test is needed, None where it does not."""
+    if postmortem is None:
+        return None
+    if postmortem.guarded_by:
+        return f"guarded by {', '.join(guard.type for guard in postmortem.guarded_by)}"
+    end = parse_iso_date(postmortem.until)
+    over = end is not None and today is not None and end < today
+    return (postmortem.reason or UNEXPLAINED_REASON) if postmortem.exempt and not over else None
+
+
+def _is_id_corrected(
+    old: LinkedIncident, before: Mapping[str, LinkedIncident], after: Mapping[str, LinkedIncident]
+) -> bool:
+    """Say whether an id that is no incident's was only written wrong: its tests are linked to
+    another incident now, and were not before.
+    """
+    return all(
+        any(
+            nodeid in new.tests and not (key in before and nodeid in before[key].tests)
+            for key, new in after.items()
+        )
+        for nodeid in old.tests
+    )
+
+
+def _describe_lost_tests(old: LinkedIncident, new: LinkedIncident, head: SourceTestsByFile) -> str:
+    """Return what has become of each test that was linked."""
+    if new.tests:
+        return join_some_texts([f"{nodeid} is now {muted}" for nodeid, muted in new.tests.items()])
+    texts = []
+    for nodeid in old.tests:
+        path, _, name = nodeid.partition("::")
+        if path not in head:
+            texts.append(f"{nodeid} is deleted with its file")
+        elif any(test.name == name for test in head[path] or ()):
+            texts.append(f"{nodeid} has lost its marker")
+        else:
+            texts.append(f"{nodeid} is deleted")
+    return join_some_texts(texts)
+
+
+def _sort_by_registry(
+    changes: Iterable[IncidentChange], registry: Registry | None
+) -> Iterable[IncidentChange]:
+    """Return changes in the order of the registry, what it lacks at the end."""
+    places = {each.id: place for place, each in enumerate(registry or ())}
+    return sorted(changes, key=lambda change: (places.get(change.id, len(places)), change.id))
+
+
+def _unreadable(reading: SourceTestsByFile) -> Iterator[str]:
+    """Yield the files that can't be read."""
+    return (path for path, tests in reading.items() if tests is None)
+
+
+def _describe_unread_files(
+    base: SourceTestsByFile, head: SourceTestsByFile, ids: Sequence[str]
+) -> Iterator[str]:
+    paths = sorted({*_unreadable(base), *_unreadable(head)})
+    if paths:
+        yield (
+            f"{format_count(len(paths), 'file')} can't be read as Python:"
+            f" {join_some_texts(paths, ', ')}"
+        )
+    if ids:
+        yield f"{format_count(len(ids))} can't be compared: {join_some_texts(ids, ', ')}"

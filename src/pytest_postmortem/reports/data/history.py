@@ -1,0 +1,308 @@
+"""Commits and the marks in each → when incidents got a regression test, and when one was lost.
+
+What is told is what the code says: a test that is linked, and that no mark keeps from failing.
+Nothing is averaged, and nothing is ranked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_postmortem import __version__
+from pytest_postmortem.evaluation.evaluate import is_incident_selected
+from pytest_postmortem.model import Policy, Registry, ShowLevel, format_count
+from pytest_postmortem.reports.data.compare import join_some_texts
+from pytest_postmortem.reports.redaction import redact_postmortem
+from pytest_postmortem.text import sanitize_line
+
+if TYPE_CHECKING:
+    from pytest_postmortem.git import Commit
+    from pytest_postmortem.pysource.marker_index import LinkedIncident, UnreadLinks
+
+__all__ = [
+    "HISTORY_FORMAT",
+    "IncidentHistory",
+    "LinkEvent",
+    "LinkHistory",
+    "LinkedCount",
+    "Unread",
+    "render_history_json",
+    "render_history_table",
+    "trace_history",
+]
+
+HISTORY_FORMAT = 1
+HISTORY_HASH_LENGTH = 10
+"""Letters of a commit that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvent:
+    """An incident got its first linked test, or lost its last one; days are those of commits."""
+
+    kind: Literal["linked", "lost"]
+    day: date | None
+    commit: str
+    earlier: bool = False
+    """Whether it may have happened earlier, in a part of the history that is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentHistory:
+    """What became of one incident, oldest first; no event where it never had a test."""
+
+    id: str
+    title: str = ""
+    date: str | None = None
+    events: tuple[LinkEvent, ...] = ()
+    unknown: str | None = None
+    """Why code can't tell whether a test is linked to it now."""
+
+    @property
+    def linked(self) -> bool:
+        """Whether a test is linked to it now, as far as the code tells."""
+        known = self.unknown is None
+        return known and bool(self.events) and self.events[-1].kind == "linked"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedCount:
+    """How many incidents had a linked test from a commit on."""
+
+    day: date | None
+    commit: str
+    linked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that can't be read as Python as a commit has it."""
+
+    day: date | None
+    commit: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHistory:
+    """Incidents in the order of the registry, those that it lacks at the end.
+
+    ``points`` has one for each change of the number; ``cut`` says that the clone is shallow.
+    ``unread`` are the versions of files whose links are not known.
+    """
+
+    stories: tuple[IncidentHistory, ...] = ()
+    points: tuple[LinkedCount, ...] = ()
+    commits: int = 0
+    cut: bool = False
+    unread: tuple[Unread, ...] = ()
+
+
+def trace_history(
+    commits: Iterable[Commit],
+    links: Callable[[str, str], Mapping[str, LinkedIncident]],
+    registry: Registry | None = None,
+    policy: Policy = Policy(),
+    show: ShowLevel | None = None,
+    cut: bool = False,
+    unread: Callable[[str, str], UnreadLinks | None] = lambda path, blob: None,
+    now: Callable[[Collection[str]], str | None] = lambda names: None,
+    is_readable: Callable[[str, str], bool] = lambda path, blob: True,
+) -> LinkHistory:
+    """Follow the incidents through commits, oldest first.
+
+    ``links`` gives the incidents to which the tests of a file are linked, by its path and blob,
+    ``unread`` what its code does not say. An incident is not lost as long as that may link it.
+    ``now`` says why the newest code can't tell whether a test is linked to an incident.
+    ``cut`` says that the first commit brings what older ones, which are not here, had made.
+    Where a version of a file is not ``is_readable``, the links of the last one that was go on.
+    """
+    readable: dict[str, Mapping[str, LinkedIncident]] = {}
+    not_read: list[Unread] = []
+    places: dict[str, UnreadLinks] = {}
+    waiting: dict[str, str] = {}
+    files: dict[str, Mapping[str, LinkedIncident]] = {}
+    active_tests: Counter[str] = Counter()
+    names: dict[str, str] = {}
+    events: dict[str, list[LinkEvent]] = {}
+    points: list[LinkedCount] = []
+    count, linked = 0, 0
+    for count, commit in enumerate(commits, start=1):
+        before: dict[str, bool] = {}
+        for path, blob in commit.changed.items():
+            new = links(path, blob) if blob else {}
+            is_known = blob is None or is_readable(path, blob)
+            if is_known:
+                readable[path] = new
+            else:
+                not_read.append(Unread(commit.day, commit.id, path))
+                new = {**new, **readable.get(path, {})}
+            for linked_incidents, step in ((files.pop(path, {}), -1), (new, 1)):
+                for key, incident in linked_incidents.items():
+                    names[key] = incident.id
+                    before.setdefault(key, active_tests[key] > 0)
+                    active_tests[key] += step * incident.has_active_test
+            if new:
+                files[path] = new
+            if is_known:
+                places.pop(path, None)
+            unclear = unread(path, blob) if blob else None
+            if unclear is not None:
+                places[path] = unclear
+        turned = [key for key, was in before.items() if was != (active_tests[key] > 0)]
+        lost = {key for key in (*turned, *waiting) if active_tests[key] <= 0}
+        reasons = {key: _find_unread_reason(key, registry, places.values()) for key in lost}
+        lost_keys = [key for key in waiting if key in lost and reasons[key] is None]
+        back = [key for key in waiting if active_tests[key] > 0]
+        waiting = {key: reason for key, reason in reasons.items() if reason}
+        for key in (*(key for key in turned if key not in (*waiting, *back)), *lost_keys):
+            kind: Literal["linked", "lost"] = "linked" if active_tests[key] > 0 else "lost"
+            event = LinkEvent(kind, commit.day, commit.id, cut and count == 1)
+            events.setdefault(key, []).append(event)
+        old, linked = linked, linked + sum(1 if active_tests[key] > 0 else -1 for key in turned)
+        if linked != old:
+            points.append(LinkedCount(commit.day, commit.id, linked))
+    stories = tuple(_build_incident_histories(events, names, registry, policy, show, now))
+    return LinkHistory(stories, tuple(points), count, cut, tuple(not_read))
+
+
+def _build_incident_histories(
+    events: Mapping[str, list[LinkEvent]],
+    names: Mapping[str, str],
+    registry: Registry | None,
+    policy: Policy,
+    show: ShowLevel | None,
+    now: Callable[[Collection[str]], str | None],
+) -> Iterator[IncidentHistory]:
+    selected_postmortems = [
+        postmortem for postmortem in registry or () if is_incident_selected(postmortem, policy)
+    ]
+    for postmortem in selected_postmortems:
+        shown = redact_postmortem(postmortem, show)
+        incident_events = tuple(events.get(postmortem.id.casefold(), ()))
+        story = IncidentHistory(shown.id, shown.title, shown.date, incident_events)
+        why = now((postmortem.id, *postmortem.aliases))
+        yield replace(story, unknown=why)
+    selected_ids = {postmortem.id.casefold() for postmortem in selected_postmortems}
+    for key in events:
+        if key not in selected_ids:
+            yield IncidentHistory(names[key], events=tuple(events[key]), unknown=now((names[key],)))
+
+
+def _find_unread_reason(
+    key: str, registry: Registry | None, places: Iterable[UnreadLinks]
+) -> str | None:
+    """Return why one of some files may link an incident, None where none may."""
+    postmortem = registry.find(key) if registry else None
+    names = (postmortem.id, *postmortem.aliases) if postmortem else (key,)
+    return next(filter(None, (unread_links.reason(names) for unread_links in places)), None)
+
+
+def render_history_table(history: LinkHistory) -> str:
+    """Return the history for a terminal: a row an incident, then the number at each change."""
+    rows = [("incident", "first test", "since then", "title")]
+    rows += [_format_history_row(story) for story in history.stories]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    if history.points:
+        lines += ["", "from        incidents with a test"]
+        lines += [
+            f"{_format_event_day(point.day)}  {point.linked:>4}"
+            for point in _select_daily_counts(history.points)
+        ]
+    linked_count = sum(story.linked for story in history.stories)
+    commits = format_count(history.commits, "commit")
+    lines += [
+        "",
+        f"{linked_count} of {format_count(len(history.stories))} linked to a test; {commits} read",
+    ]
+    unknown = {story.id: story.unknown for story in history.stories if story.unknown}
+    if unknown:
+        reasons = join_some_texts([*dict.fromkeys(unknown.values())])
+        lines.append(f"unknown: {join_some_texts([*unknown], ', ')}: {reasons}")
+    if history.unread:
+        versions = [
+            f"{each.path} at {each.commit[:HISTORY_HASH_LENGTH]}" for each in history.unread
+        ]
+        lines.append(f"can't be read as Python: {join_some_texts(versions, ', ')}")
+    if history.cut:
+        lines.append("The clone is shallow: `git fetch --unshallow` tells what was before")
+    return "".join(f"{sanitize_line(line)}\n" for line in lines)
+
+
+def _format_history_row(story: IncidentHistory) -> tuple[str, str, str, str]:
+    title = "" if story.title == story.id else story.title
+    if not story.events:
+        return story.id, "unknown" if story.unknown else "none", "", title
+    first, *rest = story.events
+    later = ", ".join(
+        f"{_format_event_verb(event)} {_format_event_day(event.day)}" for event in rest
+    )
+    later = ", ".join(filter(None, (later, "unknown now" if story.unknown else "")))
+    return (
+        story.id,
+        f"{'at or before ' if first.earlier else ''}{_format_event_day(first.day)}",
+        later,
+        title,
+    )
+
+
+def _format_event_verb(event: LinkEvent) -> str:
+    return "lost" if event.kind == "lost" else "regained"
+
+
+def _format_event_day(day: date | None) -> str:
+    return day.isoformat() if day else "?" * HISTORY_HASH_LENGTH
+
+
+def _select_daily_counts(points: Iterable[LinkedCount]) -> Iterable[LinkedCount]:
+    """Return the last point of each day."""
+    return {point.day: point for point in points}.values()
+
+
+def render_history_json(history: LinkHistory) -> str:
+    """Return the history as JSON with one field a line, ending in a line feed."""
+    document = {
+        "format": HISTORY_FORMAT,
+        "tool": {"name": "pytest-postmortem", "version": __version__},
+        "commits": history.commits,
+        "shallow": history.cut,
+        "unread": [
+            {"day": _format_iso_day(each.day), "commit": each.commit, "path": each.path}
+            for each in history.unread
+        ],
+        "incidents": [_build_history_incident(story) for story in history.stories],
+        "points": [
+            {"day": _format_iso_day(point.day), "commit": point.commit, "linked": point.linked}
+            for point in history.points
+        ],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _build_history_incident(story: IncidentHistory) -> Mapping[str, Any]:
+    return {
+        "id": story.id,
+        "title": story.title or story.id,
+        "date": story.date,
+        "linked": story.linked,
+        "unknown": story.unknown,
+        "events": [
+            {
+                "kind": event.kind,
+                "day": _format_iso_day(event.day),
+                "commit": event.commit,
+                "at_or_before": event.earlier,
+            }
+            for event in story.events
+        ],
+    }
+
+
+def _format_iso_day(day: date | None) -> str | None:
+    return day.isoformat() if day else None

@@ -1,0 +1,63 @@
+"""The block beside a failing test: the post-mortems that it is linked to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+
+from pytest_postmortem.model import Postmortem, ShowLevel
+from pytest_postmortem.reports.redaction import redact_postmortem
+from pytest_postmortem.text import sanitize_line
+
+__all__ = ["FAILURE_TITLE", "render_failure_block"]
+
+FAILURE_TITLE = "Post-mortem"
+RETIRE_PAGE = "how-to/retire-a-lesson.md"
+
+WIDEST_INDENT = 16
+
+
+def render_failure_block(
+    postmortems: Sequence[Postmortem], show: ShowLevel | None, width: int = 80, short: bool = False
+) -> str:
+    """Return what is shown beside a failing test: every post-mortem that it is linked to.
+
+    A root cause is wrapped to ``width`` columns; a link never is.
+    """
+    lines: list[str] = []
+    for postmortem in postmortems:
+        lines.extend(_format_postmortem_block(redact_postmortem(postmortem, show), width, short))
+    if not short:
+        indent = _build_block_indent(postmortems[-1])
+        lines.append(f"{indent}Changed on purpose? See {RETIRE_PAGE} in pytest-postmortem's docs")
+    return "\n".join(sanitize_line(line) for line in lines)
+
+
+def _build_block_indent(postmortem: Postmortem) -> str:
+    """Return the space before all lines but the first, below its title unless the id is long."""
+    column = len(postmortem.id) + 2
+    return " " * (column if column <= WIDEST_INDENT else 4)
+
+
+def _format_postmortem_block(postmortem: Postmortem, width: int, short: bool) -> Iterator[str]:
+    indent = _build_block_indent(postmortem)
+    if short:
+        yield f"{postmortem.id}  {postmortem.url or ''}"
+        return
+    yield _format_postmortem_headline(postmortem)
+    if postmortem.url:
+        yield indent + postmortem.url
+    if postmortem.owner:
+        yield f"{indent}Owner: {postmortem.owner}"
+    if postmortem.root_cause:
+        text = " ".join(f"Root cause: {postmortem.root_cause}".split())
+        yield from wrap(
+            text, max(width, len(indent) + 40), initial_indent=indent, subsequent_indent=indent
+        )
+    yield f"{indent}This test keeps that incident from happening again."
+
+
+def _format_postmortem_headline(postmortem: Postmortem) -> str:
+    facts = ", ".join(filter(None, (postmortem.severity, postmortem.date)))
+    title = "" if postmortem.title == postmortem.id else f"  {postmortem.title}"
+    return f"{postmortem.id}{title}" + (f" ({facts})" if facts else "")

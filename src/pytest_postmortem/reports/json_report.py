@@ -1,0 +1,144 @@
+"""The JSON report, the contract with every other tool; ``REPORT_FORMAT`` is its version.
+
+`render_json_report` writes it. What every other format says is built from it alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_postmortem import __version__
+from pytest_postmortem.model import Policy, Proof, Scope, ShowLevel
+from pytest_postmortem.report_model import IncidentResult, Report
+from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
+
+__all__ = ["REPORT_FORMAT", "build_report_document", "format_json_document", "render_json_report"]
+
+REPORT_FORMAT = 1
+
+
+def render_json_report(report: Report, show: ShowLevel | None = None) -> str:
+    """Return the report as JSON with one field a line, ending in a line feed.
+
+    Incidents stand in the registry's order and tests by path and line, so that two runs of one
+    tree compare equal but for durations.
+    """
+    return format_json_document(build_report_document(report, show))
+
+
+def format_json_document(document: Mapping[str, Any]) -> str:
+    """Return plain data as it stands in a file."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapping[str, Any]:
+    """Return the report as the plain data that `render_json_report` writes."""
+    return {
+        "format": REPORT_FORMAT,
+        "tool": {"name": "pytest-postmortem", "version": __version__},
+        "run": None if report.ran is None else _build_record_data(report.ran),
+        "registry": _build_record_data(report.registry),
+        "missing": report.missing,
+        "scope": _build_scope_data(report.scope),
+        "totals": _build_record_data(report.totals),
+        "unjudged": list(report.unjudged),
+        "policy": _build_policy_data(report.policy),
+        "incidents": [_build_incident_data(incident, show) for incident in report.incidents],
+        "findings": [_build_record_data(finding) for finding in report.findings],
+        "gates": [_build_record_data(gate) for gate in report.gates],
+        "declared": sorted(report.declared),
+        "strangers": list(report.unknown_foreign_ids),
+        "unchecked": list(report.unchecked),
+        "unknown": [
+            {"id": unknown_id.id, "tests": [_build_record_data(test) for test in unknown_id.tests]}
+            for unknown_id in report.unknown
+        ],
+        "unselected": list(report.unselected),
+    }
+
+
+def _build_record_data(item: Any) -> dict[str, Any]:
+    """Return a flat record as plain data."""
+    values = ((field.name, getattr(item, field.name)) for field in dataclasses.fields(item))
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
+
+
+def _build_scope_data(scope: Scope) -> Mapping[str, Any]:
+    return {
+        "kind": scope.kind,
+        "reasons": list(scope.reasons),
+        "root": scope.root,
+        "files": list(scope.files),
+        "expected": None if scope.expected is None else list(scope.expected),
+        "own_selection": scope.own_selection,
+        "executes": scope.executes,
+        "forced": scope.forced,
+    }
+
+
+def _build_policy_data(policy: Policy) -> Mapping[str, Any]:
+    return {
+        "fail_under": policy.fail_under,
+        "require": list(policy.require),
+        "require_proof": list(policy.require_proof),
+        "since": policy.since and policy.since.isoformat(),
+        "grace": policy.grace,
+        "today": policy.today and policy.today.isoformat(),
+        "severities": list(policy.severities),
+    }
+
+
+def _build_incident_data(incident: IncidentResult, show: ShowLevel | None) -> Mapping[str, Any]:
+    postmortem = incident.postmortem
+    shown = redact_postmortem(postmortem, show)
+    return {
+        "id": shown.id,
+        "title": shown.title,
+        "url": shown.url,
+        "date": shown.date,
+        "severity": shown.severity,
+        "class": shown.problem_class,
+        "state": incident.state,
+        "required": incident.required,
+        "flaky": incident.flaky,
+        "reason": redact_reason(incident, show),
+        "note": incident.note,
+        "path": shown.path,
+        "line": shown.line,
+        "owner": shown.owner,
+        "status": shown.status,
+        "tags": list(shown.tags),
+        "service": list(shown.service),
+        "aliases": list(postmortem.aliases),
+        "recurs": shown.recurs,
+        "fix": list(shown.fix),
+        "provable": bool(postmortem.fix or postmortem.patch),
+        "root_cause": shown.root_cause,
+        "whys": list(shown.whys),
+        "declared": bool(postmortem.guarded_by),
+        "guarded_by": [guard.type for guard in shown.guarded_by],
+        "exempt": postmortem.exempt,
+        "until": postmortem.until,
+        "declares": list(postmortem.tests),
+        "show": show or postmortem.show,
+        "tests": [_build_record_data(test) for test in incident.tests],
+        "action_items": [_build_record_data(item) for item in shown.action_items],
+        "proof": build_proof_data(incident.proof, show or postmortem.show),
+    }
+
+
+def build_proof_data(proof: Proof | None, show: ShowLevel) -> Mapping[str, Any] | None:
+    """Return a proof; its reason may quote the code, and the fix is a field of the post-mortem."""
+    if proof is None:
+        return None
+    whole = show == "all"
+    return {
+        "verdict": proof.verdict,
+        "day": proof.day and proof.day.isoformat(),
+        "fix": proof.fix if whole else "",
+        "reason": proof.reason,
+        "outdated": proof.outdated,
+    }

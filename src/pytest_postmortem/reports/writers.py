@@ -1,0 +1,99 @@
+"""A finished report → everywhere that it was asked for: files, the terminal, GitHub, plugins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_postmortem.errors import DestinationError, Problem
+from pytest_postmortem.files import write_text_file
+from pytest_postmortem.report_model import Report
+from pytest_postmortem.reports import json_report, terminal
+from pytest_postmortem.reports.formats import render_report_document
+from pytest_postmortem.reports.terminal import TerminalLine
+from pytest_postmortem.settings import ReportTarget, Settings
+
+__all__ = ["DeliveryResult", "deliver_report", "put_report_at_target"]
+
+ReportReceiver = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class DeliveryResult:
+    """What became of it: whether all could be delivered, what to say of it, what to print."""
+
+    whole: bool = True
+    notes: list[TerminalLine] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
+
+    def failed(self, lines: tuple[TerminalLine, ...]) -> None:
+        """Note that something could not be delivered."""
+        self.notes += lines
+        self.whole = False
+
+
+def deliver_report(
+    report: Report, settings: Settings, verbosity: int, take: ReportReceiver | None
+) -> DeliveryResult:
+    """Write, keep for printing, and hand over what was asked for; ``take`` may raise anything."""
+    delivery = DeliveryResult()
+    targets = [each for each in settings.reports if each.type not in ("term", "term-missing")]
+    if not targets and take is None:
+        return delivery
+    document = json_report.build_report_document(report, settings.show)
+    for target in targets:
+        try:
+            put_report_at_target(target, document, delivery, verbosity)
+        except DestinationError as error:
+            delivery.failed(terminal.format_error_lines(error))
+    if take is not None:
+        try:
+            take(document)
+        except Exception as error:  # whatever somebody's plugin does
+            delivery.failed(terminal.format_plugin_failure(error))
+    return delivery
+
+
+def put_report_at_target(
+    target: ReportTarget,
+    document: Mapping[str, Any],
+    delivery: DeliveryResult,
+    verbosity: int,
+    earlier: Sequence[Mapping[str, Any]] = (),
+    past: Mapping[str, Any] | None = None,
+) -> None:
+    """Put a report where it was asked for; what is to be printed is kept for it.
+
+    Raises: DestinationError where it can't be written.
+    """
+    if target.type == "github":
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            delivery.printed.append(render_report_document("github", document))
+            _append_job_summary(render_report_document("markdown", document))
+        return
+    text = render_report_document(target.type, document, earlier, past)
+    if target.destination is None:
+        delivery.printed.append(text)
+    else:
+        write_text_file(target.destination, text)
+        delivery.notes += terminal.format_written_note(target.destination, verbosity)
+
+
+def _append_job_summary(text: str) -> None:
+    """Append a text to the summary of the job, which other steps write to as well.
+
+    Raises: DestinationError where it can't be written.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        try:
+            with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"\n{text}")
+        except OSError as error:
+            cause = error.strerror or str(error)
+            problem = Problem(
+                "destination", "Couldn't write the step's summary", cause, "leave github out", path
+            )
+            raise DestinationError([problem]) from None

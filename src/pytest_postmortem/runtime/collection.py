@@ -1,0 +1,330 @@
+"""pytest's items and files → `Collected`; runs wherever tests are collected, workers included."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+from pytest_postmortem import files, options
+from pytest_postmortem.evaluation import links
+from pytest_postmortem.model import Collected, Finding, Link, NodeKey, Origin, Registry
+from pytest_postmortem.runtime.selection import DeselectionRecorder
+from pytest_postmortem.settings import Settings
+
+__all__ = [
+    "CollectionPlan",
+    "LinkCollector",
+    "RuntimeMarkCollector",
+    "build_collection_plan",
+    "build_test_key",
+]
+
+ITEM_PROPERTY = "postmortem"
+"""The one user property that carries a test's ids into every report format."""
+
+NODEID = pytest.StashKey[str]()
+"""The node id that an item has in every run, where this run renames it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionPlan:
+    """What the collecting process has to know of the registry.
+
+    ``declared`` are the node ids under ``tests:``, each with its ids. ``names`` are the ids and
+    aliases of the incidents that ``--postmortem`` asks for, case-folded. ``judged`` says
+    that somebody will ask how much of the suite was collected.
+    """
+
+    declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    judged: bool = False
+
+
+def build_collection_plan(registry: Registry | None, settings: Settings) -> CollectionPlan:
+    """Return the plan for a registry, which may not be known yet."""
+    if registry is None:
+        return CollectionPlan(judged=settings.used)
+    patterns = [pattern.casefold() for pattern in settings.only]
+    index = registry.index.items()
+    asked = {postmortem.id for name, postmortem in index if _is_id_matching(name, patterns)}
+    names = frozenset(name for name, postmortem in index if asked and postmortem.id in asked)
+    return CollectionPlan(links.index_declared_tests(registry), names, judged=True)
+
+
+def _is_id_matching(id: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(id.casefold(), pattern) for pattern in patterns)
+
+
+class LinkCollector:
+    """Reads the links of every item, and gives each linked item its property.
+
+    ``plan`` is asked once it is known whether any test is marked; ``deliver`` takes what was
+    collected when the collection is over; ``selection`` says why a test was left out.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        plan: Callable[[bool], CollectionPlan],
+        deliver: Callable[[Collected], None],
+        selection: DeselectionRecorder,
+    ) -> None:
+        self._only = tuple(pattern.casefold() for pattern in settings.only)
+        self._names = frozenset((options.MARKER_NAME, *settings.markers))
+        self._plan = plan
+        self._deliver = deliver
+        self._selection = selection
+        self._collected = Collected()
+        self._linked: list[pytest.Item] = []
+        self._paths: dict[Path, str] = {}
+        self._wanted: frozenset[str] = frozenset()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """Read the items as they were before any was deselected, their marks as they are after."""
+        before = [(item, item.nodeid) for item in items]
+        yield
+        self.read(config, before, items)
+
+    def read(
+        self,
+        config: pytest.Config,
+        before: Iterable[tuple[pytest.Item, str]],
+        items: list[pytest.Item],
+    ) -> None:
+        """Read the links of all items, and deselect what ``--postmortem`` does not ask for.
+
+        ``before`` are the items and their node ids as they were before anybody else deselected
+        items, or, as xdist does for ``--dist loadgroup``, added to their node ids.
+        """
+        known: set[int] = set()
+        for item, nodeid in before:
+            known.add(id(item))
+            if item.nodeid != nodeid:
+                item.stash[NODEID] = nodeid
+        added = [item for item in items if id(item) not in known]
+        self._read([*(item for item, _ in before), *added])
+        if self._only:
+            self._select(config, items)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Hand over what was collected, and which linked tests of it were left out since."""
+        kept = set(map(id, session.items))
+        gone = {
+            self._find_item_key(item): self._selection.explain_deselection(
+                item, _find_item_nodeid(item)
+            )
+            for item in self._linked
+            if id(item) not in kept
+        }
+        self._deliver(replace(self._collected, deselected=gone))
+
+    def _find_item_key(self, item: pytest.Item) -> NodeKey:
+        """Return what a test is known by; the path of a file is worked out once."""
+        if item.path not in self._paths:
+            self._paths[item.path] = _find_item_path(item)
+        return NodeKey(self._paths[item.path], _find_item_nodeid(item))
+
+    def _read(self, items: Sequence[pytest.Item]) -> None:
+        marked = {key: links.parse_marks(marks) for key, marks in self._marks(items).items()}
+        nothing = links.MarkClaims({})
+        plan = self._plan(any(each.ids or each.complaints for each in marked.values()))
+        self._wanted = plan.names
+        item_links: list[Link] = []
+        findings: dict[Finding, None] = {}
+        declared: set[str] = set()
+        reported: set[tuple[NodeKey, NodeKey]] = set()
+        tests = {id(item): self._find_item_key(item) for item in items} if plan.declared else {}
+        files = {test.path for test in tests.values()}
+        odd: set[str] = set()
+        for item in items if plan.declared else [item for item in items if id(item) in marked]:
+            claims = marked.get(id(item), nothing)
+            test = tests.get(id(item)) or self._find_item_key(item)
+            ids = dict(claims.ids)
+            for key in _list_nodeid_forms(test, files) if plan.declared else ():
+                if key in plan.declared:
+                    declared.add(key)
+                    ids.update(_find_new_declared_ids(ids, plan.declared[key]))
+            odd.update(_find_odd_marks(item, claims.odd))
+            if ids or claims.complaints:
+                item_links.extend(_build_item_links(item, test, ids))
+                findings.update(dict.fromkeys(_build_marker_findings(item, claims.complaints)))
+            if ids:
+                self._linked.append(item)
+                set_item_property(item, ids)
+                reported.update(_find_reported_keys(item, test))
+        self._collected = Collected(
+            links=tuple(item_links),
+            declared=frozenset(declared),
+            reported=frozenset(reported),
+            repeated=_count_repeated_tests(items),
+            findings=tuple(findings),
+            odd=frozenset(odd),
+        )
+
+    def _marks(self, items: Iterable[pytest.Item]) -> dict[int, tuple[pytest.Mark, ...]]:
+        """Return the marks that count, by item; those of a parent are looked up once."""
+        names, inherited, marks_by_item = self._names, {}, {}
+        for item in items:
+            parent = item.parent
+            if id(parent) not in inherited:
+                marks = parent.iter_markers() if parent else ()
+                inherited[id(parent)] = tuple(mark for mark in marks if mark.name in names)
+            item_marks = inherited[id(parent)]
+            if item.own_markers:
+                item_marks = (
+                    *(mark for mark in item.own_markers if mark.name in names),
+                    *item_marks,
+                )
+            if item_marks:
+                marks_by_item[id(item)] = item_marks
+        return marks_by_item
+
+    def _select(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselect what ``--postmortem`` does not ask for."""
+        selected_tests = {
+            link.test
+            for link in self._collected.links
+            if link.id.casefold() in self._wanted or _is_id_matching(link.id, self._only)
+        }
+        selected_items = [item for item in items if self._find_item_key(item) in selected_tests]
+        deselected_items = [
+            item for item in items if self._find_item_key(item) not in selected_tests
+        ]
+        if deselected_items:
+            config.hook.pytest_deselected(items=deselected_items)
+            items[:] = selected_items
+
+
+def build_test_key(item: pytest.Item) -> NodeKey:
+    """Return what a test is known by."""
+    return NodeKey(_find_item_path(item), _find_item_nodeid(item))
+
+
+def _find_item_path(item: pytest.Item) -> str:
+    return files.format_relative_path(item.path, item.config.rootpath)
+
+
+def _find_item_nodeid(item: pytest.Item) -> str:
+    return item.stash.get(NODEID, None) or item.nodeid
+
+
+def _find_reported_keys(item: pytest.Item, test: NodeKey) -> Iterator[tuple[NodeKey, NodeKey]]:
+    """Yield what the reports of a test name, with the test, where the two differ."""
+    named = _build_reported_key(item)
+    if named != test:
+        yield named, test
+
+
+def _build_reported_key(item: pytest.Item) -> NodeKey:
+    """Return what the reports of a test name (see `outcomes.read_reported_key`)."""
+    return NodeKey(item.location[0], item.nodeid)
+
+
+def _count_repeated_tests(items: Sequence[pytest.Item]) -> dict[NodeKey, int]:
+    """Count the tests that reports can't tell apart, where there are several: two that inherit
+    a test from one class, whose files have the same node id, or one file that is given twice.
+    """
+    nodeids = [item.nodeid for item in items]
+    if len(set(nodeids)) == len(nodeids):
+        return {}
+    counts = Counter(nodeids)
+    named = Counter(_build_reported_key(item) for item in items if counts[item.nodeid] > 1)
+    return {name: count for name, count in named.items() if count > 1}
+
+
+def _list_nodeid_forms(test: NodeKey, files: Collection[str]) -> Iterator[str]:
+    """Yield every node id that selects a test, in each form in which its file may be written."""
+    _, colons, names = test.nodeid.partition("::")
+    for file in links.list_test_file_forms(test, files):
+        yield from links.list_selecting_nodeids(f"{file}{colons}{names}")
+
+
+def _find_new_declared_ids(
+    ids: Mapping[str, Origin], declared: Iterable[str]
+) -> Iterator[tuple[str, Origin]]:
+    """Yield the declared ids that the test does not name itself."""
+    known = {id.casefold() for id in ids}
+    return ((id, "registry") for id in declared if id.casefold() not in known)
+
+
+def _find_item_location(item: pytest.Item) -> tuple[str, int | None]:
+    path, line, _ = item.location
+    return path.replace(os.sep, "/"), None if line is None else line + 1
+
+
+def _build_item_links(
+    item: pytest.Item, test: NodeKey, ids: Mapping[str, Origin]
+) -> Iterator[Link]:
+    path, line = _find_item_location(item)
+    defined_in = None if path == test.path else path
+    return (
+        Link(id, test.nodeid, test.path, line, origin, defined_in) for id, origin in ids.items()
+    )
+
+
+def _build_marker_findings(item: pytest.Item, complaints: Iterable[str]) -> Iterator[Finding]:
+    path, line = _find_item_location(item)
+    return (Finding("bad-marker", "error", text, path, line) for text in complaints)
+
+
+def _find_odd_marks(item: pytest.Item, marks: Iterable[str]) -> Iterator[str]:
+    path, line = _find_item_location(item)
+    return (f"{path}:{line}: {mark}" for mark in marks)
+
+
+def set_item_property(item: pytest.Item, ids: Iterable[str]) -> None:
+    """Give an item its one property, in place of an older one."""
+    others = [pair for pair in item.user_properties if pair[:1] != (ITEM_PROPERTY,)]
+    item.user_properties[:] = [*others, (ITEM_PROPERTY, links.encode_ids(ids))]
+
+
+def read_item_property(item: pytest.Item) -> str:
+    """Return the value of our property; others' may be of any shape."""
+    own = (
+        pair[1] for pair in item.user_properties if pair[:1] == (ITEM_PROPERTY,) and len(pair) == 2
+    )
+    return str(next(own, ""))
+
+
+class RuntimeMarkCollector:
+    """Picks up the marks that a test, or a fixture, adds while it runs."""
+
+    def __init__(self, settings: Settings, deliver: Callable[[Collected], None]) -> None:
+        self._names = frozenset((options.MARKER_NAME, *settings.markers))
+        self._deliver = deliver
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Compare the marks with the property, which tells what was known before."""
+        marks: list[pytest.Mark] = []
+        node: pytest.Item | pytest.Collector | None = item
+        while node is not None:  # iter_markers costs twice as much, at each test
+            if node.own_markers:
+                marks += [mark for mark in node.own_markers if mark.name in self._names]
+            node = node.parent
+        if marks:
+            self._add(item, links.parse_marks(marks))
+
+    def _add(self, item: pytest.Item, claims: links.MarkClaims) -> None:
+        old = links.decode_ids(read_item_property(item))
+        new = dict(_find_new_declared_ids(dict.fromkeys(old, "marker"), claims.ids))
+        if new or claims.complaints or claims.odd:
+            ids = {id: claims.ids[id] for id in new}
+            if ids:
+                set_item_property(item, [*old, *ids])
+            test = build_test_key(item)
+            found = tuple(_build_item_links(item, test, ids))
+            findings = tuple(_build_marker_findings(item, claims.complaints))
+            reported = frozenset(_find_reported_keys(item, test))
+            odd = frozenset(_find_odd_marks(item, claims.odd))
+            self._deliver(Collected(links=found, reported=reported, findings=findings, odd=odd))

@@ -1,0 +1,232 @@
+"""The post-mortems of a test in the reports of other plugins: pytest-html, Allure and CTRF.
+
+None of them is required or imported; what is here registers only where such a report is asked
+for. JUnit XML and pytest-json-report carry the property of each test, and need nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from pytest_postmortem.evaluation import links
+from pytest_postmortem.model import Link
+from pytest_postmortem.runtime.collection import ITEM_PROPERTY, build_test_key, read_item_property
+from pytest_postmortem.runtime.outcomes import read_reported_key
+
+if TYPE_CHECKING:
+    from pytest_postmortem.model import Postmortem, Registry, ShowLevel
+    from pytest_postmortem.runtime.run import RunCollector
+    from pytest_postmortem.settings import Settings
+
+__all__ = ["register_integrations", "register_worker_integrations"]
+
+ADDRESSES_WIRE_KEY = "_postmortem_addresses"
+"""The name under which the controller hands its workers what they link to."""
+
+Address = tuple[str, str]
+"""What a link is called, and where it leads."""
+
+AddressLookup = Callable[[pytest.Item], Iterable[Address]]
+"""Asked for the links of a test when it is over."""
+
+
+def register_integrations(config: pytest.Config, run: RunCollector) -> None:
+    """Register what fills others' reports in the process that reports."""
+    manager = config.pluginmanager
+    if config.getoption("htmlpath", None):
+        manager.register(PytestHtmlColumn(run), "postmortem-html")
+    if not manager.hasplugin("dsession"):
+        _register_test_integrations(config, LocalAddresses(run).find_addresses)
+    elif _is_allure_enabled(config):
+        manager.register(AddressSender(run), "postmortem-handing")
+
+
+def register_worker_integrations(
+    config: pytest.Config, settings: Settings, load: Callable[[], Registry | None]
+) -> None:
+    """Register what fills others' reports in a worker; ``load`` reads a registry that was found."""
+    _register_test_integrations(config, AddressReceiver(config, settings, load).find_addresses)
+
+
+def _register_test_integrations(config: pytest.Config, addresses: AddressLookup) -> None:
+    if _is_allure_enabled(config):
+        config.pluginmanager.register(AllureLinks(addresses), "postmortem-allure")
+    if config.pluginmanager.hasplugin("ctrf_plugin"):
+        config.pluginmanager.register(CtrfTags(), "postmortem-ctrf")
+
+
+def _is_allure_enabled(config: pytest.Config) -> bool:
+    return config.pluginmanager.hasplugin("allure_listener")
+
+
+class ShownPostmortem(NamedTuple):
+    """What may be shown of a post-mortem: its id, that with its title, and a link on the web."""
+
+    id: str
+    name: str
+    url: str | None
+
+
+def list_shown_postmortems(
+    postmortems: Iterable[Postmortem], show: ShowLevel | None
+) -> Iterator[ShownPostmortem]:
+    """Yield as much of each post-mortem as may be shown; a path in the repository is no link."""
+    from pytest_postmortem.reports.redaction import redact_postmortem
+    from pytest_postmortem.text import sanitize_line
+
+    for postmortem in postmortems:
+        part = redact_postmortem(postmortem, show)
+        name = part.id if part.title == part.id else f"{part.id}: {part.title}"
+        yield ShownPostmortem(
+            sanitize_line(part.id),
+            sanitize_line(name),
+            part.url if _is_web_address(part.url) else None,
+        )
+
+
+def _is_web_address(url: str | None) -> bool:
+    return bool(url and re.fullmatch(r"(?i)https?://[^\s/]\S*", url) and url.isprintable())
+
+
+def list_postmortem_addresses(
+    postmortems: Iterable[Postmortem], show: ShowLevel | None
+) -> Iterator[Address]:
+    """Yield the links of post-mortems that have one."""
+    return ((each.name, each.url) for each in list_shown_postmortems(postmortems, show) if each.url)
+
+
+def render_html_cell(postmortems: Iterable[Postmortem], show: ShowLevel | None) -> str:
+    """Return a cell of pytest-html, which takes it for HTML."""
+    from html import escape
+
+    entries = []
+    for each in list_shown_postmortems(postmortems, show):
+        text, title = escape(each.id), f'title="{escape(each.name)}"'
+        if each.url:
+            link = f'href="{escape(each.url)}" target="_blank" rel="noopener"'
+            entries.append(f"<a {link} {title}>{text}</a>")
+        else:
+            entries.append(f"<span {title}>{text}</span>")
+    return f'<td class="col-postmortems">{", ".join(entries)}</td>'
+
+
+class PytestHtmlColumn:
+    """Adds a column to the table of pytest-html."""
+
+    def __init__(self, run: RunCollector) -> None:
+        self._run = run
+        self._column = False
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        """Name the column, left of the last one."""
+        cells.insert(-1, "<th>Post-mortems</th>")
+        self._column = True
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
+        """Fill the column, unless the row is hidden, or the head was written before any mark."""
+        if cells and self._column:
+            found = self._run.postmortems(self._run.find_tests(read_reported_key(report)))
+            cells.insert(-1, render_html_cell(found, self._run.settings.show))
+
+
+class AllureLinks:
+    """Adds links to a test, by the marks that allure-pytest reads when the test is over."""
+
+    def __init__(self, addresses: AddressLookup) -> None:
+        self._addresses = addresses
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Add each link once, however often the test runs."""
+        for name, url in self._addresses(item):
+            link = pytest.mark.allure_link(url, link_type=ITEM_PROPERTY, name=name)
+            if link.mark not in item.iter_markers("allure_link"):
+                item.add_marker(link)
+
+
+class CtrfTags:
+    """Adds a tag to a test; pytest-json-ctrf writes tags, and no properties."""
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Put all ids into one tag, in place of those that the plugin makes of our marks."""
+        metadata = (getattr(item, "funcargs", None) or {}).get("ctrf_json_metadata")
+        ids = read_item_property(item)
+        if ids and isinstance(metadata, dict):
+            tags = [
+                tag for tag in metadata.get("tags", ()) if not tag.startswith(f"{ITEM_PROPERTY}::")
+            ]
+            metadata["tags"] = [*tags, f"{ITEM_PROPERTY}::{ids}"]
+
+
+class LocalAddresses:
+    """Knows the links of a test where one process does all."""
+
+    def __init__(self, run: RunCollector) -> None:
+        self._run = run
+
+    def find_addresses(self, item: pytest.Item) -> Iterator[Address]:
+        """Yield the links of a test."""
+        found = self._run.postmortems([build_test_key(item)])
+        return list_postmortem_addresses(found, self._run.settings.show)
+
+
+class AddressSender:
+    """Lives in the controller: gives the workers, who write Allure's results, what to link to."""
+
+    def __init__(self, run: RunCollector) -> None:
+        self._run = run
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Hand over the links of the registry, as far as it is known before the tests are."""
+        if self._run.registry:
+            node.workerinput[ADDRESSES_WIRE_KEY] = _index_addresses_by_name(
+                self._run.registry, self._run.settings.show
+            )
+
+
+class AddressReceiver:
+    """Lives in a worker: knows the links of a test by the ids of its property."""
+
+    def __init__(
+        self, config: pytest.Config, settings: Settings, load: Callable[[], Registry | None]
+    ) -> None:
+        self._config = config
+        self._settings = settings
+        self._load = load
+        self._known: Mapping[str, Address] | None = None
+        self._asked = False
+
+    def find_addresses(self, item: pytest.Item) -> Iterator[Address]:
+        """Yield the links of a test; without a registry the ids themselves imply them."""
+        ids = links.decode_ids(read_item_property(item))
+        known = self._registry() if ids else None
+        if known is not None:
+            return (known[id.casefold()] for id in ids if id.casefold() in known)
+        own = (Link(id, item.nodeid, "", None) for id in ids)
+        implied = links.build_implied_registry(own, self._settings.url_template)
+        return list_postmortem_addresses(implied, self._settings.show)
+
+    def _registry(self) -> Mapping[str, Address] | None:
+        """Return what was handed over, or stands in a registry that was found, read once."""
+        if not self._asked:
+            self._asked = True
+            self._known = self._config.workerinput.get(ADDRESSES_WIRE_KEY)  # type: ignore[attr-defined]  # xdist
+            found = self._load() if self._known is None else None
+            if found:
+                self._known = _index_addresses_by_name(found, self._settings.show)
+        return self._known
+
+
+def _index_addresses_by_name(registry: Registry, show: ShowLevel | None) -> dict[str, Address]:
+    """Return the links of a registry by every name that a test may use, case-folded."""
+    return {
+        name: address
+        for name, postmortem in registry.index.items()
+        for address in list_postmortem_addresses([postmortem], show)
+    }

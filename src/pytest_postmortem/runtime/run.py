@@ -1,0 +1,422 @@
+"""What the controller knows of a run, and the `Report` that it ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_postmortem import registry
+from pytest_postmortem.errors import Problem, ProofsError, RegistryError
+from pytest_postmortem.evaluation import links
+from pytest_postmortem.files import format_relative_path
+from pytest_postmortem.model import (
+    DESELECTED_BY_CONFIGURATION,
+    Collected,
+    Finding,
+    Link,
+    Location,
+    NodeKey,
+    Outcome,
+    Postmortem,
+    Proof,
+    Registry,
+    Scope,
+)
+from pytest_postmortem.registry.load_options import EntryProvider, LoadOptions
+from pytest_postmortem.runtime.collection import CollectionPlan, build_collection_plan
+from pytest_postmortem.runtime.completeness import INTERRUPTED_REASON, join_collections
+from pytest_postmortem.runtime.outcomes import (
+    IsCounted,
+    OutcomeRecorder,
+    add_missing_outcomes,
+    is_always_counted,
+    merge_outcomes,
+)
+from pytest_postmortem.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_postmortem.report_model import Report, RunMetadata
+    from pytest_postmortem.today import Today
+
+__all__ = [
+    "RunCollector",
+    "RunFacts",
+    "build_loading_options",
+    "find_path_in_repository",
+    "load_found_registry",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What only the end of a run can tell.
+
+    ``lost`` are the workers whose links never arrived, ``idle`` names the option with which
+    pytest runs no test, ``is_counted`` says whether pytest still counts a failed report,
+    ``dated`` that somebody will read the age of an incident, ``detailed`` that somebody will read
+    the action items, ``ran`` what ran.
+    """
+
+    lost: tuple[str, ...] = ()
+    idle: str = ""
+    ran: RunMetadata | None = None
+    is_counted: IsCounted = is_always_counted
+    dated: bool = False
+    detailed: bool = False
+
+
+class RunCollector:
+    """Gathers registry, links and outcomes of one run."""
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        cache: Callable[[], Path | None] = lambda: None,
+        ask: EntryProvider | None = None,
+        each: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.registry: Registry | None = None
+        self.found: Path | None = None
+        self.links: dict[NodeKey, dict[str, Link]] = {}
+        self._reported: dict[NodeKey, dict[NodeKey, None]] = {}
+        self.recorder = OutcomeRecorder(self._reported, keep_all=each)
+        self._root = root
+        self._cache = cache
+        self._ask = ask
+        self._tried = False
+        self._late = False
+        self._warnings: tuple[Finding, ...] = ()
+        self._collected: dict[str, list[Collected]] = {}
+
+    def load(self, workers: bool = False) -> None:
+        """Load what is configured, or see whether there is a registry to be found.
+
+        With ``workers``, which fetch nothing, one that is found and names a source is loaded too.
+
+        Raises:
+            RegistryError: The configured registry is broken.
+        """
+        if self.settings.registry or self.settings.sync:
+            self.registry = self._load(self.settings.registry)
+        else:
+            self.found = registry.find_registry(self._root)
+            if workers and self.found is not None and registry.has_source_block(self.found):
+                self._load_found()
+
+    def build_plan(self, marked: bool = False) -> CollectionPlan:
+        """Return what a collecting process has to know, loading a found registry if need be."""
+        if marked or self.settings.only or self.settings.policy.has_gates:
+            self._load_found()
+        return build_collection_plan(self.registry, self.settings)
+
+    def _load_found(self) -> None:
+        if self.found and not self._tried:
+            self._tried = True
+            try:
+                self.registry = self._load([Location(str(self.found), self._root)])
+            except RegistryError as error:
+                self._warnings = tuple(map(_build_registry_warning, error.problems))
+
+    def _load(self, locations: Sequence[Location]) -> Registry:
+        """Load the registry, and keep for the next run what was read."""
+        how = replace(build_loading_options(self.settings), cache=self._cache(), ask=self._ask)
+        return registry.load_registry(locations, self._root, how)
+
+    def receive_collected(self, collected: Collected, worker: str = "") -> Iterable[NodeKey]:
+        """Take what a process collected, or what a running test added to it.
+
+        Return what the reports of the linked tests name.
+        """
+        is_known_worker = worker in self._collected
+        self._collected.setdefault(worker, []).append(collected)
+        named: dict[NodeKey, None] = {}
+        for link in collected.links:
+            self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
+        linked_pairs = ((link.test, link.test) for link in collected.links)
+        for reported, test in (*linked_pairs, *collected.reported):
+            # The report of a crash names no file.
+            for name in (reported, NodeKey("", reported.nodeid)):
+                self._reported.setdefault(name, {})[test] = None
+                named[name] = None
+        if collected.links or collected.findings:
+            self._late |= is_known_worker and self.found is not None and not self._tried
+            self._load_found()
+        return named
+
+    def find_tests(self, reported: NodeKey) -> tuple[NodeKey, ...]:
+        """Return the linked tests that a report may be of."""
+        return tuple(self._reported.get(reported, ()))
+
+    @property
+    def found_at(self) -> str | None:
+        """The registry that was found, as it is shown to the reader."""
+        if self.found is None:
+            return None
+        return format_relative_path(self.found, self._root)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is known that this run did not collect."""
+        return not self._join_collected().reasons
+
+    @property
+    def heard_workers(self) -> frozenset[str]:
+        """The workers whose links have arrived."""
+        return frozenset(self._collected)
+
+    def postmortems(self, tests: Iterable[NodeKey]) -> tuple[Postmortem, ...]:
+        """Return the post-mortems that tests are linked to, each once."""
+        test_links = [link for test in tests for link in self.links.get(test, {}).values()]
+        registry = self._known(test_links)
+        linked_postmortems = (registry.find(link.id) for link in test_links)
+        return tuple(
+            {
+                postmortem.id: postmortem
+                for postmortem in linked_postmortems
+                if postmortem is not None
+            }.values()
+        )
+
+    def report(self, facts: RunFacts) -> Report | None:
+        """Return the report, or None where there is nothing to report on."""
+        from pytest_postmortem.evaluation.evaluate import evaluate
+        from pytest_postmortem.evaluation.gates import check_unprovable_incidents, evaluate_gates
+
+        collected = self._join_collected()
+        collected = replace(
+            collected, declared=collected.declared | self._link_skipped_files(collected)
+        )
+        findings = self._list_known_findings(collected)
+        nothing = self.registry is None and not self.links and not findings
+        if nothing and not self.settings.policy.has_gates:
+            return None
+        scope = self._build_scope(collected, facts)
+        every = [link for test_links in self.links.values() for link in test_links.values()]
+        registry = self._known(every)
+        if facts.detailed:
+            from pytest_postmortem.documents.reported_items import add_stated_items
+
+            registry = add_stated_items(registry, self._root)
+        outcomes = self._outcomes(collected, facts)
+        proofs, broken = self._load_proofs()
+        today = self._today(registry, facts)
+        report = evaluate(
+            registry,
+            every,
+            add_missing_outcomes(outcomes, self.links, collected.deselected, collected.skipped),
+            scope,
+            replace(self.settings.policy, today=today.day if today else None),
+            proofs,
+            findings=(
+                *findings,
+                *self._check_collected_links(every, collected, scope),
+                *broken,
+                *_build_today_findings(today),
+            ),
+            missing=self._missing(),
+        )
+        report = replace(report, findings=(*report.findings, *check_unprovable_incidents(report)))
+        return replace(
+            report,
+            gates=evaluate_gates(report),
+            ran=facts.ran,
+            declared=collected.declared,
+            odd=tuple(sorted(collected.odd)),
+        )
+
+    def _outcomes(self, collected: Collected, facts: RunFacts) -> dict[NodeKey, Outcome]:
+        """Return the outcome of each linked test that was reported."""
+        outcomes = self.recorder.outcomes(collected.repeated, facts.is_counted)
+        return merge_outcomes(outcomes, self._reported, self.recorder.discarded)
+
+    def _load_proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
+        """Return what `prove` found of incidents, or why it can't be read."""
+        from pytest_postmortem import proofs
+
+        place = proofs.find_proofs_file(self.settings.proofs, self._root, self._cache())
+        try:
+            kept = proofs.read_proofs_file(place) if place is not None else {}
+        except ProofsError as error:
+            where = format_relative_path(place, self._root) if place else None
+            return {}, tuple(
+                replace(_build_registry_warning(each), path=where) for each in error.problems
+            )
+        fixes = {
+            each.id: fix for each in self.registry or () if (fix := proofs.format_fix_name(each))
+        }
+        return proofs.find_current_proofs(kept, self._root, fixes), ()
+
+    def _known(self, own: Iterable[Link]) -> Registry:
+        """Return the registry, or the one that links imply where there is none."""
+        if self.registry is not None and not self._is_registry_lost:
+            return self.registry
+        implied = links.build_implied_registry(own, self.settings.url_template)
+        if self.registry is None:
+            return implied
+        return replace(self.registry, postmortems=implied.postmortems, index=implied.index)
+
+    @property
+    def _is_registry_lost(self) -> bool:
+        """Whether nothing at all of the registry can be reached."""
+        found = self.registry
+        return found is not None and bool(found.unreachable) and not len(found)
+
+    def _missing(self) -> str | None:
+        """Say which registry is missing, where the links themselves have to serve as one."""
+        if self._is_registry_lost and self.registry is not None:
+            return f"{', '.join(self.registry.unreachable)} can't be reached"
+        if self.registry is not None:
+            return None
+        return "the registry that was found can't be read" if self._tried else "no registry"
+
+    def _link_skipped_files(self, collected: Collected) -> frozenset[str]:
+        """Link the files that skipped themselves for the tests that the registry names in them,
+        and return the node ids of these tests.
+        """
+        known = self._known(())
+        found = tuple(links.find_skipped_links(known, collected.skipped, collected.files))
+        for _, link in found:
+            self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
+        return frozenset(nodeid for nodeid, _ in found)
+
+    def _list_known_findings(self, collected: Collected) -> tuple[Finding, ...]:
+        """Return what is known to be wrong before any link is checked."""
+        own = self.registry.findings if self.registry is not None else ()
+        found = sorted(collected.findings, key=_rank_finding_by_place)
+        return (*self._warnings, *own, *self._check_selection(collected), *found)
+
+    def _check_selection(self, collected: Collected) -> tuple[Finding, ...]:
+        """Return what ``--postmortem`` asks for and nothing has, once the tests are known."""
+        if not self.settings.only or not self._collected:
+            return ()
+        linked = (link.id for link in collected.links)
+        unknown = self.settings.policy.unknown
+        return tuple(links.check_selection(self.settings.only, self.registry, linked, unknown))
+
+    def _join_collected(self) -> Collected:
+        """Join what arrived, once it is asked for: a test may add to it on each run."""
+        return join_collections(each for own in self._collected.values() for each in own)
+
+    def _check_collected_links(
+        self, every: Iterable[Link], collected: Collected, scope: Scope
+    ) -> Iterator[Finding]:
+        from pytest_postmortem.evaluation.gates import check_percentage, check_policy
+
+        policy = self.settings.policy
+        yield from check_percentage(policy)
+        if self.registry is not None:
+            yield from check_policy(policy, self.registry)
+            unknown = policy.unknown
+            yield from sorted(
+                links.check_links(every, self.registry, unknown), key=_rank_finding_by_place
+            )
+            if scope.kind == "full":
+                yield from links.check_declared_tests(self.registry, collected.declared)
+
+    def _build_scope(self, collected: Collected, facts: RunFacts) -> Scope:
+        forced = self.settings.scope
+        reasons = tuple(
+            _find_scope_reasons(self._collected, collected, facts, forced, self._unseen())
+        )
+        expected = collected.expected
+        return Scope(
+            kind=forced or ("partial" if reasons else "full"),
+            reasons=(*reasons, *filter(None, [facts.idle])),
+            root=find_path_in_repository(self._root),
+            files=tuple(sorted(collected.files)),
+            expected=None if expected is None else tuple(sorted(expected)),
+            own_selection=all(
+                why == DESELECTED_BY_CONFIGURATION for why in collected.deselected.values()
+            ),
+            executes=not facts.idle,
+            forced=forced == "full",
+        )
+
+    def _unseen(self) -> bool:
+        """Say whether the registry links tests that nobody looked for when all were collected."""
+        return self._late and any(postmortem.tests for postmortem in self.registry or ())
+
+    def _today(self, known: Registry, facts: RunFacts) -> Today | None:
+        """Return the date to judge by, where anything is judged by it."""
+        policy = self.settings.policy
+        if not (facts.dated or policy.grace or any(postmortem.until for postmortem in known)):
+            return None
+        from pytest_postmortem.today import find_today
+
+        return find_today(self.settings.today, self._root, known)
+
+
+def _build_today_findings(today: Today | None) -> Iterator[Finding]:
+    """Yield what was not used for the date to judge by; git's failure does not end a run."""
+    if today is not None:
+        yield from today.notes
+        if today.error is not None:
+            message = f"{today.error.brief}; until then dates are judged by {today.day}"
+            yield Finding("git-failed", "warning", message)
+
+
+def _rank_finding_by_place(finding: Finding) -> tuple[str, int]:
+    """Return what findings are sorted by, since tests that mark themselves run in any order."""
+    return finding.path or "", finding.line or 0
+
+
+def _find_scope_reasons(
+    processes: Iterable[str],
+    collected: Collected,
+    facts: RunFacts,
+    forced: str | None,
+    unseen: bool,
+) -> Iterator[str]:
+    if forced == "partial":
+        yield "--postmortem-scope=partial"
+    elif forced is None:
+        yield from collected.reasons
+        if facts.lost:
+            yield f"links lost with worker {', '.join(facts.lost)}"
+        elif not tuple(processes):
+            yield INTERRUPTED_REASON
+        if unseen:
+            yield "the registry was loaded after the collection (postmortem_registry prevents it)"
+
+
+def build_loading_options(settings: Settings) -> LoadOptions:
+    """Return how locations are read, as far as it is configured."""
+    return LoadOptions(
+        id_pattern=settings.id_pattern,
+        files=settings.files,
+        url_template=settings.url_template,
+        show=settings.show,
+        offline=settings.offline,
+        unreachable=settings.unreachable,
+        keep=frozenset(key for key, _ in settings.policy.select),
+        synced=settings.sync,
+    )
+
+
+def load_found_registry(
+    found: Path, root: Path, settings: Settings, cache: Path | None
+) -> Registry | None:
+    """Load on a worker the registry that the controller found; nothing is fetched here."""
+    how = replace(build_loading_options(settings), offline=True, cache=cache)
+    try:
+        return registry.load_registry([Location(str(found), root)], root, how)
+    except RegistryError:
+        return None
+
+
+def _build_registry_warning(problem: Problem) -> Finding:
+    """Return a problem of a registry that nobody configured, which is no reason to stop."""
+    message = f"{problem.cause}; {problem.remedy}"
+    return Finding(problem.slug, "warning", message, problem.path, problem.line)
+
+
+def find_path_in_repository(root: Path) -> str:
+    """Return the path of the rootdir in its repository, an empty text at its top."""
+    from pytest_postmortem import git
+
+    top = git.find_repository_top(root)
+    return "" if top in (None, root) else root.relative_to(top or root).as_posix()

@@ -1,0 +1,243 @@
+"""pytest's files → how much of the suite was collected; runs wherever tests are collected."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from fnmatch import fnmatch
+from glob import iglob
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_postmortem import files as writing
+from pytest_postmortem import options
+from pytest_postmortem.evaluation import links
+from pytest_postmortem.model import Collected, Link, NodeKey
+from pytest_postmortem.runtime import completeness
+from pytest_postmortem.runtime.outcomes import read_skip_reason
+from pytest_postmortem.runtime.selection import (
+    DeselectionRecorder,
+    find_ignoring_hooks,
+    is_ignored_by,
+    parse_configured_options,
+)
+from pytest_postmortem.settings import Settings
+
+__all__ = ["SuiteFileCollector"]
+
+
+class SuiteFileCollector:
+    """Notes which files were collected, and tells at the end whether that is the whole suite."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        deliver: Callable[[Collected], None],
+        selection: DeselectionRecorder,
+    ) -> None:
+        self._settings = settings
+        self._deliver = deliver
+        self._selection = selection
+        self._files: set[Path] = set()
+        self._broken: set[Path] = set()
+        self._skipped: dict[Path, tuple[str, str]] = {}
+        self._interrupted = True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Note a file, one that skipped itself, and what could not be collected.
+
+        A report of it has the node id alone, which may be that of two files.
+        """
+        report = yield
+        path = collector.path
+        if isinstance(collector, pytest.File):
+            self._files.add(path)
+            if report.skipped:
+                self._skipped[path] = (collector.nodeid, read_skip_reason(report) or "")
+        if report.failed:
+            self._broken.add(path)
+        return report
+
+    def pytest_collection_modifyitems(self) -> None:
+        """Note that the collection came to its end, which pytest says after Ctrl-C as well."""
+        self._interrupted = False
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Hand over how much of the suite was collected."""
+        arguments = CollectionArguments(session, self._settings, self._selection)
+        files = frozenset(map(arguments.shown, self._files - self._broken))
+        expected = arguments.expected(files)
+        reasons = completeness.find_partial_reasons(
+            nodeids=arguments.nodeids,
+            given=arguments.named,
+            collected=files,
+            expected=expected,
+            broken=sorted(map(arguments.shown, self._broken)),
+            last_failed=_count_last_failed_files(session.config),
+            interrupted=self._interrupted,
+        )
+        skipped = {
+            NodeKey(arguments.shown(path), nodeid): (path, why)
+            for path, (nodeid, why) in self._skipped.items()
+        }
+        skipped_links = tuple(
+            link
+            for file, (path, _) in skipped.items()
+            for link in self._links(file, path, arguments)
+        )
+        self._deliver(
+            Collected(
+                skipped_links,
+                skipped={file: why for file, (_, why) in skipped.items()},
+                files=files,
+                expected=expected,
+                reasons=tuple(reasons),
+            )
+        )
+
+    def _links(self, file: NodeKey, path: Path, given: CollectionArguments) -> Iterator[Link]:
+        """Yield the links that the code of a file names which skipped itself as a whole."""
+        from pytest_postmortem.pysource import suite_reader
+
+        names = frozenset((options.MARKER_NAME, *self._settings.markers))
+        code = {
+            given.shown(code_path): data for code_path, data in _find_nearby_code(path, given.root)
+        }
+        marks = suite_reader.find_marks(code, file.path, names, given.functions, given.classes)
+        links_by_id: dict[str, Link] = {}
+        for mark in marks:
+            for id, origin in links.parse_marks([mark]).ids.items():
+                link = Link(id, file.nodeid, file.path, mark.line, origin)
+                links_by_id.setdefault(id.casefold(), link)
+        yield from links_by_id.values()
+
+
+def _find_nearby_code(path: Path, root: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield a file and the other Python files of its folder and of those above, up to the rootdir,
+    with what they hold: those that its marks may be imported from.
+    """
+    folders = [each for each in path.parents if each.is_relative_to(root)] or [path.parent]
+    for folder in folders if path.suffix == ".py" else ():
+        for file in sorted(folder.glob("*.py")):
+            data = writing.read_file_bytes(file)
+            if data is not None:
+                yield file, data
+
+
+class CollectionArguments:
+    """What was asked to be collected, and what a bare run would collect."""
+
+    def __init__(
+        self, session: pytest.Session, settings: Settings, selection: DeselectionRecorder
+    ) -> None:
+        config = session.config
+        self._session = session
+        self._config = config
+        self.root = config.rootpath
+        self.functions: Sequence[str] = config.getini("python_functions")
+        self.classes: Sequence[str] = config.getini("python_classes")
+        self._suite = settings.suite
+        self._patterns: Sequence[str] = config.getini("python_files")
+        self._folder = config.invocation_params.dir
+        self._own = parse_configured_options(config)
+        bare = self._bare()
+        arguments = [] if bare else config.args
+        paths = [self._path(text) for text in arguments if "::" not in text]
+        files = [self._path(text.partition("::")[0]) for text in arguments if "::" in text]
+        self.named = bool(paths) or not (bare or files)
+        self.nodeids = sum(not any(map(file.is_relative_to, paths)) for file in files)
+        self._ignores, self._globs = self._taken_away()
+        self._ignoring = find_ignoring_hooks(config, selection)
+
+    def _path(self, text: str) -> Path:
+        return Path(os.path.abspath(self._folder / text))
+
+    def _bare(self) -> bool:
+        source = self._config.args_source
+        own = list(getattr(self._own, "file_or_dir", ()))
+        if own and list(self._config.args) == own:
+            return True
+        if source is pytest.Config.ArgsSource.INVOCATION_DIR:
+            return self._folder == self.root and list(self._config.args) == [str(self._folder)]
+        return source is not pytest.Config.ArgsSource.ARGS and self._are_testpaths()
+
+    def _are_testpaths(self) -> bool:
+        """Say whether nothing but ``testpaths`` is collected; a plugin can set other arguments."""
+        given = [self._path(text) for text in self._config.args]
+        named = [self._path(text) for text in self._config.getini("testpaths")]
+        return set(given) in (set(named), set(self._list_testpaths()))
+
+    def _list_testpaths(self) -> list[Path]:
+        globs = (
+            iglob(str(self.root / text), recursive=True)
+            for text in self._config.getini("testpaths")
+        )
+        return [Path(path) for glob in globs for path in glob]
+
+    def _taken_away(self) -> tuple[frozenset[Path], frozenset[str]]:
+        """Return what ``--ignore`` and ``--ignore-glob`` add to the configured ``addopts``."""
+        option, own = self._config.option, self._own
+        more = [
+            {
+                str(self._path(text))
+                for text in set(getattr(option, name, None) or ())
+                - set(getattr(own, name, None) or ())
+            }
+            for name in ("ignore", "ignore_glob")
+        ]
+        return frozenset(map(Path, more[0])), frozenset(more[1])
+
+    def expected(self, collected: frozenset[str]) -> frozenset[str] | None:
+        """Return the files that a bare run collects, or None where there is no need to ask."""
+        if self.nodeids and not self.named:
+            return None  # a part already, and cheaply known to be one
+        compared = bool(self._suite or self.named or self._ignores or self._globs)
+        if not (compared or self._ignoring):
+            return None
+        patterns = list(self._patterns)
+        if getattr(self._config.option, "doctestmodules", False):
+            patterns.append("*.py")
+        found = writing.find_test_files(self._roots(), patterns, self._ignored)
+        files = frozenset(map(self.shown, found))
+        return None if not compared and files <= collected else files
+
+    def shown(self, file: Path) -> str:
+        """Return the path of a file from the rootdir, which need not be above it.
+
+        A node id can't serve: outside of the rootdir it begins at what was named.
+        """
+        return writing.format_relative_path(file, self.root)
+
+    def _roots(self) -> Sequence[Path]:
+        return self._suite or self._list_testpaths() or [self.root]
+
+    def _ignored(self, path: Path) -> bool:
+        """Ask pytest, but for what only the command line takes away.
+
+        Two files are no modules with doctests for pytest either.
+        """
+        if path.name in ("setup.py", "__main__.py") and not writing.is_test_file_path(
+            path, self._patterns
+        ):
+            return True
+        if path in self._ignores or any(fnmatch(str(path), glob) for glob in self._globs):
+            return any(fnmatch(path.name, text) for text in self._config.getini("norecursedirs"))
+        hook: Any = self._session.gethookproxy(path.parent)
+        ignored = bool(hook.pytest_ignore_collect(collection_path=path, config=self._config))
+        return ignored and not any(
+            is_ignored_by(each, path, self._config) for each in self._ignoring
+        )
+
+
+def _count_last_failed_files(config: pytest.Config) -> int | None:
+    """Return the number of files that ``--lf`` skipped, None where it took nothing away."""
+    plugin = config.pluginmanager.get_plugin("lfplugin")
+    if not getattr(config.option, "lf", False):
+        return None
+    skipped: int = getattr(plugin, "_skipped_files", 0)
+    return skipped if getattr(plugin, "_previously_failed_count", 0) else None

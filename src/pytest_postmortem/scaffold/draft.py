@@ -1,0 +1,161 @@
+"""What is known of an incident × how documents are made → the text of a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources import files
+
+from pytest_postmortem.registry.filenames import find_id_prefix
+from pytest_postmortem.scaffold.front_matter import IncidentFacts
+from pytest_postmortem.scaffold.sibling_documents import DocumentCollection
+from pytest_postmortem.scaffold.slugs import format_file_name
+from pytest_postmortem.scaffold.template import (
+    fill_plain_template,
+    has_placeholders,
+    render_jinja_template,
+)
+from pytest_postmortem.scaffold.title_style import render_title_phrase
+
+__all__ = ["IncidentDetails", "render_document"]
+
+FIELD_LABELS = {"date": "Date", "severity": "Severity", "owner": "Owner", "service": "Service"}
+"""What stands in the text of a document that has no front matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentDetails:
+    """What is known of an incident when its post-mortem is begun.
+
+    ``test`` is the node id of its regression test, ``own_id`` says that the id has to be written
+    into the document, since its name does not tell it.
+    """
+
+    id: str
+    title: str
+    day: date
+    severity: str = ""
+    problem_class: str = ""
+    owner: str = ""
+    service: tuple[str, ...] = ()
+    test: str = ""
+    own_id: bool = False
+
+    def facts(self, title: str) -> IncidentFacts:
+        """Return the fields with their values; ``title`` is how the title is phrased."""
+        return {
+            "title": title,
+            "date": self.day.isoformat(),
+            "severity": self.severity,
+            "class": self.problem_class,
+            "owner": self.owner,
+            "service": self.service,
+        }
+
+
+def render_document(
+    incident: IncidentDetails, like: DocumentCollection, template: tuple[str, str] | None = None
+) -> str:
+    """Return the text of a document; ``template`` is the team's own, with the path as shown.
+
+    Raises: SettingsError where the template can't be rendered.
+    """
+    facts = incident.facts(_render_incident_title(like.title, incident))
+    text = (
+        _render_team_template(incident, like, facts, template)
+        if template
+        else _render_default_template(incident, like, facts)
+    )
+    return text.replace("\n", like.newline)
+
+
+def _render_incident_title(phrase: str, incident: IncidentDetails) -> str:
+    title, id = (format_file_name(each, "-", lower=True) for each in (incident.title, incident.id))
+    if title in id and find_id_prefix(incident.id) is None:
+        phrase = "{title}"  # the id, a whole name, says it already
+    return render_title_phrase(phrase, incident.title, incident.id, incident.day)
+
+
+def _render_default_template(
+    incident: IncidentDetails, like: DocumentCollection, facts: IncidentFacts
+) -> str:
+    """Return a document from the template that comes along."""
+    if like.kind == "data":
+        return _render_front_matter(incident, like, facts, fences=False)
+    suffix = "rst" if like.kind == "rst" else "md"
+    name = f"postmortem.{suffix}"
+    text = (files("pytest_postmortem") / "scaffold" / "templates" / name).read_text("utf-8")
+    return _render_front_matter(incident, like, facts) + render_jinja_template(
+        text, _build_template_values(incident, like), name
+    )
+
+
+def _render_team_template(
+    incident: IncidentDetails,
+    like: DocumentCollection,
+    facts: IncidentFacts,
+    template: tuple[str, str],
+) -> str:
+    """Return a document from a template of the team."""
+    text, path = template
+    values = _build_template_values(incident, like)
+    if has_placeholders(text):
+        text = render_jinja_template(text, values, path)
+    else:
+        facts_with_id = {"id": incident.id, **facts}
+        heading = str(values["heading"]) or incident.title
+        rst, data = like.kind == "rst", like.kind == "data"
+        text = fill_plain_template(text, facts_with_id, heading, rst=rst, data=data)
+    if like.kind == "data" or text.startswith(("---", "+++", ":")):
+        return text
+    return _render_front_matter(incident, like, facts) + text
+
+
+def _render_front_matter(
+    incident: IncidentDetails, like: DocumentCollection, facts: IncidentFacts, fences: bool = True
+) -> str:
+    """Return front matter as other documents have it."""
+    needed = ["id"] if incident.own_id else []
+    known = {**facts, "id": incident.id if _is_id_in_front_matter(incident, like) else ""}
+    if like.naming_pattern.kind != "date":
+        needed.append("date")
+    text = like.front.render(known, needed)
+    fence = {"yaml": "---\n", "toml": "+++\n"}.get(like.front.style, "") if fences else ""
+    return f"{fence}{text}{fence}\n" if text and fences else text
+
+
+def _is_id_in_front_matter(incident: IncidentDetails, like: DocumentCollection) -> bool:
+    return incident.own_id or any(key.field == "id" for key in like.front.keys)
+
+
+def _build_template_values(
+    incident: IncidentDetails, like: DocumentCollection
+) -> dict[str, object]:
+    """Return what a template may name."""
+    titled = any(key.field == "title" for key in like.front.keys)
+    phrase = "{title}" if like.heading is None and not titled else like.heading
+    if like.in_heading and "{id}" not in (phrase or ""):
+        phrase = "{id}: {title}"
+    heading = "" if phrase is None else _render_incident_title(phrase, incident)
+    return {
+        "id": incident.id,
+        "title": incident.title,
+        "heading": heading,
+        "width": max(len(heading), 3),
+        "date": incident.day.isoformat(),
+        "severity": incident.severity,
+        "class": incident.problem_class,
+        "owner": incident.owner,
+        "service": ", ".join(incident.service),
+        "test": incident.test,
+        "lines": list(_list_labelled_facts(incident)) if like.front.style == "none" else [],
+    }
+
+
+def _list_labelled_facts(incident: IncidentDetails) -> Iterator[tuple[str, str]]:
+    """Yield the lines that stand for front matter in a document without any."""
+    for name, value in incident.facts("").items():
+        text = value if isinstance(value, str) else ", ".join(value)
+        if text and name in FIELD_LABELS:
+            yield FIELD_LABELS[name], text

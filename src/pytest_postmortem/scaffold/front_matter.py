@@ -1,0 +1,238 @@
+"""The front matter of the documents that are there → that of a new one.
+
+A whole document in YAML or JSON, one an incident, is front matter without a body.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError, scan_toml_statements
+from pytest_postmortem.scaffold.id_sequence import find_most_common
+from pytest_postmortem.scaffold.scalars import (
+    NUMBER_QUOTE,
+    find_quote,
+    format_toml_key,
+    format_toml_value,
+    format_yaml_value,
+)
+
+__all__ = [
+    "FIRST_FRONT_MATTER",
+    "FrontMatterKey",
+    "FrontMatterLayout",
+    "FrontMatterStyle",
+    "IncidentFacts",
+    "WrittenFrontMatter",
+    "find_field_of_key",
+    "find_front_matter_layout",
+    "map_keys_to_fields",
+]
+
+FrontMatterStyle = Literal["yaml", "toml", "rst", "json", "none"]
+IncidentFacts = Mapping[str, "str | tuple[str, ...]"]
+"""What is known of an incident, by field; nothing is an empty text or tuple."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatterKey:
+    """A key as the documents have it: the field that it is, and the quote that its value has.
+
+    ``constant`` is how it stands in all of them, where it says what they are. ``many`` says that
+    its value is a list, or a table.
+    """
+
+    name: str
+    field: str | None = None
+    quote: str = ""
+    constant: str = ""
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatterLayout:
+    """How front matter is written, and the keys that it has, in order."""
+
+    style: FrontMatterStyle = "none"
+    keys: tuple[FrontMatterKey, ...] = ()
+
+    def render(self, facts: IncidentFacts, needed: Iterable[str] = ()) -> str:
+        """Return the lines of front matter, fences included, or of a whole document.
+
+        What is known and has no key is added under the field's own name, and so is what is
+        ``needed``, be it known or not.
+        """
+        known_fields = {key.field for key in self.keys}
+        given_names = [
+            name for name, value in facts.items() if value and name not in ("title", "date")
+        ]
+        missing_names = [
+            name for name in dict.fromkeys((*needed, *given_names)) if name not in known_fields
+        ]
+        keys = (*self.keys, *(FrontMatterKey(name, name) for name in missing_names))
+        if self.style == "none":
+            return ""
+        if self.style == "json":
+            return (
+                json.dumps(dict(_list_json_values(keys, facts)), indent=2, ensure_ascii=False)
+                + "\n"
+            )
+        if self.style == "toml":  # which has no way to say that a value is still missing
+            keys = tuple(key for key in keys if key.field or key.constant or key.many)
+        lines = [
+            _render_front_matter_line(self.style, key, facts.get(key.field or "", ""))
+            for key in keys
+        ]
+        return "".join(f"{line}\n" for line in lines)
+
+
+FIRST_FRONT_MATTER = FrontMatterLayout(
+    "yaml", tuple(FrontMatterKey(name, name) for name in ("date", "severity", "class", "owner"))
+)
+"""The front matter of the first document of a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFrontMatter:
+    """The front matter of a document: its text without fences, parsed, and how it is written."""
+
+    style: FrontMatterStyle
+    text: str
+    values: LocatedTable
+    above: int = 0
+
+
+def find_field_of_key(key: str) -> str | None:
+    """Return the field that a key in a document is, an id's included; None for any other."""
+    return _rank_key(key, fields.DOCUMENT_ID_KEYS)[1]
+
+
+def _rank_key(key: str, ids: Sequence[str]) -> tuple[int, str | None]:
+    """Return the field of a key, after how good a name of it the key is."""
+    name = fields.normalize_key(key)
+    if name in ids:
+        return ids.index(name), "id"
+    return fields.find_field(name) or (0, None)
+
+
+def map_keys_to_fields(
+    values: Mapping[str, Any], ids: Sequence[str] = fields.DOCUMENT_ID_KEYS
+) -> dict[str, str]:
+    """Return the keys that are fields, of several names of one field the best alone."""
+    best: dict[str, tuple[int, str]] = {}
+    for name, value in values.items():
+        rank, place = _rank_key(name, ids)
+        text = value if isinstance(value, str) else ""
+        prose = (
+            fields.normalize_key(name) in fields.SHORT_TEXT_KEYS
+            and len(text) > fields.MAX_SHORT_TEXT
+        )
+        if place is not None and not prose:
+            best[place] = min(best.get(place, (rank, name)), (rank, name))
+    return {name: place for place, (_, name) in best.items()}
+
+
+def find_front_matter_layout(documents: Sequence[WrittenFrontMatter]) -> FrontMatterLayout:
+    """Return the front matter that most documents have, the newest standing last."""
+    if not documents:
+        return FIRST_FRONT_MATTER
+    style = find_most_common([document.style for document in documents])
+    same_style = [document for document in documents if document.style == style]
+    if style == "none":
+        return FrontMatterLayout()
+    names = [
+        name for name, value in same_style[-1].values.items() if _is_common_key(name, same_style)
+    ]
+    if style == "toml":  # a table would end the keys that follow it
+        names = [
+            name for name in names if not isinstance(same_style[-1].values[name], LocatedTable)
+        ]
+    field_by_key = map_keys_to_fields(same_style[-1].values)
+    return FrontMatterLayout(
+        style, tuple(_build_front_matter_key(name, same_style, field_by_key) for name in names)
+    )
+
+
+def _is_common_key(name: str, documents: Sequence[WrittenFrontMatter]) -> bool:
+    return sum(name in each.values for each in documents) * 2 > len(documents)
+
+
+def _build_front_matter_key(
+    name: str, documents: Sequence[WrittenFrontMatter], known: Mapping[str, str]
+) -> FrontMatterKey:
+    newest = documents[-1]
+    value, raw = newest.values[name], _read_key_lines(newest, name)
+    many = isinstance(value, (LocatedList, LocatedTable))
+    same = len(documents) > 1 and all(each.values.get(name) == value for each in documents)
+    if same and _CONSTANT_KEY.fullmatch(fields.normalize_key(name)):
+        return FrontMatterKey(name, constant=raw, many=many)
+    quote = find_quote(raw.partition(_KEY_SIGNS[newest.style])[2])
+    return FrontMatterKey(name, known.get(name), quote, many=many)
+
+
+_CONSTANT_KEY = re.compile(r"(?:.*_)?(?:version|schema|type|kind|layout|template)")
+"""The keys that say what a document is, and not what happened."""
+
+_KEY_SIGNS: Mapping[FrontMatterStyle, str] = {"yaml": ":", "toml": "=", "rst": ": ", "json": ":"}
+
+
+def _read_key_lines(document: WrittenFrontMatter, name: str) -> str:
+    """Return the lines of a key as they stand in a document, nothing where that can't be told."""
+    if document.style == "toml":
+        return _read_toml_statement(document.text, name)
+    if document.style == "json":
+        return json.dumps(json.loads(document.text)[name])
+    lines = document.text.split("\n")
+    starts = sorted(document.values.lines.values())
+    start = document.values.lines.get(name, 0)
+    end = next((line for line in starts if line > start), len(lines) + document.above + 1)
+    key_lines = lines[start - 1 - document.above : end - 1 - document.above] if start else []
+    while key_lines and not key_lines[-1].strip():
+        key_lines.pop()
+    return "\n".join(key_lines)
+
+
+def _read_toml_statement(text: str, name: str) -> str:
+    try:
+        found = [each for each in scan_toml_statements(text) if each.path == (name,) and each.value]
+    except UnexpectedSyntaxError:
+        return ""
+    return text[found[0].start : found[0].end] if found else ""
+
+
+def _render_front_matter_line(
+    style: FrontMatterStyle, key: FrontMatterKey, value: str | tuple[str, ...]
+) -> str:
+    if key.constant:
+        return key.constant
+    if style == "rst":
+        text = value if isinstance(value, str) else ", ".join(value)
+        return f":{key.name}: {text}".rstrip()
+    if style == "toml":
+        empty = "[]" if key.many else '""'
+        bare = key.quote in ("", NUMBER_QUOTE)
+        shown = format_toml_value(value, bare_dates=bare, quote=key.quote) if value else empty
+        return f"{format_toml_key(key.name)} = {shown}"
+    name = format_yaml_value(key.name)
+    if key.many and isinstance(value, str) and value:
+        return f"{name}: [{format_yaml_value(value, key.quote)}]"
+    return f"{name}: {format_yaml_value(value, key.quote)}" if value else f"{name}:"
+
+
+def _list_json_values(
+    keys: Iterable[FrontMatterKey], facts: IncidentFacts
+) -> Iterator[tuple[str, Any]]:
+    for key in keys:
+        value = facts.get(key.field or "", "")
+        if key.constant:
+            yield key.name, json.loads(key.constant)
+        elif isinstance(value, tuple):
+            yield key.name, value[0] if len(value) == 1 and not key.many else list(value)
+        else:
+            yield key.name, [value] if key.many and value else value or ([] if key.many else None)

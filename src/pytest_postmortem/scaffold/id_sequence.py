@@ -1,0 +1,349 @@
+"""The names that are there → the next one in their manner.
+
+A name has a lead and a title, of which either may be absent::
+
+    PM-0007-login-loop      a number
+    PM2026-004 - Login loop a number that begins anew each year
+    2026-11-20-login-loop   a date
+    login-loop              neither
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby, pairwise
+from typing import Literal, TypeVar
+
+from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.filenames import NO_ID_PREFIXES, find_id_prefix
+from pytest_postmortem.scaffold.slugs import format_file_name
+
+__all__ = [
+    "DEFAULT_NAMING",
+    "NamingPattern",
+    "TitleSpelling",
+    "find_common_words",
+    "find_most_common",
+    "find_naming_pattern",
+    "find_past_ids",
+]
+
+
+_ID_KEYS = "|".join(
+    name.replace("_", "[-_ ]") for name in sorted(fields.ID_KEYS, key=len, reverse=True)
+)
+
+
+_QUOTED_TEXT = r"\"(?:[^\"\\]|\\.)*\"|'[^']*'"
+
+
+_ID_VALUE = re.compile(
+    rf"(?<![\w-])[\"']?(?:{_ID_KEYS})[\"']?\s*[:=]\s*({_QUOTED_TEXT}|[^\s,\]}}][^,\]}}\n]*)",
+    re.IGNORECASE,
+)
+
+
+_ENTRY_KEY = re.compile(
+    rf"(?:^|[{{,])[ \t]*({_QUOTED_TEXT}|[\w][\w ./-]*?)[ \t]*(?::[ \t]*(?:#.*)?$|[:=][ \t]*[{{&])",
+    re.MULTILINE,
+)
+
+
+_TOML_HEADER = re.compile(r"^[ \t]*\[{1,2}([^\[\]\n]+)\]{1,2}[ \t]*(?:#.*)?$", re.MULTILINE)
+
+
+_TOML_KEY_PART = re.compile(rf"{_QUOTED_TEXT}|[\w-]+")
+
+
+_TITLE_LINE = re.compile(r"^#[ \t]+(\S.*)|^(\S.*)\n[=~*^\"#-]{3,}[ \t]*$", re.MULTILINE)
+
+
+def find_past_ids(lines: str) -> Iterator[str]:
+    """Yield what may have been an id: values and keys of entries, and the prefixes of headings."""
+    lines = lines.replace("\r", "")
+    for found in (*_ID_VALUE.findall(lines), *_ENTRY_KEY.findall(lines)):
+        yield found.partition(" #")[0].strip().strip("\"'")
+    for header in _TOML_HEADER.findall(lines):
+        yield from (part.strip("\"'") for part in _TOML_KEY_PART.findall(header))
+    for first, second in _TITLE_LINE.findall(lines):
+        id = find_id_prefix(first or second)
+        if id is not None:
+            yield id
+
+
+T = TypeVar("T")
+
+NAMING_WORDS = frozenset(
+    "coe for incident mortem of on post postmortem rca report retrospective review".split()
+)
+"""The words that a collection may have in all of its names and titles; others are about one."""
+
+_NAME_TAIL = r"(?P<join>(?:[\s_:–—)\]-]|\.(?!\d))*)(?P<rest>.*)"
+_LEAD_END = r"(?![^\W_]|\.\d)"
+_LEAD_WORD = r"(?P<head>[\[(#]?(?:(?:[a-z]+|post-?mortem|incident[-_ ]report)[-_ #]?)?)"
+_NUMBERED_NAME = re.compile(
+    rf"{_LEAD_WORD}(?:(?P<year>(?:19|20)\d\d)(?P<gap>[-_./]))?(?P<number>\d{{1,18}}){_LEAD_END}{_NAME_TAIL}",
+    re.DOTALL | re.IGNORECASE,
+)
+_DATED_NAME = re.compile(
+    rf"{_LEAD_WORD}(?P<date>(?:19|20)\d\d(?P<dash>[-_.]?)\d\d(?:(?P=dash)\d\d)?){_LEAD_END}{_NAME_TAIL}",
+    re.DOTALL | re.IGNORECASE,
+)
+_WHOLE_NAME = re.compile(r"(?P<head>)(?P<join>)(?P<rest>.*)", re.DOTALL)
+_YEAR_NAME = re.compile(
+    rf"{_LEAD_WORD}(?P<date>(?:19|20)\d\d){_LEAD_END}{_NAME_TAIL}", re.DOTALL | re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TitleSpelling:
+    """How titles are written in names: what joins the words, and what stands around all of them."""
+
+    join: str = "-"
+    lower: bool = True
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NamingPattern:
+    """How the names of a collection are made.
+
+    ``head`` stands before a number or a date, ``join`` behind it. Numbers have at least
+    ``width`` digits. ``year`` is what stands between a year and a number, None where there is
+    no year; ``restarts_yearly`` says that each year begins with 1. ``day`` is a date as `strftime`
+    has it. ``title`` is None where names have none.
+    """
+
+    kind: Literal["number", "date", "none"]
+    head: str = ""
+    width: int = 0
+    year: str | None = None
+    restarts_yearly: bool = True
+    day: str = "%Y-%m-%d"
+    join: str = "-"
+    title: TitleSpelling | None = TitleSpelling()
+
+    def format_lead(self, number: int, day: date) -> str:
+        """Return what stands before a title."""
+        if self.kind == "none":
+            return ""
+        if self.kind == "date":
+            return self.head + day.strftime(self.day)
+        year = "" if self.year is None else f"{day.year}{self.year}"
+        return f"{self.head}{year}{number:0{self.width}}"
+
+    def name(self, lead: str, title: str) -> str:
+        """Return a whole name, which may be the lead alone, or nothing."""
+        spelling = self.title
+        words = format_file_name(title, spelling.join, spelling.lower) if spelling else ""
+        if spelling is None or not words:
+            return lead.lstrip("[(")
+        before, after = spelling.before, spelling.after
+        lowered = words.casefold()
+        before = "" if before and lowered.startswith(before.casefold()) else before
+        after = "" if after and lowered.endswith(after.casefold()) else after
+        return f"{lead}{self.join if lead else ''}{before}{words}{after}"
+
+    def next(self, names: Iterable[str], day: date) -> int:
+        """Return the number that follows all that were ever used, gaps included."""
+        used = [0]
+        for match in filter(None, map(_NUMBERED_NAME.match, names)):
+            is_same_kind = _find_lead_word(match) == _keep_ascii_letters(self.head) and bool(
+                match["year"]
+            ) == (self.year is not None)
+            if is_same_kind and (
+                not self.restarts_yearly or self.year is None or int(match["year"]) == day.year
+            ):
+                used.append(int(match["number"]))
+        return max(used) + 1
+
+
+DEFAULT_NAMING = NamingPattern("number", "PM-", 4)
+"""The manner of a collection that has no name yet."""
+
+
+def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
+    """Return the manner of most names, which stand in order, the newest last."""
+    if not names:
+        return DEFAULT_NAMING
+    reader = _NameReader(names)
+    readings = [reader.read(name) for name in names]
+    kind, head = find_most_common([(kind, _find_lead_word(match)) for kind, match in readings])
+    matches = [
+        match
+        for match_kind, match in readings
+        if (match_kind, _find_lead_word(match)) == (kind, head)
+    ]
+    rests = [match for match in matches if match["rest"]]
+    join = find_most_common([match["join"] for match in rests]) if rests and kind != "none" else "-"
+    title = _find_title_spelling([match["rest"] for match in rests], join) if rests else None
+    if kind == "none":
+        return NamingPattern("none", title=title)
+    lead = find_most_common([match["head"] for match in matches])
+    if kind == "date":
+        return NamingPattern(
+            "date",
+            lead,
+            day=find_most_common(list(map(_find_date_format, matches))),
+            join=join,
+            title=title,
+        )
+    return _build_number_pattern(matches, lead, join, title)
+
+
+def _build_number_pattern(
+    own: Sequence[re.Match[str]], head: str, join: str, title: TitleSpelling | None
+) -> NamingPattern:
+    texts = [found["number"] for found in own]
+    padded = [len(text) for text in texts if text.startswith("0")]
+    width = find_most_common(padded) if padded else 0
+    yearly = [found for found in own if found["year"]]
+    if len(yearly) * 2 <= len(own):
+        return NamingPattern("number", head, width, join=join, title=title)
+    year = find_most_common([found["gap"] for found in yearly])
+    return NamingPattern(
+        "number", head, width, year, _is_restarted_yearly(yearly), join=join, title=title
+    )
+
+
+def _is_restarted_yearly(yearly: Sequence[re.Match[str]]) -> bool:
+    """Say whether numbers begin with 1 each year, which a single year leaves open."""
+    pairs = sorted((int(found["year"]), int(found["number"])) for found in yearly)
+    ranges = [
+        (own[0], own[-1])
+        for _, group in groupby(pairs, key=lambda pair: pair[0])
+        if (own := [number for _, number in group])
+    ]
+    return len(ranges) < 2 or any(later[0] <= earlier[1] for earlier, later in pairwise(ranges))
+
+
+class _NameReader:
+    """Tells the parts of names; what a number or a year means, the others decide."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        numbers: dict[tuple[str, bool], set[str]] = {}
+        for found in filter(None, map(_NUMBERED_NAME.match, names)):
+            numbers.setdefault((_find_lead_word(found), bool(found["year"])), set()).add(
+                found["number"]
+            )
+        self._several = {key for key, own in numbers.items() if len(own) > 1}
+        self._counted = _are_numbers_consecutive(filter(None, map(_NUMBERED_NAME.match, names)))
+        self._yearly = sum(bool(_YEAR_NAME.match(name)) for name in names) * 2 > len(names)
+
+    def read(self, name: str) -> tuple[str, re.Match[str]]:
+        """Return what kind of a lead a name has, and its parts."""
+        dated = _DATED_NAME.match(name)
+        if dated and self._is_date(dated):
+            return "date", dated
+        numbered = _NUMBERED_NAME.match(name)
+        if numbered and self._is_number(numbered, name):
+            return "number", numbered
+        year = _YEAR_NAME.match(name)
+        if year and self._yearly:
+            return "date", year
+        undivided = _WHOLE_NAME.match(name)
+        assert undivided is not None
+        return "none", undivided
+
+    def _is_date(self, found: re.Match[str]) -> bool:
+        """Say whether a name begins with a date; ``2026-04`` may as well be a year's fourth."""
+        text = _find_date_format(found)
+        if text.count("%") == 2:
+            return not found["head"] and not self._counted
+        return bool(text)
+
+    def _is_number(self, found: re.Match[str], name: str) -> bool:
+        """Say whether a name begins with a number of its own, such as ``PM-7``, not ``http2``."""
+        word, number = _find_lead_word(found), found["number"]
+        if word.upper() in NO_ID_PREFIXES:
+            return False
+        if not word and not found["year"] and re.fullmatch(r"(?:19|20)\d\d", number):
+            return False  # the year of what follows
+        if find_id_prefix(name) or not found["rest"]:
+            return True
+        if not word and (found["year"] or number.startswith("0")):
+            return True
+        return (word, bool(found["year"])) in self._several
+
+
+def _are_numbers_consecutive(found: Iterable[re.Match[str]]) -> bool:
+    """Say whether what stands behind the years counts from 1 in each of them."""
+    years: dict[str, list[int]] = {}
+    for each in found:
+        if each["year"] and not each["head"]:
+            years.setdefault(each["year"], []).append(int(each["number"]))
+    return all(sorted(own) == list(range(1, len(own) + 1)) for own in years.values())
+
+
+def _find_date_format(found: re.Match[str]) -> str:
+    """Return a date of a name in the form of `strftime`, an empty text for what is no date."""
+    text = found["date"]
+    if len(text) == 4:
+        return "%Y"
+    dash = found["dash"]
+    if not dash and len(text) < 8:
+        return ""
+    parts = re.findall(r"\d\d", text[4:])
+    try:
+        date(int(text[:4]), *map(int, [*parts, "1"][:2]))
+    except ValueError:
+        return ""
+    return "%Y" + "".join(f"{dash}{part}" for part, _ in zip(("%m", "%d"), parts, strict=False))
+
+
+def _find_lead_word(found: re.Match[str]) -> str:
+    return _keep_ascii_letters(found["head"])
+
+
+def _keep_ascii_letters(head: str) -> str:
+    return re.sub(r"[^a-z]", "", head.casefold())
+
+
+def _find_title_spelling(rests: Sequence[str], join: str) -> TitleSpelling:
+    """Return how titles are spelled; what stands before them decides where no title can."""
+    spaced = sum(" " in rest for rest in rests)
+    dashed = sum("-" in rest and " " not in rest for rest in rests)
+    snake = sum("_" in rest and "-" not in rest and " " not in rest for rest in rests)
+    most = max(spaced, dashed, snake)
+    if not most:
+        between = " " if " " in join else "_" if "_" in join else "-"
+    else:
+        between = " " if spaced == most else "-" if dashed == most else "_"
+    lower = all(rest == rest.lower() for rest in rests)
+    before, after = find_common_words(rests, between)
+    return TitleSpelling(between, lower, before, after)
+
+
+def find_common_words(texts: Sequence[str], join: str) -> tuple[str, str]:
+    """Return with which words all texts begin and end that only say what kind of text it is."""
+    if len(set(texts)) < 2:
+        return "", ""
+    split = [text.split(join) for text in texts]
+    before = list(_list_common_words(split, lambda words: words))
+    after = list(_list_common_words(split, lambda words: words[::-1]))[::-1]
+    return (
+        "".join(word + join for word in before),
+        "".join(join + word for word in after) if len(before) < min(map(len, split)) else "",
+    )
+
+
+def _list_common_words(
+    split: Sequence[Sequence[str]], turned: Callable[[Sequence[str]], Sequence[str]]
+) -> Iterator[str]:
+    for words in zip(*map(turned, split), strict=False):
+        bare = {re.sub(r"\W", "", word).casefold() for word in words}
+        if len(bare) > 1 or not bare <= NAMING_WORDS:
+            return
+        yield words[-1]
+
+
+def find_most_common(items: Sequence[T]) -> T:
+    """Return what there is most of, and of several the one that stands last."""
+    counted = Counter(items)
+    most = max(counted.values())
+    return next(item for item in reversed(items) if counted[item] == most)

@@ -1,0 +1,346 @@
+"""A post-mortem is begun: where it goes, what its id is, and the file that holds it then.
+
+Nothing is written here. What is to be written was read again, as the registry will read it.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from pytest_postmortem.errors import Problem, RegistryError, SettingsError
+from pytest_postmortem.model import Location, Postmortem, Registry
+from pytest_postmortem.registry import LoadOptions, load_registry, parsers
+from pytest_postmortem.registry.directory import DocumentDirectory
+from pytest_postmortem.registry.entry import READ_REGISTRY
+from pytest_postmortem.registry.filenames import parse_document_name
+from pytest_postmortem.scaffold.draft import IncidentDetails, render_document
+from pytest_postmortem.scaffold.edits import FileEdit
+from pytest_postmortem.scaffold.entry import are_newest_first
+from pytest_postmortem.scaffold.front_matter import FrontMatterLayout
+from pytest_postmortem.scaffold.id_sequence import (
+    DEFAULT_NAMING,
+    find_naming_pattern,
+    find_past_ids,
+)
+from pytest_postmortem.scaffold.registry_entries import (
+    add_registry_entry,
+    find_registry_entries,
+    list_written_ids,
+)
+from pytest_postmortem.scaffold.sibling_documents import (
+    DocumentCollection,
+    find_document_kind,
+    survey_documents,
+)
+from pytest_postmortem.scaffold.slugs import format_file_name
+
+__all__ = [
+    "SCAFFOLD_FAILED",
+    "NewPostmortem",
+    "PostmortemPlace",
+    "UsedNames",
+    "read_template",
+    "scaffold_document",
+    "scaffold_entry",
+]
+
+SCAFFOLD_FAILED = "Couldn't begin a post-mortem"
+
+MAX_NUMBERS_PER_ID = 100
+"""How many numbers an id may stand for on average, until another system seems to give them."""
+
+RESERVED_NAMES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{n}{d}" for n in ("com", "lpt") for d in range(1, 10)),
+}
+"""What Windows takes for a device, whatever the ending."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostmortemPlace:
+    """Where a post-mortem goes: a file, or a directory and a folder in it, None for the usual."""
+
+    path: Path
+    shown: str
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsedNames:
+    """What is in use: the registry, and further names that were used once, or are by tests."""
+
+    registry: Registry
+    names: tuple[str, ...] = ()
+
+    def every(self, more: Iterable[str] = ()) -> list[str]:
+        """Return all names, those of aliases too."""
+        own = [name for each in self.registry for name in (each.id, *each.aliases)]
+        return [*more, *own, *self.names]
+
+    def has(self, id: str) -> bool:
+        """Say whether an id means a post-mortem already."""
+        return self.registry.find(id) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPostmortem:
+    """A post-mortem that can be written.
+
+    ``unread`` are the fields which the registry will not know, ``unwritten`` those that the
+    document does not even hold, since it has no place for them. ``is_sparse`` says that ids are
+    numbered, and most numbers are in no use.
+    """
+
+    id: str
+    edit: FileEdit
+    template: str | None = None
+    unread: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
+    is_sparse: bool = False
+
+
+def scaffold_document(
+    incident: IncidentDetails,
+    place: PostmortemPlace,
+    used: UsedNames,
+    how: LoadOptions,
+    template: tuple[str, str] | None = None,
+    test_of: Callable[[str], str] = lambda id: "",
+    past: Callable[[], str] = lambda: "",
+) -> NewPostmortem:
+    """Begin a document; the incident has no id, unless one was asked for.
+
+    ``test_of`` gives the node id of the regression test of an id, ``past`` all that ever stood
+    in the directory.
+
+    Raises: SettingsError where the id is taken, or can't be given.
+    """
+    postmortems = (
+        load_registry([Location(".", place.path)], place.path, how) if place.path.is_dir() else ()
+    )
+    directory = DocumentDirectory(str(place.path), ".", how.id_pattern, how.files)
+    collection = survey_documents(directory, postmortems)
+    if template is None and collection.template is not None:
+        shown = f"{place.shown}/{collection.template}".removeprefix("./")
+        template = read_template(place.path / collection.template, shown), shown
+    elif template is not None and not collection.names:
+        suffix, kind = find_document_kind(template[1])
+        collection = replace(
+            collection, suffix=suffix or ".md", kind=kind if suffix else "markdown"
+        )
+    names = used.every(
+        collection.names if collection.ids is None else (*collection.names, *find_past_ids(past()))
+    )
+    relative = _build_document_path(incident, place, collection, used, names, how)
+    own_id = incident.id or _build_document_id(
+        incident, collection, used, names, PurePath(relative).name
+    )
+    id = own_id or _read_id_from_name(relative, how)
+    named = not own_id or own_id == _read_id_from_name(relative, how)
+    incident = replace(incident, id=id, test=test_of(id))
+    # where its name does not tell it, the id has to be written into front matter, at the latest
+    written = [False] if named else [False, True] if collection.in_heading else [True]
+    drafts = (
+        _render_draft(replace(incident, own_id=each), collection, template) for each in written
+    )
+    read = ((data, _load_preview({relative: data}, how).find(id)) for data in drafts)
+    data, postmortem = next((each for each in read if each[1] and each[1].id == id), (b"", None))
+    if postmortem is None:
+        cause = f"{place.shown}/{relative} would not have the id {id!r}"
+        raise _build_scaffold_error(
+            cause, "leave --id out, or add a place for an id to the template"
+        )
+    shown = f"{place.shown}/{relative}".removeprefix("./")
+    edit = FileEdit(place.path / relative, shown, None, data)
+    missed = dict(_list_unread_fields(incident, postmortem))
+    unwritten = tuple(
+        name for name, value in missed.items() if not _is_value_in_document(value, data)
+    )
+    unread = tuple(name for name in missed if name not in unwritten)
+    return NewPostmortem(id, edit, template and template[1], unread, unwritten)
+
+
+def _render_draft(
+    incident: IncidentDetails, like: DocumentCollection, template: tuple[str, str] | None
+) -> bytes:
+    if incident.own_id and like.front.style == "none":
+        like = replace(like, front=FrontMatterLayout("yaml"))
+    return render_document(incident, like, template).encode()
+
+
+def read_template(path: Path, shown: str) -> str:
+    """Return the text of a template.
+
+    Raises: SettingsError where it can't be read.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        cause, remedy = "it is not UTF-8", "save it as UTF-8"
+    except OSError as error:
+        cause, remedy = (error.strerror or str(error)).lower(), "correct the path"
+    raise SettingsError([Problem("bad-template", "Couldn't use template", cause, remedy, shown)])
+
+
+def _build_document_path(
+    incident: IncidentDetails,
+    place: PostmortemPlace,
+    like: DocumentCollection,
+    used: UsedNames,
+    names: list[str],
+    how: LoadOptions,
+) -> str:
+    """Return the path of the document: a name that no file and no post-mortem has yet."""
+    manner = like.naming_pattern
+    lead = manner.format_lead(manner.next(names, incident.day), incident.day)
+    if incident.id and manner.kind == "number":
+        lead = format_file_name(incident.id, "-", lower=False)
+    stem = manner.name(lead, incident.title) or f"incident-{incident.day}"
+    folder = incident.day.strftime(like.folder) if place.folder is None else place.folder
+    there = {each.name.casefold() for each in (place.path / folder).glob("*")}
+    space = " " if like.naming_pattern.title and like.naming_pattern.title.join == " " else "-"
+    stems = (stem, f"{stem}{space}incident", f"incident{space}{stem}{space}{incident.day}")
+    stem = next(each for each in stems if _is_allowed_name(each, like.suffix))
+    for number in range(1, 1000):
+        name = f"{stem}{f'{space}{number}' if number > 1 else ''}{like.suffix}"
+        relative = f"{folder}/{name}" if folder else name
+        taken = name.casefold() in there or (
+            not incident.id and used.has(_read_id_from_name(relative, how))
+        )
+        if not taken:
+            return relative
+    raise _build_scaffold_error(
+        f"{place.shown} has a thousand of {stem!r}", "give it another title"
+    )
+
+
+def _is_allowed_name(stem: str, suffix: str) -> bool:
+    """Say whether a name is that of a post-mortem, and one that every system allows."""
+    return parse_document_name(stem + suffix) is not None and stem.casefold() not in RESERVED_NAMES
+
+
+def _read_id_from_name(relative: str, how: LoadOptions) -> str:
+    """Return the id that the registry reads from the name of a document."""
+    blank = b"{}" if relative.lower().endswith(".json") else b"# x\n"
+    return next(iter(_load_preview({relative: blank}, how))).id
+
+
+def _build_document_id(
+    incident: IncidentDetails,
+    like: DocumentCollection,
+    used: UsedNames,
+    names: list[str],
+    file: str,
+) -> str:
+    """Return the id that goes into the document, nothing where its name tells it."""
+    if like.ids is None:
+        return ""
+    manner = like.ids
+    if manner.title is not None and manner.kind != "number":
+        return file.removesuffix(like.suffix)
+    return manner.format_lead(manner.next(names, incident.day), incident.day)
+
+
+def _load_preview(files: Mapping[str, bytes], how: LoadOptions, location: str = ".") -> Registry:
+    """Return the registry that files make, read in a folder of their own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for relative, data in files.items():
+            (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+            (folder / relative).write_bytes(data)
+        try:
+            return load_registry([Location(location, folder)], folder, how)
+        except RegistryError as error:
+            problem = error.problems[0]
+            cause = f"what would be written can't be read: {problem.cause}"
+            raise _build_scaffold_error(cause, "mend the template") from None
+
+
+def _list_unread_fields(incident: IncidentDetails, found: Postmortem) -> Iterator[tuple[str, str]]:
+    """Yield the fields that are known and that the registry does not read, with their values."""
+    fields_and_values: Mapping[str, tuple[object, object]] = {
+        "date": (incident.day.isoformat(), found.date),
+        "severity": (incident.severity, found.severity),
+        "class": (incident.problem_class, found.problem_class),
+        "owner": (incident.owner, found.owner),
+        "service": (incident.service, found.service),
+    }
+    for name, (expected, read) in fields_and_values.items():
+        if expected and expected != read:
+            yield name, ", ".join(expected) if isinstance(expected, tuple) else str(expected)
+
+
+def _is_value_in_document(value: str, data: bytes) -> bool:
+    """Say whether a document holds a value, and not only as a part of other words."""
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", data.decode()) is not None
+
+
+def scaffold_entry(
+    incident: IncidentDetails, place: PostmortemPlace, used: UsedNames, past: str, how: LoadOptions
+) -> NewPostmortem:
+    """Begin an entry of a registry file; ``past`` is all that ever stood in it.
+
+    Raises: SettingsError where there is no next id, or no entry can be added safely.
+    """
+    data = place.path.read_bytes()
+    id, sparse = (
+        (incident.id, False) if incident.id else _build_next_id(incident, data, place, used, past)
+    )
+    new = add_registry_entry(data, place.shown, id, incident.facts(incident.title))
+    name = place.path.name
+    old_ids = {postmortem.id for postmortem in _load_preview({name: data}, how, name)}
+    new_ids = [
+        postmortem.id
+        for postmortem in _load_preview({name: new}, how, name)
+        if postmortem.id not in old_ids
+    ]
+    edit = FileEdit(place.path, place.shown, data, new)
+    return NewPostmortem(new_ids[0] if new_ids else id, edit, is_sparse=sparse)
+
+
+def _build_next_id(
+    incident: IncidentDetails, data: bytes, place: PostmortemPlace, used: UsedNames, past: str
+) -> tuple[str, bool]:
+    """Return the id that follows those of a file, as it is written there, and if it is sparse."""
+    text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    suffix = place.path.suffix.lower()
+    _, entries = find_registry_entries(
+        parsers.parse_data_text(text, suffix, failed=READ_REGISTRY, path=place.shown)
+    )
+    rows = entries.values() if isinstance(entries, Mapping) else entries or ()
+    ids = list_written_ids(entries)
+    ordered = ids[::-1] if are_newest_first([row or {} for row in rows]) else ids
+    manner = find_naming_pattern(ordered) if ids else replace(DEFAULT_NAMING, title=None)
+    if manner.kind == "none" and not _are_ids_words(ids):
+        cause = f"the ids in {place.shown} follow no pattern, such as {ids[-1]!r}"
+        raise _build_scaffold_error(cause, "say which id it has, with --id")
+    names = [*used.every(ids), *find_past_ids(past)]
+    number = manner.next(names, incident.day)
+    lead = manner.format_lead(number, incident.day)
+    id = manner.name(lead, incident.title) or f"incident-{incident.day}"
+    candidates = (id, *(f"{id}-{n}" for n in range(2, 1000)))
+    sparse = manner.kind == "number" and len(ids) > 2 and number > MAX_NUMBERS_PER_ID * len(ids)
+    return next(candidate for candidate in candidates if not used.has(candidate)), sparse
+
+
+def _are_ids_words(ids: Sequence[str]) -> bool:
+    """Say whether ids are made of words, as a title is."""
+    words = [
+        id for id in ids if any(part.isalpha() and len(part) > 2 for part in _split_id_words(id))
+    ]
+    return len(words) * 2 > len(ids)
+
+
+def _split_id_words(id: str) -> list[str]:
+    return id.replace("_", "-").replace(" ", "-").split("-")
+
+
+def _build_scaffold_error(cause: str, remedy: str) -> SettingsError:
+    return SettingsError([Problem("setting", SCAFFOLD_FAILED, cause, remedy)])

@@ -1,0 +1,160 @@
+"""What a project has already: folders of post-mortems, marks that carry ids, a CI."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.registry.directory import detect_document_name, walk_documents
+
+__all__ = [
+    "CI_SYSTEMS",
+    "MarkIds",
+    "find_ci_system",
+    "find_document_collections",
+    "find_issue_url_template",
+    "find_marks_with_ids",
+]
+
+MAX_FOLDER_DEPTH = 4
+"""How many folders deep a collection may lie."""
+
+CI_SYSTEMS: tuple[tuple[str, str], ...] = (
+    (".github/workflows", "GitHub Actions"),
+    (".gitlab-ci.yml", "GitLab CI"),
+    (".circleci/config.yml", "CircleCI"),
+    ("azure-pipelines.yml", "Azure Pipelines"),
+    ("bitbucket-pipelines.yml", "Bitbucket Pipelines"),
+    (".buildkite", "Buildkite"),
+    (".travis.yml", "Travis CI"),
+    ("Jenkinsfile", "Jenkins"),
+)
+"""What tells that a project is tested elsewhere too, and where."""
+
+_COLLECTION_NAME = re.compile(
+    r"(?:(?:incident|outage)[-_ ]?(?:report|review|retro)s?|incidents?|outages?|rcas?|coes?"
+    r"|post[-_ ]?mortems?)(?:[-_ ]?reports?)?",
+    re.IGNORECASE,
+)
+_CODE_FOLDERS = frozenset(
+    "build dist env fixtures node_modules site-packages src test testdata tests vendor venv".split()
+)
+_TRACKER_NAMES = frozenset(
+    "bug bugs defect defects gh github incident incidents issue issues jira outage outages "
+    "regression ticket tickets".split()
+)
+_MARK_CALL = re.compile(rb"\bmark\.(\w+)\(")
+_HOSTED_ORIGIN = re.compile(
+    r"(?:https?://(?:[^@/\s]+@)?|ssh://git@|git@)(?P<host>github\.com|gitlab\.com)[:/]"
+    r"(?P<path>[\w./-]+?)(?:\.git)?/?"
+)
+_ISSUE_PATHS: Mapping[str, str] = {"github.com": "issues", "gitlab.com": "-/issues"}
+
+
+def find_document_collections(root: Path) -> dict[str, int]:
+    """Return the folders below a root that look like collections of post-mortems, largest first.
+
+    Each with how many documents it holds, by their names; a folder of code is none.
+    """
+    found = {
+        each: _count_documents(root / each)
+        for each in _list_collection_folders(root, "", MAX_FOLDER_DEPTH)
+    }
+    return dict(sorted(((k, n) for k, n in found.items() if n), key=lambda each: -each[1]))
+
+
+def _list_collection_folders(root: Path, folder: str, depth: int) -> Iterator[str]:
+    try:
+        with os.scandir(root / folder) as entries:
+            below = sorted(entry.name for entry in entries if _is_searchable_folder(entry))
+    except OSError:
+        return
+    for name in below:
+        relative = f"{folder}/{name}" if folder else name
+        if _COLLECTION_NAME.fullmatch(name):
+            yield relative
+        elif depth > 1:
+            yield from _list_collection_folders(root, relative, depth - 1)
+
+
+def _is_searchable_folder(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith(".") or entry.name.lower() in _CODE_FOLDERS:
+        return False
+    own = (os.path.join(entry.path, name) for name in ("__init__.py", "pyvenv.cfg"))
+    return entry.is_dir(follow_symlinks=False) and not any(map(os.path.exists, own))
+
+
+def _count_documents(folder: Path) -> int:
+    """Return how many documents a folder holds; data counts only where nothing is written."""
+    names = [
+        name
+        for each in walk_documents(str(folder), [])
+        if (name := detect_document_name(str(folder), each))
+    ]
+    written = sum(name.kind != "data" for name in names)
+    return written or len(names)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkIds:
+    """What the marks of one name carry: all ids in order, one for each mark that names it."""
+
+    mark: str
+    every: tuple[str, ...]
+
+    @property
+    def distinct_ids(self) -> tuple[str, ...]:
+        """The ids, each once."""
+        return tuple(dict.fromkeys(self.every))
+
+    @property
+    def numeric_count(self) -> int:
+        """How many ids are plain numbers, as those of a tracker are."""
+        return sum(id.isdecimal() for id in self.distinct_ids)
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether they are plain numbers, all but a few."""
+        return self.numeric_count * 10 >= len(self.distinct_ids) * 9
+
+
+def find_marks_with_ids(codes: Iterable[bytes]) -> list[MarkIds]:
+    """Return the marks of test files that seem to name incidents, the most frequent first.
+
+    Only a name that says so counts: ``timeout(10)`` and ``testcase("TC-1")`` mean something else.
+    """
+    ids_by_mark: dict[str, list[str]] = {}
+    for code in codes:
+        names = {name.decode() for name in _MARK_CALL.findall(code)}
+        tracked = {name for name in names if _TRACKER_NAMES & set(name.lower().split("_"))}
+        text = code.decode("utf-8", errors="replace") if tracked else ""
+        for mark in suite_reader.find_called_marks(text, tracked) if tracked else ():
+            ids_by_mark.setdefault(mark.name, []).extend(_list_ids_in_arguments(mark.args))
+    marks = [MarkIds(name, tuple(ids)) for name, ids in ids_by_mark.items() if ids]
+    return sorted(marks, key=lambda each: (-len(each.every), each.mark))
+
+
+def _list_ids_in_arguments(args: Iterable[object]) -> Iterator[str]:
+    for each in args:
+        if isinstance(each, (str, int)) and not isinstance(each, bool):
+            text = str(each).strip()
+            if text and not re.search(r"\s", text):
+                yield text
+
+
+def find_ci_system(root: Path) -> tuple[str, str] | None:
+    """Return the file or folder that says how a project is tested elsewhere, and by whom."""
+    return next((each for each in CI_SYSTEMS if (root / each[0]).exists()), None)
+
+
+def find_issue_url_template(origin: str | None) -> str | None:
+    """Return the address of an issue, ``{id}`` for its number, by where a repository comes from."""
+    found = _HOSTED_ORIGIN.fullmatch(origin or "")
+    if found is None:
+        return None
+    host, path = found["host"], found["path"]
+    return f"https://{host}/{path}/{_ISSUE_PATHS[host]}/{{id}}"

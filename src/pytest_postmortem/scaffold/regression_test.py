@@ -1,0 +1,333 @@
+"""The code of a test file → the same with one more test, which fails until it is written.
+
+Nothing else in the file changes; that is made sure by reading it before and after.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import sys
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_postmortem.options import MARKER_NAME
+from pytest_postmortem.pysource.bindings import parse_python_tree
+from pytest_postmortem.pysource.suite_reader import SourceTest, parse_source_tests
+from pytest_postmortem.scaffold.slugs import format_function_name
+
+__all__ = ["ExtendedTestFile", "RegressionTestError", "add_regression_test"]
+
+MAX_LINE_WIDTH = 88
+
+_SOURCE_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_TESTS_DISABLED = "pytest takes no test of a file with __test__ = False"
+_FILE_HEAD_LINE = re.compile(r"#!|#.*coding[:=]")
+
+
+class RegressionTestError(Exception):
+    """A test can't be added: the cause and the remedy."""
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(cause)
+        self.cause, self.remedy = cause, remedy
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedTestFile:
+    """A test file with one more test: its name, and why it would stop nobody, if it would not.
+
+    ``needs`` is a module without which the whole file is skipped.
+    """
+
+    code: bytes
+    name: str
+    muted: str | None = None
+    needs: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _ParsedTestFile:
+    """A test file, read: its lines keep their ends."""
+
+    lines: Sequence[str]
+    body: Sequence[ast.stmt]
+    encoding: str = "utf-8"
+    newline: str = "\n"
+
+
+def add_regression_test(
+    data: bytes | None,
+    id: str,
+    title: str,
+    name: str | None,
+    rules: tuple[Sequence[str], Sequence[str]],
+) -> ExtendedTestFile:
+    """Return a test file, None for one that is to be made, with a test of an incident.
+
+    ``name`` is what the test is to be called, None for a name made of the title. ``rules`` are
+    pytest's ``python_functions`` and ``python_classes``.
+
+    Raises: Untestable.
+    """
+    file = _parse_test_file(data or b"")
+    taken_names = set(_list_used_names(file.body))
+    if name is not None and name in taken_names:
+        remedy = f'choose another name, or mark it with @pytest.mark.{MARKER_NAME}("{id}")'
+        raise RegressionTestError(f"there is a {name!r} already", remedy)
+    candidates = (
+        [name] if name is not None else list(_list_test_names(id, title, rules[0], taken_names))
+    )
+    for candidate in candidates:
+        code = _append_test(file, id, title, candidate)
+        added_test = _find_added_test(code, candidate, id, rules)
+        if added_test is not None:
+            _check_other_statements(file, code, candidate)
+            off = _TESTS_DISABLED if _is_testing_disabled(file.body) else None
+            return ExtendedTestFile(
+                code, candidate, added_test.muted or off, _find_skipping_module(file.body)
+            )
+    functions = " ".join(rules[0])
+    cause = (
+        f"pytest takes no function {candidates[0]!r} for a test (python_functions = {functions})"
+    )
+    raise RegressionTestError(cause, "give it a name that pytest collects, as PATH::NAME")
+
+
+def _parse_test_file(data: bytes) -> _ParsedTestFile:
+    tree = parse_python_tree(data)
+    if tree is None:
+        raise RegressionTestError(
+            "it is no Python that can be read", "mend it, or name another file"
+        )
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    lines = _SOURCE_LINE.findall(data.decode(encoding))
+    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    return _ParsedTestFile(lines, tree.body, encoding, newline)
+
+
+def _list_used_names(body: Sequence[ast.stmt]) -> Iterator[str]:
+    """Yield the names that a module gives to anything at all."""
+    for node in (each for statement in body for each in ast.walk(statement)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+
+
+def _list_test_names(
+    id: str, title: str, functions: Sequence[str], taken: set[str]
+) -> Iterator[str]:
+    """Yield names for a test, made as pytest is configured to find it."""
+    of_id = format_function_name(id)
+    words = format_function_name(title) or of_id or "incident"
+    for pattern in ("test", *functions):
+        for each in (words, f"{words}_{of_id}", *(f"{words}_{n}" for n in range(2, 100))):
+            prefix = pattern if "*" in pattern else f"{pattern.rstrip('_')}_*"
+            name = prefix.replace("*", each)
+            if name.isidentifier() and name not in taken:
+                yield name
+                break
+
+
+def _append_test(file: _ParsedTestFile, id: str, title: str, name: str) -> bytes:
+    """Return the code with the test at its end, and pytest imported."""
+    owner = _find_pytest_alias(file.body)
+    lines = list(file.lines) if owner else _insert_pytest_import(file)
+    head = "".join(lines)
+    if head and not head.endswith(("\n", "\r")):
+        head += file.newline
+    blank = len(head) and len(re.findall(r"\r\n|\r|\n", head[len(head.rstrip()) :])) - 1
+    gap = file.newline * max(0, 2 - blank) if head.strip("\ufeff \t\r\n\f") else ""
+    test = _render_test(owner or "pytest", id, title, name, file)
+    text = head + gap + test.replace("\n", file.newline)
+    return text.encode(file.encoding)
+
+
+def _render_test(owner: str, id: str, title: str, name: str, file: _ParsedTestFile) -> str:
+    returns = any(
+        isinstance(node, ast.FunctionDef) and node.returns is not None
+        for statement in file.body
+        for node in ast.walk(statement)
+    )
+    return (
+        f"@{owner}.mark.{MARKER_NAME}({_format_text_literal(id, file.encoding)})\n"
+        f"def {name}(){' -> None' if returns else ''}:\n"
+        f"{_render_failing_call(owner, id, title, file.encoding)}"
+    )
+
+
+def _render_failing_call(owner: str, id: str, title: str, encoding: str) -> str:
+    """Return the one statement of the test, with as much of the title as has room."""
+    what = f"write the regression test of {id}"
+    whole, short = (
+        _format_text_literal(f"{what}: {title}", encoding),
+        _format_text_literal(what, encoding),
+    )
+    if len(f"    {owner}.fail({whole})") <= MAX_LINE_WIDTH:
+        return f"    {owner}.fail({whole})\n"
+    if len(f"        {whole}") <= MAX_LINE_WIDTH:
+        return f"    {owner}.fail(\n        {whole}\n    )\n"
+    return f"    {owner}.fail({short})\n"
+
+
+def _format_text_literal(text: str, encoding: str) -> str:
+    """Return a text as Python has it, in double quotes where the encoding of the file allows."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return ascii(text)
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _find_pytest_alias(body: Sequence[ast.stmt]) -> str | None:
+    """Return the name under which a module imports pytest as a whole."""
+    tried = [each for node in body if isinstance(node, ast.Try) for each in node.body]
+    for node in (*body, *tried):
+        for alias in node.names if isinstance(node, ast.Import) else ():
+            if alias.name == "pytest":
+                return alias.asname or "pytest"
+    return None
+
+
+def _insert_pytest_import(file: _ParsedTestFile) -> list[str]:
+    """Return the lines with ``import pytest`` where it belongs among the imports."""
+    place = _find_import_index(file.body)
+    while place < len(file.body) and _is_sorted_before_pytest(file.body[place]):
+        place += 1
+    while 0 < place < len(file.body) and _are_on_one_line(file.body[place - 1 : place + 1]):
+        place += 1
+    above = file.body[place - 1] if place else None
+    below = file.body[place] if place < len(file.body) else None
+    lines, new = list(file.lines), f"import pytest{file.newline}"
+    if below is not None and _is_third_party_statement(below):
+        top = _find_file_head_end(lines, below)  # what a file begins with is about all of it
+        lines.insert(top if top else below.lineno - 1, new)
+        return lines
+    line = above.end_lineno or 0 if above else _find_file_head_end(lines, below)
+    if line and not lines[line - 1].endswith(("\n", "\r")):
+        lines[line - 1] += file.newline
+    spaced = line == len(lines) or not lines[line].strip()
+    before = [file.newline] if above is not None and not _is_third_party_statement(above) else []
+    after = [] if spaced else [file.newline] * (1 if _is_import_statement(below) else 2)
+    if above is None and below is not None and not _is_import_statement(below):
+        after = [file.newline] * 2
+    lines[line:line] = [*before, new, *after]
+    return lines
+
+
+def _find_import_index(body: Sequence[ast.stmt]) -> int:
+    """Return where the first import may stand: behind the docstring and ``__future__``."""
+    first = body[0] if body else None
+    value = first.value if isinstance(first, ast.Expr) else None
+    place = 1 if isinstance(value, ast.Constant) and isinstance(value.value, str) else 0
+    while place < len(body) and _find_package(body[place]) == "__future__":
+        place += 1
+    return place
+
+
+def _are_on_one_line(pair: Sequence[ast.stmt]) -> bool:
+    return pair[0].end_lineno == pair[1].lineno
+
+
+def _find_file_head_end(lines: Sequence[str], below: ast.stmt | None) -> int:
+    """Return the line above the first statement and its comment, below the head of the file."""
+    if below is None:
+        return len(lines)
+    decorators = getattr(below, "decorator_list", ())
+    line: int = min([below.lineno, *(each.lineno for each in decorators)]) - 1
+    while line and lines[line - 1].startswith("#") and not _FILE_HEAD_LINE.match(lines[line - 1]):
+        line -= 1
+    return line
+
+
+def _is_import_statement(node: ast.stmt | None) -> bool:
+    return isinstance(node, (ast.Import, ast.ImportFrom))
+
+
+def _find_package(node: ast.stmt) -> str:
+    """Return the package of an import, nothing for a relative one or anything else."""
+    if isinstance(node, ast.Import):
+        return node.names[0].name.partition(".")[0]
+    if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        return node.module.partition(".")[0]
+    return ""
+
+
+def _is_third_party_statement(node: ast.stmt) -> bool:
+    return _find_package(node) not in ("", "__future__", *sys.stdlib_module_names)
+
+
+def _is_sorted_before_pytest(node: ast.stmt) -> bool:
+    """Say whether an import belongs above that of pytest, as isort and ruff have it."""
+    if _find_package(node) in sys.stdlib_module_names:
+        return True
+    return isinstance(node, ast.Import) and _find_package(node).casefold() < "pytest"
+
+
+def _is_testing_disabled(body: Sequence[ast.stmt]) -> bool:
+    """Say whether a module tells pytest that it holds no tests."""
+    said = [
+        node.value.value
+        for node in body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        if any(isinstance(each, ast.Name) and each.id == "__test__" for each in node.targets)
+    ]
+    return said[-1:] == [False]
+
+
+def _find_skipping_module(body: Sequence[ast.stmt]) -> str | None:
+    """Return the first module without which a file skips itself."""
+    for node in body:
+        call = node.value if isinstance(node, (ast.Assign, ast.Expr)) else None
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("importorskip"):
+            module_arguments = [
+                *call.args[:1],
+                *(keyword.value for keyword in call.keywords if keyword.arg == "modname"),
+            ]
+            if module_arguments and isinstance(module_arguments[0], ast.Constant):
+                return str(module_arguments[0].value)
+    return None
+
+
+def _find_added_test(
+    code: bytes, name: str, id: str, rules: tuple[Sequence[str], Sequence[str]]
+) -> SourceTest | None:
+    """Return the test as it is read from the new code."""
+    tests = parse_source_tests(code, {MARKER_NAME}, *rules) or ()
+    return next(
+        (
+            test
+            for test in tests
+            if test.name == name and any(mark.args == (id,) for mark in test.marks)
+        ),
+        None,
+    )
+
+
+def _check_other_statements(file: _ParsedTestFile, code: bytes, name: str) -> None:
+    """Make sure that all statements of a file are still there, in order.
+
+    Raises: Untestable where one has changed.
+    """
+    tree = parse_python_tree(code)
+    body = list(tree.body) if tree else []
+    added_node = body.pop() if body else None
+    if not _find_pytest_alias(file.body):
+        body = [statement for statement in body if not _is_pytest_import(statement)]
+    kept = [ast.dump(statement) for statement in body] == [
+        ast.dump(statement) for statement in file.body
+    ]
+    if not (kept and isinstance(added_node, ast.FunctionDef) and added_node.name == name):
+        raise RegressionTestError(
+            "it is laid out in a way that is not known", "add the test by hand"
+        )
+
+
+def _is_pytest_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import) and [each.name for each in node.names] == ["pytest"]

@@ -1,0 +1,273 @@
+"""The documents of a directory → how they are made, for one more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pytest_postmortem.errors import RegistryError
+from pytest_postmortem.model import Postmortem
+from pytest_postmortem.registry import document_head, parsers
+from pytest_postmortem.registry.directory import (
+    DocumentDirectory,
+    detect_document_name,
+    parse_front_matter,
+    walk_documents,
+)
+from pytest_postmortem.registry.entry import READ_DOCUMENT
+from pytest_postmortem.registry.filenames import (
+    DOCUMENT_SUFFIXES,
+    DocumentKind,
+    find_id_prefix,
+    find_iso_dates,
+)
+from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.scaffold.front_matter import (
+    FIRST_FRONT_MATTER,
+    FrontMatterLayout,
+    FrontMatterStyle,
+    WrittenFrontMatter,
+    find_field_of_key,
+    find_front_matter_layout,
+)
+from pytest_postmortem.scaffold.id_sequence import (
+    DEFAULT_NAMING,
+    NamingPattern,
+    find_most_common,
+    find_naming_pattern,
+)
+from pytest_postmortem.scaffold.title_style import find_title_phrase
+
+__all__ = ["DocumentCollection", "find_document_kind", "survey_documents"]
+
+MAX_PAGES = 50
+"""The newest documents, which say how the next one is written; of older ones the name counts."""
+
+_TEMPLATE_FOLDERS = ("template", "templates")
+
+FOLDER_FORMATS = ("%Y", "%Y-%m", "%Y/%m", "%Y/%Y-%m", "%Y/%m/%d", "%Y_%m", "%Y%m")
+"""The folders that a date may lead to."""
+
+_YEAR, _MONTH, _DAY = r"(?P<year>(?:19|20)\d\d)", "(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentCollection:
+    """How the documents of a directory are made.
+
+    ``names`` are those of all documents, without their endings. ``folder`` is where the next one
+    goes, with its date as `strftime` has it. ``heading`` is the phrase of headings, None where
+    there are none, and ``title`` that of titles in front matter. ``ids`` is the manner of ids
+    where they stand in front matter, or else ``in_heading``. ``template`` is the path of the
+    team's own.
+    """
+
+    names: tuple[str, ...] = ()
+    naming_pattern: NamingPattern = DEFAULT_NAMING
+    suffix: str = ".md"
+    kind: DocumentKind = "markdown"
+    folder: str = ""
+    front: FrontMatterLayout = FIRST_FRONT_MATTER
+    heading: str | None = "{id}: {title}"
+    title: str = "{title}"
+    ids: NamingPattern | None = None
+    in_heading: bool = False
+    newline: str = "\n"
+    template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _SiblingDocument:
+    """A document: its path in the directory, its name, and what the registry knows of it."""
+
+    relative: str
+    stem: str
+    kind: DocumentKind
+    known: Postmortem | None
+
+    @property
+    def folder(self) -> str:
+        return self.relative.rpartition("/")[0]
+
+    @property
+    def suffix(self) -> str:
+        return self.relative.rpartition("/")[2][len(self.stem) :]
+
+    @property
+    def day(self) -> date | None:
+        dates = find_iso_dates(self.stem)
+        return date.fromisoformat(dates[0]) if dates else self.known.day if self.known else None
+
+    @property
+    def sort_key(self) -> tuple[str, Sequence[tuple[str, int]]]:
+        """What sorts documents as they were written: by date, and as people count."""
+        parts = re.findall(r"(\D*)(\d{0,18})", self.stem.casefold())
+        natural = [(text, int(number) if number else -1) for text, number in parts]
+        return str(self.day or ""), natural
+
+
+def survey_documents(
+    directory: DocumentDirectory, known: Iterable[Postmortem]
+) -> DocumentCollection:
+    """Say how the documents of a directory are made; ``known`` are its post-mortems."""
+    files = sorted(walk_documents(directory.path, []))
+    aside = [name for name in _TEMPLATE_FOLDERS if Path(directory.path, name).is_dir()]
+    files += [
+        f"{name}/{each}"
+        for name in aside
+        for each in walk_documents(f"{directory.path}/{name}", [])
+    ]
+    by_path = {each.path: each for each in known}
+    documents = []
+    for relative in files:
+        if relative.partition("/")[0] in aside:
+            continue
+        name = detect_document_name(directory.path, relative)
+        if name is not None:
+            postmortem = by_path.get(directory.shown_path(relative))
+            documents.append(_SiblingDocument(relative, name.stem, name.kind, postmortem))
+    documents.sort(key=lambda each: each.sort_key)
+    return _build_collection(directory, documents, files)
+
+
+def _build_collection(
+    directory: DocumentDirectory, found: Sequence[_SiblingDocument], files: Sequence[str]
+) -> DocumentCollection:
+    if not found:
+        template = _find_template(files, ".md")
+        suffix, kind = find_document_kind(template or "x.md")
+        return DocumentCollection(suffix=suffix, kind=kind, template=template)
+    suffix = find_most_common([sibling.suffix for sibling in found])
+    same_suffix = [sibling for sibling in found if sibling.suffix == suffix]
+    names = tuple(sibling.stem for sibling in found)
+    pages = [_DocumentPage(directory, sibling) for sibling in same_suffix[-MAX_PAGES:]]
+    titles = [(page.title, page.id) for page in pages if page.title]
+    headings = [(page.heading, page.id) for page in pages if page.heading]
+    written_ids = [page.written_id for page in pages if page.written_id]
+    in_heading = sum(bool(page.heading_id) for page in pages) * 2 > len(pages)
+    if in_heading:
+        written_ids = [page.heading_id for page in pages if page.heading_id]
+    return DocumentCollection(
+        names,
+        find_naming_pattern(names),
+        suffix,
+        same_suffix[-1].kind,
+        _find_next_folder(found),
+        find_front_matter_layout([page.written for page in pages]),
+        find_title_phrase(headings) if len(headings) * 2 > len(pages) else None,
+        find_title_phrase(titles),
+        find_naming_pattern(written_ids) if len(written_ids) * 2 > len(pages) else None,
+        in_heading,
+        "\r\n" if pages[-1].has_crlf else "\n",
+        _find_template(files, suffix),
+    )
+
+
+class _DocumentPage:
+    """What stands in a document, as far as the next one is to be like it."""
+
+    def __init__(self, directory: DocumentDirectory, sibling: _SiblingDocument) -> None:
+        data = Path(directory.path, sibling.relative).read_bytes()
+        text = data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+        self.has_crlf = b"\r\n" in data
+        self.id = sibling.known.id if sibling.known else sibling.stem
+        lines: Sequence[str] = ()
+        if sibling.kind == "data":
+            self.written = _parse_data_document(text, sibling.relative)
+        else:
+            rst = sibling.kind == "rst"
+            self.written, lines = _parse_text_document(text, sibling.relative, rst)
+        heading = document_head.find_first_heading(lines, rst=sibling.kind == "rst")
+        self.heading = heading.text if heading and heading.level == 1 else ""
+        self.title = self._text("title")
+        self.written_id = self._text("id")
+        heading_id = find_id_prefix(heading.text) if heading and not self.written_id else None
+        self.heading_id = (
+            self.id if heading_id == self.id and find_id_prefix(sibling.stem) is None else ""
+        )
+
+    def _text(self, field: str) -> str:
+        values = self.written.values
+        named = (values[name] for name in values if find_field_of_key(name) == field)
+        return next((value for value in named if isinstance(value, str)), "")
+
+
+def _parse_data_document(text: str, shown: str) -> WrittenFrontMatter:
+    """Return a document that is nothing but data."""
+    style: FrontMatterStyle = "json" if shown.lower().endswith(".json") else "yaml"
+    suffix = ".json" if style == "json" else ".yml"
+    try:
+        tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown)
+    except RegistryError:
+        tree = None
+    return WrittenFrontMatter(
+        style, text, tree if isinstance(tree, LocatedTable) else LocatedTable()
+    )
+
+
+def _parse_text_document(
+    text: str, shown: str, rst: bool
+) -> tuple[WrittenFrontMatter, Sequence[str]]:
+    try:
+        values, body = parse_front_matter(text, shown, rst)
+    except RegistryError:
+        return WrittenFrontMatter("none", "", LocatedTable()), ()
+    lines = text.split("\n")
+    if rst:
+        return WrittenFrontMatter("rst" if values else "none", text, values), body
+    if not values:
+        return WrittenFrontMatter("none", "", values), body
+    front_lines = lines[1 : len(lines) - len(body) - 1]
+    style: FrontMatterStyle = "yaml" if lines[0].startswith("---") else "toml"
+    return WrittenFrontMatter(style, "\n".join(front_lines), values, above=1), body
+
+
+def _find_next_folder(found: Sequence[_SiblingDocument]) -> str:
+    """Return the folder of the next document: by date, the one that all are in, or the top."""
+    folders = [_find_folder_format(each) for each in found]
+    most = find_most_common(folders)
+    return most if "%" in most or len(set(folders)) == 1 else ""
+
+
+def _find_folder_format(sibling: _SiblingDocument) -> str:
+    """Return the folder of a document, as `strftime` has it where it is one of a date."""
+    day, folder = sibling.day, sibling.folder
+    if day is None:
+        known = (each for each in FOLDER_FORMATS if _is_dated_folder(folder, each))
+    else:
+        known = (each for each in FOLDER_FORMATS if day.strftime(each) == folder)
+    return next(known, folder)
+
+
+def _is_dated_folder(folder: str, shape: str) -> bool:
+    pattern = shape.replace("%Y", _YEAR, 1).replace("%Y", "(?P=year)")
+    return re.fullmatch(pattern.replace("%m", _MONTH).replace("%d", _DAY), folder) is not None
+
+
+def find_document_kind(file: str) -> tuple[str, DocumentKind]:
+    """Return the ending of a document, and what kind of document it tells."""
+    lower = file.lower()
+    return next((each for each in DOCUMENT_SUFFIXES if lower.endswith(each[0])), ("", "plain"))
+
+
+def _find_template(files: Iterable[str], suffix: str) -> str | None:
+    """Return the template among the files of a directory, one with the same ending first."""
+    found = sorted(filter(_is_template_file, files), key=lambda file: _rank_template(file, suffix))
+    return found[0] if found else None
+
+
+def _rank_template(file: str, suffix: str) -> tuple[bool, int, int, str]:
+    return not file.lower().endswith(suffix or ".md"), file.count("/"), len(file), file
+
+
+def _is_template_file(file: str) -> bool:
+    folder, _, name = file.rpartition("/")
+    ending = find_document_kind(name)[0]
+    stem = name[: len(name) - len(ending)].lower()
+    if not ending or stem.split(".")[0] in ("readme", "index"):
+        return False
+    tokens = [token for token in re.split(r"[\W_]+", stem) if token]
+    return "template" in tokens[:1] + tokens[-1:] or folder in _TEMPLATE_FOLDERS

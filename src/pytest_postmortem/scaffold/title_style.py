@@ -1,0 +1,52 @@
+"""How a collection phrases its titles, in headings and in front matter.
+
+``PM-7: Login loop`` is ``{id}: {title}``, ``Incident on 2026-03-02 - Login loop`` is
+``Incident on {date} - {title}``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from pytest_postmortem.registry import fields
+from pytest_postmortem.scaffold.id_sequence import NAMING_WORDS, find_most_common
+
+__all__ = ["find_title_phrase", "render_title_phrase"]
+
+_DATE_IN_TITLE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
+_PHRASE_TOKEN = rf"(?:\{{id\}}|\{{date\}}|\b(?:{'|'.join(sorted(NAMING_WORDS))})\b|[^\w{{}}])"
+_NO_TITLE = re.compile(rf"{_PHRASE_TOKEN}*", re.IGNORECASE)
+_PHRASE_LEAD = re.compile(
+    rf"{_PHRASE_TOKEN}*(?:\{{id\}}|\{{date\}}|[:,|–—\])]|(?<=\s)-)[\s:.,|–—\])-]*(?=\S)",
+    re.IGNORECASE,
+)
+
+
+def find_title_phrase(titles: Iterable[tuple[str, str]]) -> str:
+    """Return the phrase of most titles, given with their ids, the newest last.
+
+    It holds ``{title}``, and ``{id}`` and ``{date}`` where titles have them.
+    """
+    phrases = list(_list_title_phrases(titles))
+    return find_most_common(phrases) if phrases else "{title}"
+
+
+def _list_title_phrases(titles: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for title, id in titles:
+        text = title.replace("{", "(").replace("}", ")")
+        if id and text.casefold().lstrip("[(").startswith(id.casefold()):
+            text = re.sub(re.escape(id), lambda _: "{id}", text, count=1, flags=re.IGNORECASE)
+        text = _DATE_IN_TITLE.sub(
+            lambda found: "{date}" if fields.parse_day(found[0]) else found[0], text
+        )
+        lead = _PHRASE_LEAD.match(text)
+        if not _NO_TITLE.fullmatch(text):
+            yield f"{lead[0] if lead else ''}{{title}}"
+
+
+def render_title_phrase(phrase: str, title: str, id: str, day: date) -> str:
+    """Return a title in the words of a phrase."""
+    parts = {"{title}": title, "{id}": id, "{date}": day.isoformat()}
+    return re.sub(r"\{(?:title|id|date)\}", lambda found: parts[found[0]], phrase)

@@ -1,0 +1,139 @@
+"""A file's code × what is looked for → the mentions of incidents in its tests."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.pysource.bindings import parse_python_tree
+from pytest_postmortem.pysource.suite_reader import SourceTest
+from pytest_postmortem.scan.references import find_references
+from pytest_postmortem.scan.scoring import STRENGTHS, Strength, weigh_reference
+from pytest_postmortem.scan.search_index import SearchIndex
+from pytest_postmortem.scan.test_passages import (
+    FunctionNode,
+    find_first_test_line,
+    find_muting_outcome,
+    list_functions,
+    list_passages,
+)
+
+__all__ = ["Mention", "MentioningTest", "decode_module", "find_mentioning_tests"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An incident that a test speaks of: how likely it guards it, and what says so.
+
+    ``text`` is the line of the evidence, ``line`` its number. ``known`` is False for what only a
+    configured pattern takes for an id.
+    """
+
+    id: str
+    strength: Strength
+    line: int
+    text: str
+    why: str
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MentioningTest:
+    """A function that speaks of incidents, with the tests that pytest makes of it.
+
+    There are several where classes share it; ``line`` is that of its ``def``.
+    """
+
+    line: int
+    tests: tuple[SourceTest, ...]
+    mentions: tuple[Mention, ...]
+
+
+def find_mentioning_tests(
+    data: bytes,
+    known: SearchIndex,
+    names: Collection[str],
+    patterns: Sequence[str] = ("test",),
+    classes: Sequence[str] = ("Test",),
+) -> tuple[MentioningTest, ...] | None:
+    """Return the tests of a file that speak of an incident, None for what can't be read.
+
+    ``patterns`` and ``classes`` are pytest's ``python_functions`` and ``python_classes``.
+    """
+    text = decode_module(data)
+    if text is None:
+        return None
+    if not known.is_match_possible(text):
+        return ()
+    tree = parse_python_tree(data)
+    if tree is None:
+        return None
+    try:
+        return _find_tests_in_tree(tree, text, known, (names, patterns, classes))
+    except RecursionError:  # nested deeper than can be walked through
+        return None
+
+
+def _find_tests_in_tree(
+    tree: ast.Module,
+    text: str,
+    known: SearchIndex,
+    rules: tuple[Collection[str], Sequence[str], Sequence[str]],
+) -> tuple[MentioningTest, ...]:
+    by_line: dict[int, list[SourceTest]] = {}
+    for test in suite_reader.find_module_tests(tree, *rules):
+        by_line.setdefault(test.line, []).append(test)
+    lines = io.StringIO(text, newline=None).readlines()
+    test_nodes = (node for node in list_functions(tree.body) if node.lineno in by_line)
+    mentioning_tests = (
+        _build_mentioning_test(node, by_line[node.lineno], lines, known) for node in test_nodes
+    )
+    return tuple(mentioning for mentioning in mentioning_tests if mentioning.mentions)
+
+
+def decode_module(data: bytes) -> str | None:
+    """Return the text of a module by its own encoding, None for what is no text."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding)
+    except (SyntaxError, ValueError, LookupError):
+        return None
+
+
+def _build_mentioning_test(
+    node: FunctionNode, tests: Sequence[SourceTest], lines: Sequence[str], known: SearchIndex
+) -> MentioningTest:
+    first, end = find_first_test_line(node, lines), node.end_lineno or node.lineno
+    name = tests[0].name
+    text = "".join([name, "\n", *lines[first - 1 : end]])
+    muted = tests[0].muted or find_muting_outcome(node)
+    mentions = (
+        _list_mentions(node, name, lines, known, muted) if known.is_match_possible(text) else ()
+    )
+    best: dict[str, Mention] = {}
+    for mention in mentions:
+        key = mention.id.casefold()
+        if key not in best or _rank_mention(mention) < _rank_mention(best[key]):
+            best[key] = mention
+    return MentioningTest(node.lineno, tuple(tests), tuple(best.values()))
+
+
+def _rank_mention(mention: Mention) -> tuple[int, bool]:
+    return STRENGTHS.index(mention.strength), not mention.known
+
+
+def _list_mentions(
+    node: FunctionNode, name: str, lines: Sequence[str], known: SearchIndex, muted: str | None
+) -> Iterator[Mention]:
+    for passage in list_passages(node, name, lines):
+        for reference in find_references(
+            passage.text, known, name=passage.place in ("name", "class")
+        ):
+            strength, why = weigh_reference(reference, passage, muted)
+            line = passage.line + passage.text.count("\n", 0, reference.start)
+            evidence = lines[min(line, len(lines)) - 1].strip()
+            yield Mention(reference.id, strength, line, evidence, why, reference.known)

@@ -1,0 +1,166 @@
+"""Suggestions → text: for a terminal, for a pull request, for other tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_postmortem import __version__
+from pytest_postmortem.model import format_count
+from pytest_postmortem.reports.markdown import (
+    escape_markdown,
+    format_markdown_code,
+    format_markdown_link,
+)
+from pytest_postmortem.scan.scoring import Strength
+from pytest_postmortem.scan.suggestions import STRENGTH_ORDER, ScanResult, Suggestion
+from pytest_postmortem.text import sanitize_line
+
+__all__ = ["SCAN_FORMAT", "render_scan_json", "render_scan_markdown", "render_scan_text"]
+
+SCAN_FORMAT = 1
+
+STRENGTH_HEADINGS: Mapping[Strength, str] = {
+    "likely": "Likely regression tests, not linked",
+    "possible": "Possible ones: the incident is mentioned",
+    "known-broken": "Known to be broken, or skipped: no test to rely on",
+}
+
+MARKING_CAUTION = "A mention is not a regression test: read the test before you mark it"
+
+MAX_SUGGESTIONS = 50
+"""Suggestions of a strength that Markdown lists; hosts refuse a comment that is too long."""
+
+MAX_NODEIDS = 3
+"""Node ids of one function that are listed."""
+
+MAX_EVIDENCE_LENGTH = 160
+"""Characters of evidence that are shown."""
+
+
+def render_scan_text(scan: ScanResult) -> str:
+    """Return suggestions for a terminal, the strongest first, the sum at the end."""
+    lines = []
+    for strength in STRENGTH_ORDER:
+        same_strength = scan.of(strength)
+        if same_strength:
+            lines.append(f"{STRENGTH_HEADINGS[strength]}:")
+            lines += [
+                line
+                for suggestion in same_strength
+                for line in _format_suggestion_lines(suggestion)
+            ]
+    lines += [*_format_scan_notes(scan), _format_scan_totals(scan)]
+    if scan.suggestions:
+        lines.append(MARKING_CAUTION)
+    return "".join(f"{sanitize_line(line)}\n" for line in lines)
+
+
+def _format_suggestion_lines(each: Suggestion) -> Iterator[str]:
+    title = _format_suggestion_title(each)
+    yield f"  {each.path}:{each.line}  {each.id}{f'  {title}' if title else ''}"
+    yield f"      {_format_suggested_tests(each)}"
+    yield f"      {_shorten_evidence(each.evidence)}"
+    yield f"      {each.why}"
+
+
+def _format_suggestion_title(each: Suggestion) -> str:
+    return each.title if each.known else "(not in the registry)"
+
+
+def _format_suggested_tests(each: Suggestion) -> str:
+    shown = ", ".join(each.tests[:MAX_NODEIDS])
+    more = len(each.tests) - MAX_NODEIDS
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _shorten_evidence(evidence: str) -> str:
+    return (
+        evidence if len(evidence) <= MAX_EVIDENCE_LENGTH else f"{evidence[:MAX_EVIDENCE_LENGTH]}…"
+    )
+
+
+def _format_scan_notes(scan: ScanResult) -> Iterator[str]:
+    if scan.unread:
+        shown = ", ".join(scan.unread[:MAX_NODEIDS])
+        more = len(scan.unread) - MAX_NODEIDS
+        names = f"{shown} and {more} more" if more > 0 else shown
+        yield f"{format_count(len(scan.unread), 'file')} can't be read as Python: {names}"
+
+
+def _format_scan_totals(scan: ScanResult) -> str:
+    files = format_count(scan.files, "file")
+    if not scan.files:
+        return "There is no test file here"
+    if not scan.suggestions:
+        return f"No test in {files} mentions an incident that it is not linked to"
+    counts = ", ".join(f"{len(scan.of(strength))} {strength}" for strength in STRENGTH_ORDER)
+    return f"{counts}, in {files}"
+
+
+def render_scan_markdown(scan: ScanResult) -> str:
+    """Return suggestions for a pull request, an empty text where there is none."""
+    if not scan.suggestions:
+        return ""
+    lines = [
+        f"### Tests that mention an incident: {_format_scan_totals(scan)}",
+        "",
+        f"{MARKING_CAUTION}.",
+    ]
+    for strength in STRENGTH_ORDER:
+        same_strength = scan.of(strength)
+        if same_strength:
+            lines += ["", f"**{STRENGTH_HEADINGS[strength]}**", ""]
+            lines += [
+                _format_suggestion_item(suggestion)
+                for suggestion in same_strength[:MAX_SUGGESTIONS]
+            ]
+            if len(same_strength) > MAX_SUGGESTIONS:
+                lines.append(f"- and {len(same_strength) - MAX_SUGGESTIONS} more")
+    lines += [part for note in _format_scan_notes(scan) for part in ("", escape_markdown(note))]
+    return "\n".join(lines) + "\n"
+
+
+def _format_suggestion_item(each: Suggestion) -> str:
+    name = " ".join(
+        filter(
+            None,
+            (
+                format_markdown_link(each.id, each.url),
+                escape_markdown(_format_suggestion_title(each)),
+            ),
+        )
+    )
+    place = (
+        f"{format_markdown_code(f'{each.path}:{each.line}')}"
+        f" {format_markdown_code(_shorten_evidence(each.evidence))}"
+    )
+    return f"- {name} – {format_markdown_code(each.tests[0])}: {escape_markdown(each.why)}, {place}"
+
+
+def render_scan_json(scan: ScanResult) -> str:
+    """Return suggestions as JSON with one field a line, ending in a line feed."""
+    whole: Mapping[str, Any] = {
+        "format": SCAN_FORMAT,
+        "tool": {"name": "pytest-postmortem", "version": __version__},
+        "files": scan.files,
+        "unread": list(scan.unread),
+        "suggestions": [_build_suggestion_record(each) for each in scan.suggestions],
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def _build_suggestion_record(each: Suggestion) -> Mapping[str, Any]:
+    return {
+        "strength": each.strength,
+        "id": each.id,
+        "title": each.title or each.id,
+        "url": each.url,
+        "known": each.known,
+        "path": each.path,
+        "line": each.def_line,
+        "tests": list(each.tests),
+        "evidence": {"line": each.line, "text": each.evidence},
+        "why": each.why,
+    }

@@ -1,0 +1,254 @@
+"""A registry and further patterns → what is looked for in a text, by the tokens that it needs.
+
+A *token* is a run of digits or of letters, in lower case. A name can only stand in a text that
+has all of its tokens, which is cheap to know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+from pytest_postmortem.evaluation.evaluate import is_incident_selected
+from pytest_postmortem.model import Policy, Registry
+
+__all__ = [
+    "IncidentName",
+    "IncidentNumber",
+    "SearchIndex",
+    "Tracker",
+    "build_search_index",
+    "format_github_shorthand",
+    "normalize_address",
+    "split_camel_case",
+    "split_tokens",
+]
+
+_TOKEN_PATTERN = re.compile(r"\d+|[^\W\d_]+")
+_DIGITS = re.compile(r"\d+")
+_CAMEL_CASE_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL_CASE_WORD = re.compile(r"[^\W_]*[a-z0-9][A-Z][^\W_]*")
+_NUMBER_ID = re.compile(r"(?:gh[-_ ]?)?#?(\d+)", re.IGNORECASE)
+_GITHUB_ADDRESS = re.compile(r"([\w.-]+/[\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)$")
+
+Tracker = Literal["github", "bpo", "bugzilla", "tickets", "elsewhere", "unknown"]
+"""In which kind of tracker a number counts, by the link of its post-mortem."""
+
+_TRACKER_PATTERNS: tuple[tuple[Tracker, re.Pattern[str]], ...] = (
+    ("bpo", re.compile(r"bugs\.python\.org/")),
+    ("bugzilla", re.compile(r"bugzilla|show_bug")),
+    ("github", re.compile(r"(?<!/-)/(?:issues|pull)/\d+$")),
+    ("tickets", re.compile(r"ticket|bug|issue|trac\b", re.IGNORECASE)),
+)
+
+
+class IncidentNumber(NamedTuple):
+    """An id that is a number: the incident, and where it has that number."""
+
+    id: str
+    tracker: Tracker = "unknown"
+
+
+class IncidentName(NamedTuple):
+    """An id or an alias that is more than a number, with its tokens.
+
+    ``is_without_letters`` says that it has no letter, as a date has none, and counts only behind a
+    word; ``is_vague`` that it may well be a phrase of its own.
+    """
+
+    id: str
+    text: str
+    tokens: tuple[str, ...]
+
+    @property
+    def is_without_letters(self) -> bool:
+        """Whether it holds no letter."""
+        return all(map(str.isdecimal, self.tokens))
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether it has no digit, or but one letter."""
+        letters = sum(len(token) for token in self.tokens if not token.isdecimal())
+        return letters == 1 or not any(map(str.isdecimal, self.tokens))
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What finds it in a text, whatever stands between its tokens."""
+        return _compile_name_pattern(self.text)
+
+
+@lru_cache(maxsize=4096)
+def _compile_name_pattern(text: str) -> re.Pattern[str]:
+    parts = [_TOKEN_PATTERN.findall(text)[0]]
+    ends = [found.span() for found in _TOKEN_PATTERN.finditer(text)]
+    for (_, end), (start, stop) in pairwise(ends):
+        between = text[end:start]
+        glued = (
+            between in ("", "-", "_", " ") and text[end - 1].isdecimal() != text[start].isdecimal()
+        )
+        gap = r"[-_ ]?" if glued else r"[-_ ]" if between in ("-", "_", " ") else re.escape(between)
+        parts += [gap, text[start:stop]]
+    return re.compile(
+        rf"(?<![^\W_])(?<!(?-i:[A-Z])-)(?:{''.join(parts)})(?![^\W_])(?![-.]\d)", re.IGNORECASE
+    )
+
+
+@dataclass(frozen=True)  # without slots, which leave no place for what is computed once
+class SearchIndex:
+    """All that is looked for.
+
+    ``links`` are the addresses of post-mortems by `normalize_address`, ``patterns`` those that were
+    configured, whose first group or whole match is an id. ``ids`` are the ids by all names, None
+    for those that belong to another suite; without a registry they are None, and any id is one.
+    """
+
+    numbers: Mapping[str, IncidentNumber] = field(default_factory=dict)
+    names: Sequence[IncidentName] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    patterns: tuple[re.Pattern[str], ...] = ()
+    ids: Mapping[str, str | None] | None = None
+
+    def named(self, id: str) -> tuple[str | None, bool]:
+        """Return what a configured pattern found by its own id, and whether that is known.
+
+        It is None for what belongs to another suite.
+        """
+        if self.ids is None:
+            return id, True
+        key = id.casefold()
+        return self.ids.get(key, id), key in self.ids
+
+    @cached_property
+    def by_token(self) -> Mapping[str, Sequence[IncidentName]]:
+        """The names by the token that is the rarest of each, as far as can be guessed."""
+        found: dict[str, list[IncidentName]] = {}
+        for name in self.names:
+            found.setdefault(_select_rarest_token(name.tokens), []).append(name)
+        return found
+
+    @cached_property
+    def _needed_tokens(self) -> Mapping[str, Sequence[Collection[str]]]:
+        """All that can be found, as the tokens that it needs, by the rarest of them."""
+        needs: dict[str, list[Collection[str]]] = {number: [()] for number in self.numbers}
+        every = [*(name.tokens for name in self.names), *map(split_tokens, self.links)]
+        for each in every:
+            if each:
+                needs.setdefault(_select_rarest_token(each), []).append(each)
+        return needs
+
+    @cached_property
+    def _only_digits(self) -> bool:
+        return all(map(str.isdecimal, self._needed_tokens))
+
+    def is_match_possible(self, text: str) -> bool:
+        """Say whether anything that is looked for can stand in a text, which is cheap to know."""
+        if any(pattern.search(text) for pattern in self.patterns):
+            return True
+        needs = self._needed_tokens
+        hit = (
+            set((_DIGITS if self._only_digits else _TOKEN_PATTERN).findall(text.lower()))
+            & needs.keys()
+        )
+        if not self._only_digits:
+            hit |= _find_camel_case_tokens(text) & needs.keys()
+        if not hit:
+            return False
+        if any(() in needs[token] for token in hit):
+            return True
+        all_tokens = set(split_tokens(text)) | _find_camel_case_tokens(text)
+        return any(all_tokens.issuperset(need) for token in hit for need in needs[token])
+
+
+def split_tokens(text: str) -> tuple[str, ...]:
+    """Return the runs of digits and of letters in a text, in lower case."""
+    return tuple(_TOKEN_PATTERN.findall(text.lower()))
+
+
+def split_camel_case(text: str) -> str:
+    """Return a text with a space before each capital within a word, as in ``testTheLogin``."""
+    return _CAMEL_CASE_BREAK.sub(" ", text)
+
+
+def _find_camel_case_tokens(text: str) -> set[str]:
+    """Return the tokens that a text has once its words are parted."""
+    return set(split_tokens(split_camel_case(" ".join(_CAMEL_CASE_WORD.findall(text)))))
+
+
+def _select_rarest_token(some: Iterable[str]) -> str:
+    return max(some, key=lambda token: (token.isdecimal(), len(token)))
+
+
+def build_search_index(
+    registry: Registry | None, policy: Policy = Policy(), patterns: Iterable[str] = ()
+) -> SearchIndex:
+    """Return what to look for: the ids, aliases and links of the incidents of this suite."""
+    compiled = tuple(map(re.compile, patterns))
+    if registry is None:
+        return SearchIndex(patterns=compiled)
+    own_postmortems = {
+        postmortem.id: postmortem
+        for postmortem in registry
+        if is_incident_selected(postmortem, policy)
+    }
+    ids = {
+        name: postmortem_entry.id if postmortem_entry.id in own_postmortems else None
+        for name, postmortem_entry in registry.index.items()
+    }
+    numbers: dict[str, IncidentNumber] = {}
+    names: list[IncidentName] = []
+    for text, id in sorted(ids.items()):
+        if id is not None and "://" not in text:
+            number = _NUMBER_ID.fullmatch(text)
+            if number and (text.isdecimal() or number[1] not in ids):
+                otherwise: Tracker = "unknown" if text.isdecimal() else "github"
+                numbers[number[1]] = IncidentNumber(
+                    id, _find_tracker(own_postmortems[id].url, otherwise)
+                )
+            elif len(runs := split_tokens(text)) > 1:
+                names.append(IncidentName(id, text, runs))
+    addresses = [
+        *ids.items(),
+        *(
+            (postmortem_entry.url or "", postmortem_entry.id)
+            for postmortem_entry in own_postmortems.values()
+        ),
+    ]
+    links = {key: id for url, id in addresses if id is not None for key in _list_address_forms(url)}
+    return SearchIndex(numbers, names, links, compiled, ids)
+
+
+def _find_tracker(url: str | None, otherwise: Tracker) -> Tracker:
+    """Return where a number counts; one that is written ``GH-123`` says so itself."""
+    if url is None or "://" not in url:
+        return otherwise
+    kinds = (kind for kind, pattern in _TRACKER_PATTERNS if pattern.search(url))
+    return next(kinds, "elsewhere" if otherwise == "unknown" else otherwise)
+
+
+def _list_address_forms(url: str) -> Iterator[str]:
+    """Yield the forms in which an address may stand somewhere, GitHub's short one too."""
+    if "://" not in url:
+        return
+    key = normalize_address(url)
+    yield key
+    found = _GITHUB_ADDRESS.match(key)
+    if found:
+        yield format_github_shorthand(found[1].partition("/")[2], found[2])
+
+
+def format_github_shorthand(repository: str, number: str) -> str:
+    """Return the key of what GitHub writes as ``owner/name#123``."""
+    return f"{repository.casefold()}#{number}"
+
+
+def normalize_address(url: str) -> str:
+    """Return an address in the form in which it is compared.
+
+    On GitHub an issue and a pull request share their numbers, and either address leads on.
+    """
+    bare = re.sub(r"^https?://(?:www\.)?", "", url.strip(), flags=re.IGNORECASE).rstrip("/")
+    return re.sub(r"/pull/(?=\d+$)", "/issues/", bare).casefold()

@@ -1,0 +1,229 @@
+"""The code of a test → the passages of it that are written for people: names, texts, comments."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from pytest_postmortem.pysource.bindings import walk_statements
+
+__all__ = [
+    "FunctionNode",
+    "PassagePlace",
+    "SourcePassage",
+    "find_first_test_line",
+    "find_muting_outcome",
+    "list_functions",
+    "list_passages",
+]
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+PassagePlace = Literal[
+    "name",
+    "class",
+    "docstring",
+    "mark",
+    "reason",
+    "argument",
+    "above",
+    "case",
+    "opening",
+    "inside",
+]
+"""Where a passage stands.
+
+``mark`` is a decorator with its own arguments, ``reason`` what is said of an xfail or a skip,
+``argument`` any other text in a decorator. The last four are comments: right above the test,
+among its parameters, before its first statement, behind that.
+"""
+
+_STOPPING_CODE = re.compile(
+    r"^@(?:[\w.]+\.)?(?:skip|skipif|skipIf|skipUnless|SKIP|xfail|XFAIL|expectedFailure)\b"
+    r"|\b(?:pytest|mark)\.(?:skip|skipif|xfail)\b|\.skipTest\(|^raise\s+[\w.]*SkipTest\b"
+    r"|^(?:skip|xfail)\("
+)
+"""Code of which a comment is the reason."""
+
+_MUTING_NAME = re.compile(r"(?:^|[._])(?:xfail|skip|expected_?failure|known_?fail)", re.IGNORECASE)
+_MUTED_NAME = re.compile(r"(?:^|[._])(xfail|skip|expected_?failure|known_?fail(?:ure)?)$")
+_COMMENT_LINE = re.compile(r"(\s*)#")
+
+
+class SourcePassage(NamedTuple):
+    """A text, the line on which it begins, and the code beside or right below a comment."""
+
+    place: PassagePlace
+    text: str
+    line: int
+    code: str = ""
+
+
+def list_functions(body: Sequence[ast.stmt]) -> Iterator[FunctionNode]:
+    """Yield the functions and methods of a module, those inside of conditions too."""
+    for node, _ in walk_statements(body, certain=True):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+        elif isinstance(node, ast.ClassDef):
+            yield from list_functions(node.body)
+
+
+def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
+    """Return the line on which a test begins, with its decorators and the comment right above."""
+    line = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    column = node.col_offset
+    while line > 1:
+        match = _COMMENT_LINE.match(lines[line - 2])
+        if match is None or len(match[1]) != column:
+            break
+        line -= 1
+    return line
+
+
+def list_passages(node: FunctionNode, name: str, lines: Sequence[str]) -> Iterator[SourcePassage]:
+    """Yield the passages of a test, whose node id within the file is ``name``."""
+    class_names, _, function_name = name.rpartition("::")
+    yield SourcePassage("name", function_name, node.lineno)
+    if class_names:
+        yield SourcePassage("class", class_names, node.lineno)
+    for decorator in node.decorator_list:
+        yield from _list_decorator_passages(decorator, lines)
+    docstring = _find_docstring_passage(node, lines)
+    if docstring is not None:
+        yield docstring
+    body = node.body[1:] if docstring is not None else node.body
+    end = node.end_lineno or node.lineno
+    opening = body[0].lineno if body else end + 1
+    for passage in _list_comment_passages(lines, find_first_test_line(node, lines), end):
+        yield passage._replace(place=_classify_comment(passage, node, opening))
+
+
+def _classify_comment(passage: SourcePassage, node: FunctionNode, opening: int) -> PassagePlace:
+    if _STOPPING_CODE.search(passage.code):
+        return "reason"
+    if passage.line >= node.lineno:
+        return "opening" if passage.line < opening else "inside"
+    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    return "above" if passage.line < first else "case"
+
+
+def _find_docstring_passage(node: FunctionNode, lines: Sequence[str]) -> SourcePassage | None:
+    first = node.body[0]
+    value = first.value if isinstance(first, ast.Expr) else None
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return SourcePassage("docstring", _read_written_text(value, lines), value.lineno)
+    return None
+
+
+def _read_written_text(node: ast.Constant, lines: Sequence[str]) -> str:
+    """Return a text line by line as it is written, but for its quotes.
+
+    What it stands for has other lines where a backslash ends one.
+    """
+    whole = "".join(lines[node.lineno - 1 : node.end_lineno])
+    return whole.replace('"', " ").replace("'", " ")
+
+
+def _list_decorator_passages(node: ast.expr, lines: Sequence[str]) -> Iterator[SourcePassage]:
+    """Yield what a decorator says: its name with its own arguments, then the texts within."""
+    call = node if isinstance(node, ast.Call) else None
+    name = _format_attribute_name(call.func if call else node)
+    place: PassagePlace = "reason" if _MUTING_NAME.search(name) else "argument"
+    if call and place == "argument":
+        constants = [each.value for each in call.args if isinstance(each, ast.Constant)]
+        ids = [str(each) for each in constants if type(each) in (int, str)]
+        yield SourcePassage("mark", f"{name.rpartition('.')[2]} {', '.join(ids)}", node.lineno)
+    yield from _list_text_passages(node, place, lines)
+
+
+def _list_text_passages(
+    node: ast.AST, place: PassagePlace, lines: Sequence[str]
+) -> Iterator[SourcePassage]:
+    """Yield the texts of an expression; those of an xfail or a skip within it are reasons."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        alone = node.lineno == node.end_lineno
+        text = node.value.replace("\n", " ") if alone else _read_written_text(node, lines)
+        yield SourcePassage(place, text, node.lineno)
+    if isinstance(node, ast.Call) and _is_muting_decorator(node):
+        place = "reason"
+    for child in ast.iter_child_nodes(node):
+        is_reason = isinstance(child, ast.keyword) and child.arg == "reason"
+        yield from _list_text_passages(child, "reason" if is_reason else place, lines)
+
+
+def _is_muting_decorator(node: ast.expr) -> bool:
+    return bool(
+        _MUTING_NAME.search(
+            _format_attribute_name(node.func if isinstance(node, ast.Call) else node)
+        )
+    )
+
+
+def find_muting_outcome(node: FunctionNode) -> str | None:
+    """Return what a decorator of whatever library, by its name, makes of a test in any case."""
+    for decorator in node.decorator_list:
+        conditional = isinstance(decorator, ast.Call) and not all(
+            isinstance(arg, ast.Constant) and isinstance(arg.value, str) for arg in decorator.args
+        )
+        name = _format_attribute_name(
+            decorator.func if isinstance(decorator, ast.Call) else decorator
+        ).casefold()
+        if not conditional and (match := _MUTED_NAME.search(name)):
+            return "skipped" if match[1] == "skip" else "xfailed"
+    return None
+
+
+def _format_attribute_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_format_attribute_name(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _list_comment_passages(lines: Sequence[str], first: int, end: int) -> Iterator[SourcePassage]:
+    """Yield the comments of some lines; those that stand below each other alone are one."""
+    block: list[str] = []
+    begin = column = 0
+    for token in _list_comment_tokens(lines[first - 1 : end]):
+        line, start = first - 1 + token.start[0], token.start[1]
+        code = token.line[:start].strip()
+        if block and (code or line != begin + len(block) or start != column):
+            yield SourcePassage(
+                "inside", "\n".join(block), begin, _find_code_below(lines, begin + len(block))
+            )
+            block = []
+        text = _strip_comment_sign(token.string)
+        if code:
+            yield SourcePassage("inside", text, line, code)
+        elif block:
+            block.append(text)
+        else:
+            block, begin, column = [text], line, start
+    if block:
+        yield SourcePassage(
+            "inside", "\n".join(block), begin, _find_code_below(lines, begin + len(block))
+        )
+
+
+def _find_code_below(lines: Sequence[str], line: int) -> str:
+    """Return a line of code, an empty text where there is none."""
+    return lines[line - 1].strip() if line <= len(lines) else ""
+
+
+def _list_comment_tokens(lines: Sequence[str]) -> Iterator[tokenize.TokenInfo]:
+    """Yield the comments of a part of a module, as far as it can be read on its own."""
+    code = io.StringIO("".join(lines))
+    try:
+        for token in tokenize.generate_tokens(code.readline):
+            if token.type == tokenize.COMMENT:
+                yield token
+    except (tokenize.TokenError, SyntaxError):
+        return
+
+
+def _strip_comment_sign(comment: str) -> str:
+    """Return a comment without what makes it one, a sign before a number but for."""
+    return re.sub(r"^#+(?!\d)[:!]?", " ", comment)
