@@ -1,4 +1,4 @@
-"""TODO"""
+"""Text of any origin → text that is harmless in a terminal and in the log of a CI job."""
 
 from __future__ import annotations
 
