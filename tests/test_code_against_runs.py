@@ -583,6 +583,16 @@ SUITES: Mapping[str, Suite] = {
         "LNN",
         {"tests/own.py": "import pytest\nm = pytest.mark\n"},
     ),
+    "all marks of a module that names none, to a function of another": Suite(
+        f"from .own import m\nfrom .other import of\n@of(m, 'postmortem')\n{TEST}",
+        "UUU",
+        {
+            "tests/own.py": "from .again import n as m\n",
+            "tests/again.py": "import pytest\nn = pytest.mark\n",
+            "tests/other.py": "def of(marks, name):\n"
+            "  for n in (1,): return getattr(marks, name)('PM-1')\n",
+        },
+    ),
     "a module that is called mark": Suite(
         f"from . import mark as mark\n@mark.pm\n{TEST}", "LNN", {"tests/mark.py": MARKS}
     ),

@@ -47,8 +47,9 @@ def find_called_marks(code: str, names: Collection[str]) -> Iterator[SourceMark]
 
 def find_helpers(contents: Mapping[str, bytes], names: Collection[str]) -> MarkCodeReader:
     """Return what reads those Python files that name one of our marks, or import what does."""
-    found = MarkCodeReader(ModuleIndex(contents), names).find_files()
-    reader = MarkCodeReader(ModuleIndex({path: contents[path] for path in found}), names)
+    first = MarkCodeReader(ModuleIndex(contents), names)
+    paths = first.find_files() | first.namespace_files
+    reader = MarkCodeReader(ModuleIndex({path: contents[path] for path in paths}), names)
     reader.find_files()
     reader.follow_all()
     return reader

@@ -82,6 +82,11 @@ class MarkCodeReader:
         """Return what follows the names of a file."""
         return self._reducers.setdefault(module.path, ExpressionReducer(module, self.modules))
 
+    @property
+    def namespace_files(self) -> frozenset[str]:
+        """The files that may bind ``pytest.mark`` itself to a name."""
+        return self._marking.namespace_files
+
     def find_files(self) -> frozenset[str]:
         """Return the files that name one of our marks, or import what does."""
         new = self._marking.find_files()
