@@ -11,16 +11,15 @@ import jsonschema
 import pytest
 import yaml
 
-import pytest_postmortem
+import registry_schema
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location
-from pytest_postmortem.registry import LoadOptions, entry, fields, file, json_schema, load_registry
+from pytest_postmortem.registry import LoadOptions, entry, fields, file, load_registry
 from pytest_postmortem.registry.remote import source_config
 from pytest_postmortem.registry.remote.presets import PRESET_SERVICES, expand_preset
 
 DATA = Path(__file__).parent / "data"
-SHIPPED = Path(pytest_postmortem.__file__).parent / "schemas" / "registry.json"
-SCHEMA = json_schema.build_registry_schema()
+SCHEMA = registry_schema.build_registry_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -54,8 +53,11 @@ def definition(name: str) -> Any:
 
 
 def test_the_shipped_schema_is_what_the_tables_give() -> None:
-    """``pytest-postmortem schema > src/pytest_postmortem/schemas/registry.json`` refreshes it."""
-    assert SHIPPED.read_text(encoding="utf-8") == json_schema.render_registry_schema()
+    """``python tools/registry_schema.py`` writes it."""
+    assert (
+        registry_schema.SCHEMA_FILE.read_text(encoding="utf-8")
+        == registry_schema.render_registry_schema()
+    )
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -474,15 +476,19 @@ def test_every_key_of_a_nested_field_is_in_the_schema() -> None:
 
 def test_every_table_of_the_parser_has_its_words() -> None:
     """No field is described that is gone, and every text or list of texts is a known field."""
-    assert json_schema.FIELD_DESCRIPTIONS.keys() == fields.FIELD_SYNONYMS.keys()
-    assert json_schema.SETTING_DESCRIPTIONS.keys() == {*file.FILE_SETTINGS}
-    assert json_schema.SOURCE_DESCRIPTIONS.keys() == {*source_config.SOURCE_KEYS, "preset", "base"}
+    assert registry_schema.FIELD_DESCRIPTIONS.keys() == fields.FIELD_SYNONYMS.keys()
+    assert registry_schema.SETTING_DESCRIPTIONS.keys() == {*file.FILE_SETTINGS}
+    assert registry_schema.SOURCE_DESCRIPTIONS.keys() == {
+        *source_config.SOURCE_KEYS,
+        "preset",
+        "base",
+    }
     assert {*entry.TEXT_FIELDS, *entry.LIST_SEPARATORS} <= fields.FIELD_SYNONYMS.keys()
 
 
 def test_the_text_is_json() -> None:
     """What is printed is what is meant, with a line end."""
-    text = json_schema.render_registry_schema()
+    text = registry_schema.render_registry_schema()
 
     assert json.loads(text) == SCHEMA
     assert text.endswith("}\n")

@@ -1,21 +1,28 @@
-"""The JSON Schema of a registry file, for editors, from the tables by which a file is read.
+"""Write the JSON Schema of a registry file, from the tables by which the parser reads one.
 
-It holds files to what the parser holds them to, as far as a schema can. A keyword of JSON Schema
-says nothing of a value of another type than its own; so ``pattern``, ``required`` and ``contains``
-stand side by side for a text, a mapping and a list. All keywords but ``$defs`` are known since
-draft 7, and only descriptions stand beside a ``$ref``: many editors know no more.
+Run ``python tools/registry_schema.py`` after a change of these tables; a test compares the file.
+
+The schema accepts what the parser accepts, as far as a schema can. A JSON Schema keyword ignores
+values of other types than its own; so one schema has ``pattern`` for a text, ``required`` for a
+mapping and ``contains`` for a list. Many editors know draft 7 only: apart from ``$defs`` no newer
+keyword is used, and a ``$ref`` has no sibling but a description.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+import pytest_postmortem
 from pytest_postmortem.registry import entry, fields, file
 from pytest_postmortem.registry.remote import source_config
 from pytest_postmortem.registry.remote.presets import PRESET_SERVICES
 
-__all__ = ["build_registry_schema", "render_registry_schema"]
+__all__ = ["SCHEMA_FILE", "build_registry_schema", "render_registry_schema"]
+
+SCHEMA_FILE = Path(pytest_postmortem.__file__).parent / "schemas" / "registry.json"
 
 JsonSchema = dict[str, Any]
 
@@ -93,8 +100,6 @@ SOURCE_DESCRIPTIONS: Mapping[str, str] = {
 
 def render_registry_schema() -> str:
     """Return the schema as the text of a file."""
-    import json
-
     return json.dumps(build_registry_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -439,3 +444,7 @@ def _build_field_path_schema() -> JsonSchema:
         },
         "required": ["from", "pattern"],
     }
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(render_registry_schema(), encoding="utf-8")
