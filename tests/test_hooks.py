@@ -101,7 +101,7 @@ def test_a_location_that_nobody_knows_is_an_error(suite: Path, run: RunPytest) -
     """The message names what could stand there."""
     result = run("--postmortem-registry=wiki:PM")
 
-    assert "'wiki' is no kind of location" in result.stderr.str()
+    assert "'wiki' is not a known service" in result.stderr.str()
     assert result.ret == 4
 
 

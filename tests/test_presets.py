@@ -844,7 +844,7 @@ def test_a_location_that_names_no_place_is_answered_with_an_example(
         load_registry([Location(location, tmp_path)], tmp_path, LoadOptions())
 
     assert str(caught.value) == (
-        f"Couldn't read registry {location!r}: it does not say where in the service\n"
+        f"Couldn't read registry {location!r}: the part after the colon is not valid\n"
         f"  {WRONG_TARGETS[location]}\n"
         "  see reference/messages.md#registry-location in pytest-postmortem's docs"
     )
@@ -858,20 +858,20 @@ def test_a_filter_that_stands_twice_is_not_halved(tmp_path: Path) -> None:
         load_registry([Location(location, tmp_path)], tmp_path, LoadOptions())
 
     assert str(caught.value).splitlines()[:2] == [
-        "Couldn't read registry 'pagerduty:': 'statuses[]' stands in its query more than once",
-        "  ask for one value, and choose among what comes back with 'where' in a source",
+        "Couldn't read registry 'pagerduty:': 'statuses[]' is in its query more than once",
+        "  keep one value, and filter the answer with 'where' in a source block",
     ]
 
 
 def test_an_unknown_service_is_answered_with_those_that_are_known(tmp_path: Path) -> None:
-    """A mistyped service is no file that is missing."""
+    """The message for a mistyped service lists the services, and not a missing file."""
     with pytest.raises(RegistryError) as caught:
         load_registry([Location("githbu:owner/repo", tmp_path)], tmp_path, LoadOptions())
 
     assert str(caught.value).splitlines()[:2] == [
-        "Couldn't read registry 'githbu:owner/repo': 'githbu' is no kind of location",
-        "  name a file, a directory, an https:// address or a service: confluence, github, gitlab,"
-        " incidentio, jira, pagerduty, statuspage",
+        "Couldn't read registry 'githbu:owner/repo': 'githbu' is not a known service",
+        "  name a file, a directory, an https:// address or a service: "
+        + ", ".join(presets.PRESET_SERVICES),
     ]
 
 
@@ -893,15 +893,26 @@ def test_a_preset_is_whole_and_its_examples_lead_somewhere(service: str) -> None
     assert not any("{" in source.url for source in sources)
 
 
-PAGES = (
-    "github.md",
-    "gitlab.md",
-    "incidentio.md",
-    "jira-confluence.md",
-    "other-services.md",
-    "pagerduty.md",
-    "statuspage.md",
+@pytest.mark.parametrize("service", presets.PRESET_SERVICES)
+def test_a_preset_is_documented(service: str) -> None:
+    """A row of the reference has its location, and a how-to page its setting."""
+    reference = (HOW_TO.parent / "reference" / "registry.md").read_text(encoding="utf-8")
+    setting = f'postmortem_registry = ["{service}:'
+
+    assert f"\n| `{service}:" in reference
+    assert any(setting in (HOW_TO / page).read_text(encoding="utf-8") for page in PAGES)
+
+
+PAGES = sorted(
+    path.name
+    for path in HOW_TO.glob("*.md")
+    if re.search(
+        rf'^source:$|^postmortem_registry = \["(?:{"|".join(presets.PRESET_SERVICES)}):[^"]*"\]$',
+        path.read_text(encoding="utf-8"),
+        re.M,
+    )
 )
+"""The how-to pages that show a registry of a service."""
 
 
 @pytest.mark.parametrize("page", PAGES)

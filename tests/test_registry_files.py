@@ -665,12 +665,12 @@ KINDS = (
             "~nobody-has-this-name/a.yml",
             "'~nobody-has-this-name/a.yml': it is no path\n  correct the path",
         ),
-        ("wiki:PM", f"'wiki:PM': 'wiki' is no kind of location{KINDS}"),
-        ("file:///etc/passwd", f"'file:///etc/passwd': 'file' is no kind of location{KINDS}"),
-        ("ftp://x.example.com/a", f"'ftp://x.example.com/a': 'ftp' is no kind of location{KINDS}"),
+        ("wiki:PM", f"'wiki:PM': 'wiki' is not a known service{KINDS}"),
+        ("file:///etc/passwd", f"'file:///etc/passwd': 'file' is not a known service{KINDS}"),
+        ("ftp://x.example.com/a", f"'ftp://x.example.com/a': 'ftp' is not a known service{KINDS}"),
         (
             "github:owner",
-            "'github:owner': it does not say where in the service\n  write github:owner/repo",
+            "'github:owner': the part after the colon is not valid\n  write github:owner/repo",
         ),
         (
             "pipe.yml",

@@ -1,7 +1,11 @@
-"""The services that are known by name, one data file each; nothing of a service is in Python.
+"""Presets: the services with a name of their own, one data file each and no Python.
 
-A file holds a ``source:`` block, and beside it ``target``, the expression for what stands after
-the colon in ``github:owner/repo``. Its groups, and ``base``, stand in braces where they belong.
+A file has the keys of a ``source:`` block, ``example`` for messages, and ``target``: a regular
+expression for the text after the colon in ``github:owner/repo``. ``{group}`` in another value is
+replaced by a group of ``target``, and ``{base}`` by the address of the service.
+
+A new preset is a data file, its row in ``docs/reference/registry.md``, its how-to page, and the
+JSON Schema, which ``python tools/registry_schema.py`` writes; tests fail if one is missing.
 """
 
 from __future__ import annotations
@@ -27,11 +31,11 @@ PRESET_SERVICES = tuple(
 
 
 def expand_preset(text: str, shown: str, own: LocatedTable | None = None) -> LocatedTable:
-    """Return the block that ``github:owner/repo`` stands for, what is given in ``own`` over it.
+    """Return the source block of a location such as ``github:owner/repo``; ``own`` overrides it.
 
     ``github:owner/repo?labels=incident`` changes its query.
 
-    Raises: RegistryError where there is no such service, or the rest does not name a place in it.
+    Raises: RegistryError if the service is unknown, or ``target`` does not match the rest.
     """
     service, _, place_text = text.partition(":")
     if service not in PRESET_SERVICES:
@@ -71,7 +75,7 @@ def _load_preset(service: str) -> LocatedTable:
 
 
 def _fill_placeholders(node: Any, placeholders: Mapping[str, str], encoded: bool = False) -> Any:
-    """Put names into texts; in an address they are percent-encoded, but for one that begins it."""
+    """Fill in placeholders; an address gets them percent-encoded, except one that is an origin."""
     if isinstance(node, LocatedTable):
         table = LocatedTable()
         table.update(
@@ -96,7 +100,7 @@ def _fill_placeholders(node: Any, placeholders: Mapping[str, str], encoded: bool
 
 
 def merge_source_blocks(first: LocatedTable, later: LocatedTable) -> LocatedTable:
-    """Return a block with another laid over it: mappings are joined, null takes away."""
+    """Return a block overridden by a later one: mappings are merged, null removes a value."""
     joined = LocatedTable(later.line)
     joined.lines = later.lines
     joined.update(first)
@@ -116,18 +120,18 @@ def _build_unknown_service_problem(service: str, shown: str) -> Problem:
     return Problem(
         "registry-location",
         READ_REGISTRY,
-        f"{service!r} is no kind of location",
+        f"{service!r} is not a known service",
         f"name a file, a directory, an https:// address or a service: {', '.join(PRESET_SERVICES)}",
         shown,
     )
 
 
 def _build_repeated_query_problem(name: str, shown: str) -> Problem:
-    cause = f"{name!r} stands in its query more than once"
-    remedy = "ask for one value, and choose among what comes back with 'where' in a source"
+    cause = f"{name!r} is in its query more than once"
+    remedy = "keep one value, and filter the answer with 'where' in a source block"
     return Problem("registry-location", READ_REGISTRY, cause, remedy, shown)
 
 
 def _build_no_target_problem(example: str, shown: str) -> Problem:
-    cause = "it does not say where in the service"
+    cause = "the part after the colon is not valid"
     return Problem("registry-location", READ_REGISTRY, cause, f"write {example}", shown)
