@@ -111,8 +111,8 @@ def commands() -> None:
 def rules() -> None:
     """Print the table of the lint's rules."""
     print("\n| rule | finding |\n|---|---|")
-    for code, finds in LINT_RULES.items():
-        print(f"| [`{code}`](#{code}) | {finds[0].lower()}{finds[1:]} |")
+    for code, rule in LINT_RULES.items():
+        print(f"| [`{code}`](#{code}) | {rule.description[0].lower()}{rule.description[1:]} |")
     print()
 
 

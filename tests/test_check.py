@@ -36,11 +36,11 @@ None.
 
 CLEAN = "Nothing wrong in 2 post-mortems and 1 test file\n"
 HUMAN = (
-    "pm/PM-3.md:3: warning: 'Human error' is where the questions begin: ask what made it "
-    "reasonable at the time, and what let it through [cause-person]\n"
+    "pm/PM-3.md:3: warning: 'Human error' is not a root cause; write why it was "
+    "reasonable at the time, and why no check caught it [cause-person]\n"
 )
 UNTESTED = (
-    "pm/PM-3.md:1: warning: PM-3 has no regression test: mark one with "
+    "pm/PM-3.md:1: warning: PM-3 has no regression test; mark one with "
     '@pytest.mark.postmortem("PM-3"), or exempt it with a reason [test-missing]\n'
 )
 
@@ -595,7 +595,7 @@ def test_dates_are_judged_by_the_date_of_head(
     for today in ("2026-03-16", "now"):
         assert checked(capsys, f"--today={today}") == (
             0,
-            "pm.yml:2: warning: 'Tell them' was due on 2026-03-15 and is open: do it, give it a "
+            "pm.yml:2: warning: 'Tell them' was due on 2026-03-15 and is open; do it, give it a "
             "new date, or drop it with a reason [action-overdue]\n"
             "1 warning in 2 post-mortems and 1 test file\n",
         )

@@ -154,7 +154,7 @@ def test_a_suite_without_any_mark_lacks_its_tests(
 
     assert status == 0
     assert said == (
-        "postmortems.yml:1: warning: PM-1 has no regression test: "
+        "postmortems.yml:1: warning: PM-1 has no regression test; "
         'mark one with @pytest.mark.postmortem("PM-1"), or exempt it with a reason '
         "[test-missing]\n1 warning in 1 post-mortem and 1 test file\n"
     )

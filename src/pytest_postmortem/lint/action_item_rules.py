@@ -1,4 +1,4 @@
-"""The rules about action items: owned, dated, a deed, with an end, and not overdue."""
+"""The rules about action items: missing, without owner, date, verb or end, and overdue."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from collections.abc import Iterator, Sequence
 
 from pytest_postmortem.documents.action_items import DocumentItem, is_untitled_row
 from pytest_postmortem.documents.action_states import classify_action_progress
-from pytest_postmortem.lint.cases import LintCase
+from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
 from pytest_postmortem.lint.cause_rules import compile_phrases
-from pytest_postmortem.lint.rules import build_warning, quote_text
-from pytest_postmortem.model import Finding
+from pytest_postmortem.model import Policy
 
 __all__ = [
-    "check_action_items",
-    "find_open_items",
+    "check_action_date",
+    "check_action_missing",
+    "check_action_overdue",
+    "check_action_owner",
+    "check_action_vague",
+    "check_action_verb",
     "find_vague_words",
+    "has_open_items",
     "lacks_verb",
 ]
 
 
 MAX_TITLE_LENGTH = 500
-"""The characters of a title that are read."""
+"""The number of characters of a title that are searched."""
 
 
 _VAGUE_THING = (
@@ -68,7 +72,7 @@ _VAGUE_ITEM = compile_phrases(
     """,
     end=r"\W*$",
 )
-"""Items that are true of every incident and name no deed."""
+"""Items that fit every incident and name no change."""
 
 
 _ENDLESS_START = compile_phrases(
@@ -81,7 +85,7 @@ _ENDLESS_START = compile_phrases(
     find out
     """
 )
-"""How an item begins of which nobody can tell when it is done."""
+"""Starts of items without a measurable end."""
 
 
 _BOUNDING_OUTCOME = compile_phrases(
@@ -93,7 +97,7 @@ _BOUNDING_OUTCOME = compile_phrases(
     decision|proposal|design doc|report|rfc|adr|prototype|spike
     """
 )
-"""What bounds such an item: something that comes out of it."""
+"""Outcomes that give such an item an end."""
 
 
 _RANK_PREFIX = compile_phrases(
@@ -104,7 +108,7 @@ _RANK_PREFIX = compile_phrases(
     """,
     end="",
 )
-"""A priority or a type that stands before what is to be done."""
+"""A priority or a type before the action."""
 
 
 _TRAILING_PHRASE = re.compile(
@@ -113,7 +117,7 @@ _TRAILING_PHRASE = re.compile(
 
 
 _PURPOSE_CLAUSE = re.compile(r"\sto [a-z]")
-"""A thing that is there to do something says what is to be done."""
+"""A thing with a purpose names an action."""
 
 
 THING_NOUNS = frozenset(
@@ -124,7 +128,7 @@ THING_NOUNS = frozenset(
     "rollback rollbacks runbook runbooks testing tests throttling timeout timeouts tooling "
     "training validation visibility".split()
 )
-"""The things that people write down as if they were deeds."""
+"""Nouns that people write in place of an action."""
 
 
 ACTION_VERBS = frozenset(
@@ -155,9 +159,10 @@ ACTION_VERBS = frozenset(
 
 
 def find_vague_words(title: str, details: str = "") -> str | None:
-    """Return what makes an action item one of which nobody can tell when it is done.
+    """Return the words that leave the end of an action item open, or None.
 
-    Details say what is meant by a better anything, but they end no investigation by themselves.
+    Details are enough for "improve monitoring"; an investigation needs an outcome in its title or
+    in its details.
     """
     bare = _strip_rank(title)
     if _VAGUE_ITEM.match(bare):
@@ -170,7 +175,7 @@ def find_vague_words(title: str, details: str = "") -> str | None:
 
 
 def lacks_verb(title: str) -> bool:
-    """Say whether an action item is a mere thing, as ``Runbook for the fail-over``."""
+    """Return whether an action item is only a noun, as ``Runbook for the fail-over``."""
     bare = _strip_rank(title)
     words = _TRAILING_PHRASE.sub("", bare).casefold().split()
     if _PURPOSE_CLAUSE.search(bare) or not words or len(words) > 4 or words[-1] not in THING_NOUNS:
@@ -181,7 +186,7 @@ def lacks_verb(title: str) -> bool:
 
 
 def _strip_rank(title: str) -> str:
-    """Return a title without a rank before it and a full stop behind it."""
+    """Return a title without a rank before it and a full stop after it."""
     title = title[:MAX_TITLE_LENGTH]
     bare = title.lstrip("[( ")
     rank = _RANK_PREFIX.match(bare)
@@ -192,7 +197,7 @@ _NO_ACTION_TEXT = re.compile(
     r"\W*(?:none|n/?a|nothing|not needed|no (?:further |more )?(?:action|follow|step)\w*.*)\W*$",
     re.IGNORECASE,
 )
-"""How people say that there is nothing to do."""
+"""Texts that say that no action follows."""
 
 _PLAN_PHRASES = compile_phrases(
     r"""
@@ -203,31 +208,11 @@ _PLAN_PHRASES = compile_phrases(
     (?:has|have) (?:since )?been (?:added|improved|put in place|introduced)
     """
 )
-"""How people say what will be done, where they have no part for it."""
+"""Phrases with which a story names an action."""
 
 
-def check_action_items(case: LintCase, today: str | None) -> Iterator[Finding]:
-    """Yield what there is to say about the action items of an incident, on a day in ISO form."""
-    yield from _check_actions_missing(case)
-    if not case.is_unfinished:
-        lacking = [item for item in find_open_items(case) if not item.owned]
-        yield from _check_lacking_items(
-            case, lacking, "action-owner", "no owner", "name the team that does it"
-        )
-        lacking = [item for item in find_open_items(case) if not item.dated]
-        yield from _check_lacking_items(case, lacking, "action-date", "no date", "say until when")
-    for item in case.items:
-        if not item.over:
-            yield from _check_item_wording(case, item)
-            yield from _check_item_overdue(case, item, today)
-
-
-def find_open_items(case: LintCase) -> list[DocumentItem]:
-    """Return the action items that nobody has done, and that are tracked nowhere else."""
-    return [item for item in case.items if not (item.over or item.tracked)]
-
-
-def _check_actions_missing(case: LintCase) -> Iterator[Finding]:
+def check_action_missing(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint if a complete document has no action item, and does not say why."""
     if case.items or not case.is_complete:
         return
     texts = (p.text for part in case.parts("actions") for p in part.said)
@@ -238,52 +223,91 @@ def _check_actions_missing(case: LintCase) -> Iterator[Finding]:
         return
     empty = next(iter(case.parts("actions", "plans")), None)
     if empty is not None:
-        message = f'{quote_text(empty.heading)} is empty: say what will be done, or "none" and why'
-        yield build_warning("action-missing", message, case.path, empty.line)
+        heading = quote_text(empty.heading)
+        yield empty.line, f'{heading} is empty; write the planned actions, or "none" and why'
     elif not any(_PLAN_PHRASES.search(passage.text) for _, passage in case.said("story", "other")):
-        message = 'there is no action item: add a part "Action items", be it with "none" and why'
-        yield build_warning("action-missing", message, case.path, case.line)
+        yield (
+            case.line,
+            'the action items are missing; add a part "Action items", with "none" and why '
+            "if none follows",
+        )
 
 
-def _check_lacking_items(
-    case: LintCase, lacking: Sequence[DocumentItem], code: str, missing_part: str, remedy: str
-) -> Iterator[Finding]:
-    """Yield a finding for each item that lacks something, or one where all of several do that are
-    tracked nowhere.
-    """
-    remedy = f"{remedy}, or link to where it is tracked"
-    if len(lacking) > 1 and len(lacking) == len(find_open_items(case)):
-        message = f"{len(lacking)} open action items have {missing_part}: {remedy}"
-        yield build_warning(code, message, case.path, lacking[0].line)
+def check_action_owner(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield complaints about open action items without an owner."""
+    lacking = [item for item in _find_open_items(case) if not item.owned]
+    return _report_lacking_items(case, lacking, "owner", "name a team")
+
+
+def check_action_date(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield complaints about open action items without a date."""
+    lacking = [item for item in _find_open_items(case) if not item.dated]
+    return _report_lacking_items(case, lacking, "date", "add a due date")
+
+
+def has_open_items(case: LintCase, policy: Policy) -> bool:
+    """Return whether an owner and a date are expected of an action item."""
+    return bool(_find_open_items(case)) and not case.is_unfinished
+
+
+def _find_open_items(case: LintCase) -> list[DocumentItem]:
+    """Return the action items that are not done and have no ticket."""
+    return [item for item in case.items if not (item.over or item.tracked)]
+
+
+def _report_lacking_items(
+    case: LintCase, lacking: Sequence[DocumentItem], missing_part: str, remedy: str
+) -> Iterator[Complaint]:
+    """Yield a complaint for each item, or one if all of several open items lack the same."""
+    if case.is_unfinished:
+        return
+    remedy = f"{remedy}, or link to the ticket"
+    if len(lacking) > 1 and len(lacking) == len(_find_open_items(case)):
+        message = f"{len(lacking)} open action items have no {missing_part}; {remedy}"
+        yield lacking[0].line, message
         return
     for item in lacking:
-        message = f"the action item {quote_text(item.action.title)} has {missing_part}: {remedy}"
-        yield build_warning(code, message, case.path, item.line)
+        title = quote_text(item.action.title)
+        yield item.line, f"the action item {title} has no {missing_part}; {remedy}"
 
 
-def _check_item_wording(case: LintCase, item: DocumentItem) -> Iterator[Finding]:
-    """Yield what makes an item none that somebody can do; a tracker may say more."""
+def check_action_vague(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield complaints about action items without a measurable end."""
+    for item in case.items:
+        if not item.over and _is_vague_item(item):
+            yield (
+                item.line,
+                f"{quote_text(item.action.title)} has no measurable end; "
+                "write what will be different, and where",
+            )
+
+
+def _is_vague_item(item: DocumentItem) -> bool:
+    """Return whether an item has no measurable end; the ticket of a tracked item may have one."""
     title = item.action.title
-    words = (
-        None
-        if item.tracked
-        else find_vague_words(title, item.text[len(title) :] if item.detailed else "")
-    )
-    if words:
-        message = (
-            f"nobody can tell when {quote_text(title)} is done: say what will be different, where"
-        )
-        yield build_warning("action-vague", message, case.path, item.line)
-    elif not (item.tracked or item.detailed) and lacks_verb(title):
-        message = f"{quote_text(title)} names a thing and no deed: begin with what is to be done"
-        yield build_warning("action-verb", message, case.path, item.line)
+    details = item.text[len(title) :] if item.detailed else ""
+    return not item.tracked and find_vague_words(title, details) is not None
 
 
-def _check_item_overdue(case: LintCase, item: DocumentItem, today: str | None) -> Iterator[Finding]:
-    action = item.action
-    if item.stated and classify_action_progress(action.status, action.due, today) == "overdue":
-        message = (
-            f"{quote_text(action.title)} was due on {action.due} and is open: "
-            "do it, give it a new date, or drop it with a reason"
-        )
-        yield build_warning("action-overdue", message, case.path, item.line)
+def check_action_verb(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield complaints about action items without a verb; vague ones are left to their rule."""
+    for item in case.items:
+        if item.over or item.tracked or item.detailed or _is_vague_item(item):
+            continue
+        if lacks_verb(item.action.title):
+            yield item.line, f"{quote_text(item.action.title)} has no verb; begin with the action"
+
+
+def check_action_overdue(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield complaints about action items that are open after their date, by a written status."""
+    today = context.policy.today.isoformat() if context.policy.today else None
+    for item in case.items:
+        action = item.action
+        if item.over or not item.stated:
+            continue
+        if classify_action_progress(action.status, action.due, today) == "overdue":
+            yield (
+                item.line,
+                f"{quote_text(action.title)} was due on {action.due} and is open; "
+                "do it, give it a new date, or drop it with a reason",
+            )

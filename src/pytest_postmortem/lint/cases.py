@@ -1,9 +1,10 @@
-"""What the lint looks at: a post-mortem with what is written about it, and its tests."""
+"""The input of the lint's rules: a post-mortem with its text, action items and tests."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.documents.action_items import (
@@ -15,10 +16,24 @@ from pytest_postmortem.documents.action_items import (
 from pytest_postmortem.documents.reader import PostmortemText
 from pytest_postmortem.documents.sections import DocumentPassage
 from pytest_postmortem.documents.vocabulary import DocumentPart, PartKind
-from pytest_postmortem.model import Postmortem
+from pytest_postmortem.model import Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident
+from pytest_postmortem.similar_names import SuggestionIndex, index_registry_ids
 
-__all__ = ["LintCase", "build_lint_case"]
+__all__ = [
+    "Complaint",
+    "LintCase",
+    "LintContext",
+    "build_lint_case",
+    "build_lint_context",
+    "quote_text",
+]
+
+Complaint = tuple[int | None, str]
+"""A line of the file of a post-mortem, and the message: what is wrong; what to do."""
+
+MAX_QUOTED_LENGTH = 60
+
 
 _UNFINISHED_STATUS = re.compile(
     r"\W*(?:draft|wip|work in progress|in[- ]progress|open|ongoing|active|investigating|in review|"
@@ -26,7 +41,7 @@ _UNFINISHED_STATUS = re.compile(
     re.IGNORECASE,
 )
 MAX_NOTE_WORDS = 200
-"""A document with a link of its own and no more words than these is a note about another."""
+"""A document with a link and no more words than these is a note about another document."""
 
 _REFERENCE_ELSEWHERE = re.compile(
     r"\brefer to\b|\b(?:full|complete|detailed|internal) (?:details|report|document|post-?mortem|"
@@ -39,17 +54,17 @@ ENGLISH_WORDS = frozenset(
     "the of to and is are we for it that by with from this because be".split()
 )
 MIN_ENGLISH_SHARE = 0.03
-"""Below this share of the commonest words a text is in another language, or no prose at all."""
+"""A text with a smaller share of these words is in another language, or is not prose."""
 
 MIN_WORDS_TO_JUDGE = 20
-"""Fewer words don't tell their language."""
+"""The language of a text with fewer words is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class LintCase:
-    """An incident: its entry, what is written about it, its action items and its tests.
+    """An incident: its entry, its text, its action items and its tests.
 
-    ``tests`` is None where nothing is known of any test.
+    ``tests`` is None if its tests are unknown.
     """
 
     postmortem: Postmortem
@@ -59,12 +74,12 @@ class LintCase:
 
     @property
     def path(self) -> str | None:
-        """The file that the findings are about."""
+        """The file of the findings."""
         return self.writing.path or None
 
     @property
     def line(self) -> int | None:
-        """The line for what stands at no other."""
+        """The line of findings about the incident as a whole."""
         return 1 if self.writing.whole else self.postmortem.line
 
     def parts(self, *kinds: PartKind) -> tuple[DocumentPart, ...]:
@@ -72,7 +87,7 @@ class LintCase:
         return tuple(part for part in self.writing.parts if part.kind in kinds)
 
     def said(self, *kinds: PartKind) -> Iterator[tuple[DocumentPart, DocumentPassage]]:
-        """Yield what the parts of some kinds say, but for what only holds a place."""
+        """Yield the passages of the parts of some kinds, without placeholders."""
         for part in self.parts(*kinds):
             for passage in part.said:
                 if not is_placeholder_text(passage.text):
@@ -80,14 +95,14 @@ class LintCase:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it says of itself that it is not finished, so that nothing is missed in it."""
+        """Whether its status is that of a draft, in which missing parts are not reported."""
         status = self.postmortem.status or next((p.text for _, p in self.said("status")), "")
         return _UNFINISHED_STATUS.match(status) is not None
 
     @property
     def is_complete(self) -> bool:
-        """Whether a part may be missed in it: a finished document that is not kept elsewhere, in
-        the language that is understood here.
+        """Whether a missing part is reported: a finished document in English that is not a note
+        about another one.
         """
         is_judgeable = self.writing.whole and not self.is_unfinished and not self._is_elsewhere()
         return is_judgeable and self._is_english()
@@ -99,19 +114,18 @@ class LintCase:
         return len(words) < MIN_WORDS_TO_JUDGE or english_count >= MIN_ENGLISH_SHARE * len(words)
 
     def _is_elsewhere(self) -> bool:
-        """Say whether it refers to the post-mortem itself, which is kept at another place."""
+        """Return whether it refers to the full post-mortem at another place."""
         passages = [passage for part in self.writing.parts for passage in part.said]
         refers = any(
-            passage_linked.links and _REFERENCE_ELSEWHERE.search(passage_linked.text)
-            for passage_linked in passages
+            passage.links and _REFERENCE_ELSEWHERE.search(passage.text) for passage in passages
         )
         words = sum(len(passage.text.split()) for passage in passages)
-        leads_away = (self.postmortem.url or "").startswith(("https:", "http:"))
-        return refers or (leads_away and words < MAX_NOTE_WORDS)
+        has_web_link = (self.postmortem.url or "").startswith(("https:", "http:"))
+        return refers or (has_web_link and words < MAX_NOTE_WORDS)
 
     @property
     def problem_class(self) -> str | None:
-        """The class of problem, wherever it stands."""
+        """The class of problem, from its field or its text."""
         if self.postmortem.problem_class:
             return self.postmortem.problem_class
         return next((passage.text for _, passage in self.said("class")), None)
@@ -120,7 +134,7 @@ class LintCase:
 def build_lint_case(
     postmortem: Postmortem, writing: PostmortemText, tests: LinkedIncident | None = None
 ) -> LintCase:
-    """Return the case of an incident, its action items from its fields and from its text."""
+    """Return the case of an incident, with the action items of its fields and its text."""
     line = postmortem.line or 1
     field_items = [build_item_of_field(action, line) for action in postmortem.action_items]
     known_titles = {item.action.title.casefold() for item in field_items}
@@ -130,3 +144,58 @@ def build_lint_case(
         if item.action.title.casefold() not in known_titles
     ]
     return LintCase(postmortem, writing, (*field_items, *text_items), tests)
+
+
+@dataclass(frozen=True, slots=True)
+class LintContext:
+    """What a rule knows of the other post-mortems.
+
+    ``tested_ids`` are the incidents that are linked to a test, ``document_count`` the number of
+    post-mortems that have a document, and ``classes`` the cases by their class of problem.
+    """
+
+    registry: Registry
+    policy: Policy
+    suggestions: SuggestionIndex
+    tested_ids: frozenset[str]
+    document_count: int
+    classes: Mapping[str, Sequence[LintCase]]
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether a finished post-mortem names its class of problem."""
+        return any(not case.is_unfinished for cases in self.classes.values() for case in cases)
+
+    def find_class_members(self, case: LintCase) -> Sequence[LintCase]:
+        """Return all cases of the class of a case, none if it has no class."""
+        return self.classes.get(_normalize_class(case), ())
+
+
+def build_lint_context(
+    cases: Sequence[LintCase], registry: Registry, policy: Policy
+) -> LintContext:
+    """Return the context of cases that are linted together."""
+    classes = defaultdict(list)
+    for case in cases:
+        if case.problem_class:
+            classes[_normalize_class(case)].append(case)
+    return LintContext(
+        registry,
+        policy,
+        index_registry_ids(registry),
+        frozenset(case.postmortem.id for case in cases if case.tests and case.tests.tests),
+        sum(case.writing.whole for case in cases),
+        classes,
+    )
+
+
+def _normalize_class(case: LintCase) -> str:
+    return " ".join((case.problem_class or "").casefold().split())
+
+
+def quote_text(text: str) -> str:
+    """Return a text in quotes, in one line and shortened to a readable length."""
+    flat = " ".join(text.split())
+    if len(flat) > MAX_QUOTED_LENGTH:
+        flat = f"{flat[: MAX_QUOTED_LENGTH - 1].rstrip()}…"
+    return f"'{flat}'"

@@ -1,4 +1,4 @@
-"""The rules about causes: is one given, is it more than a symptom, and is nobody blamed?"""
+"""The rules about causes: a missing one, a mere symptom, a person, and blame."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from itertools import pairwise
 from pytest_postmortem.documents.action_items import is_placeholder_text
 from pytest_postmortem.documents.sections import DocumentPassage
 from pytest_postmortem.documents.vocabulary import DocumentPart
-from pytest_postmortem.lint.cases import LintCase
-from pytest_postmortem.lint.rules import build_warning, quote_text
-from pytest_postmortem.model import Finding
+from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
 
 __all__ = [
-    "check_causes",
+    "check_blame_person",
+    "check_blame_word",
+    "check_cause_missing",
+    "check_cause_person",
+    "check_cause_symptom",
     "compile_phrases",
     "find_blame_words",
     "find_human_error",
@@ -24,7 +26,7 @@ __all__ = [
 
 
 def compile_phrases(text: str, end: str = r"\b") -> re.Pattern[str]:
-    """Compile regular expressions, one a line, into one that finds any of them in any case."""
+    """Compile regular expressions, one a line, into one that matches any, ignoring case."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return re.compile(rf"\b(?:{'|'.join(lines)}){end}", re.IGNORECASE)
 
@@ -39,15 +41,15 @@ WHO = (
     r"(?:he|she|somebody|someone|"
     rf"(?:an?|the|one|this|that|another|one of (?:the|our)|our|their)(?: [\w-]+){{0,2}}? {ROLE})"
 )
-"""A person, or a few, as the subject of a sentence; ``we`` and a team speak of themselves."""
+"""A person, or a few, as the subject of a sentence; not ``we``, with which a team names itself."""
 
 
 ANY_PERSON = rf"(?:{WHO}|(?:an?|the|one|our|their)(?: [\w-]+){{0,2}}? (?:operator|admin)s?)"
-"""The same, where a person alone can be meant: an operator that fails to is software."""
+"""The same with words that also name software: "the operator failed to" may be a program."""
 
 
 _GIVEN_REASON = r"[^.;]{0,200}\b(?:because|since|as|due to|owing to)\b"
-"""How a sentence goes on that asks the next question itself."""
+"""The rest of a sentence that gives a reason itself."""
 
 
 BLAMING_TRAITS = (
@@ -83,11 +85,11 @@ _JUDGING_PHRASES = compile_phrases(
     {ANY_PERSON} made a mistake
     """
 )
-"""What judges a person, with hindsight or without."""
+"""Phrases that judge a person."""
 
 
 _BUG = r"(?:handl|code|messag|page|log|report|recover|rate|budget|prone|respons)"
-"""How the name of a thing goes on that has to do with the errors of programs."""
+"""How the name of a thing continues that handles the errors of programs."""
 
 
 _HUMAN_CAUSE = compile_phrases(
@@ -102,7 +104,7 @@ _HUMAN_CAUSE = compile_phrases(
     lack of (?:care|attention|diligence)
     """
 )
-"""What makes a person the cause, wherever it stands."""
+"""Phrases that make a person the cause, anywhere in a text."""
 
 
 _HUMAN_SLIP = compile_phrases(
@@ -116,7 +118,7 @@ _HUMAN_SLIP = compile_phrases(
 
 
 _MERE_SLIP = re.compile(r"\W*(?:a )?(?:simple )?(?:typo|mistake|oversight)\W*$", re.IGNORECASE)
-"""A slip, which is no answer to end with."""
+"""A last answer that names only a mistake."""
 
 
 _NEGATION_BEFORE = re.compile(
@@ -129,14 +131,14 @@ _NEGATION_BEFORE = re.compile(
 
 
 MAX_PARAGRAPH_LENGTH = 20_000
-"""The characters of one paragraph that are read."""
+"""The number of characters of a paragraph that are searched."""
 
 
 _SENTENCE_BOUNDARY = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 MAX_SYMPTOM_LENGTH = 200
-"""A cause that takes more characters says more than what was seen."""
+"""A longer cause is more than a symptom."""
 
 
 _SYMPTOM_SUBJECT = r"\W*(?:due to |because (?:of )?)?(?:an? |the |our )?(?:[\w./-]+ ){0,4}?"
@@ -180,7 +182,7 @@ _SYMPTOM_NOUN = re.compile(
     ).pattern,
     re.IGNORECASE,
 )
-"""What was seen, as a sentence and as a thing, with nothing that says why."""
+"""Symptoms, as a sentence and as a noun, without a reason."""
 
 
 _OUTSIDE_PROVIDER = compile_phrases(
@@ -190,7 +192,7 @@ _OUTSIDE_PROVIDER = compile_phrases(
     kernel|firmware|hardware
     """
 )
-"""What fails outside of one's own system; that it did is as far as one sees."""
+"""Systems of others: that one of them failed is a cause."""
 
 
 _PERSON_HANDLE = re.compile(
@@ -210,18 +212,18 @@ _ROLE_HANDLE = re.compile(
     r"page|charset|layer|container|apply|pytest|app|api|types|username|mentions?|deploy",
     re.IGNORECASE,
 )
-"""A handle or the local part of an address that is that of a role; and what else has an ``@``."""
+"""A handle or the local part of an address of a role; also decorators, images and packages."""
 
 
 def find_blame_words(text: str) -> str | None:
-    """Return the words of a text that judge a person, None where none do."""
+    """Return the words of a text that judge a person, or None."""
     return _find_phrase(_JUDGING_PHRASES, text)
 
 
 def find_human_error(text: str, *, last: bool = False) -> str | None:
-    """Return the words with which a text makes a person the cause.
+    """Return the words with which a text makes a person the cause, or None.
 
-    ``last`` says that no further question follows, so that a mere slip is where it ends.
+    ``last`` says that no further question follows; then a mere slip counts too.
     """
     if last and _MERE_SLIP.match(text):
         return text.strip(" .")
@@ -237,16 +239,16 @@ def _find_phrase(words: re.Pattern[str], text: str) -> str | None:
 
 
 def is_mere_symptom(text: str) -> bool:
-    """Say whether all that a text gives as a cause is what was seen, as ``the server crashed``."""
+    """Return whether a text gives only a symptom as the cause, as ``the server crashed``."""
     flat = " ".join(text.split())
-    is_seen = len(flat) <= MAX_SYMPTOM_LENGTH and (
+    is_symptom = len(flat) <= MAX_SYMPTOM_LENGTH and (
         _SYMPTOM_SENTENCE.match(flat) or _SYMPTOM_NOUN.match(flat)
     )
-    return bool(is_seen) and not _OUTSIDE_PROVIDER.search(flat)
+    return bool(is_symptom) and not _OUTSIDE_PROVIDER.search(flat)
 
 
 def find_person(text: str) -> str | None:
-    """Return the handle or the address of a person, None where a text has none."""
+    """Return the first handle or address of a person in a text, or None."""
     for words in (_EMAIL_ADDRESS, _PERSON_HANDLE):
         for match in words.finditer(text[:MAX_PARAGRAPH_LENGTH]):
             if not _ROLE_HANDLE.fullmatch(match[1].partition(".")[0]):
@@ -254,7 +256,7 @@ def find_person(text: str) -> str | None:
     return None
 
 
-ASK_FURTHER = "ask what made it reasonable at the time, and what let it through"
+ASK_FURTHER = "write why it was reasonable at the time, and why no check caught it"
 
 _CAUSE_PHRASES = compile_phrases(
     r"""
@@ -269,29 +271,15 @@ _CAUSE_PHRASES = compile_phrases(
     took us over|exhaust(?:ed|ing)|exceed(?:ed|ing)
     """
 )
-"""How people say why where they have no part for it."""
+"""Phrases with which a story gives a cause."""
 
 _EXPLICIT_CAUSE = compile_phrases(
     r"(?:root|primary|underlying|actual|likely) cause|causes? of|caused by|due to"
 )
 
 
-def check_causes(case: LintCase) -> Iterator[Finding]:
-    """Yield what there is to say about the causes of an incident."""
-    yield from _check_cause_missing(case)
-    yield from _check_cause_symptom(case)
-    persons = {}
-    for passage, last in _find_cause_answers(case):
-        words = find_human_error(passage.prose, last=last)
-        if words and not passage.quoted:
-            persons[passage.line] = words
-            message = f"{quote_text(words)} is where the questions begin: {ASK_FURTHER}"
-            yield build_warning("cause-person", message, case.path, passage.line)
-    yield from _check_blame_words(case, frozenset(persons))
-    yield from _check_blamed_persons(case)
-
-
-def _check_cause_missing(case: LintCase) -> Iterator[Finding]:
+def check_cause_missing(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint if a complete document does not give a cause."""
     postmortem = case.postmortem
     has_cause_field = not is_placeholder_text(postmortem.root_cause or "") or bool(postmortem.whys)
     answers = (p for _, p in case.said("cause", "whys") if not _is_question(p))
@@ -299,38 +287,52 @@ def _check_cause_missing(case: LintCase) -> Iterator[Finding]:
         return
     empty = next(iter(case.parts("cause", "whys")), None)
     if empty is not None:
-        message = f"{quote_text(empty.heading)} is empty: say what made it possible"
-        yield build_warning("cause-missing", message, case.path, empty.line)
+        yield empty.line, f"{quote_text(empty.heading)} is empty; write what made it possible"
     elif not _has_cause_in_story(case):
-        message = 'nothing says why it happened: add a part "Root cause" or "Contributing factors"'
-        yield build_warning("cause-missing", message, case.path, case.line)
+        yield (
+            case.line,
+            'the cause is missing; add a part "Root cause" or "Contributing factors"',
+        )
 
 
 def _has_cause_in_story(case: LintCase) -> bool:
-    """Say whether a document says why outside of any part for it; a timeline has to name it.
+    """Return whether a document gives a cause outside of a part for it.
 
-    Who is blamed is taken for the cause, of which another rule tells.
+    A timeline has to name it as such. Blame counts as a cause: `check_blame_word` reports it.
     """
     stories = [passage for _, passage in case.said("story", "other")]
-    is_told_in_story = any(
-        _CAUSE_PHRASES.search(passage_told.text) or find_blame_words(passage_told.prose)
-        for passage_told in stories
+    has_cause = any(
+        _CAUSE_PHRASES.search(passage.text) or find_blame_words(passage.prose)
+        for passage in stories
     )
     parts = case.said("timeline", "actions", "plans", "lessons")
-    return is_told_in_story or any(_EXPLICIT_CAUSE.search(passage.text) for _, passage in parts)
+    return has_cause or any(_EXPLICIT_CAUSE.search(passage.text) for _, passage in parts)
 
 
-def _check_cause_symptom(case: LintCase) -> Iterator[Finding]:
+def check_cause_symptom(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint if the only cause is a symptom."""
     answers = [passage for _, passage in case.said("cause", "whys")]
     if len(answers) == 1 and is_mere_symptom(answers[0].text):
-        message = (
-            f"{quote_text(answers[0].text)} says what was seen, not why: ask what made it possible"
-        )
-        yield build_warning("cause-symptom", message, case.path, answers[0].line)
+        symptom = quote_text(answers[0].text)
+        yield answers[0].line, f"{symptom} describes the symptom; write what made it possible"
+
+
+def check_cause_person(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint for each answer that makes a person the cause."""
+    for line, words in _find_human_causes(case):
+        yield line, f"{quote_text(words)} is not a root cause; {ASK_FURTHER}"
+
+
+def _find_human_causes(case: LintCase) -> Iterator[tuple[int, str]]:
+    """Yield the lines of the answers that make a person the cause, with the words that do."""
+    for passage, last in _find_cause_answers(case):
+        words = None if passage.quoted else find_human_error(passage.prose, last=last)
+        if words:
+            yield passage.line, words
 
 
 def _find_cause_answers(case: LintCase) -> Iterator[tuple[DocumentPassage, bool]]:
-    """Yield the answers to why, each with whether no further question follows."""
+    """Yield the answers to why, each with whether it is the last of its chain."""
     is_only_answer = sum(1 for _ in case.said("cause", "whys")) == 1
     for part in case.parts("cause", "whys"):
         final_positions = frozenset(_find_final_answers(part) if part.kind == "whys" else ())
@@ -339,9 +341,9 @@ def _find_cause_answers(case: LintCase) -> Iterator[tuple[DocumentPassage, bool]
 
 
 def _find_final_answers(part: DocumentPart) -> list[int]:
-    """Return the answers with which the chains of whys end, by their position in order.
+    """Return the positions of the answers that end a chain of whys, in order.
 
-    A list without lists in it is one chain; in a tree every leaf is an end.
+    A flat list is one chain; in a nested list every leaf ends one.
     """
     passages = part.said
     depths = {passage.depth for passage in passages}
@@ -354,30 +356,36 @@ def _find_final_answers(part: DocumentPart) -> list[int]:
 
 
 def _is_answer_questioned(answer: DocumentPassage, after: DocumentPassage) -> bool:
-    """Say whether what stands behind an answer asks on: below it, or as a question."""
+    """Return whether the passage after an answer continues it: nested in it, or a question."""
     return after.depth > answer.depth or _is_question(after)
 
 
 def _is_question(passage: DocumentPassage) -> bool:
-    """Say whether a passage is a question, to which another may be the answer."""
+    """Return whether a passage is a question."""
     return passage.text.rstrip().endswith("?")
 
 
-def _check_blame_words(case: LintCase, blamed_lines: frozenset[int]) -> Iterator[Finding]:
-    """Yield the words that judge a person, but for an answer that the document itself asks on."""
+def check_blame_word(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint for each phrase that judges a person.
+
+    Answers that a further why follows, quotes, and lines of `check_cause_person` are left out.
+    """
+    reported_lines = {line for line, _ in _find_human_causes(case)}
     for part in case.parts("cause", "whys", "lessons", "story"):
         passages = part.said
         final_positions = _find_final_answers(part) if part.kind == "whys" else range(len(passages))
         for passage in (passages[n] for n in final_positions if not passages[n].quoted):
             words = find_blame_words(passage.prose)
-            if words and passage.line not in blamed_lines:
-                message = f"{quote_text(words)} judges a person: {ASK_FURTHER}"
-                yield build_warning("blame-word", message, case.path, passage.line)
+            if words and passage.line not in reported_lines:
+                yield passage.line, f"{quote_text(words)} judges a person; {ASK_FURTHER}"
 
 
-def _check_blamed_persons(case: LintCase) -> Iterator[Finding]:
+def check_blame_person(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint for each person who is named among the causes."""
     for _, passage in case.said("cause", "whys"):
         name = None if passage.quoted else find_person(passage.prose)
         if name:
-            message = f"{quote_text(name)} names a person among the causes: name the role instead"
-            yield build_warning("blame-person", message, case.path, passage.line)
+            yield (
+                passage.line,
+                f"{quote_text(name)} names a person among the causes; name the role instead",
+            )

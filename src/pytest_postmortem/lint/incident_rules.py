@@ -1,59 +1,60 @@
-"""The rules about an incident among others: its class, its tests, what it repeats."""
+"""The rules about an incident among others: its class, its tests, the incident that it repeats."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 
-from pytest_postmortem.lint.cases import LintCase
-from pytest_postmortem.lint.rules import build_warning, quote_text
-from pytest_postmortem.model import Finding, Policy, Registry, format_count, parse_iso_date
-from pytest_postmortem.similar_names import SuggestionIndex, index_registry_ids
+from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
+from pytest_postmortem.model import Policy, Postmortem, format_count, parse_iso_date
 
 __all__ = [
-    "check_class_given",
-    "check_recurrence",
-    "check_regression_test",
-    "check_untested_classes",
+    "check_class_missing",
+    "check_class_untested",
+    "check_recurs_guarded",
+    "check_recurs_unknown",
+    "check_test_exemption",
+    "check_test_missing",
     "needs_test",
 ]
 
+MAX_UNCLASSED_DOCUMENTS = 3
+"""A team with no more documents than these needs no classes."""
 
-def check_class_given(case: LintCase) -> Iterator[Finding]:
-    """Yield a finding where an incident has no class."""
-    if case.problem_class is None and not case.is_unfinished:
-        message = "it has no class of problem, by which the report groups: add a 'class'"
-        yield build_warning("class-missing", message, case.path, case.line)
+MAX_LISTED_IDS = 5
 
 
-def check_untested_classes(cases: Sequence[LintCase], policy: Policy) -> Iterator[Finding]:
-    """Yield a finding for each class with several incidents of which none has a test."""
-    classes: dict[str, list[LintCase]] = defaultdict(list)
-    for case in cases:
-        if case.problem_class:
-            classes[" ".join(case.problem_class.casefold().split())].append(case)
-    for members in classes.values():
-        if any(case.tests is None for case in members):
-            continue
-        waiting = [case for case in members if needs_test(case, policy)]
-        tested = any(case.tests and case.tests.tests for case in members)
-        if len(waiting) > 1 and not tested:
-            last = waiting[-1]
-            ids = ", ".join(case.postmortem.id for case in waiting[:5])
-            message = (
-                f"the class {quote_text(last.problem_class or '')} has "
-                f"{format_count(len(waiting))} and no regression test ({ids}): write one"
-                " for the class"
-            )
-            yield build_warning("class-untested", message, last.path, last.line)
+def check_class_missing(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint if an incident has no class, and the team has use for classes."""
+    if case.problem_class is not None or case.is_unfinished:
+        return
+    if context.has_classes or context.document_count > MAX_UNCLASSED_DOCUMENTS:
+        yield (
+            case.line,
+            "the class of problem is missing; add a 'class', by which the report groups",
+        )
+
+
+def check_class_untested(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint at the last of several incidents of a class of which none has a test."""
+    members = context.find_class_members(case)
+    waiting = [member for member in members if needs_test(member, context.policy)]
+    if len(waiting) < 2 or waiting[-1] is not case or not context.tested_ids:
+        return
+    if all(member.tests is not None and not member.tests.tests for member in members):
+        ids = ", ".join(member.postmortem.id for member in waiting[:MAX_LISTED_IDS])
+        yield (
+            case.line,
+            f"the class {quote_text(case.problem_class or '')} has "
+            f"{format_count(len(waiting))} and no regression test ({ids}); "
+            "write one for the class",
+        )
 
 
 def needs_test(case: LintCase, policy: Policy) -> bool:
-    """Say whether an incident should have a regression test by now, whether or not it has."""
+    """Return whether an incident should have a regression test by now, with or without one."""
     postmortem, today = case.postmortem, policy.today
-    end = parse_iso_date(postmortem.until)
-    exempt = postmortem.exempt and not (end is not None and today is not None and end < today)
+    exempt = postmortem.exempt and not _is_exemption_over(postmortem, policy)
     if exempt or postmortem.guarded_by:
         return False
     if postmortem.day is None or today is None:
@@ -62,70 +63,84 @@ def needs_test(case: LintCase, policy: Policy) -> bool:
     return not older and postmortem.day + timedelta(days=policy.grace) < today
 
 
-def check_regression_test(case: LintCase, policy: Policy) -> Iterator[Finding]:
-    """Yield a finding where an incident has no test that could notice it, or an exemption ended."""
-    incident, tests = case.postmortem, case.tests
-    end = parse_iso_date(incident.until)
-    tested = tests is not None and bool(tests.tests)
-    if incident.exempt and end is not None and policy.today is not None and end < policy.today:
-        if not tested:
-            message = (
-                f"the exemption of {incident.id} ended on {incident.until}: write the test, or"
-                " say why not"
-            )
-            yield build_warning("test-exemption", message, case.path, case.line)
-    elif needs_test(case, policy) and not tested:
-        message = (
-            f"{incident.id} has no regression test{_format_grace(policy)}: "
-            f'mark one with @pytest.mark.postmortem("{incident.id}"), or exempt it with a reason'
+def _is_exemption_over(postmortem: Postmortem, policy: Policy) -> bool:
+    end = parse_iso_date(postmortem.until)
+    return postmortem.exempt and end is not None and policy.today is not None and end < policy.today
+
+
+def check_test_missing(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint if an incident has no test that can fail, and no other rule reports it."""
+    incident, tests, policy = case.postmortem, case.tests, context.policy
+    if tests is None or tests.has_active_test or not needs_test(case, policy):
+        return
+    if _is_exemption_over(incident, policy) or _is_guarded_recurrence(case, context):
+        return
+    if not tests.tests:
+        grace = f" after {format_count(policy.grace, 'day')} of grace" if policy.grace else ""
+        yield (
+            case.line,
+            f"{incident.id} has no regression test{grace}; mark one with "
+            f'@pytest.mark.postmortem("{incident.id}"), or exempt it with a reason',
         )
-        yield build_warning("test-missing", message, case.path, case.line)
-    elif needs_test(case, policy) and tests and not tests.has_active_test:
+    else:
         why = next(iter(filter(None, tests.tests.values())), "")
-        message = (
-            f"no test of {incident.id} would stop anybody, it is {why}: let one run everywhere"
-        )
-        yield build_warning("test-missing", message, case.path, case.line)
+        count = len(tests.tests)
+        subject = "only test" if count == 1 else f"{count} tests can't fail a run, the first"
+        yield case.line, f"{incident.id}'s {subject} is {why}; let one run everywhere"
 
 
-def _format_grace(policy: Policy) -> str:
-    return f" after {format_count(policy.grace, 'day')} of grace" if policy.grace else ""
-
-
-def check_recurrence(
-    case: LintCase,
-    registry: Registry,
-    tests: Sequence[str] | frozenset[str],
-    suggestions: SuggestionIndex | None = None,
-) -> Iterator[Finding]:
-    """Yield a finding where the repeated incident is not there, or had a test already.
-
-    ``tests`` are the ids of the incidents that are linked to a test; ``suggestions`` the index
-    of the registry, which is made here where there is none.
-    """
+def check_test_exemption(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint if the exemption of an incident has ended, and it has no test."""
     incident = case.postmortem
+    if (
+        case.tests is not None
+        and not case.tests.tests
+        and _is_exemption_over(incident, context.policy)
+        and not _is_guarded_recurrence(case, context)
+    ):
+        yield (
+            case.line,
+            f"the exemption of {incident.id} ended on {incident.until}; "
+            "write the test, or extend the exemption with a reason",
+        )
+
+
+def check_recurs_unknown(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint if the repeated incident is unknown, or the incident itself."""
+    incident, registry = case.postmortem, context.registry
     if incident.recurs is None:
         return
     earlier = registry.find(incident.recurs)
     if earlier is incident:
-        message = f"{incident.id} recurs itself: name the incident that it repeats"
-        yield build_warning("recurs-unknown", message, case.path, case.line)
+        yield case.line, f"{incident.id} recurs itself; name the incident that it repeats"
     elif earlier is None and not (registry.partial or registry.unreachable):
-        near = (suggestions or index_registry_ids(registry)).find(incident.recurs)
+        near = context.suggestions.find(incident.recurs)
         advice = f"did you mean {near!r}?" if near else "correct the id"
-        message = (
-            f"{incident.id} recurs {incident.recurs!r}, which is not in the registry; {advice}"
+        yield (
+            case.line,
+            f"{incident.id} recurs {incident.recurs!r}, which is not in the registry; {advice}",
         )
-        yield build_warning("recurs-unknown", message, case.path, case.line)
-    elif (
+
+
+def check_recurs_guarded(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint if the repeated incident had a test, and this one has none."""
+    incident = case.postmortem
+    if _is_guarded_recurrence(case, context):
+        earlier = context.registry.find(incident.recurs or "")
+        yield (
+            case.line,
+            f"{incident.id} repeats {earlier.id if earlier else incident.recurs}, whose linked "
+            f"test did not notice it; link a test that does to {incident.id}",
+        )
+
+
+def _is_guarded_recurrence(case: LintCase, context: LintContext) -> bool:
+    incident = case.postmortem
+    earlier = None if incident.recurs is None else context.registry.find(incident.recurs)
+    return (
         case.tests is not None
         and not case.tests.has_active_test
-        and earlier
-        and earlier.id in tests
-    ):
-        message = (
-            f"{incident.id} recurred although guarded: {earlier.id} has a linked test,"
-            " which did not "
-            f"notice; link a test that does to {incident.id}"
-        )
-        yield build_warning("recurs-guarded", message, case.path, case.line)
+        and earlier is not None
+        and earlier is not incident
+        and earlier.id in context.tested_ids
+    )

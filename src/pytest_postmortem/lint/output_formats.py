@@ -206,7 +206,7 @@ def _build_sarif_rule(code: str) -> Mapping[str, Any]:
     page = "lint" if code in LINT_RULES else "messages"
     return {
         "id": code,
-        "shortDescription": {"text": LINT_RULES.get(code, code)},
+        "shortDescription": {"text": LINT_RULES[code].description if code in LINT_RULES else code},
         "help": {"text": f"See docs/reference/{page}.md#{code} of {TOOL_NAME}"},
         "defaultConfiguration": {"level": "warning" if code in LINT_RULES else "error"},
     }

@@ -1,23 +1,131 @@
-"""The rules of the lint by their codes, each in one line; `docs/reference/lint.md` has them all."""
+"""The table of the lint's rules; `docs/reference/lint.md` has a section for each."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from pytest_postmortem.documents.reader import find_ignored_codes
-from pytest_postmortem.model import Finding
+from pytest_postmortem.lint import action_item_rules as action_items
+from pytest_postmortem.lint import cause_rules as causes
+from pytest_postmortem.lint import incident_rules as incidents
+from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext
+from pytest_postmortem.model import Policy
 
-__all__ = [
-    "LINT_RULES",
-    "build_warning",
-    "find_ignored_by_entry",
-    "quote_text",
-]
+__all__ = ["LINT_RULES", "LintRule", "RuleSummary", "find_ignored_by_entry"]
+
+
+def _is_finished(case: LintCase, policy: Policy) -> bool:
+    return not case.is_unfinished
+
+
+def _is_complete(case: LintCase, policy: Policy) -> bool:
+    return case.is_complete
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSummary:
+    """The one finding that replaces those of a rule where most post-mortems have the same.
+
+    ``applies`` selects the post-mortems that count.
+    """
+
+    statement: str
+    remedy: str
+    applies: Callable[[LintCase, Policy], bool] = _is_finished
+
+
+@dataclass(frozen=True, slots=True)
+class LintRule:
+    """A rule: its line in the docs, its check of one post-mortem, and its summary if it has one."""
+
+    description: str
+    check: Callable[[LintCase, LintContext], Iterator[Complaint]]
+    summary: RuleSummary | None = None
+
+
+LINT_RULES: Mapping[str, LintRule] = {
+    "cause-missing": LintRule(
+        "A post-mortem without a cause",
+        causes.check_cause_missing,
+        RuleSummary("have no cause", "add a part for it to your template", _is_complete),
+    ),
+    "cause-symptom": LintRule(
+        "A cause that only describes the symptom", causes.check_cause_symptom
+    ),
+    "cause-person": LintRule("A cause that ends in a person's error", causes.check_cause_person),
+    "blame-word": LintRule(
+        "Words that judge a person instead of a system", causes.check_blame_word
+    ),
+    "blame-person": LintRule(
+        "The handle or address of a person among the causes", causes.check_blame_person
+    ),
+    "action-missing": LintRule(
+        "A post-mortem without an action item",
+        action_items.check_action_missing,
+        RuleSummary("have no action item", "add a part for them to your template", _is_complete),
+    ),
+    "action-owner": LintRule(
+        "An action item without an owner",
+        action_items.check_action_owner,
+        RuleSummary(
+            "have action items without an owner",
+            "name a team, or link to the ticket",
+            action_items.has_open_items,
+        ),
+    ),
+    "action-date": LintRule(
+        "An action item without a date",
+        action_items.check_action_date,
+        RuleSummary(
+            "have action items without a date",
+            "add a due date, or link to the ticket",
+            action_items.has_open_items,
+        ),
+    ),
+    "action-verb": LintRule("An action item without a verb", action_items.check_action_verb),
+    "action-vague": LintRule(
+        "An action item without a measurable end", action_items.check_action_vague
+    ),
+    "action-overdue": LintRule(
+        "An action item that is open after its date", action_items.check_action_overdue
+    ),
+    "class-missing": LintRule(
+        "A post-mortem without a class of problem, where others have one",
+        incidents.check_class_missing,
+        RuleSummary("have no class of problem", "add a 'class', by which the report groups"),
+    ),
+    "class-untested": LintRule(
+        "A class with several incidents and no regression test", incidents.check_class_untested
+    ),
+    "test-missing": LintRule(
+        "An incident without a regression test after its grace",
+        incidents.check_test_missing,
+        RuleSummary(
+            "have no regression test",
+            "start with the most severe, `pytest -v` lists them",
+            incidents.needs_test,
+        ),
+    ),
+    "test-exemption": LintRule(
+        "An exemption from a regression test that has ended", incidents.check_test_exemption
+    ),
+    "recurs-unknown": LintRule(
+        "A repeated incident that the registry lacks", incidents.check_recurs_unknown
+    ),
+    "recurs-guarded": LintRule(
+        "An incident that recurred although guarded", incidents.check_recurs_guarded
+    ),
+}
+"""The rules by their code, in the order of the docs; each check yields findings of its own code."""
 
 
 def find_ignored_by_entry(text: str, lines: Iterable[int]) -> Mapping[int, frozenset[str]]:
-    """Return the codes to ignore by the line on which an entry begins."""
+    """Return the codes to ignore by the line on which an entry begins.
+
+    A comment above the first entry applies to all entries.
+    """
     starts = sorted(set(lines))
     codes_by_line: dict[int, frozenset[str]] = dict.fromkeys([0, *starts], frozenset())
     for number, line in enumerate(text.split("\n"), 1):
@@ -26,41 +134,3 @@ def find_ignored_by_entry(text: str, lines: Iterable[int]) -> Mapping[int, froze
             start_index = bisect_right(starts, number)
             codes_by_line[starts[start_index - 1] if start_index else 0] |= codes
     return {start: codes | codes_by_line[0] for start, codes in codes_by_line.items()}
-
-
-LINT_RULES: Mapping[str, str] = {
-    "cause-missing": "A post-mortem that does not say why it happened",
-    "cause-symptom": "A cause that only says what was seen",
-    "cause-person": "A cause that ends in a person's error",
-    "blame-word": "Words that judge a person instead of a system",
-    "blame-person": "The handle or address of a person among the causes",
-    "action-missing": "A post-mortem without an action item",
-    "action-owner": "An action item that nobody owns",
-    "action-date": "An action item without a date",
-    "action-verb": "An action item that names a thing and no deed",
-    "action-vague": "An action item of which nobody can tell when it is done",
-    "action-overdue": "An action item that is open after its date",
-    "class-missing": "A post-mortem without a class of problem, where others have one",
-    "class-untested": "A class with several incidents and no regression test",
-    "test-missing": "An incident without a regression test after its grace",
-    "test-exemption": "An exemption from a regression test that has ended",
-    "recurs-unknown": "A repeated incident that the registry lacks",
-    "recurs-guarded": "An incident that recurred although guarded",
-}
-
-MAX_QUOTED_LENGTH = 60
-
-
-def build_warning(code: str, message: str, path: str | None, line: int | None = None) -> Finding:
-    """Return what a rule has found."""
-    return Finding(code, "warning", message, path, line)
-
-
-def quote_text(text: str) -> str:
-    """Return a text in one line, in quotes and not too long to read."""
-    flat = " ".join(text.split())
-    return (
-        f"'{flat}'"
-        if len(flat) <= MAX_QUOTED_LENGTH
-        else f"'{flat[: MAX_QUOTED_LENGTH - 1].rstrip()}…'"
-    )
