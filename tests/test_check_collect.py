@@ -10,6 +10,8 @@ from pytest_postmortem.cli.main import main
 from test_check import CLEAN, REGISTRY, SUITE
 from test_diff import write
 
+pytestmark = pytest.mark.usefixtures("few_lint_rules")
+
 CONFTEST = """\
 import pytest
 

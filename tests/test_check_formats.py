@@ -17,6 +17,8 @@ from test_check import DOCUMENT, REGISTRY, SUITE
 from test_diff import write
 from test_git import git
 
+pytestmark = pytest.mark.usefixtures("few_lint_rules")
+
 FINDINGS = (
     Finding("unknown-id", "error", "unknown post-mortem 'PM-9'", "tests/test a.py", 4),
     Finding("action-date", "warning", "100 % have no date: say, until when", "../pm/a.md", 2),
