@@ -1,6 +1,6 @@
-"""What the text of a post-mortem says: its parts, its causes, its action items.
+"""Read the text of post-mortems: their parts, causes and action items.
 
-Read by `check` and for reports that show action items, never to load a registry.
+`check` and the reports with action items use it; loading a registry never does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parts with action items → the items, from lists with or without boxes, and from tables."""
+"""Find the action items of a document: in lists with or without boxes, and in tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 MAX_FACT_TEXT = 1000
-"""The characters of an item that are read for facts: nobody writes them behind as many."""
+"""The number of characters of an item that are searched."""
 
 
 _CHECKBOX = re.compile(r"\[([ xX✓✔])\]\s*")
@@ -50,7 +50,7 @@ _PAST_TENSE = re.compile(
     r"(?:[a-z]{2,}[^e\W]ed|got|gave|made|met|put|ran|sent|wrote|built|began|set up an?)\b",
     re.IGNORECASE,
 )
-"""How a text begins that tells what somebody has done."""
+"""Starts of a text about something in the past."""
 
 
 _ISO_DATE = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
@@ -115,7 +115,7 @@ _PLACEHOLDER_TEXT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """What a text says of an action item; ``owned`` where it seems to name somebody."""
+    """The facts in the text of an action item; ``owned`` says that it seems to name an owner."""
 
     title: str
     owner: str | None = None
@@ -126,10 +126,10 @@ class ItemFacts:
 
 
 def parse_item_facts(text: str) -> ItemFacts:
-    """Read the text of an item, its title on the first line and its details below.
+    """Parse the text of an item: its title on the first line, its details below.
 
-    ``done`` is what a box or a word says, None where nothing does; ``past`` says that the text
-    tells of something in the past.
+    ``done`` comes from a box or a word, and is None without one; ``past`` says that the title is
+    in the past tense.
     """
     text = text[:MAX_FACT_TEXT]
     first = text.partition("\n")[0]
@@ -146,12 +146,12 @@ def parse_item_facts(text: str) -> ItemFacts:
 
 
 def has_named_owner(text: str) -> bool:
-    """Say whether a text says who owns something, in as many words."""
+    """Return whether a text names an owner after a word such as "owner" or "assigned to"."""
     return _NAMED_OWNER.search(text[:MAX_FACT_TEXT]) is not None
 
 
 def _find_owner_near_date(text: str) -> str | None:
-    """Return who stands beside a date, as in ``(payments, 2026-05-01)``."""
+    """Return the owner next to a date, as in ``(payments, 2026-05-01)``."""
     for match in (*_BRACKETED_TEXT.finditer(text), *_TEXT_AFTER_DASH.finditer(text)):
         parts = [part.strip() for part in re.split(r"[,;/|]", match[1])]
         undated_parts = [
@@ -165,7 +165,7 @@ def _find_owner_near_date(text: str) -> str | None:
 
 
 def _has_person_or_team(text: str) -> bool:
-    """Say whether an aside or the end of a text seems to name a person or a team."""
+    """Return whether a text seems to name a person or a team in brackets or at its end."""
     asides = [
         match[1] for match in (*_BRACKETED_TEXT.finditer(text), *_TEXT_AFTER_DASH.finditer(text))
     ]
@@ -173,7 +173,7 @@ def _has_person_or_team(text: str) -> bool:
 
 
 def _strip_title_brackets(text: str) -> str:
-    """Return a title without what is said in brackets behind it."""
+    """Return a title without trailing brackets."""
     title = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\W*$", "", text).strip()
     return (title or text).strip(" .;–—-")
 
@@ -185,17 +185,17 @@ def find_first_iso_date(text: str) -> str | None:
 
 
 def has_date_words(text: str) -> bool:
-    """Say whether a text says until when, in whatever form."""
+    """Return whether a text has a date or a deadline in any form."""
     return _DATE_WORDS.search(text[:MAX_FACT_TEXT]) is not None
 
 
 def has_tracker_reference(text: str) -> bool:
-    """Say whether a text leads to where something is tracked: an address, a number, a ticket."""
+    """Return whether a text refers to a tracker: an address, a number, a ticket."""
     return _TRACKER_REFERENCE.search(text) is not None
 
 
 def is_placeholder_text(text: str) -> bool:
-    """Say whether a text says nothing yet, as ``TBD``, ``-`` and what a template has there."""
+    """Return whether a text is a placeholder, as ``TBD``, ``-`` and the hints of a template."""
     return len(text) <= MAX_FACT_TEXT and _PLACEHOLDER_TEXT.match(text) is not None
 
 
@@ -210,13 +210,13 @@ COLUMN_HEADS: Mapping[str, str] = {
     "title": r".*\b(action|task|item|to-?do|what|description|title|summary|name|detail|follow-?up|"
     r"improvement|measure|recommendation|remediation|mitigation)s?\b.*",
 }
-"""The heads of the columns of a table, the first that fits."""
+"""The patterns of column heads by their meaning; the first match counts."""
 
 _COLUMN_PATTERNS = {name: re.compile(words, re.IGNORECASE) for name, words in COLUMN_HEADS.items()}
 _HEADING_DONE = re.compile(r"\b(completed?|done|finished|implemented)\b", re.IGNORECASE)
 _TRACKED_WORDS = re.compile(r"\btrack(?:ed|ing|er)?\b", re.IGNORECASE)
 _UNTIL_WORDS = re.compile(r"\b(?:due|deadline|by|within|until)\b", re.IGNORECASE)
-"""How people say above a list what holds for all of it."""
+"""Words above a list that set a deadline for all of it."""
 
 _NOT_DONE_WORDS = re.compile(r"\b(not|in[ -]progress|partly|planned|to be|open)\b", re.IGNORECASE)
 
@@ -230,16 +230,16 @@ _NOTHING_TO_DO = re.compile(
     \ *(?:$|[,;:.(\u2013\u2014-]|\b(?:because|since|as|for)\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""How people say that there is nothing to do, mostly with the reason behind it."""
+"""Texts that say that nothing is to do, mostly with a reason after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentItem:
-    """An action item where it is written.
+    """An action item of a document, with its line.
 
-    ``text`` is all that is said of it. ``owned`` and ``dated`` say whether anybody and any time
-    is named, ``tracked`` whether a tracker is, ``stated`` whether it says how far it is,
-    ``detailed`` whether more than a title is written.
+    ``text`` is the whole item. ``owned`` and ``dated`` say whether it has an owner and a date,
+    ``tracked`` whether it has a ticket, ``stated`` whether its status is written down,
+    ``detailed`` whether it has more than a title.
     """
 
     action: ActionItem
@@ -253,7 +253,7 @@ class DocumentItem:
 
     @property
     def over(self) -> bool:
-        """Whether nobody has to do it any more."""
+        """Whether it is closed."""
         return is_closed_status(self.action.status)
 
 
@@ -266,13 +266,13 @@ def find_document_items(parts: Iterable[DocumentPart]) -> tuple[DocumentItem, ..
 
 
 def is_untitled_row(row: DocumentPassage) -> bool:
-    """Say whether a passage is the row of an action item that names none, as a template has it."""
+    """Return whether a passage is a row for an action item without a title, as in a template."""
     titles = [cell for head, cell in row.cells if _classify_column(head) == "title"]
     return bool(titles) and all(map(is_placeholder_text, titles))
 
 
 def build_item_of_field(action: ActionItem, line: int) -> DocumentItem:
-    """Return an item that stands in a field of its own; what it does not say is not so."""
+    """Return the item of an ``action_items`` field."""
     return DocumentItem(
         action,
         line,
@@ -285,7 +285,7 @@ def build_item_of_field(action: ActionItem, line: int) -> DocumentItem:
 
 
 def _find_part_items(part: DocumentPart) -> Iterator[DocumentItem]:
-    """Yield the items of a part; what stands above them of who, when and where, is said of all."""
+    """Yield the items of a part; an owner, a date or a tracker above the list applies to all."""
     passages_above = list(
         takewhile(lambda candidate: not (candidate.item or candidate.cells), part.passages)
     )
@@ -361,8 +361,9 @@ def _drop_placeholder(text: str | None) -> str | None:
 
 
 def _group_list_passages(passages: Sequence[DocumentPassage]) -> Iterator[list[DocumentPassage]]:
-    """Yield each item of the outermost lists with what belongs to it: what stands below it, and
-    a list of its own that nobody has indented, behind a colon.
+    """Yield each item of the outermost lists with the passages that belong to it.
+
+    These are the passages below it, and after a colon also a following list that is not indented.
     """
     current: list[DocumentPassage] = []
     open_group = 0

@@ -1,4 +1,4 @@
-"""How far an action item is, by its own words: done, open or overdue. It is tracked elsewhere."""
+"""Classify the written progress of an action item: done, open or overdue."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _CLOSED_STATUS = re.compile(
     r"not planned$|obsolete|rejected|released|resolved|rolled out|shipped|superseded|verified|"
     r"won['’]?t ?(?:do|fix)|will not (?:do|fix)|(?:true|x|y|yes)\W*$)(?!\w))"
 )
-"""The words with which a status begins that nobody has to do anything about any more."""
+"""The words at the start of a status that closes an action item."""
 
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def is_closed_status(status: object) -> bool:
-    """Say whether a status means that nobody has to do it any more, as ``Done (#12)`` does."""
+    """Return whether a status closes an action item, as ``Done (#12)`` does."""
     return _CLOSED_STATUS.match(str(status or "").casefold()) is not None
 
 
 def classify_action_progress(status: object, due: object, today: str | None) -> ActionProgress:
-    """Return how far an action item is on a day in ISO form; what has no date is never overdue."""
+    """Return the progress of an item on a day in ISO form; without a date it isn't overdue."""
     if is_closed_status(status):
         return "done"
     dated = _ISO_DAY.match(str(due or ""))

@@ -1,4 +1,4 @@
-"""A document, or the fields of an entry → what it says, in parts."""
+"""Read the text of a post-mortem, from a document or from the fields of an entry, as parts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MAX_PARSED_SIZE = 500_000
-"""The bytes of the largest document that is read as a whole, which takes a few seconds."""
+"""The size in bytes of the largest document that is read, which takes a few seconds."""
 
 _IGNORE_COMMENT = re.compile(
     r"(?:<!--|(?:^|\s)#|^\.\.)\s*postmortem:\s*ignore\s*=\s*([\w*, -]{1,500}?)\s*(?:-->|$)",
@@ -41,9 +41,9 @@ _IGNORE_COMMENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PostmortemText:
-    """What is written about an incident: its parts, and the codes that it asks to ignore.
+    """The text of an incident: its parts, and the codes of the lint that it ignores.
 
-    ``whole`` says that it is a document, of which a part may be missed.
+    ``whole`` says that it is a document, in which a missing part is reported.
     """
 
     path: str
@@ -53,9 +53,9 @@ class PostmortemText:
 
 
 def find_document_file(postmortem: Postmortem, root: Path) -> tuple[Path, str] | None:
-    """Return the document of an incident and its path as it is shown, None where there is none.
+    """Return the document of an incident and its path as it is shown, or None.
 
-    It is the place of the entry, or else what its link leads to in the checkout.
+    It is the file of the entry, or else the file in the checkout to which its link leads.
     """
     for text in (postmortem.path, postmortem.url):
         shown_path = (text or "").split("#")[0]
@@ -72,8 +72,9 @@ def find_document_file(postmortem: Postmortem, root: Path) -> tuple[Path, str] |
 
 
 def read_document(file: Path, shown: str) -> PostmortemText | None:
-    """Read a document; None where it lists several, or can't be read, which loading the registry
-    says.
+    """Return the text of a document, or None if it lists incidents or can't be read.
+
+    Loading the registry reports the reason.
     """
     name = parse_document_name(file.name)
     if name is None:
@@ -94,7 +95,7 @@ def read_document(file: Path, shown: str) -> PostmortemText | None:
 
 
 def _parse_data_sections(text: str, shown: str) -> list[DocumentSection] | None:
-    """Return the sections of YAML or JSON, None where it is no document of its own."""
+    """Return the sections of YAML or JSON, or None if it is a list of incidents."""
     suffix = "." + shown.rpartition(".")[2].lower()
     tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown)
     if not is_single_document(tree):
@@ -146,7 +147,7 @@ def find_ignored_codes(comments: Iterable[str]) -> frozenset[str]:
 
 
 def build_text_of_fields(postmortem: Postmortem) -> PostmortemText:
-    """Return what the fields of an entry say which stands in a registry file."""
+    """Return the text of the fields of an entry in a registry file."""
     table = {
         "root_cause": postmortem.root_cause,
         "whys": list(postmortem.whys) or None,

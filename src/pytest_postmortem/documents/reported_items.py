@@ -1,4 +1,4 @@
-"""The action items of documents that say how far each is, for reports that show them.
+"""Read the action items with a written status from documents, for reports that show them.
 
 Only the part with the action items is parsed: a report has no time to read every document.
 """
@@ -30,17 +30,18 @@ __all__ = ["add_stated_items", "read_stated_items"]
 _STATUS_WORDS = re.compile(
     r"\[[ xX]\]|status|state|progress|done|complete|~~|[✅✔☑]", re.IGNORECASE
 )
-"""Without any of these no document says how far an action item is."""
+"""A document without any of these words has no action item with a status."""
 
 
-def add_stated_items(known: Registry, root: Path) -> Registry:
-    """Return a registry whose post-mortems have the action items that their documents state.
+def add_stated_items(registry: Registry, root: Path) -> Registry:
+    """Return a registry with the action items of its documents that have a written status.
 
-    Those that have a field for them keep it. Who does it is left out: in a field an owner is a
-    team, and in a document often a person.
+    A post-mortem with an ``action_items`` field keeps that. Owners are left out: in a field an
+    owner is a team, in a document often a person.
     """
     return replace(
-        known, postmortems=tuple(_add_items_of_document(postmortem, root) for postmortem in known)
+        registry,
+        postmortems=tuple(_add_items_of_document(postmortem, root) for postmortem in registry),
     )
 
 
@@ -51,7 +52,7 @@ def _add_items_of_document(postmortem: Postmortem, root: Path) -> Postmortem:
 
 
 def read_stated_items(file: Path, shown: str) -> tuple[ActionItem, ...]:
-    """Return the action items of a document of which it says how far they are."""
+    """Return the action items of a document that have a written status."""
     name = parse_document_name(file.name)
     if name is None or name.kind == "data":
         return ()

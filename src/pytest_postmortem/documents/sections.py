@@ -1,4 +1,4 @@
-"""Markdown → sections: a heading, and the paragraphs, items and rows that stand below it."""
+"""Parse Markdown into sections: a heading, and the paragraphs, items and rows below it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = [
 
 
 TOP_KEY_LEVEL = 2
-"""The level of a key at the top: a single heading of the first level would be the title."""
+"""The level of a top key; a single heading of level 1 would be the title."""
 
 
 def build_field_sections(tree: Any, level: int = TOP_KEY_LEVEL) -> Iterator[DocumentSection]:
-    """Yield a section for each field of a mapping, nested ones below it; what is none has none."""
+    """Yield a section for each field of a mapping, with nested ones below it."""
     for key, value in tree.items() if isinstance(tree, LocatedTable) else ():
         line = tree.lines.get(key, tree.line or 1)
         name = fields.normalize_key(str(key)).replace("_", " ")
@@ -38,7 +38,7 @@ def build_field_sections(tree: Any, level: int = TOP_KEY_LEVEL) -> Iterator[Docu
 
 
 def _build_value_passages(value: Any, line: int, depth: int) -> Iterator[DocumentPassage]:
-    """Yield the paragraphs of a text, or what each item of a list says."""
+    """Yield the paragraphs of a text, or the passages of each item of a list."""
     if isinstance(value, str):
         for text in value.split("\n\n"):
             if text.strip():
@@ -62,7 +62,7 @@ def _build_table_row(table: LocatedTable, line: int) -> DocumentPassage:
 
 
 CODE_PLACEHOLDER = "…"
-"""What stands for code in ``prose``."""
+"""The placeholder for code in ``prose``."""
 
 _HTML_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
@@ -71,10 +71,10 @@ _HTML_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 class DocumentPassage:
     """A paragraph, an item of a list or a row of a table, as plain text.
 
-    ``prose`` is the text without what is code. ``depth`` says in how many lists it stands,
-    ``group`` in which; ``item`` that it begins an item. ``cells`` are the cells of a row with the
-    head of their columns; the head itself is a row of which each cell is its own head. ``label``
-    is the bold text with which it begins, where a colon or nothing follows on its line.
+    ``prose`` is the text without code. ``depth`` is the number of lists around it, ``group`` the
+    number of the innermost one; ``item`` says that it begins an item. ``cells`` are the cells of
+    a row with the heads of their columns; in the head row each cell is its own head. ``label`` is
+    the bold text at its start, if a colon or nothing follows on its line.
     """
 
     text: str
@@ -91,15 +91,15 @@ class DocumentPassage:
 
     @property
     def is_head(self) -> bool:
-        """Whether it is the head of a table."""
+        """Whether it is the head row of a table."""
         return bool(self.cells) and all(head == cell for head, cell in self.cells)
 
 
 @dataclass(slots=True)
 class DocumentSection:
-    """A heading with its level and line, and what stands below it up to the next one.
+    """A heading with its level and line, and the passages below it up to the next one.
 
-    ``comments`` is all of its HTML, as it stands there.
+    ``comments`` is its HTML, unchanged.
     """
 
     heading: str = ""
@@ -110,15 +110,15 @@ class DocumentSection:
 
 
 def parse_markdown_sections(text: str, above: int = 0) -> list[DocumentSection]:
-    """Return the sections of a text in Markdown; ``above`` lines stand before it.
+    """Return the sections of a text in Markdown that begins after ``above`` other lines.
 
-    The first has no heading, and holds what stands before any.
+    The first has no heading, and has the passages before any heading.
     """
     reader = _SectionReader(above)
     tokens = _build_markdown_parser().parse(text)
     for position, token in enumerate(tokens):
         reader.take_token(token, tokens[position - 1])
-    return reader.found
+    return reader.sections
 
 
 @cache
@@ -128,10 +128,10 @@ def _build_markdown_parser() -> MarkdownIt:
 
 
 class _SectionReader:
-    """Gathers sections from the tokens of a document, one after the other."""
+    """Builds sections from the tokens of a document in order."""
 
     def __init__(self, above: int) -> None:
-        self.found = [DocumentSection(line=above + 1)]
+        self.sections = [DocumentSection(line=above + 1)]
         self._above = above
         self._lists: list[int] = []
         self._groups = 0
@@ -141,7 +141,7 @@ class _SectionReader:
         self._row: list[_InlineText] = []
 
     def take_token(self, token: Token, before: Token) -> None:
-        """Take the next token; ``before`` is the one before it."""
+        """Add the next token; ``before`` is its predecessor."""
         kind = token.type
         if kind in ("bullet_list_open", "ordered_list_open"):
             self._groups += 1
@@ -159,17 +159,17 @@ class _SectionReader:
         elif kind == "table_open":
             self._head = []
         elif kind == "html_block":
-            self.found[-1].comments.append(token.content)
+            self.sections[-1].comments.append(token.content)
         elif kind == "inline":
             self._take_inline(token, before)
 
     def _take_inline(self, token: Token, before: Token) -> None:
         inline = _build_inline_text(token.children or [], self._line(token))
         html = [child.content for child in token.children or () if child.type == "html_inline"]
-        self.found[-1].comments += html
+        self.sections[-1].comments += html
         if before.type == "heading_open":
             level = int(before.tag[1:])
-            self.found.append(DocumentSection(" ".join(inline.text.split()), level, inline.line))
+            self.sections.append(DocumentSection(" ".join(inline.text.split()), level, inline.line))
         elif before.type in ("th_open", "td_open"):
             self._row.append(inline)
         elif inline.text.strip():
@@ -194,7 +194,7 @@ class _SectionReader:
     def _add(
         self, inline: _InlineText, *, item: bool = False, cells: tuple[tuple[str, str], ...] = ()
     ) -> None:
-        self.found[-1].passages.append(
+        self.sections[-1].passages.append(
             DocumentPassage(
                 inline.text.strip(),
                 inline.line,
@@ -257,7 +257,7 @@ def _find_bold_label(children: Sequence[Token]) -> str:
 
 
 def _is_struck_through(children: Sequence[Token]) -> bool:
-    """Say whether all of a text is struck through, as a thing that is done."""
+    """Return whether all of a text is struck through."""
     depth, outside = 0, ""
     for child in children:
         depth += {"s_open": 1, "s_close": -1}.get(child.type, 0)

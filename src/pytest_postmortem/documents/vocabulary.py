@@ -1,7 +1,7 @@
-"""What a heading, a label or a key names: which part of a post-mortem stands below it.
+"""Classify headings, labels and keys: which part of a post-mortem is below them.
 
-The words are those of public templates and of the collections that were read; a heading that
-fits none says nothing, and what stands below it belongs to the part around it.
+The words come from public templates and collections. A section whose heading matches none of
+them belongs to the part around it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ LABELLED_KINDS = (
     "good",
     "timeline",
 )
-"""The parts that may stand under a label instead of a heading, as ``**Root cause:** ...``."""
+"""The parts that a label can introduce in place of a heading, as ``**Root cause:** ...``."""
 
 
 ACTION_GROUP_KINDS = ("plans", "other", "story", "lessons", "class", "good")
-"""What a heading among action items may name that is but a group of them, as "Detection"."""
+"""The kinds of headings that only group action items within their part, as "Detection"."""
 
 
 _PLAIN_LABEL = re.compile(r"([A-Z][\w /'’-]{2,40}?)\s*:(?:\s+|$)")
@@ -45,7 +45,7 @@ _PLAIN_LABEL = re.compile(r"([A-Z][\w /'’-]{2,40}?)\s*:(?:\s+|$)")
 
 @dataclass(frozen=True, slots=True)
 class DocumentPart:
-    """A part of a post-mortem: what it is, the heading or label over it, and what it says."""
+    """A part of a post-mortem: its kind, its heading or label, and its passages."""
 
     kind: PartKind
     heading: str
@@ -54,15 +54,15 @@ class DocumentPart:
 
     @property
     def said(self) -> tuple[DocumentPassage, ...]:
-        """The passages that are no head of a table."""
-        return tuple(each for each in self.passages if not each.is_head)
+        """The passages that are not the head of a table."""
+        return tuple(passage for passage in self.passages if not passage.is_head)
 
 
 def split_into_parts(sections: Sequence[DocumentSection]) -> tuple[DocumentPart, ...]:
     """Return the parts of a document, in order.
 
-    What stands below a heading that names nothing belongs to the part around it. The only heading
-    of the first level is the title, and names nothing.
+    A section whose heading has no kind belongs to the part around it. The only heading of the
+    first level is the title, and has no kind.
     """
     all_parts: list[DocumentPart] = []
     outer_kinds: list[tuple[int, PartKind]] = []
@@ -82,7 +82,7 @@ def split_into_parts(sections: Sequence[DocumentSection]) -> tuple[DocumentPart,
 
 
 def classify_heading_within(heading: str, outer: PartKind) -> PartKind:
-    """Return what stands below a heading within a part: action items are often put in groups."""
+    """Return the kind of a heading within a part; most headings in action items group them."""
     kind = classify_heading(heading) or outer
     return outer if outer == "actions" and kind in ACTION_GROUP_KINDS else kind
 
@@ -98,7 +98,7 @@ def _split_section(section: DocumentSection, kind: PartKind) -> Iterator[Documen
         labelled_kind = classify_heading(label) if label else None
         sibling = passage.item and passage.group == group
         if current is not unlabelled and not current and not label and passage.depth < depth:
-            depth = passage.depth  # what belongs to an item, and nobody has indented
+            depth = passage.depth  # belongs to the item, but is not indented
         elif passage.depth < depth or (passage.depth == depth and (sibling or label)):
             current, depth = unlabelled, -1
         if labelled_kind in LABELLED_KINDS and passage.depth <= 1 and current is unlabelled:
@@ -115,7 +115,7 @@ def _split_section(section: DocumentSection, kind: PartKind) -> Iterator[Documen
 
 
 def _split_label(passage: DocumentPassage) -> tuple[str, DocumentPassage]:
-    """Return the label of a passage, and what it says behind it."""
+    """Return the label of a passage, and the passage without it."""
     if len(passage.cells) == 2:
         label = passage.cells[0][1]
         text = passage.cells[1][1]
@@ -146,8 +146,8 @@ PartKind = Literal[
     "timeline",
     "other",
 ]
-"""``actions`` is a list of action items, ``plans`` anything else that says what will be done;
-``story`` tells what happened, ``good`` what went well.
+"""``actions`` is a list of action items, ``plans`` any other text about future work, ``story``
+the course of the incident, ``good`` what went well.
 """
 
 HEADING_WORDS: tuple[tuple[PartKind, str], ...] = (
@@ -205,7 +205,7 @@ HEADING_WORDS: tuple[tuple[PartKind, str], ...] = (
         r"recurrence|backlog|integrity)\b.*",
     ),
 )
-"""The first that fits a heading as a whole says what it names."""
+"""The kinds with a pattern for a whole heading; the first match counts."""
 
 _KIND_PATTERNS = tuple((kind, re.compile(words)) for kind, words in HEADING_WORDS)
 
@@ -213,11 +213,11 @@ _HEADING_NUMBER = re.compile(r"\W*\d{1,2}(?:\.\d{1,2})*[.):]\s+")
 _HEADING_EDGES = re.compile(r"^[\W_]+|[\s:?!.*_]+$")
 
 MAX_HEADING_LENGTH = 100
-"""A longer text is a sentence and no heading."""
+"""A longer text is a sentence, not a heading."""
 
 
 def classify_heading(heading: str) -> PartKind | None:
-    """Return what a heading names, without regard to numbers, signs and case; None for nothing."""
+    """Return the kind of a heading, without regard to numbers, signs and case, or None."""
     if len(heading) > MAX_HEADING_LENGTH:
         return None
     text = _HEADING_EDGES.sub("", _HEADING_NUMBER.sub("", heading)).casefold().replace("_", " ")

@@ -1,3 +1,3 @@
-"""What is wrong with the registry, the marks and what post-mortems say."""
+"""Lint the registry, the marks and the texts of post-mortems."""
 
 from __future__ import annotations

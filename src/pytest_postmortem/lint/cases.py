@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Complaint = tuple[int | None, str]
-"""A line of the file of a post-mortem, and the message: what is wrong; what to do."""
+"""A line in the file of a post-mortem, and a message with its remedy."""
 
 MAX_QUOTED_LENGTH = 60
 
@@ -148,7 +148,7 @@ def build_lint_case(
 
 @dataclass(frozen=True, slots=True)
 class LintContext:
-    """What a rule knows of the other post-mortems.
+    """The facts about other post-mortems that a rule may use.
 
     ``tested_ids`` are the incidents that are linked to a test, ``document_count`` the number of
     post-mortems that have a document, and ``classes`` the cases by their class of problem.
@@ -163,7 +163,7 @@ class LintContext:
 
     @property
     def has_classes(self) -> bool:
-        """Whether a finished post-mortem names its class of problem."""
+        """Whether any finished post-mortem has a class of problem."""
         return any(not case.is_unfinished for cases in self.classes.values() for case in cases)
 
     def find_class_members(self, case: LintCase) -> Sequence[LintCase]:

@@ -1,4 +1,4 @@
-"""Run the lint's rules over all post-mortems, and summarize what most of them have in common."""
+"""Run the lint's rules over all post-mortems, and summarize common findings."""
 
 from __future__ import annotations
 

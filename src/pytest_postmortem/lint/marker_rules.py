@@ -1,4 +1,4 @@
-"""Code of test files × registry → what is wrong with the marks, and with the tests it names."""
+"""Check the marks in test files, and the tests that the registry names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def find_marker_links(reading: SourceTestsByFile) -> tuple[Link, ...]:
 def check_markers(
     reading: SourceTestsByFile, registry: Registry | None, policy: Policy
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the marks: their form, and ids that the registry lacks."""
+    """Yield a finding for each mark of a wrong form, and for each id that the registry lacks."""
     marks = {
         (path, mark.line, complaint): None
         for path, tests in reading.items()
@@ -41,14 +41,15 @@ def check_markers(
 
 
 def _find_marker_complaints(mark: SourceMark) -> Sequence[str]:
-    """Return what is wrong with a mark; of one that is partly computed, no more than is read."""
+    """Return the complaints about a mark; a partly computed one is judged by its read parts."""
     complaints = links.parse_marks([mark]).complaints
     return complaints if mark.whole or mark.args or mark.kwargs else ()
 
 
 def find_unchecked_ids(reading: SourceTestsByFile, registry: Registry | None) -> tuple[str, ...]:
-    """Return the ids of our own marks that nobody can check here: there is no registry, or a part
-    of it can't be reached.
+    """Return the ids of marks that can't be checked here.
+
+    These are the unknown ids of an unreachable registry, or all if there is no registry.
     """
     if registry is not None and not registry.unreachable:
         return ()

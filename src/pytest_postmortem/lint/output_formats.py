@@ -1,4 +1,4 @@
-"""What a check came to, in the formats of other tools: JSON, GitHub, GitLab and SARIF.
+"""Render a check for other tools: JSON, GitHub, GitLab and SARIF.
 
 GitLab: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format;
 SARIF: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html, as far as
@@ -26,15 +26,15 @@ __all__ = ["LintResult", "render_lint_report", "render_lint_text"]
 
 
 MAX_LISTED_UNKNOWN = 3
-"""Incidents that are listed of which only a run shows the tests."""
+"""The number of listed incidents whose tests only a run shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class LintResult:
-    """What was found, what could not be judged, and how much was looked at.
+    """The findings of a check, the reasons why something was not judged, and the counts.
 
     ``root`` is the path of the rootdir in its repository, from which all paths begin;
-    ``unknown`` is what only a run shows, which fails no check.
+    ``unknown`` are incidents whose tests only a run shows, which fail no check.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -50,7 +50,7 @@ class LintResult:
 
 
 def render_lint_text(checked: LintResult) -> str:
-    """Return what was found, one line each with its place first, and a line that counts."""
+    """Return the findings, one line each with its location first, and a line of counts."""
     lines = [
         *map(_format_finding_line, checked.findings),
         *_format_unjudged_lines(checked),
@@ -71,11 +71,11 @@ def _format_unjudged_lines(checked: LintResult) -> Iterator[str]:
 
 
 def _format_unknown_lines(checked: LintResult) -> Iterator[str]:
-    """Yield what only a run shows, and of how many more incidents."""
+    """Yield lines about incidents whose tests only a run shows, and the number of others."""
     omitted = len(checked.unknown) - MAX_LISTED_UNKNOWN
     yield from (f"unknown: {reason}" for reason in checked.unknown[:MAX_LISTED_UNKNOWN])
     if omitted > 0:
-        yield f"unknown: the same of {format_count(omitted)} more"
+        yield f"unknown: the same for {format_count(omitted)} more"
     if checked.unknown:
         yield "`pytest-postmortem check --collect` asks pytest itself"
 
@@ -100,13 +100,13 @@ TOOL_NAME = "pytest-postmortem"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 GITLAB_SEVERITIES = {"error": "major", "warning": "minor"}
-"""How grave a finding is for GitLab."""
+"""GitLab's names for our severities."""
 
 
 def render_lint_report(type: str, checked: LintResult, fallback: str) -> str:
     """Return a check as ``json``, ``github``, ``gitlab`` or ``sarif``.
 
-    ``fallback`` is the path, from the top of the repository, of what stands at no place.
+    ``fallback`` is the path, from the top of the repository, for findings without a path.
     """
     if type == "github":
         lines = (_format_lint_annotation(finding, checked.root) for finding in checked.findings)
@@ -120,7 +120,7 @@ def render_lint_report(type: str, checked: LintResult, fallback: str) -> str:
 
 
 def _resolve_repository_path(finding: Finding, root: str) -> str | None:
-    """Return a path from the top of the repository, None for what lies in none."""
+    """Return a path from the top of the repository, None for a finding outside of it."""
     if finding.path is None or ":" in finding.path.split("/")[0]:
         return None
     path = posixpath.normpath(posixpath.join(root, finding.path))
@@ -147,7 +147,7 @@ def _build_lint_json(checked: LintResult, fallback: str) -> Mapping[str, Any]:
 
 
 def _fingerprint_findings(checked: LintResult) -> Iterator[tuple[Finding, str]]:
-    """Yield the findings, each with what stays the same when lines move, and is its own."""
+    """Yield the findings with fingerprints that are unique and don't depend on lines."""
     text_counts: Counter[str] = Counter()
     for finding in checked.findings:
         text = f"{finding.code}\0{finding.path}\0{finding.message}"

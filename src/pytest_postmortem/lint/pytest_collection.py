@@ -1,4 +1,4 @@
-"""pytest's own collection in a process of its own → the findings and links of its JSON report."""
+"""Run pytest's own collection in a process, and read findings and links from its JSON report."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from pytest_postmortem.pysource.marker_index import LinkedIncident
 __all__ = ["PytestCollection", "collect_with_pytest", "drop_report_options"]
 
 MAX_OUTPUT_LINES = 5
-"""The lines of what pytest printed that are shown where it could not collect."""
+"""The number of lines of pytest's output that are shown if it could not collect."""
 
 REPORT_OPTION = "--postmortem-report"
 
 COLLECT_ONLY_OPTION = "--collect-only"
-"""What a collection that runs no test says of itself."""
+"""The reason for a partial run that a collection reports about itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class PytestCollection:
-    """What pytest collected: findings, the linked tests by id, the number of files, and why it
-    is not all; the tests are None where an incident that has none may have one all the same.
+    """The result of a collection: findings, linked tests by id, and the number of files.
+
+    ``unjudged`` are the reasons why it is incomplete. ``linked`` is None if an incident without
+    linked tests may have some.
     """
 
     findings: tuple[Finding, ...] = ()

@@ -62,7 +62,7 @@ def find_registry(root: Path) -> Path | None:
 
 
 def has_source_block(place: Path) -> bool:
-    """Say whether a registry that was found may say where further entries are fetched from."""
+    """Return whether a registry that was found may say where further entries are fetched from."""
     if place.is_dir():
         return False
     try:

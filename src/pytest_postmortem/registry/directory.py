@@ -135,7 +135,7 @@ def _list_folder(
 
 
 def _is_link_loop(link: str) -> bool:
-    """Say whether links lead to each other, and not just nowhere."""
+    """Return whether links lead to each other, and not just nowhere."""
     try:
         os.stat(link)
     except FileNotFoundError:
@@ -146,7 +146,7 @@ def _is_link_loop(link: str) -> bool:
 
 
 def _is_in_folder(path: str, folder: str) -> bool:
-    """Say whether a path is a folder, or below it."""
+    """Return whether a path is a folder, or below it."""
     path, folder = os.path.abspath(path), os.path.abspath(folder)
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
@@ -186,7 +186,7 @@ def detect_document_name(top: str, relative: str) -> DocumentName | None:
 
 
 def _is_markdown(path: str) -> bool:
-    """Say whether a file without an ending begins as Markdown does, and is text."""
+    """Return whether a file without an ending begins as Markdown does, and is text."""
     try:
         with open(path, "rb") as file:
             head = file.read(HEAD_SIZE)
@@ -337,7 +337,7 @@ def _read_data_entries(
 
 
 def is_single_document(tree: Any) -> TypeGuard[LocatedTable]:
-    """Say whether YAML or JSON is one post-mortem, and does not list them."""
+    """Return whether YAML or JSON is one post-mortem, and does not list them."""
     return isinstance(tree, LocatedTable) and (
         _has_entry_keys(tree) or not _find_wrapped_entries(tree)
     )

@@ -83,12 +83,12 @@ def parse_document_name(file: str) -> DocumentName | None:
 
 
 def is_possible_document(file: str) -> bool:
-    """Say whether a file may be a document, by its ending alone."""
+    """Return whether a file may be a document, by its ending alone."""
     return file.rpartition(".")[2].lower() in DOCUMENT_ENDINGS or _ANY_SUFFIX.search(file) is None
 
 
 def is_ignored_stem(stem: str) -> bool:
-    """Say whether a file stands beside the post-mortems: a README, a template, a licence."""
+    """Return whether a file stands beside the post-mortems: a README, a template, a licence."""
     if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in IGNORED_STEMS:
         return True
     tokens = [token for token in _TOKEN_SEPARATOR.split(stem.lower()) if token]
@@ -102,7 +102,7 @@ def is_ignored_stem(stem: str) -> bool:
 
 
 def is_skipped_folder(folder: str) -> bool:
-    """Say whether a folder holds no post-mortems, by its name."""
+    """Return whether a folder holds no post-mortems, by its name."""
     return folder.startswith(".") or folder.lower() in ("template", "templates", "node_modules")
 
 

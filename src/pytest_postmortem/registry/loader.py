@@ -44,7 +44,7 @@ _URL_CREDENTIALS = re.compile(r"//(?:[^/?#]*@|[^/?#@:]*:(?!\d*(?:[/?#]|$)).*@)")
 
 
 def is_remote_location(text: str) -> bool:
-    """Say whether a location is an address or a service, not a file or a directory."""
+    """Return whether a location is an address or a service, not a file or a directory."""
     return _REMOTE_LOCATION.match(text) is not None
 
 
@@ -78,7 +78,7 @@ class _OpenedLocation:
         return _LocationContents(self.part.entries, (), self.part.findings)
 
     def is_unchanged(self) -> bool:
-        """Say whether the location is what it was when it was opened."""
+        """Return whether the location is what it was when it was opened."""
         return True
 
 

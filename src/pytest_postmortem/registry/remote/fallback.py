@@ -105,7 +105,7 @@ def take_plugin_entries(
 
 
 def has_plugin_copy(text: str, how: LoadOptions) -> bool:
-    """Say whether there is a copy of what somebody else gave for a location."""
+    """Return whether there is a copy of what somebody else gave for a location."""
     return SnapshotStore(how.cache).read(f"part-{_build_plugin_copy_key(text, how)}") is not None
 
 

@@ -99,7 +99,7 @@ EMPTY_ERROR_VALUES: tuple[Any, ...] = (None, "", "false", "null", "0", [], {})
 
 
 def is_error_answer(tree: Any) -> bool:
-    """Say whether an answer reports an error instead of, or with, what was asked for."""
+    """Return whether an answer reports an error instead of, or with, what was asked for."""
     if not isinstance(tree, Mapping):
         return False
     values_by_key = {normalize_key(key): value for key, value in tree.items()}
@@ -173,7 +173,7 @@ def find_address_problem(url: str, secret: bool = False) -> str | None:
 
 
 def is_loopback_host(host: str) -> bool:
-    """Say whether a host is this machine, by its text alone."""
+    """Return whether a host is this machine, by its text alone."""
     return classify_host(host) == "machine"
 
 

@@ -54,7 +54,7 @@ class FieldPath:
         return [text for text in matched if text]
 
     def exists(self, item: Any) -> bool:
-        """Say whether an item has what is read here, be it null."""
+        """Return whether an item has what is read here, be it null."""
         return all(
             any(True for _ in find_path_values(item, path, nulls=True)) for path in self.paths
         )

@@ -385,7 +385,7 @@ def _parse_answer(request: HttpRequest, answer: HttpAnswer, shown: str) -> Any:
 
 
 def _is_too_deep(tree: Any) -> bool:
-    """Say whether a tree has more levels than anything that makes sense."""
+    """Return whether a tree has more levels than anything that makes sense."""
     level = [[tree]]
     for _ in range(MAX_DEPTH + 1):
         children = (
@@ -405,7 +405,7 @@ def _add_outer_id(raw: RawEntry) -> LocatedTable:
 
 
 def _has_wanted_text(item: Any, path: str, wanted: Sequence[str | None]) -> bool:
-    """Say whether an item has one of the wanted texts at a path."""
+    """Return whether an item has one of the wanted texts at a path."""
     found_values = [
         value for value in json_path.find_path_values(item, path) if value not in (None, "")
     ]
@@ -436,5 +436,5 @@ def _find_text_at(tree: Any, path: str) -> str:
 
 
 def _is_true_text(text: str) -> bool:
-    """Say whether what tells of more pages does: anything but nothing, false and zero."""
+    """Return whether what tells of more pages does: anything but nothing, false and zero."""
     return text.casefold() not in ("", "false", "0")

@@ -56,7 +56,7 @@ class SecretRedactor:
         )
 
     def has_secret(self, text: str) -> bool:
-        """Say whether a credential, or a part of a long one, is in a text."""
+        """Return whether a credential, or a part of a long one, is in a text."""
         return bool(self._forms) and any(True for _ in self._found(_normalize_for_search(text)))
 
     def redact_text(self, text: str) -> str:
@@ -105,7 +105,7 @@ def _extend_match(plain: bytes, place: int, form: bytes, offset: int) -> tuple[i
 
 
 def _is_secret_part(form: bytes, part: bytes) -> bool:
-    """Say whether a part of a credential is long enough to be one."""
+    """Return whether a part of a credential is long enough to be one."""
     if len(form) < LONG_SECRET_LENGTH or len(part) < MIN_PART_LENGTH:
         return len(part) == len(form)
     mixed = any(48 <= byte <= 57 for byte in part) and any(97 <= byte <= 122 for byte in part)
