@@ -45,7 +45,7 @@ def test_all_files_are_written_with_their_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("last", "said"),
     [
-        (("kept.md", None, b"x"), "'kept.md': it is there already"),
+        (("kept.md", None, b"x"), "'kept.md': it already exists"),
         (("kept.md", b"old", b"x"), "'kept.md': it has changed since it was read"),
         (("kept.md/deeper/a.md", None, b"x"), "'kept.md/deeper/a.md': not a directory"),
         (("kept.md/a.md", None, b"x"), "'kept.md/a.md': not a directory"),
@@ -125,7 +125,7 @@ def test_ctrl_c_between_two_files_leaves_none(tmp_path: Path) -> None:
         (
             "OSError(28, 'No space left on device')",
             "no space left on device",
-            "choose a place that can be written",
+            "choose a writable place",
         ),
         ("KeyboardInterrupt", "it was interrupted", "try again"),
     ],
@@ -142,8 +142,8 @@ def test_what_can_not_be_put_back_is_named(
         f"DestinationError: Couldn't write 'docs/pm/a.md': {cause}\n"
         f"  {remedy}\n"
         "  see reference/messages.md#destination in pytest-postmortem's docs\n"
-        "Couldn't put back 'pytest.ini': it has changed since it was written\n"
-        "  see what it holds, and take back by hand what was added\n"
+        "Couldn't restore 'pytest.ini': it has changed since it was written\n"
+        "  review it, and remove the added lines by hand\n"
         "  see reference/messages.md#destination in pytest-postmortem's docs\n"
     )
     assert files(tmp_path) == {"pytest.ini": b"theirs"}

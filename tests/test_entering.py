@@ -67,27 +67,18 @@ def plus(*lines: str) -> list[str]:
         ),
         pytest.param(
             '"PM-1": {title: x}\n',
-            plus("\"PM-3\": {title: 'It: broke', date: 2026-11-20, severity: sev1}"),
-            id="mapping in braces",
+            plus('"PM-3":', "  title: 'It: broke'", "  date: 2026-11-20", "  severity: sev1"),
+            id="mapping of braces",
         ),
         pytest.param(
             "PM-1:\n",
-            plus("PM-3: {title: 'It: broke', date: 2026-11-20, severity: sev1}"),
+            plus("PM-3:", "  title: 'It: broke'", "  date: 2026-11-20", "  severity: sev1"),
             id="mapping to nothing",
         ),
         pytest.param(
             "- {id: PM-1, title: x}\n",
-            plus("- {id: PM-3, title: 'It: broke', date: 2026-11-20, severity: sev1}"),
+            plus("- id: PM-3", "  title: 'It: broke'", "  date: 2026-11-20", "  severity: sev1"),
             id="list of braces",
-        ),
-        pytest.param(
-            "postmortems: [\n  {id: PM-1, title: 'x'},\n  {id: PM-2, title: 'y'}\n]\n",
-            [
-                "-   {id: PM-2, title: 'y'}\n",
-                "+   {id: PM-2, title: 'y'},\n",
-                "+   {id: PM-3, title: 'It: broke', date: 2026-11-20, severity: sev1}\n",
-            ],
-            id="brackets",
         ),
         pytest.param(
             "-\n  id: PM-1\n-   id: PM-2\n",
@@ -142,16 +133,6 @@ def plus(*lines: str) -> list[str]:
                 "nothing": "prefix: P\npostmortems:\n",
                 "empty brackets": "postmortems: []\n",
             }.items()
-        ),
-        pytest.param(
-            "[]\n",
-            [
-                "- []\n",
-                *plus(
-                    "- id: PM-3", "  title: 'It: broke'", "  date: 2026-11-20", "  severity: sev1"
-                ),
-            ],
-            id="bare brackets",
         ),
     ],
 )
@@ -219,18 +200,10 @@ def test_several_values_stand_in_brackets() -> None:
             "{}",
             [
                 "- {}",
-                '+ {"PM-3": {"title": "It: broke", "date": "2026-11-20", "severity": "sev1"}}',
+                '+ {"postmortems": [{"id": "PM-3", "title": "It: broke", "date": "2026-11-20",'
+                ' "severity": "sev1"}]}',
             ],
             id="empty mapping",
-        ),
-        pytest.param(
-            "[ ]",
-            [
-                "- [ ]",
-                '+ [{"id": "PM-3", "title": "It: broke", "date": "2026-11-20",'
-                ' "severity": "sev1"}]',
-            ],
-            id="empty list",
         ),
         pytest.param(
             "",
@@ -259,8 +232,7 @@ def test_a_file_in_json_gains_an_entry(before: str, diff: list[str]) -> None:
     ("name", "before", "after"),
     [
         ("pm.yml", "- id: 6  # six\n", "- id: 6  # six\n- id: 7\n  title: x\n"),
-        ("pm.yml", "6: {title: y}\n", "6: {title: y}\n7: {title: x}\n"),
-        ("pm.yml", "- {id: 6, x: y}\n", "- {id: 6, x: y}\n- {id: 7, title: x}\n"),
+        ("pm.yml", "6:\n  title: y\n", "6:\n  title: y\n7:\n  title: x\n"),
         ("pm.json", '[{"id": 6}]', '[{"id": 6}, {"id": 7, "title": "x"}]'),
         (
             "pm.toml",
@@ -305,30 +277,6 @@ def test_what_is_a_list_in_json_stays_one() -> None:
             id="tables",
         ),
         pytest.param(
-            '[incidents.PM-1]\nname = "x"\n\n[other]\ny = 1\n',
-            plus(
-                "[incidents.PM-3]",
-                'name = "It: broke"',
-                'date = "2026-11-20"',
-                'severity = "sev1"',
-                "",
-            ),
-            id="mapping between others",
-        ),
-        pytest.param(
-            '[PM-1]\r\ntitle = "x"',
-            [
-                '- title = "x"',
-                '+ title = "x"\r\n',
-                "+ \r\n",
-                "+ [PM-3]\r\n",
-                '+ title = "It: broke"\r\n',
-                '+ date = "2026-11-20"\r\n',
-                '+ severity = "sev1"',
-            ],
-            id="bare mapping, CRLF, no last line end",
-        ),
-        pytest.param(
             '[[postmortems]]\nid = "b"\ndate = 2026-02-02\n\n[[postmortems]]\nid = "a"\n'
             "date = 2026-01-01\n",
             plus(
@@ -340,25 +288,6 @@ def test_what_is_a_list_in_json_stays_one() -> None:
                 "",
             ),
             id="newest first",
-        ),
-        pytest.param(
-            'postmortems = [\n  {id = "PM-1"}\n]\n',
-            [
-                '-   {id = "PM-1"}\n',
-                '+   {id = "PM-1"},\n',
-                '+   { id = "PM-3", title = "It: broke", date = "2026-11-20",'
-                ' severity = "sev1" }\n',
-            ],
-            id="inline",
-        ),
-        pytest.param(
-            "postmortems = []\n",
-            [
-                "- postmortems = []\n",
-                '+ postmortems = [{ id = "PM-3", title = "It: broke", date = "2026-11-20",'
-                ' severity = "sev1" }]\n',
-            ],
-            id="empty array",
         ),
         pytest.param(
             "",

@@ -489,7 +489,7 @@ def test_lines_of_which_the_place_is_not_sure_are_for_the_reader(
     assert status == 2
     assert capsys.readouterr() == (
         "",
-        "Couldn't change 'pyproject.toml': it is not sure where the settings belong in it\n"
+        "Couldn't change 'pyproject.toml': its layout is not supported\n"
         "  add them by hand to [tool.pytest.ini_options]:\n"
         '  postmortem_registry = ["docs/postmortems"]\n'
         "  and to its markers:\n"

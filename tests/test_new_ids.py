@@ -159,8 +159,8 @@ def test_no_id_of_a_deleted_document_is_used_again(
         ("a.yml", "7:\r\n  title: a\r\n12:\r\n  title: b\r\n", "7:\r\n  title: a\r\n"),
         ("a.yml", "- incident_id: 7\n- incident_id: 12  # last\n", "- incident_id: 7\n"),
         ("a.yml", "- {title: a, Incident ID: 7}\n- {number: '12'}\n", "- number: 7\n"),
-        ("a.toml", "[postmortems.7]\ntitle = 'a'\n[postmortems.12]\n", "[postmortems.7]\n"),
-        ("a.toml", "[postmortems]\n7 = {title = 'a'}\n\"12\" = {}\n", "[postmortems.7]\n"),
+        ("a.toml", "[postmortems.7]\ntitle = 'a'\n[postmortems.12]\n", "[[issues]]\nkey = 7\n"),
+        ("a.toml", "[postmortems]\n7 = {title = 'a'}\n\"12\" = {}\n", "[[issues]]\nkey = 7\n"),
         (
             "a.toml",
             "[[postmortems]]\nkey = 7\n[[postmortems]]\nkey = 12\n",

@@ -191,14 +191,14 @@ def test_a_name_is_one_that_pytest_collects(functions: list[str], name: str) -> 
 @pytest.mark.parametrize(
     ("code", "name", "said"),
     [
-        ("def (", None, "it is no Python that can be read"),
-        ("x = \0", None, "it is no Python that can be read"),
-        ("def test_it(): pass", "test_it", "there is a 'test_it' already"),
-        ("from a import test_it", "test_it", "there is a 'test_it' already"),
-        ("", "check_it", "pytest takes no function 'check_it' for a test"),
-        ("", "not a name", "pytest takes no function 'not a name' for a test"),
-        ("", "test_it(); import os #", "pytest takes no function"),
-        ("x = 1\\\n", "test_it", "it is no Python that can be read"),
+        ("def (", None, "it can't be parsed as Python"),
+        ("x = \0", None, "it can't be parsed as Python"),
+        ("def test_it(): pass", "test_it", "'test_it' already exists"),
+        ("from a import test_it", "test_it", "'test_it' already exists"),
+        ("", "check_it", "pytest does not collect 'check_it' as a test"),
+        ("", "not a name", "pytest does not collect 'not a name' as a test"),
+        ("", "test_it(); import os #", "pytest does not collect"),
+        ("x = 1\\\n", "test_it", "it can't be parsed as Python"),
     ],
 )
 def test_what_can_not_be_added_is_said(code: str, name: str | None, said: str) -> None:

@@ -1,3 +1,3 @@
-"""What helps to write post-mortems, and the marks of the tests that guard against them."""
+"""Create post-mortems and regression tests, and configure pytest for them: ``init`` and ``new``."""
 
 from __future__ import annotations

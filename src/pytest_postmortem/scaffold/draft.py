@@ -1,4 +1,4 @@
-"""What is known of an incident × how documents are made → the text of a new one."""
+"""Render the text of a new post-mortem from an incident and a template."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from pytest_postmortem.scaffold.title_style import render_title_phrase
 __all__ = ["IncidentDetails", "render_document"]
 
 FIELD_LABELS = {"date": "Date", "severity": "Severity", "owner": "Owner", "service": "Service"}
-"""What stands in the text of a document that has no front matter."""
+"""Labels of the fields that a document without front matter shows in its text."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentDetails:
-    """What is known of an incident when its post-mortem is begun.
+    """The details of an incident for a new post-mortem.
 
-    ``test`` is the node id of its regression test, ``own_id`` says that the id has to be written
-    into the document, since its name does not tell it.
+    ``test`` is the node id of its regression test. ``own_id`` means that the id must be written
+    into the document, since its file name does not contain it.
     """
 
     id: str
@@ -43,7 +43,7 @@ class IncidentDetails:
     own_id: bool = False
 
     def facts(self, title: str) -> IncidentFacts:
-        """Return the fields with their values; ``title`` is how the title is phrased."""
+        """Return the fields with their values; ``title`` is the title as it is phrased there."""
         return {
             "title": title,
             "date": self.day.isoformat(),
@@ -57,9 +57,10 @@ class IncidentDetails:
 def render_document(
     incident: IncidentDetails, like: DocumentCollection, template: tuple[str, str] | None = None
 ) -> str:
-    """Return the text of a document; ``template`` is the team's own, with the path as shown.
+    """Return the text of a document; ``template`` is the team's own, with its path for messages.
 
-    Raises: SettingsError where the template can't be rendered.
+    Raises:
+        SettingsError: The template can't be rendered.
     """
     facts = incident.facts(_render_incident_title(like.title, incident))
     text = (
@@ -73,14 +74,14 @@ def render_document(
 def _render_incident_title(phrase: str, incident: IncidentDetails) -> str:
     title, id = (format_file_name(each, "-", lower=True) for each in (incident.title, incident.id))
     if title in id and find_id_prefix(incident.id) is None:
-        phrase = "{title}"  # the id, a whole name, says it already
+        phrase = "{title}"  # the id contains the whole title
     return render_title_phrase(phrase, incident.title, incident.id, incident.day)
 
 
 def _render_default_template(
     incident: IncidentDetails, like: DocumentCollection, facts: IncidentFacts
 ) -> str:
-    """Return a document from the template that comes along."""
+    """Return a document from the package's template."""
     if like.kind == "data":
         return _render_front_matter(incident, like, facts, fences=False)
     suffix = "rst" if like.kind == "rst" else "md"
@@ -97,7 +98,7 @@ def _render_team_template(
     facts: IncidentFacts,
     template: tuple[str, str],
 ) -> str:
-    """Return a document from a template of the team."""
+    """Return a document from the team's template."""
     text, path = template
     values = _build_template_values(incident, like)
     if has_placeholders(text):
@@ -115,7 +116,7 @@ def _render_team_template(
 def _render_front_matter(
     incident: IncidentDetails, like: DocumentCollection, facts: IncidentFacts, fences: bool = True
 ) -> str:
-    """Return front matter as other documents have it."""
+    """Return front matter in the layout of the other documents."""
     needed = ["id"] if incident.own_id else []
     known = {**facts, "id": incident.id if _is_id_in_front_matter(incident, like) else ""}
     if like.naming_pattern.kind != "date":
@@ -132,7 +133,7 @@ def _is_id_in_front_matter(incident: IncidentDetails, like: DocumentCollection) 
 def _build_template_values(
     incident: IncidentDetails, like: DocumentCollection
 ) -> dict[str, object]:
-    """Return what a template may name."""
+    """Return the values of the template's placeholders."""
     titled = any(key.field == "title" for key in like.front.keys)
     phrase = "{title}" if like.heading is None and not titled else like.heading
     if like.in_heading and "{id}" not in (phrase or ""):
@@ -154,7 +155,7 @@ def _build_template_values(
 
 
 def _list_labelled_facts(incident: IncidentDetails) -> Iterator[tuple[str, str]]:
-    """Yield the lines that stand for front matter in a document without any."""
+    """Yield the labels and values that a document without front matter shows."""
     for name, value in incident.facts("").items():
         text = value if isinstance(value, str) else ", ".join(value)
         if text and name in FIELD_LABELS:

@@ -1,8 +1,7 @@
-"""Files that are made or changed together, or shown as a diff.
+"""Create or change several files together, or show the changes as a diff.
 
-When one of them can't be written, the others are put back. A process that is killed can't do
-that: each file is then whole, as it was or as it should be, and running the command again writes
-the rest.
+If one of them can't be written, the others are restored. If the process is killed, each file is
+either old or new as a whole, and running the command again writes the rest.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ __all__ = ["FileEdit", "render_edits_diff", "write_edits"]
 
 @dataclass(frozen=True, slots=True)
 class FileEdit:
-    """A file, what it holds, None for one that is not there, and what it shall hold.
+    """A file to write, its old contents (None for a new file), and its new contents.
 
-    ``shown`` is its path as the reader sees it.
+    ``shown`` is its path for the reader.
     """
 
     path: Path
@@ -55,11 +54,11 @@ def _split_git_lines(data: bytes) -> list[str]:
 
 
 def write_edits(edits: Sequence[FileEdit]) -> None:
-    """Write all files; those that are written are put back when a later one can't be.
+    """Write all files; restore those already written if a later one fails.
 
     Raises:
-        DestinationError: One of them can't be written, has changed since it was read, or is
-            there already.
+        DestinationError: One of them can't be written, has changed since it was read, or already
+        exists.
     """
     work = _EditTransaction()
     try:
@@ -74,7 +73,7 @@ def write_edits(edits: Sequence[FileEdit]) -> None:
 
 
 class _EditTransaction:
-    """Files that are written, as far as that has come."""
+    """The state of writing several files."""
 
     def __init__(self) -> None:
         self.current: FileEdit | None = None
@@ -83,14 +82,14 @@ class _EditTransaction:
         self._done: list[FileEdit] = []
 
     def do(self, edits: Sequence[FileEdit]) -> None:
-        """Write all files beside their places, then put them there."""
+        """Write all files to temporary names next to their targets, then move them."""
         for edit in edits:
             self.current = edit
             self._made += _create_folders(edit.path.parent)
             self._staged.append(_stage_edit(edit))
         for edit, staged in zip(edits, self._staged, strict=True):
             self.current = edit
-            self._done.append(edit)  # first: an interruption may come anywhere
+            self._done.append(edit)  # before the move: an interruption may come at any time
             try:
                 staged.put_in_place()
             except (OSError, FileChangedError):
@@ -98,7 +97,7 @@ class _EditTransaction:
                 raise
 
     def undo_writes(self) -> list[Problem]:
-        """Take back what was written, and return what could not be."""
+        """Restore the files that were written; return the problems of those that can't be."""
         for each in self._staged:
             each.drop_staged()
         left = [problem for each in reversed(self._done) if (problem := _restore_file(each))]
@@ -109,7 +108,7 @@ class _EditTransaction:
 
 
 def _create_folders(folder: Path) -> list[Path]:
-    """Make a folder, and return all that was made for it."""
+    """Create a folder; return all folders that were created."""
     missing = [
         missing_folder
         for missing_folder in (folder, *folder.parents)
@@ -126,12 +125,12 @@ def _create_folders(folder: Path) -> list[Path]:
 
 
 def _stage_edit(edit: FileEdit) -> StagedFile:
-    path = edit.path if edit.old is None else edit.path.resolve()  # a link stays one
+    path = edit.path if edit.old is None else edit.path.resolve()  # keep symbolic links
     return stage_file(path, edit.old, edit.new)
 
 
 def _restore_file(edit: FileEdit) -> Problem | None:
-    """Take back what was written, unless somebody has changed it since; say what hinders it."""
+    """Restore a file unless it has changed since; return the problem if that fails."""
     try:
         if edit.old is not None and edit.path.read_bytes() != edit.old:
             rewrite_file(edit.path.resolve(), edit.new, edit.old)
@@ -142,8 +141,8 @@ def _restore_file(edit: FileEdit) -> Problem | None:
     except (OSError, FileChangedError) as error:
         changed = isinstance(error, FileChangedError)
         cause = "it has changed since it was written" if changed else _format_edit_error(error)
-        remedy = "see what it holds, and take back by hand what was added"
-        return Problem("destination", "Couldn't put back", cause, remedy, edit.shown)
+        remedy = "review it, and remove the added lines by hand"
+        return Problem("destination", "Couldn't restore", cause, remedy, edit.shown)
     return None
 
 
@@ -154,9 +153,9 @@ def _build_write_problem(
     if isinstance(error, FileChangedError):
         cause, remedy = "it has changed since it was read", f"try again{nothing}"
     elif isinstance(error, FileExistsError):
-        cause, remedy = "it is there already", "remove it, or choose another name"
+        cause, remedy = "it already exists", "remove it, or choose another name"
     elif isinstance(error, OSError):
-        cause, remedy = _format_edit_error(error), f"choose a place that can be written{nothing}"
+        cause, remedy = _format_edit_error(error), f"choose a writable place{nothing}"
     else:
         cause, remedy = "it was interrupted", "try again"
     return Problem("destination", "Couldn't write", cause, remedy, edit.shown if edit else None)

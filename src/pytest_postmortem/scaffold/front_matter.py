@@ -1,6 +1,6 @@
-"""The front matter of the documents that are there → that of a new one.
+"""Derive the front matter of a new document from that of another one.
 
-A whole document in YAML or JSON, one an incident, is front matter without a body.
+A document that is a whole YAML or JSON file is front matter without a body.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Literal
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError, scan_toml_statements
-from pytest_postmortem.scaffold.id_sequence import find_most_common
 from pytest_postmortem.scaffold.scalars import (
     NUMBER_QUOTE,
     find_quote,
@@ -37,15 +36,15 @@ __all__ = [
 
 FrontMatterStyle = Literal["yaml", "toml", "rst", "json", "none"]
 IncidentFacts = Mapping[str, "str | tuple[str, ...]"]
-"""What is known of an incident, by field; nothing is an empty text or tuple."""
+"""The values of an incident by field; an unknown value is an empty text or tuple."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrontMatterKey:
-    """A key as the documents have it: the field that it is, and the quote that its value has.
+    """A key of the front matter: its field, and the quote of its value.
 
-    ``constant`` is how it stands in all of them, where it says what they are. ``many`` says that
-    its value is a list, or a table.
+    ``constant`` is the text that is copied for a key of the document's format. ``many`` means that
+    its value is a list or a table.
     """
 
     name: str
@@ -57,16 +56,16 @@ class FrontMatterKey:
 
 @dataclass(frozen=True, slots=True)
 class FrontMatterLayout:
-    """How front matter is written, and the keys that it has, in order."""
+    """The style of front matter, and its keys in order."""
 
     style: FrontMatterStyle = "none"
     keys: tuple[FrontMatterKey, ...] = ()
 
     def render(self, facts: IncidentFacts, needed: Iterable[str] = ()) -> str:
-        """Return the lines of front matter, fences included, or of a whole document.
+        """Return the lines of front matter without fences, or of a whole data file.
 
-        What is known and has no key is added under the field's own name, and so is what is
-        ``needed``, be it known or not.
+        Known values without a key are added under the field's own name, and so are the ``needed``
+        fields, even without a value.
         """
         known_fields = {key.field for key in self.keys}
         given_names = [
@@ -83,7 +82,7 @@ class FrontMatterLayout:
                 json.dumps(dict(_list_json_values(keys, facts)), indent=2, ensure_ascii=False)
                 + "\n"
             )
-        if self.style == "toml":  # which has no way to say that a value is still missing
+        if self.style == "toml":  # TOML has no empty value
             keys = tuple(key for key in keys if key.field or key.constant or key.many)
         lines = [
             _render_front_matter_line(self.style, key, facts.get(key.field or "", ""))
@@ -100,7 +99,7 @@ FIRST_FRONT_MATTER = FrontMatterLayout(
 
 @dataclass(frozen=True, slots=True)
 class WrittenFrontMatter:
-    """The front matter of a document: its text without fences, parsed, and how it is written."""
+    """The front matter of a document: its text without fences, its values, and its style."""
 
     style: FrontMatterStyle
     text: str
@@ -109,12 +108,12 @@ class WrittenFrontMatter:
 
 
 def find_field_of_key(key: str) -> str | None:
-    """Return the field that a key in a document is, an id's included; None for any other."""
+    """Return the field or ``id`` that a key in a document means; None for any other key."""
     return _rank_key(key, fields.DOCUMENT_ID_KEYS)[1]
 
 
 def _rank_key(key: str, ids: Sequence[str]) -> tuple[int, str | None]:
-    """Return the field of a key, after how good a name of it the key is."""
+    """Return the rank of a key among the names of its field, and the field."""
     name = fields.normalize_key(key)
     if name in ids:
         return ids.index(name), "id"
@@ -124,7 +123,7 @@ def _rank_key(key: str, ids: Sequence[str]) -> tuple[int, str | None]:
 def map_keys_to_fields(
     values: Mapping[str, Any], ids: Sequence[str] = fields.DOCUMENT_ID_KEYS
 ) -> dict[str, str]:
-    """Return the keys that are fields, of several names of one field the best alone."""
+    """Return the keys that are fields; of several keys of one field, the best one."""
     best: dict[str, tuple[int, str]] = {}
     for name, value in values.items():
         rank, place = _rank_key(name, ids)
@@ -138,52 +137,39 @@ def map_keys_to_fields(
     return {name: place for place, (_, name) in best.items()}
 
 
-def find_front_matter_layout(documents: Sequence[WrittenFrontMatter]) -> FrontMatterLayout:
-    """Return the front matter that most documents have, the newest standing last."""
-    if not documents:
-        return FIRST_FRONT_MATTER
-    style = find_most_common([document.style for document in documents])
-    same_style = [document for document in documents if document.style == style]
-    if style == "none":
-        return FrontMatterLayout()
-    names = [
-        name for name, value in same_style[-1].values.items() if _is_common_key(name, same_style)
-    ]
-    if style == "toml":  # a table would end the keys that follow it
-        names = [
-            name for name in names if not isinstance(same_style[-1].values[name], LocatedTable)
-        ]
-    field_by_key = map_keys_to_fields(same_style[-1].values)
+def find_front_matter_layout(document: WrittenFrontMatter) -> FrontMatterLayout:
+    """Return the layout of a document's front matter."""
+    field_by_key = map_keys_to_fields(document.values)
     return FrontMatterLayout(
-        style, tuple(_build_front_matter_key(name, same_style, field_by_key) for name in names)
+        document.style,
+        tuple(
+            _build_front_matter_key(name, document, field_by_key)
+            for name, value in document.values.items()
+            # in TOML, a table would end the keys that follow it
+            if document.style != "toml" or not isinstance(value, LocatedTable)
+        ),
     )
 
 
-def _is_common_key(name: str, documents: Sequence[WrittenFrontMatter]) -> bool:
-    return sum(name in each.values for each in documents) * 2 > len(documents)
-
-
 def _build_front_matter_key(
-    name: str, documents: Sequence[WrittenFrontMatter], known: Mapping[str, str]
+    name: str, document: WrittenFrontMatter, field_by_key: Mapping[str, str]
 ) -> FrontMatterKey:
-    newest = documents[-1]
-    value, raw = newest.values[name], _read_key_lines(newest, name)
-    many = isinstance(value, (LocatedList, LocatedTable))
-    same = len(documents) > 1 and all(each.values.get(name) == value for each in documents)
-    if same and _CONSTANT_KEY.fullmatch(fields.normalize_key(name)):
+    raw = _read_key_lines(document, name)
+    many = isinstance(document.values[name], (LocatedList, LocatedTable))
+    if _CONSTANT_KEY.fullmatch(fields.normalize_key(name)):
         return FrontMatterKey(name, constant=raw, many=many)
-    quote = find_quote(raw.partition(_KEY_SIGNS[newest.style])[2])
-    return FrontMatterKey(name, known.get(name), quote, many=many)
+    quote = find_quote(raw.partition(_KEY_SIGNS[document.style])[2])
+    return FrontMatterKey(name, field_by_key.get(name), quote, many=many)
 
 
-_CONSTANT_KEY = re.compile(r"(?:.*_)?(?:version|schema|type|kind|layout|template)")
-"""The keys that say what a document is, and not what happened."""
+_CONSTANT_KEY = re.compile(r"(?:.*_)?(?:version|schema|layout|template)")
+"""Keys of the document's format, whose value is copied."""
 
 _KEY_SIGNS: Mapping[FrontMatterStyle, str] = {"yaml": ":", "toml": "=", "rst": ": ", "json": ":"}
 
 
 def _read_key_lines(document: WrittenFrontMatter, name: str) -> str:
-    """Return the lines of a key as they stand in a document, nothing where that can't be told."""
+    """Return the lines of a key in a document, empty if they can't be found."""
     if document.style == "toml":
         return _read_toml_statement(document.text, name)
     if document.style == "json":

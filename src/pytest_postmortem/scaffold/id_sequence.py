@@ -1,9 +1,9 @@
-"""The names that are there → the next one in their manner.
+"""Derive the next id or file name from those in use.
 
 A name has a lead and a title, of which either may be absent::
 
     PM-0007-login-loop      a number
-    PM2026-004 - Login loop a number that begins anew each year
+    PM2026-004 - Login loop a number that restarts each year
     2026-11-20-login-loop   a date
     login-loop              neither
 """
@@ -63,7 +63,7 @@ _TITLE_LINE = re.compile(r"^#[ \t]+(\S.*)|^(\S.*)\n[=~*^\"#-]{3,}[ \t]*$", re.MU
 
 
 def find_past_ids(lines: str) -> Iterator[str]:
-    """Yield what may have been an id: values and keys of entries, and the prefixes of headings."""
+    """Yield texts that may have been ids: values and keys of entries, and prefixes of headings."""
     lines = lines.replace("\r", "")
     for found in (*_ID_VALUE.findall(lines), *_ENTRY_KEY.findall(lines)):
         yield found.partition(" #")[0].strip().strip("\"'")
@@ -80,7 +80,7 @@ T = TypeVar("T")
 NAMING_WORDS = frozenset(
     "coe for incident mortem of on post postmortem rca report retrospective review".split()
 )
-"""The words that a collection may have in all of its names and titles; others are about one."""
+"""Words that may be in all names and titles of a collection; any other word belongs to one."""
 
 _NAME_TAIL = r"(?P<join>(?:[\s_:–—)\]-]|\.(?!\d))*)(?P<rest>.*)"
 _LEAD_END = r"(?![^\W_]|\.\d)"
@@ -101,7 +101,7 @@ _YEAR_NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TitleSpelling:
-    """How titles are written in names: what joins the words, and what stands around all of them."""
+    """How titles are written in names: the separator of words, and the text before and after."""
 
     join: str = "-"
     lower: bool = True
@@ -111,12 +111,12 @@ class TitleSpelling:
 
 @dataclass(frozen=True, slots=True)
 class NamingPattern:
-    """How the names of a collection are made.
+    """The pattern of the names in a collection.
 
-    ``head`` stands before a number or a date, ``join`` behind it. Numbers have at least
-    ``width`` digits. ``year`` is what stands between a year and a number, None where there is
-    no year; ``restarts_yearly`` says that each year begins with 1. ``day`` is a date as `strftime`
-    has it. ``title`` is None where names have none.
+    ``head`` precedes a number or a date, ``join`` follows it. Numbers have at least ``width``
+    digits. ``year`` is the text between a year and a number, None without a year;
+    ``restarts_yearly`` means that numbers start at 1 each year. ``day`` is the `strftime` format of
+    dates. ``title`` is None if names have no title.
     """
 
     kind: Literal["number", "date", "none"]
@@ -129,7 +129,7 @@ class NamingPattern:
     title: TitleSpelling | None = TitleSpelling()
 
     def format_lead(self, number: int, day: date) -> str:
-        """Return what stands before a title."""
+        """Return the part of a name before the title."""
         if self.kind == "none":
             return ""
         if self.kind == "date":
@@ -138,7 +138,7 @@ class NamingPattern:
         return f"{self.head}{year}{number:0{self.width}}"
 
     def name(self, lead: str, title: str) -> str:
-        """Return a whole name, which may be the lead alone, or nothing."""
+        """Return a whole name, which may be the lead alone, or empty."""
         spelling = self.title
         words = format_file_name(title, spelling.join, spelling.lower) if spelling else ""
         if spelling is None or not words:
@@ -150,7 +150,7 @@ class NamingPattern:
         return f"{lead}{self.join if lead else ''}{before}{words}{after}"
 
     def next(self, names: Iterable[str], day: date) -> int:
-        """Return the number that follows all that were ever used, gaps included."""
+        """Return the number after the highest one ever used; gaps are not filled."""
         used = [0]
         for match in filter(None, map(_NUMBERED_NAME.match, names)):
             is_same_kind = _find_lead_word(match) == _keep_ascii_letters(self.head) and bool(
@@ -164,11 +164,11 @@ class NamingPattern:
 
 
 DEFAULT_NAMING = NamingPattern("number", "PM-", 4)
-"""The manner of a collection that has no name yet."""
+"""The pattern of an empty collection."""
 
 
 def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
-    """Return the manner of most names, which stand in order, the newest last."""
+    """Return the pattern of most names; they are ordered, the newest last."""
     if not names:
         return DEFAULT_NAMING
     reader = _NameReader(names)
@@ -212,7 +212,7 @@ def _build_number_pattern(
 
 
 def _is_restarted_yearly(yearly: Sequence[re.Match[str]]) -> bool:
-    """Say whether numbers begin with 1 each year, which a single year leaves open."""
+    """Return whether numbers start at 1 each year; True if there is only one year."""
     pairs = sorted((int(found["year"]), int(found["number"])) for found in yearly)
     ranges = [
         (own[0], own[-1])
@@ -223,7 +223,7 @@ def _is_restarted_yearly(yearly: Sequence[re.Match[str]]) -> bool:
 
 
 class _NameReader:
-    """Tells the parts of names; what a number or a year means, the others decide."""
+    """Parse names; numbers and years are interpreted by comparison with the other names."""
 
     def __init__(self, names: Sequence[str]) -> None:
         numbers: dict[tuple[str, bool], set[str]] = {}
@@ -236,7 +236,7 @@ class _NameReader:
         self._yearly = sum(bool(_YEAR_NAME.match(name)) for name in names) * 2 > len(names)
 
     def read(self, name: str) -> tuple[str, re.Match[str]]:
-        """Return what kind of a lead a name has, and its parts."""
+        """Return the kind of a name's lead, and the match with its parts."""
         dated = _DATED_NAME.match(name)
         if dated and self._is_date(dated):
             return "date", dated
@@ -251,19 +251,19 @@ class _NameReader:
         return "none", undivided
 
     def _is_date(self, found: re.Match[str]) -> bool:
-        """Say whether a name begins with a date; ``2026-04`` may as well be a year's fourth."""
+        """Return whether a name begins with a date; ``2026-04`` may also be number 4 of a year."""
         text = _find_date_format(found)
         if text.count("%") == 2:
             return not found["head"] and not self._counted
         return bool(text)
 
     def _is_number(self, found: re.Match[str], name: str) -> bool:
-        """Say whether a name begins with a number of its own, such as ``PM-7``, not ``http2``."""
+        """Return whether a name begins with a number of its own: ``PM-7``, but not ``http2``."""
         word, number = _find_lead_word(found), found["number"]
         if word.upper() in NO_ID_PREFIXES:
             return False
         if not word and not found["year"] and re.fullmatch(r"(?:19|20)\d\d", number):
-            return False  # the year of what follows
+            return False  # a year
         if find_id_prefix(name) or not found["rest"]:
             return True
         if not word and (found["year"] or number.startswith("0")):
@@ -272,7 +272,7 @@ class _NameReader:
 
 
 def _are_numbers_consecutive(found: Iterable[re.Match[str]]) -> bool:
-    """Say whether what stands behind the years counts from 1 in each of them."""
+    """Return whether the numbers after the years count from 1 in each year."""
     years: dict[str, list[int]] = {}
     for each in found:
         if each["year"] and not each["head"]:
@@ -281,7 +281,7 @@ def _are_numbers_consecutive(found: Iterable[re.Match[str]]) -> bool:
 
 
 def _find_date_format(found: re.Match[str]) -> str:
-    """Return a date of a name in the form of `strftime`, an empty text for what is no date."""
+    """Return the `strftime` format of a date in a name, empty if it is not a date."""
     text = found["date"]
     if len(text) == 4:
         return "%Y"
@@ -305,7 +305,7 @@ def _keep_ascii_letters(head: str) -> str:
 
 
 def _find_title_spelling(rests: Sequence[str], join: str) -> TitleSpelling:
-    """Return how titles are spelled; what stands before them decides where no title can."""
+    """Return the spelling of titles; without a separator in any title, that of the lead decides."""
     spaced = sum(" " in rest for rest in rests)
     dashed = sum("-" in rest and " " not in rest for rest in rests)
     snake = sum("_" in rest and "-" not in rest and " " not in rest for rest in rests)
@@ -320,7 +320,7 @@ def _find_title_spelling(rests: Sequence[str], join: str) -> TitleSpelling:
 
 
 def find_common_words(texts: Sequence[str], join: str) -> tuple[str, str]:
-    """Return with which words all texts begin and end that only say what kind of text it is."""
+    """Return the words at the start and end of all texts that only name the kind of document."""
     if len(set(texts)) < 2:
         return "", ""
     split = [text.split(join) for text in texts]
@@ -343,7 +343,7 @@ def _list_common_words(
 
 
 def find_most_common(items: Sequence[T]) -> T:
-    """Return what there is most of, and of several the one that stands last."""
+    """Return the most common item; of several, the one that is last."""
     counted = Counter(items)
     most = max(counted.values())
     return next(item for item in reversed(items) if counted[item] == most)

@@ -1,6 +1,6 @@
-"""A post-mortem is begun: where it goes, what its id is, and the file that holds it then.
+"""Prepare a new post-mortem: its place, its id, and the file that will hold it.
 
-Nothing is written here. What is to be written was read again, as the registry will read it.
+Nothing is written here. The new contents are parsed once as the registry will read them.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ __all__ = [
     "scaffold_entry",
 ]
 
-SCAFFOLD_FAILED = "Couldn't begin a post-mortem"
+SCAFFOLD_FAILED = "Couldn't create a post-mortem"
 
 MAX_NUMBERS_PER_ID = 100
-"""How many numbers an id may stand for on average, until another system seems to give them."""
+"""Numbers per used id above which another system seems to assign the ids."""
 
 RESERVED_NAMES = {
     "con",
@@ -60,12 +60,12 @@ RESERVED_NAMES = {
     "nul",
     *(f"{n}{d}" for n in ("com", "lpt") for d in range(1, 10)),
 }
-"""What Windows takes for a device, whatever the ending."""
+"""Device names on Windows, with any suffix."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostmortemPlace:
-    """Where a post-mortem goes: a file, or a directory and a folder in it, None for the usual."""
+    """The place of a post-mortem: a file, or a directory and its folder, None for the default."""
 
     path: Path
     shown: str
@@ -74,28 +74,28 @@ class PostmortemPlace:
 
 @dataclass(frozen=True, slots=True)
 class UsedNames:
-    """What is in use: the registry, and further names that were used once, or are by tests."""
+    """Names in use: the registry's, and further names from the past or from tests."""
 
     registry: Registry
     names: tuple[str, ...] = ()
 
     def every(self, more: Iterable[str] = ()) -> list[str]:
-        """Return all names, those of aliases too."""
+        """Return all names, including aliases."""
         own = [name for each in self.registry for name in (each.id, *each.aliases)]
         return [*more, *own, *self.names]
 
     def has(self, id: str) -> bool:
-        """Say whether an id means a post-mortem already."""
+        """Return whether an id already belongs to a post-mortem."""
         return self.registry.find(id) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class NewPostmortem:
-    """A post-mortem that can be written.
+    """A post-mortem that is ready to be written.
 
-    ``unread`` are the fields which the registry will not know, ``unwritten`` those that the
-    document does not even hold, since it has no place for them. ``is_sparse`` says that ids are
-    numbered, and most numbers are in no use.
+    ``unread`` are fields in the document that the registry does not read, ``unwritten`` fields for
+    which the document has no place. ``is_sparse`` means that ids are numbers of which most are
+    unused.
     """
 
     id: str
@@ -115,12 +115,13 @@ def scaffold_document(
     test_of: Callable[[str], str] = lambda id: "",
     past: Callable[[], str] = lambda: "",
 ) -> NewPostmortem:
-    """Begin a document; the incident has no id, unless one was asked for.
+    """Prepare a document; the incident has no id, unless the user gave one.
 
-    ``test_of`` gives the node id of the regression test of an id, ``past`` all that ever stood
-    in the directory.
+    ``test_of`` returns the node id of the regression test of an id, ``past`` the text of all former
+    versions of the directory.
 
-    Raises: SettingsError where the id is taken, or can't be given.
+    Raises:
+        SettingsError: The id is taken, or can't be used.
     """
     postmortems = (
         load_registry([Location(".", place.path)], place.path, how) if place.path.is_dir() else ()
@@ -145,7 +146,7 @@ def scaffold_document(
     id = own_id or _read_id_from_name(relative, how)
     named = not own_id or own_id == _read_id_from_name(relative, how)
     incident = replace(incident, id=id, test=test_of(id))
-    # where its name does not tell it, the id has to be written into front matter, at the latest
+    # if the file name does not contain the id, it must be in the heading or in front matter
     written = [False] if named else [False, True] if collection.in_heading else [True]
     drafts = (
         _render_draft(replace(incident, own_id=each), collection, template) for each in written
@@ -178,7 +179,8 @@ def _render_draft(
 def read_template(path: Path, shown: str) -> str:
     """Return the text of a template.
 
-    Raises: SettingsError where it can't be read.
+    Raises:
+        SettingsError: It can't be read.
     """
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
@@ -217,12 +219,12 @@ def _build_document_path(
         if not taken:
             return relative
     raise _build_scaffold_error(
-        f"{place.shown} has a thousand of {stem!r}", "give it another title"
+        f"{place.shown} already has a thousand files named {stem!r}", "use another title"
     )
 
 
 def _is_allowed_name(stem: str, suffix: str) -> bool:
-    """Say whether a name is that of a post-mortem, and one that every system allows."""
+    """Return whether a name is that of a post-mortem, and valid on every system."""
     return parse_document_name(stem + suffix) is not None and stem.casefold() not in RESERVED_NAMES
 
 
@@ -239,7 +241,7 @@ def _build_document_id(
     names: list[str],
     file: str,
 ) -> str:
-    """Return the id that goes into the document, nothing where its name tells it."""
+    """Return the id to write into the document, empty if its name contains it."""
     if like.ids is None:
         return ""
     manner = like.ids
@@ -249,7 +251,7 @@ def _build_document_id(
 
 
 def _load_preview(files: Mapping[str, bytes], how: LoadOptions, location: str = ".") -> Registry:
-    """Return the registry that files make, read in a folder of their own."""
+    """Return the registry of some files, written to a temporary folder."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for relative, data in files.items():
@@ -259,12 +261,12 @@ def _load_preview(files: Mapping[str, bytes], how: LoadOptions, location: str = 
             return load_registry([Location(location, folder)], folder, how)
         except RegistryError as error:
             problem = error.problems[0]
-            cause = f"what would be written can't be read: {problem.cause}"
-            raise _build_scaffold_error(cause, "mend the template") from None
+            cause = f"the new file would not be readable: {problem.cause}"
+            raise _build_scaffold_error(cause, "fix the template") from None
 
 
 def _list_unread_fields(incident: IncidentDetails, found: Postmortem) -> Iterator[tuple[str, str]]:
-    """Yield the fields that are known and that the registry does not read, with their values."""
+    """Yield the known fields that the registry does not read from the file, with their values."""
     fields_and_values: Mapping[str, tuple[object, object]] = {
         "date": (incident.day.isoformat(), found.date),
         "severity": (incident.severity, found.severity),
@@ -278,16 +280,17 @@ def _list_unread_fields(incident: IncidentDetails, found: Postmortem) -> Iterato
 
 
 def _is_value_in_document(value: str, data: bytes) -> bool:
-    """Say whether a document holds a value, and not only as a part of other words."""
+    """Return whether a document contains a value as a word of its own."""
     return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", data.decode()) is not None
 
 
 def scaffold_entry(
     incident: IncidentDetails, place: PostmortemPlace, used: UsedNames, past: str, how: LoadOptions
 ) -> NewPostmortem:
-    """Begin an entry of a registry file; ``past`` is all that ever stood in it.
+    """Prepare an entry of a registry file; ``past`` is the text of all former versions of the file.
 
-    Raises: SettingsError where there is no next id, or no entry can be added safely.
+    Raises:
+        SettingsError: There is no next id, or no entry can be added safely.
     """
     data = place.path.read_bytes()
     id, sparse = (
@@ -308,7 +311,7 @@ def scaffold_entry(
 def _build_next_id(
     incident: IncidentDetails, data: bytes, place: PostmortemPlace, used: UsedNames, past: str
 ) -> tuple[str, bool]:
-    """Return the id that follows those of a file, as it is written there, and if it is sparse."""
+    """Return the id after those of a file, as it is written there, and whether ids are sparse."""
     text = data.decode("utf-8-sig").replace("\r\n", "\n")
     suffix = place.path.suffix.lower()
     _, entries = find_registry_entries(
@@ -320,7 +323,7 @@ def _build_next_id(
     manner = find_naming_pattern(ordered) if ids else replace(DEFAULT_NAMING, title=None)
     if manner.kind == "none" and not _are_ids_words(ids):
         cause = f"the ids in {place.shown} follow no pattern, such as {ids[-1]!r}"
-        raise _build_scaffold_error(cause, "say which id it has, with --id")
+        raise _build_scaffold_error(cause, "pass an id with --id")
     names = [*used.every(ids), *find_past_ids(past)]
     number = manner.next(names, incident.day)
     lead = manner.format_lead(number, incident.day)
@@ -331,7 +334,7 @@ def _build_next_id(
 
 
 def _are_ids_words(ids: Sequence[str]) -> bool:
-    """Say whether ids are made of words, as a title is."""
+    """Return whether ids are made of words, like a title."""
     words = [
         id for id in ids if any(part.isalpha() and len(part) > 2 for part in _split_id_words(id))
     ]

@@ -1,4 +1,4 @@
-"""What a project has already: folders of post-mortems, marks that carry ids, a CI."""
+"""Survey a project: its folders of post-mortems, its marks that carry ids, its CI."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 MAX_FOLDER_DEPTH = 4
-"""How many folders deep a collection may lie."""
+"""The maximum depth of a folder with post-mortems."""
 
 CI_SYSTEMS: tuple[tuple[str, str], ...] = (
     (".github/workflows", "GitHub Actions"),
@@ -33,7 +33,7 @@ CI_SYSTEMS: tuple[tuple[str, str], ...] = (
     (".travis.yml", "Travis CI"),
     ("Jenkinsfile", "Jenkins"),
 )
-"""What tells that a project is tested elsewhere too, and where."""
+"""Files that show where else a project is tested."""
 
 _COLLECTION_NAME = re.compile(
     r"(?:(?:incident|outage)[-_ ]?(?:report|review|retro)s?|incidents?|outages?|rcas?|coes?"
@@ -56,9 +56,9 @@ _ISSUE_PATHS: Mapping[str, str] = {"github.com": "issues", "gitlab.com": "-/issu
 
 
 def find_document_collections(root: Path) -> dict[str, int]:
-    """Return the folders below a root that look like collections of post-mortems, largest first.
+    """Return the folders that look like collections of post-mortems, largest first.
 
-    Each with how many documents it holds, by their names; a folder of code is none.
+    The values are the numbers of documents, by their names. Folders with code are excluded.
     """
     found = {
         each: _count_documents(root / each)
@@ -89,7 +89,7 @@ def _is_searchable_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _count_documents(folder: Path) -> int:
-    """Return how many documents a folder holds; data counts only where nothing is written."""
+    """Return the number of documents in a folder; data files count only if there is no text."""
     names = [
         name
         for each in walk_documents(str(folder), [])
@@ -101,31 +101,31 @@ def _count_documents(folder: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class MarkIds:
-    """What the marks of one name carry: all ids in order, one for each mark that names it."""
+    """The ids in the marks of one name, in order; one for each mark that has one."""
 
     mark: str
     every: tuple[str, ...]
 
     @property
     def distinct_ids(self) -> tuple[str, ...]:
-        """The ids, each once."""
+        """The ids without duplicates."""
         return tuple(dict.fromkeys(self.every))
 
     @property
     def numeric_count(self) -> int:
-        """How many ids are plain numbers, as those of a tracker are."""
+        """The number of ids that are plain numbers, like those of a tracker."""
         return sum(id.isdecimal() for id in self.distinct_ids)
 
     @property
     def are_numbers(self) -> bool:
-        """Whether they are plain numbers, all but a few."""
+        """Whether nearly all ids are plain numbers."""
         return self.numeric_count * 10 >= len(self.distinct_ids) * 9
 
 
 def find_marks_with_ids(codes: Iterable[bytes]) -> list[MarkIds]:
     """Return the marks of test files that seem to name incidents, the most frequent first.
 
-    Only a name that says so counts: ``timeout(10)`` and ``testcase("TC-1")`` mean something else.
+    Only certain mark names count: ``timeout(10)`` and ``testcase("TC-1")`` mean something else.
     """
     ids_by_mark: dict[str, list[str]] = {}
     for code in codes:
@@ -147,12 +147,12 @@ def _list_ids_in_arguments(args: Iterable[object]) -> Iterator[str]:
 
 
 def find_ci_system(root: Path) -> tuple[str, str] | None:
-    """Return the file or folder that says how a project is tested elsewhere, and by whom."""
+    """Return the file or folder of a CI configuration, and the name of the CI."""
     return next((each for each in CI_SYSTEMS if (root / each[0]).exists()), None)
 
 
 def find_issue_url_template(origin: str | None) -> str | None:
-    """Return the address of an issue, ``{id}`` for its number, by where a repository comes from."""
+    """Return the URL template of the issues of a repository, with ``{id}``, from its remote URL."""
     found = _HOSTED_ORIGIN.fullmatch(origin or "")
     if found is None:
         return None

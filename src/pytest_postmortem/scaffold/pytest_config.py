@@ -1,7 +1,7 @@
-"""A configuration file of pytest × settings → the file with them, and nothing else changed.
+"""Add settings to a configuration file of pytest and change nothing else.
 
-Lines are inserted, not written anew, so that comments, order, line ends and a byte order mark stay
-as they are. That nothing else has changed is made sure by reading the file before and after.
+Lines are inserted, so that comments, order, line ends and a byte order mark stay as they are. The
+result is parsed to verify that nothing else has changed.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ _TOML_COMMENT = re.compile(r"#[^\r\n]*")
 def insert_toml_settings(
     text: str, table: Sequence[str], added: Mapping[str, str | Sequence[str]], newline: str
 ) -> str:
-    """Return a text in which a table has further keys, each with a text or an array of texts.
+    """Return a text with further keys in a table, each with a string or an array of strings.
 
-    They follow the last key that the table has, as that one is written. A table that is not
-    there comes at the end.
+    They follow the last key of the table, in its style. A missing table is added at the end.
 
-    Raises: Unsure where its place can't be told.
+    Raises:
+        UnexpectedSyntaxError: Their place can't be determined.
     """
     all_statements = list(scan_toml_statements(text))
     path = tuple(table)
@@ -101,12 +101,12 @@ def _insert_after_statement(
     if last.inline:
         return text[: last.end] + "".join(f", {pair}" for pair in pairs) + text[last.end :]
     line = text.rfind("\n", 0, last.start) + 1
-    head = text[line : last.name]  # the indent, and `ini_options.` where keys are written so
+    head = text[line : last.name]  # the indent, and an `ini_options.` prefix of dotted keys
     return _insert_lines_below(text, last.end, [head + pair for pair in pairs], newline)
 
 
 def _insert_lines_below(text: str, end: int, lines: Sequence[str], newline: str) -> str:
-    """Return a text with lines below the one in which something ends."""
+    """Return a text with lines inserted below the line of a position."""
     found = _TOML_LINE_END.match(text, end)
     if found is None:
         raise UnexpectedSyntaxError
@@ -125,9 +125,10 @@ def _fill_empty_inline_table(text: str, braces: TextSpan, pairs: Sequence[str]) 
 
 
 def insert_toml_item(text: str, path: Sequence[str], item: str, newline: str) -> str:
-    """Return a text in which the array or the text of lines under a key has a further item.
+    """Return a text with a further item in the array, or the multi-line string, of a key.
 
-    Raises: Unsure where its place can't be told.
+    Raises:
+        UnexpectedSyntaxError: Its place can't be determined.
     """
     matching = [
         statement
@@ -160,12 +161,12 @@ def _insert_array_element(text: str, array: TextSpan, item: str, newline: str) -
 
 
 def _insert_string_line(text: str, value: TextSpan, item: str, newline: str) -> str:
-    """Return a text in which a string has a further line."""
+    """Return a text with a further line in a string."""
     literal = text[value.start : value.end]
     quotes = literal[:3] if literal[:3] in ('"""', "'''") else literal[:1]
     end = value.end - len(quotes)
     if len(quotes) == 1:
-        if quotes != '"':  # which knows no escapes
+        if quotes != '"':  # a literal string has no escapes
             return (
                 text[: value.start]
                 + _quote_toml_text(f"{literal[1:-1]}\n{item}")
@@ -198,9 +199,9 @@ DEFAULT_INDENT = "    "
 def insert_ini_settings(
     text: str, section: str, added: Mapping[str, Sequence[str]], newline: str
 ) -> str:
-    """Return a text in which a section has further keys, below the last one that it has.
+    """Return a text with further keys in a section, below its last key.
 
-    A section that is not there comes at the end. Of several values each has a line.
+    A missing section is added at the end. Several values are written one per line.
     """
     lines = text.splitlines(keepends=True)
     start, end = _find_ini_section(lines, section)
@@ -218,7 +219,7 @@ def insert_ini_settings(
 
 
 def insert_ini_value_line(text: str, section: str, name: str, item: str, newline: str) -> str:
-    """Return a text in which a key that is there has a further line."""
+    """Return a text with a further line in the value of an existing key."""
     lines = text.splitlines(keepends=True)
     start, end = _find_ini_section(lines, section)
     key = next(
@@ -236,7 +237,7 @@ def insert_ini_value_line(text: str, section: str, name: str, item: str, newline
 
 
 def _find_ini_section(lines: Sequence[str], section: str) -> tuple[int, int]:
-    """Return the lines of a section, its header first; an empty range where it is not there."""
+    """Return the lines of a section, including its header; an empty range if it is missing."""
     headers = [
         n for n, line in enumerate(lines) if line.startswith("[") and _parse_ini_header(line)
     ]
@@ -258,10 +259,10 @@ def _find_indent(line: str) -> str:
 
 
 def _find_ini_style(lines: Sequence[str]) -> tuple[str, str]:
-    """Return what stands between keys and values, and before lines that go on."""
+    """Return the separator of keys and values, and the indent of continued lines."""
     pairs = [found for line in lines if (found := _INI_PAIR.match(line))]
     signs = [found["sign"] for found in pairs if found["value"].strip()]
-    sign = re.sub(r"\s{2,}", " ", signs[-1]) if signs else " = "  # keys may stand in columns
+    sign = re.sub(r"\s{2,}", " ", signs[-1]) if signs else " = "  # keys may be aligned in columns
     indents = [_find_indent(line) for line in lines if line[:1] in (" ", "\t") and line.strip()]
     return sign if "=" in sign else " = ", indents[-1] if indents else DEFAULT_INDENT
 
@@ -273,7 +274,7 @@ def _format_ini_pair(name: str, values: Sequence[str], sign: str, indent: str) -
 
 
 def _find_last_key_end(lines: Sequence[str], start: int, end: int) -> int:
-    """Return the place below the last key of a section, and the comments within its value."""
+    """Return the line below the last key of a section, including comments within its value."""
     content = [n for n in range(start, end) if lines[n].strip() and not _is_ini_comment(lines[n])]
     place = content[-1] + 1
     while place < end and _is_ini_comment(lines[place]) and lines[place][:1].isspace():
@@ -286,7 +287,7 @@ def _build_section_gap(lines: Sequence[str]) -> list[str]:
 
 
 def _insert_ini_lines(lines: Sequence[str], place: int, new: Sequence[str], newline: str) -> str:
-    """Return the text with new lines in it; an end without a line feed stays one."""
+    """Return the text with new lines; a missing line feed at the end stays missing."""
     head, tail = "".join(lines[:place]), "".join(lines[place:])
     if head and not head.endswith("\n"):
         return head + "".join(newline + line for line in new) + tail
@@ -294,7 +295,7 @@ def _insert_ini_lines(lines: Sequence[str], place: int, new: Sequence[str], newl
 
 
 MARKER_LINE = "postmortem(id, *ids): the test guards against these incidents"
-"""How the marker is registered in a project, for whoever runs its tests without the plugin."""
+"""The registration of the marker, for runs without the plugin."""
 
 UNREADABLE_ERRORS = (UnexpectedSyntaxError, ValueError, RecursionError, iniconfig.ParseError)
 _QUOTED_MARKER_LINE = json.dumps(MARKER_LINE)
@@ -302,28 +303,25 @@ _QUOTED_MARKER_LINE = json.dumps(MARKER_LINE)
 PYTEST_TOML_NAMES = ("pytest.toml", ".pytest.toml")
 
 SettingValue = str | tuple[str, ...]
-"""What is set: one text, or several of them, as the kind of the setting asks."""
+"""The value of a setting: one text, or several, depending on the setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsToAdd:
-    """What is to be added: settings that are not there yet, and whether the marker is."""
+    """The settings to add, and whether to register the marker."""
 
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
     marker: bool = False
 
 
 def has_postmortem_marker(markers: Any) -> bool:
-    """Say whether the marker is among those that a project registers, in an array or as lines."""
+    """Return whether the marker is among a project's markers, as an array or as lines."""
     lines = markers.splitlines() if isinstance(markers, str) else map(str, markers or ())
     return any(line.split(":")[0].split("(")[0].strip() == "postmortem" for line in lines)
 
 
 def parse_pytest_settings(name: str, data: bytes) -> Mapping[str, Any]:
-    """Return what a configuration file sets for pytest, as it stands there.
-
-    Nothing is what can't be read.
-    """
+    """Return the settings of pytest in a configuration file; empty if it can't be parsed."""
     try:
         text = data.removeprefix(BOM_UTF8).decode()
         if not name.lower().endswith(".toml"):
@@ -337,10 +335,10 @@ def parse_pytest_settings(name: str, data: bytes) -> Mapping[str, Any]:
 
 
 def add_pytest_settings(name: str, data: bytes, wanted: SettingsToAdd) -> bytes:
-    """Return the contents of a configuration file with what is wanted.
+    """Return the contents of a configuration file with additional settings.
 
     Raises:
-        SettingsError: It can't be told where that belongs; the message shows what to add.
+        SettingsError: Their place can't be determined; the message shows what to add.
     """
     bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     edit = _add_toml_settings if name.lower().endswith(".toml") else _add_ini_settings
@@ -354,7 +352,7 @@ def add_pytest_settings(name: str, data: bytes, wanted: SettingsToAdd) -> bytes:
 
 
 def _build_settings_error(name: str, data: bytes, wanted: SettingsToAdd) -> SettingsError:
-    """Return the error that a file is left alone, with what would have been added."""
+    """Return the error for a file that is not changed, with the lines to add by hand."""
     file = PurePath(name).name
     header, settings = _find_settings_header(file, data)
     old = None if settings is None else settings.get("markers")
@@ -366,7 +364,7 @@ def _build_settings_error(name: str, data: bytes, wanted: SettingsToAdd) -> Sett
         if isinstance(old, str) or not file.lower().endswith(".toml")
         else _QUOTED_MARKER_LINE
     )
-    cause = "it is not sure where the settings belong in it"
+    cause = "its layout is not supported"
     lines = _render_setting_lines(file, header, wanted, added) if added else []
     if settings is not None:
         lines = [f"add them by hand to [{header}]:", *lines[1:]]
@@ -383,7 +381,7 @@ def _build_settings_error(name: str, data: bytes, wanted: SettingsToAdd) -> Sett
 def _render_setting_lines(
     file: str, header: str, wanted: SettingsToAdd, added: Mapping[str, SettingValue]
 ) -> list[str]:
-    """Return settings as lines, their header first."""
+    """Return settings as lines, with their header first."""
     if file.lower().endswith(".toml"):
         values = {**added, **wanted.settings}
         return insert_toml_settings("", header.split("."), values, "\n").splitlines()
@@ -392,9 +390,9 @@ def _render_setting_lines(
 
 
 def _find_settings_header(file: str, data: bytes) -> tuple[str, Mapping[str, Any] | None]:
-    """Return the header that settings stand below, and what does so, None where it is not there.
+    """Return the header of pytest's settings, and the settings, None if it is missing.
 
-    Of a file that can't be read, lines that look like it tell.
+    If the file can't be parsed, its lines are searched for the header.
     """
     text = data.decode(errors="replace")
     try:
@@ -443,7 +441,7 @@ def _convert_setting_value(value: SettingValue) -> str | list[str]:
 
 
 def _split_marker_lines(markers: Any) -> list[str]:
-    """Return the lines of a setting, be it an array or a text."""
+    """Return the lines of a setting that is an array or a text."""
     if isinstance(markers, str):
         return [line.strip() for line in markers.splitlines() if line.strip()]
     if isinstance(markers, list):
@@ -452,7 +450,7 @@ def _split_marker_lines(markers: Any) -> list[str]:
 
 
 def _find_pytest_table(name: str, tree: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the table that pytest reads: that of pytest 9 where it is in use."""
+    """Return the table that pytest reads; that of pytest 9 if it is present."""
     tool = _find_toml_table(tree, ("tool", "pytest"))
     if name in PYTEST_TOML_NAMES or (name != "pyproject.toml" and "pytest" in tree and not tool):
         return ("pytest",)
@@ -461,7 +459,7 @@ def _find_pytest_table(name: str, tree: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _find_toml_table(tree: Mapping[str, Any], table: Sequence[str]) -> Mapping[str, Any]:
-    """Return a table, an empty one where it is not there."""
+    """Return a table, empty if it is missing."""
     for key in table:
         node = tree.get(key, {})
         if not isinstance(node, dict):
@@ -471,7 +469,7 @@ def _find_toml_table(tree: Mapping[str, Any], table: Sequence[str]) -> Mapping[s
 
 
 def _create_toml_table(tree: dict[str, Any], table: Sequence[str]) -> dict[str, Any]:
-    """Return a table to be changed, which is made where it is not there."""
+    """Return a table to be changed; create it if it is missing."""
     for key in table:
         tree = tree.setdefault(key, {})
     return tree

@@ -1,7 +1,7 @@
-"""A registry file → the same with one more entry, whatever format it has.
+"""Add an entry to a registry file of any format.
 
-Text is inserted, so that comments and layout stay. That nothing else has changed, and that the
-entry is what it should be, is made sure by reading the file before and after.
+Text is inserted, so that comments and layout stay. The result is parsed to verify that it has the
+new entry and that nothing else has changed.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ _SNIPPET_RENDERERS: Mapping[str, Callable[[str, str | None, EntryBuilder], list[
 
 
 def add_registry_entry(data: bytes, shown: str, id: str, facts: IncidentFacts) -> bytes:
-    """Return the contents of a registry file with an entry, at the end where new ones stand.
+    """Return the contents of a registry file with a new entry, first if the newest are first.
 
-    Raises: SettingsError where that can't be done safely; the message shows the entry.
+    Raises:
+        SettingsError: The layout is not supported; the message shows the entry to paste.
     """
     bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     suffix = PurePath(shown).suffix.lower()
@@ -50,9 +51,7 @@ def add_registry_entry(data: bytes, shown: str, id: str, facts: IncidentFacts) -
     newline = "\r\n" if "\r\n" in text else "\n"
     tree = _parse_registry_text(text, suffix, shown)
     wrapper, entries = find_registry_entries(tree)
-    empty = suffix == ".json" and (wrapper is not None or not tree)
-    mapping = isinstance(entries, LocatedTable) and (bool(entries) or empty)
-    make = EntryBuilder(id, facts, is_keyed=mapping)
+    make = EntryBuilder(id, facts, is_keyed=isinstance(entries, LocatedTable) and bool(entries))
     first = are_newest_first(list(_map_registry_entries(entries).values()))
     try:
         new = _ENTRY_WRITERS[suffix](text, wrapper, make, first, newline)
@@ -70,7 +69,7 @@ def _parse_registry_text(text: str, suffix: str, shown: str) -> Any:
 
 
 def find_registry_entries(tree: Any) -> tuple[str | None, Any]:
-    """Return the key under which entries stand, if any, and the list or mapping of them."""
+    """Return the key above the entries, None without one, and the list or mapping of entries."""
     if not isinstance(tree, LocatedTable):
         return None, tree
     names = {fields.normalize_key(key): key for key in tree}
@@ -83,7 +82,7 @@ def find_registry_entries(tree: Any) -> tuple[str | None, Any]:
 
 
 def list_written_ids(entries: Any) -> list[str]:
-    """Return the ids of entries as they are written, without what a ``prefix`` adds."""
+    """Return the ids of entries as they are written, without a configured ``prefix``."""
     if isinstance(entries, LocatedTable):
         return list(entries)
     ids = (next(filter(None, _list_entry_ids(each)), "") for each in entries or ())
@@ -102,9 +101,10 @@ def _map_registry_entries(entries: Any) -> dict[Any, Any]:
 
 
 def _check_added_entry(before: Any, after: Any, make: EntryBuilder, first: bool) -> None:
-    """Make sure that a file has one more entry, and is the same beside it.
+    """Check that a file has one more entry, and is unchanged otherwise.
 
-    Raises: Unsure.
+    Raises:
+        UnexpectedSyntaxError: The entry is incomplete, or something else has changed.
     """
     wrapper, old = find_registry_entries(before)
     other, new = find_registry_entries(after)
@@ -131,7 +131,7 @@ def _select_other_keys(tree: Any, wrapper: str | None) -> dict[str, Any]:
 
 
 def _is_entry_complete(entry: LocatedTable, make: EntryBuilder) -> bool:
-    """Say whether an entry holds what it should, and no more."""
+    """Return whether an entry has exactly the expected values."""
     expected_values = [
         value if isinstance(value, str) else tuple(value)
         for _, value, _ in make(_pair_entry_keys(entry))
@@ -154,7 +154,7 @@ def _pair_entry_keys(entry: LocatedTable) -> list[tuple[str, str]]:
 
 
 def _build_entry_error(shown: str, lines: Sequence[str]) -> SettingsError:
-    """Return the error that a file is left alone, with the entry that it should have."""
-    cause = "it is laid out in a way in which no entry can be added safely"
+    """Return the error for a file that is not changed, with the entry to paste."""
+    cause = "its layout is not supported"
     remedy = "\n  ".join(["add it by hand:", *lines])
     return SettingsError([Problem("entry-by-hand", "Couldn't change", cause, remedy, shown)])

@@ -1,6 +1,6 @@
-"""The code of a test file → the same with one more test, which fails until it is written.
+"""Add a failing regression test to a test file and change nothing else.
 
-Nothing else in the file changes; that is made sure by reading it before and after.
+The result is parsed to verify that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["ExtendedTestFile", "RegressionTestError", "add_regression_test"]
 MAX_LINE_WIDTH = 88
 
 _SOURCE_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_TESTS_DISABLED = "pytest takes no test of a file with __test__ = False"
+_TESTS_DISABLED = "pytest collects no tests from a file with __test__ = False"
 _FILE_HEAD_LINE = re.compile(r"#!|#.*coding[:=]")
 
 
@@ -38,7 +38,7 @@ class RegressionTestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ExtendedTestFile:
-    """A test file with one more test: its name, and why it would stop nobody, if it would not.
+    """A test file with the new test, and the reason why the test would not run, if there is one.
 
     ``needs`` is a module without which the whole file is skipped.
     """
@@ -51,7 +51,7 @@ class ExtendedTestFile:
 
 @dataclass(frozen=True, slots=True)
 class _ParsedTestFile:
-    """A test file, read: its lines keep their ends."""
+    """A parsed test file; its lines keep their ends."""
 
     lines: Sequence[str]
     body: Sequence[ast.stmt]
@@ -66,18 +66,19 @@ def add_regression_test(
     name: str | None,
     rules: tuple[Sequence[str], Sequence[str]],
 ) -> ExtendedTestFile:
-    """Return a test file, None for one that is to be made, with a test of an incident.
+    """Return a test file with a test of an incident; ``data`` is None for a new file.
 
-    ``name`` is what the test is to be called, None for a name made of the title. ``rules`` are
-    pytest's ``python_functions`` and ``python_classes``.
+    ``name`` is the name of the test, None to derive it from the title. ``rules`` are pytest's
+    ``python_functions`` and ``python_classes``.
 
-    Raises: Untestable.
+    Raises:
+        RegressionTestError: The test can't be added.
     """
     file = _parse_test_file(data or b"")
     taken_names = set(_list_used_names(file.body))
     if name is not None and name in taken_names:
         remedy = f'choose another name, or mark it with @pytest.mark.{MARKER_NAME}("{id}")'
-        raise RegressionTestError(f"there is a {name!r} already", remedy)
+        raise RegressionTestError(f"{name!r} already exists", remedy)
     candidates = (
         [name] if name is not None else list(_list_test_names(id, title, rules[0], taken_names))
     )
@@ -91,18 +92,14 @@ def add_regression_test(
                 code, candidate, added_test.muted or off, _find_skipping_module(file.body)
             )
     functions = " ".join(rules[0])
-    cause = (
-        f"pytest takes no function {candidates[0]!r} for a test (python_functions = {functions})"
-    )
+    cause = f"pytest does not collect {candidates[0]!r} as a test (python_functions = {functions})"
     raise RegressionTestError(cause, "give it a name that pytest collects, as PATH::NAME")
 
 
 def _parse_test_file(data: bytes) -> _ParsedTestFile:
     tree = parse_python_tree(data)
     if tree is None:
-        raise RegressionTestError(
-            "it is no Python that can be read", "mend it, or name another file"
-        )
+        raise RegressionTestError("it can't be parsed as Python", "fix it, or name another file")
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     lines = _SOURCE_LINE.findall(data.decode(encoding))
     newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
@@ -110,7 +107,7 @@ def _parse_test_file(data: bytes) -> _ParsedTestFile:
 
 
 def _list_used_names(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """Yield the names that a module gives to anything at all."""
+    """Yield the names that a module defines."""
     for node in (each for statement in body for each in ast.walk(statement)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name
@@ -123,7 +120,7 @@ def _list_used_names(body: Sequence[ast.stmt]) -> Iterator[str]:
 def _list_test_names(
     id: str, title: str, functions: Sequence[str], taken: set[str]
 ) -> Iterator[str]:
-    """Yield names for a test, made as pytest is configured to find it."""
+    """Yield names for a test that pytest's configuration collects."""
     of_id = format_function_name(id)
     words = format_function_name(title) or of_id or "incident"
     for pattern in ("test", *functions):
@@ -136,7 +133,7 @@ def _list_test_names(
 
 
 def _append_test(file: _ParsedTestFile, id: str, title: str, name: str) -> bytes:
-    """Return the code with the test at its end, and pytest imported."""
+    """Return the code with the test at its end, and with pytest imported."""
     owner = _find_pytest_alias(file.body)
     lines = list(file.lines) if owner else _insert_pytest_import(file)
     head = "".join(lines)
@@ -163,7 +160,7 @@ def _render_test(owner: str, id: str, title: str, name: str, file: _ParsedTestFi
 
 
 def _render_failing_call(owner: str, id: str, title: str, encoding: str) -> str:
-    """Return the one statement of the test, with as much of the title as has room."""
+    """Return the statement of the test, with the title if it fits."""
     what = f"write the regression test of {id}"
     whole, short = (
         _format_text_literal(f"{what}: {title}", encoding),
@@ -177,7 +174,7 @@ def _render_failing_call(owner: str, id: str, title: str, encoding: str) -> str:
 
 
 def _format_text_literal(text: str, encoding: str) -> str:
-    """Return a text as Python has it, in double quotes where the encoding of the file allows."""
+    """Return a Python string literal, with escapes if the file's encoding needs them."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -186,7 +183,7 @@ def _format_text_literal(text: str, encoding: str) -> str:
 
 
 def _find_pytest_alias(body: Sequence[ast.stmt]) -> str | None:
-    """Return the name under which a module imports pytest as a whole."""
+    """Return the name under which a module imports pytest."""
     tried = [each for node in body if isinstance(node, ast.Try) for each in node.body]
     for node in (*body, *tried):
         for alias in node.names if isinstance(node, ast.Import) else ():
@@ -196,7 +193,7 @@ def _find_pytest_alias(body: Sequence[ast.stmt]) -> str | None:
 
 
 def _insert_pytest_import(file: _ParsedTestFile) -> list[str]:
-    """Return the lines with ``import pytest`` where it belongs among the imports."""
+    """Return the lines with ``import pytest`` in its place among the imports."""
     place = _find_import_index(file.body)
     while place < len(file.body) and _is_sorted_before_pytest(file.body[place]):
         place += 1
@@ -206,7 +203,7 @@ def _insert_pytest_import(file: _ParsedTestFile) -> list[str]:
     below = file.body[place] if place < len(file.body) else None
     lines, new = list(file.lines), f"import pytest{file.newline}"
     if below is not None and _is_third_party_statement(below):
-        top = _find_file_head_end(lines, below)  # what a file begins with is about all of it
+        top = _find_file_head_end(lines, below)  # a leading comment is about the whole file
         lines.insert(top if top else below.lineno - 1, new)
         return lines
     line = above.end_lineno or 0 if above else _find_file_head_end(lines, below)
@@ -222,7 +219,7 @@ def _insert_pytest_import(file: _ParsedTestFile) -> list[str]:
 
 
 def _find_import_index(body: Sequence[ast.stmt]) -> int:
-    """Return where the first import may stand: behind the docstring and ``__future__``."""
+    """Return the first position for an import: after the docstring and ``__future__``."""
     first = body[0] if body else None
     value = first.value if isinstance(first, ast.Expr) else None
     place = 1 if isinstance(value, ast.Constant) and isinstance(value.value, str) else 0
@@ -251,7 +248,7 @@ def _is_import_statement(node: ast.stmt | None) -> bool:
 
 
 def _find_package(node: ast.stmt) -> str:
-    """Return the package of an import, nothing for a relative one or anything else."""
+    """Return the package of an import, empty for a relative import or any other statement."""
     if isinstance(node, ast.Import):
         return node.names[0].name.partition(".")[0]
     if isinstance(node, ast.ImportFrom) and not node.level and node.module:
@@ -264,14 +261,14 @@ def _is_third_party_statement(node: ast.stmt) -> bool:
 
 
 def _is_sorted_before_pytest(node: ast.stmt) -> bool:
-    """Say whether an import belongs above that of pytest, as isort and ruff have it."""
+    """Return whether an import belongs above that of pytest, in the order of isort and ruff."""
     if _find_package(node) in sys.stdlib_module_names:
         return True
     return isinstance(node, ast.Import) and _find_package(node).casefold() < "pytest"
 
 
 def _is_testing_disabled(body: Sequence[ast.stmt]) -> bool:
-    """Say whether a module tells pytest that it holds no tests."""
+    """Return whether a module disables collection with ``__test__ = False``."""
     said = [
         node.value.value
         for node in body
@@ -298,7 +295,7 @@ def _find_skipping_module(body: Sequence[ast.stmt]) -> str | None:
 def _find_added_test(
     code: bytes, name: str, id: str, rules: tuple[Sequence[str], Sequence[str]]
 ) -> SourceTest | None:
-    """Return the test as it is read from the new code."""
+    """Return the new test as it is read from the new code."""
     tests = parse_source_tests(code, {MARKER_NAME}, *rules) or ()
     return next(
         (
@@ -311,9 +308,10 @@ def _find_added_test(
 
 
 def _check_other_statements(file: _ParsedTestFile, code: bytes, name: str) -> None:
-    """Make sure that all statements of a file are still there, in order.
+    """Check that all statements of a file are unchanged and in order.
 
-    Raises: Untestable where one has changed.
+    Raises:
+        RegressionTestError: One has changed.
     """
     tree = parse_python_tree(code)
     body = list(tree.body) if tree else []
@@ -324,9 +322,7 @@ def _check_other_statements(file: _ParsedTestFile, code: bytes, name: str) -> No
         ast.dump(statement) for statement in file.body
     ]
     if not (kept and isinstance(added_node, ast.FunctionDef) and added_node.name == name):
-        raise RegressionTestError(
-            "it is laid out in a way that is not known", "add the test by hand"
-        )
+        raise RegressionTestError("its layout is not supported", "add the test by hand")
 
 
 def _is_pytest_import(node: ast.stmt) -> bool:

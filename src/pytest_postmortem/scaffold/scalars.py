@@ -1,4 +1,4 @@
-"""A text → the same as YAML, TOML or JSON has it."""
+"""Format scalars as YAML or TOML."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ __all__ = [
 ]
 
 NUMBER_QUOTE = "0"
-"""Stands for the quote of a number, which has none."""
+"""Marks a value as a number, which has no quote."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _BARE_NUMBER = re.compile(r"\s*[0-9]+\s*(?:#.*)?(?:\n|$|,|\})")
 
 
 def format_yaml_scalar(text: str, quote: str = "") -> str:
-    """Return a text as YAML in one line, quoted as ``quote`` says, or where it has to be.
+    """Return a text as YAML on one line, with the given quote, or quoted if necessary.
 
-    A date is left bare, and so is a number where others are: whoever reads registries takes
-    every scalar for a text.
+    Dates are not quoted, and numbers are not if the others are not: registries are read with every
+    scalar as text.
     """
     if quote == NUMBER_QUOTE:
         if text.isascii() and text.isdigit():
@@ -66,14 +66,14 @@ def format_yaml_value(value: str | Sequence[str], quote: str = "") -> str:
 
 
 def _is_plain_in_brackets(text: str) -> bool:
-    """Say whether a text needs no quotes in brackets that it needs nowhere else."""
+    """Return whether a text needs no quotes inside brackets."""
     return not set(text) & set(",[]{}")
 
 
 def format_toml_value(
     value: str | Sequence[str], *, bare_dates: bool = False, quote: str = ""
 ) -> str:
-    """Return one text, or several as an array; a date or a number may be left bare."""
+    """Return one text, or several as an array; a date or a number may be bare."""
     if not isinstance(value, str):
         value = value[0] if len(value) == 1 else value
     if isinstance(value, str):
@@ -84,12 +84,12 @@ def format_toml_value(
 
 
 def format_toml_key(name: str) -> str:
-    """Return a key, quoted where it has to be."""
+    """Return a key, quoted if necessary."""
     return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def find_quote(written: str) -> str:
-    """Return the quote that a value begins with, `NUMBER_QUOTE` for a bare number, else nothing."""
+    """Return the opening quote of a value, `NUMBER_QUOTE` for a bare number, else an empty text."""
     head = written.lstrip()[:1]
     if head in ("'", '"'):
         return head

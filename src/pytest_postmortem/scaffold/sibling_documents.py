@@ -1,4 +1,4 @@
-"""The documents of a directory → how they are made, for one more."""
+"""Derive the style of a new document from its siblings; the newest is the model."""
 
 from __future__ import annotations
 
@@ -36,33 +36,28 @@ from pytest_postmortem.scaffold.front_matter import (
 from pytest_postmortem.scaffold.id_sequence import (
     DEFAULT_NAMING,
     NamingPattern,
-    find_most_common,
     find_naming_pattern,
 )
 from pytest_postmortem.scaffold.title_style import find_title_phrase
 
 __all__ = ["DocumentCollection", "find_document_kind", "survey_documents"]
 
-MAX_PAGES = 50
-"""The newest documents, which say how the next one is written; of older ones the name counts."""
-
 _TEMPLATE_FOLDERS = ("template", "templates")
 
 FOLDER_FORMATS = ("%Y", "%Y-%m", "%Y/%m", "%Y/%Y-%m", "%Y/%m/%d", "%Y_%m", "%Y%m")
-"""The folders that a date may lead to."""
+"""The formats of folders that are named after a date."""
 
 _YEAR, _MONTH, _DAY = r"(?P<year>(?:19|20)\d\d)", "(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentCollection:
-    """How the documents of a directory are made.
+    """The style of the documents of a directory.
 
-    ``names`` are those of all documents, without their endings. ``folder`` is where the next one
-    goes, with its date as `strftime` has it. ``heading`` is the phrase of headings, None where
-    there are none, and ``title`` that of titles in front matter. ``ids`` is the manner of ids
-    where they stand in front matter, or else ``in_heading``. ``template`` is the path of the
-    team's own.
+    ``names`` are those of all documents, without suffixes. ``folder`` is the folder of the next one
+    as a `strftime` format. ``heading`` is the phrase of headings, None without headings, ``title``
+    that of titles in front matter. ``ids`` is the pattern of ids that are written in front matter,
+    or in the heading if ``in_heading``. ``template`` is the path of the team's own template.
     """
 
     names: tuple[str, ...] = ()
@@ -81,7 +76,7 @@ class DocumentCollection:
 
 @dataclass(frozen=True, slots=True)
 class _SiblingDocument:
-    """A document: its path in the directory, its name, and what the registry knows of it."""
+    """A document: its path in the directory, its name, and its post-mortem in the registry."""
 
     relative: str
     stem: str
@@ -103,7 +98,7 @@ class _SiblingDocument:
 
     @property
     def sort_key(self) -> tuple[str, Sequence[tuple[str, int]]]:
-        """What sorts documents as they were written: by date, and as people count."""
+        """The key that sorts documents by date and number."""
         parts = re.findall(r"(\D*)(\d{0,18})", self.stem.casefold())
         natural = [(text, int(number) if number else -1) for text, number in parts]
         return str(self.day or ""), natural
@@ -112,7 +107,7 @@ class _SiblingDocument:
 def survey_documents(
     directory: DocumentDirectory, known: Iterable[Postmortem]
 ) -> DocumentCollection:
-    """Say how the documents of a directory are made; ``known`` are its post-mortems."""
+    """Return the style of the documents of a directory; ``known`` are its post-mortems."""
     files = sorted(walk_documents(directory.path, []))
     aside = [name for name in _TEMPLATE_FOLDERS if Path(directory.path, name).is_dir()]
     files += [
@@ -134,40 +129,36 @@ def survey_documents(
 
 
 def _build_collection(
-    directory: DocumentDirectory, found: Sequence[_SiblingDocument], files: Sequence[str]
+    directory: DocumentDirectory, documents: Sequence[_SiblingDocument], files: Sequence[str]
 ) -> DocumentCollection:
-    if not found:
+    if not documents:
         template = _find_template(files, ".md")
         suffix, kind = find_document_kind(template or "x.md")
         return DocumentCollection(suffix=suffix, kind=kind, template=template)
-    suffix = find_most_common([sibling.suffix for sibling in found])
-    same_suffix = [sibling for sibling in found if sibling.suffix == suffix]
-    names = tuple(sibling.stem for sibling in found)
-    pages = [_DocumentPage(directory, sibling) for sibling in same_suffix[-MAX_PAGES:]]
-    titles = [(page.title, page.id) for page in pages if page.title]
-    headings = [(page.heading, page.id) for page in pages if page.heading]
-    written_ids = [page.written_id for page in pages if page.written_id]
-    in_heading = sum(bool(page.heading_id) for page in pages) * 2 > len(pages)
-    if in_heading:
-        written_ids = [page.heading_id for page in pages if page.heading_id]
+    # one document of several may lack its suffix by mistake
+    newest = next((document for document in reversed(documents) if document.suffix), documents[-1])
+    page = _DocumentPage(directory, newest)
+    names = tuple(document.stem for document in documents)
+    ids = [document.known.id for document in documents if document.known]
+    has_id = bool(page.written_id or page.is_id_in_heading)
     return DocumentCollection(
         names,
         find_naming_pattern(names),
-        suffix,
-        same_suffix[-1].kind,
-        _find_next_folder(found),
-        find_front_matter_layout([page.written for page in pages]),
-        find_title_phrase(headings) if len(headings) * 2 > len(pages) else None,
-        find_title_phrase(titles),
-        find_naming_pattern(written_ids) if len(written_ids) * 2 > len(pages) else None,
-        in_heading,
-        "\r\n" if pages[-1].has_crlf else "\n",
-        _find_template(files, suffix),
+        newest.suffix,
+        newest.kind,
+        _find_next_folder(documents),
+        find_front_matter_layout(page.written),
+        find_title_phrase(page.heading, page.id) if page.heading else None,
+        find_title_phrase(page.title, page.id),
+        find_naming_pattern(ids) if has_id else None,
+        page.is_id_in_heading,
+        "\r\n" if page.has_crlf else "\n",
+        _find_template(files, newest.suffix),
     )
 
 
 class _DocumentPage:
-    """What stands in a document, as far as the next one is to be like it."""
+    """The parts of a document that a new one imitates."""
 
     def __init__(self, directory: DocumentDirectory, sibling: _SiblingDocument) -> None:
         data = Path(directory.path, sibling.relative).read_bytes()
@@ -185,9 +176,7 @@ class _DocumentPage:
         self.title = self._text("title")
         self.written_id = self._text("id")
         heading_id = find_id_prefix(heading.text) if heading and not self.written_id else None
-        self.heading_id = (
-            self.id if heading_id == self.id and find_id_prefix(sibling.stem) is None else ""
-        )
+        self.is_id_in_heading = heading_id == self.id and find_id_prefix(sibling.stem) is None
 
     def _text(self, field: str) -> str:
         values = self.written.values
@@ -196,7 +185,7 @@ class _DocumentPage:
 
 
 def _parse_data_document(text: str, shown: str) -> WrittenFrontMatter:
-    """Return a document that is nothing but data."""
+    """Return a document that is a data file."""
     style: FrontMatterStyle = "json" if shown.lower().endswith(".json") else "yaml"
     suffix = ".json" if style == "json" else ".yml"
     try:
@@ -225,15 +214,14 @@ def _parse_text_document(
     return WrittenFrontMatter(style, "\n".join(front_lines), values, above=1), body
 
 
-def _find_next_folder(found: Sequence[_SiblingDocument]) -> str:
-    """Return the folder of the next document: by date, the one that all are in, or the top."""
-    folders = [_find_folder_format(each) for each in found]
-    most = find_most_common(folders)
-    return most if "%" in most or len(set(folders)) == 1 else ""
+def _find_next_folder(documents: Sequence[_SiblingDocument]) -> str:
+    """Return the folder of the next document: by date, the only one in use, or the top."""
+    folders = [_find_folder_format(document) for document in documents]
+    return folders[-1] if "%" in folders[-1] or len(set(folders)) == 1 else ""
 
 
 def _find_folder_format(sibling: _SiblingDocument) -> str:
-    """Return the folder of a document, as `strftime` has it where it is one of a date."""
+    """Return the folder of a document, as a `strftime` format if it is named after the date."""
     day, folder = sibling.day, sibling.folder
     if day is None:
         known = (each for each in FOLDER_FORMATS if _is_dated_folder(folder, each))
@@ -248,13 +236,13 @@ def _is_dated_folder(folder: str, shape: str) -> bool:
 
 
 def find_document_kind(file: str) -> tuple[str, DocumentKind]:
-    """Return the ending of a document, and what kind of document it tells."""
+    """Return the suffix of a document, and its kind."""
     lower = file.lower()
     return next((each for each in DOCUMENT_SUFFIXES if lower.endswith(each[0])), ("", "plain"))
 
 
 def _find_template(files: Iterable[str], suffix: str) -> str | None:
-    """Return the template among the files of a directory, one with the same ending first."""
+    """Return the template among the files of a directory, preferring the same suffix."""
     found = sorted(filter(_is_template_file, files), key=lambda file: _rank_template(file, suffix))
     return found[0] if found else None
 

@@ -1,6 +1,6 @@
-"""A title → what stands for it in the name of a file, and in the name of a test.
+"""Turn a title into a part of a file name, or of a test's name.
 
-Whatever a title holds, no name of it leaves a folder, hides, or is refused by an operating system.
+No title makes a name that leaves its folder, is hidden, or is invalid on an operating system.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import unicodedata
 __all__ = ["MAX_SLUG_LENGTH", "format_file_name", "format_function_name", "shorten_title"]
 
 MAX_SLUG_LENGTH = 60
-"""The characters of a title in a name, which is cut between words."""
+"""The maximum length of a title in a name; it is cut between words."""
 
 _APOSTROPHES = re.compile("(?<=\\w)['\u2019](?=\\w)")
 _WORDS = re.compile(r"\w+")
@@ -20,10 +20,10 @@ _ASCII_WORDS = re.compile(r"[a-z0-9]+")
 
 
 def format_file_name(title: str, join: str, lower: bool) -> str:
-    """Return a title as it stands in the name of a file: words with ``join`` between them.
+    """Return a title for a file name, its words separated by ``join``.
 
-    With a space it keeps such marks as a file name may have. Nothing is left of a title that
-    has neither letters nor digits.
+    With a space, punctuation that is valid in file names is kept. The result is empty for a title
+    without letters and digits.
     """
     text = _APOSTROPHES.sub("", _fold_accents(title))
     if join == " ":
@@ -36,20 +36,20 @@ def format_file_name(title: str, join: str, lower: bool) -> str:
 
 
 def format_function_name(title: str) -> str:
-    """Return a title as it stands in the name of a function: ASCII words, in lower case."""
+    """Return a title for a function name: ASCII words in lower case."""
     words = _ASCII_WORDS.findall(_APOSTROPHES.sub("", _fold_accents(title)).lower())
     return shorten_title(" ".join(words)).replace(" ", "_")
 
 
 def shorten_title(text: str, most: int = MAX_SLUG_LENGTH) -> str:
-    """Return as many whole words of a text as fit, of a single long one as much as does."""
+    """Return as many whole words of a text as fit; a single long word is cut."""
     if len(text) <= most:
         return text
     return text[: most + 1].rpartition(" ")[0] or text[:most]
 
 
 def _fold_accents(text: str) -> str:
-    """Return a text without accents on Latin letters; others stay as they are written."""
+    """Return a text without accents on Latin letters; other scripts are unchanged."""
     return "".join(map(_fold_letter, unicodedata.normalize("NFC", text.replace("ß", "ss"))))
 
 

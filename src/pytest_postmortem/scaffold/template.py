@@ -1,7 +1,7 @@
-"""A team's own template → a document, with what is known of the incident where it belongs.
+"""Fill in the team's own template with the details of an incident.
 
-A template with placeholders of Jinja2 is rendered. Of any other, the heading, the values of front
-matter and what stands behind labels such as ``Date:`` are filled in.
+A template with placeholders is rendered with Jinja2. In any other, the heading, the values of front
+matter and the text after labels such as ``Date:`` are filled in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pytest_postmortem.scaffold.scalars import find_quote, format_toml_value, fo
 __all__ = ["fill_plain_template", "has_placeholders", "render_jinja_template"]
 
 PLACEHOLDERS = ("id", "title", "heading", "date", "severity", "class", "owner", "service", "test")
-"""What a template may have between two braces."""
+"""The names of placeholders."""
 
 _OWN_PLACEHOLDER = re.compile(rf"\{{\{{-?\s*(?:{'|'.join(PLACEHOLDERS)})\s*(?:\||-?\}}\}})")
 _FRONT_MATTER_PAIR = re.compile(r"(?P<key>[\w][\w -]*?)(?P<sign>\s*[:=])(?P<value>(?:[ \t].*)?)$")
@@ -42,14 +42,15 @@ _LABEL_PATTERNS: Mapping[str, str] = {
 
 
 def has_placeholders(text: str) -> bool:
-    """Say whether a template has a placeholder that is known here."""
+    """Return whether a template has one of the placeholders."""
     return _OWN_PLACEHOLDER.search(text) is not None
 
 
 def render_jinja_template(text: str, values: Mapping[str, object], path: str) -> str:
-    """Return a template of Jinja2 with its placeholders filled; nothing is escaped.
+    """Return a rendered Jinja2 template, without escaping.
 
-    Raises: SettingsError where it can't be rendered.
+    Raises:
+        SettingsError: It can't be rendered.
     """
     environment = SandboxedEnvironment(
         autoescape=False,
@@ -62,7 +63,7 @@ def render_jinja_template(text: str, values: Mapping[str, object], path: str) ->
         return environment.from_string(text).render(values)
     except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         line = error.lineno if isinstance(error, TemplateSyntaxError) else None
-        remedy = f"mend it; the placeholders are {', '.join(PLACEHOLDERS)}"
+        remedy = f"fix it; the placeholders are {', '.join(PLACEHOLDERS)}"
         problem = Problem("bad-template", "Couldn't use template", str(error), remedy, path, line)
         raise SettingsError([problem]) from None
 
@@ -70,9 +71,9 @@ def render_jinja_template(text: str, values: Mapping[str, object], path: str) ->
 def fill_plain_template(
     text: str, facts: IncidentFacts, heading: str, *, rst: bool = False, data: bool = False
 ) -> str:
-    """Return a template with all that can be told: what is unknown stays as it is.
+    """Return a template with the known values filled in; the rest is unchanged.
 
-    ``data`` says that it is nothing but front matter.
+    ``data`` means that the whole template is front matter.
     """
     lines = text.split("\n")
     end, fence = len(lines) if data else _count_front_matter_lines(lines), lines[0].rstrip()
@@ -90,7 +91,7 @@ def fill_plain_template(
 
 
 def _count_front_matter_lines(lines: Sequence[str]) -> int:
-    """Return how many lines are front matter."""
+    """Return the number of lines of front matter."""
     fence = lines[0].rstrip()
     if fence not in ("---", "+++"):
         return 0
@@ -113,7 +114,7 @@ def _fill_front_matter_line(line: str, facts: IncidentFacts, fence: str) -> str:
 
 
 def _find_value_comment(value: str) -> str:
-    """Return the comment behind a value, with the blanks before it."""
+    """Return the comment after a value, with the blanks before it."""
     quote, before = "", " "
     for place, char in enumerate(value):
         if quote:
@@ -127,7 +128,7 @@ def _find_value_comment(value: str) -> str:
 
 
 def _replace_heading(lines: Sequence[str], heading: str, rst: bool) -> list[str]:
-    """Set the first heading that is the document's own; what names a template goes."""
+    """Replace the document's first heading; remove a heading that names the template."""
     tops = [
         candidate
         for candidate in find_headings(lines, rst)
@@ -172,7 +173,7 @@ def _underline_heading(text: str, char: str) -> list[str]:
 
 
 def _fill_labelled_line(line: str, facts: IncidentFacts) -> str:
-    """Fill in what stands behind a label, in a line, a list or the row of a table."""
+    """Fill in the value after a label, in a line, a list or a table row."""
     for name, pattern in _LABEL_PATTERNS.items():
         value = _format_fact(facts.get(name, ""))
         label = rf"[\s>|*+_-]*(?:{pattern})[\s*_]*(?P<sign>[:|])[*_]*"
@@ -183,14 +184,14 @@ def _fill_labelled_line(line: str, facts: IncidentFacts) -> str:
         if match["sign"] == "|":
             cell, bar, tail = match["rest"].partition("|")
             if not bar:
-                continue  # the label is all that there is
+                continue  # the line is only the label
         if _BLANK_VALUE.fullmatch(cell.strip()):
             return f"{match['lead']} {value}{' ' * bool(bar)}{bar}{tail}"
     return line
 
 
 def _fill_labelled_sections(lines: Sequence[str], facts: IncidentFacts, rst: bool) -> list[str]:
-    """Fill in what stands under a heading that is a label, where nothing does."""
+    """Fill in empty sections whose heading is a label."""
     all_headings = [*find_headings(lines, rst), DocumentHeading("", 0, len(lines), len(lines))]
     result = list(lines)
     for current, following in reversed(list(pairwise(all_headings))):

@@ -1,17 +1,16 @@
-"""How a collection phrases its titles, in headings and in front matter.
+"""The phrase of titles in a collection, in headings and in front matter.
 
-``PM-7: Login loop`` is ``{id}: {title}``, ``Incident on 2026-03-02 - Login loop`` is
-``Incident on {date} - {title}``.
+``PM-7: Login loop`` is ``{id}: {title}``, ``Incident on 2026-03-02 - Login loop`` is ``Incident on
+{date} - {title}``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from datetime import date
 
 from pytest_postmortem.registry import fields
-from pytest_postmortem.scaffold.id_sequence import NAMING_WORDS, find_most_common
+from pytest_postmortem.scaffold.id_sequence import NAMING_WORDS
 
 __all__ = ["find_title_phrase", "render_title_phrase"]
 
@@ -24,29 +23,19 @@ _PHRASE_LEAD = re.compile(
 )
 
 
-def find_title_phrase(titles: Iterable[tuple[str, str]]) -> str:
-    """Return the phrase of most titles, given with their ids, the newest last.
-
-    It holds ``{title}``, and ``{id}`` and ``{date}`` where titles have them.
-    """
-    phrases = list(_list_title_phrases(titles))
-    return find_most_common(phrases) if phrases else "{title}"
-
-
-def _list_title_phrases(titles: Iterable[tuple[str, str]]) -> Iterator[str]:
-    for title, id in titles:
-        text = title.replace("{", "(").replace("}", ")")
-        if id and text.casefold().lstrip("[(").startswith(id.casefold()):
-            text = re.sub(re.escape(id), lambda _: "{id}", text, count=1, flags=re.IGNORECASE)
-        text = _DATE_IN_TITLE.sub(
-            lambda found: "{date}" if fields.parse_day(found[0]) else found[0], text
-        )
-        lead = _PHRASE_LEAD.match(text)
-        if not _NO_TITLE.fullmatch(text):
-            yield f"{lead[0] if lead else ''}{{title}}"
+def find_title_phrase(title: str, id: str) -> str:
+    """Return the phrase of a title: ``{title}``, with ``{id}`` and ``{date}`` if it has them."""
+    text = title.replace("{", "(").replace("}", ")")
+    if id and text.casefold().lstrip("[(").startswith(id.casefold()):
+        text = re.sub(re.escape(id), lambda _: "{id}", text, count=1, flags=re.IGNORECASE)
+    text = _DATE_IN_TITLE.sub(
+        lambda match: "{date}" if fields.parse_day(match[0]) else match[0], text
+    )
+    lead = None if _NO_TITLE.fullmatch(text) else _PHRASE_LEAD.match(text)
+    return f"{lead[0] if lead else ''}{{title}}"
 
 
 def render_title_phrase(phrase: str, title: str, id: str, day: date) -> str:
-    """Return a title in the words of a phrase."""
+    """Return a title in a phrase."""
     parts = {"{title}": title, "{id}": id, "{date}": day.isoformat()}
     return re.sub(r"\{(?:title|id|date)\}", lambda found: parts[found[0]], phrase)

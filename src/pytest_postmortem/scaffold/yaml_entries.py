@@ -1,4 +1,4 @@
-"""A registry in YAML → the same with one more entry, laid out as those that are there."""
+"""Add an entry to a registry in YAML, written like its neighbour."""
 
 from __future__ import annotations
 
@@ -8,65 +8,50 @@ from typing import Any
 
 import yaml
 
-from pytest_postmortem.registry.toml_scanner import TextSpan, UnexpectedSyntaxError
-from pytest_postmortem.scaffold.entry import (
-    EntryBuilder,
-    EntryPair,
-    insert_item_in_brackets,
-    is_registry_setting,
-)
+from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError
+from pytest_postmortem.scaffold.entry import EntryBuilder, EntryPair, is_registry_setting
+from pytest_postmortem.scaffold.json_entries import render_json_snippet
 from pytest_postmortem.scaffold.scalars import find_quote, format_yaml_scalar, format_yaml_value
 
 __all__ = ["insert_yaml_entry", "render_yaml_snippet"]
 
-_YAML_LINE_END = re.compile(r"(?P<comment>(?:[ \t]+#[^\r\n]*)?)[ \t]*(?=[\r\n]|$)")
+_EMPTY_BRACKETS = re.compile(r":[ \t]*\[[ \t]*\]")
 
 
 def insert_yaml_entry(
     text: str, wrapper: str | None, make: EntryBuilder, first: bool, newline: str
 ) -> str:
-    """Return a text with an entry at the beginning or at the end of its list or mapping.
+    """Return a text with an entry at the beginning or at the end of its block list or mapping.
 
-    ``wrapper`` is the key under which the entries stand, None where they stand alone.
+    ``wrapper`` is the key above the entries, None if they are at the top level.
 
-    Raises: Unsure where its place can't be told.
+    Raises:
+        UnexpectedSyntaxError: The entries are in brackets.
     """
     root = _compose_yaml(text)
     container = _find_entries_node(root, wrapper)
-    if container is None:
-        return _insert_first_entry(text, root, wrapper, make, newline)
-    if not container.value:
-        return _fill_empty_brackets(text, root, container, make, newline)
     entries = _select_yaml_entries(container, wrapper)
-    if not entries:
-        return _insert_first_entry(text, None, wrapper, make, newline)
-    if container.flow_style:
-        return _insert_flow_entry(text, entries, make, first)
-    return _BlockCollection(text, entries, container.start_mark.column, make, newline).insert_entry(
-        first
-    )
+    if container is not None and container.flow_style and (entries or wrapper is None):
+        raise UnexpectedSyntaxError
+    if entries:
+        block = _BlockCollection(text, entries, container.start_mark.column, make, newline)
+        return block.insert_entry(first)
+    return _insert_first_entry(text, root, wrapper, make, newline)
 
 
 def render_yaml_snippet(text: str, wrapper: str | None, make: EntryBuilder) -> list[str]:
-    """Return the lines of an entry to be pasted, in the shape of those that are there."""
+    """Return the lines of an entry to be pasted; as JSON if the entries are in brackets."""
     try:
         container = _find_entries_node(_compose_yaml(text), wrapper)
     except yaml.YAMLError:
         container = None
-    entries = [] if container is None else _select_yaml_entries(container, wrapper)
-    if container is not None and not container.flow_style and entries:
+    if container is not None and container.flow_style:
+        return render_json_snippet(text, wrapper, make)
+    entries = _select_yaml_entries(container, wrapper)
+    if entries:
         block = _BlockCollection(text, entries, container.start_mark.column, make, "\n")
         return block.render_entry(entries[-1])
-    if container is None or not container.flow_style:
-        return [
-            f"{wrapper or 'postmortems'}:",
-            *(f"  {line}" for line in _render_list_item(make, (), "- ")),
-        ]
-    keys_and_quotes = _list_entry_keys(_find_entry_value(entries[-1]), text) if entries else []
-    key = _read_node_text(entries[-1][0], text) if make.is_keyed and entries else None
-    line = _render_flow_entry(make, keys_and_quotes, key)
-    alone = wrapper is None and isinstance(container, yaml.MappingNode) and not entries
-    return [f"postmortems: [{line}]" if alone else line]
+    return [f"{wrapper or 'postmortems'}:", *_render_first_item(make)]
 
 
 def _compose_yaml(text: str) -> Any:
@@ -74,20 +59,17 @@ def _compose_yaml(text: str) -> Any:
     return yaml.compose(text, Loader=loader)
 
 
-def _select_yaml_entries(found: Any, wrapper: str | None) -> list[Any]:
-    """Return the entries of a list or a mapping, without settings that stand beside them."""
-    return [each for each in found.value if wrapper is not None or not _is_yaml_setting(each)]
-
-
-def _find_entry_value(entry: Any) -> Any:
-    return entry[1] if isinstance(entry, tuple) else entry
-
-
 def _find_entries_node(root: Any, wrapper: str | None) -> Any:
-    """Return the list or mapping that holds the entries, None where there is none."""
+    """Return the list or mapping that holds the entries, None if there is none."""
     if wrapper is not None:
         root = next((value for key, value in root.value if key.value == wrapper), None)
     return root if isinstance(root, yaml.CollectionNode) else None
+
+
+def _select_yaml_entries(container: Any, wrapper: str | None) -> list[Any]:
+    """Return the entries of a list or a mapping, without settings next to them."""
+    nodes = [] if container is None else container.value
+    return [node for node in nodes if wrapper is not None or not _is_yaml_setting(node)]
 
 
 def _is_yaml_setting(entry: Any) -> bool:
@@ -97,53 +79,28 @@ def _is_yaml_setting(entry: Any) -> bool:
 def _insert_first_entry(
     text: str, root: Any, wrapper: str | None, make: EntryBuilder, newline: str
 ) -> str:
-    """Return a text that had no entry, and no brackets that would hold one."""
-    lines = [f"  {line}" for line in _render_list_item(make, (), "- ")]
-    if root is None:
-        head = text if not text or text.endswith("\n") else text + newline
-        return head + "".join(line + newline for line in ["postmortems:", *lines])
-    if not isinstance(root, yaml.MappingNode):
-        raise UnexpectedSyntaxError
-    key = next(key for key, _ in root.value if key.value == wrapper)
+    """Return a text with the first entry: under its key, or under a new key at the end."""
+    lines = _render_first_item(make)
     rows = text.splitlines(keepends=True)
-    place = key.end_mark.line + 1
-    while place < len(rows) and rows[place].startswith(" ") and rows[place].lstrip()[:1] == "#":
-        place += 1  # what is indented is about the entries
-    ended = rows[place - 1].endswith("\n")
-    rows[place - 1] += "" if ended else newline
+    place = len(rows)
+    if wrapper is None:
+        lines.insert(0, "postmortems:")
+    else:
+        place = next(key.end_mark.line for key, _ in root.value if key.value == wrapper) + 1
+        rows[place - 1] = _EMPTY_BRACKETS.sub(":", rows[place - 1], count=1)
+        while place < len(rows) and rows[place].startswith(" ") and rows[place].lstrip()[:1] == "#":
+            place += 1  # an indented comment is about the entries
+    if rows and not rows[place - 1].endswith("\n"):
+        rows[place - 1] += newline
     return "".join([*rows[:place], *(line + newline for line in lines), *rows[place:]])
 
 
-def _fill_empty_brackets(text: str, root: Any, node: Any, make: EntryBuilder, newline: str) -> str:
-    """Return a text whose empty brackets have become a list, below a comment behind them.
-
-    Raises: Unsure where anything else stands in or behind them.
-    """
-    start, end = node.start_mark.index, node.end_mark.index
-    line_end = _YAML_LINE_END.match(text, end)
-    if text[start + 1 : end - 1].strip() or line_end is None:
-        raise UnexpectedSyntaxError
-    bare = node is root
-    head = text[:start] if bare else text[:start].rstrip()
-    comment = line_end["comment"].lstrip() if bare else line_end["comment"]
-    indent = "" if bare else "  "
-    lines = newline.join(indent + line for line in _render_list_item(make, (), "- "))
-    gap = newline if comment or not bare else ""
-    return f"{head}{comment}{gap}{lines}{text[line_end.end() :]}"
-
-
-def _insert_flow_entry(text: str, entries: Sequence[Any], make: EntryBuilder, first: bool) -> str:
-    parts = [each if isinstance(each, tuple) else (each,) for each in entries]
-    spans = [TextSpan(each[0].start_mark.index, each[-1].end_mark.index) for each in parts]
-    like = _list_entry_keys(parts[0 if first else -1][-1], text)
-    new = _render_flow_entry(
-        make, like, _read_node_text(parts[0][0], text) if len(parts[0]) > 1 else None
-    )
-    return insert_item_in_brackets(text, spans, new, first)
+def _render_first_item(make: EntryBuilder) -> list[str]:
+    return [f"  {line}" for line in _render_list_item(make, (), "- ")]
 
 
 def _list_entry_keys(node: Any, text: str) -> list[tuple[str, str]]:
-    """Return the keys of an entry, each with the quote that its value begins with."""
+    """Return the keys of an entry, each with the opening quote of its value."""
     if not isinstance(node, yaml.MappingNode):
         return []
     return [
@@ -155,22 +112,6 @@ def _list_entry_keys(node: Any, text: str) -> list[tuple[str, str]]:
 
 def _read_node_text(node: Any, text: str) -> str:
     return text[node.start_mark.index : node.end_mark.index]
-
-
-def _render_flow_entry(make: EntryBuilder, like: Sequence[tuple[str, str]], key: str | None) -> str:
-    """Return an entry in braces, behind its id where others have theirs as their ``key``."""
-    pairs = ", ".join(
-        f"{name}: {_format_flow_value(value, quote)}" for name, value, quote in make(like)
-    )
-    head = "" if key is None else f"{format_yaml_scalar(make.id, find_quote(key))}: "
-    return f"{head}{{{pairs}}}"
-
-
-def _format_flow_value(value: str | Sequence[str], quote: str) -> str:
-    """Return a value as it may stand in braces."""
-    if isinstance(value, str) and not quote and set(value) & set(",[]{}"):
-        quote = '"'
-    return format_yaml_value(value, quote)
 
 
 def _format_pair_lines(pairs: Sequence[EntryPair]) -> Iterator[str]:
@@ -185,7 +126,7 @@ def _render_list_item(make: EntryBuilder, like: Sequence[tuple[str, str]], dash:
 
 
 class _BlockCollection:
-    """A list or mapping whose entries stand on lines of their own."""
+    """A list or mapping whose entries have their own lines."""
 
     def __init__(
         self, text: str, entries: Sequence[Any], column: int, make: EntryBuilder, newline: str
@@ -212,13 +153,11 @@ class _BlockCollection:
         return head + self._newline + "".join([*gap, *new]).removesuffix(self._newline)
 
     def render_entry(self, neighbour: Any) -> list[str]:
-        """Return the lines of the entry, as those of another one are."""
+        """Return the lines of the entry, written like a neighbour."""
         indent = " " * self._column
         if isinstance(neighbour, tuple):
             return [indent + line for line in self._render_keyed_entry(*neighbour)]
         keys_and_quotes = _list_entry_keys(neighbour, self._text)
-        if neighbour.flow_style:
-            return [f"{indent}- {_render_flow_entry(self._make, keys_and_quotes, None)}"]
         start = neighbour.start_mark
         same = start.line == self._start(neighbour)
         dash = "-".ljust(start.column - self._column) if same else "- "
@@ -226,16 +165,15 @@ class _BlockCollection:
 
     def _render_keyed_entry(self, key: Any, value: Any) -> list[str]:
         """Return the lines of an entry whose key is its id."""
-        like = _list_entry_keys(value, self._text)
-        if getattr(value, "flow_style", True):  # or there is nothing at all
-            return [_render_flow_entry(self._make, like, _read_node_text(key, self._text))]
         quote = find_quote(_read_node_text(key, self._text))
-        inner = " " * max(value.start_mark.column - self._column, 2)
+        is_block = isinstance(value, yaml.MappingNode) and not value.flow_style
+        inner = " " * (value.start_mark.column - self._column if is_block else 2)
+        pairs = self._make(_list_entry_keys(value, self._text))
         head = f"{format_yaml_scalar(self._make.id, quote)}:"
-        return [head, *(inner + line for line in _format_pair_lines(self._make(like)))]
+        return [head, *(inner + line for line in _format_pair_lines(pairs))]
 
     def _start(self, entry: Any) -> int:
-        """Return the line on which an entry begins; a dash may stand alone on it."""
+        """Return the first line of an entry; its dash may be on a line of its own."""
         node = entry[0] if isinstance(entry, tuple) else entry
         line: int = node.start_mark.line
         if not isinstance(entry, tuple):
@@ -244,7 +182,7 @@ class _BlockCollection:
         return line
 
     def _end(self, entry: Any) -> int:
-        """Return the line below an entry, and below the comments that are indented like it."""
+        """Return the line below an entry and the comments that are indented like it."""
         line = max(_list_last_lines(entry)) + 1
         while line and not self._lines[line - 1].strip():
             line -= 1
@@ -257,7 +195,7 @@ class _BlockCollection:
         return bare.startswith("#") and len(line) - len(bare) > self._column
 
     def _count_blank_lines(self) -> int:
-        """Return how many empty lines stand between entries."""
+        """Return the number of empty lines between entries."""
         entries = self._entries
         if len(entries) < 2:
             return 0
@@ -266,7 +204,7 @@ class _BlockCollection:
 
 
 def _list_last_lines(entry: Any) -> Iterator[int]:
-    """Yield the lines on which the parts of an entry end, without following aliases."""
+    """Yield the last lines of the parts of an entry, without following aliases."""
     todo = list(entry) if isinstance(entry, tuple) else [entry]
     yield todo[0].start_mark.line
     while todo:
