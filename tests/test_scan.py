@@ -83,7 +83,7 @@ Possible ones: the incident is mentioned:
       tests/test_checkout.py::test_more
       # as it was before (see inc-1)
       a comment in it names it, in passing
-Known to be broken, or skipped: no test to rely on:
+Skipped or expected to fail: these tests guard nothing:
   tests/test_mail.py:10  PM-3  Gone mail
       tests/test_mail.py::test_broken
       @pytest.mark.xfail(reason="PM-3")
@@ -287,7 +287,7 @@ def test_a_folder_without_tests_is_not_judged(
     """It may be the wrong one."""
     (suite / "docs").mkdir()
 
-    assert scanned(capsys, "docs") == (3, "There is no test file here\n", "")
+    assert scanned(capsys, "docs") == (3, "No test files found\n", "")
 
 
 def test_the_same_as_json(suite: Path) -> None:
@@ -320,7 +320,7 @@ def test_the_same_as_markdown(suite: Path, capsys: pytest.CaptureFixture[str]) -
         "\n"
         "A mention is not a regression test: read the test before you mark it.\n"
         "\n"
-        "**Known to be broken, or skipped: no test to rely on**\n"
+        "**Skipped or expected to fail: these tests guard nothing**\n"
         "\n"
         "- PM-3 Gone mail – `tests/test_mail.py::test_broken`:"
         " the reason of an xfail or a skip names it,"
@@ -523,7 +523,7 @@ def test_nothing_is_written_outside_of_the_suite(
 
     assert (status, err) == (
         1,
-        "tests/test_link.py is left alone: it lies outside of the suite\n",
+        "tests/test_link.py is unchanged: it is outside the suite\n",
     )
     assert out == "2 tests marked in 1 file\n"
     assert theirs.read_text() == "def test_pm_1(): pass\n"
@@ -541,7 +541,7 @@ def test_a_file_that_can_not_be_marked_is_left_alone(
 
     assert (status, out) == (1, "2 tests marked in 1 file\n")
     assert err == (
-        "tests/test_own.py is left alone: the name pytest stands for something else in it\n"
+        "tests/test_own.py is unchanged: the name pytest stands for something else in it\n"
     )
 
 
@@ -554,8 +554,8 @@ def test_a_file_that_has_changed_or_is_gone_is_left_alone(tmp_path: Path) -> Non
     file.write_bytes(b"theirs")
     changed = write_marker_edit(edit)
 
-    assert str(gone) == ("test_a.py is left alone: it can't be written: No such file or directory")
-    assert str(changed) == "test_a.py is left alone: it has changed since it was read"
+    assert str(gone) == ("test_a.py is unchanged: it can't be written: No such file or directory")
+    assert str(changed) == "test_a.py is unchanged: it has changed since it was read"
     assert file.read_bytes() == b"theirs"
 
 
@@ -574,7 +574,7 @@ def test_a_full_disk_leaves_every_file_as_it_was(
 
     assert (status, out.splitlines()[-1]) == (1, "0 tests marked in 0 files")
     assert err == (
-        "tests/test_checkout.py is left alone: it can't be written: No space left on device\n"
+        "tests/test_checkout.py is unchanged: it can't be written: No space left on device\n"
     )
     assert (suite / "tests" / "test_checkout.py").read_text() == CHECKOUT
     assert sorted(suite.rglob("*")) == before

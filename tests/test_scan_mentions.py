@@ -107,11 +107,11 @@ def weighed(code: str) -> str:
         ),
         (
             "def test_a():\n  # TODO: issue 123\n  0",
-            "possible: the comment at its start names it, beside 'todo'",
+            "possible: the comment at its start names it, next to 'todo'",
         ),
         (
             "def test_a():\n  # related to issue 123\n  0",
-            "possible: the comment at its start names it, beside 'related'",
+            "possible: the comment at its start names it, next to 'related'",
         ),
         (
             "def test_a():\n  0\n  # assert f() == 1  # issue 123\n  0",
@@ -120,7 +120,7 @@ def weighed(code: str) -> str:
         *(
             (
                 f"def test_a():\n  '''{text}'''",
-                f"possible: its docstring names it, beside {word!r}",
+                f"possible: its docstring names it, next to {word!r}",
             )
             for text, word in (
                 ("Not a regression test for issue 123.", "not"),

@@ -1,3 +1,3 @@
-"""Tests that mention a known incident and do not carry the marker."""
+"""Find tests that mention a registered incident and have no marker for it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Suggestions → the files in which their tests are marked, checked before they are written."""
+"""Insert markers into the files of suggested tests, checked before they are written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class MarkerEdit:
-    """A file with its new contents, and how many functions carry a marker more."""
+    """A file with its new contents, and the number of functions that got a marker."""
 
     source: ScannedFile
     new: bytes
@@ -34,13 +34,13 @@ class MarkerEdit:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that is not written, and why."""
+    """A file that is not edited, and the reason."""
 
     path: str
     why: str
 
     def __str__(self) -> str:
-        return f"{self.path} is left alone: {self.why}"
+        return f"{self.path} is unchanged: {self.why}"
 
 
 def build_marker_edits(
@@ -50,10 +50,11 @@ def build_marker_edits(
     within: Sequence[Path],
     rules: tuple[Sequence[str], Sequence[str]],
 ) -> Iterator[MarkerEdit | SkippedFile]:
-    """Yield each file in which a test is to be marked, in order, none outside of some folders.
+    """Yield an edit for each file with tests to mark, in order, or why it is skipped.
 
-    What the registry lacks is not marked: the next run would call it unknown. ``rules`` are
-    pytest's ``python_functions`` and ``python_classes``.
+    Only files in the folders ``within`` are edited. Incidents that the registry lacks get no
+    marker, since the next run would report them as unknown. ``rules`` are pytest's
+    ``python_functions`` and ``python_classes``.
     """
     ids_by_line: dict[str, dict[int, list[str]]] = {}
     for suggestion in suggestions:
@@ -66,10 +67,10 @@ def build_marker_edits(
         source = sources[path]
         file = source.file.resolve()
         if file in seen:
-            continue  # another name of the same file, whose tests are the same
+            continue  # another path to the same file, with the same tests
         seen.add(file)
         if not any(file.is_relative_to(place) for place in within):
-            yield SkippedFile(path, "it lies outside of the suite")
+            yield SkippedFile(path, "it is outside the suite")
             continue
         ids = {line: sorted(line_ids) for line, line_ids in ids_by_line[path].items()}
         try:
@@ -79,7 +80,7 @@ def build_marker_edits(
 
 
 def write_marker_edit(edit: MarkerEdit) -> SkippedFile | None:
-    """Write a file whole, or return why it is left alone."""
+    """Write an edited file atomically, or return why it is not written."""
     source = edit.source
     try:
         rewrite_file(source.file.resolve(), source.data, edit.new)
@@ -91,7 +92,7 @@ def write_marker_edit(edit: MarkerEdit) -> SkippedFile | None:
 
 
 def render_marker_diff(edit: MarkerEdit) -> str:
-    """Return what an edit changes, as a unified diff."""
+    """Return an edit as a unified diff."""
     path = edit.source.path
     old, new = (_split_module_lines(data) for data in (edit.source.data, edit.new))
     return "".join(

@@ -1,4 +1,4 @@
-"""A file's code × what is looked for → the mentions of incidents in its tests."""
+"""Find the mentions of incidents in the tests of a file."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = ["Mention", "MentioningTest", "decode_module", "find_mentioning_tests"
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """An incident that a test speaks of: how likely it guards it, and what says so.
+    """A mention of an incident in a test, how likely the test guards it, and the evidence.
 
-    ``text`` is the line of the evidence, ``line`` its number. ``known`` is False for what only a
-    configured pattern takes for an id.
+    ``text`` is the line of the evidence, ``line`` its number. ``known`` is False for an id that
+    only a configured pattern matches.
     """
 
     id: str
@@ -43,9 +43,9 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class MentioningTest:
-    """A function that speaks of incidents, with the tests that pytest makes of it.
+    """A function that mentions incidents, with the tests that pytest collects from it.
 
-    There are several where classes share it; ``line`` is that of its ``def``.
+    Several tests share a function if subclasses inherit it; ``line`` is that of its ``def``.
     """
 
     line: int
@@ -60,7 +60,7 @@ def find_mentioning_tests(
     patterns: Sequence[str] = ("test",),
     classes: Sequence[str] = ("Test",),
 ) -> tuple[MentioningTest, ...] | None:
-    """Return the tests of a file that speak of an incident, None for what can't be read.
+    """Return the tests of a file that mention an incident, None if the file can't be parsed.
 
     ``patterns`` and ``classes`` are pytest's ``python_functions`` and ``python_classes``.
     """
@@ -74,7 +74,7 @@ def find_mentioning_tests(
         return None
     try:
         return _find_tests_in_tree(tree, text, known, (names, patterns, classes))
-    except RecursionError:  # nested deeper than can be walked through
+    except RecursionError:  # nested too deep
         return None
 
 
@@ -96,7 +96,7 @@ def _find_tests_in_tree(
 
 
 def decode_module(data: bytes) -> str | None:
-    """Return the text of a module by its own encoding, None for what is no text."""
+    """Return the text of a module by its declared encoding, None if it can't be decoded."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         return data.decode(encoding)

@@ -1,4 +1,4 @@
-"""Suggestions → text: for a terminal, for a pull request, for other tools."""
+"""Render suggestions as text: for a terminal, a pull request, other tools."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ SCAN_FORMAT = 1
 STRENGTH_HEADINGS: Mapping[Strength, str] = {
     "likely": "Likely regression tests, not linked",
     "possible": "Possible ones: the incident is mentioned",
-    "known-broken": "Known to be broken, or skipped: no test to rely on",
+    "known-broken": "Skipped or expected to fail: these tests guard nothing",
 }
 
 MARKING_CAUTION = "A mention is not a regression test: read the test before you mark it"
 
 MAX_SUGGESTIONS = 50
-"""Suggestions of a strength that Markdown lists; hosts refuse a comment that is too long."""
+"""Suggestions of each strength in Markdown; hosts reject a comment that is too long."""
 
 MAX_NODEIDS = 3
-"""Node ids of one function that are listed."""
+"""Node ids that are shown of one function."""
 
 MAX_EVIDENCE_LENGTH = 160
 """Characters of evidence that are shown."""
 
 
 def render_scan_text(scan: ScanResult) -> str:
-    """Return suggestions for a terminal, the strongest first, the sum at the end."""
+    """Return suggestions for a terminal, strongest first, with the totals last."""
     lines = []
     for strength in STRENGTH_ORDER:
         same_strength = scan.of(strength)
@@ -92,7 +92,7 @@ def _format_scan_notes(scan: ScanResult) -> Iterator[str]:
 def _format_scan_totals(scan: ScanResult) -> str:
     files = format_count(scan.files, "file")
     if not scan.files:
-        return "There is no test file here"
+        return "No test files found"
     if not scan.suggestions:
         return f"No test in {files} mentions an incident that it is not linked to"
     counts = ", ".join(f"{len(scan.of(strength))} {strength}" for strength in STRENGTH_ORDER)
@@ -100,7 +100,7 @@ def _format_scan_totals(scan: ScanResult) -> str:
 
 
 def render_scan_markdown(scan: ScanResult) -> str:
-    """Return suggestions for a pull request, an empty text where there is none."""
+    """Return suggestions for a pull request, an empty text if there are none."""
     if not scan.suggestions:
         return ""
     lines = [
@@ -140,7 +140,7 @@ def _format_suggestion_item(each: Suggestion) -> str:
 
 
 def render_scan_json(scan: ScanResult) -> str:
-    """Return suggestions as JSON with one field a line, ending in a line feed."""
+    """Return suggestions as JSON with one field per line, ending in a line feed."""
     whole: Mapping[str, Any] = {
         "format": SCAN_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},

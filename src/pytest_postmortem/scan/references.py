@@ -1,9 +1,9 @@
-"""A text → the incidents that it refers to, and in which form.
+"""Find the references to incidents in a text, with the form of each.
 
-``link``: an address, or ``owner/name#123``. ``id``: an id as it stands in the registry, or a
-number behind a word, ``issue #123`` or ``GH-123``. ``sign``: ``#123`` alone. ``vague``: what may
-mean something else, ``ticket 123`` for an entry of GitHub, or an id without a digit. ``pattern``:
-what a configured pattern finds, known or not.
+``link``: a URL, or ``owner/name#123``. ``id``: an id as in the registry, or a number after a word,
+``issue #123`` or ``GH-123``. ``sign``: ``#123`` alone. ``vague``: may mean something else, such as
+``ticket 123`` for an entry of GitHub, or an id without a digit. ``pattern``: a match of a
+configured pattern, registered or not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TRACKER_WORDS = (
 )
 _FIX_VERBS = r"fix(?:e[sd])?|close[sd]?|resolve[sd]?"
 _NUMBER_END = r"(?!\d|[^\W_]{2})(?!\.\d)"
-"""A letter may follow: the second test for 123 is often ``test_issue_123b``."""
+"""A letter may follow: the second test for 123 is often named ``test_issue_123b``."""
 
 _WORD_AND_NUMBER = re.compile(
     rf"(?<![^\W_])(?:(?P<word>{_TRACKER_WORDS})(?:[\s_-]*(?:issues?|no\.|number))?"
@@ -58,7 +58,7 @@ _COUNTED_LOW = re.compile(
     r"|point|problem|scenario|set|test|type|variant)s?[.:]?\s*$",
     re.IGNORECASE,
 )
-"""What is counted with ``#1``, ``#2`` and is no incident; the latter are seldom so many."""
+"""Words whose ``#1``, ``#2`` is not an incident; these are seldom counted higher."""
 
 _INCIDENT_WORD_BEFORE = re.compile(
     r"(?:incident|outage|post-?\s?mortem|regression)s?\s+(?:of|from|on)?\s*(?:the\s+)?#?$",
@@ -72,26 +72,26 @@ _TRACKER_WORD_PATTERNS: Mapping[Tracker, str] = {
     "unknown": r"gh|issues?|bugs?|tickets?|prs?|pull.*",
     "elsewhere": r"(?!)",
 }
-"""The words that mean a number of each tracker, beside those of `_ANY_TRACKER_WORDS`."""
+"""The words that mean a number of each tracker, in addition to `_ANY_TRACKER_WORDS`."""
 
 _ANY_TRACKER_WORDS = r"incidents?|outages?|post.*|regressions?|fix.*|close.*|resolve.*"
 _OTHER_TRACKER_WORDS = r"gh|bpo|bz|rhbz|trac|prs?|pull.*"
-"""The words that mean another tracker; all that is left may mean anything."""
+"""The words that mean another tracker; any other word may mean anything."""
 
 CONTEXT_LENGTH = 40
-"""Characters before a reference that may say what it is."""
+"""Characters before a reference that may qualify it."""
 
 MIN_CLEAR_DIGITS = 3
 """Numbers with fewer digits may count anything."""
 
 _CLEAR_WORDS = re.compile(r"gh|incidents?|outages?|post.*")
-"""The words behind which they do not; in a name they count the tests all the same."""
+"""The words after which short numbers are clear; in names they still number the tests."""
 
 
 class Reference(NamedTuple):
-    """An incident in a text, where it begins there, and in which form.
+    """A reference to an incident in a text, its start, and its form.
 
-    ``known`` is False for what a configured pattern finds and the registry lacks.
+    ``known`` is False for a match of a configured pattern that is not in the registry.
     """
 
     id: str
@@ -165,7 +165,7 @@ def _is_clear_word(word: str, name: bool) -> bool:
 def _find_sign_references(
     text: str, begin: int, end: int, known: SearchIndex
 ) -> Iterator[Reference]:
-    """Yield ``#123`` where no word stands before it."""
+    """Yield ``#123`` without a word before it."""
     for match in _SIGN_AND_NUMBER.finditer(text, begin, end):
         number, before = (
             match["number"],
@@ -181,7 +181,7 @@ def _find_sign_references(
 def _resolve_number_reference(
     word: str, number: str, known: SearchIndex, start: int, plain: bool = False
 ) -> Iterator[Reference]:
-    """Yield the incident of a number behind a word, if the word can mean its tracker."""
+    """Yield the incident of a number after a word, if the word can mean its tracker."""
     entry = known.numbers.get(number)
     if entry is None:
         return

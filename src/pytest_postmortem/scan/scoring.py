@@ -1,7 +1,7 @@
-"""A reference where it stands → how likely the test is about that incident, and why.
+"""Rate how likely a test is about an incident that it mentions, and explain why.
 
-The rules were tuned on the suites of pandas, NumPy and SymPy; `benchmarks/scanning.py` says how to
-measure them anew.
+The rules were tuned on the suites of pandas, NumPy and SymPy; `benchmarks/scanning.py` describes
+how to measure them again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["STRENGTHS", "Strength", "weigh_reference"]
 Strength = Literal["known-broken", "likely", "possible"]
 
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
-"""Of several mentions of an incident in one test, the first in this order counts."""
+"""If a test mentions an incident more than once, the first strength in this order counts."""
 
 PLACE_PHRASES: Mapping[PassagePlace, str] = {
     "name": "its name",
@@ -46,7 +46,7 @@ GUARDING_WORDS = re.compile(
     r"|\bnon-?regression|\bregressed\b",
     re.IGNORECASE,
 )
-"""What is said of a test that guards, and not of statistics."""
+"""Phrases about regression tests, as opposed to regression in statistics."""
 
 ASIDE_WORDS = re.compile(
     r"\b(?:todo|fixme|xxx|hack|work(?:s|ing)?[ -]?around|until|unless|(?:see|compare) also|cf"
@@ -54,7 +54,7 @@ ASIDE_WORDS = re.compile(
     r"|postponed|not\s+(?:yet\s+)?(?:implemented|fixed))\b",
     re.IGNORECASE,
 )
-"""What is said of an incident that the test is not about."""
+"""Words near an incident that the test is not about."""
 
 _BETWEEN = (
     r"(?:[\s\"'`(#*-]+(?:an?|about|against|any|because|by|cases?|caused|checks?|cover(?:ed|ing|s)?"
@@ -65,9 +65,9 @@ _NEGATED_REFERENCE = re.compile(
     rf"(?:\b(?P<word>no|not|never|neither|nor|unlike|except|other\s+than)\b|n['’ ]t\b){_BETWEEN}$",
     re.IGNORECASE,
 )
-"""What denies a reference that stands right behind it; a test that does *not* fail denies none.
+"""A negation before a reference; a test that does *not* fail negates none.
 
-Of a docstring the quotes are taken, those of a short form too.
+Docstrings include their quotes, and contractions are recognized.
 """
 
 _DENIAL_BEHIND = re.compile(
@@ -78,7 +78,7 @@ _DENIAL_BEHIND = re.compile(
     r"|for\s+(?:that|those|(?:an?|its|the)\s+(?:regression\s+)?tests?))\b",
     re.IGNORECASE,
 )
-"""A reference with what denies it right behind it, or says that its test is elsewhere."""
+"""A reference followed by a negation, or by a note that its test is elsewhere."""
 
 _NO_REGRESSION = re.compile(
     r"(?:\b(?:no|not|never|without)|n['’ ]t)\s+(?:yet\s+)?(?:(?:an?|any|the)\s+)?(?:non-?)?regress",
@@ -93,13 +93,13 @@ _LEADING_WORDS = re.compile(
     r"|(?:[a-z]{2,9}[-_]?)?\d+(?:\s*[,/&:]|\s+(?:and|or)\b)[\W_]*){0,9}",
     re.IGNORECASE,
 )
-"""What may stand before a reference with which a comment begins, other references too."""
+"""Words that may precede a leading reference of a comment, including other references."""
 
 _REFERENCES_ONLY = re.compile(
     r"(?:[\W_]|\d|gh|github|issues?|prs?|pull|and|or|https?://\S+(?=\s|$))*", re.IGNORECASE
 )
 _LIST_ITEM = re.compile(r"[\W_]*(?:see\s+)?(?:gh|issues?|prs?|https?://|#)[\W_]*\d+", re.IGNORECASE)
-"""How a line begins that is one of several, each with a reference of its own."""
+"""The start of a list item, each with its own reference."""
 
 _TEST_VERBS = re.compile(
     r"\W*(?:(?:additional|also|another|basic|direct|further|mostly|now|simple|that|these|this|we)"
@@ -120,9 +120,9 @@ _SENTENCE_END = re.compile(r"[.!?:;]\s")
 def weigh_reference(
     reference: Reference, passage: SourcePassage, muted: str | None = None
 ) -> tuple[Strength, str]:
-    """Return how likely a test is about an incident that it mentions, and why in words.
+    """Return how likely a test is about an incident that it mentions, and the reason in words.
 
-    ``muted`` says why the test stops nobody, whatever it is about.
+    ``muted`` says why the test can't fail the run, for example a skip.
     """
     why = f"{PLACE_PHRASES[passage.place]} {FORM_PHRASES[reference.form]}"
     if passage.place == "reason":
@@ -139,14 +139,14 @@ def weigh_reference(
 def _weigh_reference_in_text(
     reference: Reference, passage: SourcePassage, why: str
 ) -> tuple[Strength, str]:
-    """Weigh what stands in a text."""
+    """Return the strength and the reason for a reference in prose."""
     before, line = _split_context(passage.text, reference.start)
     aside = ASIDE_WORDS.search(line)
     if aside:
-        return "possible", f"{why}, beside {aside[0].casefold()!r}"
+        return "possible", f"{why}, next to {aside[0].casefold()!r}"
     denied = _find_denial(passage.text, reference.start, before)
     if denied:
-        return "possible", f"{why}, beside {denied.casefold()!r}"
+        return "possible", f"{why}, next to {denied.casefold()!r}"
     if GUARDING_WORDS.search(_NO_REGRESSION.sub(" ", f"{before}#")):
         return "likely", f"{why}, as a regression"
     if passage.place == "argument" or _CODE_LINE.match(passage.text):
@@ -163,7 +163,7 @@ def _weigh_reference_in_text(
 
 
 def _find_denial(text: str, start: int, before: str) -> str | None:
-    """Return the words that deny a reference, None where there are none."""
+    """Return the words that negate a reference, None if there are none."""
     if found := _NEGATED_REFERENCE.search(before):
         return " ".join((found["word"] or "not").split())
     behind = _DENIAL_BEHIND.match(text, start)
@@ -171,7 +171,7 @@ def _find_denial(text: str, start: int, before: str) -> str | None:
 
 
 def _split_context(text: str, start: int) -> tuple[str, str]:
-    """Return what stands before a place, the line above included, and the line of it."""
+    """Return the text before a position, from the line above on, and the line of the position."""
     begin = text.rfind("\n", 0, start) + 1
     above = text.rfind("\n", 0, max(begin - 1, 0)) + 1
     end = text.find("\n", start)
@@ -185,7 +185,7 @@ def _find_sentence(text: str, start: int) -> str:
 
 
 def _is_leading_reference(text: str, start: int) -> bool:
-    """Say whether a comment, or a sentence of it, begins with a reference."""
+    """Return whether a comment, or a sentence in it, begins with a reference."""
     begin = text.rfind("\n", 0, start) + 1
     if not _LEADING_WORDS.fullmatch(text, begin, start) and not _REFERENCES_ONLY.fullmatch(
         text, begin, start

@@ -1,7 +1,7 @@
-"""A registry and further patterns → what is looked for in a text, by the tokens that it needs.
+"""Index the ids, aliases and links of a registry by the tokens that a text must contain.
 
-A *token* is a run of digits or of letters, in lower case. A name can only stand in a text that
-has all of its tokens, which is cheap to know.
+A *token* is a run of digits or of letters, in lower case. A name can only be in a text that has all
+of its tokens, which is fast to check.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NUMBER_ID = re.compile(r"(?:gh[-_ ]?)?#?(\d+)", re.IGNORECASE)
 _GITHUB_ADDRESS = re.compile(r"([\w.-]+/[\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)$")
 
 Tracker = Literal["github", "bpo", "bugzilla", "tickets", "elsewhere", "unknown"]
-"""In which kind of tracker a number counts, by the link of its post-mortem."""
+"""The kind of tracker in which a number is valid, from the link of its post-mortem."""
 
 _TRACKER_PATTERNS: tuple[tuple[Tracker, re.Pattern[str]], ...] = (
     ("bpo", re.compile(r"bugs\.python\.org/")),
@@ -47,7 +47,7 @@ _TRACKER_PATTERNS: tuple[tuple[Tracker, re.Pattern[str]], ...] = (
 
 
 class IncidentNumber(NamedTuple):
-    """An id that is a number: the incident, and where it has that number."""
+    """An id that is a number: the incident, and the tracker of the number."""
 
     id: str
     tracker: Tracker = "unknown"
@@ -56,8 +56,8 @@ class IncidentNumber(NamedTuple):
 class IncidentName(NamedTuple):
     """An id or an alias that is more than a number, with its tokens.
 
-    ``is_without_letters`` says that it has no letter, as a date has none, and counts only behind a
-    word; ``is_vague`` that it may well be a phrase of its own.
+    ``is_without_letters`` means that it has no letters, such as a date, and counts only after a
+    word; ``is_vague`` that it may be an ordinary phrase.
     """
 
     id: str
@@ -66,18 +66,18 @@ class IncidentName(NamedTuple):
 
     @property
     def is_without_letters(self) -> bool:
-        """Whether it holds no letter."""
+        """Whether it has no letters."""
         return all(map(str.isdecimal, self.tokens))
 
     @property
     def is_vague(self) -> bool:
-        """Whether it has no digit, or but one letter."""
+        """Whether it has no digit, or only one letter."""
         letters = sum(len(token) for token in self.tokens if not token.isdecimal())
         return letters == 1 or not any(map(str.isdecimal, self.tokens))
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """What finds it in a text, whatever stands between its tokens."""
+        """The regular expression for its text, with any separators between the tokens."""
         return _compile_name_pattern(self.text)
 
 
@@ -97,13 +97,13 @@ def _compile_name_pattern(text: str) -> re.Pattern[str]:
     )
 
 
-@dataclass(frozen=True)  # without slots, which leave no place for what is computed once
+@dataclass(frozen=True)  # no slots: cached_property needs a __dict__
 class SearchIndex:
-    """All that is looked for.
+    """All names, numbers, links and patterns to search for.
 
-    ``links`` are the addresses of post-mortems by `normalize_address`, ``patterns`` those that were
-    configured, whose first group or whole match is an id. ``ids`` are the ids by all names, None
-    for those that belong to another suite; without a registry they are None, and any id is one.
+    ``links`` are the addresses of post-mortems by `normalize_address`, ``patterns`` the configured
+    ones, whose first group or whole match is an id. ``ids`` maps all names to ids, with None for
+    those of another suite; it is None without a registry, where every match is an id.
     """
 
     numbers: Mapping[str, IncidentNumber] = field(default_factory=dict)
@@ -113,9 +113,9 @@ class SearchIndex:
     ids: Mapping[str, str | None] | None = None
 
     def named(self, id: str) -> tuple[str | None, bool]:
-        """Return what a configured pattern found by its own id, and whether that is known.
+        """Return the id of a match of a configured pattern, and whether it is registered.
 
-        It is None for what belongs to another suite.
+        The id is None if it belongs to another suite.
         """
         if self.ids is None:
             return id, True
@@ -124,7 +124,7 @@ class SearchIndex:
 
     @cached_property
     def by_token(self) -> Mapping[str, Sequence[IncidentName]]:
-        """The names by the token that is the rarest of each, as far as can be guessed."""
+        """The names by their rarest token, as estimated."""
         found: dict[str, list[IncidentName]] = {}
         for name in self.names:
             found.setdefault(_select_rarest_token(name.tokens), []).append(name)
@@ -132,7 +132,7 @@ class SearchIndex:
 
     @cached_property
     def _needed_tokens(self) -> Mapping[str, Sequence[Collection[str]]]:
-        """All that can be found, as the tokens that it needs, by the rarest of them."""
+        """The required tokens of everything that can be found, by the rarest of them."""
         needs: dict[str, list[Collection[str]]] = {number: [()] for number in self.numbers}
         every = [*(name.tokens for name in self.names), *map(split_tokens, self.links)]
         for each in every:
@@ -145,7 +145,7 @@ class SearchIndex:
         return all(map(str.isdecimal, self._needed_tokens))
 
     def is_match_possible(self, text: str) -> bool:
-        """Say whether anything that is looked for can stand in a text, which is cheap to know."""
+        """Return whether a text can contain anything of the index; this is a fast check."""
         if any(pattern.search(text) for pattern in self.patterns):
             return True
         needs = self._needed_tokens
@@ -174,7 +174,7 @@ def split_camel_case(text: str) -> str:
 
 
 def _find_camel_case_tokens(text: str) -> set[str]:
-    """Return the tokens that a text has once its words are parted."""
+    """Return the tokens of a text after its camel-case words are split."""
     return set(split_tokens(split_camel_case(" ".join(_CAMEL_CASE_WORD.findall(text)))))
 
 
@@ -185,7 +185,7 @@ def _select_rarest_token(some: Iterable[str]) -> str:
 def build_search_index(
     registry: Registry | None, policy: Policy = Policy(), patterns: Iterable[str] = ()
 ) -> SearchIndex:
-    """Return what to look for: the ids, aliases and links of the incidents of this suite."""
+    """Return the index of the ids, aliases and links of this suite's incidents."""
     compiled = tuple(map(re.compile, patterns))
     if registry is None:
         return SearchIndex(patterns=compiled)
@@ -222,7 +222,7 @@ def build_search_index(
 
 
 def _find_tracker(url: str | None, otherwise: Tracker) -> Tracker:
-    """Return where a number counts; one that is written ``GH-123`` says so itself."""
+    """Return the tracker of a number; the form ``GH-123`` names its tracker itself."""
     if url is None or "://" not in url:
         return otherwise
     kinds = (kind for kind, pattern in _TRACKER_PATTERNS if pattern.search(url))
@@ -230,7 +230,7 @@ def _find_tracker(url: str | None, otherwise: Tracker) -> Tracker:
 
 
 def _list_address_forms(url: str) -> Iterator[str]:
-    """Yield the forms in which an address may stand somewhere, GitHub's short one too."""
+    """Yield the forms in which an address may be written, including GitHub's short form."""
     if "://" not in url:
         return
     key = normalize_address(url)
@@ -241,14 +241,14 @@ def _list_address_forms(url: str) -> Iterator[str]:
 
 
 def format_github_shorthand(repository: str, number: str) -> str:
-    """Return the key of what GitHub writes as ``owner/name#123``."""
+    """Return the key of GitHub's short form ``owner/name#123``."""
     return f"{repository.casefold()}#{number}"
 
 
 def normalize_address(url: str) -> str:
-    """Return an address in the form in which it is compared.
+    """Return an address in the form used for comparison.
 
-    On GitHub an issue and a pull request share their numbers, and either address leads on.
+    On GitHub, issues and pull requests share their numbers, and either address redirects.
     """
     bare = re.sub(r"^https?://(?:www\.)?", "", url.strip(), flags=re.IGNORECASE).rstrip("/")
     return re.sub(r"/pull/(?=\d+$)", "/issues/", bare).casefold()

@@ -1,4 +1,4 @@
-"""Mentions × links → suggestions: which test should perhaps be linked to which incident."""
+"""Turn mentions without a link into suggestions: which test may belong to which incident."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pytest_postmortem.scan.scoring import Strength
 __all__ = ["STRENGTH_ORDER", "ScanResult", "ScannedFile", "Suggestion", "build_suggestions"]
 
 STRENGTH_ORDER: tuple[Strength, ...] = ("likely", "possible", "known-broken")
-"""The order in which suggestions are told."""
+"""The order in which suggestions are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A test that speaks of an incident and is not linked to it.
+    """A test that mentions an incident and is not linked to it.
 
     ``def_line`` is that of the function, ``tests`` are the node ids that pytest makes of it;
-    ``line`` and ``evidence`` are what says so. ``known`` is False where the registry has no such
-    incident, title and link are given as far as they may be shown.
+    ``line`` and ``evidence`` are the place and the text of the mention. ``known`` is False if the
+    registry lacks the incident; title and link are present only if they may be shown.
     """
 
     strength: Strength
@@ -43,13 +43,13 @@ class Suggestion:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Where it stands in a list."""
+        """The sort key."""
         return STRENGTH_ORDER.index(self.strength), self.path, self.line, self.def_line, self.id
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """A file as it was read; ``file`` leads to it, ``path`` is how it is shown."""
+    """A file as it was read; ``file`` is its path, ``path`` how it is shown."""
 
     path: str
     file: Path
@@ -58,7 +58,7 @@ class ScannedFile:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What was found in how many files; ``unread`` are those that are no Python."""
+    """The suggestions and the number of files; ``unread`` are files that are not valid Python."""
 
     suggestions: tuple[Suggestion, ...] = ()
     files: int = 0
@@ -76,7 +76,7 @@ def build_suggestions(
     show: ShowLevel | None = None,
     declared: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Iterator[Suggestion]:
-    """Yield what is mentioned in the tests of a file and not linked to them.
+    """Yield the incidents that tests of a file mention without being linked to them.
 
     ``declared`` are the node ids under ``tests:`` of the registry, with their incidents.
     """
@@ -94,7 +94,7 @@ def build_suggestions(
 
 
 def _group_tests_by_name(tests: Iterable[SourceTest]) -> dict[str, list[SourceTest]]:
-    """Return the tests of each name; there are several where a set of parameters is marked."""
+    """Return the tests of each name; parametrized sets with their own marks are several tests."""
     tests_by_name: dict[str, list[SourceTest]] = {}
     for test in tests:
         tests_by_name.setdefault(test.name, []).append(test)
@@ -108,7 +108,7 @@ def _find_incidents_of_test(
     registry: Registry | None,
     declared: Mapping[str, tuple[str, ...]],
 ) -> set[str]:
-    """Return the incidents to which a test is linked, without case."""
+    """Return the incidents to which a test is linked, casefolded."""
     ids = [id for test in tests for id in links.parse_marks(test.marks).ids]
     for key in links.list_selecting_nodeids(f"{path}::{name}") if declared else ():
         ids += declared.get(key, ())

@@ -1,4 +1,4 @@
-"""The code of a test → the passages of it that are written for people: names, texts, comments."""
+"""Extract the passages of a test that are written for people: names, strings, comments."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ PassagePlace = Literal[
     "opening",
     "inside",
 ]
-"""Where a passage stands.
+"""The place of a passage.
 
-``mark`` is a decorator with its own arguments, ``reason`` what is said of an xfail or a skip,
-``argument`` any other text in a decorator. The last four are comments: right above the test,
-among its parameters, before its first statement, behind that.
+``mark`` is a decorator with its own arguments, ``reason`` the reason of an xfail or a skip,
+``argument`` any other string in a decorator. The last four are comments: directly above the test,
+among its parameters, before its first statement, after that.
 """
 
 _STOPPING_CODE = re.compile(
@@ -47,7 +47,7 @@ _STOPPING_CODE = re.compile(
     r"|\b(?:pytest|mark)\.(?:skip|skipif|xfail)\b|\.skipTest\(|^raise\s+[\w.]*SkipTest\b"
     r"|^(?:skip|xfail)\("
 )
-"""Code of which a comment is the reason."""
+"""Code for which a comment gives the reason."""
 
 _MUTING_NAME = re.compile(r"(?:^|[._])(?:xfail|skip|expected_?failure|known_?fail)", re.IGNORECASE)
 _MUTED_NAME = re.compile(r"(?:^|[._])(xfail|skip|expected_?failure|known_?fail(?:ure)?)$")
@@ -55,7 +55,7 @@ _COMMENT_LINE = re.compile(r"(\s*)#")
 
 
 class SourcePassage(NamedTuple):
-    """A text, the line on which it begins, and the code beside or right below a comment."""
+    """A text, its first line, and for a comment the code next to it or directly below."""
 
     place: PassagePlace
     text: str
@@ -64,7 +64,7 @@ class SourcePassage(NamedTuple):
 
 
 def list_functions(body: Sequence[ast.stmt]) -> Iterator[FunctionNode]:
-    """Yield the functions and methods of a module, those inside of conditions too."""
+    """Yield the functions and methods of a module, including those under conditions."""
     for node, _ in walk_statements(body, certain=True):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node
@@ -73,7 +73,7 @@ def list_functions(body: Sequence[ast.stmt]) -> Iterator[FunctionNode]:
 
 
 def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
-    """Return the line on which a test begins, with its decorators and the comment right above."""
+    """Return the first line of a test, including its decorators and the comment directly above."""
     line = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     column = node.col_offset
     while line > 1:
@@ -120,16 +120,16 @@ def _find_docstring_passage(node: FunctionNode, lines: Sequence[str]) -> SourceP
 
 
 def _read_written_text(node: ast.Constant, lines: Sequence[str]) -> str:
-    """Return a text line by line as it is written, but for its quotes.
+    """Return a string literal line by line as it is written, without its quotes.
 
-    What it stands for has other lines where a backslash ends one.
+    Its value has other line numbers if a backslash ends a line.
     """
     whole = "".join(lines[node.lineno - 1 : node.end_lineno])
     return whole.replace('"', " ").replace("'", " ")
 
 
 def _list_decorator_passages(node: ast.expr, lines: Sequence[str]) -> Iterator[SourcePassage]:
-    """Yield what a decorator says: its name with its own arguments, then the texts within."""
+    """Yield the passages of a decorator: its name with its own arguments, then nested strings."""
     call = node if isinstance(node, ast.Call) else None
     name = _format_attribute_name(call.func if call else node)
     place: PassagePlace = "reason" if _MUTING_NAME.search(name) else "argument"
@@ -143,7 +143,7 @@ def _list_decorator_passages(node: ast.expr, lines: Sequence[str]) -> Iterator[S
 def _list_text_passages(
     node: ast.AST, place: PassagePlace, lines: Sequence[str]
 ) -> Iterator[SourcePassage]:
-    """Yield the texts of an expression; those of an xfail or a skip within it are reasons."""
+    """Yield the strings of an expression; those of an xfail or a skip within it are reasons."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         alone = node.lineno == node.end_lineno
         text = node.value.replace("\n", " ") if alone else _read_written_text(node, lines)
@@ -164,7 +164,7 @@ def _is_muting_decorator(node: ast.expr) -> bool:
 
 
 def find_muting_outcome(node: FunctionNode) -> str | None:
-    """Return what a decorator of whatever library, by its name, makes of a test in any case."""
+    """Return the outcome that an unconditional decorator gives a test, by the decorator's name."""
     for decorator in node.decorator_list:
         conditional = isinstance(decorator, ast.Call) and not all(
             isinstance(arg, ast.Constant) and isinstance(arg.value, str) for arg in decorator.args
@@ -184,7 +184,7 @@ def _format_attribute_name(node: ast.expr) -> str:
 
 
 def _list_comment_passages(lines: Sequence[str], first: int, end: int) -> Iterator[SourcePassage]:
-    """Yield the comments of some lines; those that stand below each other alone are one."""
+    """Yield the comments of some lines; consecutive comment lines are joined."""
     block: list[str] = []
     begin = column = 0
     for token in _list_comment_tokens(lines[first - 1 : end]):
@@ -209,12 +209,12 @@ def _list_comment_passages(lines: Sequence[str], first: int, end: int) -> Iterat
 
 
 def _find_code_below(lines: Sequence[str], line: int) -> str:
-    """Return a line of code, an empty text where there is none."""
+    """Return a line of code, an empty text if there is none."""
     return lines[line - 1].strip() if line <= len(lines) else ""
 
 
 def _list_comment_tokens(lines: Sequence[str]) -> Iterator[tokenize.TokenInfo]:
-    """Yield the comments of a part of a module, as far as it can be read on its own."""
+    """Yield the comments of a part of a module, as far as it can be tokenized."""
     code = io.StringIO("".join(lines))
     try:
         for token in tokenize.generate_tokens(code.readline):
@@ -225,5 +225,5 @@ def _list_comment_tokens(lines: Sequence[str]) -> Iterator[tokenize.TokenInfo]:
 
 
 def _strip_comment_sign(comment: str) -> str:
-    """Return a comment without what makes it one, a sign before a number but for."""
+    """Return a comment without its ``#`` signs, except one before a number."""
     return re.sub(r"^#+(?!\d)[:!]?", " ", comment)
