@@ -11,8 +11,9 @@ import pytest
 
 from pytest_postmortem import __version__
 from pytest_postmortem.cli.main import main
-from pytest_postmortem.lint.output_formats import LintResult, render_lint_report, render_lint_text
+from pytest_postmortem.lint.output_formats import LintResult
 from pytest_postmortem.model import Finding
+from pytest_postmortem.report_formats import render_report
 from test_check import DOCUMENT, REGISTRY, SUITE
 from test_diff import write
 from test_git import git
@@ -32,12 +33,12 @@ PLACE = "packages/api/docs/postmortems"
 
 def made(type: str, checked: LintResult = CHECKED) -> Any:
     """Return a report as the data that it holds."""
-    return json.loads(render_lint_report(type, checked, PLACE))
+    return json.loads(render_report("check", type, checked, fallback=PLACE))
 
 
 def test_the_terminal_has_a_line_for_each_with_its_place_first() -> None:
     """As editors read them, and a line that counts."""
-    assert render_lint_text(CHECKED) == (
+    assert render_report("check", "term", CHECKED) == (
         "tests/test a.py:4: error: unknown post-mortem 'PM-9' [unknown-id]\n"
         "../pm/a.md:2: warning: 100 % have no date: say, until when [action-date]\n"
         "github:owner/repo: warning: it can't be read [registry-unreachable]\n"
@@ -72,7 +73,7 @@ def test_json_has_everything() -> None:
 
 def test_github_annotates_the_lines() -> None:
     """What lies at none in the repository is told without."""
-    assert render_lint_report("github", CHECKED, PLACE).splitlines() == [
+    assert render_report("check", "github", CHECKED).splitlines() == [
         "::error file=packages/api/tests/test a.py,line=4,title=unknown-id::"
         "unknown post-mortem 'PM-9'",
         "::warning file=packages/pm/a.md,line=2,title=action-date::"
@@ -136,7 +137,7 @@ def test_a_path_out_of_the_repository_is_no_place_in_it() -> None:
     outside = LintResult((Finding("action-date", "warning", "x", "../../a.md", 2),))
 
     assert made("gitlab", outside)[0]["location"]["path"] == PLACE
-    assert render_lint_report("github", outside, PLACE) == (
+    assert render_report("check", "github", outside) == (
         "::warning title=action-date::../../a.md:2: x\n"
     )
 
@@ -191,24 +192,26 @@ def test_the_places_of_findings_begin_at_the_top_of_the_repository(
     ]
 
 
-WRONG: Sequence[tuple[str, str]] = [
-    ("xml", "there is no report 'xml' of a check"),
-    ("", "there is no report '' of a check"),
-    ("term:out.txt", "there is no report 'term:out.txt' of a check"),
-    ("github:out.txt", "there is no report 'github:out.txt' of a check"),
+CHECK_TYPES = "use term, json[:PATH], github, gitlab[:PATH] or sarif[:PATH]"
+
+WRONG: Sequence[tuple[str, str, str]] = [
+    ("xml", "there is no report 'xml'", CHECK_TYPES),
+    ("", "there is no report ''", CHECK_TYPES),
+    ("term:out.txt", "it goes to no file of its own", "write term alone"),
+    ("github:out.txt", "it goes to no file of its own", "write github alone"),
 ]
 
 
-@pytest.mark.parametrize(("report", "cause"), WRONG)
+@pytest.mark.parametrize(("report", "cause", "remedy"), WRONG)
 def test_an_unknown_report_is_wrong_use(
-    suite: Path, capsys: pytest.CaptureFixture[str], report: str, cause: str
+    suite: Path, capsys: pytest.CaptureFixture[str], report: str, cause: str, remedy: str
 ) -> None:
     """It says which ones there are."""
     assert main(["check", f"--report={report}"]) == 2
 
     assert capsys.readouterr().err == (
-        f"Couldn't check: {cause}\n"
-        "  use term, github, json[:PATH], gitlab[:PATH] or sarif[:PATH]\n"
+        f"Couldn't use --report={report}: {cause}\n"
+        f"  {remedy}\n"
         "  see reference/messages.md#setting in pytest-postmortem's docs\n"
     )
 

@@ -775,5 +775,5 @@ def test_a_comparison_goes_where_it_is_wanted(
 @pytest.mark.parametrize("target", ["html", "term:x", "pdf:x"])
 def test_a_target_that_makes_no_sense_is_refused(suite: Path, target: str) -> None:
     """Before anything is read or written."""
-    with pytest.raises(SettingsError, match="there is no report"):
+    with pytest.raises(SettingsError, match=f"Couldn't use --report={target}"):
         diff.run_diff([], "main", [], [target])

@@ -229,10 +229,19 @@ def test_a_repository_without_a_commit_is_one_clear_message(pytester: pytest.Pyt
     ]
 
 
-@pytest.mark.parametrize("report", ["html:x", "json", "json:", "term:x", ""])
-def test_an_unknown_report_is_one_clear_message(suite: Path, report: str) -> None:
+@pytest.mark.parametrize(
+    ("report", "remedy"),
+    [
+        ("html:x", "use term or json:PATH"),
+        ("json", "write json:PATH"),
+        ("json:", "write json:PATH"),
+        ("term:x", "write term alone"),
+        ("", "use term or json:PATH"),
+    ],
+)
+def test_an_unknown_report_is_one_clear_message(suite: Path, report: str, remedy: str) -> None:
     """It says which ones there are."""
-    with pytest.raises(SettingsError, match="use term or json:PATH"):
+    with pytest.raises(SettingsError, match=remedy):
         history.run_history([], [report])
 
 

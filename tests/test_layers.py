@@ -17,7 +17,8 @@ PACKAGE = Path(pytest_postmortem.__file__).parent
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
     "text": set(),
-    "options": set(),
+    "report_formats": set(),
+    "options": {"report_formats"},
     "hookspecs": set(),
     "model": {"errors"},
     "report_model": {"model"},
@@ -47,6 +48,7 @@ START = {
     "pytest_postmortem.hookspecs",
     "pytest_postmortem.options",
     "pytest_postmortem.plugin",
+    "pytest_postmortem.report_formats",
 }
 """All that a run imports which has nothing to do with post-mortems."""
 

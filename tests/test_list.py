@@ -549,7 +549,7 @@ def test_the_width_of_a_terminal_is_honoured(project: Path) -> None:
         "- {id: PM-2, title: 二重請求が発生した障害の事後検証レポート二重請求が発生した}\n"
     )
 
-    from pytest_postmortem.cli.listing_output import format_incident_columns
+    from pytest_postmortem.cli.listing_output import render_incident_columns
     from pytest_postmortem.cli.listing_rows import build_rows_from_code
     from pytest_postmortem.model import Location, Policy
     from pytest_postmortem.registry import load_registry
@@ -557,7 +557,7 @@ def test_the_width_of_a_terminal_is_honoured(project: Path) -> None:
     rows = build_rows_from_code(
         load_registry([Location("postmortems.yml", project)], project), (), Policy(), None
     )
-    lines = format_incident_columns(rows, 50, read=True).splitlines()
+    lines = render_incident_columns(rows, 50, read=True).splitlines()
 
     assert lines[1:3] == [
         "PM-1  not-linked  [31mCheckout charged customer...",

@@ -298,14 +298,6 @@ WRONG = {
     ),
     "--base=main": ("nothing differs from main", "name another fix"),
     "--fix=WORKTREE": ("nothing differs from HEAD", "name another fix"),
-    "--report=html:x": (
-        "there is no report 'html:x' of proofs",
-        "use term, github, markdown[:PATH] or json[:PATH]",
-    ),
-    "--report=github:x": (
-        "there is no report 'github:x' of proofs",
-        "use term, github, markdown[:PATH] or json[:PATH]",
-    ),
 }
 """What a command line asks for that can't be done, and what is said of it."""
 

@@ -437,8 +437,8 @@ def test_as_much_of_a_post_mortem_is_told_as_may_be(
     [
         (["no/such.py"], "there is no file or folder 'no/such.py'"),
         (["tests/test_mail.py::test_marked"], "name files and folders"),
-        (["--report=html:x"], "there is no report 'html:x' of a scan"),
-        (["--report=term:x"], "there is no report 'term:x' of a scan"),
+        (["--report=html:x"], "there is no report 'html'"),
+        (["--report=term:x"], "it goes to no file of its own"),
         (["--possible"], "--possible alone marks nothing"),
     ],
 )

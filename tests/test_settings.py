@@ -182,7 +182,7 @@ def test_the_clock_is_asked_only_by_name() -> None:
             "--postmortem-report",
             ["pdf"],
             "there is no report 'pdf'",
-            "use term, term-missing, json, markdown, html or github",
+            "use term, term-missing, markdown[:PATH], html:PATH, json:PATH or github",
         ),
         ("--postmortem-report", ["json"], "a destination is missing", "write json:PATH"),
         ("--postmortem-report", ["term:x"], "it goes to no file of its own", "write term alone"),

@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+from pytest_postmortem.report_formats import describe_report_types
+
 __all__ = [
     "COMMAND_LINE_OPTIONS",
     "COMMAND_SETTINGS",
@@ -77,8 +79,7 @@ COMMAND_LINE_OPTIONS: tuple[CommandLineOption, ...] = (
     CommandLineOption(
         "--postmortem-report",
         "TYPE[:DEST]",
-        "term, term-missing (lists every gap), markdown[:PATH], html:PATH, json:PATH or github"
-        " (repeatable; empty: no report)",
+        f"{describe_report_types('run', notes=True)} (repeatable; empty: no report)",
         many=True,
     ),
     CommandLineOption(

@@ -15,9 +15,9 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.model import Location, Policy, ShowLevel, normalize_id
 from pytest_postmortem.options import COMMAND_LINE_OPTIONS
+from pytest_postmortem.report_formats import is_terminal_type, parse_report_type
 
 __all__ = [
-    "REPORT_TYPES",
     "ReportTarget",
     "Settings",
     "parse_percentage",
@@ -26,11 +26,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-
-REPORT_TYPES = ("term", "term-missing", "json", "markdown", "html", "github")
-TYPES_WITH_DESTINATION = ("json", "html")
-TYPES_WITHOUT_DESTINATION = ("term", "term-missing", "github")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +99,7 @@ class Settings:
     @property
     def detailed(self) -> bool:
         """Whether a report was asked for that shows action items."""
-        return any(report.type not in ("term", "term-missing") for report in self.reports)
+        return any(not is_terminal_type(report.type) for report in self.reports)
 
     @property
     def used(self) -> bool:
@@ -249,7 +244,7 @@ class _SettingsReader:
     def _read_report_targets(self) -> Iterator[ReportTarget]:
         given: Sequence[str] | None = self._options["--postmortem-report"]
         if given is None or all(
-            _parse_report_type(text) not in ("", "term", "term-missing") for text in given
+            text and not is_terminal_type(text.partition(":")[0]) for text in given
         ):
             yield ReportTarget("term")
         for text in filter(None, given or ()):
@@ -315,18 +310,8 @@ def parse_report_target(text: str, folder: Path) -> ReportTarget:
 
     Raises: ValueError with the cause and the remedy.
     """
-    type, _, destination = text.partition(":")
-    if type not in REPORT_TYPES:
-        raise ValueError(f"there is no report {type!r}", f"use {_join_with_or(REPORT_TYPES)}")
-    if type in TYPES_WITH_DESTINATION and not destination:
-        raise ValueError("a destination is missing", f"write {type}:PATH")
-    if type in TYPES_WITHOUT_DESTINATION and destination:
-        raise ValueError("it goes to no file of its own", f"write {type} alone")
+    type, destination = parse_report_type("run", text)
     return ReportTarget(type, folder / destination if destination else None)
-
-
-def _parse_report_type(text: str) -> str:
-    return text.partition(":")[0]
 
 
 def _join_with_or(words: Sequence[str]) -> str:

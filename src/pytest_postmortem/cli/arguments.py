@@ -7,33 +7,37 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.files import write_text_file
+from pytest_postmortem.report_formats import (
+    ReportSubject,
+    describe_report_types,
+    parse_report_type,
+    render_report,
+)
+from pytest_postmortem.settings import ReportTarget
 
 __all__ = [
     "add_configuration_options",
     "add_report_option",
     "add_today_option",
     "build_pytest_arguments",
-    "parse_text_target",
+    "parse_report_targets",
     "print_or_write",
+    "print_or_write_report",
 ]
 
-PRINTED_TYPES = ("term",)
-TEXT_TYPES = ("markdown", "json")
 
-
-def add_report_option(
-    parser: argparse.ArgumentParser, types: str = "as --postmortem-report"
-) -> None:
-    """Add the option that says what to make of a report."""
+def add_report_option(parser: argparse.ArgumentParser, subject: ReportSubject) -> None:
+    """Add the option that chooses the formats of a report, and the files that it is written to."""
     parser.add_argument(
         "--report",
         action="append",
         default=[],
         metavar="TYPE[:DEST]",
-        help=f"{types} (repeatable; default: term)",
+        help=f"{describe_report_types(subject)} (repeatable; default: term)",
     )
 
 
@@ -65,24 +69,36 @@ def build_pytest_arguments(options: argparse.Namespace) -> list[str]:
     return arguments if today is None else [*arguments, f"--postmortem-today={today}"]
 
 
-def parse_text_target(
-    text: str,
-    failed: str,
-    what: str,
-    types: Sequence[str] = TEXT_TYPES,
-    printed: Sequence[str] = PRINTED_TYPES,
-) -> tuple[str, Path | None]:
-    """Read ``TYPE[:DEST]`` of what goes to standard output or, of most types, to a file.
+def parse_report_targets(subject: ReportSubject, texts: Sequence[str]) -> list[ReportTarget]:
+    """Return the type and the file, None for standard output, of each ``TYPE[:DEST]``.
 
-    Raises: SettingsError where there is no such type, or it goes to no file.
+    Without any text it is ``term``.
+
+    Raises: SettingsError with every text that is not valid.
     """
-    type, _, destination = text.partition(":")
-    if type not in types and (type not in printed or destination):
-        cause = f"there is no report {text!r} of {what}"
-        *first_names, last_name = (*printed, *(f"{file_type}[:PATH]" for file_type in types))
-        remedy = f"use {', '.join(first_names)} or {last_name}"
-        raise SettingsError([Problem("setting", failed, cause, remedy)])
-    return type, Path(destination) if destination else None
+    targets, problems = [], []
+    for text in texts or ["term"]:
+        try:
+            type, destination = parse_report_type(subject, text)
+        except ValueError as error:
+            cause, remedy = error.args
+            problems.append(Problem("setting", f"Couldn't use --report={text}", cause, remedy))
+        else:
+            targets.append(ReportTarget(type, Path(destination) if destination else None))
+    if problems:
+        raise SettingsError(problems)
+    return targets
+
+
+def print_or_write_report(
+    subject: ReportSubject, target: ReportTarget, data: Any, **facts: Any
+) -> None:
+    """Render a report in its format, and write it to its file, or print it.
+
+    Raises: DestinationError where the file can't be written.
+    """
+    text = render_report(subject, target.type, data, **facts)
+    print_or_write(text, target.type, target.destination)
 
 
 def print_or_write(text: str, type: str, destination: Path | None) -> None:

@@ -15,8 +15,8 @@ from pytest_postmortem.cli.arguments import (
     add_report_option,
     add_today_option,
     build_pytest_arguments,
-    parse_text_target,
-    print_or_write,
+    parse_report_targets,
+    print_or_write_report,
 )
 from pytest_postmortem.cli.folder_project import LintedProject
 from pytest_postmortem.cli.git_project import configure_without_conftest
@@ -29,7 +29,7 @@ from pytest_postmortem.lint.marker_rules import (
     check_markers,
     find_unchecked_ids,
 )
-from pytest_postmortem.lint.output_formats import LintResult, render_lint_report, render_lint_text
+from pytest_postmortem.lint.output_formats import LintResult
 from pytest_postmortem.lint.pytest_collection import (
     PytestCollection,
     collect_with_pytest,
@@ -213,10 +213,6 @@ def _build_finding_sort_key(finding: Finding) -> tuple[bool, str, int, str, str]
 EXIT_FINDINGS = 1
 EXIT_NOT_JUDGED = 3
 
-CHECK_FILE_TYPES = ("json", "gitlab", "sarif")
-CHECK_PRINTED_TYPES = ("term", "github")
-"""The reports that go to no file."""
-
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
@@ -225,7 +221,7 @@ class CheckRequest:
     files: Sequence[str] = ()
     collect: bool = False
     strict: bool = False
-    targets: Sequence[str] = ("term",)
+    targets: Sequence[str] = ()
 
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
@@ -240,15 +236,13 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="let warnings fail the check too")
     add_today_option(parser)
-    add_report_option(parser, "term, json[:PATH], github, gitlab[:PATH] or sarif[:PATH]")
+    add_report_option(parser, "check")
     add_configuration_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    request = CheckRequest(
-        options.files, options.collect, options.strict, options.report or ("term",)
-    )
+    request = CheckRequest(options.files, options.collect, options.strict, options.report)
     return run_check(build_pytest_arguments(options), request)
 
 
@@ -261,19 +255,17 @@ def run_check(arguments: Sequence[str], request: CheckRequest) -> int:
         SettingsError: A file is not there, nothing is, or an option or a setting can't be used.
         DestinationError: A report can't be written.
     """
-    targets = [
-        parse_text_target(
-            target_text, "Couldn't check", "a check", CHECK_FILE_TYPES, CHECK_PRINTED_TYPES
-        )
-        for target_text in request.targets
-    ]
+    targets = parse_report_targets("check", request.targets)
     given_paths = list(_resolve_given_files(request.files))
     with configure_without_conftest([*arguments, *_find_rootdir_arguments(given_paths)]) as config:
         here = LintedProject(config)
         _check_ignored_rules(here.settings.lint_ignore)
         checked = check_project(here, given_paths, collecting=request.collect)
-        for type, destination in targets:
-            _print_or_write_check(type, destination, checked, here.fallback)
+        for target in targets:
+            print_or_write_report("check", target, checked, fallback=here.fallback)
+            if target.destination is not None:
+                note = f"Findings written to {target.destination}"
+                print(sanitize_line(note), file=sys.stderr)
     if checked.count("error") or (request.strict and checked.findings):
         return EXIT_FINDINGS
     return EXIT_NOT_JUDGED if checked.unjudged else 0
@@ -323,15 +315,3 @@ def _check_ignored_rules(patterns: Iterable[str]) -> None:
             problems.append(Problem("setting", failed, "there is no such rule", remedy))
     if problems:
         raise SettingsError(problems)
-
-
-def _print_or_write_check(
-    type: str, destination: Path | None, checked: LintResult, fallback: str
-) -> None:
-    """Print a report, or write it where it was asked for."""
-    report_text = (
-        render_lint_text(checked) if type == "term" else render_lint_report(type, checked, fallback)
-    )
-    print_or_write(report_text, type, destination)
-    if destination is not None:
-        print(sanitize_line(f"Findings written to {destination}"), file=sys.stderr)

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pytest_postmortem.cli.arguments import add_report_option
-from pytest_postmortem.cli.report import build_files_error, parse_report_targets, print_report
+from pytest_postmortem.cli.arguments import add_report_option, parse_report_targets
+from pytest_postmortem.cli.report import build_files_error, print_report
 from pytest_postmortem.evaluation.gates import is_report_failing
+from pytest_postmortem.report_formats import is_terminal_type
 from pytest_postmortem.reports.data.merge import merge_reports
 from pytest_postmortem.reports.data.report_reader import read_report_files
 from pytest_postmortem.reports.writers import deliver_report
@@ -25,7 +26,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="JSON reports, and JUnit XML of any language"
     )
-    add_report_option(parser)
+    add_report_option(parser, "run")
     parser.add_argument(
         "--expect", type=_parse_report_count, metavar="N", help="how many reports there should be"
     )
@@ -85,14 +86,14 @@ def run_combine(
         raise build_files_error(
             "a history can't be joined", "give it to `pytest-postmortem report`"
         )
-    report_targets = parse_report_targets(targets or ["term"])
+    report_targets = parse_report_targets("run", targets)
     merged_report = merge_reports(sources, expected, fail_under)
     settings = Settings(reports=tuple(report_targets))
     delivery = deliver_report(merged_report, settings, 0, None)
     for line in delivery.notes:
         print(line.text, file=sys.stderr)
     for target in report_targets:
-        if target.type in ("term", "term-missing"):
+        if is_terminal_type(target.type):
             print_report(merged_report, target.type)
     for text in delivery.printed:
         print(text, end="")

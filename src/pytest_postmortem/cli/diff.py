@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -16,12 +15,11 @@ from pytest_postmortem.cli.arguments import (
     add_report_option,
     add_today_option,
     build_pytest_arguments,
-    parse_text_target,
-    print_or_write,
+    parse_report_targets,
+    print_or_write_report,
 )
 from pytest_postmortem.cli.git_project import DEPTH_REMEDY, open_checkout
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
-from pytest_postmortem.files import write_text_file
 from pytest_postmortem.model import format_count
 from pytest_postmortem.pysource.marker_index import find_unread_files
 from pytest_postmortem.reports.data import report_reader
@@ -29,15 +27,13 @@ from pytest_postmortem.reports.data.compare import (
     Comparison,
     compare_code,
     compare_reports,
-    render_comparison_markdown,
-    render_comparison_text,
 )
 from pytest_postmortem.reports.data.restored_incidents import ReportedRun, parse_json_report
+from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line
 
 __all__ = ["declare_arguments", "main", "run_diff"]
 
-DIFF_FORMAT = 1
 DIFF_FAILED = "Couldn't compare"
 
 DEFAULT_BASE = "origin/HEAD"
@@ -58,7 +54,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
         help="compare the code with this revision instead (default: origin/HEAD)",
     )
     add_today_option(parser)
-    add_report_option(parser, "term, markdown or json")
+    add_report_option(parser, "comparison")
     add_configuration_options(parser)
 
 
@@ -85,10 +81,7 @@ def run_diff(
         RegistryError: The registry is broken.
         DestinationError: A file can't be written.
     """
-    report_targets = [
-        parse_text_target(target_text, DIFF_FAILED, "a comparison")
-        for target_text in targets or ["term"]
-    ]
+    report_targets = parse_report_targets("comparison", targets)
     if not reports:
         comparison = _compare_with_base(arguments, base)
     elif base is None and len(reports) == 2:
@@ -99,11 +92,11 @@ def run_diff(
         cause = f"{given_count} and {'no' if base is None else 'a'} base are given"
         remedy = "name two reports, the older first, or a revision with --base"
         raise _build_diff_error(cause, remedy)
-    for type, destination in report_targets:
-        if destination is not None:
-            write_text_file(destination, _format_comparison(comparison, type))
-        else:
-            _print_comparison(comparison, type)
+    for target in report_targets:
+        print_or_write_report("comparison", target, comparison)
+        if target == ReportTarget("markdown") and not comparison.changes:
+            for note in comparison.notes:  # Markdown is empty where nothing has changed
+                print(sanitize_line(note), file=sys.stderr)
     if comparison.lost:
         return EXIT_COVERAGE_LOST
     return 0 if comparison.judged else EXIT_NOT_JUDGED
@@ -167,21 +160,3 @@ def _load_run(path: Path) -> ReportedRun:
             "report-file", report_reader.REPORT_UNREADABLE, str(error), remedy, str(path)
         )
         raise ReportError([problem]) from None
-
-
-def _format_comparison(comparison: Comparison, type: str) -> str:
-    if type == "json":
-        document = {"format": DIFF_FORMAT, **asdict(comparison)}
-        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    return (
-        render_comparison_markdown(comparison)
-        if type == "markdown"
-        else render_comparison_text(comparison)
-    )
-
-
-def _print_comparison(comparison: Comparison, type: str) -> None:
-    """Print a comparison; where Markdown stays empty, what can't be compared is said beside it."""
-    print_or_write(_format_comparison(comparison, type), type, None)
-    for note in comparison.notes if type == "markdown" and not comparison.changes else ():
-        print(sanitize_line(note), file=sys.stderr)

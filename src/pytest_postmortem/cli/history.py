@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 
 from pytest_postmortem import git
 from pytest_postmortem.cli.absent_files import is_lfs_pointer
@@ -13,10 +12,10 @@ from pytest_postmortem.cli.arguments import (
     add_configuration_options,
     add_report_option,
     build_pytest_arguments,
+    parse_report_targets,
+    print_or_write_report,
 )
 from pytest_postmortem.cli.git_project import GitCheckout, open_checkout
-from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.files import write_text_file
 from pytest_postmortem.pysource.bindings import parse_python_tree
 from pytest_postmortem.pysource.marker_index import (
     LinkedIncident,
@@ -28,21 +27,18 @@ from pytest_postmortem.pysource.marker_index import (
 from pytest_postmortem.pysource.project_modules import find_module_stem
 from pytest_postmortem.reports.data.history import (
     LinkHistory,
-    render_history_json,
-    render_history_table,
     trace_history,
 )
 from pytest_postmortem.text import sanitize_line
 
 __all__ = ["declare_arguments", "main", "run_history"]
 
-HISTORY_FAILED = "Couldn't tell the history"
 EXIT_NOT_JUDGED = 3
 
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    add_report_option(parser, "term or json:PATH")
+    add_report_option(parser, "history")
     add_configuration_options(parser)
 
 
@@ -60,29 +56,15 @@ def run_history(arguments: Sequence[str], reports: Sequence[str]) -> int:
         RegistryError: The registry is broken.
         DestinationError: The file can't be written.
     """
-    targets = [_parse_history_target(text) for text in reports or ["term"]]
+    targets = parse_report_targets("history", reports)
     with open_checkout(arguments) as checkout:
         history = _trace_history(checkout)
         unread = checkout.unread
-    for destination in targets:
-        if destination is None:
-            print(render_history_table(history), end="")
-        else:
-            write_text_file(destination, render_history_json(history))
+    for target in targets:
+        print_or_write_report("history", target, history)
     for note in unread:
         print(sanitize_line(f"not judged: {note}"), file=sys.stderr)
     return EXIT_NOT_JUDGED if unread else 0
-
-
-def _parse_history_target(text: str) -> Path | None:
-    """Return where a report goes, None for the terminal."""
-    type, _, destination = text.partition(":")
-    if text == "term":
-        return None
-    if type == "json" and destination:
-        return Path(destination)
-    cause = f"there is no report {text!r} of the history"
-    raise SettingsError([Problem("setting", HISTORY_FAILED, cause, "use term or json:PATH")])
 
 
 def _trace_history(checkout: GitCheckout) -> LinkHistory:

@@ -12,13 +12,8 @@ from pathlib import Path
 
 from pytest_postmortem.cli.arguments import (
     build_pytest_arguments,
-    parse_text_target,
-    print_or_write,
-)
-from pytest_postmortem.cli.listing_output import (
-    format_incident_columns,
-    render_incident_json,
-    render_incident_table,
+    parse_report_targets,
+    print_or_write_report,
 )
 from pytest_postmortem.cli.listing_rows import (
     CODE_STATES,
@@ -82,26 +77,16 @@ def run_list(
         ReportError: The report can't be read.
         DestinationError: A file can't be written.
     """
-    report_targets = [
-        parse_text_target(target_text, LIST_FAILED, "a list") for target_text in targets or ["term"]
-    ]
+    report_targets = parse_report_targets("list", targets)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     with load_incidents(arguments, source) as loaded:
         _check_selected_keys(loaded.rows, query)
         _check_selected_states(query.states, read=loaded.read)
         severities = loaded.project.settings.policy.severities
         rows = select_rows(loaded.rows, replace(query, severities=severities))
-        for type, destination in report_targets:
-            print_or_write(_render_list(rows, type, read=loaded.read), type, destination)
+        for target in report_targets:
+            print_or_write_report("list", target, rows, read=loaded.read, width=width)
         return loaded.status()
-
-
-def _render_list(rows: Sequence[IncidentRow], type: str, *, read: bool) -> str:
-    if type == "json":
-        return render_incident_json(rows, read=read)
-    if type == "markdown":
-        return render_incident_table(rows, read=read)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return format_incident_columns(rows, width, read=read)
 
 
 def _parse_list_query(options: argparse.Namespace) -> ListQuery:

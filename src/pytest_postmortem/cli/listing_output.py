@@ -15,7 +15,7 @@ from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_
 from pytest_postmortem.text import sanitize_line
 
 __all__ = [
-    "format_incident_columns",
+    "render_incident_columns",
     "render_incident_json",
     "render_incident_markdown",
     "render_incident_table",
@@ -32,7 +32,7 @@ NARROWEST_TITLE = 20
 """How narrow a title may become before a line is left as long as it is."""
 
 
-def format_incident_columns(rows: Sequence[IncidentRow], width: int | None, *, read: bool) -> str:
+def render_incident_columns(rows: Sequence[IncidentRow], width: int | None, *, read: bool) -> str:
     """Return a list in columns; what no incident has is left out.
 
     ``width`` cuts titles, None leaves them whole. ``read`` says that the states are those that
@@ -128,8 +128,9 @@ def _build_extra_fields(row: IncidentRow) -> Mapping[str, Any]:
     }
 
 
-def render_incident_text(row: IncidentRow, width: int, *, read: bool) -> str:
+def render_incident_text(rows: Sequence[IncidentRow], width: int, *, read: bool) -> str:
     """Return all of one incident, as text for a terminal."""
+    (row,) = rows
     title = "" if row.shown.title == row.shown.id else f"  {row.shown.title}"
     lines = [f"{row.shown.id}{title}"]
     facts = list(_list_incident_facts(row, read))
@@ -146,8 +147,9 @@ def _wrap_fact(text: str, width: int) -> list[str]:
     return wrap(text, max(width, 40), break_long_words=False, break_on_hyphens=False)
 
 
-def render_incident_markdown(row: IncidentRow, *, read: bool) -> str:
+def render_incident_markdown(rows: Sequence[IncidentRow], *, read: bool) -> str:
     """Return all of one incident in Markdown."""
+    (row,) = rows
     title = "" if row.shown.title == row.shown.id else f" {row.shown.title}"
     head = format_markdown_link(row.shown.id + title, row.shown.url)
     lines = [f"### {head}", ""]

@@ -100,7 +100,7 @@ def add_listing_options(parser: argparse.ArgumentParser) -> None:
         help="JSON report that has the states (default: what the code says)",
     )
     add_today_option(parser)
-    add_report_option(parser, "term, markdown or json")
+    add_report_option(parser, "list")
     add_configuration_options(parser)
 
 

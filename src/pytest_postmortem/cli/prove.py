@@ -20,8 +20,8 @@ from pytest_postmortem.cli.arguments import (
     add_report_option,
     add_today_option,
     build_pytest_arguments,
-    parse_text_target,
-    print_or_write,
+    parse_report_targets,
+    print_or_write_report,
 )
 from pytest_postmortem.cli.git_project import GitCheckout, open_checkout
 from pytest_postmortem.cli.prove_cases import (
@@ -45,9 +45,6 @@ LEAST_MEMORY_BYTES = 2 << 30
 
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 """The signals by which a job is cancelled and a terminal closed."""
-
-PROVE_PRINTED_TYPES = ("term", "github")
-"""The reports that go to no file."""
 
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +89,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="exit with 3 where little is known")
     parser.add_argument("-v", "--verbose", action="store_true", help="say all that was found")
     add_today_option(parser)
-    add_report_option(parser, "term, markdown, json or github")
+    add_report_option(parser, "proofs")
     add_configuration_options(parser)
 
 
@@ -150,10 +147,7 @@ def run_prove(
         ProofsError: The file of proofs can't be read.
         DestinationError: A report can't be written.
     """
-    targets = [
-        parse_text_target(text, "Couldn't prove", "proofs", printed=PROVE_PRINTED_TYPES)
-        for text in reports or ["term"]
-    ]
+    targets = parse_report_targets("proofs", reports)
     start = monotonic()
     with open_checkout(arguments, needs_git=False) as checkout:
         workspace = build_workspace(checkout)
@@ -162,8 +156,8 @@ def run_prove(
         if not results:
             _warn_of_shallow_clone(checkout)
     seconds = monotonic() - start
-    for type, destination in targets:
-        _print_or_write_proofs(type, destination, results, seconds, verbose)
+    for target in targets:
+        print_or_write_report("proofs", target, results, seconds=seconds, verbose=verbose)
     return output.compute_proof_status(results, strict=strict)
 
 
@@ -296,19 +290,3 @@ def _show_progress(count: int) -> Iterator[Callable[[IncidentProof], None]]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("proving", total=count)
         yield lambda proved: progress.advance(task)
-
-
-def _print_or_write_proofs(
-    type: str,
-    destination: Path | None,
-    results: Sequence[ProofResult],
-    seconds: float,
-    verbose: bool,
-) -> None:
-    text = {
-        "term": lambda: output.render_proofs_text(results, seconds, verbose=verbose),
-        "markdown": lambda: output.render_proofs_markdown(results),
-        "json": lambda: output.render_proofs_json(results),
-        "github": lambda: output.render_proof_commands(results),
-    }[type]()
-    print_or_write(text, type, destination)

@@ -10,9 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pytest_postmortem.cli.arguments import add_report_option
+from pytest_postmortem.cli.arguments import add_report_option, parse_report_targets
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.model import parse_iso_date
+from pytest_postmortem.report_formats import is_terminal_type
 from pytest_postmortem.report_model import Report
 from pytest_postmortem.reports import terminal
 from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
@@ -20,14 +21,13 @@ from pytest_postmortem.reports.data.report_reader import read_report_files
 from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.summary import LISTING_HINT
 from pytest_postmortem.reports.writers import DeliveryResult, put_report_at_target
-from pytest_postmortem.settings import ReportTarget, parse_report_target
+from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line
 
 __all__ = [
     "build_files_error",
     "declare_arguments",
     "main",
-    "parse_report_targets",
     "print_report",
     "run_report",
 ]
@@ -38,7 +38,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="JSON reports, in any order; a history"
     )
-    add_report_option(parser)
+    add_report_option(parser, "run")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -58,7 +58,7 @@ def run_report(paths: Sequence[str], targets: Sequence[str]) -> int:
         DestinationError: A report can't be written.
     """
     all_sources = read_report_files(map(Path, paths))
-    report_targets = parse_report_targets(targets or ["term"])
+    report_targets = parse_report_targets("run", targets)
     sources = [source for source in all_sources if not source.is_past]
     past = next((source.document for source in all_sources if source.is_past), None)
     if not sources:
@@ -66,7 +66,7 @@ def run_report(paths: Sequence[str], targets: Sequence[str]) -> int:
     sources = _sort_by_date(sources)
     last = sources[-1]
     for target in report_targets:
-        if target.type in ("term", "term-missing"):
+        if is_terminal_type(target.type):
             print_report(merge_reports([last]), target.type)
         else:
             own_document = (
@@ -102,24 +102,6 @@ def _sort_by_date(sources: Sequence[ReportSource]) -> list[ReportSource]:
 def build_files_error(cause: str, remedy: str) -> SettingsError:
     """Return the error that files of this kind can't be used so."""
     return SettingsError([Problem("setting", "Couldn't use the files", cause, remedy)])
-
-
-def parse_report_targets(texts: Sequence[str]) -> list[ReportTarget]:
-    """Read what is to be made of a report.
-
-    Raises: SettingsError with everything that can't be used.
-    """
-    targets, problems = [], []
-    for text in texts:
-        try:
-            targets.append(parse_report_target(text, Path.cwd()))
-        except ValueError as error:
-            cause, remedy = error.args
-            failed = f"Couldn't use --report={text}"
-            problems.append(Problem("setting", failed, cause, remedy))
-    if problems:
-        raise SettingsError(problems)
-    return targets
 
 
 def print_report(whole: Report, type: str) -> None:

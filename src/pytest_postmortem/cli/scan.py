@@ -13,8 +13,8 @@ from pytest_postmortem.cli.arguments import (
     add_configuration_options,
     add_report_option,
     build_pytest_arguments,
-    parse_text_target,
-    print_or_write,
+    parse_report_targets,
+    print_or_write_report,
 )
 from pytest_postmortem.cli.git_project import configure_without_conftest
 from pytest_postmortem.cli.marked_project import Project
@@ -22,7 +22,6 @@ from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.model import format_count
-from pytest_postmortem.scan import output
 from pytest_postmortem.scan.mentions import find_mentioning_tests
 from pytest_postmortem.scan.scoring import Strength
 from pytest_postmortem.scan.search_index import build_search_index
@@ -56,7 +55,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--possible", action="store_true", help="with --apply or --diff: the possible ones too"
     )
-    add_report_option(parser, "term, markdown or json")
+    add_report_option(parser, "scan")
     add_configuration_options(parser)
 
 
@@ -88,10 +87,7 @@ def run_scan(
         RegistryError: The registry is broken.
         DestinationError: A report can't be written.
     """
-    target_texts = targets or ([] if diff else ["term"])
-    report_targets = [
-        parse_text_target(target_text, SCAN_FAILED, "a scan") for target_text in target_texts
-    ]
+    report_targets = parse_report_targets("scan", targets) if targets or not diff else []
     if apply or diff:
         _require_libcst()
     elif possible:
@@ -102,8 +98,10 @@ def run_scan(
         if scanner.has_nothing_to_find:
             return EXIT_NOT_JUDGED
         scan = scanner.scan_tests()
-        for type, destination in report_targets:
-            _print_or_write_scan(scan, type, destination, hint=not (apply or diff))
+        for target in report_targets:
+            print_or_write_report("scan", target, scan)
+            if target.type == "term" and scan.of("likely") and not (apply or diff):
+                print(MARKING_HINT)
         if apply or diff:
             return scanner.mark(scan, write=apply, diff=diff, possible=possible)
     if scan.of("likely"):
@@ -134,18 +132,6 @@ def _require_libcst() -> None:
         remedy = "install it with `pip install 'pytest-postmortem[scan]'`"
         problem = Problem("missing-extra", "Couldn't mark", "LibCST is not installed", remedy)
         raise SettingsError([problem]) from None
-
-
-def _print_or_write_scan(scan: ScanResult, type: str, destination: Path | None, hint: bool) -> None:
-    """Print or write a report; for a terminal it says what to do next."""
-    render = {
-        "term": output.render_scan_text,
-        "markdown": output.render_scan_markdown,
-        "json": output.render_scan_json,
-    }[type]
-    print_or_write(render(scan), type, destination)
-    if type == "term" and hint and scan.of("likely"):
-        print(MARKING_HINT)
 
 
 class _ProjectScanner:

@@ -12,13 +12,8 @@ from pathlib import Path
 from pytest_postmortem import proofs
 from pytest_postmortem.cli.arguments import (
     build_pytest_arguments,
-    parse_text_target,
-    print_or_write,
-)
-from pytest_postmortem.cli.listing_output import (
-    render_incident_json,
-    render_incident_markdown,
-    render_incident_text,
+    parse_report_targets,
+    print_or_write_report,
 )
 from pytest_postmortem.cli.listing_rows import IncidentRow, add_listing_options, load_incidents
 from pytest_postmortem.cli.marked_project import Project
@@ -58,14 +53,12 @@ def run_show(
         ReportError: The report can't be read.
         DestinationError: A file can't be written.
     """
-    report_targets = [
-        parse_text_target(target_text, SHOW_FAILED, "an incident")
-        for target_text in targets or ["term"]
-    ]
+    report_targets = parse_report_targets("incident", targets)
+    width = shutil.get_terminal_size().columns
     with load_incidents(arguments, source, selected=False) as loaded:
         row = _load_full_row(_find_row(loaded.rows, id), loaded.project)
-        for type, destination in report_targets:
-            print_or_write(_render_incident(row, type, read=loaded.read), type, destination)
+        for target in report_targets:
+            print_or_write_report("incident", target, [row], read=loaded.read, width=width)
         return loaded.status()
 
 
@@ -118,11 +111,3 @@ def _load_current_proofs(project: Project) -> Mapping[str, Proof]:
         print(sanitize_line(str(error)), file=sys.stderr)
         return {}
     return proofs.find_current_proofs(stored_proofs, project.root)
-
-
-def _render_incident(row: IncidentRow, type: str, *, read: bool) -> str:
-    if type == "json":
-        return render_incident_json([row], read=read)
-    if type == "markdown":
-        return render_incident_markdown(row, read=read)
-    return render_incident_text(row, shutil.get_terminal_size().columns, read=read)

@@ -22,7 +22,14 @@ from pytest_postmortem.model import Finding, format_count
 from pytest_postmortem.reports.github import format_annotation
 from pytest_postmortem.text import sanitize_line
 
-__all__ = ["LintResult", "render_lint_report", "render_lint_text"]
+__all__ = [
+    "LintResult",
+    "render_lint_annotations",
+    "render_lint_gitlab",
+    "render_lint_json",
+    "render_lint_sarif",
+    "render_lint_text",
+]
 
 
 MAX_LISTED_UNKNOWN = 3
@@ -103,19 +110,31 @@ GITLAB_SEVERITIES = {"error": "major", "warning": "minor"}
 """GitLab's names for our severities."""
 
 
-def render_lint_report(type: str, checked: LintResult, fallback: str) -> str:
-    """Return a check as ``json``, ``github``, ``gitlab`` or ``sarif``.
+def render_lint_annotations(checked: LintResult) -> str:
+    """Return the findings as annotations of GitHub."""
+    lines = (_format_lint_annotation(finding, checked.root) for finding in checked.findings)
+    return "".join(f"{line}\n" for line in lines)
 
-    ``fallback`` is the path, from the top of the repository, for findings without a path.
+
+def render_lint_json(checked: LintResult) -> str:
+    """Return the result of a check as JSON."""
+    return _format_json(_build_lint_json(checked))
+
+
+def render_lint_gitlab(checked: LintResult, fallback: str) -> str:
+    """Return the findings as a code quality report of GitLab.
+
+    ``fallback`` is the path, from the top of the repository, of a finding without a path in it.
     """
-    if type == "github":
-        lines = (_format_lint_annotation(finding, checked.root) for finding in checked.findings)
-        return "".join(f"{line}\n" for line in lines)
-    report = {
-        "json": _build_lint_json,
-        "gitlab": _build_gitlab_report,
-        "sarif": _build_sarif_report,
-    }[type](checked, fallback)
+    return _format_json(_build_gitlab_report(checked, fallback))
+
+
+def render_lint_sarif(checked: LintResult, fallback: str) -> str:
+    """Return the findings as SARIF; ``fallback`` as in `render_lint_gitlab`."""
+    return _format_json(_build_sarif_report(checked, fallback))
+
+
+def _format_json(report: Any) -> str:
     return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -133,7 +152,7 @@ def _format_lint_annotation(finding: Finding, root: str) -> str:
     return format_annotation(finding.severity, file, finding.line, finding.code, text)
 
 
-def _build_lint_json(checked: LintResult, fallback: str) -> Mapping[str, Any]:
+def _build_lint_json(checked: LintResult) -> Mapping[str, Any]:
     return {
         "format": LINT_FORMAT,
         "tool": {"name": TOOL_NAME, "version": __version__},

@@ -12,10 +12,15 @@ from typing import Any
 
 from pytest_postmortem.report_model import SETTLED_STATES
 
-__all__ = ["format_annotation", "render_workflow_commands"]
+__all__ = ["format_annotation", "render_github_report", "render_workflow_commands"]
 
 MOST_ANNOTATIONS = 10
 """GitHub shows at most ten errors and ten warnings of a step."""
+
+
+def render_github_report(document: Mapping[str, Any]) -> str:
+    """Return the workflow commands of `render_workflow_commands`, one a line."""
+    return "".join(f"{command}\n" for command in render_workflow_commands(document))
 
 
 def render_workflow_commands(document: Mapping[str, Any]) -> tuple[str, ...]:

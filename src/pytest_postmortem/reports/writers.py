@@ -9,9 +9,9 @@ from typing import Any
 
 from pytest_postmortem.errors import DestinationError, Problem
 from pytest_postmortem.files import write_text_file
+from pytest_postmortem.report_formats import is_terminal_type, render_report
 from pytest_postmortem.report_model import Report
 from pytest_postmortem.reports import json_report, terminal
-from pytest_postmortem.reports.formats import render_report_document
 from pytest_postmortem.reports.terminal import TerminalLine
 from pytest_postmortem.settings import ReportTarget, Settings
 
@@ -39,7 +39,7 @@ def deliver_report(
 ) -> DeliveryResult:
     """Write, keep for printing, and hand over what was asked for; ``take`` may raise anything."""
     delivery = DeliveryResult()
-    targets = [each for each in settings.reports if each.type not in ("term", "term-missing")]
+    targets = [target for target in settings.reports if not is_terminal_type(target.type)]
     if not targets and take is None:
         return delivery
     document = json_report.build_report_document(report, settings.show)
@@ -70,10 +70,10 @@ def put_report_at_target(
     """
     if target.type == "github":
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            delivery.printed.append(render_report_document("github", document))
-            _append_job_summary(render_report_document("markdown", document))
+            delivery.printed.append(render_report("run", "github", document))
+            _append_job_summary(render_report("run", "markdown", document))
         return
-    text = render_report_document(target.type, document, earlier, past)
+    text = render_report("run", target.type, document, earlier=earlier, past=past)
     if target.destination is None:
         delivery.printed.append(text)
     else:

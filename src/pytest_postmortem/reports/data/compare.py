@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -36,11 +37,13 @@ __all__ = [
     "compare_code",
     "compare_reports",
     "join_some_texts",
+    "render_comparison_json",
     "render_comparison_markdown",
     "render_comparison_text",
     "sort_changes",
 ]
 
+COMPARISON_FORMAT = 1
 
 ChangeKind = Literal["lost", "unlinked", "removed", "failing", "new", "gained", "retired"]
 """``unlinked`` and ``removed`` are incidents that nothing guarded before either."""
@@ -117,6 +120,12 @@ def join_some_texts(texts: Sequence[str], separator: str = "; ") -> str:
 def sort_changes(changes: Iterable[IncidentChange]) -> tuple[IncidentChange, ...]:
     """Return changes with the gravest kind first."""
     return tuple(sorted(changes, key=lambda change: get_args(ChangeKind).index(change.kind)))
+
+
+def render_comparison_json(comparison: Comparison) -> str:
+    """Return a comparison as JSON."""
+    document = {"format": COMPARISON_FORMAT, **asdict(comparison)}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def render_comparison_text(comparison: Comparison) -> str:
