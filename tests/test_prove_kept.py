@@ -14,6 +14,9 @@ import pytest
 import repositories
 from prove_repository import FIXED, HOLLOW, OLD, TEST, Repository, table, text_of
 from pytest_postmortem.cli.main import main
+from pytest_postmortem.prove import batch
+from pytest_postmortem.prove.strategy import IncidentProof, ProofCase
+from pytest_postmortem.prove.verdict import IncidentVerdict
 from repositories import Files
 
 FAILS = "test_price fails without {}: AssertionError: assert 50.0 == 5"
@@ -74,13 +77,29 @@ def proved(repository: Repository, proved_once: Repository) -> Repository:
     return repository
 
 
+@pytest.fixture
+def proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every incident inconclusive that would be proved again, without a run."""
+
+    def prove(
+        prover: object, cases: Sequence[ProofCase], jobs: int, advance: object
+    ) -> list[IncidentProof]:
+        verdict = IncidentVerdict("inconclusive", "it would be proved again")
+        return [IncidentProof(case.id, "", verdict) for case in cases]
+
+    monkeypatch.setattr(batch, "prove_incidents", prove)
+
+
 def is_kept(repository: Repository, capsys: pytest.CaptureFixture[str], *arguments: str) -> bool:
-    """Say whether a verdict is told that is known."""
+    """Say whether the verdict is reported that is known, and not a new one."""
     status, said = repository.prove(capsys, *arguments)
-    assert (status, said.split()[:2]) == (0, ["PM-1", "proven"])
-    return SINCE in said
+    kept = SINCE in said
+    assert (status, said.split()[0]) == (0, "PM-1")
+    assert said.split()[1] == "proven" or not kept
+    return kept
 
 
+@pytest.mark.usefixtures("proves_nothing")
 def test_a_proof_counts_until_something_changes_that_it_rests_on(
     proved: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +115,7 @@ def test_a_proof_counts_until_something_changes_that_it_rests_on(
     assert found == {**dict.fromkeys(KEEPS, True), **dict.fromkeys(ENDS, False)}
 
 
+@pytest.mark.usefixtures("proves_nothing")
 def test_a_proof_counts_for_what_is_asked(
     proved: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,6 +158,7 @@ def test_a_verdict_is_not_kept_for_what_changed_while_it_was_found(
     assert (proved.folder / "postmortem-proofs.json").read_text() == ""
 
 
+@pytest.mark.usefixtures("proves_nothing")
 def test_another_fix_needs_another_proof(
     proved: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -369,7 +390,7 @@ SHOP = {
 
 
 def test_a_proof_rests_on_what_other_processes_loaded(
-    repository: Repository, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest, repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A module that only the command under test imports, or a script."""
     tests = {"test_it.py": STARTS.replace("*ARGUMENTS", "'start.py'"), "postmortem-proofs.json": ""}
@@ -379,6 +400,7 @@ def test_a_proof_rests_on_what_other_processes_loaded(
 
     first = repository.prove(capsys)
     repository.commit({})
+    request.getfixturevalue("proves_nothing")
     found = {}
     for path in ("shop/helping.py", "start.py"):
         repository.write({path: SHOP[path] + "x = 1\n"})

@@ -30,13 +30,19 @@ def generated(repository: Repository) -> None:
     repository.register()
 
 
+def parts(repository: Repository) -> list[tuple[list[str], list[str]]]:
+    """Return what was taken away for each proof of the JSON report, and what stayed in place."""
+    document = json.loads((repository.folder / "proofs.json").read_text())
+    return [(proof["taken"], proof["left"]) for proof in document["proofs"]]
+
+
 def test_a_test_is_not_called_hollow_where_a_part_of_the_fix_stays_that_it_loads(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It may be the part that it guards; it is said how to take that away too."""
     generated(repository)
 
-    unknown = repository.prove(capsys)
+    unknown = repository.prove(capsys, "--report=json:proofs.json", "--report=term")
     known = repository.prove(capsys, "--source=tools/gen.py")
 
     why = (
@@ -45,6 +51,7 @@ def test_a_test_is_not_called_hollow_where_a_part_of_the_fix_stays_that_it_loads
     )
     row = ("inconclusive", f"test_table: {why}")
     assert unknown == (0, table({"PM-1": row}, "0 of 1 proven, 1 inconclusive"))
+    assert parts(repository) == [(["pm1.py"], ["CHANGES.md", "tools/gen.py"])]
     fails = "test_table fails without <PM-1>: AssertionError: assert [5, 9] == [5, 10]"
     assert known == (0, table({"PM-1": ("proven", fails)}, "1 of 1 proven"))
 
@@ -53,7 +60,6 @@ def test_what_of_a_fix_stays_in_place_is_told(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With all that is found, in JSON, and where a test is called hollow."""
-    generated(repository)
     text = text_of("PM-2").replace("price(500) == 5", "price(0) == 0")
     after = {"pm2.py": FIXED, "tools/more.py": "x = 1\n", "test_pm2.py": text}
     repository.fixed("PM-2", after=after)
@@ -64,7 +70,7 @@ def test_what_of_a_fix_stays_in_place_is_told(
     hollow = repository.prove(capsys, "PM-2")
     proven = repository.prove(capsys, "PM-3", "-v")
     again = repository.prove(capsys, "PM-3", "-v")
-    repository.prove(capsys, "--report=json:proofs.json")
+    repository.prove(capsys, "--report=json:proofs.json")  # both are known
 
     rows = (
         "not proven",
@@ -79,9 +85,7 @@ def test_what_of_a_fix_stays_in_place_is_told(
     assert proven == (0, table({"PM-3": row}, "1 of 1 proven"))
     row = ("proven", f"{fails} (unchanged since DAY)", *lines)
     assert again == (0, table({"PM-3": row}, "1 of 1 proven"))
-    document = json.loads((repository.folder / "proofs.json").read_text())
-    assert [(each["taken"], each["left"]) for each in document["proofs"]] == [
-        (["pm1.py"], ["CHANGES.md", "tools/gen.py"]),
+    assert parts(repository) == [
         (["pm2.py"], ["tools/more.py"]),
         (["pm3.py"], ["tools/other.py"]),
     ]
