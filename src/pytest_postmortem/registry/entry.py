@@ -234,7 +234,7 @@ class EntryReader:
 
 
 def _is_short_text(value: Any) -> bool:
-    """Return whether a value is one line of at most 200 characters, as a title or a level would be."""
+    """Return whether a value is one line of at most 200 characters, like a title or a level."""
     text = value.get("name") if isinstance(value, Mapping) else value
     return isinstance(text, str) and len(text) <= fields.MAX_SHORT_TEXT and "\n" not in text.strip()
 
