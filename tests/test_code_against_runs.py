@@ -114,21 +114,21 @@ SUITES: Mapping[str, Suite] = {
     "a name of a class": Suite(
         "class TestA:\n  IDS = ['PM-1', 'PM-2']\n  @mark.postmortem(*IDS)\n"
         "  def test_a(self): pass\n",
-        "LLN",
+        "UUU",
     ),
     "an Enum": Suite(
         "import enum\nclass PM(enum.Enum):\n  LOGIN = 'PM-1'\n"
         f"@mark.postmortem(PM.LOGIN.value)\n{TEST}",
         "LNN",
     ),
-    "a dictionary": Suite(f'IDS = {{"a": "PM-1"}}\n@mark.postmortem(IDS["a"])\n{TEST}', "LNN"),
+    "a dictionary": Suite(f'IDS = {{"a": "PM-1"}}\n@mark.postmortem(IDS["a"])\n{TEST}', "UUU"),
     # computed texts
     "f-string": Suite(f'N = 1\n@mark.postmortem(f"PM-{{N}}")\n{TEST}', "LNN"),
-    "percent": Suite(f'@mark.postmortem("PM-%d" % 1)\n{TEST}', "LNN"),
-    "format": Suite(f'@mark.postmortem("PM-{{}}".format(1))\n{TEST}', "LNN"),
+    "percent": Suite(f'@mark.postmortem("PM-%d" % 1)\n{TEST}', "UUU"),
+    "format": Suite(f'@mark.postmortem("PM-{{}}".format(1))\n{TEST}', "UUU"),
     "a sum": Suite(f'PREFIX = "PM-"\n@mark.postmortem(PREFIX + "1")\n{TEST}', "LNN"),
-    "join": Suite(f'@mark.postmortem("-".join(["PM", "1"]))\n{TEST}', "LNN"),
-    "a generator": Suite(f'@mark.postmortem(*(f"PM-{{n}}" for n in range(1, 3)))\n{TEST}', "LLN"),
+    "join": Suite(f'@mark.postmortem("-".join(["PM", "1"]))\n{TEST}', "UUU"),
+    "a generator": Suite(f'@mark.postmortem(*(f"PM-{{n}}" for n in range(1, 3)))\n{TEST}', "UUU"),
     "read from elsewhere": Suite(
         f'import os\n@mark.postmortem(os.environ.get("NO", "PM-1"))\n{TEST}{TWO}', "ULU"
     ),
@@ -138,7 +138,7 @@ SUITES: Mapping[str, Suite] = {
     # places
     "pytestmark of a list": Suite(f'pytestmark = [mark.postmortem("PM-1"), mark.x]\n{TEST}', "LNN"),
     "pytestmark of a comprehension": Suite(
-        f'pytestmark = [mark.postmortem(id) for id in ("PM-1", "PM-2")]\n{TEST}', "LLN"
+        f'pytestmark = [mark.postmortem(id) for id in ("PM-1", "PM-2")]\n{TEST}', "UUU"
     ),
     "pytestmark that grows": Suite(
         f'pytestmark = [mark.postmortem("PM-1")]\npytestmark += [mark.postmortem("PM-2")]\n{TEST}',
@@ -174,8 +174,8 @@ SUITES: Mapping[str, Suite] = {
         "TestA.test_a = lambda self: None\n",
         "UNN",
     ),
-    "getattr": Suite(f'@getattr(pytest.mark, "postmortem")("PM-1")\n{TEST}', "LNN"),
-    "getattr of a name": Suite(f'NAME = "postmortem"\n@getattr(mark, NAME)("PM-1")\n{TEST}', "LNN"),
+    "getattr": Suite(f'@getattr(pytest.mark, "postmortem")("PM-1")\n{TEST}', "UUU"),
+    "getattr of a name": Suite(f'NAME = "postmortem"\n@getattr(mark, NAME)("PM-1")\n{TEST}', "UUU"),
     "getattr of what is not read": Suite(
         'import os\nname = os.environ.get("NO", "postmortem")\n'
         f'@getattr(mark, name)("PM-1")\n{TEST}',
@@ -183,7 +183,7 @@ SUITES: Mapping[str, Suite] = {
     ),
     "partial": Suite(
         f"import functools\npm = functools.partial(mark.postmortem, 'PM-1')\n@pm('PM-2')\n{TEST}",
-        "LLN",
+        "UUU",
     ),
     # own decorators
     "a function that returns a mark": Suite(
@@ -193,17 +193,17 @@ SUITES: Mapping[str, Suite] = {
     "a function with defaults": Suite(
         "def guards(*ids, last='PM-2'):\n  return mark.postmortem(*ids, last)\n"
         f"@guards('PM-1')\n{TEST}",
-        "LLN",
+        "UUU",
     ),
     "a function that returns a decorator": Suite(
         "def guards(id):\n  def wrap(f):\n    return mark.postmortem(id)(f)\n  return wrap\n"
         f"@guards('PM-1')\n{TEST}",
-        "LNN",
+        "UUU",
     ),
     "a decorator": Suite(
-        f"def guarded(f):\n  return mark.slow(mark.postmortem('PM-1')(f))\n@guarded\n{TEST}", "LNN"
+        f"def guarded(f):\n  return mark.slow(mark.postmortem('PM-1')(f))\n@guarded\n{TEST}", "UNN"
     ),
-    "a lambda": Suite(f"guards = lambda id: mark.postmortem(id)\n@guards('PM-1')\n{TEST}", "LNN"),
+    "a lambda": Suite(f"guards = lambda id: mark.postmortem(id)\n@guards('PM-1')\n{TEST}", "UUU"),
     "a decorator with a wrapper": Suite(
         "import functools\ndef guards(id):\n  def wrap(f):\n    @functools.wraps(f)\n"
         "    def inner(): return f()\n    return mark.postmortem(id)(inner)\n  return wrap\n"
@@ -289,7 +289,7 @@ SUITES: Mapping[str, Suite] = {
     ),
     "imported inside of a test": Suite(
         "def test_a(request):\n  from .marks import pm\n  request.node.add_marker(pm)\n",
-        "LNN",
+        "UNN",
         HELPERS,
     ),
     # classes
@@ -379,7 +379,7 @@ SUITES: Mapping[str, Suite] = {
     "parameters by name": Suite(
         "CASES = [pytest.param(n, marks=mark.postmortem(f'PM-{n}')) for n in (1, 2)]\n"
         "@mark.parametrize('n', CASES)\ndef test_a(n): pass\n",
-        "LLN",
+        "UUU",
     ),
     "parameters of a function": Suite(
         "def cases():\n  for n in (1, 2):\n"
@@ -400,7 +400,7 @@ SUITES: Mapping[str, Suite] = {
     ),
     # while it runs
     "a test that marks itself": Suite(
-        "def test_a(request): request.node.add_marker(mark.postmortem('PM-1'))\n", "LNN"
+        "def test_a(request): request.node.add_marker(mark.postmortem('PM-1'))\n", "UNN"
     ),
     "a fixture that marks": Suite(
         "@pytest.fixture(autouse=True)\ndef _mark(request):\n"
@@ -413,14 +413,14 @@ SUITES: Mapping[str, Suite] = {
         "UNN",
     ),
     # more of them
-    "with_args": Suite(f"PM = mark.postmortem.with_args('PM-1')\n@PM('PM-2')\n{TEST}", "LLN"),
+    "with_args": Suite(f"PM = mark.postmortem.with_args('PM-1')\n@PM('PM-2')\n{TEST}", "UUU"),
     "a name of the mark in a class": Suite(
-        "class TestA:\n  pm = mark.postmortem\n  @pm('PM-1')\n  def test_a(self): pass\n", "LUU"
+        "class TestA:\n  pm = mark.postmortem\n  @pm('PM-1')\n  def test_a(self): pass\n", "UUU"
     ),
     "lists in a dictionary": Suite(
         "from pytest import mark as m\npm = m.postmortem\nIDS = {'a': ['PM-1', 'PM-2']}\n"
         f"@pm(*IDS['a'])\n{TEST}",
-        "LLN",
+        "UUU",
     ),
     "a list from a file": Suite(
         "import json, pathlib\nIDS = json.loads('[\"PM-1\"]')\n@mark.postmortem(*IDS)\n" + TEST,
@@ -510,7 +510,7 @@ SUITES: Mapping[str, Suite] = {
             "tests/marks.py": MARKS,
         },
     ),
-    "a sorted set": Suite(f"@mark.postmortem(*sorted({{'PM-2', 'PM-1'}}))\n{TEST}", "LLN"),
+    "a sorted set": Suite(f"@mark.postmortem(*sorted({{'PM-2', 'PM-1'}}))\n{TEST}", "UUU"),
     "texts side by side": Suite(f"@mark.postmortem('PM-' '1')\n{TEST}", "LNN"),
     "a walrus": Suite(f"@(pm := mark.postmortem('PM-1'))\n{TEST}", "UNN"),
     "a mark of a fixture of a conftest": Suite(
@@ -568,19 +568,19 @@ SUITES: Mapping[str, Suite] = {
         "UUU",
     ),
     "a constant of a function": Suite(
-        f"def make(n):\n  id = f'PM-{{n}}'\n  return mark.postmortem(id)\n@make(1)\n{TEST}", "LNN"
+        f"def make(n):\n  id = f'PM-{{n}}'\n  return mark.postmortem(id)\n@make(1)\n{TEST}", "UUU"
     ),
     "a pattern of a text": Suite(
         f"import re\ndef test_a(): re.compile('postmortem')\n{TWO}", "NLN"
     ),
     "all marks under another name": Suite(
         f"from pytest import mark as m\nfrom .own import of\n@of(m, 'postmortem')\n{TEST}",
-        "LNN",
+        "UUU",
         {"tests/own.py": "def of(marks, name): return getattr(marks, name)('PM-1')\n"},
     ),
     "all marks of a module that names none": Suite(
         f"from .own import m\n@getattr(m, 'postmortem')('PM-1')\n{TEST}",
-        "LNN",
+        "UUU",
         {"tests/own.py": "import pytest\nm = pytest.mark\n"},
     ),
     "all marks of a module that names none, to a function of another": Suite(
@@ -593,6 +593,39 @@ SUITES: Mapping[str, Suite] = {
             "  for n in (1,): return getattr(marks, name)('PM-1')\n",
         },
     ),
+    "a function that makes any mark": Suite(
+        f"from .own import of\n@of('postmortem')('PM-1')\n{TEST}",
+        "UUU",
+        {"tests/own.py": "import pytest\ndef of(name): return getattr(pytest.mark, name)\n"},
+    ),
+    "a mark under a condition in a helper": Suite(
+        f"from .own import guards\n@guards()\n{TEST}",
+        "UNN",
+        {
+            "tests/own.py": f"{HEAD}import sys\nif sys.argv: pm = mark.postmortem('PM-1')\n"
+            "else: pm = mark.slow\ndef guards(): return pm\n"
+        },
+    ),
+    "a parameter with the name of a constant": Suite(
+        "id = 'PM-3'\ndef guards(id):\n  x = 1\n  return mark.postmortem(id)\n"
+        f"@guards('PM-1')\n{TEST}",
+        "UUU",
+    ),
+    "a name of a class that is one of the module, too": Suite(
+        "IDS = ['PM-3']\nclass TestA:\n  IDS = ['PM-1']\n  @mark.postmortem(*IDS)\n"
+        "  def test_a(self): pass\n",
+        "UUU",
+    ),
+    "the name of a loop that is one of the module, too": Suite(
+        f"id = 'PM-3'\npytestmark = [mark.postmortem(id) for id in ('PM-1',)]\n{TEST}", "UUU"
+    ),
+    "further arguments": Suite(
+        f"ID = 'PM-2'\nPM = mark.postmortem('PM-1')\n@PM(ID)\n{TEST}", "UUU"
+    ),
+    "further arguments by with_args": Suite(
+        f"PM = mark.postmortem('PM-1').with_args('PM-2')\n@PM\n{TEST}", "UUU"
+    ),
+    "__getattr__": Suite(f"@mark.__getattr__('postmortem')('PM-1')\n{TEST}", "UUU"),
     "a module that is called mark": Suite(
         f"from . import mark as mark\n@mark.pm\n{TEST}", "LNN", {"tests/mark.py": MARKS}
     ),

@@ -99,7 +99,7 @@ def test_a_mark_may_be_made_of_its_own_name() -> None:
         ("if x:\n  pt.skip('x', allow_module_level=True)\ndef test_a(): 0", [("test_a", [], None)]),
         (
             "def test_a(request):\n  request.node.add_marker(pm('R-1'))",
-            [("test_a", "R-1", None)],
+            [("test_a", [], None)],
         ),
         (
             "CASES = [param(1, marks=pm('P-1')), param(2, marks=[pm('P-2'), m.xfail])]\n"

@@ -91,29 +91,32 @@ def _is_never_true(test: ast.expr) -> bool:
 
 def find_executed_parts(
     node: ast.stmt, is_collected: Callable[[str], bool], classes: Collection[int]
-) -> Iterator[ast.AST]:
-    """Yield the parts of a statement that act by themselves, and not only where they are used."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        acts = node.name.startswith("pytest_") or any(
-            map(_is_fixture_decorator, node.decorator_list)
-        )
-        if acts or is_collected(node.name):
-            yield node
-    elif isinstance(node, ast.ClassDef):
-        if is_collected(node.name) or id(node) in classes:
-            yield node
-    elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if not all(isinstance(each, ast.Name) and not is_collected(each.id) for each in targets):
-            yield node
-    elif isinstance(node, (ast.For, ast.AsyncFor)):
-        yield node.iter
-    elif isinstance(node, (ast.With, ast.AsyncWith)):
-        yield from (item.context_expr for item in node.items)
-    elif isinstance(node, (ast.If, ast.While)):
-        yield node.test
-    elif not isinstance(node, (ast.Import, ast.ImportFrom, ast.Try)) and not hasattr(node, "cases"):
-        yield node
+) -> Iterable[ast.AST]:
+    """Return the parts of a statement that pytest or the import of the module executes.
+
+    A function or a value that other code has to name is not among them.
+    """
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            is_hook = node.name.startswith("pytest_")
+            is_fixture = any(map(_is_fixture_decorator, node.decorator_list))
+            return [node] if is_hook or is_fixture or is_collected(node.name) else []
+        case ast.ClassDef():
+            return [node] if is_collected(node.name) or id(node) in classes else []
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            is_named = len(names) == len(targets) and not any(map(is_collected, names))
+            return [] if is_named else [node]
+        case ast.For() | ast.AsyncFor():
+            return [node.iter]
+        case ast.With() | ast.AsyncWith():
+            return [item.context_expr for item in node.items]
+        case ast.If() | ast.While():
+            return [node.test]
+        case ast.Import() | ast.ImportFrom() | ast.Try() | ast.Match():
+            return []
+    return [] if hasattr(node, "handlers") else [node]
 
 
 def _is_fixture_decorator(node: ast.expr) -> bool:
@@ -128,21 +131,6 @@ class NameResolver:
         self._values = body.values
         self._imports = dict(_find_imported_names(body.statements))
 
-    def flatten_value(self, node: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
-        """Yield what stands in a list, a sum of lists or under a name; anything else as it is."""
-        node = self.value(node)
-        parts: Sequence[ast.expr] = ()
-        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-            parts = node.elts
-        elif isinstance(node, ast.Starred):
-            parts = [node.value]
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            parts = [node.left, node.right]
-        else:
-            yield node
-        for each in parts if depth < MAX_NAME_DEPTH else ():
-            yield from self.flatten_value(each, depth + 1)
-
     def value(self, node: ast.expr) -> ast.expr:
         """Return what a name of the module stands for, anything else as it is."""
         for _ in range(MAX_NAME_DEPTH):
@@ -150,11 +138,6 @@ class NameResolver:
                 break
             node = self._values[node.id]
         return node
-
-    def constant(self, node: ast.expr | None) -> object:
-        """Return the constant that an expression stands for, None for anything else."""
-        value = self.value(node) if node else None
-        return value.value if isinstance(value, ast.Constant) else None
 
     def resolve_dotted_name(self, node: ast.expr) -> str:
         """Return a dotted name as if nothing had been renamed by an import.

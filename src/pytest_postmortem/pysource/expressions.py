@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = [
     "bind_call_arguments",
-    "compute_call",
     "flatten_lists",
     "fold_operation",
     "format_dotted_name",
     "is_mark_name",
+    "mask_local_names",
     "parse_mark_name",
     "read_literal",
     "unpack_starred_list",
@@ -21,45 +20,7 @@ __all__ = [
 
 
 MAX_FOLDED_SIZE = 1_000
-"""The longest text or list that is computed with, and the largest number of a range."""
-
-
-_WIDE_FORMAT = re.compile(r"%[-+ #0]*(?:\d{4}|\*)|:[^{}]*\d{4}[^{}]*(?:\}|$)")
-"""A format that pads a text to thousands of letters."""
-
-
-TEXT_METHODS = frozenset(
-    {
-        *("capitalize", "format", "join", "lower", "lstrip", "partition", "removeprefix"),
-        *("removesuffix", "replace", "rpartition", "rstrip", "split", "strip", "title", "upper"),
-        "zfill",
-    }
-)
-
-
-def _list_range_numbers(*bounds: int) -> list[int]:
-    """Return the numbers of a range that is short."""
-    found = range(*bounds)
-    if len(found) > MAX_FOLDED_SIZE:
-        raise ValueError(bounds)
-    return list(found)
-
-
-FOLDED_BUILTINS: Mapping[str, Callable[..., Any]] = {
-    "str": str,
-    "int": int,
-    "list": list,
-    "tuple": tuple,
-    "range": _list_range_numbers,
-    "sorted": sorted,
-    "reversed": lambda each: list(reversed(each)),
-    "len": len,
-    "repr": repr,
-}
-
-
-FORMAT_CONVERSIONS: Mapping[int, Callable[[Any], Any]] = {115: str, 114: repr, 97: ascii}
-"""What ``!s``, ``!r`` and ``!a`` do in an f-string."""
+"""The number of letters or digits up to which texts are joined."""
 
 
 def read_literal(node: ast.expr) -> tuple[Any] | None:
@@ -78,117 +39,46 @@ def unpack_starred_list(node: ast.expr) -> Sequence[ast.expr]:
 
 
 def fold_operation(node: ast.expr) -> ast.expr:
-    """Return the value of an operation whose operands are known, anything else as it is."""
+    """Return the list or text that a display, a sum or an f-string makes of reduced parts.
+
+    Any other expression is returned as it is.
+    """
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        node.elts = [part for each in node.elts for part in unpack_starred_list(each)]
-    elif isinstance(node, ast.BinOp):
-        return _fold_binary_operation(node)
+        node.elts = [part for element in node.elts for part in unpack_starred_list(element)]
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _fold_sum(node)
     elif isinstance(node, ast.JoinedStr):
-        parts = [read_literal(_fold_format_part(each)) for each in node.values]
-        if None not in parts:
-            return ast.copy_location(ast.Constant("".join(str(p[0]) for p in parts if p)), node)
-    elif isinstance(node, ast.Subscript):
-        return _fold_subscript(node) or node
+        parts = [_fold_format_part(part) for part in node.values]
+        return node if None in parts else _build_text("".join(filter(None, parts)), node)
     return node
 
 
-def _fold_format_part(node: ast.expr) -> ast.expr:
-    """Return a part of an f-string as text."""
-    if not isinstance(node, ast.FormattedValue):
-        return node
-    value = read_literal(node.value)
-    spec: tuple[Any, ...] | None = read_literal(node.format_spec) if node.format_spec else ("",)
-    if not value or not spec or _is_large_value(value[0]) or _WIDE_FORMAT.search(f":{spec[0]}"):
-        return node
-    shown = FORMAT_CONVERSIONS.get(node.conversion, lambda each: each)(value[0])
-    return _try_computation(lambda: format(shown, spec[0]), node) or node
+def _fold_sum(node: ast.BinOp) -> ast.expr:
+    """Return the sum of two lists or two texts; any other sum as it is."""
+    left, right = node.left, node.right
+    if isinstance(left, (ast.List, ast.Tuple)) and isinstance(right, (ast.List, ast.Tuple)):
+        return ast.copy_location(ast.List([*left.elts, *right.elts], ast.Load()), node)
+    texts = [side.value for side in (left, right) if isinstance(side, ast.Constant)]
+    if len(texts) == 2 and all(isinstance(text, str) for text in texts):
+        return _build_text("".join(map(str, texts)), node)
+    return node
 
 
-def _fold_binary_operation(node: ast.BinOp) -> ast.expr:
-    sides = (node.left, node.right)
-    if isinstance(node.op, ast.Add):
-        lists = [each for each in sides if isinstance(each, (ast.List, ast.Tuple))]
-        if len(lists) == 2:
-            elements = [part for each in lists for part in each.elts]
-            return ast.copy_location(ast.List(elements, ast.Load()), node)
-    left, right = map(read_literal, sides)
-    if not left or not right or any(_is_large_value(each[0]) for each in (left, right)):
-        return node
-    if not isinstance(left[0], (str, int)):
-        return node
-    result: ast.expr | None = None
-    if isinstance(node.op, ast.Add):
-        result = _try_computation(lambda: left[0] + right[0], node)
-    elif isinstance(node.op, ast.Mod) and not _WIDE_FORMAT.search(str(left[0])):
-        result = _try_computation(lambda: left[0] % right[0], node)
-    return result or node
-
-
-def _fold_subscript(node: ast.Subscript) -> ast.expr | None:
-    """Return an element of a dictionary, None where it is unclear which."""
-    key = read_literal(node.slice)
-    if key is None or not isinstance(node.value, ast.Dict):
-        return None
-    keys = [read_literal(each) if each else None for each in node.value.keys]
-    pairs = zip(keys, node.value.values, strict=True)
-    matching_values = [value for element_key, value in pairs if element_key == key]
-    return matching_values[-1] if matching_values and None not in keys else None
-
-
-def compute_call(node: ast.Call) -> ast.expr | None:
-    """Return what a method of a text or a built-in function makes of literals."""
-    function = node.func
-    name = function.id if type(function) is ast.Name else ""
-    first = node.args[0] if len(node.args) == 1 else None
-    if name in ("list", "tuple") and isinstance(first, (ast.List, ast.Tuple)):
-        return first
-    literal_args = [read_literal(each) for each in node.args]
-    named = [(each.arg, read_literal(each.value)) for each in node.keywords]
-    if None in literal_args or any(key is None or value is None for key, value in named):
-        return None
-    args = [each[0] for each in literal_args if each]
-    keywords = {str(key): value[0] for key, value in named if value}
-    call: Callable[..., Any] | None = FOLDED_BUILTINS.get(name)
-    if isinstance(function, ast.Attribute) and function.attr in TEXT_METHODS:
-        owner = read_literal(function.value)
-        if not owner or not isinstance(owner[0], str) or _WIDE_FORMAT.search(owner[0]):
+def _fold_format_part(node: ast.expr) -> str | None:
+    """Return the text of a part of an f-string, None for a format or an unknown value."""
+    if isinstance(node, ast.FormattedValue):
+        if node.format_spec is not None or node.conversion not in (-1, ord("s")):
             return None
-        if _is_large_value(owner[0]) or any(
-            isinstance(each, int) and each > MAX_FOLDED_SIZE for each in args
-        ):
-            return None
-        call = getattr(owner[0], function.attr)
-    if call is None or any(map(_is_large_value, (*args, *keywords.values()))):
-        return None
-    return _try_computation(lambda: call(*args, **keywords), node)
+        node = node.value
+    value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(value, int) and abs(value) < 10**MAX_FOLDED_SIZE:
+        return str(value)
+    return value if isinstance(value, str) else None
 
 
-def _is_large_value(value: object) -> bool:
-    """Say whether to compute with a value would take long."""
-    if isinstance(value, (str, bytes, list, tuple, set, dict)):
-        return len(value) > MAX_FOLDED_SIZE
-    return isinstance(value, int) and abs(value) > MAX_FOLDED_SIZE**3
-
-
-def _try_computation(compute: Callable[[], object], place: ast.expr) -> ast.expr | None:
-    """Return the value of a computation as an expression, None where it fails."""
-    try:
-        return _build_value_expression(compute(), place)
-    except Exception:  # whatever the operation raises for these values
-        return None
-
-
-def _build_value_expression(value: object, place: ast.expr) -> ast.expr:
-    """Return a value as an expression."""
-    if isinstance(value, (list, tuple, range)):
-        made: ast.expr = ast.List(
-            [_build_value_expression(each, place) for each in value], ast.Load()
-        )
-    elif value is None or isinstance(value, (str, bytes, int, float)):
-        made = ast.Constant(value)
-    else:
-        raise TypeError(type(value))
-    return ast.copy_location(made, place)
+def _build_text(text: str, place: ast.expr) -> ast.expr:
+    """Return a text as a constant, ``place`` itself where it is too long."""
+    return ast.copy_location(ast.Constant(text), place) if len(text) <= MAX_FOLDED_SIZE else place
 
 
 def parse_mark_name(name: str) -> str:
@@ -227,20 +117,33 @@ def flatten_lists(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def bind_call_arguments(
-    wanted: ast.arguments, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
+    parameters: ast.arguments, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
 ) -> Mapping[str, ast.expr] | None:
-    """Return the parameters of a function by name, None where they don't fit."""
-    names = [each.arg for each in (*wanted.posonlyargs, *wanted.args)]
-    if any(isinstance(each, ast.Starred) for each in args) or wanted.kwarg:
+    """Return the arguments of a call by parameter, None where defaults or unpacking decide."""
+    names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
+    if any(isinstance(argument, ast.Starred) for argument in args) or parameters.kwarg:
         return None
-    if len(args) > len(names) and not wanted.vararg:
+    if len(args) > len(names) and not parameters.vararg:
         return None
-    bound_arguments: dict[str, ast.expr] = dict(zip(names, args, strict=False))
-    if wanted.vararg:
-        bound_arguments[wanted.vararg.arg] = ast.Tuple(list(args[len(names) :]), ast.Load())
-    parameter_names = {*names, *(each.arg for each in wanted.kwonlyargs)}
-    for each in keywords:
-        if each.arg not in parameter_names:
+    arguments: dict[str, ast.expr] = dict(zip(names, args, strict=False))
+    if parameters.vararg:
+        arguments[parameters.vararg.arg] = ast.Tuple(list(args[len(names) :]), ast.Load())
+    names += [parameter.arg for parameter in parameters.kwonlyargs]
+    for keyword in keywords:
+        if keyword.arg not in names:
             return None
-        bound_arguments[str(each.arg)] = each.value
-    return bound_arguments
+        arguments[str(keyword.arg)] = keyword.value
+    return arguments if arguments.keys() >= set(names) else None
+
+
+def mask_local_names(node: ast.AST) -> Mapping[str, ast.expr]:
+    """Return the names that a function, class, lambda or comprehension binds, each unresolved."""
+    names: set[str] = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.arg):
+            names.add(part.arg)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            names.add(part.id)
+        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.update([part.name] if part is not node else [])
+    return {name: ast.Name(name, ast.Load(), lineno=1, col_offset=0) for name in names}

@@ -8,15 +8,22 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 from pytest_postmortem.pysource.project_modules import ImportTarget, ModuleIndex, ParsedModule
 
 __all__ = ["CODE_RUNNERS", "MARK_RELATED_NAMES", "MarkingLines", "is_on_any_line"]
 
-MARK_RELATED_NAMES = frozenset({"mark", "MARK_GEN", "getattr", "import_module", "importorskip"})
-"""Parts of an expression that may be one of our marks in another way."""
+GETATTR_NAMES = frozenset({"getattr", ".__getattr__"})
+
+MARK_RELATED_NAMES = frozenset(
+    {
+        *("mark", "MARK_GEN", "getattr", "__getattr__", "with_args"),
+        *("import_module", "importorskip"),
+    }
+)
+"""Parts of an expression that may be one of our marks without its name."""
 
 CODE_RUNNERS = frozenset({"exec", "eval", "compile"})
 
@@ -24,10 +31,7 @@ MARK_MAKING_NAMES = frozenset({"mark", "MARK_GEN", "Mark", *CODE_RUNNERS})
 """What code names that may make one of our marks of a text."""
 
 
-MAX_ALIAS_IMPORTS = 9
-"""How many imports away an alias of ``pytest.mark`` may be bound."""
-
-_NAMESPACE_AS_VALUE = re.compile(rb"\bmark\b(?!\s*\.\s*\w)|\bMARK_GEN\b")
+_NAMESPACE_AS_VALUE = re.compile(rb"\bmark\b(?!\s*\.\s*[a-zA-Z])|\bMARK_GEN\b")
 """``pytest.mark`` without a name behind it, as in ``m = pytest.mark``."""
 
 
@@ -46,21 +50,27 @@ class MarkingLines:
         self._makers = MARK_MAKING_NAMES | attributes
         self._hot = self._makers | MARK_RELATED_NAMES | {f".{each}" for each in MARK_RELATED_NAMES}
         self._lines: dict[str, Sequence[int] | None] = {}
-        self._alias_imports: dict[tuple[str, ImportTarget], bool] = {}
+
+    def find_files(self) -> frozenset[str]:
+        """Return the files that name one of our marks themselves, and not only in texts."""
+        found = frozenset(path for path in self._modules.contents if self.may_mark(path))
+        self.files = found | (self.namespace_files if self.has_text else frozenset())
+        return self.files
+
+    @cached_property
+    def has_text(self) -> bool:
+        """Whether a file has a text that is the name of one of our marks, as for ``getattr``."""
+        contents = self._modules.contents.items()
+        return any(self._names_mark(*file) and self._texts.search(file[1]) for file in contents)
 
     @cached_property
     def namespace_files(self) -> frozenset[str]:
-        """The files that may bind ``pytest.mark`` itself to a name."""
+        """The files that may use ``pytest.mark`` as a value."""
         return frozenset(
             path
             for path, data in self._modules.contents.items()
             if b"pytest" in data and _NAMESPACE_AS_VALUE.search(data)
         )
-
-    def find_files(self) -> frozenset[str]:
-        """Return the files that name one of our marks themselves, and not only in texts."""
-        self.files = frozenset(path for path in self._modules.contents if self.may_mark(path))
-        return self.files
 
     def add(self, files: Collection[str]) -> None:
         """Add files that import marks of ours."""
@@ -74,42 +84,14 @@ class MarkingLines:
         module = self._modules.read(path)
         if module is None or not self._makers.isdisjoint(module.words):
             return True
-        if not self._texts.search(module.data):
-            return False
-        return "getattr" in module.words or any(
-            self._may_import_namespace(path, target) for target in _list_import_targets(module)
-        )
+        calls = not GETATTR_NAMES.isdisjoint(module.words)
+        return calls and bool(self._texts.search(module.data))
 
-    def _may_import_namespace(self, importer: str, target: ImportTarget, depth: int = 0) -> bool:
-        """Say whether an import may bind an alias of ``pytest.mark``, or a module that has one."""
-        key = (importer, target)
-        if key not in self._alias_imports:
-            self._alias_imports[key] = False  # an import that leads back to itself adds nothing
-            self._alias_imports[key] = bool(self.namespace_files) and any(
-                path in self.namespace_files or self._reexports_namespace(path, target, depth)
-                for path in self._find_target_files(importer, target)
-            )
-        return self._alias_imports[key]
-
-    def _reexports_namespace(self, path: str, target: ImportTarget, depth: int) -> bool:
-        module = self._modules.read(path) if depth < MAX_ALIAS_IMPORTS else None
-        return module is not None and any(
-            self._may_import_namespace(path, inner, depth + 1)
-            for inner in _list_import_targets(module, target.attribute)
-        )
-
-    def _find_target_files(self, importer: str, target: ImportTarget) -> frozenset[str]:
-        """Return the files that an import names, as a module or as the module of a name."""
-        return frozenset(
-            (
-                *self._modules.find_whole(importer, target),
-                *self._modules.find(importer, target.module, target.level),
-            )
-        )
-
-    def names_mark(self, module: ParsedModule) -> bool:
-        """Say whether a file names one of our marks, be it in a text."""
-        return self._names_mark(module.path, module.data)
+    def may_get_mark(self, module: ParsedModule) -> bool:
+        """Say whether ``pytest.mark`` as a value of a file may become one of our marks."""
+        if self._names_mark(module.path, module.data):
+            return True
+        return self.has_text and module.path in self.namespace_files
 
     def _names_mark(self, path: str, data: bytes) -> bool:
         if path not in self._naming:
@@ -162,23 +144,14 @@ class MarkingLines:
         """Say whether an import may bind a mark of ours, all marks, or a file that has some."""
         if value.attribute in self._hot:
             return True
-        files = self._find_target_files(module.path, value)
+        files = {
+            *self._modules.find_whole(module.path, value),
+            *self._modules.find(module.path, value.module, value.level),
+        }
         if any(map(self.leads_to, files)):
             return True
-        return self.names_mark(module) and (
-            any(b"pytest" in self._modules.contents[path] for path in files)
-            or self._may_import_namespace(module.path, value)
-        )
-
-
-def _list_import_targets(module: ParsedModule, name: str | None = None) -> Iterator[ImportTarget]:
-    """Yield what a file imports under a name, or under any where ``name`` is not bound in it."""
-    bindings = module.bound.get(name or "")
-    for binding in bindings or (each for all in module.bound.values() for each in all):
-        if isinstance(binding.value, ImportTarget):
-            yield binding.value
-    if bindings is None:
-        yield from module.stars
+        near = any(b"pytest" in self._modules.contents[path] for path in files)
+        return near and self.may_get_mark(module)
 
 
 def is_on_any_line(lines: Sequence[int], node: ast.expr | ast.stmt) -> bool:

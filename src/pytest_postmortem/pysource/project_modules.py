@@ -10,7 +10,7 @@ import ast
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,9 @@ class ImportTarget:
     attribute: str | None = None
 
 
+BoundValue = ast.expr | Definition | ImportTarget | None
+
+
 @dataclass(frozen=True, slots=True)
 class NameBinding:
     """What a statement binds a name to, None where that can't be read.
@@ -63,7 +66,7 @@ class NameBinding:
     """
 
     position: Position
-    value: ast.expr | Definition | ImportTarget | None
+    value: BoundValue
     certain: bool
 
 
@@ -76,54 +79,56 @@ def find_name_bindings(code: Sequence[ast.stmt]) -> dict[str, list[NameBinding]]
     return found
 
 
-def _find_statement_bindings(
-    node: ast.stmt,
-) -> Iterator[tuple[str, ast.expr | Definition | ImportTarget | None]]:
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield node.name, node
-    elif isinstance(node, ast.Assign):
-        for target in node.targets:
-            yield from _find_assigned_names(target, node.value)
-    elif isinstance(node, ast.AnnAssign) and node.value is not None:
-        yield from _find_assigned_names(node.target, node.value)
-    elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-        before = ast.copy_location(ast.Name(node.target.id, ast.Load()), node)
-        whole = ast.BinOp(before, node.op, node.value)
-        yield node.target.id, ast.copy_location(whole, node)
-    elif isinstance(node, ast.Import):
-        for alias in node.names:
+def _find_statement_bindings(node: ast.stmt) -> Iterable[tuple[str, BoundValue]]:
+    """Return the names that a statement binds by itself, each with its value."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return [(node.name, node)]
+        case ast.Import() | ast.ImportFrom():
+            return _find_imported_names(node)
+        case ast.Assign():
+            return _find_assigned_names(node.targets, node.value)
+        case ast.AnnAssign(value=ast.expr()):
+            return _find_assigned_names([node.target], node.value)
+        case ast.AugAssign(target=ast.Name(id=name)):
+            before = ast.copy_location(ast.Name(name, ast.Load()), node)
+            whole = ast.copy_location(ast.BinOp(before, node.op, node.value), node)
+            return [(name, whole)]
+        case ast.For() | ast.AsyncFor():
+            return _find_assigned_names([node.target], None)
+        case ast.With() | ast.AsyncWith():
+            names = (item.optional_vars for item in node.items)
+            return _find_assigned_names(filter(None, names), None)
+        case ast.Delete():
+            return _find_assigned_names(node.targets, None)
+    return ()
+
+
+def _find_imported_names(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, ImportTarget]]:
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            target = ImportTarget(node.module or "", node.level, alias.name)
+            yield alias.asname or alias.name, target
+        else:
             top = alias.name if alias.asname else alias.name.partition(".")[0]
             yield alias.asname or top, ImportTarget(top)
-    elif isinstance(node, ast.ImportFrom):
-        for alias in node.names:
-            yield (
-                alias.asname or alias.name,
-                ImportTarget(node.module or "", node.level, alias.name),
-            )
-    elif isinstance(node, (ast.For, ast.AsyncFor)):
-        yield from _find_assigned_names(node.target, None)
-    elif isinstance(node, (ast.With, ast.AsyncWith)):
-        for item in node.items:
-            if item.optional_vars is not None:
-                yield from _find_assigned_names(item.optional_vars, None)
-    elif isinstance(node, ast.Delete):
-        for target in node.targets:
-            yield from _find_assigned_names(target, None)
 
 
 def _find_assigned_names(
-    target: ast.expr, value: ast.expr | None
+    targets: Iterable[ast.expr], value: ast.expr | None
 ) -> Iterator[tuple[str, ast.expr | None]]:
-    if isinstance(target, ast.Name):
-        yield target.id, value
-    elif isinstance(target, (ast.Tuple, ast.List)):
-        parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
-        plain = not any(isinstance(each, ast.Starred) for each in (*parts, *target.elts))
-        paired = plain and len(parts) == len(target.elts)
-        for place, each in enumerate(target.elts):
-            yield from _find_assigned_names(each, parts[place] if paired else None)
-    elif isinstance(target, ast.Starred):
-        yield from _find_assigned_names(target.value, None)
+    """Yield the names of the targets of an assignment; a value that is unpacked is paired up."""
+    for target in targets:
+        if isinstance(target, ast.Name):
+            yield target.id, value
+        elif isinstance(target, ast.Starred):
+            yield from _find_assigned_names([target.value], None)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+            is_plain = not any(isinstance(part, ast.Starred) for part in (*parts, *target.elts))
+            is_paired = is_plain and len(parts) == len(target.elts)
+            for position, part in enumerate(target.elts):
+                yield from _find_assigned_names([part], parts[position] if is_paired else None)
 
 
 @dataclass(slots=True)
@@ -333,25 +338,27 @@ def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
         if kind is ast.Name:
             words[node.id].append(node.lineno)
         elif kind is ast.Attribute:
-            words[f".{node.attr}"].append(node.end_lineno)
-            owner = node.value
-            if type(owner) is ast.Name and owner.id == "mark":
-                words["mark."].append(owner.lineno)
-            elif type(owner) is ast.Attribute and owner.attr == "mark":
-                waiting.append(owner.value)
-            else:
-                waiting.append(owner)
-        elif kind is ast.alias:
-            if node.asname:
-                words[node.name].append(node.lineno)
-        elif kind is not ast.Constant and isinstance(node, ast.AST):
+            waiting += _note_attribute(node, words)
+        elif kind is ast.alias and node.asname:
+            words[node.name].append(node.lineno)
+        elif kind is not ast.Constant:
             if kind in _YIELDED:
                 yield node
             for value in vars(node).values():
                 if type(value) is list:
-                    waiting.extend(value)
+                    waiting.extend(part for part in value if isinstance(part, ast.AST))
                 elif isinstance(value, ast.AST):
                     waiting.append(value)
+
+
+def _note_attribute(node: ast.Attribute, words: dict[str, list[int]]) -> list[ast.expr]:
+    """Add an attribute to the words; return what is left of its owner to walk through."""
+    words[f".{node.attr}"].append(node.end_lineno or node.lineno)
+    owner = node.value
+    if type(owner) is ast.Name and owner.id == "mark":
+        words["mark."].append(owner.lineno)
+        return []
+    return [owner.value if type(owner) is ast.Attribute and owner.attr == "mark" else owner]
 
 
 def _find_mutated_names(node: ast.Call | ast.Subscript) -> Iterator[str]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from types import MappingProxyType
+from typing import TypeVar
 
 from pytest_postmortem.pysource.bindings import Definition
 from pytest_postmortem.pysource.expressions import (
     bind_call_arguments,
-    compute_call,
     fold_operation,
     format_dotted_name,
-    parse_mark_name,
-    read_literal,
+    mask_local_names,
     unpack_starred_list,
 )
 from pytest_postmortem.pysource.project_modules import (
@@ -31,14 +31,17 @@ from pytest_postmortem.pysource.project_modules import (
 )
 
 __all__ = [
-    "DECORATED_FUNCTION",
     "EMPTY_SCOPE",
+    "LOCAL_SCOPES",
     "ExpressionReducer",
     "ExternalModule",
     "InternalModule",
     "NameScope",
     "ReducedDefinition",
+    "UnresolvedName",
 ]
+
+Rebuilt = TypeVar("Rebuilt", bound=ast.AST)
 
 NameScope = Mapping[str, ast.expr]
 
@@ -48,32 +51,38 @@ MAX_REDUCTION_DEPTH = 25
 MAX_REDUCTION_STEPS = 20_000
 """How deep and how long an expression is followed, which may name itself."""
 
-MAX_REDUCED_ITEMS = 1_000
-"""How many elements a list has that is written out."""
-
 IMPORT_FUNCTIONS = frozenset({"importlib.import_module", "pytest.importorskip"})
 """Functions that return the module of a name."""
+
+
+LOCAL_SCOPES = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+"""Code that binds names of its own; the values of these names are not read."""
 
 
 class ExternalModule(ast.Name):
     """A module that is no file of the project."""
 
 
+class UnresolvedName(ast.Name):
+    """A name that can't be followed, with the file in which it was looked up."""
+
+    home: ParsedModule
+
+
 class ReducedDefinition(ast.Name):
     """A function or class of the project, with what its names are looked up in."""
 
-    node: Definition | ast.Lambda
+    node: Definition
     home: ExpressionReducer
-    scope: NameScope
 
 
 class InternalModule(ast.Name):
     """A module that is a file of the project."""
 
     path: str
-
-
-DECORATED_FUNCTION = ast.Name("the decorated function", ast.Load())
 
 
 class ExpressionReducer:
@@ -91,14 +100,6 @@ class ExpressionReducer:
         self._steps = 0
         return self.reduce_part(node, at, scope, 0)
 
-    def apply(self, function: ast.expr, *args: ast.expr) -> ast.expr | None:
-        """Return what a reduced function returns for reduced arguments, None if unclear."""
-        return (
-            self._reduce_returned_value(function, args, (), 0)
-            if isinstance(function, ReducedDefinition)
-            else None
-        )
-
     def reduce_part(
         self, node: ast.expr, at: Position | None, scope: NameScope, depth: int
     ) -> ast.expr:
@@ -107,32 +108,34 @@ class ExpressionReducer:
         if (
             depth > MAX_REDUCTION_DEPTH
             or self._steps > MAX_REDUCTION_STEPS
-            or isinstance(node, (ExternalModule, ReducedDefinition, InternalModule))
+            or isinstance(node, (ExternalModule, ReducedDefinition, InternalModule, UnresolvedName))
         ):
             return node
         if isinstance(node, ast.Name):
             return scope[node.id] if node.id in scope else self._named(node, at, depth)
 
-        def inner(each: ast.expr) -> ast.expr:
-            return self.reduce_part(each, at, scope, depth + 1)
+        if isinstance(node, LOCAL_SCOPES):
+            scope = {**scope, **mask_local_names(node)}
+
+        def inner(part: ast.expr) -> ast.expr:
+            return self.reduce_part(part, at, scope, depth + 1)
 
         if isinstance(node, ast.Attribute):
             return self._reduce_attribute(inner(node.value), node, depth)
         if isinstance(node, ast.Call):
             return self._call(node, inner, depth)
-        if isinstance(node, (ast.ListComp, ast.GeneratorExp, ast.SetComp)):
-            return self._reduce_comprehension(node, at, scope, depth)
-        if isinstance(node, ast.Lambda):
-            return self._build_definition(node, "lambda", scope, node)
         return fold_operation(_rebuild_expression(node, inner))
 
     def _named(self, node: ast.Name, at: Position | None, depth: int) -> ast.expr:
         binding = self.module.find(node.id, at)
-        if binding is None:
-            return (
-                self._reduce_star_import(node, depth) if node.id not in self.module.bound else node
-            )
-        return self._reduce_binding(binding, node, depth) or node
+        if binding is not None:
+            found = self._reduce_binding(binding, node, depth)
+        else:
+            found = None if node.id in self.module.bound else self._reduce_star_import(node, depth)
+        if found is None:
+            found = ast.copy_location(UnresolvedName(node.id, ast.Load()), node)
+            found.home = self.module
+        return found
 
     def _reduce_binding(self, binding: NameBinding, node: ast.Name, depth: int) -> ast.expr | None:
         value = binding.value
@@ -142,16 +145,14 @@ class ExpressionReducer:
             found = self._reduce_import(value, depth)
             return None if found is None else _copy_to_line(found, node)
         if isinstance(value, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            return self._build_definition(value, node.id, EMPTY_SCOPE, node)
+            return self._build_definition(value, node)
         found = self.reduce_part(value, binding.position, EMPTY_SCOPE, depth + 1)
         kept = isinstance(found, (ast.Constant, ast.Attribute))
         return None if node.id in self.module.changed and not kept else found
 
-    def _build_definition(
-        self, value: Definition | ast.Lambda, name: str, scope: NameScope, place: ast.expr
-    ) -> ReducedDefinition:
-        made = ast.copy_location(ReducedDefinition(name, ast.Load()), place)
-        made.node, made.home, made.scope = value, self, scope
+    def _build_definition(self, definition: Definition, name: ast.Name) -> ReducedDefinition:
+        made = ast.copy_location(ReducedDefinition(name.id, ast.Load()), name)
+        made.node, made.home = definition, self
         return made
 
     def _reduce_import(self, wanted: ImportTarget, depth: int) -> ast.expr | None:
@@ -195,16 +196,16 @@ class ExpressionReducer:
         node = ast.Name(name, ast.Load(), lineno=1, col_offset=0)
         found = other.reduce_part(node, None, EMPTY_SCOPE, depth + 1)
         self._steps = other._steps
-        return None if found is node else found
+        return None if isinstance(found, UnresolvedName) else found
 
-    def _reduce_star_import(self, node: ast.Name, depth: int) -> ast.expr:
+    def _reduce_star_import(self, node: ast.Name, depth: int) -> ast.expr | None:
         """Return what a name comes to that only ``import *`` can have bound."""
         for star in self.module.stars:
             for path in self._find_imported_files(star.module, star.level):
                 found = self._in_file(path, node.id, depth)
                 if found is not None:
                     return _copy_to_line(found, node)
-        return node
+        return None
 
     def _reduce_attribute(self, owner: ast.expr, node: ast.Attribute, depth: int) -> ast.expr:
         if isinstance(owner, InternalModule):
@@ -232,39 +233,18 @@ class ExpressionReducer:
 
     def _call(self, node: ast.Call, inner: Callable[[ast.expr], ast.expr], depth: int) -> ast.expr:
         function = inner(node.func)
-        args = [part for each in node.args for part in unpack_starred_list(inner(each))]
-        keywords = [ast.keyword(each.arg, inner(each.value)) for each in node.keywords]
-        function_name, name = format_dotted_name(function), getattr(function, "attr", "")
-        call_args = args if name == "__getattr__" else args[1:]
-        if (function_name == "getattr" or name == "__getattr__") and call_args:
-            key = read_literal(call_args[0])
-            if key and isinstance(key[0], str):
-                owner = function.value if isinstance(function, ast.Attribute) else args[0]
-                attribute = ast.copy_location(ast.Attribute(owner, key[0], ast.Load()), node)
-                return self._reduce_attribute(owner, attribute, depth)
-        if isinstance(function, ast.Call) and format_dotted_name(function.func).endswith("partial"):
-            args = [*function.args[1:], *args]
-            keywords = [*function.keywords, *keywords]
-            function = function.args[0] if function.args else function
-        marked = function.value if name == "with_args" else function  # type: ignore[attr-defined]
-        if (
-            isinstance(marked, ast.Call)
-            and parse_mark_name(format_dotted_name(marked.func))
-            and _are_mark_arguments(args)
-        ):
-            args, keywords = [*marked.args, *args], [*marked.keywords, *keywords]
-            function = marked.func
-        if function_name in IMPORT_FUNCTIONS and args:
-            key = read_literal(args[0])
-            paths = self._find_imported_files(key[0]) if key and isinstance(key[0], str) else ()
+        args = [part for argument in node.args for part in unpack_starred_list(inner(argument))]
+        keywords = [ast.keyword(keyword.arg, inner(keyword.value)) for keyword in node.keywords]
+        if format_dotted_name(function) in IMPORT_FUNCTIONS and args:
+            name = args[0].value if isinstance(args[0], ast.Constant) else None
+            paths = self._find_imported_files(name) if isinstance(name, str) else ()
             if len(paths) == 1:
                 return ast.copy_location(_build_internal_module(paths[0]), node)
         if isinstance(function, ReducedDefinition):
             returned_value = self._reduce_returned_value(function, args, keywords, depth)
             if returned_value is not None:
                 return _copy_to_line(returned_value, node)
-        reduced_call = ast.copy_location(ast.Call(function, args, keywords), node)
-        return compute_call(reduced_call) or reduced_call
+        return ast.copy_location(ast.Call(function, args, keywords), node)
 
     def _reduce_returned_value(
         self,
@@ -273,76 +253,16 @@ class ExpressionReducer:
         keywords: Sequence[ast.keyword],
         depth: int,
     ) -> ast.expr | None:
-        """Return what a function returns that only names things and returns one of them."""
+        """Return what a function returns that consists of one ``return``, None for any other."""
         node = function.node
-        if isinstance(node, (ast.ClassDef, ast.AsyncFunctionDef)) or depth > MAX_REDUCTION_DEPTH:
+        if not isinstance(node, ast.FunctionDef) or node.decorator_list:
             return None
+        body = node.body[1:] if ast.get_docstring(node) is not None else node.body
         scope = bind_call_arguments(node.args, args, keywords)
-        if scope is None:
+        if scope is None or len(body) != 1 or depth > MAX_REDUCTION_DEPTH:
             return None
-        home = function.home
-        names: dict[str, ast.expr] = {
-            **function.scope,
-            **_reduce_parameter_defaults(home, node.args, depth),
-            **scope,
-        }
-        if isinstance(node, ast.Lambda):
-            return home.reduce_part(node.body, None, names, depth + 1)
-        if node.decorator_list:
-            return None
-        for statement in node.body:
-            if isinstance(statement, ast.Return) and statement.value is not None:
-                return home.reduce_part(statement.value, None, names, depth + 1)
-            if isinstance(statement, ast.FunctionDef) and not statement.decorator_list:
-                names[statement.name] = home._build_definition(
-                    statement, statement.name, names, DECORATED_FUNCTION
-                )
-            elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-                target = statement.targets[0]
-                if not isinstance(target, ast.Name):
-                    return None
-                names[target.id] = home.reduce_part(statement.value, None, dict(names), depth + 1)
-            elif not (
-                isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-            ):
-                return None
-        return None
-
-    def _reduce_comprehension(
-        self,
-        node: ast.ListComp | ast.GeneratorExp | ast.SetComp,
-        at: Position | None,
-        scope: NameScope,
-        depth: int,
-    ) -> ast.expr:
-        """Return the list that a comprehension over a list makes."""
-        if len(node.generators) != 1 or node.generators[0].is_async:
-            return node
-        (loop,) = node.generators
-        if not isinstance(loop.target, ast.Name):
-            return node
-        items = self.reduce_part(loop.iter, at, scope, depth + 1)
-        if (
-            not isinstance(items, (ast.List, ast.Tuple, ast.Set))
-            or len(items.elts) > MAX_REDUCED_ITEMS
-        ):
-            return node
-        elements: list[ast.expr] = []
-        for item in items.elts:
-            inside = {**scope, loop.target.id: item}
-            tests = [
-                read_literal(self.reduce_part(each, at, inside, depth + 1)) for each in loop.ifs
-            ]
-            if None in tests:
-                return node
-            if all(each[0] for each in tests if each):
-                elements.append(self.reduce_part(node.elt, at, inside, depth + 1))
-        return ast.copy_location(ast.List(elements, ast.Load()), node)
-
-
-def _are_mark_arguments(args: Sequence[ast.expr]) -> bool:
-    """Say whether arguments are those of a mark, and not the function that it is put on."""
-    return len(args) != 1 or isinstance(args[0], (ast.Constant, ast.Starred, ast.JoinedStr))
+        value = body[0].value if isinstance(body[0], ast.Return) else None
+        return None if value is None else function.home.reduce_part(value, None, scope, depth + 1)
 
 
 def _build_internal_module(path: str) -> InternalModule:
@@ -365,43 +285,25 @@ def _is_external_module(node: ast.expr) -> bool:
     return isinstance(node, ExternalModule)
 
 
-def _rebuild_expression(node: ast.expr, inner: Callable[[ast.expr], ast.expr]) -> ast.expr:
+def _rebuild_expression(node: Rebuilt, inner: Callable[[ast.expr], ast.expr]) -> Rebuilt:
     """Return a copy of an expression with other expressions below it."""
-    made = type(node)()
-    made.__dict__.update(node.__dict__)
+    made = copy(node)
     for name, value in ast.iter_fields(node):
-        if isinstance(value, ast.expr):
-            setattr(made, name, inner(value))
-        elif isinstance(value, list):
-            parts = [inner(each) if isinstance(each, ast.expr) else each for each in value]
-            setattr(made, name, parts)
+        setattr(made, name, _rebuild_field(value, inner))
     return made
+
+
+def _rebuild_field(value: object, inner: Callable[[ast.expr], ast.expr]) -> object:
+    if isinstance(value, ast.expr):
+        return inner(value)
+    if isinstance(value, list):
+        return [_rebuild_field(part, inner) for part in value]
+    if isinstance(value, (ast.comprehension, ast.keyword)):
+        return _rebuild_expression(value, inner)
+    return value
 
 
 def _copy_to_line(node: ast.expr, place: ast.expr) -> ast.expr:
     """Return a copy of an expression of another place, with the line at which it is used."""
-    if node is DECORATED_FUNCTION:
-        return node
-    made = ast.copy_location(
-        _rebuild_expression(node, lambda each: _copy_to_line(each, place)), place
-    )
-    if isinstance(made, ast.Call):
-        made.keywords = [
-            ast.keyword(each.arg, _copy_to_line(each.value, place)) for each in made.keywords
-        ]
-    return made
-
-
-def _reduce_parameter_defaults(
-    home: ExpressionReducer, wanted: ast.arguments, depth: int
-) -> NameScope:
-    """Return the defaults of parameters by name."""
-    names = [each.arg for each in (*wanted.posonlyargs, *wanted.args)]
-    last = names[len(names) - len(wanted.defaults) :]
-    pairs = [*zip(last, wanted.defaults, strict=True)]
-    pairs += [
-        (each.arg, value)
-        for each, value in zip(wanted.kwonlyargs, wanted.kw_defaults, strict=True)
-        if value is not None
-    ]
-    return {name: home.reduce_part(value, None, EMPTY_SCOPE, depth + 1) for name, value in pairs}
+    made = _rebuild_expression(node, lambda part: _copy_to_line(part, place))
+    return ast.copy_location(made, place)

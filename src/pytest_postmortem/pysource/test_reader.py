@@ -22,10 +22,10 @@ from pytest_postmortem.pysource.expressions import (
 )
 from pytest_postmortem.pysource.project_modules import ParsedModule, Position, find_name_bindings
 from pytest_postmortem.pysource.resolver import (
-    DECORATED_FUNCTION,
     ExpressionReducer,
     NameScope,
     ReducedDefinition,
+    UnresolvedName,
 )
 from pytest_postmortem.pysource.unresolved_marks import MarkCodeReader, UnreadPlace
 
@@ -200,7 +200,6 @@ class SourceTestReader:
         self._foreign: list[tuple[ParsedModule, ast.ClassDef, int]] = []
         self._decorators: dict[int, ast.expr] = {}
         self._open = {"pytestmark"}
-        self._adds = ".add_marker" in module.words
 
     def tests(self) -> Iterator[SourceTest]:
         """Yield the tests in the order of their code."""
@@ -259,8 +258,7 @@ class SourceTestReader:
     ) -> Iterator[SourceTest]:
         home = self._homes.get(id(node), self._home)
         own = self._said(node.decorator_list, home)
-        added = tuple(self._added(node.body, home)) if self._adds else ()
-        said = _MarkEffect((*own.marks, *added), own.muted, own.cases).within(outer)
+        said = own.within(outer)
         muted = said.muted or find_unconditional_stop(node.body, home.reducer.reduce_expression)
         yield SourceTest(name, node.lineno, said.marks, muted)
         for case in said.cases:
@@ -287,7 +285,7 @@ class SourceTestReader:
         class_effect = outer
         class_body = CodeBody()
         for (class_node, home), body in reversed(list(zip(family, bodies, strict=True))):
-            inside = _NameContext(home.reducer, _build_class_scope(class_node, home))
+            inside = _NameContext(home.reducer, _mask_class_names(class_node))
             class_effect = self._class_said(class_node, home, inside).within(class_effect)
             self._homes |= {
                 id(is_test_class): inside
@@ -312,17 +310,15 @@ class SourceTestReader:
         self, node: ast.ClassDef, home: _NameContext, inside: _NameContext
     ) -> _MarkEffect:
         decorator_effect = self._said(node.decorator_list, home)
-        mark = inside.scope.get("pytestmark")
-        if mark is None:
+        bindings = find_name_bindings(node.body).get("pytestmark", [])
+        value = bindings[0].value if len(bindings) == 1 and bindings[0].certain else None
+        if not isinstance(value, ast.expr) or "pytestmark" in home.reducer.module.changed:
             return decorator_effect
         pytestmark_effect = self._said_of(
-            mark, home.reducer.reduce_expression(mark, None, inside.scope), inside
+            value, home.reducer.reduce_expression(value, bindings[0].position, inside.scope), inside
         )
         if pytestmark_effect.clear:
-            bound = find_name_bindings(node.body)["pytestmark"]
-            values = [each.value for each in bound if isinstance(each.value, ast.expr)]
-            parts = [part for each in values for part in (each, getattr(each, "right", each))]
-            self.read.update(map(id, parts))
+            self.read.add(id(value))
         marks, cases = (
             (*decorator_effect.marks, *pytestmark_effect.marks),
             (*decorator_effect.cases, *pytestmark_effect.cases),
@@ -354,8 +350,8 @@ class SourceTestReader:
             _strip_type_parameters(base), _find_lookup_position(node), home.scope
         )
         if isinstance(found, ReducedDefinition) and isinstance(found.node, ast.ClassDef):
-            yield found.node, _NameContext(found.home, found.scope)
-        elif type(found) is ast.Name and home.reducer.module is self._module:
+            yield found.node, _NameContext(found.home)
+        elif isinstance(found, UnresolvedName) and home.reducer.module is self._module:
             for each in self._body.defined.get(found.id, ()):
                 if isinstance(each, ast.ClassDef):
                     yield each, self._home
@@ -394,7 +390,7 @@ class SourceTestReader:
         """Return what one decorator or the value of one ``pytestmark`` says."""
         source_marks, muted, clear = [], None, True
         cases: list[_MarkEffect] = []
-        for node in _flatten_mark_expression(reduced):
+        for node in flatten_lists(reduced):
             call = node if isinstance(node, ast.Call) else None
             name = format_dotted_name(call.func if call else node).removesuffix(".with_args")
             args = list(call.args) if call else []
@@ -447,39 +443,6 @@ class SourceTestReader:
         """Say whether what is left of a reduced expression may be a mark of ours."""
         return self._reader is not None and self._reader.may_mark(self._module, node)
 
-    def _added(self, body: Sequence[ast.stmt], home: _NameContext) -> Iterator[SourceMark]:
-        """Yield the marks that a test adds to itself while it runs."""
-        for node in (each for statement in body for each in ast.walk(statement)):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_marker":
-                for each in node.args[:1]:
-                    mark_effect = self._said_of(
-                        each, home.reducer.reduce_expression(each, None, home.scope), home
-                    )
-                    if mark_effect.clear:
-                        self.read.add(id(each))
-                    yield from mark_effect.marks
-
-
-def _flatten_mark_expression(node: ast.expr) -> Iterator[ast.expr]:
-    """Yield the single marks and decorators of a reduced expression.
-
-    A function that returns what marks make of the function that it is given stands for them.
-    """
-    for element in flatten_lists(node):
-        applied = (
-            element.home.apply(element, DECORATED_FUNCTION)
-            if isinstance(element, ReducedDefinition)
-            else None
-        )
-        if applied is None:
-            yield element
-            continue
-        while isinstance(applied, ast.Call) and len(applied.args) == 1 and not applied.keywords:
-            yield applied.func
-            applied = applied.args[0]
-        if applied is not DECORATED_FUNCTION:
-            yield element
-
 
 def _build_source_mark(
     name: str,
@@ -495,18 +458,10 @@ def _build_source_mark(
     return SourceMark(name, read, dict.fromkeys(keywords, ...), line, is_complete)
 
 
-def _build_class_scope(node: ast.ClassDef, home: _NameContext) -> NameScope:
-    """Return what the names of a class come to for the code inside of it."""
-    class_names: dict[str, ast.expr] = dict(home.scope)
-    changed = home.reducer.module.changed
-    bindings = [(b.position, n, b) for n, all in find_name_bindings(node.body).items() for b in all]
-    for position, name, binding in sorted(bindings, key=lambda each: each[0]):
-        unclear = name in class_names and not binding.certain
-        if isinstance(binding.value, ast.expr) and not unclear and name not in changed:
-            class_names[name] = home.reducer.reduce_expression(binding.value, position, class_names)
-        else:
-            class_names[name] = ast.Name(name, ast.Load(), lineno=position[0], col_offset=0)
-    return class_names
+def _mask_class_names(node: ast.ClassDef) -> NameScope:
+    """Return the names that the body of a class binds, each unresolved."""
+    names = find_name_bindings(node.body)
+    return {name: ast.Name(name, ast.Load(), lineno=1, col_offset=0) for name in names}
 
 
 def _find_lookup_position(node: ast.expr | ast.ClassDef) -> Position:

@@ -14,6 +14,7 @@ from pytest_postmortem.pysource.bindings import find_executed_parts, walk_statem
 from pytest_postmortem.pysource.expressions import (
     format_dotted_name,
     is_mark_name,
+    mask_local_names,
     parse_mark_name,
     read_literal,
     unpack_starred_list,
@@ -31,7 +32,15 @@ from pytest_postmortem.pysource.project_modules import (
     ParsedModule,
     find_module_stem,
 )
-from pytest_postmortem.pysource.resolver import ExpressionReducer, InternalModule, ReducedDefinition
+from pytest_postmortem.pysource.resolver import (
+    EMPTY_SCOPE,
+    LOCAL_SCOPES,
+    ExpressionReducer,
+    InternalModule,
+    NameScope,
+    ReducedDefinition,
+    UnresolvedName,
+)
 
 __all__ = ["LinkClaim", "MarkCodeReader", "UnreadPlace"]
 
@@ -84,7 +93,7 @@ class MarkCodeReader:
 
     @property
     def namespace_files(self) -> frozenset[str]:
-        """The files that may bind ``pytest.mark`` itself to a name."""
+        """The files that may use ``pytest.mark`` as a value."""
         return self._marking.namespace_files
 
     def find_files(self) -> frozenset[str]:
@@ -111,7 +120,10 @@ class MarkCodeReader:
         """Return what reads the same files and one more, which none of them imports."""
         made = MarkCodeReader(self.modules.with_file(path, data), self._names)
         made._marking.add({*self._marking.files, path})
-        made._claims.update(self._claims)
+        if made._marking.has_text and not self._marking.has_text:
+            made._marking.add(made._marking.namespace_files)
+        else:
+            made._claims.update(self._claims)
         return made
 
     def marks(self, path: str) -> bool:
@@ -216,46 +228,54 @@ class MarkCodeReader:
     ) -> Iterator[tuple[ast.AST, LinkClaim]]:
         """Yield the expressions that name a mark of ours, or something that does."""
         lines = self._marking.find_lines(module)
-        waiting: list[ast.AST] = [node]
+        waiting: list[tuple[ast.AST, NameScope]] = [(node, EMPTY_SCOPE)]
         while waiting:
-            current_node = waiting.pop()
+            current_node, scope = waiting.pop()
             is_finished = id(current_node) in read
             if isinstance(current_node, ast.stmt):  # which is cheap to leave out
                 is_finished = lines is not None and not is_on_any_line(lines, current_node)
             elif isinstance(current_node, ast.expr) and not is_finished:
-                node_claim, is_finished = self._read_reference(module, current_node)
+                node_claim, is_finished = self._read_reference(module, current_node, scope)
                 if node_claim is not None:
                     yield current_node, node_claim
             if not is_finished:
-                waiting.extend(ast.iter_child_nodes(current_node))
+                if isinstance(current_node, LOCAL_SCOPES):
+                    scope = {**scope, **mask_local_names(current_node)}
+                waiting.extend((child, scope) for child in ast.iter_child_nodes(current_node))
 
     def _read_reference(
-        self, module: ParsedModule, node: ast.expr
+        self, module: ParsedModule, node: ast.expr, scope: NameScope
     ) -> tuple[LinkClaim | None, bool]:
         """Return what an expression itself may link to, and whether its parts don't matter."""
         if isinstance(node, ast.Call):
-            return self._call(module, node)
+            return self._call(module, node, scope)
         if not isinstance(node, (ast.Name, ast.Attribute)) or isinstance(node.ctx, ast.Store):
             return None, False
         if isinstance(node, ast.Name):
             name_claim = self.claim_of(module, node.id)
-            if name_claim is None and node.id in module.bound and self._is_namespace(module, node):
+            if (
+                name_claim is None
+                and node.id in module.bound
+                and self._is_namespace(module, node, scope)
+            ):
                 name_claim = ANY_CLAIM
             return name_claim, True
         if not self._is_followed(module, node):
             return None, False
-        name = format_dotted_name(self._reduce_node(module, node))
+        name = format_dotted_name(self._reduce_node(module, node, scope))
         if is_mark_name(name):
-            return (ANY_CLAIM if parse_mark_name(name) in self._names else None), True
-        if self._is_namespace(module, node):
+            return (ANY_CLAIM if self._may_be_ours(module, name) else None), True
+        if self._is_namespace(module, node, scope):
             return ANY_CLAIM, True
-        owner = self._reduce_node(module, node.value)
+        owner = self._reduce_node(module, node.value, scope)
         if isinstance(owner, InternalModule):
             owner_module = self._marking.read(owner.path)
             return (self.claim_of(owner_module, node.attr) if owner_module else None), True
         return None, False
 
-    def _call(self, module: ParsedModule, node: ast.Call) -> tuple[LinkClaim | None, bool]:
+    def _call(
+        self, module: ParsedModule, node: ast.Call, scope: NameScope
+    ) -> tuple[LinkClaim | None, bool]:
         last = getattr(node.func, "attr", getattr(node.func, "id", ""))
         runs = last in CODE_RUNNERS and (last != "compile" or isinstance(node.func, ast.Name))
         if runs and self._has_text(module, node):
@@ -264,7 +284,7 @@ class MarkCodeReader:
             return ANY_CLAIM, True
         if not self._is_followed(module, node):
             return None, False
-        function = self._reduce_node(module, node.func)
+        function = self._reduce_node(module, node.func, scope)
         ours = parse_mark_name(format_dotted_name(function)) in self._names
         if not (
             ours
@@ -272,10 +292,12 @@ class MarkCodeReader:
             or last in MARK_RELATED_NAMES
         ):
             return None, False
-        reduced_call = self._reduce_node(module, node)
+        reduced_call = self._reduce_node(module, node, scope)
         if not isinstance(reduced_call, ast.Call):
             name = format_dotted_name(reduced_call)
             return (ANY_CLAIM if parse_mark_name(name) in self._names else None), is_mark_name(name)
+        if self._adds_arguments(reduced_call):
+            return ANY_CLAIM, True
         if parse_mark_name(format_dotted_name(reduced_call.func)) not in self._names:
             return None, False
         values = [
@@ -284,6 +306,19 @@ class MarkCodeReader:
         more = None in values or any(each.arg is None for each in reduced_call.keywords)
         ids = frozenset(str(each[0]).strip() for each in values if each)
         return LinkClaim(ids, more), True
+
+    def _adds_arguments(self, call: ast.Call) -> bool:
+        """Say whether a reduced call gives more arguments to a mark, and does not decorate."""
+        made = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+        if (
+            not isinstance(made, ast.Call)
+            or parse_mark_name(format_dotted_name(made.func)) not in self._names
+        ):
+            return False
+        first = call.args[0] if len(call.args) == 1 and made is call.func else None
+        while isinstance(first, ast.Call) and isinstance(first.func, ast.Call):
+            first = first.args[0] if len(first.args) == 1 else None  # what a mark was put on
+        return not isinstance(first, (ast.Name, ast.Attribute))
 
     def _is_followed(self, module: ParsedModule, node: ast.expr) -> bool:
         """Say whether an expression may come to one of our marks, which is cheap to know."""
@@ -328,25 +363,29 @@ class MarkCodeReader:
                 continue
             seen.add(id(each))
             if is_mark_name(name):
-                if parse_mark_name(name) in self._names:
+                if self._may_be_ours(module, name):
                     return True
-            elif name in MARK_NAMESPACES and self._marking.names_mark(module):
+            elif name in MARK_NAMESPACES and self._marking.may_get_mark(module):
                 return True
             elif isinstance(each, ReducedDefinition):
                 if self.claim(each.home.module, each.node):
                     return True
-                waiting.extend(each.scope.values())
-            elif isinstance(each, ast.Name) and self.claim_of(module, each.id):
+            elif isinstance(each, ast.Name) and self.claim_of(_home_of(each, module), each.id):
                 return True
             else:
                 waiting.extend(ast.iter_child_nodes(each))
         return False
 
-    def _is_namespace(self, module: ParsedModule, node: ast.expr) -> bool:
+    def _may_be_ours(self, module: ParsedModule, name: str) -> bool:
+        """Say whether an attribute of ``pytest.mark`` is, or may return, one of our marks."""
+        mark = parse_mark_name(name)
+        return mark in self._names or (mark[:2] == "__" and self._marking.may_get_mark(module))
+
+    def _is_namespace(self, module: ParsedModule, node: ast.expr, scope: NameScope) -> bool:
         """Say whether all marks are handed on, in a file that names one of ours."""
         return (
-            self._marking.names_mark(module)
-            and format_dotted_name(self._reduce_node(module, node)) in MARK_NAMESPACES
+            self._marking.may_get_mark(module)
+            and format_dotted_name(self._reduce_node(module, node, scope)) in MARK_NAMESPACES
         )
 
     def _has_text(self, module: ParsedModule, node: ast.AST) -> bool:
@@ -359,8 +398,10 @@ class MarkCodeReader:
                 return True
         return False
 
-    def _reduce_node(self, module: ParsedModule, node: ast.expr) -> ast.expr:
-        return self.reducer(module).reduce_expression(node)
+    def _reduce_node(
+        self, module: ParsedModule, node: ast.expr, scope: NameScope = EMPTY_SCOPE
+    ) -> ast.expr:
+        return self.reducer(module).reduce_expression(node, scope=scope)
 
     def find_places(
         self,
@@ -404,6 +445,11 @@ class MarkCodeReader:
                 files = map(self.modules.read, self.modules.find_whole(module.path, star))
                 names = [name for other in files if other for name in other.bound]
             yield from filter(is_collected, names)
+
+
+def _home_of(name: ast.Name, module: ParsedModule) -> ParsedModule:
+    """Return the file in which an unresolved name was looked up."""
+    return name.home if isinstance(name, UnresolvedName) else module
 
 
 def _stem(path: str) -> bytes:
