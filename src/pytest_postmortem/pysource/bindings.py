@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 
 __all__ = [
     "CodeBody",
-    "NameResolver",
     "build_code_body",
     "is_test_missing",
     "is_test_name",
@@ -22,9 +21,6 @@ NAMESPACE_FUNCTIONS = frozenset({"exec", "globals", "locals", "setattr", "vars"}
 """What a module calls that may define anything."""
 
 FIXTURE_DECORATORS = frozenset({"fixture", "yield_fixture"})
-
-MAX_NAME_DEPTH = 9
-"""How many names, lists and sums deep a value may stand."""
 
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -124,51 +120,15 @@ def _is_fixture_decorator(node: ast.expr) -> bool:
     return getattr(called, "attr", getattr(called, "id", "")) in FIXTURE_DECORATORS
 
 
-class NameResolver:
-    """What the names of a module stand for: its values, and what it imports under other names."""
-
-    def __init__(self, body: CodeBody) -> None:
-        self._values = body.values
-        self._imports = dict(_find_imported_names(body.statements))
-
-    def value(self, node: ast.expr) -> ast.expr:
-        """Return what a name of the module stands for, anything else as it is."""
-        for _ in range(MAX_NAME_DEPTH):
-            if not isinstance(node, ast.Name) or node.id not in self._values:
-                break
-            node = self._values[node.id]
-        return node
-
-    def resolve_dotted_name(self, node: ast.expr) -> str:
-        """Return a dotted name as if nothing had been renamed by an import.
-
-        A name stands for its value once: in ``tools = tools.testing`` the second is another one.
-        """
-        attributes: list[str] = []
-        seen: set[str] = set()
-        while True:
-            if isinstance(node, ast.Attribute):
-                attributes.append(node.attr)
-                node = node.value
-            elif isinstance(node, ast.Name) and node.id in self._values and node.id not in seen:
-                seen.add(node.id)
-                node = self._values[node.id]
-            else:
-                break
-        root = self._imports.get(node.id, node.id) if isinstance(node, ast.Name) else ""
-        return ".".join([root, *reversed(attributes)])
-
-
-def _find_imported_names(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
-    """Yield the names that imports give, each with what it stands for."""
-    for node, _ in walk_statements(body, certain=True):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.asname:
-                    yield alias.asname, alias.name
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+def _find_imported_names(body: Sequence[ast.stmt]) -> set[str]:
+    """Return the names that ``from`` and ``as`` give to imported things."""
+    return {
+        alias.asname or alias.name
+        for node, _ in walk_statements(body, certain=True)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+        if alias.asname or isinstance(node, ast.ImportFrom)
+    }
 
 
 def is_test_name(name: str, patterns: Iterable[str]) -> bool:
@@ -199,7 +159,7 @@ def _is_name_missing(tree: ast.Module, name: str) -> bool:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    imported = {known for known, _ in _find_imported_names(body.statements)}
+    imported = _find_imported_names(body.statements)
     parts = name.partition("[")[0].split("::")
     if NAMESPACE_FUNCTIONS & calls or {"*", parts[0]} & imported or "__getattr__" in body.defined:
         return False

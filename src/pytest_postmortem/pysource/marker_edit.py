@@ -16,12 +16,10 @@ import libcst as cst
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.options import MARKER_NAME
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.pysource.bindings import (
-    NameResolver,
-    build_code_body,
-    parse_python_tree,
-    walk_statements,
-)
+from pytest_postmortem.pysource.bindings import parse_python_tree, walk_statements
+from pytest_postmortem.pysource.expressions import format_dotted_name, is_mark_name
+from pytest_postmortem.pysource.project_modules import build_parsed_module
+from pytest_postmortem.pysource.resolver import ExpressionReducer
 
 __all__ = ["MarkingError", "add_markers", "add_pytest_import"]
 
@@ -277,26 +275,28 @@ def _find_marker_places(
     tree: ast.Module, wanted: Mapping[int, Sequence[str]]
 ) -> dict[int, _MarkerPlace]:
     """Return the places by how many functions stand above each, which is cheaper than its line."""
-    names = NameResolver(build_code_body(tree.body))
+    reducer = ExpressionReducer(build_parsed_module("", tree, b""))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
     nodes.sort(key=lambda node: (node.lineno, node.col_offset))
     return {
-        n: _MarkerPlace(wanted[node.lineno], _count_decorators_above(node.decorator_list, names))
+        n: _MarkerPlace(wanted[node.lineno], _count_decorators_above(node.decorator_list, reducer))
         for n, node in enumerate(nodes)
         if node.lineno in wanted
     }
 
 
-def _count_decorators_above(decorators: Sequence[ast.expr], names: NameResolver) -> int:
+def _count_decorators_above(decorators: Sequence[ast.expr], reducer: ExpressionReducer) -> int:
     """Return how many decorators have to stay above the marker."""
-    kept = [_is_mark_keeping(names.value(each), names) for each in decorators]
-    return len(kept) - next((n for n, each in enumerate(reversed(kept)) if not each), len(kept))
+    kept = [_is_mark_keeping(decorator, reducer) for decorator in decorators]
+    return len(kept) - next((n for n, keeps in enumerate(reversed(kept)) if not keeps), len(kept))
 
 
-def _is_mark_keeping(node: ast.expr, names: NameResolver) -> bool:
-    name = names.resolve_dotted_name(node.func if isinstance(node, ast.Call) else node)
-    return ".mark." in f".{name}" or name.partition(".")[0] in MARK_KEEPING_PACKAGES
+def _is_mark_keeping(decorator: ast.expr, reducer: ExpressionReducer) -> bool:
+    position = (decorator.lineno, decorator.col_offset)
+    node = reducer.reduce_expression(decorator, position)
+    name = format_dotted_name(node.func if isinstance(node, ast.Call) else node)
+    return is_mark_name(name) or name.partition(".")[0] in MARK_KEEPING_PACKAGES
 
 
 def _check_marked_tests(
