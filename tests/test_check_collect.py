@@ -112,7 +112,7 @@ def test_a_suite_that_pytest_refuses_is_left_open(
 def test_a_broken_registry_is_found_once(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Configured, pytest refuses it; found, pytest warns of it."""
     write(suite, {"pm.yml": f"{REGISTRY}- nothing\n"})
-    wrong = "3: error: 'nothing' stands where an entry should be; write each post-mortem as"
+    wrong = "3: error: 'nothing' is not an entry; write each post-mortem as"
 
     status, said = checked(capsys)
     write(suite, {"tox.ini": "[pytest]\n", "postmortems.yml": f"{REGISTRY}- nothing\n"})

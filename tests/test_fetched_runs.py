@@ -56,7 +56,7 @@ def steady(lines: list[str], server: Server) -> list[str]:
     """Return lines with what differs from run to run taken out."""
     text = "\n".join(lines).replace(server.url, "URL")
     text = re.sub(COPY, "a copy of THEN, AGE old", text)
-    text = re.sub(r"it asks to be left alone for \d+ seconds", "WAIT", text)
+    text = re.sub(r"it asks to wait for \d+ seconds", "WAIT", text)
     return text.split("\n")
 
 
@@ -491,7 +491,7 @@ def test_what_was_kept_goes_when_less_may_be_shown(
 
 SHRUNK = (
     "it answers with an empty list, and had 2 post-mortems before; a copy of THEN, AGE old, is"
-    " used, and gates are not judged; check the token and what is asked for, or run `pytest"
+    " used, and gates are not judged; check the token and the query, or run `pytest"
     " --cache-clear` if nothing is there any more"
 )
 

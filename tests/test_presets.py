@@ -680,7 +680,7 @@ REFUSALS = {
     "404": (
         Reply({"message": "Not Found"}, 404),
         "there is nothing at this address (HTTP 404): the service says 'Not Found'",
-        "correct it; some services say so when the token may not see what is there",
+        "correct it; some services answer this if the token has no access",
     ),
     "429": (
         Reply({}, 429, {"Retry-After": "3600"}),

@@ -97,7 +97,7 @@ def test_a_credential_is_not_sent_in_clear(tmp_path: Path, proxy: Server, place:
     assert proxy.asked == []
     assert [finding.message for finding in found.findings] == [
         "it can't be read: a credential is sent over https alone; its ids are not checked, and"
-        " gates are not judged; write https://, or 'insecure: true' beside it if your own network"
+        " gates are not judged; write https://, or add 'insecure: true' if your own network"
         " is trusted"
     ]
 

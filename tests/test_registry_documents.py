@@ -183,7 +183,7 @@ def test_what_stands_beside_the_post_mortems_is_left_out(tmp_path: Path) -> None
     assert [(each.code, str(each)) for each in registry.findings] == [
         (
             "registry-empty",
-            "pm: there is no post-mortem in it: write the first, or correct the path",
+            "pm: it has no post-mortem; write the first, or correct the path",
         )
     ]
 
@@ -470,16 +470,16 @@ def test_every_broken_document_is_told(tmp_path: Path) -> None:
     assert message == (
         "Couldn't read post-mortem 'pm/a.md', line 2: it is not YAML: "
         "did not find expected node content\n"
-        "  mend the YAML on this line or the one before\n"
+        "  fix the YAML on this line or the one before\n"
         "Couldn't read post-mortem 'pm/b.md', line 3: it is not TOML: "
         "Expected '=' after a key in a key/value pair\n"
-        "  mend the TOML on this line\n"
-        "Couldn't read registry 'pm/d.yml', line 1: '1' stands where an entry should be\n"
+        "  fix the TOML on this line\n"
+        "Couldn't read registry 'pm/d.yml', line 1: '1' is not an entry\n"
         "  write each post-mortem as a mapping with an 'id', such as '- id: PM-1'\n"
-        "Couldn't read post-mortem 'pm/g.md', line 3: the byte 0xff is no UTF-8\n"
+        "Couldn't read post-mortem 'pm/g.md', line 3: the byte 0xff is not UTF-8\n"
         "  save the file as UTF-8\n"
         "Couldn't read post-mortem 'pm/h.md': it has 6 MB, and at most 5 MB are read\n"
-        "  split it, or keep what is no post-mortem elsewhere\n"
+        "  split it, or move other data to another file\n"
         "Couldn't read post-mortem 'pm/c.md', line 3: the link 'javascript:x' of c can't be used: "
         "it is neither http nor https\n"
         "  write an http or https address, or the path of a file in the repository\n"

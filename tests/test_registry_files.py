@@ -393,7 +393,7 @@ def test_an_empty_registry_is_a_warning(tmp_path: Path, name: str, text: str) ->
         (
             "registry-empty",
             "warning",
-            f"{name}: there is no post-mortem in it: write the first, or correct the path",
+            f"{name}: it has no post-mortem; write the first, or correct the path",
         )
     ]
 
@@ -409,7 +409,7 @@ def test_a_registry_without_entries_is_empty(tmp_path: Path, text: str) -> None:
 NO_ENTRY = "\n  write each post-mortem as a mapping with an 'id', such as '- id: PM-1'"
 NEEDS_ID = "\n  every post-mortem needs an 'id'"
 LINK = "\n  write an http or https address, or the path of a file in the repository"
-MEND = "\n  mend the YAML on this line or the one before"
+MEND = "\n  fix the YAML on this line or the one before"
 AT = "Couldn't read registry 'postmortems.yml'"
 
 
@@ -433,12 +433,12 @@ AT = "Couldn't read registry 'postmortems.yml'"
         ),
         (
             "- 1\n- [2]\n-\n- id: x\n",
-            f"{AT}, line 1: '1' stands where an entry should be{NO_ENTRY}\n"
-            f"{AT}, line 2: a list stands where an entry should be{NO_ENTRY}\n"
-            f"{AT}, line 3: nothing stands where an entry should be{NO_ENTRY}",
+            f"{AT}, line 1: '1' is not an entry{NO_ENTRY}\n"
+            f"{AT}, line 2: a list is not an entry{NO_ENTRY}\n"
+            f"{AT}, line 3: nothing is not an entry{NO_ENTRY}",
         ),
-        ("hello", f"{AT}: 'hello' stands where an entry should be{NO_ENTRY}"),
-        ("a: 1", f"{AT}, line 1: '1' stands where an entry should be{NO_ENTRY}"),
+        ("hello", f"{AT}: 'hello' is not an entry{NO_ENTRY}"),
+        ("a: 1", f"{AT}, line 1: '1' is not an entry{NO_ENTRY}"),
         (
             "id: PM-1\ntitle: A",
             f"{AT}, line 1: it holds one bare entry\n"
@@ -453,8 +453,8 @@ AT = "Couldn't read registry 'postmortems.yml'"
         (
             "- title: A\n  id: ' '\n- id: {a: b}\n- id: |\n    a\n    b\n",
             f"{AT}, line 2: the first entry has an empty 'id'{NEEDS_ID}\n"
-            f"{AT}, line 3: the first entry has an 'id' that is no text{NEEDS_ID}\n"
-            f"{AT}, line 4: the id 'a b' stands on more than one line\n  write the id on one line",
+            f"{AT}, line 3: the first entry has an 'id' that is not a text{NEEDS_ID}\n"
+            f"{AT}, line 4: the id 'a b' has more than one line\n  write the id on one line",
         ),
         (
             "- id: PM-1\n- id: pm-1\n",
@@ -464,12 +464,12 @@ AT = "Couldn't read registry 'postmortems.yml'"
         ),
         (
             "- id: a\n  id: b\n",
-            f"{AT}, line 2: the key 'id' stands twice in one mapping\n"
+            f"{AT}, line 2: the key 'id' is twice in one mapping\n"
             "  keep one of the two, or rename one of them",
         ),
         (
             "- &a\n  id: x\n  self: *a\n",
-            f"{AT}, line 3: the alias '*a' stands inside of what it names\n"
+            f"{AT}, line 3: the alias '*a' refers to its own parent\n"
             "  write the value out instead of the alias",
         ),
         (
@@ -482,7 +482,7 @@ AT = "Couldn't read registry 'postmortems.yml'"
             f"{AT}, line 2: a second YAML document begins\n"
             "  keep one document in the file: remove the line '---'",
         ),
-        ("[a, b]: c", f"{AT}, line 1: a key is no text\n  write each key as plain text"),
+        ("[a, b]: c", f"{AT}, line 1: a key is not a text\n  write each key as plain text"),
         (
             "- {id: x, <<: y}",
             f"{AT}, line 1: '<<' is followed by no mapping\n  let it name a mapping: '<<: *name'",
@@ -494,7 +494,7 @@ AT = "Couldn't read registry 'postmortems.yml'"
         ),
         (
             "a: &a [" + "x," * 1000 + "]\nb: &b [" + "*a," * 999 + "]\nc: [*b, *b]",
-            f"{AT}, line 3: its aliases stand for more than 1,000,000 values\n"
+            f"{AT}, line 3: its aliases expand to more than 1,000,000 values\n"
             "  share fewer values, or none",
         ),
         (
@@ -504,28 +504,28 @@ AT = "Couldn't read registry 'postmortems.yml'"
         ),
         (
             "- id: PM-1\n  url: [x]\n",
-            f"{AT}, line 2: the link '' of PM-1 can't be used: it is no text{LINK}",
+            f"{AT}, line 2: the link '' of PM-1 can't be used: it is not a text{LINK}",
         ),
         (
             "- id: PM-1\n  guarded_by: [{type: a, url: 'file:///etc'}, {url: b}]\n",
             f"{AT}, line 2: the link 'file:///etc' of PM-1 can't be used: "
             f"it is neither http nor https{LINK}\n"
             f"{AT}, line 2: a guard of PM-1 has no 'type'\n"
-            "  write what guards, such as 'type: alert' or 'type: lint'",
+            "  write the type of the guard, such as 'type: alert' or 'type: lint'",
         ),
         (
             "- id: PM-1\n  title: [{a: b}]\n  tags: {a: b}\n",
-            f"{AT}, line 2: 'title' of PM-1 is no text\n  write 'title' as one text\n"
-            f"{AT}, line 3: 'tags' of PM-1 is no list of texts\n"
+            f"{AT}, line 2: 'title' of PM-1 is not a text\n  write 'title' as one text\n"
+            f"{AT}, line 3: 'tags' of PM-1 is not a list of texts\n"
             "  write 'tags' as a text or as a list of texts",
         ),
         (
             "- id: PM-1\n  test: maybe\n  until: soon\n- {id: PM-2, test: {exempt: x}}",
             f"{AT}, line 2: 'test' of PM-1 is 'maybe'\n"
-            "  write 'test: required' or 'test: exempt', the latter with a 'reason' beside it\n"
+            "  write 'test: required' or 'test: exempt', the latter with a 'reason'\n"
             f"{AT}, line 3: 'until' of PM-1 is 'soon'\n  write a date such as 2026-12-31\n"
-            f"{AT}, line 4: 'test' of PM-2 is no text\n"
-            "  write 'test: required' or 'test: exempt', the latter with a 'reason' beside it",
+            f"{AT}, line 4: 'test' of PM-2 is not a text\n"
+            "  write 'test: required' or 'test: exempt', the latter with a 'reason'",
         ),
         (
             "- id: PM-1\n  action_items: [{owner: x}]",
@@ -534,7 +534,7 @@ AT = "Couldn't read registry 'postmortems.yml'"
         ),
         (
             "prefix: [a]\nurl_template: https://x\ndefects: [{id: b}]",
-            f"{AT}, line 1: 'prefix' is no text\n  write 'prefix' as one text, or leave it out\n"
+            f"{AT}, line 1: 'prefix' is not a text\n  write 'prefix' as one text, or leave it out\n"
             f"{AT}, line 2: the url_template 'https://x' can't be used: it has no '{{id}}'\n"
             "  write an address with '{id}' in it, such as https://wiki.example.com/{id}",
         ),
@@ -556,31 +556,30 @@ def test_a_broken_file_is_told_with_line_and_remedy(
             "a.json",
             "[\n{,",
             "line 2: it is not JSON: Expecting property name enclosed in double quotes\n"
-            "  mend the JSON on this line",
+            "  fix the JSON on this line",
         ),
         (
             "a.json",
             '[1,\n{"id": "x",\n "id": "y"}]',
-            "line 2: the key 'id' stands twice in one mapping\n"
+            "line 2: the key 'id' is twice in one mapping\n"
             "  keep one of the two, or rename one of them",
         ),
         (
             "a.json",
             "\n[1, true]",
-            f"line 2: '1' stands where an entry should be{NO_ENTRY}\n"
-            "Couldn't read registry 'a.json', line 2: 'true' stands where an entry should be"
-            + NO_ENTRY,
+            f"line 2: '1' is not an entry{NO_ENTRY}\n"
+            "Couldn't read registry 'a.json', line 2: 'true' is not an entry" + NO_ENTRY,
         ),
         (
             "a.toml",
             "a = 1\nb",
             "line 2: it is not TOML: Expected '=' after a key in a key/value pair\n"
-            "  mend the TOML on this line",
+            "  fix the TOML on this line",
         ),
         (
             "a.toml",
             "a = 1\nb =[",
-            "line 2: it is not TOML: Invalid value\n  mend the TOML on this line",
+            "line 2: it is not TOML: Invalid value\n  fix the TOML on this line",
         ),
     ],
 )
@@ -651,19 +650,19 @@ KINDS = (
 @pytest.mark.parametrize(
     ("location", "expected"),
     [
-        ("none/a.yml", f"'none/a.yml': there is no such file or directory{CORRECT}"),
-        ("none", f"'none': there is no such file or directory{CORRECT}"),
-        ("file/below", f"'file/below': there is no such file or directory{CORRECT}"),
+        ("none/a.yml", f"'none/a.yml': no such file or directory{CORRECT}"),
+        ("none", f"'none': no such file or directory{CORRECT}"),
+        ("file/below", f"'file/below': no such file or directory{CORRECT}"),
         (
             "file",
             "'file': its name ends in none of .yml, .yaml, .json and .toml\n"
             "  name a file in one of these formats, or a directory of post-mortems",
         ),
-        ("../no.yml", f"'../no.yml': there is no such file or directory{CORRECT}"),
-        ("a\0b", "'a\\x00b': it is no path\n  correct the path"),
+        ("../no.yml", f"'../no.yml': no such file or directory{CORRECT}"),
+        ("a\0b", "'a\\x00b': it is not a path\n  correct the path"),
         (
             "~nobody-has-this-name/a.yml",
-            "'~nobody-has-this-name/a.yml': it is no path\n  correct the path",
+            "'~nobody-has-this-name/a.yml': it is not a path\n  correct the path",
         ),
         ("wiki:PM", f"'wiki:PM': 'wiki' is not a known service{KINDS}"),
         ("file:///etc/passwd", f"'file:///etc/passwd': 'file' is not a known service{KINDS}"),
@@ -684,9 +683,9 @@ KINDS = (
         (
             "big.yml",
             "'big.yml': it has 200 MB, and at most 50 MB are read\n"
-            "  split it, or keep what is no post-mortem elsewhere",
+            "  split it, or move other data to another file",
         ),
-        ("latin.yml", "'latin.yml', line 2: the byte 0xe9 is no UTF-8\n  save the file as UTF-8"),
+        ("latin.yml", "'latin.yml', line 2: the byte 0xe9 is not UTF-8\n  save the file as UTF-8"),
     ],
 )
 def test_a_location_that_cannot_be_read_is_told(
@@ -733,8 +732,8 @@ def test_all_problems_of_all_locations_are_told_at_once(tmp_path: Path) -> None:
 
     assert problems(tmp_path, "a.yml", "none", "b/b.yml") == (
         f"Couldn't read registry 'a.yml', line 1: the first entry has an empty 'id'{NEEDS_ID}\n"
-        f"Couldn't read registry 'none': there is no such file or directory{CORRECT}\n"
-        f"Couldn't read registry 'b/b.yml', line 1: 'x' stands where an entry should be{NO_ENTRY}"
+        f"Couldn't read registry 'none': no such file or directory{CORRECT}\n"
+        f"Couldn't read registry 'b/b.yml', line 1: 'x' is not an entry{NO_ENTRY}"
     )
 
 

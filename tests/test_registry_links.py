@@ -127,10 +127,10 @@ def test_a_link_out_of_the_checkout_is_not_followed_and_counted(
 
     assert [each.id for each in found] == ["PM-1"]
     assert warnings(found) == [
-        "pm: 1 link of it leads out of the checkout, and what is there is not read: pm/out0; name"
+        "pm: 1 link of it leads out of the checkout and can't be followed: pm/out0; name"
         " where it is in postmortem_registry"
         if number == 1
-        else "pm: 5 links of it lead out of the checkout, and what is there is not read: pm/out0,"
+        else "pm: 5 links of it lead out of the checkout and can't be followed: pm/out0,"
         " pm/out1, pm/out2 and 2 more; name where it is in postmortem_registry"
     ]
 

@@ -155,7 +155,7 @@ def test_the_last_word_on_exemption_counts(
         (
             "exempt-without-reason",
             "warning",
-            f"{place}: a is exempt without a reason: write one beside it, as 'reason: …'",
+            f"{place}: a is exempt without a reason; add one, such as 'reason: …'",
         )
         for place in findings
     ]

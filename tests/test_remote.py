@@ -153,7 +153,7 @@ def test_what_is_no_text_is_not_read(server: Server, charset: str) -> None:
     kind = f"text/plain; charset={charset}"
     server.on("/r", Reply("é".encode("latin-1"), headers={"Content-Type": kind}))
 
-    assert failure(f"{server.url}/r") == ("the answer is no text", CORRECT)
+    assert failure(f"{server.url}/r") == ("the answer is not a text", CORRECT)
 
 
 @pytest.mark.parametrize("kind", ["etag", "modified"])
@@ -311,7 +311,7 @@ def test_each_no_has_one_cause_and_one_remedy(
     server.on("/r", Reply(f"<h1>{TOKEN}</h1>", status, headers))
     remedies = {
         401: "check the token, and that it has not ended",
-        404: "correct it; some services say so when the token may not see what is there",
+        404: "correct it; some services answer this if the token has no access",
     }
 
     found = failure(f"{server.url}/r?token={TOKEN}", headers={"X-Token": TOKEN})
@@ -336,7 +336,7 @@ def test_a_long_wait_is_told_and_not_waited_for(server: Server, status: int) -> 
     """Nobody's tests wait an hour for a list."""
     server.on("/r", Reply("no", status, {"Retry-After": "3600"}))
 
-    assert failure(f"{server.url}/r") == ("it asks to be left alone for 3600 seconds", ASK_LESS)
+    assert failure(f"{server.url}/r") == ("it asks to wait for 3600 seconds", ASK_LESS)
     assert len(server.asked) == 1
 
 
@@ -349,7 +349,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted() -> None:
 
     assert found == (
         "the certificate of 127.0.0.1 is not trusted",
-        "mend it, or name your authority's bundle in REQUESTS_CA_BUNDLE",
+        "fix it, or name your authority's bundle in REQUESTS_CA_BUNDLE",
     )
     assert server.asked == []
 
@@ -545,8 +545,8 @@ def test_a_redirect_from_https_to_http_is_refused(secure: Server, server: Server
         ("ftp://127.0.0.1/x", "it is neither http nor https"),
         ("javascript:alert(1)", "it is neither http nor https"),
         (f"{TOKEN}:x", "it is neither http nor https"),
-        ("http://[", "it is no address"),
-        ("http://127.0.0.1:99999/", "it is no address"),
+        ("http://[", "it is not an address"),
+        ("http://127.0.0.1:99999/", "it is not an address"),
         ("http:///x y", "it names no host"),
         ("http://me:pw@example.com/", "a credential is sent over https alone"),
     ],
@@ -627,8 +627,8 @@ def test_other_redirects_lead_where_they_say(url: str, location: str, expected: 
         ("https://", False, "it names no host"),
         ("https://x.example\\@evil.example/", False, "it names no host"),
         ("https://x.example/a b", False, "it names no host"),
-        ("https://x.example:0x1/", False, "it is no address"),
-        ("https://[x/", False, "it is no address"),
+        ("https://x.example:0x1/", False, "it is not an address"),
+        ("https://[x/", False, "it is not an address"),
     ],
 )
 def test_an_address_that_must_not_be_asked_is_told(

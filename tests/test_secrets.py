@@ -222,9 +222,9 @@ ANSWERS: Mapping[str, tuple[Reply, str]] = {
     "no-yaml": (Reply(f"a: [{PATH_TOKEN}\n{PATH_TOKEN}: !"), "it is not YAML"),
     "twice": (
         Reply(f'"{PATH_TOKEN}": 1\n"{PATH_TOKEN}": 2\n'),
-        "the key '***' stands twice in one mapping",
+        "the key '***' is twice in one mapping",
     ),
-    "shape": (Reply([PATH_TOKEN]), "'***' stands where an entry should be"),
+    "shape": (Reply([PATH_TOKEN]), "'***' is not an entry"),
     "template": (
         Reply({"url_template": f"javascript:{PATH_TOKEN}", "incidents": []}),
         "the url_template 'javascript:***' can't be used",
@@ -235,7 +235,7 @@ ANSWERS: Mapping[str, tuple[Reply, str]] = {
     ),
     "charset": (
         Reply("[]", headers={"Content-Type": f"text/plain; charset={PATH_TOKEN}"}),
-        "the answer is no text",
+        "the answer is not a text",
     ),
     "packed": (
         Reply("[]", headers={"Content-Encoding": PATH_TOKEN}),
@@ -351,7 +351,7 @@ def test_a_credential_goes_over_http_to_this_machine_alone(
     (finding,) = found.findings
     assert finding.message == (
         "it can't be read: a credential is sent over https alone; its ids are not checked, and"
-        " gates are not judged; write https://, or 'insecure: true' beside it if your own network"
+        " gates are not judged; write https://, or add 'insecure: true' if your own network"
         " is trusted"
     )
 

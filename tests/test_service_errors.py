@@ -91,7 +91,7 @@ REFUSALS: Mapping[str, tuple[Reply, str]] = {
     ),
     "a second limit": (
         Reply({"message": "secondary rate limit"}, 403, {"Retry-After": "60"}),
-        "it can't be read: it asks to be left alone for 60 seconds (HTTP 403): the service says"
+        "it can't be read: it asks to wait for 60 seconds (HTTP 403): the service says"
         f" 'secondary rate limit'; {THEN}; ask again later, or let runs read the file that"
         " `pytest-postmortem sync` writes",
     ),
@@ -108,7 +108,7 @@ REFUSALS: Mapping[str, tuple[Reply, str]] = {
     ),
     "gone": (
         Reply({"error": "Repository archived"}, 410),
-        "it can't be read: what was at this address is gone (HTTP 410): the service says"
+        "it can't be read: this address is gone (HTTP 410): the service says"
         f" 'Repository archived'; {THEN}; ask the service where it is now",
     ),
     "a failure": (
@@ -133,7 +133,7 @@ REFUSALS: Mapping[str, tuple[Reply, str]] = {
     "an error with status 200": (
         Reply({"ok": False, "error": "token_expired"}),
         "it can't be read: it answered with an error: the service says 'token_expired'; "
-        f"{THEN}; check the token, and what the source asks for",
+        f"{THEN}; check the token, and the query of the source",
     ),
     "an error in place of entries": (
         Reply({"error": {"code": 7, "message": "Denied"}}),

@@ -479,7 +479,7 @@ def test_a_page_that_stands_in_the_address_is_counted_on(read: Read, server: Ser
         ),
         (
             "URL/pm",
-            "its pages lead round in a circle; correct the address, or how the next page is found",
+            "its pages form a loop; correct the address, or how the next page is found",
         ),
     ],
 )
@@ -499,7 +499,7 @@ def test_a_cursor_that_stays_is_a_circle(read: Read, server: Server) -> None:
     server.on("/pm", Reply({"incidents": [{"id": "A"}], "to": "x"}))
 
     assert unread(read("url: URL/pm\nnext: {cursor: to, query: after}")) == (
-        "its pages lead round in a circle; correct the address, or how the next page is found"
+        "its pages form a loop; correct the address, or how the next page is found"
     )
     assert len(server.asked) == 2
 
@@ -583,12 +583,12 @@ def test_a_field_that_no_item_has_is_told_with_those_that_are_there(
         (
             Reply([{"ref": None}, {"ref": ""}]),
             "fields: {id: ref}",
-            "none of its 2 items has an id; say where it is, in 'fields'",
+            "none of its 2 items has an id; set its path in 'fields'",
         ),
         (
             Reply([{"titel": "A"}]),
             "",
-            "none of its 1 items has an id; say where it is, in 'fields'",
+            "none of its 1 items has an id; set its path in 'fields'",
         ),
         (
             Reply({"data": {"itms": []}, "n": 1}),
@@ -604,44 +604,43 @@ def test_a_field_that_no_item_has_is_told_with_those_that_are_there(
         (
             Reply("12"),
             "list: data",
-            "there is no list at 'data'; the answer has nothing that has a name; correct 'list' in"
-            " the source",
+            "there is no list at 'data'; the answer has no keys; correct 'list' in the source",
         ),
         (
             Reply([["a"]]),
             "",
-            "a list stands where an entry should be; write each post-mortem as a mapping with an"
+            "a list is not an entry; write each post-mortem as a mapping with an"
             " 'id', such as '- id: PM-1'",
         ),
         (
             Reply("{id: 1}", headers={"Content-Type": "application/json"}),
             "",
             "it is not JSON: Expecting property name enclosed in double quotes (line 1 of the"
-            " answer); mend what the address answers",
+            " answer); fix the answer of this address",
         ),
         (
             Reply('[{"id": 1, "a": "b"},\n{"id": 2', headers={"Content-Type": "text/json"}),
             "",
-            "it is not JSON: Expecting ',' delimiter (line 2 of the answer); mend what the address"
-            " answers",
+            "it is not JSON: Expecting ',' delimiter (line 2 of the answer); fix the answer of this"
+            " address",
         ),
         (
             Reply("[" * 10_000 + "]" * 10_000),
             "",
-            "it is nested more than 100 levels deep; mend what the address answers",
+            "it is nested more than 100 levels deep; fix the answer of this address",
         ),
         (
             Reply('[{"id": "a", "title": ' + "[" * 150 + "]" * 150 + "}]"),
             "",
-            "it is nested more than 100 levels deep; mend what the address answers",
+            "it is nested more than 100 levels deep; fix the answer of this address",
         ),
         (
             Reply('{"a":' * 10_000 + "1" + "}" * 10_000),
             "list: a",
-            "it is nested more than 100 levels deep; mend what the address answers",
+            "it is nested more than 100 levels deep; fix the answer of this address",
         ),
-        (Reply(""), "", "the answer is empty; mend what the address answers"),
-        (Reply(status=204), "", "the answer is empty; mend what the address answers"),
+        (Reply(""), "", "the answer is empty; fix the answer of this address"),
+        (Reply(status=204), "", "the answer is empty; fix the answer of this address"),
         (
             Reply("<html>Log in</html>", headers={"Content-Type": "application/json"}),
             "",
@@ -731,8 +730,8 @@ def test_a_variable_that_is_missing_is_named(
 # Mistakes in a block
 
 FILE = "put it into a variable of the environment, and write ${NAME}"
-NO_PATH = "write where it stands in the answer, as 'fields.summary'"
-NO_PATTERN = "write beside 'from' a 'pattern' such as '^[A-Z]+-[0-9]+'"
+NO_PATH = "write its path in the answer, such as 'fields.summary'"
+NO_PATTERN = "write a 'pattern' next to 'from', such as '^[A-Z]+-[0-9]+'"
 ADDRESS = "write an address with https://"
 KEYS = "use url, headers, query, basic, list, where, fields, next, partial, insecure or preset"
 
@@ -743,7 +742,7 @@ KEYS = "use url, headers, query, basic, list, where, fields, next, partial, inse
         ("header: {a: b}", "'header' of the source is not understood", KEYS),
         ("url:", "'url' of the source is missing", ADDRESS),
         ("url: ''", "'url' of the source is missing", ADDRESS),
-        ("url: [a]", "'url' of the source is no text", "write 'url' as one text"),
+        ("url: [a]", "'url' of the source is not a text", "write 'url' as one text"),
         (
             "url: ftp://x.example/",
             "'url' of the source can't be asked: it is neither http nor https",
@@ -755,61 +754,61 @@ KEYS = "use url, headers, query, basic, list, where, fields, next, partial, inse
             ADDRESS,
         ),
         ("url: https:///pm", "'url' of the source can't be asked: it names no host", ADDRESS),
-        ("url: https://[/pm", "'url' of the source can't be asked: it is no address", ADDRESS),
-        ("list: {a: b}", "'list' of the source is no text", "write 'list' as one text"),
-        ("partial: [a]", "'partial' of the source is no text", "write 'partial' as one text"),
+        ("url: https://[/pm", "'url' of the source can't be asked: it is not an address", ADDRESS),
+        ("list: {a: b}", "'list' of the source is not a text", "write 'list' as one text"),
+        ("partial: [a]", "'partial' of the source is not a text", "write 'partial' as one text"),
         (
             "headers: x",
-            "'headers' of the source is no mapping",
+            "'headers' of the source is not a mapping",
             "write names and values below 'headers'",
         ),
         (
             "query: [a]",
-            "'query' of the source is no mapping",
+            "'query' of the source is not a mapping",
             "write names and values below 'query'",
         ),
-        ("query: {a: [b]}", "'query.a' of the source is no text", "write it as one text"),
-        ("headers: {a: {b: c}}", "'headers.a' of the source is no text", "write it as one text"),
+        ("query: {a: [b]}", "'query.a' of the source is not a text", "write it as one text"),
+        ("headers: {a: {b: c}}", "'headers.a' of the source is not a text", "write it as one text"),
         (
             "headers: {a b: c}",
-            "'headers.a b' of the source is no header",
+            "'headers.a b' of the source is not a header",
             "write 'Name: text' on one line",
         ),
         (
             'headers: {a: "b\\nc"}',
-            "'headers.a' of the source is no header",
+            "'headers.a' of the source is not a header",
             "write 'Name: text' on one line",
         ),
         (
             "basic: {user: me}",
-            "'basic' of the source is no pair",
+            "'basic' of the source is not a pair",
             "write 'user' and 'password' below it",
         ),
         (
             "basic: {user: me, password: '${X}', realm: x}",
-            "'basic' of the source is no pair",
+            "'basic' of the source is not a pair",
             "write 'user' and 'password' below it",
         ),
         (
             "where: {a: {b: c}}",
-            "'where.a' of the source is no text",
+            "'where.a' of the source is not a text",
             "write a text, a list of texts, or null",
         ),
-        ("fields: {id: []}", "'fields.id' of the source is no path", NO_PATH),
-        ("fields: {id: {a: b}}", "'fields.id' of the source is no path", NO_PATH),
+        ("fields: {id: []}", "'fields.id' of the source is not a path", NO_PATH),
+        ("fields: {id: {a: b}}", "'fields.id' of the source is not a path", NO_PATH),
         (
             "fields: {id: {from: a}}",
-            "'fields.id' of the source has a pattern that is no regular expression",
+            "'fields.id' of the source has a 'pattern' that is not a regular expression",
             NO_PATTERN,
         ),
         (
             "fields: {id: {from: a, pattern: '('}}",
-            "'fields.id' of the source has a pattern that is no regular expression",
+            "'fields.id' of the source has a 'pattern' that is not a regular expression",
             NO_PATTERN,
         ),
         (
             "fields: {id: {from: a, pattern: [b]}}",
-            "'fields.id' of the source has a pattern that is no regular expression",
+            "'fields.id' of the source has a 'pattern' that is not a regular expression",
             NO_PATTERN,
         ),
         *[
@@ -827,12 +826,12 @@ KEYS = "use url, headers, query, basic, list, where, fields, next, partial, inse
         ),
         (
             "next: {url: a, query: b}",
-            "'next.query' of the source has no meaning beside 'url'",
+            "'next.query' of the source can't be combined with 'url'",
             "remove it",
         ),
         (
             "next: {page: a, offset: b}",
-            "'next.page' of the source has no meaning beside 'offset'",
+            "'next.page' of the source can't be combined with 'offset'",
             "remove it",
         ),
     ],
@@ -873,9 +872,9 @@ def test_all_mistakes_of_a_block_are_told_at_once(read: Read) -> None:
     assert [(line, cause) for line, cause, _ in problems(raised.value)] == [
         (12, "'lst' of the source is not understood"),
         (2, "'url' of the source can't be asked: it is neither http nor https"),
-        (5, "'headers.X-Bad' of the source is no text"),
-        (8, "'fields.title' of the source has a pattern that is no regular expression"),
-        (11, "'next.c' of the source has no meaning beside 'page'"),
+        (5, "'headers.X-Bad' of the source is not a text"),
+        (8, "'fields.title' of the source has a 'pattern' that is not a regular expression"),
+        (11, "'next.c' of the source can't be combined with 'page'"),
     ]
 
 
@@ -907,7 +906,7 @@ def test_a_credential_in_the_file_is_refused(
     assert problems(raised.value) == [
         (
             2 if key == "url" else 3,
-            f"{key!r} of the source can't be used: a credential stands in the file",
+            f"{key!r} of the source can't be used: the file contains a credential",
             FILE,
         )
     ]
@@ -923,8 +922,8 @@ def test_a_credential_in_a_location_is_refused_too(tmp_path: Path) -> None:
         load_registry([location], tmp_path)
 
     assert str(raised.value) == (
-        "Couldn't read registry 'https://…@x.example/pm.yml': 'url' of the source can't be used: a"
-        " credential stands in the file\n"
+        "Couldn't read registry 'https://…@x.example/pm.yml': 'url' of the source can't be used: the"
+        " file contains a credential\n"
         f"  {FILE}\n"
         "  see reference/messages.md#source-block in pytest-postmortem's docs"
     )

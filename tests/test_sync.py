@@ -33,7 +33,7 @@ ENTRIES: list[dict[str, object]] = [
 
 WRITTEN = """\
 # Written by `pytest-postmortem sync` from {url}.
-# Don't edit it: what is to be added goes into a registry file of its own.
+# Don't edit it: add entries to another registry file.
 postmortems:
 - id: PM-9
   title: 'NO'
@@ -209,7 +209,7 @@ def test_what_a_partial_list_drops_is_kept(
     ("show", "fields", "note"),
     [
         ("", {"id", "url", "aliases"}, "is fetched with a credential"),
-        ("id", {"id", "aliases"}, "Only what postmortem_show allows is here.\n"),
+        ("id", {"id", "aliases"}, "Only fields that postmortem_show allows are here.\n"),
         ("title", {"id", "title", "url", "date", "severity", "aliases"}, "allows is here.\n"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Locations → one `Registry` of all post-mortems, with every problem of all of them at once."""
+"""Load all post-mortems of the configured locations into one `Registry`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _SOURCE_KEY = re.compile(rb"^[\s{]*[\"']?source[\"']?\s*[:=]|^\[source\]", re.MU
 def load_registry(
     locations: Sequence[Location], root: Path, how: LoadOptions | None = None
 ) -> Registry:
-    """Read all locations and merge what they hold.
+    """Load all locations and merge their entries.
 
-    What can't be reached over the network is no problem but a finding.
+    A location that can't be reached over the network is a finding, not a problem.
 
     Raises: RegistryError with all problems of all locations.
     """
@@ -40,16 +40,16 @@ def load_registry(
 def load_registry_with_problems(
     locations: Sequence[Location], root: Path, how: LoadOptions | None = None
 ) -> tuple[Registry, tuple[Problem, ...]]:
-    """Read all locations as far as they can be read, and return beside it what is wrong."""
+    """Load all locations as far as they can be read, and return the registry and its problems."""
     from pytest_postmortem.registry.loader import RegistryLoader
 
     return RegistryLoader(locations, root, how or LoadOptions()).load_with_problems()
 
 
 def find_registry(root: Path) -> Path | None:
-    """Return where a registry is, if nobody says: under the root, or above it in its repository.
+    """Return the default location of a registry: under the root, or above it in its repository.
 
-    A directory counts only when a post-mortem is in it.
+    A directory counts only if it has a post-mortem.
     """
     return next(
         (
@@ -62,7 +62,7 @@ def find_registry(root: Path) -> Path | None:
 
 
 def has_source_block(place: Path) -> bool:
-    """Return whether a registry that was found may say where further entries are fetched from."""
+    """Return whether a registry file may have a source block."""
     if place.is_dir():
         return False
     try:

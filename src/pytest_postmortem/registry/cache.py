@@ -1,7 +1,7 @@
-"""What was read, kept for the next run: small files in a folder, each dropped when in doubt.
+"""Keep data for the next run: small files in a folder, each dropped when in doubt.
 
-A file is one line of JSON that says what it is of, and the text of a second JSON document, whose
-digest the first has. Files are replaced whole, so that runs at the same time do no harm.
+A file is one line of JSON that describes it, and the text of a second JSON document, whose
+digest is in the first. Files are replaced whole, so that simultaneous runs do no harm.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ __all__ = [
 ]
 
 SNAPSHOT_VERSION = 2
-"""Of the form of the files; whatever has another is dropped."""
+"""The version of the files' format; a file of another version is dropped."""
 
 DIGEST_SIZE = 16
 _NESTED_CLASSES = {"guarded_by": Guard, "action_items": ActionItem}
 _BLANK_POSTMORTEM = Postmortem("", "")
-_FIELD_DEFAULTS = {each.name: getattr(_BLANK_POSTMORTEM, each.name) for each in fields(Postmortem)}
+_FIELD_DEFAULTS = {item.name: getattr(_BLANK_POSTMORTEM, item.name) for item in fields(Postmortem)}
 
 
 def hash_parts(*parts: bytes | str) -> str:
-    """Return a digest of parts in their order, each told apart from the next."""
+    """Return a digest of parts in their order; their borders count."""
     hasher = blake2b(digest_size=DIGEST_SIZE)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
@@ -53,13 +53,13 @@ def hash_parts(*parts: bytes | str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StoredSnapshot:
-    """A file of the store: what it is of, and a text that is parsed when it is asked for."""
+    """A file of the store: its description, and a text that is parsed on demand."""
 
     head: Mapping[str, Any]
     body: str
 
     def data(self) -> Any:
-        """Return what was kept."""
+        """Return the parsed data."""
         return json.loads(self.body)
 
 
@@ -68,7 +68,7 @@ def _compute_seal(head: Mapping[str, Any], body: bytes) -> str:
 
 
 class SnapshotStore:
-    """A folder of snapshots; without one, nothing is kept and nothing found.
+    """A folder of snapshots; without a folder nothing is kept.
 
     A name is ``KIND-OF-SETTINGS``; of one thing only the last settings are kept.
     """
@@ -77,7 +77,7 @@ class SnapshotStore:
         self._folder = folder
 
     def read(self, name: str) -> StoredSnapshot | None:
-        """Return what was kept under a name, or None where nothing whole of this version is."""
+        """Return the snapshot of a name, or None without a whole one of this version."""
         if self._folder is None:
             return None
         try:
@@ -92,12 +92,12 @@ class SnapshotStore:
         return None
 
     def write(self, name: str, head: Mapping[str, Any], data: Any) -> StoredSnapshot:
-        """Keep data, if the folder can be written to, and return it as it is kept."""
+        """Store data, if the folder can be written to, and return its snapshot."""
         body = json.dumps(data, separators=(",", ":"))
         return self.keep(name, {**head, "content": hash_parts(body)}, body)
 
     def keep(self, name: str, head: Mapping[str, Any], body: str) -> StoredSnapshot:
-        """Keep what has been kept before, with another head."""
+        """Store the text of a snapshot again with another description."""
         full_head = {**head, "version": [SNAPSHOT_VERSION, __version__]}
         if self._folder is not None:
             sealed = {**full_head, "digest": _compute_seal(full_head, body.encode())}
@@ -107,7 +107,7 @@ class SnapshotStore:
         return StoredSnapshot(full_head, body)
 
     def _remove_others(self, name: str) -> None:
-        """Remove what was kept of the same thing under other settings, and may tell more."""
+        """Remove snapshots of the same thing under other settings, which may show more."""
         kind, of, _ = name.split("-")
         for path in self._folder.glob(f"{kind}-{of}-*") if self._folder else ():
             if path.name != name:
@@ -116,7 +116,7 @@ class SnapshotStore:
 
 
 def serialize_entries(entries: Iterable[RegistryEntry]) -> list[Any]:
-    """Turn entries into builtins."""
+    """Return entries as builtins."""
     return [
         [
             entry.id,
@@ -134,7 +134,7 @@ def serialize_entries(entries: Iterable[RegistryEntry]) -> list[Any]:
 
 
 def deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
-    """Turn builtins back into the entries of a remote location."""
+    """Return the entries of a remote location from builtins."""
     return [
         RegistryEntry(
             id=id,
@@ -153,9 +153,9 @@ def deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
 
 
 def serialize_registry(registry: Registry) -> Mapping[str, Any]:
-    """Turn what locations hold into builtins; what differs from run to run is left out.
+    """Return a registry as builtins, without its locations.
 
-    Post-mortems are kept in columns: one list a field that any of them has.
+    Post-mortems are kept in columns: one list for each field that any of them has.
     """
     positions = {id(postmortem): n for n, postmortem in enumerate(registry.postmortems)}
     columns = {}
@@ -187,7 +187,7 @@ def _list_field_values(item: Guard | ActionItem | Finding) -> list[Any]:
 
 
 def deserialize_registry(data: Mapping[str, Any], partial: Iterable[str]) -> Registry:
-    """Turn builtins back into a registry."""
+    """Return a registry from builtins."""
     postmortems = tuple(object.__new__(Postmortem) for _ in range(data["size"]))
     for name, default in _FIELD_DEFAULTS.items():
         column = _restore_column(name, default, data["columns"].get(name))

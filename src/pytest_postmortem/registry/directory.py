@@ -1,6 +1,6 @@
-"""A directory of post-mortems → raw entries: one document an incident, whatever it is written in.
+"""Read a directory of post-mortems into raw entries: one document an incident, in any format.
 
-Most collections have no ids in their documents, so that the name of the file must do.
+Most documents have no id; the name of the file replaces it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class UnfollowedLinks:
-    """The links that are not followed, as paths relative to the top."""
+    """Links that are not followed, as paths relative to the top."""
 
     loops: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
@@ -135,7 +135,7 @@ def _list_folder(
 
 
 def _is_link_loop(link: str) -> bool:
-    """Return whether links lead to each other, and not just nowhere."""
+    """Return whether a link is part of a loop; a link to a missing file is not."""
     try:
         os.stat(link)
     except FileNotFoundError:
@@ -146,7 +146,7 @@ def _is_link_loop(link: str) -> bool:
 
 
 def _is_in_folder(path: str, folder: str) -> bool:
-    """Return whether a path is a folder, or below it."""
+    """Return whether a path is a folder, or is below it."""
     path, folder = os.path.abspath(path), os.path.abspath(folder)
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
@@ -161,9 +161,9 @@ _MARKDOWN_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:# |---\r?\n|\+\+\+\r?\n)"
 
 @dataclass(frozen=True, slots=True)
 class DocumentDirectory:
-    """A directory of post-mortems: where it is, how it is shown, and how its files are read.
+    """A directory of post-mortems: its path, its shown path, and how its files are read.
 
-    ``root`` is what links may not leave where there is no checkout.
+    ``root`` is the folder that links may not leave if there is no checkout.
     """
 
     path: str
@@ -186,7 +186,7 @@ def detect_document_name(top: str, relative: str) -> DocumentName | None:
 
 
 def _is_markdown(path: str) -> bool:
-    """Return whether a file without an ending begins as Markdown does, and is text."""
+    """Return whether a file without a suffix is text that begins like Markdown."""
     try:
         with open(path, "rb") as file:
             head = file.read(HEAD_SIZE)
@@ -265,7 +265,7 @@ def _check_unfollowed_links(
             else ""
         )
         message = (
-            f"{link_count} of it {verb} out of the checkout, and what is there is not read: {names}"
+            f"{link_count} of it {verb} out of the checkout and can't be followed: {names}"
             f"{omitted}; name where it is in postmortem_registry"
         )
         yield Finding("registry-link", "warning", message, directory.shown)
@@ -337,7 +337,7 @@ def _read_data_entries(
 
 
 def is_single_document(tree: Any) -> TypeGuard[LocatedTable]:
-    """Return whether YAML or JSON is one post-mortem, and does not list them."""
+    """Return whether YAML or JSON is one post-mortem, and not a list of them."""
     return isinstance(tree, LocatedTable) and (
         _has_entry_keys(tree) or not _find_wrapped_entries(tree)
     )
@@ -359,7 +359,7 @@ def _build_document_entry(
     stem: str,
     name_and_body: Mapping[str, str],
 ) -> RawEntry:
-    """Return the entry of a document; ``said`` is what its name and its body say."""
+    """Return the entry of a document; ``name_and_body`` are texts from its name and its body."""
     shown_path = directory.shown_path(relative)
     written_id = _find_front_matter_id(values)
     id = _find_id_by_pattern(directory.id_pattern, stem)
@@ -380,7 +380,7 @@ def _find_id_by_pattern(pattern: str | None, stem: str) -> str | None:
 
 
 def _find_front_matter_id(values: LocatedTable) -> str | None:
-    """Return the id in the front matter; an empty one is for `entries` to refuse."""
+    """Return the id in the front matter; `build_entries` refuses an empty one."""
     values_by_key = {fields.normalize_key(key): value for key, value in values.items()}
     ids = (
         values_by_key[key] for key in fields.DOCUMENT_ID_KEYS if values_by_key.get(key) is not None
@@ -468,9 +468,9 @@ def _parse_rst_fields(lines: Sequence[str]) -> LocatedTable:
 
 
 def hash_directory(directory: DocumentDirectory) -> str | None:
-    """Return a digest of all that may be read of a directory, None where something can't be.
+    """Return a digest of all readable files of a directory, or None if one can't be read.
 
-    This is what an unchanged directory costs, so a document is told by its ending alone.
+    Every run with an unchanged directory computes it, so documents are found by their suffix alone.
     """
     errors: list[OSError] = []
     parts: list[str | bytes] = []
@@ -487,7 +487,7 @@ def hash_directory(directory: DocumentDirectory) -> str | None:
 
 
 def _read_whole_file(path: str) -> bytes | None:
-    """Return what a file holds, None where it is too large or can't be read."""
+    """Return the content of a file, or None if it is too large or can't be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError:

@@ -1,7 +1,7 @@
-"""What the text of a document says outside of its front matter: headings, a date, a root cause.
+"""Scan a document outside of its front matter for headings, a date and a root cause.
 
-A small scanner of Markdown and reStructuredText, line by line and no further than it has to: a
-parser of either would take most of a second for a thousand documents.
+It reads Markdown and reStructuredText line by line, and no further than it has to: a full parser
+would take most of a second for a thousand documents.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECTION_TITLES = re.compile(
     r"background|introduction|context|abstract|authors?|status|description|details|lead-?up|"
     r"tl;?dr|root causes?|what happened"
 )
-"""Headings that name a part of any post-mortem: below the first level they are no title."""
+"""Headings of parts that any post-mortem has: below the first level they are not the title."""
 
 MAX_HEADING_LINE = 1000
 

@@ -1,4 +1,4 @@
-"""A raw entry → an `RegistryEntry` with typed fields, or the problems that it has, all at once."""
+"""Read a raw entry into a `RegistryEntry` with typed fields, or into all its problems."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _COMMIT_SEPARATOR = r"[\s,]+"
 
 
 def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
-    """Return the commits of the fix, and the patch that may stand among them."""
+    """Return the commits of the fix, and the patch among them."""
     for _, _, value in reading.found("fix"):
         commits: list[str] = []
         patch = None
@@ -57,7 +57,7 @@ def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
 
 
 def read_guards_field(reading: EntryReader) -> tuple[Guard, ...]:
-    """Return the guards that are no tests; a text is the type of one."""
+    """Return the guards that are not tests; a text is the type of one."""
     guard_list = []
     for _, key, value in reading.found("guarded_by"):
         for item in _wrap_in_list(value):
@@ -67,7 +67,7 @@ def read_guards_field(reading: EntryReader) -> tuple[Guard, ...]:
             )
             url = values_by_key.get("url")
             if kind is None:
-                remedy = "write what guards, such as 'type: alert' or 'type: lint'"
+                remedy = "write the type of the guard, such as 'type: alert' or 'type: lint'"
                 reading.add_problem(key, f"a guard of {reading.id} has no 'type'", remedy)
             else:
                 guard_list.append(Guard(kind, None if url is None else reading.link(key, url)))
@@ -107,7 +107,7 @@ def _wrap_in_list(value: Any) -> list[Any]:
 
 
 def _normalize_keys(item: Any) -> dict[str, Any]:
-    """Return a mapping by the normal form of its keys; what is none has none."""
+    """Return a mapping with normalized keys, an empty one for any other value."""
     if not isinstance(item, Mapping):
         return {}
     return {fields.normalize_key(key): value for key, value in item.items()}
@@ -124,11 +124,11 @@ MAX_EXTRA_FIELDS = 50
 
 @dataclass(frozen=True, slots=True)
 class RawEntry:
-    """An entry as it was written, and what its place says about it where it is silent.
+    """An entry as it was written, with defaults from its location.
 
-    ``key`` is the id that stands outside of the entry. ``document`` marks a document in a
-    directory, whose ``derived`` texts come from its name and its body, and hold where its front
-    matter says nothing; ``implicit`` are the aliases that its path gives it.
+    ``key`` is an id from outside of the entry. ``document`` marks a document in a directory:
+    ``derived`` are texts from its name and its body, for fields that its front matter lacks, and
+    ``implicit`` the aliases from its path.
     """
 
     values: LocatedTable
@@ -141,9 +141,9 @@ class RawEntry:
 
 
 class EntryReader:
-    """Reads the fields of one raw entry, and gathers what is wrong with them.
+    """Reads the fields of one raw entry, and collects its problems.
 
-    ``values`` has everything that is not absent, by the normal form of its key.
+    ``values`` has all values that are not null, by normalized key.
     """
 
     def __init__(self, raw: RawEntry) -> None:
@@ -152,7 +152,7 @@ class EntryReader:
         self.problems: list[Problem] = []
         self.values: dict[str, Any] = {}
         self._lines: dict[str, int] = {}
-        self._found: dict[str, list[tuple[int, str, Any]]] = {}
+        self._values_by_field: dict[str, list[tuple[int, str, Any]]] = {}
         for key, value in raw.values.items():
             if value is not None:
                 self._take(fields.normalize_key(key), value, raw.values.lines.get(key))
@@ -166,13 +166,13 @@ class EntryReader:
         owner = fields.find_field(key)
         if owner is not None and value != "" and value != []:
             rank, name = owner
-            field_values = self._found.setdefault(name, [])
+            field_values = self._values_by_field.setdefault(name, [])
             field_values.append((rank, key, value))
-            field_values.sort(key=lambda each: each[0])
+            field_values.sort(key=lambda item: item[0])
 
     def found(self, name: str) -> list[tuple[int, str, Any]]:
-        """Return what there is for a field, its own name first: ranks, keys, and values."""
-        return self._found.get(name, [])
+        """Return the ranks, keys and values of a field, its own name first."""
+        return self._values_by_field.get(name, [])
 
     def line(self, key: str | None) -> int | None:
         """Return the line of a key, or that of the entry."""
@@ -181,7 +181,7 @@ class EntryReader:
     def add_problem(
         self, key: str | None, cause: str, remedy: str, slug: str = "registry-field"
     ) -> None:
-        """Note a problem at a key, or with the entry as a whole."""
+        """Add a problem of a key, or of the entry as a whole."""
         failed = READ_DOCUMENT if self.raw.document else READ_REGISTRY
         self.problems.append(Problem(slug, failed, cause, remedy, self.raw.path, self.line(key)))
 
@@ -192,7 +192,7 @@ class EntryReader:
             if text is not None and (key not in fields.SHORT_TEXT_KEYS or _is_short_text(value)):
                 return text
             if text is None and rank == 0 and not isinstance(value, str):
-                cause = f"{key!r} of {self.id} is no text"
+                cause = f"{key!r} of {self.id} is not a text"
                 self.add_problem(key, cause, f"write {key!r} as one text")
         return None
 
@@ -202,16 +202,16 @@ class EntryReader:
         for rank, key, value in self.found(name):
             gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
             if rank == 0 and not gathered:
-                cause = f"{key!r} of {self.id} is no list of texts"
+                cause = f"{key!r} of {self.id} is not a list of texts"
                 self.add_problem(key, cause, f"write {key!r} as a text or as a list of texts")
             if gathered and name != "aliases":
                 break
         return tuple(gathered)
 
     def link(self, key: str, value: Any) -> str | None:
-        """Return a link that is safe to follow, or note what is wrong with it."""
+        """Return a link that is safe to follow, or add a problem."""
         url = fields.clean_text(value) if isinstance(value, str) else ""
-        url_problem = fields.find_link_problem(url) if url else "it is no text"
+        url_problem = fields.find_link_problem(url) if url else "it is not a text"
         if url_problem is None:
             return url.replace(" ", "%20") if "://" in url[:8] else url
         self.add_problem(
@@ -249,16 +249,16 @@ LIST_SEPARATORS: Mapping[str, str | None] = {
     "component": None,
     "tests": "\n",
 }
-"""The fields that hold several texts, and what divides them where they stand in one."""
+"""The fields of several texts, with the separator within one text."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryEntry:
-    """An entry with its fields; ``fallback`` holds a title and a url for want of better ones.
+    """An entry with its fields; ``fallback`` has a default title and url.
 
-    ``exempted`` is the place that exempts it. ``implicit`` are aliases that nobody wrote.
-    ``show`` is the most that may be shown of it, if nobody says; ``fetched`` that it stands in
-    no file.
+    ``exempted`` is the location of its exemption. ``implicit`` are aliases from its path.
+    ``show`` is the most that may be shown of it by default; ``fetched`` says that it comes from
+    the network.
     """
 
     id: str
@@ -279,7 +279,7 @@ class RegistryEntry:
 def build_entries(
     raws: Sequence[RawEntry], *, prefix: str = "", url_template: str | None = None
 ) -> tuple[list[RegistryEntry], list[Problem]]:
-    """Return the entries of one file or directory, and what is wrong with them."""
+    """Return the entries of one file or directory, and their problems."""
     entries: list[RegistryEntry] = []
     problems: list[Problem] = []
     entry_place = "the first entry"
@@ -293,7 +293,7 @@ def build_entries(
 
 
 def _prefix_recurs(entries: list[RegistryEntry], prefix: str) -> list[RegistryEntry]:
-    """Let ``recurs: 12`` mean the ``PM-12`` of the same file, whose ids get the prefix ``PM-``."""
+    """Return entries whose ``recurs: 12`` is ``PM-12``, in a file with the prefix ``PM-``."""
     ids = {entry.id.casefold(): entry.id for entry in entries} if prefix else {}
     for position, entry in enumerate(entries):
         earlier = ids.get((prefix + entry.texts.get("recurs", "")).casefold())
@@ -303,23 +303,23 @@ def _prefix_recurs(entries: list[RegistryEntry], prefix: str) -> list[RegistryEn
 
 
 def _read_entry_id(reading: EntryReader, prefix: str, entry_place: str) -> bool:
-    """Give the reading its id, or say of ``which`` entry it is that there is none."""
+    """Set the id of a reading, or add a problem that names the ``entry_place``."""
     key, value = _find_written_id(reading)
     id = fields.clean_text(value) if isinstance(value, str) else ""
     if not id:
-        defect = "no 'id'" if value is None else "an 'id' that is no text"
+        defect = "no 'id'" if value is None else "an 'id' that is not a text"
         defect = "an empty 'id'" if isinstance(value, str) else defect
         reading.add_problem(key, f"{entry_place} has {defect}", "every post-mortem needs an 'id'")
         return False
     if "\n" in value.strip():
-        cause = f"the id {id!r} stands on more than one line"
+        cause = f"the id {id!r} has more than one line"
         reading.add_problem(key, cause, "write the id on one line")
     reading.id = id if id.casefold().startswith(prefix.casefold()) else prefix + id
     return True
 
 
 def _find_written_id(reading: EntryReader) -> tuple[str | None, Any]:
-    """Return the key and the value of an id; what was decided for a document comes first."""
+    """Return the key and the value of an id; the one chosen for a document comes first."""
     raw = reading.raw
     if raw.document and raw.key is not None:
         return None, raw.key
@@ -365,7 +365,7 @@ def _build_entry(reading: EntryReader, url_template: str | None) -> RegistryEntr
 
 
 def _strip_id_from_title(title: str, id: str) -> str:
-    """Return a heading such as ``PM-12: Login loop`` without the id, which is shown beside it."""
+    """Return a heading such as ``PM-12: Login loop`` without the id, which is shown next to it."""
     head, remainder = title[: len(id)], title[len(id) :]
     if head.casefold() != id.casefold() or remainder[:1].isalnum():
         return title
@@ -400,8 +400,8 @@ def _read_test_field(reading: EntryReader) -> str | None:
     text = fields.clean_text(value) if isinstance(value, str) else ""
     if value is None or text.casefold() in ("required", "exempt"):
         return text.casefold() or None
-    remedy = "write 'test: required' or 'test: exempt', the latter with a 'reason' beside it"
-    shown_value = repr(text) if isinstance(value, str) else "no text"
+    remedy = "write 'test: required' or 'test: exempt', the latter with a 'reason'"
+    shown_value = repr(text) if isinstance(value, str) else "not a text"
     reading.add_problem("test", f"'test' of {reading.id} is {shown_value}", remedy)
     return None
 

@@ -73,7 +73,7 @@ FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "tests": ("regression_tests", "regression_test"),
     "action_items": ("actions", "follow_ups"),
 }
-"""The fields by their own names, each with the names that are also accepted, best first."""
+"""The fields, each with the other keys that are accepted, best first."""
 
 DOCUMENT_ID_KEYS = (
     "id",
@@ -84,14 +84,14 @@ DOCUMENT_ID_KEYS = (
     "key",
     "number",
 )
-"""The names of an id in a document: what a site calls ``slug`` or ``uuid`` is its own business."""
+"""The keys of an id in a document; ``slug`` and ``uuid`` often have other uses there."""
 
 ID_KEYS = (*DOCUMENT_ID_KEYS, "uuid", "slug")
 
 MAX_SHORT_TEXT = 200
 
 SHORT_TEXT_KEYS = frozenset({"name", "summary", "message", "impact"})
-"""The names under which some write a title or a severity, and others whole paragraphs."""
+"""Keys that some files use for a title or a severity, and others for whole paragraphs."""
 
 _ESCAPED_BYTE = re.compile("%([89A-F][0-9A-F])")
 _LONE_SURROGATE = re.compile("[\udc80-\udcff]")
@@ -115,10 +115,10 @@ def find_field(key: str) -> tuple[int, str] | None:
 
 
 def clean_text(text: str, *, lines: bool = False) -> str:
-    """Return a text that is safe to show: one line (unless ``lines``), nothing invisible in it.
+    """Return a text that is safe to show: one line (unless ``lines``), nothing invisible.
 
-    Controls, escapes, bidirectional overrides and zero-width characters are left out. Characters
-    are in NFC; a byte of a file name that is no UTF-8 is written as ``%E9``.
+    Controls, escapes, bidirectional overrides and zero-width characters are removed. Characters
+    are in NFC; a byte of a file name that is not UTF-8 is written as ``%E9``.
     """
     return _clean_lines(normalize_id(text), lines)
 
@@ -134,9 +134,9 @@ def unescape_bytes(shown: str) -> str:
 
 
 def escape_bytes(text: str) -> str:
-    """Return a text with ``%E9`` in place of a byte of a file name that is no UTF-8.
+    """Return a text with ``%E9`` in place of a byte of a file name that is not UTF-8.
 
-    So the id that the name gives can be written in a mark, and the path in a link.
+    So a mark can contain the id of that name, and a link its path.
     """
     return _LONE_SURROGATE.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
 
@@ -188,7 +188,7 @@ def parse_day(text: str | None) -> str | None:
 
 
 def find_link_problem(url: str) -> str | None:
-    """Say what keeps a text from being a link: http, https, or a path in the repository."""
+    """Return the reason why a text is not a link: http, https, or a path in the repository."""
     scheme, colon, rest = url.partition(":")
     if colon and scheme.lower() in ("http", "https"):
         return None if re.match(r"//[^/?#\s]", rest) else "it names no host"

@@ -1,7 +1,7 @@
-"""A registry file → raw entries, each with the line on which it begins.
+"""Read a registry file into raw entries, each with its line.
 
-A file holds a list or a mapping of entries, bare or under ``postmortems`` (``incidents``,
-``defects``, ``issues``), and beside it settings that hold for all of them.
+A file has a list or a mapping of entries, bare or under ``postmortems`` (``incidents``,
+``defects``, ``issues``), and next to it settings for all of them.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ MAX_REGISTRY_SIZE = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class RegistryContents:
-    """What a file or an answer in our form holds: entries, and the settings beside them.
+    """The entries and settings of a file, or of an answer in the format of a file.
 
-    ``source`` says where further entries are read from, ``partial`` why there may be more.
+    ``source`` is the block for further entries, ``partial`` the reason why entries may be missing.
     """
 
     raws: list[RawEntry]
@@ -51,7 +51,7 @@ class RegistryContents:
 
 @dataclass(frozen=True, slots=True)
 class _FileOutline:
-    """Where the entries of a file stand, and the settings beside them."""
+    """The entries of a file, and the settings next to them."""
 
     entries: Any
     settings: Mapping[str, Any]
@@ -59,9 +59,9 @@ class _FileOutline:
 
 
 def read_registry_file(path: str, shown: str) -> bytes:
-    """Return what a registry file holds.
+    """Return the content of a registry file.
 
-    Raises: RegistryError where the file can't be read.
+    Raises: RegistryError if the file can't be read.
     """
     if os.path.splitext(path)[1].lower() not in parsers.PARSERS_BY_SUFFIX:
         raise RegistryError([_build_suffix_problem(shown)])
@@ -69,9 +69,9 @@ def read_registry_file(path: str, shown: str) -> bytes:
 
 
 def parse_registry_file(data: bytes, path: str, shown: str) -> RegistryContents:
-    """Parse what a registry file holds, in the format of its name.
+    """Parse the content of a registry file, in the format of its suffix.
 
-    Raises: RegistryError where nothing of it can be read.
+    Raises: RegistryError if nothing of it can be read.
     """
     suffix = os.path.splitext(path)[1].lower()
     text = decode_utf8(data, shown, READ_REGISTRY)
@@ -81,9 +81,9 @@ def parse_registry_file(data: bytes, path: str, shown: str) -> RegistryContents:
 
 
 def parse_registry_tree(tree: Any, shown: str) -> RegistryContents:
-    """Return what stands in a tree in our form, with everything that is wrong in its outline.
+    """Return the contents of a tree in the format of a file, with the problems of its outline.
 
-    Raises: RegistryError where it is one bare entry.
+    Raises: RegistryError if it is one bare entry.
     """
     shape = _find_outline(tree, shown)
     raws, problems = build_raw_entries(shape.entries, shown)
@@ -194,7 +194,7 @@ def _build_no_entry_problem(item: Any, shown: str, line: int | None) -> Problem:
     return Problem(
         "registry-shape",
         READ_REGISTRY,
-        f"{value_kind or repr(fields.clean_text(item)[:50])} stands where an entry should be",
+        f"{value_kind or repr(fields.clean_text(item)[:50])} is not an entry",
         "write each post-mortem as a mapping with an 'id', such as '- id: PM-1'",
         shown,
         line,
@@ -209,7 +209,7 @@ def _read_file_setting(
         return None, []
     if isinstance(value, str):
         return fields.clean_text(value), []
-    cause, remedy = f"{name!r} is no text", f"write {name!r} as one text, or leave it out"
+    cause, remedy = f"{name!r} is not a text", f"write {name!r} as one text, or leave it out"
     line = shape.lines.get(name)
     return None, [Problem("registry-field", READ_REGISTRY, cause, remedy, shown, line)]
 
@@ -217,7 +217,7 @@ def _read_file_setting(
 def check_url_template(
     template: str, path: str | None = None, line: int | None = None
 ) -> list[Problem]:
-    """Return what is wrong with a template of links."""
+    """Return the problems of a template of links."""
     reason = "it has no '{id}'"
     if "{id}" in template:
         reason = fields.find_link_problem(fields.fill_url_template(template, "id")) or ""
@@ -229,7 +229,7 @@ def check_url_template(
 
 
 def read_limited_text(path: str, shown: str, failed: str, limit: int) -> str:
-    """Read a text in UTF-8 of at most ``limit`` bytes, which is known before it is read.
+    """Return the text of a UTF-8 file of at most ``limit`` bytes; its size is checked first.
 
     Raises: RegistryError where it can't be read, is too big, or isn't UTF-8.
     """
@@ -237,7 +237,7 @@ def read_limited_text(path: str, shown: str, failed: str, limit: int) -> str:
 
 
 def read_limited_bytes(path: str, shown: str, failed: str, limit: int) -> bytes:
-    """Read a file of at most ``limit`` bytes.
+    """Return the content of a file of at most ``limit`` bytes.
 
     Raises: RegistryError where it can't be read or is too big.
     """
@@ -263,18 +263,18 @@ def decode_utf8(data: bytes, shown: str, failed: str) -> str:
     except UnicodeDecodeError as error:
         # Where there is a byte order mark, the position counts from behind it.
         line = error.object.count(b"\n", 0, error.start) + 1
-        cause = f"the byte 0x{error.object[error.start]:02x} is no UTF-8"
+        cause = f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
         remedy = "save the file as UTF-8"
         problem = Problem("registry-encoding", failed, cause, remedy, shown, line)
         raise RegistryError([problem]) from None
 
 
 def build_unreadable_problem(error: Exception, failed: str, shown: str) -> Problem:
-    """Return the problem for what the operating system says of a path."""
+    """Return the problem for an error of the operating system about a path."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        cause, remedy = "there is no such file or directory", "correct the path, or create it"
+        cause, remedy = "no such file or directory", "correct the path, or create it"
     elif not isinstance(error, OSError):
-        cause, remedy = "it is no path", "correct the path"
+        cause, remedy = "it is not a path", "correct the path"
     else:
         cause = (error.strerror or str(error)).lower()
         remedy = "let the user that runs the tests read it"
@@ -288,5 +288,5 @@ def _build_no_file_problem(failed: str, shown: str) -> Problem:
 
 def _build_size_problem(failed: str, shown: str, size: int, limit: int) -> Problem:
     cause = f"it has {size / 1e6:.0f} MB, and at most {limit / 1e6:.0f} MB are read"
-    remedy = "split it, or keep what is no post-mortem elsewhere"
+    remedy = "split it, or move other data to another file"
     return Problem("registry-size", failed, cause, remedy, shown)

@@ -1,4 +1,4 @@
-"""What the name of a file says: whether it is a post-mortem, its stem, an id, a date."""
+"""Parse the name of a file: whether it is a post-mortem, its stem, an id, a date."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DOCUMENT_SUFFIXES: tuple[tuple[str, DocumentKind], ...] = (
     (".yml", "data"),
     (".json", "data"),
 )
-"""The endings of documents; a plain name without any may be Markdown, which its text decides."""
+"""The suffixes of documents; a name without a suffix may be Markdown, by its text."""
 
 DOCUMENT_ENDINGS = frozenset(suffix.rpartition(".")[2] for suffix, _ in DOCUMENT_SUFFIXES)
 
@@ -47,7 +47,7 @@ NO_ID_PREFIXES = frozenset(
     "AES AP AWS AZ CPU CVE CWE DB DC DNS EC ES EU GB GCP GHSA GPU HTTP HTTPS IP IPV ISO KB MB MD "
     "OOM PEP PHP PY RAID RFC RSA SEV SEVERITY SHA SSL TB TCP TLS UDP US USB UTF VM".split()
 )
-"""What looks like the prefix of an id and is none: ``SEV-1``, ``CVE-2019``, ``UTF-8``."""
+"""Prefixes of numbers that are not ids: ``SEV-1``, ``CVE-2019``, ``UTF-8``."""
 
 _ANY_SUFFIX = re.compile(r"\.\w{1,8}$")
 _TOKEN_SEPARATOR = re.compile(r"[\W_]+")
@@ -62,7 +62,7 @@ _ID_PREFIX = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DocumentName:
-    """The name of a document, without its ending, and what kind of document the ending tells."""
+    """The name of a document without its suffix, and the kind of its suffix."""
 
     stem: str
     kind: DocumentKind
@@ -83,12 +83,12 @@ def parse_document_name(file: str) -> DocumentName | None:
 
 
 def is_possible_document(file: str) -> bool:
-    """Return whether a file may be a document, by its ending alone."""
+    """Return whether a file may be a document, by its suffix alone."""
     return file.rpartition(".")[2].lower() in DOCUMENT_ENDINGS or _ANY_SUFFIX.search(file) is None
 
 
 def is_ignored_stem(stem: str) -> bool:
-    """Return whether a file stands beside the post-mortems: a README, a template, a licence."""
+    """Return whether a file is not a post-mortem: a README, a template, a licence."""
     if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in IGNORED_STEMS:
         return True
     tokens = [token for token in _TOKEN_SEPARATOR.split(stem.lower()) if token]
@@ -102,7 +102,7 @@ def is_ignored_stem(stem: str) -> bool:
 
 
 def is_skipped_folder(folder: str) -> bool:
-    """Return whether a folder holds no post-mortems, by its name."""
+    """Return whether a folder has no post-mortems, by its name."""
     return folder.startswith(".") or folder.lower() in ("template", "templates", "node_modules")
 
 
@@ -135,5 +135,5 @@ def _is_start_of_date(text: str, number: str) -> bool:
 
 
 def find_iso_dates(text: str) -> list[str]:
-    """Return the dates in a text, in ISO form and real, which are no part of a longer number."""
+    """Return the real ISO dates in a text that are not part of a longer number."""
     return [date for date in _ISO_DATE_IN_TEXT.findall(text) if fields.parse_day(date)]

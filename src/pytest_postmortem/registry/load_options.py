@@ -1,4 +1,4 @@
-"""How locations are read: all that is configured, in one place."""
+"""The options for loading locations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["EntryProvider", "LoadOptions"]
 
 EntryProvider = Callable[[str], Iterable[Mapping[str, object]] | None]
-"""Asks somebody else for the entries of a location; None where nobody knows it."""
+"""Returns the entries of a location that a plugin provides, None if no plugin does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,17 @@ class LoadOptions:
     Attributes:
         id_pattern: Finds the ids of documents in their names.
         files: Globs of files in a directory that are listed and not read.
-        url_template: Gives links to what has none; holds ``{id}``.
-        show: How much may be shown, and so kept, of what is fetched; None for all, but for
-            what was fetched with a credential the link alone.
+        url_template: Makes links for entries without one; contains ``{id}``.
+        show: How much of fetched entries may be shown, and so kept. None is the link alone for
+            entries that were fetched with a credential, and all for others.
         keep: Keys of entries that are kept though they may not be shown, to select by.
         offline: Never open a socket.
-        unreachable: How bad it is that a location can't be reached.
-        synced: The file that stands for all that would be fetched, and is read first.
-        fetched_only: Leave out what stands in files.
-        cache: The folder for what was read, None to keep nothing.
-        ask: Knows further kinds of locations.
-        limits: How long and how much to fetch, None for the usual.
+        unreachable: The severity of a location that can't be reached.
+        synced: The file that replaces all fetched locations, and is read first.
+        fetched_only: Leave out the entries of files.
+        cache: The folder for snapshots, None to keep nothing.
+        ask: Reads further kinds of locations.
+        limits: Limits of time and size for fetching, None for the default.
     """
 
     id_pattern: str | None = None

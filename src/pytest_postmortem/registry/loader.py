@@ -1,6 +1,6 @@
-"""All locations together → one `Registry`; what has not changed since the last run is not parsed.
+"""Load all locations into one `Registry`; unchanged ones are not parsed again.
 
-The digest of everything that locations hold is the key of one snapshot of the whole registry.
+The digest of the content of all locations is the key of one snapshot of the whole registry.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["RegistryLoader", "is_remote_location"]
 
 _REMOTE_LOCATION = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _URL_CREDENTIALS = re.compile(r"//(?:[^/?#]*@|[^/?#@:]*:(?!\d*(?:[/?#]|$)).*@)")
-"""What stands before a host, be it written with characters that belong behind it."""
+"""The part of an address before its host, even if it contains characters such as ``/``."""
 
 
 def is_remote_location(text: str) -> bool:
@@ -50,7 +50,7 @@ def is_remote_location(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _LocationContents:
-    """What one location holds, read."""
+    """The content of one location."""
 
     entries: Sequence[RegistryEntry]
     problems: Sequence[Problem] = ()
@@ -59,10 +59,10 @@ class _LocationContents:
 
 
 class _OpenedLocation:
-    """One location: what tells whether it has changed, and how to read it.
+    """A location that was opened: a digest of its content, and how to read it.
 
-    ``mark`` is None where that can't be told. ``plain`` is the digest of a file that holds all
-    of its entries itself, ``more`` says that it names a source of further ones.
+    ``mark`` is the digest, None if it is unknown. ``plain`` is the digest of a file without a
+    source block, ``more`` says that the file has one.
     """
 
     def __init__(self, shown: str) -> None:
@@ -73,12 +73,12 @@ class _OpenedLocation:
         self.more = False
 
     def read(self, how: LoadOptions) -> _LocationContents:
-        """Return what the location holds."""
+        """Return the content of the location."""
         assert self.part is not None
         return _LocationContents(self.part.entries, (), self.part.findings)
 
     def is_unchanged(self) -> bool:
-        """Return whether the location is what it was when it was opened."""
+        """Return whether the location is unchanged since it was opened."""
         return True
 
 
@@ -94,7 +94,7 @@ class _BrokenLocation(_OpenedLocation):
 
 
 class _FileLocation(_OpenedLocation):
-    """A registry file, which may say where further entries are."""
+    """A registry file, which may have a source block for further entries."""
 
     def __init__(self, path: str, shown: str) -> None:
         super().__init__(shown)
@@ -105,7 +105,7 @@ class _FileLocation(_OpenedLocation):
 
     @property
     def contents(self) -> RegistryContents:
-        """What stands in the file, parsed once."""
+        """The content of the file, parsed once."""
         if self._contents is None:
             self._contents = parse_registry_file(self._data, self._path, self.shown)
         return self._contents
@@ -151,7 +151,7 @@ class _DirectoryLocation(_OpenedLocation):
 
 
 class RegistryLoader:
-    """Opens all locations, and reads those of which no snapshot is left."""
+    """Opens all locations, and reads them if no snapshot is valid."""
 
     def __init__(self, locations: Sequence[Location], root: Path, how: LoadOptions) -> None:
         self._locations = locations
@@ -203,7 +203,7 @@ class RegistryLoader:
         return f"registry-{hash_parts(repr(texts))}-{settings_digest}"
 
     def _open(self, plain: frozenset[str]) -> Iterable[_OpenedLocation]:
-        """Open all locations; the synced file stands where the first would be fetched."""
+        """Open all locations; the synced file replaces the first one that would be fetched."""
         synced = self._how.synced
         if synced is None:
             for location in self._locations:
@@ -233,7 +233,7 @@ class RegistryLoader:
     def _open_local(
         self, location: Location, shown: str, plain: frozenset[str]
     ) -> list[_OpenedLocation]:
-        """Open a file or a directory, and the source that a file may name."""
+        """Open a file or a directory, and the source block of a file."""
         try:
             path = os.path.normpath(location.path)
             is_directory = stat.S_ISDIR(os.stat(path).st_mode)
@@ -260,7 +260,7 @@ class RegistryLoader:
         return [self._fetch_source(block, shown, file.contents), *local_places]
 
     def _open_remote(self, text: str, shown: str) -> _OpenedLocation:
-        """Open an address, a service, or what a plugin knows."""
+        """Open an address, a service, or a location that a plugin reads."""
         scheme = text.partition(":")[0].lower()
         block = LocatedTable()
         if scheme in ("http", "https"):
@@ -277,9 +277,9 @@ class RegistryLoader:
         return self._fetch_source(block, shown)
 
     def _asked(self, text: str, scheme: str) -> Any:
-        """Return what a plugin gives for a location, or the error that it raises; None for none.
+        """Return a plugin's entries for a location, the error that it raised, or None.
 
-        Offline it is not asked, and its copy stands for it.
+        Offline no plugin is called, and its copy is used.
         """
         from pytest_postmortem.registry.remote import fallback, presets
 
@@ -294,7 +294,7 @@ class RegistryLoader:
             )
         try:
             return self._how.ask(text)
-        except Exception as error:  # whatever somebody's plugin does
+        except Exception as error:  # a plugin may raise anything
             return error
 
     def _build_remote_location(self, part: FetchResult) -> _OpenedLocation:
@@ -323,7 +323,7 @@ class RegistryLoader:
         )
 
     def _read(self, places: Iterable[_OpenedLocation]) -> Registry:
-        """Read all places, and merge what they hold."""
+        """Read all locations, and merge their entries."""
         from pytest_postmortem.registry.merge import (
             build_postmortems,
             check_duplicate_ids,
@@ -352,13 +352,13 @@ class RegistryLoader:
 
 
 def _build_snapshot_key(places: Iterable[_OpenedLocation]) -> str | None:
-    """Return what changes when any place does, None where that can't be told."""
+    """Return a digest of all locations, None if one of theirs is unknown."""
     marks = [(place.shown, place.mark) for place in places]
     return None if any(mark is None for _, mark in marks) else hash_parts(repr(marks))
 
 
 def _add_fetch_results(registry: Registry, places: Sequence[_OpenedLocation]) -> Registry:
-    """Return a registry with what is different each time: how its locations were reached."""
+    """Return a registry with the results of this run's requests."""
     parts = [place.part for place in places if place.part is not None]
     shown_locations = [place.part.shown if place.part else place.shown for place in places]
     trouble = [finding for part in parts for finding in part.trouble]
@@ -385,7 +385,7 @@ def _format_location(location: Location, root: Path) -> str:
 
 
 def _strip_url_secrets(text: str) -> str:
-    """Return an address without its query and what stands before its host, be they secret."""
+    """Return an address without its query and user information, which may be secret."""
     return re.split("[?#]", _URL_CREDENTIALS.sub("//…@", text))[0]
 
 
@@ -395,5 +395,5 @@ def _build_not_synced_problem(shown: str) -> Problem:
 
 
 def _build_empty_finding(shown: str) -> Finding:
-    message = "there is no post-mortem in it: write the first, or correct the path"
+    message = "it has no post-mortem; write the first, or correct the path"
     return Finding("registry-empty", "warning", message, shown)

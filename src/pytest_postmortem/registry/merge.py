@@ -1,4 +1,4 @@
-"""Entries → a `Registry`: duplicates, entries of several locations merged, names, findings."""
+"""Merge entries of several locations into post-mortems, with their names and findings."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def merge_entries(locations: Iterable[Sequence[RegistryEntry]]) -> list[Registry
 
 
 class _EntryNames:
-    """The ids, the aliases and the aliases by path of entries; what is ambiguous names nothing."""
+    """The ids, the aliases and the path aliases of entries; an ambiguous name is left out."""
 
     def __init__(self, entries: Sequence[RegistryEntry]) -> None:
         self.ids = {entry.id.casefold(): n for n, entry in enumerate(entries)}
@@ -193,7 +193,7 @@ def _check_exemption_reasons(entries: Sequence[RegistryEntry]) -> list[Finding]:
         Finding(
             "exempt-without-reason",
             "warning",
-            f"{entry.id} is exempt without a reason: write one beside it, as 'reason: …'",
+            f"{entry.id} is exempt without a reason; add one, such as 'reason: …'",
             *entry.exempted,
         )
         for entry in entries

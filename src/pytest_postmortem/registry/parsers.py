@@ -1,7 +1,7 @@
-"""The text of YAML, JSON or TOML → plain mappings, lists and texts that know their lines.
+"""Parse YAML, JSON or TOML into plain mappings, lists and texts with their lines.
 
-Every scalar stays the text that was written: no number, date or object is ever made of it. What
-is left out or null is None. A mapping is a `Table`, a list `Rows`.
+Every scalar stays the text that was written: it never becomes a number, a date or an object. A
+missing value or null is None. A mapping is a `LocatedTable`, a list a `LocatedList`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _build_syntax_error(text: str, above: int, error: Any) -> BrokenDataError:
     line = lines[number]
     if "nesting depth" in str(error.problem):  # libyaml from 0.2.6 on looks ahead, and has a limit
         return build_depth_error(number + above + 1)
-    remedy = "mend the YAML on this line or the one before"
+    remedy = "fix the YAML on this line or the one before"
     if "\t" in line[: len(line) - len(line.lstrip())]:
         remedy = "indent with spaces: YAML allows no tabs at the beginning of a line"
     return BrokenDataError(f"it is not YAML: {error.problem}", remedy, number + above + 1)
@@ -112,7 +112,7 @@ class _OpenNode:
         self.has_key = False
 
     def close(self) -> None:
-        """Fill what a mapping leaves out from those that it merges, the first of them first."""
+        """Add the keys of merged mappings that a mapping lacks; the first mapping wins."""
         if isinstance(self.node, LocatedTable):
             for value, line in self.merged:
                 for table in _resolve_merged_tables(value, line):
@@ -136,7 +136,7 @@ def _resolve_merged_tables(value: Any, line: int) -> list[LocatedTable]:
 
 
 class _YamlComposer:
-    """Builds the data from the events; ``size`` counts its values, aliased ones each time."""
+    """Builds the data from parser events; ``size`` counts its values, aliased ones each time."""
 
     def __init__(self, above: int) -> None:
         self.first = above + 1
@@ -187,7 +187,7 @@ class _YamlComposer:
         elif isinstance(value, str):
             self.stack[-1].set_key(value, line, plain and value == "<<")
         else:
-            raise BrokenDataError("a key is no text", "write each key as plain text", line)
+            raise BrokenDataError("a key is not a text", "write each key as plain text", line)
 
     def open(self, event: Any, line: int) -> None:
         if len(self.stack) >= MAX_DEPTH:
@@ -207,7 +207,7 @@ class _YamlComposer:
     def alias(self, event: Any, line: int) -> None:
         name = event.anchor
         if any(frame.anchor == name for frame in self.stack):
-            cause = f"the alias '*{name}' stands inside of what it names"
+            cause = f"the alias '*{name}' refers to its own parent"
             raise BrokenDataError(cause, "write the value out instead of the alias", line)
         if name not in self.anchors:
             cause = f"the alias '*{name}' names nothing"
@@ -216,7 +216,7 @@ class _YamlComposer:
         self.size += size
         self.aliased += size
         if self.aliased > MAX_ALIASED_VALUES:
-            cause = f"its aliases stand for more than {MAX_ALIASED_VALUES:,} values"
+            cause = f"its aliases expand to more than {MAX_ALIASED_VALUES:,} values"
             raise BrokenDataError(cause, "share fewer values, or none", line)
         self.add(value, line)
 
@@ -225,7 +225,7 @@ MAX_DEPTH = 100
 
 
 class LocatedTable(dict[str, Any]):
-    """A mapping, the line on which it begins, and the lines of its keys, where they are known."""
+    """A mapping with its first line, and the lines of its keys, if they are known."""
 
     __slots__ = ("line", "lines", "repeated")
 
@@ -237,7 +237,7 @@ class LocatedTable(dict[str, Any]):
 
 
 class LocatedList(list[Any]):
-    """A list, and the line on which it or each of its items begins, where they are known."""
+    """A list with its first line, and the lines of its items, if they are known."""
 
     __slots__ = ("line", "lines")
 
@@ -252,7 +252,7 @@ class LocatedList(list[Any]):
 
 
 class BrokenDataError(Exception):
-    """A text can't be read: the cause, the remedy and the line, on their way to a problem."""
+    """A text can't be parsed; has the cause, the remedy and the line of the later problem."""
 
     def __init__(self, cause: str, remedy: str, line: int | None) -> None:
         super().__init__(cause)
@@ -260,7 +260,7 @@ class BrokenDataError(Exception):
 
 
 def build_depth_error(line: int | None) -> BrokenDataError:
-    """Return what is raised where brackets or lists are nested beyond all sense."""
+    """Return the error for brackets or lists that are nested too deep."""
     return BrokenDataError(
         f"it is nested more than {MAX_DEPTH} levels deep",
         "a post-mortem is a flat mapping of fields: look for brackets that are never closed",
@@ -269,9 +269,9 @@ def build_depth_error(line: int | None) -> BrokenDataError:
 
 
 def build_repeated_key_error(key: str, line: int | None) -> BrokenDataError:
-    """Return what is raised where a mapping has a key twice."""
+    """Return the error for a key that a mapping has twice."""
     return BrokenDataError(
-        f"the key {key!r} stands twice in one mapping",
+        f"the key {key!r} is twice in one mapping",
         "keep one of the two, or rename one of them",
         line,
     )
@@ -283,9 +283,9 @@ _TOML_ERROR_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document
 
 
 def parse_data_text(text: str, suffix: str, *, failed: str, path: str, above: int = 0) -> Any:
-    """Parse a text in the format of a file name's suffix; ``above`` lines stand before it.
+    """Parse a text in the format of a suffix; its first line has the number ``above`` + 1.
 
-    Raises: RegistryError with the one problem that keeps the text from being read.
+    Raises: RegistryError with the one problem that prevents parsing.
     """
     try:
         return PARSERS_BY_SUFFIX[suffix](text, above)
@@ -300,7 +300,7 @@ def parse_data_text(text: str, suffix: str, *, failed: str, path: str, above: in
 
 
 def _build_parser_crash_error(error: Exception, text: str, above: int) -> BrokenDataError:
-    """Return what a parser means that raises something other than its own error."""
+    """Return the error for an exception that a parser does not document."""
     digits = _LONG_NUMBER.search(text)
     if digits is None:
         return BrokenDataError(
@@ -332,7 +332,7 @@ def _parse_json(text: str, above: int) -> Any:
         if not text.strip():
             return None
         cause = f"it is not JSON: {error.msg}"
-        raise BrokenDataError(cause, "mend the JSON on this line", error.lineno + above) from None
+        raise BrokenDataError(cause, "fix the JSON on this line", error.lineno + above) from None
     return _number_json_nodes(tree, _find_json_lines(text, above))
 
 
@@ -387,7 +387,7 @@ def _parse_toml(text: str, above: int) -> Any:
         match = _TOML_ERROR_PLACE.search(str(error))
         cause = f"it is not TOML: {_TOML_ERROR_PLACE.sub('', str(error))}"
         line = int(match[1]) if match and match[1] else text.rstrip().count("\n") + 1
-        raise BrokenDataError(cause, "mend the TOML on this line", line + above) from None
+        raise BrokenDataError(cause, "fix the TOML on this line", line + above) from None
     return _number_toml_tables(convert_to_tables(tree), (), _find_toml_headers(text, above))
 
 
@@ -411,7 +411,7 @@ def _find_toml_headers(text: str, above: int) -> dict[tuple[str, ...], list[int]
 def _number_toml_tables(
     tree: Any, name: tuple[str, ...], headers: dict[tuple[str, ...], list[int]]
 ) -> Any:
-    """Give tables the lines of their headers, as far as every one of them has its own."""
+    """Set the lines of tables that have a header, and return the tree."""
     for key, value in tree.items():
         lines = headers.get((*name, key), [])
         if isinstance(value, LocatedTable):

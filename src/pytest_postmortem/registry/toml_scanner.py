@@ -1,6 +1,6 @@
-"""The text of a TOML file → where its statements stand, for who adds to it without rewriting it.
+"""Scan a TOML file for the offsets of its statements, to edit it without rewriting it.
 
-Only valid TOML is read: whoever asks has parsed it before, and parses the outcome again.
+Only valid TOML is scanned: callers parse it before, and parse the outcome again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BARE_VALUE = re.compile(r"[^,#\]}\r\n]*[^,#\]}\s]")
 
 
 class UnexpectedSyntaxError(Exception):
-    """Something stands there that is not expected."""
+    """The text has syntax that the scanner does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class TextSpan:
 class TomlStatement:
     """``key = value`` or a header, by offsets.
 
-    ``path`` is its whole key, that of its table included. ``start`` is where its own key begins,
-    ``name`` where the last part of it does; a header has no ``value``. ``inline`` says that it
-    stands within braces, ``array`` that it is a header in double brackets.
+    ``path`` is its whole key, including that of its table. ``start`` is the offset of its own key,
+    ``name`` that of the last part of it; a header has no ``value``. ``inline`` says that it is
+    within braces, ``array`` that it is a header in double brackets.
     """
 
     path: tuple[str, ...]
@@ -63,7 +63,7 @@ class TomlStatement:
 def scan_toml_statements(text: str) -> Iterator[TomlStatement]:
     """Yield all statements in order, those within inline tables after their own.
 
-    Raises: Unsure.
+    Raises: UnexpectedSyntaxError.
     """
     table: tuple[str, ...] = ()
     place = _skip_blanks(text, 0)
@@ -81,9 +81,9 @@ def scan_toml_statements(text: str) -> Iterator[TomlStatement]:
 
 
 def find_array_items(text: str, array: TextSpan) -> list[TextSpan]:
-    """Return where the items of an array stand.
+    """Return the spans of the items of an array.
 
-    Raises: Unsure.
+    Raises: UnexpectedSyntaxError.
     """
     item_spans: list[TextSpan] = []
     place = _skip_blanks(text, array.start + 1)

@@ -88,14 +88,14 @@ def take_plugin_entries(
 
     def read(stored: StoredSnapshot | None) -> _FreshEntries:
         if isinstance(provided, Exception):
-            raise UnreachableError(_format_plugin_error(provided), "mend the plugin that reads it")
+            raise UnreachableError(_format_plugin_error(provided), "fix the plugin that reads it")
         try:
             raws = [
                 RawEntry(parsers.convert_to_tables(dict(mapping)), shown) for mapping in provided
             ]
         except Exception as error:  # a generator of somebody else's, or no mapping
             raise UnreachableError(
-                _format_plugin_error(error), "mend the plugin that reads it"
+                _format_plugin_error(error), "fix the plugin that reads it"
             ) from None
         return _build_fresh_entries(
             FetchedPages(raws), how, shown, how.show or "link", "", how.url_template
@@ -195,7 +195,7 @@ class _LocationFetcher:
         )
         message = (
             f"it answers with an empty list, and had {size} before; {age}, is used, and gates are"
-            " not judged; check the token and what is asked for, or run `pytest --cache-clear` if"
+            " not judged; check the token and the query, or run `pytest --cache-clear` if"
             " nothing is there any more"
         )
         trouble = Finding("registry-shrunk", "warning", message, self._shown)
@@ -255,7 +255,7 @@ def _build_fresh_entries(
     entries, problems = build_entries(pages.raws, prefix=prefix, url_template=url_template)
     if pages.raws and not entries:
         raise UnreachableError(
-            f"none of its {len(pages.raws)} items has an id", "say where it is, in 'fields'"
+            f"none of its {len(pages.raws)} items has an id", "set its path in 'fields'"
         )
     unique: dict[str, RegistryEntry] = {}
     for entry in entries:
@@ -279,7 +279,7 @@ def _build_fresh_entries(
 def _format_hidden_problems(number: int) -> str:
     """Say that something is wrong with entries of which not even that may be told."""
     values = format_count(number, "value")
-    return f"{values} of its entries can't be used; postmortem_show = all would tell which"
+    return f"{values} of its entries can't be used; postmortem_show = all shows which"
 
 
 def _redact_entry(entry: RegistryEntry, show: ShowLevel, keep: frozenset[str]) -> RegistryEntry:

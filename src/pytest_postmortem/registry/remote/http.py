@@ -143,7 +143,7 @@ def _find_error_texts(node: Any, depth: int) -> Iterator[str]:
 CLEARTEXT_CREDENTIAL = "a credential is sent over https alone"
 
 
-CLEARTEXT_REMEDY = "write https://, or 'insecure: true' beside it if your own network is trusted"
+CLEARTEXT_REMEDY = "write https://, or add 'insecure: true' if your own network is trusted"
 
 
 def parse_url_origin(url: str) -> tuple[str, str, int | None]:
@@ -162,7 +162,7 @@ def find_address_problem(url: str, secret: bool = False) -> str | None:
         parts = urlsplit(url)
         scheme, host, _ = parse_url_origin(url)
     except ValueError:
-        return "it is no address"
+        return "it is not an address"
     if scheme not in ("http", "https"):
         return "it is neither http nor https"
     if not host or re.search(r"[\s\\]", url):
@@ -209,10 +209,10 @@ STATUS_EXPLANATIONS: Mapping[int, tuple[str, str]] = {
     403: ("the credential may not read this", "give the token the right to read it"),
     404: (
         "there is nothing at this address",
-        "correct it; some services say so when the token may not see what is there",
+        "correct it; some services answer this if the token has no access",
     ),
     407: ("the proxy asks for a credential", "check HTTPS_PROXY and NO_PROXY"),
-    410: ("what was at this address is gone", "ask the service where it is now"),
+    410: ("this address is gone", "ask the service where it is now"),
     429: ("it has been asked too often", ASK_LESS_OFTEN),
 }
 
@@ -242,7 +242,7 @@ def raise_for_refusal(response: requests.Response, redactor: SecretRedactor) -> 
         429 if status == 403 and (wait or spent) else status, usual
     )
     if status == 403 and wait.isascii() and wait.isdecimal():
-        cause = f"it asks to be left alone for {wait[:9]} seconds"
+        cause = f"it asks to wait for {wait[:9]} seconds"
     raise UnreachableError(
         f"{cause} (HTTP {status}){format_service_message(_read_error_text(response), redactor)}",
         remedy,
@@ -291,7 +291,7 @@ def _explain_http_error(error: requests.RequestException, host: str | None) -> t
     if isinstance(error, requests.exceptions.SSLError):
         if "CERTIFICATE_VERIFY_FAILED" not in str(error):
             return f"{host} speaks no TLS that is understood here", "check the address"
-        remedy = "mend it, or name your authority's bundle in REQUESTS_CA_BUNDLE"
+        remedy = "fix it, or name your authority's bundle in REQUESTS_CA_BUNDLE"
         return f"the certificate of {host} is not trusted", remedy
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy does not answer", "check HTTPS_PROXY and NO_PROXY"
@@ -525,9 +525,7 @@ class _BoundedRetry(Retry):
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
         wait = None if response is None else self.get_retry_after(response)
         if wait is not None and wait > self.longest:
-            raise UnreachableError(
-                f"it asks to be left alone for {wait:.0f} seconds", ASK_LESS_OFTEN
-            )
+            raise UnreachableError(f"it asks to wait for {wait:.0f} seconds", ASK_LESS_OFTEN)
         super().sleep(response)
 
 
@@ -539,7 +537,7 @@ def _resolve_redirect(url: str, location: str, request: HttpRequest) -> str:
         target_origin = parse_url_origin(target)
         redirect_problem = find_address_problem(target)
     except ValueError:
-        target, target_origin, redirect_problem = "", home, "it is no address"
+        target, target_origin, redirect_problem = "", home, "it is not an address"
     if redirect_problem is None and target_origin[0] == "http" and urlsplit(url).scheme == "https":
         redirect_problem = "it leads from https to http"
     elif redirect_problem is None and classify_host(home[1]) == "public" != classify_host(
@@ -568,7 +566,7 @@ def _build_answer(
         ).removeprefix("\ufeff")
         text.encode()  # a text with half a character is none
     except (LookupError, ValueError):
-        raise UnreachableError("the answer is no text", CORRECT_ADDRESS) from None
+        raise UnreachableError("the answer is not a text", CORRECT_ADDRESS) from None
     validators = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
     etag, modified = (
         None if not text or redactor.has_secret(text) else text for text in validators

@@ -71,7 +71,7 @@ def parse_field_paths(value: Any) -> tuple[FieldPath, ...]:
     if isinstance(value, Mapping) and isinstance(value.get("from"), str):
         pattern, value = _compile_field_pattern(value.get("pattern")), value["from"]
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("is no path", "write where it stands in the answer, as 'fields.summary'")
+        raise ValueError("is not a path", "write its path in the answer, such as 'fields.summary'")
     return (FieldPath(value.strip(), pattern),)
 
 
@@ -79,8 +79,8 @@ def _compile_field_pattern(text: Any) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except (re.error, TypeError):
-        remedy = "write beside 'from' a 'pattern' such as '^[A-Z]+-[0-9]+'"
-        raise ValueError("has a pattern that is no regular expression", remedy) from None
+        remedy = "write a 'pattern' next to 'from', such as '^[A-Z]+-[0-9]+'"
+        raise ValueError("has a 'pattern' that is not a regular expression", remedy) from None
 
 
 def find_path_values(item: Any, path: str, *, nulls: bool = False) -> Iterator[Any]:

@@ -29,11 +29,11 @@ SYNC_FIRST_LINE = "# Written by `pytest-postmortem sync` from "
 SYNC_HEADER = (
     SYNC_FIRST_LINE
     + """{locations}.
-# Don't edit it: what is to be added goes into a registry file of its own.
+# Don't edit it: add entries to another registry file.
 """
 )
-LIMITED_SYNC_HEADER = "# Only what postmortem_show allows is here{why}.\n"
-CREDENTIAL_NOTE = ": `link`, unless it is set, for what is fetched with a credential"
+LIMITED_SYNC_HEADER = "# Only fields that postmortem_show allows are here{why}.\n"
+CREDENTIAL_NOTE = ": `link` by default for a source with a credential"
 
 
 def render_synced_registry(

@@ -38,7 +38,7 @@ __all__ = ["FetchedPages", "PageValidator", "read_pages"]
 MULTI_TEXT_FIELDS = frozenset((*LIST_SEPARATORS, "fix"))
 """The fields that may hold several texts."""
 
-FIX_ANSWER = "mend what the address answers"
+FIX_ANSWER = "fix the answer of this address"
 CORRECT_PAGINATION = "correct the address, or how the next page is found"
 
 
@@ -144,7 +144,7 @@ class _PageWalker:
         while request is not None:
             key = (request.url, request.query)
             if key in seen_requests:
-                raise UnreachableError("its pages lead round in a circle", CORRECT_PAGINATION)
+                raise UnreachableError("its pages form a loop", CORRECT_PAGINATION)
             if len(seen_requests) >= self._limits.pages:
                 self._pages.partial = f"only its first {self._limits.pages} pages are read"
                 break
@@ -198,7 +198,7 @@ class _PageWalker:
             items = ()
         error = format_service_message(find_error_text(tree), self._redactor) if failed else ""
         if failed and not items:
-            remedy = "check the token, and what the source asks for"
+            remedy = "check the token, and the query of the source"
             raise UnreachableError(f"it answered with an error{error}", remedy)
         if failed:
             self._pages.partial = f"it answered with an error as well{error}"
@@ -209,7 +209,7 @@ class _PageWalker:
             lists = list(json_path.find_path_values(tree, self._source.list))
             listed = [item for value in lists if isinstance(value, list) for item in value]
             if not lists or not all(value is None or isinstance(value, list) for value in lists):
-                key_names = json_path.format_key_names([tree]) or "nothing that has a name"
+                key_names = json_path.format_key_names([tree]) or "no keys"
                 raise UnreachableError(
                     f"there is no list at {self._source.list!r}; the answer has {key_names}",
                     "correct 'list' in the source",
@@ -255,7 +255,7 @@ class _PageWalker:
         """Say which configured fields no item has; without an id, nothing can be read."""
         if not self._kept:
             return
-        key_names = json_path.format_key_names(self._samples) or "nothing that has a name"
+        key_names = json_path.format_key_names(self._samples) or "no keys"
         for name in self._lacking:
             texts = " or ".join(repr(spot.text) for spot in self._source.fields[name])
             cause = f"{name!r} is read from {texts}, which no item has; they have {key_names}"

@@ -317,7 +317,7 @@ class _SourceBlockReader:
             if _CREDENTIAL_HEADER.search(name):
                 self._check_credential(f"headers.{name}", text)
             if not _HEADER_NAME.fullmatch(name) or not text.isprintable():
-                self._wrong(f"headers.{name}", "is no header", "write 'Name: text' on one line")
+                self._wrong(f"headers.{name}", "is not a header", "write 'Name: text' on one line")
         return headers
 
     def _read_basic(self) -> tuple[str, str] | None:
@@ -325,7 +325,7 @@ class _SourceBlockReader:
         if not texts:
             return None
         if set(texts) != {"user", "password"}:
-            self._wrong("basic", "is no pair", "write 'user' and 'password' below it")
+            self._wrong("basic", "is not a pair", "write 'user' and 'password' below it")
         self._check_credential("basic.password", texts.get("password", ""))
         return texts.get("user", ""), texts.get("password", "")
 
@@ -335,7 +335,7 @@ class _SourceBlockReader:
         if text and (not variables or any(match[3] for match in variables)):
             self._wrong(
                 key,
-                "can't be used: a credential stands in the file",
+                "can't be used: the file contains a credential",
                 "put it into a variable of the environment, and write ${NAME}",
             )
 
@@ -344,7 +344,7 @@ class _SourceBlockReader:
         if not all(
             wanted_text is None or isinstance(wanted_text, str) for wanted_text in wanted_texts
         ):
-            self._wrong(f"where.{path}", "is no text", "write a text, a list of texts, or null")
+            self._wrong(f"where.{path}", "is not a text", "write a text, a list of texts, or null")
             return ()
         return wanted_texts
 
@@ -369,7 +369,7 @@ class _SourceBlockReader:
             return None
         for key in texts:
             if key not in allowed_keys:
-                self._wrong(f"next.{key}", f"has no meaning beside {kind!r}", "remove it")
+                self._wrong(f"next.{key}", f"can't be combined with {kind!r}", "remove it")
         if kind == "cursor" and "query" not in texts:
             self._wrong("next", "has no 'query'", "name the parameter that takes the cursor")
         path_text = texts[kind]
@@ -382,7 +382,7 @@ class _SourceBlockReader:
         value = self._block.get(name)
         if value is None or isinstance(value, str):
             return (value or "").strip() or None
-        self._wrong(name, "is no text", f"write {name!r} as one text")
+        self._wrong(name, "is not a text", f"write {name!r} as one text")
         return None
 
     def _read_flag(self, name: str) -> bool:
@@ -396,7 +396,7 @@ class _SourceBlockReader:
         if isinstance(value, Mapping):
             yield from value.items()
         elif value:
-            self._wrong(name, "is no mapping", f"write names and values below {name!r}")
+            self._wrong(name, "is not a mapping", f"write names and values below {name!r}")
 
     def _texts(self, name: str) -> dict[str, str]:
         texts = {}
@@ -404,7 +404,7 @@ class _SourceBlockReader:
             if isinstance(value, str):
                 texts[key] = value.strip()
             elif value is not None:
-                self._wrong(f"{name}.{key}", "is no text", "write it as one text")
+                self._wrong(f"{name}.{key}", "is not a text", "write it as one text")
         return texts
 
     def _wrong(self, key: str, cause: str, remedy: str) -> None:
