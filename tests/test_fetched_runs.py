@@ -492,7 +492,7 @@ def test_what_was_kept_goes_when_less_may_be_shown(
 SHRUNK = (
     "it answers with an empty list, and had 2 post-mortems before; a copy of THEN, AGE old, is"
     " used, and gates are not judged; check the token and the query, or run `pytest"
-    " --cache-clear` if nothing is there any more"
+    " --cache-clear` if the list is really empty"
 )
 
 

@@ -138,12 +138,12 @@ REFUSALS: Mapping[str, tuple[Reply, str]] = {
     "an error in place of entries": (
         Reply({"error": {"code": 7, "message": "Denied"}}),
         f"it can't be read: it answered with an error: the service says 'Denied'; {THEN}; check"
-        " the token, and what the source asks for",
+        " the token, and the query of the source",
     ),
     "an error beside an empty list": (
         Reply({"incidents": [], "errors": [{"message": "expired"}]}),
         f"it can't be read: it answered with an error: the service says 'expired'; {THEN}; check"
-        " the token, and what the source asks for",
+        " the token, and the query of the source",
     ),
     "a page to log in": (
         Reply("<!DOCTYPE html><title>Sign in</title>", headers={"Content-Type": "text/html"}),
@@ -176,7 +176,7 @@ def test_an_error_in_place_of_the_configured_list_is_no_empty_list(
 
     assert message(read(tmp_path, server, "  list: data.items\n")) == (
         f"it can't be read: it answered with an error: the service says 'expired'; {THEN}; check"
-        " the token, and what the source asks for"
+        " the token, and the query of the source"
     )
 
 

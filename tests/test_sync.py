@@ -208,9 +208,9 @@ def test_what_a_partial_list_drops_is_kept(
 @pytest.mark.parametrize(
     ("show", "fields", "note"),
     [
-        ("", {"id", "url", "aliases"}, "is fetched with a credential"),
+        ("", {"id", "url", "aliases"}, "for a source with a credential"),
         ("id", {"id", "aliases"}, "Only fields that postmortem_show allows are here.\n"),
-        ("title", {"id", "title", "url", "date", "severity", "aliases"}, "allows is here.\n"),
+        ("title", {"id", "title", "url", "date", "severity", "aliases"}, "allows are here.\n"),
     ],
 )
 def test_no_more_is_written_than_may_be_shown(

@@ -45,56 +45,56 @@ SCHEMA_COMMENT = (
 )
 
 SETTING_DESCRIPTIONS: Mapping[str, str] = {
-    "url_template": "The link of every entry that has none; '{id}' stands where the id belongs.",
-    "prefix": "What is put before the ids of this file, where two trackers use the same numbers.",
-    "source": "Where further post-mortems are: an address, a service such as 'github:owner/repo',"
-    " or a block with either.",
-    "partial": "Why this file may not hold all post-mortems: unknown ids are warnings then.",
+    "url_template": "The link of every entry that has none; '{id}' is replaced by its id.",
+    "prefix": "A prefix for the ids of this file, if two trackers use the same numbers.",
+    "source": "The source of further post-mortems: an address, a service such as"
+    " 'github:owner/repo', or a block with one of these.",
+    "partial": "Why post-mortems may be missing in this file; then unknown ids are only warnings.",
 }
 
 FIELD_DESCRIPTIONS: Mapping[str, str] = {
-    "title": "What happened, in one line; else the id.",
+    "title": "The title in one line; the id by default.",
     "url": "The post-mortem: http, https, or a path in the repository.",
     "date": "When it happened: an ISO date or time.",
     "severity": "How bad it was: free text.",
-    "status": "Where the post-mortem stands: free text.",
-    "tags": "Words to find it by: a list, or a text with commas.",
+    "status": "The status of the post-mortem: free text.",
+    "tags": "Words for searching: a list, or a text with commas.",
     "owner": "The team that it belongs to.",
-    "root_cause": "Why it happened, shown beside the failure of a test.",
+    "root_cause": "The root cause, shown with the failure of a test.",
     "whys": "The five whys: a list, or a text with one a line.",
-    "class": "The class of problem: is this one incident, or one of many?",
+    "class": "The class of problem, by which reports group incidents.",
     "aliases": "Other ids of the same incident: a list, or a text with commas.",
-    "fix": "The commits that ended it: texts, or mappings with 'commits' or 'patch'.",
-    "patch": "The path of a patch that ends it; '.bug.patch' brings the problem back.",
+    "fix": "The commits of the fix: texts, or mappings with 'commits' or 'patch'.",
+    "patch": "The path of a patch with the fix; a '.bug.patch' reintroduces the bug.",
     "service": "The services that it hit.",
     "repository": "The repositories that it concerns.",
     "component": "The components that it hit.",
     "recurs": "The id of an earlier incident that this one repeats.",
-    "guarded_by": "Guards that are no tests of this suite: their types, or mappings with 'type'"
+    "guarded_by": "Guards other than tests of this suite: their types, or mappings with 'type'"
     " and 'url'.",
-    "test": "Whether a test has to guard it: 'required' (as without this key), or 'exempt', with"
-    " a 'reason' beside it.",
-    "reason": "Why no test has to guard it.",
+    "test": "Whether it needs a regression test: 'required' (the default), or 'exempt' with"
+    " a 'reason'.",
+    "reason": "Why it needs no regression test.",
     "until": "The date on which the exemption ends.",
     "tests": "The node ids of tests that guard it: a list, or a text with one a line.",
-    "action_items": "What is done about it: titles, or mappings with 'title', 'owner', 'due',"
+    "action_items": "The action items: titles, or mappings with 'title', 'owner', 'due',"
     " 'type' and 'status'.",
 }
 
 SOURCE_DESCRIPTIONS: Mapping[str, str] = {
-    "preset": "A service that is known by name, with a place in it: 'github:owner/repo'.",
-    "base": "The address of the service, where it is not the usual one.",
-    "url": "The address of the list; '${NAME}' is a variable of the environment.",
-    "headers": "The headers of the request: a secret stands in them as '${NAME}'.",
+    "preset": "A service with a preset, and a location in it: 'github:owner/repo'.",
+    "base": "The address of the service, if it is not the default one.",
+    "url": "The address of the list; '${NAME}' is an environment variable.",
+    "headers": "The headers of the request; write a secret as '${NAME}'.",
     "query": "The parameters of the request.",
     "basic": "User and password of the request.",
     "list": "The path of the list in the answer.",
-    "where": "Which items count: paths, with the texts of which one has to stand there; null"
-    " stands for nothing, '*' for anything.",
+    "where": "The items to keep: paths, each with the accepted texts; null is a missing value,"
+    " '*' any value.",
     "fields": "The paths from which the fields are read.",
     "next": "The way to the next page: 'link', or a mapping: 'url', 'cursor', 'offset', 'page'.",
-    "partial": "Why the list is never whole.",
-    "insecure": "Send a credential over http too: 'true' for a tracker of a trusted network.",
+    "partial": "Why the list is never complete.",
+    "insecure": "Send a credential over http too: 'true' for a tracker in a trusted network.",
 }
 
 
@@ -150,7 +150,7 @@ def _build_synonym_schema(name: str, only: str = "") -> JsonSchema:
 def _build_first_key_schema(
     names: Iterable[str], counts: JsonSchema, must: JsonSchema, otherwise: JsonSchema
 ) -> JsonSchema:
-    """Return what holds the first key that ``counts`` to what it ``must`` be."""
+    """Return a schema that applies ``must`` to the first key whose value matches ``counts``."""
     chain = otherwise
     for name in reversed([*names]):
         chain = {
@@ -162,7 +162,7 @@ def _build_first_key_schema(
 
 
 def _build_setting_schema(name: str) -> JsonSchema:
-    """Return what a setting may be; a mapping under its name is an entry, or is passed over."""
+    """Return the schema of a setting; a mapping under its name is an entry, or is ignored."""
     if name == "source":
         return {"allOf": [_build_reference("source")]}
     if name == "url_template":
@@ -174,7 +174,7 @@ def _build_setting_schema(name: str) -> JsonSchema:
 
 
 def _build_bare_schema() -> JsonSchema:
-    """Return a mapping from ids, with the settings of the file beside them."""
+    """Return the schema of a mapping from ids, next to the settings of the file."""
     entry = {"if": {"type": "object"}, "then": _build_reference("keyed")}
     setting_schemas: JsonSchema = {
         name: {} if name == "source" else entry for name in file.FILE_SETTINGS
@@ -183,13 +183,13 @@ def _build_bare_schema() -> JsonSchema:
 
 
 def _build_text_schemas() -> JsonSchema:
-    """Return the forms of a text: ``scalar`` and ``split`` of `fields` read these."""
+    """Return the schemas of texts, as `fields.parse_scalar` and `fields.split_texts` read them."""
     named_text = {"required": ["name"], "properties": {"name": _build_reference("text")}}
     return {
         "text": {"type": SCALAR_TYPES, "pattern": NOT_BLANK_PATTERN},
         "named": {"type": [*SCALAR_TYPES, "object"], "pattern": NOT_BLANK_PATTERN, **named_text},
         "words": {
-            "$comment": "What has to give a text: one, a mapping with a 'name', or a list.",
+            "$comment": "A text, a mapping with a 'name', or a list of these; not empty.",
             "type": [*SCALAR_TYPES, "object", "array"],
             "pattern": NOT_BLANK_PATTERN,
             **named_text,
@@ -267,8 +267,7 @@ def _build_entry_schema() -> JsonSchema:
 
 
 def _build_field_schema(name: str) -> JsonSchema:
-    """Return what a field may be under its own name; under another, what makes no sense counts
-    for nothing."""
+    """Return the schema of a field under its own name; under a synonym a wrong value is ignored."""
     if name in entry.LIST_SEPARATORS:
         separator = "," if entry.LIST_SEPARATORS[name] == "," else ""
         return {"pattern": rf"^$|[^\s{separator}]", "allOf": [_build_reference("optional")]}
@@ -313,14 +312,14 @@ def _build_test_field_schema() -> JsonSchema:
 
 
 def _build_fix_schema() -> JsonSchema:
-    """Return the keys of a fix; what else stands there is passed over, and so never wrong."""
+    """Return the schema of a fix; other keys are ignored, and so never wrong."""
     keys = {name: {"description": "A commit, a range, or a list."} for name in entry.COMMIT_KEYS}
     fix_mapping = {"properties": {**keys, "patch": {"description": FIELD_DESCRIPTIONS["patch"]}}}
     return {**fix_mapping, "items": fix_mapping}
 
 
 def _build_either_key_schema(names: Iterable[str]) -> JsonSchema:
-    """Return what has a text, or a mapping with a text under one of the names."""
+    """Return the schema of a text, or a mapping with a text under one of the names."""
     return {
         "type": [*SCALAR_TYPES, "object", "array"],
         "pattern": NOT_BLANK_PATTERN,
@@ -333,7 +332,7 @@ def _build_either_key_schema(names: Iterable[str]) -> JsonSchema:
 
 def _build_guard_schema() -> JsonSchema:
     properties = {
-        "type": {"description": "What guards: 'alert', 'lint', 'policy'."},
+        "type": {"description": "The type of the guard: 'alert', 'lint', 'policy'."},
         "name": _build_synonym_schema("type"),
         "url": {
             "description": "Where the guard is.",
@@ -346,13 +345,13 @@ def _build_guard_schema() -> JsonSchema:
 def _build_action_item_schema() -> JsonSchema:
     title, *synonyms = entry.ITEM_TITLE_KEYS
     properties = {
-        title: {"description": "What is to be done."},
+        title: {"description": "The title of the action item."},
         **{name: _build_synonym_schema(title) for name in synonyms},
-        "owner": {"description": "Who does it."},
+        "owner": {"description": "The team that does it."},
         "team": _build_synonym_schema("owner"),
-        "due": {"description": "By which date."},
+        "due": {"description": "The due date."},
         "type": {"description": "'prevent', 'detect', 'mitigate' or 'respond'."},
-        "status": {"description": "How far it is."},
+        "status": {"description": "The status of the action item."},
         "state": _build_synonym_schema("status"),
     }
     return {"properties": properties, **_build_either_key_schema(entry.ITEM_TITLE_KEYS)}
@@ -372,7 +371,7 @@ def _build_source_schema() -> JsonSchema:
         },
         "additionalProperties": False,
         "anyOf": [{"required": ["preset"]}, {"required": ["url"]}],
-        # What a block leaves out of the pair, its preset may have.
+        # The preset may have the other half of the pair.
         "if": {"required": ["preset"]},
         "else": {"properties": {"basic": {"anyOf": [no_user, whole]}}},
     }
@@ -418,7 +417,7 @@ def _build_source_key_schema(key: str) -> JsonSchema:
 
 
 def _build_next_page_schema(kind: str) -> JsonSchema:
-    """Return one way to the next page; a cursor alone needs what may stand beside it."""
+    """Return the schema of a way to the next page; only a cursor needs its second key."""
     companion_key = source_config.NEXT_PAGE_KEYS[kind]
     return {
         "type": "object",
@@ -429,7 +428,7 @@ def _build_next_page_schema(kind: str) -> JsonSchema:
 
 
 def _build_field_path_schema() -> JsonSchema:
-    """Return where a field is read from, as `paths.spots` takes it."""
+    """Return the schema of the path of a field, as `json_path.parse_field_paths` reads it."""
     return {
         "type": [*SCALAR_TYPES, "object", "array"],
         "pattern": NOT_BLANK_PATTERN,

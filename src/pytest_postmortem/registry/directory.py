@@ -215,10 +215,12 @@ def read_directory(
     for path, name in names.items():
         if name is not None:
             try:
-                found = _read_document_entries(directory, path, name)
-                more = [each for same in others.get(path, ()) for each in (_split_stem(same), same)]
-                implicit = tuple(map(fields.clean_text, more))
-                raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in found)
+                entries = _read_document_entries(directory, path, name)
+                names_of_links = (
+                    name for link in others.get(path, ()) for name in (_split_stem(link), link)
+                )
+                implicit = tuple(map(fields.clean_text, names_of_links))
+                raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in entries)
             except RegistryError as error:
                 problems += error.problems
         elif (

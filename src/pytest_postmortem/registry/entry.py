@@ -35,7 +35,7 @@ _COMMIT_SEPARATOR = r"[\s,]+"
 
 def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
     """Return the commits of the fix, and the patch among them."""
-    for _, _, value in reading.found("fix"):
+    for _, _, value in reading.find_values("fix"):
         commits: list[str] = []
         patch = None
         for item in _wrap_in_list(value):
@@ -59,7 +59,7 @@ def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
 def read_guards_field(reading: EntryReader) -> tuple[Guard, ...]:
     """Return the guards that are not tests; a text is the type of one."""
     guard_list = []
-    for _, key, value in reading.found("guarded_by"):
+    for _, key, value in reading.find_values("guarded_by"):
         for item in _wrap_in_list(value):
             values_by_key = _normalize_keys(item) or {"type": item}
             kind = fields.parse_scalar(values_by_key.get("type")) or fields.parse_scalar(
@@ -76,7 +76,7 @@ def read_guards_field(reading: EntryReader) -> tuple[Guard, ...]:
 
 def read_action_items_field(reading: EntryReader) -> tuple[ActionItem, ...]:
     """Return the action items; a text is the title of one."""
-    for rank, key, value in reading.found("action_items"):
+    for rank, key, value in reading.find_values("action_items"):
         items = [
             _build_action_item(_normalize_keys(item) or {"title": item})
             for item in _wrap_in_list(value)
@@ -170,7 +170,7 @@ class EntryReader:
             field_values.append((rank, key, value))
             field_values.sort(key=lambda item: item[0])
 
-    def found(self, name: str) -> list[tuple[int, str, Any]]:
+    def find_values(self, name: str) -> list[tuple[int, str, Any]]:
         """Return the ranks, keys and values of a field, its own name first."""
         return self._values_by_field.get(name, [])
 
@@ -187,7 +187,7 @@ class EntryReader:
 
     def text(self, name: str, *, lines: bool = False) -> str | None:
         """Return a field as one text, in one line or, where people write paragraphs, in several."""
-        for rank, key, value in self.found(name):
+        for rank, key, value in self.find_values(name):
             text = fields.parse_scalar(value, lines=lines)
             if text is not None and (key not in fields.SHORT_TEXT_KEYS or _is_short_text(value)):
                 return text
@@ -199,7 +199,7 @@ class EntryReader:
     def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
         """Return a field as texts; aliases are gathered from all the names that they have."""
         gathered: dict[str, None] = {}
-        for rank, key, value in self.found(name):
+        for rank, key, value in self.find_values(name):
             gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
             if rank == 0 and not gathered:
                 cause = f"{key!r} of {self.id} is not a list of texts"
@@ -333,7 +333,7 @@ def _find_written_id(reading: EntryReader) -> tuple[str | None, Any]:
 def _build_entry(reading: EntryReader, url_template: str | None) -> RegistryEntry:
     """Return the entry, as far as its fields make sense."""
     raw, derived = reading.raw, reading.raw.derived
-    texts = {name: reading.text(name) for name in TEXT_FIELDS if reading.found(name)}
+    texts = {name: reading.text(name) for name in TEXT_FIELDS if reading.find_values(name)}
     if "title" in derived and not reading.values.get("title"):
         texts["title"] = _strip_id_from_title(derived["title"], reading.id)
     texts["url"] = _read_entry_link(reading)
@@ -345,7 +345,7 @@ def _build_entry(reading: EntryReader, url_template: str | None) -> RegistryEntr
     lists = {
         name: reading.texts(name, LIST_SEPARATORS[name])
         for name in LIST_SEPARATORS
-        if reading.found(name)
+        if reading.find_values(name)
     }
     lists["fix"], patch = read_fix_field(reading)
     texts["patch"] = texts.get("patch") or patch
@@ -374,7 +374,7 @@ def _strip_id_from_title(title: str, id: str) -> str:
 
 def _read_entry_link(reading: EntryReader) -> str | None:
     """Return the link; a path that a site's generator means for itself is none."""
-    for rank, key, value in reading.found("url"):
+    for rank, key, value in reading.find_values("url"):
         text = fields.clean_text(value) if isinstance(value, str) else ""
         site = text.startswith("/") and not text.startswith("//")
         if reading.raw.document and (site or (rank > 0 and not text.startswith("http"))):

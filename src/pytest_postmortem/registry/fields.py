@@ -130,7 +130,7 @@ def clean_path(path: str) -> str:
 
 def unescape_bytes(shown: str) -> str:
     """Return the path that `clean_path` shows, with bytes in place of ``%E9``."""
-    return _ESCAPED_BYTE.sub(lambda found: chr(0xDC00 + int(found[1], 16)), shown)
+    return _ESCAPED_BYTE.sub(lambda match: chr(0xDC00 + int(match[1], 16)), shown)
 
 
 def escape_bytes(text: str) -> str:
@@ -138,7 +138,7 @@ def escape_bytes(text: str) -> str:
 
     So a mark can contain the id of that name, and a link its path.
     """
-    return _LONE_SURROGATE.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
+    return _LONE_SURROGATE.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", text)
 
 
 def _clean_lines(text: str, lines: bool) -> str:

@@ -1,3 +1,3 @@
-"""Registries that are fetched: services and addresses, over HTTP."""
+"""Fetch registries over HTTP, from services and addresses."""
 
 __all__: list[str] = []

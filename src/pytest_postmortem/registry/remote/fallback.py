@@ -1,6 +1,6 @@
-"""A remote location → its entries: fetched, or from the copy of an earlier run, or from nowhere.
+"""Fetch the entries of a remote location, or use the copy of an earlier run.
 
-A location that can't be reached is never an error here: its `FetchResult` says so.
+A location that can't be reached is never an error here: its `FetchResult` has a finding.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pytest_postmortem.registry.remote.source_config import RemoteSource
 __all__ = ["FetchResult", "fetch_location", "has_plugin_copy", "take_plugin_entries"]
 
 MAX_LISTED_FINDINGS = 10
-"""The findings about entries of one location that are told one by one."""
+"""The number of findings about entries of one location that are shown one by one."""
 
 UNCHECKED_IDS_NOTE = "its ids are not checked, and gates are not judged; "
 
@@ -41,12 +41,12 @@ HIDDEN_TEXT_FIELDS = ("root_cause", "reason")
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What one remote location gave.
+    """The entries of one remote location, and how it was reached.
 
-    ``shown`` names it, with the age of a copy. ``findings`` are about what it holds, ``trouble``
-    about how it was reached. ``partial`` says why there may be more, ``missing`` that there
-    is nothing at all because it can't be reached, ``shrunk`` that an empty list came where there
-    were entries before, which are still given.
+    ``shown`` is its name, with the age of a copy. ``findings`` are about its entries, ``trouble``
+    about reaching it. ``partial`` is the reason why entries may be missing, ``missing`` says that
+    it can't be reached and has no copy, ``shrunk`` that the answer was an empty list, and that the
+    entries are those of an earlier answer.
     """
 
     shown: str
@@ -61,7 +61,7 @@ class FetchResult:
 
 @dataclass(frozen=True, slots=True)
 class _FreshEntries:
-    """What is fresh now, on its way into the store and into a `FetchResult`."""
+    """The entries of a new answer, before they are stored."""
 
     entries: list[RegistryEntry]
     findings: list[Finding] = field(default_factory=list)
@@ -72,7 +72,7 @@ class _FreshEntries:
 def fetch_location(
     source: RemoteSource, how: LoadOptions, prefix: str, url_template: str | None
 ) -> FetchResult:
-    """Fetch a location, or say what is wrong and return the copy of an earlier run."""
+    """Fetch a location; if that fails, return the copy of an earlier run and a finding."""
     place = source.place(os.environ)
     settings = (source.identity_text, place, prefix, url_template, how.show, sorted(how.keep))
     name = f"{hash_parts(source.shown)}-{hash_parts(repr(settings))}"
@@ -84,7 +84,7 @@ def fetch_location(
 def take_plugin_entries(
     text: str, shown: str, how: LoadOptions, provided: Iterable[Mapping[str, object]] | Exception
 ) -> FetchResult:
-    """Take the entries that somebody else gives for a location, or the error that he raised."""
+    """Return the entries that a plugin provides for a location; its error is a finding."""
 
     def read(stored: StoredSnapshot | None) -> _FreshEntries:
         if isinstance(provided, Exception):
@@ -93,7 +93,7 @@ def take_plugin_entries(
             raws = [
                 RawEntry(parsers.convert_to_tables(dict(mapping)), shown) for mapping in provided
             ]
-        except Exception as error:  # a generator of somebody else's, or no mapping
+        except Exception as error:  # the generator of a plugin may raise anything
             raise UnreachableError(
                 _format_plugin_error(error), "fix the plugin that reads it"
             ) from None
@@ -105,7 +105,7 @@ def take_plugin_entries(
 
 
 def has_plugin_copy(text: str, how: LoadOptions) -> bool:
-    """Return whether there is a copy of what somebody else gave for a location."""
+    """Return whether the store has a copy of a plugin's entries for a location."""
     return SnapshotStore(how.cache).read(f"part-{_build_plugin_copy_key(text, how)}") is not None
 
 
@@ -114,13 +114,13 @@ def _build_plugin_copy_key(text: str, how: LoadOptions) -> str:
 
 
 def _format_plugin_error(error: Exception) -> str:
-    """Return what a plugin raised; an address in it has no query and nothing before its host."""
+    """Return the error of a plugin; addresses in it lose their query and user information."""
     message = _URL_IN_ERROR.sub(r"\1\2", str(error))
     return fields.clean_text(f"{type(error).__name__}: {message}")[: fields.MAX_SHORT_TEXT]
 
 
 class _LocationFetcher:
-    """Reads what is there now, keeps it, and falls back on what was kept."""
+    """Reads a location, stores the answer, and falls back to the stored one."""
 
     def __init__(self, shown: str, how: LoadOptions, name: str) -> None:
         self._shown = shown
@@ -173,7 +173,7 @@ class _LocationFetcher:
         )
 
     def _use_copy(self, stored: StoredSnapshot | None, error: UnreachableError) -> FetchResult:
-        """Return what an earlier run has kept, if it has, and say why it has to serve."""
+        """Return the copy of an earlier run, if there is one, and a finding with the reason."""
         level: Literal["warning", "error"] = (
             "error" if self._how.unreachable == "error" else "warning"
         )
@@ -188,7 +188,7 @@ class _LocationFetcher:
         return self._build_aged_result(stored, age, trouble)
 
     def _use_copy_for_empty(self, stored: StoredSnapshot) -> FetchResult:
-        """Return what an earlier run has kept, since an empty list may mean a token that ended."""
+        """Return the copy of an earlier run: an empty answer may mean that a token has expired."""
         age, size = (
             _format_copy_age(stored.head["read"]),
             format_count(len(stored.data()), "post-mortem"),
@@ -196,7 +196,7 @@ class _LocationFetcher:
         message = (
             f"it answers with an empty list, and had {size} before; {age}, is used, and gates are"
             " not judged; check the token and the query, or run `pytest --cache-clear` if"
-            " nothing is there any more"
+            " the list is really empty"
         )
         trouble = Finding("registry-shrunk", "warning", message, self._shown)
         return replace(self._build_aged_result(stored, age, trouble), shrunk=True)
@@ -229,7 +229,7 @@ def _fetch_fresh_entries(
     defaults: tuple[str, str | None],
     stored: StoredSnapshot | None,
 ) -> _FreshEntries | None:
-    """Return what a source gives now, None where that is what was kept."""
+    """Return the current entries of a source, or None if they are those of the stored copy."""
     credential = bool(source.build_request(os.environ).secrets)
     show: ShowLevel = how.show or ("link" if credential else "all")
     validators: list[PageValidator] = []
@@ -277,13 +277,13 @@ def _build_fresh_entries(
 
 
 def _format_hidden_problems(number: int) -> str:
-    """Say that something is wrong with entries of which not even that may be told."""
+    """Return a message about problems of entries whose content must not be shown."""
     values = format_count(number, "value")
     return f"{values} of its entries can't be used; postmortem_show = all shows which"
 
 
 def _redact_entry(entry: RegistryEntry, show: ShowLevel, keep: frozenset[str]) -> RegistryEntry:
-    """Return an entry without what may not be shown, so that no file, log or cache can tell it."""
+    """Return an entry without hidden fields, so that no file, log or cache contains them."""
     entry = replace(entry, line=None, fetched=True, show=show, exempted=None)
     if show == "all":
         return entry

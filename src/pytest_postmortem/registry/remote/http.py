@@ -1,8 +1,8 @@
-"""One GET over HTTP, bounded in every way; the only module that knows HTTP.
+"""Send one GET request with limits of time and size; the only module that knows HTTP.
 
-A request ends in an `HttpAnswer`, in None where the server says that nothing has changed, or in
-`UnreachableError`, whose texts hold no address beyond the host, no header and nothing of the
-answer. What was configured for one origin is sent to no other, and cookies to nobody.
+A request ends in an `HttpAnswer`, in None if the server says that nothing has changed, or in an
+`UnreachableError`, whose texts have no address beyond the host, no header and nothing of the
+answer. Settings of one origin are sent to no other, and cookies to none.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ ERROR_TEXT_KEYS = (
     *("error_description", "detail", "message", "error_message", "error_messages", "error"),
     *("errors", "errormessages", "msg", "fault", "reason", "title"),
 )
-"""The keys below which services write what is wrong, best first."""
+"""The keys under which services write an error message, best first."""
 
 
 ERROR_ONLY_KEYS = frozenset(
@@ -78,7 +78,7 @@ ERROR_ONLY_KEYS = frozenset(
 
 
 ERROR_ONLY_KEYS |= {"errormessages"}
-"""The keys that only an error has, when there is something below them."""
+"""Keys that only an error has, if their value is not empty."""
 
 
 ERROR_CONTEXT_KEYS = frozenset(
@@ -86,7 +86,7 @@ ERROR_CONTEXT_KEYS = frozenset(
     "request_id requestid status status_code statuscode success timestamp trace_id traceid type "
     "url version".split()
 )
-"""The keys that stand with the text of an error, and say nothing themselves."""
+"""Keys next to the text of an error that have no message themselves."""
 
 
 MAX_ERROR_TEXTS = 3
@@ -99,7 +99,7 @@ EMPTY_ERROR_VALUES: tuple[Any, ...] = (None, "", "false", "null", "0", [], {})
 
 
 def is_error_answer(tree: Any) -> bool:
-    """Return whether an answer reports an error instead of, or with, what was asked for."""
+    """Return whether an answer reports an error instead of, or with, the data."""
     if not isinstance(tree, Mapping):
         return False
     values_by_key = {normalize_key(key): value for key, value in tree.items()}
@@ -118,7 +118,7 @@ def is_error_answer(tree: Any) -> bool:
 
 
 def find_error_text(tree: Any) -> str:
-    """Return what an answer says about an error, nothing where it says nothing that is known."""
+    """Return the error message of an answer, an empty text if it has none under a known key."""
     error_texts = dict.fromkeys(
         text.strip() for text in _find_error_texts(tree, MAX_ERROR_DEPTH) if text.strip()
     )
@@ -147,7 +147,7 @@ CLEARTEXT_REMEDY = "write https://, or add 'insecure: true' if your own network 
 
 
 def parse_url_origin(url: str) -> tuple[str, str, int | None]:
-    """Return what a credential belongs to: scheme, host and port.
+    """Return the origin to which a credential belongs: scheme, host and port.
 
     Source: https://www.rfc-editor.org/rfc/rfc6454#section-4
     """
@@ -157,7 +157,7 @@ def parse_url_origin(url: str) -> tuple[str, str, int | None]:
 
 
 def find_address_problem(url: str, secret: bool = False) -> str | None:
-    """Say what keeps an address from being asked, a credential along with it if ``secret``."""
+    """Return the reason why an address can't be requested, with a credential if ``secret``."""
     try:
         parts = urlsplit(url)
         scheme, host, _ = parse_url_origin(url)
@@ -178,7 +178,7 @@ def is_loopback_host(host: str) -> bool:
 
 
 def classify_host(host: str) -> Literal["machine", "private", "public"]:
-    """Say who can be behind a host, by its text alone; 127.1 is an address as well."""
+    """Return the network of a host, by its text alone; 127.1 is an address as well."""
     host = host.rstrip(".")
     try:
         address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
@@ -218,13 +218,13 @@ STATUS_EXPLANATIONS: Mapping[int, tuple[str, str]] = {
 
 
 MAX_ERROR_BODY = 100_000
-"""The bytes that are read of an answer that refuses."""
+"""The number of bytes of a refusal that are read."""
 
 
 class UnreachableError(Exception):
-    """A registry can't be read over the network: the cause, and what to do about it.
+    """A registry can't be read over the network; has the cause and the remedy.
 
-    ``status`` is that of HTTP, where there was an answer.
+    ``status`` is that of HTTP, if there was an answer.
     """
 
     def __init__(self, cause: str, remedy: str, status: int | None = None) -> None:
@@ -233,7 +233,7 @@ class UnreachableError(Exception):
 
 
 def raise_for_refusal(response: requests.Response, redactor: SecretRedactor) -> NoReturn:
-    """Report an answer that is no success, with what the service says about it."""
+    """Raise an error for an unsuccessful answer, with the message of the service."""
     status = response.status_code
     usual = ("it did not answer the question", CORRECT_ADDRESS) if status < 500 else SERVER_FAILED
     wait = response.headers.get("Retry-After", "").strip()
@@ -251,7 +251,7 @@ def raise_for_refusal(response: requests.Response, redactor: SecretRedactor) -> 
 
 
 def format_service_message(text: str, redactor: SecretRedactor) -> str:
-    """Return what a service says about an error, as the end of a cause."""
+    """Return the error message of a service, as the end of a cause."""
     text = fields.clean_text(redactor.redact_text(text))
     if len(text) > fields.MAX_SHORT_TEXT:
         text = f"{text[: fields.MAX_SHORT_TEXT]}…"
@@ -277,7 +277,7 @@ def _read_error_text(response: requests.Response) -> str:
 
 @contextmanager
 def translate_http_errors(url: str) -> Iterator[None]:
-    """Turn what requests raises, which quotes addresses with all that is in them, into words."""
+    """Translate the exceptions of requests, whose texts contain whole addresses."""
     try:
         yield
     except requests.RequestException as error:
@@ -317,7 +317,7 @@ ACCEPTED_COMPRESSIONS = ("", "identity", "gzip", "deflate")
 RETRIED_STATUSES = (429, 500, 502, 503, 504)
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 NO_PROXIES = {"http": "", "https": "", "all": ""}
-"""What keeps requests from asking a proxy of the environment."""
+"""The setting that keeps requests from using a proxy of the environment."""
 
 _URLLIB3_LOGGERS = "connection connectionpool poolmanager response util.retry".split()
 _CHARSET_PARAMETER = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
@@ -325,7 +325,7 @@ _CHARSET_PARAMETER = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """How long and how much: seconds, bytes after decompression, and numbers.
+    """Limits of a request: seconds, bytes after decompression, and numbers.
 
     ``connect`` and ``read`` are those of requests; the latter begins anew with each byte, so
     ``total`` bounds a whole request with its retries and redirects. ``wait`` is the longest
@@ -349,12 +349,11 @@ DEFAULT_LIMITS = HttpLimits()
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request; ``headers`` and ``basic`` go to the origin of ``url`` and nowhere else.
+    """A request; ``headers`` and ``basic`` are sent only to the origin of ``url``.
 
-    What ``url`` has before its host is not sent. ``secrets`` are the texts that must go to no
-    other origin; the answer may repeat them, and whoever reads it has to take them out.
-    ``unset`` are variables of a credential that hold nothing, ``insecure`` says that a credential
-    may be sent without encryption.
+    The user information of ``url`` is not sent. ``secrets`` are the texts that must not be sent to
+    another origin; an answer may repeat them, and its reader has to redact them. ``unset`` are the
+    empty variables of a credential, ``insecure`` says that a credential may be sent unencrypted.
     """
 
     url: str
@@ -368,7 +367,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What a server said: ``following`` is the next page of its ``Link`` header, absolute."""
+    """The answer of a server: ``following`` is the next page of its ``Link`` header, absolute."""
 
     text: str
     type: str
@@ -381,7 +380,7 @@ class HttpClient:
     """Sends requests, one after another, over the same connections."""
 
     def __init__(self, limits: HttpLimits = DEFAULT_LIMITS) -> None:
-        self._limits, self.more = limits, False  # whether more follows what has not changed
+        self._limits, self.more = limits, False  # whether an unchanged page has a next one
         self._session = _NoRedirectSession()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         retry = _BoundedRetry(
@@ -400,9 +399,9 @@ class HttpClient:
     def get(
         self, request: HttpRequest, etag: str | None = None, modified: str | None = None
     ) -> HttpAnswer | None:
-        """Return the answer, or None where what ``etag`` or ``modified`` names is still valid.
+        """Return the answer, or None if the content of ``etag`` or ``modified`` is still valid.
 
-        Raises: Unreachable where there is none, or it comes too late, is too large or says no.
+        Raises: UnreachableError if there is no answer in time, or it is too large or a refusal.
         """
         secret = bool(request.basic or request.secrets) and not request.insecure
         address_problem = find_address_problem(request.url, secret)
@@ -449,9 +448,9 @@ class HttpClient:
     def _send_request(
         self, request: HttpRequest, url: str, headers: Mapping[str, str], at_home: bool
     ) -> requests.Response:
-        """Send one request; what was configured for one origin goes to no other.
+        """Send one request; the settings of an origin are sent to no other origin.
 
-        No proxy is between a machine and itself.
+        A request to this machine uses no proxy.
         """
         own_headers = (
             {name: text.encode() for name, text in request.headers.items()} if at_home else {}
@@ -500,7 +499,7 @@ class _NoRedirectSession(requests.Session):
 
 
 class _BoundedRetry(Retry):
-    """Retries as urllib3 does, but gives up at once where the server asks for a long wait."""
+    """Retries as urllib3 does, but gives up at once if the server asks for a long wait."""
 
     longest: float = 0
 
@@ -605,7 +604,7 @@ def _mute_urllib3_loggers() -> Iterator[None]:
 
 
 def _run_with_deadline(seconds: float, work: Callable[[], T]) -> T:
-    """Do work in a thread that is left to itself when the time is up.
+    """Run work in a thread that is abandoned when the time is up.
 
     No time-out of a socket ends a server that sends a byte a second, and none a name server
     that is silent.
@@ -615,7 +614,7 @@ def _run_with_deadline(seconds: float, work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             outcome.set_result(work())
-        except BaseException as error:  # handed over to whoever waits
+        except BaseException as error:  # raised again by the waiting thread
             outcome.set_exception(error)
 
     threading.Thread(target=run, name="pytest-postmortem", daemon=True).start()

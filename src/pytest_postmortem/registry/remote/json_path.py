@@ -1,8 +1,8 @@
-"""Where a value stands in an answer: ``fields.status.name``, through mappings and lists.
+"""Find values in an answer by a path: ``fields.status.name``, through mappings and lists.
 
 A field is read from a path; from a text with paths in braces, ``{base}/browse/{key}``; from
-``{from: PATH, pattern: REGEX}``, which takes the first group of what matches, or all of it; or
-from a list of these: the first that gives something, and for a field of several texts all.
+``{from: PATH, pattern: REGEX}``, which takes the first group of the match, or all of it; or
+from a list of these: the first with a value counts, for a field of several texts all do.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ MAX_LISTED_KEYS = 15
 
 @dataclass(frozen=True, slots=True)
 class FieldPath:
-    """One place that a field may be read from."""
+    """A path from which a field may be read."""
 
     text: str
     pattern: re.Pattern[str] | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths that have to lead somewhere."""
+        """The paths that must exist."""
         return tuple(_BRACED_PATH.findall(self.text)) or (self.text,)
 
     def read(self, item: Any) -> list[Any]:
-        """Return what stands here in an item of the answer, nothing where a part is missing."""
+        """Return the values at this path of an item, none if a part is missing."""
         if "{" not in self.text:
             found_values = [
                 value for value in find_path_values(item, self.text) if value not in (None, "")
@@ -54,16 +54,16 @@ class FieldPath:
         return [text for text in matched if text]
 
     def exists(self, item: Any) -> bool:
-        """Return whether an item has what is read here, be it null."""
+        """Return whether an item has all paths, even with null."""
         return all(
             any(True for _ in find_path_values(item, path, nulls=True)) for path in self.paths
         )
 
 
 def parse_field_paths(value: Any) -> tuple[FieldPath, ...]:
-    """Read where a field stands.
+    """Parse the paths of a field.
 
-    Raises: ValueError with the cause and the remedy where it says no place.
+    Raises: ValueError with the cause and the remedy.
     """
     if isinstance(value, list) and value:
         return tuple(spot for spot_value in value for spot in parse_field_paths(spot_value))
@@ -84,7 +84,7 @@ def _compile_field_pattern(text: Any) -> re.Pattern[str]:
 
 
 def find_path_values(item: Any, path: str, *, nulls: bool = False) -> Iterator[Any]:
-    """Yield what a path leads to, one value for each item of the lists on its way."""
+    """Yield the values at a path, one for each item of the lists on its way."""
     key, dot, remaining_path = path.partition(".")
     if isinstance(item, list):
         for list_item in item or ([None] if nulls else []):
@@ -106,7 +106,7 @@ def _find_first_text(item: Any, path: str) -> str:
 
 
 def format_key_names(items: Iterable[Any]) -> str:
-    """Return the keys that items have, to show what an answer did hold: names, never values."""
+    """Return the keys of items, for a message about an answer: names, never values."""
     key_names: dict[str, None] = {}
     for item in items:
         key_names.update(dict.fromkeys(_find_key_names(item)))

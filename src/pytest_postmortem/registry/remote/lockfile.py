@@ -1,4 +1,4 @@
-"""A registry that was fetched → the file that runs read instead of the network, and back."""
+"""Render a fetched registry as the file that runs read instead of the network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["SYNC_FIRST_LINE", "describe_registry_changes", "render_synced_regist
 
 
 class _SyncDumper(yaml.SafeDumper):
-    """Writes paragraphs as such, since people read them in reviews."""
+    """Writes paragraphs as blocks, which are readable in reviews."""
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -39,18 +39,22 @@ CREDENTIAL_NOTE = ": `link` by default for a source with a credential"
 def render_synced_registry(
     registry: Registry, show: ShowLevel | None = None, kept: Iterable[Postmortem] = ()
 ) -> str:
-    """Return the registry as YAML: sorted by id, with the fields that are modelled, and with no
-    more of each post-mortem than may be shown.
+    """Return the registry as YAML: sorted by id, with the fields that may be shown.
 
-    ``kept`` are entries of the file as it was, which a list that is never whole has dropped.
+    ``kept`` are entries of the old file that a partial list no longer has.
     """
-    known = {postmortem.id.casefold() for postmortem in registry}
-    least: ShowLevel = min((each.show for each in registry), key=SHOW_LEVELS.index, default="all")
-    capped = [replace(each, show=least) for each in kept if each.id.casefold() not in known]
-    every = [*registry, *capped]
+    fetched_ids = {postmortem.id.casefold() for postmortem in registry}
+    least: ShowLevel = min(
+        (postmortem.show for postmortem in registry), key=SHOW_LEVELS.index, default="all"
+    )
+    capped = [
+        replace(postmortem, show=least)
+        for postmortem in kept
+        if postmortem.id.casefold() not in fetched_ids
+    ]
+    postmortems = sorted([*registry, *capped], key=_build_id_sort_key)
     entries = [
-        dict(_list_synced_fields(each, show or each.show))
-        for each in sorted(every, key=_build_id_sort_key)
+        dict(_list_synced_fields(postmortem, show or postmortem.show)) for postmortem in postmortems
     ]
     document: dict[str, Any] = {}
     if registry.partial:
@@ -65,20 +69,20 @@ def render_synced_registry(
         width=1000,
     )
     head = SYNC_HEADER.format(locations=", ".join(registry.locations))
-    if any((show or each.show) != "all" for each in every):
+    if any((show or postmortem.show) != "all" for postmortem in postmortems):
         head += LIMITED_SYNC_HEADER.format(why="" if show else CREDENTIAL_NOTE)
     return f"{head}{text}"
 
 
 def _build_id_sort_key(postmortem: Postmortem) -> tuple[tuple[str, int], ...]:
-    """Return what sorts ids as people count them: PM-9 before PM-10."""
+    """Return a key that sorts ids by number: PM-9 before PM-10."""
     parts = re.findall(r"(\D*)(\d*)", postmortem.id.casefold())
     return tuple((text, int(number) if number.isdecimal() else -1) for text, number in parts)
 
 
 def _list_synced_fields(postmortem: Postmortem, show: ShowLevel) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of an entry in the order of the reference, those that have a value."""
-    every: Mapping[str, Any] = {
+    """Yield the fields of an entry that have a value, in the order of the reference."""
+    fields: Mapping[str, Any] = {
         "id": postmortem.id,
         "title": postmortem.title if postmortem.title != postmortem.id else None,
         "url": postmortem.url,
@@ -104,8 +108,8 @@ def _list_synced_fields(postmortem: Postmortem, show: ShowLevel) -> Iterator[tup
         "tests": list(postmortem.tests),
         "action_items": [_without_none(asdict(item)) for item in postmortem.action_items],
     }
-    allowed = SHOWN_FIELDS.get(show, tuple(every))
-    yield from ((name, every[name]) for name in every if every[name] and name in allowed)
+    allowed = SHOWN_FIELDS.get(show, tuple(fields))
+    yield from ((name, value) for name, value in fields.items() if value and name in allowed)
 
 
 SHOWN_FIELDS: Mapping[ShowLevel, tuple[str, ...]] = {
@@ -120,15 +124,15 @@ def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_registry_changes(old: Registry, new: Registry) -> Iterator[str]:
-    """Yield in words what differs between two readings of a synced file."""
-    before = {each.id: dict(_list_synced_fields(each, "all")) for each in old}
-    after = {each.id: dict(_list_synced_fields(each, "all")) for each in new}
+    """Yield lines about the differences between two versions of a synced file."""
+    before = {entry.id: dict(_list_synced_fields(entry, "all")) for entry in old}
+    after = {entry.id: dict(_list_synced_fields(entry, "all")) for entry in new}
     for id in after.keys() - before.keys():
         yield f"{id} is new"
     for id in before.keys() - after.keys():
         yield f"{id} is gone"
     for id in after.keys() & before.keys():
         names = before[id].keys() | after[id].keys()
-        odd = sorted(name for name in names if before[id].get(name) != after[id].get(name))
-        if odd:
-            yield f"{id} has another {', '.join(odd)}"
+        changed = sorted(name for name in names if before[id].get(name) != after[id].get(name))
+        if changed:
+            yield f"{id} has another {', '.join(changed)}"

@@ -1,12 +1,12 @@
-"""A `Source` → its items, page after page, as raw entries; asks a `remote.Client` for each.
+"""Read the items of a `RemoteSource`, page after page, as raw entries.
 
-What a server repeats of a credential is taken out of all that leaves this module.
+Credentials that a server repeats are removed from all data that leaves this module.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
@@ -44,7 +44,7 @@ CORRECT_PAGINATION = "correct the address, or how the next page is found"
 
 @dataclass(frozen=True, slots=True)
 class PageValidator:
-    """What tells whether a page is still what it was."""
+    """The headers that show whether a page has changed."""
 
     url: str
     etag: str | None
@@ -56,7 +56,7 @@ NO_VALIDATOR = PageValidator("", None, None)
 
 @dataclass(slots=True)
 class FetchedPages:
-    """What all pages hold: raw entries, what the answer says of them, and what is odd."""
+    """The content of all pages: raw entries, settings of the answer, and findings."""
 
     raws: list[RawEntry] = field(default_factory=list)
     validators: list[PageValidator] = field(default_factory=list)
@@ -69,24 +69,24 @@ class FetchedPages:
 def read_pages(
     source: RemoteSource,
     environ: Mapping[str, str],
-    known: Sequence[PageValidator] = (),
+    stored_pages: Sequence[PageValidator] = (),
     limits: HttpLimits = DEFAULT_LIMITS,
 ) -> FetchedPages | None:
-    """Return all items of a source, or None where none of the ``known`` pages has changed.
+    """Return all items of a source, or None if no stored page has changed.
 
     Raises:
-        Unreachable: A page can't be read, or is not what the source says.
+        UnreachableError: A page can't be read, or does not match the source block.
     """
     request = source.build_request(environ)
     home = parse_url_origin(request.url)
-    if not all(page.etag or page.modified for page in known):
-        known = ()
-    if any(page.url and parse_url_origin(page.url) != home for page in known):
-        known = ()  # what is kept may be old, or somebody else's
+    if not all(page.etag or page.modified for page in stored_pages):
+        stored_pages = ()
+    if any(page.url and parse_url_origin(page.url) != home for page in stored_pages):
+        stored_pages = ()  # the stored pages may be those of another source
     redactor = SecretRedactor(request.secrets)
     try:
         with HttpClient(limits) as client:
-            return _PageWalker(source, request, client, limits, redactor).read(known)
+            return _PageWalker(source, request, client, limits, redactor).read(stored_pages)
     except UnreachableError as error:
         cause, remedy = (redactor.redact_text(text) for text in (error.cause, error.remedy))
         if request.unset and error.status in (401, 403, 404):
@@ -95,7 +95,7 @@ def read_pages(
 
 
 class _PageWalker:
-    """Goes from page to page, and gathers what they hold."""
+    """Requests page after page, and collects their content."""
 
     def __init__(
         self,
@@ -118,25 +118,25 @@ class _PageWalker:
         self._samples: list[Any] = []
         self._end = time.monotonic() + limits.location
 
-    def read(self, known: Sequence[PageValidator]) -> FetchedPages | None:
-        """Return what all pages hold, None where none of the known ones has changed."""
+    def read(self, stored_pages: Sequence[PageValidator]) -> FetchedPages | None:
+        """Return the content of all pages, or None if no stored page has changed."""
         first = None
-        for position, page in enumerate(known):
+        for position, page in enumerate(stored_pages):
             first = self._get_answer(_build_page_request(self._request, page.url), page)
             if first is not None:
                 return self._walk_pages(first if position == 0 else None)
-        grown = known and self._client.more and self._source.next == NextPage("link")
-        return None if known and not grown else self._walk_pages(None)
+        grown = stored_pages and self._client.more and self._source.next == NextPage("link")
+        return None if stored_pages and not grown else self._walk_pages(None)
 
     def _get_answer(
-        self, request: HttpRequest, known: PageValidator = NO_VALIDATOR
+        self, request: HttpRequest, stored_page: PageValidator = NO_VALIDATOR
     ) -> HttpAnswer | None:
         if time.monotonic() > self._end:
             raise UnreachableError(
                 f"its pages took longer than {self._limits.location:g} seconds",
                 "ask for less, with a filter or larger pages",
             )
-        return self._client.get(request, known.etag, known.modified)
+        return self._client.get(request, stored_page.etag, stored_page.modified)
 
     def _walk_pages(self, first: HttpAnswer | None) -> FetchedPages:
         request: HttpRequest | None = self._request
@@ -161,7 +161,7 @@ class _PageWalker:
     def _read_page(
         self, request: HttpRequest, answer: HttpAnswer, *, start: bool
     ) -> HttpRequest | None:
-        """Take what a page holds, and return the request for the next one, if there is one."""
+        """Add the content of a page, and return the request for the next one, or None."""
         self._size += len(answer.text)
         if self._size > self._limits.size:
             raise UnreachableError(
@@ -171,7 +171,7 @@ class _PageWalker:
         tree = _parse_answer(request, answer, self._source.shown)
         target, has_more = _find_next_texts(
             tree, self._source.next
-        )  # these may need a credential in them
+        )  # these may need their credential
         if self._redactor.has_secret(answer.text):
             tree = _redact_tree(self._redactor, tree)
         items = self._find_items(tree, start)
@@ -186,7 +186,7 @@ class _PageWalker:
     def _find_items(self, tree: Any, start: bool) -> Sequence[Any]:
         """Return the items of a page: those of the configured list, or of our own form.
 
-        Raises: Unreachable where there are none, since the answer reports an error.
+        Raises: UnreachableError if there are none, since the answer reports an error.
         """
         failed = is_error_answer(tree)
         bare = failed and not any(fields.normalize_key(key) in WRAPPER_KEYS for key in tree)
@@ -231,7 +231,9 @@ class _PageWalker:
         return [_add_outer_id(raw) for raw in own_contents.raws]
 
     def _take(self, item: Any) -> None:
-        if not all(_has_wanted_text(item, path, want) for path, want in self._source.where.items()):
+        if not all(
+            _has_one_of_texts(item, path, want) for path, want in self._source.where.items()
+        ):
             return
         self._kept += 1
         if len(self._samples) < 20:
@@ -252,7 +254,7 @@ class _PageWalker:
         self._pages.raws.append(RawEntry(values, self._source.shown))
 
     def _check_missing_fields(self) -> None:
-        """Say which configured fields no item has; without an id, nothing can be read."""
+        """Add findings about fields that no item has; an error if that is the id."""
         if not self._kept:
             return
         key_names = json_path.format_key_names(self._samples) or "no keys"
@@ -315,7 +317,7 @@ def _build_page_request(request: HttpRequest, url: str) -> HttpRequest:
 
 
 def _parse_query(request: HttpRequest) -> dict[str, str]:
-    """Return what a request asks for, in its address or beside it."""
+    """Return the query of a request, from its address and its parameters."""
     pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
     return {**dict(pairs), **dict(request.query)}
 
@@ -335,7 +337,7 @@ def _build_page_address(request: HttpRequest) -> str:
 
 
 def _find_next_texts(tree: Any, next_page: NextPage | None) -> tuple[str, bool]:
-    """Return what an answer has of its next page, and whether it says that there is one."""
+    """Return the next page according to an answer, and whether it says that there is one."""
     if next_page is None or next_page.kind == "link":
         return "", True
     target = _find_text_at(tree, next_page.path) if next_page.path else ""
@@ -343,7 +345,7 @@ def _find_next_texts(tree: Any, next_page: NextPage | None) -> tuple[str, bool]:
 
 
 def _redact_tree(redactor: SecretRedactor, node: Any) -> Any:
-    """Return data without what must not be seen; tables and lists keep their lines."""
+    """Return data with credentials redacted; tables and lists keep their lines."""
     if isinstance(node, str):
         return redactor.redact_text(node)
     if isinstance(node, list):
@@ -359,7 +361,7 @@ def _redact_tree(redactor: SecretRedactor, node: Any) -> Any:
 
 
 def _parse_answer(request: HttpRequest, answer: HttpAnswer, shown: str) -> Any:
-    """Parse an answer as what it says that it is, or what its address or its first sign says."""
+    """Parse an answer by its content type, else by its address or its first character."""
     text, sign = answer.text, answer.text.lstrip()[:1]
     path = urlsplit(request.url).path.lower()
     usual = ".json" if sign in ("{", "[") and "yaml" not in answer.type else ".yml"
@@ -385,7 +387,7 @@ def _parse_answer(request: HttpRequest, answer: HttpAnswer, shown: str) -> Any:
 
 
 def _is_too_deep(tree: Any) -> bool:
-    """Return whether a tree has more levels than anything that makes sense."""
+    """Return whether a tree has more levels than are allowed."""
     level = [[tree]]
     for _ in range(MAX_DEPTH + 1):
         children = (
@@ -398,36 +400,28 @@ def _is_too_deep(tree: Any) -> bool:
 
 
 def _add_outer_id(raw: RawEntry) -> LocatedTable:
-    """Return an entry of our own form with the id under which it stands."""
+    """Return an entry of our own format with the key of its mapping as its id."""
     if raw.key is not None and not any(fields.normalize_key(key) == "id" for key in raw.values):
         raw.values["id"] = raw.key
     return raw.values
 
 
-def _has_wanted_text(item: Any, path: str, wanted: Sequence[str | None]) -> bool:
-    """Return whether an item has one of the wanted texts at a path."""
-    found_values = [
-        value for value in json_path.find_path_values(item, path) if value not in (None, "")
-    ]
-    if not found_values:
-        return None in wanted
-    texts = {
-        text.casefold() for text in fields.split_texts(list(_flatten_values(found_values)), None)
-    }
-    wanted_texts = {wanted_text.casefold() for wanted_text in wanted if wanted_text is not None}
-    return "*" in wanted_texts or bool(texts & wanted_texts)
+def _has_one_of_texts(item: Any, path: str, accepted: Sequence[str | None]) -> bool:
+    """Return whether an item has one of the configured texts at a path."""
+    values = [value for value in json_path.find_path_values(item, path) if value not in (None, "")]
+    if not values:
+        return None in accepted
+    texts = {text.casefold() for text in fields.split_texts(_flatten_values(values), None)}
+    accepted_texts = {text.casefold() for text in accepted if text is not None}
+    return "*" in accepted_texts or bool(texts & accepted_texts)
 
 
-def _flatten_values(found: Sequence[Any]) -> list[Any]:
-    return list(_find_leaves(found))
-
-
-def _find_leaves(found: Sequence[Any]) -> Iterator[Any]:
-    for value in found:
-        if isinstance(value, list):
-            yield from _find_leaves(value)
-        else:
-            yield value
+def _flatten_values(values: Iterable[Any]) -> list[Any]:
+    """Return the values of nested lists."""
+    flat: list[Any] = []
+    for value in values:
+        flat += _flatten_values(value) if isinstance(value, list) else [value]
+    return flat
 
 
 def _find_text_at(tree: Any, path: str) -> str:
@@ -436,5 +430,5 @@ def _find_text_at(tree: Any, path: str) -> str:
 
 
 def _is_true_text(text: str) -> bool:
-    """Return whether what tells of more pages does: anything but nothing, false and zero."""
+    """Return whether a value means "more pages": anything but null, false and zero."""
     return text.casefold() not in ("", "false", "0")

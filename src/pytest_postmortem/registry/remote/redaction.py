@@ -1,9 +1,9 @@
-"""Credentials → what a text is without them, in whatever form a server repeats them.
+"""Redact credentials in a text, in any form in which a server repeats them.
 
 A text and the credentials are compared in one plain form: without percent, backslash and HTML
-escapes, without case, and without what separates characters and can't be seen or may be added:
-blanks and line ends, quotes, backslashes, plus signs, control and zero-width characters. A
-credential is found whole, in base64 or hexadecimal digits, and, when it is long, in part.
+escapes, without case, and without characters that are invisible or may be inserted: blanks and
+line ends, quotes, backslashes, plus signs, control and zero-width characters. A credential is
+found whole, in base64 or hexadecimal digits, and, if it is long, in part.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["REDACTION_MARK", "SecretRedactor"]
 REDACTION_MARK = "***"
 
 MIN_SECRET_LENGTH = 6
-"""The characters of the shortest credential: a shorter text is in too many others."""
+"""The length of the shortest credential: a shorter text occurs in too many others."""
 
 LONG_SECRET_LENGTH = 12
-"""The characters from which on a part of a credential counts, and of a part without a digit."""
+"""The shortest length of a part of a credential, and of a part without a digit."""
 
 MIN_PART_LENGTH = 8
-"""The characters of the shortest part of a long credential that has a letter and a digit."""
+"""The length of the shortest part of a long credential with a letter and a digit."""
 
 BLOCK_LENGTH = 4  # every part of 8 characters has such a block of its credential, from 4 to 4
 DECODING_ROUNDS = 3
@@ -56,7 +56,7 @@ class SecretRedactor:
         )
 
     def has_secret(self, text: str) -> bool:
-        """Return whether a credential, or a part of a long one, is in a text."""
+        """Return whether a text has a credential, or a part of a long one."""
         return bool(self._forms) and any(True for _ in self._found(_normalize_for_search(text)))
 
     def redact_text(self, text: str) -> str:
@@ -105,7 +105,7 @@ def _extend_match(plain: bytes, place: int, form: bytes, offset: int) -> tuple[i
 
 
 def _is_secret_part(form: bytes, part: bytes) -> bool:
-    """Return whether a part of a credential is long enough to be one."""
+    """Return whether a part of a credential is long enough to be redacted."""
     if len(form) < LONG_SECRET_LENGTH or len(part) < MIN_PART_LENGTH:
         return len(part) == len(form)
     mixed = any(48 <= byte <= 57 for byte in part) and any(97 <= byte <= 122 for byte in part)
@@ -120,7 +120,7 @@ def _build_secret_forms(secret: str) -> Iterator[bytes]:
     yield plain_secret
     data = secret.encode("utf-8", "surrogateescape")
     yield data.hex().encode()
-    for bytes_before in range(3):  # what is before it in the same base64 moves its bits
+    for bytes_before in range(3):  # earlier bytes of the same base64 shift the bits
         first = (0, 2, 3)[bytes_before]
         for encode in (b64encode, urlsafe_b64encode):
             encoded = encode(bytes(bytes_before) + data).rstrip(b"=")
@@ -141,7 +141,7 @@ def _normalize_for_search(text: str) -> bytes:
 
 
 def _drop_uncompared(text: str) -> bytes:
-    """Return a text without what is not compared."""
+    """Return a text without the characters that are not compared."""
     if not text.isascii():
         text = _INVISIBLE_CHARACTERS.sub("", text)
     return text.lower().encode("utf-8", "surrogateescape").translate(None, _UNCOMPARED_BYTES)
@@ -172,7 +172,7 @@ def _normalize_with_places(text: str) -> tuple[bytes, list[tuple[int, int]]]:
 
 
 def _decode_escape(match: re.Match[str]) -> str:
-    """Return what an escape means; a byte beyond ASCII is a lone surrogate, as in file names."""
+    """Return the character of an escape; a byte beyond ASCII is a lone surrogate."""
     text = match[0]
     if text[0] == "&":
         return html.unescape(text)

@@ -1,4 +1,4 @@
-"""A ``source:`` block, or the preset of a service → what to ask for, and how to read the answer.
+"""Parse a ``source:`` block, or that of a preset: the request, and how to read the answer.
 
 ::
 
@@ -6,15 +6,15 @@
       url: https://api.example.com/v1/incidents
       headers: {Authorization: "Bearer ${INCIDENTS_TOKEN}"}
       query: {state: closed}
-      list: data.items                      # where the list is; else the answer is one, or has one
+      list: data.items                      # the path of the list, if the answer is not a list
       where: {mode: [standard, drill], deleted_at: null}
       fields: {id: reference, title: name, severity: severity.name}
       next: {cursor: meta.after, query: after}
 
 ``next`` is ``link`` (the ``Link`` header), ``{url: PATH}``, ``{cursor: PATH, query: NAME}``,
-``{offset: NAME, more: PATH}`` or ``{page: NAME}``. ``${NAME}`` is a variable of the environment;
-what is made of an empty ``${NAME:-}`` is left out. A credential comes from there alone: what the
-names of headers, ``basic`` and the address give away as one may not stand in the block.
+``{offset: NAME, more: PATH}`` or ``{page: NAME}``. ``${NAME}`` is an environment variable; a value
+with an empty ``${NAME:-}`` is left out. A credential must come from the environment: the block
+may not contain one in a header with such a name, in ``basic`` or in the address.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SOURCE_KEYS = (
     *("url", "headers", "query", "basic", "list", "where", "fields", "next", "partial"),
     "insecure",
 )
-"""What a block may hold, beside ``preset`` and ``base``."""
+"""The keys of a block, without ``preset`` and ``base``."""
 
 NEXT_PAGE_KEYS: Mapping[str, str] = {
     "url": "below",
@@ -52,7 +52,7 @@ NEXT_PAGE_KEYS: Mapping[str, str] = {
     "offset": "more",
     "page": "more",
 }
-"""The ways to find the next page, and what each may have beside it."""
+"""The ways to find the next page, each with the key that may be added."""
 
 _ENVIRONMENT_VARIABLE = re.compile(r"\$\{(\w+)(:-([^}]*))?\}")
 _SECRET_NAME = re.compile(r"token|key|secret|pass|auth|credential", re.IGNORECASE)
@@ -68,7 +68,7 @@ _SOURCE_ADDRESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class NextPage:
-    """How the next page is found; ``more`` is the path of what says that there is one."""
+    """How the next page is found; ``more`` is the path of a value that says that there is one."""
 
     kind: Literal["link", "url", "cursor", "offset", "page"]
     path: str = ""
@@ -79,13 +79,12 @@ class NextPage:
 
 @dataclass(frozen=True, slots=True)
 class RemoteSource:
-    """A list somewhere on the network: what to ask for, and what to read from the answer.
+    """A list on the network: the request, and how to read the answer.
 
-    ``shown`` is how the reader knows it. ``where`` keeps the items that have one of the texts
-    at a path; None stands for nothing there, ``*`` for anything. ``partial`` says why the list
-    is never whole, ``insecure`` that a credential
-    may be sent without encryption. ``sure`` are the fields that every answer should have, None
-    for all of them.
+    ``shown`` is its name in messages. ``where`` keeps the items that have one of the texts at a
+    path; None is a missing value, ``*`` any value. ``partial`` is the reason why the list is never
+    whole, ``insecure`` says that a credential may be sent unencrypted. ``sure`` are the fields that
+    every answer should have, None for all of them.
     """
 
     shown: str
@@ -103,7 +102,7 @@ class RemoteSource:
 
     @property
     def identity_text(self) -> str:
-        """All of it as one text without any secret, to tell it from what it was before."""
+        """The whole source as one text without a secret, to notice changes."""
         return repr(self)
 
     def place(self, environ: Mapping[str, str]) -> str:
@@ -121,10 +120,10 @@ class RemoteSource:
             yield from (match[1] for match in _ENVIRONMENT_VARIABLE.finditer(text))
 
     def build_request(self, environ: Mapping[str, str]) -> HttpRequest:
-        """Return what to send, with the variables of the environment put in.
+        """Return the request, with environment variables filled in.
 
         Raises:
-            Unreachable: A variable is not set, or can't be sent.
+            UnreachableError: A variable is not set, or can't be sent.
         """
         filled = _VariableFiller(environ)
         url, basic = filled.fill_address(self.url)
@@ -140,7 +139,7 @@ class RemoteSource:
 
 
 class _VariableFiller:
-    """Puts variables of the environment into texts, and remembers those that are secret."""
+    """Fills environment variables into texts, and collects the secret ones."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -154,15 +153,15 @@ class _VariableFiller:
                 yield name, self._fill_variables(text)
 
     def pair(self, user: str, password: str) -> tuple[str, str] | None:
-        """Return a user and a password, of which nobody may see the form in which they are sent."""
+        """Return a user and a password; their encoded form is a secret."""
         if self._is_pointless(user) or self._is_pointless(password):
             return None
         return self._remember_pair(self._fill_variables(user), self._fill_variables(password))
 
     def fill_address(self, text: str) -> tuple[str, tuple[str, str] | None]:
-        """Return an address without what stands before its host, and that as user and password.
+        """Return an address without user information, and that as user and password.
 
-        In the query, where it is percent-encoded, a variable is secret, elsewhere by its name.
+        In the query, which is percent-encoded, every variable is secret, elsewhere by its name.
         """
         match = _SOURCE_ADDRESS.fullmatch(text)
         assert match is not None  # it matches any text
@@ -179,9 +178,7 @@ class _VariableFiller:
         return self._fill_whole_address(url) if "${" in match["place"] else (url, None)
 
     def _fill_whole_address(self, url: str) -> tuple[str, tuple[str, str] | None]:
-        """Return what `fill_address` does for one that stands in a variable, with all that it
-        holds.
-        """
+        """Return an address from a variable as `fill_address` does; its parts are secret."""
         if find_address_problem(url) not in (None, CLEARTEXT_CREDENTIAL):
             return url, None
         parts = urlsplit(url)
@@ -219,13 +216,13 @@ class _VariableFiller:
         return str(value)
 
     def _fill_variables(self, text: str, *, secret: bool = True, quoted: bool = False) -> str:
-        def filled(found: re.Match[str]) -> str:
-            value = self._find_variable_value(found)
-            if value != found[3] and (secret or _SECRET_NAME.search(found[1])):
+        def fill(match: re.Match[str]) -> str:
+            value = self._find_variable_value(match)
+            if value != match[3] and (secret or _SECRET_NAME.search(match[1])):
                 self._remember_secret(value)
             return quote(value, safe="") if quoted else value
 
-        return _ENVIRONMENT_VARIABLE.sub(filled, text)
+        return _ENVIRONMENT_VARIABLE.sub(fill, text)
 
     def _remember_secret(self, text: str) -> None:
         if text:
@@ -233,7 +230,7 @@ class _VariableFiller:
 
 
 def parse_source_block(block: LocatedTable, shown: str, line: int | None = None) -> RemoteSource:
-    """Read a block that has a ``url``.
+    """Parse a block that has a ``url``.
 
     Raises: RegistryError with everything that is wrong with it.
     """
@@ -245,7 +242,7 @@ def parse_source_block(block: LocatedTable, shown: str, line: int | None = None)
 
 
 def _fill_base_address(node: Any, base: str) -> Any:
-    """Put the address of a service where ``{base}`` stands."""
+    """Replace ``{base}`` with the address of a service."""
     if isinstance(node, LocatedTable):
         table = LocatedTable(node.line)
         table.lines = node.lines
@@ -257,7 +254,7 @@ def _fill_base_address(node: Any, base: str) -> Any:
 
 
 class _SourceBlockReader:
-    """Turns the texts of a block into a `RemoteSource`, and gathers what is wrong with them."""
+    """Parses a block into a `RemoteSource`, and collects its problems."""
 
     def __init__(self, block: LocatedTable, shown: str, line: int | None) -> None:
         base = block.get("base")
@@ -271,7 +268,9 @@ class _SourceBlockReader:
     def source(self) -> RemoteSource:
         for key in self._block:
             if key not in (*SOURCE_KEYS, "preset", "base"):
-                self._wrong(key, "is not understood", f"use {', '.join(SOURCE_KEYS)} or preset")
+                self._add_problem(
+                    key, "is not understood", f"use {', '.join(SOURCE_KEYS)} or preset"
+                )
         return RemoteSource(
             shown=self._shown,
             url=self._read_url(),
@@ -279,7 +278,10 @@ class _SourceBlockReader:
             query=self._texts("query"),
             basic=self._read_basic(),
             list=self._text("list"),
-            where={path: self._wanted(path, value) for path, value in self._read_mapping("where")},
+            where={
+                path: self._read_accepted_texts(path, value)
+                for path, value in self._read_mapping("where")
+            },
             fields={
                 name: self._read_field_paths(name, value)
                 for name, value in self._read_mapping("fields")
@@ -294,7 +296,7 @@ class _SourceBlockReader:
         url = self._text("url")
         if url is None:
             if not isinstance(self._block.get("url"), (Mapping, list)):
-                self._wrong("url", "is missing", "write an address with https://")
+                self._add_problem("url", "is missing", "write an address with https://")
             return ""
         match = _SOURCE_ADDRESS.fullmatch(url)
         assert match is not None  # it matches any text
@@ -306,7 +308,7 @@ class _SourceBlockReader:
             filled_url = "https://" + filled_url  # the variable holds it
         address_problem = find_address_problem(filled_url)
         if address_problem is not None:
-            self._wrong(
+            self._add_problem(
                 "url", f"can't be asked: {address_problem}", "write an address with https://"
             )
         return url
@@ -317,7 +319,9 @@ class _SourceBlockReader:
             if _CREDENTIAL_HEADER.search(name):
                 self._check_credential(f"headers.{name}", text)
             if not _HEADER_NAME.fullmatch(name) or not text.isprintable():
-                self._wrong(f"headers.{name}", "is not a header", "write 'Name: text' on one line")
+                self._add_problem(
+                    f"headers.{name}", "is not a header", "write 'Name: text' on one line"
+                )
         return headers
 
     def _read_basic(self) -> tuple[str, str] | None:
@@ -325,35 +329,35 @@ class _SourceBlockReader:
         if not texts:
             return None
         if set(texts) != {"user", "password"}:
-            self._wrong("basic", "is not a pair", "write 'user' and 'password' below it")
+            self._add_problem("basic", "is not a pair", "write 'user' and 'password' below it")
         self._check_credential("basic.password", texts.get("password", ""))
         return texts.get("user", ""), texts.get("password", "")
 
     def _check_credential(self, key: str, text: str) -> None:
-        """Note a credential that does not come from the environment, without telling it."""
+        """Add a problem for a credential that is not in the environment, without showing it."""
         variables = list(_ENVIRONMENT_VARIABLE.finditer(text))
         if text and (not variables or any(match[3] for match in variables)):
-            self._wrong(
+            self._add_problem(
                 key,
                 "can't be used: the file contains a credential",
                 "put it into a variable of the environment, and write ${NAME}",
             )
 
-    def _wanted(self, path: str, value: Any) -> tuple[str | None, ...]:
-        wanted_texts = tuple(value) if isinstance(value, list) else (value,)
-        if not all(
-            wanted_text is None or isinstance(wanted_text, str) for wanted_text in wanted_texts
-        ):
-            self._wrong(f"where.{path}", "is not a text", "write a text, a list of texts, or null")
+    def _read_accepted_texts(self, path: str, value: Any) -> tuple[str | None, ...]:
+        texts = tuple(value) if isinstance(value, list) else (value,)
+        if not all(text is None or isinstance(text, str) for text in texts):
+            self._add_problem(
+                f"where.{path}", "is not a text", "write a text, a list of texts, or null"
+            )
             return ()
-        return wanted_texts
+        return texts
 
     def _read_field_paths(self, name: str, value: Any) -> tuple[FieldPath, ...]:
         try:
             return parse_field_paths(value)
         except ValueError as error:
             cause, remedy = error.args
-            self._wrong(f"fields.{name}", cause, remedy)
+            self._add_problem(f"fields.{name}", cause, remedy)
             return ()
 
     def _read_next_page(self) -> NextPage | None:
@@ -365,13 +369,13 @@ class _SourceBlockReader:
         allowed_keys = {kind, NEXT_PAGE_KEYS.get(kind or "")}
         if kind is None or not all(isinstance(text, str) for text in texts.values()):
             remedy = "see reference/registry.md in pytest-postmortem's docs"
-            self._wrong("next", "names no way to the next page", remedy)
+            self._add_problem("next", "names no way to the next page", remedy)
             return None
         for key in texts:
             if key not in allowed_keys:
-                self._wrong(f"next.{key}", f"can't be combined with {kind!r}", "remove it")
+                self._add_problem(f"next.{key}", f"can't be combined with {kind!r}", "remove it")
         if kind == "cursor" and "query" not in texts:
-            self._wrong("next", "has no 'query'", "name the parameter that takes the cursor")
+            self._add_problem("next", "has no 'query'", "name the parameter that takes the cursor")
         path_text = texts[kind]
         companions = {key: texts[key] for key in ("query", "below", "more") if key in texts}
         if kind in ("offset", "page"):
@@ -382,13 +386,15 @@ class _SourceBlockReader:
         value = self._block.get(name)
         if value is None or isinstance(value, str):
             return (value or "").strip() or None
-        self._wrong(name, "is not a text", f"write {name!r} as one text")
+        self._add_problem(name, "is not a text", f"write {name!r} as one text")
         return None
 
     def _read_flag(self, name: str) -> bool:
         text = (self._text(name) or "false").casefold()
         if text not in ("true", "false"):
-            self._wrong(name, "is neither true nor false", f"write '{name}: true', or remove it")
+            self._add_problem(
+                name, "is neither true nor false", f"write '{name}: true', or remove it"
+            )
         return text == "true"
 
     def _read_mapping(self, name: str) -> Iterator[tuple[str, Any]]:
@@ -396,7 +402,7 @@ class _SourceBlockReader:
         if isinstance(value, Mapping):
             yield from value.items()
         elif value:
-            self._wrong(name, "is not a mapping", f"write names and values below {name!r}")
+            self._add_problem(name, "is not a mapping", f"write names and values below {name!r}")
 
     def _texts(self, name: str) -> dict[str, str]:
         texts = {}
@@ -404,10 +410,10 @@ class _SourceBlockReader:
             if isinstance(value, str):
                 texts[key] = value.strip()
             elif value is not None:
-                self._wrong(f"{name}.{key}", "is not a text", "write it as one text")
+                self._add_problem(f"{name}.{key}", "is not a text", "write it as one text")
         return texts
 
-    def _wrong(self, key: str, cause: str, remedy: str) -> None:
+    def _add_problem(self, key: str, cause: str, remedy: str) -> None:
         name, _, inner_key = key.partition(".")
         inner = self._block.get(name)
         line = self._block.lines.get(name, self._line)
