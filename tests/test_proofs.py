@@ -173,8 +173,8 @@ def test_a_damaged_file_is_one_message(tmp_path: Path, name: str) -> None:
         read_proofs_file(path)
 
     assert str(caught.value) == (
-        f"Couldn't read proofs {str(path)!r}: it is no file of proofs\n"
-        "  delete it: `pytest-postmortem prove` writes it anew\n"
+        f"Couldn't read proofs {str(path)!r}: it is not a proofs file\n"
+        "  delete it; `pytest-postmortem prove` writes a new one\n"
         "  see reference/messages.md#proofs-file in pytest-postmortem's docs"
     )
 
@@ -191,13 +191,13 @@ def test_another_format_is_said(tmp_path: Path, format: object, shown: str) -> N
         read_proofs_file(path)
 
     (problem,) = caught.value.problems
-    assert problem.cause == f"its format is {shown}, and 1 is understood"
+    assert problem.cause == f"format {shown} is not supported (expected 1)"
 
 
 def test_bytes_that_are_no_text_are_one_message(tmp_path: Path) -> None:
     """As of a file that was not written by us; so is a folder."""
     (tmp_path / PROOFS_FILENAME).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ProofsError, match="it is no file of proofs"):
+    with pytest.raises(ProofsError, match="it is not a proofs file"):
         read_proofs_file(tmp_path / PROOFS_FILENAME)
 
     (tmp_path / "folder").mkdir()
@@ -217,10 +217,10 @@ WRITER = """
 import sys
 from pathlib import Path
 from pytest_postmortem.model import Proof
-from pytest_postmortem.proofs import Kept, save
-own = {f"PM-{n}": Kept(Proof("proven"), sys.argv[2]) for n in range(200)}
+from pytest_postmortem.proofs import StoredProof, write_proofs_file
+proofs = {f"PM-{n}": StoredProof(Proof("proven"), sys.argv[2]) for n in range(200)}
 for _ in range(30):
-    save(Path(sys.argv[1]), own)
+    write_proofs_file(Path(sys.argv[1]), proofs)
 """
 
 

@@ -149,8 +149,8 @@ def test_a_damaged_file_is_one_warning(suite: Path, run: RunPytest) -> None:
     assert report_of(result)[-4:] == [
         "  PM-3  Lost mails    1 test",
         "1 warning:",
-        f"  {PROOFS_FILENAME}: it is no file of proofs; delete it: `pytest-postmortem"
-        " prove` writes it anew",
+        f"  {PROOFS_FILENAME}: it is not a proofs file; delete it; `pytest-postmortem"
+        " prove` writes a new one",
         "3 of 3 incidents guarded (100 %), 3 linked",
     ]
     assert result.ret == 0

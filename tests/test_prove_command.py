@@ -211,7 +211,7 @@ def test_a_test_may_be_linked_in_any_way(
     row = [
         *proven(more=" (16 of 18 in their files; 15 of 17 linked tests)"),
         *(f"{each}: {next(end for name, end in ends.items() if name in each)}" for each in nodeids),
-        "taken away: pm1.py",
+        "reverted: pm1.py",
     ]
     assert (status, said) == (0, table({"PM-1": row}, "1 of 1 proven"))
 
@@ -285,19 +285,19 @@ WRONG = {
     ),
     "--fix=x.patch test_pm1.py": ("the patch 'x.patch' can't be read", "name another fix"),
     "--fix=nope test_pm1.py": (
-        "nope is no commit that this clone knows: correct it, or git fetch origin",
+        "nope is not a commit in this clone: correct it, or git fetch origin",
         "name another fix",
     ),
     "--base=nope": (
-        "nope is no commit that this clone knows: correct it, or git fetch origin",
+        "nope is not a commit in this clone: correct it, or git fetch origin",
         "name another fix",
     ),
     "--fix=HEAD~1": (
         "the fix changes no test",
         "name the tests, as tests/test_x.py::test_y, or an incident",
     ),
-    "--base=main": ("nothing differs from main", "name another fix"),
-    "--fix=WORKTREE": ("nothing differs from HEAD", "name another fix"),
+    "--base=main": ("there is no change since main", "name another fix"),
+    "--fix=WORKTREE": ("there is no change since HEAD", "name another fix"),
 }
 """What a command line asks for that can't be done, and what is said of it."""
 
@@ -451,12 +451,12 @@ def test_a_fix_may_be_written_at_the_moment_or_come_in_any_form(
     repository.write({"x.patch": patch + "\n"})
     found["x.patch"] = prove("--fix=x.patch", "test_it.py::test_sale")
 
-    since = by_hand("since main", "what came since main")
+    since = by_hand("since main", "the changes since main")
     expected = {name: by_hand(name) for name in found}
     assert found == {**expected, "since main": since, "since main again": since}
     assert weak[0] == 0
     assert weak[1].startswith(
-        "WORKTREE  weak  test_new needs what the fix brought, and would fail on any older tree:"
+        "WORKTREE  weak  test_new needs a name added by the fix, and would fail on any older tree:"
         " ImportError: cannot import name 'new'"
     )
 
@@ -473,7 +473,7 @@ def test_an_incident_may_be_proved_with_another_fix(
     other = repository.prove(capsys, f"--fix={repository.fixes['PM-4']}", "PM-1")
 
     assert said == (0, table({"PM-3": proven("<PM-3>")}, "1 of 1 proven"))
-    why = "test_price: pm4.py was not imported by the tests, as far as can be told"
+    why = "test_price: the tests were not seen to import pm4.py"
     row = {"PM-1": ("inconclusive", why)}
     assert other == (0, table(row, "0 of 1 proven, 1 inconclusive"))
     assert kept.read_text() == ""

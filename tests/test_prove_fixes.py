@@ -142,7 +142,7 @@ def test_nothing_is_no_fix(repo: Path) -> None:
     """A file that was touched alone does not differ."""
     (repo / "src/shop.py").touch()
 
-    with pytest.raises(FixError, match=r"^nothing differs from HEAD$"):
+    with pytest.raises(FixError, match=r"^there is no change since HEAD$"):
         read_fix_from_revisions(repo, [WORKTREE])
 
 
@@ -159,7 +159,7 @@ def test_a_branch_is_what_it_has_brought_since_it_left_another(repo: Path) -> No
 
     fix = read_fix_from_branch(repo, "main")
 
-    assert fix.name == "what came since main"
+    assert fix.name == "the changes since main"
     assert changes(fix) == [("src/new.py", None, b"1\n"), ("src/shop.py", b"one\n", b"two\n")]
 
 
@@ -190,7 +190,7 @@ WHOLE = "0123456789abcdef0123456789abcdef01234567"
         *(
             (
                 name,
-                f"{name} is no commit that this clone knows: correct it, or git fetch origin",
+                f"{name} is not a commit in this clone: correct it, or git fetch origin",
                 f"{name} is not in this clone: give the full hash, or git fetch --unshallow",
             )
             for name in ("012345", "no-such", "-x")
@@ -230,7 +230,7 @@ def test_without_a_repository_only_a_patch_is_a_fix(tmp_path: Path) -> None:
     with pytest.raises(FixError) as caught:
         read_fix_from_revisions(tmp_path, ["abc1234"])
 
-    assert str(caught.value) == "there is no git repository: name a fix as `patch: FILE`"
+    assert str(caught.value) == "this is not a git repository: name the fix as `patch: FILE`"
 
 
 PATCH = """\
@@ -304,8 +304,8 @@ def test_a_patch_needs_no_repository(tmp_path: Path) -> None:
     ("text", "why"),
     [
         (None, "the patch 'x.patch' can't be read"),
-        ("no patch\n", "'x.patch' is no patch that git can read"),
-        ("", "'x.patch' is no patch that git can read"),
+        ("no patch\n", "'x.patch' is not a patch that git can read"),
+        ("", "'x.patch' is not a patch that git can read"),
     ],
 )
 def test_what_is_no_patch_is_said(repo: Path, text: str | None, why: str) -> None:
@@ -387,4 +387,4 @@ def test_a_file_in_which_a_fix_changed_no_code_is_not_swapped(repo: Path) -> Non
     assert versions.before == {str(repo / "src/pay.py"): two}
     with pytest.raises(TransplantError) as caught:
         transplant_fix(replace(fix, kinds={"src/shop.py": "source", "src/new.py": "source"}), here)
-    assert str(caught.value) == "the fix has only brought new files, or changed what is no code"
+    assert str(caught.value) == "the fix only added new files, or changed no code"

@@ -153,7 +153,7 @@ def test_a_verdict_is_not_kept_for_what_changed_while_it_was_found(
 
     said = proved.prove(capsys)
 
-    row = ("proven", f"{FAILS.format('pm1.patch')} (not kept: {what} changed meanwhile)")
+    row = ("proven", f"{FAILS.format('pm1.patch')} (not kept: {what} changed during the run)")
     assert said == (0, table({"PM-1": row}, "1 of 1 proven"))
     assert (proved.folder / "postmortem-proofs.json").read_text() == ""
 
@@ -257,8 +257,8 @@ def test_a_file_that_can_not_be_read_is_said_before_anything_runs(
     assert (status, said.out) == (2, "")
     assert said.err == (
         f"Couldn't read proofs {str(repository.folder / 'postmortem-proofs.json')!r}:"
-        " it is no file of proofs\n"
-        "  delete it: `pytest-postmortem prove` writes it anew\n"
+        " it is not a proofs file\n"
+        "  delete it; `pytest-postmortem prove` writes a new one\n"
         "  see reference/messages.md#proofs-file in pytest-postmortem's docs\n"
     )
     assert (repository.folder / "postmortem-proofs.json").read_text() == "<<<<<<< ours\n"

@@ -46,8 +46,8 @@ def test_a_test_is_not_called_hollow_where_a_part_of_the_fix_stays_that_it_loads
     known = repository.prove(capsys, "--source=tools/gen.py")
 
     why = (
-        "tools/gen.py is a part of the fix that stays in place, and the tests load it:"
-        " take it away too with --source=tools/gen.py"
+        "the tests load tools/gen.py, a part of the fix that was not reverted;"
+        " revert it too with --source=tools/gen.py"
     )
     row = ("inconclusive", f"test_table: {why}")
     assert unknown == (0, table({"PM-1": row}, "0 of 1 proven, 1 inconclusive"))
@@ -76,11 +76,11 @@ def test_what_of_a_fix_stays_in_place_is_told(
         "not proven",
         "test_price passes without <PM-2>, though it runs its lines",
         "the test would not notice if the problem came back",
-        "tools/more.py is a part of the fix too, and stays in place: --source takes it away",
+        "tools/more.py is part of the fix too, and was not reverted; pass --source to revert it",
     )
     assert hollow == (1, table({"PM-2": rows}, "0 of 1 proven, 1 not proven"))
     fails = "test_price fails without <PM-3>: AssertionError: assert 50.0 == 5"
-    lines = ("taken away: pm3.py", "left in place: tools/other.py")
+    lines = ("reverted: pm3.py", "left in place: tools/other.py")
     row = ("proven", fails, *lines)
     assert proven == (0, table({"PM-3": row}, "1 of 1 proven"))
     row = ("proven", f"{fails} (unchanged since DAY)", *lines)
@@ -141,11 +141,11 @@ def test_a_fix_that_is_not_committed_may_change_data(
         status, said = repository.prove(capsys, *asked, "test_it.py::test_price", "-v")
 
     id = "since main" if "--base=main" in asked else "WORKTREE"
-    fix = "what came since main" if "--base=main" in asked else "WORKTREE"
+    fix = "the changes since main" if "--base=main" in asked else "WORKTREE"
     row = (
         "proven",
         f"test_price fails without {fix}: AssertionError: assert 50.0 == 5 (1 of 2 in its file)",
-        "taken away: shop/notes/extra.json, shop/price.py, shop/rates.json",
+        "reverted: shop/notes/extra.json, shop/price.py, shop/rates.json",
         "left in place: shop/README.md",
     )
     assert (status, said) == (0, table({id: row}, "1 of 1 proven"))
@@ -184,8 +184,8 @@ def test_what_has_to_be_compiled_is_said(
     said = repository.prove(capsys, "--fix=WORKTREE")
 
     why = (
-        "patch: speed.c has to be compiled, which is not done here;"
-        " units: speed.c can't be replaced in memory; replay: the fix is no commit"
+        "patch: speed.c has to be compiled, which prove does not do;"
+        " units: speed.c can't be replaced in memory; replay: the fix is not a commit"
     )
     row = {"WORKTREE": ("inconclusive", why)}
     assert said == (0, table(row, "0 of 1 proven, 1 inconclusive"))

@@ -142,7 +142,7 @@ def test_without_git_a_patch_is_enough(
         told = repository.prove(capsys)
 
     rows = {
-        "PM-1": ("inconclusive", "there is no git repository: name a fix as `patch: FILE`"),
+        "PM-1": ("inconclusive", "this is not a git repository: name the fix as `patch: FILE`"),
         "PM-2": (
             "proven",
             "test_price fails without pm.patch: AssertionError: assert 50.0 == 5",

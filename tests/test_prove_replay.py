@@ -244,26 +244,26 @@ NODEID = "tests/test_pay.py::test_once"
 @pytest.mark.parametrize(
     ("files", "nodeids", "why"),
     [
-        ({}, [], "no linked test is known"),
+        ({}, [], "it has no linked test"),
         (
             {"src/shop/speed.c": "new\n"},
             [NODEID],
-            "src/shop/speed.c has to be compiled, which is not done here",
+            "src/shop/speed.c has to be compiled, which prove does not do",
         ),
         (
             {"tests/test_pay.py": "def test_other(): ...\n"},
             [NODEID],
-            "no commit is known in which the test and the fix are together",
+            "no commit has both the test and the fix",
         ),
         (
             {"tests/test_pay.py": "def test_once(:\n"},
             [NODEID],
-            "no commit is known in which the test and the fix are together",
+            "no commit has both the test and the fix",
         ),
         (
             {"tests/test_pay.py": TWO_CLASSES},
             [NODEID],
-            "no commit is known in which the test and the fix are together",
+            "no commit has both the test and the fix",
         ),
     ],
     ids=["no test", "compiled", "other test", "no python", "which one"],
@@ -286,7 +286,7 @@ def test_a_test_that_came_before_the_fix_and_went_is_not_found(repo: Path, tmp_p
     commit(repo, {"tests/test_pay.py": None})
     fix = commit(repo, {"src/shop/pay.py": FIXED})
 
-    with pytest.raises(ReplayError, match="together"):
+    with pytest.raises(ReplayError, match="has both the test and the fix"):
         export_tree_at_fix(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
 
 
@@ -300,7 +300,7 @@ def test_source_that_changed_before_the_test_came_can_not_be_taken_back(
     with pytest.raises(ReplayError) as caught:
         export_tree_at_fix(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
 
-    assert str(caught.value) == "the source was another when the test was added"
+    assert str(caught.value) == "the source was different when the test was added"
 
 
 def test_a_patch_has_no_tree(repo: Path, tmp_path: Path) -> None:
@@ -313,4 +313,4 @@ def test_a_patch_has_no_tree(repo: Path, tmp_path: Path) -> None:
             repo, repo, read_fix_from_patch(repo, "x.patch", [repo]), [NODEID], tmp_path / "tree"
         )
 
-    assert str(caught.value) == "the fix is no commit"
+    assert str(caught.value) == "the fix is not a commit"

@@ -309,9 +309,9 @@ NO_PROOF: dict[str, tuple[Files, Files, tuple[str, ...]]] = {
         {"{module}.py": NEW, "test_{module}.py": CALLS},
         (
             "weak",
-            "test_price needs what the fix brought, and would fail on any older tree:"
+            "test_price needs a name added by the fix, and would fail on any older tree:"
             " AttributeError: module 'new' has no attribute 'tax'",
-            "nothing is known of the problem itself",
+            "the problem itself was not tested",
         ),
     ),
     "packaging": (
@@ -358,7 +358,7 @@ NO_PROOF: dict[str, tuple[Files, Files, tuple[str, ...]]] = {
         },
         (
             "inconclusive",
-            "test_price passes by itself, but not where fixes are taken away:"
+            "test_price passes by itself, but fails in prove's environment:"
             " fails with the fix in place: AssertionError: seen",
         ),
     ),

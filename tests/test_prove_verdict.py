@@ -138,7 +138,7 @@ def test_it_is_proven_by_what_fails_in_the_call_of_a_test(
         (
             failed(NEW),
             "weak",
-            "needs what the fix brought, and would fail on any older tree:"
+            "needs a name added by the fix, and would fail on any older tree:"
             " AttributeError: module 'shop' has no attribute 'new'",
         ),
         (
@@ -195,22 +195,22 @@ def test_it_is_proven_by_what_fails_in_the_call_of_a_test(
         (
             run(left={"other/test_a.py": "Skipped: no"}),
             "broken",
-            "without the fix pytest does not come to this test: 1 passed",
+            "without the fix pytest does not reach this test: 1 passed",
         ),
         (
             run(ended=ProcessEnd(None, 20.0, "collecting ...")),
             "broken",
-            "without the fix pytest does not come to this test",
+            "without the fix pytest does not reach this test",
         ),
         (
             run(ended=ProcessEnd(4, output="\n\nUsageError: no such file\n \n")),
             "broken",
-            "without the fix pytest does not come to this test: UsageError: no such file",
+            "without the fix pytest does not reach this test: UsageError: no such file",
         ),
         (
             run(ended=ProcessEnd(-11)),
             "broken",
-            "without the fix pytest does not come to this test: exit status -11",
+            "without the fix pytest does not reach this test: exit status -11",
         ),
         (
             run(AttemptResult("died"), ended=ProcessEnd(-9)),
@@ -272,12 +272,12 @@ def test_whatever_else_goes_wrong_is_no_proof(
         (
             run(ended=ProcessEnd(-11)),
             "inconclusive",
-            "with the fix pytest does not come to this test: exit status -11",
+            "with the fix pytest does not reach this test: exit status -11",
         ),
         (
             run(ended=ProcessEnd(None, 20.0, "1 passed")),
             "inconclusive",
-            "with the fix pytest does not come to this test",
+            "with the fix pytest does not reach this test",
         ),
     ],
 )
@@ -317,7 +317,7 @@ def test_source_that_was_not_loaded_proves_nothing() -> None:
 
     found = judge_incident(run(PASSED), unseen, known)
 
-    message = "cart.py, shop.py was not imported by the tests, as far as can be told"
+    message = "the tests were not seen to import cart.py, shop.py"
     assert (found.verdict, found.message, found.is_open) == ("inconclusive", message, False)
 
 
@@ -345,7 +345,7 @@ def test_another_copy_of_the_source_voids_the_run(side: int) -> None:
             Trial(DONE, left={"tests/test_a.py": "Skipped: could not import 'torch'"}),
             "tests/test_a.py skips itself: could not import 'torch'",
         ),
-        (Trial(ProcessEnd(None, 600.4)), "the tests were not collected within 600 s"),
+        (Trial(ProcessEnd(None, 600.4)), "collection did not finish within 600 s"),
         (
             Trial(ProcessEnd(4, output="\nERROR: unknown option\n\n")),
             "no linked test was collected: ERROR: unknown option",

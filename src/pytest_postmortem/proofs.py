@@ -1,6 +1,6 @@
-"""The file of proofs: what `prove` found, read and written, and whether it still holds.
+"""The proofs file: verdicts of `prove`, read and written, and whether each is still current.
 
-``postmortem-proofs.json`` may be committed, so that `prove` looks only at what has changed since::
+``postmortem-proofs.json`` may be committed. `prove` then runs only the incidents that changed::
 
     {"format": 1, "tool": {...}, "proofs": {"PM-102": {"verdict": "proven", "day": "2026-11-20",
      "fix": "3f2a91c", "reason": "...", "way": "patch", "key": DIGEST, "taken": [...],
@@ -42,19 +42,17 @@ __all__ = [
 PROOFS_FILENAME = "postmortem-proofs.json"
 PROOFS_FORMAT = 1
 SHORT_REVISION_LENGTH = 9
-"""Letters of a hash that are shown."""
+"""Characters of a hash that are shown."""
 
 HASH_PATTERN = re.compile("[0-9a-f]{4,64}")
 
 FIX_SEPARATOR_PATTERN = re.compile(r"(, |\.\.)")
-"""What stands between the hashes of a name."""
+"""The separators between the hashes in the name of a fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTestVerdict:
-    """The verdict on one test, and the digest of what it rested on then, empty where it is not
-    known.
-    """
+    """The verdict on one test, and the digest of the test's code then; empty if unknown."""
 
     verdict: str
     message: str
@@ -63,10 +61,12 @@ class StoredTestVerdict:
 
 @dataclass(frozen=True, slots=True)
 class StoredProof:
-    """A proof with what it rests on: ``key`` is the digest of all that the runs depended on,
-    ``files`` among it, by their paths from the top of the repository. ``taken`` and ``left`` are
-    the files of the fix that were taken away, and those that stayed; ``failing`` of ``further``
-    other tests in the same files fail without it.
+    """A proof and the inputs of its verdict.
+
+    ``key`` is the digest of all inputs of the runs. ``files`` are those among them that are files,
+    by their paths from the top of the repository. ``taken`` and ``left`` are the files of the fix
+    that were reverted, and those that were not. ``failing`` of ``further`` other tests in the same
+    files fail without the fix.
     """
 
     proof: Proof
@@ -81,7 +81,7 @@ class StoredProof:
 
 
 def find_proofs_file(configured: Path | None, root: Path, cache: Path | None) -> Path | None:
-    """Return the file of proofs: the configured one, one in the rootdir, else one in the cache."""
+    """Return the proofs file: the configured one, else that in the rootdir, else in the cache."""
     proofs_file = configured or root / PROOFS_FILENAME
     if configured is not None or proofs_file.exists():
         return proofs_file
@@ -89,10 +89,10 @@ def find_proofs_file(configured: Path | None, root: Path, cache: Path | None) ->
 
 
 def read_proofs_file(path: Path) -> dict[str, StoredProof]:
-    """Read a file of proofs by id; nothing where there is none, an empty one, or a device.
+    """Read a proofs file into a mapping by id; empty for a missing or empty file, or a device.
 
     Raises:
-        ProofsError: It is none, or one of another format.
+        ProofsError: It is not a proofs file, or it has another format.
     """
     if is_written_through(path):
         return {}
@@ -103,7 +103,7 @@ def read_proofs_file(path: Path) -> dict[str, StoredProof]:
         document = json.loads(data)
         if document["format"] != PROOFS_FORMAT:
             raise _build_proofs_error(
-                path, f"its format is {document['format']!r}, and {PROOFS_FORMAT} is understood"
+                path, f"format {document['format']!r} is not supported (expected {PROOFS_FORMAT})"
             )
         return {
             normalize_id(id): _parse_stored_proof(stored_document)
@@ -114,11 +114,11 @@ def read_proofs_file(path: Path) -> dict[str, StoredProof]:
     except OSError as error:
         raise _build_proofs_error(path, (error.strerror or str(error)).lower()) from None
     except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
-        raise _build_proofs_error(path, "it is no file of proofs") from None
+        raise _build_proofs_error(path, "it is not a proofs file") from None
 
 
 def _build_proofs_error(path: Path, cause: str) -> ProofsError:
-    remedy = "delete it: `pytest-postmortem prove` writes it anew"
+    remedy = "delete it; `pytest-postmortem prove` writes a new one"
     return ProofsError([Problem("proofs-file", "Couldn't read proofs", cause, remedy, str(path))])
 
 
@@ -142,7 +142,7 @@ def _parse_stored_proof(told: Mapping[str, Any]) -> StoredProof:
 
 
 def write_proofs_file(path: Path, kept: Mapping[str, StoredProof]) -> None:
-    """Write a file of proofs, with one line a field, so that two branches merge well.
+    """Write a proofs file with one field per line, so that two branches merge cleanly.
 
     Raises:
         DestinationError: It can't be written.
@@ -183,9 +183,9 @@ def _build_stored_document(kept: StoredProof) -> Mapping[str, Any]:
 def find_current_proofs(
     kept: Mapping[str, StoredProof], root: Path, fixes: Mapping[str, str] | None = None
 ) -> dict[str, Proof]:
-    """Return the proofs by id; one of other tests than today's is outdated, or of another fix.
+    """Return the proofs by id; mark those outdated whose tests or whose fix have changed.
 
-    ``fixes`` are the names of those that are named today, by id.
+    ``fixes`` are the names of the fixes in today's registry, by id.
     """
     texts = DigestReader(root)
     proofs_by_id = {}
@@ -203,20 +203,20 @@ def find_current_proofs(
 
 
 def format_fix_name(postmortem: Postmortem) -> str | None:
-    """Return the name of the fix that a post-mortem names, None where it names none."""
+    """Return the name of a post-mortem's fix, None if it has no fix."""
     if postmortem.fix:
         return ", ".join(format_revision_range(parse_revision(text)) for text in postmortem.fix)
     return os.path.basename(postmortem.patch) if postmortem.patch else None
 
 
 def parse_revision(text: str) -> str:
-    """Return the revision that a text names, which may be the address of a commit."""
+    """Return the revision in a text, which may be the URL of a commit."""
     _, separator, rest = text.rpartition("/commit/")
     return rest.strip("/") if separator and "://" in text else text.strip()
 
 
 def format_revision_range(revision: str) -> str:
-    """Return a commit or a range as a reader knows it."""
+    """Return a commit or a range as it is shown to the reader."""
     older, dots, newer = revision.partition("..")
     if not dots:
         return shorten_revision(revision)
@@ -224,7 +224,7 @@ def format_revision_range(revision: str) -> str:
 
 
 def shorten_revision(revision: str) -> str:
-    """Return a revision as it is shown: a long hash is cut."""
+    """Return a revision for display; a long hash is cut."""
     return (
         revision[:SHORT_REVISION_LENGTH]
         if len(revision) > SHORT_REVISION_LENGTH and HASH_PATTERN.fullmatch(revision)
@@ -233,7 +233,7 @@ def shorten_revision(revision: str) -> str:
 
 
 def _is_same_fix(one: str, other: str) -> bool:
-    """Say whether two names are those of one fix; hashes may be cut at different places."""
+    """Return whether two names mean the same fix; hashes may be cut at different lengths."""
     pairs = zip_longest(
         FIX_SEPARATOR_PATTERN.split(one), FIX_SEPARATOR_PATTERN.split(other), fillvalue=""
     )

@@ -1,3 +1,3 @@
-"""Does the regression test fail without the fix? The fix is taken away, and its tests are run."""
+"""Verify that a regression test fails without its fix: revert the fix and run the test."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A Python text as units: what each of its scopes defines, and on which lines."""
+"""Split Python source into units: the definitions of each scope, with their lines."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ UnitKind = Literal["def", "class", "name", "import", "statement"]
 
 
 class UnitKey(NamedTuple):
-    """What a unit is known by in another text: its class, its kind, and its name.
+    """The identity of a unit across texts: its scope, its kind and its name.
 
-    An import and any other statement have no name, and are known by what they do.
+    Imports and other statements have no name of their own; their code identifies them.
     """
 
     scope: str
@@ -38,20 +38,20 @@ class UnitKey(NamedTuple):
 
     @property
     def inner_scope(self) -> str:
-        """The name of the scope that a class is."""
+        """The name of the scope that a class opens."""
         return f"{self.scope}.{self.name}".lstrip(".")
 
     def __str__(self) -> str:
-        """Return the name as a reader knows it."""
+        """Return the name for the reader."""
         return "a statement" if self.kind in ("statement", "import") else self.inner_scope
 
 
 @dataclass(frozen=True, slots=True)
 class CodeUnit:
-    """All statements of one scope that define the same name, or one that defines none.
+    """All statements of one scope that define the same name, or one statement that defines none.
 
-    ``spans`` are their lines, counted from 0 and without the end; of a class they are those of its
-    head. ``dumped_code`` is what they do, whatever their comments and docstrings.
+    ``spans`` are their lines, counted from 0, the end excluded; for a class, the lines of its head.
+    ``dumped_code`` is their code without comments and docstrings.
     """
 
     key: UnitKey
@@ -62,10 +62,10 @@ class CodeUnit:
 
 @dataclass(slots=True)
 class UnitText:
-    """The lines of a text, and its units.
+    """The lines of a text and its units.
 
-    ``ends`` are the line behind the last statement of each class, and the column of what stands in
-    it. ``find_module_names`` are the names of the module, each with the unit that gives it.
+    ``ends`` has, for each class, the line after its last statement and the column of its body.
+    ``find_module_names`` maps each name of the module to the unit that defines it.
     """
 
     lines: list[str]
@@ -74,17 +74,17 @@ class UnitText:
     bound: dict[str, UnitKey] = field(default_factory=dict)
 
     def texts(self, unit: CodeUnit) -> list[list[str]]:
-        """Return the lines of each statement of a unit; of a class, all of it."""
+        """Return the lines of each statement of a unit; for a class, all of its lines."""
         if unit.key.kind == "class":
             return [self.lines[unit.spans[0][0] : self.ends[unit.key.inner_scope][0]]]
         return [self.lines[start:end] for start, end in unit.spans]
 
     def names(self, key: UnitKey) -> list[str]:
-        """Return the names of the module that a unit gives."""
+        """Return the names of the module that a unit defines."""
         return [name for name, own in self.bound.items() if own == key]
 
     def used(self, unit: CodeUnit) -> list[str]:
-        """Return the names that a unit reads, those of its own included."""
+        """Return the names that a unit reads, including those that it defines."""
         names: dict[str, None] = {}
         above = "if True:\n" if unit.column else ""
         for lines in self.texts(unit):
@@ -96,15 +96,15 @@ class UnitText:
 
 
 def split_source_lines(text: str) -> list[str]:
-    """Return the lines of a text as Python counts them, each with its end.
+    """Return the lines of a text as Python counts them, each with its line end.
 
-    `str.splitlines` ends them at form feeds and separators too, which may stand within a line.
+    `str.splitlines` also splits at form feeds and separators, which may occur within a line.
     """
     return list(StringIO(text, newline="\n"))
 
 
 def parse_code_units(text: str) -> UnitText | None:
-    """Return the units of a text, None for what is no Python."""
+    """Return the units of a text, None if it is not Python."""
     tree = parse_python_tree(text)
     if tree is None:
         return None
@@ -120,8 +120,9 @@ def parse_code_units(text: str) -> UnitText | None:
 
 
 def is_same_code(one: str, other: str, *, idle: bool = False) -> bool:
-    """Say whether two texts do the same, whatever their comments, and docstrings unless ``idle``
-    statements count.
+    """Return whether two texts have the same code, ignoring comments.
+
+    Docstrings are ignored too, unless ``idle`` statements count.
     """
     codes = _dump_text_code(one, idle=idle), _dump_text_code(other, idle=idle)
     return codes[0] is not None and codes[0] == codes[1]
@@ -136,7 +137,7 @@ def _dump_text_code(text: str, *, idle: bool) -> str | None:
 
 
 def dump_syntax_tree(node: ast.AST) -> str | None:
-    """Return code as text to compare, None where it is too deep for that."""
+    """Return code as text for comparison, None if it is nested too deep."""
     try:
         return ast.dump(node)
     except RecursionError:
@@ -144,7 +145,7 @@ def dump_syntax_tree(node: ast.AST) -> str | None:
 
 
 def find_module_names(text: str) -> frozenset[str]:
-    """Return the names that a module has, by its code; none for what is no code."""
+    """Return the names that a module defines; empty for a text that is not Python."""
     tree = parse_python_tree(text)
     return frozenset(_list_bound_names(tree.body)) if tree else frozenset()
 
@@ -182,7 +183,7 @@ def _build_unit_key(node: ast.stmt, scope: str) -> UnitKey:
 
 
 def _is_idle_statement(node: ast.stmt) -> bool:
-    """Say whether a statement does nothing, as a docstring."""
+    """Return whether a statement has no effect, such as a docstring."""
     is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return is_text or isinstance(node, ast.Pass)
 
@@ -210,7 +211,7 @@ def _dump_statement(node: ast.stmt) -> str:
 
 
 def _list_bound_names(nodes: Iterable[ast.stmt]) -> Iterator[str]:
-    """Yield the names that statements give to their module, under a condition too."""
+    """Yield the names that statements define in their module, including under conditions."""
     for node in nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name

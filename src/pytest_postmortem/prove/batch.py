@@ -1,4 +1,4 @@
-"""Many incidents: what has not changed is known, and the others are proved beside each other."""
+"""Prove many incidents: reuse the proofs of unchanged ones, and run the others in parallel."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ __all__ = [
 ]
 
 STORED_VERDICTS: tuple[Verdict, ...] = (*PROVEN_VERDICTS, "weak", "not-proven", "not-reached")
-"""The verdicts that hold as long as nothing changes; any other is looked for again."""
+"""The verdicts that are reused until an input changes; any other is computed again."""
 
 
 def prove_incidents(
     prover: Prover, cases: Sequence[ProofCase], jobs: int, done: Callable[[IncidentProof], None]
 ) -> list[IncidentProof]:
-    """Prove some incidents, so many at a time; return them in their order.
+    """Prove incidents, up to ``jobs`` at a time; return the proofs in the order of the cases.
 
-    ``done`` is told of each as it comes. Ctrl-C ends all runs, and is passed on.
+    ``done`` is called with each proof when it is ready. Ctrl-C stops all runs and is raised again.
     """
     proof_by_id: dict[str, IncidentProof] = {}
     with ThreadPoolExecutor(max(1, jobs)) as pool:
@@ -66,9 +66,9 @@ def prove_incidents(
 def find_stored_proof(
     case: ProofCase, kept: Mapping[str, StoredProof], checkout: Workspace, settings: Sequence[str]
 ) -> IncidentProof | None:
-    """Return what is known of an incident of which nothing has changed, None for any other.
+    """Return the stored proof of an incident if no input has changed, else None.
 
-    ``settings`` are what else the verdict depends on.
+    ``settings`` are the further inputs of the verdict.
     """
     stored = kept.get(case.id)
     if stored is None or stored.proof.verdict not in STORED_VERDICTS:
@@ -104,7 +104,7 @@ def _parse_verdict(text: str) -> Verdict:
 def build_stored_proof(
     case: ProofCase, proved: IncidentProof, checkout: Workspace, settings: Sequence[str]
 ) -> StoredProof:
-    """Return what is kept of a verdict."""
+    """Return the proof as it is stored in the proofs file."""
     files = tuple(_list_proof_files(proved, case, checkout))
     texts = DigestReader(checkout.root)
     return StoredProof(
@@ -126,7 +126,7 @@ def build_stored_proof(
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """When the runs began, in nanoseconds, and the digest of each incident's fix at that time."""
+    """When the runs started, in nanoseconds, and the digest of each fix at that time."""
 
     time: int
     fixes: Mapping[str, str | None]
@@ -135,13 +135,13 @@ class RunStart:
 def record_run_start(
     cases: Iterable[ProofCase], checkout: Workspace, settings: Sequence[str]
 ) -> RunStart:
-    """Note what is there before anything runs."""
+    """Record the state before anything runs."""
     fixes = {case.id: _digest_fix(case, checkout, settings) for case in cases}
     return RunStart(time.time_ns(), fixes)
 
 
 def _digest_fix(case: ProofCase, checkout: Workspace, settings: Sequence[str]) -> str | None:
-    """Return the digest of a fix and of what is asked, None where the fix can't be read."""
+    """Return the digest of a fix and the settings, None if the fix can't be read."""
     try:
         return _digest_proof_inputs(case, (), checkout, settings)
     except FixError:
@@ -156,7 +156,7 @@ def store_proofs(
     checkout: Workspace,
     settings: Sequence[str],
 ) -> dict[str, str]:
-    """Write verdicts into the file of proofs; return by id what keeps one from being written.
+    """Write verdicts into the proofs file; return by id which input changed and prevented it.
 
     Raises:
         ProofsError: The file can't be read any more.
@@ -182,9 +182,10 @@ def _find_changed_input(
     checkout: Workspace,
     settings: Sequence[str],
 ) -> str | None:
-    """Return what was written since the runs began, of all that a verdict rests on.
+    """Return an input of the verdict that was written after the runs started, None if there is
+    none.
 
-    Some of them may have read it as it was before, others as it is now.
+    Some runs may have read it as it was before, others as it is now.
     """
     if _digest_fix(case, checkout, settings) != began.fixes[case.id]:
         return "the fix"
@@ -195,7 +196,7 @@ def _find_changed_input(
 
 
 def _read_change_time(path: Path) -> int:
-    """Return when a file was written, in nanoseconds; nobody can set that back but on Windows."""
+    """Return when a file was changed, in nanoseconds; only Windows lets programs reset it."""
     try:
         facts = path.stat()
     except OSError:
@@ -204,7 +205,7 @@ def _read_change_time(path: Path) -> int:
 
 
 def _list_proof_files(proved: IncidentProof, case: ProofCase, checkout: Workspace) -> Iterator[str]:
-    """Yield what the verdict depends on: modules that were loaded, the tests, their conftests."""
+    """Yield the files that the verdict depends on: loaded modules, the tests, their conftests."""
     top = str(checkout.top) + os.sep
     found = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
     found.update(_list_test_files(case, checkout))
@@ -212,7 +213,7 @@ def _list_proof_files(proved: IncidentProof, case: ProofCase, checkout: Workspac
 
 
 def _list_test_files(case: ProofCase, checkout: Workspace) -> Iterator[str]:
-    """Yield the files of linked tests, and the conftests that there are for them today."""
+    """Yield the files of linked tests, and the conftests that apply to them today."""
     for test in case.tests:
         path = Path(checkout.within(test))
         yield path.as_posix()
@@ -225,9 +226,10 @@ def _list_test_files(case: ProofCase, checkout: Workspace) -> Iterator[str]:
 def _digest_proof_inputs(
     case: ProofCase, files: Sequence[str], checkout: Workspace, settings: Sequence[str]
 ) -> str:
-    """Return the digest of all that a verdict depends on.
+    """Return the digest of all inputs of a verdict.
 
-    Raises: Unknown where the fix can't be read.
+    Raises:
+        FixError: The fix can't be read.
     """
     fix = case.fix()
     steps = [
@@ -257,7 +259,7 @@ def _digest_content(data: bytes | None) -> str | None:
 def merge_stored_proofs(
     kept: Mapping[str, StoredProof], new: Mapping[str, StoredProof]
 ) -> dict[str, StoredProof]:
-    """Return all proofs; one that decides gives way to none that does not."""
+    """Return all proofs; a new undecided proof does not replace a decided one."""
     all_proofs = dict(kept)
     for id, new_proof in new.items():
         old = all_proofs.get(id)

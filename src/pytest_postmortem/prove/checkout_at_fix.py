@@ -1,4 +1,4 @@
-"""The tree as it was at the fix, or when its test was added, in a folder of its own."""
+"""Export the source tree at the commit of the fix, or of its test, into a separate folder."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ GENERATED_SUFFIXES = (".py", ".so", ".pyd", ".dylib")
 
 
 class ReplayError(Exception):
-    """There is no tree in which the tests could run; says why."""
+    """No tree exists in which the tests could run; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreeAtFix:
-    """A tree, in which the source is as the fix left it, and what it was before.
+    """An exported tree with the source as the fix left it, and as it was before.
 
-    ``nodeids`` are the linked tests as they are called there. ``fixed`` and ``before`` hold Python
-    by its real path, ``others`` what else the fix changed, before it and after it.
+    ``nodeids`` are the node ids of the linked tests in that tree. ``fixed`` and ``before`` hold
+    Python source by its real path, ``others`` the other files of the fix, before it and after it.
     """
 
     tree: Path
@@ -43,22 +43,23 @@ class TreeAtFix:
 def export_tree_at_fix(
     root: Path, top: Path, fix: Fix, nodeids: Sequence[str], folder: Path
 ) -> TreeAtFix:
-    """Write the tree into a folder, with what a build has left in the checkout.
+    """Write the tree into a folder, together with the build products of the checkout.
 
-    ``nodeids`` are those of today, from ``root``; the tree has the same folders as ``top``.
+    ``nodeids`` are today's, relative to ``root``; the tree has the same folders as ``top``.
 
-    Raises: CantReplay where there is no such tree.
+    Raises:
+        ReplayError: No such tree exists.
     """
     end = fix.steps[-1].after
     if end is None:
-        raise ReplayError("the fix is no commit")
+        raise ReplayError("the fix is not a commit")
     compiled = [
         path for path in fix.of_kind("opaque") if path.endswith(fix_files.COMPILED_SUFFIXES)
     ]
     if compiled:
-        raise ReplayError(f"{compiled[0]} has to be compiled, which is not done here")
+        raise ReplayError(f"{compiled[0]} has to be compiled, which prove does not do")
     if not nodeids:
-        raise ReplayError("no linked test is known")
+        raise ReplayError("it has no linked test")
     base, places = _find_base_commit(root, top, end, nodeids, fix.of_kind("test"))
     present = git.export_commit(root, base, folder)
     _copy_generated_files(root, top, folder)
@@ -78,13 +79,14 @@ def export_tree_at_fix(
 
 
 def copy_checkout(root: Path, top: Path, folder: Path) -> Path:
-    """Copy what git knows or would add into a folder, with what a build has left, and return it.
+    """Copy the tracked and addable files and the build products into a folder; return its rootdir.
 
-    Raises: CantReplay where git can't tell.
+    Raises:
+        ReplayError: Git can't list the files.
     """
     paths = git.list_repository_files(root)
     if not paths:
-        raise ReplayError("only git tells what belongs to the tree")
+        raise ReplayError("git could not list the files of the tree")
     for path in paths:
         file, target = top / path, folder / path
         if file.is_symlink() or file.is_file():
@@ -105,7 +107,7 @@ def _revert_fix_steps(
         patch = git.build_patch(root, step.before, step.after, step_paths)
         result = git.apply_patch(contents, patch, reverse=True)
         if result is None:
-            raise ReplayError("the source was another when the test was added")
+            raise ReplayError("the source was different when the test was added")
         contents = {path: data for path, data in result.items() if data is not None}
     return contents
 
@@ -113,7 +115,7 @@ def _revert_fix_steps(
 def _find_base_commit(
     root: Path, top: Path, end: str, nodeids: Sequence[str], of_fix: Sequence[str]
 ) -> tuple[str, dict[str, None]]:
-    """Return the commit whose tree has the tests, and what they are called in it."""
+    """Return the commit whose tree has the tests, and the node ids of the tests in it."""
     names_at_commit = dict(_find_tests_in_commit(root, top, end, nodeids, of_fix))
     if names_at_commit:
         return end, dict.fromkeys(names_at_commit.values())
@@ -123,16 +125,16 @@ def _find_base_commit(
         names_at_commit = dict(_find_tests_in_commit(root, top, commit, nodeids, of_fix))
         if names_at_commit and git.find_merge_base(root, end, commit) == end:
             return commit, dict.fromkeys(names_at_commit.values())
-    raise ReplayError("no commit is known in which the test and the fix are together")
+    raise ReplayError("no commit has both the test and the fix")
 
 
 def _find_tests_in_commit(
     root: Path, top: Path, commit: str, nodeids: Sequence[str], of_fix: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the tests that a commit has, each with what it is called there.
+    """Yield the tests that a commit has, each with its node id there.
 
-    Its file may have had another folder then, its function another class, or the file of a test
-    ``of_fix``.
+    At that commit its file may have been in another folder, its function in another class, or in
+    the file of a test ``of_fix``.
     """
     tree = git.list_commit_files(root, commit)
     read: dict[str, tuple[str, ...]] = {}
@@ -157,13 +159,13 @@ def _find_tests_in_commit(
 
 
 def _list_blob_tests(root: Path, blob: str) -> Iterator[str]:
-    """Yield what the tests of a file are called, in it."""
+    """Yield the names of the tests within a file."""
     ((_, data),) = git.read_blobs(root, [blob])
     return (test.name for test in suite_reader.parse_source_tests(data, ()) or ())
 
 
 def _split_test_nodeid(nodeid: str) -> tuple[str, str]:
-    """Return the file and the name of a test's function."""
+    """Return the file and the function name of a test."""
     path, _, names = nodeid.partition("::")
     return path, names.partition("[")[0].rpartition("::")[2]
 

@@ -1,8 +1,8 @@
-"""A failure without the fix → is it the problem, or only something that is not there any more?
+"""Classify a failure without the fix: the bug itself, or only a name that no longer exists.
 
-Old code in today's tree may fail for a reason that has nothing to do with the incident: it calls
-what has been renamed since, or today's code calls what the fix has brought. And a test may fail
-only because it uses what the fix has brought, as it would on any older tree.
+Old code in today's tree may fail for a reason unrelated to the incident: it calls a name that was
+renamed later, or today's code calls a name that the fix added. A test may also fail only because it
+uses a name that the fix added, as it would on any older tree.
 """
 
 from __future__ import annotations
@@ -34,36 +34,35 @@ __all__ = [
 FailureMeaning = Literal["problem", "weak", "broken"]
 
 HALTED_IMPORT = "None in sys.modules"
-"""What Python says where a test has taken a module away on purpose."""
+"""Part of Python's message if a test removed a module on purpose."""
 
 TOOL_FILES = re.compile(
     r"[/\\](_pytest[/\\]\w+|pytest_mock[/\\]plugin|(unittest[/\\])?mock([/\\]mock)?|unittest[/\\]case"
     r"|importlib[/\\]__init__|concurrent[/\\]futures[/\\]\w+|contextlib|dataclasses|enum|functools)\.py$"
     r"|^<frozen importlib"
 )
-"""The files of what patches, imports and calls for a test, with nothing of its own."""
+"""The files of tools that patch, import and call for a test."""
 
 ATTRIBUTE_NAME = re.compile(r"attribute '(\w+)'$|^(\w+)$")
-"""What an AttributeError says that names no attribute itself."""
+"""The messages of an AttributeError without a ``name`` from which the attribute can be read."""
 
 STARRED_CALL = re.compile(r"[(,]\s*\*")
-"""A call with arguments that somebody else gives."""
+"""A call whose arguments come from elsewhere."""
 
 BUILTIN_OBJECT = re.compile(r"'(\w+)' object has no attribute")
-"""What it says of an object; one of Python itself neither gets an attribute by a fix nor loses it.
-"""
+"""Python's message for a missing attribute; a fix can't change those of built-in objects."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamesOfFix:
-    """What is known of the names of a fix.
+    """The names that a fix added, changed or depends on.
 
-    ``tests`` and ``replaced_files`` are the files of tests, and those that have another text here;
-    ``root`` is the checkout. ``brought_names`` are the names that the fix has brought,
-    ``changed_signatures`` the functions whose parameters it has changed. ``modules`` are the names
-    that old files had, by path; ``lost`` tells those that were defined then and nowhere are today.
-    ``find_old_statement`` gives what stands on a line of a file in a function, if it stood there
-    before the fix.
+    ``tests`` and ``replaced_files`` are the test files, and the files that are served with another
+    text; ``root`` is the checkout. ``brought_names`` are the names that the fix added,
+    ``changed_signatures`` the functions whose parameters it changed. ``modules`` are the names that
+    old files defined, by path; ``lost`` returns whether a name was defined then and is nowhere
+    today. ``find_old_statement`` returns the statement on a line of a function, if the function had
+    it before the fix too.
     """
 
     root: str
@@ -77,7 +76,7 @@ class NamesOfFix:
 
 
 def classify_failure(failure: RaisedFailure, known: NamesOfFix) -> FailureMeaning:
-    """Return what a failure in the call of a test means that passes with the fix."""
+    """Return the meaning of a failure in the call of a test that passes with the fix."""
     where = _find_innermost_kind(failure, known)
     missing = [name for name in (failure.name, *failure.names) if name]
     if "AttributeError" in failure.bases:
@@ -105,7 +104,7 @@ def classify_failure(failure: RaisedFailure, known: NamesOfFix) -> FailureMeanin
 
 
 def _list_missing_attributes(failure: RaisedFailure, named: Iterable[str]) -> Iterator[str]:
-    """Yield the attributes that an error misses of what is no object of Python itself."""
+    """Yield the attributes that an error reports as missing, except on built-in objects."""
     thing = BUILTIN_OBJECT.match(failure.message)
     if thing and (thing[1] == "NoneType" or hasattr(builtins, thing[1])):
         return
@@ -119,7 +118,7 @@ def _classify_missing_name(where: str | None) -> FailureMeaning:
 
 
 def _is_staged_import_error(failure: RaisedFailure, known: NamesOfFix) -> bool:
-    """Say whether a test itself took a module away, or raised what Python would, with no name."""
+    """Return whether the test itself removed a module, or raised Python's error without a name."""
     by_test = failure.name is None and any(path in known.tests for path, *_ in failure.frames[-1:])
     return HALTED_IMPORT in failure.message or by_test
 
@@ -127,9 +126,9 @@ def _is_staged_import_error(failure: RaisedFailure, known: NamesOfFix) -> bool:
 def _is_needed_by_old_line(
     failure: RaisedFailure, missing: Iterable[str], known: NamesOfFix
 ) -> bool:
-    """Say whether a line that stood there before the fix asks for what is missing.
+    """Return whether a line from before the fix needs a missing name.
 
-    What it passes on may be a wish of the test.
+    A name that the line only passes on may come from the test.
     """
     statement = known.find_old_statement(*failure.frames[-1])
     if statement is None:
@@ -142,7 +141,7 @@ def _is_needed_by_old_line(
 def _classify_unbound_name(
     failure: RaisedFailure, where: str | None, known: NamesOfFix
 ) -> FailureMeaning:
-    """Return what a name means that is not there: the problem if old code lacked it too."""
+    """Return the meaning of a missing name: the bug, if the old code lacked it too."""
     if where == "test":
         return "weak" if failure.name in known.brought_names else "problem"
     if where is None:
@@ -157,9 +156,9 @@ def _classify_unbound_name(
 
 
 def _find_innermost_kind(failure: RaisedFailure, known: NamesOfFix) -> str | None:
-    """Return whether the innermost line is one of a test or of source; None for what is neither.
+    """Return whether the innermost frame is in a test or in source; None if in neither.
 
-    What a test has a tool patch or import for it is its own doing.
+    Patches and imports that a tool does for a test count as the test's own.
     """
     paths = [path for path, _, _ in failure.frames]
     where = _classify_frame(paths[-1], known) if paths else None
@@ -183,11 +182,11 @@ def collect_names_of_fix(
     today: Callable[[], Iterable[str]] | None = None,
     then: Callable[[str], str | None] | None = None,
 ) -> NamesOfFix:
-    """Gather what is known of the names of a fix.
+    """Collect the names that a fix added, changed or depends on.
 
-    ``versions`` are the old and the fixed text of each file of the fix, by its path today;
-    ``today`` gives the texts of all source there is, which is asked for only where it matters, as
-    is ``then``, a file as it was before the fix. Without them all is as it was then.
+    ``versions`` are the old and the fixed text of each file of the fix, by its path today.
+    ``today`` returns the texts of all current source, and ``then`` a file as it was before the fix;
+    both are called only if needed. Without them, the code is taken to be the same as at the fix.
     """
     old = [text or "" for text, _ in versions.values()]
     new = [text or "" for _, text in versions.values()]
@@ -229,7 +228,7 @@ def collect_names_of_fix(
 
 
 def read_source_text(path: str) -> str | None:
-    """Read a file that holds source, None for what can't be read."""
+    """Read a source file, None if it can't be read."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -239,7 +238,7 @@ def read_source_text(path: str) -> str | None:
 def find_unchanged_statement(text: str, line: int, function: str, other: str) -> str | None:
     """Return the statement on a line, if another text has it in a function of the same name.
 
-    Of one that holds others, it is the head.
+    For a compound statement, only its head is compared.
     """
     tree, other_tree = parse_python_tree(text), parse_python_tree(other)
     if tree is None or other_tree is None:
@@ -265,14 +264,14 @@ def find_unchanged_statement(text: str, line: int, function: str, other: str) ->
 
 
 def _strip_source_lines(text: str, first: int, last: int) -> str:
-    """Return some lines without what stands around them, each with its end."""
+    """Return some lines without surrounding blanks, each with its line end."""
     return "\n" + "".join(
         f"{line.strip()}\n" for line in split_source_lines(text)[first - 1 : last]
     )
 
 
 def _find_statement_head(node: ast.stmt) -> tuple[int, int]:
-    """Return the lines of a statement without those of the statements in it."""
+    """Return the lines of a statement, excluding the statements in its body."""
     inner = [each.lineno for each in ast.iter_child_nodes(node) if isinstance(each, ast.stmt)]
     last = node.end_lineno or node.lineno
     return node.lineno, max(node.lineno, min(inner) - 1) if inner else last
@@ -300,7 +299,7 @@ def list_defined_names(text: str) -> Iterator[str]:
 
 
 def find_reading_lines(text: str, names: Collection[str]) -> list[tuple[int, int]]:
-    """Return the lines of a text that read one of some names, be it as an attribute."""
+    """Return the lines of a text that read one of some names, also as an attribute."""
     tree = parse_python_tree(text)
     line_numbers = (
         {

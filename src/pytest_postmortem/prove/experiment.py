@@ -1,4 +1,4 @@
-"""The runs of one way: with the fix, without it, and what more they can tell."""
+"""Run the linked tests with the fix and without it, and repeat runs as needed."""
 
 from __future__ import annotations
 
@@ -20,34 +20,36 @@ from pytest_postmortem.prove.trial import Trial
 __all__ = ["FRESH_RUNS", "MAX_RUN_SECONDS", "Experiment", "RunBudget", "find_differing_lines"]
 
 MAX_RUN_SECONDS = 600.0
-"""Seconds that a run may take where nobody knows better."""
+"""Seconds that a run may take by default."""
 
 TIMEOUT_FACTOR = 10
-"""How many times longer a run may take than that with the fix."""
+"""The time limit as a multiple of the duration with the fix."""
 
 HASH_SEEDS = 4
-"""Orders of sets in which a test has to pass before it is called hollow."""
+"""Set orders in which a test must pass without the fix before it is ``not-proven``."""
 
 FRESH_RUNS = 3
-"""Runs in processes of their own that tell a race from a test that can't run twice in one."""
+"""Runs in separate processes that distinguish a race from a test that can't run twice in one."""
 
 BATCH_SECONDS = 3.0
 """Seconds that one process of many runs should take."""
 
 MAX_BATCH_RUNS = 50
-"""Runs in one process, however quick they are."""
+"""The maximum of runs in one process."""
 
 QUICK_SWITCH_SECONDS = 1e-6
-"""Seconds after which threads are switched in every other process of many runs; usual are 0.005."""
+"""The thread switch interval in every other process of many runs; Python's default is 0.005."""
 
 LineRanges = Mapping[str, Sequence[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class RunBudget:
-    """How much may be done: seconds a run at most, runs of a side where a test is a race, None for
-    as many as there is time for, the seconds of a side, whether threads are shaken at the lines of
-    the fix, and the seconds after which at the soonest a run will not end any more.
+    """The limits of the runs.
+
+    ``limit`` are the seconds per run. ``runs`` are the runs per side for a race, None for as many
+    as time allows in ``seconds`` per side. ``shake`` switches threads at the lines of the fix.
+    ``min_hang_seconds`` is the least time after which a run counts as hanging.
     """
 
     limit: float = MAX_RUN_SECONDS
@@ -58,20 +60,21 @@ class RunBudget:
 
     @property
     def asked(self) -> bool:
-        """Whether tests are to run many times that end alike each time, too."""
+        """Whether stable tests are to be repeated too."""
         return self.runs is not None or self.shake
 
     @property
     def max_runs(self) -> int:
-        """The runs of a side."""
+        """The runs per side."""
         return self.runs or 100
 
 
 class Experiment:
-    """Runs the linked tests on either side, and keeps which files of the checkout were loaded.
+    """Run the linked tests with and without the fix, and record which files of the checkout they
+    load.
 
-    ``enough`` are the seconds after which a run will not end any more, which the run with the fix
-    tells; ``as_module`` starts pytest as ``python -m pytest`` does.
+    ``enough`` are the seconds after which a run counts as hanging, computed from the run with the
+    fix; ``as_module`` starts pytest as ``python -m pytest``.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class Experiment:
         self._watched = _find_watched_lines(pairs, 0), _find_watched_lines(pairs, 1)
 
     def run_with_fix(self) -> Trial:
-        """Run the tests with the fix; what follows may take ten times as long."""
+        """Run the tests with the fix; limit later runs to ten times its duration."""
         trial = self._run(self._wanted, fixed=True, watched=True)
         if trial.ended.status is not None:
             self.hang_seconds = max(
@@ -114,24 +117,24 @@ class Experiment:
         return trial
 
     def today(self) -> Trial:
-        """Run the tests with what lies in the checkout."""
+        """Run the tests with the files of the checkout."""
         return self._start(self._once, RunSources())
 
     def are_tests_passing(self, nodeids: Sequence[str]) -> bool:
-        """Say whether tests pass as the user would run them."""
+        """Return whether tests pass in the user's own environment."""
         return self._runner.are_tests_passing(nodeids, self._time_limit, as_module=self.as_module)
 
     def without(self) -> Trial:
-        """Run the tests without the fix, and of the others those that ran with it."""
+        """Run the tests without the fix, and of the other tests those that ran with it."""
         wanted = replace(self._wanted, others=self._others)
         return self._run(wanted, fixed=False, watched=True)
 
     def again(self, *, fixed: bool) -> Trial:
-        """Run the tests once more, in a process of its own."""
+        """Run the tests once more in a separate process."""
         return self._run(self._once, fixed=fixed)
 
     def reached(self) -> frozenset[str]:
-        """Return the tests that run a line of the fix, without it or with it."""
+        """Return the tests that run a line of the fix, with or without it."""
         found: set[str] = set()
         for fixed, lines in ((False, self._old), (True, self._new)):
             if lines:
@@ -141,7 +144,7 @@ class Experiment:
         return frozenset(found)
 
     def find_order_dependent_tests(self) -> frozenset[str]:
-        """Return the tests that fail without the fix when sets have another order."""
+        """Return the tests that fail without the fix when sets iterate in another order."""
         found = set()
         for seed in range(1, HASH_SEEDS):
             trial = self._run(replace(self._once, seed=seed), fixed=False)
@@ -151,22 +154,22 @@ class Experiment:
         return frozenset(found)
 
     def part(self, before: Mapping[str, str | None]) -> Trial:
-        """Run the tests with a part of the fix taken away."""
+        """Run the tests with a part of the fix reverted."""
         self._write_other_files(fixed=True)
         return self._start(self._once, replace(self._bare, files=before))
 
     def run_fresh_processes(self) -> tuple[dict[str, RunCounts], dict[str, RunCounts]]:
-        """Run each test a few times, each time in a process of its own, on either side."""
+        """Run each test a few times on either side, each time in a separate process."""
         return self._count_runs(FRESH_RUNS, quick=False, alone=True)
 
     def repeated(self, *, alone: bool) -> tuple[dict[str, RunCounts], dict[str, RunCounts]]:
-        """Run the tests many times on either side, in turn; ``alone`` is once a process."""
+        """Run the tests many times on either side, in turn; ``alone`` means once per process."""
         return self._count_runs(self._effort.max_runs, quick=True, alone=alone)
 
     def _count_runs(
         self, runs: int, *, quick: bool, alone: bool
     ) -> tuple[dict[str, RunCounts], dict[str, RunCounts]]:
-        """Return the counts with the fix and without it, a process for a batch of runs."""
+        """Return the counts with the fix and without it, with one process per batch of runs."""
         counts = (defaultdict[str, RunCounts](RunCounts), defaultdict[str, RunCounts](RunCounts))
         start, done, size = monotonic(), 0, 1
         for number in count():
@@ -234,7 +237,7 @@ class Experiment:
         return min(self._effort.limit, self.hang_seconds)
 
     def _write_other_files(self, *, fixed: bool) -> None:
-        """Put what is no Python where it belongs, in a tree of our own."""
+        """Write the files of the fix that are not Python, in an exported tree."""
         for file, (before, after) in self._versions.others.items():
             data = after if fixed else before
             if data is None:
@@ -245,8 +248,10 @@ class Experiment:
 
 
 def _find_watched_lines(pairs: Mapping[str, tuple[str, str]], side: int) -> LineRanges:
-    """Return the lines of one of two versions that may need what the fix has brought: those that
-    it changed, those beside what it added, and those that read a name of it.
+    """Return the lines of one version that may need names that the fix added.
+
+    These are the lines that it changed, those next to its additions, and those that read a name of
+    it.
     """
     names = [
         {name for pair in pairs.values() for name in list_defined_names(pair[each])}
@@ -263,7 +268,7 @@ def _find_watched_lines(pairs: Mapping[str, tuple[str, str]], side: int) -> Line
 
 
 def find_differing_lines(text: str, other: str) -> list[tuple[int, int]]:
-    """Return the lines that another text has not, and those around what it has more."""
+    """Return the lines that another text lacks, and those around lines that only it has."""
     mine, theirs = (
         [line.rstrip("\n") for line in split_source_lines(each)] for each in (text, other)
     )

@@ -1,4 +1,4 @@
-"""The name of a fix → what it consists of, read from git or from a patch."""
+"""Resolve the name of a fix into its changes, read from git or from a patch."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ TRAILER_PATTERN = re.compile(r"^Postmortem:[ \t]*(.+)$", re.IGNORECASE | re.MULT
 
 
 MAX_CANDIDATES = 3
-"""Candidates that are offered."""
+"""Candidates that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixCandidate:
-    """A commit that may be the fix, and what speaks for it."""
+    """A commit that may be the fix, and the evidence for it."""
 
     commit: str
     day: date | None
@@ -51,7 +51,7 @@ class FixCandidate:
 
 
 def find_trailer_commits(root: Path) -> Mapping[str, tuple[str, ...]]:
-    """Return the commits that say whose fix they are, by id without case, the oldest first."""
+    """Return the commits with a ``Postmortem:`` trailer by casefolded id, oldest first."""
     commits_by_id: dict[str, tuple[str, ...]] = {}
     for commit, message in reversed(git.find_commits_mentioning(root, ["Postmortem:"])):
         for named in TRAILER_PATTERN.findall(message):
@@ -66,7 +66,7 @@ def find_fix_candidates(
     tests: Iterable[tuple[str, str]],
     is_source: Callable[[str], bool],
 ) -> list[FixCandidate]:
-    """Look for the fix of an incident, the likeliest first.
+    """Search for the fix of an incident; return candidates, most likely first.
 
     ``names`` are its id and aliases; ``tests`` are the files of its tests from the top, each with
     the name of a test function.
@@ -92,7 +92,7 @@ def _is_name_in_message(message: str, name: str) -> bool:
 def _select_source_commits(
     root: Path, ranked: Iterable[tuple[str, list[str]]], is_source: Callable[[str], bool]
 ) -> Iterator[FixCandidate]:
-    """Yield the commits that change source; no other can be a fix."""
+    """Yield the commits that change source; no other commit can be a fix."""
     for commit, reasons in ranked:
         before = git.find_parent_commit(root, commit)
         changed = git.list_changed_files(root, before, commit) if before else []
@@ -104,28 +104,29 @@ def _select_source_commits(
 
 
 WORKTREE = "WORKTREE"
-"""The name of what is not committed yet."""
+"""The name of the uncommitted changes."""
 
 BUG_PATCH_SUFFIXES = (".bug.patch", ".bug.diff")
-"""How the name of a patch ends that brings the problem back."""
+"""Suffixes of patches that restore the bug."""
 
 FULL_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-"""A hash that is whole."""
+"""A complete hash."""
 
 
 class FixError(Exception):
-    """A fix can't be read; says why, and what to do."""
+    """A fix can't be read; the message says why, and what to do."""
 
 
 class FixUnavailableError(FixError):
-    """A fix can't be read here, and may be a good one: git fails, or the clone lacks a part."""
+    """A fix can't be read here but may be valid: git fails, or the clone lacks commits."""
 
 
 @contextmanager
 def convert_git_errors() -> Iterator[None]:
-    """Let a failure of git say that a fix can't be read.
+    """Convert a failure of git into an error about the fix.
 
-    Raises: Unread with git's own reason.
+    Raises:
+        FixUnavailableError: With git's own reason.
     """
     try:
         yield
@@ -135,9 +136,10 @@ def convert_git_errors() -> Iterator[None]:
 
 @convert_git_errors()
 def read_fix_from_revisions(root: Path, revisions: Sequence[str]) -> Fix:
-    """Read a fix of commits, merges and ranges; ``WORKTREE`` is what is not committed.
+    """Read a fix from commits, merges and ranges; ``WORKTREE`` is the uncommitted changes.
 
-    Raises: Unknown where the repository lacks one of them.
+    Raises:
+        FixError: The repository lacks one of them.
     """
     if list(revisions) == [WORKTREE]:
         return read_fix_since_commit(root, "HEAD", WORKTREE)
@@ -147,10 +149,10 @@ def read_fix_from_revisions(root: Path, revisions: Sequence[str]) -> Fix:
 
 
 def read_fix_since_commit(root: Path, base: str, name: str, shown: str = "HEAD") -> Fix:
-    """Read a fix that is all that the working tree has since a commit, which a reader knows as
-    ``shown``.
+    """Read a fix that is all changes of the working tree since a commit, displayed as ``shown``.
 
-    Raises: Unknown where the repository lacks the commit.
+    Raises:
+        FixError: The repository lacks the commit.
     """
     commit = _resolve_commit(root, base)
     top = git.find_repository_top(root) or root
@@ -165,22 +167,23 @@ def read_fix_since_commit(root: Path, base: str, name: str, shown: str = "HEAD")
     ]
     real_changes = tuple(change for change in changes if change.before != change.after)
     if not real_changes:
-        raise FixError(f"nothing differs from {shown}")
+        raise FixError(f"there is no change since {shown}")
     return Fix(name, (FixStep(name, real_changes, before=commit),))
 
 
 @convert_git_errors()
 def read_fix_from_branch(root: Path, base: str) -> Fix:
-    """Read a fix that is all that a branch has brought since it left another, committed or not.
+    """Read a fix that is all changes of a branch since it left another, committed or not.
 
-    Raises: Unknown where the two have no commit in common here.
+    Raises:
+        FixError: The two have no commit in common in this clone.
     """
     start = git.find_merge_base(root, _resolve_commit(root, base), _resolve_commit(root, "HEAD"))
     if start is None:
         raise FixUnavailableError(
             f"{base} and HEAD have no commit in common in this clone: fetch its history"
         )
-    return read_fix_since_commit(root, start, f"what came since {base}", base)
+    return read_fix_since_commit(root, start, f"the changes since {base}", base)
 
 
 def _read_fix_step(root: Path, revision: str) -> FixStep:
@@ -211,7 +214,7 @@ def _read_fix_step(root: Path, revision: str) -> FixStep:
 
 def _resolve_commit(root: Path, revision: str) -> str:
     if git.find_repository_top(root) is None:
-        raise FixError("there is no git repository: name a fix as `patch: FILE`")
+        raise FixError("this is not a git repository: name the fix as `patch: FILE`")
     commit = git.resolve_commit(root, revision.strip())
     if commit is not None:
         return commit
@@ -222,8 +225,9 @@ def _resolve_commit(root: Path, revision: str) -> str:
 
 
 def _explain_missing_revision(root: Path, revision: str) -> str:
-    """Say that a revision is not known, and how to get it: a server knows only whole hashes, and
-    a depth would cut a clone that is whole.
+    """Return the message for an unknown revision, with the command that fetches it.
+
+    A server accepts only whole hashes, and ``--depth`` would make a complete clone shallow.
     """
     is_shallow = git.is_shallow_clone(root)
     if FULL_HASH.fullmatch(revision):
@@ -231,7 +235,7 @@ def _explain_missing_revision(root: Path, revision: str) -> str:
         return f"{shorten_revision(revision)} is not in this clone: {fetch}"
     if is_shallow:
         return f"{revision} is not in this clone: give the full hash, or git fetch --unshallow"
-    return f"{revision} is no commit that this clone knows: correct it, or git fetch origin"
+    return f"{revision} is not a commit in this clone: correct it, or git fetch origin"
 
 
 def _format_fetch_command(commit: str) -> str:
@@ -240,12 +244,13 @@ def _format_fetch_command(commit: str) -> str:
 
 @convert_git_errors()
 def read_fix_from_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
-    """Read a fix that is a patch; one called ``NAME.bug.patch`` brings the problem back.
+    """Read a fix from a patch; one named ``NAME.bug.patch`` restores the bug.
 
-    Its paths are those from the top of the repository, or from the rootdir. The file is looked for
+    Its paths are relative to the top of the repository, or to the rootdir. The file is searched for
     in ``folders``.
 
-    Raises: Unknown where the file can't be read, or changes nothing.
+    Raises:
+        FixError: The file can't be read, or changes nothing.
     """
     top = git.find_repository_top(root) or root
     file = next((folder / place for folder in folders if (folder / place).is_file()), None)
@@ -254,7 +259,7 @@ def read_fix_from_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
         raise FixError(f"the patch {place!r} can't be read")
     paths = git.list_patched_files(data)
     if not paths:
-        raise FixError(f"{place!r} is no patch that git can read")
+        raise FixError(f"{place!r} is not a patch that git can read")
     outside = [path for path in paths if not git.is_path_inside(path)]
     if outside:
         raise FixError(f"{place!r} names a file outside of the repository: {outside[0]}")
@@ -271,9 +276,10 @@ def read_fix_from_patch(root: Path, place: str, folders: Iterable[Path]) -> Fix:
 
 
 def decode_fix_source(data: bytes | None) -> str | None:
-    """Return the text of a Python file, None for what is none.
+    """Return the text of a Python file, None if the file does not exist.
 
-    Raises: Unknown where its encoding is wrong.
+    Raises:
+        FixError: Its encoding is wrong.
     """
     from importlib.util import decode_source
 

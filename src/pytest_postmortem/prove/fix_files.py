@@ -1,8 +1,8 @@
-"""What a fix consists of, and which of its files are source: pure.
+"""The changes of a fix, and the classification of its files: pure.
 
-A fix is a list of steps, oldest first: a commit, a merge, a range of commits, or a patch. Linked
-tests' files, what pytest collects, conftests and what lies beside them are tests; documentation,
-changelog, CI and packaging are neither; the rest is source.
+A fix is a list of steps, oldest first: a commit, a merge, a range of commits, or a patch. Tests are
+the files of linked tests, files that pytest collects, conftests, and the files next to them.
+Documentation, changelog, CI and packaging are neither tests nor source. Everything else is source.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ __all__ = [
 ]
 
 FixFileKind = Literal["source", "test", "other", "opaque"]
-"""Source is Python that runs; what is ``opaque`` has an effect, and can't be swapped in memory."""
+"""``source`` is Python that runs; ``opaque`` has an effect but can't be replaced in memory."""
 
 TEST_FOLDERS = ("test", "tests", "testing")
 
 BUILD_SCRIPTS = ("setup.py", "noxfile.py", "tasks.py", "fabfile.py", "build.py")
-"""Python at the top of a repository that is no source."""
+"""Python files at the top of a repository that are not source."""
 
 PROSE_SUFFIXES = (".md", ".rst")
-"""What is read by people, in a package too."""
+"""Documentation, in packages too."""
 
 COMPILED_SUFFIXES = (
     ".c",
@@ -52,7 +52,7 @@ COMPILED_SUFFIXES = (
     ".pyx",
     ".rs",
 )
-"""What has to be compiled before it runs."""
+"""Source that must be compiled before it runs."""
 
 UNRELATED_FOLDERS = frozenset(
     (
@@ -60,12 +60,12 @@ UNRELATED_FOLDERS = frozenset(
         "requirements benchmarks bench examples example scripts tools licenses typing_tests"
     ).split()
 )
-"""Folders at the top of a repository that no regression test is about; so are hidden ones."""
+"""Top-level folders, besides hidden ones, that regression tests do not cover."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A file as a step found it and as it left it, None where it was not there."""
+    """A file before and after a step, None if it did not exist."""
 
     path: str
     before: bytes | None
@@ -74,11 +74,11 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class FixStep:
-    """A part of a fix: what it changed, and the patch that does it, to the letter.
+    """A step of a fix: its changes, and the exact patch that makes them.
 
-    ``is_bug_patch`` says that the patch takes the fix away rather than making it, ``prefix`` is
-    what stands before its paths from the top. ``before`` and ``after`` are commits or trees, where
-    the repository holds them.
+    ``is_bug_patch`` means that the patch reverts the fix instead of making it. ``prefix`` precedes
+    its paths from the top. ``before`` and ``after`` are commits or trees, if the repository has
+    them.
     """
 
     name: str
@@ -92,7 +92,7 @@ class FixStep:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A fix: its name as a reader knows it, and its steps, oldest first."""
+    """A fix: its name as shown to the reader, and its steps, oldest first."""
 
     name: str
     steps: tuple[FixStep, ...]
@@ -101,7 +101,7 @@ class Fix:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All files that it changes, each once."""
+        """All files that it changes, without duplicates."""
         return tuple(dict.fromkeys(each.path for step in self.steps for each in step.changes))
 
     def of_kind(self, *kinds: FixFileKind) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ class Fix:
         return tuple(path for path in self.paths if self.kinds.get(path) in kinds)
 
     def ends(self, path: str) -> tuple[bytes | None, bytes | None]:
-        """Return a file as the first step found it and as the last one left it."""
+        """Return a file before the first step and after the last one."""
         own = [each for step in self.steps for each in step.changes if each.path == path]
         return own[0].before, own[-1].after
 
@@ -122,11 +122,11 @@ def classify_fix_file(
     source: Iterable[str] = (),
     root: str = "",
 ) -> FixFileKind:
-    """Return what a file of a fix is.
+    """Return the kind of a file of a fix.
 
-    ``tests`` are the files of linked tests, ``collected`` says whether pytest would collect a file,
-    ``present`` are the files that there are, ``source`` are globs of files that are source whatever
-    they look like. ``root`` is the path of the rootdir, whose own top is what counts below it.
+    ``tests`` are the files of linked tests, ``collected`` returns whether pytest would collect a
+    file, ``present`` are the existing files, ``source`` are globs of files that always count as
+    source. ``root`` is the path of the rootdir; below it, names at its own top level are compared.
     """
     if not any(fnmatch(path, pattern) for pattern in source):
         name = path.rpartition("/")[2]
@@ -143,7 +143,7 @@ def classify_fix_file(
 
 
 def _is_other_file(path: str, present: Collection[str], within: str) -> bool:
-    """Say whether a file is documentation, changelog, CI, packaging, or a stub."""
+    """Return whether a file is documentation, changelog, CI, packaging, or a stub."""
     top, slash, _ = within.partition("/")
     if not slash:
         return within in BUILD_SCRIPTS or not path.endswith((".py", *COMPILED_SUFFIXES))
@@ -157,7 +157,7 @@ def _is_other_file(path: str, present: Collection[str], within: str) -> bool:
 
 
 def _is_package_data(path: str, present: Collection[str]) -> bool:
-    """Say whether a file lies in a package, as its data do."""
+    """Return whether a file is in a package, as package data is."""
     folder = path.rpartition("/")[0]
     while folder:
         if f"{folder}/__init__.py" in present:
@@ -167,7 +167,7 @@ def _is_package_data(path: str, present: Collection[str]) -> bool:
 
 
 def _is_near_linked_test(path: str, tests: Iterable[str]) -> bool:
-    """Say whether a file lies in the innermost folder of tests that holds a linked test."""
+    """Return whether a file is in the innermost test folder that holds a linked test."""
     return any(path.startswith(folder) for test in tests for folder in _find_test_folder(test))
 
 
@@ -181,7 +181,7 @@ def _find_test_folder(test: str) -> Iterator[str]:
 def find_import_roots(paths: Iterable[str], present: Collection[str]) -> tuple[str, ...]:
     """Return the folders from which the packages of some files are imported.
 
-    A package ends where no ``__init__.py`` lies; ``present`` are the files that there are.
+    A package ends at the first folder without ``__init__.py``; ``present`` are the existing files.
     """
     root_folders: dict[str, None] = {}
     for path in paths:
@@ -193,7 +193,7 @@ def find_import_roots(paths: Iterable[str], present: Collection[str]) -> tuple[s
 
 
 def format_module_name(path: str, root: str) -> str:
-    """Return the dotted name of a file below its root."""
+    """Return the dotted module name of a file below its import root."""
     inner = path.removeprefix(f"{root}/" if root else "").removesuffix(".py")
     return re.sub(r"\.__init__$", "", inner.replace("/", "."))
 
@@ -201,7 +201,7 @@ def format_module_name(path: str, root: str) -> str:
 def find_changed_ranges(
     one: str, other: str
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Return the lines in which two texts differ, as ranges in either, the last line included."""
+    """Return the differing lines of two texts as ranges in each, the last line included."""
     from difflib import SequenceMatcher
 
     old, new = ([line.rstrip("\n") for line in split_source_lines(text)] for text in (one, other))

@@ -1,4 +1,4 @@
-"""The parts of a fix, each taken away alone: which of them does no linked test guard?"""
+"""Revert each part of a fix alone, to find the parts that no linked test guards."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = [
 ]
 
 MAX_UNCHANGED_LINES = 2
-"""Lines between two changes that make them one part."""
+"""The maximum of lines between two changes of one part."""
 
 PartFinding = Literal["guarded", "not guarded", "not apart"]
 
 
 @dataclass(frozen=True, slots=True)
 class FixPart:
-    """Lines of a file with the fix, the last included, and what the linked tests say without them.
+    """Lines of a file with the fix, the last included, and the test result without them.
 
-    What can't be taken away alone is ``not apart``. ``where`` is the function or class they are in,
-    where today's file has other lines, or the fix at which the file had them.
+    ``not apart`` means that the lines can't be reverted alone. ``where`` is the function or class
+    that holds them if today's file has other lines, or the fix at which the file had them.
     """
 
     path: str
@@ -45,7 +45,7 @@ class FixPart:
 def prove_fix_parts(
     versions: FixVersions, sides: Experiment, known: NamesOfFix
 ) -> Iterator[FixPart]:
-    """Take each part of a fix away alone; a fix of one part has nothing to tell."""
+    """Revert each part of a fix alone and yield the results; nothing for a fix of one part."""
     alone = list(revert_parts_one_by_one(versions.fixed, versions.before))
     for path, lines, text in alone if len(alone) > 1 else ():
         if text is not None and parse_python_tree(text) is None:
@@ -56,7 +56,7 @@ def prove_fix_parts(
 
 
 def locate_part_in_text(part: FixPart, fixed: str, today: str) -> FixPart:
-    """Return a part of a text with its lines in that of today, or those of the unit it is in."""
+    """Return a part with its lines in today's text, or the lines of its enclosing unit."""
     first, last = part.lines
     matcher = SequenceMatcher(
         None, split_source_lines(fixed), split_source_lines(today), autojunk=False
@@ -81,7 +81,7 @@ def locate_part_in_text(part: FixPart, fixed: str, today: str) -> FixPart:
 def revert_parts_one_by_one(
     fixed: Mapping[str, str | None], before: Mapping[str, str | None]
 ) -> Iterator[tuple[str, tuple[int, int], str | None]]:
-    """Yield each part of each file, with the text of the file when it alone is taken away."""
+    """Yield each part of each file, with the text of the file without that part."""
     for path, text in fixed.items():
         old = before.get(path)
         if text is None or old is None:
@@ -94,7 +94,7 @@ def revert_parts_one_by_one(
 
 
 def _list_changed_blocks(mine: list[str], other: list[str]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield the lines that differ, those that stand near each other as one."""
+    """Yield the ranges of differing lines; ranges close to each other are joined."""
     codes = SequenceMatcher(None, mine, other, autojunk=False).get_opcodes()
     current: tuple[int, int, int, int] | None = None
     for code, *places in codes:
@@ -112,7 +112,7 @@ def _list_changed_blocks(mine: list[str], other: list[str]) -> Iterator[tuple[in
 
 
 def judge_part_run(trial: Trial, known: NamesOfFix) -> PartFinding:
-    """Return what a run says: whether a linked test fails for the problem's own reason."""
+    """Return the finding of a run: whether a linked test fails because of the bug itself."""
     own = [trial.attempts[nodeid][0] for nodeid in trial.linked if trial.attempts.get(nodeid)]
     failed = [each for each in own if each.word in ("failed", "hung", "died")]
     if any(

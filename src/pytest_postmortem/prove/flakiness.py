@@ -1,4 +1,4 @@
-"""Many runs of a test with the fix and without it → a verdict on a test that fails now and then."""
+"""Compare many runs of a test with and without the fix, for a verdict on a flaky test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 BISECTION_STEPS = 60
-"""Halvings after which a share is known to the last digit of a float."""
+"""Halvings that determine a rate to the precision of a float."""
 
 
 def compute_fisher_p_value(failed: int, runs: int, others_failed: int, others: int) -> float:
@@ -42,7 +42,7 @@ def compute_fisher_p_value(failed: int, runs: int, others_failed: int, others: i
 def compute_failure_interval(
     failed: int, runs: int, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Return the limits between which the share of failing runs lies, with this confidence."""
+    """Return the confidence limits of the failure rate."""
     tail = (1 - confidence) / 2
     low = (
         0.0
@@ -58,12 +58,12 @@ def compute_failure_interval(
 
 
 def compute_catch_probability(share: float, runs: int) -> float:
-    """Return the probability that at least one of some runs fails, if this share of them does."""
+    """Return the probability that at least one of some runs fails at this failure rate."""
     return 1 - (1 - share) ** runs
 
 
 def _find_share_limit(is_below: Callable[[float], bool]) -> float:
-    """Return the share up to which something holds."""
+    """Return the largest rate for which the condition holds."""
     low, high = 0.0, 1.0
     for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
@@ -84,21 +84,21 @@ def _compute_log_probability(failed: int, runs: int, share: float) -> float:
 
 
 MAX_P_VALUE = 0.05
-"""The probability of chance at which a difference counts."""
+"""The p-value at or below which a difference is significant."""
 
 REPEATED_VERDICTS = ("proven", "not-proven")
-"""The verdicts that many runs may tell more of."""
+"""The verdicts that many runs may refine."""
 
 MAX_STATED_CHANCE = 0.999
-"""The most that is said of a chance which is no certainty."""
+"""The highest probability that is shown unless it is certain."""
 
 USUAL_REPEATS = 20
-"""How often a team may repeat a test that fails now and then."""
+"""How often a team may repeat a flaky test."""
 
 
 @dataclass(slots=True)
 class RunCounts:
-    """Runs of one test on one side, and how many failed: of all, and as CI would run it."""
+    """Runs of one test on one side, and how many failed: of all, and under CI's usual settings."""
 
     runs: int = 0
     failed: int = 0
@@ -110,11 +110,11 @@ class RunCounts:
 
     @property
     def is_clustered(self) -> bool:
-        """Whether it is the process that decides, so that its runs are no runs of their own."""
+        """Whether all runs of a process end alike, so that they are not independent."""
         return self.alike and 0 < self.failed < self.runs
 
     def add(self, attempts: Sequence[AttemptResult], *, usual: bool) -> None:
-        """Count the runs of a process, without one that had too little time."""
+        """Count the runs of a process, except a run that had too little time."""
         finished = [attempt for attempt in attempts if attempt.word != "cut"]
         self.alike &= len({attempt.word for attempt in finished}) < 2
         for attempt in finished:
@@ -136,10 +136,10 @@ def judge_repeated_runs(
     final: bool,
     steady: Collection[str] = (),
 ) -> IncidentVerdict:
-    """Return a verdict with what many runs tell of its tests.
+    """Return the verdict updated by many runs of its tests.
 
-    Unless it is ``final``, that is only what leaves no doubt: a test that ends alike each time. A
-    ``steady`` one never failed with the fix, so that some runs without it that pass leave doubt.
+    Unless ``final``, only tests that end alike each time are decided. A ``steady`` test never
+    failed with the fix, so that some passing runs without it leave doubt.
     """
     tests = []
     for test in judged.tests:
@@ -164,8 +164,9 @@ def judge_repeated_runs(
 def judge_flaky_test(
     nodeid: str, with_fix: RunCounts, without: RunCounts, known: NamesOfFix, *, seen: bool = False
 ) -> TestVerdict:
-    """Return the verdict on a test by its runs on both sides; ``seen`` is that it has failed
-    without the fix before.
+    """Return the verdict on a test by its runs on both sides.
+
+    ``seen`` means that it has failed without the fix before.
     """
     sides = (
         f"{without.failed} of {format_count(without.runs, 'run')} without the fix,"
@@ -196,7 +197,7 @@ def judge_flaky_test(
 
 
 def _format_ci_chance(without: RunCounts) -> str:
-    """Say how probable it is that a run of CI notices, from the runs under usual settings."""
+    """Return how probable it is that one CI run fails, from the runs under usual settings."""
     share = without.usual_failed / without.usual
     low, high = compute_failure_interval(without.usual_failed, without.usual)
     if not without.usual_failed:
@@ -214,7 +215,7 @@ def _format_ci_chance(without: RunCounts) -> str:
 
 
 def _format_chance(share: float) -> str:
-    """Return a share in percent; what is not certain does not read as if it were."""
+    """Return a rate in percent; rounding never shows an uncertain rate as 0 or 100."""
     if share in (0, 1):
         return f"{share * 100:.0f}"
     return f"{min(share, MAX_STATED_CHANCE) * 100:.{0 if 0.1 <= share <= 0.99 else 1}f}"

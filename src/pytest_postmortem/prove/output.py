@@ -1,4 +1,4 @@
-"""The verdicts of `prove` as text: for a terminal, a pull request, other tools, GitHub."""
+"""Render the verdicts of `prove` as text: for a terminal, a pull request, GitHub, other tools."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ PROVE_FORMAT = 1
 MAX_TESTS = 10
 
 PREDICATE_WORDS = ("fails", "passes", "needs", "does", "skipped", "xfailed", "xpassed")
-"""With which words a message goes on after the name of a test."""
+"""The first words of messages that continue a sentence after the name of a test."""
 
 VERDICT_MEANING: Mapping[Verdict, str] = {
     "not-proven": "the test would not notice if the problem came back",
     "not-reached": "another platform, interpreter or option may reach them",
-    "weak": "nothing is known of the problem itself",
+    "weak": "the problem itself was not tested",
     "broken": "this is no proof",
 }
 
@@ -46,8 +46,10 @@ FAILING_VERDICTS: tuple[Verdict, ...] = ("not-proven", "fails-with-fix")
 
 @dataclass(frozen=True, slots=True)
 class ProofResult:
-    """A verdict as it is told: ``since`` is the day on which it was found, if that was not now,
-    ``changed`` what was written while it was.
+    """A verdict to report.
+
+    ``since`` is the day of a reused verdict, None for a new one; ``changed`` is an input that was
+    written during the runs.
     """
 
     incident_proof: IncidentProof
@@ -62,9 +64,9 @@ class ProofResult:
 
 
 def compute_proof_status(told: Iterable[ProofResult], *, strict: bool) -> int:
-    """Return the exit status: 1 where a test is hollow or red, 3 where little or nothing is known.
+    """Return the exit status: 1 if a test passes without the fix or fails with it, 3 if undecided.
 
-    The latter only where it is to be ``strict``.
+    Status 3 is returned only if ``strict``.
     """
     verdicts = {each.verdict for each in told}
     if verdicts & {*FAILING_VERDICTS}:
@@ -75,7 +77,7 @@ def compute_proof_status(told: Iterable[ProofResult], *, strict: bool) -> int:
 def render_proofs_text(
     told: Sequence[ProofResult], seconds: float, *, verbose: bool = False
 ) -> str:
-    """Return the verdicts for a terminal, one or more lines each, the sum at the end."""
+    """Return the verdicts for a terminal, one or more lines each, with the totals last."""
     ids = max((len(result.incident_proof.id) for result in told), default=0)
     words = max((len(_format_verdict_word(result.verdict)) for result in told), default=0)
     lines = []
@@ -111,7 +113,7 @@ def _format_proof_lines(told: ProofResult, verbose: bool) -> Iterator[str]:
     yield from _format_fix_parts(proved)
     yield from _format_reverted_files(told, verbose)
     for note in proved.notes if verbose else ():
-        yield f"not by {note}"
+        yield f"tried {note}"
 
 
 def _format_proof_headline(told: ProofResult) -> str:
@@ -127,20 +129,20 @@ def _format_proof_headline(told: ProofResult) -> str:
     if told.since:
         facts.append(f"unchanged since {told.since}")
     if told.changed:
-        facts.append(f"not kept: {told.changed} changed meanwhile")
+        facts.append(f"not kept: {told.changed} changed during the run")
     sentence = f"{name}{'' if message.startswith(PREDICATE_WORDS) else ':'} {message}"
     return sentence + (f" ({'; '.join(facts)})" if facts else "")
 
 
 def _insert_fix_name(message: str, fix: str) -> str:
-    """Return a message with the name of the fix in it, unless that is a patch which breaks it."""
+    """Return a message that names the fix, unless that is a patch which restores the bug."""
     if not fix or fix.endswith(BUG_PATCH_SUFFIXES):
         return message
     return message.replace("without the fix", f"without {fix}", 1)
 
 
 def _format_further_failures(proved: IncidentProof) -> Iterator[str]:
-    """Say how many tests of the same files fail without the fix, of those that ran."""
+    """Yield how many tests of the same files fail without the fix, of those that ran."""
     judged = proved.judged
     if judged.further and judged.verdict in PROVEN_VERDICTS:
         failing = judged.failing + sum(test.verdict in PROVEN_VERDICTS for test in judged.tests)
@@ -150,15 +152,15 @@ def _format_further_failures(proved: IncidentProof) -> Iterator[str]:
 
 
 def _format_reverted_files(told: ProofResult, verbose: bool) -> Iterator[str]:
-    """Say which files of the fix were taken away, and which stayed."""
+    """Yield which files of the fix were reverted, and which were not."""
     shares = told.incident_proof.reverted_files
     if verbose and shares.taken:
-        yield f"taken away: {', '.join(shares.taken)}"
+        yield f"reverted: {', '.join(shares.taken)}"
     if verbose and shares.left:
         yield f"left in place: {', '.join(shares.left)}"
     code = [path for path in shares.left if path.endswith(".py")]
     if not verbose and code and told.verdict == "not-proven":
-        yield f"{code[0]} is a part of the fix too, and stays in place: --source takes it away"
+        yield f"{code[0]} is part of the fix too, and was not reverted; pass --source to revert it"
 
 
 def _format_fix_parts(proved: IncidentProof) -> Iterator[str]:
@@ -187,7 +189,7 @@ def _format_proof_totals(told: Sequence[ProofResult]) -> str:
 
 
 def render_proofs_markdown(told: Sequence[ProofResult]) -> str:
-    """Return the verdicts for a pull request, an empty text where nothing was proved."""
+    """Return the verdicts for a pull request, an empty text if there are none."""
     if not told:
         return ""
     lines = [
@@ -211,7 +213,7 @@ def render_proofs_markdown(told: Sequence[ProofResult]) -> str:
 
 
 def render_proof_commands(told: Sequence[ProofResult]) -> str:
-    """Return workflow commands of GitHub Actions for what is hollow or red."""
+    """Return GitHub workflow commands for tests that pass without the fix or fail with it."""
     failing = [result for result in told if result.verdict in FAILING_VERDICTS]
     lines = (
         github.format_annotation(
@@ -267,5 +269,5 @@ def _build_proof_entry(told: ProofResult) -> Mapping[str, Any]:
 
 
 def render_proofs_json(told: Sequence[ProofResult]) -> str:
-    """Return the verdicts as they stand in a file."""
+    """Return the verdicts as JSON."""
     return json.dumps(build_proofs_document(told), indent=1, ensure_ascii=False) + "\n"

@@ -1,7 +1,7 @@
-"""The ways to take a fix away: each gives the source with the fix, and without it.
+"""Three strategies that revert a fix; each returns the source with the fix and without it.
 
-The fix's patch is reversed on today's files, to the letter; or its functions are swapped in them;
-or the tree is taken as it was at the fix.
+``patch`` reverses the fix's exact patch on today's files. ``units`` replaces its functions in
+today's files. ``replay`` exports the tree at the commit of the fix.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What lies here: the top of the repository and the rootdir, both real paths, and the files.
+    """The checkout: the top of the repository and the rootdir, both real paths, and its files.
 
-    ``collected`` says whether pytest would collect a file, by its path from the top.
+    ``collected`` returns whether pytest would collect a file, by its path from the top.
     """
 
     top: Path
@@ -50,24 +50,24 @@ class Workspace:
     collected: Callable[[str], bool]
 
     def file(self, path: str) -> Path:
-        """Return the real file of a path from the top."""
+        """Return the real path of a file, given its path from the top."""
         return Path(os.path.realpath(self.top / path))
 
     @property
     def prefix(self) -> str:
-        """The path of the rootdir from the top, an empty text where they are one."""
+        """The path of the rootdir from the top, empty if they are the same."""
         return "" if self.root == self.top else self.within("")
 
     def within(self, path: str) -> str:
-        """Return the path from the top of a path from the rootdir."""
+        """Return the path from the top, given a path from the rootdir."""
         return os.path.relpath(self.root / path, self.top).replace(os.sep, "/")
 
     def kind_of(self, path: str, tests: Sequence[str], source: Sequence[str] = ()) -> FixFileKind:
-        """Return what a file of a fix is; ``tests`` are the files of its linked tests."""
+        """Return the kind of a file of a fix; ``tests`` are the files of its linked tests."""
         return classify_fix_file(path, tests, self.collected, self.present, source, self.prefix)
 
     def list_source_files(self) -> Iterator[tuple[Path, bytes]]:
-        """Yield the Python that is no test, each file with what it holds."""
+        """Yield the Python files that are not tests, with their contents."""
         for path in sorted(self.present):
             if path.endswith(".py") and not self.collected(path):
                 file = self.file(path)
@@ -77,11 +77,12 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class FixVersions:
-    """Files as they are with the fix and without it, by their real paths; None for none.
+    """Files with the fix and without it, by their real paths; None for a file that does not exist.
 
-    ``modules`` are the names under which copies of them may be installed, with the digest of what
-    lies in the checkout. ``tree`` is another tree to run in, with the ``roots`` of its packages and
-    the linked tests as they are called there; ``others`` is what else the fix changed in it.
+    ``modules`` are the names of modules that may be installed copies, with the digest of the file
+    in the checkout. ``tree`` is another tree to run in, with the import ``roots`` of its packages
+    and the node ids of the linked tests in it; ``others`` are the other files that the fix changed
+    in it.
     """
 
     way: str
@@ -94,9 +95,10 @@ class FixVersions:
     others: Mapping[Path, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
 
     def of_today(self, files: Iterable[str], top: Path) -> tuple[str, ...]:
-        """Return files of a run as they lie in the checkout, where its tree is a copy of that.
+        """Return the files of a run as paths in the checkout, if its tree is a copy of the
+        checkout.
 
-        What else the fix changed is among them then.
+        The other files that the fix changed are included then.
         """
         if self.way != "patch" or self.tree is None:
             return tuple(sorted(files))
@@ -107,7 +109,7 @@ class FixVersions:
 
 
 def has_code_changes(fix: Fix) -> bool:
-    """Say whether a fix changes any statement; a patch is not looked into."""
+    """Return whether a fix changes any statement; a patch is not parsed and counts as a change."""
     if any(step.patch for step in fix.steps):
         return True
     pairs = (fix.ends(path) for path in fix.of_kind("source"))
@@ -119,20 +121,22 @@ def has_code_changes(fix: Fix) -> bool:
 def reverse_fix_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) -> FixVersions:
     """Reverse the patch of a fix on today's files.
 
-    Where it changes what is no Python, that is done in a copy of the tree; ``folder`` makes one.
+    If it changes files that are not Python, it is reversed in a copy of the tree; ``folder`` makes
+    one.
 
-    Raises: Unknown where it does not apply.
+    Raises:
+        FixError: The patch does not apply.
     """
     opaque = fix.of_kind("opaque")
     compiled = [path for path in opaque if path.endswith(COMPILED_SUFFIXES)]
     if compiled:
-        raise FixError(f"{compiled[0]} has to be compiled, which is not done here")
+        raise FixError(f"{compiled[0]} has to be compiled, which prove does not do")
     today = _read_current_files(fix, checkout, "source", "opaque")
     contents = {path: data for path, (_, data) in today.items() if data is not None}
     for step in reversed(fix.steps):
         result = _revert_step(step, contents, checkout, [*today])
         if result is None:
-            raise FixError("the lines of the fix are others today")
+            raise FixError("the lines of the fix have changed since")
         contents = {path: data for path, data in result.items() if data is not None}
     python = {path: today[path] for path in today if path not in opaque}
     fixed = {str(file): decode_fix_source(data) for file, data in python.values()}
@@ -171,7 +175,7 @@ def _revert_step(
             contents_from_prefix, step.patch, reverse=not step.is_bug_patch, only=only
         )
         return result and {f"{step.prefix}{path}": data for path, data in result.items()}
-    if step.after is None:  # not committed: today's files are what the fix has made
+    if step.after is None:  # not committed: today's files are those with the fix
         return {**contents, **{change.path: change.before for change in step.changes}}
     patch = git.build_patch(checkout.root, str(step.before), step.after, paths)
     return git.apply_patch(contents, patch, reverse=True)
@@ -180,7 +184,7 @@ def _revert_step(
 def _read_current_files(
     fix: Fix, checkout: Workspace, *kinds: FixFileKind
 ) -> dict[str, tuple[Path, bytes | None]]:
-    """Return the files of the fix as they are today: where each lies, and what it holds."""
+    """Return the files of the fix as they are today: the real path and the contents of each."""
     paths = fix.of_kind(*kinds)
     remaining = [path for path in paths if fix.ends(path)[1] is not None]
     missing_paths = [path for path in remaining if not checkout.file(path).is_file()]
@@ -195,7 +199,7 @@ def _read_current_files(
 def _find_installed_names(
     today: Mapping[str, tuple[Path, bytes | None]], checkout: Workspace
 ) -> dict[str, tuple[str, str]]:
-    """Return the names under which installed copies of files would be imported."""
+    """Return the module names under which installed copies of files would be imported."""
     from hashlib import sha256
 
     module_names = {}
@@ -208,43 +212,44 @@ def _find_installed_names(
 
 @convert_git_errors()
 def transplant_fix(fix: Fix, checkout: Workspace) -> FixVersions:
-    """Swap the functions and assignments of a fix in today's files.
+    """Replace the functions and assignments of a fix in today's files.
 
-    Raises: CantSwap where they have no place there; Unknown where there are none.
+    Raises:
+        TransplantError: They have no place in today's files.
+        FixError: The fix has no such units.
     """
     opaque = fix.of_kind("opaque")
     if opaque:
         raise FixError(f"{opaque[0]} can't be replaced in memory")
     if any(step.patch or step.after is None for step in fix.steps):
-        raise FixError("only a commit tells what else was in its files")
+        raise FixError("a patch alone does not have the whole text of its files")
     today = _read_current_files(fix, checkout, "source")
     fixed: dict[str, str | None] = {}
     before: dict[str, str | None] = {}
     for path, (file, data) in today.items():
         old, new = (decode_fix_source(each) for each in fix.ends(path))
         if old is None or (new is not None and is_same_code(old, new)):
-            continue  # what the fix has brought stays, since today's code may need it
+            continue  # a file that the fix added stays, since today's code may need it
         if new is None:
             fixed[str(file)], before[str(file)] = decode_fix_source(data), old
         elif data is None:
-            raise TransplantError(f"{path} is not there any more")
+            raise TransplantError(f"{path} no longer exists")
         else:
             both = transplant_units(
                 old, new, decode_fix_source(data) or "", _build_name_search(file, checkout)
             )
             fixed[str(file)], before[str(file)] = both.fixed, both.before
     if not before:
-        raise TransplantError("the fix has only brought new files, or changed what is no code")
+        raise TransplantError("the fix only added new files, or changed no code")
     return FixVersions("units", fixed, before, _find_installed_names(today, checkout))
 
 
 def build_history_reader(
     fix: Fix, checkout: Workspace, top: Path
 ) -> Callable[[str], str | None] | None:
-    """Return what gives a file as it was before the fix, by its path today below a top; None
-    without history.
+    """Return a function that reads a file as it was before the fix, None without history.
 
-    One of the fix may have had another folder then.
+    The function takes today's path below ``top``. A file of the fix may have moved since.
     """
     first = fix.steps[0].before
     if first is None:
@@ -268,7 +273,7 @@ def build_history_reader(
 
 
 def _build_name_search(file: Path, checkout: Workspace) -> Callable[[str], bool]:
-    """Return what says whether other source has a name of a module in it."""
+    """Return a function that returns whether other source uses a name of a module."""
 
     def needed(name: str) -> bool:
         text = name.encode()
@@ -279,9 +284,10 @@ def _build_name_search(file: Path, checkout: Workspace) -> Callable[[str], bool]
 
 @convert_git_errors()
 def replay_fix(fix: Fix, checkout: Workspace, nodeids: Sequence[str], folder: Path) -> FixVersions:
-    """Take the tree as it was at the fix, with the tests in it that are linked today.
+    """Export the tree at the fix, together with the tests that are linked today.
 
-    Raises: CantReplay where there is none in which they could run.
+    Raises:
+        ReplayError: No tree exists in which they could run.
     """
     tree_at_fix = export_tree_at_fix(checkout.root, checkout.top, fix, nodeids, folder)
     return FixVersions(

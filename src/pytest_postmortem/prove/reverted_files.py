@@ -1,4 +1,4 @@
-"""What of a fix is taken away and what stays in place, and what can't be said for that."""
+"""Determine which files of a fix were reverted, and adjust the verdict for those that were not."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pytest_postmortem.prove.verdict import IncidentVerdict
 __all__ = ["UNKNOWN_FILES", "RevertedFiles", "check_remaining_files", "find_reverted_files"]
 
 OPEN_VERDICTS = ("not-proven", "not-reached")
-"""Verdicts for which a part that stays in place may be the reason."""
+"""Verdicts that may be due to a file of the fix that was not reverted."""
 
 
 @dataclass(frozen=True, slots=True)
 class RevertedFiles:
-    """The files of a fix that were taken away, and those that stayed, its tests apart."""
+    """The files of a fix that were reverted, and those that were not, without its tests."""
 
     taken: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
@@ -29,7 +29,8 @@ UNKNOWN_FILES = RevertedFiles()
 
 
 def find_reverted_files(fix: Fix, versions: FixVersions, top: Path) -> RevertedFiles:
-    """Tell what one way took away; ``top`` is that of the tree in which the tests ran.
+    """Return the files that a strategy reverted; ``top`` is the top of the tree that the tests ran
+    in.
 
     A file may have moved since the fix.
     """
@@ -46,16 +47,16 @@ def _select_existing_paths(paths: Collection[str], top: Path) -> set[str]:
 def check_remaining_files(
     judged: IncidentVerdict, shares: RevertedFiles, top: Path, loaded: Collection[str]
 ) -> IncidentVerdict:
-    """Return a verdict that calls no test hollow which may guard what stays in place.
+    """Return ``inconclusive`` for tests that may guard a file of the fix that was not reverted.
 
-    ``loaded`` are the real paths of the modules that the runs had.
+    ``loaded`` are the real paths of the modules that the runs loaded.
     """
     loaded_remaining = [path for path in shares.left if os.path.realpath(top / path) in loaded]
     if judged.verdict not in OPEN_VERDICTS or not loaded_remaining:
         return judged
     message = (
-        f"{loaded_remaining[0]} is a part of the fix that stays in place, and the tests load it:"
-        f" take it away too with --source={loaded_remaining[0]}"
+        f"the tests load {loaded_remaining[0]}, a part of the fix that was not reverted;"
+        f" revert it too with --source={loaded_remaining[0]}"
     )
     tests = tuple(
         replace(test, verdict="inconclusive", message=message)

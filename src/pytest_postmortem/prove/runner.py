@@ -1,4 +1,4 @@
-"""Runs linked tests in a process of their own, with other source where that is wanted → `Trial`."""
+"""Run linked tests in a separate process, with other source if requested, and return a `Trial`."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ sys.exit({attribute}())
 
 @dataclass(frozen=True, slots=True)
 class ShadowEnvironment:
-    """The folder of the environment; it may be copied, and each copy is one of its own.
+    """A virtual environment in a folder; it may be copied, and the copies are independent.
 
-    ``scripts`` are the commands of what is installed, each with its module and function.
+    ``scripts`` are the console scripts of installed packages, each with its module and function.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class ShadowEnvironment:
 
     @property
     def bin(self) -> Path:
-        """The folder of scripts, which belongs in front of the path."""
+        """The folder of scripts, which goes first on the path."""
         return self.folder / ("Scripts" if os.name == "nt" else "bin")
 
     @property
@@ -76,7 +76,7 @@ class ShadowEnvironment:
     def copy(
         self, folder: Path, overlay: Mapping[str, Any], recorder: Mapping[str, Any]
     ) -> ShadowEnvironment:
-        """Return a copy with what its runs are to import and to record."""
+        """Return a copy, configured for what its runs import and record."""
         shutil.copytree(self.folder, folder, symlinks=True)
         copied = replace(self, folder=folder)
         for name, content in (("import_hook", overlay), ("recorder", recorder)):
@@ -96,7 +96,7 @@ class ShadowEnvironment:
 
 
 def create_shadow_environment(folder: Path) -> ShadowEnvironment:
-    """Make an environment without anything to import yet."""
+    """Create an environment without packages."""
     venv.create(folder, symlinks=os.name != "nt", with_pip=False)
     shadow = ShadowEnvironment(folder, tuple(_list_console_scripts()))
     here = Path(__file__).parent / "child"
@@ -107,7 +107,7 @@ def create_shadow_environment(folder: Path) -> ShadowEnvironment:
 
 
 def list_site_folders() -> list[str]:
-    """Return the folders in which this environment has its packages."""
+    """Return the folders that hold the packages of the current environment."""
     own = site.getsitepackages()
     if site.ENABLE_USER_SITE:
         own.append(site.getusersitepackages())
@@ -115,7 +115,7 @@ def list_site_folders() -> list[str]:
 
 
 def _list_console_scripts() -> Iterator[tuple[str, str, str]]:
-    """Yield the scripts of what is installed, so that they start the interpreter of the shadow."""
+    """Yield the console scripts of installed packages, to run them with the shadow's Python."""
     for each in entry_points(group="console_scripts") if os.name != "nt" else ():
         if each.attr and each.name.isprintable() and "/" not in each.name:
             yield each.name, each.module, each.attr
@@ -124,10 +124,10 @@ def _list_console_scripts() -> Iterator[tuple[str, str, str]]:
 START_CODE = "sys.exit(_postmortem_import_hook.start_pytest())\n"
 
 TEMP_VARIABLE = "TMPDIR"
-"""The variable by which all that a run has started is known."""
+"""The environment variable that identifies the processes of a run."""
 
 MAX_LOG_BYTES = 20_000
-"""Bytes at the end of a run's output that are kept."""
+"""Bytes that are kept of the end of a run's output."""
 
 OVERRIDING_OPTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("--maxfail=0", "--continue-on-collection-errors", "-m", "", "-k", "", "-q", "--tb=line")),
@@ -160,18 +160,18 @@ PLUGIN_OFF_OPTIONS = (
     "-o",
     "postmortem_unknown=ignore",
 )
-"""What keeps this plugin from having a say in whether a run passes."""
+"""Options that keep this plugin from changing whether a run passes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSources:
-    """What a run imports in place of what lies in the checkout.
+    """The source that a run imports instead of the checkout's.
 
-    ``files`` are texts by path, None for a file that is not to be there. ``modules`` are the names
-    under which installed copies are imported, each with its file and digest. ``marks`` and
-    ``watched`` are ranges of lines of the fix: to tell that they run, and what leaves the functions
-    that hold them; ``shake`` lets other threads run before them. ``tree`` is another tree to run
-    in, with the ``roots`` of its packages.
+    ``files`` are texts by path, None for a file that must not exist. ``modules`` are the names of
+    modules that may be installed copies, each with its file and digest. ``marks`` and ``watched``
+    are line ranges of the fix: to report that they run, and exceptions that leave their functions;
+    ``shake`` lets other threads run before them. ``tree`` is another tree to run in, with the
+    import ``roots`` of its packages.
     """
 
     files: Mapping[str, str | None] = field(default_factory=dict)
@@ -185,13 +185,13 @@ class RunSources:
 
 @dataclass(frozen=True, slots=True)
 class TestSelection:
-    """Which tests are linked, and how they are run.
+    """The linked tests, and how they are run.
 
-    ``files`` are given to pytest, relative to the folder; ``ids`` are compared without case.
-    ``rounds`` says how often each linked test runs, at most where it is negative; ``others`` are
-    the further tests, None for all; ``share`` is the part of the time that both may add. ``switch``
-    are the seconds after which threads are switched, ``seed`` gives the order of sets.
-    ``as_module`` starts pytest as ``python -m pytest`` does.
+    ``files`` are passed to pytest, relative to the folder; ``ids`` are compared without case.
+    ``rounds`` is how often each linked test runs, an upper limit if negative; ``others`` are the
+    further tests, None for all; ``share`` is the share of the time that both may add. ``switch`` is
+    the thread switch interval in seconds, ``seed`` determines the order of sets. ``as_module``
+    starts pytest as ``python -m pytest``.
     """
 
     files: tuple[str, ...]
@@ -208,9 +208,7 @@ class TestSelection:
 
 @dataclass(frozen=True, slots=True)
 class RunLocation:
-    """Where pytest runs: the top of the checkout, the rootdir, the folder in which it is started,
-    and its configuration file.
-    """
+    """Where pytest runs: the repository's top, the rootdir, the working directory, the inifile."""
 
     top: Path
     root: Path
@@ -218,20 +216,20 @@ class RunLocation:
     ini: Path | None = None
 
     def within(self, path: Path, tree: Path | None) -> Path:
-        """Return where a path of the checkout lies in another tree; without one, where it is."""
+        """Return the path in another tree for a path of the checkout; unchanged without a tree."""
         return path if tree is None else tree / os.path.relpath(path, self.top)
 
 
 class RunnerStopped(Exception):
-    """Somebody has had enough: nothing is started any more."""
+    """The user stopped `prove`: no further process is started."""
 
 
 class Runner:
-    """Starts runs with one configuration, which may run beside each other.
+    """Start runs with one configuration; they may run in parallel.
 
-    ``work`` is a folder for all that a run needs, which somebody else removes. ``memory`` are the
-    bytes that a process may have, ``plugins`` says whether pytest has a plugin of this name.
-    ``as_module`` starts pytest as ``python -m pytest`` does, where nobody wants it otherwise.
+    ``work`` is a folder for the files of the runs; the caller removes it. ``memory`` is the limit
+    of a process in bytes, ``plugins`` returns whether pytest has a plugin of this name.
+    ``as_module`` is the default for starting pytest as ``python -m pytest``.
     """
 
     def __init__(
@@ -256,7 +254,7 @@ class Runner:
         self._stopped = False
 
     def run(self, wanted: TestSelection, sources: RunSources, limit: float) -> Trial:
-        """Run the tests, for at most ``limit`` seconds."""
+        """Run the tests for at most ``limit`` seconds."""
         place = self._place()
         notes = place / "notes"
         overlay = self._build_overlay_config(sources, notes)
@@ -274,7 +272,7 @@ class Runner:
     def are_tests_passing(
         self, nodeids: Sequence[str], limit: float, *, as_module: bool = False
     ) -> bool:
-        """Say whether tests pass as the user would run them, with nothing replaced."""
+        """Return whether tests pass in the user's own environment, with nothing replaced."""
         place = self._place()
         options = [*self._options(place, None), *PLUGIN_OFF_OPTIONS]
         files = [str(self._where.root / nodeid) for nodeid in nodeids]
@@ -284,11 +282,11 @@ class Runner:
         return self._run_command(command, own, place, RunSources(), limit).status == 0
 
     def folder(self) -> Path:
-        """Make a folder for a tree, which goes with everything else."""
+        """Create a folder for a tree, within the runner's work folder."""
         return self._place() / "tree"
 
     def stop(self) -> None:
-        """End every run, for somebody who has had enough."""
+        """Stop all running experiments (Ctrl-C)."""
         with self._lock:
             self._stopped = True
             running = list(self._running)
@@ -336,7 +334,7 @@ class Runner:
         }
 
     def _start(self, shadow: ShadowEnvironment, wanted: TestSelection) -> list[str]:
-        """Return what starts pytest: a script, which does not put the folder on the path itself."""
+        """Return the command that starts pytest: a script that is kept off ``sys.path``."""
         own = "sys.path.insert(0, os.getcwd())\n" if wanted.as_module else ""
         script = shadow.bin / "run_pytest.py"
         script.write_text(f"import os, sys, _postmortem_import_hook\n{own}{START_CODE}")
@@ -407,13 +405,13 @@ class Runner:
 
 
 def _resolve_test_path(nodeid: str, root: Path) -> tuple[str, str]:
-    """Return the real path of a test's file, and its names in it."""
+    """Return the real path of a test's file, and the test's names within the file."""
     path, _, names = nodeid.partition("::")
     return os.path.realpath(root / path), names
 
 
 def _kill_process_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process with all that it has started and left in its group."""
+    """Kill a process and all processes in its group."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
@@ -424,7 +422,7 @@ def _kill_process_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _kill_stray_processes(place: Path) -> None:
-    """End what a run has started and left in other groups, where the system can tell."""
+    """Kill processes of a run in other groups, if the system can list them."""
     marker = f"{TEMP_VARIABLE}={place / 't'}\0".encode(errors="surrogateescape")
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         with suppress(OSError, ValueError):

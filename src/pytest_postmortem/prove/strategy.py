@@ -1,4 +1,4 @@
-"""One incident: its fix is taken away in up to three ways, until one of them decides."""
+"""Prove one incident: revert its fix with up to three strategies, until one gives a verdict."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ STRATEGIES = ("patch", "units", "replay")
 
 @dataclass(frozen=True, slots=True)
 class ProofCase:
-    """What is to be proved: the linked tests, and a way to read the fix.
+    """An incident to prove: its linked tests, and a function that reads its fix.
 
-    ``tests`` are the files of linked tests from the rootdir; in them those are linked that carry
-    one of ``ids``, or are named in ``nodeids``. ``seen`` are those that the code alone tells, for
-    a tree in which none has run yet.
+    ``tests`` are the files of linked tests from the rootdir. In them, tests are linked by a marker
+    with one of ``ids``, or by ``nodeids``. ``seen`` are the node ids found in the code alone, for a
+    tree in which no test has run yet.
     """
 
     id: str
@@ -62,12 +62,12 @@ class ProofCase:
 
 @dataclass(frozen=True, slots=True)
 class IncidentProof:
-    """The verdict on an incident, how it was found, and what it rests on.
+    """The verdict on an incident, how it was found, and its inputs.
 
-    ``notes`` say why a way did not decide. ``files`` are the real paths of what the runs loaded of
-    the checkout. ``parts`` are the parts of the fix, where somebody asked for them.
-    ``hang_seconds`` are the seconds after which a run will not end any more, ``reverted_files`` the
-    files of the fix that were taken away, or not.
+    ``notes`` are the reasons why a strategy gave no verdict. ``files`` are the real paths of the
+    files of the checkout that the runs loaded. ``parts`` are the parts of the fix, if requested.
+    ``hang_seconds`` is the time after which a run counts as hanging, ``reverted_files`` the files
+    of the fix that were reverted, and those that were not.
     """
 
     id: str
@@ -83,7 +83,7 @@ class IncidentProof:
 
 
 class Prover:
-    """Proves incidents of one checkout, each call in a thread of its own if need be."""
+    """Prove incidents of one checkout; calls may come from several threads."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Prover:
         return replace(proved, seconds=monotonic() - start)
 
     def stop(self) -> None:
-        """End every run, for somebody who has had enough."""
+        """Stop all running experiments (Ctrl-C)."""
         self._runner.stop()
 
     def _classify_fix(self, fix: Fix, case: ProofCase) -> Fix:
@@ -149,7 +149,7 @@ class Prover:
     def _try_strategy(
         self, way: str, case: ProofCase, fix: Fix, found: Sequence[IncidentProof]
     ) -> IncidentProof:
-        """Try one way; a way that comes later knows which tests an earlier one found."""
+        """Try one strategy, with the tests that earlier strategies found."""
         with self._git:
             if way == "patch":
                 versions = revert.reverse_fix_patch(fix, self._checkout, self._runner.folder)
@@ -227,7 +227,7 @@ class Prover:
     def _judge_again(
         self, sides: Experiment, judged: IncidentVerdict, control: Trial, known: NamesOfFix
     ) -> IncidentVerdict:
-        """Look again at tests that did not end alike each time, or at all where it is asked for."""
+        """Repeat tests that did not end alike each time, or all tests if the user asked for it."""
         asked = self._effort.asked
         steady = _find_steady_tests(control)
         alone = not steady.issuperset(control.attempts)
@@ -244,11 +244,11 @@ class Prover:
 
 
 def _check_control_run(sides: Experiment, control: Trial, way: str) -> Trial:
-    """Return a run with the fix in which no test is red that passes today.
+    """Return the run with the fix, without failures of tests that pass today.
 
-    It says nothing of today if the code of the fix does not fit in any more, or if a test does
-    not stand runs of ours. One that passes in some of them fails now and then, which no other
-    way of taking the fix away would change.
+    Such a failure means that the code of the fix no longer fits today's tree, or that the test does
+    not work in prove's environment. A test that passes in some of these runs is flaky, which no
+    other strategy would change.
     """
     failing = [nodeid for nodeid in control.linked if _is_failing_with_fix(control, nodeid)]
     today = _find_passing_tests(sides.today()) if way == "units" else set()
@@ -264,7 +264,7 @@ def _check_control_run(sides: Experiment, control: Trial, way: str) -> Trial:
 
 
 def _run_control(sides: Experiment) -> Trial:
-    """Run the tests with the fix; from the folder, if they need to import what lies in it."""
+    """Run the tests with the fix; use ``python -m pytest`` if they import from the folder."""
     control = sides.run_with_fix()
     texts = (control.ended.output, *control.broken.values())
     if control.linked or sides.as_module or not any(map(MISSING_MODULE.search, texts)):
@@ -282,8 +282,9 @@ def _confirm_verdict(
     known: NamesOfFix,
     reached: Collection[str] | None,
 ) -> tuple[IncidentVerdict, Trial]:
-    """Run again what was seen to fail but once: without the fix and then with it, since the runs
-    may leave something behind. Return the run with the fix as well.
+    """Repeat a failure that was seen only once, and return the verdict and the run with the fix.
+
+    The tests run without the fix and then with it, since runs may leave files behind.
     """
     judged = judge_incident(control, without, known, reached)
     if _is_single_run_decisive(judged, without):
@@ -296,13 +297,13 @@ def _confirm_verdict(
 
 
 def _is_single_run_decisive(judged: IncidentVerdict, trial: Trial) -> bool:
-    """Say whether one run of a test decides, of which nothing else is known yet."""
+    """Return whether the verdict on a test depends on one single run."""
     own = (test for test in judged.tests if test.verdict == "proven" and not test.is_mixed)
     return any(len(trial.attempts.get(test.nodeid, ())) < 2 for test in own)
 
 
 def _locate_part(part: FixPart, versions: FixVersions, fix: Fix) -> FixPart:
-    """Return a part with lines that a reader can look up."""
+    """Return a part with line numbers that the reader can look up."""
     if versions.way == "replay":
         return replace(part, where=f"at {fix.name}")
     today, fixed = read_source_text(part.path), versions.fixed.get(part.path)
@@ -310,7 +311,7 @@ def _locate_part(part: FixPart, versions: FixVersions, fix: Fix) -> FixPart:
 
 
 def _is_verdict_settled(judged: IncidentVerdict) -> bool:
-    """Say whether another way would tell no more, as of a test that fails now and then."""
+    """Return whether another strategy could not change the verdict, for example on a flaky test."""
     if judged.verdict in PROVEN_VERDICTS or judged.is_mixed:
         return True
     words = {judged.verdict, *(test.verdict for test in judged.tests)}
@@ -324,7 +325,7 @@ def _are_all_passing(trial: Trial) -> bool:
 
 
 def _find_passing_tests(trial: Trial) -> set[str]:
-    """Return the tests that pass, be it now and then."""
+    """Return the tests that pass in at least one run."""
     return {
         nodeid
         for nodeid, each in trial.attempts.items()
@@ -339,14 +340,15 @@ def _is_failing_with_fix(trial: Trial, nodeid: str) -> bool:
 def _excuse_failing_tests(
     control: Trial, passing: Collection[str], today: Collection[str]
 ) -> Trial:
-    """Return a run with the fix in which a test that passes elsewhere, and never here, has not
-    run; ``today`` are those that pass with what lies in the checkout.
+    """Return the run with the fix, with tests as ``not-run`` that pass only elsewhere.
+
+    ``today`` are the tests that pass with the files of the checkout.
     """
     excused = {}
     for nodeid in {*passing} - _find_passing_tests(control):
         for first in control.attempts.get(nodeid, ())[:1]:
             why = (
-                "passes by itself, but not where fixes are taken away:"
+                "passes by itself, but fails in prove's environment:"
                 f" {format_failure_with_fix(first)}"
             )
             if nodeid in today:
@@ -364,8 +366,9 @@ def _find_steady_tests(control: Trial) -> frozenset[str]:
 def _mark_flaky_tests(
     judged: IncidentVerdict, failing: frozenset[str], steady: frozenset[str]
 ) -> IncidentVerdict:
-    """Return a verdict that has to be looked at again for tests that fail now and then: with other
-    orders of sets, or only without the fix.
+    """Return the verdict with tests marked as mixed that fail in some runs without the fix.
+
+    Those are tests that fail with other set orders, or that are flaky only without the fix.
     """
     tests = tuple(
         replace(
@@ -379,7 +382,7 @@ def _mark_flaky_tests(
 
 
 def _convert_replay_verdict(judged: IncidentVerdict) -> IncidentVerdict:
-    """Return what a replay tells: proof at the fix, or an old tree that does not run today."""
+    """Return the verdict of a replay: proof at the fix, or an old tree that does not run today."""
     words: dict[Verdict, Verdict] = {"proven": "proven-at-fix", "fails-with-fix": "inconclusive"}
     tests = tuple(
         replace(test, verdict=words.get(test.verdict, test.verdict)) for test in judged.tests

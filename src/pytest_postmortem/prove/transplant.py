@@ -1,8 +1,9 @@
-"""The functions and assignments that a fix touched, swapped in the text of today: a transplant.
+"""Replace the functions and assignments that a fix changed in today's text: a transplant.
 
 Old text × fixed text × today's text → today's text with the units as the fix made them, and again
-with the units as they were before it. The two differ by the fix alone, so that the first shows
-whether the second is worth anything. What the units need of their own time comes along.
+with the units as they were before it. The two texts differ by the fix alone: if the tests pass with
+the first, the result of the second is valid. Names that the units need from their own version are
+copied along.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from pytest_postmortem.prove.ast_units import CodeUnit, UnitKey, UnitText, parse
 __all__ = ["TransplantError", "TransplantedText", "transplant_units"]
 
 MAX_HELPERS = 25
-"""Helpers that may come along; units that need more belong to another time."""
+"""The maximum of helpers that are copied along; units that need more do not fit today's text."""
 
 LineEdit = tuple[int, int, list[str]]
-"""The lines of today's text that give way, the end not included, and to which."""
+"""The first and the end line to replace in today's text, and the new lines."""
 
 
 class TransplantError(Exception):
-    """The units of a fix have no place in today's text; says why."""
+    """The units of a fix have no place in today's text; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransplantedText:
-    """Today's text with the units as they are after and before the fix, and which these are."""
+    """Today's text with the units after and before the fix, and the keys of these units."""
 
     fixed: str
     before: str
@@ -40,31 +41,32 @@ class TransplantedText:
 def transplant_units(
     before: str, fixed: str, today: str, needed: Callable[[str], bool] = lambda _: False
 ) -> TransplantedText:
-    """Return today's text with the units that differ between two others, as either has them.
+    """Return today's text with the units that differ between two other texts, in both versions.
 
-    ``needed`` says whether other files use a name of this module, which then stays though the fix
-    has brought it.
+    ``needed`` returns whether other files use a name of this module; such a name stays even if the
+    fix added it.
 
-    Raises: CantSwap where a unit has no place in today's text.
+    Raises:
+        TransplantError: A unit has no place in today's text.
     """
     texts = tuple(map(parse_code_units, (before, fixed, today)))
     old, new, now = texts
     if old is None or new is None or now is None:
-        raise TransplantError("a version of it is no Python that can be read here")
+        raise TransplantError("a version of it can't be parsed as Python")
     swapping = _Transplant(old, new, now, needed)
     names = tuple(dict.fromkeys(map(str, swapping.touched_units)))
     if not names:
         raise TransplantError("the fix changes no code in it, or only its order")
     result = TransplantedText(swapping.text(new), swapping.text(old), names)
     if not (swapping.is_whole(result.fixed) and swapping.is_whole(result.before)):
-        raise TransplantError("its units do not fit into today's text")
+        raise TransplantError("its units do not fit today's text")
     if result.fixed == result.before:
         raise TransplantError("nothing of the fix is left in today's text")
     return result
 
 
 class _Transplant:
-    """Which units the fix has changed, brought and taken away, and what becomes of each."""
+    """The units that a fix changed, added and removed, and the edits for each."""
 
     def __init__(
         self, old: UnitText, new: UnitText, now: UnitText, needed: Callable[[str], bool]
@@ -90,46 +92,48 @@ class _Transplant:
         return [*self._changed, *self._brought, *self._taken]
 
     def _check(self) -> None:
-        """See that each unit has a place today.
+        """Check that each unit has a place in today's text.
 
-        Raises: CantSwap where one has none.
+        Raises:
+            TransplantError: A unit has none.
         """
         for key in self._changed:
             self._check_place(self._new.units[key])
         statements = [key for key in self._brought if key.kind == "statement"]
         if any(key not in self._now.units for key in statements):
-            raise TransplantError("a statement of the fix is not there any more")
+            raise TransplantError("a statement of the fix no longer exists")
         for key in self._taken:
             if key in self._now.units and key.kind != "statement":
-                raise TransplantError(f"{key} is there again")
+                raise TransplantError(f"{key} exists again today")
             if key.kind == "statement" and not statements:
                 raise TransplantError("a statement that the fix removed has no place today")
 
     def _check_place(self, unit: CodeUnit) -> None:
         today = self._now.units.get(unit.key)
         if today is None:
-            raise TransplantError(f"{unit.key} is not there any more")
+            raise TransplantError(f"{unit.key} no longer exists")
         if unit.key.kind == "class" and today.dumped_code != unit.dumped_code:
-            raise TransplantError(f"the head of class {unit.key} is another today")
+            raise TransplantError(f"the head of class {unit.key} has changed since")
         if len(today.spans) != len(unit.spans) or today.column != unit.column:
-            raise TransplantError(f"{unit.key} stands in another place today")
+            raise TransplantError(f"{unit.key} has moved since")
 
     def text(self, version: UnitText) -> str:
         """Return today's text with the units of a version.
 
-        Raises: CantSwap where they need too much, or stand on one line with something else.
+        Raises:
+            TransplantError: The units need too many helpers, or share a line with other code.
         """
         edits = sorted(self._list_edits(version), key=lambda edit: edit[:2])
         lines = list(self._now.lines)
         for (_, end, _), (start, _, _) in pairwise(edits):
             if start < end:
-                raise TransplantError("several of its statements stand on one line")
+                raise TransplantError("several of its statements are on one line")
         for start, end, new_lines in reversed(edits):
             lines[start:end] = new_lines
         return "".join(lines)
 
     def is_whole(self, text: str) -> bool:
-        """Say whether a text is Python, and has all of today's that is no part of the fix."""
+        """Return whether a text is Python and has all of today's units outside the fix."""
         result = parse_code_units(text)
         classes = [f"{key.inner_scope}." for key in self._brought if key.kind == "class"]
         other_units = [
@@ -167,9 +171,9 @@ class _Transplant:
     def _replace_unit(
         self, today: CodeUnit, unit: CodeUnit, version: UnitText
     ) -> Iterator[LineEdit]:
-        """Yield the edits that give a unit another text; of a class, that is its head."""
+        """Yield the edits that replace a unit; for a class, only its head."""
         if unit.column != today.column:
-            raise TransplantError(f"{unit.key} stands in another place today")
+            raise TransplantError(f"{unit.key} has moved since")
         texts = [version.lines[start:end] for start, end in unit.spans]
         last = len(today.spans) - 1
         for place, (start, end) in enumerate(today.spans):
@@ -177,17 +181,17 @@ class _Transplant:
             yield start, end, [line for text in own for line in text]
 
     def _restore_brought_unit(self, today: CodeUnit, version: UnitText) -> Iterator[LineEdit]:
-        """Yield the edits that make a unit what it was when the fix brought it."""
+        """Yield the edits that restore a unit that the fix added to its version in the fix."""
         unit = version.units[today.key]
         same = len(today.spans) == len(unit.spans) and today.column == unit.column
         if same and today.key.kind != "class":
             yield from self._replace_unit(today, unit, version)
 
     def _remove_unit(self, today: CodeUnit) -> Iterator[LineEdit]:
-        """Yield the edits that take away what the fix has brought.
+        """Yield the edits that remove a unit that the fix added.
 
-        A name of the module stays where anything else uses it, and does no harm: the old units
-        don't, unless it hides an older one. Old statements take the place of the first new one.
+        A module-level name that other code uses stays: the old units do not use it, unless it hides
+        an older name. Old statements replace the first new one.
         """
         key = today.key
         if not key.scope and key.kind not in ("statement", "import") and self._is_used(key):
@@ -212,7 +216,7 @@ class _Transplant:
         return lines or [" " * today.column + "pass\n"]
 
     def _is_used(self, key: UnitKey) -> bool:
-        """Say whether anything but the units of the fix needs a name of the module."""
+        """Return whether code outside the units of the fix uses a name of the module."""
         names = [
             name
             for name in self._now.names(key)
@@ -229,36 +233,36 @@ class _Transplant:
         return any(name in words or self._needed(name) for name in names)
 
     def _added(self, key: UnitKey, version: UnitText) -> LineEdit:
-        """Return the edit that puts a unit into a scope which lacks it."""
+        """Return the edit that adds a unit to a scope that lacks it."""
         unit = version.units[key]
         if key.scope not in self._now.ends:
-            raise TransplantError(f"class {key.scope} is not there any more")
+            raise TransplantError(f"class {key.scope} no longer exists")
         place, column = self._now.ends[key.scope]
         if key.scope and column != unit.column:
-            raise TransplantError(f"class {key.scope} stands in another place today")
+            raise TransplantError(f"class {key.scope} has moved since")
         if not key.scope and key.kind != "def":
             place = max([self._before_use(), *self._behind_imports(version.names(key))])
         lines = [line for text in version.texts(unit) for line in text]
         return place, place, ["\n", *lines, "\n"]
 
     def _before_use(self) -> int:
-        """Return the line before the first unit of the fix, which may need what goes there."""
+        """Return the line of the first unit of the fix, which may use an inserted name."""
         keys = [key for key in (*self._changed, *self._brought) if key in self._now.units]
         return min(map(self._find_outermost_line, keys), default=len(self._now.lines))
 
     def _behind_imports(self, names: Iterable[str]) -> Iterator[int]:
-        """Yield the lines behind what the fix imports today under one of these names."""
+        """Yield the lines after today's imports of the fix that define one of these names."""
         for key in self._brought:
             if key.kind == "import" and not {*names}.isdisjoint(self._now.names(key)):
                 yield self._now.units[key].spans[-1][1]
 
     def _find_outermost_line(self, key: UnitKey) -> int:
-        """Return the line on which the outermost scope of a unit begins."""
+        """Return the first line of a unit's outermost scope."""
         outer = UnitKey("", "class", key.scope.partition(".")[0])
         return self._now.units.get(outer, self._now.units[key]).spans[0][0]
 
     def _list_helper_edits(self, version: UnitText, is_old: bool) -> Iterator[LineEdit]:
-        """Yield what the units of a version need of their module and today's has no more."""
+        """Yield the edits that add names that the units need and today's module lacks."""
         keys = [*self._changed, *(self._taken if is_old else self._brought)]
         waiting, along = [version.units[key] for key in keys], dict.fromkeys(keys)
         while waiting:
@@ -268,7 +272,7 @@ class _Transplant:
                 if key is None or key in along or self._is_name_available(name, is_old):
                     continue
                 if len(along) - len(keys) >= MAX_HELPERS:
-                    raise TransplantError("its units need too much that is not there any more")
+                    raise TransplantError("its units need too many names that no longer exist")
                 along[key] = None
                 waiting.append(version.units[key])
         for key in list(along)[len(keys) :]:
@@ -280,14 +284,14 @@ class _Transplant:
                 yield self._added(key, version)
 
     def _is_name_available(self, name: str, is_old: bool) -> bool:
-        """Say whether a module has a name, when what the fix has brought is gone."""
+        """Return whether the module has a name after the additions of the fix are removed."""
         key = self._now.bound.get(name)
         if key is None:
             return hasattr(builtins, name)
         return not is_old or key not in self._brought or key.kind == "import" or self._is_used(key)
 
     def _behind_future(self) -> int:
-        """Return the line on which an import may stand."""
+        """Return the first line where an import may be inserted."""
         top = [unit for key, unit in self._now.units.items() if not key.scope]
         future = [unit.spans[0][1] for unit in top if "module='__future__'" in unit.key.name]
         first = min((unit.spans[0][0] for unit in top), default=0)
@@ -295,7 +299,7 @@ class _Transplant:
 
 
 def _select_outermost_units(keys: Iterable[UnitKey]) -> Iterator[UnitKey]:
-    """Yield units without those that stand in a class which is one of them itself."""
+    """Yield the units that are not inside a class of the same list."""
     classes: list[str] = []
     for key in sorted(keys, key=lambda key: key.scope.count(".") + bool(key.scope)):
         if not any(f"{key.scope}.".startswith(f"{name}.") for name in classes):

@@ -1,4 +1,4 @@
-"""What one run of the linked tests wrote down → `Trial`: what became of each of them."""
+"""Parse the notes of one run into a `Trial`: the result of each test."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = [
 AttemptWord = OutcomeWord | Literal["hung", "died", "cut"]
 
 QUIET_EXCEPTIONS = ("Skipped", "XFailed", "Exit")
-"""Exceptions of pytest that are no failure."""
+"""Exceptions of pytest that do not mean a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class RaisedFailure:
-    """What was raised: its type and their bases, what it says, and through which lines it went.
+    """An exception: its type and bases, its message, and its frames.
 
-    ``name`` is the name that a NameError, AttributeError or ImportError misses, ``names`` what an
-    ImportError or a TypeError says of further ones. ``frames`` are path, line and function, the
-    innermost last.
+    ``name`` is the missing name of a NameError, AttributeError or ImportError, ``names`` are
+    further names from the message of an ImportError or a TypeError. ``frames`` are path, line and
+    function, the innermost last.
     """
 
     type: str
@@ -42,16 +42,16 @@ class RaisedFailure:
     frames: tuple[tuple[str, int, str], ...] = ()
 
     def __str__(self) -> str:
-        """Return the type and the first line of what it says."""
+        """Return the type and the first line of the message."""
         first = next((line for line in self.message.splitlines() if line.strip()), "")
         return f"{self.type}: {first.strip()}" if first else self.type
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """One run of one test; ``hung`` and ``died`` are what became of the process in its call.
+    """One run of one test; ``hung`` and ``died`` mean that the process did so in the test's call.
 
-    It was ``cut`` where the process had too little time to tell whether it would end.
+    ``cut`` means that the process had too little time to decide whether it would end.
     """
 
     word: AttemptWord
@@ -60,14 +60,14 @@ class AttemptResult:
 
 
 IN_SETUP, IN_TEARDOWN = "it stopped in its set-up", "it stopped in its teardown"
-"""Where a process may end but in the call of a test."""
+"""Where a process may end outside the call of a test."""
 
 NOT_RUN_AGAIN = AttemptResult("not-run", reason="it did not run again")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:
-    """How the process ended: its exit status, negative for a signal, None at the time limit."""
+    """How a process ended: its exit status, negative for a signal, None at the time limit."""
 
     status: int | None
     seconds: float = 0.0
@@ -78,11 +78,11 @@ class ProcessEnd:
 class Trial:
     """One run. ``linked`` were collected; ``attempts`` are those of linked and further tests.
 
-    ``broken`` are the files that could not be collected and ``left`` those that skipped themselves,
-    each with the reason. ``served_files`` are the files for which the run got another text,
-    ``copies`` installed ones among them, ``others`` modules of the same name from elsewhere.
-    ``reached`` are the lines of the fix that ran, ``escaped_failures`` is what left the functions
-    of the fix. ``modules`` are the files of the checkout that were loaded.
+    ``broken`` are files that could not be collected and ``left`` files that skipped themselves,
+    each with the reason. ``served_files`` are the files that got another text, ``copies`` installed
+    copies among them, ``others`` modules of the same name from elsewhere. ``reached`` are the lines
+    of the fix that ran, ``escaped_failures`` the exceptions that left its functions. ``modules``
+    are the files of the checkout that were loaded.
     """
 
     ended: ProcessEnd
@@ -97,7 +97,7 @@ class Trial:
     modules: frozenset[str] = frozenset()
 
     def further(self) -> dict[str, AttemptResult]:
-        """Return the tests that are not linked, and what became of them."""
+        """Return the results of the tests that are not linked."""
         return {
             nodeid: attempts[0]
             for nodeid, attempts in self.attempts.items()
@@ -105,7 +105,7 @@ class Trial:
         }
 
     def add_attempts(self, other: Trial) -> Trial:
-        """Return the run with the attempts of another one, which may not have come to a test."""
+        """Return the run with the attempts of another run, which may lack some tests."""
         attempts = {
             nodeid: (*own, *other.attempts.get(nodeid, (NOT_RUN_AGAIN,)))
             for nodeid, own in self.attempts.items()
@@ -114,7 +114,7 @@ class Trial:
         return replace(self, attempts={**self.attempts, **attempts})
 
     def cut(self) -> Trial:
-        """Return the run without a word on the test that it did not come to the end of."""
+        """Return the run with its unfinished test marked as cut."""
         attempts = {
             nodeid: tuple(_cut_open_attempt(each) for each in own)
             for nodeid, own in self.attempts.items()
@@ -128,7 +128,7 @@ def _cut_open_attempt(attempt: AttemptResult) -> AttemptResult:
 
 
 def parse_trial_notes(lines: Iterable[bytes], ended: ProcessEnd) -> Trial:
-    """Read the notes of a run, of which the last line may be torn."""
+    """Parse the notes of a run; the last line may be incomplete."""
     notes: dict[str, list[Any]] = defaultdict(list)
     rounds: dict[str, dict[int, list[tuple[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     current: tuple[str, int] | None = None
@@ -195,7 +195,7 @@ def _parse_failure(told: Mapping[str, Any]) -> RaisedFailure:
 
 
 def _build_attempt(facts: Sequence[tuple[str, Any]], ended: ProcessEnd) -> AttemptResult | None:
-    """Return what became of one run of a test, None for one that only a part is known of."""
+    """Return the result of one run of a test, None if the notes are incomplete."""
     raised = [data for kind, data in facts if kind == "raised"]
     reports = [data for kind, data in facts if kind == "report"]
     kinds = [kind for kind, _ in facts]
@@ -220,13 +220,13 @@ def _build_attempt(facts: Sequence[tuple[str, Any]], ended: ProcessEnd) -> Attem
         return _find_unreported_failure(raised, reports)
     if "call" not in kinds:
         return AttemptResult("error", failures[-1] if failures else None, IN_SETUP)
-    if failures:  # it had failed before whatever came then
+    if failures:  # a failure counts, regardless of later phases
         return AttemptResult("failed", failures[0])
     return AttemptResult("hung" if ended.status is None else "died")
 
 
 def _mark_torn_rounds(attempts: tuple[AttemptResult, ...]) -> tuple[AttemptResult, ...]:
-    """Return the rounds of a test, none of which has passed if the process ended in a teardown."""
+    """Return the rounds of a test; none has passed if the process ended in a teardown."""
     last = attempts[-1:]
     if not any(each.reason == IN_TEARDOWN for each in last):
         return attempts
@@ -236,7 +236,7 @@ def _mark_torn_rounds(attempts: tuple[AttemptResult, ...]) -> tuple[AttemptResul
 def _find_unreported_failure(
     raised: Sequence[tuple[str, RaisedFailure]], reports: Sequence[Mapping[str, Any]]
 ) -> AttemptResult | None:
-    """Return a failure that pytest itself could not report any more."""
+    """Return a failure that pytest itself could not report."""
     told = {report["when"] for report in reports}
     for when, failure in raised:
         if when not in told and failure.type not in QUIET_EXCEPTIONS:
@@ -245,7 +245,7 @@ def _find_unreported_failure(
 
 
 def _find_report_word(report: Mapping[str, Any]) -> OutcomeWord | None:
-    """Return what one report says of its test, by the rules of `outcomes.word_of`."""
+    """Return the outcome of one report, by the same rules as the plugin."""
     if report["outcome"] == "failed":
         return "failed" if report["when"] == "call" else "error"
     if report["outcome"] == "skipped":

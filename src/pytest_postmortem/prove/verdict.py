@@ -1,8 +1,8 @@
-"""The run with the fix × the run without it → a verdict on each linked test, and on all: pure.
+"""Compare the runs with and without the fix, for a verdict on each linked test and on all: pure.
 
-The verdict never comes from an exit status: what counts is how each test ended, and why. What is
-not known never reads as passed, and a failure is proof only in the call of a test that passes with
-the fix, for a reason that is the problem's own.
+The verdict never comes from an exit status, only from how each test ended, and why. An unknown
+result never counts as passed. A failure is proof only in the call of a test that passes with the
+fix, and only if the bug itself causes it.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ DECIDED_VERDICTS: tuple[Verdict, ...] = (
     "not-reached",
     "fails-with-fix",
 )
-"""Verdicts that another way of taking the fix away would not change."""
+"""Verdicts that another strategy would not change."""
 
 RED_WORDS: tuple[AttemptWord, ...] = ("failed", "error", "hung", "died")
-"""How a test ends that fails with the fix."""
+"""Results of a test that fails with the fix."""
 
 MIN_FURTHER_TESTS = 4
-"""Further tests, below which it means nothing that most of them fail."""
+"""With fewer further tests than this, the share of them that fail is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestVerdict:
-    """What is shown of one test; ``is_mixed`` says that it ended differently in several runs."""
+    """The verdict on one test; ``is_mixed`` means that it ended differently in several runs."""
 
     __test__ = False
 
@@ -54,10 +54,10 @@ class TestVerdict:
 
 @dataclass(frozen=True, slots=True)
 class IncidentVerdict:
-    """The verdict on an incident, with that on each of its tests.
+    """The verdict on an incident, with the verdicts on its tests.
 
     ``failing`` of ``further`` other tests in the same files fail as well without the fix.
-    ``is_open`` says that tests pass without it, so that it matters whether they reached it.
+    ``is_open`` means that tests pass without it, so that it matters whether they reached its lines.
     """
 
     verdict: Verdict
@@ -76,9 +76,9 @@ class IncidentVerdict:
 def judge_incident(
     control: Trial, without: Trial, known: NamesOfFix, reached: Collection[str] | None = None
 ) -> IncidentVerdict:
-    """Compare the linked tests of two runs.
+    """Return the verdict from the linked tests of two runs.
 
-    ``reached`` are the tests in which lines of the fix ran, where somebody had to find out.
+    ``reached`` are the tests that ran lines of the fix, None if that was not measured.
     """
     if not control.linked:
         return IncidentVerdict("inconclusive", _explain_no_linked_test(control))
@@ -105,7 +105,7 @@ def judge_incident(
 
 
 def select_best_verdict(tests: Iterable[TestVerdict]) -> TestVerdict:
-    """Return the test whose verdict counts for all."""
+    """Return the test whose verdict becomes the incident's."""
     return min(tests, key=lambda test: VERDICTS.index(test.verdict))
 
 
@@ -117,7 +117,7 @@ def _explain_no_linked_test(control: Trial) -> str:
         path, text = min(control.left.items())
         return f"{path} skips itself: {text.removeprefix('Skipped: ')}"
     if control.ended.status is None:
-        return f"the tests were not collected within {control.ended.seconds:.0f} s"
+        return f"collection did not finish within {control.ended.seconds:.0f} s"
     ran = control.ended.status in (0, 1)  # tests, but not these
     lines = [line.strip() for line in control.ended.output.splitlines() if line.strip() and not ran]
     return f"no linked test was collected{': ' + lines[-1][:200] if lines else ''}"
@@ -146,11 +146,11 @@ def _are_attempts_mixed(attempts: Sequence[AttemptResult]) -> bool:
 def _judge_with_fix(
     attempts: Sequence[AttemptResult], control: Trial
 ) -> tuple[Verdict | None, str]:
-    """Return the verdict on a test that does not pass with the fix, None for one that does."""
+    """Return the verdict on a test that does not pass with the fix, None for one that passes."""
     if not attempts:
         return (
             "inconclusive",
-            f"with the fix pytest does not come to this test{_format_run_end(control)}",
+            f"with the fix pytest does not reach this test{_format_run_end(control)}",
         )
     first = attempts[0]
     if first.word == "passed":
@@ -169,7 +169,7 @@ def _format_cut_run(trial: Trial, side: str) -> str:
 
 
 def format_failure_with_fix(attempt: AttemptResult) -> str:
-    """Say how a test fails with the fix."""
+    """Return how a test fails with the fix."""
     return f"fails with the fix in place: {_format_attempt(attempt)}"
 
 
@@ -181,25 +181,25 @@ def _format_attempt(attempt: AttemptResult) -> str:
 
 
 def _judge_absent_test(nodeid: str, without: Trial) -> tuple[Verdict, str]:
-    """Return the verdict on a test that the run without the fix has not come to."""
+    """Return the verdict on a test that the run without the fix did not reach."""
     file = nodeid.partition("::")[0]
     for path, text in {**without.left, **without.broken}.items():
         if path == file or not path or file.startswith(f"{path}/"):
             return "broken", _explain_absent_file(path, text, without)
     if without.broken:
         return "broken", _explain_absent_file(*min(without.broken.items()), without)
-    return "broken", f"without the fix pytest does not come to this test{_format_run_end(without)}"
+    return "broken", f"without the fix pytest does not reach this test{_format_run_end(without)}"
 
 
 def _explain_absent_file(path: str, text: str, without: Trial) -> str:
-    """Say why the tests of a file are not there without the fix."""
+    """Return why the tests of a file are missing without the fix."""
     if path in without.left:
         return f"{path} skips itself without the fix: {text.removeprefix('Skipped: ')}"
     return f"{path or 'the suite'} can't be collected without the fix: {text}"
 
 
 def _format_run_end(trial: Trial) -> str:
-    """Say how a run ended before a test, where it did not take too long."""
+    """Return how a run ended before a test, empty if it reached the time limit."""
     if trial.ended.status is None:
         return ""
     lines = [line.strip() for line in trial.ended.output.splitlines() if line.strip()]
@@ -242,7 +242,10 @@ def _judge_failed_attempt(
         return "proven", f"fails without the fix: {_format_attempt(attempt)}"
     failure_meaning = classify_failure(failure, known)
     if failure_meaning == "weak":
-        return "weak", f"needs what the fix brought, and would fail on any older tree: {failure}"
+        return (
+            "weak",
+            f"needs a name added by the fix, and would fail on any older tree: {failure}",
+        )
     if failure_meaning == "broken":
         return "broken", f"without the fix something else is missing: {failure}"
     odd = next(_find_unrelated_failures(control, without, known), None)
@@ -254,7 +257,7 @@ def _judge_failed_attempt(
 def _find_unrelated_failures(
     control: Trial, without: Trial, known: NamesOfFix
 ) -> Iterator[RaisedFailure]:
-    """Yield what left the old code for a reason that is not the problem's, and was caught."""
+    """Yield exceptions that left the old code for an unrelated reason and were caught."""
     with_fix = {str(each) for each in control.escaped_failures}
     for each in without.escaped_failures:
         if str(each) not in with_fix and classify_failure(each, known) == "broken":
@@ -266,7 +269,7 @@ def _judge_passed_attempt(
 ) -> tuple[Verdict, str]:
     if not without.served_files & known.replaced_files:
         names = ", ".join(sorted(path.rpartition("/")[2] for path in known.replaced_files))
-        return "inconclusive", f"{names} was not imported by the tests, as far as can be told"
+        return "inconclusive", f"the tests were not seen to import {names}"
     if reached is False:
         return "not-reached", "passes without the fix, and never runs its lines here"
     return "not-proven", "passes without the fix" + (
@@ -275,7 +278,7 @@ def _judge_passed_attempt(
 
 
 def _count_further_failures(control: Trial, without: Trial) -> tuple[int, int]:
-    """Return how many other tests fail without the fix, of how many that pass with it."""
+    """Return how many other tests fail without the fix, and how many pass with it."""
     then = without.further()
     passed = [nodeid for nodeid, each in control.further().items() if each.word == "passed"]
     both = [nodeid for nodeid in passed if nodeid in then]

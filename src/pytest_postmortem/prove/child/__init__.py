@@ -1,3 +1,3 @@
-"""What runs in the pytest process of an experiment, and imports nothing else of the package."""
+"""Code that runs in the pytest process of an experiment; it imports nothing else of the package."""
 
 __all__: list[str] = []

@@ -1,7 +1,7 @@
-"""Where the processes of a run write down what happens: a file to which they all add lines.
+"""The file to which all processes of a run append their notes.
 
-Like the overlay, it is copied into the shadow environment. A test may patch what writes, and close
-files that it has not opened.
+It is copied into the shadow environment, like the import hook. Tests may patch the functions that
+it uses, and close files that they did not open.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _open, _write, _fstat = os.open, os.write, os.fstat
 
 
 def open_note_writer(path: str) -> Callable[[str], None]:
-    """Return what adds a line to a file."""
+    """Return a function that appends a line to a file."""
     handle = _open_note_file(path)
     known = _identify_open_file(handle)
 
@@ -33,16 +33,16 @@ def open_note_writer(path: str) -> Callable[[str], None]:
 def build_load_recorder(
     trees: Sequence[str], note: Callable[[str, object], None]
 ) -> Callable[[str], None]:
-    """Return what notes a file that is loaded, if it is one of some trees.
+    """Return a function that records a loaded file, if it is in one of some trees.
 
-    A script is read by no loader, and noted at once.
+    No loader reads the main script, so it is recorded at once.
     """
     realpath, join, split = os.path.realpath, os.path.join, os.path.split
     within = tuple(join(realpath(tree), "") for tree in trees)
     folders: dict[str, str] = {}
 
     def loaded(path: str) -> None:
-        with suppress(Exception):  # whatever a test has patched
+        with suppress(Exception):  # a test may patch anything
             folder, name = split(path)
             if folder not in folders:
                 folders[folder] = join(realpath(folder), "")
@@ -61,7 +61,7 @@ def _open_note_file(path: str) -> int:
 
 
 def _identify_open_file(handle: int) -> tuple[int, int] | None:
-    """Return what tells an open file from others, None where none is open."""
+    """Return the identity of an open file, None if the handle is closed."""
     try:
         facts = _fstat(handle)
     except OSError:

@@ -1,15 +1,15 @@
-"""What a run without the fix imports instead of some files: lives in every process of that run.
+"""Import hook that serves reverted source, active in every process of a run without the fix.
 
-A copy of this file lies in the shadow environment of the run, beside a line in a ``.pth`` file
-that calls `install_overlay`, so that it needs nothing but the standard library, and nothing of
-ours. The texts come from ``import_hook.json`` beside it::
+A copy of this file is in the shadow environment, next to a ``.pth`` file that calls
+`install_overlay`. It imports only the standard library. The texts come from ``import_hook.json`` in
+the same folder::
 
     {"files": {PATH: TEXT or null}, "modules": {NAME: [PATH, DIGEST]}, "notes": PATH,
      "marks": {PATH: [[FIRST, LAST], ...]}, "watched": {PATH: ...}, "shake": false,
      "sites": [...], "moved": [[FROM, TO], ...], "roots": [...], "trees": [...]}
 
-A file whose text is null is not there. A module that is read from another place, as an installation
-copies it, is replaced too if its digest says that it is the same file.
+A file whose text is null does not exist. A module that is loaded from another path, such as an
+installed copy, is replaced too if its digest shows that it is the same file.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ __all__ = [
 ]
 
 MAX_EXCEPTIONS = 1000
-"""Exceptions that a process tells of; code may raise and catch them by the million."""
+"""Exceptions that a process records; code may raise and catch millions."""
 
 MOVED_CODE_ERRORS = (AttributeError, ImportError, NameError, SyntaxError, TypeError)
-"""What old code raises when today's code has moved on without it; somebody may swallow it."""
+"""Exceptions of old code that no longer fits today's code; callers may swallow them."""
 
 _replaced_paths: set[str] = set()
 
@@ -54,7 +54,7 @@ instrument: Any = import_module(
 
 
 def install_overlay() -> None:
-    """Take over what this process imports, and go on to the environment of the user.
+    """Install the import hook, and add the user's site folders to the path.
 
     A virtual environment reads its ``.pth`` files twice.
     """
@@ -78,14 +78,14 @@ def install_overlay() -> None:
 
 
 def forget_reached_places() -> None:
-    """Let what runs of a fix be noted again, for another test."""
+    """Record the lines of the fix again, for another test."""
     for each in sys.meta_path:
         if isinstance(each, ImportOverlay):
             each.forget_reached_places()
 
 
 def _move_path_entry(entry: str, moved: Sequence[tuple[str, str]]) -> str:
-    """Return where a folder of the checkout lies in another tree."""
+    """Return the folder in another tree for a folder of the checkout."""
     real = os.path.realpath(entry)
     for old, new in moved:
         if (real == old or real.startswith(old + os.sep)) and "site-packages" not in real:
@@ -94,9 +94,9 @@ def _move_path_entry(entry: str, moved: Sequence[tuple[str, str]]) -> str:
 
 
 def start_pytest() -> int:
-    """Start pytest, which is to rewrite the assertions of no file that has another text here.
+    """Start pytest without assertion rewriting for files that are served with another text.
 
-    It would read the file itself. Plugins are imported before a hook of any of them runs.
+    pytest would read the file itself. Plugins are imported before any hook of theirs runs.
     """
     import pytest
     from _pytest.assertion.rewrite import AssertionRewritingHook
@@ -111,7 +111,7 @@ def start_pytest() -> int:
 
 
 class RootFinder:
-    """Finds packages below some folders before anybody else does, an editable install included."""
+    """Find packages below some folders before all other finders, including editable installs."""
 
     def __init__(self, roots: Sequence[str]) -> None:
         self._roots = list(roots)
@@ -120,9 +120,9 @@ class RootFinder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where a package or module of ours lies; a namespace has parts elsewhere too.
+        """Return the spec of a package or module below the roots.
 
-        An editable install may know each module of a package by itself.
+        A namespace package also has parts elsewhere. An editable install may map single modules.
         """
         search_path = self._roots
         if path is not None:
@@ -132,7 +132,7 @@ class RootFinder:
 
 
 class ImportOverlay:
-    """Gives modules the text that they are to have, and notes that it did."""
+    """Serve modules with their configured text, and record that."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._files: Mapping[str, str | None] = config["files"]
@@ -148,7 +148,7 @@ class ImportOverlay:
         self._loaded = channel.build_load_recorder(config["trees"], self.note)
 
     def start(self) -> None:
-        """Take the place of what reads the code of modules."""
+        """Replace the function that reads the code of modules."""
         original = SourceFileLoader.get_code
 
         def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
@@ -172,7 +172,7 @@ class ImportOverlay:
         setattr(builtins, instrument.RAISED, self.note_exception)
 
     def note(self, kind: str, what: object) -> None:
-        """Note something once a process; the code around it runs on, whatever comes of it."""
+        """Record a fact once per process; errors never reach the surrounding code."""
         line = _dumps([kind, what])
         if line not in self._said:
             self._said.add(line)
@@ -180,7 +180,7 @@ class ImportOverlay:
                 self._add(line)
 
     def known(self, path: str, fullname: str) -> str | None:
-        """Return the file of ours that a module is read from, None for any other."""
+        """Return the configured file that a module is loaded from, None for any other."""
         real = os.path.realpath(path)
         if real in self._files:
             return real
@@ -194,7 +194,7 @@ class ImportOverlay:
         return None
 
     def code(self, loader: SourceFileLoader, path: str, known: str) -> CodeType:
-        """Return the code of a file as it is to be."""
+        """Return the code of a file from its configured text."""
         text = self._files[known]
         self.note("served", known)
         if text is None:
@@ -215,7 +215,7 @@ class ImportOverlay:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find a module that is there no more."""
+        """Find a module whose file does not exist any more."""
         tail = name.rpartition(".")[2]
         for entry in sys.path if path is None else path:
             if not isinstance(entry, str):
@@ -229,20 +229,21 @@ class ImportOverlay:
         return None
 
     def reached(self, place: str) -> None:
-        """Note that a statement is about to run."""
+        """Record that a statement is about to run."""
         if place not in self._reached:
             self._reached.add(place)
             with suppress(OSError):  # a test may close what it has not opened
                 self._add(_dumps(["reached", place]))
 
     def forget_reached_places(self) -> None:
-        """Note for another test which statements run."""
+        """Record again which statements run, for another test."""
         self._reached.clear()
 
     def note_exception(self, caught: str = "") -> None:
-        """Note what leaves a function of the fix that may be due to the code around it.
+        """Record an exception that leaves a function of the fix and may be due to the surrounding
+        code.
 
-        Within one it may be ``caught``: a module that is not installed is no matter there.
+        Within a function it may be ``caught``; an import error is ignored then.
         """
         error = sys.exc_info()[1]
         if (
@@ -257,7 +258,7 @@ class ImportOverlay:
 
 
 def describe_exception(error: BaseException) -> dict[str, Any]:
-    """Return an exception as plain data, whatever its own methods do; lines of ours are none."""
+    """Return an exception as plain data, without frames of this hook; its own methods may fail."""
     frames, trace = [], error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
@@ -281,7 +282,7 @@ def _read_type_name(type: type) -> str:
 
 
 def _call_safely(ask: Callable[[Any], object], thing: object) -> str | None:
-    """Return the text that a question gives; None for anything else, and where it raises."""
+    """Return the text that a call returns, None for any other type or an exception."""
     try:
         answer = ask(thing)
         return str.__str__(answer) if issubclass(type(answer), str) else None
@@ -290,7 +291,7 @@ def _call_safely(ask: Callable[[Any], object], thing: object) -> str | None:
 
 
 def _find_missing_names(error: BaseException, message: str) -> list[str]:
-    """Return what an error says is missing: of a module, an object, or a call."""
+    """Return the names that an error reports as missing from a module, an object, or a call."""
     if issubclass(type(error), ImportError):
         return [word for word in message.split("'")[1:2] if word.isidentifier()]
     if issubclass(type(error), TypeError) and "keyword argument" in message:
@@ -307,7 +308,7 @@ def _hash_file_content(path: str) -> str:
 
 
 def _build_shaker(reached: Callable[[str], None]) -> Callable[[str], None]:
-    """Return what lets other threads run before a statement, every other time."""
+    """Return a function that lets other threads run before a statement, every other time."""
     from random import Random
     from time import sleep
 

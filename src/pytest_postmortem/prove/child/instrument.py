@@ -1,6 +1,6 @@
-"""Code that tells which of its lines run, and what is raised in it: a text → its code, pure.
+"""Instrument code to report which of its lines run and what is raised in it: pure.
 
-Like the overlay, it is copied into the shadow environment.
+It is copied into the shadow environment, like the import hook.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from typing import Any
 __all__ = ["RAISED", "REACHED", "instrument_code"]
 
 REACHED, RAISED = "__postmortem_reached__", "__postmortem_raised__"
-"""The names of what the code of a fix calls while it is watched."""
+"""The names of the functions that instrumented code calls."""
 
 
 def instrument_code(
     text: str, marks: Sequence[Sequence[int]], watched: Sequence[Sequence[int]]
 ) -> ast.Module:
-    """Return the code of a text which tells that statements on marked lines run, and what leaves
-    functions that have watched lines or is caught in them. Lines are ranges, their last included.
+    """Return the code of a text, instrumented on marked and watched lines.
+
+    It reports that statements on marked lines run, and exceptions that leave functions with watched
+    lines or are caught in them. Lines are ranges, the last line included.
     """
     tree = ast.parse(text)
     _mark_statements(tree, marks)
@@ -35,21 +37,22 @@ def _is_overlapping(first: int, last: int, ranges: Sequence[Sequence[int]]) -> b
 
 
 def _find_decorated_line(node: Any) -> int:
-    """Return the line on which a statement begins, with its decorators."""
+    """Return the first line of a statement, including its decorators."""
     decorators = getattr(node, "decorator_list", ())
     return min([int(node.lineno), *(int(each.lineno) for each in decorators)])
 
 
 def _find_head_lines(node: Any) -> tuple[int, int]:
-    """Return the lines of a statement without those of the statements in it."""
+    """Return the lines of a statement, excluding the statements in its body."""
     inner = [int(each.lineno) for each in _list_inner_nodes(node)]
     first = _find_decorated_line(node)
     return first, max(first, min(inner) - 1) if inner else int(node.end_lineno)
 
 
 def _find_running_lines(node: Any) -> tuple[int, int]:
-    """Return the lines that do something where a statement stands: of a function, its decorators,
-    since what it begins with matters to those who call it.
+    """Return the lines that run at the statement itself.
+
+    For a function these are its decorators, since its head matters only to its callers.
     """
     first, last = _find_head_lines(node)
     is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
@@ -65,7 +68,7 @@ def _list_inner_nodes(node: Any) -> Iterator[Any]:
 
 
 def _mark_statements(node: Any, marks: Sequence[Sequence[int]]) -> None:
-    """Put a call before each statement on marked lines, and at the start of what it heads."""
+    """Insert a call before each statement on marked lines, and at the start of its body."""
     own = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
     for name in BODY_FIELDS:
         body = getattr(node, name, None)
@@ -105,8 +108,9 @@ def _build_call(name: str, place: str, where: ast.stmt) -> ast.Expr:
 
 
 class _WatchTransformer(ast.NodeTransformer):
-    """Wraps the body of each function that has watched lines, and of what may catch exceptions in
-    it, so that what leaves them is told.
+    """Wrap the body of each function with watched lines, to report exceptions.
+
+    Blocks in it that may catch exceptions are wrapped as well.
     """
 
     def __init__(self, watched: Sequence[Sequence[int]]) -> None:
@@ -114,7 +118,7 @@ class _WatchTransformer(ast.NodeTransformer):
         self._within = False
 
     def visit(self, node: ast.AST) -> Any:
-        """Leave expressions alone: they hold no function that could be watched."""
+        """Skip expressions: no function to watch is in them."""
         return node if isinstance(node, ast.expr) else super().visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
@@ -126,19 +130,19 @@ class _WatchTransformer(ast.NodeTransformer):
         return self._wrap_function(node)
 
     def visit_Try(self, node: ast.Try) -> Any:
-        """Wrap what a handler may catch."""
+        """Wrap the body of a ``try``, whose handlers may catch."""
         return self._wrap_block(node)
 
     def visit_TryStar(self, node: ast.AST) -> Any:
-        """Wrap what a handler of groups may catch."""
+        """Wrap the body of a ``try`` with ``except*``."""
         return self._wrap_block(node)
 
     def visit_With(self, node: ast.With) -> Any:
-        """Wrap what a context manager may suppress."""
+        """Wrap the body of a ``with``, whose context manager may suppress."""
         return self._wrap_block(node)
 
     def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:
-        """Wrap what an asynchronous one may suppress."""
+        """Wrap the body of an ``async with``."""
         return self._wrap_block(node)
 
     def _is_watched(self, node: Any) -> bool:
@@ -162,6 +166,6 @@ class _WatchTransformer(ast.NodeTransformer):
 
 
 def _build_watched_try(body: Sequence[ast.stmt], place: str) -> ast.stmt:
-    """Return a statement that does what some others do, and tells what leaves them."""
+    """Return a statement that runs some others and reports exceptions that leave them."""
     handler = ast.ExceptHandler(None, None, [_build_call(RAISED, place, body[0]), ast.Raise()])
     return ast.copy_location(ast.Try(list(body), [handler], [], []), body[0])

@@ -1,16 +1,17 @@
-"""A plugin of pytest that lives in a run of `prove`: runs linked tests first, and writes all down.
+"""The pytest plugin in a run of `prove`: runs linked tests first, and records all results.
 
-Like the overlay, it is copied into the shadow environment, and reads ``recorder.json`` beside it::
+It is copied into the shadow environment, like the import hook, and reads ``recorder.json`` from the
+same folder::
 
     {"notes": PATH, "ids": [...], "marks": [...], "places": [[PATH, NAMES], ...],
      "others": null or [...], "rounds": 1, "share": 0.2, "started": SECONDS,
      "memory": BYTES or null, "switch": null, "roots": [PATH, ...]}
 
-Each line that it writes is ``[KIND, DATA]``; a failure is written before pytest reports it, since
-a test may take pytest's reporting down with it. Linked tests run ``rounds`` times, at most where
-that is negative, and then further tests, those in ``others`` or all; both as far as it takes no
-more than ``share`` of the time of what was asked for. Since one run tells little of a test, linked
-ones have all their rounds where that takes but a second.
+Each line that it writes is ``[KIND, DATA]``. A failure is written before pytest reports it, since a
+test may break pytest's reporting. Linked tests run ``rounds`` times, an upper limit if negative,
+and then further tests, those in ``others`` or all; both for no more than ``share`` of the time of
+the requested runs. Since one run says little about a test, linked tests have all their rounds if
+these take no more than a second.
 """
 
 from __future__ import annotations
@@ -39,17 +40,17 @@ import_hook: Any = import_module(
 _time, _dumps = time, json.dumps  # a test may patch them
 
 MIN_EXTRA_SECONDS = 0.05
-"""Seconds that are always there for more than was asked for."""
+"""Seconds that are always available for more than the requested runs."""
 
 MAX_ROUND_SECONDS = 1.0
-"""Seconds that linked tests may take for more rounds than there is room for."""
+"""Seconds that the rounds of linked tests may take beyond their share."""
 
 MAX_EXIT_SECONDS = 1.0
-"""Seconds in which a process has to end when all is known."""
+"""Seconds in which a process must exit after all results are recorded."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take over the run."""
+    """Register the recorder."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorder.json")
     with open(path, encoding="utf-8") as file:
         recorder_config = json.load(file)
@@ -58,12 +59,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if own_plugin is not None:
         config.pluginmanager.unregister(
             own_plugin
-        )  # its options are known, and its report is not wanted
+        )  # its options must exist, but its report is not needed
     config.pluginmanager.register(RunRecorder(recorder_config), "postmortem-recorder")
 
 
 def _end_process_after(seconds: float) -> None:
-    """End the process then, whatever it does: all that was asked for is known."""
+    """End the process after some seconds, since all results are recorded."""
     faulthandler.dump_traceback_later(seconds, exit=True, file=open(os.devnull, "w"))  # noqa: SIM115
 
 
@@ -75,11 +76,11 @@ def _limit_memory(memory: int | None) -> None:
             _, most = resource.getrlimit(resource.RLIMIT_DATA)
             resource.setrlimit(resource.RLIMIT_DATA, (memory, most))
         except (ImportError, ValueError, OSError):
-            pass  # there is none here
+            pass  # not supported here
 
 
 class RunRecorder:
-    """Runs what is linked first, as often as it is wanted, and notes what happens."""
+    """Run linked tests first, as often as requested, and record the results."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
         self._wanted = wanted
@@ -93,7 +94,7 @@ class RunRecorder:
         self._add(_dumps([kind, data]))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note what could not be collected, or skipped itself as a whole."""
+        """Record files that could not be collected, or skipped themselves."""
         if report.failed:
             self._write_note("broken", [report.nodeid, _find_report_line(report)])
         elif report.skipped:
@@ -103,7 +104,7 @@ class RunRecorder:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        """Put what is linked first."""
+        """Move linked tests to the front."""
         yield
         linked = [item for item in items if self._is_linked(item)]
         self._linked = {item.nodeid: item for item in linked}
@@ -128,7 +129,7 @@ class RunRecorder:
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> bool | None:
-        """Run a linked test as often as it is wanted; the others as long as there is time."""
+        """Run a linked test as often as requested; the others while there is time."""
         if item.nodeid in self._linked:
             self._run(item, nextitem)
             return True
@@ -144,7 +145,7 @@ class RunRecorder:
         return None
 
     def _find_spare_seconds(self) -> float:
-        """Return the seconds that there are for more than was asked for."""
+        """Return the seconds available for more than the requested runs."""
         asked = _time() - float(self._wanted["started"]) - self._spent - self._beyond
         return MIN_EXTRA_SECONDS + asked * float(self._wanted["share"]) - self._spent
 
@@ -159,14 +160,14 @@ class RunRecorder:
                     break
                 self._once(item, number)
             self._write_note("teardown", item.nodeid)
-            with suppress(Exception):  # what is shared between tests breaks when it is torn down
+            with suppress(Exception):  # the teardown of shared fixtures may fail
                 item.session._setupstate.teardown_exact(nextitem)
             self._write_note("end", item.nodeid)
         finally:
             sys.setswitchinterval(usual)
 
     def _has_time(self, took: float, rounds: int) -> bool:
-        """Say whether there is time for another round of so many, and count it."""
+        """Return whether there is time for one more of some rounds, and count it."""
         if took <= self._find_spare_seconds() / 2:
             self._spent += took
         elif self._beyond + took * rounds <= MAX_ROUND_SECONDS:
@@ -176,7 +177,7 @@ class RunRecorder:
         return True
 
     def _once(self, item: pytest.Item, number: int) -> float:
-        """Run a test, leave set up what it shares with others, and return the seconds."""
+        """Run a test, keep its shared fixtures set up, and return the seconds."""
         start = _time()
         self._round = number
         if number and getattr(item, "cls", None) is not None:
@@ -193,14 +194,14 @@ class RunRecorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Note that the test itself begins."""
+        """Record that the call of the test begins."""
         self._write_note("call", item.nodeid)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, Any, Any]:
-        """Note what was raised, before anybody makes a report of it."""
+        """Record an exception before any plugin makes a report of it."""
         caught = list(getattr(item, "_excinfo", None) or ())  # of a unittest
         known = call.excinfo or (caught[0] if caught else None)
         if known is not None:
@@ -223,7 +224,7 @@ class RunRecorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note what became of a phase, or of a subtest."""
+        """Record the result of a phase, or of a subtest."""
         fact = {
             "nodeid": report.nodeid,
             "round": self._round if report.nodeid in self._linked else 0,
@@ -238,7 +239,7 @@ class RunRecorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Note that the run came to its end; threads that go on don't keep it waiting."""
+        """Record that the run ended; running threads do not delay the exit."""
         self._write_note("modules", self._modules())
         self._write_note("finish", int(exitstatus))
         _end_process_after(MAX_EXIT_SECONDS)
@@ -253,7 +254,7 @@ def _list_files_below(roots: tuple[str, ...], modules: Sequence[object]) -> Iter
     for module in modules:
         try:
             path = getattr(module, "__file__", None)
-        except Exception:  # whatever somebody puts there
+        except Exception:  # sys.modules may hold any object
             path = None
         if isinstance(path, str):
             real = os.path.realpath(path)
@@ -262,7 +263,7 @@ def _list_files_below(roots: tuple[str, ...], modules: Sequence[object]) -> Iter
 
 
 def _list_enclosing_names(names: str) -> Iterator[str]:
-    """Yield all that selects a test within its file: itself, without parameters, class, nothing."""
+    """Yield all names that select a test in its file: itself, without parameters, class, none."""
     yield names
     base = names.partition("[")[0]
     while base:
