@@ -1,7 +1,8 @@
 """What README and documentation show and nobody types: outputs, and tables made from the code.
 
 Used by cog: `cog -P -r -I docs README.md docs/reference/*.md` writes them anew, and a test holds
-them equal to what the code gives today.
+them equal to what the code gives today. Run as a script, it writes the texts of
+`pytest-postmortem explain` from the pages.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 from pytest_postmortem import __version__
+from pytest_postmortem.cli.explain import SECTION_HEADING
 from pytest_postmortem.cli.main import CLI_COMMANDS
 from pytest_postmortem.lint.rules import LINT_RULES
 from pytest_postmortem.options import COMMAND_LINE_OPTIONS, INI_SETTINGS
@@ -21,6 +23,7 @@ from pytest_postmortem.reports.json_report import REPORT_FORMAT
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "shop"
+EXPLANATIONS = ROOT / "src" / "pytest_postmortem" / "cli" / "explanations.md"
 
 
 def run_example(*arguments: str, reintroduce: str = "") -> None:
@@ -119,3 +122,22 @@ def rules() -> None:
 def json_format() -> None:
     """Print the version of the JSON report."""
     print(f"\nThe version of the format is `{REPORT_FORMAT}`.\n")
+
+
+def explanations() -> str:
+    """Return the texts of `pytest-postmortem explain`: the sections of the pages, without links."""
+    docs = ROOT / "docs"
+    sections = []
+    for page in ("messages.md", "lint.md"):
+        _, *parts = SECTION_HEADING.split((docs / "reference" / page).read_text(encoding="utf-8"))
+        sections += [
+            f"## {code}\n\n{text.strip()}"
+            for code, text in zip(parts[::2], parts[1::2], strict=True)
+        ]
+    retire = (docs / "how-to" / "retire-a-lesson.md").read_text(encoding="utf-8")
+    sections.append("## retire-a-lesson\n\n" + retire.partition("\n\n")[2].strip())
+    return re.sub(r"\[([^]\n]+)\]\([^)\s]+\)", r"\1", "\n\n".join(sections)) + "\n"
+
+
+if __name__ == "__main__":
+    EXPLANATIONS.write_text(explanations(), encoding="utf-8")

@@ -373,7 +373,7 @@ def test_files_that_are_not_there_are_wrong_use(
     told = "".join(
         f"Couldn't check '{name}': it is not there\n"
         "  correct the path, or leave it out\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain setting`\n"
         for name in ("a.py", "b/c.md")
     )
 
@@ -436,7 +436,7 @@ def test_where_there_is_nothing_to_check_that_is_said(
     told = (
         "Couldn't check anything: there is no registry here, and no test that is marked\n"
         "  run it where the tests are, or set postmortem_registry\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain setting`\n"
     )
 
     assert checked(capsys, *arguments, error=told) == (2, "")
@@ -510,10 +510,10 @@ def test_rules_are_switched_off_in_the_configuration(
     message = (
         "Couldn't use postmortem_lint_ignore = 'cause-persons': there is no such rule\n"
         "  did you mean 'cause-person'?\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain setting`\n"
         "Couldn't use postmortem_lint_ignore = 'nothing': there is no such rule\n"
         f"  use some of {', '.join(LINT_RULES)}\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain setting`\n"
     )
     assert checked(capsys, error=message) == (2, "")
 

@@ -125,7 +125,7 @@ def test_sarif_has_rules_and_results() -> None:
     assert rules[0] == {
         "id": "action-date",
         "shortDescription": {"text": "An action item without a date"},
-        "help": {"text": "See docs/reference/lint.md#action-date of pytest-postmortem"},
+        "help": {"text": "See `pytest-postmortem explain action-date`"},
         "defaultConfiguration": {"level": "warning"},
     }
     assert run["invocations"] == [{"executionSuccessful": False}]
@@ -212,7 +212,7 @@ def test_an_unknown_report_is_wrong_use(
     assert capsys.readouterr().err == (
         f"Couldn't use --report={report}: {cause}\n"
         f"  {remedy}\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain setting`\n"
     )
 
 

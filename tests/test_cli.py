@@ -21,7 +21,7 @@ PROBLEM = Problem(
 MESSAGE = """\
 Couldn't read registry 'pm.yml', line 3: it is broken
   mend it
-  see reference/messages.md#registry-field in pytest-postmortem's docs
+  see `pytest-postmortem explain registry-field`
 """
 
 

@@ -545,7 +545,7 @@ def test_a_revision_that_is_not_there_is_one_clear_message(suite: Path, revision
     assert str(caught.value) == (
         f"Couldn't read the code: there is no revision {revision!r} in this clone\n"
         "  correct it, or fetch it with its history (in CI fetch-depth: 0 or GIT_DEPTH: 0)\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs"
+        "  see `pytest-postmortem explain setting`"
     )
 
 
@@ -573,7 +573,7 @@ def test_outside_of_a_repository_there_is_nothing_to_compare(pytester: pytest.Py
         "Couldn't read the repository: git: not a git repository"
         " (or any of the parent directories): .git\n"
         "  run it in a checkout of the code\n"
-        "  see reference/messages.md#git-failed in pytest-postmortem's docs"
+        "  see `pytest-postmortem explain git-failed`"
     )
 
 
@@ -618,7 +618,7 @@ def test_a_file_that_is_no_report_is_one_clear_message(
     said = str(caught.value).splitlines()
     assert said[0].startswith(f"Couldn't read report {str(path)!r}: ")
     assert said[0].endswith(cause)
-    assert said[2] == "  see reference/messages.md#report-file in pytest-postmortem's docs"
+    assert said[2] == "  see `pytest-postmortem explain report-file`"
 
 
 @pytest.mark.parametrize(

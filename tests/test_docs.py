@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shlex
@@ -264,12 +265,12 @@ def test_every_option_and_setting_stands_in_the_reference() -> None:
     assert [name for name in names if f"`{name}" not in text] == []
 
 
-def test_the_chapter_on_retiring_a_lesson_is_where_the_failure_says() -> None:
-    """Whoever changes a behaviour on purpose is sent to a page that exists."""
-    from pytest_postmortem.errors import MESSAGES_PAGE
-    from pytest_postmortem.reports.failure_block import RETIRE_PAGE
+def test_the_texts_of_explain_are_those_of_the_documentation() -> None:
+    """The copy in the package is current; ``python docs/generate.py`` writes it anew."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
 
-    assert [(ROOT / "docs" / page).is_file() for page in (MESSAGES_PAGE, RETIRE_PAGE)] == [
-        True,
-        True,
-    ]
+    assert generate.EXPLANATIONS.read_text(encoding="utf-8") == generate.explanations()

@@ -141,10 +141,10 @@ def test_what_can_not_be_put_back_is_named(
     assert said == (
         f"DestinationError: Couldn't write 'docs/pm/a.md': {cause}\n"
         f"  {remedy}\n"
-        "  see reference/messages.md#destination in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain destination`\n"
         "Couldn't restore 'pytest.ini': it has changed since it was written\n"
         "  review it, and remove the added lines by hand\n"
-        "  see reference/messages.md#destination in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain destination`\n"
     )
     assert files(tmp_path) == {"pytest.ini": b"theirs"}
 

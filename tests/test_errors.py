@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest_postmortem
-from pytest_postmortem.errors import MESSAGES_PAGE, PostmortemError, Problem
+from pytest_postmortem.errors import PostmortemError, Problem
 
 PACKAGE = Path(pytest_postmortem.__file__).parent
-PAGE = Path(__file__).parent.parent / "docs" / MESSAGES_PAGE
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "messages.md"
 
 
 def test_a_message_says_what_failed_where_why_and_what_to_do() -> None:
@@ -31,7 +31,7 @@ def test_a_message_says_what_failed_where_why_and_what_to_do() -> None:
         "Couldn't read registry 'docs/postmortems.yml', line 14: "
         "the entry after PM-0013 has no 'id'\n"
         "  every post-mortem needs an 'id'\n"
-        "  see reference/messages.md#registry-field in pytest-postmortem's docs"
+        "  see `pytest-postmortem explain registry-field`"
     )
 
 

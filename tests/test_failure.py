@@ -22,7 +22,7 @@ FULL = Postmortem(
 """A post-mortem that says all that a block may show."""
 
 GUARD = "      This test keeps that incident from happening again."
-CHANGED = "      Changed on purpose? See how-to/retire-a-lesson.md in pytest-postmortem's docs"
+CHANGED = "      Changed on purpose? See `pytest-postmortem explain retire-a-lesson`"
 
 
 @pytest.mark.smoke

@@ -99,11 +99,11 @@ def test_a_broken_registry_that_is_configured_ends_the_run(
     assert [line for line in result.errlines if line] == [
         "ERROR: Couldn't read registry 'postmortems.yml', line 1: the first entry has no 'id'",
         "  every post-mortem needs an 'id'",
-        "  see reference/messages.md#registry-field in pytest-postmortem's docs",
+        "  see `pytest-postmortem explain registry-field`",
         "Couldn't read registry 'postmortems.yml', line 3: the id 'pm-1' at postmortems.yml:3 is"
         " also that of the entry at postmortems.yml:2",
         "  give each post-mortem an id of its own; upper and lower case are the same",
-        "  see reference/messages.md#registry-duplicate in pytest-postmortem's docs",
+        "  see `pytest-postmortem explain registry-duplicate`",
     ]
 
 

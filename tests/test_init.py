@@ -494,7 +494,7 @@ def test_lines_of_which_the_place_is_not_sure_are_for_the_reader(
         '  postmortem_registry = ["docs/postmortems"]\n'
         "  and to its markers:\n"
         f"  {QUOTED}\n"
-        "  see reference/messages.md#setting-by-hand in pytest-postmortem's docs\n",
+        "  see `pytest-postmortem explain setting-by-hand`\n",
     )
     assert (project / "pyproject.toml").read_text(encoding="utf-8") == before
 
@@ -548,7 +548,7 @@ def test_without_a_terminal_nobody_is_asked(
     assert capsys.readouterr().err == (
         "Couldn't ask for a yes: there is no terminal to ask at, and nothing was written\n"
         "  give --yes to write it, or --dry-run to see it alone\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain setting`\n"
     )
     assert files(project) == {}
 

@@ -312,7 +312,7 @@ def test_a_destination_that_cannot_be_written_fails_a_green_run(
         [
             "Couldn't write report *",
             "  choose a destination that can be written",
-            "  see reference/messages.md#destination in pytest-postmortem's docs",
+            "  see `pytest-postmortem explain destination`",
         ]
     )
     assert result.ret == 1

@@ -314,5 +314,5 @@ def test_other_xml_is_no_report(suite: Path, capsys: pytest.CaptureFixture[str])
         "Couldn't read report 'other.xml': it is XML, but not JUnit XML: its outermost element is"
         " 'assemblies'\n"
         "  convert it to JUnit XML\n"
-        "  see reference/messages.md#report-file in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain report-file`\n"
     )

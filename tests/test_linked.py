@@ -370,7 +370,7 @@ def test_failing_parameters_show_their_post_mortem_once(
 
     shown = lines[: lines.index(next(filter(is_coverage, lines)))]
     blocks = [line for line in shown if line.startswith(("PM-", "      Changed"))]
-    changed = "      Changed on purpose? See how-to/retire-a-lesson.md in pytest-postmortem's docs"
+    changed = "      Changed on purpose? See `pytest-postmortem explain retire-a-lesson`"
     short = "PM-1  https://x.example/1"
     assert sorted(blocks) == sorted([*["PM-1  One", changed] * 3, short, short, "PM-2  Two"])
 

@@ -49,7 +49,7 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
     """Return what was said, but for where to read more; nothing was printed beside it."""
     said = capsys.readouterr()
     assert said.out == ""
-    return said.err.rpartition("\n  see reference/")[0]
+    return said.err.rpartition("\n  see `pytest-postmortem explain ")[0]
 
 
 def configure(folder: Path, *lines: str) -> None:
@@ -745,7 +745,7 @@ def test_which_location_is_meant_is_never_guessed(
 
     assert (
         capsys.readouterr()
-        .err.rpartition("\n  see reference/")[0]
+        .err.rpartition("\n  see `pytest-postmortem explain ")[0]
         .endswith(f"Couldn't create a post-mortem: {said}")
     )
 

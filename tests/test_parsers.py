@@ -188,7 +188,7 @@ def test_what_no_parser_takes_is_one_message(
     first, remedy, see = capsys.readouterr().err.splitlines()
     assert first.startswith(f"Couldn't read registry '{file.name}'")
     assert remedy.strip()
-    assert see.strip() == ("see reference/messages.md#registry-syntax in pytest-postmortem's docs")
+    assert see.strip() == ("see `pytest-postmortem explain registry-syntax`")
 
 
 def test_a_number_without_end_is_named_with_its_line(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_number_without_end_is_named_with_its_line(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "Couldn't read registry 'pm.toml', line 2: a number has thousands of digits\n"
         "  write it as a text, in quotes\n"
-        "  see reference/messages.md#registry-syntax in pytest-postmortem's docs"
+        "  see `pytest-postmortem explain registry-syntax`"
     )
 
 

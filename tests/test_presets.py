@@ -846,7 +846,7 @@ def test_a_location_that_names_no_place_is_answered_with_an_example(
     assert str(caught.value) == (
         f"Couldn't read registry {location!r}: the part after the colon is not valid\n"
         f"  {WRONG_TARGETS[location]}\n"
-        "  see reference/messages.md#registry-location in pytest-postmortem's docs"
+        "  see `pytest-postmortem explain registry-location`"
     )
 
 

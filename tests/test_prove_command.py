@@ -312,8 +312,8 @@ def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> Said:
 
 def wrong(cause: str, remedy: str) -> Said:
     """Return what is said of wrong use."""
-    page = "reference/messages.md#setting in pytest-postmortem's docs"
-    return 2, f"Couldn't prove: {cause}\n  {remedy}\n  see {page}\n"
+    see = "see `pytest-postmortem explain setting`"
+    return 2, f"Couldn't prove: {cause}\n  {remedy}\n  {see}\n"
 
 
 def test_what_can_not_be_meant_is_one_message(

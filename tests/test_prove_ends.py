@@ -114,6 +114,6 @@ def test_what_is_found_is_kept_though_a_report_can_not_be_written(
         "",
         "Couldn't write report 'file/proofs.json': File exists\n"
         "  choose a destination that can be written\n"
-        "  see reference/messages.md#destination in pytest-postmortem's docs\n",
+        "  see `pytest-postmortem explain destination`\n",
     )
     assert list(json.loads(kept.read_text())["proofs"]) == ["PM-1"]

@@ -49,7 +49,7 @@ def problems(folder: Path) -> str:
     """Return all messages of a directory that can't be read, without their last lines."""
     with pytest.raises(RegistryError) as caught:
         read(folder)
-    return re.sub(r"\n  see reference/messages.md#.*", "", str(caught.value))
+    return re.sub(r"\n  see `pytest-postmortem explain .*", "", str(caught.value))
 
 
 @pytest.mark.parametrize("collection", sorted(GOLDEN))

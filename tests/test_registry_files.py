@@ -35,7 +35,7 @@ def problems(folder: Path, *names: str, url_template: str | None = None) -> str:
     """Return all messages of a registry that can't be read, without their last lines."""
     with pytest.raises(RegistryError) as caught:
         read(folder, *names, url_template=url_template)
-    return re.sub(r"\n  see reference/messages.md#.*", "", str(caught.value))
+    return re.sub(r"\n  see `pytest-postmortem explain .*", "", str(caught.value))
 
 
 def entry(folder: Path, fields: str) -> Postmortem:

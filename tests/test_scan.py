@@ -389,7 +389,7 @@ def test_a_suite_without_anything_to_look_for_is_one_clear_message(
     assert err == (
         "Couldn't scan: there is no registry that says which incidents to look for\n"
         "  set postmortem_registry, or say in postmortem_scan_patterns what an id is\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain setting`\n"
     )
 
 
@@ -484,7 +484,7 @@ def test_without_libcst_it_is_said_how_to_get_it(suite: Path) -> None:
         assert done.stderr == (
             "Couldn't mark: LibCST is not installed\n"
             "  install it with `pip install 'pytest-postmortem[scan]'`\n"
-            "  see reference/messages.md#missing-extra in pytest-postmortem's docs\n"
+            "  see `pytest-postmortem explain missing-extra`\n"
         )
 
 

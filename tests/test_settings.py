@@ -261,7 +261,7 @@ def test_a_bad_value_is_named_with_its_remedy(
     assert str(caught.value) == (
         f"Couldn't use {name} = {shown!r}: {cause}\n"
         f"  {remedy}\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs"
+        "  see `pytest-postmortem explain setting`"
     )
 
 
@@ -304,5 +304,5 @@ def test_a_value_that_is_not_a_string_is_named(
     assert str(caught.value) == (
         f"Couldn't use {name} = {shown}: {kind} is not a string\n"
         "  write it in quotes\n"
-        "  see reference/messages.md#setting in pytest-postmortem's docs"
+        "  see `pytest-postmortem explain setting`"
     )

@@ -925,7 +925,7 @@ def test_a_credential_in_a_location_is_refused_too(tmp_path: Path) -> None:
         "Couldn't read registry 'https://…@x.example/pm.yml': 'url' of the source can't be used:"
         " the file contains a credential\n"
         f"  {FILE}\n"
-        "  see reference/messages.md#source-block in pytest-postmortem's docs"
+        "  see `pytest-postmortem explain source-block`"
     )
 
 

@@ -447,7 +447,7 @@ def test_an_error_that_the_run_survives_is_shown_in_red() -> None:
     assert terminal.format_error_lines(DestinationError([problem])) == (
         TerminalLine("Couldn't write report 'r.json': no space", "red"),
         TerminalLine("  make some", "red"),
-        TerminalLine("  see reference/messages.md#destination in pytest-postmortem's docs", "red"),
+        TerminalLine("  see `pytest-postmortem explain destination`", "red"),
     )
     assert terminal.format_written_note(Path("r.json"), 0) == (
         TerminalLine("Incident report written to r.json"),

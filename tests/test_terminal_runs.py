@@ -49,7 +49,7 @@ BLOCK = [
     "      Owner: payments",
     "      Root cause: the retry carried no idempotency key",
     "      This test keeps that incident from happening again.",
-    "      Changed on purpose? See how-to/retire-a-lesson.md in pytest-postmortem's docs",
+    "      Changed on purpose? See `pytest-postmortem explain retire-a-lesson`",
 ]
 
 FAILS = [

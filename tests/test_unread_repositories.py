@@ -109,7 +109,7 @@ def unread(cause: str, remedy: str) -> tuple[int, str, str]:
     """Return what a command answers that could not compare anything."""
     text = (
         f"Couldn't read the repository: {cause}\n  {remedy}\n"
-        "  see reference/messages.md#git-failed in pytest-postmortem's docs\n"
+        "  see `pytest-postmortem explain git-failed`\n"
     )
     return 3, "", text
 

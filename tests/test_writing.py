@@ -55,7 +55,7 @@ def test_a_file_that_can_not_be_written_is_one_message(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"Couldn't write report {str(target)!r}: Is a directory\n"
         "  choose a destination that can be written\n"
-        "  see reference/messages.md#destination in pytest-postmortem's docs"
+        "  see `pytest-postmortem explain destination`"
     )
     assert sorted(os.listdir(tmp_path)) == ["folder"]
 

@@ -4,7 +4,7 @@ Every message has one form, and every slug a section in ``docs/reference/message
 
     Couldn't read registry 'docs/postmortems.yml', line 14: the entry after PM-0013 has no 'id'
       every post-mortem needs an 'id'
-      see reference/messages.md#registry-field in pytest-postmortem's docs
+      see `pytest-postmortem explain registry-field`
 """
 
 from __future__ import annotations
@@ -23,9 +23,6 @@ __all__ = [
     "ReportError",
     "SettingsError",
 ]
-
-MESSAGES_PAGE = "reference/messages.md"
-"""Below the folder of the documentation, which no user has beside their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Problem:
         return (
             f"{self.failed}{place}: {self.cause}\n"
             f"  {self.remedy}\n"
-            f"  see {MESSAGES_PAGE}#{self.slug} in pytest-postmortem's docs"
+            f"  see `pytest-postmortem explain {self.slug}`"
         )
 
 

@@ -68,6 +68,7 @@ CLI_COMMANDS: tuple[CliCommand, ...] = (
     _build_lazy_command("history", "say when incidents got and lost their regression tests"),
     _build_lazy_command("prove", "see that regression tests fail without the fix"),
     _build_lazy_command("schema", "print the JSON Schema of a file"),
+    _build_lazy_command("explain", "explain the code of a message or a lint rule"),
 )
 
 

@@ -222,11 +222,10 @@ def _build_sarif_report(checked: LintResult, fallback: str) -> Mapping[str, Any]
 
 
 def _build_sarif_rule(code: str) -> Mapping[str, Any]:
-    page = "lint" if code in LINT_RULES else "messages"
     return {
         "id": code,
         "shortDescription": {"text": LINT_RULES[code].description if code in LINT_RULES else code},
-        "help": {"text": f"See docs/reference/{page}.md#{code} of {TOOL_NAME}"},
+        "help": {"text": f"See `{TOOL_NAME} explain {code}`"},
         "defaultConfiguration": {"level": "warning" if code in LINT_RULES else "error"},
     }
 

@@ -12,7 +12,8 @@ from pytest_postmortem.text import sanitize_line
 __all__ = ["FAILURE_TITLE", "render_failure_block"]
 
 FAILURE_TITLE = "Post-mortem"
-RETIRE_PAGE = "how-to/retire-a-lesson.md"
+RETIRE_CODE = "retire-a-lesson"
+"""The code under which `pytest-postmortem explain` says how to delete the test of an incident."""
 
 WIDEST_INDENT = 16
 
@@ -29,7 +30,7 @@ def render_failure_block(
         lines.extend(_format_postmortem_block(redact_postmortem(postmortem, show), width, short))
     if not short:
         indent = _build_block_indent(postmortems[-1])
-        lines.append(f"{indent}Changed on purpose? See {RETIRE_PAGE} in pytest-postmortem's docs")
+        lines.append(f"{indent}Changed on purpose? See `pytest-postmortem explain {RETIRE_CODE}`")
     return "\n".join(sanitize_line(line) for line in lines)
 
 
