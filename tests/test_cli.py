@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import __version__
-from pytest_postmortem.cli.main import CliCommand, main
+from pytest_postmortem.cli.main import CLI_COMMANDS, CliCommand, main
 from pytest_postmortem.errors import PostmortemError, Problem, RegistryError, SettingsError
 
 PROBLEM = Problem(
@@ -58,6 +59,28 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 
     assert status == 2
     assert capsys.readouterr().err.startswith("usage: pytest-postmortem")
+
+
+def test_the_help_groups_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command is below the heading of its group, once."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+    lines = capsys.readouterr().out.splitlines()
+    headings = [line.strip() for line in lines if line.startswith("  ") and line.endswith(":")]
+    listed = [line.split()[0] for line in lines if line.startswith("    ")]
+    assert headings == ["everyday:", "CI:", "advanced:"]
+    assert listed == [command.name for command in CLI_COMMANDS]
+
+
+def test_the_help_of_prove_groups_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    """By what they are about."""
+    with pytest.raises(SystemExit):
+        main(["prove", "--help"])
+
+    shown = capsys.readouterr().out
+    headings = [line for line in shown.splitlines() if re.fullmatch(r"[a-z].*:", line)]
+    assert headings[-4:] == ["the fix:", "runs of tests:", "results:", "configuration:"]
 
 
 def test_a_command_gets_its_arguments_and_gives_its_status() -> None:

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-def add_report_option(parser: argparse.ArgumentParser, subject: ReportSubject) -> None:
+def add_report_option(parser: argparse._ActionsContainer, subject: ReportSubject) -> None:
     """Add the option that chooses the formats of a report, and the files that it is written to."""
     parser.add_argument(
         "--report",
@@ -41,13 +41,13 @@ def add_report_option(parser: argparse.ArgumentParser, subject: ReportSubject) -
     )
 
 
-def add_configuration_options(parser: argparse.ArgumentParser) -> None:
+def add_configuration_options(parser: argparse._ActionsContainer) -> None:
     """Add the options that say which configuration of pytest is meant."""
     parser.add_argument("-c", "--config-file", metavar="FILE", help="pytest's configuration file")
     parser.add_argument("--rootdir", metavar="DIR", help="pytest's rootdir")
 
 
-def add_today_option(parser: argparse.ArgumentParser) -> None:
+def add_today_option(parser: argparse._ActionsContainer) -> None:
     """Add the option that says by which date to judge."""
     parser.add_argument(
         "--today",

@@ -38,10 +38,11 @@ class CliCommand:
     help: str
     declare_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    group: str = "everyday"
 
 
-def _build_lazy_command(name: str, help: str) -> CliCommand:
-    """Return the command of a module, which is imported when the command is asked for."""
+def _build_lazy_command(name: str, help: str, group: str) -> CliCommand:
+    """Return the command of a module, which is imported when the command is used."""
 
     def load_module() -> Any:
         return import_module(f"pytest_postmortem.cli.{name}")
@@ -51,24 +52,25 @@ def _build_lazy_command(name: str, help: str) -> CliCommand:
         help,
         lambda parser: load_module().declare_arguments(parser),
         lambda options: int(load_module().main(options)),
+        group,
     )
 
 
 CLI_COMMANDS: tuple[CliCommand, ...] = (
-    _build_lazy_command("init", "find what is there, and tell pytest about it"),
-    _build_lazy_command("new", "begin a post-mortem, and its regression test"),
-    _build_lazy_command("list", "list incidents with their states"),
-    _build_lazy_command("show", "show all of one incident"),
-    _build_lazy_command("sync", "write what is fetched into the file that runs read"),
-    _build_lazy_command("report", "render JSON reports in any format"),
-    _build_lazy_command("combine", "join the reports of shards and jobs"),
-    _build_lazy_command("check", "say what is wrong with marks, registry and post-mortems"),
-    _build_lazy_command("diff", "say what a change gained and lost"),
-    _build_lazy_command("scan", "find tests that speak of an incident and are not linked to it"),
-    _build_lazy_command("history", "say when incidents got and lost their regression tests"),
-    _build_lazy_command("prove", "see that regression tests fail without the fix"),
-    _build_lazy_command("schema", "print the JSON Schema of a file"),
-    _build_lazy_command("explain", "explain the code of a message or a lint rule"),
+    _build_lazy_command("init", "detect post-mortems and configure pytest", "everyday"),
+    _build_lazy_command("new", "create a post-mortem and its regression test", "everyday"),
+    _build_lazy_command("list", "list incidents with their states", "everyday"),
+    _build_lazy_command("show", "show everything about one incident", "everyday"),
+    _build_lazy_command("scan", "find and mark tests that mention an incident", "everyday"),
+    _build_lazy_command("prove", "verify that regression tests fail without their fix", "everyday"),
+    _build_lazy_command("explain", "explain the code of a message or a lint rule", "everyday"),
+    _build_lazy_command("check", "lint markers, registry and post-mortems", "CI"),
+    _build_lazy_command("diff", "show which guards a change adds and removes", "CI"),
+    _build_lazy_command("combine", "merge the reports of shards and jobs", "CI"),
+    _build_lazy_command("report", "render JSON reports in any format", "CI"),
+    _build_lazy_command("sync", "save a remote registry to a local file", "CI"),
+    _build_lazy_command("history", "show when incidents got and lost their tests", "advanced"),
+    _build_lazy_command("schema", "print the JSON Schema of a file", "advanced"),
 )
 
 
@@ -139,19 +141,35 @@ def _discard_standard_output() -> None:
 
 
 def _build_parser(commands: Sequence[CliCommand], given: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser; only a command that is given has to declare its arguments."""
+    """Return the parser; only commands that are given declare their arguments."""
     parser = argparse.ArgumentParser(
         prog="pytest-postmortem",
+        usage="%(prog)s [-h] [--version] COMMAND ...",
         description="Guard every post-mortem with a regression test.",
         epilog="The plugin itself runs with pytest: see `pytest --help`, incident coverage.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.set_defaults(run=None)
-    if commands:
-        group = parser.add_subparsers(title="commands", metavar="COMMAND")
-        for command in commands:
-            added = group.add_parser(command.name, help=command.help, description=command.help)
-            if command.name in given:
-                command.declare_arguments(added)
-            added.set_defaults(run=command.run)
+    subparsers = parser.add_subparsers(
+        title="commands",
+        description=_format_command_list(commands),
+        prog=parser.prog,
+        metavar="COMMAND",
+        help=argparse.SUPPRESS,
+    )
+    for command in commands:
+        subparser = subparsers.add_parser(command.name, description=command.help)
+        if command.name in given:
+            command.declare_arguments(subparser)
+        subparser.set_defaults(run=command.run)
     return parser
+
+
+def _format_command_list(commands: Sequence[CliCommand]) -> str:
+    """Return a line for each command, below the name of its group."""
+    lines = []
+    for group in dict.fromkeys(command.group for command in commands):
+        lines += ["", f"{group}:"]
+        lines += [f"  {each.name:<9}{each.help}" for each in commands if each.group == group]
+    return "\n".join(lines[1:])

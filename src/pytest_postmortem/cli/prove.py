@@ -50,47 +50,54 @@ ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "what", nargs="*", metavar="ID|NODEID", help="incidents (globs too), or tests of a --fix"
+        "what", nargs="*", metavar="ID|NODEID", help="incidents (also globs), or tests of a --fix"
     )
-    parser.add_argument(
+    fix = parser.add_argument_group("the fix")
+    fix.add_argument(
         "--fix",
         action="append",
         default=[],
         metavar="REV",
         help="commit, merge, range, patch file or WORKTREE that is the fix (repeatable)",
     )
-    parser.add_argument("--base", metavar="REV", help="the fix is all that came since this commit")
-    parser.add_argument(
+    fix.add_argument("--base", metavar="REV", help="the fix is everything since this commit")
+    fix.add_argument(
+        "--source", action="append", default=[], metavar="GLOB", help="files that are source"
+    )
+    fix.add_argument(
+        "--hunks", action="store_true", help="list the parts of the fix that no test guards"
+    )
+    runs = parser.add_argument_group("runs of tests")
+    runs.add_argument(
         "--jobs",
         type=_parse_count,
         default=1,
         metavar="N",
-        help="incidents at a time (default: 1), whose tests share no port, file or database",
+        help="incidents in parallel (default: 1); their tests must share no port, file or database",
     )
-    parser.add_argument(
-        "--runs", type=_parse_count, metavar="N", help="runs on each side, for tests that are races"
+    runs.add_argument(
+        "--runs",
+        type=_parse_count,
+        metavar="N",
+        help="runs with and without the fix, for tests of races",
     )
-    parser.add_argument(
-        "--shake", action="store_true", help="let threads switch at the lines of the fix"
-    )
-    parser.add_argument(
-        "--hunks", action="store_true", help="say which parts of the fix no test guards"
-    )
-    parser.add_argument(
+    runs.add_argument("--shake", action="store_true", help="switch threads at the lines of the fix")
+    runs.add_argument(
         "--timeout",
         type=_parse_seconds,
         metavar="SECONDS",
-        help="of one run (default: what it needs)",
+        help="limit of one run (default: measured)",
     )
-    parser.add_argument(
-        "--source", action="append", default=[], metavar="GLOB", help="files that are source"
+    runs.add_argument("--again", action="store_true", help="ignore cached proofs")
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--strict", action="store_true", help="exit 3 unless every incident is proven"
     )
-    parser.add_argument("--again", action="store_true", help="prove what has not changed, too")
-    parser.add_argument("--strict", action="store_true", help="exit with 3 where little is known")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say all that was found")
-    add_today_option(parser)
-    add_report_option(parser, "proofs")
-    add_configuration_options(parser)
+    results.add_argument("-v", "--verbose", action="store_true", help="print all details")
+    add_report_option(results, "proofs")
+    configuration = parser.add_argument_group("configuration")
+    add_today_option(configuration)
+    add_configuration_options(configuration)
 
 
 def _parse_count(text: str) -> int:
