@@ -478,7 +478,7 @@ def test_a_file_that_is_no_python_is_left_open(
 
     assert checked(capsys) == (
         3,
-        "not judged: tests/test_b.py is no Python that can be read here\n"
+        "not judged: tests/test_b.py is not Python that this interpreter can parse\n"
         "Nothing wrong in 2 post-mortems and 3 test files\n",
     )
 

@@ -520,7 +520,7 @@ def test_a_configuration_that_pytest_refuses_is_one_message(
     assert main(["init", "--yes"]) == 2
 
     assert complaint(capsys) == (
-        f"Couldn't configure pytest: {cause}\n  mend what pytest itself would stumble over"
+        f"Couldn't configure pytest: {cause}\n  run `pytest --collect-only` and fix its error"
     )
 
 

@@ -748,7 +748,7 @@ def test_the_newest_of_several_reports_is_today(
 @pytest.mark.parametrize(
     ("command", "files", "cause"),
     [
-        ("report", ["history.json"], "a history is no report of its own"),
+        ("report", ["history.json"], "a history alone can't be rendered"),
         ("combine", ["one.json", "history.json"], "a history can't be joined"),
         ("report", ["one.json", "odd.json"], "its points are not what a history has"),
         ("report", ["one.json", "undated.json"], "its points are not what a history has"),

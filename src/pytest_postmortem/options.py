@@ -1,4 +1,4 @@
-"""All that can be configured, and where a registry is looked for when nothing is: plain data.
+"""Options, settings and default locations of the registry, as plain data.
 
 Every run of pytest imports this module, so it makes no dataclass and imports none.
 """
@@ -26,10 +26,10 @@ __all__ = [
 
 MARKER_NAME = "postmortem"
 PLUGIN_WIRE_KEY = "_postmortem"
-"""The name under which controller and workers hand data to each other."""
+"""The key of the data that controller and workers exchange."""
 
 DEFAULT_LOCATIONS = ("postmortems.yml", "postmortems", "docs/postmortems", "docs/incidents")
-"""Where a registry is looked for, in this order."""
+"""The places where a registry is searched, in this order."""
 
 
 class CommandLineOption(NamedTuple):
@@ -56,7 +56,7 @@ class IniSetting(NamedTuple):
 
     @property
     def default(self) -> str | list[str] | bool:
-        """What the setting is when nobody sets it."""
+        """The value of the setting if it is not set."""
         if self.kind == "bool":
             return False
         return "" if self.kind == "string" else []
@@ -85,17 +85,17 @@ COMMAND_LINE_OPTIONS: tuple[CommandLineOption, ...] = (
     CommandLineOption(
         "--postmortem-fail-under",
         "PERCENT",
-        "fail when less than this share of the required incidents is guarded",
+        "fail if less than this percentage of the required incidents is guarded",
     ),
     CommandLineOption(
         "--postmortem-scope",
         "full|partial",
-        "say whether this run sees the whole suite, where the plugin can't tell",
+        "whether this run is of the whole suite, if the plugin detects it wrongly",
     ),
     CommandLineOption(
         "--postmortem-today",
         "now|DATE",
-        "the date that graces and exemptions are judged against"
+        "the date by which graces and exemptions are judged"
         " (default: SOURCE_DATE_EPOCH, or else the date of HEAD)",
     ),
 )
@@ -105,59 +105,55 @@ INI_SETTINGS: tuple[IniSetting, ...] = (
         "postmortem_registry", "linelist", "files, directories, URLs or services, one a line"
     ),
     IniSetting(
-        "postmortem_sync", "string", "file that `pytest-postmortem sync` writes, and runs read"
+        "postmortem_sync", "string", "file that `pytest-postmortem sync` writes and runs read"
     ),
+    IniSetting("postmortem_offline", "bool", "use cached data only"),
+    IniSetting("postmortem_unreachable", "string", "warn or error if a registry can't be reached"),
     IniSetting(
-        "postmortem_offline", "bool", "never open a socket: what was fetched before has to do"
+        "postmortem_url_template",
+        "string",
+        "URL of a post-mortem that has none; {id} is replaced by its id",
     ),
-    IniSetting(
-        "postmortem_unreachable", "string", "warn or error: a registry that can't be reached"
-    ),
-    IniSetting(
-        "postmortem_url_template", "string", "link of a post-mortem without one; {id} is its id"
-    ),
-    IniSetting("postmortem_markers", "args", "names of further marks whose arguments are ids"),
+    IniSetting("postmortem_markers", "args", "names of other marks whose arguments are ids"),
     IniSetting(
         "postmortem_select", "args", "KEY:VALUE ..., the incidents that belong to this suite"
     ),
     IniSetting("postmortem_suite", "args", "files and directories that make up the whole suite"),
-    IniSetting("postmortem_files", "args", "globs of further documents whose file name is the id"),
+    IniSetting("postmortem_files", "args", "globs of other documents whose file name is the id"),
     IniSetting("postmortem_id_pattern", "string", "regular expression for the id in a file name"),
     IniSetting(
-        "postmortem_show", "string", "id, link, title or all: how much of a post-mortem is shown"
+        "postmortem_show", "string", "how much of a post-mortem is shown: id, link, title or all"
+    ),
+    IniSetting("postmortem_unknown", "string", "error, warn or ignore if the registry lacks an id"),
+    IniSetting("postmortem_severities", "args", "the severities, most severe first"),
+    IniSetting(
+        "postmortem_require",
+        "args",
+        "severities whose incidents must have a passing regression test",
+    ),
+    IniSetting("postmortem_require_proof", "args", "severities whose incidents must be proven"),
+    IniSetting(
+        "postmortem_proofs", "string", "file in which `pytest-postmortem prove` stores proofs"
     ),
     IniSetting(
-        "postmortem_unknown", "string", "error, warn or ignore an id that the registry lacks"
+        "postmortem_grace", "string", "days within which an incident needs its regression test"
     ),
-    IniSetting("postmortem_severities", "args", "the severities, gravest first"),
-    IniSetting("postmortem_require", "args", "severities whose incidents have to be guarded"),
-    IniSetting("postmortem_require_proof", "args", "severities whose incidents have to be proven"),
+    IniSetting("postmortem_since", "string", "incidents before this date need no regression test"),
     IniSetting(
-        "postmortem_proofs", "string", "file in which `pytest-postmortem prove` keeps proofs"
+        "postmortem_scan_patterns", "linelist", "regular expressions for ids, used by `scan` only"
     ),
-    IniSetting(
-        "postmortem_grace", "string", "days that an incident may wait for its regression test"
-    ),
-    IniSetting(
-        "postmortem_since", "string", "date before which an incident needs no regression test"
-    ),
-    IniSetting(
-        "postmortem_scan_patterns", "linelist", "regular expressions for ids, of `scan` alone"
-    ),
-    IniSetting(
-        "postmortem_lint_ignore", "args", "rules of `check` that are switched off; may be globs"
-    ),
-    IniSetting("postmortem_template", "string", "file from which `new` makes a post-mortem"),
+    IniSetting("postmortem_lint_ignore", "args", "rules of `check` to switch off (also globs)"),
+    IniSetting("postmortem_template", "string", "template of the post-mortems that `new` creates"),
 )
 
 COMMAND_SETTINGS = frozenset(
     {"postmortem_scan_patterns", "postmortem_lint_ignore", "postmortem_template"}
 )
-"""What no run of pytest has to know."""
+"""The settings that only commands use."""
 
 
 def is_plugin_configured(config: Any) -> bool:
-    """Say whether any option or setting of the plugin has been given, by pytest's configuration."""
+    """Say whether any option or setting of the plugin is given."""
     given = any(config.getoption(option.dest) is not None for option in COMMAND_LINE_OPTIONS)
     return given or any(
         config.getini(ini.name) for ini in INI_SETTINGS if ini.name not in COMMAND_SETTINGS
@@ -165,7 +161,7 @@ def is_plugin_configured(config: Any) -> bool:
 
 
 def find_default_locations(root: str) -> Iterator[str]:
-    """Yield each place that exists: under the root, then above it up to the top of its repository.
+    """Yield the default locations that exist, from the root up to the top of its repository.
 
     The top is the nearest folder that holds ``.git``; without one, only the root is looked at.
     """

@@ -52,9 +52,9 @@ def build_suite(config: pytest.Config, top: Path, places: tuple[Path, ...]) -> S
 
 
 def list_absent_tests(config: pytest.Config, wanted: Settings) -> Iterator[AbsenceNote]:
-    """Yield what the working tree lacks of the suite, with what to do about it.
+    """Yield a note on each part of the suite that the working tree lacks, with its remedy.
 
-    Raises: GitError where git can't tell.
+    Raises: GitError where git gives no answer.
     """
     root = config.rootpath
     top = git.find_repository_top(root)
@@ -78,7 +78,7 @@ def list_absent_tests(config: pytest.Config, wanted: Settings) -> Iterator[Absen
 
 
 def find_absent_paths(root: Path) -> tuple[Path, ...]:
-    """Return the files and submodules that the working tree lacks; none where git can't tell."""
+    """Return the files and submodules that the working tree lacks; none if git gives no answer."""
     top = git.find_repository_top(root)
     with suppress(GitError):
         index = git.read_index_only_files(root) if top else git.IndexOnlyFiles({}, {})
@@ -101,7 +101,7 @@ def name_absent_module(path: str) -> AbsenceNote:
 def require_registry(root: Path, wanted: Settings) -> None:
     """Make sure that the working tree has all documents of the registry, configured or found.
 
-    Raises: GitError with what it lacks; where git can't tell, nothing is known to be lacking.
+    Raises: GitError that names them; where git gives no answer, nothing counts as missing.
     """
     absent: list[AbsenceNote] = []
     with suppress(GitError):
@@ -131,7 +131,7 @@ def _list_absent_registry(root: Path, wanted: Settings) -> Iterator[AbsenceNote]
 
 
 def _find_place(index: git.IndexOnlyFiles, top: Path, root: Path) -> Iterator[Path]:
-    """Yield where the registry is found that nobody configured: the nearest place."""
+    """Yield the nearest default location that has a registry, if none is configured."""
     folders = [each for each in (root, *root.parents) if each.is_relative_to(top)]
     for place in (folder / name for folder in folders for name in options.DEFAULT_LOCATIONS):
         if place.exists() or any((top / path).is_relative_to(place) for path in index.absent):

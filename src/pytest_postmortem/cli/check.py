@@ -68,9 +68,9 @@ NOTHING_TO_CHECK = Problem(
 def check_project(
     project: LintedProject, given_paths: Sequence[Path] = (), *, collecting: bool = False
 ) -> LintResult:
-    """Check everything, or what lies at the paths that are given, against the whole registry.
+    """Check everything, or the given paths only, against the whole registry.
 
-    Raises: SettingsError where nothing is given, and there is neither a registry nor a mark.
+    Raises: SettingsError where no path is given, and the project has neither registry nor mark.
     """
     linting = not given_paths or any(path.suffix != ".py" for path in given_paths)
     suite = project.find_test_files() if linting else []
@@ -138,7 +138,7 @@ def _check_declared_tests(
 
 
 def _collect_suite(project: LintedProject) -> PytestCollection:
-    """Collect the suite from the rootdir, with no report of the configuration's own."""
+    """Collect the suite from the rootdir, without the reports that the configuration asks for."""
     config = project.config
     arguments = ["--rootdir", str(project.root)]
     if config.inipath is not None:
@@ -152,7 +152,7 @@ def _collect_suite(project: LintedProject) -> PytestCollection:
 class _LinkedTestLookup:
     """Knows the tests of incidents, all of them if the ``whole`` suite could be read.
 
-    ``unclear`` is of which the code does not tell, and why.
+    ``unclear`` has the incidents whose tests the code does not show, with the reason.
     """
 
     def __init__(
@@ -182,10 +182,10 @@ class _LinkedTestLookup:
 def _list_unjudged_reasons(
     project: LintedProject, tests: SourceTestsByFile, *, whole: bool
 ) -> Iterator[str]:
-    """Yield what the code alone can't tell here; ``whole`` asks for the registry too."""
+    """Yield why a part of the code can't be judged; with ``whole``, of the registry too."""
     broken = (path for path, file_tests in tests.items() if file_tests is None)
     for path in (path for path in broken if path not in project.pointers):
-        yield f"{path} is no Python that can be read here"
+        yield f"{path} is not Python that this interpreter can parse"
     ids = find_unchecked_ids(tests, project.registry)
     implied = project.registry is None and project.settings.url_template
     unreachable_places = ", ".join(project.known.unreachable)
@@ -200,12 +200,12 @@ def _list_unjudged_reasons(
 
 
 def _is_below_given(project: LintedProject, given_paths: Sequence[Path], path: str | None) -> bool:
-    """Say whether something stands at or below a path that is given."""
+    """Say whether a path is a given one, or below one."""
     return path is not None and any(map(project.file(path).is_relative_to, given_paths))
 
 
 def _build_finding_sort_key(finding: Finding) -> tuple[bool, str, int, str, str]:
-    """Return what findings are sorted by: those at no place come last."""
+    """Return the sort key of findings; those without a path come last."""
     has_no_path = finding.path is None
     return has_no_path, finding.path or "", finding.line or 0, finding.code, finding.message
 
@@ -216,7 +216,7 @@ EXIT_NOT_JUDGED = 3
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """What the command line asks for: files, and how to check and report."""
+    """The arguments of a check: files, and how to check and report."""
 
     files: Sequence[str] = ()
     collect: bool = False
@@ -241,18 +241,19 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     request = CheckRequest(options.files, options.collect, options.strict, options.report)
     return run_check(build_pytest_arguments(options), request)
 
 
 def run_check(arguments: Sequence[str], request: CheckRequest) -> int:
-    """Check what is asked for and report it; return the exit status.
+    """Check a project or some of its files, report the findings, and return the exit status.
 
-    A registry that can't be read is what is looked for, and so a finding like any other.
+    A registry that can't be read is a finding like any other.
 
     Raises:
-        SettingsError: A file is not there, nothing is, or an option or a setting can't be used.
+        SettingsError: A file is missing, there is nothing to check, or an option or a setting
+            is not valid.
         DestinationError: A report can't be written.
     """
     targets = parse_report_targets("check", request.targets)
@@ -272,9 +273,9 @@ def run_check(arguments: Sequence[str], request: CheckRequest) -> int:
 
 
 def _resolve_given_files(files: Iterable[str]) -> Iterator[Path]:
-    """Yield the files that are to be checked alone.
+    """Yield the absolute paths of the given files.
 
-    Raises: SettingsError with everything that is not there.
+    Raises: SettingsError with every file that is missing.
     """
     missing = [text for text in files if not os.path.exists(text)]
     if missing:
@@ -286,10 +287,10 @@ def _resolve_given_files(files: Iterable[str]) -> Iterator[Path]:
 
 
 def _find_rootdir_arguments(given: Sequence[Path]) -> list[str]:
-    """Return the test files by which pytest finds its rootdir, where all lie in another folder."""
+    """Return the test files for pytest to find its rootdir by, if all are in another folder."""
     try:
         current_folder = Path.cwd()
-    except OSError:  # somebody has removed it, which pytest says as well
+    except OSError:  # it was removed, which pytest reports as well
         return []
     all_outside = all(
         path.suffix == ".py" and not path.is_relative_to(current_folder) for path in given
@@ -298,9 +299,9 @@ def _find_rootdir_arguments(given: Sequence[Path]) -> list[str]:
 
 
 def _check_ignored_rules(patterns: Iterable[str]) -> None:
-    """Make sure that every rule which is switched off exists.
+    """Verify that every rule that is switched off exists.
 
-    Raises: SettingsError with everything that is none.
+    Raises: SettingsError with every pattern that matches no rule.
     """
     problems = []
     for pattern in patterns:

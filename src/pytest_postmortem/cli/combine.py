@@ -1,4 +1,4 @@
-"""``pytest-postmortem combine``: the reports of shards, jobs and languages → one, judged anew."""
+"""``pytest-postmortem combine``: merge and judge the reports of shards, jobs and languages."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _parse_percent(text: str) -> float:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     return run_combine(
         options.files,
         options.report,
@@ -70,14 +70,14 @@ def run_combine(
     fail_under: float | None = None,
     across: bool = False,
 ) -> int:
-    """Put reports together, judge the gates on the whole, and return whether it holds.
+    """Merge reports, judge the gates on the whole, and return the exit status.
 
-    Where fewer than ``expected`` are given, nobody can say so, gates or none.
+    If fewer than ``expected`` are given, the status is 3 even without gates.
 
-    ``across`` takes each file for the report of a repository of its own.
+    With ``across``, each file is the report of another repository.
 
     Raises:
-        ReportError: A file is no report.
+        ReportError: A file is not a report.
         SettingsError: A target can't be used.
     """
     files = list(map(Path, paths))
@@ -108,7 +108,7 @@ def run_combine(
 
 
 def _build_suite_namer(files: Sequence[Path]) -> Callable[[Path], str]:
-    """Return what tells which repository a report is of: the name of its file, or its path."""
+    """Return a function that names the repository of a report, by the name or path of its file."""
     stems = [path.stem for path in files]
     has_equal_stems = len(set(stems)) < len(stems)
     return lambda path: path.with_suffix("").as_posix() if has_equal_stems else path.stem

@@ -1,4 +1,4 @@
-"""``pytest-postmortem diff``: what a change gained and lost, by two reports or by the code."""
+"""``pytest-postmortem diff``: compare the guards of two reports, or of two states of the code."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     return run_diff(build_pytest_arguments(options), options.base, options.reports, options.report)
 
 
@@ -69,14 +69,14 @@ def run_diff(
     reports: Sequence[Path],
     targets: Sequence[str] = (),
 ) -> int:
-    """Say what was gained and lost, as ``term``, ``markdown`` or ``json``; return the exit status.
+    """Report the guards that were added and removed, and return the exit status.
 
     Two reports are compared with each other, or the code of the working tree with that of the
     commit at which it left ``base``, or the default branch of the remote repository.
 
     Raises:
-        SettingsError: It is not clear what to compare.
-        GitError: Git can't give what it takes to compare.
+        SettingsError: The arguments do not name two states to compare.
+        GitError: Git can't give the data to compare.
         ReportError: A report can't be read.
         RegistryError: The registry is broken.
         DestinationError: A file can't be written.

@@ -1,4 +1,4 @@
-"""The suite, the registry and the post-mortems as they lie here, for commands without git."""
+"""The suite, the registry and the post-mortems of a folder, for commands without git."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["LintedProject"]
 
 
 class LintedProject(Project):
-    """A project of which everything that is wrong is told.
+    """A project that collects every problem as a finding.
 
     Nothing is fetched. ``registry`` is None where there is none at all; what can be read of a
     broken one is there, and ``findings`` are everything that is wrong with it.
@@ -74,7 +74,7 @@ class LintedProject(Project):
 
     @property
     def fallback(self) -> str:
-        """The path, from the top of the repository, of what stands at no place."""
+        """The path, from the top of the repository, for findings without a path."""
         file = self.config.inipath or self.root / "pyproject.toml"
         local = (place for place in self.known.locations if not is_remote_location(place))
         top = find_path_in_repository(self.root)
@@ -125,6 +125,6 @@ class LintedProject(Project):
 
 
 def _build_registry_finding(problem: Problem) -> Finding:
-    """Return what is wrong with a registry as a finding, its remedy in the same line."""
+    """Return the finding of a problem of a registry, with the remedy in the same line."""
     message = f"{problem.cause}; {problem.remedy}"
     return Finding(problem.slug, "error", message, problem.path, problem.line)

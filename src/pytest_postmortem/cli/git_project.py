@@ -46,7 +46,7 @@ __all__ = [
 ParsedTests = tuple[suite_reader.SourceTest, ...] | None
 
 READING_OPTIONS = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
-"""Nothing of the project runs, and what a run would warn of is for the run to say."""
+"""No code of the project runs, and warnings of pytest are left to its runs."""
 
 LENIENT_SETTINGS = ("addopts=", "required_plugins=", "filterwarnings=", "strict_config=false")
 LENIENT_OPTIONS = tuple(word for setting in LENIENT_SETTINGS for word in ("-o", setting))
@@ -59,7 +59,7 @@ DEPTH_REMEDY = "in CI fetch-depth: 0 or GIT_DEPTH: 0"
 def open_checkout(arguments: Sequence[str], *, needs_git: bool = True) -> Iterator[GitCheckout]:
     """Find the repository around the configuration of pytest, whose conftest files are not run.
 
-    Without ``needs_git`` the rootdir may lie in none, and is then the top itself.
+    Without ``needs_git``, a rootdir outside of a repository is the top itself.
 
     Raises:
         SettingsError: There is no repository, or a setting has an unusable value.
@@ -147,7 +147,7 @@ class GitCheckout:
 
         Raises:
             SettingsError: It names none.
-            GitError: Git can't tell, nothing is committed yet, or the clone is shallow.
+            GitError: Git gives no answer, there is no commit yet, or the clone is shallow.
         """
         for name in (revision, f"refs/remotes/origin/{revision}"):
             commit = git.resolve_commit(self.root, name)
@@ -172,7 +172,7 @@ class GitCheckout:
         return self._reading(contents, (), earlier)
 
     def _build_file_filter(self, earlier: Registry | None) -> Callable[[str], bool]:
-        """Return what says whether a file may have a test, or what a test imports."""
+        """Return a function that selects the files that may have tests, or are imported by them."""
         declared_paths = {*self.declared, *find_declared_test_files(earlier)}
         return lambda path: path.endswith(".py") or self.suite.shown(path) in declared_paths
 
@@ -272,7 +272,7 @@ class GitCheckout:
         return frozenset().union(*(code.find_used(path) for code in self._codes))
 
     def _read_known_text(self, path: str, data: bytes | None) -> bytes | None:
-        """Return what a test file holds, None where that is not known."""
+        """Return the content of a test file, None where it is unknown."""
         if data is None or not is_lfs_pointer(data):
             return data
         self.note_pointer(path)
@@ -287,7 +287,7 @@ class GitCheckout:
         return any(name in data for name in self._mark_bytes)
 
     def tests(self, data: bytes) -> ParsedTests:
-        """Return the tests of a file, None for what is no Python; the same file is read once."""
+        """Return the tests of a file, None for invalid Python; the same content is read once."""
         if data not in self._parsed:
             functions = self.config.getini("python_functions")
             classes = self.config.getini("python_classes")
@@ -297,13 +297,13 @@ class GitCheckout:
         return self._parsed[data]
 
     def guess_tests(self, data: bytes) -> ParsedTests:
-        """Return the tests of a file as far as can be told, for what was written long ago."""
+        """Return the tests of a file of an old commit, as far as it can be parsed."""
         tests = self.tests(data)
         return suite_reader.guess_source_tests(data, self._names) if tests is None else tests
 
     @cached_property
     def today(self) -> Today:
-        """The date to judge by; what was not used for it is printed."""
+        """The date to judge by; a note on an unusable date is printed."""
         today = find_today(self.settings.today, self.root, self.registry or ())
         for note in today.notes:
             print(sanitize_line(f"{note.message} [{note.code}]"), file=sys.stderr)
@@ -348,7 +348,7 @@ class GitCheckout:
                 return None
 
     def _find_registry_in(self, tree: Iterable[str]) -> tuple[Location, ...]:
-        """Return where a registry is found that nobody configured, nearest first."""
+        """Return the default locations that have a registry, nearest first."""
         top = self.suite.top
         folders = [each for each in (self.root, *self.root.parents) if each.is_relative_to(top)]
         candidates = (
@@ -359,7 +359,7 @@ class GitCheckout:
         return tuple(existing)[:1]
 
     def _place(self, location: Location) -> str | None:
-        """Return the path of a location from the top, None for what lies outside."""
+        """Return the path of a location from the top, None outside of the repository."""
         path = Path(os.path.abspath(location.path))
         if is_remote_location(location.text) or not path.is_relative_to(self.suite.top):
             return None

@@ -43,16 +43,16 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     return run_history(build_pytest_arguments(options), options.report)
 
 
 def run_history(arguments: Sequence[str], reports: Sequence[str]) -> int:
-    """Make the reports of the history of HEAD, ``term`` or ``json:PATH``; return the exit status.
+    """Report the history of HEAD, and return the exit status.
 
     Raises:
-        SettingsError: There is no such report.
-        GitError: There is no repository, or no commit in it, or git can't read it.
+        SettingsError: The report type is unknown.
+        GitError: The repository or its first commit is missing, or git can't read it.
         RegistryError: The registry is broken.
         DestinationError: The file can't be written.
     """
@@ -90,9 +90,9 @@ def _trace_history(checkout: GitCheckout) -> LinkHistory:
 
 
 class _FileVersionReader:
-    """Reads the tests of a file in any version; what can hold none is not kept.
+    """Reads the tests of a file in any version; content without any test is not kept.
 
-    What they import is taken from ``head``, the commit whose history is read.
+    Imported modules are those of ``head``, the commit whose history is read.
     """
 
     def __init__(self, checkout: GitCheckout, head: str) -> None:
@@ -134,16 +134,16 @@ class _FileVersionReader:
         return find_linked_incidents(reading, self._checkout.registry, self._checkout.policy)
 
     def is_readable(self, path: str, blob: str) -> bool:
-        """Say whether one version of a file is Python that can be read."""
+        """Say whether one version of a file is valid Python."""
         return None not in self._reading(path, blob).values()
 
     def unread(self, path: str, blob: str) -> UnreadLinks | None:
-        """Return what one version of a file does not say, None where it says everything."""
+        """Return the links of one version of a file that can't be read, None without any."""
         unread_links = find_unread_links(self._reading(path, blob), self._checkout.registry)
         return unread_links if unread_links.places or unread_links.unsure else None
 
     def now(self, names: Collection[str]) -> str | None:
-        """Return why the newest code can't tell whether a test is linked to an incident."""
+        """Return why the newest code does not show whether a test is linked to an incident."""
         keys = {name.casefold() for name in names}
         has_linked_test = any(
             linked_tests.has_active_test for key, linked_tests in self._links.items() if key in keys

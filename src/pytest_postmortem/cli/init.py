@@ -1,4 +1,4 @@
-"""``pytest-postmortem init``: what is there is found, and pytest told about it."""
+"""``pytest-postmortem init``: detect post-mortems and configure pytest."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ One file for each incident: what happened, why, and which test keeps it from hap
 
 
 class ProjectSetup:
-    """What a project has, and what it lacks.
+    """The parts of a set-up that a project has, and those that it lacks.
 
     Raises:
         SettingsError: It is configured by a file that is not its own.
@@ -146,7 +146,7 @@ class ProjectSetup:
 
     @property
     def _is_first_registry(self) -> bool:
-        """Whether there is no registry at all, of whatever kind."""
+        """Whether there is no registry of any kind."""
         settings = self._project.settings
         is_configured = settings.registry or settings.sync or settings.url_template
         return self._place is None and not is_configured
@@ -173,7 +173,7 @@ class ProjectSetup:
         """What is to be written, nothing where nothing is missing.
 
         Raises:
-            SettingsError: It can't be told where it belongs, or it could not be used there.
+            SettingsError: The file for the settings is not clear, or would not be read.
             RegistryError: What would be named can't be read.
         """
         wanted = SettingsToAdd(
@@ -191,8 +191,8 @@ class ProjectSetup:
         """Yield what goes to the folder of the first post-mortem, which a run must be able to read.
 
         Raises:
-            SettingsError: It is no folder.
-            RegistryError: What lies in it is broken.
+            SettingsError: The path is not a folder.
+            RegistryError: A post-mortem in it is broken.
         """
         if not folder.exists():
             yield FileEdit(folder / "README.md", f"{FIRST_LOCATION}/README.md", None, FIRST_README)
@@ -205,8 +205,8 @@ class ProjectSetup:
             remedy = "rename it, or name another place in postmortem_registry"
             raise SettingsError([Problem("setting", SETUP_FAILED, cause, remedy, FIRST_LOCATION)])
 
-    def told(self) -> Iterator[str]:
-        """Yield what was found."""
+    def describe_findings(self) -> Iterator[str]:
+        """Yield a line on each thing that was found."""
         known_registry, place = self._known, self._place
         if known_registry is not None:
             where = place or ", ".join(known_registry.locations)
@@ -227,7 +227,7 @@ class ProjectSetup:
         if ids.mark in self._settings.get("postmortem_markers", ()):
             return used
         matched = self._count_matched_ids(ids)
-        if matched:  # by a setting that is somebody's own
+        if matched:  # by a setting that the user has written
             return f"{used}, {matched} in the registry; add {ids.mark!r} to postmortem_markers"
         why = "it is not known what they name"
         if self._known:
@@ -253,15 +253,15 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     return run_init(build_pytest_arguments(options), yes=options.yes, dry_run=options.dry_run)
 
 
 def run_init(arguments: Sequence[str], *, yes: bool = False, dry_run: bool = False) -> int:
-    """Set up what is missing, and show the first report; return the exit status.
+    """Write the missing settings, show the first report, and return the exit status.
 
     Raises:
-        SettingsError: It can't be told what to write, or nobody is there to say yes.
+        SettingsError: The settings to write are not clear, or standard input is not a terminal.
         RegistryError: The post-mortems that were found can't be read.
         DestinationError: A file can't be written; then none is.
     """
@@ -269,7 +269,7 @@ def run_init(arguments: Sequence[str], *, yes: bool = False, dry_run: bool = Fal
         setup = ProjectSetup(Project(config))
     files = setup.edits
     note_stream = sys.stderr if dry_run else sys.stdout
-    for line in setup.told():
+    for line in setup.describe_findings():
         print(sanitize_line(line), file=note_stream)
     if files:
         print(*map(sanitize_line, edits.render_edits_diff(files)), sep="\n")
@@ -287,9 +287,9 @@ def run_init(arguments: Sequence[str], *, yes: bool = False, dry_run: bool = Fal
 
 
 def _ask_to_write() -> bool:
-    """Ask whether to write what was shown.
+    """Ask whether to write the settings that were shown.
 
-    Raises: SettingsError where nobody can be asked.
+    Raises: SettingsError where standard input is not a terminal.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         cause = "there is no terminal to ask at, and nothing was written"
@@ -303,7 +303,7 @@ def _ask_to_write() -> bool:
 
 
 def _print_first_report(arguments: Sequence[str]) -> None:
-    """Show what is linked by now, with the settings that are in force by now."""
+    """Show the linked incidents, with the settings as they are now."""
     with configure_without_conftest(arguments) as config:
         project = Project(config)
         known_registry, settings = project.registry, project.settings

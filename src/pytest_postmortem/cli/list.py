@@ -57,7 +57,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     query = _parse_list_query(options)
     return run_list(build_pytest_arguments(options), query, options.source, options.report)
 
@@ -68,10 +68,10 @@ def run_list(
     source: Path | None = None,
     targets: Sequence[str] = (),
 ) -> int:
-    """List incidents, as ``term``, ``markdown`` or ``json``; return the exit status.
+    """List incidents, and return the exit status.
 
     Raises:
-        SettingsError: A target can't be used, no incident has a key that is asked for, or a
+        SettingsError: A target is not valid, no incident has a selected key, or a
             setting has an unusable value.
         RegistryError: The configured registry is broken.
         ReportError: The report can't be read.
@@ -90,9 +90,9 @@ def run_list(
 
 
 def _parse_list_query(options: argparse.Namespace) -> ListQuery:
-    """Return what the command line asks for.
+    """Return the query of the command line.
 
-    Raises: SettingsError with everything that can't be understood.
+    Raises: SettingsError with every argument that is not valid.
     """
     problems: list[tuple[str, str]] = []
     select, states = _parse_selectors(options.select, problems)
@@ -136,7 +136,7 @@ def _parse_day(text: str, problems: list[tuple[str, str]]) -> date | None:
 
 
 def _check_selected_states(states: Iterable[str], *, read: bool) -> None:
-    """Make sure that what the states come from knows those that are asked for.
+    """Verify that the source of the states has those that are selected.
 
     Raises: SettingsError.
     """
@@ -157,7 +157,7 @@ def _check_selected_states(states: Iterable[str], *, read: bool) -> None:
 
 
 def _check_selected_keys(rows: Sequence[IncidentRow], query: ListQuery) -> None:
-    """Make sure that incidents have the keys that are asked for.
+    """Verify that incidents have the keys that are selected.
 
     Raises: SettingsError.
     """

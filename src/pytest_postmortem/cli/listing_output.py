@@ -1,4 +1,4 @@
-"""Rows → a list, and one row → all that there is to say of it, as text, Markdown or JSON."""
+"""Render incidents as a list, or all of one, as text, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ NARROWEST_TITLE = 20
 
 
 def render_incident_columns(rows: Sequence[IncidentRow], width: int | None, *, read: bool) -> str:
-    """Return a list in columns; what no incident has is left out.
+    """Return a list in columns, without those that are empty.
 
-    ``width`` cuts titles, None leaves them whole. ``read`` says that the states are those that
-    code alone tells.
+    ``width`` cuts titles, None leaves them whole. ``read`` says that the states are those of the
+    code alone.
     """
     names = [name for name in LIST_COLUMNS if any(_format_list_cell(row, name) for row in rows)]
     cells = [[name.upper() for name in names]]
@@ -55,7 +55,7 @@ def render_incident_columns(rows: Sequence[IncidentRow], width: int | None, *, r
 
 
 def _format_unknown_reasons(rows: Sequence[IncidentRow]) -> Iterator[str]:
-    """Yield why code can't tell the state of some incidents, each reason once."""
+    """Yield why the code does not show the state of some incidents, each reason once."""
     reasons = [
         reason_text
         for row in rows
@@ -112,7 +112,7 @@ def render_incident_table(rows: Sequence[IncidentRow], *, read: bool) -> str:
 
 
 def render_incident_json(rows: Iterable[IncidentRow], *, read: bool) -> str:
-    """Return rows as JSON: what the JSON report says of an incident, and where its fix is."""
+    """Return rows as JSON: the fields of an incident in the JSON report, and those on its fix."""
     incidents = [{**row.fields, **_build_extra_fields(row)} for row in rows]
     whole = {"format": LIST_FORMAT, "states": "code" if read else "report", "incidents": incidents}
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
@@ -164,7 +164,7 @@ def render_incident_markdown(rows: Sequence[IncidentRow], *, read: bool) -> str:
 
 
 def _list_incident_facts(row: IncidentRow, read: bool) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield what there is to say, each with its values."""
+    """Yield each fact of an incident with its values."""
     postmortem, fields = row.shown, row.fields
     state = " ".join(
         (row.state.replace("-", " "), *([f"({why})"] if (why := _format_state_reason(row)) else []))
@@ -200,7 +200,7 @@ def _list_incident_facts(row: IncidentRow, read: bool) -> Iterator[tuple[str, Se
 
 
 def _find_telling_aliases(row: IncidentRow) -> Iterator[str]:
-    """Yield the further names of an incident that its file does not tell."""
+    """Yield the aliases of an incident that are not the name of its file."""
     path = row.shown.path or ""
     for alias in row.shown.aliases:
         if not (path == alias or f"/{path}".endswith(f"/{alias}") or f"/{alias}." in f"/{path}"):

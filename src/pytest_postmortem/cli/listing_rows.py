@@ -73,7 +73,7 @@ EXIT_NOT_JUDGED = 3
 
 @dataclass(frozen=True, slots=True)
 class LoadedIncidents:
-    """Incidents; ``read`` says that their states are those that code alone tells.
+    """Incidents; ``read`` says that their states are those of the code alone.
 
     ``unread`` is what is not known of the code, each with what to do.
     """
@@ -84,7 +84,7 @@ class LoadedIncidents:
     unread: tuple[str, ...] = ()
 
     def status(self) -> int:
-        """Print what is not known, and return the exit status: 3 where there is any."""
+        """Print a note on each unread part; return the exit status, 3 if there is any."""
         for note in self.unread:
             print(sanitize_line(f"not judged: {note}"), file=sys.stderr)
         return EXIT_NOT_JUDGED if self.unread else 0
@@ -97,7 +97,7 @@ def add_listing_options(parser: argparse.ArgumentParser) -> None:
         dest="source",
         type=Path,
         metavar="REPORT",
-        help="JSON report that has the states (default: what the code says)",
+        help="JSON report to take the states from (default: read from the code)",
     )
     add_today_option(parser)
     add_report_option(parser, "list")
@@ -174,7 +174,7 @@ class ListQuery:
 
 
 def select_rows(rows: Iterable[IncidentRow], query: ListQuery) -> list[IncidentRow]:
-    """Return the rows that are asked for, in order; what says nothing of it stands last."""
+    """Return the selected rows in order; those without the sort key come last."""
     selected_rows = [row for row in rows if _is_row_selected(row, query)]
     if query.sort is None:
         return selected_rows
@@ -218,7 +218,7 @@ def _build_sort_key(name: str, severities: Sequence[str]) -> Callable[[IncidentR
 
 
 def _build_natural_key(text: str) -> list[tuple[int, str]]:
-    """Return what a text is sorted by: PM-9 before PM-10."""
+    """Return the sort key of a text: PM-9 before PM-10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text.casefold())
     return [(int(part[:50]), "") if part.isdecimal() else (-1, part) for part in parts]
 
@@ -234,7 +234,7 @@ ROW_STATES = (*STATES, *CODE_STATES.values())
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
-    """An incident: ``postmortem`` is all that is known, ``shown`` what may be shown of it.
+    """An incident: ``postmortem`` has all fields, ``shown`` those that may be shown.
 
     ``fields`` are those that the JSON report has of an incident, with what may be shown alone.
     """
@@ -328,7 +328,7 @@ def _apply_code_state(row: IncidentRow, unread: UnreadLinks) -> IncidentRow:
 def format_state_counts(rows: Sequence[IncidentRow], *, read: bool) -> str:
     """Return the one line below a list: how many incidents are in each state.
 
-    ``read`` says that the states are those that code alone tells.
+    ``read`` says that the states are those of the code alone.
     """
     counts = Counter(row.state for row in rows)
     words = [f"{counts[word]} {word.replace('-', ' ')}" for word in ROW_STATES if counts[word]]

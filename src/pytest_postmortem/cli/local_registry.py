@@ -1,4 +1,4 @@
-"""The registry as it lies in a checkout, for commands that fetch nothing."""
+"""The registry of a checkout, for commands that fetch nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IDS_AS_WRITTEN = "ids are taken as they are written"
 def load_local_registry(
     wanted: Settings, root: Path, unasked: str = IDS_AS_WRITTEN
 ) -> Registry | None:
-    """Load the registry as it lies here; nothing is fetched, which is said with ``unasked``.
+    """Load the registry of the checkout; ``unasked`` is the note on locations not fetched.
 
     Raises:
         RegistryError: The configured registry is broken.

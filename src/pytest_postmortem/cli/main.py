@@ -1,4 +1,4 @@
-"""``pytest-postmortem COMMAND ...``: the command line, which decides nothing.
+"""``pytest-postmortem COMMAND ...``: parse the command line and run the command.
 
 Exit status: 0 yes, 1 no, 2 wrong use, 3 could not judge, 4 the registry can't be read.
 """
@@ -25,7 +25,7 @@ EXIT_WRONG_USE = 2
 EXIT_NOT_JUDGED = 3
 EXIT_REGISTRY_UNREADABLE = 4
 EXIT_INTERRUPTED = 130
-"""As shells have it, 128 and the number of the signal."""
+"""128 and the number of the signal, as in shells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def main(
     command_line = sys.argv[1:] if arguments is None else list(arguments)
     try:
         return _run_command(command_line, commands)
-    except BrokenPipeError:  # whoever read has had enough
+    except BrokenPipeError:  # the reader closed the pipe
         _discard_standard_output()
         return 1
     except OSError as error:
@@ -102,7 +102,7 @@ def main(
 
 
 def _run_command(given: Sequence[str], commands: Sequence[CliCommand]) -> int:
-    """Run a command, and see that all it printed has arrived."""
+    """Run a command and flush its output; return the exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -123,8 +123,8 @@ def _run_command(given: Sequence[str], commands: Sequence[CliCommand]) -> int:
 
 @contextmanager
 def _rare_collection() -> Iterator[None]:
-    """Search for reference cycles more rarely: parsed code is large and has none, and searching it
-    again and again takes longer than parsing.
+    """Collect garbage less often: parsed code is large and has no reference cycles, and a search
+    for them takes longer than parsing.
     """
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
@@ -135,7 +135,7 @@ def _rare_collection() -> Iterator[None]:
 
 
 def _discard_standard_output() -> None:
-    """Let what is left go nowhere: at its end, Python would try once more."""
+    """Discard the rest of the output: at its end, Python would write it again."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

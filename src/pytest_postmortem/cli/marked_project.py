@@ -1,4 +1,4 @@
-"""A project as it lies here: its registry, its test files and their marks, read and not run."""
+"""A project in a folder: its registry, its test files and their marks, read without running."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ UNFETCHED_NOTE = "what it holds is not known here"
 
 
 class Project:
-    """What lies below the rootdir of a configuration of pytest.
+    """The files below the rootdir of a configuration of pytest.
 
-    ``unasked`` says what it means that no location is fetched.
+    ``unasked`` is the note on locations that are not fetched.
     """
 
     def __init__(self, config: pytest.Config, unasked: str = UNFETCHED_NOTE) -> None:
@@ -72,7 +72,7 @@ class Project:
 
     @cached_property
     def today(self) -> Today:
-        """The date to judge by; what was not used for it is printed."""
+        """The date to judge by; a note on an unusable date is printed."""
         today = find_today(self.settings.today, self.root, self.registry or ())
         for note in today.notes:
             print(sanitize_line(f"{note.message} [{note.code}]"), file=sys.stderr)
@@ -96,7 +96,7 @@ class Project:
 
     @cached_property
     def absent_tests(self) -> tuple[str, ...]:
-        """What the working tree lacks of the suite, or why git can't tell, each with what to do."""
+        """Notes on the parts of the suite that the working tree lacks, each with its remedy."""
         try:
             absent = list(list_absent_tests(self.config, self.settings))
         except GitError as error:
@@ -141,7 +141,7 @@ class Project:
         return [Path(os.path.abspath(place)) for place in wanted if place.exists()]
 
     def contents(self, files: Iterable[Path] | None = None) -> Iterator[tuple[str, bytes]]:
-        """Yield the test files that can be read, each with what it holds; all of them, or some."""
+        """Yield the readable test files with their content; all of them, or some."""
         for file in self.find_test_files() if files is None else files:
             data = read_file_bytes(file)
             if data is not None:
@@ -171,7 +171,7 @@ class Project:
         return tuple(nodeid for postmortem in self.registry or () for nodeid in postmortem.tests)
 
     def _read_declared_file(self, path: str) -> bytes | None:
-        """Return what a file holds, nothing if it can't be read; None where it is not there."""
+        """Return the content of a file, empty if it can't be read, None if it is missing."""
         file = Path(os.path.abspath(self.root / path))
         if any(map(file.is_relative_to, self._absent_paths)):
             return b""

@@ -257,11 +257,11 @@ Past = TypeVar("Past", str, list[str])
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "title", metavar="TITLE", nargs="+", help="what happened, in a few words and in quotes"
+        "title", metavar="TITLE", nargs="+", help="short description of the problem, in quotes"
     )
-    parser.add_argument("--severity", metavar="LEVEL", default="", help="how grave it was")
+    parser.add_argument("--severity", metavar="LEVEL", default="", help="severity")
     parser.add_argument(
-        "--date", metavar="DATE", help="when it was, as 2026-11-20 (default: today)"
+        "--date", metavar="DATE", help="date of the incident, as 2026-11-20 (default: today)"
     )
     parser.add_argument("--owner", metavar="TEAM", default="", help="the team that owns it")
     parser.add_argument(
@@ -272,7 +272,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="what was concerned (repeatable)",
+        help="affected service (repeatable)",
     )
     parser.add_argument("--id", metavar="ID", default="", help="its id (default: the next one)")
     parser.add_argument(
@@ -284,19 +284,19 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
         "--in",
         dest="location",
         metavar="LOCATION",
-        help="which location of the registry it goes to",
+        help="location of the registry that it is added to",
     )
     parser.add_argument(
         "--template", metavar="FILE", help="template of the document (default: the team's own)"
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="show what would be written, and write nothing"
+        "--dry-run", action="store_true", help="show the changes without writing them"
     )
     add_configuration_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     return run_new(
         build_pytest_arguments(options),
         _parse_incident(options),
@@ -308,7 +308,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _parse_incident(options: argparse.Namespace) -> IncidentDetails:
-    """Return what is said about an incident, checked.
+    """Return the checked fields of the incident.
 
     Raises: SettingsError with everything that can't be used.
     """
@@ -516,7 +516,7 @@ def _format_new_postmortem(
     dry_run: bool,
     hint: str,
 ) -> Iterator[str]:
-    """Yield what was written, and the next steps."""
+    """Yield the files that were written, and the next steps."""
     yield f"{begun.id}  {incident.title}"
     source = f" (from {begun.template})" if begun.template else ""
     yield f"  {begun.edit.shown}{source}"

@@ -21,7 +21,7 @@ VENV_FILES = ("pyvenv.cfg", "conda-meta/history")
 
 
 class ProjectCode:
-    """The code of a project at one state; ``parsed`` keeps what is parsed for another one.
+    """The code of a project at one state; ``parsed`` is a cache that several states share.
 
     ``tests`` are the test files, ``helpers`` the other Python files, ``present`` any other file
     of which a registry names a test: by their paths from the rootdir, with what they hold, or None

@@ -1,4 +1,4 @@
-"""``pytest-postmortem prove``: does each regression test fail without the fix of its incident?"""
+"""``pytest-postmortem prove``: verify that regression tests fail without their fix."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from pytest_postmortem.runtime.session import find_cache_folder
 __all__ = ["declare_arguments", "main", "run_prove"]
 
 LEAST_MEMORY_BYTES = 2 << 30
-"""Bytes that any run may have."""
+"""The smallest memory limit of a run."""
 
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 """The signals by which a job is cancelled and a terminal closed."""
@@ -117,7 +117,7 @@ def _parse_seconds(text: str) -> float:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     effort = RunBudget(options.timeout or MAX_RUN_SECONDS, options.runs, shake=options.shake)
     request = ProveRequest(
         tuple(options.what),
@@ -146,10 +146,10 @@ def run_prove(
     strict: bool = False,
     verbose: bool = False,
 ) -> int:
-    """Prove what is asked for, tell it, and return the exit status.
+    """Prove the requested incidents, report the verdicts, and return the exit status.
 
     Raises:
-        SettingsError: It is not clear what to prove.
+        SettingsError: The arguments name nothing that can be proved.
         RegistryError: The registry is broken.
         ProofsError: The file of proofs can't be read.
         DestinationError: A report can't be written.
@@ -174,7 +174,7 @@ def _prove_subjects(
     request: ProveRequest,
     subjects: Sequence[ProofSubject],
 ) -> list[ProofResult]:
-    """Prove what has changed, and return all verdicts in the order of the registry."""
+    """Prove the incidents without a current proof; return all verdicts in registry order."""
     cache = find_cache_folder(checkout.config)
     place = proofs.find_proofs_file(checkout.settings.proofs, checkout.root, cache)
     stored_proofs = proofs.read_proofs_file(place) if place is not None else {}
@@ -222,7 +222,7 @@ def _warn_of_shallow_clone(checkout: GitCheckout) -> None:
 
 
 def _ignores_stored_proof(request: ProveRequest, subject: ProofSubject) -> bool:
-    """Say whether what is known does not count here."""
+    """Say whether a stored proof is ignored."""
     asks_for_more = (
         request.again or request.hunks or request.effort.runs is not None or request.effort.shake
     )
@@ -259,7 +259,7 @@ def _prove_cases(
 
 @contextmanager
 def _exit_on_signals() -> Iterator[None]:
-    """Let a signal that ends this process end what it has started, as Ctrl-C does."""
+    """Exit on a terminating signal as on Ctrl-C, so that started processes end too."""
 
     def exit_on_signal(number: int, frame: object) -> None:
         sys.exit(128 + number)
@@ -277,7 +277,7 @@ def _exit_on_signals() -> Iterator[None]:
 
 
 def _compute_memory_limit(jobs: int) -> int | None:
-    """Return the bytes that a run may have: half of what there is, shared by all of them."""
+    """Return the memory limit of a run in bytes: half of the machine's, shared by all runs."""
     try:
         total_memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -287,7 +287,7 @@ def _compute_memory_limit(jobs: int) -> int | None:
 
 @contextmanager
 def _show_progress(count: int) -> Iterator[Callable[[IncidentProof], None]]:
-    """Show on a terminal how far it has come."""
+    """Show a progress bar on a terminal."""
     if not sys.stderr.isatty():
         yield lambda proved: None
         return

@@ -65,7 +65,7 @@ class ProofSubject:
 
 
 def build_workspace(checkout: GitCheckout) -> revert.Workspace:
-    """Return what lies here, by real paths."""
+    """Return the workspace, by real paths."""
     top, root = (Path(os.path.realpath(folder)) for folder in (checkout.suite.top, checkout.root))
     present = checkout.present
     return revert.Workspace(
@@ -230,7 +230,7 @@ def _build_subject_of_given_fix(
     ids: Sequence[str],
     links: Mapping[str, LinkedIncident],
 ) -> ProofSubject:
-    """Return what is to be proved of a fix that the command line names."""
+    """Return the subject of a proof for a fix that the command line names."""
     name = (
         f"since {request.base}" if request.base else ", ".join(map(shorten_revision, request.fix))
     )
@@ -287,7 +287,7 @@ def _read_given_fix(checkout: GitCheckout, request: ProveRequest) -> Fix:
 def _resolve_nodeid(checkout: GitCheckout, nodeid: str) -> str:
     """Return a node id as it is from the rootdir.
 
-    Raises: SettingsError where there is no such file.
+    Raises: SettingsError where the file is missing.
     """
     path, colons, names = nodeid.partition("::")
     file = next(
@@ -299,7 +299,7 @@ def _resolve_nodeid(checkout: GitCheckout, nodeid: str) -> str:
 
 
 def _find_tests_changed_by_fix(checkout: GitCheckout, fix: Fix) -> list[str]:
-    """Return the tests that a fix has brought or changed.
+    """Return the tests that a fix has added or changed.
 
     Raises: SettingsError where it has none.
     """

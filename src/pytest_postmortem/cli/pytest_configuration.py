@@ -41,5 +41,5 @@ def configure_pytest(arguments: Sequence[str]) -> Iterator[pytest.Config]:
 
 
 def _build_configuration_error(cause: str) -> SettingsError:
-    remedy = "mend what pytest itself would stumble over"
+    remedy = "run `pytest --collect-only` and fix its error"
     return SettingsError([Problem("setting", "Couldn't configure pytest", cause.strip(), remedy)])

@@ -1,4 +1,4 @@
-"""``pytest-postmortem report``: report files → a report in any format."""
+"""``pytest-postmortem report``: render report files in any format."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ __all__ = [
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="JSON reports, in any order; a history"
+        "files", nargs="+", metavar="FILE", help="JSON reports in any order, and a history"
     )
     add_report_option(parser, "run")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     return run_report(options.files, options.report)
 
 
 def run_report(paths: Sequence[str], targets: Sequence[str]) -> int:
-    """Render the newest of some reports; the earlier ones are for what shows a course of time.
+    """Render the newest of some reports; formats with a chart over time draw the earlier ones.
 
-    The order is that of their dates, which is said where they were given in another one; reports
-    of which one has no date are taken as they come.
+    They are ordered by date, with a note if they were given in another order; if one has no date,
+    the order is kept.
 
     Raises:
-        ReportError: A file is no report.
-        SettingsError: A target can't be used.
+        ReportError: A file is not a report.
+        SettingsError: A target is not valid.
         DestinationError: A report can't be written.
     """
     all_sources = read_report_files(map(Path, paths))
@@ -62,7 +62,7 @@ def run_report(paths: Sequence[str], targets: Sequence[str]) -> int:
     sources = [source for source in all_sources if not source.is_past]
     past = next((source.document for source in all_sources if source.is_past), None)
     if not sources:
-        raise build_files_error("a history is no report of its own", "give a JSON report beside it")
+        raise build_files_error("a history alone can't be rendered", "add a JSON report")
     sources = _sort_by_date(sources)
     last = sources[-1]
     for target in report_targets:
@@ -100,7 +100,7 @@ def _sort_by_date(sources: Sequence[ReportSource]) -> list[ReportSource]:
 
 
 def build_files_error(cause: str, remedy: str) -> SettingsError:
-    """Return the error that files of this kind can't be used so."""
+    """Return the error on files that the command can't use."""
     return SettingsError([Problem("setting", "Couldn't use the files", cause, remedy)])
 
 

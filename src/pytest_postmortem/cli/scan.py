@@ -1,4 +1,4 @@
-"""``pytest-postmortem scan``: tests that speak of an incident, and are not linked to it."""
+"""``pytest-postmortem scan``: find tests that mention an incident without being linked to it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     return run_scan(
         build_pytest_arguments(options),
         options.paths,
@@ -80,10 +80,10 @@ def run_scan(
     diff: bool = False,
     possible: bool = False,
 ) -> int:
-    """Say which tests mention an incident, and mark them if that is asked for.
+    """Report the tests that mention an incident, mark them on request, and return the exit status.
 
     Raises:
-        SettingsError: It is not known what to look for or where, or LibCST is not installed.
+        SettingsError: A path or every pattern is missing, or LibCST is not installed.
         RegistryError: The registry is broken.
         DestinationError: A report can't be written.
     """
@@ -110,9 +110,9 @@ def run_scan(
 
 
 def _resolve_given_path(text: str) -> Path:
-    """Return a path that was given.
+    """Return the absolute path of an argument.
 
-    Raises: SettingsError where nothing is there.
+    Raises: SettingsError where it does not exist.
     """
     path = Path(text).absolute()
     if not path.exists():
@@ -138,9 +138,9 @@ class _ProjectScanner:
     """Reads the test files of a configuration of pytest, and marks tests in them."""
 
     def __init__(self, config: pytest.Config, roots: Sequence[Path]) -> None:
-        """Load the registry as it lies here.
+        """Load the registry of the checkout.
 
-        Raises: SettingsError where there is none, and no pattern either.
+        Raises: SettingsError without a registry and without a pattern.
         """
         self._project = Project(config, SCAN_UNFETCHED_NOTE)
         self._settings = self._project.settings
@@ -153,7 +153,7 @@ class _ProjectScanner:
 
     @property
     def has_nothing_to_find(self) -> bool:
-        """Whether nothing is known here of what to look for."""
+        """Whether the registry was not fetched and there is no pattern either."""
         known = self._project.registry
         nothing = known is not None and not known.postmortems and bool(known.unreachable)
         return nothing and not self._settings.scan_patterns
@@ -184,7 +184,7 @@ class _ProjectScanner:
         return ScanResult(ordered, len(files), tuple(sorted(unread)))
 
     def mark(self, scan: ScanResult, *, write: bool, diff: bool, possible: bool) -> int:
-        """Show and write the marks; return the exit status."""
+        """Show or write the marks, and return the exit status."""
         from pytest_postmortem.scan.apply import (
             SkippedFile,
             build_marker_edits,

@@ -11,7 +11,11 @@ __all__ = ["declare_arguments", "main"]
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "of", nargs="?", choices=("registry", "report"), default="registry", help="what it is of"
+        "of",
+        nargs="?",
+        choices=("registry", "report"),
+        default="registry",
+        help="the file (default: registry)",
     )
 
 

@@ -1,4 +1,4 @@
-"""``pytest-postmortem show``: all that is known of one incident."""
+"""``pytest-postmortem show``: show everything about one incident."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     return run_show(build_pytest_arguments(options), options.id, options.source, options.report)
 
 
 def run_show(
     arguments: Sequence[str], id: str, source: Path | None = None, targets: Sequence[str] = ()
 ) -> int:
-    """Show one incident, as ``term``, ``markdown`` or ``json``; return the exit status.
+    """Show one incident, and return the exit status.
 
     Raises:
-        SettingsError: There is no such incident, or a target can't be used.
+        SettingsError: The incident is unknown, or a target is not valid.
         RegistryError: The configured registry is broken.
         ReportError: The report can't be read.
         DestinationError: A file can't be written.
@@ -84,8 +84,8 @@ def _find_row(rows: Sequence[IncidentRow], id: str) -> IncidentRow:
 
 
 def _load_full_row(row: IncidentRow, project: Project) -> IncidentRow:
-    """Return an incident with what only a closer look tells: the action items of its document,
-    and the proof that is kept of it, if no report has told of one.
+    """Return an incident with the action items of its document, and with its stored proof unless a
+    report has one.
     """
     show = project.settings.show
     (postmortem,) = add_stated_items(Registry((row.postmortem,), {}), project.root)
@@ -101,7 +101,7 @@ def _load_full_row(row: IncidentRow, project: Project) -> IncidentRow:
 
 
 def _load_current_proofs(project: Project) -> Mapping[str, Proof]:
-    """Return the proofs that are kept, none where they can't be read, which is said."""
+    """Return the stored proofs; print the error and return none if the file can't be read."""
     place = proofs.find_proofs_file(
         project.settings.proofs, project.root, find_cache_folder(project.config)
     )

@@ -1,4 +1,4 @@
-"""The submodules of a repository: what they hold, as far as they are checked out."""
+"""The files of the submodules of a repository that are checked out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Submodules", "find_file_contents"]
 LEAVE_OUT_REMEDY = "leave it out by testpaths or norecursedirs if it has no tests"
 
 Wanted = Callable[[str], bool]
-"""Says whether a file, or what lies in a submodule, is read."""
+"""A function that says whether a file or submodule is read."""
 
 
 class Submodules:
@@ -65,7 +65,7 @@ class Submodules:
     def _contents(
         self, path: str, commit: str, wanted: Wanted, *, is_noted: bool
     ) -> dict[str, bytes]:
-        """Return what the wanted files of a submodule hold at a commit.
+        """Return the contents of the selected files of a submodule at a commit.
 
         It may lie elsewhere now, where it ``is_noted`` if it is not checked out.
         """
@@ -105,7 +105,7 @@ class Submodules:
 
 
 def find_file_contents(folder: Path, commit: str, prefix: str, wanted: Wanted) -> dict[str, bytes]:
-    """Return what the wanted files of a commit of a repository hold, their paths prefixed."""
+    """Return the contents of the selected files of a commit, their paths prefixed."""
     tree = git.list_commit_files(folder, commit).items()
     blobs = {f"{prefix}{path}": blob for path, blob in tree if wanted(f"{prefix}{path}")}
     contents = dict(git.read_blobs(folder, blobs.values()))

@@ -1,4 +1,4 @@
-"""``pytest-postmortem sync``: what is fetched → the file that runs read instead."""
+"""``pytest-postmortem sync``: save a remote registry to a local file, which runs read instead."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do what the command line asks for."""
+    """Run the command with parsed arguments, and return its exit status."""
     return run_sync(
         build_pytest_arguments(options),
         options.output,
@@ -112,7 +112,7 @@ def _fetch_registry(config: pytest.Config, wanted: settings.Settings) -> Registr
 
 
 def _check_overwritable(file: Location) -> None:
-    """Make sure that nobody's own work is written over.
+    """Verify that the file is not one that a person has written.
 
     Raises: SettingsError where the file was not written by this command.
     """
@@ -132,7 +132,7 @@ def _check_overwritable(file: Location) -> None:
 
 
 def _format_hidden_field_warnings(fetched: Registry, wanted: settings.Settings) -> Iterator[str]:
-    """Say which of the configured rules the file will not be able to tell anything about."""
+    """Print the configured rules that the file has no data for."""
     policy = wanted.policy
     used_settings = {
         "postmortem_require": bool(policy.require),
@@ -146,7 +146,7 @@ def _format_hidden_field_warnings(fetched: Registry, wanted: settings.Settings) 
 
 
 def _load_synced_registry(file: Location, *, needed: bool) -> Registry | None:
-    """Return what stands in the file, None where there is none, or it is broken and not needed."""
+    """Return the content of the file, None if it is missing, or broken and not needed."""
     if is_written_through(file.path) or not file.path.exists():
         return None
     try:
