@@ -159,6 +159,7 @@ class Repository:
                 with suppress(subprocess.TimeoutExpired):
                     return usual(process, 0.05)
                 if (folder / str(process.pid)).exists():
+                    (folder / str(process.pid)).unlink()  # once it was killed, its end is awaited
                     raise subprocess.TimeoutExpired(process.args, timeout)
             return usual(process)
 

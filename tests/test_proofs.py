@@ -130,7 +130,8 @@ def changed(**fields: Any) -> str:
 
 MARKERS = WRITTEN.replace(
     '   "day": "2026-11-20",\n',
-    ')
+    '<<<<<<< HEAD\n   "day": "2026-11-20",\n=======\n   "day": "2026-11-21",\n>>>>>>> branch\n',
+)
 
 DAMAGED = {
     "torn": WRITTEN[:200],
@@ -172,7 +173,6 @@ def test_a_damaged_file_is_one_message(tmp_path: Path, name: str) -> None:
         read_proofs_file(path)
 
     assert str(caught.value) == (
-<<<<<<< HEAD
         f"Couldn't read proofs {str(path)!r}: it is not a proofs file\n"
         "  delete it; `pytest-postmortem prove` writes a new one\n"
         "  see `pytest-postmortem explain proofs-file`"

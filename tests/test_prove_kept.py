@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -264,16 +262,14 @@ def test_a_file_that_can_not_be_read_is_said_before_anything_runs(
     assert (repository.folder / "postmortem-proofs.json").read_text() == "<<<<<<< ours\n"
 
 
-def last_lines(folder: Path, arguments: Sequence[str] = ()) -> tuple[int, list[str]]:
+def last_lines(pytester: pytest.Pytester) -> tuple[int, list[str]]:
     """Return the exit status of a run of pytest, and its lines on gates and incidents."""
-    command = [sys.executable, "-m", "pytest", "-v", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    lines = done.stdout.splitlines()
-    return done.returncode, [each for each in lines if each.startswith(("Gate", "2 of 2 inc"))]
+    done = pytester.runpytest("-v")
+    return done.ret, [line for line in done.outlines if line.startswith(("Gate", "2 of 2 inc"))]
 
 
 def test_a_gate_counts_what_was_proved(
-    repository: Repository, capsys: pytest.CaptureFixture[str]
+    pytester: pytest.Pytester, repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not before, not a hollow test, and not once the test is another."""
     ini = "[pytest]\npostmortem_require_proof = sev1\n"
@@ -284,14 +280,14 @@ def test_a_gate_counts_what_was_proved(
     entries = {id: f"severity: sev1, fix: {commit}" for id, commit in repository.fixes.items()}
     repository.register(**entries)
 
-    before = last_lines(repository.folder)
+    before = last_lines(pytester)
     repository.prove(capsys)
-    hollow_one = last_lines(repository.folder)
+    hollow_one = last_lines(pytester)
     repository.write({"test_pm2.py": text_of("PM-2")})
     repository.prove(capsys)
-    proven = last_lines(repository.folder)
+    proven = last_lines(pytester)
     repository.write({"test_pm1.py": text_of("PM-1") + "    assert price(0) == 0\n"})
-    changed = last_lines(repository.folder)
+    changed = last_lines(pytester)
 
     failed = "Gate require-proof failed: {} of sev1 not proven: {}"
     guarded = "2 of 2 incidents guarded (100 %), {}2 linked"
@@ -340,7 +336,7 @@ OUTDATED: dict[str, Files] = {
 
 
 def test_a_run_says_that_a_proof_is_outdated(
-    repository: Repository, capsys: pytest.CaptureFixture[str]
+    pytester: pytest.Pytester, repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Helpers beside the test and its conftests count, and that it is the same fix."""
     test = text_of("PM-1", HELPED)
@@ -356,10 +352,9 @@ def test_a_run_says_that_a_proof_is_outdated(
         texts = {path: str(text).replace("{id}", "PM-1") for path, text in files.items()}
         texts = {path: text.replace("{module}", "pm1") for path, text in texts.items()}
         repository.write({path: text.replace("FIX", fix[:7]) for path, text in texts.items()})
-        command = [sys.executable, "-m", "pytest", "-v"]
-        done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout
-        found[name] = "proof outdated" in done.stdout
+        done = pytester.runpytest("-v")
+        assert done.ret == 0
+        found[name] = "proof outdated" in done.stdout.str()
         repository.git("checkout", "--quiet", ".")
 
     assert [name for name, is_outdated in found.items() if is_outdated] == [

@@ -62,7 +62,6 @@ A = "tests/test_it.py tests/test_it.py::test_it"
 B = "../b/tests/test_it.py tests/test_it.py::test_it"
 
 
-@with_workers_too
 def test_a_skipped_test_does_not_pass_because_another_one_does(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -272,7 +271,6 @@ def test_tests_that_inherit_from_one_class_are_guarded_when_all_of_them_pass(
     }
 
 
-@with_workers_too
 def test_a_test_that_inherits_from_one_class_does_not_pass_for_the_other(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

@@ -123,7 +123,6 @@ def document(pytester: pytest.Pytester, *arguments: str) -> tuple[dict[str, Any]
 MODES = [
     ("-n2",),
     ("-n2", "--dist=loadgroup"),
-    ("-n2", "--dist=worksteal"),
     ("-n2", "--dist=each"),
     ("-d", "--tx=2*popen"),
 ]
@@ -160,7 +159,7 @@ def test_a_run_says_the_same_however_it_is_spread(
     }
 
 
-@pytest.mark.parametrize("mode", [MODES[1], MODES[3]], ids=name_of)
+@pytest.mark.parametrize("mode", [MODES[1], MODES[2]], ids=name_of)
 def test_a_part_of_the_suite_is_the_same_part(
     pytester: pytest.Pytester, mode: tuple[str, ...]
 ) -> None:

@@ -139,7 +139,6 @@ CRASHED = [
     "        test_it.py::test_crashes",
 ]
 MODES = [
-    ("-n1",),
     ("-n2",),
     ("-n2", "--max-worker-restart=0"),
     ("-n2", "--dist=loadgroup", "--maxfail=1", "--max-worker-restart=1"),
@@ -162,7 +161,7 @@ def test_a_crash_in_the_first_set_up_of_a_worker_counts(
 
 
 @pytest.mark.parametrize(
-    ("mode", "tests"), [(MODES[1], "test_it.py"), (MODES[0], "test_it.py::test_crashes")]
+    ("mode", "tests"), [(("-n2",), "test_it.py"), (("-n1",), "test_it.py::test_crashes")]
 )
 def test_a_crash_before_any_mark_is_known_wakes_with_the_plugin(
     pytester: pytest.Pytester, mode: tuple[str, ...], tests: str
