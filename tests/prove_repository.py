@@ -18,8 +18,7 @@ import pytest
 
 import repositories
 from pytest_postmortem.cli.main import main
-from repositories import Files
-from test_git import git
+from repositories import Files, git
 
 __all__ = [
     "FIXED",

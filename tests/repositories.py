@@ -8,12 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from test_git import git
-
-__all__ = ["Files", "commit", "disturb", "repository", "said", "write"]
+__all__ = ["Files", "commit", "disturb", "git", "repository", "said", "write"]
 
 Files = Mapping[str, str | bytes | None]
 """What files hold by their paths, None for one that is deleted."""
+
+
+def git(folder: Path, *arguments: str, day: str = "2026-03-02T12:00:00 +0000") -> None:
+    """Run git in a folder, with nobody's own settings."""
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(folder),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_DATE": day,
+        "GIT_COMMITTER_DATE": day,
+        **{f"GIT_{who}_NAME": "nobody" for who in ("AUTHOR", "COMMITTER")},
+        **{f"GIT_{who}_EMAIL": "nobody@example.com" for who in ("AUTHOR", "COMMITTER")},
+    }
+    subprocess.run(["git", *arguments], cwd=folder, env=environment, check=True)
 
 
 def repository(folder: Path) -> Path:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from test_git import git
+from repositories import git
 
 TITLE = "Discount page failed for everyone"
 DOCUMENT = "docs/postmortems/PM-0001-discount-page-failed-for-everyone.md"

@@ -10,9 +10,8 @@ import pytest
 
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.lint.rules import LINT_RULES
+from repositories import git, write
 from server import Reply, Server
-from test_diff import write
-from test_git import git
 
 pytestmark = pytest.mark.usefixtures("few_lint_rules")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.cli.main import main
+from repositories import write
 from test_check import CLEAN, REGISTRY, SUITE
-from test_diff import write
 
 pytestmark = pytest.mark.usefixtures("few_lint_rules")
 

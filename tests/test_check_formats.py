@@ -14,9 +14,8 @@ from pytest_postmortem.cli.main import main
 from pytest_postmortem.lint.output_formats import LintResult
 from pytest_postmortem.model import Finding
 from pytest_postmortem.report_formats import render_report
+from repositories import git, write
 from test_check import DOCUMENT, REGISTRY, SUITE
-from test_diff import write
-from test_git import git
 
 pytestmark = pytest.mark.usefixtures("few_lint_rules")
 

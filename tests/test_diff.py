@@ -10,7 +10,7 @@ import pytest
 
 from pytest_postmortem.cli import diff
 from pytest_postmortem.errors import GitError, ReportError, SettingsError
-from test_git import git
+from repositories import git, write
 
 REGISTRY = """\
 postmortems:
@@ -71,17 +71,6 @@ def suite(pytester: pytest.Pytester) -> Path:
     commit(pytester.path)
     git(pytester.path, "switch", "--quiet", "--create", "branch")
     return pytester.path
-
-
-def write(folder: Path, files: dict[str, str | None]) -> None:
-    """Write files, or delete those without a text."""
-    for name, text in files.items():
-        path = folder / name
-        if text is None:
-            path.unlink()
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
 
 
 def commit(folder: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from test_diff import LOST_ONE, NOTHING, ONE, REGISTRY, commit, compared, suite, write
-from test_git import git
+from repositories import git, write
+from test_diff import LOST_ONE, NOTHING, ONE, REGISTRY, commit, compared, suite
 
 __all__ = ["suite"]
 

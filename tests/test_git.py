@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -15,20 +14,7 @@ from pytest_postmortem.git import (
     read_lines_ever_added,
     read_origin_url,
 )
-
-
-def git(folder: Path, *arguments: str, day: str = "2026-03-02T12:00:00 +0000") -> None:
-    """Run git in a folder, with nobody's own settings."""
-    environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(folder),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_AUTHOR_DATE": day,
-        "GIT_COMMITTER_DATE": day,
-        **{f"GIT_{who}_NAME": "nobody" for who in ("AUTHOR", "COMMITTER")},
-        **{f"GIT_{who}_EMAIL": "nobody@example.com" for who in ("AUTHOR", "COMMITTER")},
-    }
-    subprocess.run(["git", *arguments], cwd=folder, env=environment, check=True)
+from repositories import git
 
 
 def test_the_date_of_head_is_the_committers(tmp_path: Path) -> None:

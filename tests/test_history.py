@@ -13,9 +13,8 @@ from pytest_postmortem.git import Commit
 from pytest_postmortem.model import parse_iso_date
 from pytest_postmortem.pysource.marker_index import LinkedIncident
 from pytest_postmortem.reports.data import history as told
-from repositories import said
-from test_diff import ONE, REGISTRY, write
-from test_git import git
+from repositories import git, said, write
+from test_diff import ONE, REGISTRY
 
 TABLE = """\
 incident  first test  since then                            title

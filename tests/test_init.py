@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from projects import complaint, files
 from pytest_postmortem.cli.main import main
-from test_git import git
-from test_new import complaint, files
+from repositories import git
 
 DATA = Path(__file__).parent / "data"
 MARKER = "postmortem(id, *ids): the test guards against these incidents"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import pytest_postmortem
+from loaded_modules import loaded
 
 PACKAGE = Path(pytest_postmortem.__file__).parent
 
@@ -93,19 +92,6 @@ def test_a_module_imports_only_what_its_row_on_the_map_allows() -> None:
     }
 
     assert forbidden == {}
-
-
-def loaded(folder: Path, *arguments: str) -> set[str]:
-    """Return the modules that a whole run of pytest in a folder has loaded."""
-    code = (
-        "import sys, pytest;"
-        f"pytest.main(['-q', '-p', 'no:cacheprovider', *{list(arguments)!r}]);"
-        "print('LOADED', *sys.modules, sep='\\n')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return set(done.stdout.partition("LOADED\n")[2].split())
 
 
 @pytest.mark.postmortem("PM-0002")

@@ -12,7 +12,7 @@ import yaml
 
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.lint.rules import LINT_RULES
-from test_diff import write
+from repositories import write
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reference" / "lint.md").read_text(encoding="utf-8")

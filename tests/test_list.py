@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from projects import complaint, configure
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Proof
 from pytest_postmortem.proofs import PROOFS_FILENAME, StoredProof, write_proofs_file
-from test_new import complaint, configure
 
 REGISTRY = """\
 - id: PM-10

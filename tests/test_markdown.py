@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from conftest import RunPytest, report_of
 from pytest_postmortem.reports import github, markdown
-from test_merging import BLANK, data, incident
+from report_documents import BLANK, data, incident
 
 SUITE = """
 import pytest

@@ -13,6 +13,7 @@ from pytest_postmortem.cli.main import main
 from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
 from pytest_postmortem.reports.data.report_reader import EMPTY_REPORT_DOCUMENT
 from pytest_postmortem.reports.json_report import build_report_document
+from report_documents import BLANK, incident
 from report_schema import read_report, without_durations
 
 REGISTRY = """
@@ -190,42 +191,6 @@ def test_what_one_job_skips_another_runs(suite: Path, pytester: pytest.Pytester)
         "PM-6": "failing",
     }
     assert joined["scope"]["kind"] == "full"
-
-
-def data(**changes: Any) -> dict[str, Any]:
-    """Return the plain data of an empty report with some of its fields changed."""
-    empty = build_report_document(merge_reports([ReportSource(BLANK, "blank.json")]))
-    return {**empty, **changes}
-
-
-BLANK: Mapping[str, Any] = {
-    "format": 1,
-    "scope": {"kind": "full", "reasons": [], "root": "", "files": [], "expected": None},
-    "policy": {"fail_under": None, "require": [], "since": None, "grace": 0, "today": None},
-    "incidents": [],
-    "findings": [],
-    "gates": [],
-}
-
-
-def incident(id: str, *tests: tuple[str, str], **fields: Any) -> dict[str, Any]:
-    """Return an incident with linked tests, each a node id and an outcome."""
-    return {
-        "id": id,
-        "title": id,
-        "url": None,
-        "date": None,
-        "severity": None,
-        "class": None,
-        "state": "unguarded",
-        "reason": None,
-        "action_items": [],
-        "tests": [
-            {"nodeid": nodeid, "outcome": word, "duration": 0.1, "path": "t.py", "line": 1}
-            for nodeid, word in tests
-        ],
-        **fields,
-    }
 
 
 def source(name: str, incidents: Sequence[Mapping[str, Any]], **fields: Any) -> ReportSource:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from projects import complaint, configure, files
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load_registry
-from test_git import git
+from repositories import git
 
 DATA = Path(__file__).parent / "data"
 TITLE = "Checkout charged customers twice"
@@ -31,30 +32,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def files(folder: Path) -> dict[str, str]:
-    """Return all files of a project but those of git and pytest, with what they hold."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {".git", ".pytest_cache"} & set(path.parts)
-    }
-
-
 def begun(*arguments: str) -> int:
     """Begin a post-mortem on a fixed day."""
     return main(["new", TITLE, *ON, *arguments])
-
-
-def complaint(capsys: pytest.CaptureFixture[str]) -> str:
-    """Return what was said, but for where to read more; nothing was printed beside it."""
-    said = capsys.readouterr()
-    assert said.out == ""
-    return said.err.rpartition("\n  see `pytest-postmortem explain ")[0]
-
-
-def configure(folder: Path, *lines: str) -> None:
-    """Write the configuration of pytest."""
-    (folder / "pytest.ini").write_text("\n".join(("[pytest]", *lines, "")), encoding="utf-8")
 
 
 def test_the_first_post_mortem_is_begun_with_its_test(

@@ -9,7 +9,7 @@ import pytest
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load_registry
-from test_git import git
+from repositories import git
 
 TITLE = "Another loop"
 

@@ -34,7 +34,7 @@ from pytest_postmortem.reports import html, markdown, terminal
 from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
 from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.terminal import TerminalDetail
-from test_merging import data, incident
+from report_documents import data, incident
 
 DAY = date(2026, 11, 20)
 

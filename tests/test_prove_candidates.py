@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.prove.fix import FixCandidate, find_fix_candidates, find_trailer_commits
-from repositories import commit, repository
-from test_git import git
+from repositories import commit, git, repository
 
 TEST = "def test_once(): ...\n"
 

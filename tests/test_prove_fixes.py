@@ -20,8 +20,7 @@ from pytest_postmortem.prove.fix import (
 from pytest_postmortem.prove.fix_files import FileChange, Fix, FixFileKind
 from pytest_postmortem.prove.revert import Workspace, transplant_fix
 from pytest_postmortem.prove.transplant import TransplantError
-from repositories import commit, repository, said, write
-from test_git import git
+from repositories import commit, git, repository, said, write
 
 
 @pytest.fixture

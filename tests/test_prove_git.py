@@ -14,7 +14,7 @@ from pytest_postmortem import git
 from pytest_postmortem.errors import GitError
 from pytest_postmortem.git import ChangedFile
 from repositories import commit, disturb, repository, write
-from test_git import git as run
+from repositories import git as run
 
 LINES = "".join(f"line {n}\n" for n in range(1, 21))
 

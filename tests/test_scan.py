@@ -15,7 +15,7 @@ from pytest_postmortem.cli.main import main
 from pytest_postmortem.scan import output
 from pytest_postmortem.scan.apply import MarkerEdit, write_marker_edit
 from pytest_postmortem.scan.suggestions import ScannedFile, ScanResult, Suggestion
-from test_diff import write
+from repositories import write
 
 REGISTRY = """\
 postmortems:

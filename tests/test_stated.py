@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from conftest import RunPytest
+from loaded_modules import loaded
 from pytest_postmortem.documents.reported_items import read_stated_items
 from pytest_postmortem.model import ActionItem
-from test_diff import write
-from test_layers import loaded
+from repositories import write
 
 DOCUMENT = """\
 # PM-1: Charged twice

@@ -12,8 +12,7 @@ from conftest import RunPytest, report_of
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.today import Today, find_today
-from repositories import commit, repository
-from test_git import git
+from repositories import commit, git, repository
 
 Capsys = pytest.CaptureFixture[str]
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.cli.main import main
-from repositories import commit, repository, said
-from test_git import git
+from repositories import commit, git, repository, said
 
 Capsys = pytest.CaptureFixture[str]
 
