@@ -247,14 +247,14 @@ def test_a_file_that_can_not_be_read_is_said_before_anything_runs(
     """It is not overwritten."""
     repository.fixed()
     repository.register()
-    repository.write({"postmortem-proofs.json": "
+    repository.write({"postmortem-proofs.json": "<<<<<<< ours\n"})
+
     status = main(["prove"])
 
     said = capsys.readouterr()
     assert (status, said.out) == (2, "")
     assert said.err == (
         f"Couldn't read proofs {str(repository.folder / 'postmortem-proofs.json')!r}:"
-<<<<<<< HEAD
         " it is not a proofs file\n"
         "  delete it; `pytest-postmortem prove` writes a new one\n"
         "  see `pytest-postmortem explain proofs-file`\n"
