@@ -344,7 +344,7 @@ def test_a_registry_elsewhere_is_given_to_the_suite_that_one_stands_in(
     write(suite, {"empty.yml": "[]\n"})
     git(suite / "own", "init", "--quiet")
     monkeypatch.chdir(suite / "own")
-    empty = "../empty.yml: warning: it has no post-mortem; write the first, or correct the path"
+    empty = "../empty.yml: warning: it has no post-mortem; write the first, or correct "
 
     status, said = checked(capsys, "../empty.yml")
 
