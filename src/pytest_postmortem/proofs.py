@@ -122,22 +122,22 @@ def _build_proofs_error(path: Path, cause: str) -> ProofsError:
     return ProofsError([Problem("proofs-file", "Couldn't read proofs", cause, remedy, str(path))])
 
 
-def _parse_stored_proof(told: Mapping[str, Any]) -> StoredProof:
-    verdict = VERDICTS[VERDICTS.index(told["verdict"])]
+def _parse_stored_proof(data: Mapping[str, Any]) -> StoredProof:
+    verdict = VERDICTS[VERDICTS.index(data["verdict"])]
     tests = {
         str(nodeid): StoredTestVerdict(
             str(each["verdict"]), str(each["message"]), str(each["text"])
         )
-        for nodeid, each in told["tests"].items()
+        for nodeid, each in data["tests"].items()
     }
-    proof = Proof(verdict, parse_iso_date(told["day"]), str(told["fix"]), str(told["reason"]))
+    proof = Proof(verdict, parse_iso_date(data["day"]), str(data["fix"]), str(data["reason"]))
     files, taken, left = (
         tuple(map(str, each))
-        for each in (told["files"], told.get("taken", ()), told.get("left", ()))
+        for each in (data["files"], data.get("taken", ()), data.get("left", ()))
     )
-    counts = (int(told.get(name, 0)) for name in ("failing", "further"))
+    counts = (int(data.get(name, 0)) for name in ("failing", "further"))
     return StoredProof(
-        proof, str(told["way"]), str(told["key"]), files, tests, taken, left, *counts
+        proof, str(data["way"]), str(data["key"]), files, tests, taken, left, *counts
     )
 
 

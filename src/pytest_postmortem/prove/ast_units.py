@@ -132,7 +132,7 @@ def _dump_text_code(text: str, *, idle: bool) -> str | None:
     tree = parse_python_tree(text)
     for node in ast.walk(tree) if tree and not idle else ():
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            node.body = [each for each in node.body if not _is_idle_statement(each)]
+            node.body = [statement for statement in node.body if not _is_idle_statement(statement)]
     return None if tree is None else dump_syntax_tree(tree)
 
 
@@ -150,23 +150,23 @@ def find_module_names(text: str) -> frozenset[str]:
     return frozenset(_list_bound_names(tree.body)) if tree else frozenset()
 
 
-def _collect_scope_units(found: UnitText, scope: ast.Module | ast.ClassDef, name: str) -> None:
+def _collect_scope_units(units: UnitText, scope: ast.Module | ast.ClassDef, name: str) -> None:
     gathered: dict[UnitKey, list[ast.stmt]] = defaultdict(list)
     for node in scope.body:
         if not _is_idle_statement(node):
             gathered[_build_unit_key(node, name)].append(node)
         if isinstance(node, ast.ClassDef):
-            _collect_scope_units(found, node, f"{name}.{node.name}".lstrip("."))
+            _collect_scope_units(units, node, f"{name}.{node.name}".lstrip("."))
     for key, nodes in gathered.items():
         spans = tuple(map(_find_statement_span, nodes))
-        found.units[key] = CodeUnit(
+        units.units[key] = CodeUnit(
             key, spans, tuple(map(_dump_statement, nodes)), nodes[0].col_offset
         )
         for bound_name in _list_bound_names(nodes) if not name else ():
-            found.bound.setdefault(bound_name, key)
+            units.bound.setdefault(bound_name, key)
     if scope.body:
         last = scope.body[-1]
-        found.ends[name] = (int(last.end_lineno or 0), last.col_offset)
+        units.ends[name] = (int(last.end_lineno or 0), last.col_offset)
 
 
 def _build_unit_key(node: ast.stmt, scope: str) -> UnitKey:
@@ -190,9 +190,9 @@ def _is_idle_statement(node: ast.stmt) -> bool:
 
 def _find_statement_span(node: ast.stmt) -> tuple[int, int]:
     decorators = getattr(node, "decorator_list", ())
-    start = min([node.lineno, *(each.lineno for each in decorators)]) - 1
+    start = min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
     if isinstance(node, ast.ClassDef):
-        first = min(each.lineno for each in node.body)
+        first = min(statement.lineno for statement in node.body)
         inner = min(_find_statement_span(each)[0] for each in node.body)
         return start, max(min(inner, first - 1), node.lineno)
     return start, int(node.end_lineno or node.lineno)
@@ -205,7 +205,7 @@ def _dump_statement(node: ast.stmt) -> str:
         node.body = body
         return does
     if isinstance(node, ast.ClassDef):
-        parts = [*node.decorator_list, *node.bases, *(each.value for each in node.keywords)]
+        parts = [*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)]
         return "; ".join(map(ast.dump, parts))
     return ast.dump(node)
 

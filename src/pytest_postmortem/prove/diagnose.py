@@ -75,28 +75,30 @@ class NamesOfFix:
     find_old_statement: Callable[[str, int, str], str | None] = lambda path, line, function: None
 
 
-def classify_failure(failure: RaisedFailure, known: NamesOfFix) -> FailureMeaning:
+def classify_failure(failure: RaisedFailure, fix_names: NamesOfFix) -> FailureMeaning:
     """Return the meaning of a failure in the call of a test that passes with the fix."""
-    where = _find_innermost_kind(failure, known)
+    where = _find_innermost_kind(failure, fix_names)
     missing = [name for name in (failure.name, *failure.names) if name]
     if "AttributeError" in failure.bases:
         missing = list(_list_missing_attributes(failure, missing))
     if "UnboundLocalError" in failure.bases:
         return "problem"
     if "NameError" in failure.bases:
-        return _classify_unbound_name(failure, where, known)
+        return _classify_unbound_name(failure, where, fix_names)
     if "ImportError" in failure.bases:
         return (
-            "problem" if _is_staged_import_error(failure, known) else _classify_missing_name(where)
+            "problem"
+            if _is_staged_import_error(failure, fix_names)
+            else _classify_missing_name(where)
         )
     if "AttributeError" in failure.bases or "TypeError" in failure.bases:
         called = re.match(r"(?:\w+\.)*(\w+)\(\) (?:takes|missing|got)", failure.message)
-        of_fix = any(name in known.brought_names for name in missing)
-        of_fix = of_fix or bool(called and called[1] in known.changed_signatures)
+        of_fix = any(name in fix_names.brought_names for name in missing)
+        of_fix = of_fix or bool(called and called[1] in fix_names.changed_signatures)
         if of_fix:
-            is_old_need = where == "source" and _is_needed_by_old_line(failure, missing, known)
+            is_old_need = where == "source" and _is_needed_by_old_line(failure, missing, fix_names)
             return "problem" if is_old_need else _classify_missing_name(where)
-        if where == "source" and any(known.lost(name) for name in missing):
+        if where == "source" and any(fix_names.lost(name) for name in missing):
             return "broken"
     if "SyntaxError" in failure.bases and where == "source":
         return "broken"
@@ -117,20 +119,22 @@ def _classify_missing_name(where: str | None) -> FailureMeaning:
     return "weak" if where == "test" else "broken" if where == "source" else "problem"
 
 
-def _is_staged_import_error(failure: RaisedFailure, known: NamesOfFix) -> bool:
+def _is_staged_import_error(failure: RaisedFailure, fix_names: NamesOfFix) -> bool:
     """Return whether the test itself removed a module, or raised Python's error without a name."""
-    by_test = failure.name is None and any(path in known.tests for path, *_ in failure.frames[-1:])
+    by_test = failure.name is None and any(
+        path in fix_names.tests for path, *_ in failure.frames[-1:]
+    )
     return HALTED_IMPORT in failure.message or by_test
 
 
 def _is_needed_by_old_line(
-    failure: RaisedFailure, missing: Iterable[str], known: NamesOfFix
+    failure: RaisedFailure, missing: Iterable[str], fix_names: NamesOfFix
 ) -> bool:
     """Return whether a line from before the fix needs a missing name.
 
     A name that the line only passes on may come from the test.
     """
-    statement = known.find_old_statement(*failure.frames[-1])
+    statement = fix_names.find_old_statement(*failure.frames[-1])
     if statement is None:
         return False
     words = set(re.findall(r"\w+", statement))
@@ -139,40 +143,40 @@ def _is_needed_by_old_line(
 
 
 def _classify_unbound_name(
-    failure: RaisedFailure, where: str | None, known: NamesOfFix
+    failure: RaisedFailure, where: str | None, fix_names: NamesOfFix
 ) -> FailureMeaning:
     """Return the meaning of a missing name: the bug, if the old code lacked it too."""
     if where == "test":
-        return "weak" if failure.name in known.brought_names else "problem"
+        return "weak" if failure.name in fix_names.brought_names else "problem"
     if where is None:
         return "problem"
     path = failure.frames[-1][0] if failure.frames else ""
-    had = failure.name in known.modules.get(path, ()) or hasattr(builtins, failure.name or "")
+    had = failure.name in fix_names.modules.get(path, ()) or hasattr(builtins, failure.name or "")
     return (
         "problem"
-        if not had and known.find_old_statement(*failure.frames[-1]) is not None
+        if not had and fix_names.find_old_statement(*failure.frames[-1]) is not None
         else "broken"
     )
 
 
-def _find_innermost_kind(failure: RaisedFailure, known: NamesOfFix) -> str | None:
+def _find_innermost_kind(failure: RaisedFailure, fix_names: NamesOfFix) -> str | None:
     """Return whether the innermost frame is in a test or in source; None if in neither.
 
     Patches and imports that a tool does for a test count as the test's own.
     """
     paths = [path for path, _, _ in failure.frames]
-    where = _classify_frame(paths[-1], known) if paths else None
+    where = _classify_frame(paths[-1], fix_names) if paths else None
     if where is None:
         calling_path = next((path for path in reversed(paths) if not TOOL_FILES.search(path)), "")
-        return "test" if calling_path in known.tests else None
+        return "test" if calling_path in fix_names.tests else None
     return where
 
 
-def _classify_frame(path: str, known: NamesOfFix) -> str | None:
-    if path in known.tests:
+def _classify_frame(path: str, fix_names: NamesOfFix) -> str | None:
+    if path in fix_names.tests:
         return "test"
-    below = path.startswith(known.root + os.sep) and "site-packages" not in path
-    return "source" if below or path in known.replaced_files else None
+    below = path.startswith(fix_names.root + os.sep) and "site-packages" not in path
+    return "source" if below or path in fix_names.replaced_files else None
 
 
 def collect_names_of_fix(
@@ -272,7 +276,7 @@ def _strip_source_lines(text: str, first: int, last: int) -> str:
 
 def _find_statement_head(node: ast.stmt) -> tuple[int, int]:
     """Return the lines of a statement, excluding the statements in its body."""
-    inner = [each.lineno for each in ast.iter_child_nodes(node) if isinstance(each, ast.stmt)]
+    inner = [child.lineno for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
     last = node.end_lineno or node.lineno
     return node.lineno, max(node.lineno, min(inner) - 1) if inner else last
 

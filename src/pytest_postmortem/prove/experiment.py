@@ -80,13 +80,13 @@ class Experiment:
     def __init__(
         self,
         runner: Runner,
-        wanted: TestSelection,
+        selection: TestSelection,
         versions: FixVersions,
         effort: RunBudget,
         enough: float = MAX_RUN_SECONDS,
     ) -> None:
         self._runner = runner
-        self._wanted = wanted
+        self._wanted = selection
         self._versions = versions
         self._effort = effort
         self.hang_seconds = enough
@@ -206,7 +206,7 @@ class Experiment:
 
     def _run(
         self,
-        wanted: TestSelection,
+        selection: TestSelection,
         *,
         fixed: bool,
         watched: bool = False,
@@ -222,13 +222,13 @@ class Experiment:
             marks=self._lines_around[fixed] if shake else lines if marked else {},
             shake=shake,
         )
-        trial = self._start(wanted, sources)
+        trial = self._start(selection, sources)
         self.modules |= trial.modules
         return trial
 
-    def _start(self, wanted: TestSelection, sources: RunSources) -> Trial:
-        wanted = replace(wanted, as_module=self.as_module)
-        trial = self._runner.run(wanted, sources, self._time_limit)
+    def _start(self, selection: TestSelection, sources: RunSources) -> Trial:
+        selection = replace(selection, as_module=self.as_module)
+        trial = self._runner.run(selection, sources, self._time_limit)
         is_cut = trial.ended.status is None and self._time_limit < self.hang_seconds
         return trial.cut() if is_cut else trial
 

@@ -201,7 +201,12 @@ def _read_fix_step(root: Path, revision: str) -> FixStep:
             )
         before = parent
     changed_files = git.list_changed_files(root, before, after)
-    ids = (blob for each in changed_files for blob in (each.before, each.after) if blob)
+    ids = (
+        blob
+        for changed_file in changed_files
+        for blob in (changed_file.before, changed_file.after)
+        if blob
+    )
     contents = dict(git.read_blobs(root, ids))
     changes = tuple(
         FileChange(

@@ -102,7 +102,7 @@ class Fix:
     @property
     def paths(self) -> tuple[str, ...]:
         """All files that it changes, without duplicates."""
-        return tuple(dict.fromkeys(each.path for step in self.steps for each in step.changes))
+        return tuple(dict.fromkeys(change.path for step in self.steps for change in step.changes))
 
     def of_kind(self, *kinds: FixFileKind) -> tuple[str, ...]:
         """Return the files of these kinds."""
@@ -110,7 +110,7 @@ class Fix:
 
     def ends(self, path: str) -> tuple[bytes | None, bytes | None]:
         """Return a file before the first step and after the last one."""
-        own = [each for step in self.steps for each in step.changes if each.path == path]
+        own = [change for step in self.steps for change in step.changes if change.path == path]
         return own[0].before, own[-1].after
 
 

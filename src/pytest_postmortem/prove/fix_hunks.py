@@ -43,7 +43,7 @@ class FixPart:
 
 
 def prove_fix_parts(
-    versions: FixVersions, sides: Experiment, known: NamesOfFix
+    versions: FixVersions, experiment: Experiment, fix_names: NamesOfFix
 ) -> Iterator[FixPart]:
     """Revert each part of a fix alone and yield the results; nothing for a fix of one part."""
     alone = list(revert_parts_one_by_one(versions.fixed, versions.before))
@@ -51,8 +51,8 @@ def prove_fix_parts(
         if text is not None and parse_python_tree(text) is None:
             yield FixPart(path, lines, "not apart")
             continue
-        trial = sides.part({**versions.fixed, path: text})
-        yield FixPart(path, lines, judge_part_run(trial, known))
+        trial = experiment.part({**versions.fixed, path: text})
+        yield FixPart(path, lines, judge_part_run(trial, fix_names))
 
 
 def locate_part_in_text(part: FixPart, fixed: str, today: str) -> FixPart:
@@ -111,12 +111,12 @@ def _list_changed_blocks(mine: list[str], other: list[str]) -> Iterator[tuple[in
         yield current
 
 
-def judge_part_run(trial: Trial, known: NamesOfFix) -> PartFinding:
+def judge_part_run(trial: Trial, fix_names: NamesOfFix) -> PartFinding:
     """Return the finding of a run: whether a linked test fails because of the bug itself."""
     own = [trial.attempts[nodeid][0] for nodeid in trial.linked if trial.attempts.get(nodeid)]
     failed = [each for each in own if each.word in ("failed", "hung", "died")]
     if any(
-        each.failure is None or classify_failure(each.failure, known) == "problem"
+        each.failure is None or classify_failure(each.failure, fix_names) == "problem"
         for each in failed
     ):
         return "guarded"

@@ -131,7 +131,7 @@ def judge_repeated_runs(
     judged: IncidentVerdict,
     with_fix: Mapping[str, RunCounts],
     without: Mapping[str, RunCounts],
-    known: NamesOfFix,
+    fix_names: NamesOfFix,
     *,
     final: bool,
     steady: Collection[str] = (),
@@ -155,14 +155,19 @@ def judge_repeated_runs(
             and unfixed_counts.runs
         ):
             seen = test.is_mixed and test.nodeid in steady
-            test = judge_flaky_test(test.nodeid, fixed_counts, unfixed_counts, known, seen=seen)
+            test = judge_flaky_test(test.nodeid, fixed_counts, unfixed_counts, fix_names, seen=seen)
         tests.append(test)
     top = select_best_verdict(tests)
     return replace(judged, verdict=top.verdict, message=top.message, tests=tuple(tests))
 
 
 def judge_flaky_test(
-    nodeid: str, with_fix: RunCounts, without: RunCounts, known: NamesOfFix, *, seen: bool = False
+    nodeid: str,
+    with_fix: RunCounts,
+    without: RunCounts,
+    fix_names: NamesOfFix,
+    *,
+    seen: bool = False,
 ) -> TestVerdict:
     """Return the verdict on a test by its runs on both sides.
 
@@ -181,7 +186,7 @@ def judge_flaky_test(
             return TestVerdict(nodeid, "inconclusive", why, is_mixed=True)
         return TestVerdict(nodeid, "not-proven", passes)
     failure = without.first.failure if without.first else None
-    if failure is not None and classify_failure(failure, known) != "problem":
+    if failure is not None and classify_failure(failure, fix_names) != "problem":
         return TestVerdict(nodeid, "broken", f"fails in {sides}, since something else is missing")
     if without.failed == without.runs and min(without.runs, with_fix.runs) > 1:
         why = f": {failure}" if failure is not None else ""

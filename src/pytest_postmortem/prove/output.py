@@ -63,31 +63,33 @@ class ProofResult:
         return self.incident_proof.judged.verdict
 
 
-def compute_proof_status(told: Iterable[ProofResult], *, strict: bool) -> int:
+def compute_proof_status(results: Iterable[ProofResult], *, strict: bool) -> int:
     """Return the exit status: 1 if a test passes without the fix or fails with it, 3 if undecided.
 
     Status 3 is returned only if ``strict``.
     """
-    verdicts = {each.verdict for each in told}
+    verdicts = {result.verdict for result in results}
     if verdicts & {*FAILING_VERDICTS}:
         return 1
     return 3 if strict and (verdicts - {*PROVEN_VERDICTS} or not verdicts) else 0
 
 
 def render_proofs_text(
-    told: Sequence[ProofResult], seconds: float, *, verbose: bool = False
+    results: Sequence[ProofResult], seconds: float, *, verbose: bool = False
 ) -> str:
     """Return the verdicts for a terminal, one or more lines each, with the totals last."""
-    ids = max((len(result.incident_proof.id) for result in told), default=0)
-    words = max((len(_format_verdict_word(result.verdict)) for result in told), default=0)
+    ids = max((len(result.incident_proof.id) for result in results), default=0)
+    words = max((len(_format_verdict_word(result.verdict)) for result in results), default=0)
     lines = []
-    for result in told:
+    for result in results:
         head = (
             f"{result.incident_proof.id:<{ids}}  {_format_verdict_word(result.verdict):<{words}}  "
         )
         first, *more_lines = _format_proof_lines(result, verbose)
         lines += [head + first, *(" " * len(head) + line for line in more_lines)]
-    lines.append(f"{_format_proof_totals(told)} ({seconds:.1f} s)" if told else NOTHING_TO_PROVE)
+    lines.append(
+        f"{_format_proof_totals(results)} ({seconds:.1f} s)" if results else NOTHING_TO_PROVE
+    )
     return "".join(f"{sanitize_line(line)}\n" for line in lines)
 
 
@@ -95,11 +97,11 @@ def _format_verdict_word(verdict: Verdict) -> str:
     return verdict.replace("-", " ")
 
 
-def _format_proof_lines(told: ProofResult, verbose: bool) -> Iterator[str]:
-    proved = told.incident_proof
-    yield _format_proof_headline(told)
-    if told.verdict in VERDICT_MEANING:
-        yield VERDICT_MEANING[told.verdict]
+def _format_proof_lines(result: ProofResult, verbose: bool) -> Iterator[str]:
+    proved = result.incident_proof
+    yield _format_proof_headline(result)
+    if result.verdict in VERDICT_MEANING:
+        yield VERDICT_MEANING[result.verdict]
     verdicts = {test.verdict for test in proved.judged.tests}
     several = len(proved.judged.tests) > 1 and (verbose or len(verdicts) > 1)
     tests = proved.judged.tests if several else ()
@@ -111,13 +113,13 @@ def _format_proof_lines(told: ProofResult, verbose: bool) -> Iterator[str]:
     if len(tests) > MAX_TESTS and not verbose:
         yield f"and {len(tests) - MAX_TESTS} more (--verbose lists them)"
     yield from _format_fix_parts(proved)
-    yield from _format_reverted_files(told, verbose)
+    yield from _format_reverted_files(result, verbose)
     for note in proved.notes if verbose else ():
         yield f"tried {note}"
 
 
-def _format_proof_headline(told: ProofResult) -> str:
-    proved, judged = told.incident_proof, told.incident_proof.judged
+def _format_proof_headline(result: ProofResult) -> str:
+    proved, judged = result.incident_proof, result.incident_proof.judged
     decisive_tests = [test for test in judged.tests if test.verdict == judged.verdict]
     message = _insert_fix_name(judged.message, proved.fix)
     if not decisive_tests:
@@ -126,10 +128,10 @@ def _format_proof_headline(told: ProofResult) -> str:
     facts = [*_format_further_failures(proved)]
     if len(judged.tests) > 1:
         facts.append(f"{len(decisive_tests)} of {format_count(len(judged.tests), 'linked test')}")
-    if told.since:
-        facts.append(f"unchanged since {told.since}")
-    if told.changed:
-        facts.append(f"not kept: {told.changed} changed during the run")
+    if result.since:
+        facts.append(f"unchanged since {result.since}")
+    if result.changed:
+        facts.append(f"not kept: {result.changed} changed during the run")
     sentence = f"{name}{'' if message.startswith(PREDICATE_WORDS) else ':'} {message}"
     return sentence + (f" ({'; '.join(facts)})" if facts else "")
 
@@ -151,15 +153,15 @@ def _format_further_failures(proved: IncidentProof) -> Iterator[str]:
         yield f"{failing} of {judged.further + len(judged.tests)} {where}"
 
 
-def _format_reverted_files(told: ProofResult, verbose: bool) -> Iterator[str]:
+def _format_reverted_files(result: ProofResult, verbose: bool) -> Iterator[str]:
     """Yield which files of the fix were reverted, and which were not."""
-    shares = told.incident_proof.reverted_files
+    shares = result.incident_proof.reverted_files
     if verbose and shares.taken:
         yield f"reverted: {', '.join(shares.taken)}"
     if verbose and shares.left:
         yield f"left in place: {', '.join(shares.left)}"
     code = [path for path in shares.left if path.endswith(".py")]
-    if not verbose and code and told.verdict == "not-proven":
+    if not verbose and code and result.verdict == "not-proven":
         yield f"{code[0]} is part of the fix too, and was not reverted; pass --source to revert it"
 
 
@@ -175,8 +177,8 @@ def _format_fix_parts(proved: IncidentProof) -> Iterator[str]:
             yield f"{part.path}:{lines}{where}: {part.found}"
 
 
-def _format_proof_totals(told: Sequence[ProofResult]) -> str:
-    counts = Counter(each.verdict for each in told)
+def _format_proof_totals(results: Sequence[ProofResult]) -> str:
+    counts = Counter(result.verdict for result in results)
     proven = sum(counts[verdict] for verdict in PROVEN_VERDICTS)
     rest = [word for word in VERDICTS if counts[word] and word not in PROVEN_VERDICTS]
     others = [f"{counts[word]} {_format_verdict_word(word)}" for word in rest]
@@ -185,20 +187,20 @@ def _format_proof_totals(told: Sequence[ProofResult]) -> str:
         for word in PROVEN_VERDICTS[1:]
         if counts[word]
     ]
-    return ", ".join((f"{proven} of {len(told)} proven", *flaky, *others))
+    return ", ".join((f"{proven} of {len(results)} proven", *flaky, *others))
 
 
-def render_proofs_markdown(told: Sequence[ProofResult]) -> str:
+def render_proofs_markdown(results: Sequence[ProofResult]) -> str:
     """Return the verdicts for a pull request, an empty text if there are none."""
-    if not told:
+    if not results:
         return ""
     lines = [
-        f"### Regression tests: {_format_proof_totals(told)}",
+        f"### Regression tests: {_format_proof_totals(results)}",
         "",
         "| incident | verdict | |",
         "|---|---|---|",
     ]
-    for result in told:
+    for result in results:
         title = (
             f" {escape_markdown(result.title)}"
             if result.title not in ("", result.incident_proof.id)
@@ -212,9 +214,9 @@ def render_proofs_markdown(told: Sequence[ProofResult]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_proof_commands(told: Sequence[ProofResult]) -> str:
+def render_proof_commands(results: Sequence[ProofResult]) -> str:
     """Return GitHub workflow commands for tests that pass without the fix or fail with it."""
-    failing = [result for result in told if result.verdict in FAILING_VERDICTS]
+    failing = [result for result in results if result.verdict in FAILING_VERDICTS]
     lines = (
         github.format_annotation(
             "error",
@@ -228,25 +230,25 @@ def render_proof_commands(told: Sequence[ProofResult]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def build_proofs_document(told: Sequence[ProofResult]) -> Mapping[str, Any]:
+def build_proofs_document(results: Sequence[ProofResult]) -> Mapping[str, Any]:
     """Return the verdicts as plain data."""
     return {
         "format": PROVE_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
-        "proofs": [_build_proof_entry(each) for each in told],
+        "proofs": [_build_proof_entry(result) for result in results],
     }
 
 
-def _build_proof_entry(told: ProofResult) -> Mapping[str, Any]:
-    proved, judged = told.incident_proof, told.incident_proof.judged
+def _build_proof_entry(result: ProofResult) -> Mapping[str, Any]:
+    proved, judged = result.incident_proof, result.incident_proof.judged
     return {
         "id": proved.id,
-        "title": told.title or proved.id,
+        "title": result.title or proved.id,
         "verdict": judged.verdict,
         "message": judged.message,
         "fix": proved.fix,
         "way": proved.way or None,
-        "since": told.since,
+        "since": result.since,
         "seconds": round(proved.seconds, 2),
         "tests": [
             {"nodeid": test.nodeid, "verdict": test.verdict, "message": test.message}
@@ -268,6 +270,6 @@ def _build_proof_entry(told: ProofResult) -> Mapping[str, Any]:
     }
 
 
-def render_proofs_json(told: Sequence[ProofResult]) -> str:
+def render_proofs_json(results: Sequence[ProofResult]) -> str:
     """Return the verdicts as JSON."""
-    return json.dumps(build_proofs_document(told), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(build_proofs_document(results), indent=1, ensure_ascii=False) + "\n"

@@ -104,8 +104,8 @@ class FixVersions:
             return tuple(sorted(files))
         tree, here = (f"{each}{os.sep}" for each in (self.tree, top))
         all_files = {*files, *map(str, self.others)}
-        relative_paths = (each.removeprefix(tree) for each in all_files if each.startswith(tree))
-        return tuple(sorted(here + each for each in relative_paths))
+        relative_paths = (file.removeprefix(tree) for file in all_files if file.startswith(tree))
+        return tuple(sorted(here + path for path in relative_paths))
 
 
 def has_code_changes(fix: Fix) -> bool:

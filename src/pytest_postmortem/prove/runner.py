@@ -253,18 +253,20 @@ class Runner:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
-    def run(self, wanted: TestSelection, sources: RunSources, limit: float) -> Trial:
+    def run(self, selection: TestSelection, sources: RunSources, limit: float) -> Trial:
         """Run the tests for at most ``limit`` seconds."""
         place = self._place()
         notes = place / "notes"
         overlay = self._build_overlay_config(sources, notes)
-        recorder = self._build_recorder_config(wanted, sources, notes)
+        recorder = self._build_recorder_config(selection, sources, notes)
         shadow = self._shadow.copy(place / "env", overlay, recorder)
         options = ["-p", "_postmortem_recorder", *self._options(place, sources.tree)]
         root = self._where.within(self._where.root, sources.tree)
-        files = [str(root / file) for file in wanted.files]
-        command = [str(shadow.python), *self._start(shadow, wanted), *options, *files]
-        environment = self._build_environment(shadow, place) | {"PYTHONHASHSEED": str(wanted.seed)}
+        files = [str(root / file) for file in selection.files]
+        command = [str(shadow.python), *self._start(shadow, selection), *options, *files]
+        environment = self._build_environment(shadow, place) | {
+            "PYTHONHASHSEED": str(selection.seed)
+        }
         ended = self._run_command(command, environment, place, sources, limit)
         lines = notes.read_bytes().splitlines() if notes.exists() else []
         return parse_trial_notes(lines, ended)
@@ -316,26 +318,26 @@ class Runner:
         }
 
     def _build_recorder_config(
-        self, wanted: TestSelection, sources: RunSources, notes: Path
+        self, selection: TestSelection, sources: RunSources, notes: Path
     ) -> Mapping[str, Any]:
         root = self._where.within(self._where.root, sources.tree)
         return {
             "notes": str(notes),
-            "ids": [id.casefold() for id in wanted.ids],
-            "marks": list(wanted.marks),
-            "places": [list(_resolve_test_path(nodeid, root)) for nodeid in wanted.nodeids],
-            "others": None if wanted.others is None else list(wanted.others),
-            "rounds": wanted.rounds,
-            "share": wanted.share,
-            "switch": wanted.switch,
+            "ids": [id.casefold() for id in selection.ids],
+            "marks": list(selection.marks),
+            "places": [list(_resolve_test_path(nodeid, root)) for nodeid in selection.nodeids],
+            "others": None if selection.others is None else list(selection.others),
+            "rounds": selection.rounds,
+            "share": selection.share,
+            "switch": selection.switch,
             "memory": self._memory,
             "started": time.time(),
             "roots": [str(each) for each in (sources.tree, self._where.top) if each],
         }
 
-    def _start(self, shadow: ShadowEnvironment, wanted: TestSelection) -> list[str]:
+    def _start(self, shadow: ShadowEnvironment, selection: TestSelection) -> list[str]:
         """Return the command that starts pytest: a script that is kept off ``sys.path``."""
-        own = "sys.path.insert(0, os.getcwd())\n" if wanted.as_module else ""
+        own = "sys.path.insert(0, os.getcwd())\n" if selection.as_module else ""
         script = shadow.bin / "run_pytest.py"
         script.write_text(f"import os, sys, _postmortem_import_hook\n{own}{START_CODE}")
         return [str(script)]

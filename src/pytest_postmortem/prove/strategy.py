@@ -147,7 +147,7 @@ class Prover:
         return replace(chosen, notes=tuple(notes))
 
     def _try_strategy(
-        self, way: str, case: ProofCase, fix: Fix, found: Sequence[IncidentProof]
+        self, way: str, case: ProofCase, fix: Fix, proofs: Sequence[IncidentProof]
     ) -> IncidentProof:
         """Try one strategy, with the tests that earlier strategies found."""
         with self._git:
@@ -156,15 +156,15 @@ class Prover:
             elif way == "units":
                 versions = revert.transplant_fix(fix, self._checkout)
             else:
-                tests = (test.nodeid for proved in found for test in proved.judged.tests)
+                tests = (test.nodeid for proved in proofs for test in proved.judged.tests)
                 nodeids = list(dict.fromkeys(tests)) or list(case.seen or case.nodeids)
                 folder = self._runner.folder()
                 versions = revert.replay_fix(fix, self._checkout, nodeids, folder)
         if versions.nodeids:
-            files = tuple(dict.fromkeys(each.partition("::")[0] for each in versions.nodeids))
+            files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in versions.nodeids))
             case = replace(case, tests=files, ids=(), nodeids=versions.nodeids)
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
-        enough = min((each.hang_seconds for each in found), default=MAX_RUN_SECONDS)
+        enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
         sides = Experiment(self._runner, selection, versions, self._effort, enough)
         names_of_fix = self._known(case, fix, versions)
         judged = self._judge_versions(sides, versions, names_of_fix)
@@ -203,47 +203,47 @@ class Prover:
         return collect_names_of_fix(str(top), tests, pairs, lambda: texts, then)
 
     def _judge_versions(
-        self, sides: Experiment, versions: FixVersions, known: NamesOfFix
+        self, experiment: Experiment, versions: FixVersions, fix_names: NamesOfFix
     ) -> IncidentVerdict:
-        control = _run_control(sides)
+        control = _run_control(experiment)
         if versions.way != "replay" and not _are_all_passing(control):
-            control = _check_control_run(sides, control, versions.way)
+            control = _check_control_run(experiment, control, versions.way)
         if _find_passing_tests(control).isdisjoint(control.linked):
-            judged = judge_incident(control, Trial(control.ended), known)
+            judged = judge_incident(control, Trial(control.ended), fix_names)
         else:
-            without = sides.without()
-            judged = judge_incident(control, without, known)
-            reached = sides.reached() if judged.is_open else None
-            judged = judge_incident(control, without, known, reached)
+            without = experiment.without()
+            judged = judge_incident(control, without, fix_names)
+            reached = experiment.reached() if judged.is_open else None
+            judged = judge_incident(control, without, fix_names, reached)
             if judged.verdict == "not-proven":
                 judged = _mark_flaky_tests(
-                    judged, sides.find_order_dependent_tests(), _find_steady_tests(control)
+                    judged, experiment.find_order_dependent_tests(), _find_steady_tests(control)
                 )
             elif not self._effort.asked:
-                judged, control = _confirm_verdict(sides, control, without, known, reached)
-            judged = self._judge_again(sides, judged, control, known)
+                judged, control = _confirm_verdict(experiment, control, without, fix_names, reached)
+            judged = self._judge_again(experiment, judged, control, fix_names)
         return _convert_replay_verdict(judged) if versions.way == "replay" else judged
 
     def _judge_again(
-        self, sides: Experiment, judged: IncidentVerdict, control: Trial, known: NamesOfFix
+        self, experiment: Experiment, judged: IncidentVerdict, control: Trial, fix_names: NamesOfFix
     ) -> IncidentVerdict:
         """Repeat tests that did not end alike each time, or all tests if the user asked for it."""
         asked = self._effort.asked
         steady = _find_steady_tests(control)
         alone = not steady.issuperset(control.attempts)
         if not asked and judged.is_mixed:
-            fresh = sides.run_fresh_processes()
-            judged = judge_repeated_runs(judged, *fresh, known, final=False, steady=steady)
+            fresh = experiment.run_fresh_processes()
+            judged = judge_repeated_runs(judged, *fresh, fix_names, final=False, steady=steady)
             alone |= not any(each.failed for each in fresh[1].values())
         if asked or judged.is_mixed:
-            counts = sides.repeated(alone=alone)
+            counts = experiment.repeated(alone=alone)
             if not alone and any(each.is_clustered for each in counts[1].values()):
-                counts = sides.repeated(alone=True)
-            judged = judge_repeated_runs(judged, *counts, known, final=True, steady=steady)
+                counts = experiment.repeated(alone=True)
+            judged = judge_repeated_runs(judged, *counts, fix_names, final=True, steady=steady)
         return judged
 
 
-def _check_control_run(sides: Experiment, control: Trial, way: str) -> Trial:
+def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Trial:
     """Return the run with the fix, without failures of tests that pass today.
 
     Such a failure means that the code of the fix no longer fits today's tree, or that the test does
@@ -251,48 +251,48 @@ def _check_control_run(sides: Experiment, control: Trial, way: str) -> Trial:
     other strategy would change.
     """
     failing = [nodeid for nodeid in control.linked if _is_failing_with_fix(control, nodeid)]
-    today = _find_passing_tests(sides.today()) if way == "units" else set()
+    today = _find_passing_tests(experiment.today()) if way == "units" else set()
     still_failing = [nodeid for nodeid in failing if nodeid not in today]
     outside = (
-        {*still_failing} if still_failing and sides.are_tests_passing(still_failing) else set()
+        {*still_failing} if still_failing and experiment.are_tests_passing(still_failing) else set()
     )
     passing = today | outside
     for _ in range(FRESH_RUNS - 1):
         if not passing.isdisjoint(failing) and _find_passing_tests(control).isdisjoint(failing):
-            control = control.add_attempts(sides.again(fixed=True))
+            control = control.add_attempts(experiment.again(fixed=True))
     return _excuse_failing_tests(control, passing, today)
 
 
-def _run_control(sides: Experiment) -> Trial:
+def _run_control(experiment: Experiment) -> Trial:
     """Run the tests with the fix; use ``python -m pytest`` if they import from the folder."""
-    control = sides.run_with_fix()
+    control = experiment.run_with_fix()
     texts = (control.ended.output, *control.broken.values())
-    if control.linked or sides.as_module or not any(map(MISSING_MODULE.search, texts)):
+    if control.linked or experiment.as_module or not any(map(MISSING_MODULE.search, texts)):
         return control
-    sides.as_module = True
-    again = sides.run_with_fix()
-    sides.as_module = bool(again.linked)
+    experiment.as_module = True
+    again = experiment.run_with_fix()
+    experiment.as_module = bool(again.linked)
     return again if again.linked else control
 
 
 def _confirm_verdict(
-    sides: Experiment,
+    experiment: Experiment,
     control: Trial,
     without: Trial,
-    known: NamesOfFix,
+    fix_names: NamesOfFix,
     reached: Collection[str] | None,
 ) -> tuple[IncidentVerdict, Trial]:
     """Repeat a failure that was seen only once, and return the verdict and the run with the fix.
 
     The tests run without the fix and then with it, since runs may leave files behind.
     """
-    judged = judge_incident(control, without, known, reached)
+    judged = judge_incident(control, without, fix_names, reached)
     if _is_single_run_decisive(judged, without):
-        without = without.add_attempts(sides.again(fixed=False))
-        judged = judge_incident(control, without, known, reached)
+        without = without.add_attempts(experiment.again(fixed=False))
+        judged = judge_incident(control, without, fix_names, reached)
     if _is_single_run_decisive(judged, control):
-        control = control.add_attempts(sides.again(fixed=True))
-        judged = judge_incident(control, without, known, reached)
+        control = control.add_attempts(experiment.again(fixed=True))
+        judged = judge_incident(control, without, fix_names, reached)
     return judged, control
 
 

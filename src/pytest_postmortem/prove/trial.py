@@ -183,14 +183,14 @@ def _parse_note_lines(lines: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
         yield kind, data
 
 
-def _parse_failure(told: Mapping[str, Any]) -> RaisedFailure:
+def _parse_failure(data: Mapping[str, Any]) -> RaisedFailure:
     return RaisedFailure(
-        told["type"],
-        tuple(told["bases"]),
-        told["message"],
-        told["name"],
-        tuple(told["names"]),
-        tuple((path, line, name) for path, line, name in told["frames"]),
+        data["type"],
+        tuple(data["bases"]),
+        data["message"],
+        data["name"],
+        tuple(data["names"]),
+        tuple((path, line, name) for path, line, name in data["frames"]),
     )
 
 
@@ -230,7 +230,7 @@ def _mark_torn_rounds(attempts: tuple[AttemptResult, ...]) -> tuple[AttemptResul
     last = attempts[-1:]
     if not any(each.reason == IN_TEARDOWN for each in last):
         return attempts
-    return tuple(last[0] if each.word == "passed" else each for each in attempts)
+    return tuple(last[0] if attempt.word == "passed" else attempt for attempt in attempts)
 
 
 def _find_unreported_failure(

@@ -74,7 +74,7 @@ class IncidentVerdict:
 
 
 def judge_incident(
-    control: Trial, without: Trial, known: NamesOfFix, reached: Collection[str] | None = None
+    control: Trial, without: Trial, fix_names: NamesOfFix, reached: Collection[str] | None = None
 ) -> IncidentVerdict:
     """Return the verdict from the linked tests of two runs.
 
@@ -86,7 +86,8 @@ def judge_incident(
     if leaks:
         return IncidentVerdict("inconclusive", f"another copy was imported: {min(leaks)}")
     tests = tuple(
-        _judge_linked_test(nodeid, control, without, known, reached) for nodeid in control.linked
+        _judge_linked_test(nodeid, control, without, fix_names, reached)
+        for nodeid in control.linked
     )
     failing, further = _count_further_failures(control, without)
     top = select_best_verdict(tests)
@@ -124,7 +125,11 @@ def _explain_no_linked_test(control: Trial) -> str:
 
 
 def _judge_linked_test(
-    nodeid: str, control: Trial, without: Trial, known: NamesOfFix, reached: Collection[str] | None
+    nodeid: str,
+    control: Trial,
+    without: Trial,
+    fix_names: NamesOfFix,
+    reached: Collection[str] | None,
 ) -> TestVerdict:
     with_fix = control.attempts.get(nodeid, ())
     verdict, message = _judge_with_fix(with_fix, control)
@@ -135,7 +140,7 @@ def _judge_linked_test(
     if not attempts:
         return TestVerdict(nodeid, *_judge_absent_test(nodeid, without))
     is_reached = None if reached is None else nodeid in reached
-    verdict, message = _judge_without_fix(attempts[0], control, without, known, is_reached)
+    verdict, message = _judge_without_fix(attempts[0], control, without, fix_names, is_reached)
     return TestVerdict(nodeid, verdict, message, mixed and verdict in ("proven", "not-proven"))
 
 
@@ -207,10 +212,14 @@ def _format_run_end(trial: Trial) -> str:
 
 
 def _judge_without_fix(
-    attempt: AttemptResult, control: Trial, without: Trial, known: NamesOfFix, reached: bool | None
+    attempt: AttemptResult,
+    control: Trial,
+    without: Trial,
+    fix_names: NamesOfFix,
+    reached: bool | None,
 ) -> tuple[Verdict, str]:
     if attempt.word == "passed":
-        return _judge_passed_attempt(without, known, reached)
+        return _judge_passed_attempt(without, fix_names, reached)
     if attempt.word == "hung":
         took = f"{without.ended.seconds:.0f} s, {control.ended.seconds:.1f} s with it"
         return "proven", f"does not end without the fix ({took})"
@@ -219,7 +228,7 @@ def _judge_without_fix(
     if attempt.word == "died":
         return _judge_dead_process(without)
     if attempt.word == "failed":
-        return _judge_failed_attempt(attempt, control, without, known)
+        return _judge_failed_attempt(attempt, control, without, fix_names)
     if attempt.word == "error":
         return "broken", f"its set-up or teardown fails without the fix: {_format_attempt(attempt)}"
     reason = f": {attempt.reason}" if attempt.reason else ""
@@ -235,12 +244,12 @@ def _judge_dead_process(without: Trial) -> tuple[Verdict, str]:
 
 
 def _judge_failed_attempt(
-    attempt: AttemptResult, control: Trial, without: Trial, known: NamesOfFix
+    attempt: AttemptResult, control: Trial, without: Trial, fix_names: NamesOfFix
 ) -> tuple[Verdict, str]:
     failure = attempt.failure
     if failure is None:
         return "proven", f"fails without the fix: {_format_attempt(attempt)}"
-    failure_meaning = classify_failure(failure, known)
+    failure_meaning = classify_failure(failure, fix_names)
     if failure_meaning == "weak":
         return (
             "weak",
@@ -248,27 +257,27 @@ def _judge_failed_attempt(
         )
     if failure_meaning == "broken":
         return "broken", f"without the fix something else is missing: {failure}"
-    odd = next(_find_unrelated_failures(control, without, known), None)
+    odd = next(_find_unrelated_failures(control, without, fix_names), None)
     if odd is not None and odd != failure:
         return "broken", f"without the fix something else is missing: {odd}"
     return "proven", f"fails without the fix: {failure}"
 
 
 def _find_unrelated_failures(
-    control: Trial, without: Trial, known: NamesOfFix
+    control: Trial, without: Trial, fix_names: NamesOfFix
 ) -> Iterator[RaisedFailure]:
     """Yield exceptions that left the old code for an unrelated reason and were caught."""
-    with_fix = {str(each) for each in control.escaped_failures}
+    with_fix = {str(failure) for failure in control.escaped_failures}
     for each in without.escaped_failures:
-        if str(each) not in with_fix and classify_failure(each, known) == "broken":
+        if str(each) not in with_fix and classify_failure(each, fix_names) == "broken":
             yield each
 
 
 def _judge_passed_attempt(
-    without: Trial, known: NamesOfFix, reached: bool | None
+    without: Trial, fix_names: NamesOfFix, reached: bool | None
 ) -> tuple[Verdict, str]:
-    if not without.served_files & known.replaced_files:
-        names = ", ".join(sorted(path.rpartition("/")[2] for path in known.replaced_files))
+    if not without.served_files & fix_names.replaced_files:
+        names = ", ".join(sorted(path.rpartition("/")[2] for path in fix_names.replaced_files))
         return "inconclusive", f"the tests were not seen to import {names}"
     if reached is False:
         return "not-reached", "passes without the fix, and never runs its lines here"

@@ -98,9 +98,9 @@ class _EditTransaction:
 
     def undo_writes(self) -> list[Problem]:
         """Restore the files that were written; return the problems of those that can't be."""
-        for each in self._staged:
-            each.drop_staged()
-        left = [problem for each in reversed(self._done) if (problem := _restore_file(each))]
+        for staged_file in self._staged:
+            staged_file.drop_staged()
+        left = [problem for edit in reversed(self._done) if (problem := _restore_file(edit))]
         for folder in reversed(self._made):
             with suppress(OSError):
                 folder.rmdir()

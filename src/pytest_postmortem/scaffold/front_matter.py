@@ -186,7 +186,11 @@ def _read_key_lines(document: WrittenFrontMatter, name: str) -> str:
 
 def _read_toml_statement(text: str, name: str) -> str:
     try:
-        found = [each for each in scan_toml_statements(text) if each.path == (name,) and each.value]
+        found = [
+            statement
+            for statement in scan_toml_statements(text)
+            if statement.path == (name,) and statement.value
+        ]
     except UnexpectedSyntaxError:
         return ""
     return text[found[0].start : found[0].end] if found else ""

@@ -197,13 +197,13 @@ def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
 
 
 def _build_number_pattern(
-    own: Sequence[re.Match[str]], head: str, join: str, title: TitleSpelling | None
+    matches: Sequence[re.Match[str]], head: str, join: str, title: TitleSpelling | None
 ) -> NamingPattern:
-    texts = [found["number"] for found in own]
+    texts = [found["number"] for found in matches]
     padded = [len(text) for text in texts if text.startswith("0")]
     width = find_most_common(padded) if padded else 0
-    yearly = [found for found in own if found["year"]]
-    if len(yearly) * 2 <= len(own):
+    yearly = [found for found in matches if found["year"]]
+    if len(yearly) * 2 <= len(matches):
         return NamingPattern("number", head, width, join=join, title=title)
     year = find_most_common([found["gap"] for found in yearly])
     return NamingPattern(
@@ -250,42 +250,42 @@ class _NameReader:
         assert undivided is not None
         return "none", undivided
 
-    def _is_date(self, found: re.Match[str]) -> bool:
+    def _is_date(self, match: re.Match[str]) -> bool:
         """Return whether a name begins with a date; ``2026-04`` may also be number 4 of a year."""
-        text = _find_date_format(found)
+        text = _find_date_format(match)
         if text.count("%") == 2:
-            return not found["head"] and not self._counted
+            return not match["head"] and not self._counted
         return bool(text)
 
-    def _is_number(self, found: re.Match[str], name: str) -> bool:
+    def _is_number(self, match: re.Match[str], name: str) -> bool:
         """Return whether a name begins with a number of its own: ``PM-7``, but not ``http2``."""
-        word, number = _find_lead_word(found), found["number"]
+        word, number = _find_lead_word(match), match["number"]
         if word.upper() in NO_ID_PREFIXES:
             return False
-        if not word and not found["year"] and re.fullmatch(r"(?:19|20)\d\d", number):
+        if not word and not match["year"] and re.fullmatch(r"(?:19|20)\d\d", number):
             return False  # a year
-        if find_id_prefix(name) or not found["rest"]:
+        if find_id_prefix(name) or not match["rest"]:
             return True
-        if not word and (found["year"] or number.startswith("0")):
+        if not word and (match["year"] or number.startswith("0")):
             return True
-        return (word, bool(found["year"])) in self._several
+        return (word, bool(match["year"])) in self._several
 
 
-def _are_numbers_consecutive(found: Iterable[re.Match[str]]) -> bool:
+def _are_numbers_consecutive(matches: Iterable[re.Match[str]]) -> bool:
     """Return whether the numbers after the years count from 1 in each year."""
     years: dict[str, list[int]] = {}
-    for each in found:
-        if each["year"] and not each["head"]:
-            years.setdefault(each["year"], []).append(int(each["number"]))
+    for match in matches:
+        if match["year"] and not match["head"]:
+            years.setdefault(match["year"], []).append(int(match["number"]))
     return all(sorted(own) == list(range(1, len(own) + 1)) for own in years.values())
 
 
-def _find_date_format(found: re.Match[str]) -> str:
+def _find_date_format(match: re.Match[str]) -> str:
     """Return the `strftime` format of a date in a name, empty if it is not a date."""
-    text = found["date"]
+    text = match["date"]
     if len(text) == 4:
         return "%Y"
-    dash = found["dash"]
+    dash = match["dash"]
     if not dash and len(text) < 8:
         return ""
     parts = re.findall(r"\d\d", text[4:])
@@ -296,8 +296,8 @@ def _find_date_format(found: re.Match[str]) -> str:
     return "%Y" + "".join(f"{dash}{part}" for part, _ in zip(("%m", "%d"), parts, strict=False))
 
 
-def _find_lead_word(found: re.Match[str]) -> str:
-    return _keep_ascii_letters(found["head"])
+def _find_lead_word(match: re.Match[str]) -> str:
+    return _keep_ascii_letters(match["head"])
 
 
 def _keep_ascii_letters(head: str) -> str:

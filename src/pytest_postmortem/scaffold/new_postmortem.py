@@ -81,7 +81,9 @@ class UsedNames:
 
     def every(self, more: Iterable[str] = ()) -> list[str]:
         """Return all names, including aliases."""
-        own = [name for each in self.registry for name in (each.id, *each.aliases)]
+        own = [
+            name for postmortem in self.registry for name in (postmortem.id, *postmortem.aliases)
+        ]
         return [*more, *own, *self.names]
 
     def has(self, id: str) -> bool:
@@ -149,10 +151,13 @@ def scaffold_document(
     # if the file name does not contain the id, it must be in the heading or in front matter
     written = [False] if named else [False, True] if collection.in_heading else [True]
     drafts = (
-        _render_draft(replace(incident, own_id=each), collection, template) for each in written
+        _render_draft(replace(incident, own_id=is_written), collection, template)
+        for is_written in written
     )
     read = ((data, _load_preview({relative: data}, how).find(id)) for data in drafts)
-    data, postmortem = next((each for each in read if each[1] and each[1].id == id), (b"", None))
+    data, postmortem = next(
+        (draft for draft in read if draft[1] and draft[1].id == id), (b"", None)
+    )
     if postmortem is None:
         cause = f"{place.shown}/{relative} would not have the id {id!r}"
         raise _build_scaffold_error(
@@ -206,7 +211,7 @@ def _build_document_path(
         lead = format_file_name(incident.id, "-", lower=False)
     stem = manner.name(lead, incident.title) or f"incident-{incident.day}"
     folder = incident.day.strftime(like.folder) if place.folder is None else place.folder
-    there = {each.name.casefold() for each in (place.path / folder).glob("*")}
+    there = {path.name.casefold() for path in (place.path / folder).glob("*")}
     space = " " if like.naming_pattern.title and like.naming_pattern.title.join == " " else "-"
     stems = (stem, f"{stem}{space}incident", f"incident{space}{stem}{space}{incident.day}")
     stem = next(each for each in stems if _is_allowed_name(each, like.suffix))
@@ -265,14 +270,16 @@ def _load_preview(files: Mapping[str, bytes], how: LoadOptions, location: str = 
             raise _build_scaffold_error(cause, "fix the template") from None
 
 
-def _list_unread_fields(incident: IncidentDetails, found: Postmortem) -> Iterator[tuple[str, str]]:
+def _list_unread_fields(
+    incident: IncidentDetails, postmortem: Postmortem
+) -> Iterator[tuple[str, str]]:
     """Yield the known fields that the registry does not read from the file, with their values."""
     fields_and_values: Mapping[str, tuple[object, object]] = {
-        "date": (incident.day.isoformat(), found.date),
-        "severity": (incident.severity, found.severity),
-        "class": (incident.problem_class, found.problem_class),
-        "owner": (incident.owner, found.owner),
-        "service": (incident.service, found.service),
+        "date": (incident.day.isoformat(), postmortem.date),
+        "severity": (incident.severity, postmortem.severity),
+        "class": (incident.problem_class, postmortem.problem_class),
+        "owner": (incident.owner, postmortem.owner),
+        "service": (incident.service, postmortem.service),
     }
     for name, (expected, read) in fields_and_values.items():
         if expected and expected != read:

@@ -92,8 +92,8 @@ def _count_documents(folder: Path) -> int:
     """Return the number of documents in a folder; data files count only if there is no text."""
     names = [
         name
-        for each in walk_documents(str(folder), [])
-        if (name := detect_document_name(str(folder), each))
+        for relative in walk_documents(str(folder), [])
+        if (name := detect_document_name(str(folder), relative))
     ]
     written = sum(name.kind != "data" for name in names)
     return written or len(names)
@@ -139,16 +139,16 @@ def find_marks_with_ids(codes: Iterable[bytes]) -> list[MarkIds]:
 
 
 def _list_ids_in_arguments(args: Iterable[object]) -> Iterator[str]:
-    for each in args:
-        if isinstance(each, (str, int)) and not isinstance(each, bool):
-            text = str(each).strip()
+    for argument in args:
+        if isinstance(argument, (str, int)) and not isinstance(argument, bool):
+            text = str(argument).strip()
             if text and not re.search(r"\s", text):
                 yield text
 
 
 def find_ci_system(root: Path) -> tuple[str, str] | None:
     """Return the file or folder of a CI configuration, and the name of the CI."""
-    return next((each for each in CI_SYSTEMS if (root / each[0]).exists()), None)
+    return next((ci_file for ci_file in CI_SYSTEMS if (root / ci_file[0]).exists()), None)
 
 
 def find_issue_url_template(origin: str | None) -> str | None:

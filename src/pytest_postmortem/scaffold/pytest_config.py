@@ -334,7 +334,7 @@ def parse_pytest_settings(name: str, data: bytes) -> Mapping[str, Any]:
         return {}
 
 
-def add_pytest_settings(name: str, data: bytes, wanted: SettingsToAdd) -> bytes:
+def add_pytest_settings(name: str, data: bytes, addition: SettingsToAdd) -> bytes:
     """Return the contents of a configuration file with additional settings.
 
     Raises:
@@ -346,18 +346,18 @@ def add_pytest_settings(name: str, data: bytes, wanted: SettingsToAdd) -> bytes:
         text = data.removeprefix(bom).decode()
         first = text.find("\n")
         newline = "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
-        return bom + edit(PurePath(name).name, text, wanted, newline).encode()
+        return bom + edit(PurePath(name).name, text, addition, newline).encode()
     except UNREADABLE_ERRORS:
-        raise _build_settings_error(name, data.removeprefix(bom), wanted) from None
+        raise _build_settings_error(name, data.removeprefix(bom), addition) from None
 
 
-def _build_settings_error(name: str, data: bytes, wanted: SettingsToAdd) -> SettingsError:
+def _build_settings_error(name: str, data: bytes, addition: SettingsToAdd) -> SettingsError:
     """Return the error for a file that is not changed, with the lines to add by hand."""
     file = PurePath(name).name
     header, settings = _find_settings_header(file, data)
     old = None if settings is None else settings.get("markers")
-    added = {key: _convert_to_tuple(value) for key, value in wanted.settings.items()}
-    if wanted.marker and old is None:
+    added = {key: _convert_to_tuple(value) for key, value in addition.settings.items()}
+    if addition.marker and old is None:
         added["markers"] = (MARKER_LINE,)
     line = (
         MARKER_LINE
@@ -365,12 +365,12 @@ def _build_settings_error(name: str, data: bytes, wanted: SettingsToAdd) -> Sett
         else _QUOTED_MARKER_LINE
     )
     cause = "its layout is not supported"
-    lines = _render_setting_lines(file, header, wanted, added) if added else []
+    lines = _render_setting_lines(file, header, addition, added) if added else []
     if settings is not None:
         lines = [f"add them by hand to [{header}]:", *lines[1:]]
     else:
         lines.insert(0, "add them by hand:")
-    if wanted.marker and old is not None:
+    if addition.marker and old is not None:
         lines += ["and to its markers:", line]
     if not added:
         lines = [f"add this by hand to the markers in [{header}]:", line]
@@ -379,11 +379,11 @@ def _build_settings_error(name: str, data: bytes, wanted: SettingsToAdd) -> Sett
 
 
 def _render_setting_lines(
-    file: str, header: str, wanted: SettingsToAdd, added: Mapping[str, SettingValue]
+    file: str, header: str, addition: SettingsToAdd, added: Mapping[str, SettingValue]
 ) -> list[str]:
     """Return settings as lines, with their header first."""
     if file.lower().endswith(".toml"):
-        values = {**added, **wanted.settings}
+        values = {**added, **addition.settings}
         return insert_toml_settings("", header.split("."), values, "\n").splitlines()
     texts = {key: _convert_to_tuple(value) for key, value in added.items()}
     return insert_ini_settings("", header, texts, "\n").splitlines()
@@ -413,22 +413,22 @@ def _find_settings_header(file: str, data: bytes) -> tuple[str, Mapping[str, Any
         return header, ({"markers": ()} if has else {}) if below else None
 
 
-def _add_toml_settings(name: str, text: str, wanted: SettingsToAdd, newline: str) -> str:
+def _add_toml_settings(name: str, text: str, addition: SettingsToAdd, newline: str) -> str:
     before = tomllib.loads(text)
     table = _find_pytest_table(name, before)
     old = _find_toml_table(before, table).get("markers")
-    added = dict(wanted.settings)
-    if wanted.marker and old is None:
+    added = dict(addition.settings)
+    if addition.marker and old is None:
         added["markers"] = (MARKER_LINE,)
     after = insert_toml_settings(text, table, added, newline) if added else text
     expected = copy.deepcopy(before)
     expected_settings = _create_toml_table(expected, table)
     expected_settings.update({key: _convert_setting_value(value) for key, value in added.items()})
-    if wanted.marker and old is not None:
+    if addition.marker and old is not None:
         after = insert_toml_item(after, (*table, "markers"), MARKER_LINE, newline)
         expected_settings["markers"] = [*_split_marker_lines(old), MARKER_LINE]
     reparsed = tomllib.loads(after)
-    if wanted.marker and isinstance(old, str):
+    if addition.marker and isinstance(old, str):
         reached = _create_toml_table(reparsed, table)
         reached["markers"] = _split_marker_lines(reached["markers"])
     if reparsed != expected:
@@ -445,7 +445,7 @@ def _split_marker_lines(markers: Any) -> list[str]:
     if isinstance(markers, str):
         return [line.strip() for line in markers.splitlines() if line.strip()]
     if isinstance(markers, list):
-        return [str(each) for each in markers]
+        return [str(marker) for marker in markers]
     raise UnexpectedSyntaxError
 
 
@@ -483,22 +483,22 @@ def _find_pytest_section(name: str) -> str:
     return "tool:pytest" if name.endswith(".cfg") else "pytest"
 
 
-def _add_ini_settings(name: str, text: str, wanted: SettingsToAdd, newline: str) -> str:
+def _add_ini_settings(name: str, text: str, addition: SettingsToAdd, newline: str) -> str:
     section = _find_pytest_section(name)
     before = _parse_ini_sections(name, text)
     old = before.get(section, {}).get("markers")
-    added = dict(wanted.settings)
-    if wanted.marker and old is None:
+    added = dict(addition.settings)
+    if addition.marker and old is None:
         added["markers"] = (MARKER_LINE,)
     texts = {key: _convert_to_tuple(value) for key, value in added.items()}
     after = insert_ini_settings(text, section, texts, newline) if added else text
-    if wanted.marker and old is not None:
+    if addition.marker and old is not None:
         after = insert_ini_value_line(after, section, "markers", MARKER_LINE, newline)
     expected_settings = before.setdefault(section, {})
     expected_settings.update(
         {key: "\n".join(_convert_to_tuple(value)) for key, value in added.items()}
     )
-    if wanted.marker and old is not None:
+    if addition.marker and old is not None:
         expected_settings["markers"] = "\n".join(filter(None, (old, MARKER_LINE)))
     if _parse_ini_sections(name, after) != before:
         raise UnexpectedSyntaxError

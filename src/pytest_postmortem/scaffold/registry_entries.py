@@ -85,7 +85,7 @@ def list_written_ids(entries: Any) -> list[str]:
     """Return the ids of entries as they are written, without a configured ``prefix``."""
     if isinstance(entries, LocatedTable):
         return list(entries)
-    ids = (next(filter(None, _list_entry_ids(each)), "") for each in entries or ())
+    ids = (next(filter(None, _list_entry_ids(entry)), "") for entry in entries or ())
     return [id for id in ids if id]
 
 

@@ -184,7 +184,7 @@ def _format_text_literal(text: str, encoding: str) -> str:
 
 def _find_pytest_alias(body: Sequence[ast.stmt]) -> str | None:
     """Return the name under which a module imports pytest."""
-    tried = [each for node in body if isinstance(node, ast.Try) for each in node.body]
+    tried = [statement for node in body if isinstance(node, ast.Try) for statement in node.body]
     for node in (*body, *tried):
         for alias in node.names if isinstance(node, ast.Import) else ():
             if alias.name == "pytest":
@@ -237,7 +237,7 @@ def _find_file_head_end(lines: Sequence[str], below: ast.stmt | None) -> int:
     if below is None:
         return len(lines)
     decorators = getattr(below, "decorator_list", ())
-    line: int = min([below.lineno, *(each.lineno for each in decorators)]) - 1
+    line: int = min([below.lineno, *(decorator.lineno for decorator in decorators)]) - 1
     while line and lines[line - 1].startswith("#") and not _FILE_HEAD_LINE.match(lines[line - 1]):
         line -= 1
     return line
@@ -273,7 +273,7 @@ def _is_testing_disabled(body: Sequence[ast.stmt]) -> bool:
         node.value.value
         for node in body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        if any(isinstance(each, ast.Name) and each.id == "__test__" for each in node.targets)
+        if any(isinstance(target, ast.Name) and target.id == "__test__" for target in node.targets)
     ]
     return said[-1:] == [False]
 
@@ -326,4 +326,4 @@ def _check_other_statements(file: _ParsedTestFile, code: bytes, name: str) -> No
 
 
 def _is_pytest_import(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Import) and [each.name for each in node.names] == ["pytest"]
+    return isinstance(node, ast.Import) and [alias.name for alias in node.names] == ["pytest"]

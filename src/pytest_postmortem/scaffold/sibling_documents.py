@@ -105,9 +105,9 @@ class _SiblingDocument:
 
 
 def survey_documents(
-    directory: DocumentDirectory, known: Iterable[Postmortem]
+    directory: DocumentDirectory, postmortems: Iterable[Postmortem]
 ) -> DocumentCollection:
-    """Return the style of the documents of a directory; ``known`` are its post-mortems."""
+    """Return the style of the documents of a directory; ``postmortems`` are in it."""
     files = sorted(walk_documents(directory.path, []))
     aside = [name for name in _TEMPLATE_FOLDERS if Path(directory.path, name).is_dir()]
     files += [
@@ -115,7 +115,7 @@ def survey_documents(
         for name in aside
         for each in walk_documents(f"{directory.path}/{name}", [])
     ]
-    by_path = {each.path: each for each in known}
+    by_path = {each.path: each for each in postmortems}
     documents = []
     for relative in files:
         if relative.partition("/")[0] in aside:
@@ -224,7 +224,11 @@ def _find_folder_format(sibling: _SiblingDocument) -> str:
     """Return the folder of a document, as a `strftime` format if it is named after the date."""
     day, folder = sibling.day, sibling.folder
     if day is None:
-        known = (each for each in FOLDER_FORMATS if _is_dated_folder(folder, each))
+        known = (
+            folder_format
+            for folder_format in FOLDER_FORMATS
+            if _is_dated_folder(folder, folder_format)
+        )
     else:
         known = (each for each in FOLDER_FORMATS if day.strftime(each) == folder)
     return next(known, folder)
@@ -238,7 +242,7 @@ def _is_dated_folder(folder: str, shape: str) -> bool:
 def find_document_kind(file: str) -> tuple[str, DocumentKind]:
     """Return the suffix of a document, and its kind."""
     lower = file.lower()
-    return next((each for each in DOCUMENT_SUFFIXES if lower.endswith(each[0])), ("", "plain"))
+    return next((kind for kind in DOCUMENT_SUFFIXES if lower.endswith(kind[0])), ("", "plain"))
 
 
 def _find_template(files: Iterable[str], suffix: str) -> str | None:

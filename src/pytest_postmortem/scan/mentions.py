@@ -55,7 +55,7 @@ class MentioningTest:
 
 def find_mentioning_tests(
     data: bytes,
-    known: SearchIndex,
+    index: SearchIndex,
     names: Collection[str],
     patterns: Sequence[str] = ("test",),
     classes: Sequence[str] = ("Test",),
@@ -67,13 +67,13 @@ def find_mentioning_tests(
     text = decode_module(data)
     if text is None:
         return None
-    if not known.is_match_possible(text):
+    if not index.is_match_possible(text):
         return ()
     tree = parse_python_tree(data)
     if tree is None:
         return None
     try:
-        return _find_tests_in_tree(tree, text, known, (names, patterns, classes))
+        return _find_tests_in_tree(tree, text, index, (names, patterns, classes))
     except RecursionError:  # nested too deep
         return None
 
@@ -81,7 +81,7 @@ def find_mentioning_tests(
 def _find_tests_in_tree(
     tree: ast.Module,
     text: str,
-    known: SearchIndex,
+    index: SearchIndex,
     rules: tuple[Collection[str], Sequence[str], Sequence[str]],
 ) -> tuple[MentioningTest, ...]:
     by_line: dict[int, list[SourceTest]] = {}
@@ -90,7 +90,7 @@ def _find_tests_in_tree(
     lines = io.StringIO(text, newline=None).readlines()
     test_nodes = (node for node in list_functions(tree.body) if node.lineno in by_line)
     mentioning_tests = (
-        _build_mentioning_test(node, by_line[node.lineno], lines, known) for node in test_nodes
+        _build_mentioning_test(node, by_line[node.lineno], lines, index) for node in test_nodes
     )
     return tuple(mentioning for mentioning in mentioning_tests if mentioning.mentions)
 
@@ -105,14 +105,14 @@ def decode_module(data: bytes) -> str | None:
 
 
 def _build_mentioning_test(
-    node: FunctionNode, tests: Sequence[SourceTest], lines: Sequence[str], known: SearchIndex
+    node: FunctionNode, tests: Sequence[SourceTest], lines: Sequence[str], index: SearchIndex
 ) -> MentioningTest:
     first, end = find_first_test_line(node, lines), node.end_lineno or node.lineno
     name = tests[0].name
     text = "".join([name, "\n", *lines[first - 1 : end]])
     muted = tests[0].muted or find_muting_outcome(node)
     mentions = (
-        _list_mentions(node, name, lines, known, muted) if known.is_match_possible(text) else ()
+        _list_mentions(node, name, lines, index, muted) if index.is_match_possible(text) else ()
     )
     best: dict[str, Mention] = {}
     for mention in mentions:
@@ -127,11 +127,11 @@ def _rank_mention(mention: Mention) -> tuple[int, bool]:
 
 
 def _list_mentions(
-    node: FunctionNode, name: str, lines: Sequence[str], known: SearchIndex, muted: str | None
+    node: FunctionNode, name: str, lines: Sequence[str], index: SearchIndex, muted: str | None
 ) -> Iterator[Mention]:
     for passage in list_passages(node, name, lines):
         for reference in find_references(
-            passage.text, known, name=passage.place in ("name", "class")
+            passage.text, index, name=passage.place in ("name", "class")
         ):
             strength, why = weigh_reference(reference, passage, muted)
             line = passage.line + passage.text.count("\n", 0, reference.start)

@@ -57,21 +57,21 @@ def render_scan_text(scan: ScanResult) -> str:
     return "".join(f"{sanitize_line(line)}\n" for line in lines)
 
 
-def _format_suggestion_lines(each: Suggestion) -> Iterator[str]:
-    title = _format_suggestion_title(each)
-    yield f"  {each.path}:{each.line}  {each.id}{f'  {title}' if title else ''}"
-    yield f"      {_format_suggested_tests(each)}"
-    yield f"      {_shorten_evidence(each.evidence)}"
-    yield f"      {each.why}"
+def _format_suggestion_lines(suggestion: Suggestion) -> Iterator[str]:
+    title = _format_suggestion_title(suggestion)
+    yield f"  {suggestion.path}:{suggestion.line}  {suggestion.id}{f'  {title}' if title else ''}"
+    yield f"      {_format_suggested_tests(suggestion)}"
+    yield f"      {_shorten_evidence(suggestion.evidence)}"
+    yield f"      {suggestion.why}"
 
 
-def _format_suggestion_title(each: Suggestion) -> str:
-    return each.title if each.known else "(not in the registry)"
+def _format_suggestion_title(suggestion: Suggestion) -> str:
+    return suggestion.title if suggestion.known else "(not in the registry)"
 
 
-def _format_suggested_tests(each: Suggestion) -> str:
-    shown = ", ".join(each.tests[:MAX_NODEIDS])
-    more = len(each.tests) - MAX_NODEIDS
+def _format_suggested_tests(suggestion: Suggestion) -> str:
+    shown = ", ".join(suggestion.tests[:MAX_NODEIDS])
+    more = len(suggestion.tests) - MAX_NODEIDS
     return f"{shown} and {more} more" if more > 0 else shown
 
 
@@ -122,21 +122,22 @@ def render_scan_markdown(scan: ScanResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _format_suggestion_item(each: Suggestion) -> str:
+def _format_suggestion_item(suggestion: Suggestion) -> str:
     name = " ".join(
         filter(
             None,
             (
-                format_markdown_link(each.id, each.url),
-                escape_markdown(_format_suggestion_title(each)),
+                format_markdown_link(suggestion.id, suggestion.url),
+                escape_markdown(_format_suggestion_title(suggestion)),
             ),
         )
     )
     place = (
-        f"{format_markdown_code(f'{each.path}:{each.line}')}"
-        f" {format_markdown_code(_shorten_evidence(each.evidence))}"
+        f"{format_markdown_code(f'{suggestion.path}:{suggestion.line}')}"
+        f" {format_markdown_code(_shorten_evidence(suggestion.evidence))}"
     )
-    return f"- {name} – {format_markdown_code(each.tests[0])}: {escape_markdown(each.why)}, {place}"
+    test, why = format_markdown_code(suggestion.tests[0]), escape_markdown(suggestion.why)
+    return f"- {name} – {test}: {why}, {place}"
 
 
 def render_scan_json(scan: ScanResult) -> str:
@@ -146,21 +147,21 @@ def render_scan_json(scan: ScanResult) -> str:
         "tool": {"name": "pytest-postmortem", "version": __version__},
         "files": scan.files,
         "unread": list(scan.unread),
-        "suggestions": [_build_suggestion_record(each) for each in scan.suggestions],
+        "suggestions": [_build_suggestion_record(suggestion) for suggestion in scan.suggestions],
     }
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def _build_suggestion_record(each: Suggestion) -> Mapping[str, Any]:
+def _build_suggestion_record(suggestion: Suggestion) -> Mapping[str, Any]:
     return {
-        "strength": each.strength,
-        "id": each.id,
-        "title": each.title or each.id,
-        "url": each.url,
-        "known": each.known,
-        "path": each.path,
-        "line": each.def_line,
-        "tests": list(each.tests),
-        "evidence": {"line": each.line, "text": each.evidence},
-        "why": each.why,
+        "strength": suggestion.strength,
+        "id": suggestion.id,
+        "title": suggestion.title or suggestion.id,
+        "url": suggestion.url,
+        "known": suggestion.known,
+        "path": suggestion.path,
+        "line": suggestion.def_line,
+        "tests": list(suggestion.tests),
+        "evidence": {"line": suggestion.line, "text": suggestion.evidence},
+        "why": suggestion.why,
     }

@@ -100,40 +100,40 @@ class Reference(NamedTuple):
     known: bool = True
 
 
-def find_references(text: str, known: SearchIndex, *, name: bool = False) -> Iterator[Reference]:
+def find_references(text: str, index: SearchIndex, *, name: bool = False) -> Iterator[Reference]:
     """Yield all references in a text; with ``name`` it is the name of a test."""
     if name:
         text = re.sub("_|::", " ", split_camel_case(text))
     else:
-        yield from _find_link_references(text, known)
+        yield from _find_link_references(text, index)
         text = _URL.sub(lambda found: " " * len(found[0]), text)
-    yield from _find_number_references(text, known, name)
-    yield from _find_name_references(text, known, name)
-    yield from _find_pattern_references(text, known)
+    yield from _find_number_references(text, index, name)
+    yield from _find_name_references(text, index, name)
+    yield from _find_pattern_references(text, index)
 
 
-def _find_pattern_references(text: str, known: SearchIndex) -> Iterator[Reference]:
-    for pattern in known.patterns:
+def _find_pattern_references(text: str, index: SearchIndex) -> Iterator[Reference]:
+    for pattern in index.patterns:
         for found in pattern.finditer(text):
             id = ((found[1] if pattern.groups else None) or found[0]).strip()
-            own, is_known = known.named(id)
+            own, is_known = index.named(id)
             if own:
                 yield Reference(own, found.start(), "pattern", is_known)
 
 
-def _find_link_references(text: str, known: SearchIndex) -> Iterator[Reference]:
+def _find_link_references(text: str, index: SearchIndex) -> Iterator[Reference]:
     for match in _URL.finditer(text):
         url = match[0].rstrip(".,;:!?)*")
         for part in dict.fromkeys([url, url.partition("#")[0], url.partition("?")[0]]):
-            if id := known.links.get(normalize_address(part)):
+            if id := index.links.get(normalize_address(part)):
                 yield Reference(id, match.start(), "link")
                 break
     for match in _SHORTHAND.finditer(text):
-        if id := known.links.get(format_github_shorthand(match[1], match[2])):
+        if id := index.links.get(format_github_shorthand(match[1], match[2])):
             yield Reference(id, match.start(), "link")
 
 
-def _find_number_references(text: str, known: SearchIndex, name: bool) -> Iterator[Reference]:
+def _find_number_references(text: str, index: SearchIndex, name: bool) -> Iterator[Reference]:
     end = 0
     bare = []
     for match in _WORD_AND_NUMBER.finditer(text):
@@ -144,18 +144,18 @@ def _find_number_references(text: str, known: SearchIndex, name: bool) -> Iterat
             and "#" not in match[0]
             and not _is_clear_word(word, name)
         )
-        yield from _resolve_number_reference(word, number, known, match.start(), plain=plain)
+        yield from _resolve_number_reference(word, number, index, match.start(), plain=plain)
         place = match.end()
         pattern = _NEXT_NUMBER_IN_NAME if name else _NEXT_NUMBER
         while next_match := pattern.match(text, place):
             number, place = next_match["number"], next_match.end()
             if len(number) >= MIN_CLEAR_DIGITS or next_match["sign"]:
                 yield from _resolve_number_reference(
-                    word, number, known, next_match.start("number")
+                    word, number, index, next_match.start("number")
                 )
         end = place
     for begin, stop in [*bare, (end, len(text))] if not name else ():
-        yield from _find_sign_references(text, begin, stop, known)
+        yield from _find_sign_references(text, begin, stop, index)
 
 
 def _is_clear_word(word: str, name: bool) -> bool:
@@ -163,7 +163,7 @@ def _is_clear_word(word: str, name: bool) -> bool:
 
 
 def _find_sign_references(
-    text: str, begin: int, end: int, known: SearchIndex
+    text: str, begin: int, end: int, index: SearchIndex
 ) -> Iterator[Reference]:
     """Yield ``#123`` without a word before it."""
     for match in _SIGN_AND_NUMBER.finditer(text, begin, end):
@@ -171,7 +171,7 @@ def _find_sign_references(
             match["number"],
             text[max(match.start() - CONTEXT_LENGTH, 0) : match.start()],
         )
-        entry, low = known.numbers.get(number), len(number) < MIN_CLEAR_DIGITS
+        entry, low = index.numbers.get(number), len(number) < MIN_CLEAR_DIGITS
         counted = _COUNTED.search(before) or (low and _COUNTED_LOW.search(before))
         if entry and not counted:
             sure = not low and entry.tracker not in ("unknown", "elsewhere")
@@ -179,10 +179,10 @@ def _find_sign_references(
 
 
 def _resolve_number_reference(
-    word: str, number: str, known: SearchIndex, start: int, plain: bool = False
+    word: str, number: str, index: SearchIndex, start: int, plain: bool = False
 ) -> Iterator[Reference]:
     """Yield the incident of a number after a word, if the word can mean its tracker."""
-    entry = known.numbers.get(number)
+    entry = index.numbers.get(number)
     if entry is None:
         return
     if (
@@ -194,18 +194,20 @@ def _resolve_number_reference(
         yield Reference(entry.id, start, "vague")
 
 
-def _find_name_references(text: str, known: SearchIndex, name: bool) -> Iterator[Reference]:
+def _find_name_references(text: str, index: SearchIndex, name: bool) -> Iterator[Reference]:
     own = set(split_tokens(text))
-    for token in own & known.by_token.keys():
-        for each in known.by_token[token]:
+    for token in own & index.by_token.keys():
+        for each in index.by_token[token]:
             if own.issuperset(each.tokens):
                 yield from _find_name_occurrences(text, each, name)
 
 
-def _find_name_occurrences(text: str, each: IncidentName, name: bool) -> Iterator[Reference]:
-    for match in each.pattern.finditer(text):
-        exact = match[0].casefold() == each.text
-        if each.is_without_letters and (
+def _find_name_occurrences(
+    text: str, name_to_find: IncidentName, name: bool
+) -> Iterator[Reference]:
+    for match in name_to_find.pattern.finditer(text):
+        exact = match[0].casefold() == name_to_find.text
+        if name_to_find.is_without_letters and (
             name
             or not _INCIDENT_WORD_BEFORE.search(
                 text[max(match.start() - CONTEXT_LENGTH, 0) : match.start()]
@@ -214,4 +216,4 @@ def _find_name_occurrences(text: str, each: IncidentName, name: bool) -> Iterato
             continue
         if " " in match[0] and not (name or exact or match[0].isupper()):
             continue
-        yield Reference(each.id, match.start(), "vague" if each.is_vague else "id")
+        yield Reference(name_to_find.id, match.start(), "vague" if name_to_find.is_vague else "id")

@@ -135,9 +135,9 @@ class SearchIndex:
         """The required tokens of everything that can be found, by the rarest of them."""
         needs: dict[str, list[Collection[str]]] = {number: [()] for number in self.numbers}
         every = [*(name.tokens for name in self.names), *map(split_tokens, self.links)]
-        for each in every:
-            if each:
-                needs.setdefault(_select_rarest_token(each), []).append(each)
+        for tokens in every:
+            if tokens:
+                needs.setdefault(_select_rarest_token(tokens), []).append(tokens)
         return needs
 
     @cached_property

@@ -66,12 +66,14 @@ class ScanResult:
 
     def of(self, strength: Strength) -> tuple[Suggestion, ...]:
         """Return the suggestions of one strength."""
-        return tuple(each for each in self.suggestions if each.strength == strength)
+        return tuple(
+            suggestion for suggestion in self.suggestions if suggestion.strength == strength
+        )
 
 
 def build_suggestions(
     path: str,
-    found: Iterable[MentioningTest],
+    mentioning_tests: Iterable[MentioningTest],
     registry: Registry | None,
     show: ShowLevel | None = None,
     declared: Mapping[str, tuple[str, ...]] | None = None,
@@ -80,7 +82,7 @@ def build_suggestions(
 
     ``declared`` are the node ids under ``tests:`` of the registry, with their incidents.
     """
-    for tested in found:
+    for tested in mentioning_tests:
         linked = {
             f"{path}::{name}": _find_incidents_of_test(
                 path, name, same_name_tests, registry, declared or {}

@@ -74,7 +74,7 @@ def list_functions(body: Sequence[ast.stmt]) -> Iterator[FunctionNode]:
 
 def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
     """Return the first line of a test, including its decorators and the comment directly above."""
-    line = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     column = node.col_offset
     while line > 1:
         match = _COMMENT_LINE.match(lines[line - 2])
@@ -107,7 +107,7 @@ def _classify_comment(passage: SourcePassage, node: FunctionNode, opening: int) 
         return "reason"
     if passage.line >= node.lineno:
         return "opening" if passage.line < opening else "inside"
-    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return "above" if passage.line < first else "case"
 
 
@@ -134,8 +134,8 @@ def _list_decorator_passages(node: ast.expr, lines: Sequence[str]) -> Iterator[S
     name = _format_attribute_name(call.func if call else node)
     place: PassagePlace = "reason" if _MUTING_NAME.search(name) else "argument"
     if call and place == "argument":
-        constants = [each.value for each in call.args if isinstance(each, ast.Constant)]
-        ids = [str(each) for each in constants if type(each) in (int, str)]
+        constants = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+        ids = [str(constant) for constant in constants if type(constant) in (int, str)]
         yield SourcePassage("mark", f"{name.rpartition('.')[2]} {', '.join(ids)}", node.lineno)
     yield from _list_text_passages(node, place, lines)
 

@@ -58,7 +58,7 @@ def install_overlay() -> None:
 
     A virtual environment reads its ``.pth`` files twice.
     """
-    if any(isinstance(each, ImportOverlay) for each in sys.meta_path):
+    if any(isinstance(finder, ImportOverlay) for finder in sys.meta_path):
         return
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "import_hook.json")
     with open(path, encoding="utf-8") as file:
@@ -79,9 +79,9 @@ def install_overlay() -> None:
 
 def forget_reached_places() -> None:
     """Record the lines of the fix again, for another test."""
-    for each in sys.meta_path:
-        if isinstance(each, ImportOverlay):
-            each.forget_reached_places()
+    for finder in sys.meta_path:
+        if isinstance(finder, ImportOverlay):
+            finder.forget_reached_places()
 
 
 def _move_path_entry(entry: str, moved: Sequence[tuple[str, str]]) -> str:

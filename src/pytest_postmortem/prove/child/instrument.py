@@ -39,7 +39,7 @@ def _is_overlapping(first: int, last: int, ranges: Sequence[Sequence[int]]) -> b
 def _find_decorated_line(node: Any) -> int:
     """Return the first line of a statement, including its decorators."""
     decorators = getattr(node, "decorator_list", ())
-    return min([int(node.lineno), *(int(each.lineno) for each in decorators)])
+    return min([int(node.lineno), *(int(decorator.lineno) for decorator in decorators)])
 
 
 def _find_head_lines(node: Any) -> tuple[int, int]:

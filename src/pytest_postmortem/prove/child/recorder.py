@@ -82,9 +82,9 @@ def _limit_memory(memory: int | None) -> None:
 class RunRecorder:
     """Run linked tests first, as often as requested, and record the results."""
 
-    def __init__(self, wanted: dict[str, Any]) -> None:
-        self._wanted = wanted
-        self._add = import_hook.channel.open_note_writer(wanted["notes"])
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._wanted = config
+        self._add = import_hook.channel.open_note_writer(config["notes"])
         self._linked: dict[str, pytest.Item] = {}
         self._round = 0
         self._spent = self._beyond = 0.0
@@ -121,7 +121,7 @@ class RunRecorder:
         if any([path, name] in self._wanted["places"] for name in _list_enclosing_names(names)):
             return True
         marks = (mark for mark in item.iter_markers() if mark.name in self._wanted["marks"])
-        texts = (str(each).strip() for mark in marks for each in mark.args)
+        texts = (str(argument).strip() for mark in marks for argument in mark.args)
         ids = (unicodedata.normalize("NFC", text).casefold() for text in texts)
         return any(id in self._wanted["ids"] for id in ids)
 
