@@ -54,11 +54,11 @@ service: [checkout, billing]
 
 ## Summary
 
-<!-- What happened, and what ended it: two or three sentences for somebody who was not there. -->
+<!-- What happened and how it ended, in two or three sentences for a reader who was not involved. -->
 
 ## Impact
 
-<!-- Who noticed, how many were concerned, and for how long. Numbers say more than adjectives. -->
+<!-- Who was affected, how many, and for how long. Prefer numbers to adjectives. -->
 
 ## Timeline
 
@@ -70,16 +70,16 @@ All times in UTC.
 
 ## Root cause
 
-<!-- One sentence, which is shown beside the regression test when that fails. Name what in the
-system made this possible: whoever acted did what made sense with what was known. -->
+<!-- One sentence; it is shown when the regression test fails. Name the property of the system that
+made this possible, not a person: people did what made sense with the information they had. -->
 
 ## Five whys
 
 1. Why did it happen?
 2. Why was that possible?
 3. Why did nothing catch it?
-4. Why did it last as long as it did?
-5. Why could the same cause hold elsewhere?
+4. Why did it last so long?
+5. Where else could the same cause exist?
 
 ## What went well
 
