@@ -88,7 +88,7 @@ GONE = "t/test_a.py::test_A is deleted or has lost its marker"
         ("not-run", "unguarded", LOST, GONE),
         ("errored", "unguarded", LOST, GONE),
         ("declared", "unguarded", LOST, "the registry names no other guard any more"),
-        ("exempt", "unguarded", NEW, "it is no longer exempt"),
+        ("exempt", "unguarded", NEW, "no longer exempt"),
         ("guarded", "failing", FAILING, None),
         ("unguarded", "failing", FAILING, None),
         ("failing", "failing", None, None),

@@ -150,7 +150,7 @@ def test_what_still_has_a_test_is_not_lost(
     [
         ("test: exempt, reason: no retries any more", "no retries any more"),
         ("guarded_by: [{type: alert}]", "guarded by alert"),
-        ("test: exempt", "now exempt, and nobody says why"),
+        ("test: exempt", "now exempt without a reason"),
     ],
 )
 def test_what_the_registry_retires_on_purpose_is_not_lost(
@@ -587,9 +587,9 @@ def test_two_reports_of_real_runs_are_compared(
     [
         (None, "no such file or directory"),
         ("{", "it is neither JSON nor XML"),
-        ("[]", "it is no report of pytest-postmortem"),
+        ("[]", "it is not a report of pytest-postmortem"),
         ('{"format": 2}', "its format is 2, and 1 is understood"),
-        (BROKEN, "report.tool is not what the format says"),
+        (BROKEN, "report.tool does not follow the format"),
         (JUNIT, "JUnit XML does not say which incidents there are"),
     ],
 )

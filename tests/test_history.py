@@ -103,7 +103,7 @@ def test_a_shallow_clone_says_at_or_before(
         "2022-05-05     2\n"
         "\n"
         "2 of 3 incidents linked to a test; 3 commits read\n"
-        "The clone is shallow: `git fetch --unshallow` tells what was before\n"
+        "The clone is shallow: run `git fetch --unshallow` for older commits\n"
     )
 
 

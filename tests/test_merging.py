@@ -250,7 +250,7 @@ def test_a_severity_that_may_not_be_told_is_not_judged() -> None:
     (gate,) = merge_reports([hidden]).gates
 
     assert gate.judged is False
-    assert "the reports may not tell the severity of 1 incident (postmortem_show)" in gate.message
+    assert "the reports hide the severity of 1 incident (postmortem_show)" in gate.message
 
 
 def test_links_lost_stay_lost() -> None:
@@ -346,11 +346,14 @@ def test_junit_alone_implies_its_incidents(suite: Path, capsys: pytest.CaptureFi
     ("text", "cause"),
     [
         ("", "it is neither JSON nor XML"),
-        ("[1]", "it is no report of pytest-postmortem"),
+        ("[1]", "it is not a report of pytest-postmortem"),
         ('{"format": 2}', "its format is 2, and 1 is understood"),
         ('{"format": 1, "incidents": []}', "it lacks scope, totals, policy, findings, gates"),
         ("<testsuites>", "it is not XML: no element found"),
-        ("<!DOCTYPE x [<!ENTITY a 'b'>]><x/>", "it declares entities, which no JUnit XML needs"),
+        (
+            "<!DOCTYPE x [<!ENTITY a 'b'>]><x/>",
+            "it declares entities, which JUnit XML does not need",
+        ),
         ("[" * 100_000, "it is neither JSON nor XML"),
     ],
 )
@@ -718,8 +721,8 @@ def test_the_newest_of_several_reports_is_today(
     [
         ("report", ["history.json"], "a history alone can't be rendered"),
         ("combine", ["one.json", "history.json"], "a history can't be joined"),
-        ("report", ["one.json", "odd.json"], "its points are not what a history has"),
-        ("report", ["one.json", "undated.json"], "its points are not what a history has"),
+        ("report", ["one.json", "odd.json"], "its points are not those of a history"),
+        ("report", ["one.json", "undated.json"], "its points are not those of a history"),
     ],
 )
 def test_a_history_is_no_report(

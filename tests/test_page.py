@@ -205,7 +205,7 @@ def test_a_partial_run_is_said_first() -> None:
     assert read.part("Not the whole picture", "Figures").strip() == (
         "Not the whole picture"
         " This run collected only a part of the suite: 1 node id given"
-        " The figures don't stand for the whole: the tracker can't be reached"
+        " The figures are not of the whole suite: the tracker can't be reached"
         " Gate fail-under has not passed, it was not judged: 1 node id given;"
         " run the whole suite to judge it"
         " Registry that can't be reached: jira:X"

@@ -416,7 +416,7 @@ def test_joined_reports_know_what_can_be_proven_though_they_may_not_tell_it() ->
 
     assert [gate.message for gate in titles.gates] == ["2 incidents of sev1 not proven: PM-1, PM-2"]
     assert [gate.message for gate in links.gates] == [
-        "not judged: the reports may not tell the severity of 4 incidents (postmortem_show);"
+        "not judged: the reports hide the severity of 4 incidents (postmortem_show);"
         " run the whole suite to judge it"
     ]
 

@@ -1,3 +1,3 @@
-"""`Report` → text, one module a format, each imported only when it is asked for."""
+"""Renderers of reports, one module for each format, imported on use."""
 
 from __future__ import annotations

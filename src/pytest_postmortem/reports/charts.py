@@ -13,7 +13,7 @@ from pytest_postmortem.model import parse_iso_date
 __all__ = ["GuardedBar", "HistoryChart", "ReportPoint", "build_guarded_bars", "build_history_chart"]
 
 LAST_POSITION = 950
-"""Where the last report stands, so that its figures are a line too."""
+"""The x position of the last report, so that a single report also gives a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class GuardedBar:
 
 @dataclass(frozen=True, slots=True)
 class ReportPoint:
-    """The figures of one report; ``judged`` says whether they stand for the whole suite."""
+    """The figures of one report; ``judged`` says whether they are of the whole suite."""
 
     name: str
     required: int
@@ -39,7 +39,7 @@ class ReportPoint:
 
     @property
     def judged(self) -> bool:
-        """Say whether the figures stand for the whole suite."""
+        """Say whether the figures are of the whole suite."""
         return self.percent is not None
 
 

@@ -1,4 +1,4 @@
-"""The block beside a failing test: the post-mortems that it is linked to."""
+"""The block that a failing test shows: the post-mortems that it is linked to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDEST_INDENT = 16
 def render_failure_block(
     postmortems: Sequence[Postmortem], show: ShowLevel | None, width: int = 80, short: bool = False
 ) -> str:
-    """Return what is shown beside a failing test: every post-mortem that it is linked to.
+    """Return the block of a failing test: every post-mortem that it is linked to.
 
     A root cause is wrapped to ``width`` columns; a link never is.
     """

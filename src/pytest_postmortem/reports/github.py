@@ -24,7 +24,7 @@ def render_github_report(document: Mapping[str, Any]) -> str:
 
 
 def render_workflow_commands(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the workflow commands for what fails, what is wrong, and what is lost from sight."""
+    """Return the workflow commands for failing incidents, recurrences, findings and gates."""
     rows = [
         *_annotate_failing_incidents(document),
         *_annotate_recurrences(document),

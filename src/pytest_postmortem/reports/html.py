@@ -1,7 +1,7 @@
 """The page: one self-contained HTML file, built from the plain data of JSON reports alone.
 
 It asks nothing of any server, can be read without scripts, and shows text of any origin inertly.
-``templates/`` holds ``page.html``, and the ``page.css`` and ``page.js`` that stand in it whole,
+``templates/`` holds ``page.html``, and the ``page.css`` and ``page.js`` that are embedded in it,
 allowed by their hashes.
 """
 
@@ -47,10 +47,10 @@ STATE_MEANINGS: Mapping[str, str] = {
     "exempt": "no test is possible or needed",
     "guarded": "a linked test passed",
 }
-"""What each state means; the page lists the gravest first."""
+"""The meaning of each state; the page lists the most severe first."""
 
 ABSENT_VALUE = "(none)"
-"""The value by which the page filters what an incident lacks."""
+"""The value of a filter for incidents without one."""
 
 HOLLOW_QUERY = "proof=hollow"
 
@@ -67,12 +67,12 @@ SEVERITY_WORDS = (
     ("low", "minor"),
     ("trivial", "none", "info", "informational"),
 )
-"""Words for a severity, the gravest first; a number counts as itself."""
+"""Words for a severity, most severe first; a number counts as itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
-    """An incident of the list: the fields of the report, and what the page makes of them.
+    """An incident of the list: the fields of the report, and those that the page derives.
 
     ``place`` counts in the registry's order. ``severity``, ``kind`` (the class) and ``tags`` are
     the names that the filters know them by; ``actions`` are pairs of an action item and its state.
@@ -142,7 +142,7 @@ def render_html_report(
     """Return the page for a JSON report of format 1.
 
     ``earlier`` are reports of the same registry, the oldest first: they are only drawn, over
-    time. They are dated by ``policy.today``, or else stand in their order. ``past`` is a history
+    time. They are dated by ``policy.today``, or else keep their order. ``past`` is a history
     read from git, drawn as well.
     """
     environment = Environment(
@@ -174,7 +174,7 @@ def _load_template_source(environment: Environment, name: str) -> str:
 
 
 def _build_content_policy(style: str, script: str) -> str:
-    """Return what the page may do: use this very style and this very script, and no more."""
+    """Return the content policy of the page: only this style and this script are allowed."""
     return (
         f"default-src 'none'; style-src {_format_policy_hash(style)}; script-src"
         f" {_format_policy_hash(script)}; "
@@ -228,7 +228,7 @@ def _build_page_context(document: ReportData, earlier: Sequence[ReportData]) -> 
 
 
 def _format_page_warnings(document: ReportData) -> Iterator[str]:
-    """Yield what keeps the figures from standing for the whole, in words."""
+    """Yield the reasons why the figures are not of the whole suite."""
     scope = document["scope"]
     reasons = list(scope.get("reasons") or ())
     if scope["kind"] == "partial":
@@ -239,7 +239,7 @@ def _format_page_warnings(document: ReportData) -> Iterator[str]:
         if unjudged_reason not in reasons
     ]
     if unjudged:
-        yield f"The figures don't stand for the whole: {'; '.join(unjudged)}"
+        yield f"The figures are not of the whole suite: {'; '.join(unjudged)}"
     for gate in document.get("gates") or ():
         if not gate["judged"]:
             yield f"Gate {gate['name']} has not passed, it was {gate['message']}"
@@ -253,7 +253,7 @@ def _format_page_warnings(document: ReportData) -> Iterator[str]:
 def _build_page_entries(
     document: ReportData, rank: Callable[[str], SeverityRank]
 ) -> tuple[PageEntry, ...]:
-    """Return the incidents, the gravest state and severity first, the newest of them first."""
+    """Return the incidents by state and severity, most severe first, then newest first."""
     incidents: Sequence[ReportData] = document["incidents"]
     today = document["policy"].get("today")
     severity = _build_name_unifier((data.get("severity") for data in incidents), normalize_severity)
@@ -369,7 +369,7 @@ def _count_filter_options(values: Iterable[str]) -> list[FilterOption]:
 
 
 def _make_inert(value: object) -> object:
-    """Return what the page may show of a value: nothing that is unseen or turns text around.
+    """Return a value without characters that are invisible or reverse text.
 
     The template passes every value through here. Joiners stay where they join letters of
     other scripts or parts of an emoji.

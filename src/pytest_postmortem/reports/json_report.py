@@ -1,6 +1,6 @@
 """The JSON report, the contract with every other tool; ``REPORT_FORMAT`` is its version.
 
-`render_json_report` writes it. What every other format says is built from it alone.
+`render_json_report` returns it as text. Every other format is built from this data alone.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ REPORT_FORMAT = 1
 def render_json_report(report: Report, show: ShowLevel | None = None) -> str:
     """Return the report as JSON with one field a line, ending in a line feed.
 
-    Incidents stand in the registry's order and tests by path and line, so that two runs of one
+    Incidents are in registry order and tests by path and line, so that two runs of one
     tree compare equal but for durations.
     """
     return format_json_document(build_report_document(report, show))
 
 
 def format_json_document(document: Mapping[str, Any]) -> str:
-    """Return plain data as it stands in a file."""
+    """Return plain data as the text of a JSON file."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

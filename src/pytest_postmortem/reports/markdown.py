@@ -20,8 +20,8 @@ __all__ = [
 
 
 ZERO_WIDTH_SPACE = "\u200b"
-"""A space of no width: hosts look for names and numbers in what is rendered, where no backslash
-is left that could keep them from it.
+"""A space of no width: hosts search rendered text for names and numbers, and a backslash does not
+keep them from it.
 """
 
 
@@ -40,8 +40,8 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 def escape_markdown(text: str) -> str:
     """Return text in one line that Markdown shows as it is, in a paragraph, a list or a table.
 
-    Nobody is mentioned, nothing is referred to, no address becomes a link, and no line is a
-    command of GitHub Actions or GitLab.
+    No name becomes a mention, no number a reference, no address a link, and no line a command of
+    GitHub Actions or GitLab.
     """
     text = _join_printable_line(text)
     text = _CALLS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, text)
@@ -119,7 +119,7 @@ REDUNDANT_VERDICTS: Mapping[str, str] = {"skipped": "skipped", "failing": "fails
 def render_markdown_report(document: Mapping[str, Any]) -> str:
     """Return the report as Markdown that GitHub and GitLab render.
 
-    What is too long is cut where it is least grave: action items and rows of a section, then
+    A report that is too long is cut, least severe first: action items and rows of a section, then
     sections, which are named.
     """
     text = (
@@ -156,7 +156,7 @@ class _MarkdownSection(NamedTuple):
 
 
 def _fit_section(section: _MarkdownSection, room: int) -> str | None:
-    """Return as much of a section as there is room for, None where that is no row of it."""
+    """Return as much of a section as fits, None if no row does."""
     whole = _render_section(section, section.rows)
     if len(whole) <= room:
         return whole
@@ -199,7 +199,7 @@ def _format_report_headline(document: Mapping[str, Any]) -> str:
 
 
 def _format_report_notes(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what limits the figures, and what the gates say."""
+    """Yield the limits of the figures, and the messages of the gates."""
     for reason in document.get("unjudged", ()):
         yield f"- not judged as a whole: {_escape_limited_text(reason)}"
     for gate in document["gates"]:
@@ -215,7 +215,7 @@ def _format_report_notes(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _build_markdown_sections(document: Mapping[str, Any]) -> Iterator[_MarkdownSection]:
-    """Yield the parts of the report, the gravest first."""
+    """Yield the parts of the report, most severe first."""
     today = document["policy"].get("today")
     for states, title, opened in STATE_SECTIONS:
         incidents = [incident for incident in document["incidents"] if incident["state"] in states]
@@ -256,7 +256,7 @@ def _format_incident_row(incident: Mapping[str, Any], remarks: Sequence[str]) ->
 
 
 def _escape_limited_text(text: str) -> str:
-    """Return a text of any origin as it may stand in Markdown, and no longer than bearable."""
+    """Return a text of any origin, escaped for Markdown and shortened."""
     return escape_markdown(_limit_text(text))
 
 
@@ -265,7 +265,7 @@ def _limit_text(text: str) -> str:
 
 
 def _format_incident_remarks(incident: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what there is to say of an incident: why, which tests, whether that is proven."""
+    """Yield the facts on an incident: reason, tests, proof."""
     if incident["reason"]:
         yield _escape_limited_text(incident["reason"])
     if incident.get("note"):
@@ -318,7 +318,7 @@ def _format_markdown_action(item: Mapping[str, Any]) -> str:
 
 
 def _format_table_code(text: str) -> str:
-    """Return a text as it may stand between backticks within a table."""
+    """Return a text escaped for backticks within a table."""
     printable = "".join(char if char.isprintable() else " " for char in text)
     return printable.replace("`", "'").replace("|", "\\|")[:200]
 

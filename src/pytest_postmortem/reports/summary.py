@@ -1,4 +1,4 @@
-"""A report in one line: what is guarded, of how many, and what is missing."""
+"""A report in one line: guarded incidents, their total, and the missing ones."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LISTING_HINT = "-v lists them"
 
 
 def format_last_line(report: Report, listed: bool = False) -> str:
-    """Return the one line that says it all: what is guarded, of how many, and what is missing.
+    """Return the last line of the report: guarded incidents, their total, and the missing ones.
 
-    ``listed`` says that what is missing stands above.
+    ``listed`` says that the missing ones are listed above.
     """
     totals = report.totals
     if report.missing:
@@ -74,7 +74,7 @@ def count_incidents_in_state(report: Report, state: State, required: bool | None
 
 
 def _format_remainder(report: Report, listed: bool) -> Iterator[str]:
-    """Yield what the two figures leave open."""
+    """Yield the facts that the two figures do not include."""
     executes = report.scope.executes
     not_run = count_incidents_in_state(report, "not-run")
     if not_run:

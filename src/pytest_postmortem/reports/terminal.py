@@ -81,8 +81,8 @@ def render_terminal_report(
 ) -> tuple[TerminalLine, ...]:
     """Return the report, whose last line counts the incidents.
 
-    However little is asked for, what turns a green run red is said, and with ``-q`` how
-    many warnings there are.
+    At every level of detail, it has each reason that fails the run, and with ``-q`` the number
+    of warnings.
     """
     failing = [
         section for section in _build_finding_sections(report.findings) if section.colour == "red"
@@ -171,7 +171,7 @@ def _allot_entries(sections: Sequence[TerminalSection], room: int) -> list[int]:
 def _build_terminal_sections(
     report: Report, show: ShowLevel | None, width: int, everything: bool
 ) -> Iterator[TerminalSection]:
-    """Yield what there is to say, the gravest first; gaps and guards only when all is wanted."""
+    """Yield the sections, most severe first; gaps and guards only with ``everything``."""
     table = _IncidentTable(report, show, width, everything)
     rank = _build_severity_order(report.policy.severities)
     for heading in STATE_HEADINGS if everything else STATE_HEADINGS[:3]:
@@ -209,7 +209,7 @@ def _build_hollow_section(report: Report, table: _IncidentTable) -> Iterator[Ter
 
 def _is_unlisted_recurrence(incident: IncidentResult) -> bool:
     """Say whether an incident came back in spite of a test, and nothing was done about it that
-    is known here; those under a heading that is always shown are told there.
+    is known here; those under a heading that is always shown are listed there.
     """
     shown = any(heading.is_heading_of(incident) for heading in STATE_HEADINGS[:3])
     return incident.is_open_recurrence and not shown
@@ -227,7 +227,7 @@ class StateHeading:
     ranked: bool = False
 
     def is_heading_of(self, incident: IncidentResult) -> bool:
-        """Say whether an incident stands under this heading."""
+        """Say whether an incident belongs under this heading."""
         fits = self.required is None or incident.required == self.required
         return fits and incident.state in self.states
 
@@ -298,7 +298,7 @@ HOLLOW_HEADING = StateHeading(
 
 
 def _format_guard_facts(incident: IncidentResult) -> Iterator[str]:
-    """Yield what there is to say of a guarded incident."""
+    """Yield the facts on a guarded incident."""
     yield format_count(len(incident.tests), "test")
     if incident.flaky:
         yield "flaky"
@@ -313,7 +313,7 @@ def _format_verdict(proof: Proof) -> str:
 
 
 def _build_severity_order(severities: Sequence[str]) -> Callable[[IncidentResult], int]:
-    """Return the order of incidents by severity: as configured, and what is not named last."""
+    """Return the order of incidents by severity: as configured, unknown ones last."""
     ranks = {
         normalize_severity(severity): rank_incident
         for rank_incident, severity in enumerate(severities)
@@ -330,7 +330,7 @@ LONGEST_ID = 20
 
 
 class _IncidentTable:
-    """Lays incidents out in columns: id, title, and what there is to say of the state."""
+    """Lays incidents out in columns: id, title, and a remark on the state."""
 
     def __init__(
         self, report: Report, show: ShowLevel | None, width: int, everything: bool

@@ -1,4 +1,4 @@
-"""A finished report → everywhere that it was asked for: files, the terminal, GitHub, plugins."""
+"""Deliver a finished report: to files, the terminal, GitHub and plugins."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ ReportReceiver = Callable[[Mapping[str, Any]], None]
 
 @dataclass(slots=True)
 class DeliveryResult:
-    """What became of it: whether all could be delivered, what to say of it, what to print."""
+    """The result of a delivery: whether it is complete, its notes, and the texts to print."""
 
     whole: bool = True
     notes: list[TerminalLine] = field(default_factory=list)
     printed: list[str] = field(default_factory=list)
 
     def failed(self, lines: tuple[TerminalLine, ...]) -> None:
-        """Note that something could not be delivered."""
+        """Record lines on a report that could not be delivered."""
         self.notes += lines
         self.whole = False
 
@@ -37,7 +37,7 @@ class DeliveryResult:
 def deliver_report(
     report: Report, settings: Settings, verbosity: int, take: ReportReceiver | None
 ) -> DeliveryResult:
-    """Write, keep for printing, and hand over what was asked for; ``take`` may raise anything."""
+    """Write each report, collect those to print, and pass the data to plugins with ``take``."""
     delivery = DeliveryResult()
     targets = [target for target in settings.reports if not is_terminal_type(target.type)]
     if not targets and take is None:
@@ -51,7 +51,7 @@ def deliver_report(
     if take is not None:
         try:
             take(document)
-        except Exception as error:  # whatever somebody's plugin does
+        except Exception as error:  # a plugin may raise anything
             delivery.failed(terminal.format_plugin_failure(error))
     return delivery
 
@@ -64,7 +64,7 @@ def put_report_at_target(
     earlier: Sequence[Mapping[str, Any]] = (),
     past: Mapping[str, Any] | None = None,
 ) -> None:
-    """Put a report where it was asked for; what is to be printed is kept for it.
+    """Write a report to its target, or collect it for printing.
 
     Raises: DestinationError where it can't be written.
     """
@@ -82,7 +82,7 @@ def put_report_at_target(
 
 
 def _append_job_summary(text: str) -> None:
-    """Append a text to the summary of the job, which other steps write to as well.
+    """Append a text to the summary of the job, which other steps also write to.
 
     Raises: DestinationError where it can't be written.
     """

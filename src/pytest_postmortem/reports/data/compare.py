@@ -1,4 +1,4 @@
-"""Two JSON reports, or two readings of the code → what a change gained and lost."""
+"""Compare two JSON reports, or two states of the code, by their guards."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CHANGE_WORDS: Mapping[ChangeKind, str] = {
 
 
 LINKED_CHANGE_WORDS: Mapping[ChangeKind, str] = {**CHANGE_WORDS, "gained": "newly linked to a test"}
-"""A reading of the code can't tell whether a test passes."""
+"""The code alone does not show whether a test passes."""
 
 
 NO_CHANGE_TEXT = "Nothing was gained, nothing lost"
@@ -90,7 +90,7 @@ class IncidentChange:
 class Comparison:
     """What a change gained and lost.
 
-    ``notes`` are lines about what can't be compared; ``judged`` is False where that is all.
+    ``notes`` are lines on incidents that can't be compared; ``judged`` is False if none can.
     ``by_code`` says that no test ran, so that a link is all that is known. ``unchanged`` counts the
     incidents that are as they were, but for those that needed no test and need none.
     """
@@ -118,7 +118,7 @@ def join_some_texts(texts: Sequence[str], separator: str = "; ") -> str:
 
 
 def sort_changes(changes: Iterable[IncidentChange]) -> tuple[IncidentChange, ...]:
-    """Return changes with the gravest kind first."""
+    """Return changes with the most severe kind first."""
     return tuple(sorted(changes, key=lambda change: get_args(ChangeKind).index(change.kind)))
 
 
@@ -198,13 +198,13 @@ GUARDED_STATES = ("guarded", "failing")
 """States in which a test runs that notices the problem."""
 
 GONE_REASON = "its post-mortem is gone from the registry"
-UNEXPLAINED_REASON = "now exempt, and nobody says why"
+UNEXPLAINED_REASON = "now exempt without a reason"
 
 
 def compare_reports(base: ReportedRun, head: ReportedRun) -> Comparison:
     """Compare two runs: what counts is whether a passing test guards an incident.
 
-    An incident of which one of the runs can't tell is not compared, and said to be so.
+    An incident that one of the runs does not judge is not compared, which a note reports.
     """
     collector = _ChangeCollector()
     index = {
@@ -236,7 +236,7 @@ class _ChangeCollector:
         self._unchanged = 0
 
     def build_comparison(self, reasons: Iterable[str]) -> Comparison:
-        """Return all of it, what is worst first."""
+        """Return the comparison, the most severe change first."""
         judged = bool(self._unchanged or self._changes) or not self._open
         why = "; ".join(dict.fromkeys(reasons)) or "they did not run in both"
         note = (
@@ -290,7 +290,7 @@ class _ChangeCollector:
         elif after == "unguarded" and before == "declared":
             self._add("lost", new, "the registry names no other guard any more")
         elif after == "unguarded" and before == "exempt":
-            self._add("new", new, new.reason or "it is no longer exempt")
+            self._add("new", new, new.reason or "no longer exempt")
         else:
             self._unchanged += 1
 
@@ -299,19 +299,19 @@ class _ChangeCollector:
 
 
 def _classify_loss(old: ReportedIncident) -> ChangeKind:
-    """Return what it is that an incident has lost with its last test."""
+    """Return the kind of change of an incident that has lost its last test."""
     return "unlinked" if old.state in MUTED_STATES else "lost"
 
 
 def _describe_current_tests(new: ReportedIncident) -> str:
-    """Return what has become of the tests of an incident that are still linked."""
+    """Return the state of the tests of an incident that are still linked."""
     reason = new.reason or new.state
-    told = reason.startswith(("skipped", "xfailed", new.state))
-    return f"now {reason}" if told else f"now {new.state}: {reason}"
+    has_state = reason.startswith(("skipped", "xfailed", new.state))
+    return f"now {reason}" if has_state else f"now {new.state}: {reason}"
 
 
 def _describe_lost_links(old: ReportedIncident, head: ReportedRun) -> str:
-    """Return where the links of an incident have gone, as far as a report can tell."""
+    """Return where the links of an incident have moved, as far as a report shows it."""
     return join_some_texts(
         [
             f"{test} is deleted or has lost its marker"
@@ -440,7 +440,7 @@ class _UnclearIncidents:
         return reason is not None
 
     def note_folder(self, id: str, folders: Mapping[str, str]) -> None:
-        """Note an incident whose tests may lie in a folder that is not read."""
+        """Note an incident whose tests may be in a folder that is not read."""
         self._reasons.setdefault(id, next(iter(folders.values())))
         self.lacks_folder = True
 
@@ -558,7 +558,7 @@ def _is_id_corrected(
 
 
 def _describe_lost_tests(old: LinkedIncident, new: LinkedIncident, head: SourceTestsByFile) -> str:
-    """Return what has become of each test that was linked."""
+    """Return the new state of each test that was linked."""
     if new.tests:
         return join_some_texts([f"{nodeid} is now {muted}" for nodeid, muted in new.tests.items()])
     texts = []
@@ -576,7 +576,7 @@ def _describe_lost_tests(old: LinkedIncident, new: LinkedIncident, head: SourceT
 def _sort_by_registry(
     changes: Iterable[IncidentChange], registry: Registry | None
 ) -> Iterable[IncidentChange]:
-    """Return changes in the order of the registry, what it lacks at the end."""
+    """Return changes in registry order, unknown ids last."""
     places = {each.id: place for place, each in enumerate(registry or ())}
     return sorted(changes, key=lambda change: (places.get(change.id, len(places)), change.id))
 

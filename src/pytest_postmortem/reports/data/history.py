@@ -1,6 +1,6 @@
 """Commits and the marks in each → when incidents got a regression test, and when one was lost.
 
-What is told is what the code says: a test that is linked, and that no mark keeps from failing.
+Only the code counts: a test that is linked, and that no mark keeps from failing.
 Nothing is averaged, and nothing is ranked.
 """
 
@@ -61,11 +61,11 @@ class IncidentHistory:
     date: str | None = None
     events: tuple[LinkEvent, ...] = ()
     unknown: str | None = None
-    """Why code can't tell whether a test is linked to it now."""
+    """Why the code does not show whether a test is linked to it now."""
 
     @property
     def linked(self) -> bool:
-        """Whether a test is linked to it now, as far as the code tells."""
+        """Whether the code has a test that is linked to it now."""
         known = self.unknown is None
         return known and bool(self.events) and self.events[-1].kind == "linked"
 
@@ -118,7 +118,7 @@ def trace_history(
 
     ``links`` gives the incidents to which the tests of a file are linked, by its path and blob,
     ``unread`` what its code does not say. An incident is not lost as long as that may link it.
-    ``now`` says why the newest code can't tell whether a test is linked to an incident.
+    ``now`` returns why the newest code does not show whether a test is linked to an incident.
     ``cut`` says that the first commit brings what older ones, which are not here, had made.
     Where a version of a file is not ``is_readable``, the links of the last one that was go on.
     """
@@ -231,7 +231,7 @@ def render_history_table(history: LinkHistory) -> str:
         ]
         lines.append(f"can't be read as Python: {join_some_texts(versions, ', ')}")
     if history.cut:
-        lines.append("The clone is shallow: `git fetch --unshallow` tells what was before")
+        lines.append("The clone is shallow: run `git fetch --unshallow` for older commits")
     return "".join(f"{sanitize_line(line)}\n" for line in lines)
 
 

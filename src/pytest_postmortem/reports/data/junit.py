@@ -8,7 +8,7 @@ The property may also have its value as text, be an attribute of the test case (
 1.8.1), belong to a whole suite, or be printed by the test, as ``[[PROPERTY|postmortem=PM-101]]``
 or as an entry of JUnit's own console launcher. Namespaces are ignored.
 
-There is no standard for the outcome. GoogleTest and CTest have attributes (``status="notrun"``,
+No standard defines the outcome. GoogleTest and CTest have attributes (``status="notrun"``,
 ``result="suppressed"``), xUnit and NUnit other ones (``executed="False"``), most tools elements
 (``<skipped/>``), and Surefire, nextest and Playwright elements for repeated tests
 (``<flakyFailure>``). Only a test of which nothing says otherwise has passed.
@@ -247,7 +247,7 @@ def _find_attribute_results(element: Element) -> Iterator[_CaseResult]:
 
 
 def _find_suite_results(suite: Element) -> Iterator[_CaseResult]:
-    """Yield what a suite says of each of its tests: that it broke, or that none of them ran.
+    """Yield the outcome that a suite has for each of its tests: it broke, or none of them ran.
 
     A suite that failed says nothing of a single test.
     """

@@ -1,4 +1,4 @@
-"""Several JSON reports → one `Report`: what each saw is put together, and judged anew.
+"""Merge several JSON reports into one `Report`, and judge the whole.
 
 A test is known by its rootdir in the repository, its file and its node id, so that the packages
 of one repository do not mix; of several outcomes of one test the first of `model.OUTCOMES` counts.
@@ -47,9 +47,9 @@ __all__ = ["ReportSource", "merge_reports"]
 
 @dataclass(frozen=True, slots=True)
 class ReportSource:
-    """A report that is to be merged: its plain data, where it stands, and which suite it is of.
+    """A report to merge: its plain data, its file, and its suite.
 
-    ``suite`` tells the suites of several repositories apart; within one repository the rootdir
+    ``suite`` distinguishes the suites of several repositories; within one repository the rootdir
     does. A ``foreign`` report is of another format, has no incidents of its own, and says nothing
     of what was asked or seen; ``links`` are what it claims, each with the ``address`` that its
     format gives the test.
@@ -68,7 +68,7 @@ class ReportSource:
 
     @property
     def root(self) -> str:
-        """What stands before the node ids and paths of this report, where there are several."""
+        """The prefix of the node ids and paths of this report, if there are several suites."""
         return "/".join(filter(None, (self.suite, self.document["scope"]["root"])))
 
 
@@ -85,13 +85,13 @@ class _GatheredReports:
     findings: dict[Finding, None] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
-    told: frozenset[tuple[str, str, str]] = frozenset()
+    junit_addresses: frozenset[tuple[str, str, str]] = frozenset()
 
 
 def merge_reports(
     sources: Sequence[ReportSource], expected: int | None = None, fail_under: float | None = None
 ) -> Report:
-    """Return the report of all sources together; the first has the say in what is asked.
+    """Return the report of all sources; the policy is that of the first one.
 
     ``expected`` is how many there should be: where some are missing, the whole is partial; where
     there are more, that is a finding.
@@ -102,7 +102,7 @@ def merge_reports(
     sources_with_registry = [
         source for source in report_sources if not source.document.get("missing")
     ]
-    gathered = _GatheredReports(told=frozenset(_list_junit_addresses(report_sources)))
+    gathered = _GatheredReports(junit_addresses=frozenset(_list_junit_addresses(report_sources)))
     for source in sources:
         root = f"{source.root}/" if len(roots) > 1 and source.root else ""
         _gather_report(
@@ -150,7 +150,7 @@ def merge_reports(
 def _list_junit_addresses(sources: Iterable[ReportSource]) -> Iterator[tuple[str, str, str]]:
     """Yield the linked tests as pytest's own JUnit XML has them: id, address and outcome.
 
-    So a run of which both files are given is counted once, and of the two the report tells more.
+    So a run of which both files are given is counted once, by its JSON report.
     """
     for source in sources:
         for incident in (*source.document["incidents"], *source.document.get("unknown", ())):
@@ -178,7 +178,7 @@ def _is_resolved_by_registry(finding: Finding, registry: Registry) -> bool:
 def _gather_report(
     gathered: _GatheredReports, source: ReportSource, root: str, *, loose: bool
 ) -> None:
-    """Take what a report says; of one without a registry, where others have one, links alone."""
+    """Add a report; of one without a registry, if others have one, only its links."""
     document = source.document
     for incident in document["incidents"]:
         if loose:
@@ -203,11 +203,11 @@ def _gather_report(
         for test in each["tests"]:
             _gather_linked_test(gathered, each["id"], test, root)
     for id, test in source.links:
-        if (id.casefold(), test["address"], test["outcome"]) in gathered.told:
+        if (id.casefold(), test["address"], test["outcome"]) in gathered.junit_addresses:
             continue
         gathered.loose.append(_gather_linked_test(gathered, id, test, root))
     for each in document["findings"]:
-        if each["code"] not in ("unknown-test", FRACTION_CODE):  # told anew, of the whole
+        if each["code"] not in ("unknown-test", FRACTION_CODE):  # reported again, on the whole
             finding = Finding(**{name: each[name] for name in Finding.__slots__})
             path = finding.path and prefix_path_with_root(root, finding.path)
             gathered.findings[replace(finding, path=path)] = None
@@ -336,7 +336,7 @@ def _merge_scopes(
 
 
 def _merge_expected_files(sources: Sequence[ReportSource]) -> tuple[str, ...] | None:
-    """Return the files of the whole, for whoever joins this with further reports."""
+    """Return the files of the whole, for a merge with further reports."""
     known = [(source, source.document["scope"]["expected"]) for source in sources]
     if any(files is None for _, files in known):
         return None
@@ -375,7 +375,7 @@ def _find_scope_gaps(sources: Sequence[ReportSource]) -> Iterator[str]:
 
 
 def _is_lost_file_reason(reason: str) -> bool:
-    """Say whether a reason stands for more than the files that a report leaves to others."""
+    """Say whether a reason is about more than the files that other reports have."""
     other_reasons = ("could not be collected", " in no report, such as ")
     return not (
         reason.endswith((" given", " left out")) or any(text in reason for text in other_reasons)
@@ -402,7 +402,7 @@ def _merge_id_lists(sources: Iterable[ReportSource], name: str) -> tuple[str, ..
 
 
 def _describe_hidden_severities(policy: Policy, gathered: _GatheredReports) -> Iterator[str]:
-    """Say that severities can't be judged which a report was not allowed to tell."""
+    """Yield a reason if severities can't be judged because a report hides them."""
     if (policy.require or policy.require_proof) and gathered.hidden:
         number = format_count(len(gathered.hidden))
-        yield f"the reports may not tell the severity of {number} (postmortem_show)"
+        yield f"the reports hide the severity of {number} (postmortem_show)"

@@ -37,7 +37,7 @@ EMPTY_REPORT_DOCUMENT: Mapping[str, Any] = {
 def read_report_files(
     paths: Iterator[Path], suites: Callable[[Path], str] = lambda _: ""
 ) -> list[ReportSource]:
-    """Read several reports; ``suites`` tells which suite a file is of.
+    """Read several reports; ``suites`` returns the suite of a file.
 
     Raises: ReportError with all files that can't be read.
     """
@@ -61,7 +61,7 @@ def read_report_files(
 def read_report_file(path: Path, suite: str = "") -> ReportSource:
     """Read one report.
 
-    Raises: ReportError where it is no report, or one of a format that is not known.
+    Raises: ReportError where it is not a report, or one of an unknown format.
     """
     try:
         if path.stat().st_size > MAX_REPORT_SIZE:
@@ -86,7 +86,7 @@ def _parse_report_document(path: Path, data: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         raise _build_report_error(path, "it is neither JSON nor XML", remedy) from None
     if not isinstance(document, dict) or "format" not in document:
-        raise _build_report_error(path, "it is no report of pytest-postmortem", remedy)
+        raise _build_report_error(path, "it is not a report of pytest-postmortem", remedy)
     if document["format"] != READABLE_REPORT_FORMAT:
         raise _build_report_error(
             path,
@@ -101,7 +101,7 @@ def _parse_report_document(path: Path, data: bytes) -> Mapping[str, Any]:
     schema = json.loads((files("pytest_postmortem") / "schemas" / "report.json").read_bytes())
     odd = next(_find_schema_misfits(document, schema, schema, "report"), None)
     if odd is not None:
-        raise _build_report_error(path, f"{odd} is not what the format says", remedy)
+        raise _build_report_error(path, f"{odd} does not follow the format", remedy)
     return document
 
 
@@ -116,7 +116,7 @@ def _check_history_document(path: Path, document: Mapping[str, Any]) -> Mapping[
         for point in points
     )
     if not whole:
-        raise _build_report_error(path, "its points are not what a history has", "write it anew")
+        raise _build_report_error(path, "its points are not those of a history", "create it again")
     return document
 
 
@@ -156,17 +156,17 @@ def _find_schema_misfits(
 
 
 def _build_junit_source(path: Path, data: bytes, suite: str) -> ReportSource:
-    """Return what a file of JUnit XML claims, with a finding for what is not understood."""
+    """Return the content of a file of JUnit XML, with a finding for each unknown outcome."""
     from xml.etree import ElementTree
 
     if b"<!DOCTYPE" in data[:10_000] or b"<!ENTITY" in data:
         raise _build_report_error(
-            path, "it declares entities, which no JUnit XML needs", "write it anew"
+            path, "it declares entities, which JUnit XML does not need", "create it again"
         )
     try:
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise _build_report_error(path, f"it is not XML: {error}", "write it anew") from None
+        raise _build_report_error(path, f"it is not XML: {error}", "create it again") from None
     report = parse_junit_report(root)
     if report is None:
         name = root.tag.rpartition("}")[2]

@@ -97,8 +97,8 @@ def _parse_optional_text(value: object) -> str | None:
 
 LONG_AGO = "0001-01-01"
 
-HIDDEN_PATCH = "a patch or a fix that may not be told"
-"""What makes an incident one that can be proven; no report tells it."""
+HIDDEN_PATCH = "a patch or a fix that is hidden"
+"""The placeholder of a fix, so that an incident counts as provable; reports hide the fix."""
 
 HIDDEN_SHOW_LEVELS: tuple[ShowLevel, ...] = ("id", "link")
 """How little may be shown of a post-mortem that has no severity in a report."""
@@ -139,22 +139,22 @@ def restore_postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
     )
 
 
-def restore_proof(told: Mapping[str, Any]) -> Proof:
-    """Return a proof; one with a verdict that is not known here tells nothing."""
-    verdict: Verdict = told["verdict"] if told["verdict"] in VERDICTS else "inconclusive"
-    outdated = bool(told.get("outdated"))
-    return Proof(verdict, parse_iso_date(told["day"]), told["fix"], told["reason"], outdated)
+def restore_proof(data: Mapping[str, Any]) -> Proof:
+    """Return a proof; an unknown verdict counts as inconclusive."""
+    verdict: Verdict = data["verdict"] if data["verdict"] in VERDICTS else "inconclusive"
+    outdated = bool(data.get("outdated"))
+    return Proof(verdict, parse_iso_date(data["day"]), data["fix"], data["reason"], outdated)
 
 
 def _restore_date(incident: Mapping[str, Any]) -> str | None:
-    """Return the date; one that may not be told is long ago where it made the incident no gap."""
+    """Return the date; a hidden one is long ago if it made the incident count as no gap."""
     hidden = incident["date"] is None and incident.get("show") in HIDDEN_SHOW_LEVELS
     older = hidden and incident["state"] == "unguarded" and not incident.get("required", True)
     return LONG_AGO if older else incident["date"]
 
 
 def prefix_path_with_root(root: str, path: str) -> str:
-    """Return a path as it is from the top of all roots; what is no path stays what it is."""
+    """Return a path from the top of all roots; any other text is unchanged."""
     if not root or path.startswith("/") or ":" in path.split("/")[0]:
         return path
     return posixpath.normpath(root + path)
