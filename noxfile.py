@@ -84,7 +84,7 @@ def smoke(session: nox.Session, pytest: str) -> None:
 def others(session: nox.Session) -> None:
     """Run the tests with other plugins' reports, which would change the output of all others."""
     session.install("-e", ".[test]", *group("others"))
-    session.run("python", "-m", "pytest", "tests/test_neighbours.py", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/runtime/test_neighbours.py", *session.posargs)
 
 
 @nox.session
@@ -92,7 +92,7 @@ def together(session: nox.Session) -> None:
     """Run one suite with and without the plugins that many suites have, installed together."""
     session.install("-e", ".[test]", *group("together"))
     # What runs the tests is this plugin alone; the runs that they start load all plugins.
-    own = ("-p", "pytest_postmortem.plugin", "tests/test_together.py")
+    own = ("-p", "pytest_postmortem.plugin", "tests/runtime/test_together.py")
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     session.run("python", "-m", "pytest", *own, *session.posargs, env=alone)
 
@@ -101,7 +101,7 @@ def together(session: nox.Session) -> None:
 def installs(session: nox.Session) -> None:
     """Run `prove` on packages that each build backend has installed in its own way."""
     session.install("-e", ".[test]", *group("installs"))
-    session.run("python", "-m", "pytest", "tests/test_prove_installs.py", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/prove/test_prove_installs.py", *session.posargs)
 
 
 @nox.session

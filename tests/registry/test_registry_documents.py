@@ -12,7 +12,7 @@ from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Postmortem, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 GOLDEN = json.loads((DATA / "golden_documents.json").read_text(encoding="utf-8"))
 
 

@@ -27,7 +27,7 @@ from pytest_postmortem.registry.remote.http import (
 )
 from server import Asked, Reply, Server, endless, sending, serving, silent
 
-CERTIFICATE = Path(__file__).parent / "data" / "tls" / "localhost.pem"
+CERTIFICATE = Path(__file__).parents[2] / "data" / "tls" / "localhost.pem"
 QUICK = HttpLimits(60, 60, total=60, wait=1, retries=2, backoff=0, redirects=3, size=100_000)
 ASK_LESS = "ask again later, or let runs read the file that `pytest-postmortem sync` writes"
 CHECK = "check the address and the network, or ask again later"

@@ -18,7 +18,7 @@ from pytest_postmortem.registry import LoadOptions, entry, fields, file, load_re
 from pytest_postmortem.registry.remote import source_config
 from pytest_postmortem.registry.remote.presets import PRESET_SERVICES, expand_preset
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 SCHEMA = registry_schema.build_registry_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 

@@ -149,7 +149,7 @@ def test_a_run_that_shows_no_action_items_reads_none(suite: Path) -> None:
     assert ("markdown_it" in plain, "markdown_it" in shown) == (False, True)
 
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path
     for folder in ("docs/postmortems", "examples/shop/docs/postmortems")

@@ -18,7 +18,7 @@ from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load_registry
 from repositories import git
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 TITLE = "Checkout charged customers twice"
 SLUG = "checkout-charged-customers-twice"
 ON = ("--date", "2026-11-20")

@@ -14,7 +14,7 @@ from projects import complaint, files
 from pytest_postmortem.cli.main import main
 from repositories import git
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 MARKER = "postmortem(id, *ids): the test guards against these incidents"
 QUOTED = f'"{MARKER}"'
 INI = f"+postmortem_registry = docs/postmortems\n+markers = {MARKER}\n"

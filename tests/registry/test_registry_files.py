@@ -14,7 +14,7 @@ from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ActionItem, Guard, Location, Postmortem, Registry
 from pytest_postmortem.registry import LoadOptions, find_registry, load_registry
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def write(folder: Path, text: str, name: str = "postmortems.yml") -> Path:

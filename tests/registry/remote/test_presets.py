@@ -21,8 +21,8 @@ from pytest_postmortem.registry.remote.http import HttpLimits
 from pytest_postmortem.registry.remote.source_config import parse_source_block
 from server import Reply, Server
 
-SHAPES = Path(__file__).parent / "data" / "api_shapes"
-HOW_TO = Path(__file__).parent.parent / "docs" / "how-to"
+SHAPES = Path(__file__).parents[2] / "data" / "api_shapes"
+HOW_TO = Path(__file__).parents[3] / "docs" / "how-to"
 PRESETS = Path(presets.__file__).parent
 QUICK = HttpLimits(retries=0)
 

@@ -14,7 +14,7 @@ from pytest_postmortem.cli.main import main
 from pytest_postmortem.lint.rules import LINT_RULES
 from repositories import write
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "lint.md").read_text(encoding="utf-8")
 SECTIONS = {
     text.partition("\n")[0]: text
