@@ -1,6 +1,6 @@
 """Mutation testing of the modules that judge: which changes of their code does no test notice?
 
-    python benchmarks/mutants.py gates [scope ...] [--lines 81,90] [--fast] [--jobs 2]
+    python benchmarks/mutants.py evaluation/gates [runtime/outcomes ...] [--lines 81,90] [--fast] [--jobs 2]
 
 copies the checkout, lets cosmic-ray change one thing at a time in the copy, and runs the tests of
 the module: first those of pure functions, and for what survives them those that run pytest. Prints
@@ -33,12 +33,12 @@ from cosmic_ray.work_item import MutationSpec
 TOP = Path(__file__).parents[1]
 
 PURE = {
-    "outcomes": ("outcomes",),
-    "assess": ("assess", "gates"),
-    "links": ("links",),
-    "scope": ("scope",),
-    "gates": ("gates",),
-    "merging": ("merging",),
+    "runtime/outcomes": ("outcomes",),
+    "evaluation/evaluate": ("assess", "gates"),
+    "evaluation/links": ("links",),
+    "runtime/completeness": ("scope",),
+    "evaluation/gates": ("gates",),
+    "reports/data/merge": ("merging",),
 }
 """The tests of each module that start no pytest, or hardly any."""
 
@@ -181,8 +181,9 @@ def _survives(copy: Path, path: Path, text: str, module: str, fast: bool) -> boo
 
 
 def _files(copy: Path, names: Sequence[str]) -> list[str]:
-    files = [copy / "tests" / f"test_{name}.py" for name in names]
-    return [str(file.relative_to(copy)) for file in files if file.exists()]
+    """Return the test files of these names, wherever they are; each has to be there."""
+    files = {path.stem: path for path in (copy / "tests").rglob("test_*.py")}
+    return [str(files[f"test_{name}"].relative_to(copy)) for name in names]
 
 
 def _tests(copy: Path, files: Sequence[str]) -> int:
