@@ -1,6 +1,6 @@
 """Mutation testing of the modules that judge: which changes of their code does no test notice?
 
-    python benchmarks/mutants.py evaluation/gates [runtime/outcomes ...] [--lines 81,90] [--fast] [--jobs 2]
+    python benchmarks/mutants.py evaluation/gates [...] [--lines 81,90] [--fast] [--jobs 2]
 
 copies the checkout, lets cosmic-ray change one thing at a time in the copy, and runs the tests of
 the module: first those of pure functions, and for what survives them those that run pytest. Prints

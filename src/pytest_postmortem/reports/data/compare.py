@@ -341,68 +341,146 @@ def compare_code(
     ``unread_folders`` are the submodules of which nothing is known, each with what to do: in
     those whose paths are not among ``unchanged_files`` a test may have come or gone.
     """
-    moved = {path: why for path, why in unread_folders.items() if path not in unchanged_files}
-    before = find_linked_incidents(_certain_where_gone(base, head), registry, policy, earlier)
-    after = find_linked_incidents(head, registry, policy)
-    unclear = _UnclearIncidents(
-        find_unread_links(base, earlier or registry), find_unread_links(head, registry), registry
+    comparison = _CodeComparison(
+        base, head, registry, policy, show, earlier, unchanged_files, unread_folders
     )
-    changes: list[IncidentChange] = []
-    unread: list[str] = []
-    unchanged = 0
-    for key, old in before.items():
-        new = after.get(key, LinkedIncident(old.id))
-        if new.has_active_test or (new.tests and not old.has_active_test):
-            unchanged += 1
-            continue
+    comparison.compare_older_links()
+    comparison.compare_newer_links()
+    comparison.compare_registries()
+    comparison.note_unlinked_incidents()
+    return comparison.build()
+
+
+class _CodeComparison:
+    """Collects the changes between two states of the code; for the arguments see `compare_code`."""
+
+    def __init__(
+        self,
+        base: SourceTestsByFile,
+        head: SourceTestsByFile,
+        registry: Registry | None,
+        policy: Policy,
+        show: ShowLevel | None,
+        earlier: Registry | None,
+        unchanged_files: Collection[str],
+        unread_folders: Mapping[str, str],
+    ) -> None:
+        self._base, self._head = base, head
+        self._registry, self._earlier = registry, earlier
+        self._policy, self._show = policy, show
+        self._unchanged_files = unchanged_files
+        self._unread_folders = unread_folders
+        self._moved = {
+            path: remedy for path, remedy in unread_folders.items() if path not in unchanged_files
+        }
+        older = _certain_where_gone(base, head)
+        self._before = find_linked_incidents(older, registry, policy, earlier)
+        self._after = find_linked_incidents(head, registry, policy)
+        self._unclear = _UnclearIncidents(
+            find_unread_links(base, earlier or registry),
+            find_unread_links(head, registry),
+            registry,
+        )
+        self._changes: list[IncidentChange] = []
+        self._unread: list[str] = []
+        self._unchanged = 0
+
+    def compare_older_links(self) -> None:
+        """Add what became of each incident that a test was linked to."""
+        for key, old in self._before.items():
+            new = self._after.get(key, LinkedIncident(old.id))
+            if new.has_active_test or (new.tests and not old.has_active_test):
+                self._unchanged += 1
+            else:
+                self._add_loss(old, new)
+
+    def _add_loss(self, old: LinkedIncident, new: LinkedIncident) -> None:
+        """Add an incident whose tests are gone or inactive, unless that is explained or unknown."""
+        registry, show = self._registry, self._show
         postmortem = registry.find(old.id) if registry else None
-        waiver = _find_waiver(postmortem, policy.today)
+        waiver = _find_waiver(postmortem, self._policy.today)
+        explained = self._unclear.head.without(self._unchanged_files)
         if waiver is not None:
-            changes.append(_build_incident_change("retired", old.id, postmortem, show, waiver))
-        elif not all(_is_test_file_readable(nodeid, head, moved) for nodeid in old.tests):
-            unread.append(old.id)
-        elif old.has_active_test and unclear.note(old.id, unclear.head.without(unchanged_files)):
-            continue
+            self._changes.append(
+                _build_incident_change("retired", old.id, postmortem, show, waiver)
+            )
+        elif not all(
+            _is_test_file_readable(nodeid, self._head, self._moved) for nodeid in old.tests
+        ):
+            self._unread.append(old.id)
+        elif old.has_active_test and self._unclear.note(old.id, explained):
+            return
         elif not (
             _is_registry_complete(registry)
             and postmortem is None
-            and _is_id_corrected(old, before, after)
+            and _is_id_corrected(old, self._before, self._after)
         ):
-            reason = _describe_lost_tests(old, new, head)
+            reason = _describe_lost_tests(old, new, self._head)
             kind: ChangeKind = "lost" if old.has_active_test else "unlinked"
-            changes.append(_build_incident_change(kind, old.id, postmortem, show, reason))
-    for key, new in after.items():
-        postmortem = registry.find(new.id) if registry else None
-        gained = new.has_active_test and not (key in before and before[key].has_active_test)
-        gained = gained and all(_is_test_file_readable(nodeid, base, moved) for nodeid in new.tests)
-        if gained and unclear.may_link(new.id, unclear.base):
-            unchanged += 1
-        elif gained and moved:
-            unclear.note_folder(new.id, moved)
-        elif gained and (postmortem or not _is_registry_complete(registry)):
-            changes.append(_build_incident_change("gained", new.id, postmortem, show))
-    if registry is not None and earlier is not None:
-        changed_ids = {change.id.casefold() for change in changes}
-        changes += _find_vanished_incidents(earlier, registry, before, changed_ids, policy, show)
-        for each in _find_appeared_incidents(earlier, registry, after, policy, show):
-            if unread_folders:
-                unclear.note_folder(each.id, unread_folders)
-            elif not unclear.note(each.id, unclear.head):
-                changes.append(each)
-    for postmortem in registry or ():
-        linked_incident = after.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
-        waived = _find_waiver(postmortem, policy.today) is not None
-        lost = postmortem.id in {change.id for change in changes}
-        if is_incident_selected(postmortem, policy) and not (
-            linked_incident.has_active_test or waived or lost
-        ):
-            unclear.note(postmortem.id, unclear.base)
-            unclear.note(postmortem.id, unclear.head)
-    notes = (*_describe_unread_files(base, head, unread), *unclear.notes())
-    judged = {*_unreadable(base), *_unreadable(head)}.issubset(unchanged_files)
-    judged = judged and not (moved or unclear.lacks_folder)
-    sorted_changes = sort_changes(_sort_by_registry(changes, registry))
-    return Comparison(sorted_changes, notes, judged, by_code=True, unchanged=unchanged)
+            self._changes.append(_build_incident_change(kind, old.id, postmortem, show, reason))
+
+    def compare_newer_links(self) -> None:
+        """Add each incident that has an active test now, and had none."""
+        for key, new in self._after.items():
+            had_test = key in self._before and self._before[key].has_active_test
+            if not new.has_active_test or had_test:
+                continue
+            if not all(
+                _is_test_file_readable(nodeid, self._base, self._moved) for nodeid in new.tests
+            ):
+                continue
+            postmortem = self._registry.find(new.id) if self._registry else None
+            if self._unclear.may_link(new.id, self._unclear.base):
+                self._unchanged += 1
+            elif self._moved:
+                self._unclear.note_folder(new.id, self._moved)
+            elif postmortem or not _is_registry_complete(self._registry):
+                self._changes.append(
+                    _build_incident_change("gained", new.id, postmortem, self._show)
+                )
+
+    def compare_registries(self) -> None:
+        """Add the incidents that left the registry, and those that came without a test."""
+        registry, earlier = self._registry, self._earlier
+        if registry is None or earlier is None:
+            return
+        policy, show = self._policy, self._show
+        changed_ids = {change.id.casefold() for change in self._changes}
+        self._changes += _find_vanished_incidents(
+            earlier, registry, self._before, changed_ids, policy, show
+        )
+        for change in _find_appeared_incidents(earlier, registry, self._after, policy, show):
+            if self._unread_folders:
+                self._unclear.note_folder(change.id, self._unread_folders)
+            elif not self._unclear.note(change.id, self._unclear.head):
+                self._changes.append(change)
+
+    def note_unlinked_incidents(self) -> None:
+        """Note the incidents without an active test that only a run may show to be linked."""
+        lost = {change.id for change in self._changes}
+        for postmortem in self._registry or ():
+            incident = self._after.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+            waived = _find_waiver(postmortem, self._policy.today) is not None
+            covered = incident.has_active_test or waived or postmortem.id in lost
+            if is_incident_selected(postmortem, self._policy) and not covered:
+                self._unclear.note(postmortem.id, self._unclear.base)
+                self._unclear.note(postmortem.id, self._unclear.head)
+
+    def build(self) -> Comparison:
+        """Return all changes, with what could not be compared."""
+        unreadable = {*_unreadable(self._base), *_unreadable(self._head)}
+        complete = unreadable.issubset(self._unchanged_files)
+        judged = complete and not (self._moved or self._unclear.lacks_folder)
+        return Comparison(
+            sort_changes(_sort_by_registry(self._changes, self._registry)),
+            (
+                *_describe_unread_files(self._base, self._head, self._unread),
+                *self._unclear.notes(),
+            ),
+            judged,
+            by_code=True,
+            unchanged=self._unchanged,
+        )
 
 
 def _certain_where_gone(base: SourceTestsByFile, head: SourceTestsByFile) -> SourceTestsByFile:
