@@ -206,9 +206,9 @@ def test_an_open_descriptor_goes_on_where_it_is(tmp_path: Path, name: str, kind:
     """What was printed before stays before, and what is printed after comes after."""
     code = f"""if True:
         from pathlib import Path
-        from pytest_postmortem.files import write
+        from pytest_postmortem.files import write_text_file
         print("before")
-        write(Path({name!r}), "text\\n")
+        write_text_file(Path({name!r}), "text\\n")
         print("after")
     """
     command = [sys.executable, "-c", code]
