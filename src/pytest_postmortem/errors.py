@@ -1,4 +1,4 @@
-"""What can go wrong, by what the reader must do next.
+"""Exception classes, one for each action that the reader must take.
 
 Every message has one form, and every slug a section in ``docs/reference/messages.md``::
 
@@ -27,10 +27,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, where it stands, and what to do about it.
+    """A problem with its location and its remedy.
 
-    ``failed`` says what could not be done ("Couldn't read registry"), ``cause`` why, without a
-    full stop; ``path`` is shown as it is given, ``line`` counts from 1.
+    ``failed`` names the failed action ("Couldn't read registry"), ``cause`` the reason, without a
+    final period. ``path`` is printed as given, ``line`` counts from 1.
     """
 
     slug: str
@@ -41,7 +41,7 @@ class Problem:
     line: int | None = None
 
     def __str__(self) -> str:
-        """Return the message in the one form that all messages have."""
+        """Return the message in the common form of all messages."""
         place = "" if self.path is None else f" {self.path!r}"
         if self.line is not None:
             place += f", line {self.line}"
@@ -53,7 +53,7 @@ class Problem:
 
 
 class PostmortemError(Exception):
-    """Something that the reader has to mend; carries every problem that was found."""
+    """An error that the reader has to fix; holds all problems."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -61,11 +61,11 @@ class PostmortemError(Exception):
 
 
 class RegistryError(PostmortemError):
-    """Mend the registry: a location is missing, unreadable, or holds broken entries."""
+    """Fix the registry: a location is missing, unreadable, or holds broken entries."""
 
 
 class SettingsError(PostmortemError):
-    """Mend the command line or the configuration: an option or a setting has an unusable value."""
+    """Fix the command line or the configuration: a value is invalid."""
 
 
 class DestinationError(PostmortemError):
@@ -73,19 +73,19 @@ class DestinationError(PostmortemError):
 
 
 class ProofsError(PostmortemError):
-    """Mend or delete the file of proofs: it can't be read."""
+    """Fix or delete the file of proofs: it can't be read."""
 
 
 class ReportError(PostmortemError):
-    """Give another file: it is no report, or one of a format that is not known."""
+    """Give another file: this one is not a report, or its format is unknown."""
 
 
 class NotJudgedError(PostmortemError):
-    """Make readable what could not be read: without it, nothing can be judged."""
+    """Make the named input readable: the command needs it for its result."""
 
 
 class GitError(NotJudgedError):
-    """Make git able to answer: it failed, and what it did not give is unknown, not empty."""
+    """Fix the failure of git: its missing output is unknown, not empty."""
 
     @property
     def brief(self) -> str:

@@ -1,9 +1,8 @@
-"""A file, whole or not at all: written next to its destination, then put in its place.
+"""Files read, found and written atomically: to a temporary file, which is then renamed.
 
-What is no regular file (a device, a FIFO, an open descriptor such as ``/dev/stdout``) is written
-through, and a symbolic link stays one: what it leads to is written. A process that is killed
-leaves each file as it was or as it should be, and next to it at most a hidden file that ends in
-``.pytest-postmortem``, which the next one that writes into the folder removes.
+Devices, FIFOs and open descriptors such as ``/dev/stdout`` are written directly. For a symbolic
+link its target is written. A process that is killed leaves the old or the new content, and at
+most one hidden file that ends in ``.pytest-postmortem``; the next write to the folder removes it.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ __all__ = [
 
 UNFINISHED_SUFFIX = ".pytest-postmortem"
 UNFINISHED_MAX_AGE = 24 * 60 * 60
-"""The seconds after which an unfinished file is left, whichever machine began it."""
+"""The age in seconds from which an unfinished file of any machine may be removed."""
 
 NO_HARD_LINK_ERRORS = (
     errno.EPERM,
@@ -49,7 +48,7 @@ NO_HARD_LINK_ERRORS = (
     errno.EMLINK,
     errno.EINVAL,
 )
-"""What file systems without hard links answer."""
+"""The errors of file systems without hard links."""
 
 _DESCRIPTOR_PATTERN = re.compile(r"/dev/(?:std(in|out|err)|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})")
 _UNFINISHED_PATTERN = re.compile(
@@ -58,11 +57,11 @@ _UNFINISHED_PATTERN = re.compile(
 
 
 class FileChangedError(Exception):
-    """A file no longer holds what was read of it."""
+    """A file was changed after it had been read."""
 
 
 def write_text_file(path: Path, text: str) -> None:
-    """Write text as UTF-8, making missing folders; an older file stays until the new is whole.
+    """Write text as UTF-8 atomically; create missing folders.
 
     Raises:
         DestinationError: The file can't be written; nothing is left behind.
@@ -83,7 +82,7 @@ def write_text_file(path: Path, text: str) -> None:
 
 
 def is_written_through(path: Path) -> bool:
-    """Say whether a path leads to something that is no regular file and no folder."""
+    """Return whether a path names a device, a FIFO or an open descriptor."""
     if _DESCRIPTOR_PATTERN.fullmatch(str(path)):
         return True
     try:
@@ -94,7 +93,7 @@ def is_written_through(path: Path) -> bool:
 
 
 def _write_to_device(path: Path, data: bytes) -> None:
-    """Write to a device or a FIFO; an open descriptor goes on where it is."""
+    """Write to a device or a FIFO; an open descriptor keeps its position."""
     found = _DESCRIPTOR_PATTERN.fullmatch(str(path))
     if found is None:
         descriptor = os.open(path, os.O_WRONLY)
@@ -110,21 +109,22 @@ def _write_to_device(path: Path, data: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """What a file shall hold, whole, in a file beside it; ``old`` is what it holds until then,
-    None where there is none.
+    """The new content of a file in a temporary file next to it.
+
+    ``old`` is the present content, None for a new file.
     """
 
     path: Path
     old: bytes | None
-    beside: str
+    staged: str
 
     def put_in_place(self) -> None:
-        """Put it in its place.
+        """Replace the file by the temporary one.
 
         Raises:
-            Changed: The file holds something else by now.
-            FileExistsError: There is one by now, and it stays as it is.
-            OSError: It can't be written; it is as it was.
+            FileChangedError: The file was changed in the meantime.
+            FileExistsError: The file was created in the meantime; it is kept.
+            OSError: The file can't be written; it is unchanged.
         """
         try:
             if self.old is None:
@@ -132,44 +132,44 @@ class StagedFile:
             elif self.path.read_bytes() != self.old:
                 raise FileChangedError
             else:
-                os.replace(self.beside, self.path)
+                os.replace(self.staged, self.path)
         except BaseException:
             self.drop_staged()
             raise
 
     def _make(self) -> None:
-        """Make a file that is whole from its first moment, where there are hard links."""
+        """Create the file by a hard link, so that it is never incomplete."""
         try:
-            os.link(self.beside, self.path)
+            os.link(self.staged, self.path)
         except OSError as error:
             if error.errno not in NO_HARD_LINK_ERRORS:
                 raise
             self._claim_unfinished_name()
         else:
-            os.unlink(self.beside)
+            os.unlink(self.staged)
 
     def _claim_unfinished_name(self) -> None:
         os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
-            os.replace(self.beside, self.path)
+            os.replace(self.staged, self.path)
         except BaseException:
             with suppress(OSError):
                 os.unlink(self.path)
             raise
 
     def drop_staged(self) -> None:
-        """Leave the file as it is, and nothing beside it."""
+        """Remove the temporary file; the file is unchanged."""
         with suppress(OSError):
-            os.unlink(self.beside)
+            os.unlink(self.staged)
 
 
 def stage_file(path: Path, old: bytes | None, new: bytes) -> StagedFile:
-    """Write beside a file what it shall hold, with its mode; ``old`` is None where there is none.
+    """Write new content to a temporary file next to a file; ``old`` is None for a new file.
 
     Raises:
-        Changed: It does not hold ``old``.
-        FileExistsError: There is one, and should not be.
-        OSError: It can't be written; nothing is left behind.
+        FileChangedError: The content is not ``old``.
+        FileExistsError: A new file exists already.
+        OSError: The file can't be written; no temporary file is left.
     """
     if old is None:
         if os.path.lexists(path):
@@ -180,23 +180,23 @@ def stage_file(path: Path, old: bytes | None, new: bytes) -> StagedFile:
         raise FileChangedError
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    beside = _write_neighbour_file(path, new, stat.S_IMODE(status.st_mode))
-    _copy_owner(beside, status)
-    return StagedFile(path, old, beside)
+    staged = _write_neighbour_file(path, new, stat.S_IMODE(status.st_mode))
+    _copy_owner(staged, status)
+    return StagedFile(path, old, staged)
 
 
 def rewrite_file(path: Path, old: bytes, new: bytes) -> None:
-    """Put new contents into a file that still holds the old ones, and keep its mode.
+    """Replace the old content of a file by a new one, and keep its mode.
 
     Raises:
-        Changed: It holds something else by now.
-        OSError: It can't be written; it is as it was.
+        FileChangedError: The content is not ``old``.
+        OSError: The file can't be written; it is unchanged.
     """
     stage_file(path, old, new).put_in_place()
 
 
 def _replace_file(path: Path, data: bytes) -> None:
-    """Put a file in its place, with the mode and the owner of the one that is there."""
+    """Write a file atomically; keep the mode and the owner of an existing one."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -214,16 +214,16 @@ def _replace_file(path: Path, data: bytes) -> None:
 
 
 def _copy_owner(name: str, status: os.stat_result) -> None:
-    """Give a file the owner of another, where that is allowed."""
+    """Copy the owner to a file, if permitted."""
     own = os.stat(name)
     if hasattr(os, "chown") and (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
         with suppress(OSError):
             os.chown(name, status.st_uid, status.st_gid)
-            os.chmod(name, stat.S_IMODE(status.st_mode))  # a change of owner may take bits away
+            os.chmod(name, stat.S_IMODE(status.st_mode))  # a change of owner may clear bits
 
 
 def _write_neighbour_file(path: Path, data: bytes, mode: int) -> str:
-    """Write a file next to another, and return its name."""
+    """Write a temporary file next to a file, and return its name."""
     remove_unfinished_files(path.parent)
     prefix = f".{path.name[:60]}.{_read_machine_name()}-{os.getpid()}-"
     handle, name = tempfile.mkstemp(suffix=UNFINISHED_SUFFIX, prefix=prefix, dir=path.parent)
@@ -239,14 +239,14 @@ def _write_neighbour_file(path: Path, data: bytes, mode: int) -> str:
 
 
 def remove_unfinished_files(folder: Path) -> None:
-    """Remove what a process that was killed has left in a folder."""
+    """Remove the temporary files of killed processes from a folder."""
     for path in find_unfinished_files(folder):
         with suppress(OSError):
             os.unlink(path)
 
 
 def find_unfinished_files(folder: Path) -> list[Path]:
-    """Return the files that a process which was killed has left in a folder."""
+    """Return the temporary files of killed processes in a folder."""
     left: list[Path] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for name in [entry.name for entry in entries if entry.name.endswith(UNFINISHED_SUFFIX)]:
@@ -258,7 +258,7 @@ def find_unfinished_files(folder: Path) -> list[Path]:
 
 
 def _is_process_over(machine: str, process: int) -> bool:
-    """Say whether a process of this machine has ended; of another one that is not known."""
+    """Return whether a process of this machine has ended; False for other machines."""
     if machine != _read_machine_name() or os.name == "nt":  # where signal 0 ends a process
         return False
     try:
@@ -277,7 +277,7 @@ def _is_old_file(path: Path) -> bool:
 
 
 def _read_machine_name() -> str:
-    """Return a short name of this machine, or of the container."""
+    """Return a short hash of the name of this machine or container."""
     import platform
     import zlib
 
@@ -285,15 +285,15 @@ def _read_machine_name() -> str:
 
 
 def _read_umask() -> int:
-    """Return the mask of new files; there is no way to read it but to set it."""
+    """Return the umask; it can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def is_test_file_path(path: Path, patterns: Iterable[str]) -> bool:
-    """Say whether a file is a test file by ``python_files``: by its name, or where a pattern
-    holds a slash by its path, as pytest does.
+    """Return whether a file matches ``python_files``: by its name, or by its path if the pattern
+    contains a slash, as in pytest.
     """
     return any(
         fnmatch(path.as_posix(), f"*/{pattern}") if "/" in pattern else fnmatch(path.name, pattern)
@@ -302,7 +302,7 @@ def is_test_file_path(path: Path, patterns: Iterable[str]) -> bool:
 
 
 def format_relative_path(path: Path, root: Path) -> str:
-    """Return a path from the rootdir, which need not be above it, nor on the same drive."""
+    """Return a path relative to the rootdir; absolute if it is on another drive."""
     try:
         return os.path.relpath(path, root).replace(os.sep, "/")
     except ValueError:
@@ -312,9 +312,9 @@ def format_relative_path(path: Path, root: Path) -> str:
 def find_test_files(
     roots: Iterable[Path], patterns: Sequence[str], ignored: Callable[[Path], bool]
 ) -> Iterator[Path]:
-    """Walk ``roots`` for test files; ``ignored`` says which files and folders pytest leaves out.
+    """Yield the test files below ``roots``; ``ignored`` selects the files and folders to skip.
 
-    A root that is itself a file counts whatever its name, as it does for pytest.
+    A root that is a file is yielded with any name, as in pytest.
     """
     for root in roots:
         if root.is_file():
@@ -326,7 +326,7 @@ def find_test_files(
 def _walk_test_folder(
     folder: Path, patterns: Sequence[str], ignored: Callable[[Path], bool]
 ) -> Iterator[Path]:
-    """Walk a folder as pytest does, links to folders included, but for one that leads upwards."""
+    """Walk a folder as pytest does: follow links, except to a parent folder."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
@@ -342,7 +342,7 @@ def _walk_test_folder(
 
 
 def _is_folder_entry(entry: os.DirEntry[str]) -> bool:
-    """Say whether an entry is a folder; a link that leads round in circles is none."""
+    """Return whether an entry is a folder; False for a circular link."""
     try:
         return entry.is_dir()
     except OSError:
@@ -350,7 +350,7 @@ def _is_folder_entry(entry: os.DirEntry[str]) -> bool:
 
 
 def read_file_bytes(file: Path) -> bytes | None:
-    """Return what a file holds, None where it can't be read."""
+    """Return the content of a file, None if it can't be read."""
     try:
         return file.read_bytes()
     except (OSError, ValueError):

@@ -17,13 +17,13 @@ def pytest_postmortem_load(
     """Return the post-mortems of a location that is neither a file nor an http address.
 
     Called once a run, in the process that reports, for each location such as ``notion:DATABASE``;
-    the first result that is not None is taken. What is raised becomes a warning, and what an
+    the first result that is not None is taken. An exception becomes a warning, and what an
     earlier run was given is used in its place.
 
-    :param location: What was configured, with its scheme.
+    :param location: The configured location, with its scheme.
     :param config: pytest's configuration.
     :returns: The post-mortems, each a mapping with the fields of a registry file, ``id`` at
-        least; None for a location that belongs to somebody else.
+        least; None for a location of another plugin.
     """
 
 
@@ -32,7 +32,7 @@ def pytest_postmortem_report(report: Mapping[str, Any], config: pytest.Config) -
     """Do something with the finished report, in the process that reports.
 
     Called once a run, after the gates are judged and before the report is printed, where there
-    is anything to report. What is raised is shown, and fails a run that is otherwise green.
+    is anything to report. An exception is printed, and fails a run that is otherwise green.
 
     :param report: The plain data of the JSON report, with no more of each post-mortem than
         ``postmortem_show`` allows.

@@ -1,4 +1,4 @@
-"""The plain data that everything passes around: frozen, without I/O, known by every module."""
+"""Data classes of the domain: frozen, without I/O, imported by every other package."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ OUTCOMES: tuple[OutcomeWord, ...] = get_args(OutcomeWord)
 DESELECTED = "deselected"
 DESELECTED_BY_CONFIGURATION = "deselected by configuration"
 UNREPORTED = "did not run"
-"""Why a test did not run: something of this run deselected it, or the suite always does, or the
-test was collected and no report of it came.
+"""The reasons for which a test did not run: deselected by this run, deselected by the configuration
+of the suite, or collected without a report.
 """
 
 Origin = Literal["marker", "foreign", "registry"]
-"""Who claims a link: our marker, another mark that was configured, or the registry."""
+"""The source of a link: our marker, another configured mark, or the registry."""
 
 ShowLevel = Literal["id", "link", "title", "all"]
-"""How much of a post-mortem may appear in logs and reports."""
+"""The part of a post-mortem that may appear in logs and reports."""
 
 SHOW_LEVELS: tuple[ShowLevel, ...] = get_args(ShowLevel)
 
@@ -70,7 +70,7 @@ Verdict = Literal[
     "broken",
     "inconclusive",
 ]
-"""What comes of taking a fix away."""
+"""The results of reverting a fix and running the tests."""
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 """Of several tests of one incident the verdict counts that is first in this order."""
@@ -80,7 +80,7 @@ PROVEN_VERDICTS: tuple[Verdict, ...] = ("proven", "proven-flaky", "proven-at-fix
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
-    """A piece of follow-up work as the post-mortem states it; it is tracked elsewhere."""
+    """A follow-up task of a post-mortem; its status is tracked elsewhere."""
 
     title: str
     owner: str | None = None
@@ -91,7 +91,7 @@ class ActionItem:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A guard that is no test of this suite, such as an alert; not checked here."""
+    """A guard outside of this suite, such as an alert; it is not checked."""
 
     type: str
     url: str | None = None
@@ -101,11 +101,10 @@ class Guard:
 class Postmortem:
     """One incident as its post-mortem describes it.
 
-    ``path`` and ``line`` say where the entry stands, the path relative to the rootdir where it
-    lies below it. ``date`` and ``until`` are ISO dates, or whatever text stood there.
-    ``extra`` keeps the short texts under keys that this version does not know. ``show`` is the
-    most that may be shown of it, if nobody says: less than all for what was fetched with a
-    credential. What was fetched and stands in no file has no ``path``.
+    ``path`` and ``line`` locate the entry; a path below the rootdir is relative to it; a
+    fetched entry has none. ``date`` and ``until`` are ISO dates, or the invalid text.
+    ``extra`` holds short texts under unknown keys. ``show`` is the default limit of what reports
+    print: less than all for an entry that was fetched with a credential.
     """
 
     id: str
@@ -139,12 +138,12 @@ class Postmortem:
 
     @property
     def day(self) -> datetime.date | None:
-        """The date of the incident, or None where none is given or it is no ISO date."""
+        """The date of the incident, None if it is missing or invalid."""
         return parse_iso_date(self.date)
 
 
 def parse_iso_date(text: str | None) -> datetime.date | None:
-    """Return the date with which an ISO date or date-time begins, or None."""
+    """Return the date of an ISO date or date-time, None if it is invalid."""
     if text is None:
         return None
     try:
@@ -154,9 +153,9 @@ def parse_iso_date(text: str | None) -> datetime.date | None:
 
 
 def normalize_id(text: str) -> str:
-    """Return an id, an alias or a node id in Unicode's NFC, in which all of them are compared.
+    """Return an id, an alias or a node id in Unicode's NFC, the form for comparisons.
 
-    macOS writes the names of files in NFD, where ``é`` is two characters.
+    File names on macOS are in NFD, where ``é`` is two characters.
     """
     if text.isascii():
         return text
@@ -167,10 +166,10 @@ def normalize_id(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong in the registry or in a link; an error sets the exit status at the end.
+    """A problem of the registry or of a link; an error changes the exit status.
 
-    ``code`` is the slug of a section in ``docs/reference/messages.md``. ``message`` is one line,
-    with the remedy in it; ``path`` is relative to the rootdir, ``line`` counts from 1.
+    ``code`` is the slug of a section in ``docs/reference/messages.md``. ``message`` is one line
+    that includes the remedy; ``path`` is relative to the rootdir, ``line`` counts from 1.
     """
 
     code: str
@@ -180,7 +179,7 @@ class Finding:
     line: int | None = None
 
     def __str__(self) -> str:
-        """Return the finding in one line, place first."""
+        """Return the finding in one line that starts with the path."""
         if self.path is None:
             return self.message
         place = self.path if self.line is None else f"{self.path}:{self.line}"
@@ -189,7 +188,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a registry is read from: ``text`` as it was given, relative to ``folder``."""
+    """A location of a registry: ``text`` as given, relative to ``folder``."""
 
     text: str
     folder: Path
@@ -205,10 +204,9 @@ class Registry:
     """All post-mortems, in the order of their locations.
 
     ``index`` holds every id and every alias that names one post-mortem alone, case-folded.
-    ``locations`` are the locations as they are shown to the reader. ``partial`` says why there
-    may be post-mortems which this registry does not hold, ``unreachable`` are the locations of
-    which it holds none, because they can't be reached. ``shrunk`` are those that answer with an
-    empty list, and did not before; what an earlier run has kept is used for them.
+    ``locations`` are the locations as printed. ``partial`` holds the reasons for which post-mortems
+    may be missing, ``unreachable`` the locations that could not be read. ``shrunk`` are the
+    locations that now return an empty list and did not before; their cached entries are used.
     """
 
     postmortems: tuple[Postmortem, ...] = ()
@@ -231,16 +229,16 @@ class Registry:
 
 
 class NodeKey(NamedTuple):
-    """What tells a test from every other one: its file, and its node id.
+    """The unique key of a test: its file and its node id.
 
-    A node id alone does not: outside of the rootdir it begins at the argument that was given.
+    A node id alone is not unique: outside of the rootdir it starts at the given argument.
     """
 
     path: str
     nodeid: str
 
     def __str__(self) -> str:
-        """Return the node id, with the whole path where the file is outside of the rootdir."""
+        """Return the node id, with the full path for a file outside of the rootdir."""
         if self.path.startswith(("../", "/")) or self.path[1:2] == ":":
             _, colons, names = self.nodeid.partition("::")
             return f"{self.path}{colons}{names}"
@@ -249,10 +247,10 @@ class NodeKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A test's claim that it guards an incident; ``id`` is what was written, an id or an alias.
+    """A link from a test to an incident; ``id`` is the id or alias as written.
 
-    ``path`` is the file of the test. Its function may be defined in another file, such as that
-    of a base class: that is ``defined_in``, and ``line`` is a line of it.
+    ``path`` is the file of the test. If its function is defined in another file, such as that of
+    a base class, ``defined_in`` is that file, and ``line`` is a line of it.
     """
 
     id: str
@@ -270,18 +268,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What one process collected: all of it is known before a test runs.
+    """The result of the collection in one process, before any test runs.
 
-    ``links`` are those of every collected test; tests that were left out are also in
-    ``deselected``, each with the reason.
+    ``links`` are those of every collected test; deselected tests are also in ``deselected``, with
+    their reasons.
     ``declared`` are the node ids of the registry's ``tests:`` that were found. ``reported``
-    holds pairs, where the two differ: what the reports of a test name, and the test. ``repeated``
-    counts the tests that reports can't tell apart, where there are several. ``findings`` are
-    the bad marks. ``skipped`` are the files that skipped themselves as a whole, with the reason;
-    they stand for the tests of the links that their code names. ``files`` were collected,
-    ``expected`` is what a bare ``pytest`` collects, where somebody had to find out; ``reasons``
-    say in words why this is less than the whole suite. ``odd`` are foreign
-    marks of a form that is not understood, each with its place.
+    maps the keys that reports use to the keys of tests, if they differ. ``repeated`` counts the
+    tests that share a key in reports. ``findings`` are the invalid marks. ``skipped`` are the
+    files that skip themselves at module level, with the reason; each represents the tests of the
+    links in its code. ``files`` are the collected files, ``expected`` those that a bare ``pytest``
+    collects (None if this was not needed); ``reasons`` explain why this is less than the whole
+    suite. ``odd`` are foreign marks with unsupported arguments, each with its location.
     """
 
     links: tuple[Link, ...] = ()
@@ -299,7 +296,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one test; ``reason`` is what the test itself says of a skip or an xfail."""
+    """The outcome of one test; ``reason`` is the reason of a skip or an xfail."""
 
     word: OutcomeWord
     duration: float = 0.0
@@ -309,14 +306,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """How much of the suite a run saw, with the reasons in words where it was not all of it.
+    """The part of the suite that a run covers, with the reasons if it is not the whole suite.
 
-    ``files`` are the test files that were collected, ``expected`` those that a bare ``pytest``
-    collects (None where nobody had to find out), relative to the rootdir. ``root`` is the path
-    of the rootdir in its repository. ``own_selection`` says that no linked test was left out but
-    by the configuration of the suite; ``executes`` is False for runs that by
-    their nature run no test (``--collect-only``, ``--setup-only``); ``forced`` that the reader
-    asked to judge the run as full.
+    ``files`` are the collected test files, ``expected`` those that a bare ``pytest`` collects
+    (None if this was not needed), relative to the rootdir. ``root`` is the path of the rootdir in
+    its repository. ``own_selection`` is True if only the configuration of the suite deselected
+    linked tests; ``executes`` is False for ``--collect-only`` and ``--setup-only``; ``forced`` is
+    True if an option declares the run as full.
     """
 
     kind: Literal["full", "partial"] = "full"
@@ -331,12 +327,12 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a team asks of its regression tests; all of it is off unless it is set.
+    """The requirements of a team; each is off by default.
 
     ``fail_under`` is a percentage of the required incidents, ``require`` and ``require_proof``
     name severities, ``grace`` is in days, ``since`` and ``today`` are dates. ``select`` keeps, for
-    each key, the incidents that have one of the values. ``severities`` are the severities, gravest
-    first.
+    each key, the incidents that have one of the values. ``severities`` are the severities, most
+    severe first.
     """
 
     fail_under: float | None = None
@@ -351,16 +347,16 @@ class Policy:
 
     @property
     def has_gates(self) -> bool:
-        """Whether a gate was asked for."""
+        """Whether a gate is configured."""
         return self.fail_under is not None or bool(self.require or self.require_proof)
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was found when the fix of an incident was taken away and its tests were run.
+    """The result of running the tests of an incident without its fix.
 
-    ``fix`` is the fix as it was named, ``reason`` one line. An ``outdated`` one was found with
-    another text of the tests than today's, or for another fix.
+    ``fix`` is the fix as named, ``reason`` is one line. ``outdated`` means that the tests or the
+    fix have changed since.
     """
 
     verdict: Verdict
@@ -371,12 +367,12 @@ class Proof:
 
     @property
     def proven(self) -> bool:
-        """Whether a test is known to fail without the fix."""
+        """Whether a test fails without the fix."""
         return self.verdict in PROVEN_VERDICTS and not self.outdated
 
     @property
     def hollow(self) -> bool:
-        """Whether every test is known to pass without the fix, though they run its lines."""
+        """Whether every test passes without the fix, although they run its lines."""
         return self.verdict == "not-proven" and not self.outdated
 
 

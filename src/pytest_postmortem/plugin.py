@@ -1,4 +1,4 @@
-"""What every run of pytest starts with: the options, the marker, and somebody who waits for a mark.
+"""Entry point for pytest: options, marker, and a lazy starter triggered by the first marked test.
 
 Where nothing is configured and no test is marked nothing else is imported. Where something is,
 `session` takes over.
@@ -38,7 +38,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, unless the project has done so for whoever lacks the plugin."""
+    """Register the marker, unless the configuration of the project does."""
     known = (line.partition(":")[0].partition("(")[0] for line in config.getini("markers"))
     if options.MARKER_NAME in map(str.strip, known):
         return
@@ -101,7 +101,7 @@ class DormantPlugin:
             self._wake_plugin("postmortem-collecting").read(self._config, before, items)
 
     def _wake_plugin(self, name: str) -> Any:
-        """Start what this object waited for, and return the part that has to know first."""
+        """Start the active plugin, and return the part that handles the event."""
         manager = self._config.pluginmanager
         manager.unregister(self)
         start_active_plugin(self._config)
@@ -109,10 +109,10 @@ class DormantPlugin:
 
 
 class DormantController(DormantPlugin):
-    """Waits for the first mark that a worker has found; without workers no report is looked at.
+    """Waits for the first report of a worker that has found a mark.
 
-    A worker that dies in its first test is reported before any mark is known, so what is no pass
-    and no skip is kept until then.
+    A worker that crashes in its first test is reported before any mark is known, so failed reports
+    are kept until then.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -121,7 +121,7 @@ class DormantController(DormantPlugin):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Look whether a worker has found a mark."""
+        """Start the plugin if a worker has found a mark."""
         if options.PLUGIN_WIRE_KEY in report.__dict__:
             self._wake_plugin("postmortem-reporter").pytest_runtest_logreport(report)
         elif report.outcome not in ("passed", "skipped"):
@@ -129,12 +129,12 @@ class DormantController(DormantPlugin):
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Look whether a worker has found a mark, and run no test."""
+        """Start the plugin if a worker has found a mark without running a test."""
         if options.PLUGIN_WIRE_KEY in (getattr(node, "workeroutput", None) or ()):
             self._wake_plugin("postmortem-workers").pytest_testnodedown(node)
 
     def _wake_plugin(self, name: str) -> Any:
-        """Hand over what failed as well."""
+        """Start the active plugin, and replay the failed reports."""
         woken = super()._wake_plugin(name)
         reporter: Any = self._config.pluginmanager.get_plugin("postmortem-reporter")
         for report in self._kept:
@@ -143,7 +143,7 @@ class DormantController(DormantPlugin):
 
 
 def has_marked_item(items: Iterable[pytest.Item]) -> bool:
-    """Say whether any item has our mark; those of a parent are looked up once."""
+    """Return whether any item has our mark; each parent is looked up once."""
     parents: dict[int, bool] = {}
     for item in items:
         if any(mark.name == options.MARKER_NAME for mark in item.own_markers):

@@ -1,4 +1,4 @@
-"""What is said about a run, as plain data: the states of incidents, the figures, the gates."""
+"""Data classes of a report: states of incidents, totals, results of gates."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ State = Literal[
 ]
 
 STATES: tuple[State, ...] = get_args(State)
-"""The first that fits is the state of an incident."""
+"""The state of an incident is the first that applies."""
 
 SETTLED_STATES: tuple[State, ...] = ("guarded", "declared", "exempt")
-"""The states in which nothing is left to do for an incident."""
+"""The states of incidents that need no further work."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """A linked test and what became of it; ``path`` and ``line`` say where it stands."""
+    """A linked test with its outcome and its location."""
 
     __test__ = False  # pytest collects what begins with Test
 
@@ -57,7 +57,7 @@ class TestResult:
 
     @property
     def key(self) -> NodeKey:
-        """What tells the test from every other one."""
+        """The unique key of the test."""
         return NodeKey(self.path, self.nodeid)
 
 
@@ -66,7 +66,7 @@ class IncidentResult:
     """One selected incident: its state, why, and the tests that are linked to it.
 
     ``required`` says whether it counts in the two figures; ``note`` is a further line that
-    belongs to the incident whatever its state.
+    belongs to the incident in any state.
     """
 
     postmortem: Postmortem
@@ -131,7 +131,7 @@ class RegistryOrigins:
 
 @dataclass(frozen=True, slots=True)
 class RunMetadata:
-    """What ran: versions, the arguments without any secret, the commit where CI tells it."""
+    """The versions, the arguments without secrets, and the commit if CI provides it."""
 
     python: str
     pytest: str
@@ -143,9 +143,9 @@ class RunMetadata:
 class Report:
     """Everything that is said about a run, from which every format is rendered.
 
-    ``unjudged`` are the reasons, in words, why the figures don't stand for the whole suite.
+    ``unjudged`` are the reasons why the totals don't cover the whole suite.
     ``missing`` says which registry is missing, where the links themselves had to serve as one.
-    ``registry`` tells where it comes from. ``unknown_foreign_ids`` are the ids of foreign marks
+    ``registry`` is its origin. ``unknown_foreign_ids`` are the ids of foreign marks
     that it lacks, ``odd`` the foreign marks of a form that is not understood; ``unchecked`` those
     of any mark where a part of it can't be reached, and ``unknown`` are the tests that name such
     ids with our marker. ``declared`` are the node ids under ``tests:`` that were found,

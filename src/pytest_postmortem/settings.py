@@ -1,6 +1,6 @@
 """Options and ini → one frozen `Settings` with its `Policy`.
 
-The options and settings themselves stand in `options`.
+The options and settings are defined in `options`.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ class Settings:
         markers: Names of foreign marks whose arguments are ids.
         suite: What makes up the whole suite; empty for what a bare ``pytest`` collects.
         files: Globs of documents whose stem is the id, within a directory of post-mortems.
-        id_pattern: Where the id stands in the name of a document.
+        id_pattern: The pattern of the id in the name of a document.
         show: How much of a post-mortem may appear in logs and reports; None for all, but the
-            link alone for what was fetched with a credential.
-        sync: The file that stands for all that would be fetched.
+            link alone for entries that were fetched with a credential.
+        sync: The local copy that replaces all remote locations.
         proofs: The file in which proofs are kept.
         offline: Whether no socket may be opened.
         unreachable: How bad it is that a registry can't be reached.
         only: Ids, aliases or globs of the incidents whose tests are to run; empty for all.
         reports: The reports to make; empty for none.
-        scope: What the reader says of the run, where the plugin can't tell.
+        scope: Whether the run is declared as full or partial.
         today: The date to judge by, ``now`` for the clock's, None for the default.
         scan_patterns: What else `pytest-postmortem scan` takes for an id.
         lint_ignore: Codes of rules that `check` leaves out, or globs of them.
         template: The file from which a post-mortem is begun.
-        policy: What is asked of the regression tests; its ``today`` is not known yet.
+        policy: The requirements; its ``today`` is set later.
     """
 
     registry: tuple[Location, ...] = ()
@@ -148,7 +148,7 @@ def read_plugin_settings(config: ConfigLike) -> Settings:
 
 
 class _SettingsReader:
-    """Turns raw values into typed ones, and collects what is wrong with them."""
+    """Converts raw values to typed ones, and collects the problems."""
 
     def __init__(self, config: ConfigLike) -> None:
         self._config = config
@@ -321,9 +321,7 @@ def _join_with_or(words: Sequence[str]) -> str:
 def _build_choice_parser(*words: str) -> Callable[[str], Any]:
     def convert(text: str) -> str:
         if text not in words:
-            raise ValueError(
-                "it is none of the words that are understood", f"use {_join_with_or(words)}"
-            )
+            raise ValueError("it is not a valid choice", f"use {_join_with_or(words)}")
         return text
 
     return convert
@@ -339,13 +337,13 @@ def parse_percentage(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 100:
-        raise ValueError("it is no percentage", "use a number from 0 to 100")
+        raise ValueError("it is not a percentage", "use a number from 0 to 100")
     return value
 
 
 def _parse_day_count(text: str) -> int:
     if not text.isdecimal() or len(text) > 6:
-        raise ValueError("it is no number of days", "use a whole number such as 14")
+        raise ValueError("it is not a number of days", "use a whole number such as 14")
     return int(text)
 
 
@@ -353,7 +351,7 @@ def _parse_date_setting(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError("it is no date", "use an ISO date such as 2026-03-02") from None
+        raise ValueError("it is not a date", "use an ISO date such as 2026-03-02") from None
 
 
 def _parse_today_setting(text: str) -> date | Literal["now"]:
@@ -366,7 +364,7 @@ def _parse_url_template(text: str) -> str:
     if "{id}" not in text:
         raise ValueError("it has no place for the id", "write {id} where the id belongs")
     if not re.match(r"https?://[^\s/]", text):
-        raise ValueError("it is no link", "begin it with https:// or http://")
+        raise ValueError("it is not a link", "begin it with https:// or http://")
     return text
 
 
@@ -374,18 +372,18 @@ def _parse_id_pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"it is no regular expression: {error}", "mend the pattern") from None
+        raise ValueError(f"it is not a regular expression: {error}", "fix the pattern") from None
     return text
 
 
 def _parse_registry_filename(text: str) -> str:
     if not text.lower().endswith((".yml", ".yaml")):
-        raise ValueError("it is no YAML file", "name one that ends in .yml")
+        raise ValueError("it is not a YAML file", "name one that ends in .yml")
     return text
 
 
 def _parse_selection_pair(text: str) -> tuple[str, str]:
     key, colon, value = text.partition(":")
     if not (key and colon and value):
-        raise ValueError("it is no KEY:VALUE", "write for example service:checkout")
+        raise ValueError("it is not a KEY:VALUE", "write for example service:checkout")
     return key.casefold(), value

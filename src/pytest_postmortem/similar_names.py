@@ -1,4 +1,4 @@
-"""An unknown id or word → the known one that was probably meant; None rather than a far one.
+"""Suggestions for unknown ids and words: the similar known one, None if it is not unique.
 
 Names are compared as words and numbers, without case, separators and leading zeros, so that
 ``PM-2026-1`` is ``pm_2026_001``. The first rule that leads to one result only:
@@ -36,25 +36,25 @@ SPACES_PATTERN = re.compile(" {2,}")
 LOOK_ALIKE_PATTERN = re.compile(r"(?<=\d)[oil](?![^\W\d])|(?<![^\W\d])[oil](?=\d)")
 DOUBLED_DIGIT_PATTERN = re.compile(r"(\d)(?=\1)")
 MIN_SUGGESTION_LENGTH = 3
-"""A part of fewer letters says nothing."""
+"""The shortest part of a name that is searched for."""
 
 MAX_SUGGESTION_LENGTH = 200
-"""A longer text is no id with a typing error."""
+"""The longest text that is searched for."""
 
 
 class SuggestionIndex:
-    """Known names, each with what is suggested for it; the cost of building it is paid once.
+    """An index of known names, each with its suggestion.
 
-    One search costs about as much as finding a text in all names, whatever their number.
+    A search takes about as long as finding a text in the list of all names.
     """
 
     def __init__(self, names: Mapping[str, str]) -> None:
-        """Take names, each with what is suggested for it; they are compared without case."""
+        """Index names, each with its suggestion; they are compared without case."""
         self._names = {_join_lines(name.casefold()): target for name, target in names.items()}
         self._targets = list(self._names.values())
 
     def find(self, unknown: str) -> str | None:
-        """Return the one that was probably meant, or None."""
+        """Return the suggestion for an unknown name, or None."""
         folded = _join_lines(unknown[: MAX_SUGGESTION_LENGTH + 1].casefold())
         text = _split_into_words(folded)
         if not (text.strip() and self._names) or len(folded) > MAX_SUGGESTION_LENGTH:
@@ -99,8 +99,9 @@ class SuggestionIndex:
         return self._find_lines("\n" + _extend_last_word(text))
 
     def _find_containing(self, text: str) -> Iterator[str]:
-        """Yield what has the text from the begin of a word on; a number alone has to be the last
-        thing in a name that begins with a word.
+        """Yield the targets of names that contain the text from the start of a word.
+
+        A number alone has to be at the end of a name that starts with a letter.
         """
         if any(letter.isalpha() for letter in text):
             enough = sum(map(str.isalnum, text)) >= MIN_SUGGESTION_LENGTH
@@ -144,7 +145,7 @@ class SuggestionIndex:
 
 
 def find_similar_word(word: str, words: Iterable[str]) -> str | None:
-    """Return the one of a few words that was probably meant, or None."""
+    """Return the most similar of a few words, or None."""
     return SuggestionIndex({each: each for each in words}).find(word)
 
 
@@ -173,12 +174,12 @@ def _split_into_words(text: str) -> str:
 
 
 def _extend_last_word(text: str) -> str:
-    """Let the last word go on, but not the last number."""
+    """Return the text so that its last word, but not its last number, may continue."""
     return text if text[-2].isdigit() else text[:-1]
 
 
 def _find_only_target(targets: Iterable[str]) -> str | None:
-    """Return the one target that there is; looks no further than the second."""
+    """Return the target if there is exactly one, else None."""
     first = None
     for target in targets:
         if first is not None and target != first:
@@ -188,7 +189,7 @@ def _find_only_target(targets: Iterable[str]) -> str | None:
 
 
 def _list_single_edits(word: str) -> Iterator[str]:
-    """Yield what one letter more, less or another one makes of a word, or two letters swapped."""
+    """Yield the words at one edit: a letter inserted, deleted, replaced, or two swapped."""
     if len(word) < 2 or not word.isalpha():
         return
     letters = sorted({*ascii_lowercase, *word})

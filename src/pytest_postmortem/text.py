@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def sanitize_line(text: str) -> str:
-    """Make text of any origin fit for one line of a terminal or a CI log.
+    """Return text as one safe line for a terminal or a CI log.
 
-    What can't be printed becomes a space, and no line is taken for a command of GitHub Actions,
-    which reads ``::`` at the start of a line and ``##[`` anywhere in it.
+    Unprintable characters become spaces. Commands of GitHub Actions
+    are escaped, which are ``::`` at the start of a line and ``##[`` anywhere.
     """
     text = "".join(char if char.isprintable() else " " for char in text).rstrip()
     text = text.replace("##[", "## [")

@@ -1,6 +1,6 @@
-"""The date to judge by, one for all commands and runs.
+"""The date of evaluation, the same for all commands and runs.
 
-What was asked for, else ``SOURCE_DATE_EPOCH``, else the date of HEAD's commit, else the clock's.
+The configured date, else ``SOURCE_DATE_EPOCH``, else the date of HEAD's commit, else the clock's.
 Source: https://reproducible-builds.org/specs/source-date-epoch/
 """
 
@@ -24,10 +24,10 @@ EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The date to judge by.
+    """The date of evaluation.
 
-    ``notes`` say what was not used for it and why. ``error`` is the failure of git that made the
-    clock's date the only one that is left.
+    ``notes`` name ignored sources with the reason. ``error`` is a failure of git, after which the
+    date of the clock was used.
     """
 
     day: date
@@ -38,9 +38,9 @@ class Today:
 def find_today(
     wanted: date | Literal["now"] | None, root: Path, postmortems: Iterable[Postmortem] = ()
 ) -> Today:
-    """Return the date to judge by; ``wanted`` is what an option or a setting asks for.
+    """Return the date of evaluation; ``wanted`` is the date of an option or a setting.
 
-    An epoch that lies before the newest of the post-mortems is not used: build systems set it to
+    An epoch before the newest of the post-mortems is not used: build systems set it to
     1980, where no grace and no exemption would ever end.
     """
     if wanted is not None:
@@ -60,7 +60,7 @@ def find_today(
 
 
 def _parse_epoch_day(text: str) -> date | None:
-    """Return the day of an epoch in UTC, None for what is none."""
+    """Return the day of an epoch in UTC, None if it is invalid."""
     if not (text.isascii() and text.isdigit()):
         return None
     try:
@@ -72,7 +72,7 @@ def _parse_epoch_day(text: str) -> date | None:
 def _describe_epoch_problem(
     text: str, day: date | None, postmortems: Iterable[Postmortem]
 ) -> str | None:
-    """Say why an epoch can't be the date to judge by, None where it can."""
+    """Return why an epoch can't be used, None if it can."""
     if day is None:
         return "is not a number of seconds since 1970"
     newest = max(postmortems, key=lambda each: each.day or date.min, default=None)

@@ -247,7 +247,7 @@ def test_no_more_is_written_than_may_be_shown(
         ("postmortem_registry = {url}/pm", [], "there is no file to write"),
         ("postmortem_sync = pm.yml", [], "names files alone, and they are in the checkout already"),
         ("postmortem_registry = {url}/pm", ["--output=pm.json"], "'pm.json' is no YAML file"),
-        ("postmortem_sync = pm.json", [], "it is no YAML file"),
+        ("postmortem_sync = pm.json", [], "it is not a YAML file"),
         ("postmortem_registry = {url}/pm\naddopts = --no-such", ["--output=pm.yml"], "--no-such"),
     ],
 )

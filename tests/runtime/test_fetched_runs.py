@@ -515,7 +515,7 @@ def test_a_list_that_shrinks_to_nothing_is_not_believed(
         (message,) = steady([gate["message"] for gate in report["gates"]], server)
         assert message == (
             "not judged: URL/pm.yml (a copy of THEN, AGE old) answers with an empty list; check"
-            " its token, and what is asked for"
+            " its token, and the requested data"
         )
 
     result = run("--cache-clear", "--postmortem-fail-under=100")

@@ -462,7 +462,7 @@ def test_a_broken_pattern_is_one_clear_message(
 
     assert status == 2
     assert err.startswith(
-        "Couldn't use postmortem_scan_patterns = '(': it is no regular expression"
+        "Couldn't use postmortem_scan_patterns = '(': it is not a regular expression"
     )
 
 

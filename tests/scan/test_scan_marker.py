@@ -208,16 +208,19 @@ def test_an_id_is_written_as_the_file_can_write_it() -> None:
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        (b"def test_a(:\n", "it is no Python that can be read"),
+        (b"def test_a(:\n", "it is not valid Python"),
         (b"def test_a(): 0\rx = 1\r", "LibCST would not keep it as it is"),
         (b"\\\nimport pytest\ndef test_a(): 0\n", "LibCST would not keep it as it is"),
-        (b"from x import pytest\ndef test_a(): 0\n", "the name pytest stands for something else"),
-        (b"import x as pytest\ndef test_a(): 0\n", "the name pytest stands for something else"),
-        (b"def pytest(): 0\ndef test_a(): 0\n", "the name pytest stands for something else"),
-        (b"pytest = 1\ndef test_a(): 0\n", "the name pytest stands for something else"),
-        (b"import pytest\n@pytest.fixture\ndef test_a(): 0\n", "what mentions it is no test"),
+        (b"from x import pytest\ndef test_a(): 0\n", "binds the name pytest to something else"),
+        (b"import x as pytest\ndef test_a(): 0\n", "binds the name pytest to something else"),
+        (b"def pytest(): 0\ndef test_a(): 0\n", "binds the name pytest to something else"),
+        (b"pytest = 1\ndef test_a(): 0\n", "binds the name pytest to something else"),
+        (b"import pytest\n@pytest.fixture\ndef test_a(): 0\n", "the function is not a test"),
         *(
-            (f"import pytest\n{code}\ndef test_a(): 0\n".encode(), "the name pytest stands for")
+            (
+                f"import pytest\n{code}\ndef test_a(): 0\n".encode(),
+                "it binds the name pytest to something else",
+            )
             for code in (
                 "pytest, x = 1, 2",
                 "[x, *pytest] = 1, 2",

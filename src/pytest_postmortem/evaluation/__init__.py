@@ -1,3 +1,3 @@
-"""Links and outcomes of tests → the state of each incident, and the gates that it has to pass."""
+"""Evaluation: links and outcomes of tests → states of incidents, and results of gates."""
 
 __all__: list[str] = []

@@ -60,18 +60,18 @@ XPASS_REASON = "passes now, remove the xfail"
 
 
 def normalize_severity(text: str) -> str:
-    """Return a severity in its normal form: ``SEV-1``, ``Sev1`` and ``sev1`` are one."""
+    """Return a severity in its normal form: ``SEV-1``, ``Sev1`` and ``sev1`` are equal."""
     return re.sub(r"[\W_]", "", text.casefold())
 
 
 def compute_percentage(part: int, whole: int, digits: int = 0) -> float:
-    """Return a share in per cent, rounded down so that 99.96 never reads as 100."""
+    """Return a share in percent, rounded down so that 99.96 is never shown as 100."""
     scale: int = 10**digits
     return part * 100 * scale // whole / scale
 
 
 def is_incident_selected(postmortem: Postmortem, policy: Policy) -> bool:
-    """Say whether an incident belongs to this suite: for each key, one of its values must fit."""
+    """Return whether an incident matches the selection: for each key one of its values."""
     return all(
         bool(
             _normalize_field_values(postmortem, key)
@@ -83,7 +83,7 @@ def is_incident_selected(postmortem: Postmortem, policy: Policy) -> bool:
 
 
 def split_selection_values(key: str, values: Iterable[str]) -> tuple[str, ...]:
-    """Return the values that are asked for; commas separate severities, as in the settings."""
+    """Return the selected values; commas separate severities, as in the settings."""
     if key != "severity":
         return tuple(values)
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
@@ -95,7 +95,7 @@ def list_selection_keys(postmortem: Postmortem) -> tuple[str, ...]:
 
 
 def list_field_texts(postmortem: Postmortem, key: str) -> tuple[str, ...]:
-    """Return what an incident has under a key."""
+    """Return the values of an incident under a key."""
     values = _build_selection_fields(postmortem).get(key, (postmortem.extra.get(key),))
     return tuple(value for value in values if value)
 
@@ -129,10 +129,10 @@ def evaluate(
     findings: Iterable[Finding] = (),
     missing: str | None = None,
 ) -> Report:
-    """Judge every selected incident of the registry, and count.
+    """Return the state of every selected incident, and the totals.
 
-    ``outcomes`` holds one for every linked test (see `outcomes.complete`), ``proofs`` is keyed
-    by id. Incidents stand in the registry's order, tests by path and line.
+    ``outcomes`` has an outcome for every linked test (see `outcomes.add_missing_outcomes`),
+    ``proofs`` is keyed by id. Incidents are in the order of the registry, tests by path and line.
     """
     linked = _collect_linked_tests(registry, links, outcomes)
     selected_postmortems = [
@@ -168,7 +168,7 @@ def evaluate(
 
 
 class _LinkedTests(NamedTuple):
-    """The linked tests by id, in order, and the ids that lead to no incident."""
+    """The linked tests by id, in order, and the unknown ids."""
 
     tests: Mapping[str, Sequence[TestResult]]
     unknown: tuple[UnknownId, ...]
@@ -243,7 +243,7 @@ def _evaluate_incident(
 
 
 def _evaluate_linked_incident(tests: Sequence[TestResult]) -> tuple[State, str | None]:
-    """Return the first state of the table that one of the tests gives, and its reasons."""
+    """Return the first state in the table that a test has, and its reasons."""
     states = {STATE_OF_OUTCOME[test.outcome] for test in tests}
     state = min(states, key=STATES.index)
     if state not in ("not-run", "known-broken", "skipped"):
@@ -276,7 +276,7 @@ def _evaluate_unlinked_incident(
 
 
 def has_exemption_ended(postmortem: Postmortem, policy: Policy) -> bool:
-    """Say whether an incident was exempt until a day that is over."""
+    """Return whether the exemption of an incident has expired."""
     end = parse_iso_date(postmortem.until)
     return postmortem.exempt and end is not None and policy.today is not None and end < policy.today
 
@@ -298,7 +298,7 @@ def _describe_recurrence(
     *,
     whole: bool,
 ) -> str | None:
-    """Say which incident this one repeats; that it has no test is known of a whole suite alone."""
+    """Return a note on the incident that this one repeats; only a full run knows missing tests."""
     if postmortem.recurs is None:
         return None
     earlier = registry.find(postmortem.recurs)
@@ -313,10 +313,10 @@ def _describe_recurrence(
 
 
 def _find_unjudged_reasons(incidents: Iterable[IncidentResult], scope: Scope) -> tuple[str, ...]:
-    """Return why the figures don't stand for the whole suite.
+    """Return the reasons why the totals don't cover the whole suite.
 
-    What the configuration always deselects defines the suite, and counts as not
-    guarded; every other test that did not run leaves the question open.
+    Tests that the configuration always deselects count as not guarded. Any other test that did
+    not run is a reason.
     """
     if scope.kind == "partial" or not scope.executes:
         return scope.reasons
@@ -345,7 +345,7 @@ def _has_open_tests(incident: IncidentResult, scope: Scope) -> bool:
 
 
 def _is_always_deselected(test: TestResult, scope: Scope) -> bool:
-    """Say whether the suite always leaves a test out; reports of 0.1.0 say it of all at once."""
+    """Return whether the configuration deselects a test; reports of 0.1.0 have one flag for all."""
     return test.reason == DESELECTED_BY_CONFIGURATION or (
         test.reason == DESELECTED and scope.own_selection
     )

@@ -1,4 +1,4 @@
-"""`Report` × policy → what fails the run; a gate that can't be judged never passes silently."""
+"""`Report` × policy → results of gates; a gate that can't be judged is reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def evaluate_gates(report: Report) -> tuple[GateResult, ...]:
 
 
 def is_report_failing(report: Report) -> bool:
-    """Say whether a report makes a run fail that is otherwise green."""
+    """Return whether a report fails a run that is otherwise green."""
     wrong = any(finding.severity == "error" for finding in report.findings)
     return wrong or any(gate.judged and not gate.passed for gate in report.gates)
 
@@ -63,12 +63,12 @@ def _build_unjudged_gate(name: str, report: Report) -> GateResult | None:
     if report.registry.unreachable:
         remedy = "run again when it can be reached"
     elif report.registry.shrunk:
-        remedy = "check its token, and what is asked for"
+        remedy = "check its token, and the requested data"
     return GateResult(name, judged=False, passed=False, message=f"not judged: {reasons}; {remedy}")
 
 
 def _evaluate_fail_under(report: Report, minimum: float) -> GateResult:
-    """Compare the unrounded share of the required incidents, shown rounded down."""
+    """Compare the unrounded share of guarded incidents with the required percentage."""
     guarded, required = report.totals.guarded, report.totals.required
     if not required:
         return GateResult("fail-under", True, True, "no incident requires a regression test")
@@ -86,7 +86,7 @@ def _is_share_reached(guarded: int, required: int, minimum: float) -> bool:
 
 
 def _evaluate_required(report: Report) -> GateResult:
-    """Ask that every incident of the required severities is guarded once its grace is over."""
+    """Require that each incident of the required severities is guarded after its grace period."""
     policy = report.policy
     required_incidents = [
         incident
@@ -114,9 +114,7 @@ def _evaluate_required(report: Report) -> GateResult:
 
 
 def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
-    """Name the incidents without a severity; where none has one, no incident can be required,
-    which is an error of the set-up and fails the gate.
-    """
+    """Return a note on incidents without a severity; if all lack one, the gate fails."""
     required = [incident for incident in report.incidents if incident.required]
     unrated = [incident for incident in required if not incident.postmortem.severity]
     if not unrated:
@@ -136,7 +134,7 @@ def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
 
 
 def _evaluate_required_proofs(report: Report) -> GateResult:
-    """Ask that incidents of some severities whose fix is known are proven, after their grace."""
+    """Require proofs for incidents of some severities with known fixes, after their grace."""
     policy = report.policy
     provable_incidents = find_provable_incidents(report.incidents, policy.require_proof)
     open_ = [
@@ -163,7 +161,7 @@ def _evaluate_required_proofs(report: Report) -> GateResult:
 def find_provable_incidents(
     incidents: Iterable[IncidentResult], severities: Sequence[str]
 ) -> list[IncidentResult]:
-    """Return the required incidents of some severities whose fix is named, or was found."""
+    """Return the required incidents of some severities with a known fix."""
     return [
         incident
         for incident in incidents
@@ -174,7 +172,7 @@ def find_provable_incidents(
 
 
 def check_unprovable_incidents(report: Report) -> tuple[Finding, ...]:
-    """Return a finding for each linked incident that should be proven, and names no fix."""
+    """Return a finding for each linked incident that requires a proof, and has no fix."""
     severities = report.policy.require_proof
     provable_ids = {
         incident.postmortem.id for incident in find_provable_incidents(report.incidents, severities)
@@ -214,9 +212,9 @@ def check_percentage(policy: Policy) -> Iterator[Finding]:
 
 
 def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
-    """Yield a warning for each part of a policy that fits no incident, as a misspelt one does.
+    """Yield a warning for each value of the policy that matches no incident.
 
-    Where a part of the registry can't be reached, or it is empty, nothing is known of it.
+    Nothing is yielded if the registry is empty or partly unreachable.
     """
     if registry.unreachable or not len(registry):
         return
@@ -247,7 +245,7 @@ def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
 
 
 def _index_by_normal_form(texts: Iterable[str]) -> dict[str, str]:
-    """Return values by their normal form, each as it is written first."""
+    """Return values by their normal form, each with its first spelling."""
     found: dict[str, str] = {}
     for text in texts:
         found.setdefault(normalize_severity(text), text)
@@ -277,7 +275,7 @@ def _has_severity_in(incident: IncidentResult, severities: Sequence[str]) -> boo
 
 
 def _is_in_grace(incident: IncidentResult, policy: Policy) -> bool:
-    """Say whether an incident is so young that it need not be guarded; undated it never is."""
+    """Return whether an incident is within its grace period; False without a date."""
     day = incident.postmortem.day
     if day is None or policy.today is None or not policy.grace:
         return False

@@ -1,4 +1,4 @@
-"""Marks → links, and links × registry → findings; what a mark may say stands here alone.
+"""Marks → links, and links × registry → findings; the only parser of the marker's arguments.
 
 ``@pytest.mark.postmortem(ID, ...)``: every ID a text or an int, at least one, no keyword.
 """
@@ -41,11 +41,11 @@ __all__ = [
 ]
 
 ADDRESS_KEYS = ("selectedIssue", "issue", "key", "id")
-"""Where the query of an address has an id; of its path, it is the last part that looks like one."""
+"""Keys of a URL's query that hold an id; in a path it is the last part that looks like one."""
 
 MARK_FORM = '@pytest.mark.postmortem("PM-123")'
 MOST_SUGGESTIONS = 50
-"""A run with more unknown ids has another problem than typing errors."""
+"""The number of unknown ids up to which similar ids are suggested."""
 
 
 class MarkLike(Protocol):
@@ -66,9 +66,9 @@ class MarkLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MarkClaims:
-    """What the marks of one test say: its ids, each once, and what is wrong with the marks.
+    """The ids of the marks of one test, and the problems of the marks.
 
-    ``odd`` are foreign marks of a form that is not understood, as they may be shown.
+    ``odd`` are foreign marks with unsupported arguments, as text without secrets.
     """
 
     ids: Mapping[str, Origin]
@@ -77,9 +77,9 @@ class MarkClaims:
 
 
 def parse_marks(marks: Iterable[MarkLike]) -> MarkClaims:
-    """Read ids out of marks; those of any name but ours are foreign, and never complained of.
+    """Return the ids of marks; a mark with another name is foreign, and causes no finding.
 
-    The argument of a foreign mark may be the address of an id.
+    The argument of a foreign mark may be a URL with an id.
     """
     ids: dict[str, tuple[str, Origin]] = {}
     complaints: list[str] = []
@@ -101,7 +101,7 @@ def parse_marks(marks: Iterable[MarkLike]) -> MarkClaims:
 
 
 def _is_odd_mark(mark: MarkLike) -> bool:
-    """Say whether a foreign mark has an argument that is no id, or keywords and no id."""
+    """Return whether a foreign mark has an argument that is not an id, or only keywords."""
     read = [bool(_parse_mark_id(argument)) for argument in mark.args]
     return not all(read) or (bool(mark.kwargs) and not read)
 
@@ -112,10 +112,10 @@ def _format_mark(mark: MarkLike) -> str:
 
 
 def _parse_mark_id(argument: object) -> str:
-    """Return an id as text, or an empty text for what can't be one (True is no 1).
+    """Return an id as text, an empty text for an invalid value such as True.
 
-    An id goes to other processes and into files, so it has to be Unicode, and an int one that
-    Python itself would print.
+    An id is sent to other processes and written to files, so it has to be encodable, and an int
+    must be short enough for Python to print.
     """
     try:
         text = str(argument) if type(argument) is int else argument
@@ -125,9 +125,9 @@ def _parse_mark_id(argument: object) -> str:
 
 
 def _parse_id_in_address(address: str, name: object) -> str:
-    """Return the id that an address leads to, as in a link of Allure, or the address itself.
+    """Return the id in a URL, as in a link of Allure, or the URL itself.
 
-    ``name`` is what the link shows, which Allure lets be the address where there is none.
+    ``name`` is the text of the link; Allure uses the URL if there is none.
     """
     shown = _parse_mark_id(name)
     if re.fullmatch(r"(?=\S*\d)[^\s/]+", shown):
@@ -167,7 +167,7 @@ def _find_mark_complaints(mark: MarkLike) -> Iterator[str]:
 def _format_mark_argument(argument: object) -> str:
     try:
         return reprlib.repr(argument)
-    except Exception:  # whatever somebody's own class does
+    except Exception:  # a user's class may raise anything
         return "..."
 
 
@@ -210,17 +210,17 @@ def list_selecting_nodeids(nodeid: str) -> Iterator[str]:
 
 
 def list_test_file_forms(test: NodeKey, files: Container[str]) -> tuple[str, ...]:
-    """Return how the file of a test may be written: its path from the rootdir, and the one of
-    its node id, unless that is the path of another file.
+    """Return the names of the file of a test: its path from the rootdir, and the path in its
+    node id unless that is another file.
     """
     named = test.nodeid.partition("::")[0]
     return (test.path,) if named == test.path or named in files else (test.path, named)
 
 
 def build_implied_registry(links: Iterable[Link], url_template: str | None) -> Registry:
-    """Return the registry that the links themselves imply, for a suite that has no other.
+    """Return a registry made of the linked ids, for a suite without a registry.
 
-    Each id is an incident, in the order in which the tests name them; no gap can be claimed.
+    Each id is an incident, in the order of the tests; none is unguarded.
     """
     index: dict[str, Postmortem] = {}
     for link in links:
@@ -235,11 +235,10 @@ def check_links(
     registry: Registry,
     unknown: Literal["error", "warn", "ignore"] = "error",
 ) -> tuple[Finding, ...]:
-    """Return a finding for each place that names a post-mortem which the registry lacks.
+    """Return a finding for each link to an id that the registry lacks.
 
-    Foreign marks are exempt: they may mean anything. Where the registry is known to be
-    partial, an unknown id is only a warning; where a part of it can't be reached, nothing is
-    known of it.
+    Foreign marks are ignored. An unknown id is a warning if the registry is partial; there are
+    no findings if a part of the registry is unreachable.
     """
     if unknown == "ignore" or registry.unreachable:
         return ()
@@ -259,7 +258,7 @@ def check_links(
 
 
 class _UnknownIdAdvice:
-    """What to do about an unknown id, thought about once an id."""
+    """Remedies for unknown ids, each computed once."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -294,8 +293,8 @@ def check_selection(
 ) -> Iterator[Finding]:
     """Yield a finding for each pattern of ``--postmortem`` that selects nothing.
 
-    ``linked`` are the ids of the collected tests, which count as much as those of the registry.
-    Where the registry is missing, partial or unreachable, it is a warning.
+    Patterns may match ids of the registry or ``linked`` ids of collected tests. The finding is a
+    warning if the registry is missing, partial or unreachable.
     """
     ids = dict.fromkeys(linked)
     names = {*map(str.casefold, ids), *(registry.index if registry else ())}
@@ -321,8 +320,8 @@ def check_selection(
 def find_skipped_links(
     registry: Registry, skipped: Collection[NodeKey], files: Collection[str]
 ) -> Iterator[tuple[str, Link]]:
-    """Yield the node ids under ``tests:`` of tests in a file which skipped itself, with the link
-    of that file; ``files`` are the paths of all files that were collected.
+    """Yield the node ids under ``tests:`` in files that skip themselves, with the links of these
+    files; ``files`` are the paths of all collected files.
     """
     found: dict[str, list[NodeKey]] = {}
     for file in skipped:
@@ -335,7 +334,7 @@ def find_skipped_links(
 
 
 def check_declared_tests(registry: Registry, found: frozenset[str]) -> tuple[Finding, ...]:
-    """Return a finding for each node id under ``tests:`` that a full run collected nowhere."""
+    """Return a finding for each node id under ``tests:`` that a full run did not collect."""
     return tuple(
         Finding(
             "unknown-test",

@@ -1,6 +1,6 @@
-"""What git knows: dates, revisions, files and their contents, patches, the log.
+"""Read access to git: dates, revisions, files and their contents, patches, the log.
 
-A call that fails raises `GitError`; `None` and empty results are answers of git.
+A failed call raises `GitError`; `None` and empty results are answers of git.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Revisions: which commit is meant, what leads to it, what its message says, and the log."""
+"""Revisions: resolved names, ancestors, messages, and the log."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ __all__ = [
 
 
 FULL_HASH_PATTERN = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-"""A hash that is whole, which may be one of another clone."""
+"""A full hash, which may be of another clone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit, with the files that it gave other contents: path → blob, None where it is gone.
+    """A commit, with its changed files: path → blob, None for a deleted file.
 
-    ``modules`` are the submodules that it moved, by their paths: their commits before and after.
+    ``modules`` are the changed submodules by path, with the commits before and after.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Commit:
 def read_head_commit(folder: Path) -> str:
     """Return the commit that is checked out.
 
-    Raises: GitError with git's own reason where there is none yet.
+    Raises: GitError with git's own reason if the repository is empty.
     """
     return run_git_for_text(folder, "log", "-1", "--format=%H")
 
@@ -67,7 +67,7 @@ def read_head_commit(folder: Path) -> str:
 def read_head_date(folder: Path) -> date | None:
     """Return the date of HEAD's commit, None outside a repository or without a commit.
 
-    Raises: GitError where git can't tell.
+    Raises: GitError if git fails.
     """
     if find_repository_top(folder) is None or is_unborn_branch(folder):
         return None
@@ -75,9 +75,9 @@ def read_head_date(folder: Path) -> date | None:
 
 
 def is_unborn_branch(folder: Path) -> bool:
-    """Say whether the branch that is checked out has no commit yet.
+    """Return whether the current branch has no commit.
 
-    Raises: GitError where git can't tell.
+    Raises: GitError if git fails.
     """
     if run_git_for_text_or_none(folder, "rev-parse", "--verify", "--quiet", "HEAD"):
         return False
@@ -91,9 +91,9 @@ def is_unborn_branch(folder: Path) -> bool:
 
 
 def resolve_commit(folder: Path, revision: str) -> str | None:
-    """Return the commit that a revision names, None for what names none.
+    """Return the commit of a revision, None for an unknown revision.
 
-    Raises: GitError where git can't tell, since it lacks an object for example.
+    Raises: GitError if git fails, for example since an object is missing.
     """
     if revision.startswith("-"):
         return None
@@ -106,25 +106,25 @@ def resolve_commit(folder: Path, revision: str) -> str | None:
     if named and run_git_for_text_or_none(folder, "cat-file", "-t", str(id), no=(128,)) is None:
         raise build_missing_object_error(folder, f"missing object {id}")
     if not is_shallow_clone(folder):
-        run_git(folder, "rev-list", "--count", "--all")  # all that leads to it is there
+        run_git(folder, "rev-list", "--count", "--all")  # all ancestors are present
     return None
 
 
 def find_merge_base(folder: Path, one: str, other: str) -> str | None:
-    """Return the newest commit that two commits have in common, None where none is known.
+    """Return the merge base of two commits, None if there is none.
 
-    Raises: GitError where git can't tell.
+    Raises: GitError if git fails.
     """
     return run_git_for_text_or_none(folder, "merge-base", one, other)
 
 
 def is_shallow_clone(folder: Path) -> bool:
-    """Say whether a clone lacks a part of its history."""
+    """Return whether a clone is shallow."""
     return run_git_for_text(folder, "rev-parse", "--is-shallow-repository") == "true"
 
 
 def has_missing_parents(folder: Path, commit: str) -> bool:
-    """Say whether a commit has parents that a shallow clone lacks."""
+    """Return whether a commit has parents that a shallow clone lacks."""
     if not is_shallow_clone(folder):
         return False
     known = run_git_for_text_or_none(folder, "rev-parse", "--verify", "--quiet", f"{commit}^")
@@ -132,9 +132,9 @@ def has_missing_parents(folder: Path, commit: str) -> bool:
 
 
 def find_parent_commit(folder: Path, commit: str) -> str | None:
-    """Return the first parent of a commit; of the first commit, the tree that holds nothing.
+    """Return the first parent of a commit; for the first commit, the empty tree.
 
-    Raises: GitError where git can't tell.
+    Raises: GitError if git fails.
     """
     if has_missing_parents(folder, commit):
         return None
@@ -144,7 +144,7 @@ def find_parent_commit(folder: Path, commit: str) -> str | None:
 
 
 def _read_first_parent(folder: Path, commit: str) -> str | None:
-    """Return the first parent that a commit itself names, be it there or not."""
+    """Return the first parent that a commit names, even if its object is missing."""
     header, _, _ = run_git_for_text(folder, "cat-file", "commit", commit).partition("\n\n")
     names = (each.partition(" ") for each in header.splitlines())
     return next((id for word, _, id in names if word == "parent"), None)
@@ -157,11 +157,11 @@ def read_commit_subject(folder: Path, commit: str) -> tuple[str, date | None]:
 
 
 def find_commits_mentioning(folder: Path, texts: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the commits of HEAD whose messages hold any of these texts, with their messages.
+    """Return the ancestors of HEAD whose messages contain any of these texts, with the messages.
 
-    Outside a repository there are none.
+    Return nothing outside of a repository.
 
-    Raises: GitError where git can't tell.
+    Raises: GitError if git fails.
     """
     patterns = [part for text in texts for part in ("--grep", text)]
     if not patterns or find_repository_top(folder) is None:
@@ -172,11 +172,11 @@ def find_commits_mentioning(folder: Path, texts: Iterable[str]) -> list[tuple[st
 
 
 def find_commits_adding(folder: Path, text: str, path: str) -> list[str]:
-    """Return the commits that changed how often a text stands in a file, oldest first.
+    """Return the commits that changed the number of occurrences of a text in a file, oldest first.
 
-    Outside a repository there are none.
+    Return nothing outside of a repository.
 
-    Raises: GitError where git can't tell.
+    Raises: GitError if git fails.
     """
     above = find_repository_top(folder)
     if above is None:
@@ -187,12 +187,12 @@ def find_commits_adding(folder: Path, text: str, path: str) -> list[str]:
 
 
 def read_commit_log(folder: Path, commit: str, wanted: Callable[[str], bool]) -> list[Commit]:
-    """Return the commits that lead to one, oldest first, with what each changed of wanted files.
+    """Return the first-parent history of a commit, oldest first, with the changes of wanted files.
 
-    The way is that of the first parents: a merge stands for all that it brought, on its day.
-    The first commit brings all of its files, in a shallow clone those from before it too.
+    A merge has the changes of its whole branch, on its day. The first commit has all of its files,
+    in a shallow clone also those of older commits.
 
-    Raises: GitError where git can't tell.
+    Raises: GitError if git fails.
     """
     arguments = (
         *("log", "--first-parent", "-m", "--reverse", "--root", "--raw", "-z", "--no-abbrev"),
@@ -203,9 +203,9 @@ def read_commit_log(folder: Path, commit: str, wanted: Callable[[str], bool]) ->
 
 
 def read_origin_url(folder: Path) -> str | None:
-    """Return the address from which a repository was cloned, None where none is known.
+    """Return the URL from which a repository was cloned, None if unknown.
 
-    Raises: GitError where git can't tell.
+    Raises: GitError if git fails.
     """
     if find_repository_top(folder) is None:
         return None

@@ -1,4 +1,4 @@
-"""Patches: made of two trees, read, and applied to the letter."""
+"""Patches: created from two trees, parsed, and applied exactly."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pytest_postmortem.git.process import (
 __all__ = ["apply_patch", "build_patch", "is_path_inside", "list_patched_files"]
 
 REFUSED_STATUSES = (1, 128)
-"""The exit statuses with which git says that a patch is none, or does not apply."""
+"""The exit statuses of git for an invalid patch, or one that does not apply."""
 
 
 def build_patch(folder: Path, before: str, after: str, paths: Iterable[str]) -> bytes:
-    """Return what changes between two commits or trees, of these files alone."""
+    """Return the patch between two commits or trees for these files."""
     arguments = ("diff", "--binary", "--full-index", "--no-renames", "--no-ext-diff")
     own = ("--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--no-color", "-U3")
     above = find_repository_top(folder) or folder
@@ -32,23 +32,25 @@ def list_patched_files(data: bytes) -> list[str]:
     """Return the files that a patch changes."""
     arguments = ("apply", "--numstat", "-z", "-")
     with tempfile.TemporaryDirectory() as name:
-        told = run_git_or_none(Path(name), *arguments, no=REFUSED_STATUSES, given=data, alone=True)
-    parts = split_null_separated(told or b"")
+        output = run_git_or_none(
+            Path(name), *arguments, no=REFUSED_STATUSES, given=data, alone=True
+        )
+    parts = split_null_separated(output or b"")
     return [part.split("\t")[2] for part in parts if part.count("\t") == 2]
 
 
 def is_path_inside(path: str) -> bool:
-    """Say whether a path of a patch stays below the folder to which it is applied."""
+    """Return whether a path of a patch is below the folder to which it is applied."""
     return not PurePath(path).anchor and ".." not in PurePath(path).parts
 
 
 def apply_patch(
     contents: Mapping[str, bytes], patch: bytes, *, reverse: bool, only: Iterable[str] = ()
 ) -> dict[str, bytes | None] | None:
-    """Return files as a patch leaves them, None where it does not apply to the letter.
+    """Return the patched files, None if the patch does not apply exactly.
 
-    Lines may have moved; what stands around them has to be as it was. ``only`` are the files of
-    the patch that count, all where there are none. Nothing is written outside.
+    Lines may have moved; their context has to be unchanged. ``only`` limits the patch to some
+    files, if it is not empty. Nothing is written outside of the folder.
     """
     if not all(map(is_path_inside, contents)):
         return None

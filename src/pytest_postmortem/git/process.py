@@ -1,9 +1,9 @@
-"""The only subprocess to git: how it is asked, how its answers are read, what a failure means.
+"""The only module that runs git: arguments, environment, parsing of output and errors.
 
-Git runs without pager, hooks and colors, and fetches nothing. Paths come and go as git has them,
-from the top of the repository, with slashes, whatever letters they hold. A call that fails raises
-`GitError` with git's own reason: what git did not give is never taken for absent or empty. The
-calls that may answer "no" name the exit statuses that mean it.
+Git runs without pager, hooks and colors, and fetches nothing. Paths are relative to the top of
+the repository, with slashes and any characters. A failed call raises `GitError` with git's own
+reason; missing output is never treated as empty. Calls with a negative answer list the exit
+statuses that mean "no".
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ __all__ = [
 ]
 
 GIT_TIMEOUT = 10.0
-"""Seconds for a question that needs no history."""
+"""Timeout in seconds for a call that reads no history."""
 
 LONG_GIT_TIMEOUT = 300.0
-"""Seconds for what reads a whole history."""
+"""Timeout in seconds for a call that reads the whole history."""
 
 INHERITED_GIT_VARIABLES = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"),
     *("GIT_NAMESPACE", "GIT_SHALLOW_FILE", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS"),
 )
-"""What git tells its hooks, and what would lead a git below them to another repository."""
+"""Environment variables that git sets for hooks, and that select another repository."""
 
 GIT_ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_LAZY_FETCH": "1",  # since git 2.45
     "GIT_ALLOW_PROTOCOL": "",  # the same for any git: no transport is allowed
-    "GIT_NO_REPLACE_OBJECTS": "1",  # replacements are not in every clone, so they decide nothing
+    "GIT_NO_REPLACE_OBJECTS": "1",  # replacement refs are not in every clone, so they are ignored
     "LC_ALL": "C",
 }
 
@@ -55,7 +55,7 @@ GIT_OPTIONS = (
     "--no-pager",
     "--literal-pathspecs",
     *("-c", "core.quotepath=false"),
-    *("-c", "core.fsmonitor=false"),  # it is a hook that `ls-files` would run
+    *("-c", "core.fsmonitor=false"),  # `ls-files` would run this hook
     *("-c", "color.ui=false"),
     *("-c", "diff.orderFile=/dev/null"),  # git knows this name on every platform
     *("-c", "i18n.logOutputEncoding=UTF-8"),
@@ -64,14 +64,14 @@ GIT_OPTIONS = (
     *("-c", "log.showSignature=false"),
     *("-c", "log.showRoot=true"),
 )
-"""What keeps the user's own settings from changing what git prints, or running anything else."""
+"""Options that override user settings which change output or run programs."""
 
 ISOLATED_ENVIRONMENT = {
     **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"), os.devnull),
     **dict.fromkeys(("GIT_CONFIG_NOSYSTEM", "GIT_ATTR_NOSYSTEM"), "1"),
     "GIT_CONFIG_COUNT": "0",
 }
-"""What keeps them away altogether, line ends and filters of files among them."""
+"""Environment that ignores all user settings, with line endings and filters."""
 
 REPOSITORY_UNREADABLE = "Couldn't read the repository"
 
@@ -82,13 +82,13 @@ MISSING_OBJECT_PATTERN = re.compile(
     r"|failed to traverse|object file .* is empty|is corrupt",
     re.IGNORECASE,
 )
-"""How git says that it lacks an object, or finds it damaged."""
+"""Messages of git for a missing or damaged object."""
 
 REFUSED_TRANSPORT_PATTERN = re.compile("transport .* not allowed")
-"""What git says because it is not allowed to fetch, which is no reason of its own."""
+"""Messages of git that result from the disabled network."""
 
 NO_COMMITS_MESSAGE = "does not have any commits yet"
-"""How git says that nothing is committed."""
+"""Messages of git for a repository without a commit."""
 
 RERUN_REMEDY = "correct what git names, and run it again"
 
@@ -97,7 +97,7 @@ GIT_REMEDIES = (
     (r"not a git repository", "run it in a checkout of the code"),
     (NO_COMMITS_MESSAGE, "commit something first"),
 )
-"""What to do about a cause that holds a text; anything else is for the user to look at."""
+"""Remedies by a text in the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,9 @@ def run_git(
     given: bytes = b"",
     timeout: float = LONG_GIT_TIMEOUT,
 ) -> bytes:
-    """Return what git prints.
+    """Return the output of git.
 
-    Raises: GitError where it fails.
+    Raises: GitError if it fails.
     """
     return _run_git_process(folder, arguments, given, timeout, {}).output
 
@@ -127,12 +127,11 @@ def run_git_or_none(
     given: bytes = b"",
     alone: bool = False,
 ) -> bytes | None:
-    """Return what git prints, None where it answers no by its exit status.
+    """Return the output of git, None for an exit status that means no.
 
-    ``alone`` keeps it from taking a folder for a part of a repository that lies above, and from
-    whatever a user has set.
+    ``alone`` ignores repositories above the folder and all user settings.
 
-    Raises: GitError where it fails in any other way.
+    Raises: GitError if it fails in any other way.
     """
     others = ISOLATED_ENVIRONMENT | {"GIT_CEILING_DIRECTORIES": str(folder.parent)} if alone else {}
     answer = _run_git_process(folder, arguments, given, LONG_GIT_TIMEOUT, others, no)
@@ -140,9 +139,9 @@ def run_git_or_none(
 
 
 def run_git_for_text(folder: Path, *arguments: str, given: bytes = b"") -> str:
-    """Return what git prints as text without surrounding space.
+    """Return the output of git as stripped text.
 
-    Raises: GitError where it fails.
+    Raises: GitError if it fails.
     """
     return _decode_git_output(run_git(folder, *arguments, given=given, timeout=GIT_TIMEOUT))
 
@@ -150,9 +149,9 @@ def run_git_for_text(folder: Path, *arguments: str, given: bytes = b"") -> str:
 def run_git_for_text_or_none(
     folder: Path, *arguments: str, no: Collection[int] = (1,)
 ) -> str | None:
-    """Return what git prints as text without surrounding space, None where it answers no.
+    """Return the output of git as stripped text, None for an exit status that means no.
 
-    Raises: GitError where it fails in any other way.
+    Raises: GitError if it fails in any other way.
     """
     answer = _run_git_process(folder, arguments, b"", GIT_TIMEOUT, {}, no)
     return None if answer.status else _decode_git_output(answer.output)
@@ -170,7 +169,7 @@ def _run_git_process(
     others: Mapping[str, str],
     no: Collection[int] = (),
 ) -> _GitAnswer:
-    """Run git, and let no failure pass that is not one of the answers ``no``."""
+    """Run git; raise `GitError` for an exit status that is neither 0 nor in ``no``."""
     command = ["git", *GIT_OPTIONS, "-C", str(folder), *arguments]
     environment = {
         name: text for name, text in os.environ.items() if name not in INHERITED_GIT_VARIABLES
@@ -198,12 +197,12 @@ def _run_git_process(
 
 
 def build_git_error(cause: str, remedy: str) -> GitError:
-    """Return the error that git could not give something."""
+    """Return the error for a failed call of git."""
     return GitError([Problem("git-failed", REPOSITORY_UNREADABLE, cause, remedy)])
 
 
 def _explain_git_failure(folder: Path, command: str, answer: _GitAnswer) -> GitError:
-    """Return what a failing call means: git's own reason, and what to do about it."""
+    """Return the cause and the remedy of a failed call."""
     reasons = list(dict.fromkeys(_parse_git_reasons(answer.errors)))
     cause = "; ".join(reasons) or f"git {command} ended with exit status {answer.status}"
     if MISSING_OBJECT_PATTERN.search(cause):
@@ -216,14 +215,14 @@ def _explain_git_failure(folder: Path, command: str, answer: _GitAnswer) -> GitE
 
 
 def _parse_git_reasons(errors: str) -> Iterator[str]:
-    """Yield what git gives as its reasons; a trace, a hint or an advice is none."""
+    """Yield the reasons in git's messages, without traces, hints and advice."""
     for text in errors.splitlines():
         if text.startswith(("fatal: ", "error: ")) and not REFUSED_TRANSPORT_PATTERN.search(text):
             yield text.partition(": ")[2].strip()
 
 
 def build_missing_object_error(folder: Path, cause: str) -> GitError:
-    """Return the error that a repository lacks an object, which ``cause`` names where git does."""
+    """Return the error for a missing object, with the message of git in ``cause``."""
     pattern = r"^(remote\..*\.promisor|extensions\.partialclone)$"
     promised = _run_git_process(
         folder, ("config", "--get-regexp", pattern), b"", GIT_TIMEOUT, {}, range(1, 256)
@@ -240,14 +239,14 @@ def build_missing_object_error(folder: Path, cause: str) -> GitError:
 
 
 def split_null_separated(data: bytes) -> list[str]:
-    """Return the parts that end in a null byte; any byte survives the way there and back."""
+    """Return the texts that end in a null byte; any byte can be encoded again."""
     return [os.fsdecode(part) for part in data.split(b"\0") if part]
 
 
 def require_repository(folder: Path) -> None:
-    """Make sure that git reads the repository that lies around a folder.
+    """Check that git reads the repository of a folder.
 
-    Raises: GitError with git's own reason where there is none, or it is refused.
+    Raises: GitError with git's own reason without a repository, or if access is refused.
     """
     reported_top = run_git_for_text(folder, "rev-parse", "--show-toplevel")
     above = find_repository_top(folder)
@@ -266,7 +265,7 @@ def find_repository_top(folder: Path) -> Path | None:
 
 
 def _is_git_repository(path: Path) -> bool:
-    """Say whether a path leads to a repository; an empty folder, as a mount leaves it, is none."""
+    """Return whether a path is a repository; False for an empty mounted ``.git``."""
     try:
         return path.exists() and (path.is_file() or next(path.iterdir(), None) is not None)
     except OSError:

@@ -1,4 +1,4 @@
-"""Files: those of a commit and of the work tree, their contents, and what differs."""
+"""Files of commits and of the work tree, their contents and differences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 FILE_MODES = ("100644", "100755")
-"""The modes of files; links and submodules are none."""
+"""The modes of regular files."""
 
 LINK_MODE = "120000"
 
@@ -45,7 +45,7 @@ SUBMODULE_MODE = "160000"
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """A file that differs between two trees; the blob is None where it is not there."""
+    """A file that differs between two trees; the blob is None if it is missing there."""
 
     path: str
     before: str | None
@@ -53,7 +53,7 @@ class ChangedFile:
 
 
 def list_changed_files(folder: Path, before: str, after: str) -> list[ChangedFile]:
-    """Return the files that differ between two commits or trees; of links and submodules none."""
+    """Return the regular files that differ between two commits or trees."""
     arguments = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", before, after)
     parts = split_null_separated(run_git(folder, *arguments))
     changed_files = []
@@ -86,7 +86,7 @@ def list_modified_files(folder: Path, commit: str) -> list[str]:
 
 
 def find_renamed_files(folder: Path, commit: str) -> dict[str, str]:
-    """Return where files of a commit lie in HEAD that have another path there."""
+    """Return the paths in HEAD of files that were renamed since a commit."""
     arguments = ("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", commit, "HEAD")
     parts = split_null_separated(run_git(folder, *arguments))
     return dict(zip(parts[1::3], parts[2::3], strict=False))
@@ -107,7 +107,7 @@ def list_submodules(folder: Path, commit: str) -> dict[str, str]:
 
 
 def _list_tree_entries(folder: Path, commit: str) -> Iterator[tuple[str, str, str]]:
-    """Yield path, mode and blob of all that a commit holds."""
+    """Yield path, mode and blob of all entries of a commit."""
     for entry in split_null_separated(
         run_git(folder, "ls-tree", "-r", "-z", "--full-tree", commit)
     ):
@@ -117,7 +117,7 @@ def _list_tree_entries(folder: Path, commit: str) -> Iterator[tuple[str, str, st
 
 
 def list_repository_files(folder: Path) -> list[str]:
-    """Return the files below the top that are tracked or could be, without those ignored."""
+    """Return the tracked and untracked files below the top, without ignored ones."""
     above = find_repository_top(folder) or folder
     arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return list(dict.fromkeys(split_null_separated(run_git(above, *arguments))))
@@ -125,7 +125,7 @@ def list_repository_files(folder: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class IndexOnlyFiles:
-    """What the index has beyond the files of the working tree, by path.
+    """Entries of the index that are not files of the working tree, by path.
 
     ``absent`` are files that a sparse checkout left out, with their blobs; ``list_submodules`` are
     the submodules with their commits.
@@ -136,7 +136,7 @@ class IndexOnlyFiles:
 
 
 def read_index_only_files(folder: Path) -> IndexOnlyFiles:
-    """Return what the index has beyond the files of the working tree."""
+    """Return the entries of the index that are not files of the working tree."""
     absent: dict[str, str] = {}
     modules: dict[str, str] = {}
     above = find_repository_top(folder) or folder
@@ -153,7 +153,7 @@ def read_index_only_files(folder: Path) -> IndexOnlyFiles:
 def list_files_ever_tracked(folder: Path, below: Path) -> list[str]:
     """Return all files that any branch has or had below a path, from the top.
 
-    Outside a repository there are none.
+    Return nothing outside of a repository.
     """
     if find_repository_top(folder) is None:
         return []
@@ -164,7 +164,7 @@ def list_files_ever_tracked(folder: Path, below: Path) -> list[str]:
 def read_lines_ever_added(folder: Path, place: Path) -> str:
     """Return all lines that any branch ever added to a file, or to those below a folder.
 
-    Outside a repository there are none.
+    Return nothing outside of a repository.
     """
     if find_repository_top(folder) is None:
         return ""
@@ -175,7 +175,7 @@ def read_lines_ever_added(folder: Path, place: Path) -> str:
 
 
 def list_generated_files(folder: Path, suffixes: Sequence[str]) -> list[str]:
-    """Return the ignored files of these kinds that lie beside others, as a build leaves them."""
+    """Return the ignored files with these suffixes, such as build results."""
     arguments = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
     found = split_null_separated(run_git(find_repository_top(folder) or folder, *arguments))
     return [path for path in found if path.endswith(tuple(suffixes))]
@@ -184,7 +184,7 @@ def list_generated_files(folder: Path, suffixes: Sequence[str]) -> list[str]:
 def read_blobs(folder: Path, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Yield blobs with their contents, read in one process.
 
-    Raises: GitError where one of them is missing.
+    Raises: GitError if one of them is missing.
     """
     unique_ids = list(dict.fromkeys(ids))
     request = "".join(f"{id}\n" for id in unique_ids).encode()
@@ -202,9 +202,9 @@ def read_blobs(folder: Path, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def export_commit(folder: Path, commit: str, target: Path) -> list[str]:
-    """Write what a commit holds into a folder, as it is stored; return the paths of its files.
+    """Write the files of a commit to a folder unfiltered; return their paths.
 
-    No filter and no hook of the user's runs, and no index is touched. Submodules are left out.
+    Filters and hooks of the user do not run, and the index is unchanged. Submodules are left out.
     """
     entries = [
         each for each in _list_tree_entries(folder, commit) if each[1] in (*FILE_MODES, LINK_MODE)

@@ -1,3 +1,3 @@
-"""Python source code read and edited without running it: tests, their marks, imports."""
+"""Python source code, read and edited without running it: tests, marks, imports."""
 
 __all__: list[str] = []

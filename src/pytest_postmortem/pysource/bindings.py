@@ -1,4 +1,4 @@
-"""What a module or class of Python code defines, and what its names stand for, read and not run."""
+"""Definitions in the source of a module or class, and tests that it lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 NAMESPACE_FUNCTIONS = frozenset({"exec", "globals", "locals", "setattr", "vars"})
-"""What a module calls that may define anything."""
+"""Functions that may define any name."""
 
 FIXTURE_DECORATORS = frozenset({"fixture", "yield_fixture"})
 
@@ -27,10 +27,10 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def parse_python_tree(code: str | bytes) -> ast.Module | None:
-    """Parse a module, None for what is no Python."""
+    """Return the syntax tree of a module, None for invalid Python."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape is the author's to mend
+            warnings.simplefilter("ignore")  # invalid escapes are reported elsewhere
             return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
@@ -38,7 +38,7 @@ def parse_python_tree(code: str | bytes) -> ast.Module | None:
 
 @dataclass(slots=True)
 class CodeBody:
-    """What a module or class defines: functions and classes, in order."""
+    """The definitions of a module or class: functions and classes, in order."""
 
     defined: dict[str, list[Definition]] = field(default_factory=dict)
     values: dict[str, ast.expr] = field(default_factory=dict)
@@ -46,9 +46,9 @@ class CodeBody:
 
 
 def build_code_body(code: Sequence[ast.stmt]) -> CodeBody:
-    """Return what statements define, both branches of a condition included.
+    """Return the definitions of statements, with both branches of a condition.
 
-    What is defined twice without a condition is only there once, as it is for pytest.
+    Of two unconditional definitions of a name only the last is returned, as in pytest.
     """
     body = CodeBody(statements=list(code))
     for node, certain in walk_statements(code, certain=True):
@@ -67,7 +67,7 @@ def build_code_body(code: Sequence[ast.stmt]) -> CodeBody:
 
 
 def walk_statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[ast.stmt, bool]]:
-    """Yield statements, those inside of conditions too, and whether each is reached in any case."""
+    """Yield statements, including nested ones, each with whether it is unconditional."""
     for node in body:
         yield node, certain
         if isinstance(node, ast.If) and _is_never_true(node.test):
@@ -80,7 +80,7 @@ def walk_statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[a
 
 
 def _is_never_true(test: ast.expr) -> bool:
-    """Say whether a condition holds in no run: ``TYPE_CHECKING`` and constants."""
+    """Return whether a condition is never true: ``TYPE_CHECKING`` and constants."""
     name = getattr(test, "attr", getattr(test, "id", ""))
     return name == "TYPE_CHECKING" or (isinstance(test, ast.Constant) and not test.value)
 
@@ -90,7 +90,7 @@ def find_executed_parts(
 ) -> Iterable[ast.AST]:
     """Return the parts of a statement that pytest or the import of the module executes.
 
-    A function or a value that other code has to name is not among them.
+    Functions and values that other code has to use by name are left out.
     """
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -132,7 +132,7 @@ def _find_imported_names(body: Sequence[ast.stmt]) -> set[str]:
 
 
 def is_test_name(name: str, patterns: Iterable[str]) -> bool:
-    """Say whether a name is that of a test, by pytest's rule: a prefix, or a glob."""
+    """Return whether a name matches a prefix or a glob, as in pytest."""
     return any(
         name.startswith(pattern)
         or (any(char in pattern for char in "*?[") and fnmatchcase(name, pattern))
@@ -141,10 +141,10 @@ def is_test_name(name: str, patterns: Iterable[str]) -> bool:
 
 
 def is_test_missing(tree: ast.Module, name: str) -> bool:
-    """Say whether a module has no test of this name for certain, ``test_a`` or ``TestA::test_b``.
+    """Return whether a module certainly lacks a test, ``test_a`` or ``TestA::test_b``.
 
-    What is imported, assigned, generated or inherited from another file may be there, and
-    whatever may, in a module that is nested too deep.
+    Return False if the test may be imported, assigned, generated or inherited from another file,
+    and for a module that is nested too deeply.
     """
     try:
         return _is_name_missing(tree, name)
@@ -169,7 +169,7 @@ def _is_name_missing(tree: ast.Module, name: str) -> bool:
 def _is_missing_in_body(
     parts: Sequence[str], body: CodeBody, module: CodeBody, seen: frozenset[str]
 ) -> bool:
-    """Say whether a module or a class has nothing under a dotted name for certain."""
+    """Return whether a module or a class certainly lacks a name."""
     first, rest = parts[0], parts[1:]
     if first in body.values or any(
         _may_generate_test(first, *each) for each in body.defined.items()
@@ -185,15 +185,16 @@ def _is_missing_in_body(
 
 
 def _may_generate_test(name: str, known: str, nodes: Sequence[Definition]) -> bool:
-    """Say whether a decorator may make a test of a further name, as parameterized and ddt do."""
+    """Return whether a decorator may generate a test, as parameterized and ddt do."""
     return name.startswith(f"{known}_") and any(node.decorator_list for node in nodes)
 
 
 def _is_missing_in_class(
     parts: Sequence[str], node: ast.ClassDef, module: CodeBody, seen: frozenset[str]
 ) -> bool:
-    """Say whether a class, and those of its bases that stand in the module, lack a name; one
-    that has other bases may have it.
+    """Return whether a class certainly lacks a name.
+
+    Bases in the same module are searched; a class with other bases may have the name.
     """
     bases = [base.id if isinstance(base, ast.Name) else "" for base in node.bases]
     if node.keywords or not _is_missing_in_body(parts, build_code_body(node.body), module, seen):

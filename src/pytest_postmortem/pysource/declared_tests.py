@@ -1,4 +1,4 @@
-"""Node ids under ``tests:`` × code → whether there is such a test, as far as code can tell."""
+"""Node ids under ``tests:`` × code → whether the test exists, None if only a run shows it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ __all__ = ["DeclaredTests", "DoctestSettings"]
 DOCTEST_PROMPT = ">>>"
 
 PARAMETRIZING_WORDS = (b"pytest_generate_tests", b"pytest_make_parametrize_id", b"autouse")
-"""What a file names that may give parameters to a test that does not ask for them."""
+"""Names in code that may parametrize a test implicitly."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoctestSettings:
-    """Where pytest looks for doctests: in modules, and in the text files of some names."""
+    """Settings for doctests: in modules, and in text files that match globs."""
 
     modules: bool = False
     globs: tuple[str, ...] = ("test*.txt",)
 
 
 class DeclaredTests:
-    """Finds tests by node id; ``present`` are the files that are there, with what they hold."""
+    """Finds tests by node id; ``present`` are the existing files with their contents."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class DeclaredTests:
         self._doctests = doctests
 
     def add_to(self, nodeids: Sequence[str]) -> SourceTestsByFile:
-        """Return the tests of the suite, and those under ``tests:`` that are not among them.
+        """Return the tests of the suite, with tests under ``tests:`` that may exist added.
 
-        What code can't tell is there as well, and not ``sure``.
+        Tests that only a run shows are not ``sure``.
         """
         tests_by_path = dict(self._reading)
         for nodeid in nodeids:
@@ -66,7 +66,7 @@ class DeclaredTests:
         return tests_by_path
 
     def find(self, nodeid: str) -> bool | None:
-        """Say whether there is such a test, None where only a run shows it."""
+        """Return whether a test exists, None if only a run shows it."""
         path, _, name = nodeid.partition("::")
         data = self._present.get(path)
         if data is None:
@@ -85,7 +85,7 @@ class DeclaredTests:
         return self._find_parameters(module, name) if name.endswith("]") else None
 
     def _is_named(self, tests: Sequence[SourceTest], name: str) -> bool:
-        """Say whether a node id selects a test that is read: by its name, its class or its file."""
+        """Return whether a node id selects one of these tests, by name, class or file."""
         names = [test.name for test in tests if test.name and test.sure]
         return any(not name or own == name or own.startswith(f"{name}::") for own in names)
 
@@ -95,7 +95,7 @@ class DeclaredTests:
         return name == file and fits and DOCTEST_PROMPT.encode() in data
 
     def _find_doctest(self, module: ParsedModule, name: str) -> bool | None:
-        """Say whether a module has a doctest: ``pkg.mod.Class.method``."""
+        """Return whether a module has a doctest: ``pkg.mod.Class.method``."""
         parts = module.path.removesuffix(".py").removesuffix("/__init__").split("/")
         tails = [".".join(parts[place:]) for place in range(len(parts))]
         rest = [name[len(tail) + 1 :] for tail in tails if f"{name}.".startswith(f"{tail}.")]
@@ -113,7 +113,7 @@ class DeclaredTests:
         return True if self._doctests.modules else None
 
     def _find_parameters(self, module: ParsedModule, name: str) -> bool | None:
-        """Say whether a test has a set of parameters, where all of them are written out."""
+        """Return whether a test has a parameter set, None unless all are literals."""
         base, _, id = name.partition("[")
         functions = list(_find_function_definitions(module.tree.body, base.split("::")))
         if len(functions) != 1:
@@ -144,7 +144,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def _find_function_definitions(
     body: Sequence[ast.stmt], names: Sequence[str], outer: Sequence[ast.expr] = ()
 ) -> Iterator[tuple[Function, Sequence[ast.expr]]]:
-    """Yield the functions of a name with all decorators, their own and those of their classes."""
+    """Yield the functions of a name with the decorators of the function and its classes."""
     for node in build_code_body(body).defined.get(names[0], ()):
         decorators = [*reversed(node.decorator_list), *outer]
         if isinstance(node, ast.ClassDef):
@@ -158,7 +158,7 @@ def _find_function_definitions(
 def _read_parameter_sets(
     reducer: ExpressionReducer, decorators: Sequence[ast.expr]
 ) -> Iterator[tuple[Sequence[str], Sequence[str] | None]]:
-    """Yield the names of each set of parameters and its ids, None where they can't be read."""
+    """Yield the names of each set of parameters and its ids, None if they can't be read."""
     for decorator in decorators:
         for node in flatten_lists(
             reducer.reduce_expression(decorator, (decorator.lineno, decorator.col_offset))

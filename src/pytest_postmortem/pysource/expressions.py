@@ -24,7 +24,7 @@ MAX_FOLDED_SIZE = 1_000
 
 
 def read_literal(node: ast.expr) -> tuple[Any] | None:
-    """Return the value of a literal, in a tuple, None for what is computed."""
+    """Return the value of a literal in a tuple, None for a computed value."""
     try:
         return (ast.literal_eval(node),)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
@@ -82,13 +82,13 @@ def _build_text(text: str, place: ast.expr) -> ast.expr:
 
 
 def parse_mark_name(name: str) -> str:
-    """Return the name of the mark that a dotted name is, an empty text for anything else."""
+    """Return the name of the mark in a dotted name, an empty text for any other name."""
     own = name.removesuffix(".with_args")
     return own.rpartition(".")[2] if is_mark_name(own) else ""
 
 
 def is_mark_name(name: str) -> bool:
-    """Say whether a dotted name is that of a mark, ``pytest.mark.NAME`` or ``mark.NAME``."""
+    """Return whether a dotted name is a mark, ``pytest.mark.NAME`` or ``mark.NAME``."""
     return name.startswith("mark.") or ".mark." in name
 
 

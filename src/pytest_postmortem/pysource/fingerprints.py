@@ -1,4 +1,4 @@
-"""What a test is known by: the digest of its code, alone or with what stands beside it."""
+"""Digests of the code of tests, alone or with the code that they depend on."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pytest_postmortem.pysource.bindings import parse_python_tree
 __all__ = ["DigestReader", "compute_test_digest"]
 
 DIGEST_LENGTH = 16
-"""Letters of a digest that are kept."""
+"""The length of a digest in letters."""
 
 
 def compute_test_digest(text: str, names: str) -> str:
-    """Return what a test is known by: its code without comments and format, wherever it stands.
+    """Return the digest of a test's code without comments, format and position.
 
-    ``names`` is what follows the file in its node id. A test that stands in no code of its own, as
-    a generated one does, is known by the code of its whole file.
+    ``names`` is the part of the node id after the file. A generated test without code of its own
+    has the digest of its whole file.
     """
     tree = parse_python_tree(text)
     if tree is None:
@@ -33,7 +33,7 @@ def compute_test_digest(text: str, names: str) -> str:
         if not inner:
             node = tree
             break
-        node = inner[-1]  # which hides the others
+        node = inner[-1]  # the last definition hides the others
     return _hash_node(node)
 
 
@@ -47,7 +47,7 @@ def _hash_node(node: ast.AST) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _DigestedPart:
-    """A statement of a file, or the head of a class: the names that lead to it, and its digest."""
+    """A statement of a file, or the head of a class, with its qualified name and its digest."""
 
     names: tuple[str, ...]
     is_test: bool
@@ -55,16 +55,16 @@ class _DigestedPart:
 
 
 class DigestReader:
-    """Knows tests below a folder by what they rest on; reads each file once."""
+    """Computes digests of tests below a folder with their dependencies; reads each file once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._files: dict[str, tuple[_DigestedPart, ...] | None] = {}
 
     def digest(self, nodeid: str) -> str:
-        """Return the digest of a test with its file but for other tests, and with its conftests.
+        """Return the digest of a test, the code of its file without other tests, and its conftests.
 
-        It is empty where the file can't be read.
+        It is empty if the file can't be read.
         """
         path, _, names = nodeid.partition("::")
         own = tuple(names.partition("[")[0].split("::"))
@@ -102,7 +102,7 @@ def _read_digested_parts(file: Path) -> tuple[_DigestedPart, ...] | None:
 def _split_into_parts(
     body: Sequence[ast.stmt], within: tuple[str, ...] = ()
 ) -> Iterator[_DigestedPart]:
-    """Yield what a file or a class consists of, without its own text."""
+    """Yield the parts of a file or a class, without docstrings."""
     for node in body:
         if isinstance(node, ast.ClassDef):
             head = copy(node)
@@ -115,7 +115,7 @@ def _split_into_parts(
 
 
 def _is_test_statement(node: ast.stmt) -> bool:
-    """Say whether a statement is a test, as far as its name tells; a fixture may be called so."""
+    """Return whether a statement is a test by its name, and not a fixture."""
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return False
     return node.name.startswith("test") and not any(
@@ -124,7 +124,7 @@ def _is_test_statement(node: ast.stmt) -> bool:
 
 
 def _spell_node(node: ast.AST) -> Iterator[str]:
-    """Yield the code below a node, alike on every Python: what newer ones add is empty in it."""
+    """Yield the code of a node in a form that is equal on every version of Python."""
     waiting: list[object] = [node]
     while waiting:
         each = waiting.pop()
@@ -145,7 +145,7 @@ def _spell_node(node: ast.AST) -> Iterator[str]:
 
 
 def _is_empty_format_text(value: object) -> bool:
-    """Say whether a value is the empty text that Python 3.12.0 adds to formats of f-strings."""
+    """Return whether a value is the empty text that Python 3.12.0 adds to formats of f-strings."""
     return (
         isinstance(value, ast.Constant)
         and value.value == ""
@@ -154,6 +154,6 @@ def _is_empty_format_text(value: object) -> bool:
 
 
 class _SpelledWord(NamedTuple):
-    """What stands between the values of a node."""
+    """A separator between the values of a node."""
 
     text: str

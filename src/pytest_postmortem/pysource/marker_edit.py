@@ -1,7 +1,4 @@
-"""A module × ids by function → the module in which those functions carry the marker.
-
-Only here is LibCST used, which keeps every byte that is not changed.
-"""
+"""Markers and imports inserted into a module, with LibCST, which keeps all other bytes."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ _BLANK_LINE = cst.EmptyLine(indent=False)
 
 
 def add_pytest_import(module: cst.Module) -> cst.Module:
-    """Add ``import pytest``: behind the docstring, ``__future__`` and the standard library."""
+    """Add ``import pytest`` after the docstring, ``__future__`` and the standard library."""
     body: list[ModuleStatement] = list(module.body)
     place = _find_first_import_index(body)
     while (
@@ -72,7 +69,7 @@ def _is_declaration_line(line: cst.EmptyLine) -> bool:
 
 
 def _find_first_import_index(body: Sequence[ModuleStatement]) -> int:
-    """Return where the first import may stand: behind the docstring and ``__future__``."""
+    """Return the index of the first import: after the docstring and ``__future__``."""
     place = 1 if body and _is_docstring_line(body[0]) else 0
     while place < len(body) and _list_imported_packages(body[place]) == ("__future__",):
         place += 1
@@ -123,7 +120,7 @@ def _is_third_party_import(node: ModuleStatement) -> bool:
 
 
 def _is_sorted_above_pytest(node: ModuleStatement) -> bool:
-    """Say whether an import belongs above that of pytest."""
+    """Return whether an import belongs above that of pytest."""
     if _is_standard_library_import(node):
         return True
     first = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
@@ -133,7 +130,7 @@ def _is_sorted_above_pytest(node: ModuleStatement) -> bool:
 
 
 def _strip_leading_blanks(lines: Sequence[cst.EmptyLine]) -> Sequence[cst.EmptyLine]:
-    """Return what stands above a statement without the blank lines at its top."""
+    """Return the lines above a statement without leading blank lines."""
     blank = next((n for n, each in enumerate(lines) if each.comment), len(lines))
     return lines[blank:]
 
@@ -148,22 +145,22 @@ def _add_leading_blanks(
 
 
 MARK_KEEPING_PACKAGES = frozenset({"hypothesis", "mock", "unittest"})
-"""Packages whose decorators make a function of a function, and keep its marks.
+"""Packages whose decorators return a function that keeps the marks.
 
-Below any other decorator the marker is where it reaches the tests even if they are made of the
-function, as ``parameterized.expand`` does; `functools.wraps` takes it along.
+Below any other decorator the marker also reaches tests that the decorator generates, as
+``parameterized.expand`` does; `functools.wraps` copies it.
 """
 
 
 class _MarkerPlace(NamedTuple):
-    """What a marker names, and how many decorators stand above it."""
+    """The ids of a marker, and the number of decorators above it."""
 
     ids: Sequence[str]
     above: int
 
 
 class MarkingError(Exception):
-    """A file that is left alone, and why."""
+    """A file can't be edited, with the reason."""
 
 
 def add_markers(
@@ -172,14 +169,14 @@ def add_markers(
     functions: Sequence[str] = ("test",),
     classes: Sequence[str] = ("Test",),
 ) -> bytes:
-    """Return a module in which the functions on some lines carry the marker with further ids.
+    """Return a module with markers added to the functions on some lines.
 
     Raises:
-        Unmarkable: It can't be done, or nobody would see the marker there.
+        MarkingError: The module can't be edited, or the marker would have no effect.
     """
     tree = parse_python_tree(data)
     if tree is None:
-        raise MarkingError("it is no Python that can be read")
+        raise MarkingError("it is not valid Python")
     try:
         module = cst.parse_module(data)
     except (cst.ParserSyntaxError, RecursionError) as error:
@@ -203,16 +200,16 @@ def add_markers(
 
 
 def _are_lines_kept(old: bytes, new: bytes) -> bool:
-    """Say whether every line is still there, in order; a marker may have got further ids."""
+    """Return whether every line is kept in order, except for lines with a marker."""
     lines, rest = (data.removeprefix(BOM_UTF8).splitlines(keepends=True) for data in (old, new))
     left = iter(rest)
     return all(MARKER_NAME.encode() in line or line in left for line in lines)
 
 
 def _find_marker_name(tree: ast.Module, first: int) -> str | None:
-    """Return how the marker is called above a line, None where nothing is imported for it.
+    """Return the name of the marker above a line, None if an import is missing.
 
-    Raises: Unmarkable where ``pytest`` means something else.
+    Raises: MarkingError if ``pytest`` is bound to something else.
     """
     meanings: dict[str, set[str]] = {}
     for name, meaning in _list_bound_meanings(tree):
@@ -228,14 +225,14 @@ def _find_marker_name(tree: ast.Module, first: int) -> str | None:
     if "pytest" in name_by_meaning:
         return f"{name_by_meaning['pytest']}.mark.{MARKER_NAME}"
     if meanings.get("pytest", set()) - {"pytest"}:
-        raise MarkingError("the name pytest stands for something else in it")
+        raise MarkingError("it binds the name pytest to something else")
     return None
 
 
 def _list_bound_meanings(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield the names that are bound outside of functions, each with what it stands for.
+    """Yield the names that are bound outside of functions, each with its meaning.
 
-    That is ``pytest``, ``pytest.mark``, or an empty text for anything else.
+    This is ``pytest``, ``pytest.mark``, or an empty text for anything else.
     """
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         yield from _list_imported_meanings(node)
@@ -274,7 +271,7 @@ def _list_imported_meanings(node: ast.Import | ast.ImportFrom) -> Iterator[tuple
 def _find_marker_places(
     tree: ast.Module, wanted: Mapping[int, Sequence[str]]
 ) -> dict[int, _MarkerPlace]:
-    """Return the places by how many functions stand above each, which is cheaper than its line."""
+    """Return the places of markers by the index of the function in the module."""
     reducer = ExpressionReducer(build_parsed_module("", tree, b""))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
@@ -305,24 +302,24 @@ def _check_marked_tests(
     wanted: Mapping[int, Sequence[str]],
     rules: tuple[Sequence[str], Sequence[str]],
 ) -> None:
-    """Make sure that the same tests are there as before, with the marker.
+    """Check that the edited module has the same tests, with the marker.
 
-    Raises: Unmarkable where they are not, or what is to be marked is no test.
+    Raises: MarkingError if it has not, or the function is not a test.
     """
     before = suite_reader.find_module_tests(tree, (MARKER_NAME,), *rules)
     if not wanted.keys() <= {test.line for test in before}:
-        raise MarkingError("what mentions it is no test")
+        raise MarkingError("the function is not a test")
     after = suite_reader.parse_source_tests(result, (MARKER_NAME,), *rules)
     if after is None or [test.name for test in before] != [test.name for test in after]:
         raise MarkingError("its tests would not be the same")
     for old, new in zip(before, after, strict=True):
         ids = {id.casefold() for id in links.parse_marks(new.marks).ids}
         if not ids.issuperset(id.casefold() for id in wanted.get(old.line, ())):
-            raise MarkingError("the marker would not be seen")
+            raise MarkingError("the marker would have no effect")
 
 
 class _MarkerTransformer(cst.CSTTransformer):
-    """Puts the marker on functions, counted in the order of their code."""
+    """Adds the marker to functions, by their index in the module."""
 
     def __init__(
         self, module: cst.Module, wanted: Mapping[int, _MarkerPlace], name: str, quote: str
@@ -337,19 +334,19 @@ class _MarkerTransformer(cst.CSTTransformer):
         self._count = 0
 
     def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
-        """Leave alone what holds no function."""
+        """Skip nodes without functions."""
         return False
 
     def visit_SimpleStatementSuite(self, node: cst.SimpleStatementSuite) -> bool:
-        """Leave alone what holds no function."""
+        """Skip nodes without functions."""
         return False
 
     def visit_Decorator(self, node: cst.Decorator) -> bool:
-        """Leave alone what holds no function."""
+        """Skip nodes without functions."""
         return False
 
     def visit_Parameters(self, node: cst.Parameters) -> bool:
-        """Leave alone what holds no function."""
+        """Skip nodes without functions."""
         return False
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
@@ -380,7 +377,7 @@ class _MarkerTransformer(cst.CSTTransformer):
         return node.with_changes(decorators=decorators)
 
     def _is_own(self, node: cst.Decorator) -> bool:
-        """Say whether a decorator is a marker in one line that further ids may join."""
+        """Return whether a decorator is a marker in one line to which ids can be added."""
         call = node.decorator
         code = cst.Module([]).code_for_node(node).strip()
         return (
@@ -404,7 +401,7 @@ class _MarkerTransformer(cst.CSTTransformer):
         return node.with_changes(decorator=call.with_changes(args=[*first, *args, end]))
 
     def _text(self, id: str) -> str:
-        """Return an id as a text of Python, in the quotes of the file and what it can encode."""
+        """Return an id as a string literal, in the quotes and the encoding of the file."""
         text = repr(id) if self._unicode else ascii(id)
         if self._quote == '"' and text[0] == "'" and '"' not in id:
             return f'"{text[1:-1]}"'
@@ -412,5 +409,5 @@ class _MarkerTransformer(cst.CSTTransformer):
 
 
 def _find_preferred_quote(data: bytes) -> str:
-    """Return the quotes that a file uses more, double ones if it does not matter."""
+    """Return the more frequent quotes of a file, double quotes if equal."""
     return "'" if data.count(b"'") > data.count(b'"') else '"'

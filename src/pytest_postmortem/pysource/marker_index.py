@@ -1,4 +1,4 @@
-"""Which file is a test file, and which incident is linked to which test, from code alone.
+"""Test files of a suite, and links of incidents to tests, from code alone.
 
 `SourceTest`s × registry → `LinkedIncident`.
 """
@@ -27,12 +27,12 @@ __all__ = [
 ]
 
 SourceTestsByFile = Mapping[str, "tuple[SourceTest, ...] | None"]
-"""The tests of each test file by its path, None for what is no Python that can be read."""
+"""The tests of each test file by its path, None for a file that can't be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteLayout:
-    """What pytest would take for a test file, by its path alone.
+    """The rules by which a path is a test file.
 
     ``top`` is the top of the repository, ``places`` are the files and folders that make up the
     suite, ``patterns`` and ``left_out`` are ``python_files`` and ``norecursedirs``.
@@ -45,10 +45,10 @@ class SuiteLayout:
     left_out: tuple[str, ...] = ()
 
     def is_suite_file(self, path: str, present: Collection[str]) -> bool:
-        """Say whether a file, by its path from the top, is or was a test file of the suite.
+        """Return whether a file, by its path from the top, is or was a test file of the suite.
 
-        What is no longer ``present`` may have been one wherever it lay below the rootdir, since
-        nobody knows what was configured then.
+        A file that is not ``present`` may have been one anywhere below the rootdir, since the old
+        configuration is unknown.
         """
         file = self.top / path
         if file in self.places:
@@ -59,7 +59,7 @@ class SuiteLayout:
         return any(file.is_relative_to(place) and self._is_entered(file, place) for place in places)
 
     def may_hold_tests(self, folder: str) -> bool:
-        """Say whether a folder, by its path from the top, may hold tests of the suite."""
+        """Return whether a folder, by its path from the top, may hold tests of the suite."""
         path = self.top / folder
         return any(
             place.is_relative_to(path)
@@ -72,15 +72,15 @@ class SuiteLayout:
         return not any(fnmatch(name, pattern) for name in folders for pattern in self.left_out)
 
     def shown(self, path: str) -> str:
-        """Return the path of a file from the rootdir, as it begins a node id."""
+        """Return the path of a file from the rootdir, as in node ids."""
         return format_relative_path(self.top / path, self.root)
 
 
 @dataclass(slots=True)
 class LinkedIncident:
-    """An incident, as it is written in the code, and the node ids that are linked to it.
+    """An incident with the node ids of its tests, each with the reason why it can never fail a run.
 
-    Of each test: why it would stop nobody wherever it runs, None for one that does.
+    The reason is None for an active test.
     """
 
     id: str
@@ -88,28 +88,25 @@ class LinkedIncident:
 
     @property
     def has_active_test(self) -> bool:
-        """Whether a test would notice if the problem came back."""
+        """Whether a test is neither skipped nor xfailed."""
         return None in self.tests.values()
 
     def add(self, nodeid: str, muted: str | None) -> None:
-        """Add a test; of one that is linked twice, the link counts that stops somebody."""
+        """Add a test; of two links of a test an active one counts."""
         self.tests[nodeid] = self.tests.get(nodeid, muted) and muted
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadLinks:
-    """What the code of a suite does not say: places that may link tests to incidents, each with
-    its file, and the ids of incidents whose declared tests only a run shows, without case.
+    """Links that only a run shows: places in code, each with its file, and the casefolded ids of
+    incidents whose declared tests may exist.
     """
 
     places: tuple[tuple[str, UnreadPlace], ...] = ()
     unsure: Mapping[str, str] = field(default_factory=dict)
 
     def reason(self, names: Collection[str]) -> str | None:
-        """Return why code can't tell whether a test is linked to an incident of these names.
-
-        None where it can.
-        """
+        """Return why the links of an incident with these names are unknown, else None."""
         keys = {name.casefold() for name in names}
         for key in keys & self.unsure.keys():
             return f"only a run shows whether {self.unsure[key]} exists"
@@ -119,13 +116,13 @@ class UnreadLinks:
         return None
 
     def without(self, files: Collection[str]) -> UnreadLinks:
-        """Return the same but for places in these files that may link any incident."""
+        """Return the unread links without places in these files that may link any incident."""
         places = (each for each in self.places if not (each[0] in files and each[1].claim.more))
         return UnreadLinks(tuple(places), self.unsure)
 
 
 def find_unread_links(reading: SourceTestsByFile, declaring: Registry | None = None) -> UnreadLinks:
-    """Return what the code does not say; ``declaring`` is the registry whose ``tests:`` count."""
+    """Return the links that only a run shows; ``declaring`` is the registry with ``tests:``."""
     declared = links.index_declared_tests(declaring or ())
     places = [
         (path, place)
@@ -144,7 +141,7 @@ def find_unread_links(reading: SourceTestsByFile, declaring: Registry | None = N
 
 
 def find_unread_files(reading: SourceTestsByFile) -> Iterator[str]:
-    """Yield the files of which the code does not say all, or that can't be read."""
+    """Yield the files with links that only a run shows, or that can't be parsed."""
     for path, tests in reading.items():
         if tests is None or any(test.unread for test in tests):
             yield path
@@ -156,7 +153,7 @@ def find_linked_incidents(
     policy: Policy = Policy(),
     declaring: Registry | None = None,
 ) -> dict[str, LinkedIncident]:
-    """Return the incidents of this suite that tests are linked to, by id without case.
+    """Return the linked incidents of this suite by casefolded id.
 
     An alias counts for its incident. Without a registry every id is one; marks of other names
     count only for ids that it knows, unless a part of it can't be reached. ``declaring`` is the

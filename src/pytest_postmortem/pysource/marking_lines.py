@@ -1,6 +1,6 @@
-"""The files and lines of a project that may name one of our marks, which is cheap to know.
+"""Fast search for the files and lines that may name one of our marks.
 
-What is not among them need not be followed.
+Other files and lines are not analyzed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MARK_RELATED_NAMES = frozenset(
 CODE_RUNNERS = frozenset({"exec", "eval", "compile"})
 
 MARK_MAKING_NAMES = frozenset({"mark", "MARK_GEN", "Mark", *CODE_RUNNERS})
-"""What code names that may make one of our marks of a text."""
+"""Names in code that may create one of our marks from a text."""
 
 
 _NAMESPACE_AS_VALUE = re.compile(rb"\bmark\b(?!\s*\.\s*[a-zA-Z])|\bMARK_GEN\b")
@@ -36,7 +36,7 @@ _NAMESPACE_AS_VALUE = re.compile(rb"\bmark\b(?!\s*\.\s*[a-zA-Z])|\bMARK_GEN\b")
 
 
 class MarkingLines:
-    """Finds them by the words of the code; ``files`` are those that name or import our marks."""
+    """Finds files and lines by words; ``files`` are those that name or import our marks."""
 
     def __init__(self, modules: ModuleIndex, names: frozenset[str]) -> None:
         self.files: frozenset[str] = frozenset()
@@ -78,7 +78,7 @@ class MarkingLines:
         self._lines.clear()
 
     def may_mark(self, path: str) -> bool:
-        """Say whether a file names one of our marks itself, and not only in texts."""
+        """Return whether a file names one of our marks itself, and not only in texts."""
         if not self._names_mark(path, self._modules.contents[path]):
             return False
         module = self._modules.read(path)
@@ -88,7 +88,7 @@ class MarkingLines:
         return calls and bool(self._texts.search(module.data))
 
     def may_get_mark(self, module: ParsedModule) -> bool:
-        """Say whether ``pytest.mark`` as a value of a file may become one of our marks."""
+        """Return whether ``pytest.mark`` as a value of a file may become one of our marks."""
         if self._names_mark(module.path, module.data):
             return True
         return self.has_text and module.path in self.namespace_files
@@ -104,15 +104,13 @@ class MarkingLines:
         return self._modules.read(path) if path in self.files else None
 
     def leads_to(self, path: str) -> bool:
-        """Say whether a file is such a one, or a package that holds one."""
+        """Return whether a file is one of ``files``, or a package that contains one."""
         folder = path.removesuffix("__init__.py")
         within = folder != path and any(each.startswith(folder) for each in self.files)
         return within or path in self.files
 
     def find_lines(self, module: ParsedModule) -> Sequence[int] | None:
-        """Return the lines of a file that may name a mark of ours, or something that does; None
-        where any may.
-        """
+        """Return the lines of a file that may refer to one of our marks, None for all lines."""
         if module.path not in self._lines:
             self._lines[module.path] = self._lines_of(module)
         return self._lines[module.path]
@@ -141,7 +139,7 @@ class MarkingLines:
         return found
 
     def _may_bind(self, module: ParsedModule, value: ImportTarget) -> bool:
-        """Say whether an import may bind a mark of ours, all marks, or a file that has some."""
+        """Return whether an import may bind a mark of ours, all marks, or a file that has some."""
         if value.attribute in self._hot:
             return True
         files = {
@@ -155,7 +153,7 @@ class MarkingLines:
 
 
 def is_on_any_line(lines: Sequence[int], node: ast.expr | ast.stmt) -> bool:
-    """Say whether one of the lines belongs to some code, its decorators included."""
+    """Return whether one of the lines belongs to some code, its decorators included."""
     decorators = getattr(node, "decorator_list", ())
     place = bisect_left(lines, decorators[0].lineno if decorators else node.lineno)
     return place < len(lines) and lines[place] <= (node.end_lineno or node.lineno)

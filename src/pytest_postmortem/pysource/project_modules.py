@@ -1,6 +1,6 @@
-"""The Python files of a project: what each binds to its names, and which of them an import names.
+"""The Python files of a project: their names with bindings, and the resolution of imports.
 
-Everything is read and nothing is imported. A name keeps all its bindings with their positions,
+Nothing is imported. A name keeps all its bindings with their positions,
 since a decorator sees the one that came last before it.
 """
 
@@ -45,7 +45,7 @@ _WORD = re.compile(rb"[\w\x80-\xff]+")
 
 @dataclass(frozen=True, slots=True)
 class ImportTarget:
-    """What an import binds a name to: a module, or with ``attribute`` a name in it.
+    """The target of an import: a module, or with ``attribute`` a name in it.
 
     ``level`` counts the dots of a relative import.
     """
@@ -60,9 +60,9 @@ BoundValue = ast.expr | Definition | ImportTarget | None
 
 @dataclass(frozen=True, slots=True)
 class NameBinding:
-    """What a statement binds a name to, None where that can't be read.
+    """A binding of a name; ``value`` is None if it can't be read.
 
-    ``certain`` says that the statement stands under no condition.
+    ``certain`` is True for an unconditional statement.
     """
 
     position: Position
@@ -154,9 +154,9 @@ class ParsedModule:
         return self.data.decode(errors="replace").splitlines()
 
     def find(self, name: str, at: Position | None) -> NameBinding | None:
-        """Return what a name is bound to at a position, or in the end.
+        """Return the binding of a name at a position, or at the end of the file.
 
-        None where it has no binding yet; a binding without a value where several are possible.
+        Return None without a binding, and a binding without a value if several are possible.
         """
         found = [each for each in self.bound.get(name, ()) if at is None or each.position < at]
         if not found:
@@ -185,11 +185,11 @@ class ModuleIndex:
             self._named[find_module_stem(path)].append(path)
 
     def with_file(self, path: str, data: bytes) -> ModuleIndex:
-        """Return the same with one more file, which is not kept once it is read."""
+        """Return an index with one more file; its syntax tree is not kept."""
         return ModuleIndex({**self.contents, path: data}, dict(self._parsed))
 
     def read(self, path: str) -> ParsedModule | None:
-        """Return a file, None for what is no Python."""
+        """Return a parsed file, None for invalid Python."""
         data = self.contents.get(path)
         if data is None:
             return None
@@ -198,10 +198,10 @@ class ModuleIndex:
         return self._parsed[path, data]
 
     def find(self, importer: str, module: str, level: int = 0) -> Sequence[str]:
-        """Return the files that an import may name, several where that can't be known.
+        """Return the files that an import may name, several if it is ambiguous.
 
-        No one knows ``sys.path`` here: an absolute name is that of each file whose path ends with
-        it, and of several those that share most folders with the importer.
+        ``sys.path`` is unknown: an absolute name matches each file whose path ends with it; of
+        several files those that share most folders with the importer are returned.
         """
         key = (importer, module, level)
         if key not in self._imports:
@@ -256,13 +256,13 @@ class ModuleIndex:
                     yield from self.find(path, text) if isinstance(text, str) else ()
 
     def find_whole(self, importer: str, wanted: ImportTarget) -> Sequence[str]:
-        """Return the files that a name or a star of an import stands for as a whole."""
+        """Return the files of the module that an import names or that a star import reads."""
         whole = wanted.attribute in (None, "*")
         dots = wanted.module if whole else f"{wanted.module}.{wanted.attribute}".lstrip(".")
         return self.find(importer, dots, wanted.level)
 
     def imports_any(self, path: str, names: frozenset[bytes]) -> bool:
-        """Say whether a file may import a module of these names, which is cheap to know."""
+        """Return whether a file may import a module of these names, without parsing it."""
         for match in _IMPORT.finditer(self.contents[path]):
             words = match.group(1)
             if words.startswith(b".") or not names.isdisjoint(_WORD.findall(words)):
@@ -270,14 +270,14 @@ class ModuleIndex:
         return self.imports_later(path, names)
 
     def imports_later(self, path: str, names: frozenset[bytes]) -> bool:
-        """Say whether a file may import a module of these names by calling a function."""
+        """Return whether a file may import a module of these names by calling a function."""
         data = self.contents[path]
         calls = any(word in data for word in _IMPORTER_WORDS)
         return calls and not names.isdisjoint(_WORD.findall(data))
 
 
 def _name_of(function: ast.expr) -> str:
-    """Return the last part of the name of what is called."""
+    """Return the last part of the name of a called function."""
     return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
@@ -300,7 +300,7 @@ def _parse_module(path: str, data: bytes) -> ParsedModule | None:
 
 
 def build_parsed_module(path: str, tree: ast.Module, data: bytes) -> ParsedModule:
-    """Return a file that is parsed already."""
+    """Return a module from its syntax tree."""
     words: dict[str, list[int]] = defaultdict(list)
     imports: list[ast.Import | ast.ImportFrom] = []
     changed: set[str] = set()
@@ -328,7 +328,7 @@ def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
     """Yield imports, calls, subscripts and ``global`` statements.
 
     Names, ``.attributes`` and what an import gives another name are added to ``words`` with their
-    lines. In ``mark.slow`` and ``pytest.mark.slow`` the ``mark`` is no word of its own: the name
+    lines. In ``mark.slow`` and ``pytest.mark.slow`` the ``mark`` is not a word: the name
     is added as ``mark.``, the attribute is not.
     """
     waiting: list[Any] = [tree]
@@ -352,7 +352,7 @@ def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
 
 
 def _note_attribute(node: ast.Attribute, words: dict[str, list[int]]) -> list[ast.expr]:
-    """Add an attribute to the words; return what is left of its owner to walk through."""
+    """Add an attribute to the words; return the part of its owner that remains to be walked."""
     words[f".{node.attr}"].append(node.end_lineno or node.lineno)
     owner = node.value
     if type(owner) is ast.Name and owner.id == "mark":

@@ -1,8 +1,7 @@
-"""An expression → what it comes to, as far as that can be read: names, imports, own functions.
+"""Reduction of expressions: names, imports and simple functions are replaced by their values.
 
-The result holds no name that could be followed. What is left in it is a `ReducedDefinition`
-function or class of the project, an `ExternalModule` module of another one, or a name that can't be
-followed.
+A reduced expression contains no resolvable name, only `ReducedDefinition` (functions and classes
+of the project), `InternalModule`, `ExternalModule` and `UnresolvedName`.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ LOCAL_SCOPES = (
 
 
 class ExternalModule(ast.Name):
-    """A module that is no file of the project."""
+    """A module outside of the project."""
 
 
 class UnresolvedName(ast.Name):

@@ -1,7 +1,7 @@
-"""Marks read from code alone, for tests that pytest did not get to see.
+"""Tests and marks read from the code of a suite, without a run.
 
-What is read is what the code says: see `source_tests`. What only a run shows (a conftest that adds
-marks, an id that is computed) is in the ``unread`` places of a file.
+See `test_reader` for the supported forms. Marks that only a run shows (a conftest that adds marks,
+a computed id) are in the ``unread`` places of a file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def find_called_marks(code: str, names: Collection[str]) -> Iterator[SourceMark]:
-    """Yield the marks of these names that a module calls anywhere; what is no Python has none."""
+    """Yield all calls of marks with these names in a module, none for invalid Python."""
     tree = parse_python_tree(code)
     for node in ast.walk(tree) if tree else ():
         name = _find_mark_name(node.func) if isinstance(node, ast.Call) else None
@@ -46,7 +46,7 @@ def find_called_marks(code: str, names: Collection[str]) -> Iterator[SourceMark]
 
 
 def find_helpers(contents: Mapping[str, bytes], names: Collection[str]) -> MarkCodeReader:
-    """Return what reads those Python files that name one of our marks, or import what does."""
+    """Return a reader of the Python files that name one of our marks, or import one."""
     first = MarkCodeReader(ModuleIndex(contents), names)
     paths = first.find_files() | first.namespace_files
     reader = MarkCodeReader(ModuleIndex({path: contents[path] for path in paths}), names)
@@ -78,9 +78,9 @@ def parse_source_tests(
     functions: Sequence[str] = ("test",),
     classes: Sequence[str] = ("Test",),
 ) -> tuple[SourceTest, ...] | None:
-    """Return the tests of a module with their marks of these names, None for what can't be read.
+    """Return the tests of a module with their marks of these names, None if it can't be parsed.
 
-    That is what is no Python, or nested too deep. ``functions`` and ``classes`` are pytest's
+    That is invalid Python, or code that is nested too deeply. ``functions`` and ``classes`` are
     ``python_functions`` and ``python_classes``.
     """
     tree = parse_python_tree(code)
@@ -111,8 +111,8 @@ def read_suite_tests(
 ) -> dict[str, tuple[SourceTest, ...] | None]:
     """Return the tests of those ``files`` that may have a mark, and of all ``others``.
 
-    None is for what can't be read. Files that hold no test, but may add marks to those of others,
-    are among them, with what is ``unread``.
+    The value is None for a file that can't be parsed. Files without tests that may add marks to
+    tests of other files are included with their ``unread`` places.
     """
     reader = MarkCodeReader(modules, names)
     found: dict[str, tuple[SourceTest, ...] | None] = {}
@@ -177,7 +177,7 @@ def _find_places(reader: MarkCodeReader, module: ParsedModule) -> tuple[UnreadPl
 
 
 def _is_conftest_applied(path: str, files: Iterable[str]) -> bool:
-    """Say whether a file may act on the tests: a conftest does on those below its folder."""
+    """Return whether a file may act on the tests: a conftest does on those below its folder."""
     folder, _, name = path.rpartition("/")
     return name != "conftest.py" or any(not folder or f.startswith(f"{folder}/") for f in files)
 

@@ -1,8 +1,8 @@
 """The tests of one file with their marks, as its code has them.
 
 Marks are read as decorators, in ``pytestmark`` of a module or class and in
-``pytest.param(..., marks=...)``, stacked, named, imported, made by a function of the project or
-inherited. What else names a mark is left to `unread`.
+``pytest.param(..., marks=...)``, stacked, named, imported, returned by a function of the project
+or inherited. Other references to a mark are left to `unread`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ReduceExpression = Callable[[ast.expr], ast.expr]
 def describe_muting_mark(
     name: str, args: Sequence[ast.expr], keywords: Mapping[str, ast.expr]
 ) -> str | None:
-    """Return what a mark or a decorator of unittest makes of a test under any condition.
+    """Return the outcome that a mark or a decorator of unittest forces on a test.
 
     ``name`` is what follows ``pytest.mark.``, or a dotted name; the arguments are reduced.
     """
@@ -66,13 +66,13 @@ def describe_muting_mark(
 
 
 def describe_empty_parameters(values: Sequence[ast.expr]) -> str | None:
-    """Return what becomes of a test for which no parameters are left."""
+    """Return the outcome of a test with an empty parameter set."""
     none = any(isinstance(each, (ast.List, ast.Tuple)) and not each.elts for each in values)
     return "skipped: empty parameter set" if none else None
 
 
 def find_unconditional_stop(body: Sequence[ast.stmt], reduce: ReduceExpression) -> str | None:
-    """Return what a body that skips itself, whatever happens, makes of its tests."""
+    """Return the outcome of a body that unconditionally skips or xfails."""
     for node in body:
         value = node.exc if isinstance(node, ast.Raise) else getattr(node, "value", None)
         if isinstance(node, (ast.Expr, ast.Raise)) and isinstance(value, ast.Call):
@@ -95,7 +95,7 @@ def _format_muting_reason(word: str, reason: object) -> str:
 
 
 def _is_condition_certain(condition: object) -> bool:
-    """Say whether a condition holds wherever it is asked; a text is one that pytest evaluates."""
+    """Return whether a condition is always true; a text is evaluated as in pytest."""
     try:
         return bool(ast.literal_eval(condition) if isinstance(condition, str) else condition)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
@@ -107,19 +107,19 @@ CONSTRUCTORS = frozenset({"__init__", "__new__"})
 NON_TEST_DECORATORS = frozenset(
     {"fixture", "yield_fixture", "property", "cached_property", "setter", "deleter", "overload"}
 )
-"""Decorators, by the last part of their names, that make no test of a function."""
+"""Decorators, by the last part of their names, of functions that are not tests."""
 
 PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
-"""Bases that bring no tests along."""
+"""Base classes without tests."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
 class SourceMark:
-    """A mark as the code has it, with its line.
+    """A mark in the code, with its line.
 
-    Only arguments that can be read are there; ``whole`` is False where others are computed.
+    Only literal arguments are included; ``whole`` is False if others are computed.
     """
 
     name: str
@@ -131,13 +131,13 @@ class SourceMark:
 
 @dataclass(frozen=True, slots=True)
 class SourceTest:
-    """A test as the code has it, with the marks of its class and module too.
+    """A test in the code, with its marks and those of its class and module.
 
     ``name`` is its node id within the file, without parameters: a mark on one set of parameters
-    makes a further `SourceTest` of the same name. ``muted`` says why the test would stop nobody
-    wherever it runs, ``skipped: too slow`` or ``xfailed``; a skip under a condition is none.
-    ``sure`` is False where only a run shows whether there is such a test. A `SourceTest` without
-    a name is no test, but has the ``unread`` places of its file.
+    makes a further `SourceTest` of the same name. ``muted`` is the reason why the test
+    can never fail a run, ``skipped: too slow`` or ``xfailed``, but not a conditional skip.
+    ``sure`` is False if only a run shows whether the test exists. A `SourceTest` without a name
+    holds the ``unread`` places of its file.
     """
 
     name: str
@@ -150,9 +150,9 @@ class SourceTest:
 
 @dataclass(frozen=True, slots=True)
 class _MarkEffect:
-    """What decorators or a ``pytestmark`` say; ``cases`` are the sets of parameters with marks.
+    """The effect of decorators or a ``pytestmark``; ``cases`` are the parameter sets with marks.
 
-    ``clear`` is False where they may say more than can be read.
+    ``clear`` is False if there may be marks that can't be read.
     """
 
     marks: tuple[SourceMark, ...] = ()
@@ -161,14 +161,14 @@ class _MarkEffect:
     clear: bool = True
 
     def within(self, outer: _MarkEffect) -> _MarkEffect:
-        """Return what holds for something inside of another."""
+        """Return the effect on a test, given the effect on its class or module."""
         cases = (*self.cases, *outer.cases)
         return _MarkEffect((*self.marks, *outer.marks), self.muted or outer.muted, cases)
 
 
 @dataclass(frozen=True, slots=True)
 class _NameContext:
-    """Where the names of a function or class are looked up."""
+    """The scope in which the names of a function or class are resolved."""
 
     reducer: ExpressionReducer
     scope: NameScope = field(default_factory=dict)
@@ -206,7 +206,7 @@ class SourceTestReader:
         yield from self._within(self._body, "", self._module_said(), self._functions)
 
     def unread(self) -> Iterator[UnreadPlace]:
-        """Yield the places that may say more of the tests; to be asked for after all tests."""
+        """Yield the places that may add marks; call it after all tests are read."""
         if self._reader is None:
             return
         yield from self._reader.find_places(
@@ -244,7 +244,7 @@ class SourceTestReader:
                     yield from self._read_test_function(node, prefix + name, outer)
 
     def _is_other(self, node: Function) -> bool:
-        """Say whether a function of a test's name is a fixture, a property or the like."""
+        """Return whether a function with a test's name is a fixture, a property or the like."""
         home = self._homes.get(id(node), self._home)
         for each in node.decorator_list:
             found = self._reduce_node(each, home)
@@ -326,7 +326,7 @@ class SourceTestReader:
         return _MarkEffect(marks, decorator_effect.muted or pytestmark_effect.muted, cases)
 
     def _note_base(self, node: ast.ClassDef, base: ast.ClassDef, home: _NameContext) -> None:
-        """Note that a class is read, and where else its code may say something."""
+        """Record that a class is read, and its foreign code, which may add marks."""
         self._collected.add(id(base))
         if home.reducer.module is not self._module:
             self._foreign.append((home.reducer.module, base, node.lineno))
@@ -387,7 +387,7 @@ class SourceTestReader:
         return self._decorators[id(decorator)]
 
     def _said_of(self, given: ast.expr, reduced: ast.expr, home: _NameContext) -> _MarkEffect:
-        """Return what one decorator or the value of one ``pytestmark`` says."""
+        """Return the effect of one decorator or of the value of one ``pytestmark``."""
         source_marks, muted, clear = [], None, True
         cases: list[_MarkEffect] = []
         for node in flatten_lists(reduced):
@@ -417,7 +417,7 @@ class SourceTestReader:
     def _read_parameter_cases(
         self, values: Sequence[ast.expr], home: _NameContext
     ) -> Iterator[_MarkEffect]:
-        """Yield what is said of each set of parameters; nothing of what can't be read."""
+        """Yield the effect on each readable parameter set."""
         for node in (each for value in values for each in flatten_lists(value)):
             call = node if isinstance(node, ast.Call) else None
             if call is None or not format_dotted_name(call.func).endswith("param"):
@@ -440,7 +440,7 @@ class SourceTestReader:
             yield case_effect
 
     def _may_mark(self, node: ast.expr) -> bool:
-        """Say whether what is left of a reduced expression may be a mark of ours."""
+        """Return whether a reduced expression may contain one of our marks."""
         return self._reader is not None and self._reader.may_mark(self._module, node)
 
 

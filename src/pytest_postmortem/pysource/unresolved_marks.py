@@ -1,7 +1,7 @@
-"""Places of a project's code that may link tests to incidents in a way that only a run shows.
+"""Places in code that may link tests to incidents in a way that only a run shows.
 
-Every place that names one of our marks is either read as the mark of a test, or named in the value
-of something that other places use (a constant, a function, a class), or it is such a place.
+A reference to one of our marks is either read as the mark of a test, or part of a definition
+(a constant, a function, a class) whose uses are references too, or it is such a place.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ MAX_IMPORT_ROUNDS = 5
 """How many files deep an import of an import is followed."""
 
 MARK_NAMESPACES = frozenset({"pytest.mark", "_pytest.mark.MARK_GEN"})
-"""What all marks are attributes of."""
+"""The object whose attributes are the marks."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkClaim:
-    """The ids that code may link a test to; with ``more`` they are not all that it may."""
+    """The ids to which code may link a test; ``more`` is True if there may be further ids."""
 
     ids: frozenset[str] = frozenset()
     more: bool = False
 
     def join(self, other: LinkClaim | None) -> LinkClaim:
-        """Return what either of two may link a test to."""
+        """Return the union of two claims."""
         return self if other is None else LinkClaim(self.ids | other.ids, self.more or other.more)
 
 
@@ -68,7 +68,7 @@ ANY_CLAIM = LinkClaim(more=True)
 
 @dataclass(frozen=True, slots=True)
 class UnreadPlace:
-    """A line of code that may link tests which can't be told from the code."""
+    """A line of code that may link tests in a way that only a run shows."""
 
     line: int
     code: str
@@ -88,7 +88,7 @@ class MarkCodeReader:
         self._reducers: dict[str, ExpressionReducer] = {}
 
     def reducer(self, module: ParsedModule) -> ExpressionReducer:
-        """Return what follows the names of a file."""
+        """Return the reducer of a file."""
         return self._reducers.setdefault(module.path, ExpressionReducer(module, self.modules))
 
     @property
@@ -97,7 +97,7 @@ class MarkCodeReader:
         return self._marking.namespace_files
 
     def find_files(self) -> frozenset[str]:
-        """Return the files that name one of our marks, or import what does."""
+        """Return the files that name one of our marks, or import one."""
         new = self._marking.find_files()
         for _ in range(MAX_IMPORT_ROUNDS):
             stems = frozenset(map(_stem, filter(self._exports_mark, new)))
@@ -117,7 +117,7 @@ class MarkCodeReader:
                 self.claim_of(module, name)
 
     def with_file(self, path: str, data: bytes) -> MarkCodeReader:
-        """Return what reads the same files and one more, which none of them imports."""
+        """Return a reader with one more file, which no other file imports."""
         made = MarkCodeReader(self.modules.with_file(path, data), self._names)
         made._marking.add({*self._marking.files, path})
         if made._marking.has_text and not self._marking.has_text:
@@ -127,7 +127,7 @@ class MarkCodeReader:
         return made
 
     def marks(self, path: str) -> bool:
-        """Say whether a file names one of our marks, or imports what does."""
+        """Return whether a file names one of our marks, or imports one."""
         others = frozenset(map(_stem, self._marking.files))
         return self._marking.may_mark(path) or self._imports_mark(path, others)
 
@@ -156,9 +156,9 @@ class MarkCodeReader:
         return module is not None and any(self.claim_of(module, name) for name in module.bound)
 
     def claim_of(self, module: ParsedModule, name: str) -> LinkClaim | None:
-        """Return what the use of a name of a file may link a test to, None for nothing."""
+        """Return the claim of a name of a file, None without a reference to a mark."""
         key = (module.path, name)
-        if key in self._active:  # names that are made of each other add nothing here
+        if key in self._active:  # circular definitions add nothing
             self._tentative.update(self._active[self._active.index(key) + 1 :])
             return None
         if key not in self._claims:
@@ -211,7 +211,7 @@ class MarkCodeReader:
         node: ast.AST,
         read: Collection[int] = (),
     ) -> LinkClaim | None:
-        """Return what some code may link a test to, None for nothing.
+        """Return the claim of some code, None without a reference to a mark.
 
         ``read`` are the expressions that are read already.
         """
@@ -232,7 +232,7 @@ class MarkCodeReader:
         while waiting:
             current_node, scope = waiting.pop()
             is_finished = id(current_node) in read
-            if isinstance(current_node, ast.stmt):  # which is cheap to leave out
+            if isinstance(current_node, ast.stmt):  # fast path
                 is_finished = lines is not None and not is_on_any_line(lines, current_node)
             elif isinstance(current_node, ast.expr) and not is_finished:
                 node_claim, is_finished = self._read_reference(module, current_node, scope)
@@ -246,7 +246,7 @@ class MarkCodeReader:
     def _read_reference(
         self, module: ParsedModule, node: ast.expr, scope: NameScope
     ) -> tuple[LinkClaim | None, bool]:
-        """Return what an expression itself may link to, and whether its parts don't matter."""
+        """Return the claim of an expression, and whether its parts can be skipped."""
         if isinstance(node, ast.Call):
             return self._call(module, node, scope)
         if not isinstance(node, (ast.Name, ast.Attribute)) or isinstance(node.ctx, ast.Store):
@@ -308,7 +308,7 @@ class MarkCodeReader:
         return LinkClaim(ids, more), True
 
     def _adds_arguments(self, call: ast.Call) -> bool:
-        """Say whether a reduced call gives more arguments to a mark, and does not decorate."""
+        """Return whether a reduced call gives more arguments to a mark, and does not decorate."""
         made = call.func.value if isinstance(call.func, ast.Attribute) else call.func
         if (
             not isinstance(made, ast.Call)
@@ -321,7 +321,7 @@ class MarkCodeReader:
         return not isinstance(first, (ast.Name, ast.Attribute))
 
     def _is_followed(self, module: ParsedModule, node: ast.expr) -> bool:
-        """Say whether an expression may come to one of our marks, which is cheap to know."""
+        """Return whether an expression may evaluate to one of our marks, by a fast check."""
         parts: list[str] = []
         while True:
             if isinstance(node, ast.Attribute):
@@ -340,20 +340,20 @@ class MarkCodeReader:
         return bool(parts) and self._module_marks(module, node.id, parts[-1])
 
     def _module_marks(self, module: ParsedModule, name: str, attribute: str) -> bool:
-        """Say whether an attribute of a module of the project may be one of our marks."""
+        """Return whether an attribute of a module of the project may be one of our marks."""
         values = (each.value for each in module.bound.get(name, ()))
         imports = (each for each in values if isinstance(each, ImportTarget))
         paths = (path for each in imports for path in self.modules.find_whole(module.path, each))
         for path in filter(self._marking.leads_to, paths):
             other = self.modules.read(path)
             if other is not None and attribute not in other.bound:
-                return True  # a module below
+                return True  # a submodule
             if other is not None and self.claim_of(other, attribute) is not None:
                 return True
         return False
 
     def may_mark(self, module: ParsedModule, node: ast.expr) -> bool:
-        """Say whether what is left of a reduced expression of a file may be a mark of ours."""
+        """Return whether a reduced expression of a file may contain one of our marks."""
         waiting: list[ast.AST] = [node]
         seen: set[int] = set()
         while waiting:
@@ -377,19 +377,19 @@ class MarkCodeReader:
         return False
 
     def _may_be_ours(self, module: ParsedModule, name: str) -> bool:
-        """Say whether an attribute of ``pytest.mark`` is, or may return, one of our marks."""
+        """Return whether an attribute of ``pytest.mark`` is, or may return, one of our marks."""
         mark = parse_mark_name(name)
         return mark in self._names or (mark[:2] == "__" and self._marking.may_get_mark(module))
 
     def _is_namespace(self, module: ParsedModule, node: ast.expr, scope: NameScope) -> bool:
-        """Say whether all marks are handed on, in a file that names one of ours."""
+        """Return whether an expression is ``pytest.mark`` itself, and may become one of ours."""
         return (
             self._marking.may_get_mark(module)
             and format_dotted_name(self._reduce_node(module, node, scope)) in MARK_NAMESPACES
         )
 
     def _has_text(self, module: ParsedModule, node: ast.AST) -> bool:
-        """Say whether a text below some code names one of our marks."""
+        """Return whether a text below some code names one of our marks."""
         for each in ast.walk(node):
             if isinstance(each, ast.Name):
                 each = self._reduce_node(module, each)
@@ -410,11 +410,10 @@ class MarkCodeReader:
         is_collected: Callable[[str], bool] = lambda name: False,
         classes: Collection[int] = (),
     ) -> Iterator[UnreadPlace]:
-        """Yield the places of a file that may link tests in a way that code can't tell.
+        """Yield the places of a file that may link tests in a way that only a run shows.
 
-        ``read`` are the expressions that were read as marks of tests; ``is_collected`` says of a
-        name of the file whether pytest takes what it is bound to, ``classes`` are the
-        further ones that tests come from.
+        ``read`` are the expressions that were read as marks of tests; ``is_collected`` returns
+        whether pytest collects a name of the file, ``classes`` are further classes with tests.
         """
         lines: dict[int, LinkClaim] = {}
         for node, _ in walk_statements(module.tree.body, certain=True):

@@ -1,3 +1,3 @@
-"""What happens in a run of pytest: collection, outcomes, workers, and the report at its end."""
+"""The plugin in a run of pytest: collection, outcomes, workers, and the report at the end."""
 
 __all__: list[str] = []

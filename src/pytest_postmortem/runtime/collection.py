@@ -1,4 +1,4 @@
-"""pytest's items and files → `Collected`; runs wherever tests are collected, workers included."""
+"""pytest's items and files → `Collected`, in each process that collects tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 ITEM_PROPERTY = "postmortem"
-"""The one user property that carries a test's ids into every report format."""
+"""The user property that holds the ids of a test in every report format."""
 
 NODEID = pytest.StashKey[str]()
 """The node id that an item has in every run, where this run renames it."""
@@ -34,11 +34,11 @@ NODEID = pytest.StashKey[str]()
 
 @dataclass(frozen=True, slots=True)
 class CollectionPlan:
-    """What the collecting process has to know of the registry.
+    """The data of the registry that a collecting process needs.
 
     ``declared`` are the node ids under ``tests:``, each with its ids. ``names`` are the ids and
-    aliases of the incidents that ``--postmortem`` asks for, case-folded. ``judged`` says
-    that somebody will ask how much of the suite was collected.
+    aliases of the incidents that ``--postmortem`` selects, case-folded. ``judged`` is True if the
+    completeness of the run has to be determined.
     """
 
     declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -64,8 +64,8 @@ def _is_id_matching(id: str, patterns: Iterable[str]) -> bool:
 class LinkCollector:
     """Reads the links of every item, and gives each linked item its property.
 
-    ``plan`` is asked once it is known whether any test is marked; ``deliver`` takes what was
-    collected when the collection is over; ``selection`` says why a test was left out.
+    ``plan`` is called once it is known whether any test is marked; ``deliver`` gets the result at
+    the end of the collection; ``selection`` has the reasons of deselection.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class LinkCollector:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        """Read the items as they were before any was deselected, their marks as they are after."""
+        """Read all items before deselection, with their marks after it."""
         before = [(item, item.nodeid) for item in items]
         yield
         self.read(config, before, items)
@@ -102,8 +102,8 @@ class LinkCollector:
     ) -> None:
         """Read the links of all items, and deselect what ``--postmortem`` does not ask for.
 
-        ``before`` are the items and their node ids as they were before anybody else deselected
-        items, or, as xdist does for ``--dist loadgroup``, added to their node ids.
+        ``before`` are the items and their node ids before other plugins deselected items or changed
+        node ids (xdist does with ``--dist loadgroup``).
         """
         known: set[int] = set()
         for item, nodeid in before:
@@ -117,7 +117,7 @@ class LinkCollector:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Hand over what was collected, and which linked tests of it were left out since."""
+        """Deliver the links, and the linked tests that were deselected."""
         kept = set(map(id, session.items))
         gone = {
             self._find_item_key(item): self._selection.explain_deselection(
@@ -129,7 +129,7 @@ class LinkCollector:
         self._deliver(replace(self._collected, deselected=gone))
 
     def _find_item_key(self, item: pytest.Item) -> NodeKey:
-        """Return what a test is known by; the path of a file is worked out once."""
+        """Return the key of a test; the path of a file is computed once."""
         if item.path not in self._paths:
             self._paths[item.path] = _find_item_path(item)
         return NodeKey(self._paths[item.path], _find_item_nodeid(item))
@@ -172,7 +172,7 @@ class LinkCollector:
         )
 
     def _marks(self, items: Iterable[pytest.Item]) -> dict[int, tuple[pytest.Mark, ...]]:
-        """Return the marks that count, by item; those of a parent are looked up once."""
+        """Return our and the configured marks by item; each parent is read once."""
         names, inherited, marks_by_item = self._names, {}, {}
         for item in items:
             parent = item.parent
@@ -206,7 +206,7 @@ class LinkCollector:
 
 
 def build_test_key(item: pytest.Item) -> NodeKey:
-    """Return what a test is known by."""
+    """Return the key of a test."""
     return NodeKey(_find_item_path(item), _find_item_nodeid(item))
 
 
@@ -219,20 +219,21 @@ def _find_item_nodeid(item: pytest.Item) -> str:
 
 
 def _find_reported_keys(item: pytest.Item, test: NodeKey) -> Iterator[tuple[NodeKey, NodeKey]]:
-    """Yield what the reports of a test name, with the test, where the two differ."""
+    """Yield the key in the reports of a test and the key of the test, if they differ."""
     named = _build_reported_key(item)
     if named != test:
         yield named, test
 
 
 def _build_reported_key(item: pytest.Item) -> NodeKey:
-    """Return what the reports of a test name (see `outcomes.read_reported_key`)."""
+    """Return the key in the reports of a test (see `outcomes.read_reported_key`)."""
     return NodeKey(item.location[0], item.nodeid)
 
 
 def _count_repeated_tests(items: Sequence[pytest.Item]) -> dict[NodeKey, int]:
-    """Count the tests that reports can't tell apart, where there are several: two that inherit
-    a test from one class, whose files have the same node id, or one file that is given twice.
+    """Count the tests that share one key in reports.
+
+    That is an inherited test in files with the same node id, or a file that is given twice.
     """
     nodeids = [item.nodeid for item in items]
     if len(set(nodeids)) == len(nodeids):
@@ -289,7 +290,7 @@ def set_item_property(item: pytest.Item, ids: Iterable[str]) -> None:
 
 
 def read_item_property(item: pytest.Item) -> str:
-    """Return the value of our property; others' may be of any shape."""
+    """Return the value of our property; properties of others may have any type."""
     own = (
         pair[1] for pair in item.user_properties if pair[:1] == (ITEM_PROPERTY,) and len(pair) == 2
     )
@@ -305,7 +306,7 @@ class RuntimeMarkCollector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        """Compare the marks with the property, which tells what was known before."""
+        """Compare the marks with the property, which holds the ids before the run."""
         marks: list[pytest.Mark] = []
         node: pytest.Item | pytest.Collector | None = item
         while node is not None:  # iter_markers costs twice as much, at each test

@@ -1,7 +1,7 @@
-"""Did this run see the whole suite? The answer, with its reasons in words.
+"""Completeness of a run: whether it collected the whole suite, with the reasons.
 
-What counts is the effect: which of the test files that a bare ``pytest`` collects were
-collected here, whole and without error, whatever options were given.
+The collected test files are compared with those that a bare ``pytest`` collects; the options of
+the run do not matter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def find_partial_reasons(
     last_failed: int | None = None,
     interrupted: bool = False,
 ) -> Iterator[str]:
-    """Yield why the collection is less than the whole suite, nothing where it is not.
+    """Yield the reasons why the collection is less than the whole suite.
 
     ``nodeids`` counts the node ids given for files that nothing else given covers, ``given``
     says whether any file or folder was named, ``expected`` is None where a bare run needed no
@@ -68,7 +68,7 @@ def _format_some_names(names: Sequence[str], most: int = 3) -> str:
 
 
 def join_collections(collections: Iterable[Collected]) -> Collected:
-    """Join what several workers collected; they mostly say the same, each for itself."""
+    """Return the joined collections of several workers, which are mostly equal."""
     all = tuple(collections)
     links: dict[tuple[NodeKey, str], Link] = {}
     for link in (link for collected in all for link in collected.links):

@@ -1,7 +1,7 @@
 """The post-mortems of a test in the reports of other plugins: pytest-html, Allure and CTRF.
 
-None of them is required or imported; what is here registers only where such a report is asked
-for. JUnit XML and pytest-json-report carry the property of each test, and need nothing.
+None of these plugins is imported; an integration is registered only if its report is requested.
+JUnit XML and pytest-json-report contain the property of each test, and need no integration.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["register_integrations", "register_worker_integrations"]
 
 ADDRESSES_WIRE_KEY = "_postmortem_addresses"
-"""The name under which the controller hands its workers what they link to."""
+"""The key under which the controller sends links to its workers."""
 
 Address = tuple[str, str]
-"""What a link is called, and where it leads."""
+"""The text and the URL of a link."""
 
 AddressLookup = Callable[[pytest.Item], Iterable[Address]]
-"""Asked for the links of a test when it is over."""
+"""A function that returns the links of a finished test."""
 
 
 def register_integrations(config: pytest.Config, run: RunCollector) -> None:
-    """Register what fills others' reports in the process that reports."""
+    """Register the integrations of the process that reports."""
     manager = config.pluginmanager
     if config.getoption("htmlpath", None):
         manager.register(PytestHtmlColumn(run), "postmortem-html")
@@ -48,7 +48,7 @@ def register_integrations(config: pytest.Config, run: RunCollector) -> None:
 def register_worker_integrations(
     config: pytest.Config, settings: Settings, load: Callable[[], Registry | None]
 ) -> None:
-    """Register what fills others' reports in a worker; ``load`` reads a registry that was found."""
+    """Register the integrations of a worker; ``load`` reads a found registry."""
     _register_test_integrations(config, AddressReceiver(config, settings, load).find_addresses)
 
 
@@ -64,7 +64,7 @@ def _is_allure_enabled(config: pytest.Config) -> bool:
 
 
 class ShownPostmortem(NamedTuple):
-    """What may be shown of a post-mortem: its id, that with its title, and a link on the web."""
+    """The printable parts of a post-mortem: its id, its id with title, and its URL."""
 
     id: str
     name: str
@@ -74,7 +74,7 @@ class ShownPostmortem(NamedTuple):
 def list_shown_postmortems(
     postmortems: Iterable[Postmortem], show: ShowLevel | None
 ) -> Iterator[ShownPostmortem]:
-    """Yield as much of each post-mortem as may be shown; a path in the repository is no link."""
+    """Yield the printable parts of each post-mortem; paths in the repository are not links."""
     from pytest_postmortem.reports.redaction import redact_postmortem
     from pytest_postmortem.text import sanitize_line
 
@@ -100,7 +100,7 @@ def list_postmortem_addresses(
 
 
 def render_html_cell(postmortems: Iterable[Postmortem], show: ShowLevel | None) -> str:
-    """Return a cell of pytest-html, which takes it for HTML."""
+    """Return a cell of pytest-html as HTML."""
     from html import escape
 
     entries = []
@@ -129,7 +129,7 @@ class PytestHtmlColumn:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
-        """Fill the column, unless the row is hidden, or the head was written before any mark."""
+        """Fill the column, unless the row is hidden or the header lacks the column."""
         if cells and self._column:
             found = self._run.postmortems(self._run.find_tests(read_reported_key(report)))
             cells.insert(-1, render_html_cell(found, self._run.settings.show))
@@ -164,7 +164,7 @@ class CtrfTags:
 
 
 class LocalAddresses:
-    """Knows the links of a test where one process does all."""
+    """Returns the links of a test in a run without xdist."""
 
     def __init__(self, run: RunCollector) -> None:
         self._run = run
@@ -176,14 +176,14 @@ class LocalAddresses:
 
 
 class AddressSender:
-    """Lives in the controller: gives the workers, who write Allure's results, what to link to."""
+    """Plugin of the controller: sends links to the workers, which write the results of Allure."""
 
     def __init__(self, run: RunCollector) -> None:
         self._run = run
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Hand over the links of the registry, as far as it is known before the tests are."""
+        """Send the links of the registry if it is loaded."""
         if self._run.registry:
             node.workerinput[ADDRESSES_WIRE_KEY] = _index_addresses_by_name(
                 self._run.registry, self._run.settings.show
@@ -191,7 +191,7 @@ class AddressSender:
 
 
 class AddressReceiver:
-    """Lives in a worker: knows the links of a test by the ids of its property."""
+    """Plugin of a worker: returns the links of a test by the ids of its property."""
 
     def __init__(
         self, config: pytest.Config, settings: Settings, load: Callable[[], Registry | None]
@@ -203,7 +203,7 @@ class AddressReceiver:
         self._asked = False
 
     def find_addresses(self, item: pytest.Item) -> Iterator[Address]:
-        """Yield the links of a test; without a registry the ids themselves imply them."""
+        """Yield the links of a test; without a registry those of its ids."""
         ids = links.decode_ids(read_item_property(item))
         known = self._registry() if ids else None
         if known is not None:
@@ -213,7 +213,7 @@ class AddressReceiver:
         return list_postmortem_addresses(implied, self._settings.show)
 
     def _registry(self) -> Mapping[str, Address] | None:
-        """Return what was handed over, or stands in a registry that was found, read once."""
+        """Return the received links, or those of a found registry, which is read once."""
         if not self._asked:
             self._asked = True
             self._known = self._config.workerinput.get(ADDRESSES_WIRE_KEY)  # type: ignore[attr-defined]  # xdist

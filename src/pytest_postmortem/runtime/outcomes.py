@@ -3,7 +3,7 @@
 Within one attempt the worst report of any phase, subtest or crash wins; a rerun discards the
 attempt; of several attempts, or workers, the first outcome in the order of `OUTCOMES` counts.
 
-Where an attempt begins, by what the plugins report (``S`` setup, ``C`` call, ``T`` teardown, ``s``
+The start of an attempt, by the reports of plugins (``S`` setup, ``C`` call, ``T`` teardown, ``s``
 a subtest, ``C!`` a failure that is to be repeated):
 
 - pytest, pytest-retry: ``S s C T``, ``S s C! s C T``
@@ -32,15 +32,15 @@ __all__ = [
 
 OUTCOME_RANK = {word: rank for rank, word in enumerate(OUTCOMES)}
 CRASH_PHASE = "???"
-"""The phase that xdist gives to the report of a test in which a worker died."""
+"""The phase of xdist's report of a test in which a worker crashed."""
 
 LAST_PHASES = ("teardown", CRASH_PHASE)
 KNOWN_REPORT_OUTCOMES = ("passed", "failed", "skipped")
-"""The outcomes of pytest itself; any other, ``rerun`` or ``retried``, is a plugin's for a failure
-that is to be repeated.
+"""The outcomes of pytest; ``rerun`` and ``retried`` are those of plugins for a failure that will be
+repeated.
 """
 SILENT_PHASES = ["setup", "teardown"]
-"""What flaky reports of a test whose call failed and is to be repeated."""
+"""The property of a report of flaky for a failed call that will be repeated."""
 RED_OUTCOMES = ("failed", "error")
 NOT_RUN_OUTCOME = Outcome("not-run", reason=UNREPORTED)
 
@@ -59,16 +59,16 @@ class PytestReport(Protocol):
 
 
 IsCounted = Callable[[PytestReport], bool]
-"""Says whether pytest still counts a failed report: a plugin may take one back."""
+"""A function that returns whether pytest counts a failed report; plugins may withdraw one."""
 
 
 def is_always_counted(_: PytestReport) -> bool:
-    """Say that no plugin took a report back."""
+    """Return True: no plugin withdraws reports."""
     return True
 
 
 class NamedReport(Protocol):
-    """The part of `pytest.TestReport` that says which test it is of."""
+    """The part of `pytest.TestReport` that identifies the test."""
 
     nodeid: str
     location: tuple[str, int | None, str]
@@ -76,10 +76,9 @@ class NamedReport(Protocol):
 
 
 def classify_report(report: PytestReport) -> OutcomeWord | None:
-    """Return what one report says of its test, or None where it says nothing.
+    """Return the outcome in one report, None if it has none.
 
-    A passed setup, teardown or subtest says nothing: only the passed call of the test itself
-    is a pass.
+    A passed setup, teardown or subtest has none: only the passed call of the test counts.
     """
     if report.outcome == "failed":
         return "failed" if report.when in ("call", CRASH_PHASE) else "error"
@@ -103,9 +102,9 @@ def read_skip_reason(report: PytestReport) -> str | None:
 
 
 def read_reported_key(report: NamedReport) -> NodeKey:
-    """Return what a report names: where its test is defined, and its node id.
+    """Return the key of a report: the path of its test, and the node id.
 
-    xdist's report of a test in which a worker died knows no more than the node id.
+    xdist's report of a test in which a worker crashed has only the node id.
     """
     return NodeKey("" if report.when == CRASH_PHASE else report.location[0], report.nodeid)
 
@@ -121,21 +120,21 @@ class ReportedAttempt:
         self.discarded_in: str | None = None
 
     def is_over(self, report: PytestReport) -> bool:
-        """Say whether this report of the same test, which is no teardown, starts a new attempt."""
+        """Return whether this report, which is not a teardown, starts a new attempt of the test."""
         if report.when == "setup":
             return not all(hasattr(each, "context") for each in self.reports)
         return self.discarded_in is not None
 
 
 class OutcomeRecorder:
-    """Joins reports as they come, by what they name.
+    """Joins reports by their keys in the order of their arrival.
 
     ``wanted`` are the tests that are linked so far. A test may link itself while it runs, and a
-    worker that dies in its first test is reported before any link is known. So an attempt is kept
-    if its test is wanted when its last report arrives, and also if a report of it failed or was
-    discarded. Of all others, most tests of a suite, nothing is kept unless ``keep_all`` is set.
+    worker that crashes in its first test is reported before any link is known. So an attempt is
+    kept if its test is wanted when its last report arrives, or if a report of it failed or was
+    discarded. All other attempts are dropped unless ``keep_all`` is set.
 
-    ``discarded`` holds the failures that were to be repeated.
+    ``discarded`` holds the failures that will be repeated.
     """
 
     def __init__(self, wanted: Container[NodeKey], keep_all: bool = False) -> None:
@@ -148,9 +147,9 @@ class OutcomeRecorder:
         self._silent: set[NodeKey] = set()
 
     def add(self, report: PytestReport, test: NodeKey, worker: str = "") -> NodeKey:
-        """Take a report of a test from a worker, an empty text without xdist; return the test.
+        """Add a report of a worker (an empty text without xdist); return the key of the test.
 
-        A worker that dies while it runs a test, of which it has reported something, names that.
+        A crash report gets the key of the test that the worker was running.
         """
         attempt = self._open.get(worker)
         when = report.when
@@ -177,11 +176,11 @@ class OutcomeRecorder:
         repeated: Mapping[NodeKey, int] | None = None,
         is_counted: IsCounted = is_always_counted,
     ) -> dict[NodeKey, Outcome]:
-        """Return the outcome of each test that was kept, by what its reports name.
+        """Return the outcome of each kept test by the key of its reports.
 
-        ``repeated`` counts the tests that report as one, of which all have to pass.
-        ``is_counted`` is asked for each failure in an attempt that was discarded:
-        pytest-rerunfailures takes back the subtests of such an attempt, other plugins don't.
+        ``repeated`` counts the tests that share a key; all of them have to pass.
+        ``is_counted`` is called for each failure in a discarded attempt: pytest-rerunfailures
+        withdraws the subtests of such an attempt, other plugins don't.
         """
         for worker in tuple(self._open):
             self._close_attempt(worker)
@@ -216,7 +215,7 @@ class OutcomeRecorder:
                 self._silent.add(test)
 
     def _discard_attempt(self, attempt: ReportedAttempt) -> None:
-        """Note a failure that is to be repeated, and what else failed in the same attempt."""
+        """Record a failure that will be repeated, and other failures of the same attempt."""
         test, reports = attempt.test, attempt.reports
         word: OutcomeWord = "failed" if attempt.discarded_in in ("call", CRASH_PHASE) else "error"
         duration = sum(report.duration for report in reports)
@@ -225,7 +224,7 @@ class OutcomeRecorder:
 
 
 def _merge_attempts(attempts: Sequence[Outcome], count: int) -> Outcome:
-    """Return what several attempts of ``count`` tests come to."""
+    """Return the outcome of several attempts of ``count`` tests."""
     worst = min(attempts, key=lambda each: OUTCOME_RANK[each.word])
     if count == 1 or worst.word in RED_OUTCOMES:
         return worst
@@ -236,7 +235,7 @@ def _merge_attempts(attempts: Sequence[Outcome], count: int) -> Outcome:
 
 
 def _build_attempt_outcome(reports: Sequence[PytestReport]) -> Outcome | None:
-    """Return what the reports of one attempt come to, None where they say nothing."""
+    """Return the outcome of the reports of one attempt, None if they have none."""
     said = [(word, report) for report in reports if (word := classify_report(report))]
     if not said:
         return None
@@ -250,10 +249,9 @@ def merge_outcomes(
     tests: Mapping[NodeKey, Iterable[NodeKey]],
     discarded: Mapping[NodeKey, Outcome] | None = None,
 ) -> dict[NodeKey, Outcome]:
-    """Return the outcome of each test, given the tests that each reported one may be of.
+    """Return the outcome of each test, given the tests of each reported key.
 
-    Of a failure that was to be repeated, in ``discarded``, the repetition counts. One that was
-    never repeated is all that is known of its test.
+    For a failure in ``discarded`` the repetition counts; without a repetition the failure counts.
     """
     outcomes_by_test: dict[NodeKey, Outcome] = {}
     for reported, outcome in outcomes.items():
@@ -273,8 +271,8 @@ def add_missing_outcomes(
     deselected: Mapping[NodeKey, str],
     skipped: Mapping[NodeKey, str],
 ) -> dict[NodeKey, Outcome]:
-    """Return the outcomes with one for each test that has none: it was skipped with its whole
-    file, for the reason in ``skipped``, left out for that in ``deselected``, or did not run.
+    """Return the outcomes with one added for each test without: skipped with its file for the
+    reason in ``skipped``, deselected for the reason in ``deselected``, or not run.
     """
     missing = {
         test: _build_missing_outcome(test, deselected, skipped)

@@ -1,4 +1,4 @@
-"""What the controller knows of a run, and the `Report` that it ends in."""
+"""The data of a run in the controller, and the `Report` at its end."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What only the end of a run can tell.
+    """Facts that are known at the end of a run.
 
-    ``lost`` are the workers whose links never arrived, ``idle`` names the option with which
-    pytest runs no test, ``is_counted`` says whether pytest still counts a failed report,
-    ``dated`` that somebody will read the age of an incident, ``detailed`` that somebody will read
-    the action items, ``ran`` what ran.
+    ``lost`` are the workers whose links did not arrive, ``idle`` is the option with which pytest
+    runs no test, ``is_counted`` returns whether pytest counts a failed report. ``dated`` is True
+    if a report prints ages of incidents, ``detailed`` if one prints action items. ``ran`` is the
+    metadata of the run.
     """
 
     lost: tuple[str, ...] = ()
@@ -76,14 +76,14 @@ class RunCollector:
         settings: Settings,
         cache: Callable[[], Path | None] = lambda: None,
         ask: EntryProvider | None = None,
-        each: bool = False,
+        keep_all: bool = False,
     ) -> None:
         self.settings = settings
         self.registry: Registry | None = None
         self.found: Path | None = None
         self.links: dict[NodeKey, dict[str, Link]] = {}
         self._reported: dict[NodeKey, dict[NodeKey, None]] = {}
-        self.recorder = OutcomeRecorder(self._reported, keep_all=each)
+        self.recorder = OutcomeRecorder(self._reported, keep_all=keep_all)
         self._root = root
         self._cache = cache
         self._ask = ask
@@ -93,9 +93,9 @@ class RunCollector:
         self._collected: dict[str, list[Collected]] = {}
 
     def load(self, workers: bool = False) -> None:
-        """Load what is configured, or see whether there is a registry to be found.
+        """Load the configured registry, or search for one.
 
-        With ``workers``, which fetch nothing, one that is found and names a source is loaded too.
+        With ``workers``, which fetch nothing, a found registry with a source is loaded too.
 
         Raises:
             RegistryError: The configured registry is broken.
@@ -108,7 +108,7 @@ class RunCollector:
                 self._load_found()
 
     def build_plan(self, marked: bool = False) -> CollectionPlan:
-        """Return what a collecting process has to know, loading a found registry if need be."""
+        """Return the plan of the collection; load a found registry if needed."""
         if marked or self.settings.only or self.settings.policy.has_gates:
             self._load_found()
         return build_collection_plan(self.registry, self.settings)
@@ -122,14 +122,14 @@ class RunCollector:
                 self._warnings = tuple(map(_build_registry_warning, error.problems))
 
     def _load(self, locations: Sequence[Location]) -> Registry:
-        """Load the registry, and keep for the next run what was read."""
+        """Load the registry, and cache its entries."""
         how = replace(build_loading_options(self.settings), cache=self._cache(), ask=self._ask)
         return registry.load_registry(locations, self._root, how)
 
     def receive_collected(self, collected: Collected, worker: str = "") -> Iterable[NodeKey]:
-        """Take what a process collected, or what a running test added to it.
+        """Add a collection of a process, or the additions of a running test.
 
-        Return what the reports of the linked tests name.
+        Return the keys of the reports of the linked tests.
         """
         is_known_worker = worker in self._collected
         self._collected.setdefault(worker, []).append(collected)
@@ -153,14 +153,14 @@ class RunCollector:
 
     @property
     def found_at(self) -> str | None:
-        """The registry that was found, as it is shown to the reader."""
+        """The path of the found registry, as printed."""
         if self.found is None:
             return None
         return format_relative_path(self.found, self._root)
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is known that this run did not collect."""
+        """Whether the run knows only incidents that it collected."""
         return not self._join_collected().reasons
 
     @property
@@ -182,7 +182,7 @@ class RunCollector:
         )
 
     def report(self, facts: RunFacts) -> Report | None:
-        """Return the report, or None where there is nothing to report on."""
+        """Return the report, None if there is nothing to report."""
         from pytest_postmortem.evaluation.evaluate import evaluate
         from pytest_postmortem.evaluation.gates import check_unprovable_incidents, evaluate_gates
 
@@ -234,7 +234,7 @@ class RunCollector:
         return merge_outcomes(outcomes, self._reported, self.recorder.discarded)
 
     def _load_proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
-        """Return what `prove` found of incidents, or why it can't be read."""
+        """Return the stored proofs, or the finding for an unreadable file."""
         from pytest_postmortem import proofs
 
         place = proofs.find_proofs_file(self.settings.proofs, self._root, self._cache())
@@ -251,7 +251,7 @@ class RunCollector:
         return proofs.find_current_proofs(kept, self._root, fixes), ()
 
     def _known(self, own: Iterable[Link]) -> Registry:
-        """Return the registry, or the one that links imply where there is none."""
+        """Return the registry, or the one made of links if there is none."""
         if self.registry is not None and not self._is_registry_lost:
             return self.registry
         implied = links.build_implied_registry(own, self.settings.url_template)
@@ -261,12 +261,12 @@ class RunCollector:
 
     @property
     def _is_registry_lost(self) -> bool:
-        """Whether nothing at all of the registry can be reached."""
+        """Whether all locations of the registry are unreachable."""
         found = self.registry
         return found is not None and bool(found.unreachable) and not len(found)
 
     def _missing(self) -> str | None:
-        """Say which registry is missing, where the links themselves have to serve as one."""
+        """Return a finding for a missing registry that links replace."""
         if self._is_registry_lost and self.registry is not None:
             return f"{', '.join(self.registry.unreachable)} can't be reached"
         if self.registry is not None:
@@ -274,8 +274,8 @@ class RunCollector:
         return "the registry that was found can't be read" if self._tried else "no registry"
 
     def _link_skipped_files(self, collected: Collected) -> frozenset[str]:
-        """Link the files that skipped themselves for the tests that the registry names in them,
-        and return the node ids of these tests.
+        """Link files that skip themselves for the tests that the registry declares in them; return
+        the node ids of these tests.
         """
         known = self._known(())
         found = tuple(links.find_skipped_links(known, collected.skipped, collected.files))
@@ -284,13 +284,13 @@ class RunCollector:
         return frozenset(nodeid for nodeid, _ in found)
 
     def _list_known_findings(self, collected: Collected) -> tuple[Finding, ...]:
-        """Return what is known to be wrong before any link is checked."""
+        """Return the findings that do not depend on links."""
         own = self.registry.findings if self.registry is not None else ()
         found = sorted(collected.findings, key=_rank_finding_by_place)
         return (*self._warnings, *own, *self._check_selection(collected), *found)
 
     def _check_selection(self, collected: Collected) -> tuple[Finding, ...]:
-        """Return what ``--postmortem`` asks for and nothing has, once the tests are known."""
+        """Return the findings for patterns of ``--postmortem`` that select nothing."""
         if not self.settings.only or not self._collected:
             return ()
         linked = (link.id for link in collected.links)
@@ -298,7 +298,7 @@ class RunCollector:
         return tuple(links.check_selection(self.settings.only, self.registry, linked, unknown))
 
     def _join_collected(self) -> Collected:
-        """Join what arrived, once it is asked for: a test may add to it on each run."""
+        """Return the joined collections, since a test may add to them while it runs."""
         return join_collections(each for own in self._collected.values() for each in own)
 
     def _check_collected_links(
@@ -337,11 +337,11 @@ class RunCollector:
         )
 
     def _unseen(self) -> bool:
-        """Say whether the registry links tests that nobody looked for when all were collected."""
+        """Return whether the registry declares tests that the collection did not look for."""
         return self._late and any(postmortem.tests for postmortem in self.registry or ())
 
     def _today(self, known: Registry, facts: RunFacts) -> Today | None:
-        """Return the date to judge by, where anything is judged by it."""
+        """Return the date of evaluation, if it is needed."""
         policy = self.settings.policy
         if not (facts.dated or policy.grace or any(postmortem.until for postmortem in known)):
             return None
@@ -351,7 +351,7 @@ class RunCollector:
 
 
 def _build_today_findings(today: Today | None) -> Iterator[Finding]:
-    """Yield what was not used for the date to judge by; git's failure does not end a run."""
+    """Yield the notes on the date of evaluation; a failure of git does not end a run."""
     if today is not None:
         yield from today.notes
         if today.error is not None:
@@ -360,7 +360,7 @@ def _build_today_findings(today: Today | None) -> Iterator[Finding]:
 
 
 def _rank_finding_by_place(finding: Finding) -> tuple[str, int]:
-    """Return what findings are sorted by, since tests that mark themselves run in any order."""
+    """Return the sort key of findings, since tests that mark themselves run in any order."""
     return finding.path or "", finding.line or 0
 
 
@@ -384,7 +384,7 @@ def _find_scope_reasons(
 
 
 def build_loading_options(settings: Settings) -> LoadOptions:
-    """Return how locations are read, as far as it is configured."""
+    """Return the options for loading locations from the settings."""
     return LoadOptions(
         id_pattern=settings.id_pattern,
         files=settings.files,
@@ -400,7 +400,7 @@ def build_loading_options(settings: Settings) -> LoadOptions:
 def load_found_registry(
     found: Path, root: Path, settings: Settings, cache: Path | None
 ) -> Registry | None:
-    """Load on a worker the registry that the controller found; nothing is fetched here."""
+    """Load the found registry in a worker, without fetching."""
     how = replace(build_loading_options(settings), offline=True, cache=cache)
     try:
         return registry.load_registry([Location(str(found), root)], root, how)
@@ -409,7 +409,7 @@ def load_found_registry(
 
 
 def _build_registry_warning(problem: Problem) -> Finding:
-    """Return a problem of a registry that nobody configured, which is no reason to stop."""
+    """Return a warning for a problem of a found registry that is not configured."""
     message = f"{problem.cause}; {problem.remedy}"
     return Finding(problem.slug, "warning", message, problem.path, problem.line)
 

@@ -1,4 +1,4 @@
-"""What ran: versions, arguments without any secret, and the commit where CI tells it."""
+"""Metadata of a run: versions, arguments without secrets, and the commit if CI provides it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMIT_VARIABLES = (
     "BUILD_SOURCEVERSION",
     "DRONE_COMMIT_SHA",
 )
-"""Where CI systems put the commit: GitHub, GitLab, Jenkins, Buildkite, CircleCI, Bitbucket, Azure
+"""Variables with the commit: GitHub, GitLab, Jenkins, Buildkite, CircleCI, Bitbucket, Azure
 Pipelines, and Drone or Woodpecker.
 """
 
@@ -40,7 +40,7 @@ _URL_PATTERN = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://)(?:\S*@)?(?P<res
 
 
 def read_run_metadata(config: pytest.Config) -> RunMetadata:
-    """Return what a run consists of."""
+    """Return the metadata of the run."""
     return RunMetadata(
         ".".join(map(str, sys.version_info[:3])),
         pytest.__version__,
@@ -50,10 +50,10 @@ def read_run_metadata(config: pytest.Config) -> RunMetadata:
 
 
 def redact_arguments(arguments: Iterable[str]) -> Iterator[str]:
-    """Yield arguments without what may be secret.
+    """Yield arguments without secrets.
 
-    That is the value of an option whose name says so, the next argument included, and in an
-    address what stands before its host and behind its path.
+    Removed are the values of options with a suspicious name, also as the next argument, and the
+    credentials, query and fragment of URLs.
     """
     hide = False
     for argument in arguments:

@@ -1,8 +1,8 @@
-"""Who left a test out of a run: the suite's own configuration, or something of this run alone.
+"""The reasons of deselection: the configuration of the suite, or this run alone.
 
-pytest's own options are compared with the configured ``addopts``. Of other plugins and conftests
-counts what they leave out, not that they are installed: it is the suite's own choice unless
-their code reads an option that the command line gave, or a variable that numbers a shard.
+pytest's own options are compared with the configured ``addopts``. Other plugins and conftests
+matter if they deselect tests: this counts as configuration unless their code reads an option of
+the command line, or an environment variable that numbers a shard.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PYTEST_FOLDER = str(Path(_pytest.__file__).parent)
 PLUGIN_FOLDER = str(Path(__file__).parent)
 
 SELECTING_OPTIONS = {"deselect_by_keyword": "keyword", "deselect_by_mark": "markexpr"}
-"""The option that each function of pytest's deselects by."""
+"""The option of each function of pytest that deselects tests."""
 
 OPTION_SETTING_HOOKS = (
     "pytest_load_initial_conftests",
@@ -74,12 +74,12 @@ OWN_OPTIONS = frozenset(option.dest for option in options.COMMAND_LINE_OPTIONS) 
 """Our own options that select no tests."""
 
 STATE_BASED_PLUGINS = frozenset({"testmon"})
-"""Plugins that select by what happened in earlier runs, however they are configured."""
+"""Plugins that select tests by earlier runs."""
 
 SHARD_VARIABLE_PATTERN = re.compile(
     r"BUCKET|CHUNK|GROUP|_NODE|NODE_(COUNT|ID|INDEX|TOTAL)|PARALLEL|PARTITION|SHARD|SLICE|SPLIT"
 )
-"""How variables of the environment are named that give a part of the suite to a run."""
+"""Names of environment variables that assign a part of the suite to a run."""
 
 TEST_PLAN_VARIABLES = ("ALLURE_TESTPLAN_PATH",)
 """Variables of the environment that list the tests of a run for a plugin."""
@@ -87,7 +87,7 @@ TEST_PLAN_VARIABLES = ("ALLURE_TESTPLAN_PATH",)
 
 def parse_configured_options(config: pytest.Config) -> Namespace:
     """Return the options that the configured ``addopts`` alone give."""
-    parser = config._parser  # there is no public way to parse a part of the command line
+    parser = config._parser  # pytest has no public API to parse a part of the command line
     return parser.parse_known_args(list(config.getini("addopts")))
 
 
@@ -132,7 +132,7 @@ class HookCode(NamedTuple):
 
 
 class DeselectionRecorder:
-    """Hears of every test that is deselected, and says why a test was left out.
+    """Records every deselected test, and returns the reasons.
 
     ``given`` returns what `find_given_names` found in the process that read the command line.
     """
@@ -148,17 +148,17 @@ class DeselectionRecorder:
         self._listens = False
 
     def pytest_collection(self) -> None:
-        """Note that every deselection from here on is heard of."""
+        """Start to record deselections."""
         self._listens = True
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
-        """Note whose code deselects these items."""
+        """Record the code that deselects these items."""
         callers = tuple(_find_callers())
         for item in items:
             self._callers.setdefault(id(item), (item, callers))
 
     def explain_deselection(self, item: pytest.Item, nodeid: str) -> str:
-        """Return why an item was left out; `CONFIGURED` if the suite always leaves it out."""
+        """Return why an item was deselected, by this run or by the configuration."""
         if not self._listens:
             return DESELECTED
         _, callers = self._callers.get(id(item), (item, ()))
@@ -184,7 +184,7 @@ class DeselectionRecorder:
 
     @property
     def given(self) -> frozenset[str]:
-        """What the command line gave."""
+        """The names that the command line gave."""
         if self._names is None:
             self._names = self._given()
         return self._names
@@ -210,7 +210,7 @@ class DeselectionRecorder:
         return f"{DESELECTED} by {self._shown(callers[0])}"
 
     def _explain_removal(self) -> str:
-        """Judge a test that vanished from the list without a word, by all who may have done it."""
+        """Return the reason for a test that a plugin removed without a report."""
         hooks = tuple(_find_hooks(self._config, *ITEM_REMOVING_HOOKS))
         own = tuple(code for code in hooks if _is_of_suite(code, self._config))
         others = (code for code in hooks if code not in own)
@@ -220,7 +220,7 @@ class DeselectionRecorder:
         return f"removed by {by}, without pytest_deselected"
 
     def is_run_dependent(self, codes: tuple[HookCode, ...]) -> bool:
-        """Say whether what this code leaves out depends on more than the configuration."""
+        """Return whether the deselection by this code depends on more than the configuration."""
         if codes not in self._dependent:
             self._dependent[codes] = any(map(self._is_code_run_dependent, codes))
         return self._dependent[codes]
@@ -236,7 +236,7 @@ class DeselectionRecorder:
         )
 
     def reads_run(self, code: HookCode) -> bool:
-        """Say whether code reads what is of this run alone; code that can't be read may do so."""
+        """Return whether code reads values of this run alone; True for unreadable code."""
         if code.package in STATE_BASED_PLUGINS or f"-p {code.module}" in self.given:
             return True
         shards = (
@@ -247,7 +247,7 @@ class DeselectionRecorder:
         return self._may_read_any(code, {*self.given, *shards})
 
     def _may_read_any(self, code: HookCode, names: Collection[str]) -> bool:
-        """Say whether a plugin, or any conftest, may read one of the names."""
+        """Return whether a plugin, or any conftest, may read one of the names."""
         if not names:
             return False
         read: set[str] = set()
@@ -280,7 +280,7 @@ class DeselectionRecorder:
 
 
 def find_ignoring_hooks(config: pytest.Config, selection: DeselectionRecorder) -> tuple[Any, ...]:
-    """Return the implementations that may ignore files for a reason that is of this run alone."""
+    """Return the implementations that may ignore files for a reason of this run alone."""
     return tuple(
         implementation
         for implementation in config.pluginmanager.hook.pytest_ignore_collect.get_hookimpls()
@@ -334,7 +334,7 @@ def _find_hook_code(implementation: Any) -> HookCode | None:
 
 
 def _is_of_suite(code: HookCode, config: pytest.Config) -> bool:
-    """Say whether code belongs to the suite: a conftest, or a plugin that is not installed."""
+    """Return whether code belongs to the suite: a conftest, or a plugin that is not installed."""
     file = Path(code.file)
     if file.name == "conftest.py":
         return True
@@ -342,9 +342,9 @@ def _is_of_suite(code: HookCode, config: pytest.Config) -> bool:
 
 
 def _find_read_names(file: Path) -> frozenset[str] | None:
-    """Return what code reads: its texts, and the names after ``option.``; None if it can't be read.
+    """Return the texts of code and the names after ``option.``, None for unreadable code.
 
-    What declares options reads none, and a fixture runs too late to select tests.
+    Declarations of options and fixtures are left out: they do not select tests.
     """
     from pytest_postmortem.pysource import bindings
 

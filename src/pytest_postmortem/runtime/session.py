@@ -1,4 +1,4 @@
-"""A run in which the plugin is in use: pytest's hooks, translated; they decide nothing."""
+"""Hooks of pytest for a run in which the plugin is active; they call other modules."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["RunReporter", "ask_load_hooks", "find_cache_folder", "start_session"]
 
 MAX_FAILURE_BLOCKS = 20
-"""When more tests fail than this, what is shown beside each shrinks to ids and links."""
+"""The number of failures above which only ids and links are printed with each."""
 
 IDLE_OPTIONS = (
     ("--collect-only", "collectonly"),
@@ -46,7 +46,7 @@ IDLE_OPTIONS = (
 
 
 def start_session(config: pytest.Config) -> None:
-    """Load a configured registry, and register what this process has to do.
+    """Load a configured registry, and register the plugins of this process.
 
     Raises:
         PostmortemError: The configuration or the configured registry is broken.
@@ -60,7 +60,9 @@ def start_session(config: pytest.Config) -> None:
 def _start_controller(config: pytest.Config) -> None:
     settings = configuration.read_plugin_settings(config)
     cache, ask_plugins = partial(find_cache_folder, config), partial(ask_load_hooks, config)
-    run = RunCollector(config.rootpath, settings, cache, ask_plugins, each=_is_dist_each(config))
+    run = RunCollector(
+        config.rootpath, settings, cache, ask_plugins, keep_all=_is_dist_each(config)
+    )
     run.load(workers=config.pluginmanager.hasplugin("dsession"))
     reporter = RunReporter(config, run)
     config.pluginmanager.register(reporter, "postmortem-reporter")
@@ -80,7 +82,7 @@ def _start_controller(config: pytest.Config) -> None:
 
 
 def _is_dist_each(config: pytest.Config) -> bool:
-    """Say whether every worker runs every test."""
+    """Return whether every worker runs every test."""
     return getattr(config.option, "dist", "no") == "each"
 
 
@@ -107,7 +109,7 @@ def _start_worker(config: pytest.Config) -> None:
 
 
 def find_cache_folder(config: pytest.Config) -> Path | None:
-    """Return the folder for what may be kept between runs, if there may be one."""
+    """Return the folder of the cache, None if it is disabled."""
     try:
         cache: pytest.Cache | None = getattr(config, "cache", None)
         if cache is None:  # a command configures no plugin, and the provider may be blocked
@@ -141,7 +143,7 @@ def _send_report_to_plugins(config: pytest.Config, report: Mapping[str, Any]) ->
 
 @contextmanager
 def _convert_outcome_exceptions() -> Iterator[None]:
-    """Let what means something in a test be nothing but an error in a hook of ours."""
+    """Convert the special exceptions of tests to errors in our hooks."""
     try:
         yield
     except (pytest.skip.Exception, pytest.fail.Exception, SystemExit) as error:
@@ -156,7 +158,7 @@ def _register_collectors(
     used: bool,
     given: Callable[[], frozenset[str]],
 ) -> None:
-    """Register what reads the tests, and what reads the files where somebody asks for the whole."""
+    """Register the reader of tests, and that of files if completeness is needed."""
     register = config.pluginmanager.register
     selection = DeselectionRecorder(config, given)
     register(selection, "postmortem-selection")
@@ -167,7 +169,7 @@ def _register_collectors(
 
 
 def _escape_unprintable(text: str) -> str:
-    """Escape what the terminal's encoding lacks; pytest would escape line feeds with it."""
+    """Escape characters that the terminal can't encode; pytest would escape line feeds too."""
     encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
     try:
         return text.encode(encoding, "backslashreplace").decode(encoding)
@@ -176,7 +178,7 @@ def _escape_unprintable(text: str) -> str:
 
 
 class RunReporter:
-    """The reporting side of a run; lives in the controller alone, so nothing is said twice."""
+    """Reporting plugin of a run, in the controller only."""
 
     def __init__(self, config: pytest.Config, run: RunCollector) -> None:
         self.workers: xdist.ControllerPlugin | None = None
@@ -205,7 +207,7 @@ class RunReporter:
         return verbosity
 
     def receive_collected(self, collected: Collected, worker: str = "") -> None:
-        """Take what a process collected; a failure that was not linked yet is explained now."""
+        """Add a collection of a process; explain failures that had no link before."""
         named = self._run.receive_collected(collected, worker)
         for reported in named if self._failed else ():
             for report in self._failed.get(reported, ()):
@@ -219,7 +221,7 @@ class RunReporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the outcome, and show its post-mortems beside a failure."""
+        """Record the outcome, and add post-mortems to a failure."""
         run, worker = self._run, ""
         if self.workers is not None:
             worker = report.node.gateway.id if hasattr(report, "node") else ""
@@ -244,9 +246,9 @@ class RunReporter:
             self._show_beside(*each)
 
     def _show_beside(self, report: pytest.TestReport, reported: NodeKey) -> None:
-        """Show with a failure what is known by now, in place of what was known before.
+        """Replace the section of a failure by one with the current links.
 
-        Of the parameters of one test function, the first to fail shows it as a whole.
+        Only the first failed parameter set of a function has the full section.
         """
         from pytest_postmortem.reports import failure_block
 
@@ -264,7 +266,7 @@ class RunReporter:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Judge the run when everything is in, and turn 0 into 1 for a finding or a gate."""
+        """Evaluate the run at its end; change exit status 0 to 1 for a finding or a gate."""
         from pytest_postmortem.evaluation.gates import is_report_failing
 
         if exitstatus in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
@@ -294,7 +296,7 @@ class RunReporter:
         )
 
     def _is_counted(self, report: Reported) -> bool:
-        """Say whether the terminal counts a report, as it does unless a plugin removed it."""
+        """Return whether the terminal counts a report; plugins may remove one."""
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if self._counted is None:
             kinds = getattr(terminal, "stats", {}).values()
@@ -307,7 +309,7 @@ class RunReporter:
         return bool(self._config.hook.pytest_postmortem_report.get_hookimpls())
 
     def _deliver(self, report: Report) -> bool:
-        """Deliver the report wherever it was asked for; return whether that could be done."""
+        """Write the report to all destinations; return whether that succeeded."""
         from pytest_postmortem.reports.writers import deliver_report
 
         take = partial(_send_report_to_plugins, self._config) if self._handed_over else None
@@ -317,7 +319,7 @@ class RunReporter:
         return delivery.whole
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print what was found when the session finished."""
+        """Print the report in the terminal summary."""
         from pytest_postmortem.reports import terminal
 
         self._printed = True
@@ -341,9 +343,9 @@ class RunReporter:
                 terminalreporter.write_line(written)
 
     def pytest_unconfigure(self) -> None:
-        """Say what fails the run where pytest 8, with ``--no-summary``, asks for no summary.
+        """Print the reasons of a failed run for pytest 8 with ``--no-summary``.
 
-        Where there is no terminal (``-p no:terminal``), only what was asked for is printed.
+        Without a terminal (``-p no:terminal``) only requested reports are printed.
         """
         terminalreporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminalreporter is None:

@@ -1,4 +1,4 @@
-"""pytest's files → how much of the suite was collected; runs wherever tests are collected."""
+"""pytest's files → completeness of the collection, in each process that collects tests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["SuiteFileCollector"]
 
 
 class SuiteFileCollector:
-    """Notes which files were collected, and tells at the end whether that is the whole suite."""
+    """Records collected files, and determines whether they are the whole suite."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class SuiteFileCollector:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Note a file, one that skipped itself, and what could not be collected.
+        """Record a collected, skipped or failed file.
 
-        A report of it has the node id alone, which may be that of two files.
+        The report has only the node id, which two files may share.
         """
         report = yield
         path = collector.path
@@ -64,11 +64,11 @@ class SuiteFileCollector:
         return report
 
     def pytest_collection_modifyitems(self) -> None:
-        """Note that the collection came to its end, which pytest says after Ctrl-C as well."""
+        """Record the end of the collection, which pytest also reports after Ctrl-C."""
         self._interrupted = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Hand over how much of the suite was collected."""
+        """Deliver the completeness of the collection."""
         arguments = CollectionArguments(session, self._settings, self._selection)
         files = frozenset(map(arguments.shown, self._files - self._broken))
         expected = arguments.expected(files)
@@ -101,7 +101,7 @@ class SuiteFileCollector:
         )
 
     def _links(self, file: NodeKey, path: Path, given: CollectionArguments) -> Iterator[Link]:
-        """Yield the links that the code of a file names which skipped itself as a whole."""
+        """Yield the links in the code of a file that skips itself."""
         from pytest_postmortem.pysource import suite_reader
 
         names = frozenset((options.MARKER_NAME, *self._settings.markers))
@@ -118,8 +118,9 @@ class SuiteFileCollector:
 
 
 def _find_nearby_code(path: Path, root: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield a file and the other Python files of its folder and of those above, up to the rootdir,
-    with what they hold: those that its marks may be imported from.
+    """Yield a file and the Python files from which it may import marks, with their contents.
+
+    These are the files of its folder and of the folders above, up to the rootdir.
     """
     folders = [each for each in path.parents if each.is_relative_to(root)] or [path.parent]
     for folder in folders if path.suffix == ".py" else ():
@@ -130,7 +131,7 @@ def _find_nearby_code(path: Path, root: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 class CollectionArguments:
-    """What was asked to be collected, and what a bare run would collect."""
+    """The arguments of the collection, compared with those of a bare run."""
 
     def __init__(
         self, session: pytest.Session, settings: Settings, selection: DeselectionRecorder
@@ -167,7 +168,7 @@ class CollectionArguments:
         return source is not pytest.Config.ArgsSource.ARGS and self._are_testpaths()
 
     def _are_testpaths(self) -> bool:
-        """Say whether nothing but ``testpaths`` is collected; a plugin can set other arguments."""
+        """Return whether only ``testpaths`` are collected; a plugin can set other arguments."""
         given = [self._path(text) for text in self._config.args]
         named = [self._path(text) for text in self._config.getini("testpaths")]
         return set(given) in (set(named), set(self._list_testpaths()))
@@ -193,9 +194,9 @@ class CollectionArguments:
         return frozenset(map(Path, more[0])), frozenset(more[1])
 
     def expected(self, collected: frozenset[str]) -> frozenset[str] | None:
-        """Return the files that a bare run collects, or None where there is no need to ask."""
+        """Return the files that a bare run collects, None if this is not needed."""
         if self.nodeids and not self.named:
-            return None  # a part already, and cheaply known to be one
+            return None  # already partial
         compared = bool(self._suite or self.named or self._ignores or self._globs)
         if not (compared or self._ignoring):
             return None
@@ -207,9 +208,9 @@ class CollectionArguments:
         return None if not compared and files <= collected else files
 
     def shown(self, file: Path) -> str:
-        """Return the path of a file from the rootdir, which need not be above it.
+        """Return the path of a file relative to the rootdir.
 
-        A node id can't serve: outside of the rootdir it begins at what was named.
+        A node id is not enough: outside of the rootdir it starts at the given argument.
         """
         return writing.format_relative_path(file, self.root)
 
@@ -217,9 +218,9 @@ class CollectionArguments:
         return self._suite or self._list_testpaths() or [self.root]
 
     def _ignored(self, path: Path) -> bool:
-        """Ask pytest, but for what only the command line takes away.
+        """Return whether pytest ignores a path, without the options of the command line.
 
-        Two files are no modules with doctests for pytest either.
+        ``setup.py`` and ``__main__.py`` are excluded from doctests as in pytest.
         """
         if path.name in ("setup.py", "__main__.py") and not writing.is_test_file_path(
             path, self._patterns
@@ -235,7 +236,7 @@ class CollectionArguments:
 
 
 def _count_last_failed_files(config: pytest.Config) -> int | None:
-    """Return the number of files that ``--lf`` skipped, None where it took nothing away."""
+    """Return the number of files that ``--lf`` skipped, None if it skipped nothing."""
     plugin = config.pluginmanager.get_plugin("lfplugin")
     if not getattr(config.option, "lf", False):
         return None

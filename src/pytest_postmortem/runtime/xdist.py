@@ -1,6 +1,6 @@
-"""Between the controller and its workers: the plan goes one way, what was collected the other.
+"""Transport between controller and workers: plans to workers, collections to the controller.
 
-Only builtins cross. Each worker attaches all that it collected to its first report, since
+Only builtins are sent. Each worker attaches its collection to its first report, since
 ``workeroutput`` is empty after Ctrl-C and None for a killed worker; it is the fallback.
 """
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 PlanProvider = Callable[[bool], CollectionPlan]
-"""Asked for the plan, once it is known whether any test is marked."""
+"""A function that returns the plan, given whether any test is marked."""
 
 CollectedReceiver = Callable[[Collected], None]
 
@@ -38,7 +38,7 @@ Node = Any
 
 
 def pack_collected(collected: Collected) -> dict[str, Any]:
-    """Turn what was collected into builtins."""
+    """Convert a collection to builtins."""
     return {
         "links": [astuple(link) for link in collected.links],
         "deselected": [(tuple(test), why) for test, why in collected.deselected.items()],
@@ -55,7 +55,7 @@ def pack_collected(collected: Collected) -> dict[str, Any]:
 
 
 def unpack_collected(data: Mapping[str, Any]) -> Collected:
-    """Turn builtins back into what was collected."""
+    """Convert builtins to a collection."""
     expected = data["expected"]
     return Collected(
         links=tuple(Link(*fields) for fields in data["links"]),
@@ -73,15 +73,15 @@ def unpack_collected(data: Mapping[str, Any]) -> Collected:
 
 
 def take_collected(report: pytest.TestReport) -> Collected | None:
-    """Take what a worker attached to a report off it again."""
+    """Remove the attached collections from a report, and return them."""
     data = report.__dict__.pop(PLUGIN_WIRE_KEY, None)
     return None if data is None else unpack_collected(data)
 
 
 def read_worker_plan(config: pytest.Config) -> tuple[CollectionPlan, str | None]:
-    """Return, on a worker, the controller's plan and the registry that was found, if any.
+    """Return in a worker the plan and the found registry of the controller, if any.
 
-    There is none where the controller does not know yet that a test is marked.
+    The plan is missing until the controller knows a marked test.
     """
     data = config.workerinput.get(PLUGIN_WIRE_KEY)  # type: ignore[attr-defined]  # xdist adds it
     if data is None:
@@ -91,13 +91,13 @@ def read_worker_plan(config: pytest.Config) -> tuple[CollectionPlan, str | None]
 
 
 def find_given_names_on_worker(config: pytest.Config) -> frozenset[str]:
-    """Return what the controller found in the command line, which no worker sees."""
+    """Return the given options of the command line, which only the controller knows."""
     data = config.workerinput.get(PLUGIN_WIRE_KEY)  # type: ignore[attr-defined]  # xdist adds it
     return frozenset(data["given"]) if data is not None else frozenset()
 
 
 class WorkerPlugin:
-    """Lives in a worker: sends what was collected, and later what a test adds to it."""
+    """Plugin of a worker: sends the collection, and later additions of tests."""
 
     def __init__(self, config: pytest.Config, wanted: bool) -> None:
         self._config = config
@@ -105,7 +105,7 @@ class WorkerPlugin:
         self._outbox: Collected | None = None
 
     def deliver_collected(self, collected: Collected) -> None:
-        """Keep what was collected until the next report goes out."""
+        """Keep a collection until the next report is sent."""
         if self._wanted or collected.links or collected.findings:
             self._outbox = join_collections(
                 [self._outbox, collected] if self._outbox else [collected]
@@ -113,19 +113,19 @@ class WorkerPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Attach what has not been sent yet."""
+        """Attach the collections that are not sent yet."""
         if self._outbox is not None:
             setattr(report, PLUGIN_WIRE_KEY, pack_collected(self._outbox))
             self._outbox = None
 
     def pytest_sessionfinish(self) -> None:
-        """Leave what no report could carry, because this worker ran no test."""
+        """Store the collections of a worker that ran no test."""
         if self._outbox is not None:
             self._config.workeroutput[PLUGIN_WIRE_KEY] = pack_collected(self._outbox)  # type: ignore[attr-defined]
 
 
 class ControllerPlugin:
-    """Lives in the controller: hands out the plan, and knows whose links were lost."""
+    """Plugin of the controller: sends the plan, and records lost workers."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class ControllerPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Node) -> None:
-        """Give a new worker what it needs; nothing is read or fetched twice."""
+        """Send the plan and the registry to a new worker."""
         plan = self._plan()
         self._started[node.gateway.id] = None
         node.workerinput[PLUGIN_WIRE_KEY] = {
@@ -159,14 +159,14 @@ class ControllerPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Node) -> None:
-        """Take what a worker left behind that ran no test."""
+        """Receive the stored collections of a worker that ran no test."""
         data = (getattr(node, "workeroutput", None) or {}).get(PLUGIN_WIRE_KEY)
         if data is not None:
             self._receive(unpack_collected(data), node.gateway.id)
 
     def lost(self, heard: frozenset[str], each: bool) -> tuple[str, ...]:
-        """Return the workers whose links are lost, given those that were heard of.
+        """Return the workers whose links are lost, given the workers with links.
 
-        But for ``--dist each`` all workers collect the same, and one of them is enough.
+        Except for ``--dist each`` all workers collect the same tests, so that one is enough.
         """
         return tuple(id for id in self._started if id not in heard) if each or not heard else ()
