@@ -14,7 +14,13 @@ from typing import Any
 
 from pytest_postmortem.registry import fields
 
-__all__ = ["FieldPath", "find_path_values", "format_key_names", "parse_field_paths"]
+__all__ = [
+    "FieldPath",
+    "find_first_text",
+    "find_path_values",
+    "format_key_names",
+    "parse_field_paths",
+]
 
 _BRACED_PATH = re.compile(r"\{([^{}]*)\}")
 _PLAIN_KEY = re.compile(r"[\w$@-]{1,40}")
@@ -40,7 +46,7 @@ class FieldPath:
                 value for value in find_path_values(item, self.text) if value not in (None, "")
             ]
         else:
-            parts = {path: _find_first_text(item, path) for path in self.paths}
+            parts = {path: find_first_text(item, path) for path in self.paths}
             whole = all(parts.values())
             found_values = (
                 [_BRACED_PATH.sub(lambda part: parts[part[1]], self.text)] if whole else []
@@ -100,7 +106,8 @@ def find_path_values(item: Any, path: str, *, nulls: bool = False) -> Iterator[A
         yield None
 
 
-def _find_first_text(item: Any, path: str) -> str:
+def find_first_text(item: Any, path: str) -> str:
+    """Return the first text at a path that is not empty, else an empty text."""
     texts = (fields.parse_scalar(value) for value in find_path_values(item, path))
     return next(filter(None, texts), "")
 

@@ -340,8 +340,10 @@ def _find_next_texts(tree: Any, next_page: NextPage | None) -> tuple[str, bool]:
     """Return the next page according to an answer, and whether it says that there is one."""
     if next_page is None or next_page.kind == "link":
         return "", True
-    target = _find_text_at(tree, next_page.path) if next_page.path else ""
-    return target, not next_page.more or _is_true_text(_find_text_at(tree, next_page.more))
+    target = json_path.find_first_text(tree, next_page.path) if next_page.path else ""
+    return target, not next_page.more or _is_true_text(
+        json_path.find_first_text(tree, next_page.more)
+    )
 
 
 def _redact_tree(redactor: SecretRedactor, node: Any) -> Any:
@@ -422,11 +424,6 @@ def _flatten_values(values: Iterable[Any]) -> list[Any]:
     for value in values:
         flat += _flatten_values(value) if isinstance(value, list) else [value]
     return flat
-
-
-def _find_text_at(tree: Any, path: str) -> str:
-    texts = (fields.parse_scalar(value) for value in json_path.find_path_values(tree, path))
-    return next(filter(None, texts), "")
 
 
 def _is_true_text(text: str) -> bool:
