@@ -181,11 +181,11 @@ def test_the_clock_is_asked_only_by_name() -> None:
         (
             "--postmortem-report",
             ["pdf"],
-            "there is no report 'pdf'",
+            "unknown report type 'pdf'",
             "use term, term-missing, markdown[:PATH], html:PATH, json:PATH or github",
         ),
         ("--postmortem-report", ["json"], "a destination is missing", "write json:PATH"),
-        ("--postmortem-report", ["term:x"], "this type has no file", "write term alone"),
+        ("--postmortem-report", ["term:x"], "it goes to no file of its own", "write term alone"),
         ("--postmortem-fail-under", "many", "it is not a percentage", "use a number from 0 to 100"),
         ("--postmortem-fail-under", "101", "it is not a percentage", "use a number from 0 to 100"),
         ("--postmortem-fail-under", "nan", "it is not a percentage", "use a number from 0 to 100"),

@@ -154,7 +154,7 @@ def _find_format(subject: ReportSubject, type: str) -> ReportFormat:
     for report_format in REPORT_FORMATS:
         if report_format.name == type and subject in report_format.renderers:
             return report_format
-    raise ValueError(f"there is no report {type!r}", f"use {describe_report_types(subject)}")
+    raise ValueError(f"unknown report type {type!r}", f"use {describe_report_types(subject)}")
 
 
 def is_terminal_type(type: str) -> bool:

@@ -411,7 +411,7 @@ def test_nothing_is_fetched(
 @pytest.mark.parametrize(
     ("ini", "status", "left"),
     [
-        ("", 3, "not judged: 2 ids not checked: there is no registry\n"),
+        ("", 3, "not judged: 2 ids not checked: no registry is configured\n"),
         ("postmortem_url_template = https://example.com/{id}\n", 0, ""),
     ],
 )
@@ -433,7 +433,7 @@ def test_where_there_is_nothing_to_check_that_is_said(
     nothing = dict.fromkeys(("tox.ini", "pm.yml", "tests/conftest.py"))
     write(suite, {**nothing, "tests/test_a.py": tests})
     told = (
-        "Couldn't check anything: there is no registry here, and no test that is marked\n"
+        "Couldn't check anything: the project has neither a registry nor a marked test\n"
         "  run it where the tests are, or set postmortem_registry\n"
         "  see `pytest-postmortem explain setting`\n"
     )
@@ -507,10 +507,10 @@ def test_rules_are_switched_off_in_the_configuration(
     assert checked(capsys) == (0, CLEAN.replace("2 post", "3 post"))
     write(suite, {"tox.ini": f"{ini}postmortem_lint_ignore = cause-persons nothing\n"})
     message = (
-        "Couldn't use postmortem_lint_ignore = 'cause-persons': there is no such rule\n"
+        "Couldn't use postmortem_lint_ignore = 'cause-persons': unknown rule\n"
         "  did you mean 'cause-person'?\n"
         "  see `pytest-postmortem explain setting`\n"
-        "Couldn't use postmortem_lint_ignore = 'nothing': there is no such rule\n"
+        "Couldn't use postmortem_lint_ignore = 'nothing': unknown rule\n"
         f"  use some of {', '.join(LINT_RULES)}\n"
         "  see `pytest-postmortem explain setting`\n"
     )

@@ -194,8 +194,8 @@ def test_the_places_of_findings_begin_at_the_top_of_the_repository(
 CHECK_TYPES = "use term, json[:PATH], github, gitlab[:PATH] or sarif[:PATH]"
 
 WRONG: Sequence[tuple[str, str, str]] = [
-    ("xml", "there is no report 'xml'", CHECK_TYPES),
-    ("", "there is no report ''", CHECK_TYPES),
+    ("xml", "unknown report type 'xml'", CHECK_TYPES),
+    ("", "unknown report type ''", CHECK_TYPES),
     ("term:out.txt", "it goes to no file of its own", "write term alone"),
     ("github:out.txt", "it goes to no file of its own", "write github alone"),
 ]

@@ -532,7 +532,7 @@ def test_a_revision_that_is_not_there_is_one_clear_message(suite: Path, revision
         diff.run_diff([], revision, [], ["term"])
 
     assert str(caught.value) == (
-        f"Couldn't read the code: there is no revision {revision!r} in this clone\n"
+        f"Couldn't read the code: revision {revision!r} is unknown in this clone\n"
         "  correct it, or fetch it with its history (in CI fetch-depth: 0 or GIT_DEPTH: 0)\n"
         "  see `pytest-postmortem explain setting`"
     )

@@ -221,19 +221,19 @@ def test_what_can_not_be_understood_is_said_at_once(
 
     assert status == 2
     assert [line for line in complaint(capsys).splitlines() if "  see" not in line] == [
-        "Couldn't list: 'severity' is no KEY:VALUE",
+        "Couldn't list: 'severity' is not KEY:VALUE",
         "  write for example severity:sev1",
-        "Couldn't list: there is no state 'guard'",
+        "Couldn't list: unknown state 'guard'",
         "  did you mean 'guarded'?",
-        "Couldn't list: there is no state 'x'",
+        "Couldn't list: unknown state 'x'",
         "  use failing, errored, guarded, not-run, known-broken, skipped, declared, exempt,"
         " unguarded, not-judged, linked, not-linked",
-        "Couldn't list: 'May' is no date",
+        "Couldn't list: 'May' is not a date",
         "  write it as 2026-11-20",
         *(
             line
             for day in ("", "20260201", "2026-02-30")
-            for line in (f"Couldn't list: {day!r} is no date", "  write it as 2026-11-20")
+            for line in (f"Couldn't list: {day!r} is not a date", "  write it as 2026-11-20")
         ),
     ]
 
@@ -438,9 +438,9 @@ def test_why_an_incident_is_in_its_state_is_said(
     ("id", "remedy"),
     [
         ("PM-100", "did you mean 'PM-10'?"),
-        ("CASE-8", "`pytest-postmortem list` shows those that there are"),
+        ("CASE-8", "`pytest-postmortem list` shows all ids"),
         ("csae-7", "did you mean 'PM-10'?"),
-        ("\x1b[31mzzz\n::error", "`pytest-postmortem list` shows those that there are"),
+        ("\x1b[31mzzz\n::error", "`pytest-postmortem list` shows all ids"),
     ],
 )
 def test_an_id_that_is_not_known_is_told_with_the_nearest(
@@ -449,7 +449,7 @@ def test_an_id_that_is_not_known_is_told_with_the_nearest(
     """A typing error costs no search."""
     assert main(["show", id]) == 2
 
-    assert complaint(capsys) == f"Couldn't show: there is no post-mortem {id!r}\n  {remedy}"
+    assert complaint(capsys) == f"Couldn't show: unknown post-mortem {id!r}\n  {remedy}"
 
 
 def test_where_nothing_is_known_nothing_is_listed(
@@ -464,7 +464,7 @@ def test_where_nothing_is_known_nothing_is_listed(
     assert main(["list", "--report=markdown"]) == 0
     assert capsys.readouterr().out == "no incident\n"
     assert main(["show", "PM-1"]) == 2
-    assert complaint(capsys).startswith("Couldn't show: no post-mortem is known here\n")
+    assert complaint(capsys).startswith("Couldn't show: the registry is empty\n")
 
 
 def test_without_a_registry_the_ids_of_the_tests_are_the_incidents(

@@ -244,9 +244,9 @@ def test_no_more_is_written_than_may_be_shown(
 @pytest.mark.parametrize(
     ("ini", "arguments", "cause"),
     [
-        ("postmortem_registry = {url}/pm", [], "there is no file to write"),
+        ("postmortem_registry = {url}/pm", [], "the file to write is not configured"),
         ("postmortem_sync = pm.yml", [], "names files alone, and they are in the checkout already"),
-        ("postmortem_registry = {url}/pm", ["--output=pm.json"], "'pm.json' is no YAML file"),
+        ("postmortem_registry = {url}/pm", ["--output=pm.json"], "'pm.json' is not a YAML file"),
         ("postmortem_sync = pm.json", [], "it is not a YAML file"),
         ("postmortem_registry = {url}/pm\naddopts = --no-such", ["--output=pm.yml"], "--no-such"),
     ],

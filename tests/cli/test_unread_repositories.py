@@ -208,7 +208,7 @@ def test_a_shallow_clone_does_not_know_an_older_revision(
     clone("--depth=1")
 
     assert answer(capsys, *DIFF) == unread(
-        "git: there is no revision 'HEAD~1' in this shallow clone",
+        "git: revision 'HEAD~1' is unknown in this shallow clone",
         "correct it, or run `git fetch --unshallow` (in CI fetch-depth: 0 or GIT_DEPTH: 0)",
     )
     assert answer(capsys, "prove") == (

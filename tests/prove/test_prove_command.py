@@ -265,11 +265,11 @@ def test_ids_name_incidents_which_are_proved_in_the_order_of_the_registry(
 
 
 WRONG = {
-    "PM-11": ("there is no post-mortem 'PM-11'", "did you mean 'PM-1'?"),
-    "odl-3": ("there is no post-mortem 'odl-3'", "did you mean 'PM-3'?"),
-    "x*": ("there is no post-mortem 'x*'", "correct the id"),
+    "PM-11": ("unknown post-mortem 'PM-11'", "did you mean 'PM-1'?"),
+    "odl-3": ("unknown post-mortem 'odl-3'", "did you mean 'PM-3'?"),
+    "x*": ("unknown post-mortem 'x*'", "correct the id"),
     "test_pm1.py": ("'test_pm1.py' is a test, and no fix is named", "name one with --fix=REV"),
-    "nope.py::test_x --fix=HEAD": ("there is no file 'nope.py'", "correct the path of the test"),
+    "nope.py::test_x --fix=HEAD": ("file 'nope.py' does not exist", "correct the path of the test"),
     "--fix=HEAD PM-7": ("no test is linked to PM-7", "name the tests themselves"),
     "--fix=HEAD PM-77": ("no test is linked to PM-77", "name the tests themselves"),
     "--fix=HEAD PM-1 PM-2": ("one fix is given", "name one incident, or tests of it"),
@@ -341,7 +341,9 @@ def test_without_a_registry_a_fix_has_to_be_named(
     empty = repository.prove(capsys)
     strictly = repository.prove(capsys, "--strict")
 
-    assert none == wrong("there is no registry", "name a fix with --fix=REV, and the tests of it")
+    assert none == wrong(
+        "no registry is configured", "name a fix with --fix=REV, and the tests of it"
+    )
     assert empty == (0, "nothing to prove: no incident names a fix\n")
     assert strictly == (3, empty[1])
 
@@ -355,7 +357,7 @@ def test_a_number_has_to_be_one(option: str, capsys: pytest.CaptureFixture[str])
     name, _, value = option.partition("=")
     last = capsys.readouterr().err.splitlines()[-1]
     assert error.value.code == 2
-    assert last.startswith(f"pytest-postmortem prove: error: argument {name}: {value!r} is no")
+    assert last.startswith(f"pytest-postmortem prove: error: argument {name}: {value!r} is not")
 
 
 HAND = TEST.replace('@pytest.mark.postmortem("{id}")\n', "").format(module="pm1")

@@ -118,14 +118,14 @@ def test_an_unknown_type_is_wrong_use_in_every_command(
     known = report_formats.describe_report_types(subject)
     lines = capsys.readouterr().err.splitlines()
     assert status == 2
-    assert lines[:2] == ["Couldn't use --report=csv: there is no report 'csv'", f"  use {known}"]
-    assert lines[3] == f"Couldn't use --report={other}: there is no report '{other}'"
+    assert lines[:2] == ["Couldn't use --report=csv: unknown report type 'csv'", f"  use {known}"]
+    assert lines[3] == f"Couldn't use --report={other}: unknown report type '{other}'"
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_an_unknown_type_is_never_rendered(subject: ReportSubject) -> None:
     """No format serves in place of another."""
-    with pytest.raises(ValueError, match="there is no report 'csv'"):
+    with pytest.raises(ValueError, match="unknown report type 'csv'"):
         report_formats.render_report(subject, "csv", {})
 
 

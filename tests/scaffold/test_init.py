@@ -372,7 +372,7 @@ def test_marks_of_a_tracker_that_is_not_known_are_left_alone(
     assert "postmortem_markers" not in diff_of(capsys)
     main(["init", "--yes"])
     assert (
-        "@pytest.mark.issue: 2 ids; left alone, as it is not known what they name\n"
+        "@pytest.mark.issue: 2 ids; left alone, as their meaning is unknown\n"
     ) in capsys.readouterr().out
 
 
@@ -428,7 +428,7 @@ def test_a_configuration_outside_of_the_repository_is_left_alone(
 
     path = str(tmp_path / "pytest.ini")
     assert complaint(capsys) == (
-        f"Couldn't set up: pytest is configured by {path!r}, which lies outside of this repository"
+        f"Couldn't set up: pytest is configured by {path!r}, which is outside of this repository"
         "\n  make a pytest.ini of its own, which may be empty"
     )
     assert files(tmp_path) == {"pytest.ini": "[pytest]\n"}
@@ -456,7 +456,7 @@ def test_a_place_that_can_not_be_read_is_not_configured(
     assert main(["init", "--yes"]) == 2
 
     assert complaint(capsys) == (
-        "Couldn't set up 'docs/postmortems': it is no folder, and post-mortems would go there\n"
+        "Couldn't set up 'docs/postmortems': it is not a folder, but the place for post-mortems\n"
         "  rename it, or name another place in postmortem_registry"
     )
     assert list(files(project)) == ["docs/postmortems"]
@@ -546,7 +546,7 @@ def test_without_a_terminal_nobody_is_asked(
 
     assert status == 2
     assert capsys.readouterr().err == (
-        "Couldn't ask for a yes: there is no terminal to ask at, and nothing was written\n"
+        "Couldn't ask for a yes: standard input is not a terminal; nothing was written\n"
         "  give --yes to write it, or --dry-run to see it alone\n"
         "  see `pytest-postmortem explain setting`\n"
     )

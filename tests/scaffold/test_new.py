@@ -54,7 +54,7 @@ def test_the_first_post_mortem_is_begun_with_its_test(
         " in docs/postmortems/PM-0001-checkout-charged-customers-twice.md\n"
         "  2. write the test, and see it fail for that reason:"
         " pytest tests/test_checkout.py::test_checkout_charged_customers_twice\n"
-        "  3. mend the cause, see the test pass, and merge all of it together\n"
+        "  3. fix the cause, run the test until it passes, and merge all of it together\n"
     )
     written = files(project)
     assert list(written) == [
@@ -636,8 +636,7 @@ def test_what_pytest_will_not_know_is_said(
     assert begun("--severity", "sev1", "--owner", "web", "--service", "x") == 0
 
     assert capsys.readouterr().out.splitlines()[2] == (
-        "  pytest reads no severity, owner or service from it:"
-        " that would have to stand in front matter"
+        "  pytest reads no severity, owner or service from it: only front matter is read for it"
     )
 
 
@@ -651,7 +650,7 @@ def test_what_stands_nowhere_is_said(project: Path, capsys: pytest.CaptureFixtur
     assert begun("--severity", "sev1", "--owner", "web", "--service", "e") == 0
 
     assert capsys.readouterr().out.splitlines()[2:4] == [
-        "  pytest reads no owner from it: that would have to stand in front matter",
+        "  pytest reads no owner from it: only front matter is read for it",
         "  not written, as the document has no place for them: date, severity, service",
     ]
 
@@ -701,8 +700,8 @@ def test_of_several_locations_one_is_meant(
             None,
             "the registry has several locations\n  name one with --in: a, b",
         ),
-        (("a", "b"), "c", "'c' is no location of the registry\n  name one of a, b"),
-        (("a",), "../x", "'../x' is no location of the registry\n  name one of a"),
+        (("a", "b"), "c", "'c' is not a location of the registry\n  name one of a, b"),
+        (("a",), "../x", "'../x' is not a location of the registry\n  name one of a"),
         (
             ("github:owner/repo",),
             None,
@@ -775,7 +774,7 @@ def test_the_test_may_get_a_file_of_its_own(test: str, path: str, project: Path)
         ("broken_test.py", "'broken_test.py': it can't be parsed as Python"),
         ("checkout.py", "'checkout.py': pytest takes no such file for tests (python_files ="),
         ("test_checkout.txt", "'test_checkout.txt': pytest takes no such file for tests"),
-        ("../test_x.py", "'../test_x.py': it lies outside of the rootdir"),
+        ("../test_x.py", "'../test_x.py': it is outside of the rootdir"),
         ("test_x.py::TestX::test_y", "'test_x.py': a class is named"),
         ("test_x.py::check", "'test_x.py': pytest does not collect 'check' as a test"),
         ("test_there.py::test_it", "'test_there.py': 'test_it' already exists"),
@@ -887,8 +886,8 @@ def test_why_a_bare_pytest_would_not_see_a_test_is_told(
             "the title has 201 characters, and at most 200 are read\n"
             "  say it in fewer words, and the rest in the document",
         ),
-        (("x", "--date", "20.11.2026"), "'20.11.2026' is no date\n  write it as 2026-11-20"),
-        (("x", "--date", "2026-02-30"), "'2026-02-30' is no date\n  write it as 2026-11-20"),
+        (("x", "--date", "20.11.2026"), "'20.11.2026' is not a date\n  write it as 2026-11-20"),
+        (("x", "--date", "2026-02-30"), "'2026-02-30' is not a date\n  write it as 2026-11-20"),
         (("x", "--id", " "), "the id is empty, or too long\n  use an id such as PM-12"),
     ],
 )

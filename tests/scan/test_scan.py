@@ -387,8 +387,8 @@ def test_a_suite_without_anything_to_look_for_is_one_clear_message(
 
     assert (status, out) == (2, "")
     assert err == (
-        "Couldn't scan: there is no registry that says which incidents to look for\n"
-        "  set postmortem_registry, or say in postmortem_scan_patterns what an id is\n"
+        "Couldn't scan: no registry is configured, so no incident is known\n"
+        "  set postmortem_registry, or patterns for ids in postmortem_scan_patterns\n"
         "  see `pytest-postmortem explain setting`\n"
     )
 
@@ -435,9 +435,9 @@ def test_as_much_of_a_post_mortem_is_told_as_may_be(
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
-        (["no/such.py"], "there is no file or folder 'no/such.py'"),
+        (["no/such.py"], "file or folder 'no/such.py' does not exist"),
         (["tests/test_mail.py::test_marked"], "name files and folders"),
-        (["--report=html:x"], "there is no report 'html'"),
+        (["--report=html:x"], "unknown report type 'html'"),
         (["--report=term:x"], "it goes to no file of its own"),
         (["--possible"], "--possible alone marks nothing"),
     ],
@@ -541,7 +541,7 @@ def test_a_file_that_can_not_be_marked_is_left_alone(
 
     assert (status, out) == (1, "2 tests marked in 1 file\n")
     assert err == (
-        "tests/test_own.py is unchanged: the name pytest stands for something else in it\n"
+        "tests/test_own.py is unchanged: it binds the name pytest to something else\n"
     )
 
 

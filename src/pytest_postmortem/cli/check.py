@@ -60,7 +60,7 @@ __all__ = [
 NOTHING_TO_CHECK = Problem(
     "setting",
     "Couldn't check anything",
-    "there is no registry here, and no test that is marked",
+    "the project has neither a registry nor a marked test",
     "run it where the tests are, or set postmortem_registry",
 )
 
@@ -195,7 +195,7 @@ def _list_unjudged_reasons(
     elif ids and not implied and project.policy.unknown != "ignore":
         yield (
             f"{format_count(len(ids), 'id')} not checked:"
-            f" {reason if unreachable_places else 'there is no registry'}"
+            f" {reason if unreachable_places else 'no registry is configured'}"
         )
 
 
@@ -313,6 +313,6 @@ def _check_ignored_rules(patterns: Iterable[str]) -> None:
                 else f"use some of {', '.join(LINT_RULES)}"
             )
             failed = f"Couldn't use postmortem_lint_ignore = {pattern!r}"
-            problems.append(Problem("setting", failed, "there is no such rule", remedy))
+            problems.append(Problem("setting", failed, "unknown rule", remedy))
     if problems:
         raise SettingsError(problems)

@@ -40,7 +40,7 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _parse_report_count(text: str) -> int:
     if not text.isdecimal() or len(text) > 6 or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of reports")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of reports")
     return int(text)
 
 
@@ -48,7 +48,7 @@ def _parse_percent(text: str) -> float:
     try:
         return parse_percentage(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentage") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage") from None
 
 
 def main(options: argparse.Namespace) -> int:

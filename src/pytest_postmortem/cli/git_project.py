@@ -62,7 +62,7 @@ def open_checkout(arguments: Sequence[str], *, needs_git: bool = True) -> Iterat
     Without ``needs_git``, a rootdir outside of a repository is the top itself.
 
     Raises:
-        SettingsError: There is no repository, or a setting has an unusable value.
+        SettingsError: The repository is missing, or a setting has an unusable value.
         RegistryError: The configured registry is broken.
     """
     with configure_without_conftest(arguments) as config:
@@ -156,11 +156,11 @@ class GitCheckout:
         if git.is_unborn_branch(self.root):
             return git.read_head_commit(self.root)
         if git.is_shallow_clone(self.root):
-            cause = f"git: there is no revision {revision!r} in this shallow clone"
+            cause = f"git: revision {revision!r} is unknown in this shallow clone"
             raise git.build_git_error(
                 cause, f"correct it, or run `git fetch --unshallow` ({DEPTH_REMEDY})"
             )
-        cause = f"there is no revision {revision!r} in this clone"
+        cause = f"revision {revision!r} is unknown in this clone"
         raise _build_code_error(cause, f"correct it, or fetch it with its history ({DEPTH_REMEDY})")
 
     def read_commit_tests(self, commit: str, earlier: Registry | None = None) -> SourceTestsByFile:
@@ -190,10 +190,10 @@ class GitCheckout:
     def read_working_tree(
         self, others: Iterable[str], earlier: Registry | None = None
     ) -> SourceTestsByFile:
-        """Read the test files of the working tree, ``others`` whatever they name; ``earlier`` may
-        be another registry whose tests are looked for too.
+        """Read the test files of the working tree, also the ``others`` without a mark, and the
+        tests that a registry, or an ``earlier`` one, names.
 
-        What a sparse checkout left out is read as the index has it.
+        Files that a sparse checkout leaves out are read from the index.
         """
         is_relevant = self._build_file_filter(earlier)
         paths = sorted(filter(is_relevant, self.present))

@@ -89,7 +89,7 @@ class ProjectSetup:
             path = path if path.is_file() else self._root / "pytest.ini"
         given = config.option.inifilename or config.option.rootdir
         if top is not None and not given and not path.resolve().is_relative_to(top.resolve()):
-            cause = f"pytest is configured by {str(path)!r}, which lies outside of this repository"
+            cause = f"pytest is configured by {str(path)!r}, which is outside of this repository"
             remedy = "make a pytest.ini of its own, which may be empty"
             raise SettingsError([Problem("setting", SETUP_FAILED, cause, remedy)])
         return path
@@ -146,7 +146,7 @@ class ProjectSetup:
 
     @property
     def _is_first_registry(self) -> bool:
-        """Whether there is no registry of any kind."""
+        """Whether any kind of registry is missing."""
         settings = self._project.settings
         is_configured = settings.registry or settings.sync or settings.url_template
         return self._place is None and not is_configured
@@ -201,7 +201,7 @@ class ProjectSetup:
                 [Location(FIRST_LOCATION, self._root)], self._root, self._project.offline_options
             )
         else:
-            cause = "it is no folder, and post-mortems would go there"
+            cause = "it is not a folder, but the place for post-mortems"
             remedy = "rename it, or name another place in postmortem_registry"
             raise SettingsError([Problem("setting", SETUP_FAILED, cause, remedy, FIRST_LOCATION)])
 
@@ -229,7 +229,7 @@ class ProjectSetup:
         matched = self._count_matched_ids(ids)
         if matched:  # by a setting that the user has written
             return f"{used}, {matched} in the registry; add {ids.mark!r} to postmortem_markers"
-        why = "it is not known what they name"
+        why = "their meaning is unknown"
         if self._known:
             why = "none of them is in the registry"
         elif self._tracker_template is not None:
@@ -292,7 +292,7 @@ def _ask_to_write() -> bool:
     Raises: SettingsError where standard input is not a terminal.
     """
     if sys.stdin is None or not sys.stdin.isatty():
-        cause = "there is no terminal to ask at, and nothing was written"
+        cause = "standard input is not a terminal; nothing was written"
         remedy = "give --yes to write it, or --dry-run to see it alone"
         raise SettingsError([Problem("setting", "Couldn't ask for a yes", cause, remedy)])
     try:

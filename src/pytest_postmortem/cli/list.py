@@ -115,13 +115,13 @@ def _parse_selectors(
         key, _, value = text.partition(":")
         key = key.casefold()
         if not (key and value):
-            problems.append((f"{text!r} is no KEY:VALUE", "write for example severity:sev1"))
+            problems.append((f"{text!r} is not KEY:VALUE", "write for example severity:sev1"))
         elif key == "state" and value not in ROW_STATES:
             suggestion = find_similar_word(value, ROW_STATES)
             remedy = (
                 f"did you mean {suggestion!r}?" if suggestion else f"use {', '.join(ROW_STATES)}"
             )
-            problems.append((f"there is no state {value!r}", remedy))
+            problems.append((f"unknown state {value!r}", remedy))
         else:
             select[key] = (*select.get(key, ()), value)
     states = select.pop("state", ())
@@ -131,7 +131,7 @@ def _parse_selectors(
 def _parse_day(text: str, problems: list[tuple[str, str]]) -> date | None:
     if fields.parse_day(text) == text:
         return date.fromisoformat(text)
-    problems.append((f"{text!r} is no date", "write it as 2026-11-20"))
+    problems.append((f"{text!r} is not a date", "write it as 2026-11-20"))
     return None
 
 

@@ -1,7 +1,7 @@
 """The incidents of a registry, each with its state: by what a run reported, or by the code alone.
 
-`Report` → `IncidentRow`s. What code alone tells has words of its own: ``linked`` is an incident
-whose test did not run, since nothing did, ``not-linked`` one that no test is linked to.
+States read from the code have words of their own: an incident with a linked test is ``linked``,
+one without is ``not-linked``.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ EXIT_NOT_JUDGED = 3
 class LoadedIncidents:
     """Incidents; ``read`` says that their states are those of the code alone.
 
-    ``unread`` is what is not known of the code, each with what to do.
+    ``unread`` are notes on code that was not read, each with its remedy.
     """
 
     project: Project
@@ -159,7 +159,7 @@ SORT_KEYS = ("id", "title", "date", "severity", "class", "state", "owner")
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What is asked for: ``select`` as `Policy` has it, ``states`` beside it, and two days.
+    """A query: ``select`` as in `Policy`, states, two days, and a sort key.
 
     Incidents are wanted from ``since`` on and up to the day before ``before``; one without a
     date is wanted only where no day is named.
@@ -298,7 +298,7 @@ def build_rows_from_report(
 
 
 def _build_unrun_outcome(muted: str | None) -> Outcome:
-    """Return what is known of a test that did not run, given why it would stop nobody."""
+    """Return the result of a test that did not run, with the reason why it can't fail."""
     if muted is None:
         return Outcome("not-run")
     word, _, reason = muted.partition(": ")

@@ -29,7 +29,7 @@ from pytest_postmortem.today import Today, find_today
 
 __all__ = ["Project"]
 
-UNFETCHED_NOTE = "what it holds is not known here"
+UNFETCHED_NOTE = "its content is unknown here"
 
 
 class Project:

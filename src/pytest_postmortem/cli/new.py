@@ -57,7 +57,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class AddedRegressionTest:
-    """A test with its node id, the edit that adds it, and why it would stop nobody, if so.
+    """A test with its node id, the edit that adds it, and the reason if it can't fail.
 
     ``needs`` is a module without which it is skipped.
     """
@@ -85,7 +85,7 @@ class AddedRegressionTest:
 class RegressionTestFile:
     """A file that is to hold one more test, given as ``PATH`` or ``PATH::NAME``.
 
-    A folder stands for a new file in it.
+    A folder means a new file in it.
     """
 
     __test__ = False  # pytest collects what begins with Test
@@ -115,7 +115,7 @@ class RegressionTestFile:
         """
         patterns = project.config.getini("python_files")
         if not self._file.is_relative_to(project.root):
-            raise self._wrong("it lies outside of the rootdir", "name a file of this project")
+            raise self._wrong("it is outside of the rootdir", "name a file of this project")
         if self._file.suffix != ".py" or not is_test_file_path(self._file, patterns):
             cause = f"pytest takes no such file for tests (python_files = {' '.join(patterns)})"
             raise self._wrong(cause, "give it a name that pytest collects")
@@ -234,7 +234,7 @@ class WritableLocations:
                     return replace(place, folder=asked_path.relative_to(place.path).as_posix())
         names = ", ".join(place.shown for place in known_places)
         raise _build_location_error(
-            f"{text!r} is no location of the registry", f"name one of {names}"
+            f"{text!r} is not a location of the registry", f"name one of {names}"
         )
 
 
@@ -329,7 +329,7 @@ def _parse_incident(options: argparse.Namespace) -> IncidentDetails:
     if len(id) > fields.MAX_SHORT_TEXT or (options.id and not id):
         problems.append(("the id is empty, or too long", "use an id such as PM-12"))
     if options.date is not None and fields.parse_day(options.date) != options.date:
-        problems.append((f"{options.date!r} is no date", "write it as 2026-11-20"))
+        problems.append((f"{options.date!r} is not a date", "write it as 2026-11-20"))
     if problems:
         raise SettingsError([Problem("setting", SCAFFOLD_FAILED, *each) for each in problems])
     return IncidentDetails(
@@ -524,7 +524,7 @@ def _format_new_postmortem(
         yield f"  {added.nodeid} ({added.effect_until_written})"
     if begun.unread:
         names = " or ".join(filter(None, (", ".join(begun.unread[:-1]), begun.unread[-1])))
-        yield f"  pytest reads no {names} from it: that would have to stand in front matter"
+        yield f"  pytest reads no {names} from it: only front matter is read for it"
     if begun.unwritten:
         names = ", ".join(begun.unwritten)
         yield (
@@ -546,7 +546,7 @@ def _format_new_postmortem(
     else:
         mark = f'@pytest.mark.{MARKER_NAME}("{begun.id}")'
         yield f"  2. write a test that fails for that reason, and mark it: {mark}"
-    yield "  3. mend the cause, see the test pass, and merge all of it together"
+    yield "  3. fix the cause, run the test until it passes, and merge all of it together"
 
 
 def _format_pronoun(names: Sequence[str]) -> str:

@@ -93,7 +93,7 @@ def find_proof_subjects(
         )
     if checkout.registry is None:
         raise build_prove_error(
-            "there is no registry", "name a fix with --fix=REV, and the tests of it"
+            "no registry is configured", "name a fix with --fix=REV, and the tests of it"
         )
     fix_trailers, unread_reason = _read_fix_trailers(checkout)
     for postmortem in _select_postmortems(checkout, ids):
@@ -158,7 +158,7 @@ def _select_postmortems(checkout: GitCheckout, ids: Sequence[str]) -> Iterator[P
             }
             suggestion = SuggestionIndex(ids_by_name).find(id)
             remedy = f"did you mean {suggestion!r}?" if suggestion else "correct the id"
-            raise build_prove_error(f"there is no post-mortem {id!r}", remedy)
+            raise build_prove_error(f"unknown post-mortem {id!r}", remedy)
         matched_ids.update(matching_ids)
     yield from (postmortem for postmortem in selected_postmortems if postmortem.id in matched_ids)
 
@@ -294,7 +294,7 @@ def _resolve_nodeid(checkout: GitCheckout, nodeid: str) -> str:
         (candidate for candidate in (Path(path), checkout.root / path) if candidate.is_file()), None
     )
     if file is None:
-        raise build_prove_error(f"there is no file {path!r}", "correct the path of the test")
+        raise build_prove_error(f"file {path!r} does not exist", "correct the path of the test")
     return os.path.relpath(file, checkout.root).replace(os.sep, "/") + colons + names
 
 

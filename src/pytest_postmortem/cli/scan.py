@@ -117,7 +117,7 @@ def _resolve_given_path(text: str) -> Path:
     path = Path(text).absolute()
     if not path.exists():
         remedy = "name files and folders" if "::" in text else "correct the path"
-        raise _build_scan_error(f"there is no file or folder {text!r}", remedy)
+        raise _build_scan_error(f"file or folder {text!r} does not exist", remedy)
     return path
 
 
@@ -147,13 +147,13 @@ class _ProjectScanner:
         self._roots = tuple(roots)
         self._sources: dict[str, ScannedFile] = {}
         if self._project.registry is None and not self._settings.scan_patterns:
-            cause = "there is no registry that says which incidents to look for"
-            remedy = "set postmortem_registry, or say in postmortem_scan_patterns what an id is"
+            cause = "no registry is configured, so no incident is known"
+            remedy = "set postmortem_registry, or patterns for ids in postmortem_scan_patterns"
             raise _build_scan_error(cause, remedy)
 
     @property
     def has_nothing_to_find(self) -> bool:
-        """Whether the registry was not fetched and there is no pattern either."""
+        """Whether the registry was not fetched and no pattern is set."""
         known = self._project.registry
         nothing = known is not None and not known.postmortems and bool(known.unreachable)
         return nothing and not self._settings.scan_patterns

@@ -77,9 +77,9 @@ def _find_row(rows: Sequence[IncidentRow], id: str) -> IncidentRow:
         return names[name_key]
     ids_by_name = {name: row.postmortem.id for name, row in names.items() if "/" not in name}
     suggestion = SuggestionIndex(ids_by_name).find(id)
-    listed = "`pytest-postmortem list` shows those that there are"
+    listed = "`pytest-postmortem list` shows all ids"
     remedy = f"did you mean {suggestion!r}?" if suggestion else listed
-    cause = f"there is no post-mortem {id!r}" if rows else "no post-mortem is known here"
+    cause = f"unknown post-mortem {id!r}" if rows else "the registry is empty"
     raise SettingsError([Problem("unknown-id", SHOW_FAILED, cause, remedy)])
 
 

@@ -67,7 +67,7 @@ class Submodules:
     ) -> dict[str, bytes]:
         """Return the contents of the selected files of a submodule at a commit.
 
-        It may lie elsewhere now, where it ``is_noted`` if it is not checked out.
+        It may have another path now, which ``is_noted`` if it is not checked out.
         """
         top, is_here = self._suite.top, is_checked_out(self._suite.top, path)
         reason = ""

@@ -67,10 +67,12 @@ def run_sync(
         file = Location(output, config.invocation_params.dir) if output else sync_settings.sync
         if file is None:
             raise _build_sync_error(
-                "there is no file to write", "set postmortem_sync, or give --output=FILE"
+                "the file to write is not configured", "set postmortem_sync, or give --output=FILE"
             )
         if not file.text.endswith((".yml", ".yaml")):
-            raise _build_sync_error(f"{file.text!r} is no YAML file", "name one that ends in .yml")
+            raise _build_sync_error(
+                f"{file.text!r} is not a YAML file", "name one that ends in .yml"
+            )
         _check_overwritable(file)
         fetched = _fetch_registry(config, sync_settings)
         for finding in fetched.findings:

@@ -94,7 +94,7 @@ def format_annotation(level: str, file: str | None, line: int | None, title: str
 
 
 def _escape_command_data(text: str) -> str:
-    """Return a text as the data of a command: one line, whatever it holds."""
+    """Return a text as the data of a command: one line, escaped."""
     printable = "".join(char if char.isprintable() or char in "\r\n" else " " for char in text)
     return printable.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")[:4000]
 

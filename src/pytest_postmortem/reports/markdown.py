@@ -91,7 +91,7 @@ STATE_SECTIONS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
 """The states under their headings, and whether they are opened at once."""
 
 MOST_OPEN = 25
-"""More rows than these are folded, whatever they say: a comment has to be readable."""
+"""A section with more rows is folded, so that a comment stays readable."""
 
 MOST_ROWS = 100
 """The rows of one table."""

@@ -623,7 +623,7 @@ def _find_waiver(postmortem: Postmortem | None, today: date | None) -> str | Non
 def _is_id_corrected(
     old: LinkedIncident, before: Mapping[str, LinkedIncident], after: Mapping[str, LinkedIncident]
 ) -> bool:
-    """Say whether an id that is no incident's was only written wrong: its tests are linked to
+    """Say whether an unknown id was only a typing error: its tests are linked to
     another incident now, and were not before.
     """
     return all(
