@@ -540,9 +540,7 @@ def test_a_file_that_can_not_be_marked_is_left_alone(
     status, out, err = scanned(capsys, "--apply", "--report=json:scan.json")
 
     assert (status, out) == (1, "2 tests marked in 1 file\n")
-    assert err == (
-        "tests/test_own.py is unchanged: it binds the name pytest to something else\n"
-    )
+    assert err == ("tests/test_own.py is unchanged: it binds the name pytest to something else\n")
 
 
 def test_a_file_that_has_changed_or_is_gone_is_left_alone(tmp_path: Path) -> None:
