@@ -68,7 +68,7 @@ class DigestReader:
         """
         path, _, names = nodeid.partition("::")
         own = tuple(names.partition("[")[0].split("::"))
-        parts = self._parts(path)
+        parts = self._read_parts(path)
         if parts is None:
             return ""
         if any(part.names == own for part in parts):
@@ -77,10 +77,12 @@ class DigestReader:
             parts = tuple(part for part in parts if part.names not in left_out)
         found = [part.digest for part in parts]
         for folder in Path(path).parents:
-            found += [part.digest for part in self._parts(f"{folder.as_posix()}/conftest.py") or ()]
+            found += [
+                part.digest for part in self._read_parts(f"{folder.as_posix()}/conftest.py") or ()
+            ]
         return _hash_text("\n".join(found))
 
-    def _parts(self, path: str) -> tuple[_DigestedPart, ...] | None:
+    def _read_parts(self, path: str) -> tuple[_DigestedPart, ...] | None:
         if path not in self._files:
             self._files[path] = _read_digested_parts(self._root / path)
         return self._files[path]

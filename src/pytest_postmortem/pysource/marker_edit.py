@@ -366,17 +366,18 @@ class _MarkerTransformer(cst.CSTTransformer):
     ) -> cst.FunctionDef:
         decorators = list(node.decorators)
         own_index = next(
-            (n for n, decorator in enumerate(decorators) if self._is_own(decorator)), None
+            (n for n, decorator in enumerate(decorators) if self._is_marker_decorator(decorator)),
+            None,
         )
         if own_index is not None:
             decorators[own_index] = self._extend_marker(decorators[own_index], ids)
         else:
-            text = f"{self._name}({', '.join(map(self._text, ids))})"
+            text = f"{self._name}({', '.join(map(self._format_id, ids))})"
             call = cst.parse_expression(text, self._config)
             decorators.insert(above, cst.Decorator(call))
         return node.with_changes(decorators=decorators)
 
-    def _is_own(self, node: cst.Decorator) -> bool:
+    def _is_marker_decorator(self, node: cst.Decorator) -> bool:
         """Return whether a decorator is a marker in one line to which ids can be added."""
         call = node.decorator
         code = cst.Module([]).code_for_node(node).strip()
@@ -392,7 +393,7 @@ class _MarkerTransformer(cst.CSTTransformer):
         call = cst.ensure_type(node.decorator, cst.Call)
         *first, last = call.args
         comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        added = [cst.Arg(cst.parse_expression(self._text(id), self._config)) for id in ids]
+        added = [cst.Arg(cst.parse_expression(self._format_id(id), self._config)) for id in ids]
         args = [argument.with_changes(comma=comma) for argument in (last, *added[:-1])]
         end = added[-1].with_changes(
             comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
@@ -400,7 +401,7 @@ class _MarkerTransformer(cst.CSTTransformer):
         args[0] = args[0].with_changes(whitespace_after_arg=cst.SimpleWhitespace(""))
         return node.with_changes(decorator=call.with_changes(args=[*first, *args, end]))
 
-    def _text(self, id: str) -> str:
+    def _format_id(self, id: str) -> str:
         """Return an id as a string literal, in the quotes and the encoding of the file."""
         text = repr(id) if self._unicode else ascii(id)
         if self._quote == '"' and text[0] == "'" and '"' not in id:

@@ -112,10 +112,10 @@ class MarkingLines:
     def find_lines(self, module: ParsedModule) -> Sequence[int] | None:
         """Return the lines of a file that may refer to one of our marks, None for all lines."""
         if module.path not in self._lines:
-            self._lines[module.path] = self._lines_of(module)
+            self._lines[module.path] = self._find_marking_lines(module)
         return self._lines[module.path]
 
-    def _lines_of(self, module: ParsedModule) -> Sequence[int] | None:
+    def _find_marking_lines(self, module: ParsedModule) -> Sequence[int] | None:
         if any(self._may_bind(module, each) for each in module.stars):
             return None
         values = [(name, each.value) for name, all in module.bound.items() for each in all]

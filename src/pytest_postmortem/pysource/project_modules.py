@@ -250,7 +250,7 @@ class ModuleIndex:
                 names = [f"{own}.{alias.name}".lstrip(".") for alias in node.names]
                 for name in (own, *names):
                     yield from self.find(path, name, node.level)
-            elif isinstance(node, ast.Call) and _name_of(node.func) in IMPORTERS:
+            elif isinstance(node, ast.Call) and _get_called_name(node.func) in IMPORTERS:
                 texts = (each.value for each in node.args if isinstance(each, ast.Constant))
                 for text in texts:
                     yield from self.find(path, text) if isinstance(text, str) else ()
@@ -276,7 +276,7 @@ class ModuleIndex:
         return calls and not names.isdisjoint(_WORD.findall(data))
 
 
-def _name_of(function: ast.expr) -> str:
+def _get_called_name(function: ast.expr) -> str:
     """Return the last part of the name of a called function."""
     return str(getattr(function, "attr", getattr(function, "id", "")))
 
@@ -305,7 +305,7 @@ def build_parsed_module(path: str, tree: ast.Module, data: bytes) -> ParsedModul
     imports: list[ast.Import | ast.ImportFrom] = []
     changed: set[str] = set()
     rebound: set[str] = set()
-    for node in _walk(tree, words):
+    for node in _walk_words(tree, words):
         if isinstance(node, (ast.Call, ast.Subscript)):
             changed.update(_find_mutated_names(node))
         elif isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
@@ -324,7 +324,7 @@ def build_parsed_module(path: str, tree: ast.Module, data: bytes) -> ParsedModul
     return ParsedModule(path, tree, data, bound, stars, words, imported, *names)
 
 
-def _walk(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
+def _walk_words(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
     """Yield imports, calls, subscripts and ``global`` statements.
 
     Names, ``.attributes`` and what an import gives another name are added to ``words`` with their

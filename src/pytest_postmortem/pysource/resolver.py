@@ -111,7 +111,7 @@ class ExpressionReducer:
         ):
             return node
         if isinstance(node, ast.Name):
-            return scope[node.id] if node.id in scope else self._named(node, at, depth)
+            return scope[node.id] if node.id in scope else self._reduce_name(node, at, depth)
 
         if isinstance(node, LOCAL_SCOPES):
             scope = {**scope, **mask_local_names(node)}
@@ -122,10 +122,10 @@ class ExpressionReducer:
         if isinstance(node, ast.Attribute):
             return self._reduce_attribute(inner(node.value), node, depth)
         if isinstance(node, ast.Call):
-            return self._call(node, inner, depth)
+            return self._reduce_call(node, inner, depth)
         return fold_operation(_rebuild_expression(node, inner))
 
-    def _named(self, node: ast.Name, at: Position | None, depth: int) -> ast.expr:
+    def _reduce_name(self, node: ast.Name, at: Position | None, depth: int) -> ast.expr:
         binding = self.module.find(node.id, at)
         if binding is not None:
             found = self._reduce_binding(binding, node, depth)
@@ -164,7 +164,7 @@ class ExpressionReducer:
                 else _build_external_module(wanted.module)
             )
         for path in paths if len(paths) == 1 else ():
-            found = self._in_file(path, wanted.attribute, depth)
+            found = self._reduce_name_in_file(path, wanted.attribute, depth)
             if found is not None:
                 return found
         dots = f"{wanted.module}.{wanted.attribute}" if wanted.module else wanted.attribute
@@ -177,7 +177,7 @@ class ExpressionReducer:
         """Return the files of the project that an import may name."""
         return self.modules.find(self.module.path, module, level) if self.modules else ()
 
-    def _below(self, package: str, name: str) -> str | None:
+    def _find_submodule(self, package: str, name: str) -> str | None:
         """Return the module of a name in a package, None where it has none."""
         folder = package.removesuffix("__init__.py")
         paths = [f"{folder}{name}.py", f"{folder}{name}/__init__.py"] if folder != package else []
@@ -185,7 +185,7 @@ class ExpressionReducer:
             (path for path in paths if self.modules and path in self.modules.contents), None
         )
 
-    def _in_file(self, path: str, name: str, depth: int) -> ast.expr | None:
+    def _reduce_name_in_file(self, path: str, name: str, depth: int) -> ast.expr | None:
         """Return what a name of another file comes to, None where it has none or can't be read."""
         module = self.modules.read(path) if self.modules else None
         if module is None or depth > MAX_REDUCTION_DEPTH:
@@ -201,17 +201,17 @@ class ExpressionReducer:
         """Return what a name comes to that only ``import *`` can have bound."""
         for star in self.module.stars:
             for path in self._find_imported_files(star.module, star.level):
-                found = self._in_file(path, node.id, depth)
+                found = self._reduce_name_in_file(path, node.id, depth)
                 if found is not None:
                     return _copy_to_line(found, node)
         return None
 
     def _reduce_attribute(self, owner: ast.expr, node: ast.Attribute, depth: int) -> ast.expr:
         if isinstance(owner, InternalModule):
-            found = self._in_file(owner.path, node.attr, depth)
+            found = self._reduce_name_in_file(owner.path, node.attr, depth)
             if found is not None:
                 return _copy_to_line(found, node)
-            below = self._below(owner.path, node.attr)
+            below = self._find_submodule(owner.path, node.attr)
             if below is not None:
                 return ast.copy_location(_build_internal_module(below), node)
         elif isinstance(owner, ReducedDefinition) and isinstance(owner.node, ast.ClassDef):
@@ -230,7 +230,9 @@ class ExpressionReducer:
                 return ast.copy_location(_build_internal_module(paths[0]), node)
         return ast.copy_location(ast.Attribute(owner, node.attr, ast.Load()), node)
 
-    def _call(self, node: ast.Call, inner: Callable[[ast.expr], ast.expr], depth: int) -> ast.expr:
+    def _reduce_call(
+        self, node: ast.Call, inner: Callable[[ast.expr], ast.expr], depth: int
+    ) -> ast.expr:
         function = inner(node.func)
         args = [part for argument in node.args for part in unpack_starred_list(inner(argument))]
         keywords = [ast.keyword(keyword.arg, inner(keyword.value)) for keyword in node.keywords]

@@ -203,7 +203,7 @@ class SourceTestReader:
 
     def tests(self) -> Iterator[SourceTest]:
         """Yield the tests in the order of their code."""
-        yield from self._within(self._body, "", self._module_said(), self._functions)
+        yield from self._read_body(self._body, "", self._read_module_effect(), self._functions)
 
     def unread(self) -> Iterator[UnreadPlace]:
         """Yield the places that may add marks; call it after all tests are read."""
@@ -221,29 +221,31 @@ class SourceTestReader:
         patterns = (*self._functions, *self._classes)
         return name in self._open or is_test_name(name, patterns)
 
-    def _module_said(self) -> _MarkEffect:
-        said = _MarkEffect()
+    def _read_module_effect(self) -> _MarkEffect:
+        effect = _MarkEffect()
         binding = self._module.find("pytestmark", None)
         if binding is not None:
             line, column = binding.position
             name = ast.Name("pytestmark", ast.Load(), lineno=line, col_offset=column)
-            said = self._said_of(name, self._home.reducer.reduce_expression(name), self._home)
-            if said.clear:
+            effect = self._read_mark_expression(
+                name, self._home.reducer.reduce_expression(name), self._home
+            )
+            if effect.clear:
                 self._open.clear()
         stop = find_unconditional_stop(self._body.statements, self._home.reducer.reduce_expression)
-        return _MarkEffect(said.marks, said.muted or stop, said.cases)
+        return _MarkEffect(effect.marks, effect.muted or stop, effect.cases)
 
-    def _within(
+    def _read_body(
         self, body: CodeBody, prefix: str, outer: _MarkEffect, functions: Sequence[str]
     ) -> Iterator[SourceTest]:
         for name, nodes in body.defined.items():
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     yield from self._read_test_class(node, prefix, outer)
-                elif is_test_name(name, functions) and not self._is_other(node):
+                elif is_test_name(name, functions) and not self._is_not_a_test(node):
                     yield from self._read_test_function(node, prefix + name, outer)
 
-    def _is_other(self, node: Function) -> bool:
+    def _is_not_a_test(self, node: Function) -> bool:
         """Return whether a function with a test's name is a fixture, a property or the like."""
         home = self._homes.get(id(node), self._home)
         for each in node.decorator_list:
@@ -257,11 +259,11 @@ class SourceTestReader:
         self, node: Function, name: str, outer: _MarkEffect
     ) -> Iterator[SourceTest]:
         home = self._homes.get(id(node), self._home)
-        own = self._said(node.decorator_list, home)
-        said = own.within(outer)
-        muted = said.muted or find_unconditional_stop(node.body, home.reducer.reduce_expression)
-        yield SourceTest(name, node.lineno, said.marks, muted)
-        for case in said.cases:
+        own = self._read_decorators(node.decorator_list, home)
+        effect = own.within(outer)
+        muted = effect.muted or find_unconditional_stop(node.body, home.reducer.reduce_expression)
+        yield SourceTest(name, node.lineno, effect.marks, muted)
+        for case in effect.cases:
             if case.marks:
                 yield SourceTest(name, node.lineno, case.marks, muted or case.muted)
 
@@ -286,17 +288,17 @@ class SourceTestReader:
         class_body = CodeBody()
         for (class_node, home), body in reversed(list(zip(family, bodies, strict=True))):
             inside = _NameContext(home.reducer, _mask_class_names(class_node))
-            class_effect = self._class_said(class_node, home, inside).within(class_effect)
+            class_effect = self._read_class_effect(class_node, home, inside).within(class_effect)
             self._homes |= {
                 id(is_test_class): inside
                 for nodes in body.defined.values()
                 for is_test_class in nodes
             }
-            self._note_base(node, class_node, home)
+            self._record_class(node, class_node, home)
             class_body.defined.update(body.defined)
         functions = ("test",) if unittest else (*self._functions, *(["test"] if bases else []))
         name = f"{prefix}{node.name}::"
-        source_tests = list(self._within(class_body, name, class_effect, functions))
+        source_tests = list(self._read_body(class_body, name, class_effect, functions))
         yield from source_tests
         is_test_class = (
             unittest or is_test_name(node.name, self._classes) or class_effect.marks != outer.marks
@@ -306,15 +308,15 @@ class SourceTestReader:
         ):  # its tests are those of a class in another file
             yield SourceTest(name[:-2], node.lineno, class_effect.marks, class_effect.muted)
 
-    def _class_said(
+    def _read_class_effect(
         self, node: ast.ClassDef, home: _NameContext, inside: _NameContext
     ) -> _MarkEffect:
-        decorator_effect = self._said(node.decorator_list, home)
+        decorator_effect = self._read_decorators(node.decorator_list, home)
         bindings = find_name_bindings(node.body).get("pytestmark", [])
         value = bindings[0].value if len(bindings) == 1 and bindings[0].certain else None
         if not isinstance(value, ast.expr) or "pytestmark" in home.reducer.module.changed:
             return decorator_effect
-        pytestmark_effect = self._said_of(
+        pytestmark_effect = self._read_mark_expression(
             value, home.reducer.reduce_expression(value, bindings[0].position, inside.scope), inside
         )
         if pytestmark_effect.clear:
@@ -325,7 +327,7 @@ class SourceTestReader:
         )
         return _MarkEffect(marks, decorator_effect.muted or pytestmark_effect.muted, cases)
 
-    def _note_base(self, node: ast.ClassDef, base: ast.ClassDef, home: _NameContext) -> None:
+    def _record_class(self, node: ast.ClassDef, base: ast.ClassDef, home: _NameContext) -> None:
         """Record that a class is read, and its foreign code, which may add marks."""
         self._collected.add(id(base))
         if home.reducer.module is not self._module:
@@ -368,10 +370,10 @@ class SourceTestReader:
                 if name.rpartition(".")[2] not in PLAIN_BASES:
                     yield name
 
-    def _said(self, expressions: Iterable[ast.expr], home: _NameContext) -> _MarkEffect:
+    def _read_decorators(self, expressions: Iterable[ast.expr], home: _NameContext) -> _MarkEffect:
         found = _MarkEffect()
         for given in expressions:
-            own = self._said_of(given, self._reduce_node(given, home), home)
+            own = self._read_mark_expression(given, self._reduce_node(given, home), home)
             if own.clear:
                 self.read.add(id(given))
             marks, cases = (*found.marks, *own.marks), (*found.cases, *own.cases)
@@ -386,7 +388,9 @@ class SourceTestReader:
             self._decorators[id(decorator)] = found
         return self._decorators[id(decorator)]
 
-    def _said_of(self, given: ast.expr, reduced: ast.expr, home: _NameContext) -> _MarkEffect:
+    def _read_mark_expression(
+        self, given: ast.expr, reduced: ast.expr, home: _NameContext
+    ) -> _MarkEffect:
         """Return the effect of one decorator or of the value of one ``pytestmark``."""
         source_marks, muted, clear = [], None, True
         cases: list[_MarkEffect] = []
@@ -427,7 +431,7 @@ class SourceTestReader:
             for each in call.keywords:
                 if each.arg == "marks":
                     marks = home.reducer.reduce_expression(each.value, None, home.scope)
-                    marks_effect = self._said_of(each.value, marks, home)
+                    marks_effect = self._read_mark_expression(each.value, marks, home)
                     clear = case_effect.clear and marks_effect.clear
                     case_effect = _MarkEffect(
                         (*case_effect.marks, *marks_effect.marks),

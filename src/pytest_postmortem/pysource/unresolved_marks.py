@@ -100,7 +100,7 @@ class MarkCodeReader:
         """Return the files that name one of our marks, or import one."""
         new = self._marking.find_files()
         for _ in range(MAX_IMPORT_ROUNDS):
-            stems = frozenset(map(_stem, filter(self._exports_mark, new)))
+            stems = frozenset(map(_encode_module_stem, filter(self._exports_mark, new)))
             near = [path for path in self.modules.contents if path not in self._marking.files]
             near = [path for path in near if stems and self.modules.imports_any(path, stems)]
             new = frozenset(path for path in near if self._imports_mark(path, stems))
@@ -128,7 +128,7 @@ class MarkCodeReader:
 
     def marks(self, path: str) -> bool:
         """Return whether a file names one of our marks, or imports one."""
-        others = frozenset(map(_stem, self._marking.files))
+        others = frozenset(map(_encode_module_stem, self._marking.files))
         return self._marking.may_mark(path) or self._imports_mark(path, others)
 
     def _imports_mark(self, path: str, stems: frozenset[bytes]) -> bool:
@@ -163,7 +163,7 @@ class MarkCodeReader:
             return None
         if key not in self._claims:
             self._active.append(key)
-            self._claims[key] = self._bound_claim(module, name)
+            self._claims[key] = self._find_claim_of_name(module, name)
             self._active.pop()
             if not self._active:
                 for each in self._tentative:
@@ -171,17 +171,19 @@ class MarkCodeReader:
                 self._tentative.clear()
         return self._claims[key]
 
-    def _bound_claim(self, module: ParsedModule, name: str) -> LinkClaim | None:
+    def _find_claim_of_name(self, module: ParsedModule, name: str) -> LinkClaim | None:
         bindings = module.bound.get(name)
         if bindings is None:
-            return self._star_claim(module, name) if module.stars else None
+            return self._find_claim_of_star(module, name) if module.stars else None
         found: LinkClaim | None = None
         for binding in bindings:
-            own = self._binding_claim(module, binding)
+            own = self._find_claim_of_binding(module, binding)
             found = own.join(found) if own else found
         return found
 
-    def _binding_claim(self, module: ParsedModule, binding: NameBinding) -> LinkClaim | None:
+    def _find_claim_of_binding(
+        self, module: ParsedModule, binding: NameBinding
+    ) -> LinkClaim | None:
         value = binding.value
         if isinstance(value, ImportTarget):
             if value.attribute is None:
@@ -196,7 +198,7 @@ class MarkCodeReader:
             return joined_claim
         return None if value is None else self.claim(module, value)
 
-    def _star_claim(self, module: ParsedModule, name: str) -> LinkClaim | None:
+    def _find_claim_of_star(self, module: ParsedModule, name: str) -> LinkClaim | None:
         for star in module.stars:
             for path in self.modules.find_whole(module.path, star):
                 starred_module = self._marking.read(path)
@@ -248,7 +250,7 @@ class MarkCodeReader:
     ) -> tuple[LinkClaim | None, bool]:
         """Return the claim of an expression, and whether its parts can be skipped."""
         if isinstance(node, ast.Call):
-            return self._call(module, node, scope)
+            return self._read_call(module, node, scope)
         if not isinstance(node, (ast.Name, ast.Attribute)) or isinstance(node.ctx, ast.Store):
             return None, False
         if isinstance(node, ast.Name):
@@ -273,7 +275,7 @@ class MarkCodeReader:
             return (self.claim_of(owner_module, node.attr) if owner_module else None), True
         return None, False
 
-    def _call(
+    def _read_call(
         self, module: ParsedModule, node: ast.Call, scope: NameScope
     ) -> tuple[LinkClaim | None, bool]:
         last = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -451,5 +453,5 @@ def _home_of(name: ast.Name, module: ParsedModule) -> ParsedModule:
     return name.home if isinstance(name, UnresolvedName) else module
 
 
-def _stem(path: str) -> bytes:
+def _encode_module_stem(path: str) -> bytes:
     return find_module_stem(path).encode(errors="surrogateescape")
