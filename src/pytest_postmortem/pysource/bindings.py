@@ -53,8 +53,8 @@ def build_code_body(code: Sequence[ast.stmt]) -> CodeBody:
     body = CodeBody(statements=list(code))
     for node, certain in walk_statements(code, certain=True):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            known = [] if certain else body.defined.get(node.name, [])
-            body.defined[node.name] = [*known, node]
+            earlier = [] if certain else body.defined.get(node.name, [])
+            body.defined[node.name] = [*earlier, node]
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             old = body.values.get(node.target.id, ast.List([], ast.Load()))
             body.values[node.target.id] = ast.BinOp(old, ast.Add(), node.value)

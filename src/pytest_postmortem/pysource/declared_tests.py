@@ -172,17 +172,17 @@ def _read_parameter_sets(
 
 
 def _read_parameter_ids(call: ast.Call) -> tuple[Sequence[str], Sequence[str] | None]:
-    keywords = {each.arg: each.value for each in call.keywords}
+    keywords = {name.arg: name.value for name in call.keywords}
     args = [*call.args, *(keywords[key] for key in ("argnames", "argvalues") if key in keywords)]
     text = read_literal(args[0]) if args else None
     if text is None or len(args) != 2 or keywords.keys() - {"argnames", "argvalues", "indirect"}:
         return (), None
     written = text[0].split(",") if isinstance(text[0], str) else text[0]
-    names = [str(each).strip() for each in written if str(each).strip()]
+    names = [str(name).strip() for name in written if str(name).strip()]
     if not isinstance(args[1], (ast.List, ast.Tuple)):
         return names, None
-    ids = [_format_parameter_id(each, place, names) for place, each in enumerate(args[1].elts)]
-    readable_ids = [each for each in ids if each is not None]
+    ids = [_format_parameter_id(name, place, names) for place, name in enumerate(args[1].elts)]
+    readable_ids = [name for name in ids if name is not None]
     return names, readable_ids if len(set(readable_ids)) == len(ids) else None
 
 

@@ -116,27 +116,27 @@ class MarkingLines:
         return self._lines[module.path]
 
     def _find_marking_lines(self, module: ParsedModule) -> Sequence[int] | None:
-        if any(self._may_bind(module, each) for each in module.stars):
+        if any(self._may_bind(module, binding) for binding in module.stars):
             return None
-        values = [(name, each.value) for name, all in module.bound.items() for each in all]
+        values = [(name, binding.value) for name, all in module.bound.items() for binding in all]
         names = {
             name
             for name, value in values
             if isinstance(value, ImportTarget) and self._may_bind(module, value)
         }
-        found: list[int] = []
+        lines: list[int] = []
         new = self._hot | names
         while new:
             words = [word for name in new for word in (name, f"{name}.")]
-            found += [line for word in words for line in module.words.get(word, ())]
-            found.sort()
+            lines += [line for word in words for line in module.words.get(word, ())]
+            lines.sort()
             new = frozenset(
                 name
                 for name, value in values
-                if name not in names and isinstance(value, ast.AST) and is_on_any_line(found, value)
+                if name not in names and isinstance(value, ast.AST) and is_on_any_line(lines, value)
             )
             names |= new
-        return found
+        return lines
 
     def _may_bind(self, module: ParsedModule, value: ImportTarget) -> bool:
         """Return whether an import may bind a mark of ours, all marks, or a file that has some."""

@@ -72,11 +72,11 @@ class NameBinding:
 
 def find_name_bindings(code: Sequence[ast.stmt]) -> dict[str, list[NameBinding]]:
     """Return the names that the statements of a module or class bind, each in order."""
-    found: dict[str, list[NameBinding]] = defaultdict(list)
+    bindings: dict[str, list[NameBinding]] = defaultdict(list)
     for node, certain in walk_statements(code, certain=True):
         for name, value in _find_statement_bindings(node):
-            found[name].append(NameBinding((node.lineno, node.col_offset), value, certain))
-    return found
+            bindings[name].append(NameBinding((node.lineno, node.col_offset), value, certain))
+    return bindings
 
 
 def _find_statement_bindings(node: ast.stmt) -> Iterable[tuple[str, BoundValue]]:
@@ -158,11 +158,11 @@ class ParsedModule:
 
         Return None without a binding, and a binding without a value if several are possible.
         """
-        found = [each for each in self.bound.get(name, ()) if at is None or each.position < at]
-        if not found:
+        bindings = [each for each in self.bound.get(name, ()) if at is None or each.position < at]
+        if not bindings:
             return None
-        last = found[-1]
-        clear = (last.certain or len(found) == 1) and name not in self.rebound
+        last = bindings[-1]
+        clear = (last.certain or len(bindings) == 1) and name not in self.rebound
         return last if clear else NameBinding(last.position, None, False)
 
 
@@ -230,14 +230,14 @@ class ModuleIndex:
 
     def find_used(self, path: str) -> frozenset[str]:
         """Return the files that a file may import, those that these import, and itself."""
-        found: set[str] = set()
+        paths: set[str] = set()
         waiting = [path]
         while waiting:
-            each = waiting.pop()
-            if each not in found:
-                found.add(each)
-                waiting += self._find_imported(each)
-        return frozenset(found)
+            used_path = waiting.pop()
+            if used_path not in paths:
+                paths.add(used_path)
+                waiting += self._find_imported(used_path)
+        return frozenset(paths)
 
     def _find_imported(self, path: str) -> Iterator[str]:
         module = self.read(path)

@@ -128,13 +128,13 @@ class ExpressionReducer:
     def _reduce_name(self, node: ast.Name, at: Position | None, depth: int) -> ast.expr:
         binding = self.module.find(node.id, at)
         if binding is not None:
-            found = self._reduce_binding(binding, node, depth)
+            value = self._reduce_binding(binding, node, depth)
         else:
-            found = None if node.id in self.module.bound else self._reduce_star_import(node, depth)
-        if found is None:
-            found = ast.copy_location(UnresolvedName(node.id, ast.Load()), node)
-            found.home = self.module
-        return found
+            value = None if node.id in self.module.bound else self._reduce_star_import(node, depth)
+        if value is None:
+            value = ast.copy_location(UnresolvedName(node.id, ast.Load()), node)
+            value.home = self.module
+        return value
 
     def _reduce_binding(self, binding: NameBinding, node: ast.Name, depth: int) -> ast.expr | None:
         value = binding.value
@@ -154,24 +154,24 @@ class ExpressionReducer:
         made.node, made.home = definition, self
         return made
 
-    def _reduce_import(self, wanted: ImportTarget, depth: int) -> ast.expr | None:
+    def _reduce_import(self, target: ImportTarget, depth: int) -> ast.expr | None:
         """Return what an import binds, None where it leads into the project and no further."""
-        paths = self._find_imported_files(wanted.module, wanted.level)
-        if wanted.attribute is None:
+        paths = self._find_imported_files(target.module, target.level)
+        if target.attribute is None:
             return (
                 _build_internal_module(paths[0])
                 if len(paths) == 1
-                else _build_external_module(wanted.module)
+                else _build_external_module(target.module)
             )
         for path in paths if len(paths) == 1 else ():
-            found = self._reduce_name_in_file(path, wanted.attribute, depth)
-            if found is not None:
-                return found
-        dots = f"{wanted.module}.{wanted.attribute}" if wanted.module else wanted.attribute
-        below = self._find_imported_files(dots, wanted.level)
+            value = self._reduce_name_in_file(path, target.attribute, depth)
+            if value is not None:
+                return value
+        dots = f"{target.module}.{target.attribute}" if target.module else target.attribute
+        below = self._find_imported_files(dots, target.level)
         if len(below) == 1:
             return _build_internal_module(below[0])
-        return None if paths or below or wanted.level else _build_external_module(dots)
+        return None if paths or below or target.level else _build_external_module(dots)
 
     def _find_imported_files(self, module: str, level: int = 0) -> Sequence[str]:
         """Return the files of the project that an import may name."""
@@ -208,20 +208,20 @@ class ExpressionReducer:
 
     def _reduce_attribute(self, owner: ast.expr, node: ast.Attribute, depth: int) -> ast.expr:
         if isinstance(owner, InternalModule):
-            found = self._reduce_name_in_file(owner.path, node.attr, depth)
-            if found is not None:
-                return _copy_to_line(found, node)
+            value = self._reduce_name_in_file(owner.path, node.attr, depth)
+            if value is not None:
+                return _copy_to_line(value, node)
             below = self._find_submodule(owner.path, node.attr)
             if below is not None:
                 return ast.copy_location(_build_internal_module(below), node)
         elif isinstance(owner, ReducedDefinition) and isinstance(owner.node, ast.ClassDef):
             bound = find_name_bindings(owner.node.body).get(node.attr, [])
-            for each in bound if len(bound) == 1 else ():
-                if isinstance(each.value, ast.expr):
-                    found = owner.home.reduce_part(
-                        each.value, each.position, EMPTY_SCOPE, depth + 1
+            for binding in bound if len(bound) == 1 else ():
+                if isinstance(binding.value, ast.expr):
+                    value = owner.home.reduce_part(
+                        binding.value, binding.position, EMPTY_SCOPE, depth + 1
                     )
-                    return _copy_to_line(found, node)
+                    return _copy_to_line(value, node)
         elif isinstance(owner, ast.Constant) and node.attr == "value":
             return owner  # the value of a member of an Enum
         elif _is_external_module(owner):

@@ -68,8 +68,8 @@ def find_marks(
     """
     text = contents.get(path, b"").decode(errors="replace")
     reading = read_suite_tests(ModuleIndex(contents), names, {path}, {path}, functions, classes)
-    found = [mark for test in reading.get(path) or () for mark in test.marks]
-    return sorted([*found, *find_called_marks(text, names)], key=lambda mark: mark.line)
+    marks = [mark for test in reading.get(path) or () for mark in test.marks]
+    return sorted([*marks, *find_called_marks(text, names)], key=lambda mark: mark.line)
 
 
 def parse_source_tests(
@@ -115,18 +115,20 @@ def read_suite_tests(
     tests of other files are included with their ``unread`` places.
     """
     reader = MarkCodeReader(modules, names)
-    found: dict[str, tuple[SourceTest, ...] | None] = {}
+    tests_by_path: dict[str, tuple[SourceTest, ...] | None] = {}
     marking = reader.find_files()
     for path in sorted({*marking, *others}):
         module = modules.read(path)
         if path in files or path in others:
             rules = (functions, classes)
-            found[path] = _read_module_tests(reader, module, names, *rules) if module else None
+            tests_by_path[path] = (
+                _read_module_tests(reader, module, names, *rules) if module else None
+            )
         elif module and _is_conftest_applied(path, files):
             places = _find_places(reader, module)
             if places:
-                found[path] = (SourceTest("", 1, unread=places),)
-    return found
+                tests_by_path[path] = (SourceTest("", 1, unread=places),)
+    return tests_by_path
 
 
 def read_test_file(

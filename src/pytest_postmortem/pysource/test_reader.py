@@ -248,9 +248,9 @@ class SourceTestReader:
     def _is_not_a_test(self, node: Function) -> bool:
         """Return whether a function with a test's name is a fixture, a property or the like."""
         home = self._homes.get(id(node), self._home)
-        for each in node.decorator_list:
-            found = self._reduce_node(each, home)
-            name = format_dotted_name(found.func if isinstance(found, ast.Call) else found)
+        for decorator in node.decorator_list:
+            reduced = self._reduce_node(decorator, home)
+            name = format_dotted_name(reduced.func if isinstance(reduced, ast.Call) else reduced)
             if name.rpartition(".")[2] in NON_TEST_DECORATORS and not is_mark_name(name):
                 return True
         return False
@@ -259,8 +259,8 @@ class SourceTestReader:
         self, node: Function, name: str, outer: _MarkEffect
     ) -> Iterator[SourceTest]:
         home = self._homes.get(id(node), self._home)
-        own = self._read_decorators(node.decorator_list, home)
-        effect = own.within(outer)
+        decorator_effect = self._read_decorators(node.decorator_list, home)
+        effect = decorator_effect.within(outer)
         muted = effect.muted or find_unconditional_stop(node.body, home.reducer.reduce_expression)
         yield SourceTest(name, node.lineno, effect.marks, muted)
         for case in effect.cases:
@@ -340,23 +340,23 @@ class SourceTestReader:
         yield node, home
         seen.add(id(node))
         for base in node.bases:
-            for each, other in self._find_project_bases(node, base, home):
-                if id(each) not in seen:
+            for base_node, other in self._find_project_bases(node, base, home):
+                if id(base_node) not in seen:
                     self.read.add(id(base))
-                    yield from self._find_class_family(each, other, seen)
+                    yield from self._find_class_family(base_node, other, seen)
 
     def _find_project_bases(
         self, node: ast.ClassDef, base: ast.expr, home: _NameContext
     ) -> Iterator[tuple[ast.ClassDef, _NameContext]]:
-        found = home.reducer.reduce_expression(
+        reduced = home.reducer.reduce_expression(
             _strip_type_parameters(base), _find_lookup_position(node), home.scope
         )
-        if isinstance(found, ReducedDefinition) and isinstance(found.node, ast.ClassDef):
-            yield found.node, _NameContext(found.home)
-        elif isinstance(found, UnresolvedName) and home.reducer.module is self._module:
-            for each in self._body.defined.get(found.id, ()):
-                if isinstance(each, ast.ClassDef):
-                    yield each, self._home
+        if isinstance(reduced, ReducedDefinition) and isinstance(reduced.node, ast.ClassDef):
+            yield reduced.node, _NameContext(reduced.home)
+        elif isinstance(reduced, UnresolvedName) and home.reducer.module is self._module:
+            for definition in self._body.defined.get(reduced.id, ()):
+                if isinstance(definition, ast.ClassDef):
+                    yield definition, self._home
 
     def _find_foreign_bases(self, node: ast.ClassDef, home: _NameContext) -> Iterator[str]:
         """Yield the bases of a class that the project does not have."""
@@ -371,21 +371,29 @@ class SourceTestReader:
                     yield name
 
     def _read_decorators(self, expressions: Iterable[ast.expr], home: _NameContext) -> _MarkEffect:
-        found = _MarkEffect()
+        joined_effect = _MarkEffect()
         for given in expressions:
-            own = self._read_mark_expression(given, self._reduce_node(given, home), home)
-            if own.clear:
+            effect = self._read_mark_expression(given, self._reduce_node(given, home), home)
+            if effect.clear:
                 self.read.add(id(given))
-            marks, cases = (*found.marks, *own.marks), (*found.cases, *own.cases)
-            found = _MarkEffect(marks, found.muted or own.muted, cases, found.clear and own.clear)
-        return found
+            marks, cases = (
+                (*joined_effect.marks, *effect.marks),
+                (*joined_effect.cases, *effect.cases),
+            )
+            joined_effect = _MarkEffect(
+                marks,
+                joined_effect.muted or effect.muted,
+                cases,
+                joined_effect.clear and effect.clear,
+            )
+        return joined_effect
 
     def _reduce_node(self, decorator: ast.expr, home: _NameContext) -> ast.expr:
         if id(decorator) not in self._decorators:
-            found = home.reducer.reduce_expression(
+            reduced = home.reducer.reduce_expression(
                 decorator, _find_lookup_position(decorator), home.scope
             )
-            self._decorators[id(decorator)] = found
+            self._decorators[id(decorator)] = reduced
         return self._decorators[id(decorator)]
 
     def _read_mark_expression(
@@ -398,16 +406,23 @@ class SourceTestReader:
             call = node if isinstance(node, ast.Call) else None
             name = format_dotted_name(call.func if call else node).removesuffix(".with_args")
             args = list(call.args) if call else []
-            keywords = {each.arg: each.value for each in call.keywords if each.arg} if call else {}
+            keywords = (
+                {argument.arg: argument.value for argument in call.keywords if argument.arg}
+                if call
+                else {}
+            )
             mark = name.rpartition(".")[2] if is_mark_name(name) else ""
             if mark in self._marks:
-                more = any(each.arg is None for each in call.keywords) if call else False
+                more = any(argument.arg is None for argument in call.keywords) if call else False
                 line = node.lineno if call else given.lineno
                 source_mark = _build_source_mark(mark, line, args, keywords, more)
                 source_marks.append(source_mark)
                 clear = clear and source_mark.whole
             elif mark == "parametrize":
-                values = [*args[1:2], *(each for key, each in keywords.items() if "values" in key)]
+                values = [
+                    *args[1:2],
+                    *(argument for key, argument in keywords.items() if "values" in key),
+                ]
                 cases += self._read_parameter_cases(values, home)
                 muted = muted or describe_empty_parameters(values)
             else:
@@ -422,16 +437,16 @@ class SourceTestReader:
         self, values: Sequence[ast.expr], home: _NameContext
     ) -> Iterator[_MarkEffect]:
         """Yield the effect on each readable parameter set."""
-        for node in (each for value in values for each in flatten_lists(value)):
+        for node in (keyword for value in values for keyword in flatten_lists(value)):
             call = node if isinstance(node, ast.Call) else None
             if call is None or not format_dotted_name(call.func).endswith("param"):
                 yield _MarkEffect(clear=not self._may_mark(node))
                 continue
             case_effect = _MarkEffect(clear=not any(map(self._may_mark, call.args)))
-            for each in call.keywords:
-                if each.arg == "marks":
-                    marks = home.reducer.reduce_expression(each.value, None, home.scope)
-                    marks_effect = self._read_mark_expression(each.value, marks, home)
+            for keyword in call.keywords:
+                if keyword.arg == "marks":
+                    marks = home.reducer.reduce_expression(keyword.value, None, home.scope)
+                    marks_effect = self._read_mark_expression(keyword.value, marks, home)
                     clear = case_effect.clear and marks_effect.clear
                     case_effect = _MarkEffect(
                         (*case_effect.marks, *marks_effect.marks),
@@ -439,7 +454,7 @@ class SourceTestReader:
                         (),
                         clear,
                     )
-                elif self._may_mark(each.value):
+                elif self._may_mark(keyword.value):
                     case_effect = _MarkEffect(case_effect.marks, case_effect.muted, (), clear=False)
             yield case_effect
 

@@ -343,9 +343,11 @@ class MarkCodeReader:
 
     def _module_marks(self, module: ParsedModule, name: str, attribute: str) -> bool:
         """Return whether an attribute of a module of the project may be one of our marks."""
-        values = (each.value for each in module.bound.get(name, ()))
-        imports = (each for each in values if isinstance(each, ImportTarget))
-        paths = (path for each in imports for path in self.modules.find_whole(module.path, each))
+        values = (target.value for target in module.bound.get(name, ()))
+        imports = (target for target in values if isinstance(target, ImportTarget))
+        paths = (
+            path for target in imports for path in self.modules.find_whole(module.path, target)
+        )
         for path in filter(self._marking.leads_to, paths):
             other = self.modules.read(path)
             if other is not None and attribute not in other.bound:
@@ -359,23 +361,23 @@ class MarkCodeReader:
         waiting: list[ast.AST] = [node]
         seen: set[int] = set()
         while waiting:
-            each = waiting.pop()
-            name = format_dotted_name(each) if isinstance(each, (ast.Attribute, ast.Name)) else ""
-            if id(each) in seen:
+            part = waiting.pop()
+            name = format_dotted_name(part) if isinstance(part, (ast.Attribute, ast.Name)) else ""
+            if id(part) in seen:
                 continue
-            seen.add(id(each))
+            seen.add(id(part))
             if is_mark_name(name):
                 if self._may_be_ours(module, name):
                     return True
             elif name in MARK_NAMESPACES and self._marking.may_get_mark(module):
                 return True
-            elif isinstance(each, ReducedDefinition):
-                if self.claim(each.home.module, each.node):
+            elif isinstance(part, ReducedDefinition):
+                if self.claim(part.home.module, part.node):
                     return True
-            elif isinstance(each, ast.Name) and self.claim_of(_home_of(each, module), each.id):
+            elif isinstance(part, ast.Name) and self.claim_of(_home_of(part, module), part.id):
                 return True
             else:
-                waiting.extend(ast.iter_child_nodes(each))
+                waiting.extend(ast.iter_child_nodes(part))
         return False
 
     def _may_be_ours(self, module: ParsedModule, name: str) -> bool:
@@ -392,10 +394,10 @@ class MarkCodeReader:
 
     def _has_text(self, module: ParsedModule, node: ast.AST) -> bool:
         """Return whether a text below some code names one of our marks."""
-        for each in ast.walk(node):
-            if isinstance(each, ast.Name):
-                each = self._reduce_node(module, each)
-            text = each.value if isinstance(each, ast.Constant) else None
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name):
+                part = self._reduce_node(module, part)
+            text = part.value if isinstance(part, ast.Constant) else None
             if isinstance(text, str) and any(name in text for name in self._names):
                 return True
         return False
