@@ -434,6 +434,17 @@ def test_a_class_with_several_incidents_wants_one_test() -> None:
     assert run_rules("class-untested", tested, *cache, guarded) == []
 
 
+def test_a_document_can_ignore_a_finding_about_its_class(tmp_path: Path) -> None:
+    """A finding about several incidents is ignored at the one that has it."""
+    text = f"Category: cache\n{GOOD}"
+    off = f"{text}\n<!-- postmortem: ignore=class-untested -->\n"
+    tested = entry("PM-9", LinkedIncident("PM-9", {"t.py::t": None}))
+    first = case(tmp_path, text, "PM-1", NONE)
+
+    assert count_findings("class-untested", tested, first, case(tmp_path, text, "PM-2", NONE)) == 1
+    assert count_findings("class-untested", tested, first, case(tmp_path, off, "PM-2", NONE)) == 0
+
+
 def test_a_finding_of_most_post_mortems_is_summarized(tmp_path: Path) -> None:
     """Four of five would be noise; three of four are few enough, and two of five are not most."""
     lone = "# It\n## Root cause\nNo key.\n"
