@@ -126,14 +126,14 @@ def _parse_stored_proof(data: Mapping[str, Any]) -> StoredProof:
     verdict = VERDICTS[VERDICTS.index(data["verdict"])]
     tests = {
         str(nodeid): StoredTestVerdict(
-            str(each["verdict"]), str(each["message"]), str(each["text"])
+            str(test_data["verdict"]), str(test_data["message"]), str(test_data["text"])
         )
-        for nodeid, each in data["tests"].items()
+        for nodeid, test_data in data["tests"].items()
     }
     proof = Proof(verdict, parse_iso_date(data["day"]), str(data["fix"]), str(data["reason"]))
     files, taken, left = (
-        tuple(map(str, each))
-        for each in (data["files"], data.get("taken", ()), data.get("left", ()))
+        tuple(map(str, paths))
+        for paths in (data["files"], data.get("taken", ()), data.get("left", ()))
     )
     counts = (int(data.get(name, 0)) for name in ("failing", "further"))
     return StoredProof(
@@ -237,7 +237,10 @@ def _is_same_fix(one: str, other: str) -> bool:
     pairs = zip_longest(
         FIX_SEPARATOR_PATTERN.split(one), FIX_SEPARATOR_PATTERN.split(other), fillvalue=""
     )
-    return all(own == its or _is_same_hash(own, its) for own, its in pairs)
+    return all(
+        revision == other_revision or _is_same_hash(revision, other_revision)
+        for revision, other_revision in pairs
+    )
 
 
 def _is_same_hash(one: str, other: str) -> bool:

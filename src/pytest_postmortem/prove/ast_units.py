@@ -81,7 +81,7 @@ class UnitText:
 
     def names(self, key: UnitKey) -> list[str]:
         """Return the names of the module that a unit defines."""
-        return [name for name, own in self.bound.items() if own == key]
+        return [name for name, unit_key in self.bound.items() if unit_key == key]
 
     def used(self, unit: CodeUnit) -> list[str]:
         """Return the names that a unit reads, including those that it defines."""
@@ -193,7 +193,7 @@ def _find_statement_span(node: ast.stmt) -> tuple[int, int]:
     start = min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
     if isinstance(node, ast.ClassDef):
         first = min(statement.lineno for statement in node.body)
-        inner = min(_find_statement_span(each)[0] for each in node.body)
+        inner = min(_find_statement_span(statement)[0] for statement in node.body)
         return start, max(min(inner, first - 1), node.lineno)
     return start, int(node.end_lineno or node.lineno)
 
@@ -216,10 +216,10 @@ def _list_bound_names(nodes: Iterable[ast.stmt]) -> Iterator[str]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name
             continue
-        for each in ast.walk(node):
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
-                yield each.id
-            elif isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                yield each.name
-            elif isinstance(each, ast.alias):
-                yield each.asname or each.name.partition(".")[0]
+        for child in ast.walk(node):
+            if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+                yield child.id
+            elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                yield child.name
+            elif isinstance(child, ast.alias):
+                yield child.asname or child.name.partition(".")[0]

@@ -82,8 +82,8 @@ def find_stored_proof(
     if key != stored.key:
         return None
     tests = tuple(
-        TestVerdict(nodeid, _parse_verdict(each.verdict), each.message)
-        for nodeid, each in stored.tests.items()
+        TestVerdict(nodeid, _parse_verdict(stored_test.verdict), stored_test.message)
+        for nodeid, stored_test in stored.tests.items()
     )
     judged = IncidentVerdict(
         stored.proof.verdict, stored.proof.reason, tests, stored.failing, stored.further
@@ -151,7 +151,7 @@ def _digest_fix(case: ProofCase, checkout: Workspace, settings: Sequence[str]) -
 def store_proofs(
     place: Path,
     cases: Iterable[ProofCase],
-    found: Mapping[str, IncidentProof],
+    proof_by_id: Mapping[str, IncidentProof],
     began: RunStart,
     checkout: Workspace,
     settings: Sequence[str],
@@ -164,10 +164,12 @@ def store_proofs(
     """
     new, changed = {}, {}
     for case in cases:
-        if case.id in found:
-            changed_input = _find_changed_input(case, found[case.id], began, checkout, settings)
+        if case.id in proof_by_id:
+            changed_input = _find_changed_input(
+                case, proof_by_id[case.id], began, checkout, settings
+            )
             if changed_input is None:
-                new[case.id] = build_stored_proof(case, found[case.id], checkout, settings)
+                new[case.id] = build_stored_proof(case, proof_by_id[case.id], checkout, settings)
             else:
                 changed[case.id] = changed_input
     if new:
@@ -207,9 +209,9 @@ def _read_change_time(path: Path) -> int:
 def _list_proof_files(proved: IncidentProof, case: ProofCase, checkout: Workspace) -> Iterator[str]:
     """Yield the files that the verdict depends on: loaded modules, the tests, their conftests."""
     top = str(checkout.top) + os.sep
-    found = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
-    found.update(_list_test_files(case, checkout))
-    yield from sorted(path.replace(os.sep, "/") for path in found)
+    loaded = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
+    loaded.update(_list_test_files(case, checkout))
+    yield from sorted(path.replace(os.sep, "/") for path in loaded)
 
 
 def _list_test_files(case: ProofCase, checkout: Workspace) -> Iterator[str]:

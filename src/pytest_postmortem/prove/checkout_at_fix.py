@@ -71,7 +71,10 @@ def export_tree_at_fix(
     return TreeAtFix(
         tree,
         tuple(places),
-        tuple(str(tree / each) for each in fix_files.find_import_roots(python, set(present))),
+        tuple(
+            str(tree / import_root)
+            for import_root in fix_files.find_import_roots(python, set(present))
+        ),
         {str(tree / path): decode_fix_source(current_contents[path]) for path in python},
         {str(tree / path): decode_fix_source(before.get(path)) for path in python},
         {tree / path: (before.get(path), current_contents[path]) for path in fix.of_kind("opaque")},
@@ -142,18 +145,26 @@ def _find_tests_in_commit(
         path, name = _split_test_nodeid(nodeid)
         names = nodeid.partition("::")[2].partition("[")[0]
         place = os.path.relpath(os.path.realpath(root / path), top).replace(os.sep, "/")
-        alike = [each for each in tree if each.rpartition("/")[2] == place.rpartition("/")[2]]
         alike = [
-            *sorted(alike, key=lambda each: each != place),
-            *(each for each in of_fix if each in tree),
+            candidate
+            for candidate in tree
+            if candidate.rpartition("/")[2] == place.rpartition("/")[2]
         ]
-        for each in alike:
-            if each not in read:
-                read[each] = tuple(_list_blob_tests(root, tree[each]))
-            matching = [test for test in read[each] if test == names]
-            matching = matching or [test for test in read[each] if test.rpartition("::")[2] == name]
+        alike = [
+            *sorted(alike, key=lambda candidate: candidate != place),
+            *(candidate for candidate in of_fix if candidate in tree),
+        ]
+        for candidate in alike:
+            if candidate not in read:
+                read[candidate] = tuple(_list_blob_tests(root, tree[candidate]))
+            matching = [test for test in read[candidate] if test == names]
+            matching = matching or [
+                test for test in read[candidate] if test.rpartition("::")[2] == name
+            ]
             if len(matching) == 1:
-                where = os.path.relpath(top / each, os.path.realpath(root)).replace(os.sep, "/")
+                where = os.path.relpath(top / candidate, os.path.realpath(root)).replace(
+                    os.sep, "/"
+                )
                 yield nodeid, f"{where}::{matching[0]}"
                 break
 

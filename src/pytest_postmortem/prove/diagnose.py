@@ -194,8 +194,8 @@ def collect_names_of_fix(
     """
     old = [text or "" for text, _ in versions.values()]
     new = [text or "" for _, text in versions.values()]
-    old_names, new_names = (frozenset(_list_names_in_texts(each)) for each in (old, new))
-    before, after = (dict(_list_parameters(each)) for each in (old, new))
+    old_names, new_names = (frozenset(_list_names_in_texts(texts)) for texts in (old, new))
+    before, after = (dict(_list_parameters(texts)) for texts in (old, new))
     lost: dict[str, bool] = {}
     names_today: list[frozenset[str]] = []
 
@@ -209,9 +209,9 @@ def collect_names_of_fix(
         return lost[name]
 
     def stood(path: str, line: int, function: str) -> str | None:
-        own = versions[path][0] if path in versions else read_source_text(path)
-        was = own if then is None else then(path)
-        return find_unchanged_statement(own or "", line, function, was or "")
+        text = versions[path][0] if path in versions else read_source_text(path)
+        was = text if then is None else then(path)
+        return find_unchanged_statement(text or "", line, function, was or "")
 
     return NamesOfFix(
         root=root,

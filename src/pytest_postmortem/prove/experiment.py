@@ -126,8 +126,8 @@ class Experiment:
 
     def without(self) -> Trial:
         """Run the tests without the fix, and of the other tests those that ran with it."""
-        wanted = replace(self._wanted, others=self._others)
-        return self._run(wanted, fixed=False, watched=True)
+        selection = replace(self._wanted, others=self._others)
+        return self._run(selection, fixed=False, watched=True)
 
     def again(self, *, fixed: bool) -> Trial:
         """Run the tests once more in a separate process."""
@@ -135,23 +135,23 @@ class Experiment:
 
     def reached(self) -> frozenset[str]:
         """Return the tests that run a line of the fix, with or without it."""
-        found: set[str] = set()
+        reached: set[str] = set()
         for fixed, lines in ((False, self._old), (True, self._new)):
             if lines:
                 trial = self._run(self._once, fixed=fixed, marked=True)
-                found |= trial.reached
-                found.update(trial.linked if "" in trial.reached else ())
-        return frozenset(found)
+                reached |= trial.reached
+                reached.update(trial.linked if "" in trial.reached else ())
+        return frozenset(reached)
 
     def find_order_dependent_tests(self) -> frozenset[str]:
         """Return the tests that fail without the fix when sets iterate in another order."""
-        found = set()
+        failing = set()
         for seed in range(1, HASH_SEEDS):
             trial = self._run(replace(self._once, seed=seed), fixed=False)
             for nodeid, own in trial.attempts.items():
                 if own[0].word in ("failed", "hung", "died"):
-                    found.add(nodeid)
-        return frozenset(found)
+                    failing.add(nodeid)
+        return frozenset(failing)
 
     def part(self, before: Mapping[str, str | None]) -> Trial:
         """Run the tests with a part of the fix reverted."""
@@ -254,8 +254,8 @@ def _find_watched_lines(pairs: Mapping[str, tuple[str, str]], side: int) -> Line
     it.
     """
     names = [
-        {name for pair in pairs.values() for name in list_defined_names(pair[each])}
-        for each in (0, 1)
+        {name for pair in pairs.values() for name in list_defined_names(pair[index])}
+        for index in (0, 1)
     ]
     brought = names[1] - names[0]
     return {
@@ -270,7 +270,7 @@ def _find_watched_lines(pairs: Mapping[str, tuple[str, str]], side: int) -> Line
 def find_differing_lines(text: str, other: str) -> list[tuple[int, int]]:
     """Return the lines that another text lacks, and those around lines that only it has."""
     mine, theirs = (
-        [line.rstrip("\n") for line in split_source_lines(each)] for each in (text, other)
+        [line.rstrip("\n") for line in split_source_lines(version)] for version in (text, other)
     )
     codes = SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes()
     return [

@@ -81,7 +81,7 @@ def find_fix_candidates(
     for commit, message in git.find_commits_mentioning(root, names):
         if any(_is_name_in_message(message, name) for name in names):
             reasons.setdefault(commit, []).append("names it")
-    ranked = sorted(reasons.items(), key=lambda each: len(each[1]), reverse=True)
+    ranked = sorted(reasons.items(), key=lambda ranking: len(ranking[1]), reverse=True)
     return list(_select_source_commits(root, ranked, is_source))[:MAX_CANDIDATES]
 
 
@@ -210,9 +210,13 @@ def _read_fix_step(root: Path, revision: str) -> FixStep:
     contents = dict(git.read_blobs(root, ids))
     changes = tuple(
         FileChange(
-            each.path, *(contents[blob] if blob else None for blob in (each.before, each.after))
+            changed_file.path,
+            *(
+                contents[blob] if blob else None
+                for blob in (changed_file.before, changed_file.after)
+            ),
         )
-        for each in changed_files
+        for changed_file in changed_files
     )
     return FixStep(format_revision_range(revision), changes, before=before, after=after)
 

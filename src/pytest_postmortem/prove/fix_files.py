@@ -110,8 +110,8 @@ class Fix:
 
     def ends(self, path: str) -> tuple[bytes | None, bytes | None]:
         """Return a file before the first step and after the last one."""
-        own = [change for step in self.steps for change in step.changes if change.path == path]
-        return own[0].before, own[-1].after
+        changes = [change for step in self.steps for change in step.changes if change.path == path]
+        return changes[0].before, changes[-1].after
 
 
 def classify_fix_file(

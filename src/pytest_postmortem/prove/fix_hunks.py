@@ -113,13 +113,17 @@ def _list_changed_blocks(mine: list[str], other: list[str]) -> Iterator[tuple[in
 
 def judge_part_run(trial: Trial, fix_names: NamesOfFix) -> PartFinding:
     """Return the finding of a run: whether a linked test fails because of the bug itself."""
-    own = [trial.attempts[nodeid][0] for nodeid in trial.linked if trial.attempts.get(nodeid)]
-    failed = [each for each in own if each.word in ("failed", "hung", "died")]
+    attempts = [trial.attempts[nodeid][0] for nodeid in trial.linked if trial.attempts.get(nodeid)]
+    failed = [attempt for attempt in attempts if attempt.word in ("failed", "hung", "died")]
     if any(
-        each.failure is None or classify_failure(each.failure, fix_names) == "problem"
-        for each in failed
+        attempt.failure is None or classify_failure(attempt.failure, fix_names) == "problem"
+        for attempt in failed
     ):
         return "guarded"
-    if failed or trial.broken or len(own) < len(trial.linked) or not own:
+    if failed or trial.broken or len(attempts) < len(trial.linked) or not attempts:
         return "not apart"
-    return "not apart" if any(each.word in ("error", "cut") for each in own) else "not guarded"
+    return (
+        "not apart"
+        if any(attempt.word in ("error", "cut") for attempt in attempts)
+        else "not guarded"
+    )

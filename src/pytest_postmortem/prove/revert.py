@@ -102,7 +102,7 @@ class FixVersions:
         """
         if self.way != "patch" or self.tree is None:
             return tuple(sorted(files))
-        tree, here = (f"{each}{os.sep}" for each in (self.tree, top))
+        tree, here = (f"{folder}{os.sep}" for folder in (self.tree, top))
         all_files = {*files, *map(str, self.others)}
         relative_paths = (file.removeprefix(tree) for file in all_files if file.startswith(tree))
         return tuple(sorted(here + path for path in relative_paths))
@@ -113,7 +113,7 @@ def has_code_changes(fix: Fix) -> bool:
     if any(step.patch for step in fix.steps):
         return True
     pairs = (fix.ends(path) for path in fix.of_kind("source"))
-    texts = ([decode_fix_source(each) or "" for each in pair] for pair in pairs)
+    texts = ([decode_fix_source(data) or "" for data in pair] for pair in pairs)
     return any(one != other and not is_same_code(one, other, idle=True) for one, other in texts)
 
 
@@ -161,9 +161,9 @@ def reverse_fix_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path])
 
 
 def _revert_step(
-    step: FixStep, contents: Mapping[str, bytes], checkout: Workspace, known: Sequence[str]
+    step: FixStep, contents: Mapping[str, bytes], checkout: Workspace, source_paths: Sequence[str]
 ) -> Mapping[str, bytes | None] | None:
-    paths = [change.path for change in step.changes if change.path in known]
+    paths = [change.path for change in step.changes if change.path in source_paths]
     if not paths:
         return contents
     if step.patch:
@@ -227,7 +227,7 @@ def transplant_fix(fix: Fix, checkout: Workspace) -> FixVersions:
     fixed: dict[str, str | None] = {}
     before: dict[str, str | None] = {}
     for path, (file, data) in today.items():
-        old, new = (decode_fix_source(each) for each in fix.ends(path))
+        old, new = (decode_fix_source(version) for version in fix.ends(path))
         if old is None or (new is not None and is_same_code(old, new)):
             continue  # a file that the fix added stays, since today's code may need it
         if new is None:

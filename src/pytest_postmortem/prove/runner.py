@@ -108,17 +108,17 @@ def create_shadow_environment(folder: Path) -> ShadowEnvironment:
 
 def list_site_folders() -> list[str]:
     """Return the folders that hold the packages of the current environment."""
-    own = site.getsitepackages()
+    folders = site.getsitepackages()
     if site.ENABLE_USER_SITE:
-        own.append(site.getusersitepackages())
-    return [folder for folder in own if os.path.isdir(folder)]
+        folders.append(site.getusersitepackages())
+    return [folder for folder in folders if os.path.isdir(folder)]
 
 
 def _list_console_scripts() -> Iterator[tuple[str, str, str]]:
     """Yield the console scripts of installed packages, to run them with the shadow's Python."""
-    for each in entry_points(group="console_scripts") if os.name != "nt" else ():
-        if each.attr and each.name.isprintable() and "/" not in each.name:
-            yield each.name, each.module, each.attr
+    for script in entry_points(group="console_scripts") if os.name != "nt" else ():
+        if script.attr and script.name.isprintable() and "/" not in script.name:
+            yield script.name, script.module, script.attr
 
 
 START_CODE = "sys.exit(_postmortem_import_hook.start_pytest())\n"
@@ -279,9 +279,9 @@ class Runner:
         options = [*self._options(place, None), *PLUGIN_OFF_OPTIONS]
         files = [str(self._where.root / nodeid) for nodeid in nodeids]
         start = ["-m", "pytest"] if as_module else [str(self._write_start_script(place))]
-        own = self._build_environment(None, place)
+        environment = self._build_environment(None, place)
         command = [sys.executable, *start, *options, *files]
-        return self._run_command(command, own, place, RunSources(), limit).status == 0
+        return self._run_command(command, environment, place, RunSources(), limit).status == 0
 
     def folder(self) -> Path:
         """Create a folder for a tree, within the runner's work folder."""
@@ -314,7 +314,7 @@ class Runner:
             "sites": self._sites,
             "moved": [] if tree is None else [[str(self._where.top), str(tree)]],
             "roots": list(sources.roots),
-            "trees": [str(each) for each in (sources.tree, self._where.top) if each],
+            "trees": [str(tree) for tree in (sources.tree, self._where.top) if tree],
         }
 
     def _build_recorder_config(
@@ -332,14 +332,14 @@ class Runner:
             "switch": selection.switch,
             "memory": self._memory,
             "started": time.time(),
-            "roots": [str(each) for each in (sources.tree, self._where.top) if each],
+            "roots": [str(tree) for tree in (sources.tree, self._where.top) if tree],
         }
 
     def _start(self, shadow: ShadowEnvironment, selection: TestSelection) -> list[str]:
         """Return the command that starts pytest: a script that is kept off ``sys.path``."""
-        own = "sys.path.insert(0, os.getcwd())\n" if selection.as_module else ""
+        path_code = "sys.path.insert(0, os.getcwd())\n" if selection.as_module else ""
         script = shadow.bin / "run_pytest.py"
-        script.write_text(f"import os, sys, _postmortem_import_hook\n{own}{START_CODE}")
+        script.write_text(f"import os, sys, _postmortem_import_hook\n{path_code}{START_CODE}")
         return [str(script)]
 
     def _write_start_script(self, place: Path) -> Path:
@@ -350,22 +350,28 @@ class Runner:
     def _options(self, place: Path, tree: Path | None) -> list[str]:
         has = self._plugins
         named = (own for name, own in OVERRIDING_OPTIONS if not name or has(name))
-        known = [each.replace("{place}", str(place)) for own in named for each in own]
-        own = ("-o", f"cache_dir={place / 'cache'}")
+        plugin_options = [
+            option.replace("{place}", str(place)) for options in named for option in options
+        ]
+        cache_option = ("-o", f"cache_dir={place / 'cache'}")
         where = [f"--rootdir={self._where.within(self._where.root, tree)}"]
         if self._where.ini is not None and tree is None:
             where += ["-c", str(self._where.ini)]
-        return [*where, *own, f"--basetemp={place / 'b'}", *known]
+        return [*where, *cache_option, f"--basetemp={place / 'b'}", *plugin_options]
 
     def _build_environment(self, shadow: ShadowEnvironment | None, place: Path) -> dict[str, str]:
-        own = {name: text for name, text in os.environ.items() if not name.startswith("COV_CORE_")}
+        environment = {
+            name: text for name, text in os.environ.items() if not name.startswith("COV_CORE_")
+        }
         for name in ("PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID"):
-            own.pop(name, None)
-        own |= {TEMP_VARIABLE: str(place / "t"), "PYTHONDONTWRITEBYTECODE": "1"}
-        own["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / "hypothesis")
+            environment.pop(name, None)
+        environment |= {TEMP_VARIABLE: str(place / "t"), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / "hypothesis")
         if shadow is not None:
-            own["PATH"] = os.pathsep.join(filter(None, (str(shadow.bin), own.get("PATH"))))
-        return own
+            environment["PATH"] = os.pathsep.join(
+                filter(None, (str(shadow.bin), environment.get("PATH")))
+            )
+        return environment
 
     def _run_command(
         self,

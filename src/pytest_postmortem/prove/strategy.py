@@ -143,7 +143,7 @@ class Prover:
             return IncidentProof(
                 case.id, fix.name, IncidentVerdict("inconclusive", "; ".join(notes))
             )
-        chosen = min(proofs, key=lambda each: VERDICTS.index(each.judged.verdict))
+        chosen = min(proofs, key=lambda proof: VERDICTS.index(proof.judged.verdict))
         return replace(chosen, notes=tuple(notes))
 
     def _try_strategy(
@@ -234,10 +234,10 @@ class Prover:
         if not asked and judged.is_mixed:
             fresh = experiment.run_fresh_processes()
             judged = judge_repeated_runs(judged, *fresh, fix_names, final=False, steady=steady)
-            alone |= not any(each.failed for each in fresh[1].values())
+            alone |= not any(count.failed for count in fresh[1].values())
         if asked or judged.is_mixed:
             counts = experiment.repeated(alone=alone)
-            if not alone and any(each.is_clustered for each in counts[1].values()):
+            if not alone and any(count.is_clustered for count in counts[1].values()):
                 counts = experiment.repeated(alone=True)
             judged = judge_repeated_runs(judged, *counts, fix_names, final=True, steady=steady)
         return judged
@@ -298,8 +298,8 @@ def _confirm_verdict(
 
 def _is_single_run_decisive(judged: IncidentVerdict, trial: Trial) -> bool:
     """Return whether the verdict on a test depends on one single run."""
-    own = (test for test in judged.tests if test.verdict == "proven" and not test.is_mixed)
-    return any(len(trial.attempts.get(test.nodeid, ())) < 2 for test in own)
+    proven_once = (test for test in judged.tests if test.verdict == "proven" and not test.is_mixed)
+    return any(len(trial.attempts.get(test.nodeid, ())) < 2 for test in proven_once)
 
 
 def _locate_part(part: FixPart, versions: FixVersions, fix: Fix) -> FixPart:
@@ -320,7 +320,8 @@ def _is_verdict_settled(judged: IncidentVerdict) -> bool:
 
 def _are_all_passing(trial: Trial) -> bool:
     return bool(trial.linked) and all(
-        own and own[0].word == "passed" for own in map(trial.attempts.get, trial.linked)
+        attempts and attempts[0].word == "passed"
+        for attempts in map(trial.attempts.get, trial.linked)
     )
 
 
@@ -328,13 +329,13 @@ def _find_passing_tests(trial: Trial) -> set[str]:
     """Return the tests that pass in at least one run."""
     return {
         nodeid
-        for nodeid, each in trial.attempts.items()
-        if any(attempt.word == "passed" for attempt in each)
+        for nodeid, attempts in trial.attempts.items()
+        if any(attempt.word == "passed" for attempt in attempts)
     }
 
 
 def _is_failing_with_fix(trial: Trial, nodeid: str) -> bool:
-    return any(each.word in RED_WORDS for each in trial.attempts.get(nodeid, ())[:1])
+    return any(attempt.word in RED_WORDS for attempt in trial.attempts.get(nodeid, ())[:1])
 
 
 def _excuse_failing_tests(
@@ -359,7 +360,10 @@ def _excuse_failing_tests(
 
 def _find_steady_tests(control: Trial) -> frozenset[str]:
     """Return the tests that end alike each time with the fix."""
-    ends = {nodeid: {each.word for each in own} for nodeid, own in control.attempts.items()}
+    ends = {
+        nodeid: {attempt.word for attempt in attempts}
+        for nodeid, attempts in control.attempts.items()
+    }
     return frozenset(nodeid for nodeid, words in ends.items() if len(words) == 1)
 
 

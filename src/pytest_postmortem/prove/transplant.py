@@ -177,8 +177,8 @@ class _Transplant:
         texts = [version.lines[start:end] for start, end in unit.spans]
         last = len(today.spans) - 1
         for place, (start, end) in enumerate(today.spans):
-            own = texts[place:] if place == last else texts[place : place + 1]
-            yield start, end, [line for text in own for line in text]
+            unit_texts = texts[place:] if place == last else texts[place : place + 1]
+            yield start, end, [line for text in unit_texts for line in text]
 
     def _restore_brought_unit(self, today: CodeUnit, version: UnitText) -> Iterator[LineEdit]:
         """Yield the edits that restore a unit that the fix added to its version in the fix."""
@@ -222,8 +222,10 @@ class _Transplant:
             for name in self._now.names(key)
             if name not in self._old.bound and not hasattr(builtins, name)
         ]
-        keys = [each for each in (*self._changed, *self._brought) if each in self._now.units]
-        fix_spans = [span for each in keys for span in self._now.units[each].spans]
+        keys = [
+            unit_key for unit_key in (*self._changed, *self._brought) if unit_key in self._now.units
+        ]
+        fix_spans = [span for unit_key in keys for span in self._now.units[unit_key].spans]
         other_lines = (
             line
             for number, line in enumerate(self._now.lines)

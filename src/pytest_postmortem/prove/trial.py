@@ -107,8 +107,8 @@ class Trial:
     def add_attempts(self, other: Trial) -> Trial:
         """Return the run with the attempts of another run, which may lack some tests."""
         attempts = {
-            nodeid: (*own, *other.attempts.get(nodeid, (NOT_RUN_AGAIN,)))
-            for nodeid, own in self.attempts.items()
+            nodeid: (*own_attempts, *other.attempts.get(nodeid, (NOT_RUN_AGAIN,)))
+            for nodeid, own_attempts in self.attempts.items()
             if nodeid in self.linked
         }
         return replace(self, attempts={**self.attempts, **attempts})
@@ -116,8 +116,8 @@ class Trial:
     def cut(self) -> Trial:
         """Return the run with its unfinished test marked as cut."""
         attempts = {
-            nodeid: tuple(_cut_open_attempt(each) for each in own)
-            for nodeid, own in self.attempts.items()
+            nodeid: tuple(_cut_open_attempt(attempt) for attempt in attempts)
+            for nodeid, attempts in self.attempts.items()
         }
         return replace(self, attempts=attempts)
 
@@ -206,9 +206,16 @@ def _build_attempt(facts: Sequence[tuple[str, Any]], ended: ProcessEnd) -> Attem
     ]
     failures = [failure for _, failure in raised if failure.type not in QUIET_EXCEPTIONS]
     if words_and_reports:
-        word, report = min(words_and_reports, key=lambda each: OUTCOMES.index(each[0]))
+        word, report = min(words_and_reports, key=lambda pair: OUTCOMES.index(pair[0]))
         phase = [failure for when, failure in raised if when == report["when"]]
-        failure = next((each for each in phase if each.type not in QUIET_EXCEPTIONS), None)
+        failure = next(
+            (
+                failure_of_phase
+                for failure_of_phase in phase
+                if failure_of_phase.type not in QUIET_EXCEPTIONS
+            ),
+            None,
+        )
         if word in ("failed", "error"):
             return AttemptResult(word, failure, report["why"])
         if is_over and (word != "skipped" or "end" in kinds):
@@ -228,7 +235,7 @@ def _build_attempt(facts: Sequence[tuple[str, Any]], ended: ProcessEnd) -> Attem
 def _mark_torn_rounds(attempts: tuple[AttemptResult, ...]) -> tuple[AttemptResult, ...]:
     """Return the rounds of a test; none has passed if the process ended in a teardown."""
     last = attempts[-1:]
-    if not any(each.reason == IN_TEARDOWN for each in last):
+    if not any(attempt.reason == IN_TEARDOWN for attempt in last):
         return attempts
     return tuple(last[0] if attempt.word == "passed" else attempt for attempt in attempts)
 
@@ -237,9 +244,9 @@ def _find_unreported_failure(
     raised: Sequence[tuple[str, RaisedFailure]], reports: Sequence[Mapping[str, Any]]
 ) -> AttemptResult | None:
     """Return a failure that pytest itself could not report."""
-    told = {report["when"] for report in reports}
+    phases = {report["when"] for report in reports}
     for when, failure in raised:
-        if when not in told and failure.type not in QUIET_EXCEPTIONS:
+        if when not in phases and failure.type not in QUIET_EXCEPTIONS:
             return AttemptResult("failed" if when == "call" else "error", failure)
     return None
 

@@ -268,9 +268,9 @@ def _find_unrelated_failures(
 ) -> Iterator[RaisedFailure]:
     """Yield exceptions that left the old code for an unrelated reason and were caught."""
     with_fix = {str(failure) for failure in control.escaped_failures}
-    for each in without.escaped_failures:
-        if str(each) not in with_fix and classify_failure(each, fix_names) == "broken":
-            yield each
+    for failure in without.escaped_failures:
+        if str(failure) not in with_fix and classify_failure(failure, fix_names) == "broken":
+            yield failure
 
 
 def _judge_passed_attempt(
@@ -289,6 +289,6 @@ def _judge_passed_attempt(
 def _count_further_failures(control: Trial, without: Trial) -> tuple[int, int]:
     """Return how many other tests fail without the fix, and how many pass with it."""
     then = without.further()
-    passed = [nodeid for nodeid, each in control.further().items() if each.word == "passed"]
+    passed = [nodeid for nodeid, attempt in control.further().items() if attempt.word == "passed"]
     both = [nodeid for nodeid in passed if nodeid in then]
     return sum(then[nodeid].word in ("failed", "error") for nodeid in both), len(both)

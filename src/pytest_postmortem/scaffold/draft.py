@@ -72,7 +72,7 @@ def render_document(
 
 
 def _render_incident_title(phrase: str, incident: IncidentDetails) -> str:
-    title, id = (format_file_name(each, "-", lower=True) for each in (incident.title, incident.id))
+    title, id = (format_file_name(text, "-", lower=True) for text in (incident.title, incident.id))
     if title in id and find_id_prefix(incident.id) is None:
         phrase = "{title}"  # the id contains the whole title
     return render_title_phrase(phrase, incident.title, incident.id, incident.day)
@@ -118,10 +118,10 @@ def _render_front_matter(
 ) -> str:
     """Return front matter in the layout of the other documents."""
     needed = ["id"] if incident.own_id else []
-    known = {**facts, "id": incident.id if _is_id_in_front_matter(incident, like) else ""}
+    values = {**facts, "id": incident.id if _is_id_in_front_matter(incident, like) else ""}
     if like.naming_pattern.kind != "date":
         needed.append("date")
-    text = like.front.render(known, needed)
+    text = like.front.render(values, needed)
     fence = {"yaml": "---\n", "toml": "+++\n"}.get(like.front.style, "") if fences else ""
     return f"{fence}{text}{fence}\n" if text and fences else text
 

@@ -32,10 +32,10 @@ class EntryBuilder:
     def __call__(self, like: Sequence[tuple[str, str]]) -> list[EntryPair]:
         """Return the pairs, with the keys, order and quotes of another entry."""
         facts = dict(self.facts) if self.is_keyed else {"id": self.id, **self.facts}
-        known = map_keys_to_fields(dict(like), fields.ID_KEYS)
+        field_by_key = map_keys_to_fields(dict(like), fields.ID_KEYS)
         quotes = dict(like)
-        named = {place: name for name, place in known.items()}
-        order = {place: position for position, place in enumerate(known.values())}
+        named = {place: name for name, place in field_by_key.items()}
+        order = {place: position for position, place in enumerate(field_by_key.values())}
         order["id"] = -1
         return [
             (named.get(name, name), value, quotes.get(named.get(name, ""), ""))
@@ -56,6 +56,6 @@ def are_newest_first(entries: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _find_entry_day(entry: Mapping[str, Any]) -> str | None:
-    known = map_keys_to_fields(entry, fields.ID_KEYS)
-    text = next((entry[name] for name, place in known.items() if place == "date"), None)
+    field_by_key = map_keys_to_fields(entry, fields.ID_KEYS)
+    text = next((entry[name] for name, place in field_by_key.items() if place == "date"), None)
     return fields.parse_day(text) if isinstance(text, str) else None

@@ -186,14 +186,14 @@ def _read_key_lines(document: WrittenFrontMatter, name: str) -> str:
 
 def _read_toml_statement(text: str, name: str) -> str:
     try:
-        found = [
+        statements = [
             statement
             for statement in scan_toml_statements(text)
             if statement.path == (name,) and statement.value
         ]
     except UnexpectedSyntaxError:
         return ""
-    return text[found[0].start : found[0].end] if found else ""
+    return text[statements[0].start : statements[0].end] if statements else ""
 
 
 def _render_front_matter_line(

@@ -65,8 +65,8 @@ _TITLE_LINE = re.compile(r"^#[ \t]+(\S.*)|^(\S.*)\n[=~*^\"#-]{3,}[ \t]*$", re.MU
 def find_past_ids(lines: str) -> Iterator[str]:
     """Yield texts that may have been ids: values and keys of entries, and prefixes of headings."""
     lines = lines.replace("\r", "")
-    for found in (*_ID_VALUE.findall(lines), *_ENTRY_KEY.findall(lines)):
-        yield found.partition(" #")[0].strip().strip("\"'")
+    for text in (*_ID_VALUE.findall(lines), *_ENTRY_KEY.findall(lines)):
+        yield text.partition(" #")[0].strip().strip("\"'")
     for header in _TOML_HEADER.findall(lines):
         yield from (part.strip("\"'") for part in _TOML_KEY_PART.findall(header))
     for first, second in _TITLE_LINE.findall(lines):
@@ -199,13 +199,13 @@ def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
 def _build_number_pattern(
     matches: Sequence[re.Match[str]], head: str, join: str, title: TitleSpelling | None
 ) -> NamingPattern:
-    texts = [found["number"] for found in matches]
+    texts = [match["number"] for match in matches]
     padded = [len(text) for text in texts if text.startswith("0")]
     width = find_most_common(padded) if padded else 0
-    yearly = [found for found in matches if found["year"]]
+    yearly = [match for match in matches if match["year"]]
     if len(yearly) * 2 <= len(matches):
         return NamingPattern("number", head, width, join=join, title=title)
-    year = find_most_common([found["gap"] for found in yearly])
+    year = find_most_common([match["gap"] for match in yearly])
     return NamingPattern(
         "number", head, width, year, _is_restarted_yearly(yearly), join=join, title=title
     )
@@ -213,11 +213,11 @@ def _build_number_pattern(
 
 def _is_restarted_yearly(yearly: Sequence[re.Match[str]]) -> bool:
     """Return whether numbers start at 1 each year; True if there is only one year."""
-    pairs = sorted((int(found["year"]), int(found["number"])) for found in yearly)
+    pairs = sorted((int(match["year"]), int(match["number"])) for match in yearly)
     ranges = [
-        (own[0], own[-1])
+        (numbers[0], numbers[-1])
         for _, group in groupby(pairs, key=lambda pair: pair[0])
-        if (own := [number for _, number in group])
+        if (numbers := [number for _, number in group])
     ]
     return len(ranges) < 2 or any(later[0] <= earlier[1] for earlier, later in pairwise(ranges))
 
@@ -227,11 +227,11 @@ class _NameReader:
 
     def __init__(self, names: Sequence[str]) -> None:
         numbers: dict[tuple[str, bool], set[str]] = {}
-        for found in filter(None, map(_NUMBERED_NAME.match, names)):
-            numbers.setdefault((_find_lead_word(found), bool(found["year"])), set()).add(
-                found["number"]
+        for match in filter(None, map(_NUMBERED_NAME.match, names)):
+            numbers.setdefault((_find_lead_word(match), bool(match["year"])), set()).add(
+                match["number"]
             )
-        self._several = {key for key, own in numbers.items() if len(own) > 1}
+        self._several = {key for key, used in numbers.items() if len(used) > 1}
         self._counted = _are_numbers_consecutive(filter(None, map(_NUMBERED_NAME.match, names)))
         self._yearly = sum(bool(_YEAR_NAME.match(name)) for name in names) * 2 > len(names)
 
@@ -277,7 +277,7 @@ def _are_numbers_consecutive(matches: Iterable[re.Match[str]]) -> bool:
     for match in matches:
         if match["year"] and not match["head"]:
             years.setdefault(match["year"], []).append(int(match["number"]))
-    return all(sorted(own) == list(range(1, len(own) + 1)) for own in years.values())
+    return all(sorted(numbers) == list(range(1, len(numbers) + 1)) for numbers in years.values())
 
 
 def _find_date_format(match: re.Match[str]) -> str:

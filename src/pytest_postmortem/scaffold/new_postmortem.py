@@ -81,10 +81,10 @@ class UsedNames:
 
     def every(self, more: Iterable[str] = ()) -> list[str]:
         """Return all names, including aliases."""
-        own = [
+        registry_names = [
             name for postmortem in self.registry for name in (postmortem.id, *postmortem.aliases)
         ]
-        return [*more, *own, *self.names]
+        return [*more, *registry_names, *self.names]
 
     def has(self, id: str) -> bool:
         """Return whether an id already belongs to a post-mortem."""
@@ -214,7 +214,7 @@ def _build_document_path(
     there = {path.name.casefold() for path in (place.path / folder).glob("*")}
     space = " " if like.naming_pattern.title and like.naming_pattern.title.join == " " else "-"
     stems = (stem, f"{stem}{space}incident", f"incident{space}{stem}{space}{incident.day}")
-    stem = next(each for each in stems if _is_allowed_name(each, like.suffix))
+    stem = next(name for name in stems if _is_allowed_name(name, like.suffix))
     for number in range(1, 1000):
         name = f"{stem}{f'{space}{number}' if number > 1 else ''}{like.suffix}"
         relative = f"{folder}/{name}" if folder else name

@@ -60,11 +60,11 @@ def find_document_collections(root: Path) -> dict[str, int]:
 
     The values are the numbers of documents, by their names. Folders with code are excluded.
     """
-    found = {
-        each: _count_documents(root / each)
-        for each in _list_collection_folders(root, "", MAX_FOLDER_DEPTH)
+    counts = {
+        folder: _count_documents(root / folder)
+        for folder in _list_collection_folders(root, "", MAX_FOLDER_DEPTH)
     }
-    return dict(sorted(((k, n) for k, n in found.items() if n), key=lambda each: -each[1]))
+    return dict(sorted(((k, n) for k, n in counts.items() if n), key=lambda pair: -pair[1]))
 
 
 def _list_collection_folders(root: Path, folder: str, depth: int) -> Iterator[str]:
@@ -84,8 +84,8 @@ def _list_collection_folders(root: Path, folder: str, depth: int) -> Iterator[st
 def _is_searchable_folder(entry: os.DirEntry[str]) -> bool:
     if entry.name.startswith(".") or entry.name.lower() in _CODE_FOLDERS:
         return False
-    own = (os.path.join(entry.path, name) for name in ("__init__.py", "pyvenv.cfg"))
-    return entry.is_dir(follow_symlinks=False) and not any(map(os.path.exists, own))
+    project_files = (os.path.join(entry.path, name) for name in ("__init__.py", "pyvenv.cfg"))
+    return entry.is_dir(follow_symlinks=False) and not any(map(os.path.exists, project_files))
 
 
 def _count_documents(folder: Path) -> int:
@@ -135,7 +135,7 @@ def find_marks_with_ids(codes: Iterable[bytes]) -> list[MarkIds]:
         for mark in suite_reader.find_called_marks(text, tracked) if tracked else ():
             ids_by_mark.setdefault(mark.name, []).extend(_list_ids_in_arguments(mark.args))
     marks = [MarkIds(name, tuple(ids)) for name, ids in ids_by_mark.items() if ids]
-    return sorted(marks, key=lambda each: (-len(each.every), each.mark))
+    return sorted(marks, key=lambda mark_ids: (-len(mark_ids.every), mark_ids.mark))
 
 
 def _list_ids_in_arguments(args: Iterable[object]) -> Iterator[str]:
@@ -153,8 +153,8 @@ def find_ci_system(root: Path) -> tuple[str, str] | None:
 
 def find_issue_url_template(origin: str | None) -> str | None:
     """Return the URL template of the issues of a repository, with ``{id}``, from its remote URL."""
-    found = _HOSTED_ORIGIN.fullmatch(origin or "")
-    if found is None:
+    match = _HOSTED_ORIGIN.fullmatch(origin or "")
+    if match is None:
         return None
-    host, path = found["host"], found["path"]
+    host, path = match["host"], match["path"]
     return f"https://{host}/{path}/{_ISSUE_PATHS[host]}/{{id}}"

@@ -107,10 +107,10 @@ def _insert_after_statement(
 
 def _insert_lines_below(text: str, end: int, lines: Sequence[str], newline: str) -> str:
     """Return a text with lines inserted below the line of a position."""
-    found = _TOML_LINE_END.match(text, end)
-    if found is None:
+    match = _TOML_LINE_END.match(text, end)
+    if match is None:
         raise UnexpectedSyntaxError
-    place = found.end()
+    place = match.end()
     if text[:place].endswith("\n"):
         return text[:place] + "".join(line + newline for line in lines) + text[place:]
     return text[:place] + "".join(newline + line for line in lines) + text[place:]
@@ -225,7 +225,7 @@ def insert_ini_value_line(text: str, section: str, name: str, item: str, newline
     key = next(
         n
         for n in range(start, end)
-        if (found := _INI_PAIR.match(lines[n])) and found["name"] == name
+        if (match := _INI_PAIR.match(lines[n])) and match["name"] == name
     )
     place, indent = key, _find_ini_style(lines[start:end])[1]
     for n in range(key + 1, end):
@@ -260,8 +260,8 @@ def _find_indent(line: str) -> str:
 
 def _find_ini_style(lines: Sequence[str]) -> tuple[str, str]:
     """Return the separator of keys and values, and the indent of continued lines."""
-    pairs = [found for line in lines if (found := _INI_PAIR.match(line))]
-    signs = [found["sign"] for found in pairs if found["value"].strip()]
+    pairs = [match for line in lines if (match := _INI_PAIR.match(line))]
+    signs = [match["sign"] for match in pairs if match["value"].strip()]
     sign = re.sub(r"\s{2,}", " ", signs[-1]) if signs else " = "  # keys may be aligned in columns
     indents = [_find_indent(line) for line in lines if line[:1] in (" ", "\t") and line.strip()]
     return sign if "=" in sign else " = ", indents[-1] if indents else DEFAULT_INDENT
@@ -409,7 +409,7 @@ def _find_settings_header(file: str, data: bytes) -> tuple[str, Mapping[str, Any
         toml = "pytest" if file in PYTEST_TOML_NAMES else "tool.pytest.ini_options"
         header = toml if file.lower().endswith(".toml") else _find_pytest_section(file)
         below = re.split(rf"(?m)^[ \t]*\[{re.escape(header)}\]", text, maxsplit=1)[1:]
-        has = any(re.search(r"(?m)^[ \t]*markers[ \t]*[=:]", each) for each in below)
+        has = any(re.search(r"(?m)^[ \t]*markers[ \t]*[=:]", part) for part in below)
         return header, ({"markers": ()} if has else {}) if below else None
 
 
@@ -506,5 +506,5 @@ def _add_ini_settings(name: str, text: str, addition: SettingsToAdd, newline: st
 
 
 def _parse_ini_sections(name: str, text: str) -> dict[str, dict[str, str]]:
-    found = iniconfig.IniConfig(name, data=text).sections
-    return {section: dict(pairs) for section, pairs in found.items()}
+    sections = iniconfig.IniConfig(name, data=text).sections
+    return {section: dict(pairs) for section, pairs in sections.items()}

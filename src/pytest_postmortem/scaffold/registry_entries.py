@@ -90,8 +90,8 @@ def list_written_ids(entries: Any) -> list[str]:
 
 
 def _list_entry_ids(entry: Any) -> list[str]:
-    known = {fields.normalize_key(key): value for key, value in entry.items()}
-    return [fields.parse_scalar(known.get(name)) or "" for name in fields.ID_KEYS]
+    values = {fields.normalize_key(key): value for key, value in entry.items()}
+    return [fields.parse_scalar(values.get(name)) or "" for name in fields.ID_KEYS]
 
 
 def _map_registry_entries(entries: Any) -> dict[Any, Any]:

@@ -108,7 +108,7 @@ def _parse_test_file(data: bytes) -> _ParsedTestFile:
 
 def _list_used_names(body: Sequence[ast.stmt]) -> Iterator[str]:
     """Yield the names that a module defines."""
-    for node in (each for statement in body for each in ast.walk(statement)):
+    for node in (child for statement in body for child in ast.walk(statement)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name
         elif isinstance(node, ast.Name):
@@ -124,9 +124,9 @@ def _list_test_names(
     of_id = format_function_name(id)
     words = format_function_name(title) or of_id or "incident"
     for pattern in ("test", *functions):
-        for each in (words, f"{words}_{of_id}", *(f"{words}_{n}" for n in range(2, 100))):
+        for words_of_name in (words, f"{words}_{of_id}", *(f"{words}_{n}" for n in range(2, 100))):
             prefix = pattern if "*" in pattern else f"{pattern.rstrip('_')}_*"
-            name = prefix.replace("*", each)
+            name = prefix.replace("*", words_of_name)
             if name.isidentifier() and name not in taken:
                 yield name
                 break

@@ -59,8 +59,8 @@ def format_yaml_value(value: str | Sequence[str], quote: str = "") -> str:
     if len(value) == 1:
         return format_yaml_scalar(value[0], quote)
     every = (
-        format_yaml_scalar(each, quote or ("" if _is_plain_in_brackets(each) else '"'))
-        for each in value
+        format_yaml_scalar(text, quote or ("" if _is_plain_in_brackets(text) else '"'))
+        for text in value
     )
     return f"[{', '.join(every)}]"
 
@@ -80,7 +80,7 @@ def format_toml_value(
         bare = bare_dates and fields.parse_day(value) == value
         number = quote == NUMBER_QUOTE and re.fullmatch("0|[1-9][0-9]{0,17}", value)
         return value if bare or number else json.dumps(value, ensure_ascii=False)
-    return f"[{', '.join(json.dumps(each, ensure_ascii=False) for each in value)}]"
+    return f"[{', '.join(json.dumps(text, ensure_ascii=False) for text in value)}]"
 
 
 def format_toml_key(name: str) -> str:

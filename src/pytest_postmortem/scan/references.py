@@ -106,7 +106,7 @@ def find_references(text: str, index: SearchIndex, *, name: bool = False) -> Ite
         text = re.sub("_|::", " ", split_camel_case(text))
     else:
         yield from _find_link_references(text, index)
-        text = _URL.sub(lambda found: " " * len(found[0]), text)
+        text = _URL.sub(lambda match: " " * len(match[0]), text)
     yield from _find_number_references(text, index, name)
     yield from _find_name_references(text, index, name)
     yield from _find_pattern_references(text, index)
@@ -114,11 +114,11 @@ def find_references(text: str, index: SearchIndex, *, name: bool = False) -> Ite
 
 def _find_pattern_references(text: str, index: SearchIndex) -> Iterator[Reference]:
     for pattern in index.patterns:
-        for found in pattern.finditer(text):
-            id = ((found[1] if pattern.groups else None) or found[0]).strip()
-            own, is_known = index.named(id)
-            if own:
-                yield Reference(own, found.start(), "pattern", is_known)
+        for match in pattern.finditer(text):
+            id = ((match[1] if pattern.groups else None) or match[0]).strip()
+            incident_id, is_known = index.named(id)
+            if incident_id:
+                yield Reference(incident_id, match.start(), "pattern", is_known)
 
 
 def _find_link_references(text: str, index: SearchIndex) -> Iterator[Reference]:
@@ -195,11 +195,11 @@ def _resolve_number_reference(
 
 
 def _find_name_references(text: str, index: SearchIndex, name: bool) -> Iterator[Reference]:
-    own = set(split_tokens(text))
-    for token in own & index.by_token.keys():
-        for each in index.by_token[token]:
-            if own.issuperset(each.tokens):
-                yield from _find_name_occurrences(text, each, name)
+    text_tokens = set(split_tokens(text))
+    for token in text_tokens & index.by_token.keys():
+        for incident_name in index.by_token[token]:
+            if text_tokens.issuperset(incident_name.tokens):
+                yield from _find_name_occurrences(text, incident_name, name)
 
 
 def _find_name_occurrences(

@@ -164,8 +164,8 @@ def _weigh_reference_in_text(
 
 def _find_denial(text: str, start: int, before: str) -> str | None:
     """Return the words that negate a reference, None if there are none."""
-    if found := _NEGATED_REFERENCE.search(before):
-        return " ".join((found["word"] or "not").split())
+    if match := _NEGATED_REFERENCE.search(before):
+        return " ".join((match["word"] or "not").split())
     behind = _DENIAL_BEHIND.match(text, start)
     return re.sub(r"n[’ ]t\b", "n't", " ".join(behind["words"].split())) if behind else None
 
@@ -179,7 +179,7 @@ def _split_context(text: str, start: int) -> tuple[str, str]:
 
 
 def _find_sentence(text: str, start: int) -> str:
-    begins = [found.end() for found in _SENTENCE_END.finditer(text, 0, start)]
+    begins = [match.end() for match in _SENTENCE_END.finditer(text, 0, start)]
     end = _SENTENCE_END.search(text, start)
     return text[begins[-1] if begins else 0 : end.start() if end else len(text)]
 

@@ -84,7 +84,7 @@ class IncidentName(NamedTuple):
 @lru_cache(maxsize=4096)
 def _compile_name_pattern(text: str) -> re.Pattern[str]:
     parts = [_TOKEN_PATTERN.findall(text)[0]]
-    ends = [found.span() for found in _TOKEN_PATTERN.finditer(text)]
+    ends = [match.span() for match in _TOKEN_PATTERN.finditer(text)]
     for (_, end), (start, stop) in pairwise(ends):
         between = text[end:start]
         glued = (
@@ -125,10 +125,10 @@ class SearchIndex:
     @cached_property
     def by_token(self) -> Mapping[str, Sequence[IncidentName]]:
         """The names by their rarest token, as estimated."""
-        found: dict[str, list[IncidentName]] = {}
+        names: dict[str, list[IncidentName]] = {}
         for name in self.names:
-            found.setdefault(_select_rarest_token(name.tokens), []).append(name)
-        return found
+            names.setdefault(_select_rarest_token(name.tokens), []).append(name)
+        return names
 
     @cached_property
     def _needed_tokens(self) -> Mapping[str, Sequence[Collection[str]]]:
@@ -235,9 +235,9 @@ def _list_address_forms(url: str) -> Iterator[str]:
         return
     key = normalize_address(url)
     yield key
-    found = _GITHUB_ADDRESS.match(key)
-    if found:
-        yield format_github_shorthand(found[1].partition("/")[2], found[2])
+    match = _GITHUB_ADDRESS.match(key)
+    if match:
+        yield format_github_shorthand(match[1].partition("/")[2], match[2])
 
 
 def format_github_shorthand(repository: str, number: str) -> str:

@@ -19,11 +19,11 @@ _open, _write, _fstat = os.open, os.write, os.fstat
 def open_note_writer(path: str) -> Callable[[str], None]:
     """Return a function that appends a line to a file."""
     handle = _open_note_file(path)
-    known = _identify_open_file(handle)
+    identity = _identify_open_file(handle)
 
     def note(line: str) -> None:
         nonlocal handle
-        if _identify_open_file(handle) != known:
+        if _identify_open_file(handle) != identity:
             handle = _open_note_file(path)
         _write(handle, line.encode() + b"\n")
 
@@ -50,9 +50,9 @@ def build_load_recorder(
             if real.startswith(within) and "site-packages" not in real:
                 note("modules", [realpath(real + name)])
 
-    for each in sys.orig_argv[1:]:
-        if each.endswith(".py"):
-            loaded(each)
+    for argument in sys.orig_argv[1:]:
+        if argument.endswith(".py"):
+            loaded(argument)
     return loaded
 
 

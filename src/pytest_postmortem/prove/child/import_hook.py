@@ -68,9 +68,9 @@ def install_overlay() -> None:
     ImportOverlay(config).start()
     import site
 
-    known = set(sys.path)
+    known_paths = set(sys.path)
     for folder in config["sites"]:
-        site.addsitedir(folder, known)
+        site.addsitedir(folder, known_paths)
     moved = [(os.path.realpath(old), new) for old, new in config["moved"]]
     sys.path[:] = [*config["roots"], *(_move_path_entry(entry, moved) for entry in sys.path)]
     if config["roots"]:
@@ -193,10 +193,10 @@ class ImportOverlay:
                     self.note("other", real)
         return None
 
-    def code(self, loader: SourceFileLoader, path: str, known: str) -> CodeType:
+    def code(self, loader: SourceFileLoader, path: str, file: str) -> CodeType:
         """Return the code of a file from its configured text."""
-        text = self._files[known]
-        self.note("served", known)
+        text = self._files[file]
+        self.note("served", file)
         if text is None:
             name = loader.name
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
@@ -205,7 +205,7 @@ class ImportOverlay:
         lines = list(StringIO(text, newline="\n"))
         linecache.cache[path] = (len(text), None, lines, path)
         source: Any = text
-        marks, watched = self._marks.get(known, ()), self._watched.get(known, ())
+        marks, watched = self._marks.get(file, ()), self._watched.get(file, ())
         if marks or watched:
             with suppress(RecursionError):  # code that is too deep is not looked into
                 source = instrument.instrument_code(text, marks, watched)
@@ -266,12 +266,12 @@ def describe_exception(error: BaseException) -> dict[str, Any]:
             frames.append([code.co_filename, trace.tb_lineno or 0, code.co_name])
         trace = trace.tb_next
     message = _call_safely(str, error) or ""
-    bases = [_call_safely(_read_type_name, each) or "" for each in type(error).__mro__]
+    bases = [_call_safely(_read_type_name, base) or "" for base in type(error).__mro__]
     return {
         "type": bases[0],
         "bases": bases,
         "message": message[:2000],
-        "name": _call_safely(lambda each: getattr(each, "name", None), error),
+        "name": _call_safely(lambda failure: getattr(failure, "name", None), error),
         "names": _find_missing_names(error, message),
         "frames": frames[-30:],
     }

@@ -44,7 +44,7 @@ def _find_decorated_line(node: Any) -> int:
 
 def _find_head_lines(node: Any) -> tuple[int, int]:
     """Return the lines of a statement, excluding the statements in its body."""
-    inner = [int(each.lineno) for each in _list_inner_nodes(node)]
+    inner = [int(child.lineno) for child in _list_inner_nodes(node)]
     first = _find_decorated_line(node)
     return first, max(first, min(inner) - 1) if inner else int(node.end_lineno)
 
@@ -69,18 +69,18 @@ def _list_inner_nodes(node: Any) -> Iterator[Any]:
 
 def _mark_statements(node: Any, marks: Sequence[Sequence[int]]) -> None:
     """Insert a call before each statement on marked lines, and at the start of its body."""
-    own = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
+    has_own_head = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
     for name in BODY_FIELDS:
         body = getattr(node, name, None)
         if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
             setattr(node, name, list(_insert_reached_calls(body, marks)))
-    for each in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        _mark_statements(each, marks)
+    for branch in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        _mark_statements(branch, marks)
     if isinstance(node, ast.match_case):
         pattern = node.pattern
         if _is_overlapping(pattern.lineno, pattern.end_lineno, marks):
             node.body.insert(0, _build_call(REACHED, f"{pattern.lineno}", node.body[0]))
-    elif own and _is_overlapping(*_find_head_lines(node), marks):
+    elif has_own_head and _is_overlapping(*_find_head_lines(node), marks):
         place = 1 if _is_text_statement(node.body[0]) else 0
         node.body.insert(place, _build_call(REACHED, f"{node.lineno}", node.body[0]))
 

@@ -203,14 +203,19 @@ class RunRecorder:
     ) -> Generator[None, Any, Any]:
         """Record an exception before any plugin makes a report of it."""
         caught = list(getattr(item, "_excinfo", None) or ())  # of a unittest
-        known = call.excinfo or (caught[0] if caught else None)
-        if known is not None:
+        excinfo = call.excinfo or (caught[0] if caught else None)
+        if excinfo is not None:
             self._write_note(
                 "raised",
-                [item.nodeid, self._round, call.when, import_hook.describe_exception(known.value)],
+                [
+                    item.nodeid,
+                    self._round,
+                    call.when,
+                    import_hook.describe_exception(excinfo.value),
+                ],
             )
         report = yield
-        if known is None and call.excinfo is not None:
+        if excinfo is None and call.excinfo is not None:
             self._write_note(
                 "raised",
                 [
@@ -277,8 +282,8 @@ def _find_report_line(report: pytest.CollectReport) -> str:
     if isinstance(longrepr, tuple):
         return str(longrepr[2])[:500]
     lines = [line for line in str(longrepr).splitlines() if line.strip()]
-    told = [line[1:].strip() for line in lines if line.startswith("E ")]
-    return (told or lines or [""])[-1][:500]
+    error_lines = [line[1:].strip() for line in lines if line.startswith("E ")]
+    return (error_lines or lines or [""])[-1][:500]
 
 
 def _find_skip_reason(report: Any) -> str | None:
