@@ -93,8 +93,8 @@ class LintedProject(Project):
         return {nodeid: code.lacks_test(nodeid, tests) for nodeid in self.declared}
 
     def cases(self, tests: Callable[[Postmortem], LinkedIncident | None]) -> Iterator[LintCase]:
-        """Yield every incident of this suite with what is written about it; ``tests`` knows those
-        that are linked to one.
+        """Yield every incident of this suite with its document; ``tests`` returns the tests that
+        are linked to one.
         """
         known_registry = self.known
         shared = Counter(entry.path for entry in known_registry)

@@ -73,8 +73,8 @@ def open_checkout(arguments: Sequence[str], *, needs_git: bool = True) -> Iterat
 def configure_without_conftest(arguments: Sequence[str]) -> Iterator[pytest.Config]:
     """Configure pytest where only code is read: no conftest file is run.
 
-    They may need what is not installed there. So may ``required_plugins``, ``filterwarnings``
-    and the options in ``addopts``, which are left out where pytest does not know them.
+    It may import packages that are not installed. For the same reason ``required_plugins``,
+    ``filterwarnings`` and options in ``addopts`` that pytest does not know are left out.
 
     Raises:
         SettingsError: A setting has an unusable value.
@@ -204,8 +204,8 @@ class GitCheckout:
         return self._reading(contents, others, earlier)
 
     def find_marking_helpers(self, commit: str) -> suite_reader.MarkCodeReader:
-        """Return what reads the Python files of a commit that are no test files, and that name a
-        mark or import what does.
+        """Return a reader of the Python files of a commit that are not test files, and that name
+        a mark or import a file that does.
         """
 
         def may_help(path: str) -> bool:
@@ -218,7 +218,7 @@ class GitCheckout:
     def read_version(
         self, path: str, data: bytes, helpers: suite_reader.MarkCodeReader
     ) -> SourceTestsByFile:
-        """Read one version of a file, by its path from the rootdir, with what it may import."""
+        """Read one version of a file, by its path from the rootdir, with its imports."""
         is_code = path.endswith(".py")
         tests, other = ({path: data}, {}) if is_code else ({}, {path: data})
         code = ProjectCode(self.config, self._names, tests, helpers.modules.contents, other)
@@ -266,8 +266,8 @@ class GitCheckout:
         return code.read({*self.declared, *find_declared_test_files(earlier), *others}, nodeids)
 
     def find_used(self, path: str) -> frozenset[str]:
-        """Return a file with what it may import, as the states that were read have it, by their
-        paths from the rootdir.
+        """Return the paths, from the rootdir, of a file and its imports in the states that were
+        read.
         """
         return frozenset().union(*(code.find_used(path) for code in self._codes))
 
@@ -366,8 +366,8 @@ class GitCheckout:
         return path.relative_to(self.suite.top).as_posix()
 
     def _moved(self, location: Location, folder: Path) -> Location | None:
-        """Return a location within another folder, None for what is not there; one that lies
-        outside of the repository is as it is.
+        """Return a location within another folder, None if it does not exist there; one outside
+        of the repository is unchanged.
         """
         place = self._place(location)
         if place is None:

@@ -236,7 +236,7 @@ ROW_STATES = (*STATES, *CODE_STATES.values())
 class IncidentRow:
     """An incident: ``postmortem`` has all fields, ``shown`` those that may be shown.
 
-    ``fields`` are those that the JSON report has of an incident, with what may be shown alone.
+    ``fields`` are those of an incident in the JSON report, redacted.
     """
 
     postmortem: Postmortem

@@ -124,8 +124,8 @@ class Project:
         return format_relative_path(path, self.root)
 
     def find_test_files(self, roots: Iterable[Path] = ()) -> list[Path]:
-        """Return the files below some places that pytest would collect, as far as their names
-        tell; without places, those of the suite.
+        """Return the files below some paths that pytest would collect by their names; without
+        paths, those of the suite.
         """
         hook = self.config.hook.pytest_ignore_collect
         patterns = self.config.getini("python_files")

@@ -24,8 +24,8 @@ class ProjectCode:
     """The code of a project at one state; ``parsed`` is a cache that several states share.
 
     ``tests`` are the test files, ``helpers`` the other Python files, ``present`` any other file
-    of which a registry names a test: by their paths from the rootdir, with what they hold, or None
-    for a test file that can't be read.
+    of which a registry names a test: the content by path from the rootdir, None for a test file
+    that can't be read.
     """
 
     def __init__(

@@ -142,11 +142,12 @@ def trace_history(
             else:
                 not_read.append(Unread(commit.day, commit.id, path))
                 new = {**new, **readable.get(path, {})}
-            for linked_incidents, step in ((files.pop(path, {}), -1), (new, 1)):
-                for key, incident in linked_incidents.items():
-                    names[key] = incident.id
-                    before.setdefault(key, active_tests[key] > 0)
-                    active_tests[key] += step * incident.has_active_test
+            removed = ((incident, -1) for incident in files.pop(path, {}).items())
+            added = ((incident, 1) for incident in new.items())
+            for (key, incident), step in (*removed, *added):
+                names[key] = incident.id
+                before.setdefault(key, active_tests[key] > 0)
+                active_tests[key] += step * incident.has_active_test
             if new:
                 files[path] = new
             if is_known:

@@ -50,9 +50,8 @@ class ReportSource:
     """A report to merge: its plain data, its file, and its suite.
 
     ``suite`` distinguishes the suites of several repositories; within one repository the rootdir
-    does. A ``foreign`` report is of another format, has no incidents of its own, and says nothing
-    of what was asked or seen; ``links`` are what it claims, each with the ``address`` that its
-    format gives the test.
+    does. A ``foreign`` report is of another format, without incidents, policy and scope; it has
+    ``links``, each with the ``address`` that its format gives the test.
     """
 
     document: Mapping[str, Any]
@@ -184,24 +183,11 @@ def _gather_report(
         if loose:
             for test in incident["tests"]:
                 gathered.loose.append(_gather_linked_test(gathered, incident["id"], test, root))
-            continue
-        postmortem = restore_postmortem(incident, root)
-        key = postmortem.id.casefold()
-        earlier_postmortem = gathered.postmortems.get(key)
-        gathered.postmortems[key] = (
-            postmortem
-            if earlier_postmortem is None
-            else _merge_postmortems(earlier_postmortem, postmortem)
-        )
-        if incident.get("proof"):
-            gathered.proofs[postmortem.id] = restore_proof(incident["proof"])
-        if incident.get("show") in HIDDEN_SHOW_LEVELS:
-            gathered.hidden.add(postmortem.id)
-        for test in incident["tests"]:
-            _gather_linked_test(gathered, postmortem.id, test, root)
-    for each in document.get("unknown", ()):  # another report may know it
-        for test in each["tests"]:
-            _gather_linked_test(gathered, each["id"], test, root)
+        else:
+            _gather_incident(gathered, incident, root)
+    for unknown_id in document.get("unknown", ()):  # another report may know it
+        for test in unknown_id["tests"]:
+            _gather_linked_test(gathered, unknown_id["id"], test, root)
     for id, test in source.links:
         if (id.casefold(), test["address"], test["outcome"]) in gathered.junit_addresses:
             continue
@@ -216,10 +202,28 @@ def _gather_report(
     )
 
 
+def _gather_incident(gathered: _GatheredReports, incident: Mapping[str, Any], root: str) -> None:
+    """Add an incident with its proof and its tests."""
+    postmortem = restore_postmortem(incident, root)
+    key = postmortem.id.casefold()
+    earlier_postmortem = gathered.postmortems.get(key)
+    gathered.postmortems[key] = (
+        postmortem
+        if earlier_postmortem is None
+        else _merge_postmortems(earlier_postmortem, postmortem)
+    )
+    if incident.get("proof"):
+        gathered.proofs[postmortem.id] = restore_proof(incident["proof"])
+    if incident.get("show") in HIDDEN_SHOW_LEVELS:
+        gathered.hidden.add(postmortem.id)
+    for test in incident["tests"]:
+        _gather_linked_test(gathered, postmortem.id, test, root)
+
+
 def _gather_linked_test(
     gathered: _GatheredReports, id: str, test: Mapping[str, Any], root: str
 ) -> Link:
-    """Take a linked test; of several outcomes the first that counts."""
+    """Add a linked test and return its link; its outcome is the first in `OUTCOMES`."""
     path = prefix_path_with_root(root, test["path"])
     key = NodeKey(path, prefix_nodeid_with_root(root, str(NodeKey(test["path"], test["nodeid"]))))
     nodeid = gathered.nodeids.setdefault(key, key.nodeid if root else test["nodeid"])
@@ -237,7 +241,7 @@ def _gather_linked_test(
 
 
 def _rank_outcome(outcome: Outcome) -> tuple[int, bool]:
-    """Return what outcomes of a test are sorted by; what one report says of the suite counts."""
+    """Return the sort key of outcomes; of equal ones, deselection by configuration is first."""
     return OUTCOMES.index(outcome.word), outcome.reason != DESELECTED_BY_CONFIGURATION
 
 
