@@ -384,33 +384,36 @@ ERRORS = "1 error in links or registry:"
 UNKNOWN = "  --postmortem=PM-11 selects no test: unknown post-mortem 'PM-11'; did you mean 'PM-1'?"
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)])
+ASKED: list[tuple[list[str], list[str], int]] = [
+    (["--postmortem=PM-11"], [ERRORS, UNKNOWN], 5),
+    (
+        ["--postmortem=PM-11", "--postmortem=PM-1"],
+        [ERRORS, UNKNOWN],
+        1,
+    ),
+    (
+        ["--postmortem=X-*"],
+        [
+            ERRORS,
+            "  --postmortem=X-* selects no test: no post-mortem has such an id;"
+            " correct the pattern",
+        ],
+        5,
+    ),
+    (["--postmortem=PM-1*"], [], 0),
+    (["--postmortem=old-7"], [], 0),
+    (
+        ["--postmortem=PM-11", "-o", "postmortem_unknown=warn"],
+        ["1 warning:", UNKNOWN],
+        5,
+    ),
+]
+"""What is asked for, what is reported, and the exit status."""
+
+
 @pytest.mark.parametrize(
-    ("arguments", "said", "status"),
-    [
-        (["--postmortem=PM-11"], [ERRORS, UNKNOWN], 5),
-        (
-            ["--postmortem=PM-11", "--postmortem=PM-1"],
-            [ERRORS, UNKNOWN],
-            1,
-        ),
-        (
-            ["--postmortem=X-*"],
-            [
-                ERRORS,
-                "  --postmortem=X-* selects no test: no post-mortem has such an id;"
-                " correct the pattern",
-            ],
-            5,
-        ),
-        (["--postmortem=PM-1*"], [], 0),
-        (["--postmortem=old-7"], [], 0),
-        (
-            ["--postmortem=PM-11", "-o", "postmortem_unknown=warn"],
-            ["1 warning:", UNKNOWN],
-            5,
-        ),
-    ],
+    ("workers", "arguments", "said", "status"),
+    [*(((), *case) for case in ASKED), *((("-n2",), *case) for case in ASKED[:2])],
 )
 def test_an_unknown_id_that_is_asked_for_is_named(
     pytester: pytest.Pytester,

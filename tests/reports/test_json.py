@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from conftest import RunPytest, with_workers_too
+from conftest import RunPytest
 from pytest_postmortem import __version__
 from report_schema import SCHEMA, read_report, without_durations
 
@@ -217,7 +217,6 @@ LATER = {"unknown"}
 """Fields of the contract that older reports of this format lack."""
 
 
-@with_workers_too
 @pytest.mark.smoke
 def test_the_report_is_this(suite: Path, run: RunPytest) -> None:
     """Every field of the contract, in a run that has something to say in each."""

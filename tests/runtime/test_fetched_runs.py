@@ -60,7 +60,6 @@ def steady(lines: list[str], server: Server) -> list[str]:
     return text.split("\n")
 
 
-@with_workers_too
 def test_a_url_in_our_form_is_a_registry_like_a_file(
     suite: Path, run: RunPytest, server: Server
 ) -> None:

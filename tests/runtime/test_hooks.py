@@ -42,7 +42,6 @@ def suite(pytester: pytest.Pytester) -> Path:
     return pytester.path
 
 
-@with_workers_too
 def test_a_plugin_reads_what_is_neither_file_nor_address(suite: Path, run: RunPytest) -> None:
     """It is asked once a run, and what it gives is a registry like any other."""
     result = run("-v")

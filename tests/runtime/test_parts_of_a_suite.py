@@ -146,7 +146,6 @@ def test_what_was_deselected_is_linked_and_did_not_run(
         pytest.param((), marks=pytest.mark.smoke),
         ("tests/unit/test_a.py::test_1", "tests/unit/test_b.py"),
         ("--ignore=tests/system",),
-        ("-k", "test_1"),
         ("--postmortem=PM-1", "--postmortem=pm-2"),
         ("--setup-only",),
         ("-o", "addopts=-m 'not slow'"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conftest import RunPytest, report_of, with_workers_too
+from conftest import RunPytest, report_of
 from report_schema import read_report
 
 REGISTRY = """
@@ -97,7 +97,6 @@ def blocks_of(result: pytest.RunResult) -> list[list[str]]:
     return found
 
 
-@with_workers_too
 @pytest.mark.smoke
 def test_a_failure_shows_its_post_mortem_and_the_end_lists_it(run: RunPytest) -> None:
     """Beside pytest's own output, which stays as it is."""
