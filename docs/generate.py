@@ -1,7 +1,7 @@
 """What README and documentation show and nobody types: outputs, and tables made from the code.
 
-Used by cog: `cog -P -r -I docs README.md docs/reference/*.md` writes them anew, and a test holds
-them equal to what the code gives today. Run as a script, it writes the texts of
+Used by cog: `cog -P -r -I docs README.md docs/reference/*.md docs/how-to/*.md` writes them, and a
+test holds them equal to what the code gives. Run as a script, it writes the texts of
 `pytest-postmortem explain` from the pages.
 """
 

@@ -243,7 +243,10 @@ def _evaluate_incident(
 
 
 def _evaluate_linked_incident(tests: Sequence[TestResult]) -> tuple[State, str | None]:
-    """Return the first state in the table that a test has, and its reasons."""
+    """Return the state of an incident with linked tests, and its reasons.
+
+    It is guarded if a test passed and none failed or errored; else the first of `STATES` counts.
+    """
     states = {STATE_OF_OUTCOME[test.outcome] for test in tests}
     state = min(states, key=STATES.index)
     if state not in ("not-run", "known-broken", "skipped"):

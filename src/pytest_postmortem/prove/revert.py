@@ -31,9 +31,9 @@ __all__ = [
     "Workspace",
     "build_history_reader",
     "has_code_changes",
-    "replay_fix",
-    "reverse_fix_patch",
-    "transplant_fix",
+    "revert_by_checkout",
+    "revert_by_patch",
+    "revert_by_transplant",
 ]
 
 
@@ -118,7 +118,7 @@ def has_code_changes(fix: Fix) -> bool:
 
 
 @convert_git_errors()
-def reverse_fix_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) -> FixVersions:
+def revert_by_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) -> FixVersions:
     """Reverse the patch of a fix on today's files.
 
     If it changes files that are not Python, it is reversed in a copy of the tree; ``folder`` makes
@@ -211,7 +211,7 @@ def _find_installed_names(
 
 
 @convert_git_errors()
-def transplant_fix(fix: Fix, checkout: Workspace) -> FixVersions:
+def revert_by_transplant(fix: Fix, checkout: Workspace) -> FixVersions:
     """Replace the functions and assignments of a fix in today's files.
 
     Raises:
@@ -283,7 +283,9 @@ def _build_name_search(file: Path, checkout: Workspace) -> Callable[[str], bool]
 
 
 @convert_git_errors()
-def replay_fix(fix: Fix, checkout: Workspace, nodeids: Sequence[str], folder: Path) -> FixVersions:
+def revert_by_checkout(
+    fix: Fix, checkout: Workspace, nodeids: Sequence[str], folder: Path
+) -> FixVersions:
     """Export the tree at the fix, together with the tests that are linked today.
 
     Raises:

@@ -875,6 +875,11 @@ def test_an_unknown_service_is_answered_with_those_that_are_known(tmp_path: Path
     ]
 
 
+def test_every_preset_has_a_case_here() -> None:
+    """Each is tried against a server that answers as the service does."""
+    assert set(presets.PRESET_SERVICES) <= set(CASES)
+
+
 @pytest.mark.parametrize("service", presets.PRESET_SERVICES)
 def test_a_preset_is_whole_and_its_examples_lead_somewhere(service: str) -> None:
     """A preset says where its list is and how an id is read, and each example of it is right."""

@@ -1,4 +1,4 @@
-"""Send one GET request with limits of time and size; the only module that knows HTTP.
+"""Fetch one page by a GET request with limits of time and size; the only module that knows HTTP.
 
 A request ends in an `HttpAnswer`, in None if the server says that nothing has changed, or in an
 `UnreachableError`, whose texts have no address beyond the host, no header and nothing of the
