@@ -18,8 +18,8 @@ from pytest_postmortem.errors import GitError
 from pytest_postmortem.model import format_count
 from pytest_postmortem.pysource.marker_index import SuiteLayout
 from pytest_postmortem.registry.loader import is_remote_location
-from pytest_postmortem.reports.data.compare import join_some_texts
 from pytest_postmortem.settings import Settings
+from pytest_postmortem.text import join_some_texts
 
 __all__ = [
     "build_suite",

@@ -15,6 +15,7 @@ from pytest_postmortem.evaluation.evaluate import (
 )
 from pytest_postmortem.model import Finding, Policy, Registry, format_count
 from pytest_postmortem.report_model import GateResult, IncidentResult, Report
+from pytest_postmortem.text import join_some_texts
 
 __all__ = [
     "FRACTION_CODE",
@@ -254,12 +255,8 @@ def _index_by_normal_form(texts: Iterable[str]) -> dict[str, str]:
 
 def _build_unfit_value_finding(code: str, message: str, known: Iterable[str]) -> Finding:
     names = list(dict.fromkeys(known))
-    more = (
-        f" and {len(names) - MAX_SUGGESTED_NAMES} more" if len(names) > MAX_SUGGESTED_NAMES else ""
-    )
-    remedy = (
-        f"there are {', '.join(names[:MAX_SUGGESTED_NAMES])}{more}" if names else "there are none"
-    )
+    shown = join_some_texts(names, ", ", MAX_SUGGESTED_NAMES)
+    remedy = f"there are {shown}" if names else "there are none"
     return Finding(code, "warning", f"{message}; {remedy}")
 
 
@@ -283,6 +280,4 @@ def _is_in_grace(incident: IncidentResult, policy: Policy) -> bool:
 
 
 def _format_incident_ids(incidents: Sequence[IncidentResult], most: int = 5) -> str:
-    names = ", ".join(incident.postmortem.id for incident in incidents[:most])
-    more = len(incidents) - most
-    return f"{names} and {more} more" if more > 0 else names
+    return join_some_texts([incident.postmortem.id for incident in incidents], ", ", most)

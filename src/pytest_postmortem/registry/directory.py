@@ -35,6 +35,7 @@ from pytest_postmortem.registry.filenames import (
     parse_document_name,
 )
 from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.text import join_some_texts
 
 __all__ = [
     "DocumentDirectory",
@@ -260,15 +261,10 @@ def _check_unfollowed_links(
             format_count(len(outside), "link"),
             "leads" if len(outside) == 1 else "lead",
         )
-        names = ", ".join(outside[:MAX_LISTED_LINKS])
-        omitted = (
-            f" and {len(outside) - MAX_LISTED_LINKS} more"
-            if len(outside) > MAX_LISTED_LINKS
-            else ""
-        )
+        names = join_some_texts(outside, ", ", MAX_LISTED_LINKS)
         message = (
             f"{link_count} of it {verb} out of the checkout and can't be followed: {names}"
-            f"{omitted}; name where it is in postmortem_registry"
+            "; name where it is in postmortem_registry"
         )
         yield Finding("registry-link", "warning", message, directory.shown)
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pytest_postmortem.documents.action_states import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import compute_percentage
 from pytest_postmortem.model import NodeKey, format_count
+from pytest_postmortem.text import shorten_text
 
 __all__ = [
     "escape_markdown",
@@ -248,7 +249,8 @@ def _format_incident_row(incident: Mapping[str, Any], remarks: Sequence[str]) ->
     )
     url = incident["url"]
     name = format_markdown_link(
-        _limit_text(incident["id"]), None if url and len(url) > 4 * LONGEST_TEXT else url
+        shorten_text(incident["id"], LONGEST_TEXT),
+        None if url and len(url) > 4 * LONGEST_TEXT else url,
     )
     facts = (incident["severity"], incident["date"])
     severity, date = (_escape_limited_text(fact) if fact else "" for fact in facts)
@@ -257,11 +259,7 @@ def _format_incident_row(incident: Mapping[str, Any], remarks: Sequence[str]) ->
 
 def _escape_limited_text(text: str) -> str:
     """Return a text of any origin, escaped for Markdown and shortened."""
-    return escape_markdown(_limit_text(text))
-
-
-def _limit_text(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+    return escape_markdown(shorten_text(text, LONGEST_TEXT))
 
 
 def _format_incident_remarks(incident: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_postmortem.model import Collected, Link, NodeKey, format_count
+from pytest_postmortem.text import join_some_texts
 
 __all__ = ["INTERRUPTED_REASON", "find_partial_reasons", "join_collections"]
 
@@ -46,7 +47,7 @@ def find_partial_reasons(
     if broken:
         yield (
             f"{format_count(len(broken), 'file')} could not be collected:"
-            f" {_format_some_names(broken)}"
+            f" {join_some_texts(sorted(broken), ', ')}"
         )
 
 
@@ -60,11 +61,6 @@ def _describe_missing_files(
         yield f"{missing} of {format_count(len(expected), 'file')} left out"
     elif given and not expected:
         yield "no test file under the rootdir says what the suite is (set postmortem_suite)"
-
-
-def _format_some_names(names: Sequence[str], most: int = 3) -> str:
-    shown = ", ".join(sorted(names)[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def join_collections(collections: Iterable[Collected]) -> Collected:

@@ -15,7 +15,7 @@ from pytest_postmortem.reports.markdown import (
 )
 from pytest_postmortem.scan.scoring import Strength
 from pytest_postmortem.scan.suggestions import STRENGTH_ORDER, ScanResult, Suggestion
-from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.text import join_some_texts, sanitize_line, shorten_text
 
 __all__ = ["SCAN_FORMAT", "render_scan_json", "render_scan_markdown", "render_scan_text"]
 
@@ -61,7 +61,7 @@ def _format_suggestion_lines(suggestion: Suggestion) -> Iterator[str]:
     title = _format_suggestion_title(suggestion)
     yield f"  {suggestion.path}:{suggestion.line}  {suggestion.id}{f'  {title}' if title else ''}"
     yield f"      {_format_suggested_tests(suggestion)}"
-    yield f"      {_shorten_evidence(suggestion.evidence)}"
+    yield f"      {shorten_text(suggestion.evidence, MAX_EVIDENCE_LENGTH)}"
     yield f"      {suggestion.why}"
 
 
@@ -70,22 +70,12 @@ def _format_suggestion_title(suggestion: Suggestion) -> str:
 
 
 def _format_suggested_tests(suggestion: Suggestion) -> str:
-    shown = ", ".join(suggestion.tests[:MAX_NODEIDS])
-    more = len(suggestion.tests) - MAX_NODEIDS
-    return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _shorten_evidence(evidence: str) -> str:
-    return (
-        evidence if len(evidence) <= MAX_EVIDENCE_LENGTH else f"{evidence[:MAX_EVIDENCE_LENGTH]}…"
-    )
+    return join_some_texts(suggestion.tests, ", ", MAX_NODEIDS)
 
 
 def _format_scan_notes(scan: ScanResult) -> Iterator[str]:
     if scan.unread:
-        shown = ", ".join(scan.unread[:MAX_NODEIDS])
-        more = len(scan.unread) - MAX_NODEIDS
-        names = f"{shown} and {more} more" if more > 0 else shown
+        names = join_some_texts(scan.unread, ", ", MAX_NODEIDS)
         yield f"{format_count(len(scan.unread), 'file')} can't be read as Python: {names}"
 
 
@@ -134,7 +124,7 @@ def _format_suggestion_item(suggestion: Suggestion) -> str:
     )
     place = (
         f"{format_markdown_code(f'{suggestion.path}:{suggestion.line}')}"
-        f" {format_markdown_code(_shorten_evidence(suggestion.evidence))}"
+        f" {format_markdown_code(shorten_text(suggestion.evidence, MAX_EVIDENCE_LENGTH))}"
     )
     test, why = format_markdown_code(suggestion.tests[0]), escape_markdown(suggestion.why)
     return f"- {name} – {test}: {why}, {place}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_postmortem.registry import fields
+from pytest_postmortem.text import join_some_texts
 
 __all__ = [
     "FieldPath",
@@ -118,10 +119,7 @@ def format_key_names(items: Iterable[Any]) -> str:
     for item in items:
         key_names.update(dict.fromkeys(_find_key_names(item)))
     names = [name for name in key_names if all(map(_PLAIN_KEY.fullmatch, name.split(".")))]
-    shown_names = ", ".join(names[:MAX_LISTED_KEYS])
-    return shown_names + (
-        f" and {len(names) - MAX_LISTED_KEYS} more" if len(names) > MAX_LISTED_KEYS else ""
-    )
+    return join_some_texts(names, ", ", MAX_LISTED_KEYS)
 
 
 def _find_key_names(item: Any) -> Iterator[str]:

@@ -28,7 +28,7 @@ from pytest_postmortem.pysource.marker_index import (
 from pytest_postmortem.reports.data.restored_incidents import ReportedIncident, ReportedRun
 from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_link
 from pytest_postmortem.reports.redaction import redact_postmortem
-from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.text import join_some_texts, sanitize_line
 
 __all__ = [
     "ChangeKind",
@@ -36,7 +36,6 @@ __all__ = [
     "IncidentChange",
     "compare_code",
     "compare_reports",
-    "join_some_texts",
     "render_comparison_json",
     "render_comparison_markdown",
     "render_comparison_text",
@@ -71,7 +70,6 @@ MAX_LISTED_CHANGES = 50
 """Incidents of a kind that Markdown lists; hosts refuse a comment that is too long."""
 
 
-MAX_JOINED_TEXTS = 3
 """Reasons and ids that are listed before the others are only counted."""
 
 
@@ -105,16 +103,6 @@ class Comparison:
     def lost(self) -> bool:
         """Whether a lesson was lost."""
         return any(change.kind in ("lost", "unlinked", "removed") for change in self.changes)
-
-
-def join_some_texts(texts: Sequence[str], separator: str = "; ") -> str:
-    """Join some texts, and count those that would be too many."""
-    shown = separator.join(texts[:MAX_JOINED_TEXTS])
-    return (
-        f"{shown} and {len(texts) - MAX_JOINED_TEXTS} more"
-        if len(texts) > MAX_JOINED_TEXTS
-        else shown
-    )
 
 
 def sort_changes(changes: Iterable[IncidentChange]) -> tuple[IncidentChange, ...]:

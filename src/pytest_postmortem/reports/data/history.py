@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pytest_postmortem import __version__
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
 from pytest_postmortem.model import Policy, Registry, ShowLevel, format_count
-from pytest_postmortem.reports.data.compare import join_some_texts
 from pytest_postmortem.reports.redaction import redact_postmortem
-from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.text import join_some_texts, sanitize_line
 
 if TYPE_CHECKING:
     from pytest_postmortem.git import Commit
