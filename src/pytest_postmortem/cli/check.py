@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fnmatch import filter as matching
 from pathlib import Path
 
+from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import (
     add_configuration_options,
     add_report_option,
@@ -211,7 +212,6 @@ def _build_finding_sort_key(finding: Finding) -> tuple[bool, str, int, str, str]
 
 
 EXIT_FINDINGS = 1
-EXIT_NOT_JUDGED = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import add_report_option, parse_report_targets
 from pytest_postmortem.cli.report import build_files_error, print_report
 from pytest_postmortem.evaluation.gates import is_report_failing
@@ -17,8 +18,6 @@ from pytest_postmortem.reports.writers import deliver_report
 from pytest_postmortem.settings import Settings, parse_percentage
 
 __all__ = ["declare_arguments", "main", "run_combine"]
-
-EXIT_NOT_JUDGED = 3
 
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from pytest_postmortem import git
+from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import (
     add_configuration_options,
     add_report_option,
@@ -40,7 +41,6 @@ DEFAULT_BASE = "origin/HEAD"
 """The default branch of the remote repository, as a clone knows it."""
 
 EXIT_COVERAGE_LOST = 1
-EXIT_NOT_JUDGED = 3
 
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:

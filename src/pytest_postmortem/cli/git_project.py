@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,6 +19,7 @@ from pytest_postmortem.cli.absent_files import build_suite, is_lfs_pointer
 from pytest_postmortem.cli.local_registry import (
     build_offline_options,
     find_declared_test_files,
+    find_reported_today,
     load_local_registry,
 )
 from pytest_postmortem.cli.project_code import ProjectCode
@@ -32,8 +32,7 @@ from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.pysource.project_modules import ParsedModule
 from pytest_postmortem.registry.loader import is_remote_location
-from pytest_postmortem.text import sanitize_line
-from pytest_postmortem.today import Today, find_today
+from pytest_postmortem.today import Today
 
 __all__ = [
     "DEPTH_REMEDY",
@@ -304,10 +303,7 @@ class GitCheckout:
     @cached_property
     def today(self) -> Today:
         """The date to judge by; a note on an unusable date is printed."""
-        today = find_today(self.settings.today, self.root, self.registry or ())
-        for note in today.notes:
-            print(sanitize_line(f"{note.message} [{note.code}]"), file=sys.stderr)
-        return today
+        return find_reported_today(self.settings, self.root, self.registry)
 
     @property
     def policy(self) -> Policy:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 
 from pytest_postmortem import git
+from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.absent_files import is_lfs_pointer
 from pytest_postmortem.cli.arguments import (
     add_configuration_options,
@@ -32,8 +33,6 @@ from pytest_postmortem.reports.data.history import (
 from pytest_postmortem.text import sanitize_line
 
 __all__ = ["declare_arguments", "main", "run_history"]
-
-EXIT_NOT_JUDGED = 3
 
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:

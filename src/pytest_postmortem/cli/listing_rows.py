@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import (
     add_configuration_options,
     add_report_option,
@@ -66,9 +67,6 @@ __all__ = [
     "load_incidents",
     "select_rows",
 ]
-
-
-EXIT_NOT_JUDGED = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,14 @@ from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.runtime.run import build_loading_options
 from pytest_postmortem.settings import Settings
 from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.today import Today, find_today
 
-__all__ = ["build_offline_options", "find_declared_test_files", "load_local_registry"]
+__all__ = [
+    "build_offline_options",
+    "find_declared_test_files",
+    "find_reported_today",
+    "load_local_registry",
+]
 
 IDS_AS_WRITTEN = "ids are taken as they are written"
 
@@ -55,3 +61,11 @@ def build_offline_options(wanted: Settings) -> registry.LoadOptions:
 def find_declared_test_files(known: Registry | None) -> frozenset[str]:
     """Return the files of the tests that a registry names itself."""
     return frozenset(nodeid.partition("::")[0] for each in known or () for nodeid in each.tests)
+
+
+def find_reported_today(settings: Settings, root: Path, loaded: Registry | None) -> Today:
+    """Return the date to judge by, and print a note on each unusable date."""
+    today = find_today(settings.today, root, loaded or ())
+    for note in today.notes:
+        print(sanitize_line(f"{note.message} [{note.code}]"), file=sys.stderr)
+    return today

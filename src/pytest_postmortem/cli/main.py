@@ -17,12 +17,12 @@ from importlib import import_module
 from typing import Any
 
 from pytest_postmortem import __version__
+from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.errors import NotJudgedError, PostmortemError, RegistryError
 
 __all__ = ["CLI_COMMANDS", "CliCommand", "main"]
 
 EXIT_WRONG_USE = 2
-EXIT_NOT_JUDGED = 3
 EXIT_REGISTRY_UNREADABLE = 4
 EXIT_INTERRUPTED = 130
 """128 and the number of the signal, as in shells."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -14,7 +13,11 @@ import pytest
 from pytest_postmortem import git, options, registry, settings
 from pytest_postmortem.cli.absent_files import find_absent_paths, is_lfs_pointer, list_absent_tests
 from pytest_postmortem.cli.git_project import find_suite_paths
-from pytest_postmortem.cli.local_registry import find_declared_test_files, load_local_registry
+from pytest_postmortem.cli.local_registry import (
+    find_declared_test_files,
+    find_reported_today,
+    load_local_registry,
+)
 from pytest_postmortem.cli.project_code import ProjectCode, find_code_files
 from pytest_postmortem.errors import GitError
 from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
@@ -24,8 +27,7 @@ from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.runtime.run import build_loading_options
 from pytest_postmortem.scaffold.project_survey import find_ci_system
-from pytest_postmortem.text import sanitize_line
-from pytest_postmortem.today import Today, find_today
+from pytest_postmortem.today import Today
 
 __all__ = ["Project"]
 
@@ -73,10 +75,7 @@ class Project:
     @cached_property
     def today(self) -> Today:
         """The date to judge by; a note on an unusable date is printed."""
-        today = find_today(self.settings.today, self.root, self.registry or ())
-        for note in today.notes:
-            print(sanitize_line(f"{note.message} [{note.code}]"), file=sys.stderr)
-        return today
+        return find_reported_today(self.settings, self.root, self.registry)
 
     @property
     def policy(self) -> Policy:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import (
     add_configuration_options,
     add_report_option,
@@ -37,7 +38,6 @@ __all__ = ["declare_arguments", "main", "run_scan"]
 
 SCAN_FAILED = "Couldn't scan"
 EXIT_SUGGESTIONS = 1
-EXIT_NOT_JUDGED = 3
 
 SCAN_UNFETCHED_NOTE = "its incidents are not looked for; `pytest-postmortem sync` gets them"
 MARKING_HINT = "`--diff` shows how the likely ones would be marked, `--apply` marks them"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from pytest_postmortem.evaluation.evaluate import has_exemption_ended
 from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
-from pytest_postmortem.model import Policy, Postmortem, format_count, parse_iso_date
+from pytest_postmortem.model import Policy, format_count
 
 __all__ = [
     "check_class_missing",
@@ -54,7 +55,7 @@ def check_class_untested(case: LintCase, context: LintContext) -> Iterator[Compl
 def needs_test(case: LintCase, policy: Policy) -> bool:
     """Return whether an incident should have a regression test by now, with or without one."""
     postmortem, today = case.postmortem, policy.today
-    exempt = postmortem.exempt and not _is_exemption_over(postmortem, policy)
+    exempt = postmortem.exempt and not has_exemption_ended(postmortem, policy)
     if exempt or postmortem.guarded_by:
         return False
     if postmortem.day is None or today is None:
@@ -63,17 +64,12 @@ def needs_test(case: LintCase, policy: Policy) -> bool:
     return not older and postmortem.day + timedelta(days=policy.grace) < today
 
 
-def _is_exemption_over(postmortem: Postmortem, policy: Policy) -> bool:
-    end = parse_iso_date(postmortem.until)
-    return postmortem.exempt and end is not None and policy.today is not None and end < policy.today
-
-
 def check_test_missing(case: LintCase, context: LintContext) -> Iterator[Complaint]:
     """Yield a complaint if an incident has no test that can fail, and no other rule reports it."""
     incident, tests, policy = case.postmortem, case.tests, context.policy
     if tests is None or tests.has_active_test or not needs_test(case, policy):
         return
-    if _is_exemption_over(incident, policy) or _is_guarded_recurrence(case, context):
+    if has_exemption_ended(incident, policy) or _is_guarded_recurrence(case, context):
         return
     if not tests.tests:
         grace = f" after {format_count(policy.grace, 'day')} of grace" if policy.grace else ""
@@ -95,7 +91,7 @@ def check_test_exemption(case: LintCase, context: LintContext) -> Iterator[Compl
     if (
         case.tests is not None
         and not case.tests.tests
-        and _is_exemption_over(incident, context.policy)
+        and has_exemption_ended(incident, context.policy)
         and not _is_guarded_recurrence(case, context)
     ):
         yield (

@@ -8,7 +8,6 @@ https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sar
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from pytest_postmortem import __version__
 from pytest_postmortem.lint.rules import LINT_RULES
 from pytest_postmortem.model import Finding, format_count
 from pytest_postmortem.reports.github import format_annotation
+from pytest_postmortem.reports.json_report import format_json_document
 from pytest_postmortem.text import sanitize_line
 
 __all__ = [
@@ -118,7 +118,7 @@ def render_lint_annotations(checked: LintResult) -> str:
 
 def render_lint_json(checked: LintResult) -> str:
     """Return the result of a check as JSON."""
-    return _format_json(_build_lint_json(checked))
+    return format_json_document(_build_lint_json(checked))
 
 
 def render_lint_gitlab(checked: LintResult, fallback: str) -> str:
@@ -126,16 +126,12 @@ def render_lint_gitlab(checked: LintResult, fallback: str) -> str:
 
     ``fallback`` is the path, from the top of the repository, of a finding without a path in it.
     """
-    return _format_json(_build_gitlab_report(checked, fallback))
+    return format_json_document(_build_gitlab_report(checked, fallback))
 
 
 def render_lint_sarif(checked: LintResult, fallback: str) -> str:
     """Return the findings as SARIF; ``fallback`` as in `render_lint_gitlab`."""
-    return _format_json(_build_sarif_report(checked, fallback))
-
-
-def _format_json(report: Any) -> str:
-    return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    return format_json_document(_build_sarif_report(checked, fallback))
 
 
 def _resolve_repository_path(finding: Finding, root: str) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_postmortem import __version__
@@ -29,7 +29,7 @@ def render_json_report(report: Report, show: ShowLevel | None = None) -> str:
     return format_json_document(build_report_document(report, show))
 
 
-def format_json_document(document: Mapping[str, Any]) -> str:
+def format_json_document(document: Mapping[str, Any] | Sequence[Any]) -> str:
     """Return plain data as the text of a JSON file."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
