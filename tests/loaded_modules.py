@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["loaded"]
-
 
 def loaded(folder: Path, *arguments: str) -> set[str]:
     """Return the modules that a whole run of pytest in a folder has loaded."""

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NotedSuite", "read_lines"]
-
 NOTES = "notes.txt"
 
 CONFTEST = """

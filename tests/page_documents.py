@@ -7,8 +7,6 @@ from typing import Any
 
 from pytest_postmortem.report_model import STATES
 
-__all__ = ["HOSTILE", "big", "document", "hostile", "incident", "linked", "small"]
-
 HOSTILE = (
     "<script>window.ran = 1</script>",
     '"><img src=x onerror="window.ran = 1">',

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["complaint", "configure", "files"]
-
 
 def files(folder: Path) -> dict[str, str]:
     """Return all files of a project but those of git and pytest, with what they hold."""

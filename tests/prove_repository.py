@@ -20,21 +20,6 @@ import repositories
 from pytest_postmortem.cli.main import main
 from repositories import Files, git
 
-__all__ = [
-    "FIXED",
-    "HANGS",
-    "HOLLOW",
-    "OLD",
-    "TEST",
-    "Repository",
-    "Said",
-    "module_of",
-    "snapshot",
-    "steady",
-    "table",
-    "text_of",
-]
-
 OLD = "def price(cents):\n    return cents / 10\n"
 FIXED = "def price(cents):\n    return cents / 100\n"
 

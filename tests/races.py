@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["RACES", "files"]
-
 RACES = {
     "counter": (
         """\

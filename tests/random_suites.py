@@ -13,18 +13,6 @@ from importlib.util import find_spec
 
 import pytest
 
-__all__ = [
-    "TODAY",
-    "Case",
-    "Class",
-    "File",
-    "Group",
-    "Incident",
-    "Suite",
-    "Xfail",
-    "make_suite",
-]
-
 TODAY = date(2026, 6, 1)
 
 HAS_RERUNS = find_spec("pytest_rerunfailures") is not None

@@ -8,8 +8,6 @@ from typing import Any
 from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
 from pytest_postmortem.reports.json_report import build_report_document
 
-__all__ = ["BLANK", "data", "incident"]
-
 BLANK: Mapping[str, Any] = {
     "format": 1,
     "scope": {"kind": "full", "reasons": [], "root": "", "files": [], "expected": None},

@@ -11,8 +11,6 @@ import jsonschema
 
 import pytest_postmortem
 
-__all__ = ["SCHEMA", "read_report", "without_durations"]
-
 FILE = Path(pytest_postmortem.__file__).parent / "schemas" / "report.json"
 
 SCHEMA: Mapping[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["Files", "commit", "disturb", "git", "repository", "said", "write"]
-
 Files = Mapping[str, str | bytes | None]
 """What files hold by their paths, None for one that is deleted."""
 

@@ -9,8 +9,6 @@ from textwrap import indent
 
 from random_suites import Case, Class, File, Group, Incident, Suite
 
-__all__ = ["write_suite"]
-
 PREAMBLE = """\
 import unittest
 from collections import Counter

@@ -13,8 +13,6 @@ from typing import Any
 
 from random_suites import TODAY, Case, File, Incident, Suite, Xfail
 
-__all__ = ["Expected", "expected_of", "facts_of"]
-
 OUTCOMES = ("failed", "error", "passed", "xpassed", "xfailed", "skipped", "not-run")
 """Of several outcomes the first counts."""
 

@@ -14,8 +14,6 @@ from report_schema import read_report, without_durations
 from suite_files import write_suite
 from suite_oracle import Expected, expected_of, facts_of
 
-__all__ = ["differences"]
-
 
 def _arguments(suite: Suite) -> list[str]:
     kind, value = suite.selection

@@ -12,18 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = [
-    "DestinationError",
-    "GitError",
-    "NotJudgedError",
-    "PostmortemError",
-    "Problem",
-    "ProofsError",
-    "RegistryError",
-    "ReportError",
-    "SettingsError",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -21,21 +21,6 @@ from pathlib import Path
 
 from pytest_postmortem.errors import DestinationError, Problem
 
-__all__ = [
-    "FileChangedError",
-    "StagedFile",
-    "find_test_files",
-    "find_unfinished_files",
-    "format_relative_path",
-    "is_test_file_path",
-    "is_written_through",
-    "read_file_bytes",
-    "remove_unfinished_files",
-    "rewrite_file",
-    "stage_file",
-    "write_text_file",
-]
-
 UNFINISHED_SUFFIX = ".pytest-postmortem"
 UNFINISHED_MAX_AGE = 24 * 60 * 60
 """The age in seconds from which an unfinished file of any machine may be removed."""

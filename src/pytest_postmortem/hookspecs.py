@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-__all__ = ["pytest_postmortem_load", "pytest_postmortem_report"]
-
 
 @pytest.hookspec(firstresult=True)
 def pytest_postmortem_load(

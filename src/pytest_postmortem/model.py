@@ -8,35 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-__all__ = [
-    "DESELECTED",
-    "DESELECTED_BY_CONFIGURATION",
-    "OUTCOMES",
-    "PROVEN_VERDICTS",
-    "SHOW_LEVELS",
-    "VERDICTS",
-    "ActionItem",
-    "Collected",
-    "Finding",
-    "Guard",
-    "Link",
-    "Location",
-    "NodeKey",
-    "Origin",
-    "Outcome",
-    "OutcomeWord",
-    "Policy",
-    "Postmortem",
-    "Proof",
-    "Registry",
-    "Scope",
-    "ShowLevel",
-    "Verdict",
-    "format_count",
-    "normalize_id",
-    "parse_iso_date",
-]
-
 OutcomeWord = Literal["failed", "error", "passed", "xpassed", "xfailed", "skipped", "not-run"]
 
 OUTCOMES: tuple[OutcomeWord, ...] = get_args(OutcomeWord)

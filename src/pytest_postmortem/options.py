@@ -11,19 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 from pytest_postmortem.report_formats import describe_report_types
 
-__all__ = [
-    "COMMAND_LINE_OPTIONS",
-    "COMMAND_SETTINGS",
-    "DEFAULT_LOCATIONS",
-    "INI_SETTINGS",
-    "MARKER_NAME",
-    "PLUGIN_WIRE_KEY",
-    "CommandLineOption",
-    "IniSetting",
-    "find_default_locations",
-    "is_plugin_configured",
-]
-
 MARKER_NAME = "postmortem"
 PLUGIN_WIRE_KEY = "_postmortem"
 """The key of the data that controller and workers exchange."""

@@ -13,8 +13,6 @@ import pytest
 
 from pytest_postmortem import hookspecs, options
 
-__all__: list[str] = []
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare every option and setting."""

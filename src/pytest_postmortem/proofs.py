@@ -25,20 +25,6 @@ from pytest_postmortem.files import is_written_through, write_text_file
 from pytest_postmortem.model import VERDICTS, Postmortem, Proof, normalize_id, parse_iso_date
 from pytest_postmortem.pysource.fingerprints import DigestReader
 
-__all__ = [
-    "PROOFS_FILENAME",
-    "StoredProof",
-    "StoredTestVerdict",
-    "find_current_proofs",
-    "find_proofs_file",
-    "format_fix_name",
-    "format_revision_range",
-    "parse_revision",
-    "read_proofs_file",
-    "shorten_revision",
-    "write_proofs_file",
-]
-
 PROOFS_FILENAME = "postmortem-proofs.json"
 PROOFS_FORMAT = 1
 SHORT_REVISION_LENGTH = 9

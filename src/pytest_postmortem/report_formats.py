@@ -20,16 +20,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-__all__ = [
-    "REPORT_FORMATS",
-    "ReportFormat",
-    "ReportSubject",
-    "describe_report_types",
-    "is_terminal_type",
-    "parse_report_type",
-    "render_report",
-]
-
 ReportSubject = Literal[
     "run", "list", "incident", "comparison", "history", "scan", "proofs", "check"
 ]

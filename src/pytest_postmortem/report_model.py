@@ -7,20 +7,6 @@ from typing import Literal, get_args
 
 from pytest_postmortem.model import Finding, NodeKey, OutcomeWord, Policy, Postmortem, Proof, Scope
 
-__all__ = [
-    "SETTLED_STATES",
-    "STATES",
-    "GateResult",
-    "IncidentResult",
-    "RegistryOrigins",
-    "Report",
-    "RunMetadata",
-    "State",
-    "TestResult",
-    "Totals",
-    "UnknownId",
-]
-
 State = Literal[
     "failing",
     "errored",

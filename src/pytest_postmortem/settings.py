@@ -17,14 +17,6 @@ from pytest_postmortem.model import Location, Policy, ShowLevel, normalize_id
 from pytest_postmortem.options import COMMAND_LINE_OPTIONS
 from pytest_postmortem.report_formats import is_terminal_type, parse_report_type
 
-__all__ = [
-    "ReportTarget",
-    "Settings",
-    "parse_percentage",
-    "parse_report_target",
-    "read_plugin_settings",
-]
-
 T = TypeVar("T")
 
 

@@ -23,8 +23,6 @@ from string import ascii_lowercase
 
 from pytest_postmortem.model import Registry
 
-__all__ = ["SuggestionIndex", "find_similar_word", "index_registry_ids"]
-
 PUNCTUATION_AS_SPACE = {
     ord(each): " " for each in map(chr, range(128)) if not each.isalnum() and each != "\n"
 }

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["join_some_texts", "sanitize_line", "shorten_text"]
-
 MAX_JOINED_TEXTS = 3
 
 

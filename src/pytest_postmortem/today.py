@@ -17,8 +17,6 @@ from pytest_postmortem import git
 from pytest_postmortem.errors import GitError
 from pytest_postmortem.model import Finding, Postmortem
 
-__all__ = ["EPOCH_VARIABLE", "Today", "find_today"]
-
 EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 
 

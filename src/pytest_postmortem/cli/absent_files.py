@@ -21,16 +21,6 @@ from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.settings import Settings
 from pytest_postmortem.text import join_some_texts
 
-__all__ = [
-    "build_suite",
-    "find_absent_paths",
-    "is_checked_out",
-    "is_lfs_pointer",
-    "list_absent_tests",
-    "name_absent_module",
-    "require_registry",
-]
-
 LFS_POINTER_START = b"version https://git-lfs.github.com/spec/"
 
 AbsenceNote = tuple[str, str]

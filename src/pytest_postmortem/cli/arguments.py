@@ -19,16 +19,6 @@ from pytest_postmortem.report_formats import (
 )
 from pytest_postmortem.settings import ReportTarget
 
-__all__ = [
-    "add_configuration_options",
-    "add_report_option",
-    "add_today_option",
-    "build_pytest_arguments",
-    "parse_report_targets",
-    "print_or_write",
-    "print_or_write_report",
-]
-
 
 def add_report_option(parser: argparse._ActionsContainer, subject: ReportSubject) -> None:
     """Add the option that chooses the formats of a report, and the files that it is written to."""

@@ -49,15 +49,6 @@ from pytest_postmortem.runtime.run import find_path_in_repository
 from pytest_postmortem.similar_names import find_similar_word
 from pytest_postmortem.text import sanitize_line
 
-__all__ = [
-    "CheckRequest",
-    "check_project",
-    "declare_arguments",
-    "main",
-    "run_check",
-]
-
-
 NOTHING_TO_CHECK = Problem(
     "setting",
     "Couldn't check anything",

@@ -17,8 +17,6 @@ from pytest_postmortem.reports.data.report_reader import read_report_files
 from pytest_postmortem.reports.writers import deliver_report
 from pytest_postmortem.settings import Settings, parse_percentage
 
-__all__ = ["declare_arguments", "main", "run_combine"]
-
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""

@@ -33,8 +33,6 @@ from pytest_postmortem.reports.data.restored_incidents import ReportedRun, parse
 from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line
 
-__all__ = ["declare_arguments", "main", "run_diff"]
-
 DIFF_FAILED = "Couldn't compare"
 
 DEFAULT_BASE = "origin/HEAD"

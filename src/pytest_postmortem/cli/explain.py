@@ -15,8 +15,6 @@ from importlib.resources import files
 
 from pytest_postmortem.errors import Problem, SettingsError
 
-__all__ = ["declare_arguments", "main", "run_explain"]
-
 SECTION_HEADING = re.compile(r"^## ([a-z]+(?:-[a-z]+)*)\n", re.MULTILINE)
 MOST_SUGGESTIONS = 3
 

@@ -29,8 +29,6 @@ from pytest_postmortem.pysource.marker_index import LinkedIncident, SourceTestsB
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.runtime.run import build_loading_options, find_path_in_repository
 
-__all__ = ["LintedProject"]
-
 
 class LintedProject(Project):
     """A project that collects every problem as a finding.

@@ -34,14 +34,6 @@ from pytest_postmortem.pysource.project_modules import ParsedModule
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.today import Today
 
-__all__ = [
-    "DEPTH_REMEDY",
-    "GitCheckout",
-    "configure_without_conftest",
-    "find_suite_paths",
-    "open_checkout",
-]
-
 ParsedTests = tuple[suite_reader.SourceTest, ...] | None
 
 READING_OPTIONS = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")

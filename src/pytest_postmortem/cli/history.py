@@ -32,8 +32,6 @@ from pytest_postmortem.reports.data.history import (
 )
 from pytest_postmortem.text import sanitize_line
 
-__all__ = ["declare_arguments", "main", "run_history"]
-
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""

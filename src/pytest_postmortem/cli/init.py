@@ -41,14 +41,6 @@ from pytest_postmortem.scaffold.pytest_config import (
 )
 from pytest_postmortem.text import sanitize_line
 
-__all__ = [
-    "ProjectSetup",
-    "declare_arguments",
-    "main",
-    "run_init",
-]
-
-
 SETUP_FAILED = "Couldn't set up"
 
 

@@ -32,8 +32,6 @@ from pytest_postmortem.registry import fields
 from pytest_postmortem.report_model import STATES
 from pytest_postmortem.similar_names import find_similar_word
 
-__all__ = ["declare_arguments", "main", "run_list"]
-
 LIST_FAILED = "Couldn't list"
 
 

@@ -14,14 +14,6 @@ from pytest_postmortem.model import NodeKey
 from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_link
 from pytest_postmortem.text import sanitize_line
 
-__all__ = [
-    "render_incident_columns",
-    "render_incident_json",
-    "render_incident_markdown",
-    "render_incident_table",
-    "render_incident_text",
-]
-
 LIST_FORMAT = 1
 
 LIST_COLUMNS = ("id", "date", "severity", "class", "state", "title")

@@ -52,22 +52,6 @@ from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.text import sanitize_line
 
-__all__ = [
-    "CODE_STATES",
-    "ROW_STATES",
-    "RUN_ONLY_STATES",
-    "SORT_KEYS",
-    "IncidentRow",
-    "ListQuery",
-    "LoadedIncidents",
-    "add_listing_options",
-    "build_rows_from_code",
-    "build_rows_from_report",
-    "format_state_counts",
-    "load_incidents",
-    "select_rows",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class LoadedIncidents:

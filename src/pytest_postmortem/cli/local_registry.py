@@ -16,13 +16,6 @@ from pytest_postmortem.settings import Settings
 from pytest_postmortem.text import sanitize_line
 from pytest_postmortem.today import Today, find_today
 
-__all__ = [
-    "build_offline_options",
-    "find_declared_test_files",
-    "find_reported_today",
-    "load_local_registry",
-]
-
 IDS_AS_WRITTEN = "ids are taken as they are written"
 
 

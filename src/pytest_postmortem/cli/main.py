@@ -20,8 +20,6 @@ from pytest_postmortem import __version__
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.errors import NotJudgedError, PostmortemError, RegistryError
 
-__all__ = ["CLI_COMMANDS", "CliCommand", "main"]
-
 EXIT_WRONG_USE = 2
 EXIT_REGISTRY_UNREADABLE = 4
 EXIT_INTERRUPTED = 130

@@ -29,8 +29,6 @@ from pytest_postmortem.runtime.run import build_loading_options
 from pytest_postmortem.scaffold.project_survey import find_ci_system
 from pytest_postmortem.today import Today
 
-__all__ = ["Project"]
-
 UNFETCHED_NOTE = "its content is unknown here"
 
 

@@ -44,16 +44,6 @@ from pytest_postmortem.scaffold.slugs import format_function_name
 from pytest_postmortem.similar_names import find_similar_word
 from pytest_postmortem.text import sanitize_line
 
-__all__ = [
-    "FIRST_LOCATION",
-    "AddedRegressionTest",
-    "RegressionTestFile",
-    "WritableLocations",
-    "declare_arguments",
-    "main",
-    "run_new",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class AddedRegressionTest:

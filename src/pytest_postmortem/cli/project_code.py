@@ -14,8 +14,6 @@ from pytest_postmortem.pysource.declared_tests import DeclaredTests, DoctestSett
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.pysource.project_modules import ModuleIndex, ParsedModule
 
-__all__ = ["ProjectCode", "find_code_files"]
-
 VENV_FILES = ("pyvenv.cfg", "conda-meta/history")
 """What a virtual environment holds, as pytest knows one."""
 

@@ -38,8 +38,6 @@ from pytest_postmortem.prove.strategy import IncidentProof, ProofCase, Prover
 from pytest_postmortem.prove.verdict import IncidentVerdict
 from pytest_postmortem.runtime.session import find_cache_folder
 
-__all__ = ["declare_arguments", "main", "run_prove"]
-
 LEAST_MEMORY_BYTES = 2 << 30
 """The smallest memory limit of a run."""
 

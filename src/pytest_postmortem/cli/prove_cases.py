@@ -27,14 +27,6 @@ from pytest_postmortem.pysource.fingerprints import compute_test_digest
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
 from pytest_postmortem.similar_names import SuggestionIndex
 
-__all__ = [
-    "ProofSubject",
-    "ProveRequest",
-    "build_prove_error",
-    "build_workspace",
-    "find_proof_subjects",
-]
-
 PATCH_SUFFIXES = (".patch", ".diff")
 
 NO_LINKED_TEST = "no linked test is found in the code; the registry may name one under 'tests'"

@@ -10,8 +10,6 @@ from _pytest.config import ConftestImportFailure, _prepareconfig  # as xdist's w
 
 from pytest_postmortem.errors import Problem, SettingsError
 
-__all__ = ["configure_pytest"]
-
 
 @contextmanager
 def configure_pytest(arguments: Sequence[str]) -> Iterator[pytest.Config]:

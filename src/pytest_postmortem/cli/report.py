@@ -24,14 +24,6 @@ from pytest_postmortem.reports.writers import DeliveryResult, put_report_at_targ
 from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line
 
-__all__ = [
-    "build_files_error",
-    "declare_arguments",
-    "main",
-    "print_report",
-    "run_report",
-]
-
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""

@@ -34,8 +34,6 @@ from pytest_postmortem.scan.suggestions import (
 )
 from pytest_postmortem.text import sanitize_line
 
-__all__ = ["declare_arguments", "main", "run_scan"]
-
 SCAN_FAILED = "Couldn't scan"
 EXIT_SUGGESTIONS = 1
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from importlib.resources import files
 
-__all__ = ["declare_arguments", "main"]
-
 
 def declare_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""

@@ -26,8 +26,6 @@ from pytest_postmortem.runtime.session import find_cache_folder
 from pytest_postmortem.similar_names import SuggestionIndex
 from pytest_postmortem.text import sanitize_line
 
-__all__ = ["declare_arguments", "main", "run_show"]
-
 SHOW_FAILED = "Couldn't show"
 
 

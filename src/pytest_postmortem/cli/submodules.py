@@ -10,8 +10,6 @@ from pytest_postmortem.cli.absent_files import is_checked_out, name_absent_modul
 from pytest_postmortem.errors import GitError
 from pytest_postmortem.pysource.marker_index import SuiteLayout
 
-__all__ = ["Submodules", "find_file_contents"]
-
 LEAVE_OUT_REMEDY = "leave it out by testpaths or norecursedirs if it has no tests"
 
 Wanted = Callable[[str], bool]

@@ -26,8 +26,6 @@ from pytest_postmortem.runtime.run import build_loading_options
 from pytest_postmortem.runtime.session import ask_load_hooks
 from pytest_postmortem.text import sanitize_line
 
-__all__ = ["declare_arguments", "main", "run_sync"]
-
 EXIT_OUT_OF_DATE = 1
 EXIT_NOT_REACHED = 3
 

@@ -12,21 +12,6 @@ from pytest_postmortem.documents.sections import DocumentPassage
 from pytest_postmortem.documents.vocabulary import DocumentPart
 from pytest_postmortem.model import ActionItem
 
-__all__ = [
-    "DocumentItem",
-    "ItemFacts",
-    "build_item_of_field",
-    "find_document_items",
-    "find_first_iso_date",
-    "has_date_words",
-    "has_named_owner",
-    "has_tracker_reference",
-    "is_placeholder_text",
-    "is_untitled_row",
-    "parse_item_facts",
-]
-
-
 MAX_FACT_TEXT = 1000
 """The number of characters of an item that are searched."""
 

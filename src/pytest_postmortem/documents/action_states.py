@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-__all__ = ["ActionProgress", "classify_action_progress", "is_closed_status"]
-
 ActionProgress = Literal["done", "open", "overdue"]
 
 _CLOSED_STATUS = re.compile(

@@ -22,14 +22,6 @@ from pytest_postmortem.registry.entry import READ_DOCUMENT
 from pytest_postmortem.registry.file import read_limited_text
 from pytest_postmortem.registry.filenames import DocumentName, parse_document_name
 
-__all__ = [
-    "PostmortemText",
-    "build_text_of_fields",
-    "find_document_file",
-    "find_ignored_codes",
-    "read_document",
-]
-
 MAX_PARSED_SIZE = 500_000
 """The size in bytes of the largest document that is read, which takes a few seconds."""
 

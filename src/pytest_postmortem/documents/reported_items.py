@@ -25,8 +25,6 @@ from pytest_postmortem.registry.entry import READ_DOCUMENT
 from pytest_postmortem.registry.file import read_limited_text
 from pytest_postmortem.registry.filenames import parse_document_name
 
-__all__ = ["add_stated_items", "read_stated_items"]
-
 _STATUS_WORDS = re.compile(
     r"\[[ xX]\]|status|state|progress|done|complete|~~|[✅✔☑]", re.IGNORECASE
 )

@@ -14,14 +14,6 @@ from markdown_it.token import Token
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 
-__all__ = [
-    "DocumentPassage",
-    "DocumentSection",
-    "build_field_sections",
-    "parse_markdown_sections",
-]
-
-
 TOP_KEY_LEVEL = 2
 """The level of a top key; a single heading of level 1 would be the title."""
 

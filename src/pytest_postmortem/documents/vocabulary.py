@@ -13,15 +13,6 @@ from typing import Literal
 
 from pytest_postmortem.documents.sections import DocumentPassage, DocumentSection
 
-__all__ = [
-    "DocumentPart",
-    "PartKind",
-    "classify_heading",
-    "classify_heading_within",
-    "split_into_parts",
-]
-
-
 LABELLED_KINDS = (
     "cause",
     "whys",

@@ -36,16 +36,6 @@ from pytest_postmortem.report_model import (
     UnknownId,
 )
 
-__all__ = [
-    "compute_percentage",
-    "evaluate",
-    "is_incident_selected",
-    "list_field_texts",
-    "list_selection_keys",
-    "normalize_severity",
-    "split_selection_values",
-]
-
 STATE_OF_OUTCOME: Mapping[OutcomeWord, State] = {
     "failed": "failing",
     "error": "errored",

@@ -17,15 +17,6 @@ from pytest_postmortem.model import Finding, Policy, Registry, format_count
 from pytest_postmortem.report_model import GateResult, IncidentResult, Report
 from pytest_postmortem.text import join_some_texts
 
-__all__ = [
-    "FRACTION_CODE",
-    "check_percentage",
-    "check_policy",
-    "check_unprovable_incidents",
-    "evaluate_gates",
-    "is_report_failing",
-]
-
 GATE_REMEDY = "run the whole suite to judge it"
 
 FRACTION_CODE = "fail-under-fraction"

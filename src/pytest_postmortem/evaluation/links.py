@@ -25,21 +25,6 @@ from pytest_postmortem.model import (
 from pytest_postmortem.options import MARKER_NAME
 from pytest_postmortem.similar_names import find_similar_word, index_registry_ids
 
-__all__ = [
-    "MarkClaims",
-    "build_implied_registry",
-    "check_declared_tests",
-    "check_links",
-    "check_selection",
-    "decode_ids",
-    "encode_ids",
-    "find_skipped_links",
-    "index_declared_tests",
-    "list_selecting_nodeids",
-    "list_test_file_forms",
-    "parse_marks",
-]
-
 ADDRESS_KEYS = ("selectedIssue", "issue", "key", "id")
 """Keys of a URL's query that hold an id; in a path it is the last part that looks like one."""
 

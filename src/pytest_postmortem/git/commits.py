@@ -21,24 +21,6 @@ from pytest_postmortem.git.process import (
 from pytest_postmortem.git.trees import FILE_MODES, SUBMODULE_MODE
 from pytest_postmortem.model import parse_iso_date
 
-__all__ = [
-    "Commit",
-    "find_commits_adding",
-    "find_commits_mentioning",
-    "find_merge_base",
-    "find_parent_commit",
-    "has_missing_parents",
-    "is_shallow_clone",
-    "is_unborn_branch",
-    "read_commit_log",
-    "read_commit_subject",
-    "read_head_commit",
-    "read_head_date",
-    "read_origin_url",
-    "resolve_commit",
-]
-
-
 FULL_HASH_PATTERN = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 """A full hash, which may be of another clone."""
 

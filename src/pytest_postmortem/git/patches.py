@@ -14,8 +14,6 @@ from pytest_postmortem.git.process import (
     split_null_separated,
 )
 
-__all__ = ["apply_patch", "build_patch", "is_path_inside", "list_patched_files"]
-
 REFUSED_STATUSES = (1, 128)
 """The exit statuses of git for an invalid patch, or one that does not apply."""
 

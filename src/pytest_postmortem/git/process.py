@@ -17,19 +17,6 @@ from pathlib import Path
 
 from pytest_postmortem.errors import GitError, Problem
 
-__all__ = [
-    "NO_COMMITS_MESSAGE",
-    "build_git_error",
-    "build_missing_object_error",
-    "find_repository_top",
-    "require_repository",
-    "run_git",
-    "run_git_for_text",
-    "run_git_for_text_or_none",
-    "run_git_or_none",
-    "split_null_separated",
-]
-
 GIT_TIMEOUT = 10.0
 """Timeout in seconds for a call that reads no history."""
 

@@ -14,26 +14,6 @@ from pytest_postmortem.git.process import (
     split_null_separated,
 )
 
-__all__ = [
-    "FILE_MODES",
-    "LINK_MODE",
-    "SUBMODULE_MODE",
-    "ChangedFile",
-    "IndexOnlyFiles",
-    "export_commit",
-    "find_renamed_files",
-    "list_changed_files",
-    "list_commit_files",
-    "list_files_ever_tracked",
-    "list_generated_files",
-    "list_modified_files",
-    "list_repository_files",
-    "list_submodules",
-    "read_blobs",
-    "read_index_only_files",
-    "read_lines_ever_added",
-]
-
 FILE_MODES = ("100644", "100755")
 """The modes of regular files."""
 

@@ -11,19 +11,6 @@ from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote
 from pytest_postmortem.lint.cause_rules import compile_phrases
 from pytest_postmortem.model import Policy
 
-__all__ = [
-    "check_action_date",
-    "check_action_missing",
-    "check_action_overdue",
-    "check_action_owner",
-    "check_action_vague",
-    "check_action_verb",
-    "find_vague_words",
-    "has_open_items",
-    "lacks_verb",
-]
-
-
 MAX_TITLE_LENGTH = 500
 """The number of characters of a title that are searched."""
 

@@ -20,15 +20,6 @@ from pytest_postmortem.model import Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident
 from pytest_postmortem.similar_names import SuggestionIndex, index_registry_ids
 
-__all__ = [
-    "Complaint",
-    "LintCase",
-    "LintContext",
-    "build_lint_case",
-    "build_lint_context",
-    "quote_text",
-]
-
 Complaint = tuple[int | None, str]
 """A line in the file of a post-mortem, and a message with its remedy."""
 

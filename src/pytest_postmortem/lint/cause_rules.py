@@ -11,19 +11,6 @@ from pytest_postmortem.documents.sections import DocumentPassage
 from pytest_postmortem.documents.vocabulary import DocumentPart
 from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
 
-__all__ = [
-    "check_blame_person",
-    "check_blame_word",
-    "check_cause_missing",
-    "check_cause_person",
-    "check_cause_symptom",
-    "compile_phrases",
-    "find_blame_words",
-    "find_human_error",
-    "find_person",
-    "is_mere_symptom",
-]
-
 
 def compile_phrases(text: str, end: str = r"\b") -> re.Pattern[str]:
     """Compile regular expressions, one a line, into one that matches any, ignoring case."""

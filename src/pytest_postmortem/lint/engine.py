@@ -9,8 +9,6 @@ from pytest_postmortem.lint.cases import LintCase, LintContext, build_lint_conte
 from pytest_postmortem.lint.rules import LINT_RULES, LintRule
 from pytest_postmortem.model import Finding, Policy, Registry
 
-__all__ = ["lint_cases"]
-
 MAX_SINGLE_FINDINGS = 3
 """A rule that finds no more post-mortems than these is never summarized."""
 

@@ -9,16 +9,6 @@ from pytest_postmortem.evaluation.evaluate import has_exemption_ended
 from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
 from pytest_postmortem.model import Policy, format_count
 
-__all__ = [
-    "check_class_missing",
-    "check_class_untested",
-    "check_recurs_guarded",
-    "check_recurs_unknown",
-    "check_test_exemption",
-    "check_test_missing",
-    "needs_test",
-]
-
 MAX_UNCLASSED_DOCUMENTS = 3
 """A team with no more documents than these needs no classes."""
 

@@ -9,8 +9,6 @@ from pytest_postmortem.model import Finding, Link, Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.pysource.suite_reader import SourceMark
 
-__all__ = ["check_listed_tests", "check_markers", "find_marker_links", "find_unchecked_ids"]
-
 
 def find_marker_links(reading: SourceTestsByFile) -> tuple[Link, ...]:
     """Return the links that the marks of these tests claim, each at the line of its mark."""

@@ -22,16 +22,6 @@ from pytest_postmortem.reports.github import format_annotation
 from pytest_postmortem.reports.json_report import format_json_document
 from pytest_postmortem.text import sanitize_line
 
-__all__ = [
-    "LintResult",
-    "render_lint_annotations",
-    "render_lint_gitlab",
-    "render_lint_json",
-    "render_lint_sarif",
-    "render_lint_text",
-]
-
-
 MAX_LISTED_UNKNOWN = 3
 """The number of listed incidents whose tests only a run shows."""
 

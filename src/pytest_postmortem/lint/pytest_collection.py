@@ -16,8 +16,6 @@ import pytest
 from pytest_postmortem.model import Finding, NodeKey, format_count
 from pytest_postmortem.pysource.marker_index import LinkedIncident
 
-__all__ = ["PytestCollection", "collect_with_pytest", "drop_report_options"]
-
 MAX_OUTPUT_LINES = 5
 """The number of lines of pytest's output that are shown if it could not collect."""
 

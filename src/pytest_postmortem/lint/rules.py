@@ -13,8 +13,6 @@ from pytest_postmortem.lint import incident_rules as incidents
 from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext
 from pytest_postmortem.model import Policy
 
-__all__ = ["LINT_RULES", "LintRule", "RuleSummary", "find_ignored_by_entry"]
-
 
 def _is_finished(case: LintCase, policy: Policy) -> bool:
     return not case.is_unfinished

@@ -11,18 +11,6 @@ from typing import Literal, NamedTuple
 
 from pytest_postmortem.pysource.bindings import parse_python_tree
 
-__all__ = [
-    "CodeUnit",
-    "UnitKey",
-    "UnitKind",
-    "UnitText",
-    "dump_syntax_tree",
-    "find_module_names",
-    "is_same_code",
-    "parse_code_units",
-    "split_source_lines",
-]
-
 UnitKind = Literal["def", "class", "name", "import", "statement"]
 
 

@@ -24,17 +24,6 @@ from pytest_postmortem.prove.strategy import IncidentProof, ProofCase, Prover
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 from pytest_postmortem.pysource.fingerprints import DigestReader
 
-__all__ = [
-    "STORED_VERDICTS",
-    "RunStart",
-    "build_stored_proof",
-    "find_stored_proof",
-    "merge_stored_proofs",
-    "prove_incidents",
-    "record_run_start",
-    "store_proofs",
-]
-
 STORED_VERDICTS: tuple[Verdict, ...] = (*PROVEN_VERDICTS, "weak", "not-proven", "not-reached")
 """The verdicts that are reused until an input changes; any other is computed again."""
 

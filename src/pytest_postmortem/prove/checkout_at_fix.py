@@ -15,8 +15,6 @@ from pytest_postmortem.prove.fix import decode_fix_source
 from pytest_postmortem.prove.fix_files import Fix
 from pytest_postmortem.pysource import suite_reader
 
-__all__ = ["ReplayError", "TreeAtFix", "copy_checkout", "export_tree_at_fix"]
-
 GENERATED_SUFFIXES = (".py", ".so", ".pyd", ".dylib")
 
 

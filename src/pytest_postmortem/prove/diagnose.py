@@ -20,17 +20,6 @@ from pytest_postmortem.prove.ast_units import find_module_names, split_source_li
 from pytest_postmortem.prove.trial import RaisedFailure
 from pytest_postmortem.pysource.bindings import parse_python_tree
 
-__all__ = [
-    "FailureMeaning",
-    "NamesOfFix",
-    "classify_failure",
-    "collect_names_of_fix",
-    "find_reading_lines",
-    "find_unchanged_statement",
-    "list_defined_names",
-    "read_source_text",
-]
-
 FailureMeaning = Literal["problem", "weak", "broken"]
 
 HALTED_IMPORT = "None in sys.modules"

@@ -17,8 +17,6 @@ from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.runner import Runner, RunSources, TestSelection
 from pytest_postmortem.prove.trial import Trial
 
-__all__ = ["FRESH_RUNS", "MAX_RUN_SECONDS", "Experiment", "RunBudget", "find_differing_lines"]
-
 MAX_RUN_SECONDS = 600.0
 """Seconds that a run may take by default."""
 

@@ -17,22 +17,6 @@ from pytest_postmortem.model import normalize_id
 from pytest_postmortem.proofs import format_revision_range, shorten_revision
 from pytest_postmortem.prove.fix_files import FileChange, Fix, FixStep
 
-__all__ = [
-    "BUG_PATCH_SUFFIXES",
-    "WORKTREE",
-    "FixCandidate",
-    "FixError",
-    "FixUnavailableError",
-    "convert_git_errors",
-    "decode_fix_source",
-    "find_fix_candidates",
-    "find_trailer_commits",
-    "read_fix_from_branch",
-    "read_fix_from_patch",
-    "read_fix_from_revisions",
-]
-
-
 TRAILER_PATTERN = re.compile(r"^Postmortem:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 

@@ -16,17 +16,6 @@ from typing import Literal
 
 from pytest_postmortem.prove.ast_units import split_source_lines
 
-__all__ = [
-    "COMPILED_SUFFIXES",
-    "FileChange",
-    "Fix",
-    "FixFileKind",
-    "FixStep",
-    "classify_fix_file",
-    "find_changed_ranges",
-    "find_import_roots",
-]
-
 FixFileKind = Literal["source", "test", "other", "opaque"]
 """``source`` is Python that runs; ``opaque`` has an effect but can't be replaced in memory."""
 

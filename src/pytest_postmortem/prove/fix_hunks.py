@@ -14,14 +14,6 @@ from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.trial import Trial
 from pytest_postmortem.pysource.bindings import parse_python_tree
 
-__all__ = [
-    "FixPart",
-    "judge_part_run",
-    "locate_part_in_text",
-    "prove_fix_parts",
-    "revert_parts_one_by_one",
-]
-
 MAX_UNCHANGED_LINES = 2
 """The maximum of lines between two changes of one part."""
 

@@ -12,16 +12,6 @@ from pytest_postmortem.prove.diagnose import NamesOfFix, classify_failure
 from pytest_postmortem.prove.trial import AttemptResult
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict, select_best_verdict
 
-__all__ = [
-    "RunCounts",
-    "compute_catch_probability",
-    "compute_failure_interval",
-    "compute_fisher_p_value",
-    "judge_flaky_test",
-    "judge_repeated_runs",
-]
-
-
 BISECTION_STEPS = 60
 """Halvings that determine a rate to the precision of a float."""
 

@@ -16,16 +16,6 @@ from pytest_postmortem.reports import github
 from pytest_postmortem.reports.markdown import escape_markdown
 from pytest_postmortem.text import sanitize_line
 
-__all__ = [
-    "ProofResult",
-    "build_proofs_document",
-    "compute_proof_status",
-    "render_proof_commands",
-    "render_proofs_json",
-    "render_proofs_markdown",
-    "render_proofs_text",
-]
-
 PROVE_FORMAT = 1
 MAX_TESTS = 10
 

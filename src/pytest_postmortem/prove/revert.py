@@ -26,16 +26,6 @@ from pytest_postmortem.prove.fix_files import (
 )
 from pytest_postmortem.prove.transplant import TransplantError, transplant_units
 
-__all__ = [
-    "FixVersions",
-    "Workspace",
-    "build_history_reader",
-    "has_code_changes",
-    "revert_by_checkout",
-    "revert_by_patch",
-    "revert_by_transplant",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Workspace:

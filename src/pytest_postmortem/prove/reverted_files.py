@@ -11,8 +11,6 @@ from pytest_postmortem.prove.fix_files import Fix
 from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.verdict import IncidentVerdict
 
-__all__ = ["UNKNOWN_FILES", "RevertedFiles", "check_remaining_files", "find_reverted_files"]
-
 OPEN_VERDICTS = ("not-proven", "not-reached")
 """Verdicts that may be due to a file of the fix that was not reverted."""
 

@@ -22,18 +22,6 @@ from typing import Any
 
 from pytest_postmortem.prove.trial import ProcessEnd, Trial, parse_trial_notes
 
-__all__ = [
-    "RunLocation",
-    "RunSources",
-    "Runner",
-    "RunnerStopped",
-    "ShadowEnvironment",
-    "TestSelection",
-    "create_shadow_environment",
-    "list_site_folders",
-]
-
-
 PTH_LINE = "import _postmortem_import_hook; _postmortem_import_hook.install_overlay()\n"
 
 

@@ -36,8 +36,6 @@ from pytest_postmortem.prove.verdict import (
     judge_incident,
 )
 
-__all__ = ["IncidentProof", "ProofCase", "Prover"]
-
 MISSING_MODULE = re.compile("No module named|ModuleNotFoundError")
 
 STRATEGIES = ("patch", "units", "replay")

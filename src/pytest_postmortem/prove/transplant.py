@@ -16,8 +16,6 @@ from itertools import pairwise
 
 from pytest_postmortem.prove.ast_units import CodeUnit, UnitKey, UnitText, parse_code_units
 
-__all__ = ["TransplantError", "TransplantedText", "transplant_units"]
-
 MAX_HELPERS = 25
 """The maximum of helpers that are copied along; units that need more do not fit today's text."""
 

@@ -10,15 +10,6 @@ from typing import Any, Literal
 
 from pytest_postmortem.model import OUTCOMES, OutcomeWord
 
-__all__ = [
-    "AttemptResult",
-    "AttemptWord",
-    "ProcessEnd",
-    "RaisedFailure",
-    "Trial",
-    "parse_trial_notes",
-]
-
 AttemptWord = OutcomeWord | Literal["hung", "died", "cut"]
 
 QUIET_EXCEPTIONS = ("Skipped", "XFailed", "Exit")

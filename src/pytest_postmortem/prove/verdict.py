@@ -14,16 +14,6 @@ from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict, format_c
 from pytest_postmortem.prove.diagnose import NamesOfFix, classify_failure
 from pytest_postmortem.prove.trial import AttemptResult, AttemptWord, RaisedFailure, Trial
 
-__all__ = [
-    "DECIDED_VERDICTS",
-    "RED_WORDS",
-    "IncidentVerdict",
-    "TestVerdict",
-    "format_failure_with_fix",
-    "judge_incident",
-    "select_best_verdict",
-]
-
 DECIDED_VERDICTS: tuple[Verdict, ...] = (
     *PROVEN_VERDICTS,
     "not-proven",

@@ -8,15 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-__all__ = [
-    "CodeBody",
-    "build_code_body",
-    "is_test_missing",
-    "is_test_name",
-    "parse_python_tree",
-    "walk_statements",
-]
-
 NAMESPACE_FUNCTIONS = frozenset({"exec", "globals", "locals", "setattr", "vars"})
 """Functions that may define any name."""
 

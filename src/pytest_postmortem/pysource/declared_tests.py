@@ -15,8 +15,6 @@ from pytest_postmortem.pysource.project_modules import ModuleIndex, ParsedModule
 from pytest_postmortem.pysource.resolver import ExpressionReducer
 from pytest_postmortem.pysource.suite_reader import SourceTest
 
-__all__ = ["DeclaredTests", "DoctestSettings"]
-
 DOCTEST_PROMPT = ">>>"
 
 PARAMETRIZING_WORDS = (b"pytest_generate_tests", b"pytest_make_parametrize_id", b"autouse")

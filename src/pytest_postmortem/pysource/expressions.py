@@ -6,19 +6,6 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = [
-    "bind_call_arguments",
-    "flatten_lists",
-    "fold_operation",
-    "format_dotted_name",
-    "is_mark_name",
-    "mask_local_names",
-    "parse_mark_name",
-    "read_literal",
-    "unpack_starred_list",
-]
-
-
 MAX_FOLDED_SIZE = 1_000
 """The number of letters or digits up to which texts are joined."""
 

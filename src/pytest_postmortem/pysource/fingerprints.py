@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 from pytest_postmortem.pysource.bindings import parse_python_tree
 
-__all__ = ["DigestReader", "compute_test_digest"]
-
 DIGEST_LENGTH = 16
 """The length of a digest in letters."""
 

@@ -18,9 +18,6 @@ from pytest_postmortem.pysource.expressions import format_dotted_name, is_mark_n
 from pytest_postmortem.pysource.project_modules import build_parsed_module
 from pytest_postmortem.pysource.resolver import ExpressionReducer
 
-__all__ = ["MarkingError", "add_markers", "add_pytest_import"]
-
-
 ModuleStatement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 

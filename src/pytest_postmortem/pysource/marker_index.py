@@ -16,16 +16,6 @@ from pytest_postmortem.files import format_relative_path, is_test_file_path
 from pytest_postmortem.model import Policy, Registry
 from pytest_postmortem.pysource.suite_reader import SourceTest, UnreadPlace
 
-__all__ = [
-    "LinkedIncident",
-    "SourceTestsByFile",
-    "SuiteLayout",
-    "UnreadLinks",
-    "find_linked_incidents",
-    "find_unread_files",
-    "find_unread_links",
-]
-
 SourceTestsByFile = Mapping[str, "tuple[SourceTest, ...] | None"]
 """The tests of each test file by its path, None for a file that can't be parsed."""
 

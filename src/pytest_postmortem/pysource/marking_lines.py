@@ -13,8 +13,6 @@ from functools import cached_property
 
 from pytest_postmortem.pysource.project_modules import ImportTarget, ModuleIndex, ParsedModule
 
-__all__ = ["CODE_RUNNERS", "MARK_RELATED_NAMES", "MarkingLines", "is_on_any_line"]
-
 GETATTR_NAMES = frozenset({"getattr", ".__getattr__"})
 
 MARK_RELATED_NAMES = frozenset(

@@ -16,16 +16,6 @@ from typing import Any
 
 from pytest_postmortem.pysource.bindings import Definition, parse_python_tree, walk_statements
 
-__all__ = [
-    "ImportTarget",
-    "ModuleIndex",
-    "NameBinding",
-    "ParsedModule",
-    "build_parsed_module",
-    "find_module_stem",
-    "find_name_bindings",
-]
-
 Position = tuple[int, int]
 
 MUTATING_METHODS = frozenset(

@@ -29,17 +29,6 @@ from pytest_postmortem.pysource.project_modules import (
     find_name_bindings,
 )
 
-__all__ = [
-    "EMPTY_SCOPE",
-    "LOCAL_SCOPES",
-    "ExpressionReducer",
-    "ExternalModule",
-    "InternalModule",
-    "NameScope",
-    "ReducedDefinition",
-    "UnresolvedName",
-]
-
 Rebuilt = TypeVar("Rebuilt", bound=ast.AST)
 
 NameScope = Mapping[str, ast.expr]

@@ -29,16 +29,6 @@ from pytest_postmortem.pysource.resolver import (
 )
 from pytest_postmortem.pysource.unresolved_marks import MarkCodeReader, UnreadPlace
 
-__all__ = [
-    "SourceMark",
-    "SourceTest",
-    "SourceTestReader",
-    "describe_empty_parameters",
-    "describe_muting_mark",
-    "find_unconditional_stop",
-]
-
-
 ReduceExpression = Callable[[ast.expr], ast.expr]
 
 

@@ -42,8 +42,6 @@ from pytest_postmortem.pysource.resolver import (
     UnresolvedName,
 )
 
-__all__ = ["LinkClaim", "MarkCodeReader", "UnreadPlace"]
-
 MAX_IMPORT_ROUNDS = 5
 """How many files deep an import of an import is followed."""
 

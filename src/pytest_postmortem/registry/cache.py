@@ -22,16 +22,6 @@ from pytest_postmortem.files import write_text_file
 from pytest_postmortem.model import ActionItem, Finding, Guard, Postmortem, Registry
 from pytest_postmortem.registry.entry import RegistryEntry
 
-__all__ = [
-    "SnapshotStore",
-    "StoredSnapshot",
-    "deserialize_entries",
-    "deserialize_registry",
-    "hash_parts",
-    "serialize_entries",
-    "serialize_registry",
-]
-
 SNAPSHOT_VERSION = 2
 """The version of the files' format; a file of another version is dropped."""
 

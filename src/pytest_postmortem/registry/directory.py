@@ -37,17 +37,6 @@ from pytest_postmortem.registry.filenames import (
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.text import join_some_texts
 
-__all__ = [
-    "DocumentDirectory",
-    "UnfollowedLinks",
-    "detect_document_name",
-    "find_checkout_above",
-    "hash_directory",
-    "parse_front_matter",
-    "read_directory",
-    "walk_documents",
-]
-
 
 @dataclass(slots=True)
 class UnfollowedLinks:

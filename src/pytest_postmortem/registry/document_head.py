@@ -13,15 +13,6 @@ from dataclasses import dataclass
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.filenames import find_iso_dates
 
-__all__ = [
-    "DocumentHeading",
-    "find_document_date",
-    "find_document_title",
-    "find_first_heading",
-    "find_headings",
-    "find_root_cause",
-]
-
 SECTION_TITLES = re.compile(
     r"(?:(?:issue|incident|executive) )?(?:summary|overview|impact|timeline|dates?|dates?\(s\))|"
     r"background|introduction|context|abstract|authors?|status|description|details|lead-?up|"

@@ -11,19 +11,6 @@ from pytest_postmortem.model import ActionItem, Guard, ShowLevel
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.parsers import LocatedTable
 
-__all__ = [
-    "READ_DOCUMENT",
-    "READ_REGISTRY",
-    "EntryReader",
-    "RawEntry",
-    "RegistryEntry",
-    "build_entries",
-    "read_action_items_field",
-    "read_fix_field",
-    "read_guards_field",
-]
-
-
 COMMIT_KEYS = ("commit", "commits", "sha")
 
 

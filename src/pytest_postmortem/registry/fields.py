@@ -15,22 +15,6 @@ from urllib.parse import quote, unquote
 
 from pytest_postmortem.model import normalize_id
 
-__all__ = [
-    "DOCUMENT_ID_KEYS",
-    "FIELD_SYNONYMS",
-    "ID_KEYS",
-    "MAX_SHORT_TEXT",
-    "SHORT_TEXT_KEYS",
-    "clean_text",
-    "fill_url_template",
-    "find_field",
-    "find_link_problem",
-    "normalize_key",
-    "parse_day",
-    "parse_scalar",
-    "split_texts",
-]
-
 FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "title": ("name", "summary", "message"),
     "url": (

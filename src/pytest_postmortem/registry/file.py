@@ -17,18 +17,6 @@ from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.entry import READ_REGISTRY, RawEntry
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 
-__all__ = [
-    "WRAPPER_KEYS",
-    "RegistryContents",
-    "build_raw_entries",
-    "build_unreadable_problem",
-    "check_url_template",
-    "parse_registry_file",
-    "parse_registry_tree",
-    "read_limited_text",
-    "read_registry_file",
-]
-
 WRAPPER_KEYS = ("postmortems", "incidents", "defects", "issues")
 FILE_SETTINGS = ("url_template", "prefix", "source", "partial")
 MAX_REGISTRY_SIZE = 50_000_000

@@ -8,15 +8,6 @@ from typing import Literal
 
 from pytest_postmortem.registry import fields
 
-__all__ = [
-    "DocumentName",
-    "find_id_prefix",
-    "find_iso_dates",
-    "is_possible_document",
-    "is_skipped_folder",
-    "parse_document_name",
-]
-
 DocumentKind = Literal["markdown", "rst", "data", "plain"]
 
 DOCUMENT_SUFFIXES: tuple[tuple[str, DocumentKind], ...] = (

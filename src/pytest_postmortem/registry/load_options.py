@@ -12,8 +12,6 @@ from pytest_postmortem.model import Location, ShowLevel
 if TYPE_CHECKING:
     from pytest_postmortem.registry.remote.http import HttpLimits
 
-__all__ = ["EntryProvider", "LoadOptions"]
-
 EntryProvider = Callable[[str], Iterable[Mapping[str, object]] | None]
 """Returns the entries of a location that a plugin provides, None if no plugin does."""
 

@@ -36,8 +36,6 @@ from pytest_postmortem.registry.parsers import LocatedTable
 if TYPE_CHECKING:
     from pytest_postmortem.registry.remote.fallback import FetchResult
 
-__all__ = ["RegistryLoader", "is_remote_location"]
-
 _REMOTE_LOCATION = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _URL_CREDENTIALS = re.compile(r"//(?:[^/?#]*@|[^/?#@:]*:(?!\d*(?:[/?#]|$)).*@)")
 """The part of an address before its host, even if it contains characters such as ``/``."""

@@ -9,8 +9,6 @@ from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem
 from pytest_postmortem.registry.entry import READ_REGISTRY, RegistryEntry
 
-__all__ = ["build_postmortems", "check_duplicate_ids", "merge_entries"]
-
 
 def check_duplicate_ids(entries: Iterable[RegistryEntry]) -> list[Problem]:
     """Return a problem for each entry whose id an earlier one of the same location has."""

@@ -14,20 +14,6 @@ import yaml
 
 from pytest_postmortem.errors import Problem, RegistryError
 
-__all__ = [
-    "MAX_DEPTH",
-    "PARSERS_BY_SUFFIX",
-    "BrokenDataError",
-    "LocatedList",
-    "LocatedTable",
-    "build_depth_error",
-    "build_repeated_key_error",
-    "compose_yaml",
-    "convert_to_tables",
-    "parse_data_text",
-]
-
-
 MAX_ALIASED_VALUES = 1_000_000
 
 

@@ -10,15 +10,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = [
-    "TextSpan",
-    "TomlStatement",
-    "UnexpectedSyntaxError",
-    "append_lines",
-    "find_array_items",
-    "scan_toml_statements",
-]
-
 _TOML_STRING = re.compile(
     r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'',
     re.DOTALL,

@@ -10,8 +10,6 @@ from typing import Any
 
 from pytest_postmortem.model import parse_iso_date
 
-__all__ = ["GuardedBar", "HistoryChart", "ReportPoint", "build_guarded_bars", "build_history_chart"]
-
 LAST_POSITION = 950
 """The x position of the last report, so that a single report also gives a line."""
 

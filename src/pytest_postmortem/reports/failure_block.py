@@ -9,8 +9,6 @@ from pytest_postmortem.model import Postmortem, ShowLevel
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.text import sanitize_line
 
-__all__ = ["FAILURE_TITLE", "render_failure_block"]
-
 FAILURE_TITLE = "Post-mortem"
 RETIRE_CODE = "retire-a-lesson"
 """The code under which `pytest-postmortem explain` says how to delete the test of an incident."""

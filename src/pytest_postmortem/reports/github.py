@@ -12,8 +12,6 @@ from typing import Any
 
 from pytest_postmortem.report_model import SETTLED_STATES
 
-__all__ = ["format_annotation", "render_github_report", "render_workflow_commands"]
-
 MOST_ANNOTATIONS = 10
 """GitHub shows at most ten errors and ten warnings of a step."""
 

@@ -30,8 +30,6 @@ from pytest_postmortem.reports.charts import (
     build_linked_test_chart,
 )
 
-__all__ = ["render_html_report"]
-
 ReportData = Mapping[str, Any]
 SeverityRank = tuple[int, int, str]
 

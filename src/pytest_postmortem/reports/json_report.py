@@ -15,8 +15,6 @@ from pytest_postmortem.model import Policy, Proof, Scope, ShowLevel
 from pytest_postmortem.report_model import IncidentResult, Report
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 
-__all__ = ["REPORT_FORMAT", "build_report_document", "format_json_document", "render_json_report"]
-
 REPORT_FORMAT = 1
 
 

@@ -12,14 +12,6 @@ from pytest_postmortem.evaluation.evaluate import compute_percentage
 from pytest_postmortem.model import NodeKey, format_count
 from pytest_postmortem.text import shorten_text
 
-__all__ = [
-    "escape_markdown",
-    "format_markdown_code",
-    "format_markdown_link",
-    "render_markdown_report",
-]
-
-
 ZERO_WIDTH_SPACE = "\u200b"
 """A space of no width: hosts search rendered text for names and numbers, and a backslash does not
 keep them from it.

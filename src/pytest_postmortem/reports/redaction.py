@@ -5,8 +5,6 @@ from __future__ import annotations
 from pytest_postmortem.model import Postmortem, ShowLevel
 from pytest_postmortem.report_model import IncidentResult
 
-__all__ = ["redact_postmortem", "redact_reason"]
-
 
 def redact_reason(incident: IncidentResult, show: ShowLevel | None) -> str | None:
     """Return why an incident is in its state; a post-mortem's own words count as a part of it."""

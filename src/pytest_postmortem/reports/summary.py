@@ -8,8 +8,6 @@ from pytest_postmortem.evaluation.evaluate import compute_percentage
 from pytest_postmortem.model import format_count
 from pytest_postmortem.report_model import Report, State
 
-__all__ = ["LISTING_HINT", "count_incidents_in_state", "format_last_line"]
-
 LISTING_HINT = "-v lists them"
 
 

@@ -15,16 +15,6 @@ from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 from pytest_postmortem.reports.summary import LISTING_HINT, format_last_line
 from pytest_postmortem.text import sanitize_line
 
-__all__ = [
-    "COVERAGE_TITLE",
-    "TerminalDetail",
-    "TerminalLine",
-    "choose_detail",
-    "format_pytest_header",
-    "format_unlinked_hint",
-    "render_terminal_report",
-]
-
 COVERAGE_TITLE = "incident coverage"
 MOST_TERMINAL_LINES = 10
 """Lines of the report, the last one included, unless the reader asks for more."""

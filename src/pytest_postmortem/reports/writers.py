@@ -15,8 +15,6 @@ from pytest_postmortem.reports import json_report, terminal
 from pytest_postmortem.reports.terminal import TerminalLine
 from pytest_postmortem.settings import ReportTarget, Settings
 
-__all__ = ["DeliveryResult", "deliver_report", "put_report_at_target"]
-
 ReportReceiver = Callable[[Mapping[str, Any]], None]
 
 

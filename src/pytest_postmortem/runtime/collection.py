@@ -17,14 +17,6 @@ from pytest_postmortem.model import Collected, Finding, Link, NodeKey, Origin, R
 from pytest_postmortem.runtime.selection import DeselectionRecorder
 from pytest_postmortem.settings import Settings
 
-__all__ = [
-    "CollectionPlan",
-    "LinkCollector",
-    "RuntimeMarkCollector",
-    "build_collection_plan",
-    "build_test_key",
-]
-
 ITEM_PROPERTY = "postmortem"
 """The user property that holds the ids of a test in every report format."""
 

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pytest_postmortem.model import Collected, Link, NodeKey, format_count
 from pytest_postmortem.text import join_some_texts
 
-__all__ = ["INTERRUPTED_REASON", "find_partial_reasons", "join_collections"]
-
 INTERRUPTED_REASON = "the collection was interrupted"
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pytest_postmortem.runtime.run import RunCollector
     from pytest_postmortem.settings import Settings
 
-__all__ = ["register_integrations", "register_worker_integrations"]
-
 ADDRESSES_WIRE_KEY = "_postmortem_addresses"
 """The key under which the controller sends links to its workers."""
 

@@ -19,17 +19,6 @@ from typing import Any, Protocol
 
 from pytest_postmortem.model import OUTCOMES, UNREPORTED, NodeKey, Outcome, OutcomeWord
 
-__all__ = [
-    "IsCounted",
-    "OutcomeRecorder",
-    "add_missing_outcomes",
-    "classify_report",
-    "is_always_counted",
-    "merge_outcomes",
-    "read_reported_key",
-    "read_skip_reason",
-]
-
 OUTCOME_RANK = {word: rank for rank, word in enumerate(OUTCOMES)}
 CRASH_PHASE = "???"
 """The phase of xdist's report of a test in which a worker crashed."""

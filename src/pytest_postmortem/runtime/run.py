@@ -40,14 +40,6 @@ if TYPE_CHECKING:
     from pytest_postmortem.report_model import Report, RunMetadata
     from pytest_postmortem.today import Today
 
-__all__ = [
-    "RunCollector",
-    "RunFacts",
-    "build_loading_options",
-    "find_path_in_repository",
-    "load_found_registry",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:

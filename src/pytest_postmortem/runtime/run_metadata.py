@@ -11,8 +11,6 @@ import pytest
 
 from pytest_postmortem.report_model import RunMetadata
 
-__all__ = ["COMMIT_VARIABLES", "read_run_metadata", "redact_arguments"]
-
 COMMIT_VARIABLES = (
     "GITHUB_SHA",
     "CI_COMMIT_SHA",

@@ -24,14 +24,6 @@ import pytest
 from pytest_postmortem import options
 from pytest_postmortem.model import DESELECTED, DESELECTED_BY_CONFIGURATION
 
-__all__ = [
-    "DeselectionRecorder",
-    "find_given_names",
-    "find_ignoring_hooks",
-    "is_ignored_by",
-    "parse_configured_options",
-]
-
 PYTEST_FOLDER = str(Path(_pytest.__file__).parent)
 PLUGIN_FOLDER = str(Path(__file__).parent)
 

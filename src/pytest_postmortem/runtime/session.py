@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from pytest_postmortem.report_model import Report
     from pytest_postmortem.reports.terminal import TerminalLine
 
-__all__ = ["RunReporter", "ask_load_hooks", "find_cache_folder", "start_session"]
-
 MAX_FAILURE_BLOCKS = 20
 """The number of failures above which only ids and links are printed with each."""
 

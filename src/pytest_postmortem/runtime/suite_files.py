@@ -25,8 +25,6 @@ from pytest_postmortem.runtime.selection import (
 )
 from pytest_postmortem.settings import Settings
 
-__all__ = ["SuiteFileCollector"]
-
 
 class SuiteFileCollector:
     """Records collected files, and determines whether they are the whole suite."""

@@ -18,16 +18,6 @@ from pytest_postmortem.runtime.collection import CollectionPlan
 from pytest_postmortem.runtime.completeness import join_collections
 from pytest_postmortem.runtime.selection import find_given_names
 
-__all__ = [
-    "CollectedReceiver",
-    "ControllerPlugin",
-    "PlanProvider",
-    "WorkerPlugin",
-    "find_given_names_on_worker",
-    "read_worker_plan",
-    "take_collected",
-]
-
 PlanProvider = Callable[[bool], CollectionPlan]
 """A function that returns the plan, given whether any test is marked."""
 

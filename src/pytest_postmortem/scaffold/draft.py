@@ -18,8 +18,6 @@ from pytest_postmortem.scaffold.template import (
 )
 from pytest_postmortem.scaffold.title_style import render_title_phrase
 
-__all__ = ["IncidentDetails", "render_document"]
-
 FIELD_LABELS = {"date": "Date", "severity": "Severity", "owner": "Owner", "service": "Service"}
 """Labels of the fields that a document without front matter shows in its text."""
 

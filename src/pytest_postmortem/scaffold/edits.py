@@ -16,8 +16,6 @@ from pathlib import Path
 from pytest_postmortem.errors import DestinationError, Problem
 from pytest_postmortem.files import FileChangedError, StagedFile, rewrite_file, stage_file
 
-__all__ = ["FileEdit", "render_edits_diff", "write_edits"]
-
 
 @dataclass(frozen=True, slots=True)
 class FileEdit:

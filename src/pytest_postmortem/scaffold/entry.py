@@ -10,13 +10,6 @@ from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.file import FILE_SETTINGS
 from pytest_postmortem.scaffold.front_matter import IncidentFacts, map_keys_to_fields
 
-__all__ = [
-    "EntryBuilder",
-    "EntryPair",
-    "are_newest_first",
-    "is_registry_setting",
-]
-
 EntryPair = tuple[str, "str | tuple[str, ...]", str]
 """A key, its value, and the quote of the value."""
 

@@ -22,18 +22,6 @@ from pytest_postmortem.scaffold.scalars import (
     format_yaml_value,
 )
 
-__all__ = [
-    "FIRST_FRONT_MATTER",
-    "FrontMatterKey",
-    "FrontMatterLayout",
-    "FrontMatterStyle",
-    "IncidentFacts",
-    "WrittenFrontMatter",
-    "find_field_of_key",
-    "find_front_matter_layout",
-    "map_keys_to_fields",
-]
-
 FrontMatterStyle = Literal["yaml", "toml", "rst", "json", "none"]
 IncidentFacts = Mapping[str, "str | tuple[str, ...]"]
 """The values of an incident by field; an unknown value is an empty text or tuple."""

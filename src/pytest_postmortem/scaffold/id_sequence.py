@@ -22,17 +22,6 @@ from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.filenames import NO_ID_PREFIXES, find_id_prefix
 from pytest_postmortem.scaffold.slugs import format_file_name
 
-__all__ = [
-    "DEFAULT_NAMING",
-    "NamingPattern",
-    "TitleSpelling",
-    "find_common_words",
-    "find_most_common",
-    "find_naming_pattern",
-    "find_past_ids",
-]
-
-
 _ID_KEYS = "|".join(
     name.replace("_", "[-_ ]") for name in sorted(fields.ID_KEYS, key=len, reverse=True)
 )

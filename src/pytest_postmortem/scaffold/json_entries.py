@@ -10,8 +10,6 @@ from typing import Any
 from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError
 from pytest_postmortem.scaffold.entry import EntryBuilder, is_registry_setting
 
-__all__ = ["insert_json_entry", "render_json_snippet"]
-
 
 def insert_json_entry(
     text: str, wrapper: str | None, make: EntryBuilder, first: bool, newline: str

@@ -38,16 +38,6 @@ from pytest_postmortem.scaffold.sibling_documents import (
 )
 from pytest_postmortem.scaffold.slugs import format_file_name
 
-__all__ = [
-    "SCAFFOLD_FAILED",
-    "NewPostmortem",
-    "PostmortemPlace",
-    "UsedNames",
-    "read_template",
-    "scaffold_document",
-    "scaffold_entry",
-]
-
 SCAFFOLD_FAILED = "Couldn't create a post-mortem"
 
 MAX_NUMBERS_PER_ID = 100

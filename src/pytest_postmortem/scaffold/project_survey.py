@@ -11,15 +11,6 @@ from pathlib import Path
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.registry.directory import detect_document_name, walk_documents
 
-__all__ = [
-    "CI_SYSTEMS",
-    "MarkIds",
-    "find_ci_system",
-    "find_document_collections",
-    "find_issue_url_template",
-    "find_marks_with_ids",
-]
-
 MAX_FOLDER_DEPTH = 4
 """The maximum depth of a folder with post-mortems."""
 

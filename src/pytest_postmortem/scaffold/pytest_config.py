@@ -33,20 +33,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = [
-    "MARKER_LINE",
-    "SettingValue",
-    "SettingsToAdd",
-    "add_pytest_settings",
-    "has_postmortem_marker",
-    "insert_ini_settings",
-    "insert_ini_value_line",
-    "insert_toml_item",
-    "insert_toml_settings",
-    "parse_pytest_settings",
-]
-
-
 _TOML_LINE_END = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
 
 

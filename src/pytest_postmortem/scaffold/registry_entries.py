@@ -21,8 +21,6 @@ from pytest_postmortem.scaffold import json_entries, toml_entries, yaml_entries
 from pytest_postmortem.scaffold.entry import EntryBuilder, are_newest_first, is_registry_setting
 from pytest_postmortem.scaffold.front_matter import IncidentFacts
 
-__all__ = ["add_registry_entry", "find_registry_entries", "list_written_ids"]
-
 EntryWriter = Callable[[str, "str | None", EntryBuilder, bool, str], str]
 
 _ENTRY_WRITERS: Mapping[str, EntryWriter] = {

@@ -19,8 +19,6 @@ from pytest_postmortem.pysource.bindings import parse_python_tree
 from pytest_postmortem.pysource.suite_reader import SourceTest, parse_source_tests
 from pytest_postmortem.scaffold.slugs import format_function_name
 
-__all__ = ["ExtendedTestFile", "RegressionTestError", "add_regression_test"]
-
 MAX_LINE_WIDTH = 88
 
 _SOURCE_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")

@@ -11,15 +11,6 @@ import yaml
 
 from pytest_postmortem.registry import fields
 
-__all__ = [
-    "NUMBER_QUOTE",
-    "find_quote",
-    "format_toml_key",
-    "format_toml_value",
-    "format_yaml_scalar",
-    "format_yaml_value",
-]
-
 NUMBER_QUOTE = "0"
 """Marks a value as a number, which has no quote."""
 

@@ -40,8 +40,6 @@ from pytest_postmortem.scaffold.id_sequence import (
 )
 from pytest_postmortem.scaffold.title_style import find_title_phrase
 
-__all__ = ["DocumentCollection", "find_document_kind", "survey_documents"]
-
 _TEMPLATE_FOLDERS = ("template", "templates")
 
 FOLDER_FORMATS = ("%Y", "%Y-%m", "%Y/%m", "%Y/%Y-%m", "%Y/%m/%d", "%Y_%m", "%Y%m")

@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["MAX_SLUG_LENGTH", "format_file_name", "format_function_name", "shorten_title"]
-
 MAX_SLUG_LENGTH = 60
 """The maximum length of a title in a name; it is cut between words."""
 

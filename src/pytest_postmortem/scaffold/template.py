@@ -18,8 +18,6 @@ from pytest_postmortem.registry.document_head import SECTION_TITLES, DocumentHea
 from pytest_postmortem.scaffold.front_matter import IncidentFacts, find_field_of_key
 from pytest_postmortem.scaffold.scalars import find_quote, format_toml_value, format_yaml_value
 
-__all__ = ["fill_plain_template", "has_placeholders", "render_jinja_template"]
-
 PLACEHOLDERS = ("id", "title", "heading", "date", "severity", "class", "owner", "service", "test")
 """The names of placeholders."""
 

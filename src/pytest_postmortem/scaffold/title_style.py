@@ -12,8 +12,6 @@ from datetime import date
 from pytest_postmortem.registry import fields
 from pytest_postmortem.scaffold.id_sequence import NAMING_WORDS
 
-__all__ = ["find_title_phrase", "render_title_phrase"]
-
 _DATE_IN_TITLE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 _PHRASE_TOKEN = rf"(?:\{{id\}}|\{{date\}}|\b(?:{'|'.join(sorted(NAMING_WORDS))})\b|[^\w{{}}])"
 _NO_TITLE = re.compile(rf"{_PHRASE_TOKEN}*", re.IGNORECASE)

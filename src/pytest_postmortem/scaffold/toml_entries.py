@@ -14,8 +14,6 @@ from pytest_postmortem.registry.toml_scanner import (
 from pytest_postmortem.scaffold.entry import EntryBuilder
 from pytest_postmortem.scaffold.scalars import find_quote, format_toml_key, format_toml_value
 
-__all__ = ["insert_toml_entry", "render_toml_snippet"]
-
 
 def insert_toml_entry(
     text: str, wrapper: str | None, make: EntryBuilder, first: bool, newline: str

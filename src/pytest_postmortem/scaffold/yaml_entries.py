@@ -13,8 +13,6 @@ from pytest_postmortem.scaffold.entry import EntryBuilder, EntryPair, is_registr
 from pytest_postmortem.scaffold.json_entries import render_json_snippet
 from pytest_postmortem.scaffold.scalars import find_quote, format_yaml_scalar, format_yaml_value
 
-__all__ = ["insert_yaml_entry", "render_yaml_snippet"]
-
 _EMPTY_BRACKETS = re.compile(r":[ \t]*\[[ \t]*\]")
 
 

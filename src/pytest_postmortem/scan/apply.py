@@ -14,14 +14,6 @@ from pytest_postmortem.scan.mentions import decode_module
 from pytest_postmortem.scan.scoring import Strength
 from pytest_postmortem.scan.suggestions import ScannedFile, Suggestion
 
-__all__ = [
-    "MarkerEdit",
-    "SkippedFile",
-    "build_marker_edits",
-    "render_marker_diff",
-    "write_marker_edit",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class MarkerEdit:

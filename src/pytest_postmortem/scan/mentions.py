@@ -22,8 +22,6 @@ from pytest_postmortem.scan.test_passages import (
     list_passages,
 )
 
-__all__ = ["Mention", "MentioningTest", "decode_module", "find_mentioning_tests"]
-
 
 @dataclass(frozen=True, slots=True)
 class Mention:

@@ -17,8 +17,6 @@ from pytest_postmortem.scan.scoring import Strength
 from pytest_postmortem.scan.suggestions import STRENGTH_ORDER, ScanResult, Suggestion
 from pytest_postmortem.text import join_some_texts, sanitize_line, shorten_text
 
-__all__ = ["SCAN_FORMAT", "render_scan_json", "render_scan_markdown", "render_scan_text"]
-
 SCAN_FORMAT = 1
 
 STRENGTH_HEADINGS: Mapping[Strength, str] = {

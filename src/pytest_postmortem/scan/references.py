@@ -22,8 +22,6 @@ from pytest_postmortem.scan.search_index import (
     split_tokens,
 )
 
-__all__ = ["Reference", "ReferenceForm", "find_references"]
-
 ReferenceForm = Literal["link", "id", "sign", "vague", "pattern"]
 
 _URL = re.compile(r"https?://[^\s<>\"'`|\\^{}\[\]]+", re.IGNORECASE)

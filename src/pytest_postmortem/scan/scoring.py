@@ -13,8 +13,6 @@ from typing import Literal, get_args
 from pytest_postmortem.scan.references import Reference, ReferenceForm
 from pytest_postmortem.scan.test_passages import PassagePlace, SourcePassage
 
-__all__ = ["STRENGTHS", "Strength", "weigh_reference"]
-
 Strength = Literal["known-broken", "likely", "possible"]
 
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)

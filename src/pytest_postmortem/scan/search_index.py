@@ -16,18 +16,6 @@ from typing import Literal, NamedTuple
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
 from pytest_postmortem.model import Policy, Registry
 
-__all__ = [
-    "IncidentName",
-    "IncidentNumber",
-    "SearchIndex",
-    "Tracker",
-    "build_search_index",
-    "format_github_shorthand",
-    "normalize_address",
-    "split_camel_case",
-    "split_tokens",
-]
-
 _TOKEN_PATTERN = re.compile(r"\d+|[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
 _CAMEL_CASE_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

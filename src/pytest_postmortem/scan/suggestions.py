@@ -14,8 +14,6 @@ from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.scan.mentions import Mention, MentioningTest
 from pytest_postmortem.scan.scoring import Strength
 
-__all__ = ["STRENGTH_ORDER", "ScanResult", "ScannedFile", "Suggestion", "build_suggestions"]
-
 STRENGTH_ORDER: tuple[Strength, ...] = ("likely", "possible", "known-broken")
 """The order in which suggestions are shown."""
 

@@ -11,16 +11,6 @@ from typing import Literal, NamedTuple
 
 from pytest_postmortem.pysource.bindings import walk_statements
 
-__all__ = [
-    "FunctionNode",
-    "PassagePlace",
-    "SourcePassage",
-    "find_first_test_line",
-    "find_muting_outcome",
-    "list_functions",
-    "list_passages",
-]
-
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 PassagePlace = Literal[

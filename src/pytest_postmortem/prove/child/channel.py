@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-__all__ = ["build_load_recorder", "open_note_writer"]
-
 _open, _write, _fstat = os.open, os.write, os.fstat
 
 

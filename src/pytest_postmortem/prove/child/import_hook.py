@@ -28,14 +28,6 @@ from io import StringIO
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = [
-    "ImportOverlay",
-    "describe_exception",
-    "forget_reached_places",
-    "install_overlay",
-    "start_pytest",
-]
-
 MAX_EXCEPTIONS = 1000
 """Exceptions that a process records; code may raise and catch millions."""
 

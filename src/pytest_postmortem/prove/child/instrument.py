@@ -9,8 +9,6 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-__all__ = ["RAISED", "REACHED", "instrument_code"]
-
 REACHED, RAISED = "__postmortem_reached__", "__postmortem_raised__"
 """The names of the functions that instrumented code calls."""
 

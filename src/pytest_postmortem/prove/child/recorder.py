@@ -30,8 +30,6 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol  # as pytest-rerunfailures does
 
-__all__ = ["RunRecorder"]
-
 IN_SHADOW = __name__ == "_postmortem_recorder"
 import_hook: Any = import_module(
     "_postmortem_import_hook" if IN_SHADOW else f"{__package__}.import_hook"

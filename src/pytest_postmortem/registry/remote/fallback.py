@@ -28,8 +28,6 @@ from pytest_postmortem.registry.remote.http import DEFAULT_LIMITS, UnreachableEr
 from pytest_postmortem.registry.remote.pagination import FetchedPages, PageValidator, read_pages
 from pytest_postmortem.registry.remote.source_config import RemoteSource
 
-__all__ = ["FetchResult", "fetch_location", "has_plugin_copy", "take_plugin_entries"]
-
 MAX_LISTED_FINDINGS = 10
 """The number of findings about entries of one location that are shown one by one."""
 

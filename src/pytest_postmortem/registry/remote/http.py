@@ -41,30 +41,6 @@ from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.entry import READ_REGISTRY
 from pytest_postmortem.registry.fields import normalize_key
 
-__all__ = [
-    "ASK_LESS_OFTEN",
-    "CLEARTEXT_CREDENTIAL",
-    "CLEARTEXT_REMEDY",
-    "CORRECT_ADDRESS",
-    "NOT_DECOMPRESSED",
-    "RETRY_LATER",
-    "HttpAnswer",
-    "HttpClient",
-    "HttpLimits",
-    "HttpRequest",
-    "UnreachableError",
-    "classify_host",
-    "find_address_problem",
-    "find_error_text",
-    "format_service_message",
-    "is_error_answer",
-    "is_loopback_host",
-    "parse_url_origin",
-    "raise_for_refusal",
-    "translate_http_errors",
-]
-
-
 ERROR_TEXT_KEYS = (
     *("error_description", "detail", "message", "error_message", "error_messages", "error"),
     *("errors", "errormessages", "msg", "fault", "reason", "title"),

@@ -15,14 +15,6 @@ from typing import Any
 from pytest_postmortem.registry import fields
 from pytest_postmortem.text import join_some_texts
 
-__all__ = [
-    "FieldPath",
-    "find_first_text",
-    "find_path_values",
-    "format_key_names",
-    "parse_field_paths",
-]
-
 _BRACED_PATH = re.compile(r"\{([^{}]*)\}")
 _PLAIN_KEY = re.compile(r"[\w$@-]{1,40}")
 MAX_LISTED_KEYS = 15

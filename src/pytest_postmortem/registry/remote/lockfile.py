@@ -11,8 +11,6 @@ import yaml
 
 from pytest_postmortem.model import SHOW_LEVELS, Postmortem, Registry, ShowLevel
 
-__all__ = ["SYNC_FIRST_LINE", "describe_registry_changes", "render_synced_registry"]
-
 
 class _SyncDumper(yaml.SafeDumper):
     """Writes paragraphs as blocks, which are readable in reviews."""

@@ -33,8 +33,6 @@ from pytest_postmortem.registry.remote.http import (
 from pytest_postmortem.registry.remote.redaction import SecretRedactor
 from pytest_postmortem.registry.remote.source_config import NextPage, RemoteSource
 
-__all__ = ["FetchedPages", "PageValidator", "read_pages"]
-
 MULTI_TEXT_FIELDS = frozenset((*LIST_SEPARATORS, "fix"))
 """The fields that may hold several texts."""
 

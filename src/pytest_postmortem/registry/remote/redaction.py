@@ -13,8 +13,6 @@ import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 
-__all__ = ["REDACTION_MARK", "SecretRedactor"]
-
 REDACTION_MARK = "***"
 
 MIN_SECRET_LENGTH = 6

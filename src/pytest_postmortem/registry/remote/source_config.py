@@ -38,8 +38,6 @@ from pytest_postmortem.registry.remote.http import (
 )
 from pytest_postmortem.registry.remote.json_path import FieldPath, parse_field_paths
 
-__all__ = ["SOURCE_KEYS", "NextPage", "RemoteSource", "parse_source_block"]
-
 SOURCE_KEYS = (
     *("url", "headers", "query", "basic", "list", "where", "fields", "next", "partial"),
     "insecure",

@@ -30,18 +30,6 @@ from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.text import join_some_texts, sanitize_line
 
-__all__ = [
-    "ChangeKind",
-    "Comparison",
-    "IncidentChange",
-    "compare_code",
-    "compare_reports",
-    "render_comparison_json",
-    "render_comparison_markdown",
-    "render_comparison_text",
-    "sort_changes",
-]
-
 COMPARISON_FORMAT = 1
 
 ChangeKind = Literal["lost", "unlinked", "removed", "failing", "new", "gained", "retired"]

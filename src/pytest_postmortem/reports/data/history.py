@@ -23,18 +23,6 @@ if TYPE_CHECKING:
     from pytest_postmortem.git import Commit
     from pytest_postmortem.pysource.marker_index import LinkedIncident, UnreadLinks
 
-__all__ = [
-    "HISTORY_FORMAT",
-    "IncidentHistory",
-    "LinkEvent",
-    "LinkHistory",
-    "LinkedCount",
-    "Unread",
-    "render_history_json",
-    "render_history_table",
-    "trace_history",
-]
-
 HISTORY_FORMAT = 1
 HISTORY_HASH_LENGTH = 10
 """Letters of a commit that are shown."""

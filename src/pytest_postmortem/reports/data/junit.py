@@ -28,8 +28,6 @@ from pytest_postmortem.model import OUTCOMES, OutcomeWord, format_count
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["JUnitReport", "parse_junit_report"]
-
 JUNIT_PROPERTY = "postmortem"
 
 JUNIT_ROOTS = ("testsuites", "testsuite", "testcase", "testrun")

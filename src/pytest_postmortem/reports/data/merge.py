@@ -42,8 +42,6 @@ from pytest_postmortem.reports.data.restored_incidents import (
     restore_proof,
 )
 
-__all__ = ["ReportSource", "merge_reports"]
-
 
 @dataclass(frozen=True, slots=True)
 class ReportSource:

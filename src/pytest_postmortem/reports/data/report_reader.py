@@ -15,8 +15,6 @@ from pytest_postmortem.model import Finding, parse_iso_date
 from pytest_postmortem.reports.data.junit import parse_junit_report
 from pytest_postmortem.reports.data.merge import ReportSource
 
-__all__ = ["read_report_file", "read_report_files"]
-
 READABLE_REPORT_FORMAT = 1
 MAX_REPORT_SIZE = 500_000_000
 REPORT_UNREADABLE = "Couldn't read report"

@@ -19,17 +19,6 @@ from pytest_postmortem.model import (
     parse_iso_date,
 )
 
-__all__ = [
-    "HIDDEN_SHOW_LEVELS",
-    "ReportedIncident",
-    "ReportedRun",
-    "parse_json_report",
-    "prefix_nodeid_with_root",
-    "prefix_path_with_root",
-    "restore_postmortem",
-    "restore_proof",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class ReportedIncident:
