@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,67 @@ def test_an_id_that_moved_into_a_table_which_an_unread_place_imports_is_unknown(
     assert lost[0] == 1
     assert (moved[0], moved[1].splitlines()[-1]) == (0, f"{NOTHING.strip()} in what could be read")
     assert moved[1].startswith("2 incidents can't be compared: PM-1, PM-3 (")
+
+
+DATA_HOOK = HOOK.format("json.load(open('tests/ids.json'))[item.name]").replace(
+    "import pytest", "import json, pytest"
+)
+
+
+@pytest.mark.parametrize(("id", "status"), [("inc-1", 0), ("PM-11", 1)], ids=["alias", "longer"])
+def test_an_id_that_moved_into_data_which_code_may_read_is_unknown(
+    suite: Path, capsys: pytest.CaptureFixture[str], id: str, status: int
+) -> None:
+    """A conftest that reads the file is as it was; another id in the file explains nothing."""
+    write(suite, {"conftest.py": DATA_HOOK, "tests/ids.json": '{"test_four": "PM-2"}'})
+    commit(suite)
+    git(suite, "branch", "--force", "main")
+    data = json.dumps({"test_four": "PM-2", "test_one": id})
+    write(suite, {"tests/test_one.py": "def test_one(): pass\n", "tests/ids.json": data})
+
+    found, said = compared(capsys)
+
+    unknown = "PM-1, PM-3 (only a run shows whether code reads its id from tests/ids.json"
+    assert (found, unknown in said, "PM-1  Charged" in said) == (status, not status, bool(status))
+
+
+def test_data_explains_no_loss_where_no_code_adds_marks_in_a_run(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without code that only a run explains, nothing reads an id from a file."""
+    write(suite, {"tests/test_one.py": "def test_one(): pass\n", "tests/ids.json": '["PM-1"]'})
+
+    status, said = compared(capsys)
+
+    assert (status, "tests/test_one.py::test_one has lost its marker" in said) == (1, True)
+
+
+UNPARSED = "1 file can't be read as Python: {}\n1 incident can't be compared: PM-1\n"
+
+
+def test_a_helper_that_can_not_be_parsed_leaves_the_links_of_its_importers_unknown(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it gave to their tests before it may still give, once it is mended."""
+    write(suite, {"tests/marks.py": MARKS, "tests/test_one.py": IMPORTED, "tests/__init__.py": ""})
+    commit(suite)
+    git(suite, "branch", "--force", "main")
+    write(suite, {"tests/marks.py": f"{MARKS}\ndef (\n"})
+
+    status, said = compared(capsys)
+
+    assert (status, said.startswith(UNPARSED.format("tests/marks.py"))) == (3, True)
+
+
+def test_an_id_that_moved_into_a_file_that_can_not_be_parsed_is_unknown(
+    suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The text of the file names the incident."""
+    write(suite, {"tests/test_one.py": None, "tests/test_new.py": f"{ONE}\ndef (\n"})
+
+    status, said = compared(capsys)
+
+    assert (status, said.startswith(UNPARSED.format("tests/test_new.py"))) == (3, True)
 
 
 DECLARED = REGISTRY.replace("id: PM-3", "id: PM-3, tests: ['tests/three.yaml::three']")

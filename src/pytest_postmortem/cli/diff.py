@@ -128,7 +128,15 @@ def _compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison
         used = {path: map(_list_path_and_parents, checkout.find_used(path)) for path in paths}
         unchanged = {path for path in paths if changed.isdisjoint(chain(*used[path]))}
         comparison = compare_code(
-            older, newer, head_registry, policy, show, earlier, unchanged, unread
+            older,
+            newer,
+            head_registry,
+            policy,
+            show,
+            earlier,
+            unchanged,
+            unread,
+            checkout.find_uninterpreted_files(changed, newer),
         )
         judged = comparison.judged and not checkout.unread
         return replace(comparison, notes=(*comparison.notes, *checkout.unread), judged=judged)

@@ -29,9 +29,11 @@ from pytest_postmortem.errors import GitError, Problem, RegistryError, SettingsE
 from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.pysource.bindings import parse_python_tree
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.pysource.project_modules import ParsedModule
 from pytest_postmortem.registry.loader import is_remote_location
+from pytest_postmortem.reports.data.compare import UninterpretedFile
 from pytest_postmortem.today import Today
 
 ParsedTests = tuple[suite_reader.SourceTest, ...] | None
@@ -41,6 +43,11 @@ READING_OPTIONS = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
 
 LENIENT_SETTINGS = ("addopts=", "required_plugins=", "filterwarnings=", "strict_config=false")
 LENIENT_OPTIONS = tuple(word for setting in LENIENT_SETTINGS for word in ("-o", setting))
+
+DATA_SUFFIXES = (".json", ".yaml", ".yml", ".toml", ".csv", ".tsv", ".ini", ".cfg", ".txt")
+"""Files from which code may read the ids of its marks."""
+
+MAX_DATA_SIZE = 1_000_000
 
 DEPTH_REMEDY = "in CI fetch-depth: 0 or GIT_DEPTH: 0"
 """How a job gets the history of a repository."""
@@ -261,6 +268,33 @@ class GitCheckout:
         read.
         """
         return frozenset().union(*(code.find_used(path) for code in self._codes))
+
+    def find_uninterpreted_files(
+        self, changed: Iterable[str], tests: SourceTestsByFile
+    ) -> list[UninterpretedFile]:
+        """Return the files among the changed ones, by their paths from the rootdir, that may link
+        tests in a way that the code reader does not see: helpers that can't be parsed, and data.
+        """
+        found = []
+        for path in sorted(changed):
+            is_python = path.endswith(".py")
+            if tests.get(path) is not None or not (is_python or path.endswith(DATA_SUFFIXES)):
+                continue
+            data = read_file_bytes(self.root / path)
+            if data is None or len(data) > MAX_DATA_SIZE or self._is_registry_path(path):
+                continue
+            text = data.decode(errors="replace")
+            if not is_python:
+                found.append(UninterpretedFile(path, text))
+            elif parse_python_tree(data) is None:
+                importers = frozenset(name for name in tests if path in self.find_used(name))
+                found.append(UninterpretedFile(path, text, True, importers))
+        return found
+
+    def _is_registry_path(self, path: str) -> bool:
+        """Return whether a path from the rootdir is a part of the registry."""
+        locations = self.registry.locations if self.registry else ()
+        return any(path == place or path.startswith(f"{place}/") for place in locations)
 
     def _read_known_text(self, path: str, data: bytes | None) -> bytes | None:
         """Return the content of a test file, None where it is unknown."""

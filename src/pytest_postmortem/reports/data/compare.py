@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -59,6 +60,26 @@ MAX_LISTED_CHANGES = 50
 
 
 """Reasons and ids that are listed before the others are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class UninterpretedFile:
+    """A changed file of the newer state of which the code reader knows the text and no meaning.
+
+    ``importers`` are the files that import it, where it is Python that can't be parsed.
+    """
+
+    path: str
+    text: str
+    is_python: bool = False
+    importers: frozenset[str] = frozenset()
+
+    def may_link(self, names: Iterable[str], test_files: Collection[str]) -> bool:
+        """Return whether it names an incident, or may have given a mark to one of its tests."""
+        if not self.importers.isdisjoint(test_files):
+            return True
+        words = "|".join(re.escape(name) for name in names)
+        return re.search(rf"(?<![\w-])(?:{words})(?![\w-])", self.text, re.IGNORECASE) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +328,7 @@ def compare_code(
     earlier: Registry | None = None,
     unchanged_files: Collection[str] = (),
     unread_folders: Mapping[str, str] = MappingProxyType({}),
+    uninterpreted: Sequence[UninterpretedFile] = (),
 ) -> Comparison:
     """Compare two states of the code: what counts is whether a linked test could fail.
 
@@ -315,10 +337,11 @@ def compare_code(
     changed, may link without saying so was there before, and explains no loss. Any other file
     that can't be read makes the comparison incomplete, so that it is not judged.
     ``unread_folders`` are the submodules of which nothing is known, each with what to do: in
-    those whose paths are not among ``unchanged_files`` a test may have come or gone.
+    those whose paths are not among ``unchanged_files`` a test may have come or gone. Where one of
+    the ``uninterpreted`` files may link an incident now, its loss is unknown.
     """
     comparison = _CodeComparison(
-        base, head, registry, policy, show, earlier, unchanged_files, unread_folders
+        base, head, registry, policy, show, earlier, unchanged_files, unread_folders, uninterpreted
     )
     comparison.compare_older_links()
     comparison.compare_newer_links()
@@ -340,12 +363,14 @@ class _CodeComparison:
         earlier: Registry | None,
         unchanged_files: Collection[str],
         unread_folders: Mapping[str, str],
+        uninterpreted: Sequence[UninterpretedFile],
     ) -> None:
         self._base, self._head = base, head
         self._registry, self._earlier = registry, earlier
         self._policy, self._show = policy, show
         self._unchanged_files = unchanged_files
         self._unread_folders = unread_folders
+        self._uninterpreted = uninterpreted
         self._moved = {
             path: remedy for path, remedy in unread_folders.items() if path not in unchanged_files
         }
@@ -359,6 +384,7 @@ class _CodeComparison:
         )
         self._changes: list[IncidentChange] = []
         self._unread: list[str] = []
+        self._unparsed: dict[str, None] = {}
         self._unchanged = 0
 
     def compare_older_links(self) -> None:
@@ -384,7 +410,9 @@ class _CodeComparison:
             _is_test_file_readable(nodeid, self._head, self._moved) for nodeid in old.tests
         ):
             self._unread.append(old.id)
-        elif old.has_active_test and self._unclear.note(old.id, explained):
+        elif (old.has_active_test and self._unclear.note(old.id, explained)) or (
+            self._note_uninterpreted(old, postmortem)
+        ):
             return
         elif not (
             _is_registry_complete(registry)
@@ -394,6 +422,25 @@ class _CodeComparison:
             reason = _describe_lost_tests(old, new, self._head)
             kind: ChangeKind = "lost" if old.has_active_test else "unlinked"
             self._changes.append(_build_incident_change(kind, old.id, postmortem, show, reason))
+
+    def _note_uninterpreted(self, old: LinkedIncident, postmortem: Postmortem | None) -> bool:
+        """Note an incident that a changed file may link now, and say whether there is one.
+
+        A file that is not Python links nothing by itself: code that only a run explains must be
+        there to read it.
+        """
+        names = {old.id, *((postmortem.id, *postmortem.aliases) if postmortem else ())}
+        test_files = {nodeid.partition("::")[0] for nodeid in old.tests}
+        for file in self._uninterpreted:
+            if file.is_python and file.may_link(names, test_files):
+                self._unparsed[file.path] = None
+                self._unread.append(old.id)
+                return True
+            if self._unclear.head.places and file.may_link(names, test_files):
+                reason = f"only a run shows whether code reads its id from {file.path}"
+                self._unclear.note_reason(old.id, reason)
+                return True
+        return False
 
     def compare_newer_links(self) -> None:
         """Add each incident that has an active test now, and had none."""
@@ -444,13 +491,13 @@ class _CodeComparison:
 
     def build(self) -> Comparison:
         """Return all changes, with what could not be compared."""
-        unreadable = {*_unreadable(self._base), *_unreadable(self._head)}
+        unreadable = {*_unreadable(self._base), *_unreadable(self._head), *self._unparsed}
         complete = unreadable.issubset(self._unchanged_files)
         judged = complete and not (self._moved or self._unclear.lacks_folder)
         return Comparison(
             sort_changes(_sort_by_registry(self._changes, self._registry)),
             (
-                *_describe_unread_files(self._base, self._head, self._unread),
+                *_describe_unread_files(unreadable, self._unread),
                 *self._unclear.notes(),
             ),
             judged,
@@ -492,6 +539,10 @@ class _UnclearIncidents:
         if reason:
             self._reasons.setdefault(id, reason)
         return reason is not None
+
+    def note_reason(self, id: str, reason: str) -> None:
+        """Note why an incident can't be compared."""
+        self._reasons.setdefault(id, reason)
 
     def note_folder(self, id: str, folders: Mapping[str, str]) -> None:
         """Note an incident whose tests may be in a folder that is not read."""
@@ -640,10 +691,8 @@ def _unreadable(reading: SourceTestsByFile) -> Iterator[str]:
     return (path for path, tests in reading.items() if tests is None)
 
 
-def _describe_unread_files(
-    base: SourceTestsByFile, head: SourceTestsByFile, ids: Sequence[str]
-) -> Iterator[str]:
-    paths = sorted({*_unreadable(base), *_unreadable(head)})
+def _describe_unread_files(unreadable: Collection[str], ids: Sequence[str]) -> Iterator[str]:
+    paths = sorted(unreadable)
     if paths:
         yield (
             f"{format_count(len(paths), 'file')} can't be read as Python:"
