@@ -60,7 +60,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session, pytest: str) -> None:
     """Run all tests, on each Python and pytest that is supported."""
     install_for_tests(session, pytest)
-    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+    session.run("python", "-m", "pytest", "--slow", "-n", "auto", *session.posargs)
 
 
 @nox.session
@@ -68,7 +68,7 @@ def tests_without_xdist(session: nox.Session) -> None:
     """Run all tests where pytest-xdist is not installed."""
     install_for_tests(session, "pytest>=9,<10")
     session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "pytest-xdist", "execnet")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", "--slow", *session.posargs)
 
 
 @nox.session
@@ -109,7 +109,7 @@ def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests reach."""
     session.install("-e", ".[test]", *group("coverage"))
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-n", "auto", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "--slow", "-n", "auto", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 

@@ -49,6 +49,30 @@ TOKENS = (
 """What a developer may have set, and no test may send."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option for the slow tests."""
+    parser.addoption("--slow", action="store_true", help="also run the slow tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the slow tests of a whole run, unless it asks for them.
+
+    A file, a node id, ``-k`` and ``-m`` select them as any other test.
+    """
+    option = config.option
+    if (
+        option.slow
+        or option.markexpr
+        or option.keyword
+        or config.args != config.getini("testpaths")
+    ):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+
+
 class RunPytest(Protocol):
     """Runs pytest on the suite in the current folder."""
 

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from repositories import git
+
+pytestmark = pytest.mark.slow
 
 TITLE = "Discount page failed for everyone"
 DOCUMENT = "docs/postmortems/PM-0001-discount-page-failed-for-everyone.md"

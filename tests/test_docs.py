@@ -128,6 +128,7 @@ def test_the_tutorial_works_step_by_step(pytester: pytest.Pytester) -> None:
     assert report_of(after) == [shown[2]]
 
 
+@pytest.mark.slow
 def test_the_tutorial_on_proofs_works_step_by_step(
     pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,6 +174,7 @@ def repository(folder: Path) -> Callable[..., str]:
     return git
 
 
+@pytest.mark.slow
 def test_a_post_mortem_is_written_as_its_page_says(tmp_path: Path) -> None:
     """Each command prints what the page shows, from an empty project to the guarded incident."""
     page = ROOT / "docs" / "how-to" / "write-a-post-mortem.md"

@@ -17,6 +17,8 @@ from pytest_postmortem.model import Location
 from pytest_postmortem.registry import LoadOptions, load_registry
 from report_schema import read_report
 
+pytestmark = pytest.mark.slow
+
 NFC, NFD = "2026-01-03-caf\u00e9", "2026-01-03-cafe\u0301"
 Form = Literal["NFC", "NFD"]
 FORMS: tuple[Form, ...] = ("NFC", "NFD")

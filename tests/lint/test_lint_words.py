@@ -244,6 +244,7 @@ def seconds_of_work(most: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, usual)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

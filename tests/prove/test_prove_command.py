@@ -22,6 +22,8 @@ from prove_repository import (
 )
 from pytest_postmortem.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 FAILS = "fails without {fix}: AssertionError: assert 50.0 == 5"
 
 

@@ -14,7 +14,10 @@ import pytest
 
 from prove_repository import FIXED, TEST, Repository, table, text_of
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX"),
+]
 
 SLOW = TEST.replace("    assert", "    __import__('time').sleep(60)\n    assert")
 

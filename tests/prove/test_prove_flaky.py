@@ -13,6 +13,8 @@ from pytest_postmortem.cli.prove_cases import ProveRequest
 from pytest_postmortem.prove.child.recorder import MAX_ROUND_SECONDS
 from pytest_postmortem.prove.experiment import RunBudget
 
+pytestmark = pytest.mark.slow
+
 SLOW = MAX_ROUND_SECONDS * 0.6
 """Seconds after which a test does not run again in its process."""
 

@@ -23,6 +23,8 @@ import pytest
 from prove_repository import Repository
 from repositories import Files
 
+pytestmark = pytest.mark.slow
+
 PRICE = "def price(cents):\n    return cents / {}\n"
 TAX = "def tax(cents):\n    return cents * {}\n"
 OTHER_TAX = """\

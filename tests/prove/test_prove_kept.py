@@ -268,6 +268,7 @@ def last_lines(pytester: pytest.Pytester) -> tuple[int, list[str]]:
     return done.ret, [line for line in done.outlines if line.startswith(("Gate", "2 of 2 inc"))]
 
 
+@pytest.mark.slow
 def test_a_gate_counts_what_was_proved(
     pytester: pytest.Pytester, repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:

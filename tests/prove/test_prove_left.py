@@ -8,6 +8,8 @@ import pytest
 
 from prove_repository import FIXED, OLD, Repository, table, text_of
 
+pytestmark = pytest.mark.slow
+
 GENERATES = """\
 import pytest
 from pm1 import price

@@ -6,6 +6,8 @@ import pytest
 
 from prove_repository import FIXED, TEST, Repository, module_of, table, text_of
 
+pytestmark = pytest.mark.slow
+
 ALONE = """\
 import os, time
 import pytest

@@ -9,6 +9,8 @@ import pytest
 from prove_repository import Repository, table
 from repositories import Files
 
+pytestmark = pytest.mark.slow
+
 PROVEN = "proven"
 AT_FIX = "proven at fix"
 WEAK = "weak"

@@ -255,6 +255,7 @@ def test_a_checkout_may_be_read_only(repository: Repository) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_two_at_once_do_not_disturb_each_other(repository: Repository) -> None:
     """Neither sees the other's source, and what both keep is whole."""
     for id in ("PM-1", "PM-2"):

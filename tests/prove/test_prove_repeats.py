@@ -14,6 +14,8 @@ from pytest_postmortem.model import PROVEN_VERDICTS
 from pytest_postmortem.prove.experiment import RunBudget
 from races import files
 
+pytestmark = pytest.mark.slow
+
 HEAD = """\
 import os
 import pytest

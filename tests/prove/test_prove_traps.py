@@ -14,6 +14,8 @@ from pytest_postmortem.cli.prove import run_prove
 from pytest_postmortem.cli.prove_cases import ProveRequest
 from repositories import Files
 
+pytestmark = pytest.mark.slow
+
 HEAD = """\
 import builtins, ctypes, json, os, re, shutil, signal, subprocess, sys, threading, time
 import pytest

@@ -247,6 +247,7 @@ def pytest_collection_modifyitems(items):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("conftest", "arguments"),
     [

@@ -311,6 +311,7 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="knows no limit of a file's size")
 @pytest.mark.parametrize("type", ["json", "html", "markdown"])
 def test_a_disk_that_is_full_costs_no_older_report(suite: Path, type: str) -> None:

@@ -10,6 +10,8 @@ import pytest
 from noted_runs import NotedSuite
 from report_schema import read_report
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("xdist")
 
 SEEDS = range(2, 2 + int(os.environ.get("KILLED_WORKERS_SEEDS", "3")))

@@ -140,6 +140,7 @@ def test_what_was_deselected_is_linked_and_did_not_run(
     assert result.ret == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

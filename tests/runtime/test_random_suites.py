@@ -12,6 +12,8 @@ from random_suites import make_suite
 from suite_oracle import STATES, expected_of
 from suite_runs import differences
 
+pytestmark = pytest.mark.slow
+
 SEEDS = (1, 2)
 """Suites that run in every check; `benchmarks/random_suites.py` runs as many as are asked for."""
 

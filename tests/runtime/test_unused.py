@@ -23,6 +23,7 @@ def printed(folder: Path, *arguments: str) -> str:
     return re.sub(r"^plugins: .*$", "", text, flags=re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

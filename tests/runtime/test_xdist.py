@@ -9,6 +9,8 @@ import pytest
 from conftest import report_of
 from report_schema import read_report, without_durations
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("xdist")
 
 REGISTRY = """

@@ -12,6 +12,8 @@ import pytest
 
 from conftest import report_of
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("xdist")
 
 REGISTRY = """

@@ -233,6 +233,7 @@ sys.exit(main(["scan", "--apply"]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_killed_scan_is_finished_by_running_it_again(tmp_path: Path, number: int) -> None:
@@ -281,6 +282,7 @@ NEW = SCAN.replace('["scan", "--apply"]', "sys.argv[1:]").replace(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 @pytest.mark.parametrize("registry", ["pm", "pm.yml"])
 def test_a_killed_new_is_finished_by_running_it_again(tmp_path: Path, registry: str) -> None:

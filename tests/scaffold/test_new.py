@@ -932,6 +932,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("manner", ["PM-1.md", "2026-01-01-x.md", "lost mail.md", "lost-mail.rst"])
 def test_no_title_makes_an_odd_file_or_leaves_the_folder(manner: str, project: Path) -> None:
     """Whatever it holds, its document lies where the others do, and says what was given."""

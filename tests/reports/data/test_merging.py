@@ -595,6 +595,7 @@ def test_a_number_that_makes_no_sense_is_wrong_use(
     assert caught.value.code == 2
 
 
+@pytest.mark.slow
 def test_no_change_to_a_report_ends_in_a_traceback(
     suite: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ) -> None:
