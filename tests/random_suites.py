@@ -235,6 +235,7 @@ class _Maker:
             elif kind < 0.45 and result != "skip":  # which would hide the error
                 case = replace(case, teardown="error")
             groups.append(Group((case,), self.some_ids(0.4)))
+        groups.sort(key=lambda group: group.cases[0].name)  # the order in which unittest has them
         name = f"TestUnit{self.count}"
         return Class(name, tuple(groups), self.some_ids(0.15), unittest=True, breaks=breaks)
 

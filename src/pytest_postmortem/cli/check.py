@@ -21,7 +21,6 @@ from pytest_postmortem.cli.arguments import (
 )
 from pytest_postmortem.cli.folder_project import LintedProject
 from pytest_postmortem.cli.git_project import configure_without_conftest
-from pytest_postmortem.cli.local_registry import find_declared_test_files
 from pytest_postmortem.cli.project_code import ProjectCode
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.lint.engine import lint_cases
@@ -70,8 +69,9 @@ def check_project(
         suite if not given_paths else list(_select_given_tests(project, suite, given_paths))
     )
     code = project.code({*test_files, *(suite if linting else ())})
-    tests = code.read(find_declared_test_files(project.registry), project.declared)
-    unread = find_unread_links(tests, project.registry)
+    tests = project.read_tests_of(code)
+    unparsed = code.find_unparsed_texts()
+    unread = find_unread_links(tests, project.registry, unparsed)
     own_paths = {project.shown(file): None for file in test_files}
     marked_tests = {path: found for path, found in tests.items() if path in own_paths}
     if collecting:
@@ -84,9 +84,10 @@ def check_project(
         linked_tests = (
             find_linked_incidents(tests, project.registry, project.policy) if suite else None
         )
-        unjudged = tuple(_list_unjudged_reasons(project, marked_tests, whole=not given_paths))
+        read_tests = {**dict.fromkeys(() if given_paths else unparsed), **marked_tests}
+        unjudged = tuple(_list_unjudged_reasons(project, read_tests, whole=not given_paths))
         collection = PytestCollection(findings, linked_tests, len(test_files), unjudged)
-    whole = not project.absent_tests and None not in tests.values()
+    whole = not project.absent_tests and not (unparsed or None in tests.values())
     test_lookup = _LinkedTestLookup(collection.linked, None if collecting else unread, whole=whole)
     cases = list(project.cases(test_lookup.tests)) if linting else []
     found = [

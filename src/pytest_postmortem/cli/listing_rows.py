@@ -110,16 +110,16 @@ def load_incidents(
             )
             yield LoadedIncidents(project, rows, read=False)
             return
-        tests = project.read_tests()
+        code = project.code()
+        tests = project.read_tests_of(code)
+        unparsed = code.find_unparsed_texts()
         linked_incidents = find_linked_incidents(tests, known_registry, policy).values()
-        unread = find_unread_links(tests, known_registry)
+        unread = find_unread_links(tests, known_registry, unparsed)
         rows = build_rows_from_code(
             known_registry, linked_incidents, policy, settings.show, settings.url_template, unread
         )
-        broken = [path for path, file_tests in tests.items() if file_tests is None]
-        notes = (
-            f"{path} can't be read as Python" for path in sorted({*broken} - {*project.pointers})
-        )
+        broken = {path for path, file_tests in tests.items() if file_tests is None} | {*unparsed}
+        notes = (f"{path} can't be read as Python" for path in sorted(broken - {*project.pointers}))
         yield LoadedIncidents(project, rows, read=True, unread=(*project.unread, *notes))
 
 

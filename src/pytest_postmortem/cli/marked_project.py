@@ -146,7 +146,11 @@ class Project:
 
     def read_tests(self, files: Iterable[Path] | None = None) -> SourceTestsByFile:
         """Read the tests of those files that may have a mark, or are named by the registry."""
-        return self.code(files).read(find_declared_test_files(self.registry), self.declared)
+        return self.read_tests_of(self.code(files))
+
+    def read_tests_of(self, code: ProjectCode) -> SourceTestsByFile:
+        """Read the tests that may have a mark, or are named by the registry."""
+        return code.read(find_declared_test_files(self.registry), self.declared)
 
     def code(self, files: Iterable[Path] | None = None) -> ProjectCode:
         """Return the code of all test files, or of some, with that which they may import."""

@@ -68,6 +68,23 @@ class ProjectCode:
             reading = {path: suite_reader.read_test_file(*given, unmarked=bool(wanted))}
         return self._build_declared_tests(reading).add_to(wanted)
 
+    def find_unparsed_texts(self) -> dict[str, str]:
+        """Return the texts of the files that name a mark and can't be parsed, by their paths:
+        test files, and files that a test file may import.
+        """
+        names = [name.encode() for name in self._names]
+        contents = self._modules.contents
+        unparsed = {
+            path: data.decode(errors="replace")
+            for path, data in contents.items()
+            if any(name in data for name in names) and self._modules.read(path) is None
+        }
+        helpers = unparsed.keys() - self._tests.keys()
+        used = {path for test in self._tests for path in self.find_used(test)} if helpers else set()
+        return {
+            path: text for path, text in unparsed.items() if path in self._tests or path in used
+        }
+
     def find_used(self, path: str) -> frozenset[str]:
         """Return the Python files that a file may import, those that these import, and itself."""
         return self._modules.find_used(path)

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from types import MappingProxyType
 
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
@@ -88,12 +90,13 @@ class LinkedIncident:
 
 @dataclass(frozen=True, slots=True)
 class UnreadLinks:
-    """Links that only a run shows: places in code, each with its file, and the casefolded ids of
-    incidents whose declared tests may exist.
+    """Links that only a run shows: places in code, each with its file, the casefolded ids of
+    incidents whose declared tests may exist, and the texts of files that can't be parsed.
     """
 
     places: tuple[tuple[str, UnreadPlace], ...] = ()
     unsure: Mapping[str, str] = field(default_factory=dict)
+    unparsed: Mapping[str, str] = field(default_factory=dict)
 
     def reason(self, names: Collection[str]) -> str | None:
         """Return why the links of an incident with these names are unknown, else None."""
@@ -103,16 +106,31 @@ class UnreadLinks:
         for path, place in self.places:
             if place.claim.more or any(id.casefold() in keys for id in place.claim.ids):
                 return f"{path}:{place.line}: only a run shows what this links: {place.code}"
+        for path, text in self.unparsed.items():
+            if contains_any_name(text, names):
+                return f"{path} names it, and can't be read as Python"
         return None
 
     def without(self, files: Collection[str]) -> UnreadLinks:
         """Return the unread links without places in these files that may link any incident."""
         places = (each for each in self.places if not (each[0] in files and each[1].claim.more))
-        return UnreadLinks(tuple(places), self.unsure)
+        return UnreadLinks(tuple(places), self.unsure, self.unparsed)
 
 
-def find_unread_links(reading: SourceTestsByFile, declaring: Registry | None = None) -> UnreadLinks:
-    """Return the links that only a run shows; ``declaring`` is the registry with ``tests:``."""
+def contains_any_name(text: str, names: Collection[str]) -> bool:
+    """Return whether a text has one of some names as a whole word, without regard to case."""
+    words = "|".join(map(re.escape, names))
+    return re.search(rf"(?<![\w-])(?:{words})(?![\w-])", text, re.IGNORECASE) is not None
+
+
+def find_unread_links(
+    reading: SourceTestsByFile,
+    declaring: Registry | None = None,
+    unparsed: Mapping[str, str] = MappingProxyType({}),
+) -> UnreadLinks:
+    """Return the links that only a run shows; ``declaring`` is the registry with ``tests:``,
+    ``unparsed`` are the texts of the files that can't be parsed.
+    """
     declared = links.index_declared_tests(declaring or ())
     places = [
         (path, place)
@@ -127,7 +145,7 @@ def find_unread_links(reading: SourceTestsByFile, declaring: Registry | None = N
         if not test.sure
         for id in declared.get(f"{path}::{test.name}" if test.name else path, ())
     }
-    return UnreadLinks(tuple(places), unsure)
+    return UnreadLinks(tuple(places), unsure, unparsed)
 
 
 def find_unread_files(reading: SourceTestsByFile) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -23,6 +22,7 @@ from pytest_postmortem.pysource.marker_index import (
     LinkedIncident,
     SourceTestsByFile,
     UnreadLinks,
+    contains_any_name,
     find_linked_incidents,
     find_unread_links,
 )
@@ -74,12 +74,9 @@ class UninterpretedFile:
     is_python: bool = False
     importers: frozenset[str] = frozenset()
 
-    def may_link(self, names: Iterable[str], test_files: Collection[str]) -> bool:
+    def may_link(self, names: Collection[str], test_files: Collection[str]) -> bool:
         """Return whether it names an incident, or may have given a mark to one of its tests."""
-        if not self.importers.isdisjoint(test_files):
-            return True
-        words = "|".join(re.escape(name) for name in names)
-        return re.search(rf"(?<![\w-])(?:{words})(?![\w-])", self.text, re.IGNORECASE) is not None
+        return not self.importers.isdisjoint(test_files) or contains_any_name(self.text, names)
 
 
 @dataclass(frozen=True, slots=True)
