@@ -597,3 +597,32 @@ def test_a_broken_registry_is_exit_4(project: Path) -> None:
     (project / "postmortems.yml").write_text("- {title: x}\n")
 
     assert [main(["list"]), main(["show", "PM-1"])] == [4, 4]
+
+
+@pytest.mark.parametrize("command", ["list", "check"])
+def test_an_incident_that_an_unparsed_file_names_is_unknown(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Neither a test file nor a helper that tests import; a file that no test imports is none."""
+    pytester.makeini("[pytest]\npostmortem_registry = pm.yml\n")
+    mark = "import pytest\nlogin = pytest.mark.postmortem({!r})\n{}"
+    files = {
+        "pm.yml": "".join(f"- {{id: PM-{number}, title: T}}\n" for number in range(1, 5)),
+        "marks.py": mark.format("PM-1", "def (\n"),
+        "test_one.py": "from marks import login\n@login\ndef test_one(): pass\n",
+        "test_two.py": mark.format("PM-2", "def (\n"),
+        "other.py": mark.format("PM-3", "def (\n"),
+    }
+    for name, text in files.items():
+        (pytester.path / name).write_text(text, encoding="utf-8")
+
+    status = main([command])
+
+    lines = "".join(capsys.readouterr()).splitlines()
+    unknown = "names it, and can't be read as Python"
+    assert status == 3
+    assert {line for line in lines if line.endswith(unknown)} == {
+        f"unknown: {'PM-1: ' * (command == 'check')}marks.py {unknown}",
+        f"unknown: {'PM-2: ' * (command == 'check')}test_two.py {unknown}",
+    }
+    assert not any("other.py" in line for line in lines)
