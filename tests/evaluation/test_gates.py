@@ -14,7 +14,7 @@ from pytest_postmortem.evaluation.gates import (
     evaluate_gates,
     is_report_failing,
 )
-from pytest_postmortem.model import Finding, Policy, Postmortem, Registry, Scope
+from pytest_postmortem.model import Finding, Policy, Postmortem, Proof, Registry, Scope
 from pytest_postmortem.report_model import (
     GateResult,
     IncidentResult,
@@ -319,3 +319,59 @@ def test_a_linked_incident_that_has_to_be_proven_names_its_fix(
     findings = check_unprovable_incidents(report(Policy(require_proof=("sev1",)), known))
 
     assert [each.code for each in findings] == ["fix-missing"] * named
+
+
+PROVEN = Proof("proven")
+OUTDATED = Proof("proven", outdated=True)
+WITH_FIX = {
+    name: replace(incident(name, "guarded"), proof=proof)
+    for name, proof in (("PM-1", PROVEN), ("PM-2", OUTDATED), ("PM-3", Proof("not-proven")))
+}
+WITHOUT_PROOF = replace(
+    GUARDED, postmortem=Postmortem("PM-4", "PM-4", severity="sev1", fix=("abc1234",))
+)
+YOUNG = replace(
+    WITHOUT_PROOF,
+    postmortem=replace(WITHOUT_PROOF.postmortem, id="PM-5", date="2026-07-01"),
+)
+
+
+@pytest.mark.parametrize(
+    ("incidents", "passed", "message"),
+    [
+        ([], True, "no incident of sev1 names a fix"),
+        ([GUARDED], True, "no incident of sev1 names a fix"),
+        ([WITH_FIX["PM-1"]], True, "1 of 1 incident of sev1 proven or in grace"),
+        ([WITH_FIX["PM-1"], YOUNG], True, "2 of 2 incidents of sev1 proven or in grace"),
+        ([WITH_FIX["PM-2"]], False, "1 incident of sev1 not proven: PM-2"),
+        (
+            [*WITH_FIX.values(), WITHOUT_PROOF, YOUNG],
+            False,
+            "3 incidents of sev1 not proven: PM-2, PM-3, PM-4",
+        ),
+    ],
+    ids=["empty", "without a fix", "proven", "in grace", "outdated", "others"],
+)
+def test_require_proof_asks_that_each_fix_is_proven(
+    incidents: list[IncidentResult], passed: bool, message: str
+) -> None:
+    """An outdated proof and one of the opposite are none; a young incident has its grace."""
+    policy = Policy(require_proof=("sev1",), grace=31, today=date(2026, 7, 15))
+
+    assert evaluate_gates(report(policy, *incidents)) == (
+        GateResult("require-proof", True, passed, message),
+    )
+
+
+def test_the_first_severity_is_the_example_for_incidents_that_have_none() -> None:
+    """It is the one that is asked for first; one incident "has", several "have"."""
+    policy = Policy(require=("sev1", "sev2"))
+    unrated = [replace(incident(f"PM-{n}", "guarded", severity=None)) for n in (7, 8)]
+
+    (none_rated,) = evaluate_gates(report(policy, *unrated))
+    (one_unrated,) = evaluate_gates(report(policy, GUARDED, unrated[0]))
+    (two_unrated,) = evaluate_gates(report(policy, GUARDED, *unrated))
+
+    assert none_rated.message.endswith("add one to each, such as 'severity: sev1'")
+    assert one_unrated.message.endswith("; 1 incident has no severity: not judged (PM-7)")
+    assert two_unrated.message.endswith("; 2 incidents have no severity: not judged (PM-7, PM-8)")
