@@ -193,11 +193,13 @@ REGISTRY = (
             ],
         ),
         (
-            Policy(select=(("teem", ("core",)),)),
+            Policy(select=(("teem", ("core",)), ("service", ("checkuot",)))),
             "unknown-selection",
             [
                 "postmortem_select has 'teem', a key of no incident; there are id, severity,"
-                " status, owner, class, tag, tags, service, repository, component and 1 more"
+                " status, owner, class, tag, tags, service, repository, component and 1 more",
+                "postmortem_select has 'service:checkuot', which fits no incident;"
+                " there are checkout, carts",
             ],
         ),
     ],
@@ -258,6 +260,15 @@ def test_a_young_incident_has_some_days_to_get_its_test(
     (gate,) = evaluate_gates(report(policy, incident("PM-1", state, day=day)))
 
     assert gate.passed == passed
+
+
+def test_without_a_grace_an_incident_of_today_is_open() -> None:
+    """No day is given to it, not even its own."""
+    policy = Policy(require=("sev1",), today=date(2026, 3, 16))
+
+    (gate,) = evaluate_gates(report(policy, incident("PM-1", "unguarded", day="2026-03-16")))
+
+    assert not gate.passed
 
 
 def test_a_gate_that_can_not_be_judged_says_why_and_does_not_pass() -> None:
@@ -330,6 +341,9 @@ WITH_FIX = {
 WITHOUT_PROOF = replace(
     GUARDED, postmortem=Postmortem("PM-4", "PM-4", severity="sev1", fix=("abc1234",))
 )
+WITH_PATCH = replace(
+    GUARDED, postmortem=Postmortem("PM-6", "PM-6", severity="sev1", patch="fix.patch")
+)
 YOUNG = replace(
     WITHOUT_PROOF,
     postmortem=replace(WITHOUT_PROOF.postmortem, id="PM-5", date="2026-07-01"),
@@ -341,6 +355,7 @@ YOUNG = replace(
     [
         ([], True, "no incident of sev1 names a fix"),
         ([GUARDED], True, "no incident of sev1 names a fix"),
+        ([WITH_PATCH], False, "1 incident of sev1 not proven: PM-6"),
         ([WITH_FIX["PM-1"]], True, "1 of 1 incident of sev1 proven or in grace"),
         ([WITH_FIX["PM-1"], YOUNG], True, "2 of 2 incidents of sev1 proven or in grace"),
         ([WITH_FIX["PM-2"]], False, "1 incident of sev1 not proven: PM-2"),
@@ -350,7 +365,7 @@ YOUNG = replace(
             "3 incidents of sev1 not proven: PM-2, PM-3, PM-4",
         ),
     ],
-    ids=["empty", "without a fix", "proven", "in grace", "outdated", "others"],
+    ids=["empty", "without a fix", "a patch", "proven", "in grace", "outdated", "others"],
 )
 def test_require_proof_asks_that_each_fix_is_proven(
     incidents: list[IncidentResult], passed: bool, message: str
