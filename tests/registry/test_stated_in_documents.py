@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.cli.main import main
+from pytest_postmortem.documents import labels
 from pytest_postmortem.model import ExtraWords, Location, Postmortem
 from pytest_postmortem.registry import LoadOptions, load_registry
 
@@ -148,6 +149,21 @@ def test_a_word_of_the_configuration_is_a_label(tmp_path: Path) -> None:
 
     assert read(tmp_path)["PM-1"].severity is None
     assert read(tmp_path, (("severity", ("Alarmstufe",)),))["PM-1"].severity == "P1"
+
+
+def test_a_registry_from_the_cache_loads_no_vocabulary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words are read when a document is read, and only then."""
+    write(tmp_path, **{"PM-1.md": "# X\n\nSeverity: P1\n"})
+    how = LoadOptions(cache=tmp_path / "cache")
+    first = load_registry([Location("pm", tmp_path)], tmp_path, how)
+    labels.load_labels.cache_clear()
+
+    second = load_registry([Location("pm", tmp_path)], tmp_path, how)
+
+    assert second.postmortems == first.postmortems
+    assert labels.load_labels.cache_info().currsize == 0
 
 
 GATE = """
