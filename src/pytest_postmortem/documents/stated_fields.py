@@ -45,7 +45,6 @@ _LABEL_START = re.compile(
 )
 _SEVERAL_PARTS = re.compile(r"\]\(|<|\s\|\s|[·•]|\s(?:\*\*|__)\w")
 _BOLD_LABEL = re.compile(r"[\W_]*?(\*\*|__)([^*_]{2,40})\1\s*[–—-]?\s*(\S.*)")
-_SEPARATOR_ROW = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
 _LIST_BULLET = re.compile(r"\s*(?:>\s*)*(?:[-*+•]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
 _LABEL_PART = re.compile(
     r"\s+\|\s+|\s*[·•;；]\s*|\s{3,}|[,，]\s*(?=[\W_]*[^\W\d_][^,:：，]{0,40}[:：])"
@@ -240,8 +239,9 @@ def _find_label_statements(lines: Sequence[str], labels: Labels) -> Iterator[_St
 
 
 def _is_separator(lines: Sequence[str], position: int) -> bool:
+    """Return whether a line is the one below the head of a table."""
     line = lines[position] if position < len(lines) else ""
-    return "-" in line and "|" in line and _SEPARATOR_ROW.match(line) is not None
+    return "-" in line and "|" in line and not line.strip(" \t\r|:+-")
 
 
 def _read_label_line(lines: Sequence[str], position: int, labels: Labels) -> Iterator[_Statement]:
@@ -301,7 +301,7 @@ def _find_value_below(lines: Sequence[str], position: int, labels: Labels) -> st
 def _read_table(rows: Sequence[str], position: int, labels: Labels) -> Iterator[_Statement]:
     """Yield the labels of a table: in its first column, or in the row above its only row."""
     cells = [[_strip_markup(cell) for cell in _split_row(row)] for row in rows]
-    has_head = len(rows) > 1 and _SEPARATOR_ROW.match(rows[1]) is not None
+    has_head = _is_separator(rows, 1)
     body = cells[2:] if has_head else cells
     if has_head:
         kinds = [find_label_kind(labels, cell) for cell in cells[0]]
