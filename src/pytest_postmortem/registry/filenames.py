@@ -41,8 +41,10 @@ NO_ID_PREFIXES = frozenset(
 """Prefixes of numbers that are not ids: ``SEV-1``, ``CVE-2019``, ``UTF-8``."""
 
 _ANY_SUFFIX = re.compile(r"\.\w{1,8}$")
+_EXPORT_TAIL = re.compile(r"(?<=\S) [0-9a-f]{32}$")
+"""The id of the page that Notion adds to the names of exported files."""
+
 _TOKEN_SEPARATOR = re.compile(r"[\W_]+")
-_ISO_DATE_IN_TEXT = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})$")
 _FULL_YEAR = re.compile(r"(?:19|20)\d{2}$")
 _ID_PREFIX = re.compile(
@@ -66,7 +68,7 @@ def parse_document_name(file: str) -> DocumentName | None:
     lower = file.lower()
     for suffix, kind in DOCUMENT_SUFFIXES:
         if lower.endswith(suffix):
-            stem = file[: -len(suffix)]
+            stem = _EXPORT_TAIL.sub("", file[: -len(suffix)])
             return None if is_ignored_stem(stem) else DocumentName(stem, kind)
     if _ANY_SUFFIX.search(file) or is_ignored_stem(file):
         return None
@@ -88,6 +90,8 @@ def is_ignored_stem(stem: str) -> bool:
         "mortem",
         "template",
     ]
+    from pytest_postmortem.documents.dates import find_iso_dates
+
     template = names_template or "template" in tokens[:1] + tokens[-1:]
     return template and not find_iso_dates(stem) and find_id_prefix(stem) is None
 
@@ -119,12 +123,17 @@ def find_id_prefix(text: str) -> str | None:
     return text[match.start("word") : end]
 
 
+def find_dated_id(text: str) -> str | None:
+    """Return the id of the form ``INC-20260722-002`` with which a text begins: a date, a number."""
+    match = _ID_PREFIX.match(text)
+    if match is None or not (match["second"] and match["word"].isupper()):
+        return None
+    if match["word"] in NO_ID_PREFIXES or not _COMPACT_DATE.match(match["number"]):
+        return None
+    return text[match.start("word") : match.end("second")]
+
+
 def _is_start_of_date(text: str, number: str) -> bool:
     compact = _COMPACT_DATE.match(number)
     iso = "-".join(compact.groups()) if compact else text[:10]
     return fields.parse_day(iso) is not None
-
-
-def find_iso_dates(text: str) -> list[str]:
-    """Return the real ISO dates in a text that are not part of a longer number."""
-    return [date for date in _ISO_DATE_IN_TEXT.findall(text) if fields.parse_day(date)]

@@ -112,7 +112,10 @@ class _FileLocation(_OpenedLocation):
         contents = self.contents
         template = contents.url_template or how.url_template
         entries, entry_problems = build_entries(
-            contents.raws, prefix=contents.prefix, url_template=template
+            contents.raws,
+            prefix=contents.prefix,
+            url_template=template,
+            severities=how.severities,
         )
         problems = sorted(
             [*contents.problems, *entry_problems], key=lambda problem: problem.line or 0
@@ -128,7 +131,9 @@ class _DirectoryLocation(_OpenedLocation):
         from pytest_postmortem.registry.directory import DocumentDirectory
 
         super().__init__(shown)
-        self._directory = DocumentDirectory(path, shown, how.id_pattern, how.files, root)
+        self._directory = DocumentDirectory(
+            path, shown, how.id_pattern, how.files, root, how.vocabulary, tuple(how.severities)
+        )
         self._kept = how.cache is not None
         self.mark = self._hash_contents()
 
@@ -141,7 +146,9 @@ class _DirectoryLocation(_OpenedLocation):
         from pytest_postmortem.registry.directory import read_directory
 
         raws, problems, findings = read_directory(self._directory)
-        entries, entry_problems = build_entries(raws, url_template=how.url_template)
+        entries, entry_problems = build_entries(
+            raws, url_template=how.url_template, severities=how.severities
+        )
         return _LocationContents(entries, [*problems, *entry_problems], findings)
 
     def is_unchanged(self) -> bool:
@@ -194,7 +201,15 @@ class RegistryLoader:
     def _name(self) -> str:
         how = self._how
         texts = [f"{location.folder}\0{location.text}" for location in self._locations]
-        settings = (how.id_pattern, list(how.files), how.url_template, how.show, how.synced)
+        settings = (
+            how.id_pattern,
+            list(how.files),
+            how.vocabulary,
+            list(how.severities),
+            how.url_template,
+            how.show,
+            how.synced,
+        )
         settings_digest = hash_parts(
             repr((str(self._root), settings, sorted(how.keep), how.fetched_only))
         )
