@@ -154,6 +154,42 @@ def test_a_bad_mark_is_complained_of_and_its_good_ids_count(
     assert (dict(claims.ids), list(claims.complaints)) == (ids, complaints)
 
 
+class Unprintable:
+    """A value whose text can't be made: `reprlib` takes it for a list by its name."""
+
+    def __len__(self) -> int:
+        raise RuntimeError("no length")
+
+
+Unprintable.__name__ = "list"
+
+
+@pytest.mark.parametrize(
+    ("foreign", "odd"),
+    [
+        (mark("X-1", name="issue"), ()),
+        (mark(name="issue"), ()),
+        (mark("X-1", name="issue", by="me"), ()),
+        (mark("X-1", None, name="issue"), ("issue('X-1', None)",)),
+        (mark(name="issue", id="X-1"), ("issue(id=...)",)),
+        (mark(Unprintable(), name="issue"), ("issue(...)",)),
+    ],
+    ids=["id", "empty", "id and keyword", "no id among ids", "keyword alone", "unprintable"],
+)
+def test_a_foreign_mark_of_a_form_that_is_not_understood_is_noted(
+    foreign: Mark, odd: tuple[str, ...]
+) -> None:
+    """An argument that is no id, or keywords alone; it is no complaint."""
+    claims = parse_marks([foreign])
+
+    assert (claims.odd, claims.complaints) == (odd, ())
+
+
+def test_a_mark_with_our_name_from_another_string_is_ours() -> None:
+    """Names are compared by their letters."""
+    assert parse_marks([mark("PM-1", name="".join(["post", "mortem"]))]).ids == {"PM-1": "marker"}
+
+
 def test_ids_become_one_text_from_which_they_can_be_read_again() -> None:
     """A comma or a per cent sign inside an id does not read as two ids."""
     ids = ["PM-1", "a,b", "50%", "%2C", "%25", "a, b"]
@@ -305,3 +341,13 @@ def test_a_file_that_skips_itself_stands_for_the_tests_that_the_registry_names_i
         ("a.py::test_x", Link("PM-2", "a.py", "a.py", None, "registry")),
         ("a.py::TestA::test_y", Link("PM-2", "a.py", "a.py", None, "registry")),
     ]
+
+
+def test_the_file_of_a_test_is_compared_by_its_letters() -> None:
+    """A node id that begins at another folder is another name for the file."""
+    equal = NodeKey("".join(["a/", "test_a.py"]), "a/test_a.py::test_a")
+    before, behind = NodeKey("b/t.py", "a/t.py::test_a"), NodeKey("a/t.py", "b/t.py::test_a")
+
+    assert list_test_file_forms(equal, ()) == ("a/test_a.py",)
+    assert list_test_file_forms(before, ()) == ("b/t.py", "a/t.py")
+    assert list_test_file_forms(behind, ()) == ("a/t.py", "b/t.py")
