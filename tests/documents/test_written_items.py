@@ -11,11 +11,11 @@ from pytest_postmortem.documents.action_items import (
     find_first_iso_date,
     has_date_words,
     has_tracker_reference,
-    is_placeholder_text,
     parse_item_facts,
 )
+from pytest_postmortem.documents.parts import split_into_parts
+from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import parse_markdown_sections
-from pytest_postmortem.documents.vocabulary import split_into_parts
 from pytest_postmortem.model import ActionItem
 
 
@@ -236,8 +236,8 @@ def test_an_item_in_a_field_of_its_own_is_what_it_says() -> None:
         ("[x] Alert.", "Alert", None, None, True),
         ("[ ] Alert (done)", "Alert", None, None, False),
         ("Alert (done)", "Alert", None, None, True),
-        ("DONE: alert", "DONE: alert", None, None, True),
-        ("✅ Alert", "✅ Alert", None, None, True),
+        ("DONE: alert", "alert", None, None, True),
+        ("✅ Alert", "Alert", None, None, True),
         ("Alert\nThis has been fixed.", "Alert", None, None, True),
         ("Test it before it is deployed", "Test it before it is deployed", None, None, None),
         ("(no title)", "(no title)", None, None, None),

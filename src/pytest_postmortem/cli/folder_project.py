@@ -14,11 +14,6 @@ from pytest_postmortem import registry
 from pytest_postmortem.cli.absent_files import require_registry
 from pytest_postmortem.cli.marked_project import Project
 from pytest_postmortem.cli.project_code import ProjectCode
-from pytest_postmortem.documents.reader import (
-    build_text_of_fields,
-    find_document_file,
-    read_document,
-)
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
 from pytest_postmortem.files import read_file_bytes
@@ -27,6 +22,11 @@ from pytest_postmortem.lint.rules import find_ignored_by_entry
 from pytest_postmortem.model import Finding, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident, SourceTestsByFile
 from pytest_postmortem.registry.loader import is_remote_location
+from pytest_postmortem.registry.postmortem_text import (
+    build_text_of_fields,
+    find_document_file,
+    read_document,
+)
 from pytest_postmortem.runtime.run import build_loading_options, find_path_in_repository
 
 

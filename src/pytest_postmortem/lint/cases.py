@@ -11,13 +11,15 @@ from pytest_postmortem.documents.action_items import (
     DocumentItem,
     build_item_of_field,
     find_document_items,
-    is_placeholder_text,
 )
-from pytest_postmortem.documents.reader import PostmortemText
+from pytest_postmortem.documents.causes import find_document_class
+from pytest_postmortem.documents.heading_kinds import PartKind
+from pytest_postmortem.documents.parts import DocumentPart
+from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import DocumentPassage
-from pytest_postmortem.documents.vocabulary import DocumentPart, PartKind
 from pytest_postmortem.model import Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident
+from pytest_postmortem.registry.postmortem_text import PostmortemText
 from pytest_postmortem.similar_names import SuggestionIndex, index_registry_ids
 
 Complaint = tuple[int | None, str]
@@ -119,7 +121,8 @@ class LintCase:
         """The class of problem, from its field or its text."""
         if self.postmortem.problem_class:
             return self.postmortem.problem_class
-        return next((passage.text for _, passage in self.said("class")), None)
+        written = find_document_class(self.writing.parts)
+        return written or next((passage.text for _, passage in self.said("class")), None)
 
 
 def build_lint_case(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pytest_postmortem.documents import head as document_head
+from pytest_postmortem.documents.heading_kinds import ExtraWords
+from pytest_postmortem.documents.ignored_codes import find_ignored_codes
+from pytest_postmortem.documents.parts import DocumentPart, split_into_parts
 from pytest_postmortem.documents.sections import (
+    DocumentPassage,
     DocumentSection,
-    build_field_sections,
     parse_markdown_sections,
+    parse_rst_sections,
 )
-from pytest_postmortem.documents.vocabulary import DocumentPart, split_into_parts
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.registry import fields, parsers
@@ -22,14 +24,10 @@ from pytest_postmortem.registry.directory import is_single_document, parse_front
 from pytest_postmortem.registry.entry import READ_DOCUMENT
 from pytest_postmortem.registry.file import read_limited_text
 from pytest_postmortem.registry.filenames import DocumentName, parse_document_name
+from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 
 MAX_PARSED_SIZE = 500_000
 """The size in bytes of the largest document that is read, which takes a few seconds."""
-
-_IGNORE_COMMENT = re.compile(
-    r"(?:<!--|(?:^|\s)#|^\.\.)\s*postmortem:\s*ignore\s*=\s*([\w*, -]{1,500}?)\s*(?:-->|$)",
-    re.MULTILINE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,11 @@ def find_document_file(postmortem: Postmortem, root: Path) -> tuple[Path, str] |
 
     It is the file of the entry, or else the file in the checkout to which its link leads.
     """
+    return next(find_document_files(postmortem, root), None)
+
+
+def find_document_files(postmortem: Postmortem, root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files that may be the document of an incident, with their paths as shown."""
     for text in (postmortem.path, postmortem.url):
         shown_path = (text or "").split("#")[0]
         if (
@@ -60,31 +63,34 @@ def find_document_file(postmortem: Postmortem, root: Path) -> tuple[Path, str] |
             for name in dict.fromkeys((shown_path, fields.unescape_bytes(shown_path))):
                 with suppress(OSError, ValueError):
                     if (root / name).is_file():
-                        return root / name, shown_path
-    return None
+                        yield root / name, shown_path
+                        break
 
 
-def read_document(file: Path, shown: str) -> PostmortemText | None:
+def read_document(file: Path, shown: str, extra: ExtraWords = ()) -> PostmortemText | None:
     """Return the text of a document, or None if it lists incidents or can't be read.
 
-    Loading the registry reports the reason.
+    Loading the registry reports the reason. ``extra`` are headings that a team adds.
     """
+    sections = read_document_sections(file, shown)
+    if sections is None:
+        return None
+    comments = [comment for section in sections for comment in section.comments]
+    return PostmortemText(shown, split_into_parts(sections, extra), find_ignored_codes(comments))
+
+
+def read_document_sections(file: Path, shown: str) -> list[DocumentSection] | None:
+    """Return the sections of a document, or None if it lists incidents or can't be read."""
     name = parse_document_name(file.name)
     if name is None:
         return None
     try:
         text = read_limited_text(str(file), shown, READ_DOCUMENT, MAX_PARSED_SIZE)
-        sections_read = (
-            _parse_data_sections(text, shown)
-            if name.kind == "data"
-            else list(_parse_text_sections(text, name, shown))
-        )
+        if name.kind == "data":
+            return _parse_data_sections(text, shown)
+        return list(_parse_text_sections(text, name, shown))
     except RegistryError:
         return None
-    if sections_read is None:
-        return None
-    comments = [comment for section in sections_read for comment in section.comments]
-    return PostmortemText(shown, split_into_parts(sections_read), find_ignored_codes(comments))
 
 
 def _parse_data_sections(text: str, shown: str) -> list[DocumentSection] | None:
@@ -103,43 +109,12 @@ def _parse_text_sections(text: str, name: DocumentName, shown: str) -> Iterator[
     yield DocumentSection(comments=lines[: len(lines) - len(body)])
     yield from build_field_sections(values)
     if name.kind == "rst":
-        yield from _parse_rst_sections(body)
+        yield from parse_rst_sections(body)
     else:
         yield from parse_markdown_sections("\n".join(body), len(lines) - len(body))
 
 
-def _parse_rst_sections(lines: Sequence[str]) -> Iterator[DocumentSection]:
-    """Yield the sections of reStructuredText, whose lists and paragraphs Markdown reads as well."""
-    comments = [line for line in lines if line.startswith("..")]
-    starts = [
-        document_head.DocumentHeading("", 0, 0, 0),
-        *document_head.find_headings(lines, rst=True),
-    ]
-    section_ends = [*(heading.start for heading in starts[1:]), len(lines)]
-    for heading, end in zip(starts, section_ends, strict=True):
-        text = "\n".join(_blank_rst_directives(lines[heading.end : end]))
-        for section in parse_markdown_sections(text, heading.end)[:1]:
-            level, line = heading.level, heading.start + 1
-            yield DocumentSection(heading.text, level, line, section.passages, comments)
-            comments = []
-
-
-def _blank_rst_directives(lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines, nothing in place of a directive, a comment or a table in reStructuredText."""
-    inside = False
-    for line in lines:
-        inside = line.startswith("..") or (inside and (not line.strip() or line[:1].isspace()))
-        table = line.startswith(("+-", "+=", "==", "| "))
-        yield "" if inside or table else line
-
-
-def find_ignored_codes(comments: Iterable[str]) -> frozenset[str]:
-    """Return the codes that comments ask to ignore, as ``<!-- postmortem: ignore=CODE -->``."""
-    code_lists = (codes for comment in comments for codes in _IGNORE_COMMENT.findall(comment))
-    return frozenset(code for codes in code_lists for code in re.split(r"[,\s]+", codes) if code)
-
-
-def build_text_of_fields(postmortem: Postmortem) -> PostmortemText:
+def build_text_of_fields(postmortem: Postmortem, extra: ExtraWords = ()) -> PostmortemText:
     """Return the text of the fields of an entry in a registry file."""
     table = {
         "root_cause": postmortem.root_cause,
@@ -150,6 +125,44 @@ def build_text_of_fields(postmortem: Postmortem) -> PostmortemText:
     }
     written = parsers.convert_to_tables({key: value for key, value in table.items() if value})
     written.lines = dict.fromkeys(written, postmortem.line or 1)
-    return PostmortemText(
-        postmortem.path or "", split_into_parts(list(build_field_sections(written))), whole=False
-    )
+    sections = list(build_field_sections(written))
+    return PostmortemText(postmortem.path or "", split_into_parts(sections, extra), whole=False)
+
+
+TOP_KEY_LEVEL = 2
+"""The level of a top key; a single heading of level 1 would be the title."""
+
+
+def build_field_sections(tree: Any, level: int = TOP_KEY_LEVEL) -> Iterator[DocumentSection]:
+    """Yield a section for each field of a mapping, with nested ones below it."""
+    for key, value in tree.items() if isinstance(tree, LocatedTable) else ():
+        line = tree.lines.get(key, tree.line or 1)
+        name = fields.normalize_key(str(key)).replace("_", " ")
+        section = DocumentSection(name, level, line)
+        section.passages += _build_value_passages(value, line, 0)
+        yield section
+        yield from build_field_sections(value, level + 1)
+
+
+def _build_value_passages(value: Any, line: int, depth: int) -> Iterator[DocumentPassage]:
+    """Yield the paragraphs of a text, or the passages of each item of a list."""
+    if isinstance(value, str):
+        for text in value.split("\n\n"):
+            if text.strip():
+                clean = fields.clean_text(text, lines=True)
+                yield DocumentPassage(clean, line, clean, depth, depth, depth > 0)
+    elif isinstance(value, LocatedList):
+        for position, item in enumerate(value):
+            item_line = value.line_of(position) or line
+            if isinstance(item, LocatedTable):
+                yield _build_table_row(item, item_line)
+            else:
+                yield from _build_value_passages(item, item_line, depth + 1)
+
+
+def _build_table_row(table: LocatedTable, line: int) -> DocumentPassage:
+    """Return a mapping within a list as the row of a table."""
+    texts = {str(key): fields.parse_scalar(value) or "" for key, value in table.items()}
+    cells = tuple((key.replace("_", " "), text) for key, text in texts.items())
+    text = " | ".join(filter(None, texts.values()))
+    return DocumentPassage(text, line, text, cells=cells)
