@@ -73,6 +73,7 @@ def test_everything_configured_is_read() -> None:
             "postmortem_suite": ["tests", "integration"],
             "postmortem_files": ["*.pdf"],
             "postmortem_id_pattern": r"PM\d+",
+            "postmortem_vocabulary": ["severity = Dringlichkeit, Stufe", "Cause=Warum"],
             "postmortem_show": "link",
             "postmortem_unknown": "warn",
             "postmortem_severities": ["sev1", "sev2"],
@@ -92,6 +93,7 @@ def test_everything_configured_is_read() -> None:
         suite=(ROOT / "tests", ROOT / "integration"),
         files=("*.pdf",),
         id_pattern=r"PM\d+",
+        vocabulary=(("severity", ("Dringlichkeit", "Stufe")), ("cause", ("Warum",))),
         show="link",
         only=("PM-*",),
         reports=(ReportTarget("term-missing"), ReportTarget("json", CWD / "out/report.json")),
@@ -245,6 +247,25 @@ def test_the_clock_is_asked_only_by_name() -> None:
         ),
         ("postmortem_grace", "-1", "it is not a number of days", "use a whole number such as 14"),
         ("postmortem_since", "2026", "it is not a date", "use an ISO date such as 2026-03-02"),
+        (
+            "postmortem_vocabulary",
+            ["urgency = Dringlichkeit"],
+            "'urgency' is not a kind",
+            "use id, title, date, severity, owner, status, class, cause, whys, actions, plans,"
+            " lessons, timeline, good, story or other",
+        ),
+        (
+            "postmortem_vocabulary",
+            ["severity ="],
+            "it names no word",
+            "write for example severity = Dringlichkeit, Stufe",
+        ),
+        (
+            "postmortem_vocabulary",
+            ["severity: Stufe"],
+            "it names no word",
+            "write for example severity = Dringlichkeit, Stufe",
+        ),
     ],
 )
 def test_a_bad_value_is_named_with_its_remedy(
@@ -291,6 +312,7 @@ def test_all_bad_values_are_named_at_once() -> None:
         ("postmortem_suite", [3], "3", "int"),
         ("postmortem_files", [date(2026, 3, 2)], "datetime.date(2026, 3, 2)", "date"),
         ("postmortem_scan_patterns", [7], "7", "int"),
+        ("postmortem_vocabulary", [7], "7", "int"),
         ("postmortem_show", ["id"], "['id']", "list"),
     ],
 )

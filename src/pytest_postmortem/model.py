@@ -29,6 +29,10 @@ ShowLevel = Literal["id", "link", "title", "all"]
 SHOW_LEVELS: tuple[ShowLevel, ...] = get_args(ShowLevel)
 
 
+ExtraWords = tuple[tuple[str, tuple[str, ...]], ...]
+"""Words that a team adds to the vocabulary of documents: for each kind the words, as written."""
+
+
 Verdict = Literal[
     "proven",
     "proven-flaky",

@@ -109,6 +109,11 @@ INI_SETTINGS: tuple[IniSetting, ...] = (
     IniSetting("postmortem_files", "args", "globs of other documents whose file name is the id"),
     IniSetting("postmortem_id_pattern", "string", "regular expression for the id in a file name"),
     IniSetting(
+        "postmortem_vocabulary",
+        "linelist",
+        "KIND = word, word, ...: further words for labels and headings, one kind a line",
+    ),
+    IniSetting(
         "postmortem_show", "string", "how much of a post-mortem is shown: id, link, title or all"
     ),
     IniSetting("postmortem_unknown", "string", "error, warn or ignore if the registry lacks an id"),

@@ -13,11 +13,26 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.model import Location, Policy, ShowLevel, normalize_id
+from pytest_postmortem.model import ExtraWords, Location, Policy, ShowLevel, normalize_id
 from pytest_postmortem.options import COMMAND_LINE_OPTIONS
 from pytest_postmortem.report_formats import is_terminal_type, parse_report_type
 
 T = TypeVar("T")
+
+LABEL_KINDS = ("id", "title", "date", "severity", "owner", "status", "class")
+SECTION_KINDS = (
+    "cause",
+    "whys",
+    "actions",
+    "plans",
+    "lessons",
+    "timeline",
+    "good",
+    "story",
+    "other",
+)
+VOCABULARY_KINDS = (*LABEL_KINDS, *SECTION_KINDS)
+"""The kinds to which ``postmortem_vocabulary`` can add words: of labels, then of sections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,7 @@ class Settings:
         suite: What makes up the whole suite; empty for what a bare ``pytest`` collects.
         files: Globs of documents whose stem is the id, within a directory of post-mortems.
         id_pattern: The pattern of the id in the name of a document.
+        vocabulary: Further words for labels and headings, by kind.
         show: How much of a post-mortem may appear in logs and reports; None for all, but the
             link alone for entries that were fetched with a credential.
         sync: The local copy that replaces all remote locations.
@@ -61,6 +77,7 @@ class Settings:
     suite: tuple[Path, ...] = ()
     files: tuple[str, ...] = ()
     id_pattern: str | None = None
+    vocabulary: ExtraWords = ()
     show: ShowLevel | None = None
     sync: Location | None = None
     proofs: Path | None = None
@@ -158,6 +175,7 @@ class _SettingsReader:
             suite=tuple(map(self._path, self._texts("postmortem_suite"))),
             files=tuple(self._texts("postmortem_files")),
             id_pattern=self._read_ini_setting("postmortem_id_pattern", _parse_id_pattern),
+            vocabulary=tuple(self._vocabulary()),
             show=self._read_ini_setting(
                 "postmortem_show", _build_choice_parser(*get_args(ShowLevel))
             ),
@@ -220,6 +238,12 @@ class _SettingsReader:
         for text in self._texts(name):
             if pattern := self._convert_value(name, text, _parse_id_pattern):
                 yield pattern
+
+    def _vocabulary(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        name = "postmortem_vocabulary"
+        for text in self._texts(name):
+            if kind_words := self._convert_value(name, text, _parse_vocabulary_line):
+                yield kind_words
 
     def _path(self, text: str) -> Path:
         return self._ini_folder() / text
@@ -366,6 +390,16 @@ def _parse_id_pattern(text: str) -> str:
     except re.error as error:
         raise ValueError(f"it is not a regular expression: {error}", "fix the pattern") from None
     return text
+
+
+def _parse_vocabulary_line(text: str) -> tuple[str, tuple[str, ...]]:
+    kind, equals, words = (part.strip() for part in text.partition("="))
+    word_list = tuple(filter(None, map(str.strip, words.split(","))))
+    if not (equals and word_list):
+        raise ValueError("it names no word", "write for example severity = Dringlichkeit, Stufe")
+    if kind.casefold() not in VOCABULARY_KINDS:
+        raise ValueError(f"{kind!r} is not a kind", f"use {_join_with_or(VOCABULARY_KINDS)}")
+    return kind.casefold(), word_list
 
 
 def _parse_registry_filename(text: str) -> str:

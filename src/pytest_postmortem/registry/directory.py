@@ -17,7 +17,7 @@ from typing import Any, TypeGuard
 from pytest_postmortem.documents import head as document_head
 from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.errors import Problem, RegistryError
-from pytest_postmortem.model import Finding, format_count
+from pytest_postmortem.model import ExtraWords, Finding, format_count
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.cache import hash_parts
 from pytest_postmortem.registry.entry import READ_DOCUMENT, READ_REGISTRY, RawEntry
@@ -154,7 +154,8 @@ _MARKDOWN_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:# |---\r?\n|\+\+\+\r?\n)"
 class DocumentDirectory:
     """A directory of post-mortems: its path, its shown path, and how its files are read.
 
-    ``root`` is the folder that links may not leave if there is no checkout.
+    ``root`` is the folder that links may not leave if there is no checkout. ``vocabulary`` are
+    further words for labels, ``severities`` the severities that the configuration names.
     """
 
     path: str
@@ -162,6 +163,8 @@ class DocumentDirectory:
     id_pattern: str | None = None
     files: Sequence[str] = ()
     root: str | None = None
+    vocabulary: ExtraWords = ()
+    severities: tuple[str, ...] = ()
 
     def shown_path(self, relative: str) -> str:
         """Return the path of a file as the reader sees it."""

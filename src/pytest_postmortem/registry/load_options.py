@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pytest_postmortem.model import Location, ShowLevel
+from pytest_postmortem.model import ExtraWords, Location, ShowLevel
 
 if TYPE_CHECKING:
     from pytest_postmortem.registry.remote.http import HttpLimits
@@ -23,6 +23,8 @@ class LoadOptions:
     Attributes:
         id_pattern: Finds the ids of documents in their names.
         files: Globs of files in a directory that are listed and not read.
+        vocabulary: Further words for the labels in documents, by kind.
+        severities: The severities that the configuration names, in settings and gates.
         url_template: Makes links for entries without one; contains ``{id}``.
         show: How much of fetched entries may be shown, and so kept. None is the link alone for
             entries that were fetched with a credential, and all for others.
@@ -38,6 +40,8 @@ class LoadOptions:
 
     id_pattern: str | None = None
     files: Sequence[str] = ()
+    vocabulary: ExtraWords = ()
+    severities: Sequence[str] = ()
     url_template: str | None = None
     show: ShowLevel | None = None
     keep: frozenset[str] = frozenset()

@@ -128,7 +128,9 @@ class _DirectoryLocation(_OpenedLocation):
         from pytest_postmortem.registry.directory import DocumentDirectory
 
         super().__init__(shown)
-        self._directory = DocumentDirectory(path, shown, how.id_pattern, how.files, root)
+        self._directory = DocumentDirectory(
+            path, shown, how.id_pattern, how.files, root, how.vocabulary, tuple(how.severities)
+        )
         self._kept = how.cache is not None
         self.mark = self._hash_contents()
 
@@ -194,7 +196,15 @@ class RegistryLoader:
     def _name(self) -> str:
         how = self._how
         texts = [f"{location.folder}\0{location.text}" for location in self._locations]
-        settings = (how.id_pattern, list(how.files), how.url_template, how.show, how.synced)
+        settings = (
+            how.id_pattern,
+            list(how.files),
+            how.vocabulary,
+            list(how.severities),
+            how.url_template,
+            how.show,
+            how.synced,
+        )
         settings_digest = hash_parts(
             repr((str(self._root), settings, sorted(how.keep), how.fetched_only))
         )

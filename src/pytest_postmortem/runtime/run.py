@@ -394,14 +394,17 @@ def _find_scope_reasons(
 
 def build_loading_options(settings: Settings) -> LoadOptions:
     """Return the options for loading locations from the settings."""
+    policy = settings.policy
     return LoadOptions(
         id_pattern=settings.id_pattern,
         files=settings.files,
+        vocabulary=settings.vocabulary,
+        severities=(*policy.severities, *policy.require, *policy.require_proof),
         url_template=settings.url_template,
         show=settings.show,
         offline=settings.offline,
         unreachable=settings.unreachable,
-        keep=frozenset(key for key, _ in settings.policy.select),
+        keep=frozenset(key for key, _ in policy.select),
         synced=settings.sync,
     )
 
