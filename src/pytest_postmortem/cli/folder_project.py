@@ -103,7 +103,7 @@ class LintedProject(Project):
         ):
             document_file = find_document_file(postmortem, self.root)
             document = (
-                read_document(*document_file)
+                read_document(*document_file, self.settings.vocabulary)
                 if document_file and document_file[1] not in lists
                 else None
             )
@@ -112,7 +112,10 @@ class LintedProject(Project):
                 if path not in ignored:
                     ignored[path] = self._ignored(path, known_registry)
                 codes = ignored[path].get(postmortem.line or 0)
-                document = replace(build_text_of_fields(postmortem), ignored=codes or frozenset())
+                document = replace(
+                    build_text_of_fields(postmortem, self.settings.vocabulary),
+                    ignored=codes or frozenset(),
+                )
             yield build_lint_case(postmortem, document, tests(postmortem))
 
     def _ignored(self, path: str, known_registry: Registry) -> Mapping[int, frozenset[str]]:

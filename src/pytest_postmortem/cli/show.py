@@ -86,7 +86,9 @@ def _load_full_row(row: IncidentRow, project: Project) -> IncidentRow:
     report has one.
     """
     show = project.settings.show
-    (postmortem,) = add_document_details([row.postmortem], project.root)
+    (postmortem,) = add_document_details(
+        [row.postmortem], project.root, project.settings.vocabulary
+    )
     shown = redact_postmortem(postmortem, show)
     proof = build_proof_data(
         _load_current_proofs(project).get(postmortem.id), show or postmortem.show

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from pytest_postmortem.documents.heading_kinds import ExtraWords, classify_heading, rank_heading
+from pytest_postmortem.documents.heading_kinds import classify_heading, rank_heading
 from pytest_postmortem.documents.parts import DocumentPart, split_cause_heading, split_label
 from pytest_postmortem.documents.persons import remove_persons
 from pytest_postmortem.documents.placeholders import (
@@ -20,8 +20,13 @@ from pytest_postmortem.documents.placeholders import (
     is_reference,
 )
 from pytest_postmortem.documents.sections import DocumentPassage
+from pytest_postmortem.model import ExtraWords
 
 MAX_CAUSE_LENGTH = 200
+NAMED_CAUSE_RANK = 2
+"""The rank of a sentence "The root cause was ..." in a summary."""
+
+MAX_SEARCHED_LENGTH = 5000
 MAX_WHY_LENGTH = 300
 MAX_CLASS_LENGTH = 80
 MAX_ITEMS = 3
@@ -33,6 +38,14 @@ _LEADING_QUESTION = re.compile(r"[^?？.。!]{3,300}[?？][)*_\"”]*\s*(?=\S)")
 _WHY_LABEL = re.compile(
     r"\W*(?:why|warum|pourquoi|por qué|por que|perché|なぜ|为什么|為什麼|왜|почему|dlaczego|waarom)"
     r"\s*#?\d{0,2}\W*(?=\W)(?:[:：.)–—-]|\s-)\s*|\W*(?:answer|a|because)\s*[:：]\s*",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!])\s+|\n\n")
+_NAMED_CAUSE = re.compile(
+    r"\W*(?:the |our )?(?:root|underlying|main|primary|immediate) cause "
+    r"(?:(?:of|for|behind) [^.,;]{1,100}? )?(?:was|is)\b"
+    r"(?! (?:not|unknown|unclear|still|yet|being|identified|found|determined|discovered|under|"
+    r"later|then|quickly|eventually|fixed|resolved|addressed)\b)",
     re.IGNORECASE,
 )
 _FOOTNOTE = re.compile(r"\[\^[^\[\]]*\]")
@@ -72,6 +85,8 @@ def _list_cause_candidates(
     parts: Sequence[DocumentPart], extra: ExtraWords
 ) -> Iterator[_CauseCandidate]:
     for position, part in enumerate(parts):
+        if part.kind == "story":
+            yield from _list_named_causes(part, NAMED_CAUSE_RANK)
         if part.kind != "cause":
             continue
         if not part.passages:
@@ -79,9 +94,18 @@ def _list_cause_candidates(
             if text:
                 yield _CauseCandidate(part.rank, [DocumentPassage(text, part.line, text)])
         yield from _list_labelled_causes(part, extra)
+        yield from _list_named_causes(part, part.rank)
         deeper = takewhile(lambda each: each.level > part.level > 0, parts[position + 1 :])  # noqa: B023
         below = [each.heading for each in deeper if each.kind == "cause"]
         yield _CauseCandidate(part.rank, part.passages, below)
+
+
+def _list_named_causes(part: DocumentPart, rank: int) -> Iterator[_CauseCandidate]:
+    """Yield the sentences of a part that say what the root cause was."""
+    for passage in part.passages:
+        for sentence in _SENTENCE_END.split(passage.text[:MAX_SEARCHED_LENGTH]):
+            if _NAMED_CAUSE.match(sentence):
+                yield _CauseCandidate(rank, [DocumentPassage(sentence, passage.line, sentence)])
 
 
 def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_CauseCandidate]:

@@ -21,7 +21,6 @@ SECTION_TITLES = re.compile(
 """Headings of parts that any post-mortem has: below the first level they are not the title."""
 
 MAX_HEADING_LINE = 1000
-MAX_ROOT_CAUSE = 200
 
 _ATX_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _HEADING_ANCHOR = re.compile(r"\s*\{[#:.][^{}]*\}$")
@@ -36,11 +35,6 @@ _DATE_LINE = re.compile(
 _DATE_HEADING = re.compile(
     r"(?:incident\s+)?dates?(?:\(s\))?(?:\s+of\s+(?:the\s+)?incident)?\s*:?$", re.IGNORECASE
 )
-_CAUSE_HEADING = re.compile(
-    r"(?:\d+[.)]?\s+)?root[ -]causes?(?:\(s\))?(?: analysis)?(?: of\b.*)?\s*:?$", re.IGNORECASE
-)
-_ROOT_CAUSE = re.compile(r"root[ -]cause", re.IGNORECASE)
-_LIST_BULLET = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _BOLD_TEXT = re.compile(r"\*\*([^*]+)\*\*")
 
@@ -82,22 +76,6 @@ def find_document_date(
         if _DATE_HEADING.match(dated.text):
             next_line = next((line for line in lines[dated.end :] if line.strip()), "")
             return next(iter(find_iso_dates(next_line)), None)
-    return None
-
-
-def find_root_cause(lines: Sequence[str], *, rst: bool = False) -> str | None:
-    """Return the first paragraph below a heading "Root cause", in one line of 200 characters."""
-    if not any(map(_ROOT_CAUSE.search, lines)):
-        return None
-    level, start = 0, None
-    for heading in (*find_headings(lines, rst), DocumentHeading("", 0, len(lines), len(lines))):
-        if start is not None:
-            text = _find_first_paragraph(lines[start : heading.start])
-            if text:
-                return _shorten_root_cause(text)
-            start = heading.end if heading.level > level else None
-        if start is None and _CAUSE_HEADING.match(heading.text):
-            level, start = heading.level, heading.end
     return None
 
 
@@ -175,26 +153,3 @@ def _clean_heading(text: str) -> str:
 def _strip_inline_markup(text: str) -> str:
     """Return a text without the marks of links, bold and code."""
     return clean_text(_BOLD_TEXT.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text)).replace("`", ""))
-
-
-def _find_first_paragraph(lines: Sequence[str]) -> str:
-    """Return the first paragraph or the first item of a list; tables and images are none."""
-    texts: list[str] = []
-    for line in _blank_hidden_lines(lines):
-        bullet = _LIST_BULLET.match(line)
-        if not line.strip() or (bullet and texts):
-            if texts:
-                break
-        elif bullet:
-            texts.append(line[bullet.end() :])
-        elif texts or not _NO_PARAGRAPH.match(line):
-            texts.append(line)
-    return " ".join(text.strip() for text in texts)
-
-
-def _shorten_root_cause(text: str) -> str:
-    text = _strip_inline_markup(text[:2000])
-    if len(text) <= MAX_ROOT_CAUSE:
-        return text
-    head = text[: MAX_ROOT_CAUSE - 1]
-    return head.rsplit(" ", 1)[0].rstrip(" ,;:") + "…"

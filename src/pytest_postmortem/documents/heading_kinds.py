@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -13,6 +13,7 @@ from pytest_postmortem.documents.vocabulary import (
     fold_text,
     read_vocabulary_file,
 )
+from pytest_postmortem.model import ExtraWords
 
 PartKind = Literal[
     "cause",
@@ -30,9 +31,6 @@ PartKind = Literal[
 """``actions`` is a list of action items, ``plans`` any other text about future work, ``story``
 the course of the incident, ``good`` what went well.
 """
-
-ExtraWords = Sequence[tuple[str, Sequence[str]]]
-"""Words that a team adds, with the kind of part that they introduce."""
 
 MAX_HEADING_LENGTH = 100
 """A longer text is a sentence, not a heading."""
@@ -66,11 +64,12 @@ def classify_heading(heading: str, extra: ExtraWords = ()) -> PartKind | None:
 def rank_heading(heading: str, extra: ExtraWords = ()) -> HeadingKind | None:
     """Return the kind and the rank of a heading, or None.
 
-    Numbers, emoji, emphasis, anchors and punctuation around it do not matter.
+    Numbers, emoji, emphasis, anchors and punctuation around it do not matter. ``extra`` are words
+    that a team adds, by the kind of part that they introduce.
     """
     if len(heading) > MAX_HEADING_LENGTH:
         return None
-    return _rank_short_heading(heading, tuple((kind, tuple(words)) for kind, words in extra))
+    return _rank_short_heading(heading, extra)
 
 
 @lru_cache(maxsize=4096)

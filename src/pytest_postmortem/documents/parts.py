@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_postmortem.documents.heading_kinds import (
-    ExtraWords,
     HeadingKind,
     PartKind,
     classify_heading,
     rank_heading,
 )
 from pytest_postmortem.documents.sections import DocumentPassage, DocumentSection
+from pytest_postmortem.model import ExtraWords
 
 LABELLED_KINDS = (
     "cause",

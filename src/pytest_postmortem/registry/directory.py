@@ -394,7 +394,7 @@ def _has_date_field(values: LocatedTable) -> bool:
 def _find_derived_texts(
     values: LocatedTable, lines: Sequence[str], name: DocumentName
 ) -> dict[str, str]:
-    """Return the first heading, and the title, date and root cause that name and body give."""
+    """Return the first heading, and the title and the date that name and body give."""
     rst = name.kind == "rst"
     derived = _find_date_in_stem(values, name.stem)
     heading = document_head.find_first_heading(lines, rst=rst)
@@ -406,8 +406,7 @@ def _find_derived_texts(
     if "date" not in derived and not _has_date_field(values):
         date = document_head.find_document_date(lines, heading, rst=rst)
         derived |= {"date": date} if date else {}
-    cause = document_head.find_root_cause(lines, rst=rst)
-    return derived | ({"root_cause": cause} if cause else {})
+    return derived
 
 
 def parse_front_matter(text: str, shown: str, rst: bool) -> tuple[LocatedTable, list[str]]:

@@ -16,10 +16,9 @@ from pytest_postmortem.documents.causes import (
     find_document_class,
     find_document_whys,
 )
-from pytest_postmortem.documents.heading_kinds import ExtraWords
 from pytest_postmortem.documents.parts import split_into_parts
 from pytest_postmortem.documents.sections import DocumentSection
-from pytest_postmortem.model import ActionItem, Postmortem, Registry
+from pytest_postmortem.model import ActionItem, ExtraWords, Postmortem, Registry
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.postmortem_text import (
     find_document_files,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_postmortem.documents.heading_kinds import ExtraWords
 from pytest_postmortem.documents.ignored_codes import find_ignored_codes
 from pytest_postmortem.documents.parts import DocumentPart, split_into_parts
 from pytest_postmortem.documents.sections import (
@@ -18,7 +17,7 @@ from pytest_postmortem.documents.sections import (
     parse_rst_sections,
 )
 from pytest_postmortem.errors import RegistryError
-from pytest_postmortem.model import Postmortem
+from pytest_postmortem.model import ExtraWords, Postmortem
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.directory import is_single_document, parse_front_matter
 from pytest_postmortem.registry.entry import READ_DOCUMENT

@@ -187,7 +187,9 @@ class RunCollector:
         if postmortem.id not in self._detailed:
             from pytest_postmortem.registry.document_details import add_document_details
 
-            (self._detailed[postmortem.id],) = add_document_details([postmortem], self._root)
+            (self._detailed[postmortem.id],) = add_document_details(
+                [postmortem], self._root, self.settings.vocabulary
+            )
         return self._detailed[postmortem.id]
 
     def report(self, facts: RunFacts) -> Report | None:
@@ -209,7 +211,7 @@ class RunCollector:
         if facts.detailed or any(key == "class" for key, _ in self.settings.policy.select):
             from pytest_postmortem.registry.document_details import add_registry_details
 
-            registry = add_registry_details(registry, self._root)
+            registry = add_registry_details(registry, self._root, self.settings.vocabulary)
         outcomes = self._outcomes(collected, facts)
         proofs, broken = self._load_proofs()
         today = self._today(registry, facts)
