@@ -21,6 +21,7 @@ from pytest_postmortem.lint.cases import LintCase, build_lint_case
 from pytest_postmortem.lint.rules import find_ignored_by_entry
 from pytest_postmortem.model import Finding, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident, SourceTestsByFile
+from pytest_postmortem.pysource.unwritten_tests import find_unwritten_tests
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.registry.postmortem_text import (
     build_text_of_fields,
@@ -116,7 +117,19 @@ class LintedProject(Project):
                     build_text_of_fields(postmortem, self.settings.vocabulary),
                     ignored=codes or frozenset(),
                 )
-            yield build_lint_case(postmortem, document, tests(postmortem))
+            case = build_lint_case(postmortem, document, tests(postmortem))
+            if case.tests is not None and any(case.find_unwritten_claims()):
+                case = replace(case, unwritten=self._find_unwritten_tests(case.tests))
+            yield case
+
+    def _find_unwritten_tests(self, linked: LinkedIncident) -> frozenset[str]:
+        """Return the linked tests of an incident that are as `new` has made them."""
+        unwritten: list[str] = []
+        for path in {nodeid.partition("::")[0] for nodeid in linked.tests}:
+            data = read_file_bytes(self.root / path)
+            nodeids = [nodeid for nodeid in linked.tests if nodeid.startswith(f"{path}::")]
+            unwritten += find_unwritten_tests(data or b"", nodeids)
+        return frozenset(unwritten)
 
     def _ignored(self, path: str, known_registry: Registry) -> Mapping[int, frozenset[str]]:
         """Return which rules a registry file switches off for which of its entries."""

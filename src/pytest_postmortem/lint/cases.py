@@ -43,6 +43,9 @@ _REFERENCE_ELSEWHERE = re.compile(
 )
 
 
+_UNWRITTEN_TEST = re.compile(r"(\S+::\S+) fails until it is written")
+
+
 ENGLISH_WORDS = frozenset(
     "the of to and is are we for it that by with from this because be".split()
 )
@@ -57,13 +60,15 @@ MIN_WORDS_TO_JUDGE = 20
 class LintCase:
     """An incident: its entry, its text, its action items and its tests.
 
-    ``tests`` is None if its tests are unknown.
+    ``tests`` is None if its tests are unknown. ``unwritten`` are those that only fail, as `new`
+    has made them.
     """
 
     postmortem: Postmortem
     writing: PostmortemText
     items: tuple[DocumentItem, ...] = ()
     tests: LinkedIncident | None = None
+    unwritten: frozenset[str] = frozenset()
 
     @property
     def path(self) -> str | None:
@@ -115,6 +120,14 @@ class LintCase:
         words = sum(len(passage.text.split()) for passage in passages)
         has_web_link = (self.postmortem.url or "").startswith(("https:", "http:"))
         return refers or (has_web_link and words < MAX_NOTE_WORDS)
+
+    def find_unwritten_claims(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines of the document that name a test as not written, and its node id."""
+        for part in self.writing.parts:
+            for passage in part.said:
+                claim = _UNWRITTEN_TEST.search(" ".join(passage.text.split()))
+                if claim:
+                    yield passage.line, claim[1]
 
     @property
     def problem_class(self) -> str | None:

@@ -106,6 +106,9 @@ LINT_RULES: Mapping[str, LintRule] = {
             incidents.needs_test,
         ),
     ),
+    "test-stale": LintRule(
+        "A document that calls a written test unwritten", incidents.check_test_stale
+    ),
     "test-exemption": LintRule(
         "An exemption from a regression test that has ended", incidents.check_test_exemption
     ),
