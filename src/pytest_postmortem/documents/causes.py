@@ -252,7 +252,7 @@ def shorten_at_word(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     head = text[: most - 1]
-    cut = head.rfind(" ")
+    cut = most - 1 if text[most - 1] == " " else head.rfind(" ")
     return (head[:cut] if cut > most * 2 // 3 else head).rstrip(" ,;:（(") + "…"
 
 

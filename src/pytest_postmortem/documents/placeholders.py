@@ -81,7 +81,7 @@ def is_reference(passage: DocumentPassage) -> bool:
     size = sum(len(word) if word[0] > "\u2e80" else 3 for word in remainder)
     if passage.links or _ADDRESS.search(passage.text):
         has_sentence = len(passage.links) == 1 and len(passage.text.split()) >= _MIN_LINKED_SENTENCE
-        return size <= (12 if begins else 0 if has_sentence else 3)
+        return size <= (12 if begins else -1 if has_sentence else 3)
     return begins is not None and len(passage.text.split()) <= _MAX_REFERENCE_WORDS and size <= 18
 
 

@@ -52,6 +52,9 @@ ENGLISH_WORDS = frozenset(
 MIN_ENGLISH_SHARE = 0.03
 """A text with a smaller share of these words is in another language, or is not prose."""
 
+MAX_FOREIGN_SHARE = 0.3
+"""A text with a greater share of words in letters beyond English is in another language."""
+
 MIN_WORDS_TO_JUDGE = 20
 """The language of a text with fewer words is unknown."""
 
@@ -108,6 +111,8 @@ class LintCase:
     def _is_english(self) -> bool:
         texts = (passage.prose for part in self.writing.parts for passage in part.said)
         words = [word.strip(".,;:()").casefold() for text in texts for word in text.split()]
+        if sum(not word.isascii() for word in words) > MAX_FOREIGN_SHARE * len(words):
+            return False
         english_count = sum(word in ENGLISH_WORDS for word in words)
         return len(words) < MIN_WORDS_TO_JUDGE or english_count >= MIN_ENGLISH_SHARE * len(words)
 

@@ -16,6 +16,7 @@ from pytest_postmortem.documents.causes import (
     find_document_class,
     find_document_whys,
 )
+from pytest_postmortem.documents.heading_kinds import PartKind
 from pytest_postmortem.documents.parts import split_into_parts
 from pytest_postmortem.documents.sections import DocumentSection
 from pytest_postmortem.model import ActionItem, ExtraWords, Postmortem, Registry
@@ -24,6 +25,9 @@ from pytest_postmortem.registry.postmortem_text import (
     find_document_files,
     read_document_sections,
 )
+
+SKIPPED_KINDS: tuple[PartKind, ...] = ("timeline", "good")
+"""The kinds of sections that have no details, and are often the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def add_document_details(
     """Return post-mortems with cause, whys, class and action items of their documents.
 
     A field of the registry or of the front matter counts more than the text. Each document is
-    parsed as a whole, which takes some milliseconds.
+    parsed but for its timeline, which takes a millisecond for each kilobyte or so.
     """
     reader = _DetailReader(root, extra)
     return tuple(map(reader.add_details, postmortems))
@@ -80,7 +84,9 @@ class _DetailReader:
     def _read_sections(self, postmortem: Postmortem) -> Sequence[DocumentSection]:
         for file, shown in find_document_files(postmortem, self._root):
             if file not in self._sections:
-                self._sections[file] = read_document_sections(file, shown)
+                self._sections[file] = read_document_sections(
+                    file, shown, SKIPPED_KINDS, self._extra
+                )
             sections = self._sections[file]
             if sections is not None:
                 return _select_entry_sections(sections, postmortem.line)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_postmortem.documents.heading_kinds import PartKind
 from pytest_postmortem.documents.ignored_codes import find_ignored_codes
 from pytest_postmortem.documents.parts import DocumentPart, split_into_parts
 from pytest_postmortem.documents.sections import (
@@ -16,6 +17,7 @@ from pytest_postmortem.documents.sections import (
     parse_markdown_sections,
     parse_rst_sections,
 )
+from pytest_postmortem.documents.skipped_sections import blank_sections
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ExtraWords, Postmortem
 from pytest_postmortem.registry import fields, parsers
@@ -78,8 +80,13 @@ def read_document(file: Path, shown: str, extra: ExtraWords = ()) -> PostmortemT
     return PostmortemText(shown, split_into_parts(sections, extra), find_ignored_codes(comments))
 
 
-def read_document_sections(file: Path, shown: str) -> list[DocumentSection] | None:
-    """Return the sections of a document, or None if it lists incidents or can't be read."""
+def read_document_sections(
+    file: Path, shown: str, skipped: Collection[PartKind] = (), extra: ExtraWords = ()
+) -> list[DocumentSection] | None:
+    """Return the sections of a document, or None if it lists incidents or can't be read.
+
+    Sections of the ``skipped`` kinds are empty, and cost nothing.
+    """
     name = parse_document_name(file.name)
     if name is None:
         return None
@@ -87,7 +94,7 @@ def read_document_sections(file: Path, shown: str) -> list[DocumentSection] | No
         text = read_limited_text(str(file), shown, READ_DOCUMENT, MAX_PARSED_SIZE)
         if name.kind == "data":
             return _parse_data_sections(text, shown)
-        return list(_parse_text_sections(text, name, shown))
+        return list(_parse_text_sections(text, name, shown, skipped, extra))
     except RegistryError:
         return None
 
@@ -101,7 +108,13 @@ def _parse_data_sections(text: str, shown: str) -> list[DocumentSection] | None:
     return [DocumentSection(comments=text.split("\n")), *build_field_sections(tree)]
 
 
-def _parse_text_sections(text: str, name: DocumentName, shown: str) -> Iterator[DocumentSection]:
+def _parse_text_sections(
+    text: str,
+    name: DocumentName,
+    shown: str,
+    skipped: Collection[PartKind],
+    extra: ExtraWords,
+) -> Iterator[DocumentSection]:
     """Yield the sections of the front matter, and of the text below it."""
     lines = text.split("\n")
     values, body = parse_front_matter(text, shown, name.kind == "rst")
@@ -110,7 +123,9 @@ def _parse_text_sections(text: str, name: DocumentName, shown: str) -> Iterator[
     if name.kind == "rst":
         yield from parse_rst_sections(body)
     else:
-        yield from parse_markdown_sections("\n".join(body), len(lines) - len(body))
+        above = len(lines) - len(body)
+        body = blank_sections(body, skipped, extra) if skipped else body
+        yield from parse_markdown_sections("\n".join(body), above)
 
 
 def build_text_of_fields(postmortem: Postmortem, extra: ExtraWords = ()) -> PostmortemText:
