@@ -200,7 +200,8 @@ WHYS = ("Why was mail gone? The disk was full.", "Why was it full? Nothing delet
         "## 5-Why analysis\n\n**Why was mail gone?**\n\nThe disk was full.\n\n"
         "**Why was it full?**\n\nNothing deletes old mail.\n",
         "## Whys\n\n| # | Why | Answer |\n|---|---|---|\n"
-        "| 1 | Why was mail gone? | The disk was full. |\n| 2 | Why was it full? | Nothing deletes old mail. |\n| 3 | Why that? | TBD |\n",
+        "| 1 | Why was mail gone? | The disk was full. |\n"
+        "| 2 | Why was it full? | Nothing deletes old mail. |\n| 3 | Why that? | TBD |\n",
         "## Five whys\n\n### Why was mail gone?\n\nThe disk was full.\n\n### Why was it full?\n\n"
         "Nothing deletes old mail.\n",
         f"## なぜなぜ分析\n\n1. {WHYS[0]}\n2. {WHYS[1]}\n",
