@@ -1,21 +1,142 @@
-"""Find dates in the text of documents and in the names of files."""
+"""Find dates in the text of documents and in the names of files.
+
+A date names its day: as ``2026-03-02``, ``2026/3/2``, ``2026年3月2日``, ``02.03.2026``, ``March 2,
+2026``, ``2. März 2026``, ``20260302``. Of a range, the first day is found. ``02/03/2026`` is
+March in one country and February in another: it is found only with the order of its parts.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
-_ISO_DATE_IN_TEXT = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
+PartOrder = Literal["day-first", "month-first"]
+
+_YEAR = r"((?:19|20)\d\d)"
+_YEAR_IN_TEXT = re.compile(_YEAR)
+_ISO_DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
+_YEAR_FIRST_DATE = re.compile(
+    rf"(?<![\w.]){_YEAR}\s*(?:[-/._]|[年년])\s*(\d{{1,2}})\s*(?:[-/._]|[月월])\s*(\d{{1,2}})(?!\d)"
+)
+_COMPACT_DATE = re.compile(rf"(?<![^\W_]){_YEAR}(\d\d)(\d\d)(?![^\W_])")
+_DOTTED_DATE = re.compile(rf"(?<![\w.])(\d{{1,2}})\.\s?(\d{{1,2}})\.\s?{_YEAR}(?!\d)")
+_NUMERIC_DATE = re.compile(rf"(?<![\w/-])(\d{{1,2}})([/-])(\d{{1,2}})\2{_YEAR}(?![\d/])")
+
+_MONTH = r"([^\W\d_]{3,})"
+_GAP = r"[\s.,_-]+(?:(?:de|del|of|d')\s+)?"
+_ORDINAL = r"(?:st|nd|rd|th|er|[ºª°]|-?го|\.)?"
+_TO = r"\s*(?:[-–—/&+]|to|and|bis|und|au|et|al?|y|e|по|и|do|tot|en)\s*"
+_DAY_FIRST_NAME = re.compile(
+    rf"(?<!\w)(\d{{1,2}}){_ORDINAL}(?:{_TO}\d{{1,2}}{_ORDINAL})?(?:{_GAP}){_MONTH}"
+    rf"(?:{_TO}\d{{1,2}}{_ORDINAL}{_GAP}[^\W\d_]{{3,}})?{_GAP}{_YEAR}(?!\d)",
+    re.IGNORECASE,
+)
+_MONTH_FIRST_NAME = re.compile(
+    rf"(?<![^\W_]){_MONTH}[\s._-]+(\d{{1,2}}){_ORDINAL}(?!\d)"
+    rf"(?:{_TO}(?:[^\W\d_]{{3,}}[\s.]+)?\d{{1,2}}{_ORDINAL})?(?:{_GAP}){_YEAR}(?!\d)",
+    re.IGNORECASE,
+)
+_YEAR_FIRST_NAME = re.compile(
+    rf"(?<!\w){_YEAR}[\s.,_-]+{_MONTH}[\s._-]+(\d{{1,2}}){_ORDINAL}(?![\d:])", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NumericDate:
+    """A date such as ``02/03/2026``: two parts of unknown order, their separator, and the year."""
+
+    first: int
+    second: int
+    separator: str
+    year: int
+
+    def __str__(self) -> str:
+        return f"{self.first:02}{self.separator}{self.second:02}{self.separator}{self.year}"
+
+    @property
+    def order(self) -> PartOrder | None:
+        """The order of the parts if one of them can only be a day, else None."""
+        if self.first > 12 >= self.second:
+            return "day-first"
+        return "month-first" if self.second > 12 >= self.first else None
+
+    def format_iso(self, order: PartOrder | None) -> str | None:
+        """Return the ISO date in an order of the parts, None if it is unknown or no date."""
+        if self.first == self.second:
+            order = "day-first"
+        if order is None:
+            return None
+        day, month = (
+            (self.first, self.second) if order == "day-first" else (self.second, self.first)
+        )
+        return format_iso_date(self.year, month, day)
 
 
 def find_iso_dates(text: str) -> list[str]:
     """Return the real ISO dates in a text that are not part of a longer number."""
-    return [day for day in _ISO_DATE_IN_TEXT.findall(text) if _is_real_date(day)]
+    return [day for day in _ISO_DATE.findall(text) if format_iso_date(*map(int, day.split("-")))]
 
 
-def _is_real_date(text: str) -> bool:
+def find_date(text: str, months: Mapping[str, int]) -> str | None:
+    """Return the first date in a text as an ISO date, or None; ``months`` has their names."""
+    if _YEAR_IN_TEXT.search(text) is None:
+        return None
+    iso_dates = find_iso_dates(text)
+    if iso_dates:
+        return iso_dates[0]
+    dates = sorted(_find_written_dates(text, months))
+    return dates[0][1] if dates else None
+
+
+def find_numeric_date(text: str) -> NumericDate | None:
+    """Return the first date such as ``02/03/2026`` in a text, or None."""
+    match = _NUMERIC_DATE.search(text)
+    if match is None:
+        return None
+    return NumericDate(int(match[1]), int(match[3]), match[2], int(match[4]))
+
+
+def find_part_orders(dates: Iterable[NumericDate]) -> dict[str, PartOrder]:
+    """Return the order of the parts for each separator: the one that all clear dates have."""
+    orders: dict[str, set[PartOrder]] = {}
+    for numeric_date in dates:
+        if numeric_date.order is not None:
+            orders.setdefault(numeric_date.separator, set()).add(numeric_date.order)
+    return {separator: found.pop() for separator, found in orders.items() if len(found) == 1}
+
+
+def format_iso_date(year: int, month: int, day: int) -> str | None:
+    """Return a date in ISO form, or None if there is none."""
     try:
-        date.fromisoformat(text)
+        return date(year, month, day).isoformat()
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _find_written_dates(text: str, months: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+    """Yield the real dates in other forms than ISO, each after its position."""
+    for pattern in (_YEAR_FIRST_DATE, _COMPACT_DATE):
+        for match in pattern.finditer(text):
+            if day := format_iso_date(int(match[1]), int(match[2]), int(match[3])):
+                yield match.start(), day
+    for match in _DOTTED_DATE.finditer(text):
+        if day := format_iso_date(int(match[3]), int(match[2]), int(match[1])):
+            yield match.start(), day
+    for match in _NUMERIC_DATE.finditer(text):
+        numeric_date = NumericDate(int(match[1]), int(match[3]), match[2], int(match[4]))
+        if day := numeric_date.format_iso(numeric_date.order):
+            yield match.start(), day
+    for pattern, (year, month, number) in (
+        (_DAY_FIRST_NAME, (3, 2, 1)),
+        (_MONTH_FIRST_NAME, (3, 1, 2)),
+        (_YEAR_FIRST_NAME, (1, 2, 3)),
+    ):
+        for match in pattern.finditer(text):
+            month_number = months.get(match[month].casefold())
+            if month_number is not None and (
+                day := format_iso_date(int(match[year]), month_number, int(match[number]))
+            ):
+                yield match.start(), day

@@ -1,7 +1,8 @@
-"""Scan a document outside of its front matter for headings, a date and a root cause.
+"""Scan a document outside of its front matter for headings and a root cause.
 
 It reads Markdown and reStructuredText line by line, and no further than it has to: a full parser
-would take most of a second for a thousand documents.
+would take most of a second for a thousand documents. What the head of a document states is read
+in `stated_fields`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.text import clean_text
 
 SECTION_TITLES = re.compile(
@@ -27,14 +27,7 @@ _HEADING_ANCHOR = re.compile(r"\s*\{[#:.][^{}]*\}$")
 _SETEXT_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _RST_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _CODE_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_NO_PARAGRAPH = re.compile(r"\s*(?:[|>#<]|[-*+] |\d+[.)] |\.\. |!\[|$)")
-_DATE_LINE = re.compile(
-    r"[\s>|*+_-]*(?:incident\s+)?dates?(?:\(s\))?(?:\s+of\s+(?:the\s+)?incident)?[\s*_]*[:|](.*)",
-    re.IGNORECASE,
-)
-_DATE_HEADING = re.compile(
-    r"(?:incident\s+)?dates?(?:\(s\))?(?:\s+of\s+(?:the\s+)?incident)?\s*:?$", re.IGNORECASE
-)
+_NO_PARAGRAPH = re.compile(r"\s*(?:[|>#<]|[-*+] |\d+[.)] |\.\. |!\[|$|[-=]+\s*$)")
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _BOLD_TEXT = re.compile(r"\*\*([^*]+)\*\*")
 
@@ -52,31 +45,6 @@ class DocumentHeading:
 def find_first_heading(lines: Sequence[str], *, rst: bool = False) -> DocumentHeading | None:
     """Return the first heading of a document, outside of code and comments."""
     return next(find_headings(lines, rst), None)
-
-
-def find_document_title(heading: DocumentHeading | None) -> str | None:
-    """Return the title that a first heading gives, unless it names a mere section."""
-    if heading is None:
-        return None
-    section = SECTION_TITLES.fullmatch(heading.text.casefold().rstrip(": "))
-    return None if section and heading.level > 1 else heading.text
-
-
-def find_document_date(
-    lines: Sequence[str], heading: DocumentHeading | None, *, rst: bool = False
-) -> str | None:
-    """Return the date of a ``Date:`` line, row or bullet, of the first heading, or below one."""
-    for line in _blank_hidden_lines(lines):
-        match = _DATE_LINE.match(line)
-        if match and (dates := find_iso_dates(match[1])):
-            return dates[0]
-    if heading is not None and (dates := find_iso_dates(heading.text)):
-        return dates[0]
-    for dated in find_headings(lines, rst):
-        if _DATE_HEADING.match(dated.text):
-            next_line = next((line for line in lines[dated.end :] if line.strip()), "")
-            return next(iter(find_iso_dates(next_line)), None)
-    return None
 
 
 def _blank_hidden_lines(lines: Sequence[str]) -> Iterator[str]:
@@ -101,18 +69,38 @@ def _blank_hidden_lines(lines: Sequence[str]) -> Iterator[str]:
 
 def find_headings(lines: Sequence[str], rst: bool) -> Iterator[DocumentHeading]:
     """Yield the headings of a document, outside of code and comments."""
+    return find_visible_headings(lines if rst else hide_code(lines), rst)
+
+
+def find_visible_headings(lines: Sequence[str], rst: bool) -> Iterator[DocumentHeading]:
+    """Yield the headings of a document whose code and comments are hidden."""
     return _find_rst_headings(lines) if rst else _find_markdown_headings(lines)
+
+
+def hide_code(lines: Sequence[str]) -> Sequence[str]:
+    """Return the lines, with nothing instead of those in code fences and HTML comments."""
+    text = "\n".join(lines)
+    if "```" in text or "~~~" in text or "<!--" in text:
+        return list(_blank_hidden_lines(lines))
+    return lines
 
 
 def _find_markdown_headings(lines: Sequence[str]) -> Iterator[DocumentHeading]:
     second_previous, previous = "", ""
-    for position, line in enumerate(_blank_hidden_lines(lines)):
-        if "#" in line[:4]:
+    for position, line in enumerate(lines):
+        first = line[:1]
+        if first == "#" or (first == " " and "#" in line[:4]):
             match = _ATX_HEADING.match(line[:MAX_HEADING_LINE])
             text = _clean_heading(match[2] or "") if match else ""
             if match and text:
                 yield DocumentHeading(text, len(match[1]), position, position + 1)
-        elif line[:1] in "=- " and previous.strip() and not second_previous.strip():
+        elif (
+            first
+            and first in "=- "
+            and previous
+            and not second_previous.strip()
+            and previous.strip()
+        ):
             match = _SETEXT_UNDERLINE.match(line)
             if match and not _NO_PARAGRAPH.match(previous):
                 level = 1 if "=" in line else 2
@@ -147,9 +135,17 @@ def _find_rst_headings(lines: Sequence[str]) -> Iterator[DocumentHeading]:
 
 
 def _clean_heading(text: str) -> str:
-    return _strip_inline_markup(_HEADING_ANCHOR.sub("", text.strip()[:MAX_HEADING_LINE]))
+    return strip_inline_markup(_strip_anchor(text.strip()[:MAX_HEADING_LINE]))
 
 
-def _strip_inline_markup(text: str) -> str:
+def _strip_anchor(text: str) -> str:
+    return _HEADING_ANCHOR.sub("", text) if text.endswith("}") else text
+
+
+def strip_inline_markup(text: str) -> str:
     """Return a text without the marks of links, bold and code."""
-    return clean_text(_BOLD_TEXT.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text)).replace("`", ""))
+    if "[" in text:
+        text = _MARKDOWN_LINK.sub(r"\1", text)
+    if "*" in text:
+        text = _BOLD_TEXT.sub(r"\1", text)
+    return clean_text(text.replace("`", ""))

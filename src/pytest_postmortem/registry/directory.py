@@ -8,19 +8,23 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any, TypeGuard
 
-from pytest_postmortem.documents import head as document_head
-from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.model import ExtraWords, Finding, format_count
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.cache import hash_parts
-from pytest_postmortem.registry.entry import READ_DOCUMENT, READ_REGISTRY, RawEntry
+from pytest_postmortem.registry.entry import (
+    READ_DOCUMENT,
+    READ_REGISTRY,
+    RawEntry,
+    find_written_day,
+)
 from pytest_postmortem.registry.file import (
     WRAPPER_KEYS,
     build_raw_entries,
@@ -29,6 +33,7 @@ from pytest_postmortem.registry.file import (
 )
 from pytest_postmortem.registry.filenames import (
     DocumentName,
+    find_dated_id,
     find_id_prefix,
     is_ignored_stem,
     is_possible_document,
@@ -222,7 +227,39 @@ def read_directory(
             and (_split_folder(path), _split_stem(path)) not in stems
         ):
             raws.append(_build_unread_file_entry(directory, path))
+    raws = _resolve_numeric_dates(_make_ids_unique(raws))
     return raws, problems, [*_check_unfollowed_links(directory, skipped)]
+
+
+def _make_ids_unique(raws: list[RawEntry]) -> list[RawEntry]:
+    """Return entries whose id from a label or a shortened name is replaced if others have it."""
+    if not any("plain_id" in raw.derived for raw in raws):
+        return raws
+    ids = [(raw.key or _find_front_matter_id(raw.values) or "").casefold() for raw in raws]
+    counts = Counter(ids)
+    return [
+        replace(raw, key=raw.derived["plain_id"])
+        if counts[id] > 1 and "plain_id" in raw.derived
+        else raw
+        for raw, id in zip(raws, ids, strict=True)
+    ]
+
+
+def _resolve_numeric_dates(raws: list[RawEntry]) -> list[RawEntry]:
+    """Return entries with the dates such as ``02/03/2026`` whose order the others tell."""
+    if not any("numeric_date" in raw.derived for raw in raws):
+        return raws
+    from pytest_postmortem.documents.dates import find_numeric_date, find_part_orders
+
+    dates = [find_numeric_date(raw.derived.get("numeric_date", "")) for raw in raws]
+    orders = find_part_orders(filter(None, dates))
+    days = [None if date is None else date.format_iso(orders.get(date.separator)) for date in dates]
+    return [
+        replace(raw, derived={**raw.derived, "date": day})
+        if day and "date" not in raw.derived
+        else raw
+        for raw, day in zip(raws, days, strict=True)
+    ]
 
 
 def _find_other_paths(directory: DocumentDirectory, paths: Sequence[str]) -> dict[str, list[str]]:
@@ -288,7 +325,7 @@ def _is_named_by_glob(relative: str, globs: Sequence[str]) -> bool:
 def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> RawEntry:
     """Return the entry of a file that is named by a glob and not read, such as a PDF."""
     stem = _split_stem(relative)
-    derived = _find_date_in_stem(LocatedTable(), stem) | {"title": fields.clean_text(stem)}
+    derived = _find_date_in_stem(stem) | {"title": fields.clean_text(stem)}
     return replace(
         _build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
     )
@@ -304,7 +341,7 @@ def _read_document_entries(
     if name.kind == "data":
         return _read_data_entries(directory, relative, name, text)
     values, lines = parse_front_matter(text, shown_path, name.kind == "rst")
-    derived = _find_derived_texts(values, lines, name)
+    derived = _find_derived_texts(directory, values, lines, name)
     return [_build_document_entry(directory, relative, values, name.stem, derived)]
 
 
@@ -317,7 +354,7 @@ def _read_data_entries(
     tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown_path)
     tree = LocatedTable() if tree is None else tree
     if is_single_document(tree):
-        derived = _find_date_in_stem(tree, name.stem)
+        derived = {} if _has_date_field(tree) else _find_date_in_stem(name.stem)
         return [_build_document_entry(directory, relative, tree, name.stem, derived)]
     raws, problems = build_raw_entries(
         _find_wrapped_entries(tree) if isinstance(tree, LocatedTable) else tree, shown_path
@@ -353,13 +390,22 @@ def _build_document_entry(
     """Return the entry of a document; ``name_and_body`` are texts from its name and its body."""
     shown_path = directory.shown_path(relative)
     written_id = _find_front_matter_id(values)
+    derived = {"stem": fields.clean_text(stem), "path": shown_path, **name_and_body}
     id = _find_id_by_pattern(directory.id_pattern, stem)
     if id is None and written_id is None:
-        id = find_id_prefix(stem) or find_id_prefix(name_and_body.get("heading", "")) or stem
-    derived = {"stem": fields.clean_text(stem), "path": shown_path, **name_and_body}
+        id = _find_id_in_name(stem) or _find_id_in_name(name_and_body.get("heading", ""))
+        if id is None:
+            id = name_and_body.get("id", stem)
+            full_stem = _split_stem(relative)
+            if id != full_stem:
+                derived["plain_id"] = stem if id != stem else full_stem
     names = map(fields.clean_text, (stem, shown_path, relative, written_id or ""))
     implicit = tuple(dict.fromkeys(name for name in names if name))
     return RawEntry(values, shown_path, values.line, id, True, derived, implicit)
+
+
+def _find_id_in_name(text: str) -> str | None:
+    return find_id_prefix(text) or find_dated_id(text)
 
 
 def _find_id_by_pattern(pattern: str | None, stem: str) -> str | None:
@@ -380,32 +426,46 @@ def _find_front_matter_id(values: LocatedTable) -> str | None:
     return id if id is None or isinstance(id, str) else ""
 
 
-def _find_date_in_stem(values: LocatedTable, stem: str) -> dict[str, str]:
-    dates = find_iso_dates(stem)
-    return {"date": dates[0]} if dates and not _has_date_field(values) else {}
+def _find_date_in_stem(stem: str) -> dict[str, str]:
+    """Return the date in the name of a file, or one whose parts are of unknown order."""
+    from pytest_postmortem.documents.dates import find_date, find_iso_dates, find_numeric_date
+    from pytest_postmortem.documents.labels import load_labels
+
+    iso_dates = find_iso_dates(stem)
+    date = iso_dates[0] if iso_dates else find_date(stem, load_labels().months)
+    numeric_date = None if date else find_numeric_date(stem)
+    derived = {"date": date} if date else {}
+    return derived | ({"numeric_date": str(numeric_date)} if numeric_date else {})
 
 
 def _has_date_field(values: LocatedTable) -> bool:
     keys = ("date", *fields.FIELD_SYNONYMS["date"])
     dates = (value for key, value in values.items() if fields.normalize_key(key) in keys)
-    return any(isinstance(value, str) and fields.parse_day(value.strip()) for value in dates)
+    return any(isinstance(value, str) and find_written_day(value.strip()) for value in dates)
 
 
 def _find_derived_texts(
-    values: LocatedTable, lines: Sequence[str], name: DocumentName
+    directory: DocumentDirectory,
+    values: LocatedTable,
+    lines: Sequence[str],
+    name: DocumentName,
 ) -> dict[str, str]:
-    """Return the first heading, and the title and the date that name and body give."""
+    """Return the first heading, and the fields that the name and the body of a document state."""
+    from pytest_postmortem.documents.labels import load_labels
+    from pytest_postmortem.documents.stated_fields import read_stated_fields
+
     rst = name.kind == "rst"
-    derived = _find_date_in_stem(values, name.stem)
-    heading = document_head.find_first_heading(lines, rst=rst)
-    title = document_head.find_document_title(heading)
-    if heading is not None:
-        derived["heading"] = heading.text
-    if title:
-        derived["title"] = title
-    if "date" not in derived and not _has_date_field(values):
-        date = document_head.find_document_date(lines, heading, rst=rst)
-        derived |= {"date": date} if date else {}
+    labels = load_labels(directory.vocabulary)
+    stated = read_stated_fields(lines, labels, directory.severities, stem=name.stem, rst=rst)
+    derived = {**stated.texts}
+    if stated.heading is not None:
+        derived["heading"] = stated.heading.text
+    if stated.numeric_date is not None:
+        derived["numeric_date"] = str(stated.numeric_date)
+    if _has_date_field(values):
+        derived.pop("date", None)
+    else:
+        derived |= _find_date_in_stem(name.stem)
     return derived
 
 
@@ -427,6 +487,8 @@ def parse_front_matter(text: str, shown: str, rst: bool) -> tuple[LocatedTable, 
     suffix = ".yml" if first == "---" else ".toml"
     front = "\n".join(lines[1:end]) + "\n"
     tree = parsers.parse_data_text(front, suffix, failed=READ_DOCUMENT, path=shown, above=1)
+    if tree is None:
+        return LocatedTable(), lines[end + 1 :]
     if not isinstance(tree, LocatedTable):
         return LocatedTable(), lines
     tree.line = 1
@@ -435,6 +497,8 @@ def parse_front_matter(text: str, shown: str, rst: bool) -> tuple[LocatedTable, 
 
 def _parse_rst_fields(lines: Sequence[str]) -> LocatedTable:
     """Return the field list at the top of a document, or right below its title."""
+    from pytest_postmortem.documents import head as document_head
+
     heading = document_head.find_first_heading(lines, rst=True)
     start = 0
     if heading is not None and not any(line.strip() for line in lines[: heading.start]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,6 +41,35 @@ def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
         if commits or patch:
             return tuple(dict.fromkeys(commits)), patch
     return (), None
+
+
+def read_severity_field(reading: EntryReader, severities: Collection[str]) -> str | None:
+    """Return the severity; ``impact`` and ``priority`` are one only if they look like one.
+
+    ``SEV-1 (major)`` is ``SEV-1``, so that it compares equal to the severity of a gate.
+    """
+    for rank, _, value in reading.find_values("severity"):
+        text = reading.text("severity") if rank == 0 else fields.parse_scalar(value)
+        if text is None or (rank == 0 and text.isalnum()):
+            return text if rank == 0 else None
+        from pytest_postmortem.documents.labels import load_labels
+        from pytest_postmortem.documents.severities import find_severity
+
+        severity = find_severity(text, load_labels(), severities)
+        if severity or rank == 0:
+            return severity or text
+    return None
+
+
+def find_written_day(text: str | None) -> str | None:
+    """Return the ISO date with which a text begins, or a date that it has in words."""
+    day = fields.parse_day(text)
+    if day is None and text and len(text) <= fields.MAX_SHORT_TEXT:
+        from pytest_postmortem.documents.dates import find_date
+        from pytest_postmortem.documents.labels import load_labels
+
+        day = find_date(text, load_labels().months)
+    return day
 
 
 def read_guards_field(reading: EntryReader) -> tuple[Guard, ...]:
@@ -226,7 +255,7 @@ def _is_short_text(value: Any) -> bool:
     return isinstance(text, str) and len(text) <= fields.MAX_SHORT_TEXT and "\n" not in text.strip()
 
 
-TEXT_FIELDS = ("title", "severity", "status", "owner", "class", "patch", "recurs", "reason")
+TEXT_FIELDS = ("title", "status", "owner", "class", "patch", "recurs", "reason")
 LIST_SEPARATORS: Mapping[str, str | None] = {
     "tags": ",",
     "aliases": ",",
@@ -237,6 +266,10 @@ LIST_SEPARATORS: Mapping[str, str | None] = {
     "tests": "\n",
 }
 """The fields of several texts, with the separator within one text."""
+
+
+STATED_FIELDS = ("severity", "status", "owner", "class")
+"""The fields that a document may state in its text if its front matter lacks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,16 +297,23 @@ class RegistryEntry:
 
 
 def build_entries(
-    raws: Sequence[RawEntry], *, prefix: str = "", url_template: str | None = None
+    raws: Sequence[RawEntry],
+    *,
+    prefix: str = "",
+    url_template: str | None = None,
+    severities: Collection[str] = (),
 ) -> tuple[list[RegistryEntry], list[Problem]]:
-    """Return the entries of one file or directory, and their problems."""
+    """Return the entries of one file or directory, and their problems.
+
+    ``severities`` are the severities that the configuration names.
+    """
     entries: list[RegistryEntry] = []
     problems: list[Problem] = []
     entry_place = "the first entry"
     for raw in raws:
         reading = EntryReader(raw)
         if _read_entry_id(reading, prefix, entry_place):
-            entries.append(_build_entry(reading, url_template))
+            entries.append(_build_entry(reading, url_template, severities))
             entry_place = f"the entry after {reading.id}"
         problems += reading.problems
     return _prefix_recurs(entries, prefix), problems
@@ -317,18 +357,26 @@ def _find_written_id(reading: EntryReader) -> tuple[str | None, Any]:
     return None, raw.key
 
 
-def _build_entry(reading: EntryReader, url_template: str | None) -> RegistryEntry:
+def _build_entry(
+    reading: EntryReader, url_template: str | None, severities: Collection[str]
+) -> RegistryEntry:
     """Return the entry, as far as its fields make sense."""
     raw, derived = reading.raw, reading.raw.derived
     texts = {name: reading.text(name) for name in TEXT_FIELDS if reading.find_values(name)}
+    texts["severity"] = read_severity_field(reading, severities)
+    texts |= {
+        name: derived[name] for name in STATED_FIELDS if name in derived and not texts.get(name)
+    }
     if "title" in derived and not reading.values.get("title"):
-        texts["title"] = _strip_id_from_title(derived["title"], reading.id)
+        texts["title"] = derived["title"]
+    if title := texts.get("title"):
+        texts["title"] = _strip_id_from_title(title, reading.id)
     texts["url"] = _read_entry_link(reading)
     texts["root_cause"] = reading.text("root_cause", lines=True)
     texts["test"] = _read_test_field(reading)
     texts["until"] = _read_until_field(reading)
     date = reading.text("date")
-    texts["date"] = fields.parse_day(date) or derived.get("date") or date
+    texts["date"] = find_written_day(date) or derived.get("date") or date
     lists = {
         name: reading.texts(name, LIST_SEPARATORS[name])
         for name in LIST_SEPARATORS

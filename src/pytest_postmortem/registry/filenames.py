@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.registry import fields
 
 DocumentKind = Literal["markdown", "rst", "data", "plain"]
@@ -42,6 +41,9 @@ NO_ID_PREFIXES = frozenset(
 """Prefixes of numbers that are not ids: ``SEV-1``, ``CVE-2019``, ``UTF-8``."""
 
 _ANY_SUFFIX = re.compile(r"\.\w{1,8}$")
+_EXPORT_TAIL = re.compile(r"(?<=\S) [0-9a-f]{32}$")
+"""The id of the page that Notion adds to the names of exported files."""
+
 _TOKEN_SEPARATOR = re.compile(r"[\W_]+")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})$")
 _FULL_YEAR = re.compile(r"(?:19|20)\d{2}$")
@@ -66,7 +68,7 @@ def parse_document_name(file: str) -> DocumentName | None:
     lower = file.lower()
     for suffix, kind in DOCUMENT_SUFFIXES:
         if lower.endswith(suffix):
-            stem = file[: -len(suffix)]
+            stem = _EXPORT_TAIL.sub("", file[: -len(suffix)])
             return None if is_ignored_stem(stem) else DocumentName(stem, kind)
     if _ANY_SUFFIX.search(file) or is_ignored_stem(file):
         return None
@@ -88,6 +90,8 @@ def is_ignored_stem(stem: str) -> bool:
         "mortem",
         "template",
     ]
+    from pytest_postmortem.documents.dates import find_iso_dates
+
     template = names_template or "template" in tokens[:1] + tokens[-1:]
     return template and not find_iso_dates(stem) and find_id_prefix(stem) is None
 
@@ -117,6 +121,16 @@ def find_id_prefix(text: str) -> str | None:
         return None
     end = match.end("second") if year and match["second"] else match.end("number")
     return text[match.start("word") : end]
+
+
+def find_dated_id(text: str) -> str | None:
+    """Return the id of the form ``INC-20260722-002`` with which a text begins: a date, a number."""
+    match = _ID_PREFIX.match(text)
+    if match is None or not (match["second"] and match["word"].isupper()):
+        return None
+    if match["word"] in NO_ID_PREFIXES or not _COMPACT_DATE.match(match["number"]):
+        return None
+    return text[match.start("word") : match.end("second")]
 
 
 def _is_start_of_date(text: str, number: str) -> bool:

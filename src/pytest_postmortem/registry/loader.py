@@ -112,7 +112,10 @@ class _FileLocation(_OpenedLocation):
         contents = self.contents
         template = contents.url_template or how.url_template
         entries, entry_problems = build_entries(
-            contents.raws, prefix=contents.prefix, url_template=template
+            contents.raws,
+            prefix=contents.prefix,
+            url_template=template,
+            severities=how.severities,
         )
         problems = sorted(
             [*contents.problems, *entry_problems], key=lambda problem: problem.line or 0
@@ -143,7 +146,9 @@ class _DirectoryLocation(_OpenedLocation):
         from pytest_postmortem.registry.directory import read_directory
 
         raws, problems, findings = read_directory(self._directory)
-        entries, entry_problems = build_entries(raws, url_template=how.url_template)
+        entries, entry_problems = build_entries(
+            raws, url_template=how.url_template, severities=how.severities
+        )
         return _LocationContents(entries, [*problems, *entry_problems], findings)
 
     def is_unchanged(self) -> bool:

@@ -1,0 +1,455 @@
+"""Read the fields that a document states outside of its front matter.
+
+They have these forms, with numbers, emoji and emphasis around a label ignored:
+
+    **Severity:** SEV1            | Severity | SEV1 |         | Date       | Severity |
+    - Severity: SEV1              | Owner    | payments |     |------------|----------|
+    Date: ... | Severity: ...     ## Severity                 | 2026-03-02 | SEV1     |
+
+Labels count at the head, which ends at the second section. Further down those count that a
+document has once, since action items and other incidents have owners and severities as well.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pytest_postmortem.documents.dates import NumericDate, find_date, find_numeric_date
+from pytest_postmortem.documents.head import (
+    SECTION_TITLES,
+    DocumentHeading,
+    find_visible_headings,
+    hide_code,
+    strip_inline_markup,
+)
+from pytest_postmortem.documents.labels import Labels, find_label_kind, normalize_word
+from pytest_postmortem.documents.severities import find_severity, is_severity_code
+
+MAX_LABEL = 60
+MAX_VALUE_LINE = 300
+MAX_NAME = 60
+MAX_NAME_WORDS = 6
+
+_LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_SHORTCODE = re.compile(r"[\W_]*:[\w+-]+:\s*")
+_LABEL_START = re.compile(
+    r"[\W_]{0,12}(?::[\w+-]+:[\W_]*|\d{1,2}[.)]\s+[\W_]*)?([^\W\d_][^:：\n]{0,58})[:：]"
+)
+_SEVERAL_PARTS = re.compile(r"\]\(|<|\s\|\s|[·•]|\s(?:\*\*|__)\w")
+_BOLD_LABEL = re.compile(r"[\W_]*?(\*\*|__)([^*_]{2,40})\1\s*[–—-]?\s*(\S.*)")
+_SEPARATOR_ROW = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
+_LIST_BULLET = re.compile(r"\s*(?:>\s*)*(?:[-*+•]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
+_LABEL_PART = re.compile(
+    r"\s+\|\s+|\s*[·•;；]\s*|\s{3,}|[,，]\s*(?=[\W_]*[^\W\d_][^,:：，]{0,40}[:：])"
+    r"|\s+(?=(?:\*\*|__)[^*:_]{1,40}(?::|\*\*|__))"
+)
+_PLACEHOLDER = re.compile(
+    r"<[^<>]*>|\{+[^{}]*\}+|\[[^\[\]]*\]|[\W_]*|[?.x_-]+|"
+    r".*\b(?:YYYY|yyyy|MM-DD|XXX+|[A-Z]+-[XN]+|X{2,}\d*)\b.*"
+)
+_HANDLES = re.compile(r"(?:@[\w.-]+[\s,;&]*|and\s+)+")
+_ID = re.compile(r"#?[^\W_][\w./-]*\d[\w./-]*")
+_BRACKET = re.compile(r"\[([^\[\]]{1,40})\]\s*")
+_END_BRACKET = re.compile(r"\s*[(\[（]([^()\[\]（）]{1,20})[)\]）]\s*$")
+_LETTERS = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class StatedFields:
+    """The fields that a document states, and its first heading.
+
+    ``texts`` has the fields by name, the date in ISO form. ``numeric_date`` is a date such as
+    ``02/03/2026``, whose order only other documents can tell.
+    """
+
+    heading: DocumentHeading | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    numeric_date: NumericDate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A label with its value; a ``short`` section has the value as its only line."""
+
+    kind: str
+    value: str
+    position: int
+    short: bool = False
+
+
+def read_stated_fields(
+    lines: Sequence[str],
+    labels: Labels,
+    severities: Collection[str] = (),
+    *,
+    stem: str = "",
+    rst: bool = False,
+) -> StatedFields:
+    """Return the fields that a document states; ``severities`` are those of the configuration.
+
+    A heading that only repeats the ``stem`` of the file's name gives way to the next one.
+    """
+    visible = lines if rst else hide_code(lines)
+    headings = list(find_visible_headings(visible, rst))
+    statements = [
+        *_find_sections_of_one_value(visible, headings, labels),
+        *_find_label_statements(visible, labels),
+    ]
+    chooser = _StatementChooser(statements, headings, labels, severities)
+    texts = chooser.choose_texts()
+    title, bracket_texts = _find_title(
+        _find_title_headings(headings, visible), labels, stem, texts.get("title"), severities
+    )
+    texts = {**bracket_texts, **texts}
+    if "bracket_id" in texts:
+        texts["id"] = texts.pop("bracket_id")
+    texts.pop("title", None)
+    first = headings[0] if headings else None
+    if "date" not in texts and first and (day := find_date(first.text, labels.months)):
+        texts["date"] = day
+    if title:
+        texts["title"] = title
+    return StatedFields(first, texts, chooser.numeric_date)
+
+
+def _find_title_headings(
+    headings: Sequence[DocumentHeading], lines: Sequence[str]
+) -> Sequence[DocumentHeading]:
+    """Return the first heading, and a second one of the first level with no text between."""
+    if len(headings) < 2 or headings[1].level > 1:
+        return headings[:1]
+    between = lines[headings[0].end : headings[1].start]
+    return headings[:1] if any(line.strip() for line in between) else headings[:2]
+
+
+def _find_title(
+    headings: Sequence[DocumentHeading],
+    labels: Labels,
+    stem: str,
+    labelled_title: str | None,
+    severities: Collection[str],
+) -> tuple[str | None, dict[str, str]]:
+    """Return the title, and the id and the severity in the brackets before or after it."""
+    bracket_texts: dict[str, str] = {}
+    first_title = None
+    for heading in headings:
+        title = _find_heading_title(heading, labels)
+        if title is None:
+            continue
+        shown_title, found = split_title_brackets(title, labels, severities)
+        bracket_texts = {**found, **bracket_texts}
+        if _fold_letters(title) != _fold_letters(stem):
+            return shown_title or labelled_title, bracket_texts
+        first_title = first_title or shown_title
+    return labelled_title or first_title, bracket_texts
+
+
+def _find_heading_title(heading: DocumentHeading, labels: Labels) -> str | None:
+    """Return the title that a heading gives, unless it is a section, a genre or a placeholder."""
+    head, colon, value = heading.text.partition(":")
+    if colon and len(head) < MAX_LABEL and find_label_kind(labels, head) == "title":
+        return _clean_name(value, labels)
+    word = normalize_word(heading.text)
+    section = word in labels.sections or SECTION_TITLES.fullmatch(
+        heading.text.casefold().rstrip(": ")
+    )
+    if heading.level > 1 and (section or find_label_kind(labels, word)):
+        return None
+    if word in labels.documents or _PLACEHOLDER.fullmatch(heading.text):
+        return None
+    return heading.text
+
+
+def split_title_brackets(
+    title: str, labels: Labels, severities: Collection[str]
+) -> tuple[str, dict[str, str]]:
+    """Return a title without the id and severity in brackets before it, and these by field.
+
+    A severity in brackets behind it, or as ``SEV1:`` before it, stays in the title.
+    """
+    texts: dict[str, str] = {}
+    rest = title
+    while match := _BRACKET.match(rest):
+        severity = find_severity(match[1], labels, severities)
+        if severity:
+            texts.setdefault("severity", severity)
+        elif _ID.fullmatch(match[1]) and find_date(match[1], {}) != match[1]:
+            texts.setdefault("bracket_id", match[1])
+        else:
+            break
+        rest = rest[match.end() :].lstrip(" :–—-")
+    prefix, colon, _ = rest.partition(":")
+    if colon and is_severity_code(prefix.strip()):
+        texts.setdefault("severity", prefix.strip())
+    elif (match := _END_BRACKET.search(rest)) and is_severity_code(match[1]):
+        texts.setdefault("severity", match[1])
+    return rest or title, texts
+
+
+def _fold_letters(text: str) -> str:
+    return "".join(_LETTERS.findall(text)).casefold()
+
+
+def _find_sections_of_one_value(
+    lines: Sequence[str], headings: Sequence[DocumentHeading], labels: Labels
+) -> Iterator[_Statement]:
+    """Yield the values of sections whose heading is a label."""
+    for number, heading in enumerate(headings):
+        if len(heading.text) > MAX_LABEL or (number == 0 and heading.level == 1):
+            continue
+        kind = find_label_kind(labels, heading.text)
+        if kind is None:
+            continue
+        end = headings[number + 1].start if number + 1 < len(headings) else len(lines)
+        texts = [line for line in lines[heading.end : end] if line.strip()]
+        if texts and "|" not in texts[0][:3]:
+            value = _strip_markup(_strip_bullet(texts[0]))
+            yield _Statement(kind, value, heading.start, len(texts) == 1 or kind == "class")
+
+
+def _find_label_statements(lines: Sequence[str], labels: Labels) -> Iterator[_Statement]:
+    """Yield the values of labels in lines, lists and tables, in order."""
+    table: list[str] = []
+    for position, line in enumerate(lines):
+        if "|" in line:
+            start = line.lstrip()[:1]
+            if start == "|" or table or _is_separator(lines, position + 1):
+                table.append(line)
+                continue
+        if table:
+            yield from _read_table(table, position - len(table), labels)
+            table = []
+        if ":" in line or "：" in line:
+            label = _LABEL_START.match(line)
+            if label and (find_label_kind(labels, label[1]) or _SEVERAL_PARTS.search(line)):
+                yield from _read_label_line(lines, position, labels)
+        elif "**" in line[:8] or "__" in line[:8]:
+            yield from _read_label_line(lines, position, labels)
+    if table:
+        yield from _read_table(table, len(lines) - len(table), labels)
+
+
+def _is_separator(lines: Sequence[str], position: int) -> bool:
+    line = lines[position] if position < len(lines) else ""
+    return "-" in line and "|" in line and _SEPARATOR_ROW.match(line) is not None
+
+
+def _read_label_line(lines: Sequence[str], position: int, labels: Labels) -> Iterator[_Statement]:
+    """Yield the labels of one line; a value that is missing may be in the line below."""
+    line = lines[position][:MAX_VALUE_LINE]
+    if "](" in line:
+        line = _LINK.sub(r"\1", line)
+    if "<" in line:
+        line = _TAG.sub("", _LINE_BREAK.sub(" | ", line))
+    parts = [line]
+    if line.count(":") + line.count("：") > 1:
+        parts = _LABEL_PART.split(line)
+    for part in parts:
+        kind, value = _split_label(part, labels)
+        if kind is not None:
+            value = _strip_markup(value) or _find_value_below(lines, position, labels)
+            yield _Statement(kind, value, position)
+
+
+def _split_label(text: str, labels: Labels) -> tuple[str | None, str]:
+    """Return the kind of the label at the start of a text, and the text after it."""
+    label, value = _split_at_colon(text)
+    if label and not any(map(str.isalnum, label)):
+        shortcode = _SHORTCODE.match(text)
+        label, value = _split_at_colon(text[shortcode.end() :]) if shortcode else ("", "")
+    if (
+        label
+        and len(label) <= MAX_LABEL
+        and (kind := find_label_kind(labels, label.strip(" \t*_>#")))
+    ):
+        return kind, value
+    if "**" in text[:8] or "__" in text[:8]:
+        bold = _BOLD_LABEL.match(text)
+        if bold and (kind := find_label_kind(labels, bold[2])):
+            return kind, bold[3]
+    return None, ""
+
+
+def _split_at_colon(text: str) -> tuple[str, str]:
+    label, colon, value = text.partition(":")
+    wide_label, wide_colon, wide_value = text.partition("：") if "：" in text else ("", "", "")
+    if wide_colon and (not colon or len(wide_label) < len(label)):
+        return wide_label or " ", wide_value
+    return (label or " ", value) if colon else ("", "")
+
+
+def _find_value_below(lines: Sequence[str], position: int, labels: Labels) -> str:
+    """Return the value of a label that ends its line: the next line, unless it has a label."""
+    for line in lines[position + 1 : position + 3]:
+        if line.strip():
+            if line.lstrip()[:1] in "#|" or _split_label(line, labels)[0]:
+                break
+            return _strip_markup(_strip_bullet(line))
+    return ""
+
+
+def _read_table(rows: Sequence[str], position: int, labels: Labels) -> Iterator[_Statement]:
+    """Yield the labels of a table: in its first column, or in the row above its only row."""
+    cells = [[_strip_markup(cell) for cell in _split_row(row)] for row in rows]
+    has_head = len(rows) > 1 and _SEPARATOR_ROW.match(rows[1]) is not None
+    body = cells[2:] if has_head else cells
+    if has_head:
+        kinds = [find_label_kind(labels, cell) for cell in cells[0]]
+        pairs = [row for row in body if len(row) > 1 and find_label_kind(labels, row[0])]
+        if len(body) == 1 and not pairs and any(kinds):
+            for kind, value in zip(kinds, body[0], strict=False):
+                if kind is not None:
+                    yield _Statement(kind, value, position)
+            return
+        if pairs or not body:
+            body = [cells[0], *body]
+    for offset, row in enumerate(body):
+        for label, value in zip(row[::2], row[1::2], strict=False):
+            if len(label) <= MAX_LABEL and (kind := find_label_kind(labels, label)):
+                yield _Statement(kind, value, position + offset)
+
+
+def _split_row(row: str) -> list[str]:
+    return row.strip().strip("|").replace("\\|", "/").split("|")
+
+
+def _strip_bullet(text: str) -> str:
+    bullet = _LIST_BULLET.match(text)
+    return text[bullet.end() :] if bullet else text
+
+
+def _strip_markup(text: str) -> str:
+    """Return a value without the marks of links, emphasis, code and tags around it."""
+    text = text[:MAX_VALUE_LINE].strip(" \t\r*_`\\~>")
+    if "[" in text:
+        text = _LINK.sub(r"\1", text)
+    if "<" in text:
+        text = _TAG.sub("", text) or text
+    return strip_inline_markup(text).strip(" *_`")
+
+
+class _StatementChooser:
+    """Chooses one value for each field among the statements of a document.
+
+    ``numeric_date`` is the first date whose parts are of unknown order.
+    """
+
+    def __init__(
+        self,
+        statements: Sequence[_Statement],
+        headings: Sequence[DocumentHeading],
+        labels: Labels,
+        severities: Collection[str],
+    ) -> None:
+        self.numeric_date: NumericDate | None = None
+        self._labels = labels
+        self._severities = severities
+        self._statements = sorted(statements, key=lambda statement: statement.position)
+        self._headings = headings
+        self._starts = [
+            heading.start
+            for number, heading in enumerate(headings)
+            if not (_is_title(heading, number) or find_label_kind(labels, heading.text[:MAX_LABEL]))
+        ]
+
+    def choose_texts(self) -> dict[str, str]:
+        """Return the chosen values by field."""
+        values: dict[str, list[tuple[_Statement, str]]] = {}
+        for statement in self._statements:
+            if value := self._convert_value(statement):
+                values.setdefault(statement.kind, []).append((statement, value))
+        described = {
+            self._find_section(statement)
+            for kind in ("severity", "date")
+            for statement, _ in values.get(kind, ())
+        }
+        texts: dict[str, str] = {}
+        for kind, candidates in values.items():
+            near = [value for statement, value in candidates if self._find_section(statement) <= 1]
+            far = {
+                value
+                for statement, value in candidates
+                if statement.short
+                or kind in ("severity", "class", "start", "date")
+                or self._find_section(statement) in described
+            }
+            if near:
+                texts[kind] = near[0]
+            elif kind in ("date", "start"):
+                texts[kind] = candidates[0][1]
+            elif len(far) == 1:
+                texts[kind] = far.pop()
+        start = texts.pop("start", None)
+        if start and "date" not in texts:
+            texts["date"] = start
+        return texts
+
+    def _find_section(self, statement: _Statement) -> int:
+        """Return the number of the section of a statement; 0 is before the first one."""
+        return bisect_right(self._starts, statement.position)
+
+    def _convert_value(self, statement: _Statement) -> str | None:
+        """Return the value of a statement if it makes sense for its field."""
+        kind, value = statement.kind, statement.value
+        if kind in ("date", "start"):
+            return self._convert_date(value)
+        if kind == "severity":
+            return (
+                None
+                if _is_template_text(value)
+                else find_severity(value, self._labels, self._severities)
+            )
+        if kind == "id":
+            return (
+                value.lstrip("#")
+                if _ID.fullmatch(value) and not _PLACEHOLDER.fullmatch(value)
+                else None
+            )
+        if kind == "title":
+            return _clean_title(value, self._labels)
+        if kind == "owner" and (_HANDLES.fullmatch(value) or "@" in value[1:]):
+            return None
+        if kind == "status" and self._is_choice_of_statuses(value):
+            return None
+        return _clean_name(value, self._labels, kind)
+
+    def _convert_date(self, value: str) -> str | None:
+        day = find_date(value, self._labels.months)
+        if self.numeric_date is None and "20" in value:
+            self.numeric_date = find_numeric_date(value)
+        return day
+
+    def _is_choice_of_statuses(self, value: str) -> bool:
+        words = [normalize_word(part) for part in re.split(r"[/|,]", value)]
+        return len(words) > 1 and all(word in self._labels.statuses for word in words)
+
+
+def _is_title(heading: DocumentHeading, number: int) -> bool:
+    return number == 0 and heading.level == 1
+
+
+def _is_template_text(value: str) -> bool:
+    """Return whether a value is one that a template leaves to be filled in."""
+    return _PLACEHOLDER.fullmatch(value) is not None and not is_severity_code(value.strip("[]"))
+
+
+def _clean_title(value: str, labels: Labels) -> str | None:
+    word = normalize_word(value)
+    if not word or word in labels.placeholders or word in labels.documents:
+        return None
+    return None if _PLACEHOLDER.fullmatch(value) else value
+
+
+def _clean_name(value: str, labels: Labels, kind: str = "") -> str | None:
+    """Return a short name, such as a team; None for prose and for placeholders."""
+    word = normalize_word(value)
+    if not word or len(value) > MAX_NAME or len(value.split()) > MAX_NAME_WORDS:
+        return None
+    if word in labels.placeholders and not (kind == "status" and word in labels.statuses):
+        return None
+    return None if _PLACEHOLDER.fullmatch(value) else value.rstrip(".")
