@@ -32,13 +32,16 @@ MAX_LABEL = 60
 MAX_VALUE_LINE = 300
 MAX_NAME = 60
 MAX_NAME_WORDS = 6
+MAX_WORD_COUNT = 3
+"""The most words of a value that has more text below it in its section."""
 
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _SHORTCODE = re.compile(r"[\W_]*:[\w+-]+:\s*")
 _LABEL_START = re.compile(
-    r"[\W_]{0,12}(?::[\w+-]+:[\W_]*|\d{1,2}[.)]\s+[\W_]*)?([^\W\d_][^:：\n]{0,58})[:：]"
+    r"(?:[\W_]{0,12}?:[\w+-]+:[\W_]*|[\W_]{0,12}(?:\d{1,2}[.)]\s+[\W_]*)?)"
+    r"([^\W\d_][^:：\n]{0,58})[:：]"
 )
 _SEVERAL_PARTS = re.compile(r"\]\(|<|\s\|\s|[·•]|\s(?:\*\*|__)\w")
 _BOLD_LABEL = re.compile(r"[\W_]*?(\*\*|__)([^*_]{2,40})\1\s*[–—-]?\s*(\S.*)")
@@ -121,7 +124,7 @@ def _find_title_headings(
     headings: Sequence[DocumentHeading], lines: Sequence[str]
 ) -> Sequence[DocumentHeading]:
     """Return the first heading, and a second one of the first level with no text between."""
-    if len(headings) < 2 or headings[1].level > 1:
+    if len(headings) < 2 or headings[0].level > 1 or headings[1].level > 1:
         return headings[:1]
     between = lines[headings[0].end : headings[1].start]
     return headings[:1] if any(line.strip() for line in between) else headings[:2]
@@ -153,7 +156,7 @@ def _find_heading_title(heading: DocumentHeading, labels: Labels) -> str | None:
     """Return the title that a heading gives, unless it is a section, a genre or a placeholder."""
     head, colon, value = heading.text.partition(":")
     if colon and len(head) < MAX_LABEL and find_label_kind(labels, head) == "title":
-        return _clean_name(value, labels)
+        return _clean_title(value.strip(), labels)
     word = normalize_word(heading.text)
     section = word in labels.sections or SECTION_TITLES.fullmatch(
         heading.text.casefold().rstrip(": ")
@@ -209,7 +212,9 @@ def _find_sections_of_one_value(
         texts = [line for line in lines[heading.end : end] if line.strip()]
         if texts and "|" not in texts[0][:3]:
             value = _strip_markup(_strip_bullet(texts[0]))
-            yield _Statement(kind, value, heading.start, len(texts) == 1 or kind == "class")
+            short = len(texts) == 1 or len(value.split()) <= MAX_WORD_COUNT
+            if short or kind in ("date", "severity"):
+                yield _Statement(kind, value, heading.start, short)
 
 
 def _find_label_statements(lines: Sequence[str], labels: Labels) -> Iterator[_Statement]:
@@ -354,7 +359,10 @@ class _StatementChooser:
         self._starts = [
             heading.start
             for number, heading in enumerate(headings)
-            if not (_is_title(heading, number) or find_label_kind(labels, heading.text[:MAX_LABEL]))
+            if not (
+                _is_title(heading, number)
+                or find_label_kind(labels, heading.text.partition(":")[0][:MAX_LABEL])
+            )
         ]
 
     def choose_texts(self) -> dict[str, str]:
