@@ -257,6 +257,25 @@ def test_owner_and_date_in_the_text_of_an_item(text: str, owner: str) -> None:
     assert (item.owned, item.dated) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("Add it by 20 September 2026", "2026-09-20"),
+        ("Add it (ops, due September 20, 2026)", "2026-09-20"),
+        ("Grenze setzen (Frist: 3. März 2026)", "2026-03-03"),
+        ("上限を実装（期限：2026年3月2日）", "2026-03-02"),
+        ("Add it by 02/03/2026", None),
+    ],
+)
+def test_a_date_in_words_is_the_due_date(text: str, due: str | None) -> None:
+    """A date whose order is not certain is left out, and counts as a date."""
+    (item,) = find_document_items(
+        split_into_parts(parse_markdown_sections(f"# It\n\n## TODO\n\n- [ ] {text}\n"))
+    )
+
+    assert (item.action.due, item.dated) == (due, True)
+
+
 def test_a_follow_up_in_the_impact_is_no_action_item() -> None:
     """It is the name of a number there."""
     text = "# It\n\n## 影響\n\n- **Follow-up クエリの成功率**: 0%\n- **Follow-up queries**: 12\n"

@@ -8,7 +8,7 @@ from pytest_postmortem.documents.action_items import (
     DocumentItem,
     build_item_of_field,
     find_document_items,
-    find_first_iso_date,
+    find_item_date,
     has_date_words,
     has_tracker_reference,
     parse_item_facts,
@@ -249,7 +249,7 @@ def test_what_a_text_says_beside_its_title(
     """In the ways that people have of saying it."""
     said = parse_item_facts(text)
 
-    known = due if due is not None else find_first_iso_date(text)
+    known = due if due is not None else find_item_date(text)
     assert (said.title, said.owner, said.due, said.done) == (title, owner, known, done)
     assert said.owned == (owner is not None)
 

@@ -9,6 +9,8 @@ from functools import cache
 from itertools import takewhile
 
 from pytest_postmortem.documents.action_states import is_closed_status
+from pytest_postmortem.documents.dates import find_date
+from pytest_postmortem.documents.labels import load_labels
 from pytest_postmortem.documents.parts import DocumentPart
 from pytest_postmortem.documents.placeholders import is_placeholder_text, list_item_words
 from pytest_postmortem.documents.sections import DocumentPassage
@@ -35,9 +37,6 @@ _PAST_TENSE = re.compile(
     re.IGNORECASE,
 )
 """Starts of a text about something in the past."""
-
-
-_ISO_DATE = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 
 
 _MONTH_NAMES = (
@@ -176,9 +175,7 @@ def parse_item_facts(text: str) -> ItemFacts:
     owner = (owner_match[1] or owner_match[2]).strip() if owner_match else None
     owner = owner or (handle_match[1] if handle_match else None) or _find_owner_near_date(text)
     owned, past = bool(owner) or _has_person_or_team(text), _PAST_TENSE.match(title) is not None
-    return ItemFacts(
-        _strip_title_brackets(title), owner, find_first_iso_date(text), done, owned, past
-    )
+    return ItemFacts(_strip_title_brackets(title), owner, find_item_date(text), done, owned, past)
 
 
 def _split_state_prefix(title: str) -> tuple[str, bool | None]:
@@ -237,10 +234,9 @@ def _strip_title_brackets(text: str) -> str:
     return (title or text).strip(" .;–—-")
 
 
-def find_first_iso_date(text: str) -> str | None:
-    """Return the first ISO date in a text."""
-    match = _ISO_DATE.search(text)
-    return match[1] if match else None
+def find_item_date(text: str) -> str | None:
+    """Return the first date in a text in ISO form, whatever language it is written in."""
+    return find_date(text, load_labels().months)
 
 
 def has_date_words(text: str) -> bool:
@@ -393,7 +389,7 @@ def _parse_table_items(
             action = ActionItem(
                 title,
                 _drop_placeholder(cells.get("owner")),
-                find_first_iso_date(due or "") or _drop_placeholder(due),
+                find_item_date(due or "") or _drop_placeholder(due),
                 _drop_placeholder(cells.get("type")),
                 status,
             )
