@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})\s*(.*)$")
 _DIRECTIVE_FENCE = re.compile(r"\{[\w-]+\}")
 _COLON_FENCE = re.compile(r"\s*:{3,}\s*(?:\{?[\w-].*)?$")
-_EXCLAMATION = re.compile(r"\s{0,3}(?:!!!|\?\?\?)\+?\s*[\w-]+.*$")
+_EXCLAMATION = re.compile(r"\s{0,3}(?:(?:!!!|\?\?\?)\+?\s*[\w-]+.*|===[!+]?\s+\".*\"\s*)$")
 _ALERT = re.compile(r"(\s*(?:>\s*)+)\[![\w-]+\][+-]?.*$")
 _SHORTCODE_LINE = re.compile(
-    r"\s*(?:\{%.*%\}|\{\{[<%].*[>%]\}\}|\[/?(?:info|note|warning|tip|panel|expand)\b[^\[\]]*\])\s*$"
+    r"\s*(?:\{:\s*[.#][^{}]*\}|import\s.+\sfrom\s+['\"].*|\{%.*%\}|\{\{[<%].*[>%]\}\}|\[/?(?:info|note|warning|tip|panel|expand)\b[^\[\]]*\])\s*$"
 )
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from pytest_postmortem.documents.heading_kinds import classify_heading, rank_heading
+from pytest_postmortem.documents.labels import find_label_kind, load_labels
 from pytest_postmortem.documents.parts import DocumentPart, split_cause_heading, split_label
-from pytest_postmortem.documents.persons import remove_persons
+from pytest_postmortem.documents.persons import SOMEONE, remove_persons
 from pytest_postmortem.documents.placeholders import (
     is_guidance,
     is_placeholder_text,
@@ -34,6 +35,25 @@ MAX_ITEMS = 3
 
 _CHECKBOX = re.compile(r"\s*\[([ xX✓✔])\]\s*")
 _UNFINISHED = re.compile(r"\W*(?:todo|tbd|tba|tbc|fixme|wip)\b(?!\w)", re.IGNORECASE)
+_UNKNOWN_CAUSE = re.compile(
+    r"\W*(?:(?:this|it|the (?:exact |root |underlying )*cause|investigation) )?"
+    r"(?:(?:is|was|are|has|still|currently|yet|been) )*"
+    r"(?:not (?:yet )?(?:known|determined|identified|clear|found|been)|unknown|unclear|to be \w+ed|"
+    r"under investigation|being investigated|pending|ongoing|investigating|in progress|"
+    r"none (?:identified|found|known))\b.{0,40}$",
+    re.IGNORECASE | re.DOTALL,
+)
+_ADMONITION_WORD = re.compile(
+    r"\W*(?:note|warning|info|tip|important|caution|danger|attention|hinweis|achtung|remarque|nota|"
+    r"注意|備考|注)\W*(?::\s*|：\s*|\n)",
+    re.IGNORECASE,
+)
+_SENTENCE_START = re.compile(r"(?<=[.!])\s+(?=\S)|\n")
+_METADATA_KINDS = ("id", "title", "date", "severity", "owner", "status")
+_AUTHOR_LABEL = re.compile(
+    r"\W*(?:authors?|written by|reporter|reviewers?|contact|autor\w*|auteurs?|作者|担当者?)\W*",
+    re.IGNORECASE,
+)
 _LEADING_QUESTION = re.compile(r"[^?？.。!]{3,300}[?？][)*_\"”]*\s*(?=\S)")
 _WHY_LABEL = re.compile(
     r"\W*(?:why|warum|pourquoi|por qué|por que|perché|なぜ|为什么|為什麼|왜|почему|dlaczego|waarom)"
@@ -121,12 +141,14 @@ def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_Ca
 
 def _build_cause_text(candidate: _CauseCandidate) -> str | None:
     """Return the first sentences in the passages that are about the system."""
-    passages = [passage for passage in candidate.passages if not passage.is_head]
+    passages = _drop_unchecked_options(
+        [passage for passage in candidate.passages if not passage.is_head]
+    )
     for position, passage in enumerate(passages):
-        text = _read_passage(passage)
+        following = passages[position + 1 :]
+        text = _read_item(passage, following)
         if not text:
             continue
-        following = passages[position + 1 :]
         if passage.item:
             texts = [text, *_read_sibling_items(passage, following)]
             text = text if text.endswith((":", "：")) else _join_items(texts)
@@ -139,15 +161,34 @@ def _build_cause_text(candidate: _CauseCandidate) -> str | None:
     return None
 
 
+def _drop_unchecked_options(passages: Sequence[DocumentPassage]) -> Sequence[DocumentPassage]:
+    """Return passages without boxes that are not checked: the options of a template."""
+    return [
+        passage
+        for passage in passages
+        if not (passage.item and (box := _CHECKBOX.match(passage.text)) and box[1] == " ")
+    ]
+
+
+def _read_item(passage: DocumentPassage, following: Sequence[DocumentPassage]) -> str:
+    """Return the text of an item; one that is only a label is completed by its paragraph."""
+    text = _read_passage(passage)
+    if text and passage.label and passage.label == passage.text.strip(" :：*") and following:
+        after = following[0]
+        if not after.item and after.depth >= passage.depth and (detail := _read_passage(after)):
+            return f"{text.rstrip(' :：')}: {detail}"
+    return text
+
+
 def _read_sibling_items(
     first: DocumentPassage, following: Sequence[DocumentPassage]
 ) -> Iterator[str]:
     """Yield the texts of the other items of a list."""
-    for passage in following:
-        if passage.depth < first.depth or (passage.depth == first.depth and not passage.item):
+    for position, passage in enumerate(following):
+        if passage.depth < first.depth:
             return
         if passage.item and passage.depth == first.depth and passage.group == first.group:
-            text = _read_passage(passage)
+            text = _read_item(passage, following[position + 1 :])
             if text and not text.endswith((":", "：")):
                 yield text
 
@@ -193,10 +234,26 @@ def _read_passage(passage: DocumentPassage) -> str:
     if passage.cells:
         return _read_row(passage)
     stripped = _strip_own_label(passage)
+    text = stripped.text if stripped.shown is None else stripped.shown
+    remainder = _drop_guidance_sentences(text)
+    if remainder != text:
+        stripped = replace(stripped, text=remainder, emphasised=False)
+        text = remainder
     if not stripped.text or _is_saying_nothing(stripped):
         return ""
-    text = stripped.text if stripped.shown is None else stripped.shown
-    return _clean_sentence(_strip_question(_CHECKBOX.sub("", text, count=1)))
+    text = _ADMONITION_WORD.sub("", _CHECKBOX.sub("", text, count=1), count=1)
+    sentence = _clean_sentence(_strip_question(text))
+    return "" if sentence == SOMEONE else sentence
+
+
+def _drop_guidance_sentences(text: str) -> str:
+    """Return a text without sentences at its start that say what to write."""
+    while split := _SENTENCE_START.search(text):
+        first = text[: split.end()].strip()
+        if not is_guidance(DocumentPassage(first, 0)) or first.endswith(("?", "？")):
+            return text
+        text = text[split.end() :]
+    return text
 
 
 def _strip_own_label(passage: DocumentPassage) -> DocumentPassage:
@@ -204,8 +261,14 @@ def _strip_own_label(passage: DocumentPassage) -> DocumentPassage:
     label, remainder = split_label(passage)
     if label and classify_heading(label) in ("cause", "whys"):
         return remainder
+    if label and (_AUTHOR_LABEL.fullmatch(label) or _find_label_kind(label) in _METADATA_KINDS):
+        return replace(passage, text="")
     is_subheading = passage.label and passage.label == passage.text.strip(" :：*")
     return replace(passage, text="") if is_subheading and not passage.item else passage
+
+
+def _find_label_kind(label: str) -> str | None:
+    return find_label_kind(load_labels(), label)
 
 
 def _is_saying_nothing(passage: DocumentPassage) -> bool:
@@ -213,6 +276,8 @@ def _is_saying_nothing(passage: DocumentPassage) -> bool:
     if is_placeholder_text(_CHECKBOX.sub("", text, count=1)):
         return True
     if _UNFINISHED.match(text) and len(text.split()) <= 8:
+        return True
+    if _UNKNOWN_CAUSE.match(text):
         return True
     answer = _strip_question(text)
     if answer != text:
@@ -283,6 +348,7 @@ def _list_answers(passages: Sequence[DocumentPassage], question: str = "") -> It
             yield from _list_row_answers(passage)
             continue
         text = _clean_sentence(_WHY_LABEL.sub("", passage.text, count=1))
+        text = re.sub(r"([?？])\s+[-–—→>]+\s+", r"\1 ", re.sub(r"^Q\d*[:.]\s*", "", text))
         if not text or is_placeholder_text(text):
             continue
         if text.endswith(("?", "？")):

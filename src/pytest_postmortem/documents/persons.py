@@ -29,7 +29,7 @@ _ROLE_HANDLE = re.compile(
 _CHAT_MENTION = re.compile(r"<@[\w|.-]+>|\[~[\w.@-]+\]|@\[[^\[\]]*\](?:\([^()]*\))?")
 _NAMED_HANDLE = re.compile(r"(?<![\w./@`])@[A-Z][\w.-]*(?: [A-Z][a-zà-ÿ]+)?(?![\w/(@])")
 _EMPTY_ASIDE = re.compile(r"\s*[(\[（](?:[\s,;/&]|and|by|cc|thanks to|with|und|et|y|e)*[)\]）]")
-_SOMEONE = "someone"
+SOMEONE = "someone"
 _MARK = "\0"
 
 
@@ -67,7 +67,7 @@ def _remove_persons_outside_code(text: str) -> str:
             lambda match: "" if _is_only_persons(match[0]) else match[0],
             aside,
         )
-        aside = re.sub(rf"{_MARK}(?:(?:,| and| &|, and) {_MARK})*", _SOMEONE, aside)
+        aside = re.sub(rf"{_MARK}(?:(?:,| and| &|, and) {_MARK})*", SOMEONE, aside)
     return aside
 
 

@@ -22,6 +22,10 @@ _PLACEHOLDER_SHAPE = re.compile(
 )
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _BRACKETED = re.compile(r"\s*(?:[\[({<（【].*[\])}>）】]|[\"“'].*[\"”'])\W*$", re.DOTALL)
+_INSTRUCTION = re.compile(
+    r"^[^.]{0,60}\b(?:should|must) (?:be (?:described|written|listed|filled|explained|documented)|"
+    r"describe|explain|contain|include|answer|list)\b"
+)
 _ADDRESS = re.compile(r"https?://\S+|www\.\S+")
 _MAX_REFERENCE_WORDS = 10
 _MIN_LINKED_SENTENCE = 5
@@ -61,7 +65,7 @@ def is_guidance(passage: DocumentPassage) -> bool:
     is_marked = passage.emphasised or _BRACKETED.match(passage.text) is not None
     if re.search(r"[?？]\W*$", text):
         return True
-    if compile_words("guidance").match(bare):
+    if compile_words("guidance").match(bare) or _INSTRUCTION.search(text):
         return True
     ends = compile_words("guidance_ends")
     if any(match.end() >= len(bare) for match in ends.finditer(bare)):
