@@ -206,6 +206,10 @@ DONE = """\
 - Erledigt: Grenze setzen
 - 【完了】上限を実装
 - Add a limit (status: shipped)
+- Add a limit [DONE]
+- Add a limit (fixed in 1.2)
+- Add a limit :white_check_mark:
+- 增加上限（负责人：运维，已完成）
 """
 OPEN = """\
 - TODO add a second quota
@@ -213,16 +217,25 @@ OPEN = """\
 - In progress: add a retry
 - ☐ add a third
 - 未着手：上限を実装
+- Add a limit (not done)
+- Alarm: offen
+"""
+UNSTATED = """\
+- Add a fourth
+- Close the door
+- Count them (dropped packets)
+- Let the proxy fail-closed
+- Complete the migration
 """
 
 
 def test_the_state_of_an_item_in_a_list() -> None:
     """Before it, after it, around it, or as an emoji; the title is without it."""
-    text = f"# It\n\n## Follow-up tasks\n\n{DONE}{OPEN}- Add a fourth\n- Close the door\n"
+    text = f"# It\n\n## Follow-up tasks\n\n{DONE}{OPEN}{UNSTATED}"
     items = find_document_items(split_into_parts(parse_markdown_sections(text)))
 
-    assert [item.over for item in items] == [True] * 11 + [False] * 7
-    assert [item.stated for item in items] == [True] * 16 + [False] * 2
+    assert [item.over for item in items] == [True] * 15 + [False] * 12
+    assert [item.stated for item in items] == [True] * 22 + [False] * 5
     assert [item.action.title for item in items][:9] == [
         "add alerting on logrotate failing",
         "stress test the machine",
@@ -278,6 +291,20 @@ def test_a_date_in_words_is_the_due_date(text: str, due: str | None) -> None:
 
 def test_a_follow_up_in_the_impact_is_no_action_item() -> None:
     """It is the name of a number there."""
-    text = "# It\n\n## 影響\n\n- **Follow-up クエリの成功率**: 0%\n- **Follow-up queries**: 12\n"
+    numbers = "- **Follow-up クエリの成功率**: 0%\n- **Follow-up queries**: 12\n- Follow-up: 3\n"
+    text = f"# It\n\n## 影響\n\n{numbers}"
 
     assert find_document_items(split_into_parts(parse_markdown_sections(text))) == ()
+
+
+def test_a_heading_with_a_text_below_action_items_is_one() -> None:
+    """A heading above a list groups the items of the list."""
+    text = (
+        "# It\n\n## Action items\n\n### 1. Add a limit\n\nOwner: ops. Due 2026-12-01.\n\n"
+        "### Short term\n\n- Add a retry\n\n## Timeline\n\n### Ten\n\nIt broke.\n"
+    )
+
+    items = find_document_items(split_into_parts(parse_markdown_sections(text)))
+
+    assert [item.action.title for item in items] == ["Add a limit", "Add a retry"]
+    assert (items[0].action.owner, items[0].action.due) == ("ops. Due 2026-12-01.", "2026-12-01")

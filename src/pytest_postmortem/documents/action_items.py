@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from pytest_postmortem.documents.action_states import is_closed_status
 from pytest_postmortem.documents.dates import find_date
+from pytest_postmortem.documents.heading_kinds import classify_heading
 from pytest_postmortem.documents.labels import load_labels
 from pytest_postmortem.documents.parts import DocumentPart
 from pytest_postmortem.documents.placeholders import is_placeholder_text, list_item_words
@@ -27,6 +28,10 @@ MAX_FACT_TEXT = 1000
 
 
 _CHECKBOX = re.compile(r"\[([ xX✓✔])\]\s*")
+_AFTER_STATE = r"(?=\s*(?:[)）\]】,，;:：–—-]|[\d#]|(?:in|by|on|at|via|with|since|as|of|for|am|le|el|em|il|op)\b))"
+"""What follows a state in brackets: ``(done in 1.2)``, and not ``(dropped packets)``."""
+
+_HEADING_NUMBER = re.compile(r"\s*(?:\d{1,2}[.)]|[-–])\s+")
 _STATE_EMOJI = re.compile("\\s*([✅✔☑✓🟢☐⬜🔲◻⏳🚧❌🔴🟡])\ufe0f?\\s*")
 _DONE_EMOJI = "✅✔☑✓🟢"
 
@@ -83,11 +88,13 @@ _PERSON_NAME = re.compile(r"[A-Z][a-zà-ÿ]+\b")
 class _ItemPatterns:
     """The patterns that are built from the words of all languages.
 
-    ``done`` finds words anywhere that say that an item is done. ``prefix`` is a state at the
+    ``done`` finds words anywhere that say that an item is done, ``undone`` a state at the end or
+    in brackets that says that it is not. ``prefix`` is a state at the
     start of a title, ``state`` one after a word such as "status", ``owner`` a named owner.
     """
 
     done: re.Pattern[str]
+    undone: re.Pattern[str]
     prefix: re.Pattern[str]
     state: re.Pattern[str]
     owner: re.Pattern[str]
@@ -104,11 +111,17 @@ def _load_patterns() -> _ItemPatterns:
     }
     return _ItemPatterns(
         re.compile(
-            rf"[✅✔☑]|[(（](?:already )?(?:{words['closed']})[^()（）]*[)）]|"
+            r"[✅✔☑]|:(?:white_check_mark|heavy_check_mark|ballot_box_with_check):|"
+            rf"[(（\[【](?:already )?(?:{words['closed']}){_AFTER_STATE}|"
+            rf"[,，、;；]\s*(?:{words['closed']})\s*[)）\]】]|"
             r"\b(?:this|it|that|which) has (?:already |now |since )?been "
             r"(?:done|fixed|completed|resolved|implemented|merged|deployed|shipped)\b|"
             r"\balready (?:done|fixed|completed|resolved|implemented|merged|deployed|shipped|"
-            rf"in place)\b|[:：–—-]\s*(?:{words['closed']})\W*$",
+            rf"in place)\b|(?:[:：]|\s[–—-])\s*(?:{words['closed']})\W*$",
+            re.IGNORECASE,
+        ),
+        re.compile(
+            rf"(?:[:：]|\s[–—-])\s*(?:{words['open']})\W*$|[(（\[【](?:{words['open']})[)）\]】]",
             re.IGNORECASE,
         ),
         re.compile(
@@ -171,9 +184,15 @@ def parse_item_facts(text: str) -> ItemFacts:
     done = written if written is not None and not done else done
     if done is None and (_load_patterns().done.search(text) or _is_state_closed(text)):
         done = True
+    if done is None and _load_patterns().undone.search(first):
+        done = False
     owner_match, handle_match = _load_patterns().owner.search(text), _OWNER_HANDLE.search(text)
     owner = (owner_match[1] or owner_match[2]).strip() if owner_match else None
-    owner = owner or (handle_match[1] if handle_match else None) or _find_owner_near_date(text)
+    owner = (
+        _drop_placeholder(owner)
+        or (handle_match[1] if handle_match else None)
+        or _find_owner_near_date(text)
+    )
     owned, past = bool(owner) or _has_person_or_team(text), _PAST_TENSE.match(title) is not None
     return ItemFacts(_strip_title_brackets(title), owner, find_item_date(text), done, owned, past)
 
@@ -284,8 +303,32 @@ class DocumentItem:
 
 def find_document_items(parts: Iterable[DocumentPart]) -> tuple[DocumentItem, ...]:
     """Return the action items of a document; without a list or a table there are none."""
-    all_items = (item for part in map(_narrow_to_items, parts) for item in _find_part_items(part))
+    all_items = (
+        item
+        for part in map(_narrow_to_items, _turn_headings_into_items(parts))
+        for item in _find_part_items(part)
+    )
     return tuple(item for item in all_items if not is_nothing_to_do(item.text))
+
+
+def _turn_headings_into_items(parts: Iterable[DocumentPart]) -> Iterator[DocumentPart]:
+    """Yield parts; a heading within action items that has only a text below it becomes an item."""
+    outer_level = 0
+    for part in parts:
+        if part.level and part.kind != "actions":
+            outer_level = 0
+        elif part.level and not (outer_level and part.level > outer_level):
+            outer_level = part.level if classify_heading(part.heading) == "actions" else 0
+        elif part.level and _has_only_texts(part) and classify_heading(part.heading) is None:
+            title = _HEADING_NUMBER.sub("", part.heading)
+            head = DocumentPassage(title, part.line, title, 1, -1, item=True)
+            texts = (replace(passage, depth=2, item=False) for passage in part.passages)
+            part = replace(part, passages=(head, *texts))
+        yield part
+
+
+def _has_only_texts(part: DocumentPart) -> bool:
+    return bool(part.passages) and not any(p.item or p.cells for p in part.passages)
 
 
 def _narrow_to_items(part: DocumentPart) -> DocumentPart:

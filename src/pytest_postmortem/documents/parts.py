@@ -130,6 +130,8 @@ def _split_section(
         has_labels = kind in LABELLED_SECTION_KINDS
         label, remainder = split_label(passage) if has_labels else ("", passage)
         labelled_kind = rank_heading(label, extra) if label else None
+        if labelled_kind and kind == "other" and _is_measured_value(labelled_kind, remainder):
+            label, labelled_kind = "", None
         sibling = passage.item and passage.group == group
         if current is not unlabelled and not current and not label and passage.depth < depth:
             depth = passage.depth  # belongs to the item, but is not indented
@@ -159,6 +161,11 @@ def _split_section(
             tuple(passages),
             labelled_kind.rank,
         )
+
+
+def _is_measured_value(labelled: HeadingKind, value: DocumentPassage) -> bool:
+    """Return whether a label with its value is a fact, as "Follow-up: 3 calls" of an impact."""
+    return labelled.kind == "actions" and value.item and bool(value.text)
 
 
 def split_label(passage: DocumentPassage) -> tuple[str, DocumentPassage]:
