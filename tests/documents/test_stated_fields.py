@@ -179,9 +179,14 @@ def test_a_title_states_fields_too(text: str, fields: dict[str, str]) -> None:
 
 def test_labels_are_read_in_restructuredtext() -> None:
     """Sections there have lines below their headings."""
-    text = "Hub\n===\n\n**Severity:** SEV1\n\nOwner\n-----\n\npayments\n"
+    text = "Hub\n===\n\n| Severity: SEV1\n| Status: Done\n\nOwner\n-----\n\npayments\n"
 
-    assert read(text, rst=True).texts == {"title": "Hub", "severity": "SEV1", "owner": "payments"}
+    assert read(text, rst=True).texts == {
+        "title": "Hub",
+        "severity": "SEV1",
+        "status": "Done",
+        "owner": "payments",
+    }
 
 
 def test_a_team_can_add_words() -> None:

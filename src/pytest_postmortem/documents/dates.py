@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from datetime import date
 from typing import Literal
 
@@ -29,19 +30,6 @@ _MONTH = r"([^\W\d_]{3,})"
 _GAP = r"[\s.,_-]+(?:(?:de|del|of|d')\s+)?"
 _ORDINAL = r"(?:st|nd|rd|th|er|[ºª°]|-?го|\.)?"
 _TO = r"\s*(?:[-–—/&+]|to|and|bis|und|au|et|al?|y|e|по|и|do|tot|en)\s*"
-_DAY_FIRST_NAME = re.compile(
-    rf"(?<!\w)(\d{{1,2}}){_ORDINAL}(?:{_TO}\d{{1,2}}{_ORDINAL})?(?:{_GAP}){_MONTH}"
-    rf"(?:{_TO}\d{{1,2}}{_ORDINAL}{_GAP}[^\W\d_]{{3,}})?{_GAP}{_YEAR}(?!\d)",
-    re.IGNORECASE,
-)
-_MONTH_FIRST_NAME = re.compile(
-    rf"(?<![^\W_]){_MONTH}[\s._-]+(\d{{1,2}}){_ORDINAL}(?!\d)"
-    rf"(?:{_TO}(?:[^\W\d_]{{3,}}[\s.]+)?\d{{1,2}}{_ORDINAL})?(?:{_GAP}){_YEAR}(?!\d)",
-    re.IGNORECASE,
-)
-_YEAR_FIRST_NAME = re.compile(
-    rf"(?<!\w){_YEAR}[\s.,_-]+{_MONTH}[\s._-]+(\d{{1,2}}){_ORDINAL}(?![\d:])", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +104,28 @@ def format_iso_date(year: int, month: int, day: int) -> str | None:
         return None
 
 
+@lru_cache(maxsize=1)
+def _compile_patterns_with_names() -> tuple[tuple[re.Pattern[str], tuple[int, int, int]], ...]:
+    """Return the patterns of dates with the name of a month, each with the groups of its parts.
+
+    They take some milliseconds to compile, and most collections have none of these dates.
+    """
+    day_first = re.compile(
+        rf"(?<!\w)(\d{{1,2}}){_ORDINAL}(?:{_TO}\d{{1,2}}{_ORDINAL})?(?:{_GAP}){_MONTH}"
+        rf"(?:{_TO}\d{{1,2}}{_ORDINAL}{_GAP}[^\W\d_]{{3,}})?{_GAP}{_YEAR}(?!\d)",
+        re.IGNORECASE,
+    )
+    month_first = re.compile(
+        rf"(?<![^\W_]){_MONTH}[\s._-]+(\d{{1,2}}){_ORDINAL}(?!\d)"
+        rf"(?:{_TO}(?:[^\W\d_]{{3,}}[\s.]+)?\d{{1,2}}{_ORDINAL})?(?:{_GAP}){_YEAR}(?!\d)",
+        re.IGNORECASE,
+    )
+    year_first = re.compile(
+        rf"(?<!\w){_YEAR}[\s.,_-]+{_MONTH}[\s._-]+(\d{{1,2}}){_ORDINAL}(?![\d:])", re.IGNORECASE
+    )
+    return (day_first, (3, 2, 1)), (month_first, (3, 1, 2)), (year_first, (1, 2, 3))
+
+
 def _find_written_dates(text: str, months: Mapping[str, int]) -> Iterator[tuple[int, str]]:
     """Yield the real dates in other forms than ISO, each after its position."""
     for pattern in (_YEAR_FIRST_DATE, _COMPACT_DATE):
@@ -129,11 +139,7 @@ def _find_written_dates(text: str, months: Mapping[str, int]) -> Iterator[tuple[
         numeric_date = NumericDate(int(match[1]), int(match[3]), match[2], int(match[4]))
         if day := numeric_date.format_iso(numeric_date.order):
             yield match.start(), day
-    for pattern, (year, month, number) in (
-        (_DAY_FIRST_NAME, (3, 2, 1)),
-        (_MONTH_FIRST_NAME, (3, 1, 2)),
-        (_YEAR_FIRST_NAME, (1, 2, 3)),
-    ):
+    for pattern, (year, month, number) in _compile_patterns_with_names():
         for match in pattern.finditer(text):
             month_number = months.get(match[month].casefold())
             if month_number is not None and (

@@ -222,8 +222,8 @@ def _find_label_statements(lines: Sequence[str], labels: Labels) -> Iterator[_St
     table: list[str] = []
     for position, line in enumerate(lines):
         if "|" in line:
-            start = line.lstrip()[:1]
-            if start == "|" or table or _is_separator(lines, position + 1):
+            is_row = line.lstrip()[:1] == "|" and line.count("|") > 1
+            if is_row or table or _is_separator(lines, position + 1):
                 table.append(line)
                 continue
         if table:

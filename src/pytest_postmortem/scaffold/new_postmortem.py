@@ -118,7 +118,14 @@ def scaffold_document(
     postmortems = (
         load_registry([Location(".", place.path)], place.path, how) if place.path.is_dir() else ()
     )
-    directory = DocumentDirectory(str(place.path), ".", how.id_pattern, how.files)
+    directory = DocumentDirectory(
+        str(place.path),
+        ".",
+        how.id_pattern,
+        how.files,
+        vocabulary=how.vocabulary,
+        severities=tuple(how.severities),
+    )
     collection = survey_documents(directory, postmortems)
     if template is None and collection.template is not None:
         shown = f"{place.shown}/{collection.template}".removeprefix("./")
