@@ -307,4 +307,4 @@ def test_a_heading_with_a_text_below_action_items_is_one() -> None:
     items = find_document_items(split_into_parts(parse_markdown_sections(text)))
 
     assert [item.action.title for item in items] == ["Add a limit", "Add a retry"]
-    assert (items[0].action.owner, items[0].action.due) == ("ops. Due 2026-12-01.", "2026-12-01")
+    assert (items[0].action.owner, items[0].action.due) == ("ops", "2026-12-01")

@@ -28,7 +28,10 @@ MAX_FACT_TEXT = 1000
 
 
 _CHECKBOX = re.compile(r"\[([ xX✓✔])\]\s*")
-_AFTER_STATE = r"(?=\s*(?:[)）\]】,，;:：–—-]|[\d#]|(?:in|by|on|at|via|with|since|as|of|for|am|le|el|em|il|op)\b))"
+_AFTER_STATE = (
+    r"(?=\s*(?:[)）\]】,，;:：–—-]|[\d#]|"
+    r"(?:in|by|on|at|via|with|since|as|of|for|am|le|el|em|il|op)\b))"
+)
 """What follows a state in brackets: ``(done in 1.2)``, and not ``(dropped packets)``."""
 
 _HEADING_NUMBER = re.compile(r"\s*(?:\d{1,2}[.)]|[-–])\s+")
@@ -134,7 +137,7 @@ def _load_patterns() -> _ItemPatterns:
         ),
         re.compile(
             r"\b(?:owners?|owned by|assignees?|assigned to|responsible|dri)\b\s*[:=：–—-]?\s*"
-            r"([^\s,;:()\[\]|][^,;()\[\]|\n]{0,60})|"
+            r"([^\s,;:()\[\]|](?:(?!\.\s)[^,;()\[\]|\n]){0,60})|"
             rf"(?<!\w)(?:{words['owner']})\s*[:=：]\s*([^\s,;:、，][^,;()\[\]|\n、，；（）]{{0,60}})",
             re.IGNORECASE,
         ),
