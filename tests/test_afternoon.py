@@ -127,6 +127,11 @@ def test_an_afternoon(tmp_path: Path) -> None:
     status, said = desk.pytest("--postmortem-fail-under=100", "-W", "error")
     assert status == 0
 
+    status, said = desk.postmortem("check")
+    assert re.findall(r"\[(.*)\]", said) == ["test-stale"]
+
+    document = (tmp_path / DOCUMENT).read_text(encoding="utf-8")
+    desk.write(DOCUMENT, document.replace("fails until it is written", "gives it a negative total"))
     status, said = desk.postmortem("check", "--strict")
     assert (status, said) == (0, "Nothing wrong in 1 post-mortem and 1 test file\n")
 

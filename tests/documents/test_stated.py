@@ -9,8 +9,8 @@ import pytest
 
 from conftest import RunPytest
 from loaded_modules import loaded
-from pytest_postmortem.documents.reported_items import read_stated_items
-from pytest_postmortem.model import ActionItem
+from pytest_postmortem.model import ActionItem, Postmortem
+from pytest_postmortem.registry.document_details import add_document_details
 from repositories import write
 
 DOCUMENT = """\
@@ -63,7 +63,8 @@ Timeline
     [
         ("PM-1.md", DOCUMENT, ITEMS),
         ("PM-1.rst", REST, (ActionItem("Alert", status="open"),)),
-        ("PM-1.md", DOCUMENT.replace("## Action items", "## Impact"), ()),
+        ("PM-1.md", DOCUMENT.replace("## Action items", "## Impact"), ITEMS),
+        ("PM-1.md", "# It\n## Impact\n- [ ] one\n", ()),
         ("PM-1.md", "# It\n## To do\n- one\n## Status\ndone\n", ()),
         ("PM-1.md", "# It\n## To do\n- one\n", ()),
         (
@@ -71,7 +72,7 @@ Timeline
             "## To do\n- [ ] one\n# Follow-up\n- [ ] two\n## To do\n- [ ] three\n",
             tuple(ActionItem(title, status="open") for title in ("one", "two", "three")),
         ),
-        ("PM-1.yml", "id: PM-1\naction_items: ['[ ] one']\n", ()),
+        ("PM-1.yml", "id: PM-1\nnext steps: ['[ ] one']\n", (ActionItem("one", status="open"),)),
         ("README.md", DOCUMENT, ()),
         ("gone.md", None, ()),
     ],
@@ -83,7 +84,9 @@ def test_only_what_a_document_states_is_an_item(
     if text is not None:
         (tmp_path / name).write_text(text, encoding="utf-8")
 
-    assert read_stated_items(tmp_path / name, name) == expected
+    (found,) = add_document_details([Postmortem("PM-1", "It", path=name)], tmp_path)
+
+    assert found.action_items == expected
 
 
 @pytest.fixture
@@ -160,4 +163,6 @@ DOCUMENTS = sorted(
 @pytest.mark.parametrize("file", DOCUMENTS, ids=[path.stem[:7] for path in DOCUMENTS])
 def test_our_own_documents_say_how_far_each_item_is(file: Path) -> None:
     """Those of the example too, which shows what a report tells."""
-    assert len(read_stated_items(file, file.name)) >= 2
+    (found,) = add_document_details([Postmortem("PM-1", "It", path=file.name)], file.parent)
+
+    assert len(found.action_items) >= 2

@@ -8,14 +8,14 @@ from pytest_postmortem.documents.action_items import (
     DocumentItem,
     build_item_of_field,
     find_document_items,
-    find_first_iso_date,
+    find_item_date,
     has_date_words,
     has_tracker_reference,
-    is_placeholder_text,
     parse_item_facts,
 )
+from pytest_postmortem.documents.parts import split_into_parts
+from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import parse_markdown_sections
-from pytest_postmortem.documents.vocabulary import split_into_parts
 from pytest_postmortem.model import ActionItem
 
 
@@ -236,8 +236,8 @@ def test_an_item_in_a_field_of_its_own_is_what_it_says() -> None:
         ("[x] Alert.", "Alert", None, None, True),
         ("[ ] Alert (done)", "Alert", None, None, False),
         ("Alert (done)", "Alert", None, None, True),
-        ("DONE: alert", "DONE: alert", None, None, True),
-        ("✅ Alert", "✅ Alert", None, None, True),
+        ("DONE: alert", "alert", None, None, True),
+        ("✅ Alert", "Alert", None, None, True),
         ("Alert\nThis has been fixed.", "Alert", None, None, True),
         ("Test it before it is deployed", "Test it before it is deployed", None, None, None),
         ("(no title)", "(no title)", None, None, None),
@@ -249,7 +249,7 @@ def test_what_a_text_says_beside_its_title(
     """In the ways that people have of saying it."""
     said = parse_item_facts(text)
 
-    known = due if due is not None else find_first_iso_date(text)
+    known = due if due is not None else find_item_date(text)
     assert (said.title, said.owner, said.due, said.done) == (title, owner, known, done)
     assert said.owned == (owner is not None)
 

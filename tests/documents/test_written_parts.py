@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.documents.reader import (
+from pytest_postmortem.documents.heading_kinds import PartKind, classify_heading
+from pytest_postmortem.documents.parts import split_into_parts
+from pytest_postmortem.documents.sections import DocumentPassage, parse_markdown_sections
+from pytest_postmortem.model import Postmortem
+from pytest_postmortem.registry.postmortem_text import (
     PostmortemText,
     build_text_of_fields,
     find_document_file,
     read_document,
 )
-from pytest_postmortem.documents.sections import DocumentPassage, parse_markdown_sections
-from pytest_postmortem.documents.vocabulary import PartKind, classify_heading, split_into_parts
-from pytest_postmortem.model import Postmortem
 
 HEADINGS: list[tuple[PartKind | None, str]] = [
     ("cause", "Root Cause(s)"),

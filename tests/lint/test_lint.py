@@ -9,13 +9,14 @@ from textwrap import dedent
 
 import pytest
 
-from pytest_postmortem.documents.reader import build_text_of_fields, read_document
+from pytest_postmortem.cli.main import main
 from pytest_postmortem.lint import action_item_rules, cause_rules, incident_rules
 from pytest_postmortem.lint.cases import LintCase, build_lint_case
 from pytest_postmortem.lint.engine import lint_cases
 from pytest_postmortem.lint.rules import LINT_RULES
 from pytest_postmortem.model import ActionItem, Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident
+from pytest_postmortem.registry.postmortem_text import build_text_of_fields, read_document
 
 TODAY = Policy(today=date(2026, 6, 1))
 
@@ -507,3 +508,41 @@ def test_every_check_is_in_the_table_once() -> None:
     assert [rule.check.__name__ for rule in LINT_RULES.values()] == [
         f"check_{code.replace('-', '_')}" for code in LINT_RULES
     ]
+
+
+WRITTEN = 'import pytest\n@pytest.mark.postmortem("PM-1")\ndef test_new_name():\n    {step}\n'
+CLAIM = (
+    "# Mail gone\n\n## Regression test\n\n`tests/test_a.py::test_mail` fails until it is written.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("step", "document", "stale"),
+    [
+        ("assert True", CLAIM, True),
+        ('pytest.fail("write the regression test of PM-1")', CLAIM, False),
+        ('"""It."""\n    pytest.fail(\n        "write it"\n    )', CLAIM, False),
+        ("mail = 1\n    assert mail", CLAIM.replace("test_mail", "test_new_name"), True),
+        ("assert True", CLAIM.replace("fails until it is written", "checks the mail"), False),
+    ],
+)
+def test_a_document_must_not_call_a_written_test_unwritten(
+    pytester: pytest.Pytester,
+    capsys: pytest.CaptureFixture[str],
+    step: str,
+    document: str,
+    stale: bool,
+) -> None:
+    """Also after the test has another name; one that only fails is as `new` has made it."""
+    (pytester.path / "tox.ini").write_text("[pytest]\npostmortem_registry = pm\n")
+    for name, text in (("pm/PM-1.md", document), ("tests/test_a.py", WRITTEN.format(step=step))):
+        (pytester.path / name).parent.mkdir(exist_ok=True)
+        (pytester.path / name).write_text(text)
+
+    main(["check"])
+
+    message = (
+        "pm/PM-1.md:5: warning: the document says that its test fails until it is written, but "
+        "tests/test_a.py::test_new_name is written; say here what the test checks [test-stale]"
+    )
+    assert (message in capsys.readouterr().out.splitlines()) is stale

@@ -12,17 +12,17 @@ import pytest
 from pytest_postmortem.documents.action_items import (
     has_date_words,
     has_tracker_reference,
-    is_placeholder_text,
     parse_item_facts,
 )
-from pytest_postmortem.documents.reader import find_ignored_codes
+from pytest_postmortem.documents.heading_kinds import classify_heading
+from pytest_postmortem.documents.ignored_codes import find_ignored_codes
+from pytest_postmortem.documents.persons import find_person
+from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import parse_markdown_sections
-from pytest_postmortem.documents.vocabulary import classify_heading
 from pytest_postmortem.lint.action_item_rules import find_vague_words, lacks_verb
 from pytest_postmortem.lint.cause_rules import (
     find_blame_words,
     find_human_error,
-    find_person,
     is_mere_symptom,
 )
 
@@ -272,7 +272,6 @@ def test_no_text_takes_long(unit: str) -> None:
             find_blame_words,
             find_human_error,
             is_mere_symptom,
-            find_person,
             find_vague_words,
             lacks_verb,
         ),

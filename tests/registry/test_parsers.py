@@ -12,10 +12,10 @@ import pytest
 from conftest import report_of
 from pytest_postmortem import proofs, registry
 from pytest_postmortem.cli.main import main
-from pytest_postmortem.documents import reader, reported_items
 from pytest_postmortem.errors import PostmortemError
-from pytest_postmortem.model import Location
-from pytest_postmortem.registry import LoadOptions
+from pytest_postmortem.model import Location, Postmortem
+from pytest_postmortem.registry import LoadOptions, postmortem_text
+from pytest_postmortem.registry.document_details import add_document_details
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.scaffold.pytest_config import parse_pytest_settings
 
@@ -105,8 +105,8 @@ def read_registry(path: Path) -> None:
 
 def read_folder(path: Path) -> None:
     """Load a directory with one document as a run does, then read the document as a whole."""
-    reader.read_document(path, path.name)
-    reported_items.read_stated_items(path, path.name)
+    postmortem_text.read_document(path, path.name)
+    add_document_details([Postmortem("PM-1", "It", path=path.name)], path.parent)
     registry.load_registry_with_problems([Location(".", path.parent)], path.parent)
 
 

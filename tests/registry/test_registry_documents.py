@@ -272,7 +272,7 @@ Not this.
             ".. _label:\n\n***\nOne\n***\n\nDate\n====\n\n2024-01-02\n\n"
             "Root causes\n===========\n\nDetail\n~~~~~~\n\n- a key\n  was lost\n- more\n\n"
             "Two\n***\n",
-            ("One", "2024-01-02", "a key was lost", None, None),
+            ("One", "2024-01-02", None, None, None),
         ),
         ("No heading\n..\n---\n ====\n\n    code\n    ----\n", ("outage", None, None, None, None)),
         (":date: 2024-01-02\n:owner: shop", ("outage", "2024-01-02", None, "shop", 1)),
@@ -339,31 +339,11 @@ def test_the_name_of_the_file_dates_a_document(
     assert found.date == date
 
 
-LONG = "word " * 60
+def test_loading_reads_no_cause(tmp_path: Path) -> None:
+    """Only what shows a cause pays for reading it."""
+    found = document(tmp_path, "# It\n\n## Root cause\n\nA key was lost.\n")
 
-
-@pytest.mark.parametrize(
-    ("text", "cause"),
-    [
-        ("## Root cause\n\nA **key**\nwas [lost](http://x).\n\nMore.\n", "A key was lost."),
-        ("## 3. Root Cause(s):\nA key.\n## Next\n", "A key."),
-        ("Root cause analysis\n---\n\n### Primary\n\n### Lost\n\nA key.\n", "A key."),
-        ("## Root cause of the outage\n\n1. A key.\n2. A lock.\n", "A key."),
-        ("## Root causes\n\n| a | b |\n\n![image](x)\n\nA key.\n", "A key."),
-        ("## Root causes\n\n```\ncode\n```\n## Next\n\nNot this.\n", None),
-        ("## Root cause\n## Root-cause analysis\nA key.\n", "A key."),
-        ("The root cause is unknown.\n", None),
-        (f"## Root cause\n\n{LONG}\n", f"{'word ' * 39}".strip() + "…"),
-        ("---\nroot_cause: Own\n---\n## Root cause\n\nA key.\n", "Own"),
-    ],
-)
-def test_the_root_cause_is_the_first_paragraph_below_its_heading(
-    tmp_path: Path, text: str, cause: str | None
-) -> None:
-    """In one line of at most 200 characters, without tables, code and images."""
-    found = document(tmp_path, text)
-
-    assert found.root_cause == cause
+    assert found.root_cause is None
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,6 @@ from pytest_postmortem import registry
 from pytest_postmortem.cli.absent_files import require_registry
 from pytest_postmortem.cli.marked_project import Project
 from pytest_postmortem.cli.project_code import ProjectCode
-from pytest_postmortem.documents.reader import (
-    build_text_of_fields,
-    find_document_file,
-    read_document,
-)
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
 from pytest_postmortem.files import read_file_bytes
@@ -26,7 +21,13 @@ from pytest_postmortem.lint.cases import LintCase, build_lint_case
 from pytest_postmortem.lint.rules import find_ignored_by_entry
 from pytest_postmortem.model import Finding, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident, SourceTestsByFile
+from pytest_postmortem.pysource.unwritten_tests import find_unwritten_tests
 from pytest_postmortem.registry.loader import is_remote_location
+from pytest_postmortem.registry.postmortem_text import (
+    build_text_of_fields,
+    find_document_file,
+    read_document,
+)
 from pytest_postmortem.runtime.run import build_loading_options, find_path_in_repository
 
 
@@ -103,7 +104,7 @@ class LintedProject(Project):
         ):
             document_file = find_document_file(postmortem, self.root)
             document = (
-                read_document(*document_file)
+                read_document(*document_file, self.settings.vocabulary)
                 if document_file and document_file[1] not in lists
                 else None
             )
@@ -112,8 +113,23 @@ class LintedProject(Project):
                 if path not in ignored:
                     ignored[path] = self._ignored(path, known_registry)
                 codes = ignored[path].get(postmortem.line or 0)
-                document = replace(build_text_of_fields(postmortem), ignored=codes or frozenset())
-            yield build_lint_case(postmortem, document, tests(postmortem))
+                document = replace(
+                    build_text_of_fields(postmortem, self.settings.vocabulary),
+                    ignored=codes or frozenset(),
+                )
+            case = build_lint_case(postmortem, document, tests(postmortem))
+            if case.tests is not None and any(case.find_unwritten_claims()):
+                case = replace(case, unwritten=self._find_unwritten_tests(case.tests))
+            yield case
+
+    def _find_unwritten_tests(self, linked: LinkedIncident) -> frozenset[str]:
+        """Return the linked tests of an incident that are as `new` has made them."""
+        unwritten: list[str] = []
+        for path in {nodeid.partition("::")[0] for nodeid in linked.tests}:
+            data = read_file_bytes(self.root / path)
+            nodeids = [nodeid for nodeid in linked.tests if nodeid.startswith(f"{path}::")]
+            unwritten += find_unwritten_tests(data or b"", nodeids)
+        return frozenset(unwritten)
 
     def _ignored(self, path: str, known_registry: Registry) -> Mapping[int, frozenset[str]]:
         """Return which rules a registry file switches off for which of its entries."""

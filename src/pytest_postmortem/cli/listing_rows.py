@@ -45,6 +45,7 @@ from pytest_postmortem.pysource.marker_index import (
     find_linked_incidents,
     find_unread_links,
 )
+from pytest_postmortem.registry.document_details import add_registry_details
 from pytest_postmortem.report_model import STATES, IncidentResult, Report
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.merge import merge_reports
@@ -102,6 +103,8 @@ def load_incidents(
     with configure_without_conftest(arguments) as config:
         project = Project(config)
         known_registry, settings, policy = project.registry, project.settings, project.policy
+        if known_registry is not None and selected:
+            known_registry = _add_details(known_registry, project)
         if not selected:
             policy = replace(policy, select=())
         if source is not None:
@@ -121,6 +124,15 @@ def load_incidents(
         broken = {path for path, file_tests in tests.items() if file_tests is None} | {*unparsed}
         notes = (f"{path} can't be read as Python" for path in sorted(broken - {*project.pointers}))
         yield LoadedIncidents(project, rows, read=True, unread=(*project.unread, *notes))
+
+
+def _add_details(known_registry: Registry, project: Project) -> Registry:
+    """Return a registry with the details of its documents, also where an id is looked up."""
+    words = project.settings.vocabulary
+    detailed = add_registry_details(known_registry, project.root, words)
+    by_id = {postmortem.id: postmortem for postmortem in detailed}
+    index = {name: by_id.get(old.id, old) for name, old in known_registry.index.items()}
+    return replace(detailed, index=index)
 
 
 def _load_state_report(path: Path) -> Report:

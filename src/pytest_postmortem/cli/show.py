@@ -17,9 +17,9 @@ from pytest_postmortem.cli.arguments import (
 )
 from pytest_postmortem.cli.listing_rows import IncidentRow, add_listing_options, load_incidents
 from pytest_postmortem.cli.marked_project import Project
-from pytest_postmortem.documents.reported_items import add_stated_items
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
-from pytest_postmortem.model import Proof, Registry, normalize_id
+from pytest_postmortem.model import Proof, normalize_id
+from pytest_postmortem.registry.document_details import add_document_details
 from pytest_postmortem.reports.json_report import build_proof_data
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.runtime.session import find_cache_folder
@@ -82,16 +82,21 @@ def _find_row(rows: Sequence[IncidentRow], id: str) -> IncidentRow:
 
 
 def _load_full_row(row: IncidentRow, project: Project) -> IncidentRow:
-    """Return an incident with the action items of its document, and with its stored proof unless a
+    """Return an incident with the details of its document, and with its stored proof unless a
     report has one.
     """
     show = project.settings.show
-    (postmortem,) = add_stated_items(Registry((row.postmortem,), {}), project.root)
+    (postmortem,) = add_document_details(
+        [row.postmortem], project.root, project.settings.vocabulary
+    )
     shown = redact_postmortem(postmortem, show)
     proof = build_proof_data(
         _load_current_proofs(project).get(postmortem.id), show or postmortem.show
     )
     more = {
+        "class": shown.problem_class,
+        "root_cause": shown.root_cause,
+        "whys": list(shown.whys),
         "action_items": [asdict(item) for item in shown.action_items],
         "proof": row.fields["proof"] or proof,
     }

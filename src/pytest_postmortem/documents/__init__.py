@@ -1,6 +1,6 @@
-"""Read the text of post-mortems: their parts, causes and action items.
+"""Read the text of post-mortems: their head, parts, causes and action items, from lines to data.
 
-`check` and the reports with action items use it; loading a registry never does.
+Loading a registry reads the head. The body is read when something shows it.
 """
 
 from __future__ import annotations

@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import takewhile
 
 from pytest_postmortem.documents.action_states import is_closed_status
+from pytest_postmortem.documents.dates import find_date
+from pytest_postmortem.documents.heading_kinds import classify_heading
+from pytest_postmortem.documents.labels import load_labels
+from pytest_postmortem.documents.parts import DocumentPart
+from pytest_postmortem.documents.placeholders import is_placeholder_text, list_item_words
 from pytest_postmortem.documents.sections import DocumentPassage
-from pytest_postmortem.documents.vocabulary import DocumentPart
+from pytest_postmortem.documents.vocabulary import (
+    compile_phrases,
+    fold_text,
+    join_words,
+    read_vocabulary_file,
+)
 from pytest_postmortem.model import ActionItem
 
 MAX_FACT_TEXT = 1000
@@ -17,17 +28,15 @@ MAX_FACT_TEXT = 1000
 
 
 _CHECKBOX = re.compile(r"\[([ xX✓✔])\]\s*")
-
-
-_DONE_WORDS = re.compile(
-    r"^\W*(?:done|fixed|completed?|resolved|closed)\b\s*[:.)\]–—-]|[✅✔☑]|"
-    r"\((?:already )?(?:done|fixed|completed?|resolved|closed|merged|shipped|implemented|deployed)"
-    r"\b[^()]*\)|\b(?:this|it|that|which) has (?:already |now |since )?been "
-    r"(?:done|fixed|completed|resolved|implemented|merged|deployed|shipped)\b|"
-    r"\balready (?:done|fixed|completed|resolved|implemented|merged|deployed|shipped|in place)\b|"
-    r"[:–—-]\s*(?:done|fixed|completed?|resolved|closed)\W*$",
-    re.IGNORECASE,
+_AFTER_STATE = (
+    r"(?=\s*(?:[)）\]】,，;:：–—-]|[\d#]|"
+    r"(?:in|by|on|at|via|with|since|as|of|for|am|le|el|em|il|op)\b))"
 )
+"""What follows a state in brackets: ``(done in 1.2)``, and not ``(dropped packets)``."""
+
+_HEADING_NUMBER = re.compile(r"\s*(?:\d{1,2}[.)]|[-–])\s+")
+_STATE_EMOJI = re.compile("\\s*([✅✔☑✓🟢☐⬜🔲◻⏳🚧❌🔴🟡])\ufe0f?\\s*")
+_DONE_EMOJI = "✅✔☑✓🟢"
 
 
 _PAST_TENSE = re.compile(
@@ -36,9 +45,6 @@ _PAST_TENSE = re.compile(
     re.IGNORECASE,
 )
 """Starts of a text about something in the past."""
-
-
-_ISO_DATE = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 
 
 _MONTH_NAMES = (
@@ -53,7 +59,8 @@ _DATE_WORDS = re.compile(
     r"\b\d+ (?:days|weeks|months)\b|\b(?:due|deadline|eta)\b|"
     r"\b(?:this|next|within \w+|end of|end of the) "
     r"(?:days?|weeks?|months?|quarters?|year)\b|\bby (?:mon|tues|wednes|thurs|fri)day\b|"
-    r"\bimmediately\b|\bASAP\b",
+    r"\bimmediately\b|\bASAP\b|\d{4}年|\d{1,2}月|\d{1,2}월|"
+    r"\b\d{1,2}\.? (?:de )?[^\W\d_]{3,12}\.? (?:de )?\d{4}\b",
     re.IGNORECASE,
 )
 
@@ -68,17 +75,10 @@ _TRACKER_REFERENCE = re.compile(
 )
 
 
-_NAMED_OWNER = re.compile(
-    r"\b(?:owners?|owned by|assignees?|assigned to|responsible|dri)\b\s*[:=–—-]?\s*"
-    r"([^\s,;:()\[\]|][^,;()\[\]|\n]{0,60})",
-    re.IGNORECASE,
-)
-
-
 _OWNER_HANDLE = re.compile(r"(?<![\w./@])@([A-Za-z][\w./-]*)")
 
 
-_BRACKETED_TEXT = re.compile(r"[(\[]([^()\[\]]{1,120})[)\]]")
+_BRACKETED_TEXT = re.compile(r"[(\[（【]([^()\[\]（）【】]{1,120})[)\]）】]")
 
 
 _TEXT_AFTER_DASH = re.compile(r"\s(?:[–—]|-{1,2}|\|)\s+([^–—|\n]{1,60})$")
@@ -87,15 +87,77 @@ _TEXT_AFTER_DASH = re.compile(r"\s(?:[–—]|-{1,2}|\|)\s+([^–—|\n]{1,60})$
 _PERSON_NAME = re.compile(r"[A-Z][a-zà-ÿ]+\b")
 
 
-_DUE_WORD = re.compile(r"\b(?:due|deadline|eta|by|until|target)\b\W*", re.IGNORECASE)
+@dataclass(frozen=True, slots=True)
+class _ItemPatterns:
+    """The patterns that are built from the words of all languages.
+
+    ``done`` finds words anywhere that say that an item is done, ``undone`` a state at the end or
+    in brackets that says that it is not. ``prefix`` is a state at the
+    start of a title, ``state`` one after a word such as "status", ``owner`` a named owner.
+    """
+
+    done: re.Pattern[str]
+    undone: re.Pattern[str]
+    prefix: re.Pattern[str]
+    state: re.Pattern[str]
+    owner: re.Pattern[str]
+    due: re.Pattern[str]
+    dated: re.Pattern[str]
+    nothing: re.Pattern[str]
 
 
-_PLACEHOLDER_TEXT = re.compile(
-    r"\W*(?:tbd|tba|tbc|todo|to do|n/?a|none|unknown|not applicable|to be (?:determined|decided|"
-    r"defined|confirmed|added|filled in)|pending|placeholder|x{3,}|y{3,}|z{3,}|lorem ipsum\b.*|"
-    r"(?:under|pending) investigation|\{\{.*\}\}.*|<[^<>]*>|\[[^\[\]]*\])?\W*$",
-    re.IGNORECASE | re.DOTALL,
-)
+@cache
+def _load_patterns() -> _ItemPatterns:
+    words = {
+        name: join_words(list_item_words(name))
+        for name in ("closed", "open", "state", "owner", "due", "nothing")
+    }
+    return _ItemPatterns(
+        re.compile(
+            r"[✅✔☑]|:(?:white_check_mark|heavy_check_mark|ballot_box_with_check):|"
+            rf"[(（\[【](?:already )?(?:{words['closed']}){_AFTER_STATE}|"
+            rf"[,，、;；]\s*(?:{words['closed']})\s*[)）\]】]|"
+            r"\b(?:this|it|that|which) has (?:already |now |since )?been "
+            r"(?:done|fixed|completed|resolved|implemented|merged|deployed|shipped)\b|"
+            r"\balready (?:done|fixed|completed|resolved|implemented|merged|deployed|shipped|"
+            rf"in place)\b|(?:[:：]|\s[–—-])\s*(?:{words['closed']})\W*$",
+            re.IGNORECASE,
+        ),
+        re.compile(
+            rf"(?:[:：]|\s[–—-])\s*(?:{words['open']})\W*$|[(（\[【](?:{words['open']})[)）\]】]",
+            re.IGNORECASE,
+        ),
+        re.compile(
+            rf"\W*(?P<word>{words['closed']}|{words['open']})"
+            r"(?P<end>\s*(?:[:：.)\]】）]|[–—-]+\s)\s*|\s+|$)",
+            re.IGNORECASE,
+        ),
+        re.compile(
+            rf"(?<!\w)(?:{words['state']})\s*[:=：]\s*([^\s,;|()][^\n,;|()]*)", re.IGNORECASE
+        ),
+        re.compile(
+            r"\b(?:owners?|owned by|assignees?|assigned to|responsible|dri)\b\s*[:=：–—-]?\s*"
+            r"([^\s,;:()\[\]|](?:(?!\.\s)[^,;()\[\]|\n]){0,60})|"
+            rf"(?<!\w)(?:{words['owner']})\s*[:=：]\s*([^\s,;:、，][^,;()\[\]|\n、，；（）]{{0,60}})",
+            re.IGNORECASE,
+        ),
+        re.compile(rf"(?<!\w)(?:{words['due']})\W*", re.IGNORECASE),
+        re.compile(rf"(?<!\w)(?:{words['due']})\s*[:：]\s*\w", re.IGNORECASE),
+        re.compile(
+            rf"\W*(?:{words['nothing']})"
+            r"(?: (?:at all|is|are|was|were|needed|required|planned|necessary|left|so far|yet|"
+            r"to do))*"
+            r" *(?:$|[,;:.(。、，（：\u2013\u2014-]|\b(?:because|since|as|for)\b)",
+            re.IGNORECASE,
+        ),
+    )
+
+
+@cache
+def _load_columns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return the meanings of columns with their patterns, in the order in which they count."""
+    columns = read_vocabulary_file("items.yml")["columns"]
+    return tuple((column["meaning"], compile_phrases(column["words"])) for column in columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +182,50 @@ def parse_item_facts(text: str) -> ItemFacts:
     first = text.partition("\n")[0]
     box = _CHECKBOX.match(first)
     title = first[box.end() :] if box else first
-    done = box[1] != " " if box else True if _DONE_WORDS.search(text) else None
-    owner_match, handle_match = _NAMED_OWNER.search(text), _OWNER_HANDLE.search(text)
-    owner = owner_match[1].strip() if owner_match else handle_match[1] if handle_match else None
-    owner = owner or _find_owner_near_date(text)
-    owned, past = bool(owner) or _has_person_or_team(text), _PAST_TENSE.match(title) is not None
-    return ItemFacts(
-        _strip_title_brackets(title), owner, find_first_iso_date(text), done, owned, past
+    title, written = _split_state_prefix(title)
+    done = box[1] != " " if box else None
+    done = written if written is not None and not done else done
+    if done is None and (_load_patterns().done.search(text) or _is_state_closed(text)):
+        done = True
+    if done is None and _load_patterns().undone.search(first):
+        done = False
+    owner_match, handle_match = _load_patterns().owner.search(text), _OWNER_HANDLE.search(text)
+    owner = (owner_match[1] or owner_match[2]).strip() if owner_match else None
+    owner = (
+        _drop_placeholder(owner)
+        or (handle_match[1] if handle_match else None)
+        or _find_owner_near_date(text)
     )
+    owned, past = bool(owner) or _has_person_or_team(text), _PAST_TENSE.match(title) is not None
+    return ItemFacts(_strip_title_brackets(title), owner, find_item_date(text), done, owned, past)
+
+
+def _split_state_prefix(title: str) -> tuple[str, bool | None]:
+    """Return a title without a state before it, such as ``DONE``, and whether that is closed."""
+    emoji = _STATE_EMOJI.match(title)
+    if emoji:
+        return title[emoji.end() :] or title, emoji[1] in _DONE_EMOJI
+    match = _load_patterns().prefix.match(title)
+    remainder = title[match.end() :] if match else ""
+    if match is None or not remainder:
+        return title, None
+    is_marked = bool(match["end"].strip()) or (match["word"].isupper() and match["word"].isascii())
+    return (remainder, is_closed_status(match["word"])) if is_marked else (title, None)
+
+
+def _is_state_closed(text: str) -> bool:
+    match = _load_patterns().state.search(text)
+    return match is not None and is_closed_status(match[1])
 
 
 def has_named_owner(text: str) -> bool:
     """Return whether a text names an owner after a word such as "owner" or "assigned to"."""
-    return _NAMED_OWNER.search(text[:MAX_FACT_TEXT]) is not None
+    return _load_patterns().owner.search(text[:MAX_FACT_TEXT]) is not None
+
+
+def is_nothing_to_do(text: str) -> bool:
+    """Return whether a text says that nothing is to do, mostly with a reason after it."""
+    return _load_patterns().nothing.match(text[:MAX_FACT_TEXT]) is not None
 
 
 def _find_owner_near_date(text: str) -> str | None:
@@ -142,7 +235,7 @@ def _find_owner_near_date(text: str) -> str | None:
         undated_parts = [
             part
             for part in parts
-            if part and not has_date_words(part) and not _DUE_WORD.match(part)
+            if part and not has_date_words(part) and not _load_patterns().due.match(part)
         ]
         if len(undated_parts) < len(parts) and undated_parts and len(undated_parts[0].split()) <= 4:
             return undated_parts[0]
@@ -163,15 +256,15 @@ def _strip_title_brackets(text: str) -> str:
     return (title or text).strip(" .;–—-")
 
 
-def find_first_iso_date(text: str) -> str | None:
-    """Return the first ISO date in a text."""
-    match = _ISO_DATE.search(text)
-    return match[1] if match else None
+def find_item_date(text: str) -> str | None:
+    """Return the first date in a text in ISO form, whatever language it is written in."""
+    return find_date(text, load_labels().months)
 
 
 def has_date_words(text: str) -> bool:
     """Return whether a text has a date or a deadline in any form."""
-    return _DATE_WORDS.search(text[:MAX_FACT_TEXT]) is not None
+    text = text[:MAX_FACT_TEXT]
+    return (_DATE_WORDS.search(text) or _load_patterns().dated.search(text)) is not None
 
 
 def has_tracker_reference(text: str) -> bool:
@@ -179,43 +272,12 @@ def has_tracker_reference(text: str) -> bool:
     return _TRACKER_REFERENCE.search(text) is not None
 
 
-def is_placeholder_text(text: str) -> bool:
-    """Return whether a text is a placeholder, as ``TBD``, ``-`` and the hints of a template."""
-    return len(text) <= MAX_FACT_TEXT and _PLACEHOLDER_TEXT.match(text) is not None
-
-
-COLUMN_HEADS: Mapping[str, str] = {
-    "due": r"due\b.*|deadline|eta|target( date)?|when|by( when)?|((completion|end) )?date|timeline",
-    "owner": r".*\bowners?|assignees?|assigned( to)?|(by )?who|responsible.*|dri|team|lead|person",
-    "status": r".*\b(status|state)|progress|(is )?(done|completed?|resolved)\??",
-    "link": r"((bug|ticket|issue|tracking|github|gitlab)\b.*|(bug|ticket|issue|link|pr|ref)s|"
-    r"jira|link|tracker|tracked( in)?|prs?|pull requests?|ref(erences?)?|url|story|gh)",
-    "type": r".*\btype|kind|category|class",
-    "other": r"prio(rity)?|p|severity|#|id|no\.?|nr\.?|number|effort|notes?|comments?|why|cause",
-    "title": r".*\b(action|task|item|to-?do|what|description|title|summary|name|detail|follow-?up|"
-    r"improvement|measure|recommendation|remediation|mitigation)s?\b.*",
-}
-"""The patterns of column heads by their meaning; the first match counts."""
-
-_COLUMN_PATTERNS = {name: re.compile(words, re.IGNORECASE) for name, words in COLUMN_HEADS.items()}
 _HEADING_DONE = re.compile(r"\b(completed?|done|finished|implemented)\b", re.IGNORECASE)
 _TRACKED_WORDS = re.compile(r"\btrack(?:ed|ing|er)?\b", re.IGNORECASE)
 _UNTIL_WORDS = re.compile(r"\b(?:due|deadline|by|within|until)\b", re.IGNORECASE)
 """Words above a list that set a deadline for all of it."""
 
 _NOT_DONE_WORDS = re.compile(r"\b(not|in[ -]progress|partly|planned|to be|open)\b", re.IGNORECASE)
-
-
-_NOTHING_TO_DO = re.compile(
-    r"""\W*(?:
-        none|n/?a|nothing|not\ (?:needed|required|applicable)
-        |no\ (?:further\ |more\ |open\ |new\ )?(?:actions?|action\ items?|follow-?ups?|steps)
-    )
-    (?:\ (?:at\ all|is|are|was|were|needed|required|planned|necessary|left|so\ far|yet|to\ do))*
-    \ *(?:$|[,;:.(\u2013\u2014-]|\b(?:because|since|as|for)\b)""",
-    re.IGNORECASE | re.VERBOSE,
-)
-"""Texts that say that nothing is to do, mostly with a reason after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +307,58 @@ class DocumentItem:
 def find_document_items(parts: Iterable[DocumentPart]) -> tuple[DocumentItem, ...]:
     """Return the action items of a document; without a list or a table there are none."""
     all_items = (
-        item for part in parts if part.kind == "actions" for item in _find_part_items(part)
+        item
+        for part in map(_narrow_to_items, _turn_headings_into_items(parts))
+        for item in _find_part_items(part)
     )
-    return tuple(item for item in all_items if not _NOTHING_TO_DO.match(item.text))
+    return tuple(item for item in all_items if not is_nothing_to_do(item.text))
+
+
+def _turn_headings_into_items(parts: Iterable[DocumentPart]) -> Iterator[DocumentPart]:
+    """Yield parts; a heading within action items that has only a text below it becomes an item."""
+    outer_level = 0
+    for part in parts:
+        if part.level and part.kind != "actions":
+            outer_level = 0
+        elif part.level and not (outer_level and part.level > outer_level):
+            outer_level = part.level if classify_heading(part.heading) == "actions" else 0
+        elif part.level and _has_only_texts(part) and classify_heading(part.heading) is None:
+            title = _HEADING_NUMBER.sub("", part.heading)
+            head = DocumentPassage(title, part.line, title, 1, -1, item=True)
+            texts = (replace(passage, depth=2, item=False) for passage in part.passages)
+            part = replace(part, passages=(head, *texts))
+        yield part
+
+
+def _has_only_texts(part: DocumentPart) -> bool:
+    return bool(part.passages) and not any(p.item or p.cells for p in part.passages)
+
+
+def _narrow_to_items(part: DocumentPart) -> DocumentPart:
+    """Return a part with only what are action items: all of a list of them, or boxes and tables.
+
+    Outside of action items a row counts if its table has an owner and a date or a state.
+    """
+    if part.kind == "actions":
+        return part
+    if part.kind == "timeline":
+        return replace(part, passages=())
+    boxes = part.kind in ("plans", "lessons")
+    passages = [
+        passage
+        for passage in part.passages
+        if (_is_item_row(passage) if passage.cells else boxes and _is_boxed_item(passage))
+    ]
+    return replace(part, passages=tuple(passages))
+
+
+def _is_item_row(row: DocumentPassage) -> bool:
+    meanings = {_classify_column(head) for head, _ in row.cells}
+    return {"title", "owner"} <= meanings and bool(meanings & {"due", "status"})
+
+
+def _is_boxed_item(passage: DocumentPassage) -> bool:
+    return passage.item and _CHECKBOX.match(passage.text) is not None
 
 
 def is_untitled_row(row: DocumentPassage) -> bool:
@@ -304,9 +415,8 @@ def _parse_part_items(part: DocumentPart) -> Iterator[DocumentItem]:
 
 
 def _classify_column(head: str) -> str:
-    return next(
-        (name for name, words in _COLUMN_PATTERNS.items() if words.fullmatch(head)), "other"
-    )
+    text = fold_text(head).strip(" :*?#")
+    return next((name for name, words in _load_columns() if words.fullmatch(text)), "other")
 
 
 def _parse_table_items(
@@ -325,7 +435,7 @@ def _parse_table_items(
             action = ActionItem(
                 title,
                 _drop_placeholder(cells.get("owner")),
-                find_first_iso_date(due or "") or _drop_placeholder(due),
+                find_item_date(due or "") or _drop_placeholder(due),
                 _drop_placeholder(cells.get("type")),
                 status,
             )

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Literal
 
-ActionProgress = Literal["done", "open", "overdue"]
+from pytest_postmortem.documents.placeholders import list_item_words
+from pytest_postmortem.documents.vocabulary import fold_text, join_words
 
-_CLOSED_STATUS = re.compile(
-    r"[^\w✅✓✔☑]*(?:[✅✓✔☑]|(?:100 ?%|abandoned|cancell?ed|closed|completed?|declined|delivered|"
-    r"deployed|done|dropped|duplicate|finished|fixed|implemented|merged|n/?a|no longer needed|"
-    r"not planned$|obsolete|rejected|released|resolved|rolled out|shipped|superseded|verified|"
-    r"won['’]?t ?(?:do|fix)|will not (?:do|fix)|(?:true|x|y|yes)\W*$)(?!\w))"
-)
-"""The words at the start of a status that closes an action item."""
+ActionProgress = Literal["done", "open", "overdue"]
 
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def is_closed_status(status: object) -> bool:
     """Return whether a status closes an action item, as ``Done (#12)`` does."""
-    return _CLOSED_STATUS.match(str(status or "").casefold()) is not None
+    return _compile_closed_status().match(fold_text(str(status or ""))) is not None
+
+
+@cache
+def _compile_closed_status() -> re.Pattern[str]:
+    """Return the pattern for the start of a status, in folded text, that closes an action item."""
+    words = join_words([fold_text(word) for word in list_item_words("closed")])
+    return re.compile(
+        rf"[^\w✅✓✔☑]*(?:[✅✓✔☑]|{words}|not planned$|(?:true|x|y|yes|ja|oui|si|sim|да|tak)\W*$)"
+    )
 
 
 def classify_action_progress(status: object, due: object, today: str | None) -> ActionProgress:

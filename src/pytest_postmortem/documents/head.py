@@ -29,11 +29,6 @@ _SETEXT_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _RST_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _CODE_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _NO_PARAGRAPH = re.compile(r"\s*(?:[|>#<]|[-*+] |\d+[.)] |\.\. |!\[|$|[-=]+\s*$)")
-_CAUSE_HEADING = re.compile(
-    r"(?:\d+[.)]?\s+)?root[ -]causes?(?:\(s\))?(?: analysis)?(?: of\b.*)?\s*:?$", re.IGNORECASE
-)
-_ROOT_CAUSE = re.compile(r"root[ -]cause", re.IGNORECASE)
-_LIST_BULLET = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _BOLD_TEXT = re.compile(r"\*\*([^*]+)\*\*")
 
@@ -51,22 +46,6 @@ class DocumentHeading:
 def find_first_heading(lines: Sequence[str], *, rst: bool = False) -> DocumentHeading | None:
     """Return the first heading of a document, outside of code and comments."""
     return next(find_headings(lines, rst), None)
-
-
-def find_root_cause(lines: Sequence[str], *, rst: bool = False) -> str | None:
-    """Return the first paragraph below a heading "Root cause", in one line of 200 characters."""
-    if not any(map(_ROOT_CAUSE.search, lines)):
-        return None
-    level, start = 0, None
-    for heading in (*find_headings(lines, rst), DocumentHeading("", 0, len(lines), len(lines))):
-        if start is not None:
-            text = _find_first_paragraph(lines[start : heading.start])
-            if text:
-                return _shorten_root_cause(text)
-            start = heading.end if heading.level > level else None
-        if start is None and _CAUSE_HEADING.match(heading.text):
-            level, start = heading.level, heading.end
-    return None
 
 
 def _blank_hidden_lines(lines: Sequence[str]) -> Iterator[str]:
@@ -171,26 +150,3 @@ def strip_inline_markup(text: str) -> str:
     if "*" in text:
         text = _BOLD_TEXT.sub(r"\1", text)
     return clean_text(text.replace("`", ""))
-
-
-def _find_first_paragraph(lines: Sequence[str]) -> str:
-    """Return the first paragraph or the first item of a list; tables and images are none."""
-    texts: list[str] = []
-    for line in _blank_hidden_lines(lines):
-        bullet = _LIST_BULLET.match(line)
-        if not line.strip() or (bullet and texts):
-            if texts:
-                break
-        elif bullet:
-            texts.append(line[bullet.end() :])
-        elif texts or not _NO_PARAGRAPH.match(line):
-            texts.append(line)
-    return " ".join(text.strip() for text in texts)
-
-
-def _shorten_root_cause(text: str) -> str:
-    text = strip_inline_markup(text[:2000])
-    if len(text) <= MAX_ROOT_CAUSE:
-        return text
-    head = text[: MAX_ROOT_CAUSE - 1]
-    return head.rsplit(" ", 1)[0].rstrip(" ,;:") + "…"

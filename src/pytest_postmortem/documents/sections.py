@@ -3,55 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pytest_postmortem.registry import fields
-from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
-
-TOP_KEY_LEVEL = 2
-"""The level of a top key; a single heading of level 1 would be the title."""
-
-
-def build_field_sections(tree: Any, level: int = TOP_KEY_LEVEL) -> Iterator[DocumentSection]:
-    """Yield a section for each field of a mapping, with nested ones below it."""
-    for key, value in tree.items() if isinstance(tree, LocatedTable) else ():
-        line = tree.lines.get(key, tree.line or 1)
-        name = fields.normalize_key(str(key)).replace("_", " ")
-        section = DocumentSection(name, level, line)
-        section.passages += _build_value_passages(value, line, 0)
-        yield section
-        yield from build_field_sections(value, level + 1)
-
-
-def _build_value_passages(value: Any, line: int, depth: int) -> Iterator[DocumentPassage]:
-    """Yield the paragraphs of a text, or the passages of each item of a list."""
-    if isinstance(value, str):
-        for text in value.split("\n\n"):
-            if text.strip():
-                clean = fields.clean_text(text, lines=True)
-                yield DocumentPassage(clean, line, clean, depth, depth, depth > 0)
-    elif isinstance(value, LocatedList):
-        for position, item in enumerate(value):
-            item_line = value.line_of(position) or line
-            if isinstance(item, LocatedTable):
-                yield _build_table_row(item, item_line)
-            else:
-                yield from _build_value_passages(item, item_line, depth + 1)
-
-
-def _build_table_row(table: LocatedTable, line: int) -> DocumentPassage:
-    """Return a mapping within a list as the row of a table."""
-    texts = {str(key): fields.parse_scalar(value) or "" for key, value in table.items()}
-    cells = tuple((key.replace("_", " "), text) for key, text in texts.items())
-    text = " | ".join(filter(None, texts.values()))
-    return DocumentPassage(text, line, text, cells=cells)
-
+from pytest_postmortem.documents.admonitions import blank_markers
+from pytest_postmortem.documents.head import DocumentHeading, find_headings
+from pytest_postmortem.documents.html_blocks import HtmlBlock, read_html_blocks
 
 CODE_PLACEHOLDER = "…"
 """The placeholder for code in ``prose``."""
@@ -66,7 +27,9 @@ class DocumentPassage:
     ``prose`` is the text without code. ``depth`` is the number of lists around it, ``group`` the
     number of the innermost one; ``item`` says that it begins an item. ``cells`` are the cells of
     a row with the heads of their columns; in the head row each cell is its own head. ``label`` is
-    the bold text at its start, if a colon or nothing follows on its line.
+    the bold text at its start, if a colon or nothing follows on its line. ``unlinked`` is the text
+    without links and images, ``shown`` the text with code in backticks and without images.
+    ``emphasised`` says that all of it is in italics.
     """
 
     text: str
@@ -80,6 +43,9 @@ class DocumentPassage:
     label: str = ""
     struck: bool = False
     quoted: bool = False
+    unlinked: str | None = None
+    shown: str | None = None
+    emphasised: bool = False
 
     @property
     def is_head(self) -> bool:
@@ -107,10 +73,32 @@ def parse_markdown_sections(text: str, above: int = 0) -> list[DocumentSection]:
     The first has no heading, and has the passages before any heading.
     """
     reader = _SectionReader(above)
-    tokens = _build_markdown_parser().parse(text)
+    tokens = _build_markdown_parser().parse("\n".join(blank_markers(text.split("\n"))))
     for position, token in enumerate(tokens):
         reader.take_token(token, tokens[position - 1])
     return reader.sections
+
+
+def parse_rst_sections(lines: Sequence[str]) -> Iterator[DocumentSection]:
+    """Yield the sections of reStructuredText, whose lists and paragraphs Markdown reads as well."""
+    comments = [line for line in lines if line.startswith("..")]
+    starts = [DocumentHeading("", 0, 0, 0), *find_headings(lines, rst=True)]
+    section_ends = [*(heading.start for heading in starts[1:]), len(lines)]
+    for heading, end in zip(starts, section_ends, strict=True):
+        text = "\n".join(_blank_rst_directives(lines[heading.end : end]))
+        for section in parse_markdown_sections(text, heading.end)[:1]:
+            level, line = heading.level, heading.start + 1
+            yield DocumentSection(heading.text, level, line, section.passages, comments)
+            comments = []
+
+
+def _blank_rst_directives(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines, nothing in place of a directive, a comment or a table in reStructuredText."""
+    inside = False
+    for line in lines:
+        inside = line.startswith("..") or (inside and (not line.strip() or line[:1].isspace()))
+        table = line.startswith(("+-", "+=", "==", "| "))
+        yield "" if inside or table else line
 
 
 @cache
@@ -129,6 +117,8 @@ class _SectionReader:
         self._groups = 0
         self._quotes = 0
         self._begins = False
+        self._outside: DocumentSection | None = None
+        self._after_details: DocumentSection | None = None
         self._head: list[str] = []
         self._row: list[_InlineText] = []
 
@@ -152,6 +142,7 @@ class _SectionReader:
             self._head = []
         elif kind == "html_block":
             self.sections[-1].comments.append(token.content)
+            self._take_html(token.content, self._line(token))
         elif kind == "inline":
             self._take_inline(token, before)
 
@@ -160,13 +151,50 @@ class _SectionReader:
         html = [child.content for child in token.children or () if child.type == "html_inline"]
         self.sections[-1].comments += html
         if before.type == "heading_open":
-            level = int(before.tag[1:])
-            self.sections.append(DocumentSection(" ".join(inline.text.split()), level, inline.line))
+            self._open_section(inline.text, int(before.tag[1:]), inline.line)
         elif before.type in ("th_open", "td_open"):
             self._row.append(inline)
         elif inline.text.strip():
             self._add(inline, item=self._begins and bool(self._lists))
             self._begins = False
+
+    def _open_section(self, heading: str, level: int, line: int) -> None:
+        self._after_details = None
+        self.sections.append(DocumentSection(" ".join(heading.split()), level, line))
+
+    def _take_html(self, html: str, line: int) -> None:
+        """Add the headings, paragraphs, items and rows of a block of HTML."""
+        for block in read_html_blocks(html, line):
+            text = " ".join(block.text.split())
+            if block.kind == "heading" and text:
+                self._open_section(text, block.level, block.line)
+            elif block.kind == "summary":
+                self._open_details(text, block.line)
+            elif block.kind == "details_end":
+                self._after_details = self._outside
+            elif block.kind == "row":
+                self._row = [_InlineText(cell, block.line, cell) for cell in block.cells]
+                self._head = [] if block.is_first else self._head
+                self._end_row()
+            elif text:
+                self._add_html_text(block, text)
+
+    def _open_details(self, summary: str, line: int) -> None:
+        """Take the summary of an element ``details`` as the heading of what is in it."""
+        outside = self._after_details or self.sections[-1]
+        level = outside.level + 1
+        self._open_section(summary, level, line)
+        self._outside = outside
+
+    def _add_html_text(self, block: HtmlBlock, text: str) -> None:
+        if block.kind == "item":
+            self._lists.append(-1)
+        self._add(
+            _InlineText(text, block.line, text, block.links, block.label, unlinked=block.unlinked),
+            item=block.kind == "item",
+        )
+        if block.kind == "item":
+            self._lists.pop()
 
     def _line(self, token: Token) -> int:
         return (token.map[0] if token.map else 0) + self._above + 1
@@ -179,6 +207,7 @@ class _SectionReader:
             self._row[0].line,
             " | ".join(cell.prose for cell in self._row),
             tuple(link for cell in self._row for link in cell.links),
+            unlinked=" | ".join(cell.unlinked or "" for cell in self._row),
             struck=all(cell.struck or not cell.text for cell in self._row),
         )
         self._add(row, cells=tuple(zip(self._head, texts, strict=False)))
@@ -186,6 +215,9 @@ class _SectionReader:
     def _add(
         self, inline: _InlineText, *, item: bool = False, cells: tuple[tuple[str, str], ...] = ()
     ) -> None:
+        if self._after_details is not None:
+            outside = self._after_details
+            self._open_section(outside.heading, outside.level, outside.line)
         self.sections[-1].passages.append(
             DocumentPassage(
                 inline.text.strip(),
@@ -199,6 +231,9 @@ class _SectionReader:
                 inline.label,
                 inline.struck,
                 self._quotes > 0,
+                inline.unlinked,
+                inline.shown,
+                inline.emphasised,
             )
         )
 
@@ -213,6 +248,9 @@ class _InlineText:
     links: tuple[str, ...] = ()
     label: str = ""
     struck: bool = False
+    unlinked: str | None = None
+    shown: str | None = None
+    emphasised: bool = False
 
 
 def _build_inline_text(children: Sequence[Token], line: int) -> _InlineText:
@@ -221,8 +259,39 @@ def _build_inline_text(children: Sequence[Token], line: int) -> _InlineText:
     prose = "".join(CODE_PLACEHOLDER if code else text for text, code in texts)
     links = tuple(str(child.attrGet("href")) for child in children if child.type == "link_open")
     return _InlineText(
-        text, line, prose, links, _find_bold_label(children), _is_struck_through(children)
+        text,
+        line,
+        prose,
+        links,
+        _find_bold_label(children),
+        _is_struck_through(children),
+        _join_texts(children, linked=False),
+        _join_texts(children, linked=True),
+        _is_emphasised(children),
     )
+
+
+def _join_texts(children: Sequence[Token], *, linked: bool) -> str:
+    """Return the text outside of images with code in backticks, also of links if ``linked``."""
+    depth, texts = 0, []
+    for child in children:
+        depth += {"link_open": 1, "link_close": -1}.get(child.type, 0)
+        if child.type in ("softbreak", "hardbreak"):
+            texts.append("\n")
+        elif (linked or not depth) and child.type not in ("image", "html_inline"):
+            code = child.type == "code_inline"
+            texts.append(f"`{child.content}`" if code else child.content)
+    return "".join(texts).strip()
+
+
+def _is_emphasised(children: Sequence[Token]) -> bool:
+    """Return whether all of a text is in italics."""
+    depth, outside, inside = 0, "", ""
+    for child in children:
+        depth += {"em_open": 1, "em_close": -1}.get(child.type, 0)
+        inside += child.content if depth else ""
+        outside += "" if depth else child.content
+    return bool(inside.strip()) and not re.search(r"\w", outside)
 
 
 def _split_inline_texts(children: Sequence[Token]) -> Iterator[tuple[str, bool]]:
@@ -236,16 +305,28 @@ def _split_inline_texts(children: Sequence[Token]) -> Iterator[tuple[str, bool]]
             yield child.content, child.type == "code_inline"
 
 
+_BOLD_TAG = re.compile(r"<(/?)(?:b|strong)\b[^<>]*>", re.IGNORECASE)
+
+
 def _find_bold_label(children: Sequence[Token]) -> str:
     """Return the bold text at the beginning, where a colon or nothing follows on its line."""
     visible = [child for child in children if child.content or child.type != "text"]
-    if not visible or visible[0].type != "strong_open":
+    if not visible or _get_bold_edge(visible[0]) != "open":
         return ""
-    end = next(n for n, child in enumerate(visible) if child.type == "strong_close")
+    closing = (n for n, child in enumerate(visible) if _get_bold_edge(child) == "close")
+    end = next(closing, len(visible))
     label = "".join(text for text, _ in _split_inline_texts(visible[1:end])).strip()
     text_after = "".join(text for text, _ in _split_inline_texts(visible[end:])).lstrip(" ")
     ends_line = not text_after or text_after[0] in ":\n" or label.endswith(":")
     return label.rstrip(": ") if ends_line else ""
+
+
+def _get_bold_edge(token: Token) -> str:
+    """Return "open" or "close" for a token that begins or ends bold text."""
+    if token.type == "html_inline":
+        tag = _BOLD_TAG.fullmatch(token.content.strip())
+        return "" if tag is None else "close" if tag[1] else "open"
+    return {"strong_open": "open", "strong_close": "close"}.get(token.type, "")
 
 
 def _is_struck_through(children: Sequence[Token]) -> bool:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pytest_postmortem.documents.action_items import DocumentItem, is_untitled_row
+from pytest_postmortem.documents.action_items import (
+    DocumentItem,
+    is_nothing_to_do,
+    is_untitled_row,
+)
 from pytest_postmortem.documents.action_states import classify_action_progress
 from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
 from pytest_postmortem.lint.cause_rules import compile_phrases
@@ -180,12 +184,6 @@ def _strip_rank(title: str) -> str:
     return (bare[rank.end() :] if rank else title).replace("’", "'").strip(" .")
 
 
-_NO_ACTION_TEXT = re.compile(
-    r"\W*(?:none|n/?a|nothing|not needed|no (?:further |more )?(?:action|follow|step)\w*.*)\W*$",
-    re.IGNORECASE,
-)
-"""Texts that say that no action follows."""
-
 _PLAN_PHRASES = compile_phrases(
     r"""
     (?:we|i|they)(?:'ll|’ll| will| are going to| plan to| intend to| need to| should| have to)
@@ -206,7 +204,7 @@ def check_action_missing(case: LintCase, context: LintContext) -> Iterator[Compl
     written_plans = (
         p for _, p in case.said("actions", "plans", "lessons") if not is_untitled_row(p)
     )
-    if any(True for _ in written_plans) or any(map(_NO_ACTION_TEXT.match, texts)):
+    if any(True for _ in written_plans) or any(map(is_nothing_to_do, texts)):
         return
     empty = next(iter(case.parts("actions", "plans")), None)
     if empty is not None:

@@ -11,13 +11,15 @@ from pytest_postmortem.documents.action_items import (
     DocumentItem,
     build_item_of_field,
     find_document_items,
-    is_placeholder_text,
 )
-from pytest_postmortem.documents.reader import PostmortemText
+from pytest_postmortem.documents.causes import find_document_class
+from pytest_postmortem.documents.heading_kinds import PartKind
+from pytest_postmortem.documents.parts import DocumentPart
+from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import DocumentPassage
-from pytest_postmortem.documents.vocabulary import DocumentPart, PartKind
 from pytest_postmortem.model import Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident
+from pytest_postmortem.registry.postmortem_text import PostmortemText
 from pytest_postmortem.similar_names import SuggestionIndex, index_registry_ids
 
 Complaint = tuple[int | None, str]
@@ -41,11 +43,17 @@ _REFERENCE_ELSEWHERE = re.compile(
 )
 
 
+_UNWRITTEN_TEST = re.compile(r"(\S+::\S+) fails until it is written")
+
+
 ENGLISH_WORDS = frozenset(
     "the of to and is are we for it that by with from this because be".split()
 )
 MIN_ENGLISH_SHARE = 0.03
 """A text with a smaller share of these words is in another language, or is not prose."""
+
+MAX_FOREIGN_SHARE = 0.3
+"""A text with a greater share of words in letters beyond English is in another language."""
 
 MIN_WORDS_TO_JUDGE = 20
 """The language of a text with fewer words is unknown."""
@@ -55,13 +63,15 @@ MIN_WORDS_TO_JUDGE = 20
 class LintCase:
     """An incident: its entry, its text, its action items and its tests.
 
-    ``tests`` is None if its tests are unknown.
+    ``tests`` is None if its tests are unknown. ``unwritten`` are those that only fail, as `new`
+    has made them.
     """
 
     postmortem: Postmortem
     writing: PostmortemText
     items: tuple[DocumentItem, ...] = ()
     tests: LinkedIncident | None = None
+    unwritten: frozenset[str] = frozenset()
 
     @property
     def path(self) -> str | None:
@@ -101,6 +111,8 @@ class LintCase:
     def _is_english(self) -> bool:
         texts = (passage.prose for part in self.writing.parts for passage in part.said)
         words = [word.strip(".,;:()").casefold() for text in texts for word in text.split()]
+        if sum(not word.isascii() for word in words) > MAX_FOREIGN_SHARE * len(words):
+            return False
         english_count = sum(word in ENGLISH_WORDS for word in words)
         return len(words) < MIN_WORDS_TO_JUDGE or english_count >= MIN_ENGLISH_SHARE * len(words)
 
@@ -114,12 +126,21 @@ class LintCase:
         has_web_link = (self.postmortem.url or "").startswith(("https:", "http:"))
         return refers or (has_web_link and words < MAX_NOTE_WORDS)
 
+    def find_unwritten_claims(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines of the document that name a test as not written, and its node id."""
+        for part in self.writing.parts:
+            for passage in part.said:
+                claim = _UNWRITTEN_TEST.search(" ".join(passage.text.split()))
+                if claim:
+                    yield passage.line, claim[1]
+
     @property
     def problem_class(self) -> str | None:
         """The class of problem, from its field or its text."""
         if self.postmortem.problem_class:
             return self.postmortem.problem_class
-        return next((passage.text for _, passage in self.said("class")), None)
+        written = find_document_class(self.writing.parts)
+        return written or next((passage.text for _, passage in self.said("class")), None)
 
 
 def build_lint_case(

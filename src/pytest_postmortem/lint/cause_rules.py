@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from pytest_postmortem.documents.action_items import is_placeholder_text
+from pytest_postmortem.documents.parts import DocumentPart
+from pytest_postmortem.documents.persons import find_person
+from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import DocumentPassage
-from pytest_postmortem.documents.vocabulary import DocumentPart
 from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
 
 
@@ -182,26 +183,6 @@ _OUTSIDE_PROVIDER = compile_phrases(
 """Systems of others: that one of them failed is a cause."""
 
 
-_PERSON_HANDLE = re.compile(
-    r"(?<![\w./@`])@([a-z][a-z\d-]*(?:\.[a-z][\w-]*)?)"
-    r"(?![\w/(@]| (?:decorator|annotation|directive|attribute|mention)s?\b)"
-)
-
-
-_EMAIL_ADDRESS = re.compile(r"(?<![\w.+-])([\w.+-]+)@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b(?!:)")
-
-
-_ROLE_HANDLE = re.compile(
-    r".*(?:team|on-?call|sre|ops|squad|support|eng|devs?|infra|platform|admin|security|alert|info|"
-    r"help|contact|abuse|list|group|office|no-?reply|maintainer|service|bot|staff).*|"
-    r"git|root|postgres|ubuntu|ec2-user|users?|everyone|here|channel|all|media|import|property|"
-    r"staticmethod|classmethod|dataclass|override|deprecated|latest|next|params?|returns?|throws|"
-    r"page|charset|layer|container|apply|pytest|app|api|types|username|mentions?|deploy",
-    re.IGNORECASE,
-)
-"""A handle or the local part of an address of a role; also decorators, images and packages."""
-
-
 def find_blame_words(text: str) -> str | None:
     """Return the words of a text that judge a person, or None."""
     return _find_phrase(_JUDGING_PHRASES, text)
@@ -232,15 +213,6 @@ def is_mere_symptom(text: str) -> bool:
         _SYMPTOM_SENTENCE.match(flat) or _SYMPTOM_NOUN.match(flat)
     )
     return bool(is_symptom) and not _OUTSIDE_PROVIDER.search(flat)
-
-
-def find_person(text: str) -> str | None:
-    """Return the first handle or address of a person in a text, or None."""
-    for words in (_EMAIL_ADDRESS, _PERSON_HANDLE):
-        for match in words.finditer(text[:MAX_PARAGRAPH_LENGTH]):
-            if not _ROLE_HANDLE.fullmatch(match[1].partition(".")[0]):
-                return match[0]
-    return None
 
 
 ASK_FURTHER = "write why it was reasonable at the time, and why no check caught it"

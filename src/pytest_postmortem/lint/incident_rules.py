@@ -75,6 +75,20 @@ def check_test_missing(case: LintCase, context: LintContext) -> Iterator[Complai
         yield case.line, f"{incident.id}'s {subject} is {why}; let one run everywhere"
 
 
+def check_test_stale(case: LintCase, context: LintContext) -> Iterator[Complaint]:
+    """Yield a complaint if the document says that a test fails until it is written, and it is."""
+    tests = {} if case.tests is None else case.tests.tests
+    written = [test for test, muted in tests.items() if not muted and test not in case.unwritten]
+    for line, named in case.find_unwritten_claims():
+        if written:
+            test = named if named in written else written[0]
+            yield (
+                line,
+                f"the document says that its test fails until it is written, but {test} is "
+                "written; say here what the test checks",
+            )
+
+
 def check_test_exemption(case: LintCase, context: LintContext) -> Iterator[Complaint]:
     """Yield a complaint if the exemption of an incident has ended, and it has no test."""
     incident = case.postmortem

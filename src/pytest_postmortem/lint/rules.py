@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pytest_postmortem.documents.reader import find_ignored_codes
+from pytest_postmortem.documents.ignored_codes import find_ignored_codes
 from pytest_postmortem.lint import action_item_rules as action_items
 from pytest_postmortem.lint import cause_rules as causes
 from pytest_postmortem.lint import incident_rules as incidents
@@ -105,6 +105,9 @@ LINT_RULES: Mapping[str, LintRule] = {
             "start with the most severe, `pytest -v` lists them",
             incidents.needs_test,
         ),
+    ),
+    "test-stale": LintRule(
+        "A document that calls a written test unwritten", incidents.check_test_stale
     ),
     "test-exemption": LintRule(
         "An exemption from a regression test that has ended", incidents.check_test_exemption

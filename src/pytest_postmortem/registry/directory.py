@@ -451,7 +451,6 @@ def _find_derived_texts(
     name: DocumentName,
 ) -> dict[str, str]:
     """Return the first heading, and the fields that the name and the body of a document state."""
-    from pytest_postmortem.documents import head as document_head
     from pytest_postmortem.documents.labels import load_labels
     from pytest_postmortem.documents.stated_fields import read_stated_fields
 
@@ -467,8 +466,7 @@ def _find_derived_texts(
         derived.pop("date", None)
     else:
         derived |= _find_date_in_stem(name.stem)
-    cause = document_head.find_root_cause(lines, rst=rst)
-    return derived | ({"root_cause": cause} if cause else {})
+    return derived
 
 
 def parse_front_matter(text: str, shown: str, rst: bool) -> tuple[LocatedTable, list[str]]:

@@ -372,7 +372,7 @@ def _build_entry(
     if title := texts.get("title"):
         texts["title"] = _strip_id_from_title(title, reading.id)
     texts["url"] = _read_entry_link(reading)
-    texts["root_cause"] = reading.text("root_cause", lines=True) or derived.get("root_cause")
+    texts["root_cause"] = reading.text("root_cause", lines=True)
     texts["test"] = _read_test_field(reading)
     texts["until"] = _read_until_field(reading)
     date = reading.text("date")

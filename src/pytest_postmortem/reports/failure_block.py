@@ -14,6 +14,7 @@ RETIRE_CODE = "retire-a-lesson"
 """The code under which `pytest-postmortem explain` says how to delete the test of an incident."""
 
 WIDEST_INDENT = 16
+MAX_CAUSE_LINES = 2
 
 
 def render_failure_block(
@@ -21,7 +22,7 @@ def render_failure_block(
 ) -> str:
     """Return the block of a failing test: every post-mortem that it is linked to.
 
-    A root cause is wrapped to ``width`` columns; a link never is.
+    A root cause is wrapped to ``width`` columns, and cut after two lines; a link never is.
     """
     lines: list[str] = []
     for postmortem in postmortems:
@@ -49,11 +50,20 @@ def _format_postmortem_block(postmortem: Postmortem, width: int, short: bool) ->
     if postmortem.owner:
         yield f"{indent}Owner: {postmortem.owner}"
     if postmortem.root_cause:
-        text = " ".join(f"Root cause: {postmortem.root_cause}".split())
-        yield from wrap(
-            text, max(width, len(indent) + 40), initial_indent=indent, subsequent_indent=indent
-        )
+        yield from _wrap_cause(f"Root cause: {postmortem.root_cause}", indent, width)
     yield f"{indent}This test keeps that incident from happening again."
+
+
+def _wrap_cause(text: str, indent: str, width: int) -> list[str]:
+    """Return a cause on at most two lines, cut at a word."""
+    text = " ".join(text.split())
+    columns = max(width, len(indent) + 40) - len(indent)
+    if not text.isascii():
+        from rich.cells import cell_len
+
+        columns = max(columns * len(text) // max(cell_len(text), 1), 20)
+    lines = wrap(text, columns, max_lines=MAX_CAUSE_LINES, placeholder="…")
+    return [indent + line for line in lines]
 
 
 def _format_postmortem_headline(postmortem: Postmortem) -> str:

@@ -47,8 +47,8 @@ class RunFacts:
 
     ``lost`` are the workers whose links did not arrive, ``idle`` is the option with which pytest
     runs no test, ``is_counted`` returns whether pytest counts a failed report. ``dated`` is True
-    if a report prints ages of incidents, ``detailed`` if one prints action items. ``ran`` is the
-    metadata of the run.
+    if a report prints ages of incidents, ``detailed`` if one prints causes or action items. ``ran``
+    is the metadata of the run.
     """
 
     lost: tuple[str, ...] = ()
@@ -83,6 +83,7 @@ class RunCollector:
         self._late = False
         self._warnings: tuple[Finding, ...] = ()
         self._collected: dict[str, list[Collected]] = {}
+        self._detailed: dict[str, Postmortem] = {}
 
     def load(self, workers: bool = False) -> None:
         """Load the configured registry, or search for one.
@@ -173,6 +174,24 @@ class RunCollector:
             }.values()
         )
 
+    def add_details(self, postmortems: Iterable[Postmortem]) -> tuple[Postmortem, ...]:
+        """Return post-mortems with the details of their documents, each read once in a run.
+
+        A document is not read if no more than its title may be shown.
+        """
+        return tuple(map(self._add_details, postmortems))
+
+    def _add_details(self, postmortem: Postmortem) -> Postmortem:
+        if (self.settings.show or postmortem.show) != "all":
+            return postmortem
+        if postmortem.id not in self._detailed:
+            from pytest_postmortem.registry.document_details import add_document_details
+
+            (self._detailed[postmortem.id],) = add_document_details(
+                [postmortem], self._root, self.settings.vocabulary
+            )
+        return self._detailed[postmortem.id]
+
     def report(self, facts: RunFacts) -> Report | None:
         """Return the report, None if there is nothing to report."""
         from pytest_postmortem.evaluation.evaluate import evaluate
@@ -189,10 +208,10 @@ class RunCollector:
         scope = self._build_scope(collected, facts)
         every = [link for test_links in self.links.values() for link in test_links.values()]
         registry = self._known(every)
-        if facts.detailed:
-            from pytest_postmortem.documents.reported_items import add_stated_items
+        if facts.detailed or any(key == "class" for key, _ in self.settings.policy.select):
+            from pytest_postmortem.registry.document_details import add_registry_details
 
-            registry = add_stated_items(registry, self._root)
+            registry = add_registry_details(registry, self._root, self.settings.vocabulary)
         outcomes = self._outcomes(collected, facts)
         proofs, broken = self._load_proofs()
         today = self._today(registry, facts)

@@ -255,6 +255,7 @@ class RunReporter:
         same = (reported.path, function, *(postmortem.id for postmortem in found))
         repeated = self._shown.setdefault(same, report) is not report
         short = repeated or len(self._blocks) > MAX_FAILURE_BLOCKS
+        found = found if short else self._run.add_details(found)
         text = failure_block.render_failure_block(found, self._show, self._terminal_width, short)
         text = _escape_unprintable(text)
         others = [

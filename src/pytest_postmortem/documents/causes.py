@@ -1,0 +1,400 @@
+"""Find the cause, the five whys and the class of problem in the parts of a document.
+
+The cause is a sentence about the system. Guidance of a template, placeholders, references and
+persons are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from pytest_postmortem.documents.heading_kinds import classify_heading, rank_heading
+from pytest_postmortem.documents.labels import find_label_kind, load_labels
+from pytest_postmortem.documents.parts import DocumentPart, split_cause_heading, split_label
+from pytest_postmortem.documents.persons import SOMEONE, remove_persons
+from pytest_postmortem.documents.placeholders import (
+    is_guidance,
+    is_placeholder_text,
+    is_reference,
+)
+from pytest_postmortem.documents.sections import DocumentPassage
+from pytest_postmortem.model import ExtraWords
+
+MAX_CAUSE_LENGTH = 200
+NAMED_CAUSE_RANK = 2
+"""The rank of a sentence "The root cause was ..." in a summary."""
+
+MAX_SEARCHED_LENGTH = 5000
+MAX_WHY_LENGTH = 300
+MAX_CLASS_LENGTH = 80
+MAX_ITEMS = 3
+"""The number of items of a list that are joined to one cause."""
+
+_CHECKBOX = re.compile(r"\s*\[([ xX✓✔])\]\s*")
+_UNFINISHED = re.compile(r"\W*(?:todo|tbd|tba|tbc|fixme|wip)\b(?!\w)", re.IGNORECASE)
+_UNKNOWN_CAUSE = re.compile(
+    r"\W*(?:(?:this|it|the (?:exact |root |underlying )*cause|investigation) )?"
+    r"(?:(?:is|was|are|has|still|currently|yet|been) )*"
+    r"(?:not (?:yet )?(?:known|determined|identified|clear|found|been)|unknown|unclear|to be \w+ed|"
+    r"under investigation|being investigated|pending|ongoing|investigating|in progress|"
+    r"none (?:identified|found|known))\b.{0,40}$",
+    re.IGNORECASE | re.DOTALL,
+)
+_ADMONITION_WORD = re.compile(
+    r"\W*(?:note|warning|info|tip|important|caution|danger|attention|hinweis|achtung|remarque|nota|"
+    r"注意|備考|注)\W*(?::\s*|：\s*|\n)",
+    re.IGNORECASE,
+)
+_SENTENCE_START = re.compile(r"(?<=[.!])\s+(?=\S)|\n")
+_METADATA_KINDS = ("id", "title", "date", "severity", "owner", "status")
+_AUTHOR_LABEL = re.compile(
+    r"\W*(?:authors?|written by|reporter|reviewers?|contact|autor\w*|auteurs?|作者|担当者?)\W*",
+    re.IGNORECASE,
+)
+_LEADING_QUESTION = re.compile(r"[^?？.。!]{3,300}[?？][)*_\"”]*\s*(?=\S)")
+_WHY_LABEL = re.compile(
+    r"\W*(?:why|warum|pourquoi|por qué|por que|perché|なぜ|为什么|為什麼|왜|почему|dlaczego|waarom)"
+    r"\s*#?\d{0,2}\W*(?=\W)(?:[:：.)–—-]|\s-)\s*|\W*(?:answer|a|because)\s*[:：]\s*",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!])\s+|\n\n")
+_NAMED_CAUSE = re.compile(
+    r"\W*(?:the |our )?(?:root|underlying|main|primary|immediate) cause "
+    r"(?:(?:of|for|behind) [^.,;]{1,100}? )?(?:was|is)\b"
+    r"(?! (?:not|unknown|unclear|still|yet|being|identified|found|determined|discovered|under|"
+    r"later|then|quickly|eventually|fixed|resolved|addressed)\b)",
+    re.IGNORECASE,
+)
+_FOOTNOTE = re.compile(r"\[\^[^\[\]]*\]")
+_LINK_ASIDE = re.compile(r"\s*[(\[]\s*(?:see:?\s*)?(?:https?://\S+?)\s*[)\]]")
+_DETAIL_HEAD = re.compile(
+    r"(?:details?|descriptions?|explanations?|what|how|answers?|notes?|comments?|"
+    r"beschreibung|détails?|detalles?|descri(?:ción|ção)|内容|詳細|说明|描述|설명|описание|opis)",
+    re.IGNORECASE,
+)
+
+
+def find_document_cause(parts: Sequence[DocumentPart], extra: ExtraWords = ()) -> str | None:
+    """Return the cause that a document gives, in one line of at most 200 characters, or None.
+
+    Of several parts the most specific that has a text counts; without any, it is the last answer
+    of the five whys.
+    """
+    candidates = sorted(_list_cause_candidates(parts, extra), key=lambda each: each.rank)
+    for candidate in candidates:
+        text = _build_cause_text(candidate)
+        if text:
+            return text
+    answers = [_strip_question(why) for why in find_document_whys(parts)]
+    return shorten_at_word(answers[-1], MAX_CAUSE_LENGTH) if answers else None
+
+
+@dataclass(frozen=True, slots=True)
+class _CauseCandidate:
+    """Passages that may give the cause; ``below`` are the headings below them."""
+
+    rank: int
+    passages: Sequence[DocumentPassage]
+    below: Sequence[str] = ()
+
+
+def _list_cause_candidates(
+    parts: Sequence[DocumentPart], extra: ExtraWords
+) -> Iterator[_CauseCandidate]:
+    for position, part in enumerate(parts):
+        if part.kind == "story":
+            yield from _list_named_causes(part, NAMED_CAUSE_RANK)
+        if part.kind != "cause":
+            continue
+        if not part.passages:
+            text = split_cause_heading(part.heading, extra)
+            if text:
+                yield _CauseCandidate(part.rank, [DocumentPassage(text, part.line, text)])
+        yield from _list_labelled_causes(part, extra)
+        yield from _list_named_causes(part, part.rank)
+        deeper = takewhile(lambda each: each.level > part.level > 0, parts[position + 1 :])  # noqa: B023
+        below = [each.heading for each in deeper if each.kind == "cause"]
+        yield _CauseCandidate(part.rank, part.passages, below)
+
+
+def _list_named_causes(part: DocumentPart, rank: int) -> Iterator[_CauseCandidate]:
+    """Yield the sentences of a part that say what the root cause was."""
+    for passage in part.passages:
+        for sentence in _SENTENCE_END.split(passage.text[:MAX_SEARCHED_LENGTH]):
+            if _NAMED_CAUSE.match(sentence):
+                yield _CauseCandidate(rank, [DocumentPassage(sentence, passage.line, sentence)])
+
+
+def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_CauseCandidate]:
+    """Yield the passages of a part that a label names as a better cause than its heading does."""
+    for position, passage in enumerate(part.passages):
+        label, remainder = ("", passage) if passage.is_head else split_label(passage)
+        ranked = rank_heading(label, extra) if label else None
+        if ranked and ranked.kind == "cause" and ranked.rank < part.rank:
+            following = part.passages[position + 1 :]
+            passages = [remainder, *following] if remainder.text else following
+            yield _CauseCandidate(ranked.rank, passages)
+
+
+def _build_cause_text(candidate: _CauseCandidate) -> str | None:
+    """Return the first sentences in the passages that are about the system."""
+    passages = _drop_unchecked_options(
+        [passage for passage in candidate.passages if not passage.is_head]
+    )
+    for position, passage in enumerate(passages):
+        following = passages[position + 1 :]
+        text = _read_item(passage, following)
+        if not text:
+            continue
+        if passage.item:
+            texts = [text, *_read_sibling_items(passage, following)]
+            text = text if text.endswith((":", "：")) else _join_items(texts)
+        elif passage.cells:
+            texts = [text, *(_read_passage(row) for row in following if row.cells)]
+            text = _join_items([each for each in texts if each])
+        if text.endswith((":", "：")):
+            text = _complete_introduction(text, passage, following, candidate.below)
+        return shorten_at_word(text, MAX_CAUSE_LENGTH)
+    return None
+
+
+def _drop_unchecked_options(passages: Sequence[DocumentPassage]) -> Sequence[DocumentPassage]:
+    """Return passages without boxes that are not checked: the options of a template."""
+    return [
+        passage
+        for passage in passages
+        if not (passage.item and (box := _CHECKBOX.match(passage.text)) and box[1] == " ")
+    ]
+
+
+def _read_item(passage: DocumentPassage, following: Sequence[DocumentPassage]) -> str:
+    """Return the text of an item; one that is only a label is completed by its paragraph."""
+    text = _read_passage(passage)
+    if text and passage.label and passage.label == passage.text.strip(" :：*") and following:
+        after = following[0]
+        if not after.item and after.depth >= passage.depth and (detail := _read_passage(after)):
+            return f"{text.rstrip(' :：')}: {detail}"
+    return text
+
+
+def _read_sibling_items(
+    first: DocumentPassage, following: Sequence[DocumentPassage]
+) -> Iterator[str]:
+    """Yield the texts of the other items of a list."""
+    for position, passage in enumerate(following):
+        if passage.depth < first.depth:
+            return
+        if passage.item and passage.depth == first.depth and passage.group == first.group:
+            text = _read_item(passage, following[position + 1 :])
+            if text and not text.endswith((":", "：")):
+                yield text
+
+
+def _complete_introduction(
+    text: str,
+    passage: DocumentPassage,
+    following: Sequence[DocumentPassage],
+    below: Sequence[str],
+) -> str:
+    """Return an introduction that ends with a colon, with what it introduces."""
+    first = next((each for each in following if _read_passage(each)), None)
+    if first is None or first.depth < passage.depth:
+        texts = [heading for heading in below if not is_placeholder_text(heading)]
+    elif first.item or first.cells:
+        after = following[following.index(first) + 1 :]
+        siblings = (
+            _read_sibling_items(first, after)
+            if first.item
+            else filter(None, map(_read_passage, takewhile(lambda each: bool(each.cells), after)))
+        )
+        texts = [_read_passage(first), *siblings]
+    else:
+        texts = [_read_passage(first)]
+    if not texts:
+        return text.rstrip(" :：")
+    return f"{text} {_join_items([each.rstrip(':： ') for each in texts])}"
+
+
+def _join_items(texts: Sequence[str]) -> str:
+    """Return items in one line: sentences after each other, others with a semicolon."""
+    line = texts[0]
+    for text in texts[1:MAX_ITEMS]:
+        ended = line.endswith((".", "!", "。", "！", ";", "；"))
+        line += f"{' ' if ended else '; '}{text}"
+    return line
+
+
+def _read_passage(passage: DocumentPassage) -> str:
+    """Return what a passage says about the system, nothing if it is a hint or a reference."""
+    if passage.struck or passage.is_head:
+        return ""
+    if passage.cells:
+        return _read_row(passage)
+    stripped = _strip_own_label(passage)
+    text = stripped.text if stripped.shown is None else stripped.shown
+    remainder = _drop_guidance_sentences(text)
+    if remainder != text:
+        stripped = replace(stripped, text=remainder, emphasised=False)
+        text = remainder
+    if not stripped.text or _is_saying_nothing(stripped):
+        return ""
+    text = _ADMONITION_WORD.sub("", _CHECKBOX.sub("", text, count=1), count=1)
+    sentence = _clean_sentence(_strip_question(text))
+    return "" if sentence == SOMEONE else sentence
+
+
+def _drop_guidance_sentences(text: str) -> str:
+    """Return a text without sentences at its start that say what to write."""
+    while split := _SENTENCE_START.search(text):
+        first = text[: split.end()].strip()
+        if not is_guidance(DocumentPassage(first, 0)) or first.endswith(("?", "？")):
+            return text
+        text = text[split.end() :]
+    return text
+
+
+def _strip_own_label(passage: DocumentPassage) -> DocumentPassage:
+    """Return a passage without a label that only names the part: ``Root cause: ...``."""
+    label, remainder = split_label(passage)
+    if label and classify_heading(label) in ("cause", "whys"):
+        return remainder
+    if label and (_AUTHOR_LABEL.fullmatch(label) or _find_label_kind(label) in _METADATA_KINDS):
+        return replace(passage, text="")
+    is_subheading = passage.label and passage.label == passage.text.strip(" :：*")
+    return replace(passage, text="") if is_subheading and not passage.item else passage
+
+
+def _find_label_kind(label: str) -> str | None:
+    return find_label_kind(load_labels(), label)
+
+
+def _is_saying_nothing(passage: DocumentPassage) -> bool:
+    text = passage.text
+    if is_placeholder_text(_CHECKBOX.sub("", text, count=1)):
+        return True
+    if _UNFINISHED.match(text) and len(text.split()) <= 8:
+        return True
+    if _UNKNOWN_CAUSE.match(text):
+        return True
+    answer = _strip_question(text)
+    if answer != text:
+        return is_placeholder_text(answer)
+    return is_guidance(passage) or is_reference(passage)
+
+
+def _read_row(row: DocumentPassage) -> str:
+    """Return the cause in the row of a table: a column for it, or the cells in one line."""
+    cells = [(head, cell) for head, cell in row.cells if not is_placeholder_text(cell)]
+    best = [cell for head, cell in cells if classify_heading(head) == "cause"]
+    details = [cell for head, cell in cells if _DETAIL_HEAD.fullmatch(head.strip())]
+    texts = [cell for _, cell in cells if not cell.strip(" #.").isdigit()]
+    if not texts:
+        return ""
+    name = best[0] if best else texts[0]
+    detail = next((cell for cell in details if cell != name), None)
+    if detail is None and not best and len(texts) > 1:
+        detail = texts[1]
+    return _clean_sentence(f"{name.rstrip(':')}: {detail}" if detail else name)
+
+
+def _strip_question(text: str) -> str:
+    """Return the answer in a text that begins with its question."""
+    while match := _LEADING_QUESTION.match(text):
+        text = text[match.end() :].lstrip(" -–—→>:")
+    return text
+
+
+def _clean_sentence(text: str) -> str:
+    text = remove_persons(" ".join(_LINK_ASIDE.sub("", _FOOTNOTE.sub("", text)).split()))
+    return re.sub(r"\s+([,.;:])", r"\1", text).strip(" -–—>")
+
+
+def shorten_at_word(text: str, most: int) -> str:
+    """Return a text of at most ``most`` characters, cut after a word and with an ellipsis."""
+    if len(text) <= most:
+        return text
+    head = text[: most - 1]
+    cut = most - 1 if text[most - 1] == " " else head.rfind(" ")
+    return (head[:cut] if cut > most * 2 // 3 else head).rstrip(" ,;:（(") + "…"
+
+
+def find_document_whys(parts: Sequence[DocumentPart]) -> tuple[str, ...]:
+    """Return the answers of the five whys, each with its question if the document has it."""
+    whys: list[str] = []
+    for part in parts:
+        if part.kind == "whys":
+            question = part.heading if part.heading.rstrip().endswith(("?", "？")) else ""
+            single = bool(re.search(r"[1-9]", part.heading)) and not re.search(
+                r"(?:5|five)", part.heading, re.IGNORECASE
+            )
+            found = list(_list_answers(part.passages, question if single or question else ""))
+            whys += [" ".join(found)] if single and found else found
+    return tuple(shorten_at_word(why, MAX_WHY_LENGTH) for why in whys if why)
+
+
+def _list_answers(passages: Sequence[DocumentPassage], question: str = "") -> Iterator[str]:
+    """Yield each answer after its question; a question without an answer is left out."""
+    items = [passage for passage in passages if passage.item]
+    top = min((passage.depth for passage in items), default=0)
+    depths = [passage.depth for passage in items]
+    is_chain = len(set(depths)) == len(depths)
+    for passage in passages:
+        if passage.is_head or passage.struck:
+            continue
+        if passage.cells:
+            yield from _list_row_answers(passage)
+            continue
+        text = _clean_sentence(_WHY_LABEL.sub("", passage.text, count=1))
+        text = re.sub(r"([?？])\s+[-–—→>]+\s+", r"\1 ", re.sub(r"^Q\d*[:.]\s*", "", text))
+        if not text or is_placeholder_text(text):
+            continue
+        if text.endswith(("?", "？")):
+            question = text
+        elif question:
+            yield f"{question} {text}"
+            question = ""
+        elif (passage.depth <= top or is_chain) and not is_guidance(passage):
+            yield text
+
+
+def _list_row_answers(row: DocumentPassage) -> Iterator[str]:
+    """Yield the answer in a row of a table of questions and answers."""
+    texts = [
+        _clean_sentence(cell)
+        for _, cell in row.cells
+        if not is_placeholder_text(cell) and not re.fullmatch(r"\W*(?:why\W*)?#?\d*\W*", cell, re.I)
+    ]
+    if texts and not texts[-1].endswith(("?", "？")):
+        yield " ".join(texts[-2:])
+
+
+def find_document_class(parts: Sequence[DocumentPart], extra: ExtraWords = ()) -> str | None:
+    """Return the class of problem that a document gives, or None; a long text is none."""
+    passages = [passage for part in parts if part.kind == "class" for passage in part.said]
+    for part in parts:
+        if part.kind in ("cause", "whys"):
+            for passage in part.said:
+                label, remainder = split_label(passage)
+                if label and classify_heading(label, extra) == "class":
+                    passages.append(remainder)
+    boxes = [match for passage in passages if (match := _CHECKBOX.match(passage.text))]
+    if any(match[1] != " " for match in boxes):
+        passages = [passage for passage in passages if re.match(r"\s*\[[^ ]\]", passage.text)]
+    elif boxes:
+        return None
+    for passage in passages:
+        text = _CHECKBOX.sub("", passage.text.strip().split("\n")[0], count=1)
+        label, remainder = split_label(replace(passage, text=text, prose=text, cells=()))
+        if label and classify_heading(label, extra) == "class":
+            text = remainder.text
+        text = _clean_sentence(text).rstrip(".;")
+        if is_placeholder_text(text) or is_guidance(passage) or is_reference(passage):
+            continue
+        clause = re.split(r"[.:;。：；]\s|\s[–—]\s|[。：；]", text)[0]
+        if len(text) <= MAX_CLASS_LENGTH:
+            return text
+        return clause if len(clause) <= MAX_CLASS_LENGTH else None
+    return None

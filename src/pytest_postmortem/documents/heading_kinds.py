@@ -1,0 +1,117 @@
+"""Classify headings and labels: which part of a post-mortem is below them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, get_args
+
+from pytest_postmortem.documents.vocabulary import (
+    compile_phrases,
+    fold_text,
+    read_vocabulary_file,
+)
+from pytest_postmortem.model import ExtraWords
+
+PartKind = Literal[
+    "cause",
+    "whys",
+    "actions",
+    "plans",
+    "lessons",
+    "class",
+    "status",
+    "story",
+    "good",
+    "timeline",
+    "other",
+]
+"""``actions`` is a list of action items, ``plans`` any other text about future work, ``story``
+the course of the incident, ``good`` what went well.
+"""
+
+MAX_HEADING_LENGTH = 100
+"""A longer text is a sentence, not a heading."""
+
+_SHORTCODE = re.compile(r":[a-z][a-z0-9_+-]*:", re.IGNORECASE)
+_ANCHOR = re.compile(r"\{[#:.][^{}]*\}\s*$")
+_TAG = re.compile(r"<[^<>]*>")
+_QUOTES = re.compile('[«»“”„"「」『』*~]')
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+_ORDINAL = re.compile(
+    r"(?:\d{1,2}(?:\.\d{1,2})*(?:[.):、]\s*|\W?\s+)|第?[一二三四五六七八九十]{1,3}(?:[、.):章节]|\s)\s*|"
+    r"(?:[ivx]{1,4}|[a-h])[.):]\s+|[①-⑳]\s*)"
+)
+_PARENTHESES = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadingKind:
+    """The kind of a heading; of several causes the one with the lowest rank is the best."""
+
+    kind: PartKind
+    rank: int = 0
+
+
+def classify_heading(heading: str, extra: ExtraWords = ()) -> PartKind | None:
+    """Return the kind of the part below a heading, or None."""
+    ranked = rank_heading(heading, extra)
+    return ranked.kind if ranked else None
+
+
+def rank_heading(heading: str, extra: ExtraWords = ()) -> HeadingKind | None:
+    """Return the kind and the rank of a heading, or None.
+
+    Numbers, emoji, emphasis, anchors and punctuation around it do not matter. ``extra`` are words
+    that a team adds, by the kind of part that they introduce.
+    """
+    if len(heading) > MAX_HEADING_LENGTH:
+        return None
+    return _rank_short_heading(heading, extra)
+
+
+@lru_cache(maxsize=4096)
+def _rank_short_heading(heading: str, extra: ExtraWords) -> HeadingKind | None:
+    patterns = _load_heading_kinds(extra)
+    for text in _list_heading_forms(heading):
+        for kind, pattern in patterns:
+            if pattern.fullmatch(text):
+                return kind
+    return None
+
+
+def _list_heading_forms(heading: str) -> Iterator[str]:
+    """Yield a heading in the forms in which it may be known, the most complete first."""
+    text = _TAG.sub(" ", _ANCHOR.sub("", _SHORTCODE.sub(" ", heading)))
+    text = " ".join(_QUOTES.sub("", fold_text(text)).replace("&", " ").replace("/", " ").split())
+    form = _EDGES.sub("", text)
+    yield form
+    ordinal = _ORDINAL.match(form)
+    if ordinal and form[ordinal.end() :]:
+        form = _EDGES.sub("", form[ordinal.end() :])
+        yield form
+    bare = _EDGES.sub("", " ".join(_PARENTHESES.sub(" ", form).split()))
+    if bare and bare != form:
+        yield bare
+        for match in _PARENTHESES.finditer(form):
+            yield _EDGES.sub("", match[1] or match[2] or "")
+
+
+@lru_cache(maxsize=4)
+def _load_heading_kinds(extra: ExtraWords) -> tuple[tuple[HeadingKind, re.Pattern[str]], ...]:
+    """Return the kinds with their patterns, in the order in which they count."""
+    added = [
+        (HeadingKind(kind), compile_phrases("\n".join(words)))  # type: ignore[arg-type]
+        for kind, words in extra
+        if kind in get_args(PartKind)
+    ]  # the check of the kind is not known to mypy
+    known = [
+        (
+            HeadingKind(entry.pop("kind"), int(entry.pop("rank", 0))),
+            compile_phrases("\n".join(entry.values())),
+        )
+        for entry in read_vocabulary_file("headings.yml")
+    ]
+    return (*added, *known)

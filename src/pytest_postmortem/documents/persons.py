@@ -1,0 +1,76 @@
+"""Find and remove the handles and addresses of persons."""
+
+from __future__ import annotations
+
+import re
+
+MAX_SEARCHED_LENGTH = 20_000
+"""The number of characters of a text that are searched."""
+
+_PERSON_HANDLE = re.compile(
+    r"(?<![\w./@`])@([a-z][a-z\d-]*(?:\.[a-z][\w-]*)?)"
+    r"(?![\w/(@]| (?:decorator|annotation|directive|attribute|mention)s?\b)"
+)
+
+
+_EMAIL_ADDRESS = re.compile(r"(?<![\w.+-])([\w.+-]+)@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b(?!:)")
+
+
+_ROLE_HANDLE = re.compile(
+    r".*(?:team|on-?call|sre|ops|squad|support|eng|devs?|infra|platform|admin|security|alert|info|"
+    r"help|contact|abuse|list|group|office|no-?reply|maintainer|service|bot|staff).*|"
+    r"git|root|postgres|ubuntu|ec2-user|users?|everyone|here|channel|all|media|import|property|"
+    r"staticmethod|classmethod|dataclass|override|deprecated|latest|next|params?|returns?|throws|"
+    r"page|charset|layer|container|apply|pytest|app|api|types|username|mentions?|deploy",
+    re.IGNORECASE,
+)
+"""A handle or the local part of an address of a role; also decorators, images and packages."""
+
+_CHAT_MENTION = re.compile(r"<@[\w|.-]+>|\[~[\w.@-]+\]|@\[[^\[\]]*\](?:\([^()]*\))?")
+_NAMED_HANDLE = re.compile(r"(?<![\w./@`])@[A-Z][\w.-]*(?: [A-Z][a-zà-ÿ]+)?(?![\w/(@])")
+_EMPTY_ASIDE = re.compile(r"\s*[(\[（](?:[\s,;/&]|and|by|cc|thanks to|with|und|et|y|e)*[)\]）]")
+SOMEONE = "someone"
+_MARK = "\0"
+
+
+def find_person(text: str) -> str | None:
+    """Return the first handle or address of a person in a text, or None."""
+    for words in (_EMAIL_ADDRESS, _PERSON_HANDLE):
+        for match in words.finditer(text[:MAX_SEARCHED_LENGTH]):
+            if not _ROLE_HANDLE.fullmatch(match[1].partition(".")[0]):
+                return match[0]
+    return None
+
+
+def remove_persons(text: str) -> str:
+    """Return a text without handles and addresses of persons; in a sentence one is "someone"."""
+    if "@" not in text and "[~" not in text:
+        return text
+    pieces = re.split(r"(`[^`]*`)", text)
+    return "".join(
+        piece if piece.startswith("`") else _remove_persons_outside_code(piece) for piece in pieces
+    )
+
+
+def _remove_persons_outside_code(text: str) -> str:
+    def hide(match: re.Match[str]) -> str:
+        local = match[1].partition(".")[0]
+        return match[0] if _ROLE_HANDLE.fullmatch(local) else _MARK
+
+    text = _CHAT_MENTION.sub(_MARK, text)
+    text = _EMAIL_ADDRESS.sub(hide, text)
+    text = _NAMED_HANDLE.sub(_MARK, _PERSON_HANDLE.sub(hide, text))
+    aside = _EMPTY_ASIDE.sub(lambda match: match[0] if _MARK not in match[0] else "", text)
+    if _MARK in aside:
+        aside = re.sub(
+            r"\s*[(\[（][^()\[\]（）]*[)\]）]",
+            lambda match: "" if _is_only_persons(match[0]) else match[0],
+            aside,
+        )
+        aside = re.sub(rf"{_MARK}(?:(?:,| and| &|, and) {_MARK})*", SOMEONE, aside)
+    return aside
+
+
+def _is_only_persons(text: str) -> bool:
+    words = re.findall(r"\w+", text)
+    return _MARK in text and len(words) <= 3

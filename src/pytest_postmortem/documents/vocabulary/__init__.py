@@ -1,0 +1,86 @@
+"""The words of post-mortems in twelve languages, as data: read once, when they are needed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_APOSTROPHES = re.compile("[’‘ʼ`´]")
+_SEPARATORS = re.compile("[-_\u2010-\u2012]|\\s+")
+
+
+def read_vocabulary_file(name: str) -> Any:
+    """Return the data of a file in this folder, with every scalar as text."""
+    import yaml
+
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return yaml.load(text, loader)
+
+
+def fold_text(text: str) -> str:
+    """Return the form in which words are compared: no case, accents or hyphens."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _APOSTROPHES.sub("'", text))
+        text = _ACCENTS.sub("", unicodedata.normalize("NFD", text.casefold()))
+        text = unicodedata.normalize("NFC", text)
+    return _SEPARATORS.sub(" ", text.casefold())
+
+
+def compile_phrases(phrases: str) -> re.Pattern[str]:
+    """Compile phrases, one a line, to a pattern for a whole text that is folded.
+
+    ``[x]`` may be missing, ``(a|b)`` is one of several. ``*`` next to a space stands for any
+    words, also none; else for any characters.
+    """
+    lines = (line.strip() for line in phrases.splitlines())
+    return re.compile("|".join(_translate_phrase(line) for line in lines if line), re.DOTALL)
+
+
+_PHRASE_SIGN = re.compile(r"(^\* )|( \*$)|( \*\])|(\[\* )|( \* )|([*\[\]()|])")
+_SIGNS = {"*": ".*", "[": "(?:", "]": ")?", "(": "(?:", ")": ")", "|": "|"}
+
+
+def _translate_phrase(phrase: str) -> str:
+    pieces: list[str] = []
+    position = 0
+    for match in _PHRASE_SIGN.finditer(phrase):
+        pieces.append(re.escape(fold_text(phrase[position : match.start()])))
+        before, after, last, first, between, sign = match.groups()
+        pieces.append(
+            r"(?:.*\W)?"
+            if before
+            else r"(?:\W.*)?"
+            if after
+            else r"(?:\W.*)?)?"
+            if last
+            else r"(?:(?:.*\W)?"
+            if first
+            else r"\W(?:.*\W)?"
+            if between
+            else _SIGNS[sign]
+        )
+        position = match.end()
+    return "".join([*pieces, re.escape(fold_text(phrase[position:]))])
+
+
+def split_word_list(text: str) -> tuple[str, ...]:
+    """Return the words of a list that is divided by commas and lines, as they are written."""
+    words = (word.strip() for word in re.split(r"[,\n]", text))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return a pattern for any of some words, the longest first.
+
+    A word may not continue in letters, but for languages that write no spaces.
+    """
+    ordered = sorted(words, key=len, reverse=True)
+    return "|".join(
+        re.escape(word) + (r"(?!\w)" if word[-1].isalnum() and word[-1] < "\u2e80" else "")
+        for word in ordered
+    )

@@ -1,0 +1,182 @@
+"""Read the text of a post-mortem, from a document or from the fields of an entry, as parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_postmortem.documents.heading_kinds import PartKind
+from pytest_postmortem.documents.ignored_codes import find_ignored_codes
+from pytest_postmortem.documents.parts import DocumentPart, split_into_parts
+from pytest_postmortem.documents.sections import (
+    DocumentPassage,
+    DocumentSection,
+    parse_markdown_sections,
+    parse_rst_sections,
+)
+from pytest_postmortem.documents.skipped_sections import blank_sections
+from pytest_postmortem.errors import RegistryError
+from pytest_postmortem.model import ExtraWords, Postmortem
+from pytest_postmortem.registry import fields, parsers
+from pytest_postmortem.registry.directory import is_single_document, parse_front_matter
+from pytest_postmortem.registry.entry import READ_DOCUMENT
+from pytest_postmortem.registry.file import read_limited_text
+from pytest_postmortem.registry.filenames import DocumentName, parse_document_name
+from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+
+MAX_PARSED_SIZE = 500_000
+"""The size in bytes of the largest document that is read, which takes a few seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostmortemText:
+    """The text of an incident: its parts, and the codes of the lint that it ignores.
+
+    ``whole`` says that it is a document, in which a missing part is reported.
+    """
+
+    path: str
+    parts: tuple[DocumentPart, ...]
+    ignored: frozenset[str] = frozenset()
+    whole: bool = True
+
+
+def find_document_file(postmortem: Postmortem, root: Path) -> tuple[Path, str] | None:
+    """Return the document of an incident and its path as it is shown, or None.
+
+    It is the file of the entry, or else the file in the checkout to which its link leads.
+    """
+    return next(find_document_files(postmortem, root), None)
+
+
+def find_document_files(postmortem: Postmortem, root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files that may be the document of an incident, with their paths as shown."""
+    for text in (postmortem.path, postmortem.url):
+        shown_path = (text or "").split("#")[0]
+        if (
+            shown_path
+            and ":" not in shown_path.split("/")[0]
+            and parse_document_name(shown_path.rpartition("/")[2])
+        ):
+            for name in dict.fromkeys((shown_path, fields.unescape_bytes(shown_path))):
+                with suppress(OSError, ValueError):
+                    if (root / name).is_file():
+                        yield root / name, shown_path
+                        break
+
+
+def read_document(file: Path, shown: str, extra: ExtraWords = ()) -> PostmortemText | None:
+    """Return the text of a document, or None if it lists incidents or can't be read.
+
+    Loading the registry reports the reason. ``extra`` are headings that a team adds.
+    """
+    sections = read_document_sections(file, shown)
+    if sections is None:
+        return None
+    comments = [comment for section in sections for comment in section.comments]
+    return PostmortemText(shown, split_into_parts(sections, extra), find_ignored_codes(comments))
+
+
+def read_document_sections(
+    file: Path, shown: str, skipped: Collection[PartKind] = (), extra: ExtraWords = ()
+) -> list[DocumentSection] | None:
+    """Return the sections of a document, or None if it lists incidents or can't be read.
+
+    Sections of the ``skipped`` kinds are empty, and cost nothing.
+    """
+    name = parse_document_name(file.name)
+    if name is None:
+        return None
+    try:
+        text = read_limited_text(str(file), shown, READ_DOCUMENT, MAX_PARSED_SIZE)
+        if name.kind == "data":
+            return _parse_data_sections(text, shown)
+        return list(_parse_text_sections(text, name, shown, skipped, extra))
+    except RegistryError:
+        return None
+
+
+def _parse_data_sections(text: str, shown: str) -> list[DocumentSection] | None:
+    """Return the sections of YAML or JSON, or None if it is a list of incidents."""
+    suffix = "." + shown.rpartition(".")[2].lower()
+    tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown)
+    if not is_single_document(tree):
+        return None
+    return [DocumentSection(comments=text.split("\n")), *build_field_sections(tree)]
+
+
+def _parse_text_sections(
+    text: str,
+    name: DocumentName,
+    shown: str,
+    skipped: Collection[PartKind],
+    extra: ExtraWords,
+) -> Iterator[DocumentSection]:
+    """Yield the sections of the front matter, and of the text below it."""
+    lines = text.split("\n")
+    values, body = parse_front_matter(text, shown, name.kind == "rst")
+    yield DocumentSection(comments=lines[: len(lines) - len(body)])
+    yield from build_field_sections(values)
+    if name.kind == "rst":
+        yield from parse_rst_sections(body)
+    else:
+        above = len(lines) - len(body)
+        body = blank_sections(body, skipped, extra) if skipped else body
+        yield from parse_markdown_sections("\n".join(body), above)
+
+
+def build_text_of_fields(postmortem: Postmortem, extra: ExtraWords = ()) -> PostmortemText:
+    """Return the text of the fields of an entry in a registry file."""
+    table = {
+        "root_cause": postmortem.root_cause,
+        "whys": list(postmortem.whys) or None,
+        "class": postmortem.problem_class,
+        "status": postmortem.status,
+        **{key: text for key, text in postmortem.extra.items() if fields.find_field(key) is None},
+    }
+    written = parsers.convert_to_tables({key: value for key, value in table.items() if value})
+    written.lines = dict.fromkeys(written, postmortem.line or 1)
+    sections = list(build_field_sections(written))
+    return PostmortemText(postmortem.path or "", split_into_parts(sections, extra), whole=False)
+
+
+TOP_KEY_LEVEL = 2
+"""The level of a top key; a single heading of level 1 would be the title."""
+
+
+def build_field_sections(tree: Any, level: int = TOP_KEY_LEVEL) -> Iterator[DocumentSection]:
+    """Yield a section for each field of a mapping, with nested ones below it."""
+    for key, value in tree.items() if isinstance(tree, LocatedTable) else ():
+        line = tree.lines.get(key, tree.line or 1)
+        name = fields.normalize_key(str(key)).replace("_", " ")
+        section = DocumentSection(name, level, line)
+        section.passages += _build_value_passages(value, line, 0)
+        yield section
+        yield from build_field_sections(value, level + 1)
+
+
+def _build_value_passages(value: Any, line: int, depth: int) -> Iterator[DocumentPassage]:
+    """Yield the paragraphs of a text, or the passages of each item of a list."""
+    if isinstance(value, str):
+        for text in value.split("\n\n"):
+            if text.strip():
+                clean = fields.clean_text(text, lines=True)
+                yield DocumentPassage(clean, line, clean, depth, depth, depth > 0)
+    elif isinstance(value, LocatedList):
+        for position, item in enumerate(value):
+            item_line = value.line_of(position) or line
+            if isinstance(item, LocatedTable):
+                yield _build_table_row(item, item_line)
+            else:
+                yield from _build_value_passages(item, item_line, depth + 1)
+
+
+def _build_table_row(table: LocatedTable, line: int) -> DocumentPassage:
+    """Return a mapping within a list as the row of a table."""
+    texts = {str(key): fields.parse_scalar(value) or "" for key, value in table.items()}
+    cells = tuple((key.replace("_", " "), text) for key, text in texts.items())
+    text = " | ".join(filter(None, texts.values()))
+    return DocumentPassage(text, line, text, cells=cells)
