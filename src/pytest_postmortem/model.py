@@ -182,6 +182,7 @@ class Registry:
     ``locations`` are the locations as printed. ``partial`` holds the reasons for which post-mortems
     may be missing, ``unreachable`` the locations that could not be read. ``shrunk`` are the
     locations that now return an empty list and did not before; their cached entries are used.
+    ``notes`` say which files of the locations are not read.
     """
 
     postmortems: tuple[Postmortem, ...] = ()
@@ -191,6 +192,7 @@ class Registry:
     partial: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
     shrunk: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def find(self, id: str) -> Postmortem | None:
         """Return the post-mortem of an id or an alias, compared without case, or None."""

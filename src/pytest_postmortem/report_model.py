@@ -135,7 +135,8 @@ class Report:
     that it lacks, ``odd`` the foreign marks of a form that is not understood; ``unchecked`` those
     of any mark where a part of it can't be reached, and ``unknown`` are the tests that name such
     ids with our marker. ``declared`` are the node ids under ``tests:`` that were found,
-    ``unselected`` the ids that belong elsewhere.
+    ``unselected`` the ids that belong elsewhere. ``notes`` say which files of the registry are not
+    read.
     """
 
     incidents: tuple[IncidentResult, ...]
@@ -153,4 +154,5 @@ class Report:
     declared: frozenset[str] = frozenset()
     unselected: tuple[str, ...] = ()
     registry: RegistryOrigins = RegistryOrigins()
+    notes: tuple[str, ...] = ()
     ran: RunMetadata | None = None

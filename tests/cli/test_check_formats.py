@@ -67,6 +67,7 @@ def test_json_has_everything() -> None:
         "files": 2,
         "unknown": [],
         "unjudged": ["1 id not checked"],
+        "notes": [],
     }
 
 

@@ -112,6 +112,7 @@ def check_project(
         len(test_files) if given_paths or collection.linked == {} else collection.files,
         find_path_in_repository(project.root),
         tuple(test_lookup.unclear_reasons),
+        () if given_paths else project.known.notes,
     )
 
 

@@ -26,6 +26,7 @@ from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.registry.postmortem_text import (
     build_text_of_fields,
     find_document_file,
+    is_text_document,
     read_document,
 )
 from pytest_postmortem.runtime.run import build_loading_options, find_path_in_repository
@@ -97,14 +98,21 @@ class LintedProject(Project):
         """
         known_registry = self.known
         shared = Counter(entry.path for entry in known_registry)
-        lists = {*known_registry.locations, *(path for path, count in shared.items() if count > 1)}
+        lists = {
+            path
+            for path in (
+                *known_registry.locations,
+                *(path for path, count in shared.items() if count > 1),
+            )
+            if path and not is_text_document(path)
+        }
         ignored: dict[str, Mapping[int, frozenset[str]]] = {}
         for postmortem in (
             entry for entry in known_registry if is_incident_selected(entry, self.settings.policy)
         ):
             document_file = find_document_file(postmortem, self.root)
             document = (
-                read_document(*document_file, self.settings.vocabulary)
+                read_document(*document_file, self.settings.vocabulary, postmortem.line)
                 if document_file and document_file[1] not in lists
                 else None
             )

@@ -57,7 +57,7 @@ class DocumentPassage:
 class DocumentSection:
     """A heading with its level and line, and the passages below it up to the next one.
 
-    ``comments`` is its HTML, unchanged.
+    ``comments`` is its HTML, unchanged. ``is_field`` says that it is a field, and no heading.
     """
 
     heading: str = ""
@@ -65,6 +65,7 @@ class DocumentSection:
     line: int = 1
     passages: list[DocumentPassage] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
+    is_field: bool = False
 
 
 def parse_markdown_sections(text: str, above: int = 0) -> list[DocumentSection]:

@@ -154,6 +154,7 @@ def evaluate(
         registry=RegistryOrigins(
             registry.locations, registry.partial, registry.unreachable, registry.shrunk
         ),
+        notes=registry.notes,
     )
 
 

@@ -31,7 +31,8 @@ class LintResult:
     """The findings of a check, the reasons why something was not judged, and the counts.
 
     ``root`` is the path of the rootdir in its repository, from which all paths begin;
-    ``unknown`` are incidents whose tests only a run shows, which fail no check.
+    ``unknown`` are incidents whose tests only a run shows, and ``notes`` say which files of the
+    registry are not read; neither fails a check.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -40,6 +41,7 @@ class LintResult:
     files: int = 0
     root: str = ""
     unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def count(self, severity: str) -> int:
         """Return how many findings are of a severity."""
@@ -52,6 +54,7 @@ def render_lint_text(checked: LintResult) -> str:
         *map(_format_finding_line, checked.findings),
         *_format_unjudged_lines(checked),
         *_format_unknown_lines(checked),
+        *(f"note: {note}" for note in checked.notes),
         _format_lint_summary(checked),
     ]
     return "".join(f"{sanitize_line(line)}\n" for line in lines)
@@ -148,6 +151,7 @@ def _build_lint_json(checked: LintResult) -> Mapping[str, Any]:
         "findings": [asdict(finding) for finding in checked.findings],
         "unjudged": list(checked.unjudged),
         "unknown": list(checked.unknown),
+        "notes": list(checked.notes),
     }
 
 

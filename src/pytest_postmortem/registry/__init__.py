@@ -77,8 +77,7 @@ def _is_registry_path(place: Path) -> bool:
         return os.path.isfile(place)
     if not os.path.isdir(place) or os.path.exists(place / "__init__.py"):
         return False
-    from pytest_postmortem.registry.directory import detect_document_name, walk_documents
+    from pytest_postmortem.registry.directory import walk_documents
+    from pytest_postmortem.registry.folder_contents import examine_folder
 
-    return any(
-        detect_document_name(str(place), relative) for relative in walk_documents(str(place), [])
-    )
+    return bool(examine_folder(str(place), walk_documents(str(place), [])).names)

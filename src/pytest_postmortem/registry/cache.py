@@ -22,7 +22,7 @@ from pytest_postmortem.files import write_text_file
 from pytest_postmortem.model import ActionItem, Finding, Guard, Postmortem, Registry
 from pytest_postmortem.registry.entry import RegistryEntry
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 """The version of the files' format; a file of another version is dropped."""
 
 DIGEST_SIZE = 16
@@ -176,7 +176,9 @@ def _list_field_values(item: Guard | ActionItem | Finding) -> list[Any]:
     return [getattr(item, item_field.name) for item_field in fields(item)]
 
 
-def deserialize_registry(data: Mapping[str, Any], partial: Iterable[str]) -> Registry:
+def deserialize_registry(
+    data: Mapping[str, Any], partial: Iterable[str], notes: Iterable[str]
+) -> Registry:
     """Return a registry from builtins."""
     postmortems = tuple(object.__new__(Postmortem) for _ in range(data["size"]))
     for name, default in _FIELD_DEFAULTS.items():
@@ -186,7 +188,7 @@ def deserialize_registry(data: Mapping[str, Any], partial: Iterable[str]) -> Reg
     named_postmortems = map(postmortems.__getitem__, data["positions"])
     index = dict(zip(data["names"], named_postmortems, strict=True))
     findings = tuple(Finding(*finding_values) for finding_values in data["findings"])
-    return Registry(postmortems, index, (), findings, tuple(partial))
+    return Registry(postmortems, index, (), findings, tuple(partial), notes=tuple(notes))
 
 
 def _restore_column(name: str, default: Any, column: list[Any] | None) -> Iterable[Any]:

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from pathlib import PurePosixPath
 from typing import Any, TypeGuard
 
+from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.model import ExtraWords, Finding, format_count
 from pytest_postmortem.registry import fields, parsers
@@ -32,15 +32,23 @@ from pytest_postmortem.registry.file import (
     read_limited_text,
 )
 from pytest_postmortem.registry.filenames import (
+    BUNDLE_STEMS,
+    DocumentKind,
     DocumentName,
+    cut_export_tail,
     find_dated_id,
     find_id_prefix,
-    is_ignored_stem,
     is_possible_document,
     is_skipped_folder,
-    parse_document_name,
+    parse_linked_name,
+)
+from pytest_postmortem.registry.folder_contents import (
+    NO_INCIDENTS,
+    TABLE_SUFFIXES,
+    examine_folder,
 )
 from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.tables import has_incidents
 from pytest_postmortem.text import join_some_texts
 
 
@@ -148,11 +156,10 @@ def _is_in_folder(path: str, folder: str) -> bool:
 
 
 MAX_DOCUMENT_SIZE = 5_000_000
-HEAD_SIZE = 4096
 MAX_LISTED_LINKS = 3
+EXPORT_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
 _RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
-_MARKDOWN_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:# |---\r?\n|\+\+\+\r?\n)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,27 +183,17 @@ class DocumentDirectory:
         return fields.clean_path(relative if self.shown == "." else f"{self.shown}/{relative}")
 
 
-def detect_document_name(top: str, relative: str) -> DocumentName | None:
-    """Return the name of a file that is a post-mortem; of a plain name, the text decides."""
-    name = parse_document_name(relative.rpartition("/")[2])
-    if name is not None and name.kind == "plain" and not _is_markdown(f"{top}/{relative}"):
-        return None
-    return name
+@dataclass(slots=True)
+class DirectoryEntries:
+    """The entries of a directory, the problems, findings, and notes about what is not read."""
+
+    raws: list[RawEntry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-def _is_markdown(path: str) -> bool:
-    """Return whether a file without a suffix is text that begins like Markdown."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(HEAD_SIZE)
-    except OSError:
-        return False
-    return b"\0" not in head and _MARKDOWN_START.match(head) is not None
-
-
-def read_directory(
-    directory: DocumentDirectory,
-) -> tuple[list[RawEntry], list[Problem], list[Finding]]:
+def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
     """Return the entries of all documents, by path, and a problem for each that can't be read.
 
     The findings are about links that are not followed. A document to which a link leads as well
@@ -205,30 +202,58 @@ def read_directory(
     errors: list[OSError] = []
     skipped = UnfollowedLinks()
     paths = list(walk_documents(directory.path, errors, directory.root, skipped))
-    problems = [_build_folder_problem(directory, error) for error in errors]
     others = _find_other_paths(directory, paths)
     linked = {path for same in others.values() for path in same}
-    names = {path: detect_document_name(directory.path, path) for path in sorted({*paths} - linked)}
-    stems = {(_split_folder(path), name.stem) for path, name in names.items() if name is not None}
-    raws: list[RawEntry] = []
-    for path, name in names.items():
-        if name is not None:
-            try:
-                entries = _read_document_entries(directory, path, name)
-                names_of_links = (
-                    name for link in others.get(path, ()) for name in (_split_stem(link), link)
-                )
-                implicit = tuple(map(fields.clean_text, names_of_links))
-                raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in entries)
-            except RegistryError as error:
-                problems += error.problems
-        elif (
-            _is_named_by_glob(path, directory.files)
-            and (_split_folder(path), _split_stem(path)) not in stems
-        ):
-            raws.append(_build_unread_file_entry(directory, path))
-    raws = _resolve_numeric_dates(_make_ids_unique(raws))
-    return raws, problems, [*_check_unfollowed_links(directory, skipped)]
+    contents = examine_folder(
+        directory.path, (path for path in paths if path not in linked), directory.files
+    )
+    result = DirectoryEntries([], [_build_folder_problem(directory, error) for error in errors])
+    for path, name in contents.names.items():
+        try:
+            entries = _read_document_entries(directory, path, name)
+        except RegistryError as error:
+            result.problems += error.problems
+            continue
+        if entries is None:
+            contents.unread[path] = NO_INCIDENTS
+            continue
+        names_of_links = (
+            name for link in others.get(path, ()) for name in (_split_stem(link), link)
+        )
+        implicit = tuple(map(fields.clean_text, names_of_links))
+        result.raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in entries)
+    result.raws += (_build_unread_file_entry(directory, path) for path in contents.listed)
+    result.raws = _merge_exported_entries(result.raws)
+    result.raws.sort(key=lambda raw: raw.path)
+    result.raws = _resolve_numeric_dates(_make_ids_unique(result.raws))
+    result.findings += _check_unfollowed_links(directory, skipped)
+    unread = contents.format_unread()
+    result.notes += [f"{directory.shown}: {unread}"] if unread else []
+    result.notes += filter(None, (raw.derived.get("hint") for raw in result.raws))
+    return result
+
+
+def _merge_exported_entries(raws: Sequence[RawEntry]) -> list[RawEntry]:
+    """Return entries of which those that two exports have, in JSON and in CSV, are one.
+
+    They have the same id and the same title, in different files.
+    """
+    merged: dict[tuple[str, str], RawEntry] = {}
+    kept = []
+    for raw in raws:
+        names = [fields.parse_scalar(raw.values.get(name)) for name in ("id", "title")]
+        key = (str(names[0]).casefold(), str(names[1]).casefold())
+        first = None if raw.document or not all(names) else merged.setdefault(key, raw)
+        if first is None or first is raw or first.path == raw.path:
+            kept.append(raw)
+            continue
+        for name, value in raw.values.items():
+            earlier = first.values.get(name)
+            if isinstance(earlier, list) and isinstance(value, list):
+                earlier += (item for item in value if item not in earlier)
+            elif earlier is None:
+                first.values[name] = value
+    return kept
 
 
 def _make_ids_unique(raws: list[RawEntry]) -> list[RawEntry]:
@@ -267,7 +292,7 @@ def _find_other_paths(directory: DocumentDirectory, paths: Sequence[str]) -> dic
     first: dict[tuple[int, int], str] = {}
     others: dict[str, list[str]] = {}
     for path in paths:
-        if detect_document_name(directory.path, path) is not None:
+        if parse_linked_name(path) is not None:
             try:
                 status = os.stat(f"{directory.path}/{path}")
             except OSError:
@@ -299,10 +324,6 @@ def _check_unfollowed_links(
         yield Finding("registry-link", "warning", message, directory.shown)
 
 
-def _split_folder(relative: str) -> str:
-    return relative.rpartition("/")[0]
-
-
 def _split_stem(relative: str) -> str:
     return os.path.splitext(relative.rpartition("/")[2])[0]
 
@@ -314,17 +335,9 @@ def _build_folder_problem(directory: DocumentDirectory, error: OSError) -> Probl
     return build_unreadable_problem(error, READ_REGISTRY, shown_path)
 
 
-def _is_named_by_glob(relative: str, globs: Sequence[str]) -> bool:
-    if relative.rpartition("/")[2].startswith(".") or is_ignored_stem(_split_stem(relative)):
-        return False
-    path = PurePosixPath(relative)
-    patterns = (glob.removeprefix("**/").strip("/") for glob in globs)
-    return any(path.match(pattern) for pattern in patterns if pattern.strip("."))
-
-
 def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> RawEntry:
     """Return the entry of a file that is named by a glob and not read, such as a PDF."""
-    stem = _split_stem(relative)
+    stem = cut_export_tail(_split_stem(relative), "html")
     derived = _find_date_in_stem(stem) | {"title": fields.clean_text(stem)}
     return replace(
         _build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
@@ -333,32 +346,69 @@ def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> Raw
 
 def _read_document_entries(
     directory: DocumentDirectory, relative: str, name: DocumentName
-) -> list[RawEntry]:
+) -> list[RawEntry] | None:
+    """Return the entries of a document, or None if it is data that lists no incident."""
     shown_path = directory.shown_path(relative)
     text = read_limited_text(
         os.path.join(directory.path, relative), shown_path, READ_DOCUMENT, MAX_DOCUMENT_SIZE
     )
     if name.kind == "data":
         return _read_data_entries(directory, relative, name, text)
-    values, lines = parse_front_matter(text, shown_path, name.kind == "rst")
-    derived = _find_derived_texts(directory, values, lines, name)
+    values, lines = read_document_lines(text, shown_path, name.kind)
+    derived = find_derived_texts(directory, values, lines, name)
+    if not values and not (find_iso_dates(name.stem) or find_id_prefix(name.stem)):
+        from pytest_postmortem.registry.incident_list import find_list_hint
+
+        hint = find_list_hint(lines, name.kind, shown_path)
+        derived |= {"hint": hint} if hint else {}
     return [_build_document_entry(directory, relative, values, name.stem, derived)]
+
+
+def read_document_lines(
+    text: str, shown: str, kind: DocumentKind
+) -> tuple[LocatedTable, Sequence[str]]:
+    """Return the front matter of a document of any kind, and the lines of its body.
+
+    The lines of AsciiDoc and HTML are those of the same text in Markdown.
+
+    Raises: RegistryError where it can't be read.
+    """
+    if kind not in ("asciidoc", "html"):
+        return parse_front_matter(text, shown, kind == "rst")
+    from pytest_postmortem.documents.markup import convert_to_markdown
+
+    values, lines = parse_front_matter(text, shown, False)
+    converted = convert_to_markdown("\n".join(lines), kind)
+    if values or kind == "html":
+        return values, converted.lines
+    for key, (value, line) in converted.attributes.items():
+        values.line = values.line or line
+        values[key] = value or None
+        values.lines[key] = line
+    return values, converted.lines
 
 
 def _read_data_entries(
     directory: DocumentDirectory, relative: str, name: DocumentName, text: str
-) -> list[RawEntry]:
+) -> list[RawEntry] | None:
     """Return the one entry that a YAML or JSON document is, or those that it lists."""
     shown_path = directory.shown_path(relative)
     suffix = os.path.splitext(relative)[1].lower()
     tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown_path)
     tree = LocatedTable() if tree is None else tree
-    if is_single_document(tree):
-        derived = {} if _has_date_field(tree) else _find_date_in_stem(name.stem)
-        return [_build_document_entry(directory, relative, tree, name.stem, derived)]
-    raws, problems = build_raw_entries(
-        _find_wrapped_entries(tree) if isinstance(tree, LocatedTable) else tree, shown_path
-    )
+    entries: Any = None
+    if suffix in EXPORT_SUFFIXES:
+        from pytest_postmortem.registry.exports import find_export_items
+
+        entries = find_export_items(tree)
+    if entries is None:
+        if is_single_document(tree):
+            derived = {} if _has_date_field(tree) else _find_date_in_stem(name.stem)
+            return [_build_document_entry(directory, relative, tree, name.stem, derived)]
+        entries = _find_wrapped_entries(tree) if isinstance(tree, LocatedTable) else tree
+    if suffix in TABLE_SUFFIXES and not has_incidents(entries):
+        return None
+    raws, problems = build_raw_entries(entries, shown_path)
     if problems:
         raise RegistryError(problems)
     return raws
@@ -391,15 +441,18 @@ def _build_document_entry(
     shown_path = directory.shown_path(relative)
     written_id = _find_front_matter_id(values)
     derived = {"stem": fields.clean_text(stem), "path": shown_path, **name_and_body}
+    folder, _, file = relative.rpartition("/")
+    is_bundle = file.split(".")[0].lower() in BUNDLE_STEMS
     id = _find_id_by_pattern(directory.id_pattern, stem)
     if id is None and written_id is None:
         id = _find_id_in_name(stem) or _find_id_in_name(name_and_body.get("heading", ""))
         if id is None:
             id = name_and_body.get("id", stem)
             full_stem = _split_stem(relative)
-            if id != full_stem:
+            if id != full_stem and not is_bundle:
                 derived["plain_id"] = stem if id != stem else full_stem
-    names = map(fields.clean_text, (stem, shown_path, relative, written_id or ""))
+    paths = (shown_path, relative, folder if is_bundle else "")
+    names = map(fields.clean_text, (stem, *paths, written_id or ""))
     implicit = tuple(dict.fromkeys(name for name in names if name))
     return RawEntry(values, shown_path, values.line, id, True, derived, implicit)
 
@@ -444,7 +497,7 @@ def _has_date_field(values: LocatedTable) -> bool:
     return any(isinstance(value, str) and find_written_day(value.strip()) for value in dates)
 
 
-def _find_derived_texts(
+def find_derived_texts(
     directory: DocumentDirectory,
     values: LocatedTable,
     lines: Sequence[str],

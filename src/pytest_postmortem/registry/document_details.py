@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 
 from pytest_postmortem.documents.action_items import find_document_items
@@ -24,6 +23,7 @@ from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.postmortem_text import (
     find_document_files,
     read_document_sections,
+    select_entry_sections,
 )
 
 SKIPPED_KINDS: tuple[PartKind, ...] = ("timeline", "good")
@@ -89,21 +89,8 @@ class _DetailReader:
                 )
             sections = self._sections[file]
             if sections is not None:
-                return _select_entry_sections(sections, postmortem.line)
+                return select_entry_sections(sections, postmortem.line)
         return ()
-
-
-def _select_entry_sections(
-    sections: Sequence[DocumentSection], line: int | None
-) -> Sequence[DocumentSection]:
-    """Return the sections of an entry: from the heading on its line, else the whole document."""
-    starts = (n for n, section in enumerate(sections) if section.level and section.line == line)
-    start = next(starts, None)
-    if start is None:
-        return sections
-    level = sections[start].level
-    deeper = takewhile(lambda section: section.level > level, sections[start + 1 :])
-    return [sections[start], *deeper]
 
 
 def find_document_details(

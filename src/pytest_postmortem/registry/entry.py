@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_postmortem.errors import Problem
-from pytest_postmortem.model import ActionItem, Guard, ShowLevel
+from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.parsers import LocatedTable
 
@@ -20,9 +21,14 @@ ITEM_TITLE_KEYS = ("title", "name", "summary", "description", "action")
 _COMMIT_SEPARATOR = r"[\s,]+"
 
 
+_COMMIT_IN_TEXT = re.compile(r"(?<![\w./-])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![\w./-])")
+_REVISION = re.compile(r"(?=.*\d)[\w./^~@{}#-]+$|[\w./^~@{}-]+\.\.[\w./^~@{}-]*$|HEAD[\w^~@{}-]*$")
+_SINGLE_REVISION = re.compile(r"[^\s,:;()'\"!?]+$|\w+://\S+$")
+
+
 def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
     """Return the commits of the fix, and the patch among them."""
-    for _, _, value in reading.find_values("fix"):
+    for _, key, value in reading.find_values("fix"):
         commits: list[str] = []
         patch = None
         for item in _wrap_in_list(value):
@@ -34,12 +40,13 @@ def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
                 else [item]
             )
             commits += [
-                c
-                for value_text in written
-                for c in fields.split_texts(value_text, _COMMIT_SEPARATOR)
+                commit for value in written for commit in _split_commits(reading, key, value)
             ]
         if commits or patch:
             return tuple(dict.fromkeys(commits)), patch
+        if isinstance(value, Mapping):
+            cause = f"{key!r} of {reading.id} names no commit"
+            reading.leave_out(key, cause, "write 'commit' or 'patch' below it")
     return (), None
 
 
@@ -72,6 +79,29 @@ def find_written_day(text: str | None) -> str | None:
     return day
 
 
+def _split_commits(reading: EntryReader, key: str, value: Any) -> list[str]:
+    """Return the commits that a value names; prose is kept as a text, with a warning."""
+    if not isinstance(value, str):
+        return list(fields.split_texts(value, _COMMIT_SEPARATOR))
+    parts = list(fields.split_texts(value, _COMMIT_SEPARATOR))
+    if len(parts) == 1 and _SINGLE_REVISION.match(parts[0]):
+        return parts
+    if all(map(_REVISION.match, parts)):
+        return parts
+    named = _COMMIT_IN_TEXT.findall(value)
+    if named:
+        return named
+    text = fields.clean_text(value)
+    reading.kept["fix"] = text[: fields.MAX_SHORT_TEXT]
+    reading.leave_out(
+        key,
+        f"{key!r} of {reading.id} names no commit",
+        "write the commit that fixed it, such as 'fix: 3f1adba'",
+        outcome="is kept as a text",
+    )
+    return []
+
+
 def read_guards_field(reading: EntryReader) -> tuple[Guard, ...]:
     """Return the guards that are not tests; a text is the type of one."""
     guard_list = []
@@ -97,10 +127,11 @@ def read_action_items_field(reading: EntryReader) -> tuple[ActionItem, ...]:
             _build_action_item(_normalize_keys(item) or {"title": item})
             for item in _wrap_in_list(value)
         ]
-        if all(items) or rank > 0:
+        if not all(items) and rank == 0:
+            remedy = "write each action item as a text, or as a mapping with a 'title'"
+            reading.leave_out(key, f"an action item of {reading.id} has no 'title'", remedy)
+        if any(items) or rank > 0:
             return tuple(item for item in items if item is not None)
-        remedy = "write each action item as a text, or as a mapping with a 'title'"
-        reading.add_problem(key, f"an action item of {reading.id} has no 'title'", remedy)
     return ()
 
 
@@ -156,6 +187,31 @@ class RawEntry:
     implicit: tuple[str, ...] = ()
 
 
+OWN_FIELDS = ("test", "tests", "until", "guarded_by")
+"""The fields that no other tool has, in which a value that makes no sense is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredField:
+    """A field of an entry that is left out: its key, the cause and the remedy, and its place."""
+
+    key: str
+    slug: str
+    cause: str
+    remedy: str
+    path: str
+    line: int | None
+
+
+@dataclass(slots=True)
+class BuiltEntries:
+    """The entries of one file or directory, their problems, and what is left out of them."""
+
+    entries: list[RegistryEntry]
+    problems: list[Problem]
+    findings: list[Finding]
+
+
 class EntryReader:
     """Reads the fields of one raw entry, and collects its problems.
 
@@ -166,6 +222,8 @@ class EntryReader:
         self.raw = raw
         self.id = ""
         self.problems: list[Problem] = []
+        self.ignored: list[IgnoredField] = []
+        self.kept: dict[str, str] = {}
         self.values: dict[str, Any] = {}
         self._lines: dict[str, int] = {}
         self._values_by_field: dict[str, list[tuple[int, str, Any]]] = {}
@@ -201,6 +259,22 @@ class EntryReader:
         failed = READ_DOCUMENT if self.raw.document else READ_REGISTRY
         self.problems.append(Problem(slug, failed, cause, remedy, self.raw.path, self.line(key)))
 
+    def leave_out(
+        self,
+        key: str,
+        cause: str,
+        remedy: str,
+        slug: str = "registry-field",
+        outcome: str = "is left out",
+    ) -> None:
+        """Note a field that is not understood; only one that we define ourselves is a problem."""
+        owner = fields.find_field(key)
+        if owner is not None and owner[1] in OWN_FIELDS:
+            self.add_problem(key, cause, remedy, slug)
+        else:
+            place = (self.raw.path, self.line(key))
+            self.ignored.append(IgnoredField(key, slug, f"{cause}, and {outcome}", remedy, *place))
+
     def text(self, name: str, *, lines: bool = False) -> str | None:
         """Return a field as one text, in one line or, where people write paragraphs, in several."""
         for rank, key, value in self.find_values(name):
@@ -209,7 +283,7 @@ class EntryReader:
                 return text
             if text is None and rank == 0 and not isinstance(value, str):
                 cause = f"{key!r} of {self.id} is not a text"
-                self.add_problem(key, cause, f"write {key!r} as one text")
+                self.leave_out(key, cause, f"write {key!r} as one text")
         return None
 
     def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
@@ -219,7 +293,7 @@ class EntryReader:
             gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
             if rank == 0 and not gathered:
                 cause = f"{key!r} of {self.id} is not a list of texts"
-                self.add_problem(key, cause, f"write {key!r} as a text or as a list of texts")
+                self.leave_out(key, cause, f"write {key!r} as a text or as a list of texts")
             if gathered and name != "aliases":
                 break
         return tuple(gathered)
@@ -230,7 +304,7 @@ class EntryReader:
         url_problem = fields.find_link_problem(url) if url else "it is not a text"
         if url_problem is None:
             return url.replace(" ", "%20") if "://" in url[:8] else url
-        self.add_problem(
+        self.leave_out(
             key,
             f"the link {url[: fields.MAX_SHORT_TEXT]!r} of {self.id} can't be used: {url_problem}",
             "write an http or https address, or the path of a file in the repository",
@@ -246,12 +320,13 @@ class EntryReader:
             if fields.find_field(key) is None and key not in fields.ID_KEYS
             if isinstance(value, str) and _is_short_text(value)
         )
-        return dict([(key, text) for key, text in unknown if key and text][:MAX_EXTRA_FIELDS])
+        short = [(key, text) for key, text in unknown if key and text][:MAX_EXTRA_FIELDS]
+        return {**dict(short), **self.kept}
 
 
 def _is_short_text(value: Any) -> bool:
     """Return whether a value is one line of at most 200 characters, like a title or a level."""
-    text = value.get("name") if isinstance(value, Mapping) else value
+    text = fields.find_name(value) if isinstance(value, Mapping) else value
     return isinstance(text, str) and len(text) <= fields.MAX_SHORT_TEXT and "\n" not in text.strip()
 
 
@@ -302,13 +377,14 @@ def build_entries(
     prefix: str = "",
     url_template: str | None = None,
     severities: Collection[str] = (),
-) -> tuple[list[RegistryEntry], list[Problem]]:
-    """Return the entries of one file or directory, and their problems.
+) -> BuiltEntries:
+    """Return the entries of one file or directory, their problems, and the fields left out.
 
     ``severities`` are the severities that the configuration names.
     """
     entries: list[RegistryEntry] = []
     problems: list[Problem] = []
+    ignored: list[IgnoredField] = []
     entry_place = "the first entry"
     for raw in raws:
         reading = EntryReader(raw)
@@ -316,7 +392,21 @@ def build_entries(
             entries.append(_build_entry(reading, url_template, severities))
             entry_place = f"the entry after {reading.id}"
         problems += reading.problems
-    return _prefix_recurs(entries, prefix), problems
+        ignored += reading.ignored
+    findings = list(_build_ignored_findings(ignored))
+    return BuiltEntries(_prefix_recurs(entries, prefix), problems, findings)
+
+
+def _build_ignored_findings(ignored: Sequence[IgnoredField]) -> Iterator[Finding]:
+    """Yield one warning for each key that is left out, which counts the other entries."""
+    by_key: dict[tuple[str, str], list[IgnoredField]] = {}
+    for field_left_out in ignored:
+        by_key.setdefault((field_left_out.slug, field_left_out.key), []).append(field_left_out)
+    for (slug, _), same in by_key.items():
+        first = same[0]
+        others = f" (in {len(same) - 1} more as well)" if len(same) > 1 else ""
+        message = f"{first.cause}{others}; {first.remedy}"
+        yield Finding(slug, "warning", message, first.path, first.line)
 
 
 def _prefix_recurs(entries: list[RegistryEntry], prefix: str) -> list[RegistryEntry]:
@@ -404,6 +494,8 @@ def _strip_id_from_title(title: str, id: str) -> str:
     head, remainder = title[: len(id)], title[len(id) :]
     if head.casefold() != id.casefold() or remainder[:1].isalnum():
         return title
+    if remainder.lstrip()[:1].isalnum() and not any(map(str.isdigit, id)):
+        return title  # a longer title that begins with the words of the file's name
     return remainder.lstrip(" :.,|-–—)]") or title
 
 

@@ -42,7 +42,7 @@ FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "status": ("state",),
     "tags": ("labels", "keywords", "services"),
     "owner": ("team",),
-    "root_cause": ("cause",),
+    "root_cause": ("cause", "failure_mode"),
     "whys": ("five_whys",),
     "class": ("category", "failure_class", "root_cause_category"),
     "aliases": ("external_ids", "cve"),
@@ -97,13 +97,19 @@ def find_field(key: str) -> tuple[int, str] | None:
     return _FIELDS_BY_KEY.get(key)
 
 
+def find_name(value: Mapping[str, Any]) -> str | None:
+    """Return the text that a mapping stands for: its ``name``, ``summary`` or ``value``."""
+    names = (value.get(key) for key in ("name", "summary", "value"))
+    return next((name for name in names if isinstance(name, str)), None)
+
+
 def parse_scalar(value: Any, *, lines: bool = False) -> str | None:
-    """Return a value as one text: a mapping by its ``name``, a list with its texts joined."""
+    """Return a value as one text: a mapping by its name, a list with its texts joined."""
     if isinstance(value, str):
         return clean_text(value, lines=lines) or None
     if isinstance(value, Mapping):
-        name = value.get("name")
-        return clean_text(name) or None if isinstance(name, str) else None
+        name = find_name(value)
+        return clean_text(name) or None if name is not None else None
     if isinstance(value, list):
         return ("\n" if lines else ", ").join(split_texts(value, None)) or None
     return None

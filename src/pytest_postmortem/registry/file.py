@@ -15,10 +15,16 @@ from typing import Any
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.entry import READ_REGISTRY, RawEntry
+from pytest_postmortem.registry.filenames import DOCUMENT_SUFFIXES, DocumentKind
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 
 WRAPPER_KEYS = ("postmortems", "incidents", "defects", "issues")
 FILE_SETTINGS = ("url_template", "prefix", "source", "partial")
+INCIDENT_LIST_KINDS: Mapping[str, DocumentKind] = {
+    suffix: kind for suffix, kind in DOCUMENT_SUFFIXES if kind != "data"
+}
+"""The suffixes of a document that may be named as a location, since it lists incidents."""
+
 MAX_REGISTRY_SIZE = 50_000_000
 
 
@@ -51,7 +57,8 @@ def read_registry_file(path: str, shown: str) -> bytes:
 
     Raises: RegistryError if the file can't be read.
     """
-    if os.path.splitext(path)[1].lower() not in parsers.PARSERS_BY_SUFFIX:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in parsers.READ_SUFFIXES and suffix not in INCIDENT_LIST_KINDS:
         raise RegistryError([_build_suffix_problem(shown)])
     return read_limited_bytes(path, shown, READ_REGISTRY, MAX_REGISTRY_SIZE)
 
@@ -63,17 +70,24 @@ def parse_registry_file(data: bytes, path: str, shown: str) -> RegistryContents:
     """
     suffix = os.path.splitext(path)[1].lower()
     text = decode_utf8(data, shown, READ_REGISTRY)
+    if suffix in INCIDENT_LIST_KINDS:
+        from pytest_postmortem.registry.incident_list import read_incident_list
+
+        kind = INCIDENT_LIST_KINDS[suffix]
+        return RegistryContents(read_incident_list(text, kind, shown), [])
     return parse_registry_tree(
         parsers.parse_data_text(text, suffix, failed=READ_REGISTRY, path=shown), shown
     )
 
 
-def parse_registry_tree(tree: Any, shown: str) -> RegistryContents:
+def parse_registry_tree(tree: Any, shown: str, *, exports: bool = True) -> RegistryContents:
     """Return the contents of a tree in the format of a file, with the problems of its outline.
+
+    With ``exports`` it may also have the form in which a service delivers its incidents.
 
     Raises: RegistryError if it is one bare entry.
     """
-    shape = _find_outline(tree, shown)
+    shape = _find_outline(tree, shown, exports)
     raws, problems = build_raw_entries(shape.entries, shown)
     texts = {}
     for name in ("prefix", "url_template", "partial"):
@@ -114,13 +128,18 @@ def _build_suffix_problem(shown: str) -> Problem:
     return Problem(
         "registry-location",
         READ_REGISTRY,
-        "its name ends in none of .yml, .yaml, .json and .toml",
+        "its name ends in none of .yml, .yaml, .json, .toml, .csv and .md",
         "name a file in one of these formats, or a directory of post-mortems",
         shown,
     )
 
 
-def _find_outline(tree: Any, shown: str) -> _FileOutline:
+def _find_outline(tree: Any, shown: str, exports: bool) -> _FileOutline:
+    from pytest_postmortem.registry.exports import find_export_items
+
+    exported = find_export_items(tree) if exports else None
+    if exported is not None:
+        return _FileOutline(exported, {}, {})
     if not isinstance(tree, LocatedTable):
         return _FileOutline(tree, {}, {})
     names = {fields.normalize_key(key): key for key in tree}

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pytest_postmortem.registry import fields
 
-DocumentKind = Literal["markdown", "rst", "data", "plain"]
+DocumentKind = Literal["markdown", "rst", "asciidoc", "html", "data", "plain"]
 
 DOCUMENT_SUFFIXES: tuple[tuple[str, DocumentKind], ...] = (
     (".html.md.erb", "markdown"),
@@ -17,9 +17,16 @@ DOCUMENT_SUFFIXES: tuple[tuple[str, DocumentKind], ...] = (
     (".mdx", "markdown"),
     (".md", "markdown"),
     (".rst", "rst"),
+    (".adoc", "asciidoc"),
+    (".asciidoc", "asciidoc"),
+    (".asc", "asciidoc"),
+    (".html", "html"),
+    (".htm", "html"),
     (".yaml", "data"),
     (".yml", "data"),
     (".json", "data"),
+    (".csv", "data"),
+    (".tsv", "data"),
 )
 """The suffixes of documents; a name without a suffix may be Markdown, by its text."""
 
@@ -31,6 +38,9 @@ IGNORED_STEMS = frozenset(
     "security summary vagrantfile".split()
 )
 
+AMBIGUOUS_STEMS = frozenset({"notice", "security", "summary"})
+"""Names that are left out, and that a post-mortem may have all the same."""
+
 ID_PREFIX_WORDS = frozenset("coe cor inc incident ir pm postmortem rca".split())
 """The prefixes of ids that count in any case; others count in upper case."""
 
@@ -40,10 +50,20 @@ NO_ID_PREFIXES = frozenset(
 )
 """Prefixes of numbers that are not ids: ``SEV-1``, ``CVE-2019``, ``UTF-8``."""
 
-_ANY_SUFFIX = re.compile(r"\.\w{1,8}$")
-_EXPORT_TAIL = re.compile(r"(?<=\S) [0-9a-f]{32}$")
-"""The id of the page that Notion adds to the names of exported files."""
+BUNDLE_STEMS = ("index", "readme")
+"""The stems of a document that is named after its folder, as in ``disk-full/index.md``."""
 
+_WEBSITE_PAGES = frozenset("404 genindex py-modindex search sitemap".split())
+"""Pages in HTML that generators of websites write."""
+
+_NOTION_TAIL = re.compile(r"[ _-][0-9a-f]{32}(?:_all)?$")
+_BROWSER_TAIL = re.compile(r" [-–—|] (?:Google (?:Docs|Drive)|Confluence|Notion)$")
+_CONFLUENCE_TAIL = re.compile(r"(?<=[^\W\d_])_(\d{5,12})$")
+HEAD_SIZE = 4096
+MARKDOWN_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:# |---\r?\n|\+\+\+\r?\n)")
+"""The beginning of a file without a suffix that is Markdown."""
+
+_ANY_SUFFIX = re.compile(r"\.\w{1,8}$")
 _TOKEN_SEPARATOR = re.compile(r"[\W_]+")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})$")
 _FULL_YEAR = re.compile(r"(?:19|20)\d{2}$")
@@ -63,21 +83,66 @@ class DocumentName:
 
 def parse_document_name(file: str) -> DocumentName | None:
     """Return the name of a file that is a document by its name, or None."""
+    name = _split_suffix(file)
+    if name is None or is_ignored_stem(name.stem):
+        return None
+    if name.kind == "html" and name.stem.lower() in _WEBSITE_PAGES:
+        return None
+    return name
+
+
+def parse_bundle_name(path: str) -> DocumentName | None:
+    """Return the name of ``slug/index.md`` or ``slug/README.md``, which is that of its folder."""
+    folder, _, file = path.rpartition("/")
+    name = _split_suffix(file)
+    if name is None or name.stem.split(".")[0].lower() not in BUNDLE_STEMS:
+        return None
+    folder_name = cut_export_tail(folder.rpartition("/")[2])
+    return DocumentName(folder_name, name.kind) if folder_name else None
+
+
+def parse_linked_name(path: str) -> DocumentName | None:
+    """Return the name of a path that is known to lead to a document."""
+    return parse_document_name(path.rpartition("/")[2]) or parse_bundle_name(path)
+
+
+def _split_suffix(file: str) -> DocumentName | None:
+    """Return the stem of a file and the kind of its suffix, or None if no document has it."""
     if file.startswith((".", "_")):
         return None
     lower = file.lower()
     for suffix, kind in DOCUMENT_SUFFIXES:
         if lower.endswith(suffix):
-            stem = _EXPORT_TAIL.sub("", file[: -len(suffix)])
-            return None if is_ignored_stem(stem) else DocumentName(stem, kind)
-    if _ANY_SUFFIX.search(file) or is_ignored_stem(file):
-        return None
-    return DocumentName(file, "plain")
+            if suffix == ".asc" and _ANY_SUFFIX.search(file[:-4]):
+                return None  # the signature of another file
+            return DocumentName(cut_export_tail(file[: -len(suffix)], kind), kind)
+    return None if _ANY_SUFFIX.search(file) else DocumentName(cut_export_tail(file), "plain")
+
+
+def cut_export_tail(stem: str, kind: DocumentKind = "markdown") -> str:
+    """Return a name without what an export adds: the id of a page, the name of the service.
+
+    ``Login loop 1a2b…`` is from Notion, ``Login loop - Google Docs`` from a browser, and
+    ``Login-loop_131073.html`` from Confluence.
+    """
+    if len(stem) > 33 and (match := _NOTION_TAIL.search(stem)):
+        return stem[: match.start()]
+    if kind == "html":
+        stem = _BROWSER_TAIL.sub("", stem)
+        match = _CONFLUENCE_TAIL.search(stem)
+        if match and not _is_start_of_date(match[1], match[1]):
+            return stem[: match.start()]
+    return stem
+
+
+def is_document_suffix(file: str) -> bool:
+    """Return whether a file has a suffix of documents."""
+    return file.rpartition(".")[2].lower() in DOCUMENT_ENDINGS
 
 
 def is_possible_document(file: str) -> bool:
     """Return whether a file may be a document, by its suffix alone."""
-    return file.rpartition(".")[2].lower() in DOCUMENT_ENDINGS or _ANY_SUFFIX.search(file) is None
+    return is_document_suffix(file) or _ANY_SUFFIX.search(file) is None
 
 
 def is_ignored_stem(stem: str) -> bool:

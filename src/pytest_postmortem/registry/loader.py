@@ -54,6 +54,7 @@ class _LocationContents:
     problems: Sequence[Problem] = ()
     findings: Sequence[Finding] = ()
     partial: str | None = None
+    notes: Sequence[str] = ()
 
 
 class _OpenedLocation:
@@ -111,17 +112,17 @@ class _FileLocation(_OpenedLocation):
     def read(self, how: LoadOptions) -> _LocationContents:
         contents = self.contents
         template = contents.url_template or how.url_template
-        entries, entry_problems = build_entries(
+        built = build_entries(
             contents.raws,
             prefix=contents.prefix,
             url_template=template,
             severities=how.severities,
         )
         problems = sorted(
-            [*contents.problems, *entry_problems], key=lambda problem: problem.line or 0
+            [*contents.problems, *built.problems], key=lambda problem: problem.line or 0
         )
         partial = contents.partial and f"{self.shown}: {contents.partial}"
-        return _LocationContents(entries, problems, (), partial)
+        return _LocationContents(built.entries, problems, built.findings, partial)
 
 
 class _DirectoryLocation(_OpenedLocation):
@@ -145,11 +146,14 @@ class _DirectoryLocation(_OpenedLocation):
     def read(self, how: LoadOptions) -> _LocationContents:
         from pytest_postmortem.registry.directory import read_directory
 
-        raws, problems, findings = read_directory(self._directory)
-        entries, entry_problems = build_entries(
-            raws, url_template=how.url_template, severities=how.severities
+        result = read_directory(self._directory)
+        built = build_entries(result.raws, url_template=how.url_template, severities=how.severities)
+        return _LocationContents(
+            built.entries,
+            [*result.problems, *built.problems],
+            [*result.findings, *built.findings],
+            notes=result.notes,
         )
-        return _LocationContents(entries, [*problems, *entry_problems], findings)
 
     def is_unchanged(self) -> bool:
         return self.mark is not None and self.mark == self._hash_contents()
@@ -176,14 +180,21 @@ class RegistryLoader:
         places = list(self._open(frozenset(stored.head["plain"] if stored else ())))
         key = _build_snapshot_key(places)
         if stored is not None and key is not None and stored.head["key"] == key:
-            registry = deserialize_registry(stored.data(), stored.head["partial"])
+            registry = deserialize_registry(
+                stored.data(), stored.head["partial"], stored.head["notes"]
+            )
         else:
             registry = self._read(places)
             if self._problems:
                 raise RegistryError(self._problems)
             if key is not None and all(place.is_unchanged() for place in places):
                 plain = [place.plain for place in places if place.plain is not None]
-                head = {"key": key, "plain": plain, "partial": registry.partial}
+                head = {
+                    "key": key,
+                    "plain": plain,
+                    "partial": registry.partial,
+                    "notes": registry.notes,
+                }
                 self._store.write(name, head, serialize_registry(registry))
         return _add_fetch_results(registry, places)
 
@@ -361,7 +372,8 @@ class RegistryLoader:
             merge_entries([batch.entries for batch in batches])
         )
         partial = tuple(batch.partial for batch in batches if batch.partial)
-        return Registry(postmortems, index, (), (*findings, *merge_findings), partial)
+        notes = tuple(note for batch in batches for note in batch.notes)
+        return Registry(postmortems, index, (), (*findings, *merge_findings), partial, notes=notes)
 
 
 def _build_snapshot_key(places: Iterable[_OpenedLocation]) -> str | None:

@@ -274,7 +274,8 @@ def parse_data_text(text: str, suffix: str, *, failed: str, path: str, above: in
     Raises: RegistryError with the one problem that prevents parsing.
     """
     try:
-        return PARSERS_BY_SUFFIX[suffix](text, above)
+        parse = PARSERS_BY_SUFFIX.get(suffix) or _TABLE_PARSERS[suffix]
+        return parse(text, above)
     except RecursionError:
         broken = build_depth_error(None)
     except BrokenDataError as error:
@@ -358,6 +359,12 @@ def _number_json_nodes(node: Any, lines: Iterator[int]) -> Any:
     return _format_plain_scalar(node)
 
 
+def _parse_csv(text: str, above: int) -> Any:
+    from pytest_postmortem.registry.tables import parse_csv
+
+    return parse_csv(text, above)
+
+
 def _parse_toml(text: str, above: int) -> Any:
     import sys
 
@@ -439,4 +446,9 @@ PARSERS_BY_SUFFIX: dict[str, Callable[[str, int], Any]] = {
     ".json": _parse_json,
     ".toml": _parse_toml,
 }
-"""The parser of each suffix that a registry file may have."""
+"""The parser of each suffix of data that may have any shape."""
+
+_TABLE_PARSERS: dict[str, Callable[[str, int], Any]] = {".csv": _parse_csv, ".tsv": _parse_csv}
+
+READ_SUFFIXES = (*PARSERS_BY_SUFFIX, *_TABLE_PARSERS)
+"""The suffixes of files that are read as a list of entries; a table is never written to."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from pytest_postmortem.documents.heading_kinds import PartKind
 from pytest_postmortem.documents.ignored_codes import find_ignored_codes
+from pytest_postmortem.documents.markup import NumberedLines
 from pytest_postmortem.documents.parts import DocumentPart, split_into_parts
 from pytest_postmortem.documents.sections import (
     DocumentPassage,
@@ -21,10 +23,15 @@ from pytest_postmortem.documents.skipped_sections import blank_sections
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ExtraWords, Postmortem
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.directory import is_single_document, parse_front_matter
+from pytest_postmortem.registry.directory import is_single_document, read_document_lines
 from pytest_postmortem.registry.entry import READ_DOCUMENT
+from pytest_postmortem.registry.exports import find_export_items
 from pytest_postmortem.registry.file import read_limited_text
-from pytest_postmortem.registry.filenames import DocumentName, parse_document_name
+from pytest_postmortem.registry.filenames import (
+    DocumentName,
+    parse_document_name,
+    parse_linked_name,
+)
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 
 MAX_PARSED_SIZE = 500_000
@@ -54,13 +61,12 @@ def find_document_file(postmortem: Postmortem, root: Path) -> tuple[Path, str] |
 
 def find_document_files(postmortem: Postmortem, root: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files that may be the document of an incident, with their paths as shown."""
-    for text in (postmortem.path, postmortem.url):
+    for text, parse_name in (
+        (postmortem.path, parse_linked_name),
+        (postmortem.url, _parse_file_name),
+    ):
         shown_path = (text or "").split("#")[0]
-        if (
-            shown_path
-            and ":" not in shown_path.split("/")[0]
-            and parse_document_name(shown_path.rpartition("/")[2])
-        ):
+        if shown_path and ":" not in shown_path.split("/")[0] and parse_name(shown_path):
             for name in dict.fromkeys((shown_path, fields.unescape_bytes(shown_path))):
                 with suppress(OSError, ValueError):
                     if (root / name).is_file():
@@ -68,14 +74,22 @@ def find_document_files(postmortem: Postmortem, root: Path) -> Iterator[tuple[Pa
                         break
 
 
-def read_document(file: Path, shown: str, extra: ExtraWords = ()) -> PostmortemText | None:
+def _parse_file_name(path: str) -> DocumentName | None:
+    return parse_document_name(path.rpartition("/")[2])
+
+
+def read_document(
+    file: Path, shown: str, extra: ExtraWords = (), line: int | None = None
+) -> PostmortemText | None:
     """Return the text of a document, or None if it lists incidents or can't be read.
 
-    Loading the registry reports the reason. ``extra`` are headings that a team adds.
+    Loading the registry reports the reason. ``extra`` are headings that a team adds. With a
+    ``line`` at which a heading is, it is the text below that heading alone.
     """
-    sections = read_document_sections(file, shown)
-    if sections is None:
+    whole = read_document_sections(file, shown)
+    if whole is None:
         return None
+    sections = select_entry_sections(whole, line)
     comments = [comment for section in sections for comment in section.comments]
     return PostmortemText(shown, split_into_parts(sections, extra), find_ignored_codes(comments))
 
@@ -87,7 +101,7 @@ def read_document_sections(
 
     Sections of the ``skipped`` kinds are empty, and cost nothing.
     """
-    name = parse_document_name(file.name)
+    name = parse_linked_name(shown)
     if name is None:
         return None
     try:
@@ -99,11 +113,35 @@ def read_document_sections(
         return None
 
 
+def is_text_document(path: str) -> bool:
+    """Return whether a path is that of a text, whose incidents each have a heading."""
+    name = parse_linked_name(path)
+    return name is not None and name.kind not in ("data", "plain")
+
+
+def select_entry_sections(
+    sections: Sequence[DocumentSection], line: int | None
+) -> Sequence[DocumentSection]:
+    """Return the sections of an entry: from the heading on its line, else the whole document."""
+    starts = (n for n, each in enumerate(sections) if is_text_heading(each) and each.line == line)
+    start = next(starts, None)
+    if line is None or start is None:
+        return sections
+    level = sections[start].level
+    deeper = takewhile(lambda section: section.level > level, sections[start + 1 :])
+    return [sections[start], *deeper]
+
+
+def is_text_heading(section: DocumentSection) -> bool:
+    """Return whether a section has a heading in the text, and is not a field."""
+    return section.level > 0 and not section.is_field
+
+
 def _parse_data_sections(text: str, shown: str) -> list[DocumentSection] | None:
     """Return the sections of YAML or JSON, or None if it is a list of incidents."""
     suffix = "." + shown.rpartition(".")[2].lower()
     tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown)
-    if not is_single_document(tree):
+    if not is_single_document(tree) or find_export_items(tree) is not None:
         return None
     return [DocumentSection(comments=text.split("\n")), *build_field_sections(tree)]
 
@@ -117,15 +155,32 @@ def _parse_text_sections(
 ) -> Iterator[DocumentSection]:
     """Yield the sections of the front matter, and of the text below it."""
     lines = text.split("\n")
-    values, body = parse_front_matter(text, shown, name.kind == "rst")
-    yield DocumentSection(comments=lines[: len(lines) - len(body)])
+    values, body = read_document_lines(text, shown, name.kind)
+    above = len(lines) - len(body)
+    if isinstance(body, NumberedLines):
+        yield from build_field_sections(values)
+        yield from _renumber_sections(parse_markdown_sections("\n".join(body)), body)
+        return
+    yield DocumentSection(comments=lines[:above])
     yield from build_field_sections(values)
     if name.kind == "rst":
         yield from parse_rst_sections(body)
     else:
-        above = len(lines) - len(body)
         body = blank_sections(body, skipped, extra) if skipped else body
         yield from parse_markdown_sections("\n".join(body), above)
+
+
+def _renumber_sections(
+    sections: Iterable[DocumentSection], lines: NumberedLines
+) -> Iterator[DocumentSection]:
+    """Yield sections of converted text with the lines of the document."""
+    for section in sections:
+        section.line = lines.find_source_line(section.line)
+        section.passages = [
+            replace(passage, line=lines.find_source_line(passage.line))
+            for passage in section.passages
+        ]
+        yield section
 
 
 def build_text_of_fields(postmortem: Postmortem, extra: ExtraWords = ()) -> PostmortemText:
@@ -152,7 +207,7 @@ def build_field_sections(tree: Any, level: int = TOP_KEY_LEVEL) -> Iterator[Docu
     for key, value in tree.items() if isinstance(tree, LocatedTable) else ():
         line = tree.lines.get(key, tree.line or 1)
         name = fields.normalize_key(str(key)).replace("_", " ")
-        section = DocumentSection(name, level, line)
+        section = DocumentSection(name, level, line, is_field=True)
         section.passages += _build_value_passages(value, line, 0)
         yield section
         yield from build_field_sections(value, level + 1)

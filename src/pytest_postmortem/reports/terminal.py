@@ -84,7 +84,9 @@ def render_terminal_report(
     else:
         everything = detail == "everything"
         sections = list(_build_terminal_sections(report, show, width, everything))
-        tail = [*format_gate_lines(report.gates, everything), _build_last_line(report, everything)]
+        notes = [TerminalLine(sanitize_line(note)) for note in report.notes if everything]
+        gates = format_gate_lines(report.gates, everything)
+        tail = [*notes, *gates, _build_last_line(report, everything)]
     shown = [len(section.entries) for section in sections]
     if detail != "everything":
         shown = _allot_entries(sections, MOST_TERMINAL_LINES - len(tail))

@@ -15,7 +15,6 @@ from pytest_postmortem.model import Postmortem
 from pytest_postmortem.registry import parsers
 from pytest_postmortem.registry.directory import (
     DocumentDirectory,
-    detect_document_name,
     parse_front_matter,
     walk_documents,
 )
@@ -25,6 +24,7 @@ from pytest_postmortem.registry.filenames import (
     DocumentKind,
     find_id_prefix,
 )
+from pytest_postmortem.registry.folder_contents import TABLE_SUFFIXES, examine_folder
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.scaffold.front_matter import (
     FIRST_FRONT_MATTER,
@@ -116,13 +116,12 @@ def survey_documents(
     ]
     by_path = {each.path: each for each in postmortems}
     documents = []
-    for relative in files:
-        if relative.partition("/")[0] in aside:
+    own_files = (relative for relative in files if relative.partition("/")[0] not in aside)
+    for relative, name in examine_folder(directory.path, own_files).names.items():
+        if not is_written_kind(relative):
             continue
-        name = detect_document_name(directory.path, relative)
-        if name is not None:
-            postmortem = by_path.get(directory.shown_path(relative))
-            documents.append(_SiblingDocument(relative, name.stem, name.kind, postmortem))
+        postmortem = by_path.get(directory.shown_path(relative))
+        documents.append(_SiblingDocument(relative, name.stem, name.kind, postmortem))
     documents.sort(key=lambda each: each.sort_key)
     return _build_collection(directory, documents, files)
 
@@ -238,10 +237,24 @@ def _is_dated_folder(folder: str, shape: str) -> bool:
     return re.fullmatch(pattern.replace("%m", _MONTH).replace("%d", _DAY), folder) is not None
 
 
+WRITTEN_SUFFIXES = tuple(
+    (suffix, kind)
+    for suffix, kind in DOCUMENT_SUFFIXES
+    if kind not in ("asciidoc", "html") and suffix not in TABLE_SUFFIXES
+)
+"""The suffixes of documents that `new` can write."""
+
+
+def is_written_kind(file: str) -> bool:
+    """Return whether `new` can write a document such as this one."""
+    suffix = f".{file.rpartition('.')[2].lower()}"
+    return not any(suffix == other for other, _ in {*DOCUMENT_SUFFIXES} - {*WRITTEN_SUFFIXES})
+
+
 def find_document_kind(file: str) -> tuple[str, DocumentKind]:
     """Return the suffix of a document, and its kind."""
     lower = file.lower()
-    return next((kind for kind in DOCUMENT_SUFFIXES if lower.endswith(kind[0])), ("", "plain"))
+    return next((kind for kind in WRITTEN_SUFFIXES if lower.endswith(kind[0])), ("", "plain"))
 
 
 def _find_template(files: Iterable[str], suffix: str) -> str | None:

@@ -250,7 +250,8 @@ def _build_fresh_entries(
     prefix: str,
     url_template: str | None,
 ) -> _FreshEntries:
-    entries, problems = build_entries(pages.raws, prefix=prefix, url_template=url_template)
+    built = build_entries(pages.raws, prefix=prefix, url_template=url_template)
+    entries, problems = built.entries, built.problems
     if pages.raws and not entries:
         raise UnreachableError(
             f"none of its {len(pages.raws)} items has an id", "set its path in 'fields'"
@@ -260,11 +261,13 @@ def _build_fresh_entries(
         unique.setdefault(entry.id.casefold(), entry)
     problems += check_duplicate_ids(entries)
     findings = [*pages.findings]
-    if problems and show != "all":
-        findings.append(
-            Finding(problems[0].slug, "warning", _format_hidden_problems(len(problems)))
-        )
+    if (problems or built.findings) and show != "all":
+        slug = problems[0].slug if problems else built.findings[0].code
+        hidden_count = len(problems) + len(built.findings)
+        findings.append(Finding(slug, "warning", _format_hidden_problems(hidden_count)))
         problems = []
+    else:
+        findings += (replace(finding, path=None, line=None) for finding in built.findings)
     for problem in problems[:MAX_LISTED_FINDINGS]:
         findings.append(Finding(problem.slug, "warning", f"{problem.cause}; {problem.remedy}"))
     if len(problems) > MAX_LISTED_FINDINGS:

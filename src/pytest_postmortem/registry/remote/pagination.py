@@ -214,7 +214,9 @@ class _PageWalker:
                 )
             return listed
         try:
-            own_contents = parse_registry_tree(tree, self._source.shown)
+            own_contents = parse_registry_tree(
+                tree, self._source.shown, exports=not self._source.fields
+            )
             if own_contents.problems:
                 raise RegistryError(own_contents.problems)
         except RegistryError as error:

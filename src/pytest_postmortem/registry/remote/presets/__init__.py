@@ -40,7 +40,7 @@ def expand_preset(text: str, shown: str, own: LocatedTable | None = None) -> Loc
     service, _, place_text = text.partition(":")
     if service not in PRESET_SERVICES:
         raise RegistryError([_build_unknown_service_problem(service, shown)])
-    block = _load_preset(service)
+    block = load_preset(service)
     target, example = block.pop("target"), block.pop("example")
     place, _, query = place_text.partition("?")
     match = re.fullmatch(target, place)
@@ -67,7 +67,8 @@ def _parse_preset_query(text: str, shown: str) -> LocatedTable:
     return query
 
 
-def _load_preset(service: str) -> LocatedTable:
+def load_preset(service: str) -> LocatedTable:
+    """Return the data file of a service."""
     path = os.path.join(PRESET_FOLDER, f"{service}.yml")
     text = read_limited_text(path, path, READ_REGISTRY, MAX_REGISTRY_SIZE)
     block: LocatedTable = parsers.parse_data_text(text, ".yml", failed=READ_REGISTRY, path=path)
