@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -75,7 +76,8 @@ class Postmortem:
     ``path`` and ``line`` locate the entry; a path below the rootdir is relative to it; a
     fetched entry has none. ``date`` and ``until`` are ISO dates, or the invalid text.
     ``extra`` holds short texts under unknown keys. ``show`` is the default limit of what reports
-    print: less than all for an entry that was fetched with a credential.
+    print: less than all for an entry that was fetched with a credential. ``path_names`` are
+    aliases from the path of its document.
     """
 
     id: str
@@ -106,6 +108,12 @@ class Postmortem:
     action_items: tuple[ActionItem, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
     show: ShowLevel = "all"
+    path_names: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names of the incident: its id, its aliases, and those from the path of its file."""
+        return (self.id, *self.aliases, *self.path_names)
 
     @property
     def day(self) -> datetime.date | None:
@@ -133,6 +141,11 @@ def normalize_id(text: str) -> str:
     import unicodedata
 
     return unicodedata.normalize("NFC", text)
+
+
+def fold_id(text: str) -> str:
+    """Return the key under which ids and aliases are compared: in NFC, without case and blanks."""
+    return normalize_id(text.strip()).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +203,17 @@ class Registry:
 
     def find(self, id: str) -> Postmortem | None:
         """Return the post-mortem of an id or an alias, compared without case, or None."""
-        return self.index.get(normalize_id(id).casefold())
+        return self.index.get(fold_id(id))
+
+    def find_matching(self, pattern: str) -> tuple[Postmortem, ...]:
+        """Return the post-mortems with an id or alias that matches a pattern such as ``PM-1*``."""
+        key = fold_id(pattern)
+        if key in self.index:  # which may have brackets in it
+            return (self.index[key],)
+        if not any(letter in key for letter in "*?["):
+            return ()
+        found = {each.id: each for name, each in self.index.items() if fnmatchcase(name, key)}
+        return tuple(found.values())
 
     def __iter__(self) -> Iterator[Postmortem]:
         return iter(self.postmortems)

@@ -231,7 +231,8 @@ def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
             text for postmortem in registry for text in list_field_texts(postmortem, key)
         )
         for text in split_selection_values(key, texts):
-            if normalize_severity(text) not in values:
+            fits = registry.find(text) if key == "id" else normalize_severity(text) in values
+            if not fits:
                 message = f"postmortem_select has '{key}:{text}', which fits no incident"
                 yield _build_unfit_value_finding("unknown-selection", message, values.values())
 
