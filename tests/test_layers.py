@@ -15,7 +15,7 @@ PACKAGE = Path(pytest_postmortem.__file__).parent
 
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
-    "text": set(),
+    "text": {"model"},
     "report_formats": set(),
     "options": {"report_formats"},
     "hookspecs": set(),
@@ -28,10 +28,10 @@ LAYERS: dict[str, set[str]] = {
     "today": {"git"},
     "evaluation": {"options", "report_model", "similar_names", "text"},
     "pysource": {"evaluation", "files"},
-    "registry": {"files", "model", "options", "text"},
-    "documents": {"registry"},
+    "documents": {"files", "text"},
+    "registry": {"documents", "options"},
     "proofs": {"pysource"},
-    "reports": {"documents", "git", "pysource", "settings"},
+    "reports": {"git", "pysource", "registry", "settings"},
     "runtime": {"proofs", "reports", "today"},
     "plugin": {"hookspecs", "runtime"},
     "prove": {"proofs", "reports"},

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_postmortem.documents import head as document_head
 from pytest_postmortem.documents.sections import (
     DocumentSection,
     build_field_sections,
@@ -16,7 +17,7 @@ from pytest_postmortem.documents.sections import (
 from pytest_postmortem.documents.vocabulary import DocumentPart, split_into_parts
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Postmortem
-from pytest_postmortem.registry import document_head, fields, parsers
+from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.directory import is_single_document, parse_front_matter
 from pytest_postmortem.registry.entry import READ_DOCUMENT
 from pytest_postmortem.registry.file import read_limited_text

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_postmortem.documents import head as document_head
 from pytest_postmortem.documents.action_items import find_document_items
 from pytest_postmortem.documents.reader import MAX_PARSED_SIZE, find_document_file
 from pytest_postmortem.documents.sections import parse_markdown_sections
@@ -20,7 +21,6 @@ from pytest_postmortem.documents.vocabulary import (
 )
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ActionItem, Postmortem, Registry
-from pytest_postmortem.registry import document_head
 from pytest_postmortem.registry.entry import READ_DOCUMENT
 from pytest_postmortem.registry.file import read_limited_text
 from pytest_postmortem.registry.filenames import parse_document_name

@@ -14,9 +14,11 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any, TypeGuard
 
+from pytest_postmortem.documents import head as document_head
+from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.model import Finding, format_count
-from pytest_postmortem.registry import document_head, fields, parsers
+from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.cache import hash_parts
 from pytest_postmortem.registry.entry import READ_DOCUMENT, READ_REGISTRY, RawEntry
 from pytest_postmortem.registry.file import (
@@ -28,7 +30,6 @@ from pytest_postmortem.registry.file import (
 from pytest_postmortem.registry.filenames import (
     DocumentName,
     find_id_prefix,
-    find_iso_dates,
     is_ignored_stem,
     is_possible_document,
     is_skipped_folder,

@@ -7,13 +7,15 @@ by ``summary`` or ``impact``. Under a field's own name a value that makes none i
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import quote, unquote
 
-from pytest_postmortem.model import normalize_id
+from pytest_postmortem.text import clean_path as clean_path
+from pytest_postmortem.text import clean_text as clean_text
+from pytest_postmortem.text import escape_bytes as escape_bytes
+from pytest_postmortem.text import unescape_bytes as unescape_bytes
 
 FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "title": ("name", "summary", "message"),
@@ -77,9 +79,6 @@ MAX_SHORT_TEXT = 200
 SHORT_TEXT_KEYS = frozenset({"name", "summary", "message", "impact"})
 """Keys that some files use for a title or a severity, and others for whole paragraphs."""
 
-_ESCAPED_BYTE = re.compile("%([89A-F][0-9A-F])")
-_LONE_SURROGATE = re.compile("[\udc80-\udcff]")
-_LINE_BREAK_CHARACTER = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _ISO_DATE_AT_START = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$", re.DOTALL)
 _FIELDS_BY_KEY = {
     name: (rank, field)
@@ -96,47 +95,6 @@ def normalize_key(key: str) -> str:
 def find_field(key: str) -> tuple[int, str] | None:
     """Return the field to which a key in its normal form belongs, after how good a name it is."""
     return _FIELDS_BY_KEY.get(key)
-
-
-def clean_text(text: str, *, lines: bool = False) -> str:
-    """Return a text that is safe to show: one line (unless ``lines``), nothing invisible.
-
-    Controls, escapes, bidirectional overrides and zero-width characters are removed. Characters
-    are in NFC; a byte of a file name that is not UTF-8 is written as ``%E9``.
-    """
-    return _clean_lines(normalize_id(text), lines)
-
-
-def clean_path(path: str) -> str:
-    """Return a path as `clean_text` would, without NFC; `unescape_bytes` gives it back."""
-    return _clean_lines(path, False)
-
-
-def unescape_bytes(shown: str) -> str:
-    """Return the path that `clean_path` shows, with bytes in place of ``%E9``."""
-    return _ESCAPED_BYTE.sub(lambda match: chr(0xDC00 + int(match[1], 16)), shown)
-
-
-def escape_bytes(text: str) -> str:
-    """Return a text with ``%E9`` in place of a byte of a file name that is not UTF-8.
-
-    So a mark can contain the id of that name, and a link its path.
-    """
-    return _LONE_SURROGATE.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", text)
-
-
-def _clean_lines(text: str, lines: bool) -> str:
-    if text.isprintable():
-        return text.strip()
-    rows = (_drop_invisible(row).strip() for row in _LINE_BREAK_CHARACTER.split(text.strip()))
-    return ("\n" if lines else " ").join(row for row in rows if row)
-
-
-def _drop_invisible(text: str) -> str:
-    text = text.replace("\t", " ").replace("\xa0", " ")
-    return "".join(
-        c for c in escape_bytes(text) if unicodedata.category(c) not in ("Cc", "Cf", "Cs")
-    )
 
 
 def parse_scalar(value: Any, *, lines: bool = False) -> str | None:

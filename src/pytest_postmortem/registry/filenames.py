@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.registry import fields
 
 DocumentKind = Literal["markdown", "rst", "data", "plain"]
@@ -42,7 +43,6 @@ NO_ID_PREFIXES = frozenset(
 
 _ANY_SUFFIX = re.compile(r"\.\w{1,8}$")
 _TOKEN_SEPARATOR = re.compile(r"[\W_]+")
-_ISO_DATE_IN_TEXT = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})$")
 _FULL_YEAR = re.compile(r"(?:19|20)\d{2}$")
 _ID_PREFIX = re.compile(
@@ -123,8 +123,3 @@ def _is_start_of_date(text: str, number: str) -> bool:
     compact = _COMPACT_DATE.match(number)
     iso = "-".join(compact.groups()) if compact else text[:10]
     return fields.parse_day(iso) is not None
-
-
-def find_iso_dates(text: str) -> list[str]:
-    """Return the real ISO dates in a text that are not part of a longer number."""
-    return [date for date in _ISO_DATE_IN_TEXT.findall(text) if fields.parse_day(date)]

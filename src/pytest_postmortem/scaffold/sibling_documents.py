@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pytest_postmortem.documents import head as document_head
+from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Postmortem
-from pytest_postmortem.registry import document_head, parsers
+from pytest_postmortem.registry import parsers
 from pytest_postmortem.registry.directory import (
     DocumentDirectory,
     detect_document_name,
@@ -22,7 +24,6 @@ from pytest_postmortem.registry.filenames import (
     DOCUMENT_SUFFIXES,
     DocumentKind,
     find_id_prefix,
-    find_iso_dates,
 )
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.scaffold.front_matter import (

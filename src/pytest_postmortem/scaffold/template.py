@@ -13,8 +13,8 @@ from itertools import pairwise
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
+from pytest_postmortem.documents.head import SECTION_TITLES, DocumentHeading, find_headings
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.registry.document_head import SECTION_TITLES, DocumentHeading, find_headings
 from pytest_postmortem.scaffold.front_matter import IncidentFacts, find_field_of_key
 from pytest_postmortem.scaffold.scalars import find_quote, format_toml_value, format_yaml_value
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_postmortem.registry import fields
-from pytest_postmortem.registry.filenames import find_iso_dates
+from pytest_postmortem.documents.dates import find_iso_dates
+from pytest_postmortem.text import clean_text
 
 SECTION_TITLES = re.compile(
     r"(?:(?:issue|incident|executive) )?(?:summary|overview|impact|timeline|dates?|dates?\(s\))|"
@@ -21,6 +21,7 @@ SECTION_TITLES = re.compile(
 """Headings of parts that any post-mortem has: below the first level they are not the title."""
 
 MAX_HEADING_LINE = 1000
+MAX_ROOT_CAUSE = 200
 
 _ATX_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _HEADING_ANCHOR = re.compile(r"\s*\{[#:.][^{}]*\}$")
@@ -173,9 +174,7 @@ def _clean_heading(text: str) -> str:
 
 def _strip_inline_markup(text: str) -> str:
     """Return a text without the marks of links, bold and code."""
-    return fields.clean_text(
-        _BOLD_TEXT.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text)).replace("`", "")
-    )
+    return clean_text(_BOLD_TEXT.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text)).replace("`", ""))
 
 
 def _find_first_paragraph(lines: Sequence[str]) -> str:
@@ -195,7 +194,7 @@ def _find_first_paragraph(lines: Sequence[str]) -> str:
 
 def _shorten_root_cause(text: str) -> str:
     text = _strip_inline_markup(text[:2000])
-    if len(text) <= fields.MAX_SHORT_TEXT:
+    if len(text) <= MAX_ROOT_CAUSE:
         return text
-    head = text[: fields.MAX_SHORT_TEXT - 1]
+    head = text[: MAX_ROOT_CAUSE - 1]
     return head.rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
