@@ -76,8 +76,7 @@ class Postmortem:
     ``path`` and ``line`` locate the entry; a path below the rootdir is relative to it; a
     fetched entry has none. ``date`` and ``until`` are ISO dates, or the invalid text.
     ``extra`` holds short texts under unknown keys. ``show`` is the default limit of what reports
-    print: less than all for an entry that was fetched with a credential. ``path_names`` are
-    aliases from the path of its document.
+    print: less than all for an entry that was fetched with a credential.
     """
 
     id: str
@@ -108,12 +107,11 @@ class Postmortem:
     action_items: tuple[ActionItem, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
     show: ShowLevel = "all"
-    path_names: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names of the incident: its id, its aliases, and those from the path of its file."""
-        return (self.id, *self.aliases, *self.path_names)
+        """Its id and its aliases; those from the path of a document are in `Registry.index`."""
+        return (self.id, *self.aliases)
 
     @property
     def day(self) -> datetime.date | None:
@@ -204,6 +202,13 @@ class Registry:
     def find(self, id: str) -> Postmortem | None:
         """Return the post-mortem of an id or an alias, compared without case, or None."""
         return self.index.get(fold_id(id))
+
+    def group_names(self) -> Mapping[str, list[str]]:
+        """Return all names of each post-mortem by its id: id, aliases, and those from its path."""
+        names = {postmortem.id: list(postmortem.names) for postmortem in self.postmortems}
+        for name, postmortem in self.index.items():
+            names[postmortem.id].append(name)
+        return names
 
     def find_matching(self, pattern: str) -> tuple[Postmortem, ...]:
         """Return the post-mortems with an id or alias that matches a pattern such as ``PM-1*``."""

@@ -82,7 +82,7 @@ def run_list(
     with load_incidents(arguments, source) as loaded:
         _check_selected_keys(loaded.rows, query)
         _check_selected_states(query.states, read=loaded.read)
-        _check_selected_ids(loaded.rows, query, loaded.project.registry or Registry())
+        query = _resolve_selected_ids(loaded.rows, query, loaded.project.registry or Registry())
         severities = loaded.project.settings.policy.severities
         rows = select_rows(loaded.rows, replace(query, severities=severities))
         for target in report_targets:
@@ -159,21 +159,27 @@ def _check_selected_states(states: Iterable[str], *, read: bool) -> None:
         raise SettingsError(problems)
 
 
-def _check_selected_ids(rows: Sequence[IncidentRow], query: ListQuery, registry: Registry) -> None:
-    """Verify that the ids that are selected are those of incidents.
+def _resolve_selected_ids(
+    rows: Sequence[IncidentRow], query: ListQuery, registry: Registry
+) -> ListQuery:
+    """Return a query with the ids of incidents in place of their other names.
 
-    Raises: SettingsError.
+    Raises: SettingsError for a name that no incident has.
     """
     listed = index_listed_incidents(rows, registry)
-    problems = []
-    for id in (id for key, ids in query.select if key == "id" for id in ids):
-        if rows and not (listed.find(id) or registry.find(id)):
+    problems, ids = [], []
+    for id in dict(query.select).get("id", ()):
+        known = listed.find(id) or registry.find(id)
+        ids.append(known.id if known else id)
+        if rows and known is None:
             suggestion = index_registry_ids(listed).find(id)
             remedy = f"did you mean {suggestion!r}?" if suggestion else "correct the id"
             cause = f"unknown post-mortem {id!r}"
             problems.append(Problem("unknown-id", LIST_FAILED, cause, remedy))
     if problems:
         raise SettingsError(problems)
+    select = {**dict(query.select), "id": tuple(ids)} if ids else dict(query.select)
+    return replace(query, select=tuple(select.items()))
 
 
 def _check_selected_keys(rows: Sequence[IncidentRow], query: ListQuery) -> None:

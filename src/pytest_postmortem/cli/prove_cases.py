@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,9 +87,10 @@ def find_proof_subjects(
             "no registry is configured", "name a fix with --fix=REV, and the tests of it"
         )
     fix_trailers, unread_reason = _read_fix_trailers(checkout)
+    names_by_id = checkout.registry.group_names()
     for postmortem in _select_postmortems(checkout, ids):
-        names = postmortem.names
-        revisions = _list_fix_revisions(postmortem, fix_trailers)
+        names = tuple(names_by_id[postmortem.id])
+        revisions = _list_fix_revisions(postmortem, names, fix_trailers)
         if not (revisions or postmortem.patch):
             if unread_reason:
                 yield ProofSubject(postmortem.id, None, postmortem, unread_reason)
@@ -149,14 +150,14 @@ def _select_postmortems(checkout: GitCheckout, ids: Sequence[str]) -> Iterator[P
 
 
 def _list_fix_revisions(
-    postmortem: Postmortem, fix_trailers: Mapping[str, tuple[str, ...]]
+    postmortem: Postmortem, names: Iterable[str], fix_trailers: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
     """Return the commits and ranges that are the fix: those that the registry names, else those
     that say so themselves.
     """
     if postmortem.fix or postmortem.patch:
         return tuple(map(parse_revision, postmortem.fix))
-    keys = map(fold_id, postmortem.names)
+    keys = map(fold_id, names)
     return next((fix_trailers[key] for key in keys if key in fix_trailers), ())
 
 
@@ -234,7 +235,7 @@ def _build_subject_of_given_fix(
         if not tests:
             raise build_prove_error(f"no test is linked to {id}", "name the tests themselves")
         files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in tests))
-        names = postmortem.names if postmortem else (id,)
+        names = tuple((checkout.registry or Registry()).group_names().get(id, (id,)))
         return ProofSubject(id, ProofCase(id, lambda: fix, files, names, tuple(tests)), postmortem)
     if not tests:
         tests = _find_tests_changed_by_fix(checkout, fix)

@@ -92,8 +92,7 @@ def list_field_texts(postmortem: Postmortem, key: str) -> tuple[str, ...]:
 
 
 def _normalize_field_values(postmortem: Postmortem, key: str) -> set[str]:
-    texts = postmortem.names if key == "id" else list_field_texts(postmortem, key)
-    return {normalize_field_value(key, text) for text in texts}
+    return {normalize_field_value(key, text) for text in list_field_texts(postmortem, key)}
 
 
 def normalize_field_value(key: str, text: str) -> str:
@@ -103,7 +102,7 @@ def normalize_field_value(key: str, text: str) -> str:
 
 def _build_selection_fields(postmortem: Postmortem) -> Mapping[str, Sequence[str | None]]:
     return {
-        "id": (postmortem.id, *postmortem.aliases),
+        "id": postmortem.names,
         "severity": (postmortem.severity,),
         "status": (postmortem.status,),
         "owner": (postmortem.owner,),

@@ -10,6 +10,7 @@ from pytest_postmortem.evaluation.evaluate import (
     compute_percentage,
     list_field_texts,
     list_selection_keys,
+    normalize_field_value,
     normalize_severity,
     split_selection_values,
 )
@@ -227,12 +228,11 @@ def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
             message = f"postmortem_select has {key!r}, a key of no incident"
             yield _build_unfit_value_finding("unknown-selection", message, keys)
             continue
-        values = _index_by_normal_form(
-            text for postmortem in registry for text in list_field_texts(postmortem, key)
-        )
+        values: dict[str, str] = {}
+        for text in (text for each in registry for text in list_field_texts(each, key)):
+            values.setdefault(normalize_field_value(key, text), text)
         for text in split_selection_values(key, texts):
-            fits = registry.find(text) if key == "id" else normalize_severity(text) in values
-            if not fits:
+            if normalize_field_value(key, text) not in values:
                 message = f"postmortem_select has '{key}:{text}', which fits no incident"
                 yield _build_unfit_value_finding("unknown-selection", message, values.values())
 

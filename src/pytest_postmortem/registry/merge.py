@@ -163,7 +163,6 @@ def _build_postmortem(entry: RegistryEntry) -> Postmortem:
         tests=lists.get("tests", ()),
         action_items=entry.items,
         extra=entry.extra,
-        path_names=entry.implicit,
     )
 
 
