@@ -189,6 +189,7 @@ class Registry:
     ``locations`` are the locations as printed. ``partial`` holds the reasons for which post-mortems
     may be missing, ``unreachable`` the locations that could not be read. ``shrunk`` are the
     locations that now return an empty list and did not before; their cached entries are used.
+    ``limited`` are the files that `sync` wrote without the fields that may not be shown.
     """
 
     postmortems: tuple[Postmortem, ...] = ()
@@ -198,6 +199,7 @@ class Registry:
     partial: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
     shrunk: tuple[str, ...] = ()
+    limited: tuple[str, ...] = ()
 
     def find(self, id: str) -> Postmortem | None:
         """Return the post-mortem of an id or an alias, compared without case, or None."""

@@ -26,7 +26,7 @@ from pytest_postmortem.options import DEFAULT_LOCATIONS, MARKER_NAME
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.filenames import parse_document_name
 from pytest_postmortem.registry.loader import is_remote_location
-from pytest_postmortem.registry.remote import lockfile
+from pytest_postmortem.registry.sync_header import SYNC_FIRST_LINE
 from pytest_postmortem.scaffold import edits
 from pytest_postmortem.scaffold.draft import IncidentDetails
 from pytest_postmortem.scaffold.edits import FileEdit
@@ -232,7 +232,7 @@ def _is_sync_output(path: Path) -> bool:
     """Say whether a file is one that `sync` writes, and would write over."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return file.readline().startswith(lockfile.SYNC_FIRST_LINE)
+            return file.readline().startswith(SYNC_FIRST_LINE)
     except OSError:
         return False
 

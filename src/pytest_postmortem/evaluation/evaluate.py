@@ -158,7 +158,11 @@ def evaluate(
         unknown=linked.unknown,
         unselected=tuple(each.id for each in registry if each.id not in selected_ids),
         registry=RegistryOrigins(
-            registry.locations, registry.partial, registry.unreachable, registry.shrunk
+            registry.locations,
+            registry.partial,
+            registry.unreachable,
+            registry.shrunk,
+            registry.limited,
         ),
     )
 
