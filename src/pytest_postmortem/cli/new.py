@@ -448,21 +448,20 @@ def _scaffold_postmortem(
     template: tuple[str, str] | None,
     file: RegressionTestFile | None,
 ) -> NewPostmortem:
-    marked_ids = tuple(project.marked_ids())
     noted_errors: set[str] = set()
     if place.path.suffix.lower() in parsers.PARSERS_BY_SUFFIX and not place.path.is_dir():
         ever = _read_git_past(
             lambda: git.read_lines_ever_added(project.root, place.path), "", noted_errors
         )
         return scaffold_entry(
-            incident, place, UsedNames(known_registry, marked_ids), ever, project.offline_options
+            incident, place, UsedNames(known_registry), ever, project.offline_options
         )
     paths = _read_git_past(
         lambda: git.list_files_ever_tracked(project.root, place.path), [], noted_errors
     )
     files = (path.rpartition("/")[2] for path in paths)
     stems = (name.stem for name in map(parse_document_name, files) if name)
-    used = UsedNames(known_registry, (*marked_ids, *stems))
+    used = UsedNames(known_registry, tuple(stems))
 
     def test_of(id: str) -> str:
         return file.add_incident_test(id).nodeid if file else ""
