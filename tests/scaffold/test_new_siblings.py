@@ -176,3 +176,29 @@ def test_the_severity_of_a_template_is_filled_in(folder: Path, line: str) -> Non
     assert label in text
     assert "SEV2" not in text
     assert "Date: 2026-11-29" in text
+
+
+@pytest.mark.parametrize("file", ["index.md", "README.md"])
+def test_a_page_bundle_is_followed_by_one(folder: Path, file: str) -> None:
+    """A folder of its own, whose name is that of the post-mortem."""
+    files = {
+        f"{name}/{file}": f"---\ntitle: Disk {name}\n---{CAUSE}"
+        for name in ("2024-01-02-x", "2024-02-02-y")
+    }
+
+    path, text = begin(folder, files)
+
+    assert path == f"2026-11-29-another-loop/{file}"
+    assert text.startswith("---\ntitle: Another loop\n")
+    registry = load_registry([Location(".", folder)], folder)
+    assert registry.find("2026-11-29-another-loop") is not None
+
+
+def test_bundles_may_be_in_folders_of_years(folder: Path) -> None:
+    """The year of the new one is that of its date."""
+    files = {
+        "2024/2024-01-02-x/index.md": f"# X{CAUSE}",
+        "2025/2025-02-02-y/index.md": f"# Y{CAUSE}",
+    }
+
+    assert begin(folder, files)[0] == "2026/2026-11-29-another-loop/index.md"
