@@ -11,6 +11,7 @@ import pytest
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load_registry
+from repositories import git
 
 TITLE = "Another loop"
 CAUSE = "\n\n## Root cause\n\nX had no limit.\n"
@@ -202,3 +203,15 @@ def test_bundles_may_be_in_folders_of_years(folder: Path) -> None:
     }
 
     assert begin(folder, files)[0] == "2026/2026-11-29-another-loop/index.md"
+
+
+def test_the_number_of_a_deleted_bundle_is_not_used_again(folder: Path) -> None:
+    """Its name is that of its folder, in former commits too."""
+    git(folder.parent, "init", "--quiet", "--initial-branch=main")
+    (folder / "PM-2").mkdir()
+    (folder / "PM-2" / "index.md").write_text(f"# Login{CAUSE}")
+    git(folder.parent, "add", "--all")
+    git(folder.parent, "commit", "--quiet", "--message=x")
+    (folder / "PM-2" / "index.md").unlink()
+
+    assert begin(folder, {"PM-1-a.md": f"# A{CAUSE}"})[0] == "PM-3-another-loop.md"

@@ -92,7 +92,7 @@ class _SiblingDocument:
     def bundle(self) -> str:
         """The name of its file, if it is named after the folder that it has for itself."""
         file = self.relative.rpartition("/")[2]
-        return file if file.split(".")[0].lower() in ("index", "readme") else ""
+        return file if is_bundle_file(file) else ""
 
     @property
     def folder(self) -> str:
@@ -254,6 +254,11 @@ def _find_folder_format(sibling: _SiblingDocument) -> str:
 def _is_dated_folder(folder: str, shape: str) -> bool:
     pattern = shape.replace("%Y", _YEAR, 1).replace("%Y", "(?P=year)")
     return re.fullmatch(pattern.replace("%m", _MONTH).replace("%d", _DAY), folder) is not None
+
+
+def is_bundle_file(file: str) -> bool:
+    """Return whether a document with this name is named after its folder."""
+    return file.split(".")[0].lower() in ("index", "readme")
 
 
 def find_document_kind(file: str) -> tuple[str, DocumentKind]:
