@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -112,6 +113,11 @@ class Postmortem:
     show: ShowLevel = "all"
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Its id and its aliases; those from the path of a document are in `Registry.index`."""
+        return (self.id, *self.aliases)
+
+    @property
     def day(self) -> datetime.date | None:
         """The date of the incident, None if it is missing or invalid."""
         return parse_iso_date(self.date)
@@ -137,6 +143,11 @@ def normalize_id(text: str) -> str:
     import unicodedata
 
     return unicodedata.normalize("NFC", text)
+
+
+def fold_id(text: str) -> str:
+    """Return the key under which ids and aliases are compared: in NFC, without case and blanks."""
+    return normalize_id(text.strip()).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +194,7 @@ class Registry:
     may be missing, ``unreachable`` the locations that could not be read. ``shrunk`` are the
     locations that now return an empty list and did not before; their cached entries are used.
     ``notes`` say which files of the locations are not read.
+    ``limited`` are the files that `sync` wrote without the fields that may not be shown.
     """
 
     postmortems: tuple[Postmortem, ...] = ()
@@ -193,10 +205,28 @@ class Registry:
     unreachable: tuple[str, ...] = ()
     shrunk: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    limited: tuple[str, ...] = ()
 
     def find(self, id: str) -> Postmortem | None:
         """Return the post-mortem of an id or an alias, compared without case, or None."""
-        return self.index.get(normalize_id(id).casefold())
+        return self.index.get(fold_id(id))
+
+    def group_names(self) -> Mapping[str, list[str]]:
+        """Return all names of each post-mortem by its id: id, aliases, and those from its path."""
+        names = {postmortem.id: list(postmortem.names) for postmortem in self.postmortems}
+        for name, postmortem in self.index.items():
+            names[postmortem.id].append(name)
+        return names
+
+    def find_matching(self, pattern: str) -> tuple[Postmortem, ...]:
+        """Return the post-mortems with an id or alias that matches a pattern such as ``PM-1*``."""
+        key = fold_id(pattern)
+        if key in self.index:  # which may have brackets in it
+            return (self.index[key],)
+        if not any(letter in key for letter in "*?["):
+            return ()
+        found = {each.id: each for name, each in self.index.items() if fnmatchcase(name, key)}
+        return tuple(found.values())
 
     def __iter__(self) -> Iterator[Postmortem]:
         return iter(self.postmortems)

@@ -106,13 +106,14 @@ class GateResult:
 @dataclass(frozen=True, slots=True)
 class RegistryOrigins:
     """Where a registry comes from: its locations, why it may lack some, which can't be reached,
-    and which answer with an empty list all of a sudden.
+    which answer with an empty list all of a sudden, and which have only what may be shown.
     """
 
     locations: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
     shrunk: tuple[str, ...] = ()
+    limited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ Names are compared as words and numbers, without case, separators and leading ze
 ``PM-2026-1`` is ``pm_2026_001``. The first rule that leads to one result only:
 
 1. the name is a prefix of a known one: ``2020-09-21`` of ``2020-09-21-components-destroyed``
-2. it is a part of one: ``reddit-hug`` of ``2018-01-18-reddit-hug``
-3. both are the same words and numbers: ``PM-2026-1`` and ``PM-2026-001``
-4. one or two words differ in one letter, or two letters changed places
-5. a letter is written for a digit that looks alike, or a digit is written twice
+2. a known one and words after it: ``PM-7-disk-full`` of ``PM-7``
+3. it is a part of one: ``reddit-hug`` of ``2018-01-18-reddit-hug``
+4. both are the same words and numbers: ``PM-2026-1`` and ``PM-2026-001``
+5. both are the same without separators: ``20200225`` and ``2020-02-25``
+6. one or two words differ in one letter, or two letters changed places; also in a part
+7. a letter is written for a digit that looks alike, or a digit is written twice
 
 Another number or another date is another incident, and never suggested.
 """
@@ -16,9 +18,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import accumulate, combinations, product
+from itertools import accumulate, combinations, islice, product
 from string import ascii_lowercase
 
 from pytest_postmortem.model import Registry
@@ -26,6 +28,7 @@ from pytest_postmortem.model import Registry
 PUNCTUATION_AS_SPACE = {
     ord(each): " " for each in map(chr, range(128)) if not each.isalnum() and each != "\n"
 }
+PUNCTUATION_DELETED = dict.fromkeys(PUNCTUATION_AS_SPACE)
 ASCII_WORD_BORDERS = re.compile("[a-z](?=[0-9])"), re.compile("[0-9](?=[a-z])")
 UNICODE_WORD_BORDERS = re.compile(r"[^\W\d](?=\d)"), re.compile(r"\d(?=[^\W\d])")
 NON_WORD_PATTERN = re.compile(r"[^\w\n]")
@@ -35,6 +38,9 @@ LOOK_ALIKE_PATTERN = re.compile(r"(?<=\d)[oil](?![^\W\d])|(?<![^\W\d])[oil](?=\d
 DOUBLED_DIGIT_PATTERN = re.compile(r"(\d)(?=\1)")
 MIN_SUGGESTION_LENGTH = 3
 """The shortest part of a name that is searched for."""
+
+MAX_CORRECTIONS = 50
+"""The number of corrections of a misspelt name that are looked for."""
 
 MAX_SUGGESTION_LENGTH = 200
 """The longest text that is searched for."""
@@ -59,15 +65,19 @@ class SuggestionIndex:
             return None
         rules: tuple[Callable[[str], Iterable[str]], ...] = (
             self._find_prefixed,
+            self._find_prefix,
             self._find_containing,
             self._find_equal,
-            self._find_misspelled,
         )
         for rule in rules:
             found = _find_only_target(rule(text))
             if found is not None:
                 return found
-        return _find_only_target(self._find_mistyped(folded))
+        return (
+            _find_only_target(self._names_by_letters.get(_drop_separators(folded), ()))
+            or self._find_misspelled(text)
+            or _find_only_target(self._find_mistyped(folded))
+        )
 
     @cached_property
     def _text(self) -> str:
@@ -90,11 +100,28 @@ class SuggestionIndex:
         return found
 
     @cached_property
+    def _names_by_letters(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        lines = _drop_separators("\n".join(self._names)).split("\n")
+        for line, target in zip(lines, self._targets, strict=True):
+            found.setdefault(line, []).append(target)
+        return found
+
+    @cached_property
     def _known_words(self) -> frozenset[str]:
         return frozenset(self._text.split())
 
     def _find_prefixed(self, text: str) -> Iterator[str]:
         return self._find_lines("\n" + _extend_last_word(text))
+
+    def _find_prefix(self, text: str) -> Iterable[str]:
+        """Return the targets of the longest name of two words that the text continues in words."""
+        words = text.split()
+        for count in range(len(words) - 1, 1, -1):
+            found = self._find_equal(f" {' '.join(words[:count])} ")
+            if found:
+                return found if words[count].isalpha() else ()
+        return ()
 
     def _find_containing(self, text: str) -> Iterator[str]:
         """Yield the targets of names that contain the text from the start of a word.
@@ -119,10 +146,27 @@ class SuggestionIndex:
     def _find_equal(self, text: str) -> Iterable[str]:
         return self._names_by_folded_text.get(text, ())
 
-    def _find_misspelled(self, text: str) -> Iterator[str]:
+    def _find_misspelled(self, text: str) -> str | None:
+        """Return the only target of the text with one or two unknown words corrected."""
+        lines = list(islice(self._list_corrections(text), MAX_CORRECTIONS))
+        found = (target for line in lines for target in self._find_equal(line))
+        parts = (
+            target
+            for line in lines
+            if " " in line.strip()
+            for target in self._find_containing(line)
+        )
+        return _find_only_target(found) or _find_only_target(parts)
+
+    def _list_corrections(self, text: str) -> Iterator[str]:
         words = text.split()
+        unknown = [word for word in words if word not in self._known_words]
+        if len(unknown) > 2 or not all(map(str.isalpha, unknown)):
+            return
         near = [
             [each for each in _list_single_edits(word) if each in self._known_words]
+            if word in unknown
+            else []
             for word in words
         ]
         for changed in (1, 2):
@@ -130,7 +174,7 @@ class SuggestionIndex:
                 for chosen in product(*(near[place] for place in places)):
                     new = dict(zip(places, chosen, strict=True))
                     line = " ".join(new.get(n, word) for n, word in enumerate(words))
-                    yield from self._find_equal(f" {line} ")
+                    yield f" {line} "
 
     def _find_mistyped(self, folded: str) -> Iterator[str]:
         digits = LOOK_ALIKE_PATTERN.sub(lambda found: "0" if found[0] == "o" else "1", folded)
@@ -147,10 +191,18 @@ def find_similar_word(word: str, words: Iterable[str]) -> str | None:
     return SuggestionIndex({each: each for each in words}).find(word)
 
 
-def index_registry_ids(registry: Registry) -> SuggestionIndex:
-    """Return the index of the ids and aliases of a registry, without the paths of its files."""
-    names = registry.index.items()
-    return SuggestionIndex({name: known.id for name, known in names if "/" not in name})
+def index_registry_ids(registry: Registry, ids: Collection[str] | None = None) -> SuggestionIndex:
+    """Return the index of the ids and aliases of a registry, without the paths of its files.
+
+    ``ids`` are those that may be suggested, None for all.
+    """
+    return SuggestionIndex(
+        {
+            name: known.id
+            for name, known in registry.index.items()
+            if "/" not in name and (ids is None or known.id in ids)
+        }
+    )
 
 
 def _join_lines(text: str) -> str:
@@ -169,6 +221,12 @@ def _split_into_words(text: str) -> str:
     for boundary in ASCII_WORD_BORDERS if text.isascii() else UNICODE_WORD_BORDERS:
         text = boundary.sub(r"\g<0> ", text)
     return SPACES_PATTERN.sub(" ", LEADING_ZEROS_PATTERN.sub(" ", text))
+
+
+def _drop_separators(text: str) -> str:
+    """Return the letters, digits and line ends of a text."""
+    text = text.translate(PUNCTUATION_DELETED)
+    return text if text.isascii() else NON_WORD_PATTERN.sub("", text)
 
 
 def _extend_last_word(text: str) -> str:

@@ -222,7 +222,7 @@ def test_what_can_not_be_understood_is_said_at_once(
     assert status == 2
     assert [line for line in complaint(capsys).splitlines() if "  see" not in line] == [
         "Couldn't list: 'severity' is not KEY:VALUE",
-        "  write for example severity:sev1",
+        "  write for example severity:sev1 or id:PM-7",
         "Couldn't list: unknown state 'guard'",
         "  did you mean 'guarded'?",
         "Couldn't list: unknown state 'x'",
@@ -338,6 +338,80 @@ def test_an_alias_that_the_file_tells_is_not_said_twice(
     assert "  link     docs/pm/PM-1-login.md\n" in said
     assert "  aliases  OPS-3, OPS-4\n" in said
     assert "- aliases: OPS-3, OPS-4\n" in said
+
+
+@pytest.fixture
+def documents(project: Path) -> Path:
+    """A folder of documents, each with further names: its stem, its path, an alias in it."""
+    pages = {
+        "other.md": "---\nid: X-1\naliases: OPS-3\n---\n# B thing\n",
+        "PM2021-005 - All services.md": "# A thing\n",
+        "2021/r\u00e9seau.md": "---\nid: X-2\n---\n# Net\n",
+        "a/twin.md": "---\nid: X-3\n---\n# Twin\n",
+        "b/twin.md": "---\nid: X-4\n---\n# Twin\n",
+    }
+    for name, text in pages.items():
+        path = project / "docs" / "pm" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    configure(project, "postmortem_registry = docs/pm")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("name", "id"),
+    [
+        ("other", "X-1"),
+        ("OTHER", "X-1"),
+        (" other ", "X-1"),
+        ("ops-3", "X-1"),
+        ("docs/pm/other.md", "X-1"),
+        ("pm2021-005 - all services", "PM2021-005"),
+        ("RE\u0301SEAU", "X-2"),
+        ("a/twin.md", "X-3"),
+    ],
+)
+def test_every_name_of_an_incident_is_understood(
+    documents: Path, name: str, id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An alias, the stem and the path of a document, in any case and form of Unicode."""
+    assert main(["show", name]) == 0
+    shown = capsys.readouterr().out
+    assert ids(capsys, f"id:{name}") == [id]
+    main(["prove", name])
+
+    assert shown.startswith(f"{id}  ")
+    assert capsys.readouterr().out.startswith(f"{id}  ")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("othr", "did you mean 'X-1'?"),
+        ("PM2021", "did you mean 'PM2021-005'?"),
+        ("all-services", "did you mean 'PM2021-005'?"),
+        ("PM2021-006", None),
+        ("twin", None),
+    ],
+)
+def test_a_name_that_no_incident_has_alone_is_told(
+    documents: Path, name: str, remedy: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the one that was meant, which is suggested and never taken; a shared name is none."""
+    otherwise = {"show": "`pytest-postmortem list` shows all ids"}
+    for command, argument in (("show", name), ("list", f"id:{name}"), ("prove", name)):
+        assert main([command, argument]) == 2
+        said = complaint(capsys).splitlines()
+        assert said[0] == f"Couldn't {command}: unknown post-mortem {name!r}"
+        assert said[1].strip() == (remedy or otherwise.get(command, "correct the id"))
+
+
+def test_an_id_with_other_punctuation_is_another(
+    documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``x1`` is not ``X-1``, though severities are compared so."""
+    assert main(["list", "id:x1"]) == 2
+    assert "did you mean 'X-1'?" in complaint(capsys)
 
 
 def test_one_incident_in_markdown_and_by_its_alias(

@@ -376,8 +376,9 @@ def test_a_rule_that_the_file_will_not_be_able_to_judge_is_told(
 
     assert "postmortem_require needs what postmortem_show leaves out" in capsys.readouterr().err
     assert (
-        "Gate require failed: 2 incidents required, none with a severity; add one to each,"
-        " such as 'severity: sev2'"
+        "Gate require failed: the severity of 2 incidents is withheld by postmortem_show, or"
+        " missing: not judged (PM-9, PM-10); set postmortem_show to title or all, and run"
+        " `pytest-postmortem sync`"
     ) in pytester.runpytest().outlines
 
 

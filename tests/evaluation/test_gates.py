@@ -141,7 +141,8 @@ def test_a_severity_that_may_not_be_shown_is_asked_for() -> None:
         "require-proof",
         True,
         False,
-        f"1 incident {ADD_ONE}, and let postmortem_show keep it (title or all)",
+        "the severity of 1 incident is withheld by postmortem_show, or missing: not judged (PM-1);"
+        " set postmortem_show to title or all",
     )
 
 

@@ -266,6 +266,22 @@ def test_ids_name_incidents_which_are_proved_in_the_order_of_the_registry(
     assert strictly == 3
 
 
+def test_the_name_of_a_document_may_be_marked_and_asked_for(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is an alias as one that the document has: for the mark, the trailer and the command."""
+    repository.write({"postmortems/wrong-price.md": "---\nid: PM-1\n---\n# Wrong price\n"})
+    fixed = {"pm1.py": FIXED, "test_pm1.py": text_of("PM-1").replace('"PM-1"', '"Wrong-Price"')}
+    repository.fixed(after=fixed)
+    message = "PM-1 fixed\n\nPostmortem: WRONG-price"
+    repository.git("commit", "--quiet", "--amend", "--message", message)
+    repository.fixes["PM-1"] = repositories.said(repository.folder, "rev-parse", "HEAD")
+
+    status, said = repository.prove(capsys, "wrong-price")
+
+    assert (status, said) == (0, table({"PM-1": proven()}, "1 of 1 proven"))
+
+
 WRONG = {
     "PM-11": ("unknown post-mortem 'PM-11'", "did you mean 'PM-1'?"),
     "odl-3": ("unknown post-mortem 'odl-3'", "did you mean 'PM-3'?"),

@@ -14,6 +14,7 @@ from pytest_postmortem.scaffold.id_sequence import (
 
 DAY = date(2026, 11, 20)
 TITLE = "Checkout charged customers twice"
+UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 SLUG = "checkout-charged-customers-twice"
 
 
@@ -43,7 +44,7 @@ SLUG = "checkout-charged-customers-twice"
         (["2026-01-x", "2026-01-y"], f"2026-11-{SLUG}"),
         (["2026-13-x"], f"2026-14-{SLUG}"),
         (["2018-01-18-reddit-hug", "2022-06-02-pod-limit"], f"2026-11-20-{SLUG}"),
-        (["2023-05-08-Negative-values", "2021-05-09-coins"], f"2026-11-20-{SLUG.capitalize()}"),
+        (["2023-05-08-Negative-values", "2021-05-09-coins"], f"2026-11-20-{SLUG}"),
         (["2020-02-12", "2020-02-25"], "2026-11-20"),
         (["20260102-x"], f"20261120-{SLUG}"),
         (["2026_01_02_lost_mail"], f"2026_11_20_{SLUG.replace('-', '_')}"),
@@ -61,6 +62,20 @@ SLUG = "checkout-charged-customers-twice"
         (["503-errors-in-checkout"], SLUG),
         (["sev-1-checkout", "sev-2-login"], SLUG),
         (["2018-01-18-a", "2018-01-19-b", "PM-1-c"], f"2026-11-20-{SLUG}"),
+        (["jan-2019-dns-outage", "jun-2019-kubelet-qps"], f"nov-2026-{SLUG}"),
+        (["January-2019-dns", "may-2019-qps", "June-2019-x"], f"November-2026-{SLUG}"),
+        (["2019-JAN-a"], f"2026-NOV-{SLUG}"),
+        (["04-Mar-2019-a", "14-Apr-2019-b"], f"20-Nov-2026-{SLUG}"),
+        (["4 march 2019 Login loop"], f"20 november 2026 {TITLE}"),
+        (["sep2019_a_b"], f"nov2026_{SLUG.replace('-', '_')}"),
+        (["outage-mar-2019-a"], f"outage-nov-2026-{SLUG}"),
+        (["Mar-4-2019"], "Nov-20-2026"),
+        (["march-of-the-penguins", "may-day"], SLUG),
+        (["2026-01-02-a", "2026-01-03-b", "2026-01-04-PVC-c"], f"2026-11-20-{SLUG}"),
+        (["2026-01-02-A", "2026-01-03-B", "2026-01-04-c"], f"2026-11-20-{SLUG.capitalize()}"),
+        (["655ee350-a86f-424b-89c5-f80cc0fe527e"], UUID),
+        (["655EE350A86F424B89C5F80CC0FE527E"], UUID.replace("-", "").upper()),
+        (["655ee350-a86f-424b-89c5-f80cc0fe527e_lost_mail"], f"{UUID}_{SLUG.replace('-', '_')}"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -68,7 +83,7 @@ def test_the_next_name_is_in_the_manner_of_the_others(names: list[str], name: st
     """Prefix, padding, separators, years, dates, and how a title is spelled."""
     manner = find_naming_pattern(names)
 
-    lead = manner.format_lead(manner.next(names, DAY), DAY)
+    lead = manner.format_lead(manner.next(names, DAY), DAY, UUID)
 
     assert manner.name(lead, TITLE) == name
 
@@ -91,6 +106,7 @@ def test_the_next_name_is_in_the_manner_of_the_others(names: list[str], name: st
             10,
         ),
         (NamingPattern("number", ""), ["0012-x", "PM-40"], 13),
+        (NamingPattern("number", "", year="-"), ["2026-002", "2026-07-14-b", "2026-07-10-a"], 3),
     ],
 )
 def test_no_number_is_used_again(manner: NamingPattern, used: list[str], number: int) -> None:

@@ -437,7 +437,7 @@ def test_no_id_is_used_again(project: Path, capsys: pytest.CaptureFixture[str]) 
     assert begun("--dry-run") == 0
 
     heads = [line for line in capsys.readouterr().err.splitlines() if line.endswith(f"  {TITLE}")]
-    assert heads == [f"PM-{number}  {TITLE}" for number in (4, 6, 9, 13)]
+    assert heads == [f"PM-{number}  {TITLE}" for number in (4, 6, 6, 13)]
 
 
 def test_no_id_of_a_registry_file_is_used_again(

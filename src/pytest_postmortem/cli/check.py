@@ -166,7 +166,7 @@ class _LinkedTestLookup:
             linked_tests.has_active_test or postmortem.exempt or postmortem.guarded_by
         )
         if may_be_linked and self._unread:
-            reason = self._unread.reason((postmortem.id, *postmortem.aliases))
+            reason = self._unread.reason(postmortem.names)
             if reason:
                 self.unclear_reasons.append(f"{postmortem.id}: {reason}")
                 return None

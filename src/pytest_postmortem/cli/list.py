@@ -23,14 +23,16 @@ from pytest_postmortem.cli.listing_rows import (
     IncidentRow,
     ListQuery,
     add_listing_options,
+    index_listed_incidents,
     load_incidents,
     select_rows,
 )
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.evaluation.evaluate import list_selection_keys
+from pytest_postmortem.model import Registry
 from pytest_postmortem.registry import fields
 from pytest_postmortem.report_model import STATES
-from pytest_postmortem.similar_names import find_similar_word
+from pytest_postmortem.similar_names import find_similar_word, index_registry_ids
 
 LIST_FAILED = "Couldn't list"
 
@@ -80,6 +82,7 @@ def run_list(
     with load_incidents(arguments, source) as loaded:
         _check_selected_keys(loaded.rows, query)
         _check_selected_states(query.states, read=loaded.read)
+        query = _resolve_selected_ids(loaded.rows, query, loaded.project.registry or Registry())
         severities = loaded.project.settings.policy.severities
         rows = select_rows(loaded.rows, replace(query, severities=severities))
         for target in report_targets:
@@ -113,7 +116,9 @@ def _parse_selectors(
         key, _, value = text.partition(":")
         key = key.casefold()
         if not (key and value):
-            problems.append((f"{text!r} is not KEY:VALUE", "write for example severity:sev1"))
+            problems.append(
+                (f"{text!r} is not KEY:VALUE", "write for example severity:sev1 or id:PM-7")
+            )
         elif key == "state" and value not in ROW_STATES:
             suggestion = find_similar_word(value, ROW_STATES)
             remedy = (
@@ -152,6 +157,29 @@ def _check_selected_states(states: Iterable[str], *, read: bool) -> None:
             problems.append(Problem("setting", LIST_FAILED, cause, remedy))
     if problems:
         raise SettingsError(problems)
+
+
+def _resolve_selected_ids(
+    rows: Sequence[IncidentRow], query: ListQuery, registry: Registry
+) -> ListQuery:
+    """Return a query with the ids of incidents in place of their other names.
+
+    Raises: SettingsError for a name that no incident has.
+    """
+    listed = index_listed_incidents(rows, registry)
+    problems, ids = [], []
+    for id in dict(query.select).get("id", ()):
+        known = listed.find(id) or registry.find(id)
+        ids.append(known.id if known else id)
+        if rows and known is None:
+            suggestion = index_registry_ids(listed).find(id)
+            remedy = f"did you mean {suggestion!r}?" if suggestion else "correct the id"
+            cause = f"unknown post-mortem {id!r}"
+            problems.append(Problem("unknown-id", LIST_FAILED, cause, remedy))
+    if problems:
+        raise SettingsError(problems)
+    select = {**dict(query.select), "id": tuple(ids)} if ids else dict(query.select)
+    return replace(query, select=tuple(select.items()))
 
 
 def _check_selected_keys(rows: Sequence[IncidentRow], query: ListQuery) -> None:

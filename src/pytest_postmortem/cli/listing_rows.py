@@ -37,6 +37,7 @@ from pytest_postmortem.model import (
     Registry,
     Scope,
     ShowLevel,
+    fold_id,
     format_count,
 )
 from pytest_postmortem.pysource.marker_index import (
@@ -291,6 +292,22 @@ def build_rows_from_report(
     return _build_rows(replace(report, incidents=(*incidents_by_id.values(), *others)), show)
 
 
+def index_listed_incidents(rows: Sequence[IncidentRow], registry: Registry) -> Registry:
+    """Return the incidents of a list as a registry, which finds them by each of their names.
+
+    Those of a report that the registry lacks have the aliases that the report gives.
+    """
+    postmortems = {row.postmortem.id: row.postmortem for row in rows}
+    names = {fold_id(alias): each for each in postmortems.values() for alias in each.aliases}
+    names |= {fold_id(id): each for id, each in postmortems.items()}
+    names |= {
+        name: postmortems[each.id]
+        for name, each in registry.index.items()
+        if each.id in postmortems
+    }
+    return Registry(tuple(postmortems.values()), names)
+
+
 def _build_unrun_outcome(muted: str | None) -> Outcome:
     """Return the result of a test that did not run, with the reason why it can't fail."""
     if muted is None:
@@ -314,7 +331,7 @@ def _apply_code_state(row: IncidentRow, unread: UnreadLinks) -> IncidentRow:
     state = CODE_STATES.get(row.state, row.state)
     reason = None if state == "linked" else row.fields["reason"]
     if state == "not-linked":
-        unclear = unread.reason((row.postmortem.id, *row.postmortem.aliases))
+        unclear = unread.reason(row.postmortem.names)
         state, reason = ("not-judged", unclear) if unclear else (state, reason)
     return replace(row, fields={**row.fields, "state": state, "reason": reason})
 

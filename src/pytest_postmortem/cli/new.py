@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatch
@@ -26,7 +26,7 @@ from pytest_postmortem.options import DEFAULT_LOCATIONS, MARKER_NAME
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.filenames import parse_document_name
 from pytest_postmortem.registry.loader import is_remote_location
-from pytest_postmortem.registry.remote import lockfile
+from pytest_postmortem.registry.sync_header import SYNC_FIRST_LINE
 from pytest_postmortem.scaffold import edits
 from pytest_postmortem.scaffold.draft import IncidentDetails
 from pytest_postmortem.scaffold.edits import FileEdit
@@ -40,6 +40,7 @@ from pytest_postmortem.scaffold.new_postmortem import (
     scaffold_entry,
 )
 from pytest_postmortem.scaffold.regression_test import RegressionTestError, add_regression_test
+from pytest_postmortem.scaffold.sibling_documents import is_bundle_file
 from pytest_postmortem.scaffold.slugs import format_function_name
 from pytest_postmortem.similar_names import find_similar_word
 from pytest_postmortem.text import sanitize_line
@@ -232,7 +233,7 @@ def _is_sync_output(path: Path) -> bool:
     """Say whether a file is one that `sync` writes, and would write over."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return file.readline().startswith(lockfile.SYNC_FIRST_LINE)
+            return file.readline().startswith(SYNC_FIRST_LINE)
     except OSError:
         return False
 
@@ -448,21 +449,18 @@ def _scaffold_postmortem(
     template: tuple[str, str] | None,
     file: RegressionTestFile | None,
 ) -> NewPostmortem:
-    marked_ids = tuple(project.marked_ids())
     noted_errors: set[str] = set()
     if place.path.suffix.lower() in parsers.PARSERS_BY_SUFFIX and not place.path.is_dir():
         ever = _read_git_past(
             lambda: git.read_lines_ever_added(project.root, place.path), "", noted_errors
         )
         return scaffold_entry(
-            incident, place, UsedNames(known_registry, marked_ids), ever, project.offline_options
+            incident, place, UsedNames(known_registry), ever, project.offline_options
         )
     paths = _read_git_past(
         lambda: git.list_files_ever_tracked(project.root, place.path), [], noted_errors
     )
-    files = (path.rpartition("/")[2] for path in paths)
-    stems = (name.stem for name in map(parse_document_name, files) if name)
-    used = UsedNames(known_registry, (*marked_ids, *stems))
+    used = UsedNames(known_registry, tuple(_list_past_stems(paths)))
 
     def test_of(id: str) -> str:
         return file.add_incident_test(id).nodeid if file else ""
@@ -475,6 +473,17 @@ def _scaffold_postmortem(
     return scaffold_document(
         incident, place, used, project.offline_options, template, test_of, read_past_text
     )
+
+
+def _list_past_stems(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the stems of documents by their paths; that of ``slug/index.md`` is its folder."""
+    for path in paths:
+        folder, _, file = path.rpartition("/")
+        name = parse_document_name(file)
+        if name is not None:
+            yield name.stem
+        elif is_bundle_file(file):
+            yield folder.rpartition("/")[2]
 
 
 def _read_git_past(read: Callable[[], Past], nothing: Past, noted: set[str]) -> Past:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pytest_postmortem.cli.git_project import GitCheckout
 from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.evaluation.evaluate import has_exemption_ended, is_incident_selected
-from pytest_postmortem.model import Postmortem, normalize_id
+from pytest_postmortem.model import Postmortem, Registry, fold_id
 from pytest_postmortem.proofs import parse_revision, shorten_revision
 from pytest_postmortem.prove import fix, revert
 from pytest_postmortem.prove.experiment import RunBudget
@@ -25,7 +24,7 @@ from pytest_postmortem.prove.fix_files import Fix
 from pytest_postmortem.prove.strategy import ProofCase
 from pytest_postmortem.pysource.fingerprints import compute_test_digest
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
-from pytest_postmortem.similar_names import SuggestionIndex
+from pytest_postmortem.similar_names import index_registry_ids
 
 PATCH_SUFFIXES = (".patch", ".diff")
 
@@ -88,9 +87,10 @@ def find_proof_subjects(
             "no registry is configured", "name a fix with --fix=REV, and the tests of it"
         )
     fix_trailers, unread_reason = _read_fix_trailers(checkout)
+    names_by_id = checkout.registry.group_names()
     for postmortem in _select_postmortems(checkout, ids):
-        names = (postmortem.id, *postmortem.aliases)
-        revisions = _list_fix_revisions(postmortem, fix_trailers)
+        names = tuple(names_by_id[postmortem.id])
+        revisions = _list_fix_revisions(postmortem, names, fix_trailers)
         if not (revisions or postmortem.patch):
             if unread_reason:
                 yield ProofSubject(postmortem.id, None, postmortem, unread_reason)
@@ -136,37 +136,29 @@ def _select_postmortems(checkout: GitCheckout, ids: Sequence[str]) -> Iterator[P
             if not postmortem.exempt or has_exemption_ended(postmortem, policy)
         )
         return
-    names = {
-        name.casefold(): postmortem
-        for postmortem in selected_postmortems
-        for name in (postmortem.id, *postmortem.aliases)
-    }
+    registry = checkout.registry or Registry()
+    selected_ids = {postmortem.id for postmortem in selected_postmortems}
     matched_ids: set[str] = set()
-    for id in map(normalize_id, ids):
-        matching_ids = [names[name].id for name in names if fnmatchcase(name, id.casefold())]
+    for id in ids:
+        matching_ids = {each.id for each in registry.find_matching(id)} & selected_ids
         if not matching_ids:
-            ids_by_name = {
-                name: postmortem.id for name, postmortem in names.items() if "/" not in name
-            }
-            suggestion = SuggestionIndex(ids_by_name).find(id)
+            suggestion = index_registry_ids(registry, selected_ids).find(id)
             remedy = f"did you mean {suggestion!r}?" if suggestion else "correct the id"
             raise build_prove_error(f"unknown post-mortem {id!r}", remedy)
-        matched_ids.update(matching_ids)
+        matched_ids |= matching_ids
     yield from (postmortem for postmortem in selected_postmortems if postmortem.id in matched_ids)
 
 
 def _list_fix_revisions(
-    postmortem: Postmortem, fix_trailers: Mapping[str, tuple[str, ...]]
+    postmortem: Postmortem, names: Iterable[str], fix_trailers: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
     """Return the commits and ranges that are the fix: those that the registry names, else those
     that say so themselves.
     """
     if postmortem.fix or postmortem.patch:
         return tuple(map(parse_revision, postmortem.fix))
-    names = (postmortem.id, *postmortem.aliases)
-    return next(
-        (fix_trailers[name.casefold()] for name in names if name.casefold() in fix_trailers), ()
-    )
+    keys = map(fold_id, names)
+    return next((fix_trailers[key] for key in keys if key in fix_trailers), ())
 
 
 def _build_fix_reader(
@@ -243,7 +235,7 @@ def _build_subject_of_given_fix(
         if not tests:
             raise build_prove_error(f"no test is linked to {id}", "name the tests themselves")
         files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in tests))
-        names = (id, *(postmortem.aliases if postmortem else ()))
+        names = tuple((checkout.registry or Registry()).group_names().get(id, (id,)))
         return ProofSubject(id, ProofCase(id, lambda: fix, files, names, tuple(tests)), postmortem)
     if not tests:
         tests = _find_tests_changed_by_fix(checkout, fix)

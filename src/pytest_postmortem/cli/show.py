@@ -15,15 +15,20 @@ from pytest_postmortem.cli.arguments import (
     parse_report_targets,
     print_or_write_report,
 )
-from pytest_postmortem.cli.listing_rows import IncidentRow, add_listing_options, load_incidents
+from pytest_postmortem.cli.listing_rows import (
+    IncidentRow,
+    add_listing_options,
+    index_listed_incidents,
+    load_incidents,
+)
 from pytest_postmortem.cli.marked_project import Project
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
-from pytest_postmortem.model import Proof, normalize_id
+from pytest_postmortem.model import Proof, Registry
 from pytest_postmortem.registry.document_details import add_document_details
 from pytest_postmortem.reports.json_report import build_proof_data
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.runtime.session import find_cache_folder
-from pytest_postmortem.similar_names import SuggestionIndex
+from pytest_postmortem.similar_names import index_registry_ids
 from pytest_postmortem.text import sanitize_line
 
 SHOW_FAILED = "Couldn't show"
@@ -54,29 +59,25 @@ def run_show(
     report_targets = parse_report_targets("incident", targets)
     width = shutil.get_terminal_size().columns
     with load_incidents(arguments, source, selected=False) as loaded:
-        row = _load_full_row(_find_row(loaded.rows, id), loaded.project)
+        registry = loaded.project.registry or Registry()
+        row = _load_full_row(_find_row(loaded.rows, id, registry), loaded.project)
         for target in report_targets:
             print_or_write_report("incident", target, [row], read=loaded.read, width=width)
         return loaded.status()
 
 
-def _find_row(rows: Sequence[IncidentRow], id: str) -> IncidentRow:
-    """Return the incident of an id or an alias, compared without case.
+def _find_row(rows: Sequence[IncidentRow], id: str, registry: Registry) -> IncidentRow:
+    """Return the incident of an id or an alias; a report may have more than the registry.
 
     Raises: SettingsError where there is none.
     """
-    names: dict[str, IncidentRow] = {}
-    for row in rows:
-        for name in row.postmortem.aliases:
-            names.setdefault(name.casefold(), row)
-    names.update({row.postmortem.id.casefold(): row for row in rows})
-    name_key = normalize_id(id.strip()).casefold()
-    if name_key in names:
-        return names[name_key]
-    ids_by_name = {name: row.postmortem.id for name, row in names.items() if "/" not in name}
-    suggestion = SuggestionIndex(ids_by_name).find(id)
-    listed = "`pytest-postmortem list` shows all ids"
-    remedy = f"did you mean {suggestion!r}?" if suggestion else listed
+    listed = index_listed_incidents(rows, registry)
+    found = listed.find(id)
+    if found is not None:
+        return next(row for row in rows if row.postmortem.id == found.id)
+    suggestion = index_registry_ids(listed).find(id)
+    command = "`pytest-postmortem list` shows all ids"
+    remedy = f"did you mean {suggestion!r}?" if suggestion else command
     cause = f"unknown post-mortem {id!r}" if rows else "the registry is empty"
     raise SettingsError([Problem("unknown-id", SHOW_FAILED, cause, remedy)])
 

@@ -22,6 +22,7 @@ from pytest_postmortem.model import (
     Proof,
     Registry,
     Scope,
+    fold_id,
     format_count,
     parse_iso_date,
 )
@@ -65,7 +66,7 @@ def is_incident_selected(postmortem: Postmortem, policy: Policy) -> bool:
     return all(
         bool(
             _normalize_field_values(postmortem, key)
-            & {normalize_severity(value) for value in asked}
+            & {normalize_field_value(key, value) for value in asked}
         )
         for key, values in policy.select
         for asked in [split_selection_values(key, values)]
@@ -91,12 +92,17 @@ def list_field_texts(postmortem: Postmortem, key: str) -> tuple[str, ...]:
 
 
 def _normalize_field_values(postmortem: Postmortem, key: str) -> set[str]:
-    return {normalize_severity(text) for text in list_field_texts(postmortem, key)}
+    return {normalize_field_value(key, text) for text in list_field_texts(postmortem, key)}
+
+
+def normalize_field_value(key: str, text: str) -> str:
+    """Return the form in which a selected value is compared: ids exactly, others as severities."""
+    return fold_id(text) if key == "id" else normalize_severity(text)
 
 
 def _build_selection_fields(postmortem: Postmortem) -> Mapping[str, Sequence[str | None]]:
     return {
-        "id": (postmortem.id, *postmortem.aliases),
+        "id": postmortem.names,
         "severity": (postmortem.severity,),
         "status": (postmortem.status,),
         "owner": (postmortem.owner,),
@@ -152,7 +158,11 @@ def evaluate(
         unknown=linked.unknown,
         unselected=tuple(each.id for each in registry if each.id not in selected_ids),
         registry=RegistryOrigins(
-            registry.locations, registry.partial, registry.unreachable, registry.shrunk
+            registry.locations,
+            registry.partial,
+            registry.unreachable,
+            registry.shrunk,
+            registry.limited,
         ),
         notes=registry.notes,
     )

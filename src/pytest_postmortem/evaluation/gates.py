@@ -10,6 +10,7 @@ from pytest_postmortem.evaluation.evaluate import (
     compute_percentage,
     list_field_texts,
     list_selection_keys,
+    normalize_field_value,
     normalize_severity,
     split_selection_values,
 )
@@ -111,18 +112,41 @@ def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
     unrated = [incident for incident in required if not incident.postmortem.severity]
     if not unrated:
         return gate
-    if len(unrated) < len(required):
-        verb = "has" if len(unrated) == 1 else "have"
-        text = (
-            f"{format_count(len(unrated))} {verb} no severity: not judged"
-            f" ({_format_incident_ids(unrated)})"
+    withheld = [incident for incident in unrated if _is_severity_withheld(incident, report)]
+    missing = [incident for incident in unrated if incident not in withheld]
+    texts = []
+    if withheld:
+        texts.append(
+            f"the severity of {format_count(len(withheld))} is withheld by postmortem_show, or"
+            f" missing: not judged ({_format_incident_ids(withheld)}); set postmortem_show to title"
+            f" or all{_sync_again(report)}"
         )
-        return replace(gate, message=f"{gate.message}; {text}")
-    text = f"{format_count(len(unrated))} required, none with a severity; add one to each, such as"
-    text += f" 'severity: {list_gate_severities(report.policy)[0]}'"
-    if any(incident.postmortem.show in ("id", "link") for incident in unrated):
-        text += ", and let postmortem_show keep it (title or all)"
-    return replace(gate, passed=False, message=text)
+    if missing and len(unrated) < len(required):
+        verb = "has" if len(missing) == 1 else "have"
+        texts.append(
+            f"{format_count(len(missing))} {verb} no severity: not judged"
+            f" ({_format_incident_ids(missing)})"
+        )
+    elif missing:
+        example = f"severity: {list_gate_severities(report.policy)[0]}"
+        none_of = "none with a severity" if missing == required else "the others without a severity"
+        texts.append(
+            f"{format_count(len(required))} required, {none_of}; add one to each, such as"
+            f" {example!r}"
+        )
+    if len(unrated) < len(required):
+        return replace(gate, message="; ".join((gate.message, *texts)))
+    return replace(gate, passed=False, message="; ".join(texts))
+
+
+def _is_severity_withheld(incident: IncidentResult, report: Report) -> bool:
+    """Return whether the entry of an incident was reduced to what may be shown."""
+    postmortem = incident.postmortem
+    return postmortem.show in ("id", "link") or postmortem.path in report.registry.limited
+
+
+def _sync_again(report: Report) -> str:
+    return ", and run `pytest-postmortem sync`" if report.registry.limited else ""
 
 
 def _evaluate_required_proofs(report: Report) -> GateResult:
@@ -227,11 +251,11 @@ def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
             message = f"postmortem_select has {key!r}, a key of no incident"
             yield _build_unfit_value_finding("unknown-selection", message, keys)
             continue
-        values = _index_by_normal_form(
-            text for postmortem in registry for text in list_field_texts(postmortem, key)
-        )
+        values: dict[str, str] = {}
+        for text in (text for each in registry for text in list_field_texts(each, key)):
+            values.setdefault(normalize_field_value(key, text), text)
         for text in split_selection_values(key, texts):
-            if normalize_severity(text) not in values:
+            if normalize_field_value(key, text) not in values:
                 message = f"postmortem_select has '{key}:{text}', which fits no incident"
                 yield _build_unfit_value_finding("unknown-selection", message, values.values())
 

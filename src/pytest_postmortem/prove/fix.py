@@ -13,7 +13,7 @@ from pathlib import Path
 from pytest_postmortem import git
 from pytest_postmortem.errors import GitError
 from pytest_postmortem.files import read_file_bytes
-from pytest_postmortem.model import normalize_id
+from pytest_postmortem.model import fold_id
 from pytest_postmortem.proofs import format_revision_range, shorten_revision
 from pytest_postmortem.prove.fix_files import FileChange, Fix, FixStep
 
@@ -39,8 +39,8 @@ def find_trailer_commits(root: Path) -> Mapping[str, tuple[str, ...]]:
     commits_by_id: dict[str, tuple[str, ...]] = {}
     for commit, message in reversed(git.find_commits_mentioning(root, ["Postmortem:"])):
         for named in TRAILER_PATTERN.findall(message):
-            for id in filter(None, map(str.strip, normalize_id(named).split(","))):
-                commits_by_id[id.casefold()] = (*commits_by_id.get(id.casefold(), ()), commit)
+            for key in filter(None, map(fold_id, named.split(","))):
+                commits_by_id[key] = (*commits_by_id.get(key, ()), commit)
     return commits_by_id
 
 

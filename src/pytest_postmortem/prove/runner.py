@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from pytest_postmortem.model import fold_id
 from pytest_postmortem.prove.trial import ProcessEnd, Trial, parse_trial_notes
 
 PTH_LINE = "import _postmortem_import_hook; _postmortem_import_hook.install_overlay()\n"
@@ -311,7 +312,7 @@ class Runner:
         root = self._where.within(self._where.root, sources.tree)
         return {
             "notes": str(notes),
-            "ids": [id.casefold() for id in selection.ids],
+            "ids": [fold_id(id) for id in selection.ids],
             "marks": list(selection.marks),
             "places": [list(_resolve_test_path(nodeid, root)) for nodeid in selection.nodeids],
             "others": None if selection.others is None else list(selection.others),

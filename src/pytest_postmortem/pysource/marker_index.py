@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from pytest_postmortem.evaluation.evaluate import is_incident_selected
 from pytest_postmortem.files import format_relative_path, is_test_file_path
 from pytest_postmortem.model import Policy, Registry
 from pytest_postmortem.pysource.suite_reader import SourceTest, UnreadPlace
+from pytest_postmortem.pysource.unresolved_marks import LinkClaim
 
 SourceTestsByFile = Mapping[str, "tuple[SourceTest, ...] | None"]
 """The tests of each test file by its path, None for a file that can't be parsed."""
@@ -133,7 +134,7 @@ def find_unread_links(
     """
     declared = links.index_declared_tests(declaring or ())
     places = [
-        (path, place)
+        (path, replace(place, claim=_resolve_aliases(place.claim, declaring)))
         for path, tests in reading.items()
         for test in tests or ()
         for place in test.unread
@@ -146,6 +147,12 @@ def find_unread_links(
         for id in declared.get(f"{path}::{test.name}" if test.name else path, ())
     }
     return UnreadLinks(tuple(places), unsure, unparsed)
+
+
+def _resolve_aliases(claim: LinkClaim, registry: Registry | None) -> LinkClaim:
+    """Return a claim with the ids of its aliases, such as the name of a document, as well."""
+    known = (registry.find(id) for id in claim.ids) if registry else ()
+    return LinkClaim(claim.ids.union(each.id for each in known if each), claim.more)
 
 
 def find_unread_files(reading: SourceTestsByFile) -> Iterator[str]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.registry import fields
 
 DocumentKind = Literal["markdown", "rst", "asciidoc", "html", "data", "plain"]
@@ -155,7 +156,6 @@ def is_ignored_stem(stem: str) -> bool:
         "mortem",
         "template",
     ]
-    from pytest_postmortem.documents.dates import find_iso_dates
 
     template = names_template or "template" in tokens[:1] + tokens[-1:]
     return template and not find_iso_dates(stem) and find_id_prefix(stem) is None

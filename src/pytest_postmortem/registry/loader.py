@@ -32,6 +32,7 @@ from pytest_postmortem.registry.file import (
 )
 from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.sync_header import is_limited_sync_file
 
 if TYPE_CHECKING:
     from pytest_postmortem.registry.remote.fallback import FetchResult
@@ -61,7 +62,8 @@ class _OpenedLocation:
     """A location that was opened: a digest of its content, and how to read it.
 
     ``mark`` is the digest, None if it is unknown. ``plain`` is the digest of a file without a
-    source block, ``more`` says that the file has one.
+    source block, ``more`` says that the file has one, ``limited`` that `sync` wrote it without the
+    fields that may not be shown.
     """
 
     def __init__(self, shown: str) -> None:
@@ -70,6 +72,7 @@ class _OpenedLocation:
         self.plain: str | None = None
         self.part: FetchResult | None = None
         self.more = False
+        self.limited = False
 
     def read(self, how: LoadOptions) -> _LocationContents:
         """Return the content of the location."""
@@ -101,6 +104,7 @@ class _FileLocation(_OpenedLocation):
         self._data = read_registry_file(path, shown)
         self._contents: RegistryContents | None = None
         self.mark = hash_parts(self._data)
+        self.limited = is_limited_sync_file(self._data)
 
     @property
     def contents(self) -> RegistryContents:
@@ -395,6 +399,7 @@ def _add_fetch_results(registry: Registry, places: Sequence[_OpenedLocation]) ->
         partial=tuple(dict.fromkeys([*registry.partial, *partial])),
         unreachable=tuple(part.shown for part in parts if part.missing),
         shrunk=tuple(part.shown for part in parts if part.shrunk),
+        limited=tuple(place.shown for place in places if place.limited),
     )
 
 

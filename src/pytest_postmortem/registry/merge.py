@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pytest_postmortem.errors import Problem
-from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem
+from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem, fold_id
 from pytest_postmortem.registry.entry import READ_REGISTRY, RegistryEntry
 
 
@@ -15,7 +15,7 @@ def check_duplicate_ids(entries: Iterable[RegistryEntry]) -> list[Problem]:
     first: dict[str, RegistryEntry] = {}
     problems = []
     for entry in entries:
-        earlier = first.setdefault(entry.id.casefold(), entry)
+        earlier = first.setdefault(fold_id(entry.id), entry)
         if earlier is not entry:
             problems.append(
                 Problem(
@@ -57,21 +57,21 @@ class _EntryNames:
     """The ids, the aliases and the path aliases of entries; an ambiguous name is left out."""
 
     def __init__(self, entries: Sequence[RegistryEntry]) -> None:
-        self.ids = {entry.id.casefold(): n for n, entry in enumerate(entries)}
+        self.ids = {fold_id(entry.id): n for n, entry in enumerate(entries)}
         self.owners = _index_name_owners(
             (n, entry.lists.get("aliases", ())) for n, entry in enumerate(entries)
         )
         self.paths = _index_name_owners((n, entry.implicit) for n, entry in enumerate(entries))
 
     def position(self, entry: RegistryEntry) -> int | None:
-        id = entry.id.casefold()
+        id = fold_id(entry.id)
         if id in self.ids:
             return self.ids[id]
         for owners in (self.owners.get(id, ()), self.paths.get(id, ())):
             if len(owners) == 1:
                 return owners[0]
         names = (*entry.lists.get("aliases", ()), *entry.implicit)
-        positions = (self.ids.get(name.casefold()) for name in names)
+        positions = (self.ids.get(fold_id(name)) for name in names)
         return next((position for position in positions if position is not None), None)
 
 
@@ -79,7 +79,7 @@ def _index_name_owners(names: Iterable[tuple[int, Iterable[str]]]) -> dict[str, 
     """Return who has each name, in order, each owner once."""
     owners: dict[str, list[int]] = {}
     for position, entry_names in names:
-        for name in dict.fromkeys(name.casefold() for name in entry_names):
+        for name in dict.fromkeys(map(fold_id, entry_names)):
             owners.setdefault(name, []).append(position)
     return owners
 
@@ -89,7 +89,7 @@ def _merge_entry(first: RegistryEntry, later: RegistryEntry) -> RegistryEntry:
         name: _join_unique(first.lists.get(name, ()), later.lists.get(name, ()))
         for name in (*first.lists, *later.lists)
     }
-    if first.id.casefold() != later.id.casefold():
+    if fold_id(first.id) != fold_id(later.id):
         lists["aliases"] = _join_unique(lists.get("aliases", ()), (later.id,))
     if first.fetched and not later.fetched:
         first = replace(first, path=later.path, line=later.line, fetched=False)
@@ -148,7 +148,7 @@ def _build_postmortem(entry: RegistryEntry) -> Postmortem:
         whys=lists.get("whys", ()),
         problem_class=texts.get("class"),
         aliases=tuple(
-            alias for alias in lists.get("aliases", ()) if alias.casefold() != entry.id.casefold()
+            alias for alias in lists.get("aliases", ()) if fold_id(alias) != fold_id(entry.id)
         ),
         fix=lists.get("fix", ()),
         patch=texts.get("patch"),
@@ -176,7 +176,7 @@ def _check_shared_aliases(entries: Sequence[RegistryEntry], names: _EntryNames) 
         for position in owners:
             if position != first:
                 entry = entries[position]
-                alias = next(a for a in entry.lists["aliases"] if a.casefold() == name)
+                alias = next(a for a in entry.lists["aliases"] if fold_id(a) == name)
                 message = (
                     f"the alias {alias!r} of {entry.id} is also {description} at "
                     f"{_locate_entry(entries[first])}: take it from one of the two, it"

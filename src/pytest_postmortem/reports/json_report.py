@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_postmortem import __version__
 from pytest_postmortem.model import Policy, Proof, Scope, ShowLevel
-from pytest_postmortem.report_model import IncidentResult, Report
+from pytest_postmortem.report_model import IncidentResult, RegistryOrigins, Report
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 
 REPORT_FORMAT = 1
@@ -38,7 +38,7 @@ def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapp
         "format": REPORT_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
         "run": None if report.ran is None else _build_record_data(report.ran),
-        "registry": _build_record_data(report.registry),
+        "registry": _build_registry_data(report.registry),
         "missing": report.missing,
         "scope": _build_scope_data(report.scope),
         "totals": _build_record_data(report.totals),
@@ -56,6 +56,12 @@ def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapp
         ],
         "unselected": list(report.unselected),
     }
+
+
+def _build_registry_data(origins: RegistryOrigins) -> dict[str, Any]:
+    data = _build_record_data(origins)
+    del data["limited"]  # a gate is judged by the run, and its message has it
+    return data
 
 
 def _build_record_data(item: Any) -> dict[str, Any]:

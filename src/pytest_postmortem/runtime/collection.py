@@ -42,10 +42,10 @@ def build_collection_plan(registry: Registry | None, settings: Settings) -> Coll
     """Return the plan for a registry, which may not be known yet."""
     if registry is None:
         return CollectionPlan(judged=settings.used)
-    patterns = [pattern.casefold() for pattern in settings.only]
-    index = registry.index.items()
-    asked = {postmortem.id for name, postmortem in index if _is_id_matching(name, patterns)}
-    names = frozenset(name for name, postmortem in index if asked and postmortem.id in asked)
+    asked = {
+        postmortem.id for pattern in settings.only for postmortem in registry.find_matching(pattern)
+    }
+    names = frozenset(name for name, known in registry.index.items() if asked and known.id in asked)
     return CollectionPlan(links.index_declared_tests(registry), names, judged=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -12,14 +11,23 @@ from pytest_postmortem.scaffold.front_matter import IncidentFacts
 from pytest_postmortem.scaffold.sibling_documents import DocumentCollection
 from pytest_postmortem.scaffold.slugs import format_file_name
 from pytest_postmortem.scaffold.template import (
+    fill_labelled_line,
     fill_plain_template,
+    find_label_field,
     has_placeholders,
     render_jinja_template,
+    write_label_like,
 )
 from pytest_postmortem.scaffold.title_style import render_title_phrase
 
 FIELD_LABELS = {"date": "Date", "severity": "Severity", "owner": "Owner", "service": "Service"}
 """Labels of the fields that a document without front matter shows in its text."""
+
+BLOCK_STARTS = ("|", ">", "- ", "* ", "+ ", " ")
+"""How a line begins that is not joined with the next one."""
+
+DEFAULT_LABEL_LINES = "Date:", "| Date:"
+"""The model of such a line in Markdown, and in reStructuredText."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,8 @@ class IncidentDetails:
     """The details of an incident for a new post-mortem.
 
     ``test`` is the node id of its regression test. ``own_id`` means that the id must be written
-    into the document, since its file name does not contain it.
+    into the document, since its file name does not contain it. ``uuid`` is a fresh one, for a
+    document that has one.
     """
 
     id: str
@@ -39,6 +48,7 @@ class IncidentDetails:
     service: tuple[str, ...] = ()
     test: str = ""
     own_id: bool = False
+    uuid: str = ""
 
     def facts(self, title: str) -> IncidentFacts:
         """Return the fields with their values; ``title`` is the title as it is phrased there."""
@@ -117,9 +127,9 @@ def _render_front_matter(
     """Return front matter in the layout of the other documents."""
     needed = ["id"] if incident.own_id else []
     values = {**facts, "id": incident.id if _is_id_in_front_matter(incident, like) else ""}
-    if like.naming_pattern.kind != "date":
+    if not like.naming_pattern.has_whole_date:
         needed.append("date")
-    text = like.front.render(values, needed)
+    text = like.front.render(values, needed, incident.uuid)
     fence = {"yaml": "---\n", "toml": "+++\n"}.get(like.front.style, "") if fences else ""
     return f"{fence}{text}{fence}\n" if text and fences else text
 
@@ -148,13 +158,27 @@ def _build_template_values(
         "owner": incident.owner,
         "service": ", ".join(incident.service),
         "test": incident.test,
-        "lines": list(_list_labelled_facts(incident)) if like.front.style == "none" else [],
+        "lines": _list_labelled_lines(incident, like) if like.front.style == "none" else [],
     }
 
 
-def _list_labelled_facts(incident: IncidentDetails) -> Iterator[tuple[str, str]]:
-    """Yield the labels and values that a document without front matter shows."""
-    for name, value in incident.facts("").items():
-        text = value if isinstance(value, str) else ", ".join(value)
-        if text and name in FIELD_LABELS:
-            yield FIELD_LABELS[name], text
+def _list_labelled_lines(incident: IncidentDetails, like: DocumentCollection) -> list[str]:
+    """Return the lines with labels that a document without front matter has below its heading.
+
+    They are those of the newest document, and one for each further field with a value.
+    """
+    facts = incident.facts("")
+    filled = [fill_labelled_line(line, facts) for line in like.label_lines]
+    there = set(map(find_label_field, like.label_lines))
+    further = {
+        FIELD_LABELS[name]: value if isinstance(value, str) else ", ".join(value)
+        for name, value in facts.items()
+        if value and name in FIELD_LABELS and name not in there
+    }
+    model = like.label_lines[-1] if like.label_lines else DEFAULT_LABEL_LINES[like.kind == "rst"]
+    lines = [*filled, *(write_label_like(model, label, text) for label, text in further.items())]
+    is_paragraph = [not line.startswith(BLOCK_STARTS) for line in lines]
+    return [
+        f"{line}  " if is_text and number < len(lines) else line
+        for number, (line, is_text) in enumerate(zip(lines, is_paragraph, strict=True), start=1)
+    ]

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError, scan_toml_statements
+from pytest_postmortem.scaffold.id_sequence import find_uuid, spell_uuid_like
 from pytest_postmortem.scaffold.scalars import (
     NUMBER_QUOTE,
     find_quote,
@@ -32,7 +33,7 @@ class FrontMatterKey:
     """A key of the front matter: its field, and the quote of its value.
 
     ``constant`` is the text that is copied for a key of the document's format. ``many`` means that
-    its value is a list or a table.
+    its value is a list or a table. ``uuid`` is its value if that is a UUID, and not an id.
     """
 
     name: str
@@ -40,6 +41,7 @@ class FrontMatterKey:
     quote: str = ""
     constant: str = ""
     many: bool = False
+    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,10 @@ class FrontMatterLayout:
     style: FrontMatterStyle = "none"
     keys: tuple[FrontMatterKey, ...] = ()
 
-    def render(self, facts: IncidentFacts, needed: Iterable[str] = ()) -> str:
+    def render(self, facts: IncidentFacts, needed: Iterable[str] = (), uuid: str = "") -> str:
         """Return the lines of front matter without fences, or of a whole data file.
+
+        ``uuid`` is the value of keys that have a UUID in the other document.
 
         Known values without a key are added under the field's own name, and so are the ``needed``
         fields, even without a value.
@@ -63,6 +67,9 @@ class FrontMatterLayout:
             name for name in dict.fromkeys((*needed, *given_names)) if name not in known_fields
         ]
         keys = (*self.keys, *(FrontMatterKey(name, name) for name in missing_names))
+        uuids = {key.name: spell_uuid_like(key.uuid, uuid) for key in keys if key.uuid}
+        keys = tuple(replace(key, field=key.name) if key.uuid else key for key in keys)
+        facts = {**facts, **uuids}
         if self.style == "none":
             return ""
         if self.style == "json":
@@ -147,7 +154,10 @@ def _build_front_matter_key(
     if _CONSTANT_KEY.fullmatch(fields.normalize_key(name)):
         return FrontMatterKey(name, constant=raw, many=many)
     quote = find_quote(raw.partition(_KEY_SIGNS[document.style])[2])
-    return FrontMatterKey(name, field_by_key.get(name), quote, many=many)
+    value = document.values[name]
+    is_uuid = isinstance(value, str) and name not in field_by_key
+    uuid = (find_uuid(value) or "") if is_uuid else ""
+    return FrontMatterKey(name, field_by_key.get(name), quote, many=many, uuid=uuid)
 
 
 _CONSTANT_KEY = re.compile(r"(?:.*_)?(?:version|schema|layout|template)")

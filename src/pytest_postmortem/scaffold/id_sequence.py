@@ -3,8 +3,10 @@
 A name has a lead and a title, of which either may be absent::
 
     PM-0007-login-loop      a number
+    655ee350-a86f-424b-…    a UUID
     PM2026-004 - Login loop a number that restarts each year
     2026-11-20-login-loop   a date
+    nov-2026-login-loop     a date with the name of the month
     login-loop              neither
 """
 
@@ -82,6 +84,27 @@ _DATED_NAME = re.compile(
     rf"{_LEAD_WORD}(?P<date>(?:19|20)\d\d(?P<dash>[-_.]?)\d\d(?:(?P=dash)\d\d)?){_LEAD_END}{_NAME_TAIL}",
     re.DOTALL | re.IGNORECASE,
 )
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_MONTH_NAME = "|".join(f"{month}|{month[:3]}" for month in MONTHS)
+_MONTH_DATE = re.compile(
+    r"(?P<head>(?:(?:incident|outage|post-?mortem|report)[-_ ])?)(?P<date>"
+    rf"(?:(?:19|20)\d\d[-_. ])?(?:[0-3]?\d[-_. ])?(?P<month>{_MONTH_NAME})(?![a-z])"
+    rf"(?:[-_. ]?[0-3]?\d(?![\d]))?(?:,?[-_. ]?(?:19|20)\d\d)?){_LEAD_END}{_NAME_TAIL}",
+    re.DOTALL | re.IGNORECASE,
+)
+_UUID_NAME = re.compile(
+    r"(?P<head>)(?P<uuid>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})"
+    rf"{_LEAD_END}{_NAME_TAIL}",
+    re.DOTALL | re.IGNORECASE,
+)
+CASES = str.lower, str.upper
+_DATE_CODE = re.compile("%([lu]?)([YmdebB])")
+_DATE_PART = re.compile(
+    rf"(?P<Y>\d{{4}})|(?P<d>\d\d)|(?P<e>\d)|(?P<B>{_MONTH_NAME})", re.IGNORECASE
+)
 _WHOLE_NAME = re.compile(r"(?P<head>)(?P<join>)(?P<rest>.*)", re.DOTALL)
 _YEAR_NAME = re.compile(
     rf"{_LEAD_WORD}(?P<date>(?:19|20)\d\d){_LEAD_END}{_NAME_TAIL}", re.DOTALL | re.IGNORECASE
@@ -104,25 +127,33 @@ class NamingPattern:
 
     ``head`` precedes a number or a date, ``join`` follows it. Numbers have at least ``width``
     digits. ``year`` is the text between a year and a number, None without a year;
-    ``restarts_yearly`` means that numbers start at 1 each year. ``day`` is the `strftime` format of
-    dates. ``title`` is None if names have no title.
+    ``restarts_yearly`` means that numbers start at 1 each year. ``day`` is the format of dates, see
+    `format_date`, and ``uuid`` the UUID of another name. ``title`` is None if names have no title.
     """
 
-    kind: Literal["number", "date", "none"]
+    kind: Literal["number", "date", "uuid", "none"]
     head: str = ""
     width: int = 0
     year: str | None = None
     restarts_yearly: bool = True
     day: str = "%Y-%m-%d"
+    uuid: str = ""
     join: str = "-"
     title: TitleSpelling | None = TitleSpelling()
 
-    def format_lead(self, number: int, day: date) -> str:
-        """Return the part of a name before the title."""
+    @property
+    def has_whole_date(self) -> bool:
+        """Whether a name has the year, the month and the day."""
+        return self.kind == "date" and self.day.count("%") == 3
+
+    def format_lead(self, number: int, day: date, uuid: str = "") -> str:
+        """Return the part of a name before the title; ``uuid`` is a fresh one."""
         if self.kind == "none":
             return ""
+        if self.kind == "uuid":
+            return spell_uuid_like(self.uuid, uuid)
         if self.kind == "date":
-            return self.head + day.strftime(self.day)
+            return self.head + format_date(day, self.day)
         year = "" if self.year is None else f"{day.year}{self.year}"
         return f"{self.head}{year}{number:0{self.width}}"
 
@@ -141,7 +172,8 @@ class NamingPattern:
     def next(self, names: Iterable[str], day: date) -> int:
         """Return the number after the highest one ever used; gaps are not filled."""
         used = [0]
-        for match in filter(None, map(_NUMBERED_NAME.match, names)):
+        numbered = (_NUMBERED_NAME.match(name) for name in names if not _has_whole_date(name))
+        for match in filter(None, numbered):
             is_same_kind = _find_lead_word(match) == _keep_ascii_letters(self.head) and bool(
                 match["year"]
             ) == (self.year is not None)
@@ -173,6 +205,8 @@ def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
     title = _find_title_spelling([match["rest"] for match in rests], join) if rests else None
     if kind == "none":
         return NamingPattern("none", title=title)
+    if kind == "uuid":
+        return NamingPattern("uuid", uuid=matches[-1]["uuid"], join=join, title=title)
     lead = find_most_common([match["head"] for match in matches])
     if kind == "date":
         return NamingPattern(
@@ -226,6 +260,12 @@ class _NameReader:
 
     def read(self, name: str) -> tuple[str, re.Match[str]]:
         """Return the kind of a name's lead, and the match with its parts."""
+        uuid = _UUID_NAME.match(name)
+        if uuid:
+            return "uuid", uuid
+        named = _MONTH_DATE.match(name)
+        if named and parse_month_date(name):
+            return "date", named
         dated = _DATED_NAME.match(name)
         if dated and self._is_date(dated):
             return "date", dated
@@ -272,6 +312,8 @@ def _are_numbers_consecutive(matches: Iterable[re.Match[str]]) -> bool:
 def _find_date_format(match: re.Match[str]) -> str:
     """Return the `strftime` format of a date in a name, empty if it is not a date."""
     text = match["date"]
+    if "month" in match.groupdict():
+        return _DATE_PART.sub(_find_date_code, text)
     if len(text) == 4:
         return "%Y"
     dash = match["dash"]
@@ -283,6 +325,66 @@ def _find_date_format(match: re.Match[str]) -> str:
     except ValueError:
         return ""
     return "%Y" + "".join(f"{dash}{part}" for part, _ in zip(("%m", "%d"), parts, strict=False))
+
+
+def _find_date_code(part: re.Match[str]) -> str:
+    """Return the code of a part of a date with the name of a month."""
+    text, code = part[0], str(part.lastgroup)
+    if code != "B":
+        return f"%{code}"
+    case = "l" if text.islower() else "u" if text.isupper() else ""
+    return f"%{case}{'b' if len(text) == 3 else 'B'}"
+
+
+def format_date(day: date, format: str) -> str:
+    """Return a date in a format: ``%Y``, ``%m`` and ``%d`` as for `strftime`, ``%e`` for a day
+    without a zero, ``%b`` and ``%B`` for the English name of the month, ``%lb`` in lower case and
+    ``%ub`` in upper case.
+    """
+    month = MONTHS[day.month - 1].capitalize()
+    texts = {
+        "Y": f"{day.year:04}",
+        "m": f"{day.month:02}",
+        "d": f"{day.day:02}",
+        "e": str(day.day),
+        "b": month[:3],
+        "B": month,
+    }
+    lower, upper = ({code: change(text) for code, text in texts.items()} for change in CASES)
+    spellings = {"": texts, "l": lower, "u": upper}
+    return _DATE_CODE.sub(lambda found: spellings[found[1]][found[2]], format)
+
+
+def parse_month_date(name: str) -> date | None:
+    """Return the date with the name of a month at the start of a name; its day may be missing."""
+    match = _MONTH_DATE.match(name)
+    parts = (
+        {part.lastgroup: part[0] for part in _DATE_PART.finditer(match["date"])} if match else {}
+    )
+    if "Y" not in parts or "B" not in parts:
+        return None
+    month = [name[:3] for name in MONTHS].index(parts["B"][:3].lower()) + 1
+    try:
+        return date(int(parts["Y"]), month, int(parts.get("d") or parts.get("e") or 1))
+    except ValueError:
+        return None
+
+
+def find_uuid(text: str) -> str | None:
+    """Return the UUID that a text is, or None."""
+    match = _UUID_NAME.fullmatch(text.strip())
+    return match["uuid"] if match and not match["rest"] else None
+
+
+def spell_uuid_like(model: str, uuid: str) -> str:
+    """Return a UUID in the spelling of another one: its case, and with or without dashes."""
+    text = uuid if "-" in model or not model else uuid.replace("-", "")
+    return text.upper() if model.isupper() else text
+
+
+def _has_whole_date(name: str) -> bool:
+    match = _DATED_NAME.match(name)
+    return match is not None and _find_date_format(match).count("%") == 3
 
 
 def _find_lead_word(match: re.Match[str]) -> str:
@@ -303,7 +405,7 @@ def _find_title_spelling(rests: Sequence[str], join: str) -> TitleSpelling:
         between = " " if " " in join else "_" if "_" in join else "-"
     else:
         between = " " if spaced == most else "-" if dashed == most else "_"
-    lower = all(rest == rest.lower() for rest in rests)
+    lower = sum(rest == rest.lower() for rest in rests) * 2 >= len(rests)
     before, after = find_common_words(rests, between)
     return TitleSpelling(between, lower, before, after)
 

@@ -9,7 +9,8 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
+from uuid import uuid4
 
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.model import Location, Postmortem, Registry
@@ -64,7 +65,7 @@ class PostmortemPlace:
 
 @dataclass(frozen=True, slots=True)
 class UsedNames:
-    """Names in use: the registry's, and further names from the past or from tests."""
+    """Names in use: the registry's, and further names from the past."""
 
     registry: Registry
     names: tuple[str, ...] = ()
@@ -127,6 +128,7 @@ def scaffold_document(
         severities=tuple(how.severities),
     )
     collection = survey_documents(directory, postmortems)
+    incident = replace(incident, uuid=str(uuid4()))
     if template is None and collection.template is not None:
         shown = f"{place.shown}/{collection.template}".removeprefix("./")
         template = read_template(place.path / collection.template, shown), shown
@@ -139,9 +141,7 @@ def scaffold_document(
         collection.names if collection.ids is None else (*collection.names, *find_past_ids(past()))
     )
     relative = _build_document_path(incident, place, collection, used, names, how)
-    own_id = incident.id or _build_document_id(
-        incident, collection, used, names, PurePath(relative).name
-    )
+    own_id = incident.id or _build_document_id(incident, collection, used, names, relative)
     id = own_id or _read_id_from_name(relative, how)
     named = not own_id or own_id == _read_id_from_name(relative, how)
     incident = replace(incident, id=id, test=test_of(id))
@@ -203,8 +203,8 @@ def _build_document_path(
 ) -> str:
     """Return the path of the document: a name that no file and no post-mortem has yet."""
     manner = like.naming_pattern
-    lead = manner.format_lead(manner.next(names, incident.day), incident.day)
-    if incident.id and manner.kind == "number":
+    lead = manner.format_lead(manner.next(names, incident.day), incident.day, incident.uuid)
+    if incident.id and manner.kind in ("number", "uuid"):
         lead = format_file_name(incident.id, "-", lower=False)
     stem = manner.name(lead, incident.title) or f"incident-{incident.day}"
     folder = incident.day.strftime(like.folder) if place.folder is None else place.folder
@@ -213,8 +213,10 @@ def _build_document_path(
     stems = (stem, f"{stem}{space}incident", f"incident{space}{stem}{space}{incident.day}")
     stem = next(name for name in stems if _is_allowed_name(name, like.suffix))
     for number in range(1, 1000):
-        name = f"{stem}{f'{space}{number}' if number > 1 else ''}{like.suffix}"
-        relative = f"{folder}/{name}" if folder else name
+        name = f"{stem}{f'{space}{number}' if number > 1 else ''}"
+        name += "" if like.bundle else like.suffix
+        path = f"{folder}/{name}" if folder else name
+        relative = f"{path}/{like.bundle}" if like.bundle else path
         taken = name.casefold() in there or (
             not incident.id and used.has(_read_id_from_name(relative, how))
         )
@@ -241,15 +243,16 @@ def _build_document_id(
     like: DocumentCollection,
     used: UsedNames,
     names: list[str],
-    file: str,
+    relative: str,
 ) -> str:
     """Return the id to write into the document, empty if its name contains it."""
     if like.ids is None:
         return ""
     manner = like.ids
-    if manner.title is not None and manner.kind != "number":
-        return file.removesuffix(like.suffix)
-    return manner.format_lead(manner.next(names, incident.day), incident.day)
+    if manner.title is not None and manner.kind not in ("number", "uuid"):
+        path = relative.removesuffix(f"/{like.bundle}" if like.bundle else like.suffix)
+        return path.rpartition("/")[2]
+    return manner.format_lead(manner.next(names, incident.day), incident.day, incident.uuid)
 
 
 def _load_preview(files: Mapping[str, bytes], how: LoadOptions, location: str = ".") -> Registry:
@@ -330,7 +333,7 @@ def _build_next_id(
         raise _build_scaffold_error(cause, "pass an id with --id")
     names = [*used.every(ids), *find_past_ids(past)]
     number = manner.next(names, incident.day)
-    lead = manner.format_lead(number, incident.day)
+    lead = manner.format_lead(number, incident.day, str(uuid4()))
     id = manner.name(lead, incident.title) or f"incident-{incident.day}"
     candidates = (id, *(f"{id}-{n}" for n in range(2, 1000)))
     sparse = manner.kind == "number" and len(ids) > 2 and number > MAX_NUMBERS_PER_ID * len(ids)

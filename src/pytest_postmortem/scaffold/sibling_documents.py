@@ -38,7 +38,9 @@ from pytest_postmortem.scaffold.id_sequence import (
     DEFAULT_NAMING,
     NamingPattern,
     find_naming_pattern,
+    parse_month_date,
 )
+from pytest_postmortem.scaffold.template import find_label_lines
 from pytest_postmortem.scaffold.title_style import find_title_phrase
 
 _TEMPLATE_FOLDERS = ("template", "templates")
@@ -57,6 +59,8 @@ class DocumentCollection:
     as a `strftime` format. ``heading`` is the phrase of headings, None without headings, ``title``
     that of titles in front matter. ``ids`` is the pattern of ids that are written in front matter,
     or in the heading if ``in_heading``. ``template`` is the path of the team's own template.
+    ``bundle`` is the name of the file in a folder of its own, as in ``disk-full/index.md``.
+    ``label_lines`` are the lines with labels below the heading, without their values.
     """
 
     names: tuple[str, ...] = ()
@@ -71,6 +75,8 @@ class DocumentCollection:
     in_heading: bool = False
     newline: str = "\n"
     template: str | None = None
+    bundle: str = ""
+    label_lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +89,26 @@ class _SiblingDocument:
     known: Postmortem | None
 
     @property
+    def bundle(self) -> str:
+        """The name of its file, if it is named after the folder that it has for itself."""
+        file = self.relative.rpartition("/")[2]
+        return file if is_bundle_file(file) else ""
+
+    @property
     def folder(self) -> str:
-        return self.relative.rpartition("/")[0]
+        return self.relative.removesuffix(f"/{self.bundle}").rpartition("/")[0]
 
     @property
     def suffix(self) -> str:
+        if self.bundle:
+            return find_document_kind(self.bundle)[0]
         return self.relative.rpartition("/")[2][len(self.stem) :]
 
     @property
     def day(self) -> date | None:
         dates = find_iso_dates(self.stem)
-        return date.fromisoformat(dates[0]) if dates else self.known.day if self.known else None
+        day = date.fromisoformat(dates[0]) if dates else parse_month_date(self.stem)
+        return day or (self.known.day if self.known else None)
 
     @property
     def sort_key(self) -> tuple[str, Sequence[tuple[str, int]]]:
@@ -152,6 +167,8 @@ def _build_collection(
         page.is_id_in_heading,
         "\r\n" if page.has_crlf else "\n",
         _find_template(files, newest.suffix),
+        newest.bundle,
+        page.label_lines,
     )
 
 
@@ -171,6 +188,7 @@ class _DocumentPage:
             self.written, lines = _parse_text_document(text, sibling.relative, rst)
         heading = document_head.find_first_heading(lines, rst=sibling.kind == "rst")
         self.heading = heading.text if heading and heading.level == 1 else ""
+        self.label_lines = find_label_lines(lines)
         self.title = self._text("title")
         self.written_id = self._text("id")
         heading_id = find_id_prefix(heading.text) if heading and not self.written_id else None
@@ -249,6 +267,11 @@ def is_written_kind(file: str) -> bool:
     """Return whether `new` can write a document such as this one."""
     suffix = f".{file.rpartition('.')[2].lower()}"
     return not any(suffix == other for other, _ in {*DOCUMENT_SUFFIXES} - {*WRITTEN_SUFFIXES})
+
+
+def is_bundle_file(file: str) -> bool:
+    """Return whether a document with this name is named after its folder."""
+    return file.split(".")[0].lower() in ("index", "readme")
 
 
 def find_document_kind(file: str) -> tuple[str, DocumentKind]:

@@ -31,8 +31,11 @@ _BLANK_VALUE = re.compile(
 _LABEL_PATTERNS: Mapping[str, str] = {
     "id": r"(?:incident|post-?mortem)[ -](?:id|number|no\.?)|id|reference",
     "title": r"(?:incident )?title|incident name",
-    "date": r"(?:incident )?dates?(?:\(s\))?(?: of (?:the )?incident)?",
-    "severity": r"(?:incident )?severity(?: level)?|priority",
+    "date": r"(?:incident )?dates?(?:\(s\))?(?: (?:of|and time of) (?:the )?(?:incident|outage))?"
+    r"|date occurred|(?:incident )?occurred on|datum|fecha|data d\w+.incidente|date de l.incident"
+    r"|日付|発生日|日期|날짜|дата",
+    "severity": r"(?:incident )?(?:severity|sev)(?: level)?|priority|schweregrad|gravit[éà]"
+    r"|severidad|gravedad|severidade|gravidade|重大度|深刻度|严重(?:程度|性)|심각도|критичность",
     "class": r"class(?: of problem)?|category",
     "owner": r"(?:incident |owning )?(?:owner|team)",
     "service": r"(?:affected )?services?(?:\(s\))?",
@@ -84,7 +87,7 @@ def fill_plain_template(
     if data:
         return "\n".join(front)
     body = _replace_heading(lines[end:], heading, rst)
-    body = _fill_labelled_sections([_fill_labelled_line(line, facts) for line in body], facts, rst)
+    body = _fill_labelled_sections([fill_labelled_line(line, facts) for line in body], facts, rst)
     return "\n".join([*front, *body])
 
 
@@ -170,12 +173,11 @@ def _underline_heading(text: str, char: str) -> list[str]:
     return [text, char * max(len(text), 3)]
 
 
-def _fill_labelled_line(line: str, facts: IncidentFacts) -> str:
+def fill_labelled_line(line: str, facts: IncidentFacts) -> str:
     """Fill in the value after a label, in a line, a list or a table row."""
-    for name, pattern in _LABEL_PATTERNS.items():
+    for name in _LABEL_PATTERNS:
         value = _format_fact(facts.get(name, ""))
-        label = rf"[\s>|*+_-]*(?:{pattern})[\s*_]*(?P<sign>[:|])[*_]*"
-        match = re.match(rf"(?P<lead>{label})(?P<rest>.*)$", line, re.IGNORECASE) if value else None
+        match = _LABELLED_LINES[name].match(line) if value else None
         if match is None:
             continue
         cell, bar, tail = match["rest"], "", ""
@@ -183,9 +185,69 @@ def _fill_labelled_line(line: str, facts: IncidentFacts) -> str:
             cell, bar, tail = match["rest"].partition("|")
             if not bar:
                 continue  # the line is only the label
-        if _BLANK_VALUE.fullmatch(cell.strip()):
+        if _is_blank_value(cell, name):
             return f"{match['lead']} {value}{' ' * bool(bar)}{bar}{tail}"
     return line
+
+
+_LABELLED_LINES = {
+    name: re.compile(
+        rf"(?P<lead>(?P<before>[\s>|*+_-]*)(?P<label>{pattern})"
+        r"[\s*_]*(?P<sign>[:|\uff1a])[*_]*)(?P<rest>.*)$",
+        re.IGNORECASE,
+    )
+    for name, pattern in _LABEL_PATTERNS.items()
+}
+_SEVERITY_CHOICE = re.compile(r"[\w*-]+(?:\s*(?:/|\||,|\bor\b)\s*[\w*-]+)+")
+
+
+def _is_blank_value(text: str, name: str) -> bool:
+    """Return whether a value is a placeholder, or a choice such as ``SEV1 / SEV2 / SEV3``."""
+    text = text.strip()
+    is_choice = name == "severity" and _SEVERITY_CHOICE.fullmatch(text)
+    return bool(is_choice or _BLANK_VALUE.fullmatch(text))
+
+
+def find_label_field(line: str) -> str | None:
+    """Return the field of the label with which a line begins, or None."""
+    names = (name for name in _LABEL_PATTERNS if name not in ("id", "title"))
+    return next((name for name in names if _LABELLED_LINES[name].match(line)), None)
+
+
+def find_label_lines(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the lines with labels of a document up to its first section, without their values.
+
+    The rows that make the head of a table belong to them.
+    """
+    found: list[str] = []
+    for number, line in enumerate(lines[:MAX_LABEL_LINES]):
+        if line.startswith("## ") or (found and line.startswith("#")):
+            break
+        name = find_label_field(line)
+        is_head = _TABLE_DELIMITER.match("".join(lines[number + 1 : number + 2])) is not None
+        if name is None:
+            found += [line] if is_head or _TABLE_DELIMITER.match(line) else []
+            continue
+        match = _LABELLED_LINES[name].match(line)
+        assert match is not None
+        if name == "date" and not _DATE_OR_BLANK.search(match["rest"]):
+            continue
+        found.append(match["lead"].rstrip() + ("  |" if match["sign"] == "|" else ""))
+    return tuple(found) if any(map(find_label_field, found)) else ()
+
+
+def write_label_like(line: str, label: str, value: str) -> str:
+    """Return a line with another label and a value, written as a line with a label is."""
+    match = _LABELLED_LINES[find_label_field(line) or "date"].match(line)
+    if match is None:
+        return f"{label}: {value}"
+    lead = f"{match['before']}{label}{match['lead'][match.end('label') :]}".rstrip()
+    return f"{lead} {value}{' |' if match['sign'] == '|' else ''}"
+
+
+MAX_LABEL_LINES = 40
+_DATE_OR_BLANK = re.compile(r"\d|^[\s|]*$")
+_TABLE_DELIMITER = re.compile(r"\s*\|(?:\s*:?-+:?\s*\|)+\s*$")
 
 
 def _fill_labelled_sections(lines: Sequence[str], facts: IncidentFacts, rst: bool) -> list[str]:
@@ -196,7 +258,7 @@ def _fill_labelled_sections(lines: Sequence[str], facts: IncidentFacts, rst: boo
         name = next((name for name in _LABEL_PATTERNS if _is_label_heading(current.text, name)), "")
         value = _format_fact(facts.get(name, ""))
         body = " ".join(lines[current.end : following.start]).strip()
-        if value and name != "title" and _BLANK_VALUE.fullmatch(body):
+        if value and name != "title" and _is_blank_value(body, name):
             result[current.end : following.start] = ["", value, ""]
     return result
 

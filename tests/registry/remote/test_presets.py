@@ -339,7 +339,7 @@ PAGERDUTY = Case(
 
 JIRA_QUERY = {
     "jql": 'project = "PM" AND labels = postmortem ORDER BY key',
-    "fields": "summary,status,priority,labels,components,created",
+    "fields": "summary,status,priority,labels,components,created,description",
     "maxResults": "100",
 }
 

@@ -25,6 +25,7 @@ from pytest_postmortem.registry.entry import RawEntry, RegistryEntry, build_entr
 from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.registry.merge import check_duplicate_ids
 from pytest_postmortem.registry.remote.http import DEFAULT_LIMITS, UnreachableError
+from pytest_postmortem.registry.remote.issue_body import add_body_fields
 from pytest_postmortem.registry.remote.pagination import FetchedPages, PageValidator, read_pages
 from pytest_postmortem.registry.remote.source_config import RemoteSource
 
@@ -250,7 +251,8 @@ def _build_fresh_entries(
     prefix: str,
     url_template: str | None,
 ) -> _FreshEntries:
-    built = build_entries(pages.raws, prefix=prefix, url_template=url_template)
+    raws = [add_body_fields(raw, show) for raw in pages.raws]
+    built = build_entries(raws, prefix=prefix, url_template=url_template)
     entries, problems = built.entries, built.problems
     if pages.raws and not entries:
         raise UnreachableError(

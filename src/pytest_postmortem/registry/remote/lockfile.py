@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from pytest_postmortem.model import SHOW_LEVELS, Postmortem, Registry, ShowLevel
+from pytest_postmortem.registry.sync_header import LIMITED_SYNC_LINE, SYNC_FIRST_LINE
 
 
 class _SyncDumper(yaml.SafeDumper):
@@ -23,14 +24,13 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 _SyncDumper.add_representer(str, _represent_text)
 
-SYNC_FIRST_LINE = "# Written by `pytest-postmortem sync` from "
 SYNC_HEADER = (
     SYNC_FIRST_LINE
     + """{locations}.
 # Don't edit it: add entries to another registry file.
 """
 )
-LIMITED_SYNC_HEADER = "# Only fields that postmortem_show allows are here{why}.\n"
+LIMITED_SYNC_HEADER = LIMITED_SYNC_LINE + "{why}.\n"
 CREDENTIAL_NOTE = ": `link` by default for a source with a credential"
 
 

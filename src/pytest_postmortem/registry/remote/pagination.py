@@ -30,6 +30,7 @@ from pytest_postmortem.registry.remote.http import (
     is_error_answer,
     parse_url_origin,
 )
+from pytest_postmortem.registry.remote.issue_body import BODY_KEY, render_body_markdown
 from pytest_postmortem.registry.remote.redaction import SecretRedactor
 from pytest_postmortem.registry.remote.source_config import NextPage, RemoteSource
 
@@ -251,6 +252,9 @@ class _PageWalker:
                         if fields.normalize_key(name) in MULTI_TEXT_FIELDS
                         else field_values[0]
                     )
+        if BODY_KEY in values:  # a credential may only show once its parts are joined
+            body = render_body_markdown(values[BODY_KEY])
+            values[BODY_KEY] = self._redactor.redact_text(body)
         self._pages.raws.append(RawEntry(values, self._source.shown))
 
     def _check_missing_fields(self) -> None:

@@ -528,7 +528,7 @@ class _UnclearIncidents:
     def may_link(self, id: str, state: UnreadLinks) -> str | None:
         """Return why a state of the code may link an incident to a test, None where it can't."""
         known = self._registry.find(id) if self._registry else None
-        return state.reason((known.id, *known.aliases) if known else (id,))
+        return state.reason(known.names if known else (id,))
 
     def note(self, id: str, state: UnreadLinks) -> bool:
         """Note an incident that can't be compared, and say whether it is one."""

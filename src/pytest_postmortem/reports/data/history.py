@@ -174,7 +174,7 @@ def _build_incident_histories(
         shown = redact_postmortem(postmortem, show)
         incident_events = tuple(events.get(postmortem.id.casefold(), ()))
         story = IncidentHistory(shown.id, shown.title, shown.date, incident_events)
-        why = now((postmortem.id, *postmortem.aliases))
+        why = now(postmortem.names)
         yield replace(story, unknown=why)
     selected_ids = {postmortem.id.casefold() for postmortem in selected_postmortems}
     for key in events:
@@ -187,7 +187,7 @@ def _find_unread_reason(
 ) -> str | None:
     """Return why one of some files may link an incident, None where none may."""
     postmortem = registry.find(key) if registry else None
-    names = (postmortem.id, *postmortem.aliases) if postmortem else (key,)
+    names = postmortem.names if postmortem else (key,)
     return next(filter(None, (unread_links.reason(names) for unread_links in places)), None)
 
 
