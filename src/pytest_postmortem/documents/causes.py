@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import chain, dropwhile, islice, takewhile
 
 from pytest_postmortem.documents.heading_kinds import classify_heading, rank_heading
 from pytest_postmortem.documents.labels import find_label_kind, load_labels
 from pytest_postmortem.documents.parts import DocumentPart, split_cause_heading, split_label
 from pytest_postmortem.documents.persons import SOMEONE, remove_persons
 from pytest_postmortem.documents.placeholders import (
+    is_assumption_label,
     is_guidance,
     is_placeholder_text,
     is_reference,
@@ -24,8 +25,11 @@ from pytest_postmortem.documents.sections import DocumentPassage
 from pytest_postmortem.model import ExtraWords
 
 MAX_CAUSE_LENGTH = 200
-NAMED_CAUSE_RANK = 2
-"""The rank of a sentence "The root cause was ..." in a summary."""
+NAMED_CAUSE_RANK = 1.4
+WHYS_RANK = 1.6
+"""A sentence "The root cause was ..." in a summary, and the last answer of the five whys, count
+more than contributing factors (2), and less than a section on the cause (1).
+"""
 
 MAX_SEARCHED_LENGTH = 5000
 MAX_WHY_LENGTH = 300
@@ -48,7 +52,9 @@ _ADMONITION_WORD = re.compile(
     r"注意|備考|注)\W*(?::\s*|：\s*|\n)",
     re.IGNORECASE,
 )
-_SENTENCE_START = re.compile(r"(?<=[.!])\s+(?=\S)|\n")
+_SENTENCE_START = re.compile(r"(?<=[.!])\s+(?=\S)|\n(?![a-zß-ÿа-я])")
+"""The end of a sentence, or of a line unless the next one continues it in lower case."""
+
 _METADATA_KINDS = ("id", "title", "date", "severity", "owner", "status")
 _AUTHOR_LABEL = re.compile(
     r"\W*(?:authors?|written by|reporter|reviewers?|contact|autor\w*|auteurs?|作者|担当者?)\W*",
@@ -59,6 +65,9 @@ _WHY_LABEL = re.compile(
     r"\W*(?:why|warum|pourquoi|por qué|por que|perché|なぜ|为什么|為什麼|왜|почему|dlaczego|waarom)"
     r"\s*#?\d{0,2}\W*(?=\W)(?:[:：.)–—-]|\s-)\s*|\W*(?:answer|a|because)\s*[:：]\s*",
     re.IGNORECASE,
+)
+_INLINE_LABEL = re.compile(
+    r"(?:^|(?<=[.?!—–:)。？！»”\"])\s*|\n)([^\W\d_][^\W\d_ ]*(?: [^\W\d_]+){0,3})\s*[:：]\s+"
 )
 _SENTENCE_END = re.compile(r"(?<=[.!])\s+|\n\n")
 _NAMED_CAUSE = re.compile(
@@ -80,23 +89,25 @@ _DETAIL_HEAD = re.compile(
 def find_document_cause(parts: Sequence[DocumentPart], extra: ExtraWords = ()) -> str | None:
     """Return the cause that a document gives, in one line of at most 200 characters, or None.
 
-    Of several parts the most specific that has a text counts; without any, it is the last answer
-    of the five whys.
+    Of several parts the most specific that has a text counts.
     """
     candidates = sorted(_list_cause_candidates(parts, extra), key=lambda each: each.rank)
-    for candidate in candidates:
-        text = _build_cause_text(candidate)
-        if text:
-            return text
-    answers = [_strip_question(why) for why in find_document_whys(parts)]
-    return shorten_at_word(answers[-1], MAX_CAUSE_LENGTH) if answers else None
+    earlier = takewhile(lambda each: each.rank < WHYS_RANK, candidates)
+    later = dropwhile(lambda each: each.rank < WHYS_RANK, candidates)
+    answers = (_strip_question(why) for why in reversed(find_document_whys(parts)))
+    texts = chain(
+        map(_build_cause_text, earlier),
+        (shorten_at_word(answer, MAX_CAUSE_LENGTH) for answer in islice(answers, 1)),
+        map(_build_cause_text, later),
+    )
+    return next(filter(None, texts), None)
 
 
 @dataclass(frozen=True, slots=True)
 class _CauseCandidate:
     """Passages that may give the cause; ``below`` are the headings below them."""
 
-    rank: int
+    rank: float
     passages: Sequence[DocumentPassage]
     below: Sequence[str] = ()
 
@@ -107,6 +118,8 @@ def _list_cause_candidates(
     for position, part in enumerate(parts):
         if part.kind == "story":
             yield from _list_named_causes(part, NAMED_CAUSE_RANK)
+        if part.kind in ("cause", "whys"):
+            yield from _list_inline_causes(part, extra)
         if part.kind != "cause":
             continue
         if not part.passages:
@@ -120,12 +133,24 @@ def _list_cause_candidates(
         yield _CauseCandidate(part.rank, part.passages, below)
 
 
-def _list_named_causes(part: DocumentPart, rank: int) -> Iterator[_CauseCandidate]:
+def _list_named_causes(part: DocumentPart, rank: float) -> Iterator[_CauseCandidate]:
     """Yield the sentences of a part that say what the root cause was."""
     for passage in part.passages:
         for sentence in _SENTENCE_END.split(passage.text[:MAX_SEARCHED_LENGTH]):
             if _NAMED_CAUSE.match(sentence):
                 yield _CauseCandidate(rank, [DocumentPassage(sentence, passage.line, sentence)])
+
+
+def _list_inline_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_CauseCandidate]:
+    """Yield the texts behind a label within a passage, as in "5. Why? **Root cause:** ..."."""
+    for passage in part.passages:
+        text = passage.text[:MAX_SEARCHED_LENGTH]
+        for match in _INLINE_LABEL.finditer(text):
+            ranked = rank_heading(match[1], extra)
+            if ranked and ranked.kind == "cause" and (part.kind == "whys" or match.start() > 0):
+                answer = text[match.end() :]
+                if ranked.rank <= part.rank or part.kind == "whys":
+                    yield _CauseCandidate(ranked.rank, [DocumentPassage(answer, passage.line)])
 
 
 def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_CauseCandidate]:
@@ -141,8 +166,8 @@ def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_Ca
 
 def _build_cause_text(candidate: _CauseCandidate) -> str | None:
     """Return the first sentences in the passages that are about the system."""
-    passages = _drop_unchecked_options(
-        [passage for passage in candidate.passages if not passage.is_head]
+    passages = _drop_assumptions(
+        _drop_unchecked_options([each for each in candidate.passages if not each.is_head])
     )
     for position, passage in enumerate(passages):
         following = passages[position + 1 :]
@@ -159,6 +184,23 @@ def _build_cause_text(candidate: _CauseCandidate) -> str | None:
             text = _complete_introduction(text, passage, following, candidate.below)
         return shorten_at_word(text, MAX_CAUSE_LENGTH)
     return None
+
+
+def _drop_assumptions(passages: Sequence[DocumentPassage]) -> Sequence[DocumentPassage]:
+    """Return passages without "Wrong assumptions:" and the list below it: what people believed."""
+    kept: list[DocumentPassage] = []
+    group = 0
+    for passage in passages:
+        if group and passage.item and passage.group == group:
+            continue
+        if is_assumption_label(passage.text.split("\n")[0]):
+            group = -1
+        elif group == -1 and passage.item:
+            group = passage.group
+        else:
+            group = 0
+            kept.append(passage)
+    return kept
 
 
 def _drop_unchecked_options(passages: Sequence[DocumentPassage]) -> Sequence[DocumentPassage]:
@@ -235,6 +277,8 @@ def _read_passage(passage: DocumentPassage) -> str:
         return _read_row(passage)
     stripped = _strip_own_label(passage)
     text = stripped.text if stripped.shown is None else stripped.shown
+    if stripped.emphasised and is_guidance(replace(stripped, text=" ".join(text.split()))):
+        return ""
     remainder = _drop_guidance_sentences(text)
     if remainder != text:
         stripped = replace(stripped, text=remainder, emphasised=False)

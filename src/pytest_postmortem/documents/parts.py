@@ -97,9 +97,13 @@ def classify_heading_within(heading: str, outer: PartKind, extra: ExtraWords = (
     return _rank_heading_within(heading, HeadingKind(outer), extra).kind
 
 
+FACTORS_RANK = 2
+"""The rank of contributing factors, which are less than the cause also below its heading."""
+
+
 def _rank_heading_within(heading: str, outer: HeadingKind, extra: ExtraWords) -> HeadingKind:
     ranked = rank_heading(heading, extra) or outer
-    if outer.kind == ranked.kind == "cause":
+    if outer.kind == ranked.kind == "cause" and ranked.rank != FACTORS_RANK:
         return HeadingKind("cause", min(outer.rank, ranked.rank))
     groups = outer.kind == "actions" and ranked.kind in ACTION_GROUP_KINDS
     if outer.kind == "whys" and ranked.kind == "cause" and ranked.rank:

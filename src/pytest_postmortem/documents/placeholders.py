@@ -8,6 +8,7 @@ from functools import cache
 
 from pytest_postmortem.documents.sections import DocumentPassage
 from pytest_postmortem.documents.vocabulary import (
+    compile_phrases,
     fold_text,
     join_words,
     read_vocabulary_file,
@@ -56,6 +57,19 @@ def is_placeholder_text(text: str) -> bool:
     if _PLACEHOLDER_SHAPE.match(text):
         return True
     return compile_words("placeholder").fullmatch(_EDGES.sub("", fold_text(text))) is not None
+
+
+def is_assumption_label(text: str) -> bool:
+    """Return whether a text is a label such as ``Wrong assumptions:``."""
+    bare = text.strip()
+    return bare.endswith((":", "：")) and (
+        _compile_assumptions().fullmatch(_EDGES.sub("", fold_text(bare))) is not None
+    )
+
+
+@cache
+def _compile_assumptions() -> re.Pattern[str]:
+    return compile_phrases(load_item_words()["assumption"])
 
 
 def is_guidance(passage: DocumentPassage) -> bool:

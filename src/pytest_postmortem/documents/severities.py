@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pytest_postmortem.documents.labels import Labels, normalize_word
 
 MAX_SEVERITY_TEXT = 100
+"""The number of characters of a value that are searched."""
 
 _CODE = r"(?:sev(?:erity)?|prio(?:rity)?|[ps])[-_ .#]{0,2}\d"
 _SEVERITY_CODE = re.compile(_CODE, re.IGNORECASE)
@@ -28,9 +29,11 @@ def find_severity(text: str, labels: Labels, known: Collection[str] = ()) -> str
 
     ``SEV-1 (major)`` is ``SEV-1``. Of several names of one severity the first of the ``known`` ones
     counts, which are those of the configuration. Several severities are the choices of a template.
+    A long text counts only if a severity is its first part: ``High - all users saw ...``.
     """
-    text = text.strip(_EDGES)
-    if not text or len(text) > MAX_SEVERITY_TEXT:
+    is_long = len(text) > MAX_SEVERITY_TEXT
+    text = text[:MAX_SEVERITY_TEXT].strip(_EDGES)
+    if not text:
         return None
     if emoji := _EMOJI.match(text):
         text = text[emoji.end() :]
@@ -40,7 +43,7 @@ def find_severity(text: str, labels: Labels, known: Collection[str] = ()) -> str
     parts = [part.strip(_EDGES) for part in _PART_SEPARATOR.split(text)]
     parts = [_NOUN.sub("", part) for part in parts if part]
     severities = [part for part in parts if _is_severity_word(part, labels, known_words)]
-    if _are_choices(text, severities):
+    if _are_choices(text, severities) or (is_long and severities[:1] != parts[:1]):
         return None
     if severities and (
         severities[0] == parts[0] or parts[0].isdecimal() or is_severity_code(severities[0])

@@ -34,6 +34,10 @@ FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
         "occurred_at",
         "started_at",
         "start_time",
+        "start_date",
+        "start_timestamp",
+        "started",
+        "opened_at",
         "detected_at",
         "created",
         "created_at",
@@ -88,8 +92,11 @@ _FIELDS_BY_KEY = {
 
 
 def normalize_key(key: str) -> str:
-    """Return the form in which keys are compared: ``Root cause`` is ``root_cause``."""
-    return key.strip().casefold().replace("-", "_").replace(" ", "_")
+    """Return the form in which keys are compared: ``Root cause`` is ``root_cause``.
+
+    A colon before a key is that of a symbol in Ruby, as ``:title`` in front matter of Jekyll.
+    """
+    return key.strip().removeprefix(":").casefold().replace("-", "_").replace(" ", "_")
 
 
 def find_field(key: str) -> tuple[int, str] | None:
