@@ -125,6 +125,12 @@ def test_what_is_no_value_of_the_incident_is_left_out(text: str) -> None:
         ("| 事件编号 | RCA-001 |\n", {"id": "RCA-001"}),
         ("Start: 2026-03-02 10:00\nDate: 2026-03-03\n", {"date": "2026-03-03"}),
         ("Started at: 2026-03-02 10:00 UTC\n", {"date": "2026-03-02"}),
+        (
+            "Severity: P1\n\n## Cause\n\nX.\n\n## Actions\n\n"
+            "| Category | Action | Owner | Date |\n|---|---|---|---|\n"
+            "| Prevent | Alert | ops | 2026-12-01 |\n",
+            {"severity": "P1"},
+        ),
         ("| 影響期間 | 不明 〜 2026-03-02（当初から） |\n", {"date": "2026-03-02"}),
         ("**Incident period:** 2026-03-02 to 2026-03-09\n", {"date": "2026-03-02"}),
         (

@@ -76,12 +76,17 @@ class StatedFields:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """A label with its value; a ``short`` section has the value as its only line."""
+    """A label with its value; a ``short`` section has the value as its only line.
+
+    A ``column`` is the head of a column of a table without a severity, which may be that of action
+    items.
+    """
 
     kind: str
     value: str
     position: int
     short: bool = False
+    column: bool = False
 
 
 def read_stated_fields(
@@ -309,7 +314,7 @@ def _read_table(rows: Sequence[str], position: int, labels: Labels) -> Iterator[
         if len(body) == 1 and not pairs and any(kinds):
             for kind, value in zip(kinds, body[0], strict=False):
                 if kind is not None:
-                    yield _Statement(kind, value, position)
+                    yield _Statement(kind, value, position, column="severity" not in kinds)
             return
         if pairs or not body:
             body = [cells[0], *body]
@@ -369,6 +374,8 @@ class _StatementChooser:
         """Return the chosen values by field."""
         values: dict[str, list[tuple[_Statement, str]]] = {}
         for statement in self._statements:
+            if statement.column and self._find_section(statement) > 1:
+                continue
             if value := self._convert_value(statement):
                 values.setdefault(statement.kind, []).append((statement, value))
         described = {

@@ -25,10 +25,10 @@ TABLE_SUFFIXES = (".csv", ".tsv")
 MAX_LISTED_NAMES = 3
 
 ATTACHMENT_SUFFIXES = frozenset(
-    "avif bmp css eot fig gif graffle heic ico jpeg jpg js lock map mmd mov mp3 mp4 otf png puml "
-    "scss svg tif tiff ttf wav webm webp woff woff2".split()
+    "avif bmp cfg css eot fig gif graffle heic ico ini jpeg jpg js lock map mmd mov mp3 mp4 otf "
+    "png puml py pyc scss sh svg tif tiff ttf wav webm webp woff woff2".split()
 )
-"""The suffixes of pictures and the like, which no one takes for a post-mortem."""
+"""The suffixes of pictures, code and settings, which no one takes for a post-mortem."""
 
 
 @dataclass(slots=True)

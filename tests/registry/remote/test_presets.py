@@ -385,7 +385,7 @@ CONFLUENCE = Case(
     found=(
         Postmortem(
             id="INC-7",
-            title="INC-7 Search returned nothing",
+            title="Search returned nothing",
             url="https://example.atlassian.net/wiki/spaces/OPS/pages/65591"
             "/INC-7+Search+returned+nothing",
             date="2024-03-14",
