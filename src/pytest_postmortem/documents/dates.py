@@ -19,13 +19,6 @@ PartOrder = Literal["day-first", "month-first"]
 _YEAR = r"((?:19|20)\d\d)"
 _YEAR_IN_TEXT = re.compile(_YEAR)
 _ISO_DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
-_YEAR_FIRST_DATE = re.compile(
-    rf"(?<![\w.]){_YEAR}\s*(?:[-/._]|[年년])\s*(\d{{1,2}})\s*(?:[-/._]|[月월])\s*(\d{{1,2}})(?!\d)"
-)
-_COMPACT_DATE = re.compile(rf"(?<![^\W_]){_YEAR}(\d\d)(\d\d)(?![^\W_])")
-_DOTTED_DATE = re.compile(rf"(?<![\w.])(\d{{1,2}})\.\s?(\d{{1,2}})\.\s?{_YEAR}(?!\d)")
-_NUMERIC_DATE = re.compile(rf"(?<![\w/-])(\d{{1,2}})([/-])(\d{{1,2}})\2{_YEAR}(?![\d/])")
-
 _MONTH = r"([^\W\d_]{3,})"
 _GAP = r"[\s.,_-]+(?:(?:de|del|of|d')\s+)?"
 _ORDINAL = r"(?:st|nd|rd|th|er|[ºª°]|-?го|\.)?"
@@ -81,7 +74,7 @@ def find_date(text: str, months: Mapping[str, int]) -> str | None:
 
 def find_numeric_date(text: str) -> NumericDate | None:
     """Return the first date such as ``02/03/2026`` in a text, or None."""
-    match = _NUMERIC_DATE.search(text)
+    match = _compile_number_patterns().numeric.search(text)
     if match is None:
         return None
     return NumericDate(int(match[1]), int(match[3]), match[2], int(match[4]))
@@ -102,6 +95,29 @@ def format_iso_date(year: int, month: int, day: int) -> str | None:
         return date(year, month, day).isoformat()
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _NumberPatterns:
+    """The patterns of dates in numbers; compiled with the first document, as the others are."""
+
+    year_first: re.Pattern[str]
+    compact: re.Pattern[str]
+    dotted: re.Pattern[str]
+    numeric: re.Pattern[str]
+
+
+@lru_cache(maxsize=1)
+def _compile_number_patterns() -> _NumberPatterns:
+    return _NumberPatterns(
+        re.compile(
+            rf"(?<![\w.]){_YEAR}\s*(?:[-/._]|[年년])\s*(\d{{1,2}})\s*(?:[-/._]|[月월])\s*(\d{{1,2}})"
+            r"(?!\d)"
+        ),
+        re.compile(rf"(?<![^\W_]){_YEAR}(\d\d)(\d\d)(?![^\W_])"),
+        re.compile(rf"(?<![\w.])(\d{{1,2}})\.\s?(\d{{1,2}})\.\s?{_YEAR}(?!\d)"),
+        re.compile(rf"(?<![\w/-])(\d{{1,2}})([/-])(\d{{1,2}})\2{_YEAR}(?![\d/])"),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -128,14 +144,15 @@ def _compile_patterns_with_names() -> tuple[tuple[re.Pattern[str], tuple[int, in
 
 def _find_written_dates(text: str, months: Mapping[str, int]) -> Iterator[tuple[int, str]]:
     """Yield the real dates in other forms than ISO, each after its position."""
-    for pattern in (_YEAR_FIRST_DATE, _COMPACT_DATE):
+    patterns = _compile_number_patterns()
+    for pattern in (patterns.year_first, patterns.compact):
         for match in pattern.finditer(text):
             if day := format_iso_date(int(match[1]), int(match[2]), int(match[3])):
                 yield match.start(), day
-    for match in _DOTTED_DATE.finditer(text):
+    for match in patterns.dotted.finditer(text):
         if day := format_iso_date(int(match[3]), int(match[2]), int(match[1])):
             yield match.start(), day
-    for match in _NUMERIC_DATE.finditer(text):
+    for match in patterns.numeric.finditer(text):
         numeric_date = NumericDate(int(match[1]), int(match[3]), match[2], int(match[4]))
         if day := numeric_date.format_iso(numeric_date.order):
             yield match.start(), day

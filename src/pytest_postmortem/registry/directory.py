@@ -48,7 +48,6 @@ from pytest_postmortem.registry.folder_contents import (
     examine_folder,
 )
 from pytest_postmortem.registry.parsers import LocatedTable
-from pytest_postmortem.registry.tables import has_incidents
 from pytest_postmortem.text import join_some_texts
 
 
@@ -406,8 +405,11 @@ def _read_data_entries(
             derived = {} if _has_date_field(tree) else _find_date_in_stem(name.stem)
             return [_build_document_entry(directory, relative, tree, name.stem, derived)]
         entries = _find_wrapped_entries(tree) if isinstance(tree, LocatedTable) else tree
-    if suffix in TABLE_SUFFIXES and not has_incidents(entries):
-        return None
+    if suffix in TABLE_SUFFIXES:
+        from pytest_postmortem.registry.tables import has_incidents
+
+        if not has_incidents(entries):
+            return None
     raws, problems = build_raw_entries(entries, shown_path)
     if problems:
         raise RegistryError(problems)
