@@ -19,8 +19,8 @@ from pytest_postmortem.cli.arguments import (
     parse_report_targets,
     print_or_write_report,
 )
-from pytest_postmortem.cli.folder_project import LintedProject
-from pytest_postmortem.cli.git_project import configure_without_conftest
+from pytest_postmortem.cli.linted_project import LintedProject
+from pytest_postmortem.cli.project import configure_without_conftest
 from pytest_postmortem.cli.project_code import ProjectCode
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.lint.engine import lint_cases

@@ -5,44 +5,35 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatch
-from functools import cached_property
-from glob import iglob
 from pathlib import Path
 
 import pytest
 
-from pytest_postmortem import git, options, registry, settings
+from pytest_postmortem import git, options, registry
 from pytest_postmortem.cli.absent_files import build_suite, is_lfs_pointer
-from pytest_postmortem.cli.local_registry import (
-    build_offline_options,
+from pytest_postmortem.cli.project import (
+    IDS_AS_WRITTEN,
+    Project,
+    configure_without_conftest,
     find_declared_test_files,
-    find_reported_today,
-    load_local_registry,
+    find_suite_paths,
 )
 from pytest_postmortem.cli.project_code import ProjectCode
-from pytest_postmortem.cli.pytest_configuration import configure_pytest
 from pytest_postmortem.cli.submodules import Submodules, find_file_contents
 from pytest_postmortem.errors import GitError, Problem, RegistryError, SettingsError
 from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
-from pytest_postmortem.model import Location, Policy, Registry
+from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.bindings import parse_python_tree
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.pysource.project_modules import ParsedModule
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.reports.data.compare import UninterpretedFile
-from pytest_postmortem.today import Today
 
 ParsedTests = tuple[suite_reader.SourceTest, ...] | None
-
-READING_OPTIONS = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
-"""No code of the project runs, and warnings of pytest are left to its runs."""
-
-LENIENT_SETTINGS = ("addopts=", "required_plugins=", "filterwarnings=", "strict_config=false")
-LENIENT_OPTIONS = tuple(word for setting in LENIENT_SETTINGS for word in ("-o", setting))
 
 DATA_SUFFIXES = (".json", ".yaml", ".yml", ".toml", ".csv", ".tsv", ".ini", ".cfg", ".txt")
 """Files from which code may read the ids of its marks."""
@@ -67,38 +58,13 @@ def open_checkout(arguments: Sequence[str], *, needs_git: bool = True) -> Iterat
         yield GitCheckout(config, needs_git=needs_git)
 
 
-@contextmanager
-def configure_without_conftest(arguments: Sequence[str]) -> Iterator[pytest.Config]:
-    """Configure pytest where only code is read: no conftest file is run.
-
-    It may import packages that are not installed. For the same reason ``required_plugins``,
-    ``filterwarnings`` and options in ``addopts`` that pytest does not know are left out.
-
-    Raises:
-        SettingsError: A setting has an unusable value.
-    """
-    with ExitStack() as stack:
-        try:
-            config = stack.enter_context(configure_pytest([*READING_OPTIONS, *arguments]))
-        except SettingsError as error:
-            try:
-                config = stack.enter_context(
-                    configure_pytest([*READING_OPTIONS, *LENIENT_OPTIONS, *arguments])
-                )
-            except SettingsError:
-                raise error from None
-        yield config
-
-
-class GitCheckout:
-    """The repository around a configuration of pytest."""
+class GitCheckout(Project):
+    """A project with the repository around it, whose other states can be read."""
 
     def __init__(self, config: pytest.Config, *, needs_git: bool = True) -> None:
-        self.settings = settings.read_plugin_settings(config)
-        self.root = config.rootpath
+        super().__init__(config, IDS_AS_WRITTEN)
         if needs_git:
             git.require_repository(self.root)
-        self.config = config
         top = git.find_repository_top(self.root) or self.root
         self.suite = build_suite(config, top, find_suite_paths(config, self.settings))
         self._pointers: dict[str, str] = {}
@@ -110,11 +76,8 @@ class GitCheckout:
         files = self._files(needs_git=needs_git)
         self.present = frozenset(path for path in files if _is_regular_file(self.suite.top / path))
         self.tracked = self.present.union(self.index.absent)
-        self.registry = load_local_registry(self.settings, self.root)
-        self.declared = find_declared_test_files(self.registry)
-        names = (options.MARKER_NAME, *self.settings.markers)
-        self._names = names
-        self._mark_bytes = tuple(name.encode() for name in names)
+        self.declared_files = find_declared_test_files(self.registry)
+        self._mark_bytes = tuple(name.encode() for name in self.names)
         self._parsed: dict[bytes, ParsedTests] = {}
         self._modules: dict[tuple[str, bytes], ParsedModule | None] = {}
 
@@ -171,7 +134,7 @@ class GitCheckout:
 
     def _build_file_filter(self, earlier: Registry | None) -> Callable[[str], bool]:
         """Return a function that selects the files that may have tests, or are imported by them."""
-        declared_paths = {*self.declared, *find_declared_test_files(earlier)}
+        declared_paths = {*self.declared_files, *find_declared_test_files(earlier)}
         return lambda path: path.endswith(".py") or self.suite.shown(path) in declared_paths
 
     def _read_contents_at(
@@ -211,7 +174,7 @@ class GitCheckout:
 
         contents = self._read_contents_at(commit, may_help, lambda module: False)
         code = {self.suite.shown(path): data for path, data in contents.items()}
-        return suite_reader.find_helpers(code, self._names)
+        return suite_reader.find_helpers(code, self.names)
 
     def read_version(
         self, path: str, data: bytes, helpers: suite_reader.MarkCodeReader
@@ -219,14 +182,9 @@ class GitCheckout:
         """Read one version of a file, by its path from the rootdir, with its imports."""
         is_code = path.endswith(".py")
         tests, other = ({path: data}, {}) if is_code else ({}, {path: data})
-        code = ProjectCode(self.config, self._names, tests, helpers.modules.contents, other)
-        nodeids = [
-            nodeid for nodeid in self._list_declared_nodeids() if nodeid.partition("::")[0] == path
-        ]
+        code = ProjectCode(self.config, self.names, tests, helpers.modules.contents, other)
+        nodeids = [nodeid for nodeid in self.declared if nodeid.partition("::")[0] == path]
         return code.read_file(path, helpers, nodeids)
-
-    def _list_declared_nodeids(self) -> list[str]:
-        return [nodeid for each in self.registry or () for nodeid in each.tests]
 
     def _reading(
         self,
@@ -248,7 +206,7 @@ class GitCheckout:
             if data is not None and not is_lfs_pointer(data)
         }
         helpers = {path: data for path, data in readable_files.items() if path.endswith(".py")}
-        code = ProjectCode(self.config, self._names, tests, helpers, readable_files, self._modules)
+        code = ProjectCode(self.config, self.names, tests, helpers, readable_files, self._modules)
         self._codes.append(code)
         registries = [
             loaded_registry
@@ -261,7 +219,9 @@ class GitCheckout:
             for postmortem in loaded_registry
             for nodeid in postmortem.tests
         ]
-        return code.read({*self.declared, *find_declared_test_files(earlier), *others}, nodeids)
+        return code.read(
+            {*self.declared_files, *find_declared_test_files(earlier), *others}, nodeids
+        )
 
     def find_used(self, path: str) -> frozenset[str]:
         """Return the paths, from the rootdir, of a file and its imports in the states that were
@@ -317,24 +277,14 @@ class GitCheckout:
             functions = self.config.getini("python_functions")
             classes = self.config.getini("python_classes")
             self._parsed[data] = suite_reader.parse_source_tests(
-                data, self._names, functions, classes
+                data, self.names, functions, classes
             )
         return self._parsed[data]
 
     def guess_tests(self, data: bytes) -> ParsedTests:
         """Return the tests of a file of an old commit, as far as it can be parsed."""
         tests = self.tests(data)
-        return suite_reader.guess_source_tests(data, self._names) if tests is None else tests
-
-    @cached_property
-    def today(self) -> Today:
-        """The date to judge by; a note on an unusable date is printed."""
-        return find_reported_today(self.settings, self.root, self.registry)
-
-    @property
-    def policy(self) -> Policy:
-        """What is asked of the tests, with the date to judge by."""
-        return replace(self.settings.policy, today=self.today.day)
+        return suite_reader.guess_source_tests(data, self.names) if tests is None else tests
 
     def registry_at(self, commit: str) -> Registry | None:
         """Return the registry that a commit holds, None where it holds none that can be read."""
@@ -363,7 +313,7 @@ class GitCheckout:
                 moved for location in locations if (moved := self._moved(location, folder))
             ]
             moved_sync = synced and self._moved(synced, folder)
-            how = replace(build_offline_options(self.settings), synced=moved_sync)
+            how = replace(self.offline_options, synced=moved_sync)
             try:
                 return registry.load_registry(moved_locations, folder, how)
             except RegistryError:
@@ -395,13 +345,6 @@ class GitCheckout:
         if place is None:
             return location
         return Location(place, folder) if (folder / place).exists() else None
-
-
-def find_suite_paths(config: pytest.Config, wanted: settings.Settings) -> tuple[Path, ...]:
-    """Return the files and folders that make up the suite."""
-    root = config.rootpath
-    globs = (iglob(str(root / text), recursive=True) for text in config.getini("testpaths"))
-    return wanted.suite or tuple(Path(path) for glob in globs for path in glob) or (root,)
 
 
 def _find_python_files(root: Path, config: pytest.Config) -> Iterator[str]:

@@ -72,7 +72,7 @@ def _trace_history(checkout: GitCheckout) -> LinkHistory:
         if path not in holds_by_path:
             shown = checkout.suite.shown(path)
             is_test_file = checkout.suite.is_suite_file(path, checkout.tracked)
-            holds_by_path[path] = is_test_file or shown in checkout.declared
+            holds_by_path[path] = is_test_file or shown in checkout.declared_files
         return holds_by_path[path]
 
     commits = git.read_commit_log(checkout.root, head, holds_tests)
@@ -105,7 +105,7 @@ class _FileVersionReader:
 
     def read(self, commits: Sequence[git.Commit]) -> None:
         """Read all versions of the files of which one may have a mark."""
-        every = bool(self._checkout.declared)
+        every = bool(self._checkout.declared_files)
         versions = [each for commit in commits for each in commit.changed.items()]
         for blob, data in git.read_blobs(
             self._checkout.root, (blob for _, blob in versions if blob)
@@ -159,7 +159,7 @@ class _FileVersionReader:
             checkout.note_pointer(shown)
         if data is None:
             return {}
-        if not (self._may_mark(data) or shown in checkout.declared):
+        if not (self._may_mark(data) or shown in checkout.declared_files):
             is_broken = shown.endswith(".py") and parse_python_tree(data) is None
             return {shown: None} if is_broken else {}
         reading = checkout.read_version(shown, data, self._helpers)

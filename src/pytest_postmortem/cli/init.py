@@ -11,14 +11,13 @@ from pathlib import Path
 
 from pytest_postmortem import git, registry
 from pytest_postmortem.cli.arguments import add_configuration_options, build_pytest_arguments
-from pytest_postmortem.cli.git_project import configure_without_conftest
 from pytest_postmortem.cli.listing_rows import (
     IncidentRow,
     build_rows_from_code,
     format_state_counts,
 )
-from pytest_postmortem.cli.marked_project import Project
 from pytest_postmortem.cli.new import FIRST_LOCATION
+from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.files import format_relative_path
 from pytest_postmortem.model import Location, Registry, format_count

@@ -23,8 +23,7 @@ from pytest_postmortem.cli.arguments import (
     add_report_option,
     add_today_option,
 )
-from pytest_postmortem.cli.git_project import configure_without_conftest
-from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import Problem, ReportError
 from pytest_postmortem.evaluation.evaluate import evaluate, is_incident_selected, normalize_severity
 from pytest_postmortem.evaluation.links import build_implied_registry

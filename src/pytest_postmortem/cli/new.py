@@ -16,8 +16,7 @@ from typing import TypeVar
 
 from pytest_postmortem import git
 from pytest_postmortem.cli.arguments import add_configuration_options, build_pytest_arguments
-from pytest_postmortem.cli.git_project import configure_without_conftest, find_suite_paths
-from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.cli.project import Project, configure_without_conftest, find_suite_paths
 from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.files import find_unfinished_files, format_relative_path, is_test_file_path

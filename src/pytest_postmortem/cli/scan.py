@@ -17,8 +17,7 @@ from pytest_postmortem.cli.arguments import (
     parse_report_targets,
     print_or_write_report,
 )
-from pytest_postmortem.cli.git_project import configure_without_conftest
-from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.files import read_file_bytes

@@ -21,7 +21,7 @@ from pytest_postmortem.cli.listing_rows import (
     index_listed_incidents,
     load_incidents,
 )
-from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.cli.project import Project
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
 from pytest_postmortem.model import Proof, Registry
 from pytest_postmortem.registry.document_details import add_document_details

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_postmortem import registry
 from pytest_postmortem.cli.absent_files import require_registry
-from pytest_postmortem.cli.marked_project import Project
+from pytest_postmortem.cli.project import Project
 from pytest_postmortem.cli.project_code import ProjectCode
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.evaluation.evaluate import is_incident_selected

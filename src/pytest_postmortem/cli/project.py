@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
+from glob import iglob
 from pathlib import Path
 
 import pytest
 
 from pytest_postmortem import git, options, registry, settings
-from pytest_postmortem.cli.absent_files import find_absent_paths, is_lfs_pointer, list_absent_tests
-from pytest_postmortem.cli.git_project import find_suite_paths
-from pytest_postmortem.cli.local_registry import (
-    find_declared_test_files,
-    find_reported_today,
-    load_local_registry,
+from pytest_postmortem.cli.absent_files import (
+    find_absent_paths,
+    is_lfs_pointer,
+    list_absent_tests,
+    require_registry,
 )
 from pytest_postmortem.cli.project_code import ProjectCode, find_code_files
-from pytest_postmortem.errors import GitError
+from pytest_postmortem.cli.pytest_configuration import configure_pytest
+from pytest_postmortem.errors import GitError, RegistryError, SettingsError
 from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.pysource import suite_reader
@@ -27,8 +30,16 @@ from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.runtime.run import build_loading_options
 from pytest_postmortem.scaffold.project_survey import find_ci_system
-from pytest_postmortem.today import Today
+from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.today import Today, find_today
 
+READING_OPTIONS = ("--noconftest", "-W", "ignore::pytest.PytestConfigWarning")
+"""No code of the project runs, and warnings of pytest are left to its runs."""
+
+LENIENT_SETTINGS = ("addopts=", "required_plugins=", "filterwarnings=", "strict_config=false")
+LENIENT_OPTIONS = tuple(word for setting in LENIENT_SETTINGS for word in ("-o", setting))
+
+IDS_AS_WRITTEN = "ids are taken as they are written"
 UNFETCHED_NOTE = "its content is unknown here"
 
 
@@ -53,14 +64,35 @@ class Project:
             RegistryError: The configured one is broken.
             GitError: The working tree lacks a part of it.
         """
-        return load_local_registry(self.settings, self.root, self._unfetched_note)
+        require_registry(self.root, self.settings)
+        how = self._reading_options
+        if self.settings.registry or self.settings.sync:
+            loaded = registry.load_registry(self.settings.registry, self.root, how)
+            for place in loaded.unreachable:
+                note = f"{place} is not asked here: {self._unfetched_note}"
+                print(sanitize_line(note), file=sys.stderr)
+            return loaded
+        found = registry.find_registry(self.root)
+        if found is None:
+            return None
+        try:
+            return registry.load_registry([Location(str(found), self.root)], self.root, how)
+        except RegistryError:
+            shown = self.shown(found)
+            note = f"{shown} can't be read: it decides nothing here"
+            print(sanitize_line(note), file=sys.stderr)
+            return None
+
+    @property
+    def _reading_options(self) -> LoadOptions:
+        """How the registry is read without a network."""
+        loading = build_loading_options(self.settings)
+        return replace(loading, offline=True, unreachable="warn")
 
     @property
     def offline_options(self) -> LoadOptions:
-        """How a location of this project is read, without the network."""
-        return replace(
-            build_loading_options(self.settings), offline=True, unreachable="warn", synced=None
-        )
+        """How a single location of this project is read, without the network."""
+        return replace(self._reading_options, synced=None)
 
     @property
     def locations(self) -> tuple[Location, ...]:
@@ -73,7 +105,10 @@ class Project:
     @cached_property
     def today(self) -> Today:
         """The date to judge by; a note on an unusable date is printed."""
-        return find_reported_today(self.settings, self.root, self.registry)
+        today = find_today(self.settings.today, self.root, self.registry or ())
+        for note in today.notes:
+            print(sanitize_line(f"{note.message} [{note.code}]"), file=sys.stderr)
+        return today
 
     @property
     def policy(self) -> Policy:
@@ -197,3 +232,38 @@ class Project:
 def _has_mark_name(data: bytes, names: Iterable[str]) -> bool:
     """Say whether a file can hold a mark at all, which is cheap to know."""
     return any(name.encode() in data for name in names)
+
+
+@contextmanager
+def configure_without_conftest(arguments: Sequence[str]) -> Iterator[pytest.Config]:
+    """Configure pytest where only code is read: no conftest file is run.
+
+    It may import packages that are not installed. For the same reason ``required_plugins``,
+    ``filterwarnings`` and options in ``addopts`` that pytest does not know are left out.
+
+    Raises:
+        SettingsError: A setting has an unusable value.
+    """
+    with ExitStack() as stack:
+        try:
+            config = stack.enter_context(configure_pytest([*READING_OPTIONS, *arguments]))
+        except SettingsError as error:
+            try:
+                config = stack.enter_context(
+                    configure_pytest([*READING_OPTIONS, *LENIENT_OPTIONS, *arguments])
+                )
+            except SettingsError:
+                raise error from None
+        yield config
+
+
+def find_suite_paths(config: pytest.Config, wanted: settings.Settings) -> tuple[Path, ...]:
+    """Return the files and folders that make up the suite."""
+    root = config.rootpath
+    globs = (iglob(str(root / text), recursive=True) for text in config.getini("testpaths"))
+    return wanted.suite or tuple(Path(path) for glob in globs for path in glob) or (root,)
+
+
+def find_declared_test_files(known: Registry | None) -> frozenset[str]:
+    """Return the files of the tests that a registry names itself."""
+    return frozenset(nodeid.partition("::")[0] for each in known or () for nodeid in each.tests)
