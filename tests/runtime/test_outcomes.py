@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.model import OUTCOMES, NodeKey, Outcome, OutcomeWord
-from pytest_postmortem.runtime.outcomes import OutcomeRecorder, add_missing_outcomes, merge_outcomes
+from pytest_postmortem.runtime.outcomes import (
+    OutcomeRecorder,
+    add_missing_outcomes,
+    merge_outcomes,
+    read_reported_key,
+)
 
 TEST = NodeKey("test_a.py", "test_a.py::test_it")
 
@@ -41,6 +46,18 @@ SKIP = ("test_a.py", 3, "Skipped: no  server\nhere")
 def xfailed(when: str, outcome: str, reason: str = "reason: known") -> Report:
     """Return a report of a test that is expected to fail."""
     return Report(when, outcome, extra={"wasxfail": reason})
+
+
+@pytest.mark.parametrize(
+    ("when", "path"),
+    [("setup", "test_a.py"), ("call", "test_a.py"), ("teardown", "test_a.py"), ("???", "")],
+)
+def test_a_report_of_a_crash_names_no_file(when: str, path: str) -> None:
+    """xdist knows only the node id of the test in which a worker ended."""
+    extra = {"nodeid": "test_a.py::test_it", "location": ("test_a.py", 3, "test_it")}
+    report: Any = Report("".join(when), "failed", extra=extra)
+
+    assert read_reported_key(report) == NodeKey(path, "test_a.py::test_it")
 
 
 def find_outcome(*reports: Report) -> Outcome | None:
