@@ -124,6 +124,7 @@ def test_a_linked_test_says_more_than_the_registry(word: OutcomeWord) -> None:
         ),
         ({"exempt": True, "reason": "DNS is not ours"}, FULL, "exempt", "DNS is not ours", False),
         ({"exempt": True}, PARTIAL, "exempt", None, False),
+        ({"exempt": True, "until": "2026-03-11"}, FULL, "exempt", None, False),
         (
             {"exempt": True, "reason": "later", "until": "2026-03-10"},
             FULL,
@@ -183,7 +184,13 @@ def test_a_state_that_does_not_guard_says_why(outcomes: list[Outcome], reason: s
 
 @pytest.mark.parametrize(
     ("day", "required"),
-    [("2025-12-31", False), ("2026-01-01", True), (None, True), ("long ago", True)],
+    [
+        ("2025-12-31", False),
+        ("2026-01-01", True),
+        ("2026-01-02", True),
+        (None, True),
+        ("long ago", True),
+    ],
 )
 def test_an_unguarded_incident_older_than_since_is_kept_and_not_required(
     day: str | None, required: bool
@@ -313,6 +320,47 @@ def test_a_recurrence_of_an_incident_without_a_test_is_one_too(
     assert [each.note for each in report.incidents] == [None, note]
 
 
+@pytest.mark.parametrize(
+    "open_", [{"partial": ("a page is missing",)}, {"unreachable": ("https://pm.example.com",)}]
+)
+def test_what_an_incomplete_registry_lacks_may_be_there(open_: dict[str, tuple[str, ...]]) -> None:
+    """An earlier incident that was not read is not called missing."""
+    known = replace(registry(incident(id="PM-2", recurs="PM-9")), **open_)
+
+    assert evaluate(known, [], {}, FULL, Policy()).incidents[0].note is None
+
+
+@pytest.mark.parametrize("unreachable", [(), ("https://pm.example.com",)], ids=["read", "down"])
+def test_an_unknown_id_is_not_checked_where_the_registry_is_unreachable(
+    unreachable: tuple[str, ...],
+) -> None:
+    """It may be there, and is listed for the reports."""
+    outcomes = of("a.py", one="passed")
+    known = replace(registry(), unreachable=unreachable)
+
+    report = evaluate(known, links(outcomes, "X-1"), outcomes, FULL, Policy())
+
+    assert report.unchecked == (("x-1",) if unreachable else ())
+
+
+def test_a_test_that_another_file_defines_has_no_line() -> None:
+    """The line of an inherited test is that of the other file."""
+    outcomes = of("a.py", one="passed")
+    (test,) = outcomes
+    link = Link("PM-1", test.nodeid, test.path, 7)
+
+    def line(link: Link) -> int | None:
+        return (
+            evaluate(registry(incident()), [link], outcomes, FULL, Policy())
+            .incidents[0]
+            .tests[0]
+            .line
+        )
+
+    assert line(link) == 7
+    assert line(replace(link, defined_in="base.py")) is None
+
+
 def test_an_incident_with_a_flaky_test_is_flaky() -> None:
     """It guards, but the report marks it."""
     (found,) = judged(Outcome("passed", flaky=True), "passed").incidents
@@ -349,6 +397,9 @@ def test_tests_stand_by_path_and_line_and_incidents_in_the_registrys_order() -> 
         ((("id", ("other-name",)),), True),
         ((("environment", ("production",)),), True),
         ((("region", ("eu",)),), False),
+        ((("class", ("other, missing idempotency",)),), False),
+        ((("tag", ("eu,us",)),), False),
+        ((("severity", ("sev2, sev1",)),), True),
     ],
 )
 def test_select_keeps_what_belongs_to_this_suite(
@@ -401,6 +452,11 @@ def test_without_a_registry_the_links_are_the_incidents() -> None:
 def test_a_share_is_rounded_down(part: int, whole: int, digits: int, expected: float) -> None:
     """99.96 never reads as 100, and no share is lost to binary fractions."""
     assert compute_percentage(part, whole, digits) == expected
+
+
+def test_a_share_has_no_digits_unless_they_are_asked_for() -> None:
+    """It is a whole number of percent."""
+    assert compute_percentage(2, 3) == 66
 
 
 @pytest.mark.parametrize("text", ["SEV-1", "Sev1", "sev1", "sev 1", "sev_1"])

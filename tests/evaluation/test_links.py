@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from pytest_postmortem.evaluation.links import (
     build_implied_registry,
     check_declared_tests,
     check_links,
+    check_selection,
     decode_ids,
     encode_ids,
     find_skipped_links,
@@ -351,3 +352,62 @@ def test_the_file_of_a_test_is_compared_by_its_letters() -> None:
     assert list_test_file_forms(equal, ()) == ("a/test_a.py",)
     assert list_test_file_forms(before, ()) == ("b/t.py", "a/t.py")
     assert list_test_file_forms(behind, ()) == ("a/t.py", "b/t.py")
+
+
+PM_12 = Postmortem("PM-12", "Login loop", aliases=("INC-9",))
+KNOWN = Registry((PM_12,), {"pm-12": PM_12, "inc-9": PM_12})
+NO_TEST = "--postmortem={0} selects no test: "
+
+
+@pytest.mark.parametrize(
+    ("patterns", "linked", "messages"),
+    [
+        (["PM-12", "inc-9", "pm-*"], [], []),
+        (["X-1"], ["x-1"], []),
+        (["PM-21"], [], [NO_TEST + "unknown post-mortem '{0}'"]),
+        (["Z-*"], [], [NO_TEST + "no post-mortem has such an id; correct the pattern"]),
+        (["PM-12", "Z-?", "Z-?"], [], ["--postmortem=Z-? selects no test: no post-mortem has"]),
+    ],
+)
+def test_a_selection_that_selects_nothing_is_named(
+    patterns: list[str], linked: list[str], messages: list[str]
+) -> None:
+    """Ids of the registry, aliases and linked ids select; each pattern is named once."""
+    found = list(check_selection(patterns, KNOWN, linked))
+
+    assert [(each.code, each.severity) for each in found] == [("unknown-id", "error")] * len(
+        messages
+    )
+    for finding, message in zip(found, messages, strict=True):
+        assert finding.message.startswith(message.format(patterns[-1]))
+
+
+@pytest.mark.parametrize(
+    ("registry", "unknown", "severity"),
+    [
+        (KNOWN, "error", "error"),
+        (KNOWN, "warn", "warning"),
+        (KNOWN, "ignore", "warning"),
+        (None, "error", "warning"),
+        (replace(KNOWN, partial=("a page is missing",)), "error", "warning"),
+        (replace(KNOWN, unreachable=("https://pm.example.com",)), "error", "warning"),
+    ],
+)
+def test_a_selection_is_an_error_where_the_registry_is_complete(
+    registry: Registry | None, unknown: Any, severity: str
+) -> None:
+    """Otherwise what it selects may exist."""
+    (finding,) = check_selection(["X-7"], registry, [], unknown)
+
+    assert finding.severity == severity
+
+
+def test_without_a_registry_a_selection_is_compared_with_the_linked_ids() -> None:
+    """The nearest one is suggested."""
+    messages = [each.message for each in check_selection(["lgoin-loop", "X"], None, ["login-loop"])]
+
+    text = "no collected test is linked to it; "
+    assert messages == [
+        f"{NO_TEST.format('lgoin-loop')}{text}did you mean 'login-loop'?",
+        f"{NO_TEST.format('X')}{text}correct the id",
+    ]

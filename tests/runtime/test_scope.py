@@ -26,6 +26,10 @@ THREE = frozenset({"a.py", "b.py", "c.py"})
             {"expected": THREE, "given": True, "collected": frozenset({"a.py"})},
             ["1 of 3 files given"],
         ),
+        (
+            {"expected": THREE | {"d.py", "e.py"}, "given": True, "collected": THREE},
+            ["3 of 5 files given"],
+        ),
         ({"expected": THREE, "collected": frozenset({"a.py"})}, ["2 of 3 files left out"]),
         ({"expected": THREE, "collected": THREE}, []),
         (
