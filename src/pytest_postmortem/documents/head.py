@@ -29,6 +29,7 @@ _SETEXT_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _RST_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _CODE_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _NO_PARAGRAPH = re.compile(r"\s*(?:[|>#<]|[-*+] |\d+[.)] |\.\. |!\[|$|[-=]+\s*$)")
+_IMAGE = re.compile(r"!\[[^\[\]]*\]\([^()]*\)\s*")
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _BOLD_TEXT = re.compile(r"\*\*([^*]+)\*\*")
 
@@ -146,6 +147,7 @@ def _strip_anchor(text: str) -> str:
 def strip_inline_markup(text: str) -> str:
     """Return a text without the marks of links, bold and code."""
     if "[" in text:
+        text = _IMAGE.sub("", text) if "![" in text else text
         text = _MARKDOWN_LINK.sub(r"\1", text)
     if "*" in text:
         text = _BOLD_TEXT.sub(r"\1", text)
