@@ -295,3 +295,29 @@ def test_states_of_items_in_other_forms(item: str, over: bool) -> None:
 def test_other_headings_of_action_items(heading: str) -> None:
     """Action items have many names as well."""
     assert len(find_document_items(read(f"## {heading}\n\n- Add a limit\n- Add an alert\n"))) == 2
+
+
+def test_words_within_a_sentence_are_no_labels() -> None:
+    """A hint, a box or "a:" is removed at the start of a text, and nowhere else."""
+    whys = read(
+        "## Five whys\n\n1. Bad data: nothing checked it.\n2. A: Nobody knew why: no log.\n"
+    )
+    text = "The pool had no limit. Note: it was set in 2019. The matrix [x] was full."
+
+    assert find_document_whys(whys) == ("Bad data: nothing checked it.", "Nobody knew why: no log.")
+    assert cause(text) == text
+
+
+def test_columns_of_action_items_are_no_severity() -> None:
+    """A table with one action item has a priority and an owner that are not the incident's."""
+    rows = "| # | Action | Owner | Priority | Due date |\n|---|---|---|---|---|\n| 1 | x | ops | High | - |"
+    texts = state(f"# A\n\n## Impact\n\nx\n\n## Timeline\n\nx\n\n## Action items\n\n{rows}\n").texts
+
+    assert "severity" not in texts
+    assert "owner" not in texts
+
+
+@pytest.mark.parametrize("text", ["(" * 20_000, "—" * 20_000, "[~" * 10_000, "why? " * 5_000])
+def test_long_rows_of_signs_are_read_at_once(text: str) -> None:
+    """Signs are searched from the start of a text, and not from each of its positions."""
+    assert cause(f"{text}\n\n{POOL}") is not None

@@ -252,7 +252,7 @@ def _has_person_or_team(text: str) -> bool:
 
 def _strip_title_brackets(text: str) -> str:
     """Return a title without trailing brackets."""
-    title = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\W*$", "", text).strip()
+    title = re.sub(r"\s*[(\[（【][^()\[\]（）【】]*[)\]）】]\W*$", "", text).strip()
     return (title or text).strip(" .;–—-")
 
 

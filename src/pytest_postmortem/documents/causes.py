@@ -41,7 +41,7 @@ MAX_CLASS_LENGTH = 80
 MAX_ITEMS = 3
 """The number of items of a list that are joined to one cause."""
 
-_CHECKBOX = re.compile(r"\s*\[([ xX✓✔])\]\s*")
+_CHECKBOX = re.compile(r"\A\s*\[([ xX✓✔])\]\s*")
 _UNFINISHED = re.compile(r"\W*(?:todo|tbd|tba|tbc|fixme|wip)\b(?!\w)", re.IGNORECASE)
 _UNKNOWN_CAUSE = re.compile(
     r"\W*(?:(?:this|it|the (?:exact |root |underlying )*cause|investigation) )?"
@@ -53,7 +53,7 @@ _UNKNOWN_CAUSE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ADMONITION_WORD = re.compile(
-    r"\W*(?:note|warning|info|tip|important|caution|danger|attention|hinweis|achtung|remarque|nota|"
+    r"\A\W*(?:note|warning|info|tip|important|caution|danger|attention|hinweis|achtung|remarque|nota|"
     r"注意|備考|注)\W*(?::\s*|：\s*|\n)",
     re.IGNORECASE,
 )
@@ -89,8 +89,8 @@ _LEADING_QUESTION = re.compile(r"[^?？.。!]{3,300}[?？][)*_\"”]*\s*(?=\S)")
 _WHY = "(?:why|warum|pourquoi|por qué|por que|perché|なぜ|为什么|為什麼|왜|почему|dlaczego|waarom)"
 _WHY_WORD = re.compile(_WHY, re.IGNORECASE)
 _WHY_LABEL = re.compile(
-    r"\W*(?:(?:\d(?:st|nd|rd|th)|first|second|third|fourth|fifth)\s+)?" + _WHY + r""
-    r"\s*#?\d{0,2}\W*(?=\W)(?:[:：.)–—-]|\s-)\s*|\W*(?:answer|a|because)\s*[:：]\s*",
+    r"\A\W*(?:(?:\d(?:st|nd|rd|th)|first|second|third|fourth|fifth)\s+)?" + _WHY + r""
+    r"\s*#?\d{0,2}\W*(?=\W)(?:[:：.)–—-]|\s-)\s*|\A\W*(?:answer|a|because)\s*[:：]\s*",
     re.IGNORECASE,
 )
 _INLINE_LABEL = re.compile(

@@ -36,14 +36,14 @@ MAX_TITLE_LINES = 10
 MAX_WORD_COUNT = 3
 """The most words of a value that has more text below it in its section."""
 
+# Patterns that few documents need are compiled when they are.
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-_HTML_PAIR = re.compile(
-    r"<t[hd]\b[^<>]{0,99}>([^\n]{1,99}?)</t[hd]>\s{0,99}<td\b[^<>]{0,99}>(.{0,200}?)</td>|"
-    r"<dt\b[^<>]{0,99}>([^\n]{1,99}?)</dt>\s{0,99}<dd\b[^<>]{0,99}>(.{0,200}?)</dd>",
-    re.IGNORECASE | re.DOTALL,
+_HTML_PAIR = (
+    r"(?is)<t[hd]\b[^<>]{0,99}>([^\n]{1,99}?)</t[hd]>\s{0,99}<td\b[^<>]{0,99}>(.{0,200}?)</td>|"
+    r"<dt\b[^<>]{0,99}>([^\n]{1,99}?)</dt>\s{0,99}<dd\b[^<>]{0,99}>(.{0,200}?)</dd>"
 )
-_HTML_TITLE = re.compile(r"<h1\b[^<>]*>(.*?)</h1>", re.IGNORECASE)
+_HTML_TITLE = r"(?i)<h1\b[^<>]*>(.*?)</h1>"
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _SHORTCODE = re.compile(r"[\W_]*:[\w+-]+:\s*")
 _LABEL_START = re.compile(
@@ -53,7 +53,7 @@ _LABEL_START = re.compile(
 _SEVERAL_PARTS = re.compile(r"\]\(|<|\s\|\s|[·•]|\s(?:\*\*|__)\w")
 _BOLD_LABEL = re.compile(r"[\W_]*?(\*\*|__)([^*_]{2,40})\1\s*[–—-]?\s*(.*)")
 _LIST_BULLET = re.compile(r"\s*(?:>\s*)*(?:[-*+•]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
-_BOX = re.compile(r"\s*[-*+]\s+\[([ xX✓✔])\]\s")
+_BOX = r"\s*[-*+]\s+\[([ xX✓✔])\]\s"
 _LABEL_PART = re.compile(
     r"\s+\|\s+|\s*[·•;；]\s*|\s{3,}|[,，]\s*(?=[\W_]*[^\W\d_][^,:：，]{0,40}[:：])"
     r"|\s+(?=(?:\*\*|__)[^*:_]{1,40}(?::|\*\*|__))"
@@ -62,13 +62,13 @@ _PLACEHOLDER = re.compile(
     r"<[^<>]*>|\{+[^{}]*\}+|\[[^\[\]]*\]|[\W_]*|[?.x_-]+|"
     r".*\b(?:YYYY|yyyy|MM-DD|XXX+|[A-Z]+-[XN]+|X{2,}\d*)\b.*"
 )
-_CHOICE_SEPARATOR = re.compile(r"\s*[/|]\s*|,\s+")
+_CHOICE_SEPARATOR = r"\s*[/|]\s*|,\s+"
 _HANDLES = re.compile(r"(?:@[\w.-]+[\s,;&]*|and\s+)+")
 _ID = re.compile(r"#?[^\W_][\w./-]*\d[\w./-]*")
 _BRACKET = re.compile(r"[\[【(（]([^()（）\[\]【】]{1,40})[\]】)）]\s*")
-_LETTERED_ID = re.compile(r"[A-Za-z]+[-_ ]?\d[\w-]*")
-_EMOJI_BEFORE_ID = re.compile(r"[^\w\s()\[\]【】（）<{'\"“«#.,-]+\s*(?=[A-Z]{2,}[-_ ]?\d)")
-_EMOJI = re.compile(r"(?::[\w+-]+:|[^\w\s()\[\]<{@#'\"“«.,&/-])+\s*(?=\w)")
+_LETTERED_ID = r"[A-Za-z]+[-_ ]?\d[\w-]*"
+_EMOJI_BEFORE_ID = r"[^\w\s()\[\]【】（）<{'\"“«#.,-]+\s*(?=[A-Z]{2,}[-_ ]?\d)"
+_EMOJI = r"(?::[\w+-]+:|[^\w\s()\[\]<{@#'\"“«.,&/-])+\s*(?=\w)"
 _END_BRACKET = re.compile(r"\s*[(\[（]([^()\[\]（）]{1,20})[)\]）]\s*$")
 _LETTERS = re.compile(r"[^\W_]+")
 
@@ -90,8 +90,8 @@ class StatedFields:
 class _Statement:
     """A label with its value; a ``short`` section has the value as its only line.
 
-    A ``column`` is the head of a column of a table without a severity, which may be that of action
-    items.
+    A ``column`` is the head of a column of a table without a severity, or with mostly other heads,
+    which may be that of action items.
     """
 
     kind: str
@@ -113,13 +113,15 @@ def read_stated_fields(
 
     A heading that only repeats the ``stem`` of the file's name gives way to the next one.
     """
-    visible = lines if rst else hide_code(lines)
+    text = "\n".join(lines)
+    visible = lines if rst else hide_code(lines, text)
     headings = list(find_visible_headings(visible, rst))
     statements = [
         *_find_sections_of_one_value(visible, headings, labels),
         *_find_label_statements(visible, labels),
-        *_find_html_pairs("\n".join(visible), labels),
     ]
+    if "<" in text and ("<td" in text or "<dt" in text):
+        statements += _find_html_pairs("\n".join(visible), labels)
     chooser = _StatementChooser(statements, headings, labels, severities)
     texts = chooser.choose_texts()
     title, bracket_texts = _find_title(
@@ -130,7 +132,7 @@ def read_stated_fields(
         texts["id"] = texts.pop("bracket_id")
     texts.pop("title", None)
     first = headings[0] if headings else None
-    if first and not first.text[0].isalnum() and (emoji := _EMOJI_BEFORE_ID.match(first.text)):
+    if first and not first.text[0].isalnum() and (emoji := re.match(_EMOJI_BEFORE_ID, first.text)):
         first = replace(first, text=first.text[emoji.end() :])
         title = title and title[emoji.end() :] if title == headings[0].text else title
     if "date" not in texts and first and (day := find_date(first.text, labels.months)):
@@ -145,7 +147,7 @@ def read_stated_fields(
 def _find_html_title(lines: Sequence[str]) -> str | None:
     """Return the title in a heading that is written as HTML, in the first lines of a document."""
     for line in lines[:MAX_TITLE_LINES]:
-        match = _HTML_TITLE.search(line[:MAX_VALUE_LINE])
+        match = re.search(_HTML_TITLE, line[:MAX_VALUE_LINE])
         if match and (title := _strip_markup(match[1])):
             return title
     return None
@@ -212,9 +214,10 @@ def split_title_brackets(
         severity = find_severity(match[1], labels, severities)
         if severity:
             texts.setdefault("severity", severity)
-        elif (_ID if match[0][0] == "[" else _LETTERED_ID).fullmatch(match[1]) and find_date(
-            match[1], {}
-        ) != match[1]:
+        elif (
+            re.fullmatch(_ID.pattern if match[0][0] == "[" else _LETTERED_ID, match[1])
+            and find_date(match[1], {}) != match[1]
+        ):
             texts.setdefault("bracket_id", match[1])
         else:
             break
@@ -275,9 +278,7 @@ def _find_label_statements(lines: Sequence[str], labels: Labels) -> Iterator[_St
 
 def _find_html_pairs(text: str, labels: Labels) -> Iterator[_Statement]:
     """Yield the labels in rows and definition lists that are written as HTML."""
-    if "<td" not in text and "<dt" not in text:
-        return
-    for match in _HTML_PAIR.finditer(text):
+    for match in re.finditer(_HTML_PAIR, text):
         if kind := find_label_kind(labels, _strip_markup(match[1] or match[3])):
             value = _strip_markup(_TAG.sub(" ", match[2] or match[4] or ""))
             yield _Statement(kind, value, text.count("\n", 0, match.start()))
@@ -335,9 +336,9 @@ def _split_at_colon(text: str) -> tuple[str, str]:
 
 def _find_chosen_line(texts: Sequence[str]) -> str:
     """Return the first line; of several boxes the one that is checked, or nothing."""
-    if _BOX.match(texts[0]) is None:
+    if re.match(_BOX, texts[0]) is None:
         return texts[0]
-    boxes = [(match, text) for text in texts if (match := _BOX.match(text))]
+    boxes = [(match, text) for text in texts if (match := re.match(_BOX, text))]
     if len(boxes) == 1 and boxes[0][0][1] == " ":
         return texts[0]
     return next((text for match, text in boxes if match[1] != " "), "")
@@ -362,9 +363,11 @@ def _read_table(rows: Sequence[str], position: int, labels: Labels) -> Iterator[
         kinds = [find_label_kind(labels, cell) for cell in cells[0]]
         pairs = [row for row in body if len(row) > 1 and find_label_kind(labels, row[0])]
         if len(body) == 1 and not pairs and any(kinds):
+            few = len(kinds) >= 2 * (len(kinds) - kinds.count(None))
+            column = few or "severity" not in kinds
             for kind, value in zip(kinds, body[0], strict=False):
                 if kind is not None:
-                    yield _Statement(kind, value, position, column="severity" not in kinds)
+                    yield _Statement(kind, value, position, column=column)
             return
         if pairs or not body:
             body = [cells[0], *body]
@@ -481,10 +484,10 @@ class _StatementChooser:
             return None
         if kind == "status" and self._is_choice_of_statuses(value):
             return None
-        if kind == "class" and len(_CHOICE_SEPARATOR.split(value)) > MAX_WORD_COUNT:
+        if kind == "class" and len(re.split(_CHOICE_SEPARATOR, value)) > MAX_WORD_COUNT:
             return None
         if not value.isascii() or value[:1] == ":":
-            value = value[emoji.end() :] if (emoji := _EMOJI.match(value)) else value
+            value = value[emoji.end() :] if (emoji := re.match(_EMOJI, value)) else value
         return _clean_name(value, self._labels, kind)
 
     def _convert_date(self, value: str) -> str | None:
