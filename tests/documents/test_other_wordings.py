@@ -310,7 +310,9 @@ def test_words_within_a_sentence_are_no_labels() -> None:
 
 def test_columns_of_action_items_are_no_severity() -> None:
     """A table with one action item has a priority and an owner that are not the incident's."""
-    rows = "| # | Action | Owner | Priority | Due date |\n|---|---|---|---|---|\n| 1 | x | ops | High | - |"
+    rows = (
+        "| # | Action | Owner | Priority | Due |\n|---|---|---|---|---|\n| 1 | x | ops | High | - |"
+    )
     texts = state(f"# A\n\n## Impact\n\nx\n\n## Timeline\n\nx\n\n## Action items\n\n{rows}\n").texts
 
     assert "severity" not in texts
@@ -321,3 +323,12 @@ def test_columns_of_action_items_are_no_severity() -> None:
 def test_long_rows_of_signs_are_read_at_once(text: str) -> None:
     """Signs are searched from the start of a text, and not from each of its positions."""
     assert cause(f"{text}\n\n{POOL}") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['- "None": the parser is retired', "| Action | Owner |\n|---|---|\n| none | |", "- **None**"],
+)
+def test_nothing_to_do_in_other_markup(text: str) -> None:
+    """What `check` asks for, "none" and why, is no action item in any markup."""
+    assert find_document_items(read(f"## Action items\n\n{text}\n")) == ()

@@ -144,10 +144,10 @@ def _load_patterns() -> _ItemPatterns:
         re.compile(rf"(?<!\w)(?:{words['due']})\W*", re.IGNORECASE),
         re.compile(rf"(?<!\w)(?:{words['due']})\s*[:：]\s*\w", re.IGNORECASE),
         re.compile(
-            rf"\W*(?:{words['nothing']})"
+            rf"\W*(?:{words['nothing']})[\"'”’»*_]*"
             r"(?: (?:at all|is|are|was|were|needed|required|planned|necessary|left|so far|yet|"
             r"to do))*"
-            r" *(?:$|[,;:.(。、，（：\u2013\u2014-]|\b(?:because|since|as|for)\b)",
+            r" *(?:$|[,;:.|(。、，（：\u2013\u2014-]|\b(?:because|since|as|for)\b)",
             re.IGNORECASE,
         ),
     )
