@@ -332,3 +332,22 @@ def test_long_rows_of_signs_are_read_at_once(text: str) -> None:
 def test_nothing_to_do_in_other_markup(text: str) -> None:
     """What `check` asks for, "none" and why, is no action item in any markup."""
     assert find_document_items(read(f"## Action items\n\n{text}\n")) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Unknown keys in the config were ignored.",
+        "Investigating the queue was not possible because logs were off.",
+        "Waiting for a lock without a timeout blocked all workers.",
+        "Outline tables were not indexed.",
+        "This section of the pipeline had no retry.",
+        "In this section of the network all switches share one uplink.",
+        "Complete this step twice and the lock is lost.",
+        "A/B/C tests ran at once.",
+        "Note that the cache was shared between tenants.",
+    ],
+)
+def test_causes_that_begin_like_a_hint(text: str) -> None:
+    """A sentence about the system is shown, even if it begins as hints do."""
+    assert cause(text) == text

@@ -47,9 +47,12 @@ _UNKNOWN_CAUSE = re.compile(
     r"\W*(?:(?:this|it|the (?:exact |root |underlying )*cause|investigation) )?"
     r"(?:(?:is|was|are|has|still|currently|yet|been|we|will) )*"
     r"(?:not (?:yet )?(?:known|determined|identified|clear|found|been)|unknown|unclear|to be \w+ed|"
-    r"be (?:added|updated|filled|completed|provided)|do(?: not|n't) know|waiting (?:for|on)|"
+    r"be (?:added|updated|filled|completed|provided)|do(?: not|n't) know|"
+    r"waiting (?:for|on) [^.]{0,40}\b(?:logs?|answers?|responses?|reply|reports?|analysis|rca|"
+    r"confirmation|information|details|results?|feedback|vendor|provider|support)|"
     r"under investigation|being investigated|pending|ongoing|investigating|in progress|"
-    r"none (?:identified|found|known))\b.{0,60}$",
+    r"none (?:identified|found|known))\b"
+    r"(?![^.;,–—]*\b(?:was|were|had|did)\b).{0,60}$",
     re.IGNORECASE | re.DOTALL,
 )
 _ADMONITION_WORD = re.compile(

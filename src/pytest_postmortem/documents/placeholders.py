@@ -97,7 +97,8 @@ def is_guidance(passage: DocumentPassage) -> bool:
     is_marked = passage.emphasised or _BRACKETED.match(passage.text) is not None
     if re.search(r"[?？]\W*$", text):
         return True
-    if compile_words("guidance").match(bare) or _INSTRUCTION.search(text):
+    guidance = compile_words("guidance").match(bare)
+    if (guidance and not bare.startswith(" of ", guidance.end())) or _INSTRUCTION.search(text):
         return True
     ends = compile_words("guidance_ends")
     if any(match.end() >= len(bare) for match in ends.finditer(bare)):
