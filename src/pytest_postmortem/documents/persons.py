@@ -33,8 +33,10 @@ SOMEONE = "someone"
 _MARK = "\0"
 _MARKS = rf"{_MARK}(?:(?:[\s,;/&]|and|und|et|y|e)*{_MARK})*"
 _THANKS = re.compile(
-    r"\s*[(\[（][^()\[\]（）]*\b(?:thanks|thank you|kudos|credits?|found by|spotted by|reported by|"
-    rf"hat tip|h/t|cc|via|owner|author)\b[^()\[\]（）]*{_MARK}[^()\[\]（）]*[)\]）]",
+    r"\s*[(\[（][^()\[\]（）]{0,80}\b(?:thanks|thank you|kudos|credits?|found by|spotted by|"
+    r"reported by|hat tip|h/t|cc|via|owner|author)\b[^()\[\]（）]{0,80}"
+    + _MARK
+    + r"[^()\[\]（）]{0,80}[)\]）]",
     re.IGNORECASE,
 )
 """A person in brackets after such a word."""
