@@ -89,6 +89,8 @@ def test_words_that_judge_a_system_or_nobody(text: str) -> None:
         (None, "We forgot to renew the certificate", False),
         (None, "A typo in the name was accepted, since nothing checks it", True),
         (None, "This was not human error", True),
+        (None, "Human error is never a root cause; the tool has no confirmation", True),
+        ("Human error", "Human error was the root cause", True),
         (None, "Rather than 'human error' we name what let it through", True),
         (None, "User errors were returned", True),
         (None, "A user error message, an operator error code and individual errors", True),

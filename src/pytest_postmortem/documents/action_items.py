@@ -41,7 +41,7 @@ _DONE_EMOJI = "✅✔☑✓🟢"
 
 _PAST_TENSE = re.compile(
     r"\W*(?:the (?:\w+ )?team |we |i )?(?:then |also |have |has |had |already |since )*"
-    r"(?:[a-z]{2,}[^e\W]ed|got|gave|made|met|put|ran|sent|wrote|built|began|set up an?)\b",
+    r"(?:[a-z]{2,}[^e\W]ed|got|gave|made|met|put|ran|sent|wrote|built|began|set up an?)\b(?!-)",
     re.IGNORECASE,
 )
 """Starts of a text about something in the past."""
@@ -120,7 +120,7 @@ def _load_patterns() -> _ItemPatterns:
             r"\b(?:this|it|that|which) has (?:already |now |since )?been "
             r"(?:done|fixed|completed|resolved|implemented|merged|deployed|shipped)\b|"
             r"\balready (?:done|fixed|completed|resolved|implemented|merged|deployed|shipped|"
-            rf"in place)\b|(?:[:：]|\s[–—-])\s*(?:{words['closed']})\W*$",
+            rf"in place)\b|(?:[:：]|\s[–—→-]|\s[-=]>)\s*(?:{words['closed']})\W*$",
             re.IGNORECASE,
         ),
         re.compile(
@@ -129,7 +129,7 @@ def _load_patterns() -> _ItemPatterns:
         ),
         re.compile(
             rf"\W*(?P<word>{words['closed']}|{words['open']})"
-            r"(?P<end>\s*(?:[:：.)\]】）]|[–—-]+\s)\s*|\s+|$)",
+            r"(?P<end>\s*(?:\([^()]{1,40}\)\s*[:：]|[:：.)\]】）]|[–—-]+\s)\s*|\s+|$)",
             re.IGNORECASE,
         ),
         re.compile(
@@ -144,10 +144,10 @@ def _load_patterns() -> _ItemPatterns:
         re.compile(rf"(?<!\w)(?:{words['due']})\W*", re.IGNORECASE),
         re.compile(rf"(?<!\w)(?:{words['due']})\s*[:：]\s*\w", re.IGNORECASE),
         re.compile(
-            rf"\W*(?:{words['nothing']})"
+            rf"\W*(?:{words['nothing']})[\"'”’»*_]*"
             r"(?: (?:at all|is|are|was|were|needed|required|planned|necessary|left|so far|yet|"
             r"to do))*"
-            r" *(?:$|[,;:.(。、，（：\u2013\u2014-]|\b(?:because|since|as|for)\b)",
+            r" *(?:$|[,;:.|(。、，（：\u2013\u2014-]|\b(?:because|since|as|for)\b)",
             re.IGNORECASE,
         ),
     )
@@ -209,7 +209,7 @@ def _split_state_prefix(title: str) -> tuple[str, bool | None]:
     remainder = title[match.end() :] if match else ""
     if match is None or not remainder:
         return title, None
-    is_marked = bool(match["end"].strip()) or (match["word"].isupper() and match["word"].isascii())
+    is_marked = bool(match["end"].strip()) or match["word"].isupper()
     return (remainder, is_closed_status(match["word"])) if is_marked else (title, None)
 
 
@@ -252,7 +252,7 @@ def _has_person_or_team(text: str) -> bool:
 
 def _strip_title_brackets(text: str) -> str:
     """Return a title without trailing brackets."""
-    title = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\W*$", "", text).strip()
+    title = re.sub(r"\s*[(\[（【][^()\[\]（）【】]*[)\]）】]\W*$", "", text).strip()
     return (title or text).strip(" .;–—-")
 
 

@@ -14,12 +14,13 @@ from itertools import chain, dropwhile, islice, takewhile
 from pytest_postmortem.documents.heading_kinds import classify_heading, rank_heading
 from pytest_postmortem.documents.labels import find_label_kind, load_labels
 from pytest_postmortem.documents.parts import DocumentPart, split_cause_heading, split_label
-from pytest_postmortem.documents.persons import SOMEONE, remove_persons
+from pytest_postmortem.documents.persons import SOMEONE, is_only_person, remove_persons
 from pytest_postmortem.documents.placeholders import (
     is_assumption_label,
     is_guidance,
     is_placeholder_text,
     is_reference,
+    is_unfinished_text,
 )
 from pytest_postmortem.documents.sections import DocumentPassage
 from pytest_postmortem.model import ExtraWords
@@ -31,39 +32,68 @@ WHYS_RANK = 1.6
 more than contributing factors (2), and less than a section on the cause (1).
 """
 
+BEST_FACTOR_RANK = 2
 MAX_SEARCHED_LENGTH = 5000
 MAX_WHY_LENGTH = 300
+MAX_REQUEST_WORDS = 12
+MIN_SENTENCE_WORDS = 3
 MAX_CLASS_LENGTH = 80
 MAX_ITEMS = 3
 """The number of items of a list that are joined to one cause."""
 
-_CHECKBOX = re.compile(r"\s*\[([ xX✓✔])\]\s*")
+_CHECKBOX = re.compile(r"\A\s*\[([ xX✓✔])\]\s*")
 _UNFINISHED = re.compile(r"\W*(?:todo|tbd|tba|tbc|fixme|wip)\b(?!\w)", re.IGNORECASE)
 _UNKNOWN_CAUSE = re.compile(
     r"\W*(?:(?:this|it|the (?:exact |root |underlying )*cause|investigation) )?"
-    r"(?:(?:is|was|are|has|still|currently|yet|been) )*"
+    r"(?:(?:is|was|are|has|still|currently|yet|been|we|will) )*"
     r"(?:not (?:yet )?(?:known|determined|identified|clear|found|been)|unknown|unclear|to be \w+ed|"
+    r"be (?:added|updated|filled|completed|provided)|do(?: not|n't) know|"
+    r"waiting (?:for|on) [^.]{0,40}\b(?:logs?|answers?|responses?|reply|reports?|analysis|rca|"
+    r"confirmation|information|details|results?|feedback|vendor|provider|support)|"
     r"under investigation|being investigated|pending|ongoing|investigating|in progress|"
-    r"none (?:identified|found|known))\b.{0,40}$",
+    r"none (?:identified|found|known))\b"
+    r"(?![^.;,–—]*\b(?:was|were|had|did)\b).{0,60}$",
     re.IGNORECASE | re.DOTALL,
 )
 _ADMONITION_WORD = re.compile(
-    r"\W*(?:note|warning|info|tip|important|caution|danger|attention|hinweis|achtung|remarque|nota|"
+    r"\A\W*(?:note|warning|info|tip|important|caution|danger|attention|hinweis|achtung|remarque|nota|"
     r"注意|備考|注)\W*(?::\s*|：\s*|\n)",
+    re.IGNORECASE,
+)
+_REQUEST = re.compile(
+    r"\W*(?:(?-i:@?[A-Z][\w.-]*(?: [A-Z][\w-]*)?)|@[\w.-]+|someone)\s*[:,]?\s*"
+    r"(?:to|please|pls|can you|could you)\s+(?:please\s+)?"
+    r"(?:add|fill|complete|update|write|describe|provide|finish|expand|elaborate|investigate|"
+    r"confirm|follow up|look into)\b",
+    re.IGNORECASE,
+)
+"""A text that asks someone to write the cause: ``@alice to fill in``."""
+
+_BYLINE = re.compile(
+    rf"\W*(?:(?:written|posted|authored|reported|prepared|compiled|filled in) )?by {SOMEONE}"
+    r"(?:(?: on|,) .{1,30})?\W*",
+    re.IGNORECASE,
+)
+_TICKETS = re.compile(
+    r"\W*(?:(?:jira|ticket|issue|bug|pr|see|tracker|incident|rca)s?\s*[:#]?\s*)*"
+    r"(?-i:[A-Z][A-Z\d]+-\d+|#\d+)(?:[\s,;/&]|and|(?-i:[A-Z][A-Z\d]+-\d+|#\d+))*\W*",
     re.IGNORECASE,
 )
 _SENTENCE_START = re.compile(r"(?<=[.!])\s+(?=\S)|\n(?![a-zß-ÿа-я])")
 """The end of a sentence, or of a line unless the next one continues it in lower case."""
 
-_METADATA_KINDS = ("id", "title", "date", "severity", "owner", "status")
+_METADATA_KINDS = ("id", "title", "date", "severity", "owner", "status", "class")
+_LABEL_DASH = re.compile(r"([^\n–—-]{3,40}?)\s[–—-]+\s+(?=\S)")
 _AUTHOR_LABEL = re.compile(
     r"\W*(?:authors?|written by|reporter|reviewers?|contact|autor\w*|auteurs?|作者|担当者?)\W*",
     re.IGNORECASE,
 )
 _LEADING_QUESTION = re.compile(r"[^?？.。!]{3,300}[?？][)*_\"”]*\s*(?=\S)")
+_WHY = "(?:why|warum|pourquoi|por qué|por que|perché|なぜ|为什么|為什麼|왜|почему|dlaczego|waarom)"
+_WHY_WORD = re.compile(_WHY, re.IGNORECASE)
 _WHY_LABEL = re.compile(
-    r"\W*(?:why|warum|pourquoi|por qué|por que|perché|なぜ|为什么|為什麼|왜|почему|dlaczego|waarom)"
-    r"\s*#?\d{0,2}\W*(?=\W)(?:[:：.)–—-]|\s-)\s*|\W*(?:answer|a|because)\s*[:：]\s*",
+    r"\A\W*(?:(?:\d(?:st|nd|rd|th)|first|second|third|fourth|fifth)\s+)?" + _WHY + r""
+    r"\s*#?\d{0,2}\W*(?=\W)(?:[:：.)–—-]|\s-)\s*|\A\W*(?:answer|a|because)\s*[:：]\s*",
     re.IGNORECASE,
 )
 _INLINE_LABEL = re.compile(
@@ -79,6 +109,7 @@ _NAMED_CAUSE = re.compile(
 )
 _FOOTNOTE = re.compile(r"\[\^[^\[\]]*\]")
 _LINK_ASIDE = re.compile(r"\s*[(\[]\s*(?:see:?\s*)?(?:https?://\S+?)\s*[)\]]")
+_CLASS_CHOICE = re.compile(r"\s+[/|]\s+")
 _DETAIL_HEAD = re.compile(
     r"(?:details?|descriptions?|explanations?|what|how|answers?|notes?|comments?|"
     r"beschreibung|détails?|detalles?|descri(?:ción|ção)|内容|詳細|说明|描述|설명|описание|opis)",
@@ -147,6 +178,8 @@ def _list_inline_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_Caus
         text = passage.text[:MAX_SEARCHED_LENGTH]
         for match in _INLINE_LABEL.finditer(text):
             ranked = rank_heading(match[1], extra)
+            if _WHY_WORD.fullmatch(match[1]):
+                continue
             if ranked and ranked.kind == "cause" and (part.kind == "whys" or match.start() > 0):
                 answer = text[match.end() :]
                 if ranked.rank <= part.rank or part.kind == "whys":
@@ -156,19 +189,39 @@ def _list_inline_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_Caus
 def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_CauseCandidate]:
     """Yield the passages of a part that a label names as a better cause than its heading does."""
     for position, passage in enumerate(part.passages):
-        label, remainder = ("", passage) if passage.is_head else split_label(passage)
+        label, remainder = split_label(passage)
+        if passage.is_head and len(remainder.text.split()) < MIN_SENTENCE_WORDS:
+            label = ""
         ranked = rank_heading(label, extra) if label else None
-        if ranked and ranked.kind == "cause" and ranked.rank < part.rank:
+        if (
+            ranked
+            and ranked.kind == "cause"
+            and (
+                ranked.rank < part.rank
+                or (ranked.rank == part.rank < BEST_FACTOR_RANK and (position or passage.is_head))
+            )
+        ):
             following = part.passages[position + 1 :]
             passages = [remainder, *following] if remainder.text else following
-            yield _CauseCandidate(ranked.rank, passages)
+            rank = ranked.rank if ranked.rank < part.rank else ranked.rank - 0.1
+            yield _CauseCandidate(rank, passages)
 
 
 def _build_cause_text(candidate: _CauseCandidate) -> str | None:
-    """Return the first sentences in the passages that are about the system."""
+    """Return the first sentences in the passages that are about the system.
+
+    A line in bold is the heading of what is below it, and the text if there is nothing else.
+    """
     passages = _drop_assumptions(
         _drop_unchecked_options([each for each in candidate.passages if not each.is_head])
     )
+    text = _read_first_text(passages, candidate)
+    if text is None and any(each.label for each in passages):
+        text = _read_first_text([replace(each, label="") for each in passages], candidate)
+    return text
+
+
+def _read_first_text(passages: Sequence[DocumentPassage], candidate: _CauseCandidate) -> str | None:
     for position, passage in enumerate(passages):
         following = passages[position + 1 :]
         text = _read_item(passage, following)
@@ -225,14 +278,28 @@ def _read_item(passage: DocumentPassage, following: Sequence[DocumentPassage]) -
 def _read_sibling_items(
     first: DocumentPassage, following: Sequence[DocumentPassage]
 ) -> Iterator[str]:
-    """Yield the texts of the other items of a list."""
+    """Yield the texts of the other items of a list, up to one with a label of another part."""
     for position, passage in enumerate(following):
-        if passage.depth < first.depth:
+        if passage.depth < first.depth or (passage.item and _begins_other_part(passage, first)):
             return
         if passage.item and passage.depth == first.depth and passage.group == first.group:
             text = _read_item(passage, following[position + 1 :])
             if text and not text.endswith((":", "：")):
                 yield text
+
+
+def _begins_other_part(item: DocumentPassage, first: DocumentPassage) -> bool:
+    """Return whether an item has a label as ``Impact:``, or that of a lesser cause than another."""
+    label, remainder = split_label(item)
+    ranked = rank_heading(label) if label and remainder.text else None
+    if ranked is None or ranked.kind == "whys":
+        return False
+    first_ranked = rank_heading(split_label(first)[0])
+    return ranked.kind != "cause" or (
+        first_ranked is not None
+        and first_ranked.kind == "cause"
+        and ranked.rank > first_ranked.rank
+    )
 
 
 def _complete_introduction(
@@ -285,9 +352,14 @@ def _read_passage(passage: DocumentPassage) -> str:
         text = remainder
     if not stripped.text or _is_saying_nothing(stripped):
         return ""
-    text = _ADMONITION_WORD.sub("", _CHECKBOX.sub("", text, count=1), count=1)
+    text = _drop_guidance_sentences(
+        _ADMONITION_WORD.sub("", _CHECKBOX.sub("", text, count=1), count=1)
+    )
     sentence = _clean_sentence(_strip_question(text))
-    return "" if sentence == SOMEONE else sentence
+    if is_guidance(DocumentPassage(text, 0)) and not sentence.endswith((":", "：")):
+        return ""
+    is_person = sentence == SOMEONE or _BYLINE.fullmatch(sentence) is not None
+    return "" if is_person or is_only_person(stripped.text, sentence) else sentence
 
 
 def _drop_guidance_sentences(text: str) -> str:
@@ -303,12 +375,20 @@ def _drop_guidance_sentences(text: str) -> str:
 def _strip_own_label(passage: DocumentPassage) -> DocumentPassage:
     """Return a passage without a label that only names the part: ``Root cause: ...``."""
     label, remainder = split_label(passage)
-    if label and classify_heading(label) in ("cause", "whys"):
+    if not label and (dash := _LABEL_DASH.match(passage.text)):
+        text = passage.text[dash.end() :]
+        if classify_heading(dash[1]) == "cause":
+            return replace(passage, text=text, prose=text, unlinked=None, shown=None)
+    kind = classify_heading(label) if label else None
+    if kind in ("cause", "whys") or (kind == "story" and remainder.text):
         return remainder
     if label and (_AUTHOR_LABEL.fullmatch(label) or _find_label_kind(label) in _METADATA_KINDS):
         return replace(passage, text="")
     is_subheading = passage.label and passage.label == passage.text.strip(" :：*")
-    return replace(passage, text="") if is_subheading and not passage.item else passage
+    is_sentence = passage.label.endswith((".", "!", "。"))
+    if is_subheading and not passage.item and not is_sentence:
+        return replace(passage, text="")
+    return passage
 
 
 def _find_label_kind(label: str) -> str | None:
@@ -321,11 +401,13 @@ def _is_saying_nothing(passage: DocumentPassage) -> bool:
         return True
     if _UNFINISHED.match(text) and len(text.split()) <= 8:
         return True
-    if _UNKNOWN_CAUSE.match(text):
+    if _UNKNOWN_CAUSE.match(text) or is_unfinished_text(text) or _TICKETS.fullmatch(text):
+        return True
+    if _REQUEST.match(text) and len(text.split()) <= MAX_REQUEST_WORDS:
         return True
     answer = _strip_question(text)
     if answer != text:
-        return is_placeholder_text(answer)
+        return is_placeholder_text(answer) or is_guidance(DocumentPassage(answer, passage.line))
     return is_guidance(passage) or is_reference(passage)
 
 
@@ -431,6 +513,8 @@ def find_document_class(parts: Sequence[DocumentPart], extra: ExtraWords = ()) -
         return None
     for passage in passages:
         text = _CHECKBOX.sub("", passage.text.strip().split("\n")[0], count=1)
+        if is_placeholder_text(text) or len(_CLASS_CHOICE.split(text)) > MAX_ITEMS:
+            continue
         label, remainder = split_label(replace(passage, text=text, prose=text, cells=()))
         if label and classify_heading(label, extra) == "class":
             text = remainder.text

@@ -20,7 +20,10 @@ _YEAR = r"((?:19|20)\d\d)"
 _YEAR_IN_TEXT = re.compile(_YEAR)
 _ISO_DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 _MONTH = r"([^\W\d_]{3,})"
-_GAP = r"[\s.,_-]+(?:(?:de|del|of|d')\s+)?"
+_WIDE_SIGNS = {0x2010: "-", 0x2011: "-", 0x2212: "-"} | {
+    0xFF00 + code - 0x20: chr(code) for code in map(ord, "0123456789-./")
+}
+_GAP = r"[\s.,/_-]+(?:(?:de|del|of|d')\s+)?"
 _ORDINAL = r"(?:st|nd|rd|th|er|[ºª°]|-?го|\.)?"
 _TO = r"\s*(?:[-–—/&+]|to|and|bis|und|au|et|al?|y|e|по|и|do|tot|en)\s*"
 
@@ -63,6 +66,8 @@ def find_iso_dates(text: str) -> list[str]:
 
 def find_date(text: str, months: Mapping[str, int]) -> str | None:
     """Return the first date in a text as an ISO date, or None; ``months`` has their names."""
+    if not text.isascii():
+        text = text.translate(_WIDE_SIGNS)
     if _YEAR_IN_TEXT.search(text) is None:
         return None
     iso_dates = find_iso_dates(text)

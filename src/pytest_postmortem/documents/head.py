@@ -29,6 +29,7 @@ _SETEXT_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _RST_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _CODE_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _NO_PARAGRAPH = re.compile(r"\s*(?:[|>#<]|[-*+] |\d+[.)] |\.\. |!\[|$|[-=]+\s*$)")
+_IMAGE = r"!\[[^\[\]]*\]\([^()]*\)\s*"
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _BOLD_TEXT = re.compile(r"\*\*([^*]+)\*\*")
 
@@ -78,9 +79,12 @@ def find_visible_headings(lines: Sequence[str], rst: bool) -> Iterator[DocumentH
     return _find_rst_headings(lines) if rst else _find_markdown_headings(lines)
 
 
-def hide_code(lines: Sequence[str]) -> Sequence[str]:
-    """Return the lines, with nothing instead of those in code fences and HTML comments."""
-    text = "\n".join(lines)
+def hide_code(lines: Sequence[str], text: str | None = None) -> Sequence[str]:
+    """Return the lines, with nothing instead of those in code fences and HTML comments.
+
+    ``text`` is the text of the lines, where it is known.
+    """
+    text = "\n".join(lines) if text is None else text
     if "```" in text or "~~~" in text or "<!--" in text:
         return list(_blank_hidden_lines(lines))
     return lines
@@ -146,6 +150,7 @@ def _strip_anchor(text: str) -> str:
 def strip_inline_markup(text: str) -> str:
     """Return a text without the marks of links, bold and code."""
     if "[" in text:
+        text = re.sub(_IMAGE, "", text) if "![" in text else text
         text = _MARKDOWN_LINK.sub(r"\1", text)
     if "*" in text:
         text = _BOLD_TEXT.sub(r"\1", text)

@@ -52,7 +52,7 @@ class HeadingKind:
     """The kind of a heading; of several causes the one with the lowest rank is the best."""
 
     kind: PartKind
-    rank: int = 0
+    rank: float = 0
 
 
 def classify_heading(heading: str, extra: ExtraWords = ()) -> PartKind | None:

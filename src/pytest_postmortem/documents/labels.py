@@ -59,7 +59,7 @@ def normalize_word(text: str) -> str:
     """Return a word in the form of the vocabulary: ``**Severity**`` and ``2. Severity`` are one."""
     word = " ".join(normalize_id(text).casefold().split())
     if not word.isascii():
-        word = word.replace("ё", "е")
+        word = word.replace("ё", "е").replace("’", "'")
     if word[:1].isalpha() and word[-1:].isalpha():
         return word
     word = _TRAILING_SIGNS.sub("", word[_match_end(_LEADING_SIGNS, word) :])

@@ -58,7 +58,7 @@ class DocumentPart:
     heading: str
     line: int
     passages: tuple[DocumentPassage, ...] = ()
-    rank: int = 0
+    rank: float = 0
     level: int = 0
 
     @property
@@ -97,6 +97,9 @@ def classify_heading_within(heading: str, outer: PartKind, extra: ExtraWords = (
     return _rank_heading_within(heading, HeadingKind(outer), extra).kind
 
 
+WORSE_RANK = 0.3
+"""What a cause counts less below the heading of a better one, as "Trigger" below "Root cause"."""
+
 FACTORS_RANK = 2
 """The rank of contributing factors, which are less than the cause also below its heading."""
 
@@ -104,7 +107,8 @@ FACTORS_RANK = 2
 def _rank_heading_within(heading: str, outer: HeadingKind, extra: ExtraWords) -> HeadingKind:
     ranked = rank_heading(heading, extra) or outer
     if outer.kind == ranked.kind == "cause" and ranked.rank != FACTORS_RANK:
-        return HeadingKind("cause", min(outer.rank, ranked.rank))
+        worse = WORSE_RANK if ranked.rank > outer.rank else 0
+        return HeadingKind("cause", min(outer.rank, ranked.rank) + worse)
     groups = outer.kind == "actions" and ranked.kind in ACTION_GROUP_KINDS
     if outer.kind == "whys" and ranked.kind == "cause" and ranked.rank:
         groups = True

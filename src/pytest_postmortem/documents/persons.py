@@ -31,6 +31,24 @@ _NAMED_HANDLE = re.compile(r"(?<![\w./@`])@[A-Z][\w.-]*(?: [A-Z][a-zà-ÿ]+)?(?!
 _EMPTY_ASIDE = re.compile(r"\s*[(\[（](?:[\s,;/&]|and|by|cc|thanks to|with|und|et|y|e)*[)\]）]")
 SOMEONE = "someone"
 _MARK = "\0"
+_MARKS = rf"{_MARK}(?:(?:[\s,;/&]|and|und|et|y|e)*{_MARK})*"
+_THANKS = re.compile(
+    r"\s*[(\[（][^()\[\]（）]{0,80}\b(?:thanks|thank you|kudos|credits?|found by|spotted by|"
+    r"reported by|hat tip|h/t|cc|via|owner|author)\b[^()\[\]（）]{0,80}"
+    + _MARK
+    + r"[^()\[\]（）]{0,80}[)\]）]",
+    re.IGNORECASE,
+)
+"""A person in brackets after such a word."""
+
+_MARK_AT_EDGE = re.compile(
+    rf"^\s*{_MARKS}\s*[:：]\s*(?=\S)|"
+    rf"\s*(?:[–—]|-{{1,2}}|[/\[(]*\b(?:cc|thanks(?: to)?|kudos(?: to)?)\b:?)\s*{_MARKS}[\s\])]*$",
+    re.IGNORECASE,
+)
+"""A person who speaks, at the start of a text, or signs or is informed, at its end."""
+
+_NAME_OF_PERSON = re.compile(r"(?:[A-Z][\w'’-]*\.?\s*){1,3}")
 
 
 def find_person(text: str) -> str | None:
@@ -52,6 +70,11 @@ def remove_persons(text: str) -> str:
     )
 
 
+def is_only_person(text: str, remainder: str) -> bool:
+    """Return whether a text with a handle or an address is only a name without it."""
+    return "@" in text and _NAME_OF_PERSON.fullmatch(remainder.strip(" ,;:.-")) is not None
+
+
 def _remove_persons_outside_code(text: str) -> str:
     def hide(match: re.Match[str]) -> str:
         local = match[1].partition(".")[0]
@@ -60,6 +83,8 @@ def _remove_persons_outside_code(text: str) -> str:
     text = _CHAT_MENTION.sub(_MARK, text)
     text = _EMAIL_ADDRESS.sub(hide, text)
     text = _NAMED_HANDLE.sub(_MARK, _PERSON_HANDLE.sub(hide, text))
+    if _MARK in text:
+        text = _MARK_AT_EDGE.sub("", _THANKS.sub("", text))
     aside = _EMPTY_ASIDE.sub(lambda match: match[0] if _MARK not in match[0] else "", text)
     if _MARK in aside:
         aside = re.sub(

@@ -16,13 +16,19 @@ from pytest_postmortem.documents.vocabulary import (
 )
 
 MAX_PLACEHOLDER_LENGTH = 1000
+MAX_UNFINISHED_LENGTH = 100
 
 _PLACEHOLDER_SHAPE = re.compile(
-    r"\W*(?:x{3,}|y{3,}|z{3,}|lorem ipsum\b.*|\{\{.*\}\}.*|<[^<>]*>|\[[^\[\]]*\]|_+|\?+)?\W*$",
+    r"\W*(?:x{3,}|y{3,}|z{3,}|lorem ipsum\b.*|\{\{.*\}\}.*|<[^<>]*>|\[[^\[\]]*\]|_+|\?+|"
+    r"\$\{?\w+\}?|%\w+%|@@?\w+@@|__\w+__)?\W*$",
     re.IGNORECASE | re.DOTALL,
 )
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
-_BRACKETED = re.compile(r"\s*(?:[\[({<（【].*[\])}>）】]|[\"“'].*[\"”'])\W*$", re.DOTALL)
+_INFORMATION_SIGNS = " \u2139\u24d8\ufe0f"
+"""Signs before a hint that are letters in Unicode."""
+
+_BRACKETED = re.compile(r"\s*(?:[\[({<（【].*[\])}>）】]|[\"“'«].*[\"”'»])\W*$", re.DOTALL)
+_NAMED_PLACE = re.compile(r"[\w ]{1,40} (?:goes |go )?here\W*$")
 _INSTRUCTION = re.compile(
     r"^[^.]{0,60}\b(?:should|must) (?:be (?:described|written|listed|filled|explained|documented)|"
     r"describe|explain|contain|include|answer|list)\b"
@@ -59,6 +65,18 @@ def is_placeholder_text(text: str) -> bool:
     return compile_words("placeholder").fullmatch(_EDGES.sub("", fold_text(text))) is not None
 
 
+def is_unfinished_text(text: str) -> bool:
+    """Return whether a text only says that the cause is not known or written yet."""
+    if len(text) > MAX_UNFINISHED_LENGTH:
+        return False
+    return _compile_unfinished().fullmatch(_EDGES.sub("", fold_text(text))) is not None
+
+
+@cache
+def _compile_unfinished() -> re.Pattern[str]:
+    return compile_phrases(load_item_words()["unfinished"])
+
+
 def is_assumption_label(text: str) -> bool:
     """Return whether a text is a label such as ``Wrong assumptions:``."""
     bare = text.strip()
@@ -74,17 +92,21 @@ def _compile_assumptions() -> re.Pattern[str]:
 
 def is_guidance(passage: DocumentPassage) -> bool:
     """Return whether a passage says what to write: a question, or the hint of a template."""
-    text = fold_text(passage.text[:MAX_PLACEHOLDER_LENGTH])
+    text = fold_text(passage.text[:MAX_PLACEHOLDER_LENGTH].lstrip(_INFORMATION_SIGNS))
     bare = _EDGES.sub("", text)
     is_marked = passage.emphasised or _BRACKETED.match(passage.text) is not None
     if re.search(r"[?？]\W*$", text):
         return True
-    if compile_words("guidance").match(bare) or _INSTRUCTION.search(text):
+    guidance = compile_words("guidance").match(bare)
+    if (guidance and not bare.startswith(" of ", guidance.end())) or _INSTRUCTION.search(text):
         return True
     ends = compile_words("guidance_ends")
     if any(match.end() >= len(bare) for match in ends.finditer(bare)):
         return True
-    return is_marked and compile_words("guidance_marked").match(bare) is not None
+    return is_marked and (
+        compile_words("guidance_marked").match(bare) is not None
+        or _NAMED_PLACE.match(bare) is not None
+    )
 
 
 def is_reference(passage: DocumentPassage) -> bool:

@@ -277,8 +277,10 @@ def _join_texts(children: Sequence[Token], *, linked: bool) -> str:
     depth, texts = 0, []
     for child in children:
         depth += {"link_open": 1, "link_close": -1}.get(child.type, 0)
-        if child.type in ("softbreak", "hardbreak"):
+        if child.type in ("softbreak", "hardbreak") or _is_line_break(child):
             texts.append("\n")
+        elif depth and child.content.isdecimal():
+            continue
         elif (linked or not depth) and child.type not in ("image", "html_inline"):
             code = child.type == "code_inline"
             texts.append(f"`{child.content}`" if code else child.content)
@@ -301,17 +303,23 @@ def _split_inline_texts(children: Sequence[Token]) -> Iterator[tuple[str, bool]]
         if child.type in ("softbreak", "hardbreak"):
             yield "\n", False
         elif child.type == "html_inline":
-            yield ("\n" if _HTML_LINE_BREAK.fullmatch(child.content) else ""), False
+            yield ("\n" if _is_line_break(child) else ""), False
         else:
             yield child.content, child.type == "code_inline"
 
 
+def _is_line_break(token: Token) -> bool:
+    return token.type == "html_inline" and bool(_HTML_LINE_BREAK.fullmatch(token.content))
+
+
+_STRUCK_TAG = re.compile(r"<(/?)(?:s|del|strike)\b[^<>]*>", re.IGNORECASE)
 _BOLD_TAG = re.compile(r"<(/?)(?:b|strong)\b[^<>]*>", re.IGNORECASE)
 
 
 def _find_bold_label(children: Sequence[Token]) -> str:
     """Return the bold text at the beginning, where a colon or nothing follows on its line."""
     visible = [child for child in children if child.content or child.type != "text"]
+    visible = [child for child in visible if child.type not in ("em_open", "em_close")]
     if not visible or _get_bold_edge(visible[0]) != "open":
         return ""
     closing = (n for n, child in enumerate(visible) if _get_bold_edge(child) == "close")
@@ -332,9 +340,12 @@ def _get_bold_edge(token: Token) -> str:
 
 def _is_struck_through(children: Sequence[Token]) -> bool:
     """Return whether all of a text is struck through."""
-    depth, outside = 0, ""
+    depth, outside, struck = 0, "", False
     for child in children:
-        depth += {"s_open": 1, "s_close": -1}.get(child.type, 0)
-        outside += "" if depth else child.content
-    struck = any(child.type == "s_open" for child in children)
+        tag = _STRUCK_TAG.fullmatch(child.content) if child.type == "html_inline" else None
+        closes = child.type == "s_close" or (tag is not None and bool(tag[1]))
+        opens = child.type == "s_open" or (tag is not None and not closes)
+        struck = struck or opens
+        depth += opens - closes
+        outside += "" if depth or tag else child.content
     return struck and not re.sub(r"^\s*\[[ xX]\]", "", outside).strip()

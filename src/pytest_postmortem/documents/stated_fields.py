@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_postmortem.documents.dates import NumericDate, find_date, find_numeric_date
 from pytest_postmortem.documents.head import (
@@ -32,11 +32,18 @@ MAX_LABEL = 60
 MAX_VALUE_LINE = 300
 MAX_NAME = 60
 MAX_NAME_WORDS = 6
+MAX_TITLE_LINES = 10
 MAX_WORD_COUNT = 3
 """The most words of a value that has more text below it in its section."""
 
+# Patterns that few documents need are compiled when they are.
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_HTML_PAIR = (
+    r"(?is)<t[hd]\b[^<>]{0,99}>([^\n]{1,99}?)</t[hd]>\s{0,99}<td\b[^<>]{0,99}>(.{0,200}?)</td>|"
+    r"<dt\b[^<>]{0,99}>([^\n]{1,99}?)</dt>\s{0,99}<dd\b[^<>]{0,99}>(.{0,200}?)</dd>"
+)
+_HTML_TITLE = r"(?i)<h1\b[^<>]*>(.*?)</h1>"
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _SHORTCODE = re.compile(r"[\W_]*:[\w+-]+:\s*")
 _LABEL_START = re.compile(
@@ -44,8 +51,9 @@ _LABEL_START = re.compile(
     r"([^\W\d_][^:：\n]{0,58})[:：]"
 )
 _SEVERAL_PARTS = re.compile(r"\]\(|<|\s\|\s|[·•]|\s(?:\*\*|__)\w")
-_BOLD_LABEL = re.compile(r"[\W_]*?(\*\*|__)([^*_]{2,40})\1\s*[–—-]?\s*(\S.*)")
+_BOLD_LABEL = re.compile(r"[\W_]*?(\*\*|__)([^*_]{2,40})\1\s*[–—-]?\s*(.*)")
 _LIST_BULLET = re.compile(r"\s*(?:>\s*)*(?:[-*+•]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
+_BOX = r"\s*[-*+]\s+\[([ xX✓✔])\]\s"
 _LABEL_PART = re.compile(
     r"\s+\|\s+|\s*[·•;；]\s*|\s{3,}|[,，]\s*(?=[\W_]*[^\W\d_][^,:：，]{0,40}[:：])"
     r"|\s+(?=(?:\*\*|__)[^*:_]{1,40}(?::|\*\*|__))"
@@ -54,9 +62,13 @@ _PLACEHOLDER = re.compile(
     r"<[^<>]*>|\{+[^{}]*\}+|\[[^\[\]]*\]|[\W_]*|[?.x_-]+|"
     r".*\b(?:YYYY|yyyy|MM-DD|XXX+|[A-Z]+-[XN]+|X{2,}\d*)\b.*"
 )
+_CHOICE_SEPARATOR = r"\s*[/|]\s*|,\s+"
 _HANDLES = re.compile(r"(?:@[\w.-]+[\s,;&]*|and\s+)+")
 _ID = re.compile(r"#?[^\W_][\w./-]*\d[\w./-]*")
-_BRACKET = re.compile(r"\[([^\[\]]{1,40})\]\s*")
+_BRACKET = re.compile(r"[\[【(（]([^()（）\[\]【】]{1,40})[\]】)）]\s*")
+_LETTERED_ID = r"[A-Za-z]+[-_ ]?\d[\w-]*"
+_EMOJI_BEFORE_ID = r"[^\w\s()\[\]【】（）<{'\"“«#.,-]+\s*(?=[A-Z]{2,}[-_ ]?\d)"
+_EMOJI = r"(?::[\w+-]+:|[^\w\s()\[\]<{@#'\"“«.,&/-])+\s*(?=\w)"
 _END_BRACKET = re.compile(r"\s*[(\[（]([^()\[\]（）]{1,20})[)\]）]\s*$")
 _LETTERS = re.compile(r"[^\W_]+")
 
@@ -78,8 +90,8 @@ class StatedFields:
 class _Statement:
     """A label with its value; a ``short`` section has the value as its only line.
 
-    A ``column`` is the head of a column of a table without a severity, which may be that of action
-    items.
+    A ``column`` is the head of a column of a table without a severity, or with mostly other heads,
+    which may be that of action items.
     """
 
     kind: str
@@ -101,12 +113,15 @@ def read_stated_fields(
 
     A heading that only repeats the ``stem`` of the file's name gives way to the next one.
     """
-    visible = lines if rst else hide_code(lines)
+    text = "\n".join(lines)
+    visible = lines if rst else hide_code(lines, text)
     headings = list(find_visible_headings(visible, rst))
     statements = [
         *_find_sections_of_one_value(visible, headings, labels),
         *_find_label_statements(visible, labels),
     ]
+    if "<" in text and ("<td" in text or "<dt" in text):
+        statements += _find_html_pairs("\n".join(visible), labels)
     chooser = _StatementChooser(statements, headings, labels, severities)
     texts = chooser.choose_texts()
     title, bracket_texts = _find_title(
@@ -117,11 +132,25 @@ def read_stated_fields(
         texts["id"] = texts.pop("bracket_id")
     texts.pop("title", None)
     first = headings[0] if headings else None
+    if first and not first.text[0].isalnum() and (emoji := re.match(_EMOJI_BEFORE_ID, first.text)):
+        first = replace(first, text=first.text[emoji.end() :])
+        title = title and title[emoji.end() :] if title == headings[0].text else title
     if "date" not in texts and first and (day := find_date(first.text, labels.months)):
         texts["date"] = day
     if title:
         texts["title"] = title
+    if title is None and "title" not in texts and (title := _find_html_title(visible)):
+        texts["title"] = title
     return StatedFields(first, texts, chooser.numeric_date)
+
+
+def _find_html_title(lines: Sequence[str]) -> str | None:
+    """Return the title in a heading that is written as HTML, in the first lines of a document."""
+    for line in lines[:MAX_TITLE_LINES]:
+        match = re.search(_HTML_TITLE, line[:MAX_VALUE_LINE])
+        if match and (title := _strip_markup(match[1])):
+            return title
+    return None
 
 
 def _find_title_headings(
@@ -185,7 +214,10 @@ def split_title_brackets(
         severity = find_severity(match[1], labels, severities)
         if severity:
             texts.setdefault("severity", severity)
-        elif _ID.fullmatch(match[1]) and find_date(match[1], {}) != match[1]:
+        elif (
+            re.fullmatch(_ID.pattern if match[0][0] == "[" else _LETTERED_ID, match[1])
+            and find_date(match[1], {}) != match[1]
+        ):
             texts.setdefault("bracket_id", match[1])
         else:
             break
@@ -215,7 +247,8 @@ def _find_sections_of_one_value(
         end = headings[number + 1].start if number + 1 < len(headings) else len(lines)
         texts = [line for line in lines[heading.end : end] if line.strip()]
         if texts and "|" not in texts[0][:3]:
-            value = _strip_markup(_strip_bullet(texts[0]))
+            line = _find_chosen_line(texts)
+            value = _strip_markup(line if kind in ("date", "start") else _strip_bullet(line))
             short = len(texts) == 1 or len(value.split()) <= MAX_WORD_COUNT
             if short or kind in ("date", "severity"):
                 yield _Statement(kind, value, heading.start, short)
@@ -243,6 +276,14 @@ def _find_label_statements(lines: Sequence[str], labels: Labels) -> Iterator[_St
         yield from _read_table(table, len(lines) - len(table), labels)
 
 
+def _find_html_pairs(text: str, labels: Labels) -> Iterator[_Statement]:
+    """Yield the labels in rows and definition lists that are written as HTML."""
+    for match in re.finditer(_HTML_PAIR, text):
+        if kind := find_label_kind(labels, _strip_markup(match[1] or match[3])):
+            value = _strip_markup(_TAG.sub(" ", match[2] or match[4] or ""))
+            yield _Statement(kind, value, text.count("\n", 0, match.start()))
+
+
 def _is_separator(lines: Sequence[str], position: int) -> bool:
     """Return whether a line is the one below the head of a table."""
     line = lines[position] if position < len(lines) else ""
@@ -262,7 +303,7 @@ def _read_label_line(lines: Sequence[str], position: int, labels: Labels) -> Ite
     for part in parts:
         kind, value = _split_label(part, labels)
         if kind is not None:
-            value = _strip_markup(value) or _find_value_below(lines, position, labels)
+            value = _strip_markup(value) or _find_value_below(lines, position, labels, kind)
             yield _Statement(kind, value, position)
 
 
@@ -293,13 +334,23 @@ def _split_at_colon(text: str) -> tuple[str, str]:
     return (label or " ", value) if colon else ("", "")
 
 
-def _find_value_below(lines: Sequence[str], position: int, labels: Labels) -> str:
+def _find_chosen_line(texts: Sequence[str]) -> str:
+    """Return the first line; of several boxes the one that is checked, or nothing."""
+    if re.match(_BOX, texts[0]) is None:
+        return texts[0]
+    boxes = [(match, text) for text in texts if (match := re.match(_BOX, text))]
+    if len(boxes) == 1 and boxes[0][0][1] == " ":
+        return texts[0]
+    return next((text for match, text in boxes if match[1] != " "), "")
+
+
+def _find_value_below(lines: Sequence[str], position: int, labels: Labels, kind: str) -> str:
     """Return the value of a label that ends its line: the next line, unless it has a label."""
     for line in lines[position + 1 : position + 3]:
         if line.strip():
             if line.lstrip()[:1] in "#|" or _split_label(line, labels)[0]:
                 break
-            return _strip_markup(_strip_bullet(line))
+            return _strip_markup(line if kind in ("date", "start") else _strip_bullet(line))
     return ""
 
 
@@ -312,9 +363,11 @@ def _read_table(rows: Sequence[str], position: int, labels: Labels) -> Iterator[
         kinds = [find_label_kind(labels, cell) for cell in cells[0]]
         pairs = [row for row in body if len(row) > 1 and find_label_kind(labels, row[0])]
         if len(body) == 1 and not pairs and any(kinds):
+            few = len(kinds) >= 2 * (len(kinds) - kinds.count(None))
+            column = few or "severity" not in kinds
             for kind, value in zip(kinds, body[0], strict=False):
                 if kind is not None:
-                    yield _Statement(kind, value, position, column="severity" not in kinds)
+                    yield _Statement(kind, value, position, column=column)
             return
         if pairs or not body:
             body = [cells[0], *body]
@@ -335,7 +388,7 @@ def _strip_bullet(text: str) -> str:
 
 def _strip_markup(text: str) -> str:
     """Return a value without the marks of links, emphasis, code and tags around it."""
-    text = text[:MAX_VALUE_LINE].strip(" \t\r*_`\\~>")
+    text = text[:MAX_VALUE_LINE].lstrip(" \t\r*_`\\~>").rstrip(" \t\r*_`\\~")
     if "[" in text:
         text = _LINK.sub(r"\1", text)
     if "<" in text:
@@ -431,6 +484,10 @@ class _StatementChooser:
             return None
         if kind == "status" and self._is_choice_of_statuses(value):
             return None
+        if kind == "class" and len(re.split(_CHOICE_SEPARATOR, value)) > MAX_WORD_COUNT:
+            return None
+        if not value.isascii() or value[:1] == ":":
+            value = value[emoji.end() :] if (emoji := re.match(_EMOJI, value)) else value
         return _clean_name(value, self._labels, kind)
 
     def _convert_date(self, value: str) -> str | None:

@@ -80,9 +80,16 @@ _BUG = r"(?:handl|code|messag|page|log|report|recover|rate|budget|prone|respons)
 """How the name of a thing continues that handles the errors of programs."""
 
 
+_DENIED = r" (?:(?:is|are|was|were) (?:never|not|no)|(?:isn|aren|wasn|weren)'t|can(?:not|'t) be)\b"
+"""How a sentence continues that denies such a cause: "Human error is never a root cause"."""
+
+
+_BLAMED = rf"(?![ -]{_BUG}|{_DENIED})"
+
+
 _HUMAN_CAUSE = compile_phrases(
     rf"""
-    (?:human|operator|manual|personal|pilot)(?:'s)? (?:error|mistake|oversight)s?(?![ -]{_BUG})
+    (?:human|operator|manual|personal|pilot)(?:'s)? (?:error|mistake|oversight)s?{_BLAMED}
     individual(?:'s)? (?:mistake|oversight)s?
     user(?:'s)? (?:error|mistake|oversight)(?!s|[ -]{_BUG})
     human (?:failure|failing)s?
