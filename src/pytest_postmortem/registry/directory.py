@@ -37,6 +37,7 @@ from pytest_postmortem.registry.filenames import (
     DocumentName,
     cut_export_tail,
     find_dated_id,
+    find_folder_date,
     find_id_prefix,
     is_possible_document,
     is_skipped_folder,
@@ -166,6 +167,8 @@ _RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
 class DocumentDirectory:
     """A directory of post-mortems: its path, its shown path, and how its files are read.
 
+    ``others`` are the paths of further locations, whose files are not read a second time.
+
     ``root`` is the folder that links may not leave if there is no checkout. ``vocabulary`` are
     further words for labels, ``severities`` the severities that the configuration names.
     """
@@ -177,6 +180,7 @@ class DocumentDirectory:
     root: str | None = None
     vocabulary: ExtraWords = ()
     severities: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
 
     def shown_path(self, relative: str) -> str:
         """Return the path of a file as the reader sees it."""
@@ -201,7 +205,11 @@ def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
     """
     errors: list[OSError] = []
     skipped = UnfollowedLinks()
-    paths = list(walk_documents(directory.path, errors, directory.root, skipped))
+    paths = [
+        path
+        for path in walk_documents(directory.path, errors, directory.root, skipped)
+        if not (directory.others and _is_other_location(directory, path))
+    ]
     others = _find_other_paths(directory, paths)
     linked = {path for same in others.values() for path in same}
     contents = examine_folder(
@@ -231,6 +239,11 @@ def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
     result.notes += [f"{directory.shown}: {unread}"] if unread else []
     result.notes += filter(None, (raw.derived.get("hint") for raw in result.raws))
     return result
+
+
+def _is_other_location(directory: DocumentDirectory, relative: str) -> bool:
+    """Return whether a file is a location of its own."""
+    return os.path.normpath(os.path.join(directory.path, relative)) in directory.others
 
 
 def _merge_exported_entries(raws: Sequence[RawEntry]) -> list[RawEntry]:
@@ -340,7 +353,7 @@ def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> Raw
     stem = cut_export_tail(_split_stem(relative), "html")
     derived = _find_date_in_stem(stem) | {"title": fields.clean_text(stem)}
     return replace(
-        _build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
+        build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
     )
 
 
@@ -356,12 +369,15 @@ def _read_document_entries(
         return _read_data_entries(directory, relative, name, text)
     values, lines = read_document_lines(text, shown_path, name.kind)
     derived = find_derived_texts(directory, values, lines, name)
+    if "date" not in derived and not _has_date_field(values):
+        day = find_folder_date(relative)
+        derived |= {"date": day} if day else {}
     if not values and not (find_iso_dates(name.stem) or find_id_prefix(name.stem)):
         from pytest_postmortem.registry.incident_list import find_list_hint
 
         hint = find_list_hint(lines, name.kind, shown_path)
         derived |= {"hint": hint} if hint else {}
-    return [_build_document_entry(directory, relative, values, name.stem, derived)]
+    return [build_document_entry(directory, relative, values, name.stem, derived)]
 
 
 def read_document_lines(
@@ -403,8 +419,10 @@ def _read_data_entries(
         entries = find_export_items(tree)
     if entries is None:
         if is_single_document(tree):
+            if _is_other_data(tree, name.stem):
+                return None
             derived = {} if _has_date_field(tree) else _find_date_in_stem(name.stem)
-            return [_build_document_entry(directory, relative, tree, name.stem, derived)]
+            return [build_document_entry(directory, relative, tree, name.stem, derived)]
         entries = _find_wrapped_entries(tree) if isinstance(tree, LocatedTable) else tree
     if suffix in TABLE_SUFFIXES and not has_incidents(entries):
         return None
@@ -421,6 +439,14 @@ def is_single_document(tree: Any) -> TypeGuard[LocatedTable]:
     )
 
 
+def _is_other_data(tree: LocatedTable, stem: str) -> bool:
+    """Return whether data has no field of a post-mortem, and no name of one."""
+    named = bool(find_iso_dates(stem)) or find_id_prefix(stem) is not None
+    keys = set(map(fields.normalize_key, tree))
+    known = any(fields.find_field(key) or key in fields.ID_KEYS for key in keys)
+    return bool(tree) and not (named or known)
+
+
 def _has_entry_keys(tree: LocatedTable) -> bool:
     return any(fields.normalize_key(key) in ("title", *fields.DOCUMENT_ID_KEYS) for key in tree)
 
@@ -430,7 +456,7 @@ def _find_wrapped_entries(tree: LocatedTable) -> Any:
     return next((value for value in wrapped if isinstance(value, (list, Mapping))), None)
 
 
-def _build_document_entry(
+def build_document_entry(
     directory: DocumentDirectory,
     relative: str,
     values: LocatedTable,

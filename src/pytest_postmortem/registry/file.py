@@ -16,6 +16,7 @@ from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.entry import READ_REGISTRY, RawEntry
 from pytest_postmortem.registry.filenames import DOCUMENT_SUFFIXES, DocumentKind
+from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 
 WRAPPER_KEYS = ("postmortems", "incidents", "defects", "issues")
@@ -63,18 +64,30 @@ def read_registry_file(path: str, shown: str) -> bytes:
     return read_limited_bytes(path, shown, READ_REGISTRY, MAX_REGISTRY_SIZE)
 
 
-def parse_registry_file(data: bytes, path: str, shown: str) -> RegistryContents:
+def parse_registry_file(
+    data: bytes, path: str, shown: str, how: LoadOptions
+) -> RegistryContents:
     """Parse the content of a registry file, in the format of its suffix.
+
+    ``how`` has the words and severities for a document that lists incidents.
 
     Raises: RegistryError if nothing of it can be read.
     """
     suffix = os.path.splitext(path)[1].lower()
     text = decode_utf8(data, shown, READ_REGISTRY)
     if suffix in INCIDENT_LIST_KINDS:
+        from pytest_postmortem.registry.directory import DocumentDirectory
         from pytest_postmortem.registry.incident_list import read_incident_list
 
         kind = INCIDENT_LIST_KINDS[suffix]
-        return RegistryContents(read_incident_list(text, kind, shown), [])
+        document = DocumentDirectory(
+            path,
+            shown,
+            how.id_pattern,
+            vocabulary=how.vocabulary,
+            severities=tuple(how.severities),
+        )
+        return RegistryContents(read_incident_list(text, kind, document), [])
     return parse_registry_tree(
         parsers.parse_data_text(text, suffix, failed=READ_REGISTRY, path=shown), shown
     )

@@ -54,6 +54,11 @@ NO_ID_PREFIXES = frozenset(
 BUNDLE_STEMS = ("index", "readme")
 """The stems of a document that is named after its folder, as in ``disk-full/index.md``."""
 
+_SKIPPED_FOLDERS = frozenset(
+    "template templates node_modules _drafts _includes _layouts _sass _site".split()
+)
+"""The folders of templates and packages, and those of Jekyll that are not published."""
+
 _WEBSITE_PAGES = frozenset("404 genindex py-modindex search sitemap".split())
 """Pages in HTML that generators of websites write."""
 
@@ -146,6 +151,15 @@ def is_possible_document(file: str) -> bool:
     return is_document_suffix(file) or _ANY_SUFFIX.search(file) is None
 
 
+_FOLDERS_OF_DATE = re.compile(r"(?:^|/)((?:19|20)\d\d)/(\d\d)/(\d\d)(?=/)")
+
+
+def find_folder_date(relative: str) -> str | None:
+    """Return the date of a document in folders of a year, a month and a day, as ISO date."""
+    match = _FOLDERS_OF_DATE.search(relative)
+    return fields.parse_day("-".join(match.groups())) if match else None
+
+
 def is_ignored_stem(stem: str) -> bool:
     """Return whether a file is not a post-mortem: a README, a template, a licence."""
     if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in IGNORED_STEMS:
@@ -163,7 +177,7 @@ def is_ignored_stem(stem: str) -> bool:
 
 def is_skipped_folder(folder: str) -> bool:
     """Return whether a folder has no post-mortems, by its name."""
-    return folder.startswith(".") or folder.lower() in ("template", "templates", "node_modules")
+    return folder.startswith(".") or folder.lower() in _SKIPPED_FOLDERS
 
 
 def find_id_prefix(text: str) -> str | None:
