@@ -10,6 +10,7 @@ from typing import Any
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
 from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.filenames import LEADING_SIGNS
 from pytest_postmortem.registry.parsers import LocatedTable
 
 COMMIT_KEYS = ("commit", "commits", "sha")
@@ -22,6 +23,7 @@ _COMMIT_SEPARATOR = r"[\s,]+"
 
 
 _COMMIT_IN_TEXT = re.compile(r"(?<![\w./-])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![\w./-])")
+_LEADING_SIGNS = re.compile(LEADING_SIGNS)
 _REVISION = re.compile(r"(?=.*\d)[\w./^~@{}#-]+$|[\w./^~@{}-]+\.\.[\w./^~@{}-]*$|HEAD[\w^~@{}-]*$")
 _SINGLE_REVISION = re.compile(r"[^\s,:;()'\"!?]+$|\w+://\S+$")
 
@@ -491,7 +493,8 @@ def _build_entry(
 
 def _strip_id_from_title(title: str, id: str) -> str:
     """Return a heading such as ``PM-12: Login loop`` without the id, which is shown next to it."""
-    head, remainder = title[: len(id)], title[len(id) :]
+    bare = _LEADING_SIGNS.sub("", title, count=1)
+    head, remainder = bare[: len(id)], bare[len(id) :]
     if head.casefold() != id.casefold() or remainder[:1].isalnum():
         return title
     if remainder.lstrip()[:1].isalnum() and not any(map(str.isdigit, id)):

@@ -73,8 +73,11 @@ _ANY_SUFFIX = re.compile(r"\.\w{1,8}$")
 _TOKEN_SEPARATOR = re.compile(r"[\W_]+")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})$")
 _FULL_YEAR = re.compile(r"(?:19|20)\d{2}$")
+LEADING_SIGNS = r"(?:[^\x00-\x7f\w]+\s*)?"
+"""The pattern of an emoji before a name."""
+
 _ID_PREFIX = re.compile(
-    r"\[?(?P<word>[A-Za-z]{2,})(?P<gap>[-_ ]?)(?P<number>\d+)(?P<second>-\d+)?"
+    rf"{LEADING_SIGNS}\[?(?P<word>[A-Za-z]{{2,}})(?P<gap>[-_ ]?)(?P<number>\d+)(?P<second>-\d+)?"
     r"(?=$|[^\w.]|_|\.(?!\d))"
 )
 

@@ -171,8 +171,8 @@ def _find_inner_headings(headings: Sequence[DocumentHeading]) -> Iterator[Docume
 def _is_section(heading: DocumentHeading, number: int) -> bool:
     """Return whether a heading is that of a part of a post-mortem, and not of a document."""
     is_title = number == 0 and heading.level == 1
-    return not is_title and bool(classify_heading(heading.text)) and not _names_incident(
-        heading.text
+    return (
+        not is_title and bool(classify_heading(heading.text)) and not _names_incident(heading.text)
     )
 
 

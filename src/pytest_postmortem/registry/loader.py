@@ -111,9 +111,7 @@ class _FileLocation(_OpenedLocation):
     def contents(self) -> RegistryContents:
         """The content of the file, parsed once."""
         if self._contents is None:
-            self._contents = parse_registry_file(
-                self._data, self._path, self.shown, self._how
-            )
+            self._contents = parse_registry_file(self._data, self._path, self.shown, self._how)
         return self._contents
 
     def read(self, how: LoadOptions) -> _LocationContents:
