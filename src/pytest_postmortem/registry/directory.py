@@ -477,7 +477,8 @@ def build_document_entry(
             full_stem = _split_stem(relative)
             if id != full_stem and not is_bundle:
                 derived["plain_id"] = stem if id != stem else full_stem
-    paths = (shown_path, relative, folder if is_bundle else "")
+    shown_folder = directory.shown_path(folder) if folder else ""
+    paths = (shown_path, relative, *((folder, shown_folder) if is_bundle else ()))
     names = map(fields.clean_text, (stem, *paths, written_id or ""))
     implicit = tuple(dict.fromkeys(name for name in names if name))
     return RawEntry(values, shown_path, values.line, id, True, derived, implicit)
