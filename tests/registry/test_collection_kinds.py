@@ -322,3 +322,22 @@ def test_a_reference_to_another_incident_is_no_id(tmp_path: Path) -> None:
     """An entry of our own without an id stays an error."""
     with pytest.raises(RegistryError, match="no 'id'"):
         load(tmp_path, {"a.json": '[{"title": "A", "recurs": "PM-1", "x": "y"}]'}, "a.json")
+
+
+def test_a_link_to_an_index_leads_to_its_document(tmp_path: Path) -> None:
+    """A README next to documents is a page about them."""
+    document = "# S\n\n## Root cause\n\nOld key.\n"
+    paths = ("docs/slug/index.md", "docs/README.md", "docs/a%20b.md", "docs/c/README.md")
+    files = {path.replace("%20", " "): document for path in paths}
+    entries = "".join(f"- id: PM-{n}\n  url: {path}\n" for n, path in enumerate(paths))
+
+    registry = load(tmp_path, {**files, "r.yml": entries}, "r.yml")
+
+    assert [each.root_cause for each in registry] == ["Old key.", None, "Old key.", "Old key."]
+
+
+def test_the_folder_of_a_bundle_is_a_name_of_it(tmp_path: Path) -> None:
+    """As it is shown, and below its location."""
+    registry = load(tmp_path, {"pm/slug/index.md": "# A\n"})
+
+    assert registry.find("pm/slug") is registry.find("slug") is not None
