@@ -131,7 +131,7 @@ def read_action_items_field(reading: EntryReader) -> tuple[ActionItem, ...]:
         ]
         if not all(items) and rank == 0:
             remedy = "write each action item as a text, or as a mapping with a 'title'"
-            reading.leave_out(key, f"an action item of {reading.id} has no 'title'", remedy)
+            reading.leave_out(key, f"an item in {key!r} of {reading.id} has no 'title'", remedy)
         if any(items) or rank > 0:
             return tuple(item for item in items if item is not None)
     return ()
@@ -306,9 +306,12 @@ class EntryReader:
         url_problem = fields.find_link_problem(url) if url else "it is not a text"
         if url_problem is None:
             return url.replace(" ", "%20") if "://" in url[:8] else url
+        link = (
+            f"the link {url[: fields.MAX_SHORT_TEXT]!r} of {self.id} can't be used: {url_problem}"
+        )
         self.leave_out(
             key,
-            f"the link {url[: fields.MAX_SHORT_TEXT]!r} of {self.id} can't be used: {url_problem}",
+            link if url else f"{key!r} of {self.id} is not a text",
             "write an http or https address, or the path of a file in the repository",
             "registry-url",
         )
