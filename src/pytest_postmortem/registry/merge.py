@@ -178,8 +178,9 @@ def _check_shared_aliases(entries: Sequence[RegistryEntry], names: _EntryNames) 
             if position != first:
                 entry = entries[position]
                 alias = next(a for a in entry.lists["aliases"] if fold_id(a) == name)
+                shown_alias = alias[: fields.MAX_SHORT_TEXT]
                 message = (
-                    f"the alias {alias[: fields.MAX_SHORT_TEXT]!r} of {entry.id} is also {description} at "
+                    f"the alias {shown_alias!r} of {entry.id} is also {description} at "
                     f"{_locate_entry(entries[first])}: take it from one of the two, it"
                     " doesn't count"
                 )
