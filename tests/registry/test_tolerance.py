@@ -28,9 +28,12 @@ def load(folder: Path, text: str, name: str = "a.yml") -> Registry:
         ("date: {start: 2026}", "'date' of PM-1 is not a text, and is left out; "),
         ("tags: [{a: b}]", "'tags' of PM-1 is not a list of texts, and is left out; "),
         ("whys: {a: b}", "'whys' of PM-1 is not a list of texts, and is left out; "),
-        ("url: [x]", "the link '' of PM-1 can't be used: it is not a text, and is left out; "),
+        ("url: [x]", "'url' of PM-1 is not a text, and is left out; "),
         ("url: 'see wiki: x'", "the link 'see wiki: x' of PM-1 can't be used: "),
-        ("action_items: [{owner: x}]", "an action item of PM-1 has no 'title', and is left out; "),
+        (
+            "action_items: [{owner: x}]",
+            "an item in 'action_items' of PM-1 has no 'title', and is left out; ",
+        ),
         ("fix: {note: x}", "'fix' of PM-1 names no commit, and is left out; "),
         (
             "fix: raised the limit",

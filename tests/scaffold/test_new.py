@@ -636,7 +636,7 @@ def test_what_pytest_will_not_know_is_said(
     assert begun("--severity", "sev1", "--owner", "web", "--service", "x") == 0
 
     assert capsys.readouterr().out.splitlines()[2] == (
-        "  pytest reads no service from it: only front matter is read for it"
+        "  service in the text of a document is not read: use front matter"
     )
     (document,) = folder.glob("PM-2*.md")
     text = document.read_text()

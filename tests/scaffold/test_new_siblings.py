@@ -215,3 +215,109 @@ def test_the_number_of_a_deleted_bundle_is_not_used_again(folder: Path) -> None:
     (folder / "PM-2" / "index.md").unlink()
 
     assert begin(folder, {"PM-1-a.md": f"# A{CAUSE}"})[0] == "PM-3-another-loop.md"
+
+
+@pytest.mark.parametrize(
+    ("names", "new"),
+    [
+        (("3-märz-2026-a", "1-mai-2026-b"), "29-november-2026-another-loop"),
+        (("Mär-2026-a", "Feb-2026-b"), "Nov-2026-another-loop"),
+        (("2026-ene-05-a", "2026-ago-06-b"), "2026-nov-29-another-loop"),
+        (("grudnia-2025-a", "maja-2026-b"), "listopada-2026-another-loop"),
+        (("2026-mars-02-a", "2026-mai-03-b"), "2026-novembre-29-another-loop"),
+        (("02-января-2026-a", "03-марта-2026-b"), "29-ноября-2026-another-loop"),
+    ],
+)
+def test_the_names_of_months_may_be_in_other_languages(
+    folder: Path, names: tuple[str, str], new: str
+) -> None:
+    """All names together tell the language, and whether its short forms are used."""
+    assert begin(folder, {f"{name}.md": f"# A{CAUSE}" for name in names})[0] == f"{new}.md"
+
+
+@pytest.mark.parametrize(
+    ("line", "filled"),
+    [
+        ("**Fecha del incidente:** YYYY-MM-DD", "**Fecha del incidente:** 2026-11-29"),
+        ("**Data:** AAAA-MM-DD", "**Data:** 2026-11-29"),
+        ("Datum: JJJJ-MM-TT", "Datum: 2026-11-29"),
+        ("Дата: ГГГГ-\u041c\u041c-ДД", "Дата: 2026-11-29"),
+        ("| 発生日時 | |", "| 発生日時 | 2026-11-29 |"),
+        ("Datum van het incident: ", "Datum van het incident: 2026-11-29"),
+    ],
+)
+def test_a_date_of_a_template_is_filled_in_any_language(
+    folder: Path, line: str, filled: str
+) -> None:
+    """By the words by which documents are read."""
+    files = {"template.md": f"# Title\n\n{line}{CAUSE}", "PM-1.md": f"# A{CAUSE}"}
+
+    assert filled in begin(folder, files)[1].split("\n")
+
+
+@pytest.mark.parametrize(
+    ("heading", "new"),
+    [
+        ("ポストモーテム: A", "ポストモーテム: Another loop"),
+        ("2026-01-02 — A", "2026-11-29 — Another loop"),
+        ("Störungsbericht: A", "Störungsbericht: Another loop"),
+        ("Mail: gone", "Another loop"),
+    ],
+)
+def test_a_heading_has_the_words_that_say_what_it_is(folder: Path, heading: str, new: str) -> None:
+    """And the date, as the heading of the newest document has them."""
+    text = begin(folder, {"2026-01-02-mail-gone.md": f"# {heading}{CAUSE}"})[1]
+
+    assert text.split("\n")[0] == f"# {new}"
+
+
+def test_labels_below_the_first_heading_are_taken_over_with_it(folder: Path) -> None:
+    """Reports in Japanese often have a table of their data there."""
+    table = "| 項目 | 内容 |\n|---|---|\n| 発生日時 | 2026-01-02 |\n| 重大度 | SEV-2 |"
+    (folder).mkdir(exist_ok=True)
+    (folder / "PM-1-a.md").write_text(f"# A\n\n## メタデータ\n\n{table}{CAUSE}", encoding="utf-8")
+
+    assert main(["new", TITLE, "--date", "2026-11-29", "--severity", "SEV-1"]) == 0
+
+    (new,) = folder.glob("PM-2*")
+    text = new.read_text("utf-8")
+    assert text.startswith(
+        "# Another loop\n\n## メタデータ\n\n| 項目 | 内容 |\n|---|---|\n"
+        "| 発生日時 | 2026-11-29 |\n| 重大度 | SEV-1 |\n\n## "
+    )
+
+
+def test_keys_of_jekyll_keep_their_colon(folder: Path) -> None:
+    """A key without one would be another kind of key."""
+    files = {"2026-01-02-a.md": f"---\n:title: A\n:layout: post\n---{CAUSE}"}
+
+    assert ":severity: sev1" in begin(folder, files, "--severity", "sev1")[1]
+
+
+def test_an_export_is_no_model_for_a_document(folder: Path) -> None:
+    """Nothing could be added to it."""
+    export = '{"page": {"id": "x"}, "incidents": [{"id": "a", "name": "A", "impact": "minor"}]}'
+
+    assert begin(folder, {"incidents.json": export})[0] == "PM-0001-another-loop.md"
+
+
+def test_the_folder_follows_the_newest_document_of_any_kind(folder: Path) -> None:
+    """Also where that is AsciiDoc, which is not written."""
+    files = {
+        "2015/2015-08-04-a.md": f"# A{CAUSE}",
+        "2021/09/2021-09-04-b.adoc": "= B\n",
+    }
+
+    assert begin(folder, files)[0] == "2026/11/2026-11-29-another-loop.md"
+
+
+def test_a_severity_that_is_not_read_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what to do about it."""
+    begin(folder, {"PM-1.md": f"# A{CAUSE}"}, "--severity", "Blackout")
+
+    assert (
+        "  'Blackout' is not read as a severity: name it in postmortem_severities,"
+        " or use a word such as SEV1 or high"
+    ) in capsys.readouterr().out

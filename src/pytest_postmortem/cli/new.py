@@ -506,6 +506,18 @@ def _load_template(project: Project, given: str | None) -> tuple[str, str] | Non
     return read_template(path, shown), shown
 
 
+def _format_unread_fields(incident: IncidentDetails, names: Sequence[str]) -> Iterator[str]:
+    """Yield what is in the document and not read from it, with the remedy."""
+    if "severity" in names:
+        yield (
+            f"  {incident.severity!r} is not read as a severity:"
+            " name it in postmortem_severities, or use a word such as SEV1 or high"
+        )
+    others = [name for name in names if name != "severity"]
+    if others:
+        yield f"  {' and '.join(others)} in the text of a document is not read: use front matter"
+
+
 def _format_new_postmortem(
     incident: IncidentDetails,
     begun: NewPostmortem,
@@ -520,9 +532,7 @@ def _format_new_postmortem(
     yield f"  {begun.edit.shown}{source}"
     if added:
         yield f"  {added.nodeid} ({added.effect_until_written})"
-    if begun.unread:
-        names = " or ".join(filter(None, (", ".join(begun.unread[:-1]), begun.unread[-1])))
-        yield f"  pytest reads no {names} from it: only front matter is read for it"
+    yield from _format_unread_fields(incident, begun.unread)
     if begun.unwritten:
         names = ", ".join(begun.unwritten)
         yield (

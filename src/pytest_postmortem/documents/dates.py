@@ -73,8 +73,25 @@ def find_date(text: str, months: Mapping[str, int]) -> str | None:
     iso_dates = find_iso_dates(text)
     if iso_dates:
         return iso_dates[0]
-    dates = sorted(_find_written_dates(text, months))
-    return dates[0][1] if dates else None
+    found = find_date_place(text, months)
+    return found.day if found else None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DatePlace:
+    """The place of a date in a text, and its day in ISO form."""
+
+    start: int
+    day: str
+    end: int
+
+
+def find_date_place(text: str, months: Mapping[str, int]) -> DatePlace | None:
+    """Return the place of the date that `find_date` finds, or None."""
+    for match in _ISO_DATE.finditer(text):
+        if format_iso_date(*map(int, match[0].split("-"))):
+            return DatePlace(match.start(), match[0], match.end())
+    return min(_find_written_dates(text, months), default=None)
 
 
 def find_numeric_date(text: str) -> NumericDate | None:
@@ -117,7 +134,7 @@ def _compile_number_patterns() -> _NumberPatterns:
     return _NumberPatterns(
         re.compile(
             rf"(?<![\w.]){_YEAR}\s*(?:[-/._]|[年년])\s*(\d{{1,2}})\s*(?:[-/._]|[月월])\s*(\d{{1,2}})"
-            r"(?!\d)"
+            r"(?!\d)(?:\s*[日일])?"
         ),
         re.compile(rf"(?<![^\W_]){_YEAR}(\d\d)(\d\d)(?![^\W_])"),
         re.compile(rf"(?<![\w.])(\d{{1,2}})\.\s?(\d{{1,2}})\.\s?{_YEAR}(?!\d)"),
@@ -147,24 +164,24 @@ def _compile_patterns_with_names() -> tuple[tuple[re.Pattern[str], tuple[int, in
     return (day_first, (3, 2, 1)), (month_first, (3, 1, 2)), (year_first, (1, 2, 3))
 
 
-def _find_written_dates(text: str, months: Mapping[str, int]) -> Iterator[tuple[int, str]]:
-    """Yield the real dates in other forms than ISO, each after its position."""
+def _find_written_dates(text: str, months: Mapping[str, int]) -> Iterator[DatePlace]:
+    """Yield the places of the real dates in other forms than ISO."""
     patterns = _compile_number_patterns()
     for pattern in (patterns.year_first, patterns.compact):
         for match in pattern.finditer(text):
             if day := format_iso_date(int(match[1]), int(match[2]), int(match[3])):
-                yield match.start(), day
+                yield DatePlace(match.start(), day, match.end())
     for match in patterns.dotted.finditer(text):
         if day := format_iso_date(int(match[3]), int(match[2]), int(match[1])):
-            yield match.start(), day
+            yield DatePlace(match.start(), day, match.end())
     for match in patterns.numeric.finditer(text):
         numeric_date = NumericDate(int(match[1]), int(match[3]), match[2], int(match[4]))
         if day := numeric_date.format_iso(numeric_date.order):
-            yield match.start(), day
+            yield DatePlace(match.start(), day, match.end())
     for pattern, (year, month, number) in _compile_patterns_with_names():
         for match in pattern.finditer(text):
             month_number = months.get(match[month].casefold())
             if month_number is not None and (
                 day := format_iso_date(int(match[year]), month_number, int(match[number]))
             ):
-                yield match.start(), day
+                yield DatePlace(match.start(), day, match.end())

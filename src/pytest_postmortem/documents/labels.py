@@ -95,6 +95,15 @@ def load_labels(extra_words: ExtraWords = ()) -> Labels:
     return Labels(kinds, severities, statuses, months, placeholders, documents, sections)
 
 
+@lru_cache(maxsize=1)
+def load_month_names() -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """Return the names of the twelve months by language, the full name before its short forms."""
+    return {
+        language: tuple(tuple(forms.split()) for forms in names.split(","))
+        for language, names in _read_vocabulary()["months"].items()
+    }
+
+
 def _read_vocabulary() -> Any:
     import yaml
 

@@ -37,6 +37,7 @@ from pytest_postmortem.registry.filenames import (
     DocumentName,
     cut_export_tail,
     find_dated_id,
+    find_folder_date,
     find_id_prefix,
     is_possible_document,
     is_skipped_folder,
@@ -165,6 +166,8 @@ _RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
 class DocumentDirectory:
     """A directory of post-mortems: its path, its shown path, and how its files are read.
 
+    ``others`` are the paths of further locations, whose files are not read a second time.
+
     ``root`` is the folder that links may not leave if there is no checkout. ``vocabulary`` are
     further words for labels, ``severities`` the severities that the configuration names.
     """
@@ -176,6 +179,7 @@ class DocumentDirectory:
     root: str | None = None
     vocabulary: ExtraWords = ()
     severities: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
 
     def shown_path(self, relative: str) -> str:
         """Return the path of a file as the reader sees it."""
@@ -200,7 +204,11 @@ def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
     """
     errors: list[OSError] = []
     skipped = UnfollowedLinks()
-    paths = list(walk_documents(directory.path, errors, directory.root, skipped))
+    paths = [
+        path
+        for path in walk_documents(directory.path, errors, directory.root, skipped)
+        if not (directory.others and _is_other_location(directory, path))
+    ]
     others = _find_other_paths(directory, paths)
     linked = {path for same in others.values() for path in same}
     contents = examine_folder(
@@ -230,6 +238,11 @@ def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
     result.notes += [f"{directory.shown}: {unread}"] if unread else []
     result.notes += filter(None, (raw.derived.get("hint") for raw in result.raws))
     return result
+
+
+def _is_other_location(directory: DocumentDirectory, relative: str) -> bool:
+    """Return whether a file is a location of its own."""
+    return os.path.normpath(os.path.join(directory.path, relative)) in directory.others
 
 
 def _merge_exported_entries(raws: Sequence[RawEntry]) -> list[RawEntry]:
@@ -339,7 +352,7 @@ def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> Raw
     stem = cut_export_tail(_split_stem(relative), "html")
     derived = _find_date_in_stem(stem) | {"title": fields.clean_text(stem)}
     return replace(
-        _build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
+        build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
     )
 
 
@@ -355,12 +368,15 @@ def _read_document_entries(
         return _read_data_entries(directory, relative, name, text)
     values, lines = read_document_lines(text, shown_path, name.kind)
     derived = find_derived_texts(directory, values, lines, name)
+    if "date" not in derived and not _has_date_field(values):
+        day = find_folder_date(relative)
+        derived |= {"date": day} if day else {}
     if not values and not (find_iso_dates(name.stem) or find_id_prefix(name.stem)):
         from pytest_postmortem.registry.incident_list import find_list_hint
 
         hint = find_list_hint(lines, name.kind, shown_path)
         derived |= {"hint": hint} if hint else {}
-    return [_build_document_entry(directory, relative, values, name.stem, derived)]
+    return [build_document_entry(directory, relative, values, name.stem, derived)]
 
 
 def read_document_lines(
@@ -402,8 +418,10 @@ def _read_data_entries(
         entries = find_export_items(tree)
     if entries is None:
         if is_single_document(tree):
+            if _is_other_data(tree, name.stem):
+                return None
             derived = {} if _has_date_field(tree) else _find_date_in_stem(name.stem)
-            return [_build_document_entry(directory, relative, tree, name.stem, derived)]
+            return [build_document_entry(directory, relative, tree, name.stem, derived)]
         entries = _find_wrapped_entries(tree) if isinstance(tree, LocatedTable) else tree
     if suffix in TABLE_SUFFIXES:
         from pytest_postmortem.registry.tables import has_incidents
@@ -423,6 +441,14 @@ def is_single_document(tree: Any) -> TypeGuard[LocatedTable]:
     )
 
 
+def _is_other_data(tree: LocatedTable, stem: str) -> bool:
+    """Return whether data has no field of a post-mortem, and no name of one."""
+    named = bool(find_iso_dates(stem)) or find_id_prefix(stem) is not None
+    keys = set(map(fields.normalize_key, tree))
+    known = any(fields.find_field(key) or key in fields.ID_KEYS for key in keys)
+    return bool(tree) and not (named or known)
+
+
 def _has_entry_keys(tree: LocatedTable) -> bool:
     return any(fields.normalize_key(key) in ("title", *fields.DOCUMENT_ID_KEYS) for key in tree)
 
@@ -432,7 +458,7 @@ def _find_wrapped_entries(tree: LocatedTable) -> Any:
     return next((value for value in wrapped if isinstance(value, (list, Mapping))), None)
 
 
-def _build_document_entry(
+def build_document_entry(
     directory: DocumentDirectory,
     relative: str,
     values: LocatedTable,
@@ -453,7 +479,8 @@ def _build_document_entry(
             full_stem = _split_stem(relative)
             if id != full_stem and not is_bundle:
                 derived["plain_id"] = stem if id != stem else full_stem
-    paths = (shown_path, relative, folder if is_bundle else "")
+    shown_folder = directory.shown_path(folder) if folder else ""
+    paths = (shown_path, relative, *((folder, shown_folder) if is_bundle else ()))
     names = map(fields.clean_text, (stem, *paths, written_id or ""))
     implicit = tuple(dict.fromkeys(name for name in names if name))
     return RawEntry(values, shown_path, values.line, id, True, derived, implicit)

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
 from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.filenames import LEADING_SIGNS
 from pytest_postmortem.registry.parsers import LocatedTable
 
 COMMIT_KEYS = ("commit", "commits", "sha")
@@ -22,6 +23,7 @@ _COMMIT_SEPARATOR = r"[\s,]+"
 
 
 _COMMIT_IN_TEXT = re.compile(r"(?<![\w./-])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![\w./-])")
+_LEADING_SIGNS = re.compile(LEADING_SIGNS)
 _REVISION = re.compile(r"(?=.*\d)[\w./^~@{}#-]+$|[\w./^~@{}-]+\.\.[\w./^~@{}-]*$|HEAD[\w^~@{}-]*$")
 _SINGLE_REVISION = re.compile(r"[^\s,:;()'\"!?]+$|\w+://\S+$")
 
@@ -129,7 +131,7 @@ def read_action_items_field(reading: EntryReader) -> tuple[ActionItem, ...]:
         ]
         if not all(items) and rank == 0:
             remedy = "write each action item as a text, or as a mapping with a 'title'"
-            reading.leave_out(key, f"an action item of {reading.id} has no 'title'", remedy)
+            reading.leave_out(key, f"an item in {key!r} of {reading.id} has no 'title'", remedy)
         if any(items) or rank > 0:
             return tuple(item for item in items if item is not None)
     return ()
@@ -304,9 +306,12 @@ class EntryReader:
         url_problem = fields.find_link_problem(url) if url else "it is not a text"
         if url_problem is None:
             return url.replace(" ", "%20") if "://" in url[:8] else url
+        link = (
+            f"the link {url[: fields.MAX_SHORT_TEXT]!r} of {self.id} can't be used: {url_problem}"
+        )
         self.leave_out(
             key,
-            f"the link {url[: fields.MAX_SHORT_TEXT]!r} of {self.id} can't be used: {url_problem}",
+            link if url else f"{key!r} of {self.id} is not a text",
             "write an http or https address, or the path of a file in the repository",
             "registry-url",
         )
@@ -491,7 +496,8 @@ def _build_entry(
 
 def _strip_id_from_title(title: str, id: str) -> str:
     """Return a heading such as ``PM-12: Login loop`` without the id, which is shown next to it."""
-    head, remainder = title[: len(id)], title[len(id) :]
+    bare = _LEADING_SIGNS.sub("", title, count=1)
+    head, remainder = bare[: len(id)], bare[len(id) :]
     if head.casefold() != id.casefold() or remainder[:1].isalnum():
         return title
     if remainder.lstrip()[:1].isalnum() and not any(map(str.isdigit, id)):

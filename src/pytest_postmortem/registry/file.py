@@ -6,6 +6,7 @@ A file has a list or a mapping of entries, bare or under ``postmortems`` (``inci
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.entry import READ_REGISTRY, RawEntry
 from pytest_postmortem.registry.filenames import DOCUMENT_SUFFIXES, DocumentKind
+from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 
 WRAPPER_KEYS = ("postmortems", "incidents", "defects", "issues")
@@ -25,6 +27,7 @@ INCIDENT_LIST_KINDS: Mapping[str, DocumentKind] = {
 }
 """The suffixes of a document that may be named as a location, since it lists incidents."""
 
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MAX_REGISTRY_SIZE = 50_000_000
 
 
@@ -63,18 +66,28 @@ def read_registry_file(path: str, shown: str) -> bytes:
     return read_limited_bytes(path, shown, READ_REGISTRY, MAX_REGISTRY_SIZE)
 
 
-def parse_registry_file(data: bytes, path: str, shown: str) -> RegistryContents:
+def parse_registry_file(data: bytes, path: str, shown: str, how: LoadOptions) -> RegistryContents:
     """Parse the content of a registry file, in the format of its suffix.
+
+    ``how`` has the words and severities for a document that lists incidents.
 
     Raises: RegistryError if nothing of it can be read.
     """
     suffix = os.path.splitext(path)[1].lower()
     text = decode_utf8(data, shown, READ_REGISTRY)
     if suffix in INCIDENT_LIST_KINDS:
+        from pytest_postmortem.registry.directory import DocumentDirectory
         from pytest_postmortem.registry.incident_list import read_incident_list
 
         kind = INCIDENT_LIST_KINDS[suffix]
-        return RegistryContents(read_incident_list(text, kind, shown), [])
+        document = DocumentDirectory(
+            path,
+            shown,
+            how.id_pattern,
+            vocabulary=how.vocabulary,
+            severities=tuple(how.severities),
+        )
+        return RegistryContents(read_incident_list(text, kind, document), [])
     return parse_registry_tree(
         parsers.parse_data_text(text, suffix, failed=READ_REGISTRY, path=shown), shown
     )
@@ -261,16 +274,17 @@ def read_limited_bytes(path: str, shown: str, failed: str, limit: int) -> bytes:
 
 
 def decode_utf8(data: bytes, shown: str, failed: str) -> str:
-    """Return the text of a file.
+    """Return the text of a file; one with the byte order mark of UTF-16 is read as well.
 
     Raises: RegistryError where it isn't UTF-8.
     """
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
+        encoding = "utf-16" if data[:2] in UTF16_MARKS else "utf-8-sig"
+        return data.decode(encoding).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         # Where there is a byte order mark, the position counts from behind it.
         line = error.object.count(b"\n", 0, error.start) + 1
-        cause = f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
+        cause = f"the byte 0x{error.object[error.start]:02x} is not {error.encoding.upper()}"
         remedy = "save the file as UTF-8"
         problem = Problem("registry-encoding", failed, cause, remedy, shown, line)
         raise RegistryError([problem]) from None

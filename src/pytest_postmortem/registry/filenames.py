@@ -54,6 +54,11 @@ NO_ID_PREFIXES = frozenset(
 BUNDLE_STEMS = ("index", "readme")
 """The stems of a document that is named after its folder, as in ``disk-full/index.md``."""
 
+_SKIPPED_FOLDERS = frozenset(
+    "template templates node_modules _drafts _includes _layouts _sass _site".split()
+)
+"""The folders of templates and packages, and those of Jekyll that are not published."""
+
 _WEBSITE_PAGES = frozenset("404 genindex py-modindex search sitemap".split())
 """Pages in HTML that generators of websites write."""
 
@@ -68,8 +73,11 @@ _ANY_SUFFIX = re.compile(r"\.\w{1,8}$")
 _TOKEN_SEPARATOR = re.compile(r"[\W_]+")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})$")
 _FULL_YEAR = re.compile(r"(?:19|20)\d{2}$")
+LEADING_SIGNS = r"(?:[^\x00-\x7f\w]+\s*)?"
+"""The pattern of an emoji before a name."""
+
 _ID_PREFIX = re.compile(
-    r"\[?(?P<word>[A-Za-z]{2,})(?P<gap>[-_ ]?)(?P<number>\d+)(?P<second>-\d+)?"
+    rf"{LEADING_SIGNS}\[?(?P<word>[A-Za-z]{{2,}})(?P<gap>[-_ ]?)(?P<number>\d+)(?P<second>-\d+)?"
     r"(?=$|[^\w.]|_|\.(?!\d))"
 )
 
@@ -146,6 +154,15 @@ def is_possible_document(file: str) -> bool:
     return is_document_suffix(file) or _ANY_SUFFIX.search(file) is None
 
 
+_FOLDERS_OF_DATE = re.compile(r"(?:^|/)((?:19|20)\d\d)/(\d\d)/(\d\d)(?=/)")
+
+
+def find_folder_date(relative: str) -> str | None:
+    """Return the date of a document in folders of a year, a month and a day, as ISO date."""
+    match = _FOLDERS_OF_DATE.search(relative)
+    return fields.parse_day("-".join(match.groups())) if match else None
+
+
 def is_ignored_stem(stem: str) -> bool:
     """Return whether a file is not a post-mortem: a README, a template, a licence."""
     if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in IGNORED_STEMS:
@@ -163,7 +180,7 @@ def is_ignored_stem(stem: str) -> bool:
 
 def is_skipped_folder(folder: str) -> bool:
     """Return whether a folder has no post-mortems, by its name."""
-    return folder.startswith(".") or folder.lower() in ("template", "templates", "node_modules")
+    return folder.startswith(".") or folder.lower() in _SKIPPED_FOLDERS
 
 
 def find_id_prefix(text: str) -> str | None:

@@ -82,7 +82,8 @@ def examine_folder(top: str, paths: Iterable[str], globs: Sequence[str] = ()) ->
     """Return which of the files below a folder are documents; only plain names are opened."""
     contents = FolderContents()
     bundle_files: dict[str, list[str]] = {}
-    for path in sorted(paths):
+    paths = sorted(paths)
+    for path in paths:
         name = detect_document_name(top, path)
         if name is not None:
             contents.names[path] = name
@@ -91,6 +92,8 @@ def examine_folder(top: str, paths: Iterable[str], globs: Sequence[str] = ()) ->
         else:
             _sort_other_file(contents, path, globs)
     _add_bundles(contents, bundle_files)
+    if not contents.names:
+        _add_bundle_of_location(contents, top, paths)
     _drop_repeated_contents(contents)
     stems = {(_split_folder(path), name.stem) for path, name in contents.names.items()}
     contents.listed = [
@@ -169,6 +172,17 @@ def _add_bundles(contents: FolderContents, bundle_files: dict[str, list[str]]) -
             del contents.names[path]
         contents.names[chosen] = name
     contents.names = dict(sorted(contents.names.items()))
+
+
+def _add_bundle_of_location(contents: FolderContents, top: str, paths: Sequence[str]) -> None:
+    """Add the index or the README of a location that is a bundle itself, by its name."""
+    folder = os.path.basename(os.path.abspath(top))
+    files = [path for path in paths if "/" not in path and parse_bundle_name(f"{folder}/{path}")]
+    if files and _has_incident_name(folder):
+        chosen = min(files, key=_rank_bundle_file)
+        name = parse_bundle_name(f"{folder}/{chosen}")
+        if name is not None:
+            contents.names[chosen] = name
 
 
 def _list_folders_above(paths: Iterable[str]) -> Iterator[str]:

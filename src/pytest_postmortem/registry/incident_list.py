@@ -2,22 +2,29 @@
 
 The headings of the highest level at which ids repeat are those of the incidents, or where no
 heading has an id, those at which dates repeat; what is below a heading is the text of its
-incident. In a document without such headings the rows of its tables are the incidents.
+incident. In a document without such headings the rows of its tables are the incidents. The parts
+of a post-mortem, such as its timeline, have neither, and a document with nothing else is one
+post-mortem.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.documents import head as document_head
-from pytest_postmortem.documents.dates import find_iso_dates
+from pytest_postmortem.documents.dates import DatePlace, find_date_place
 from pytest_postmortem.documents.head import DocumentHeading
+from pytest_postmortem.documents.heading_kinds import classify_heading
+from pytest_postmortem.documents.labels import load_labels
+from pytest_postmortem.documents.markup import NumberedLines
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.directory import (
     DocumentDirectory,
+    build_document_entry,
     find_derived_texts,
     read_document_lines,
 )
@@ -25,7 +32,9 @@ from pytest_postmortem.registry.entry import RawEntry
 from pytest_postmortem.registry.filenames import (
     DocumentKind,
     DocumentName,
+    cut_export_tail,
     find_id_prefix,
+    parse_bundle_name,
 )
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.registry.tables import (
@@ -37,10 +46,12 @@ from pytest_postmortem.registry.tables import (
 
 _TABLE_DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL_SEPARATOR = re.compile(r"(?<!\\)\|")
+_DIGITS = re.compile(r"\d{4}")
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]*)[^()]*\)")
 _EMPHASIS = re.compile(r"[*`~]+|(?<!\w)_+|_+(?!\w)")
 _BRACKETED = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
 _NO_WORD = re.compile(r"[^\w\s-]")
+_JOINTS = " :.,|–—-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +64,23 @@ class IncidentPart:
     end: int
 
 
-def read_incident_list(text: str, kind: DocumentKind, shown: str) -> list[RawEntry]:
+def read_incident_list(
+    text: str, kind: DocumentKind, directory: DocumentDirectory
+) -> list[RawEntry]:
     """Return the incidents of a document, each with the line of its heading or its row.
+
+    ``directory`` has the path of the document, and how documents are read.
 
     Raises: RegistryError where its front matter can't be read.
     """
-    _values, lines = read_document_lines(text, shown, kind)
+    shown = directory.shown
+    values, lines = read_document_lines(text, shown, kind)
     numbers = getattr(lines, "numbers", None)
     above = 0 if numbers or kind == "rst" else len(text.split("\n")) - len(lines)
     parts = find_incident_parts(lines, kind)
     if not parts:
-        return list(_read_table_rows(lines, shown, above))
-    directory = DocumentDirectory("", shown)
+        rows = list(_read_table_rows(_hide_sections(lines, kind), shown, above))
+        return rows or _read_one_document(values, lines, kind, directory)
     raws = []
     for part in parts:
         name = DocumentName(part.id, kind if kind == "rst" else "markdown")
@@ -78,6 +94,21 @@ def read_incident_list(text: str, kind: DocumentKind, shown: str) -> list[RawEnt
     return raws
 
 
+def _read_one_document(
+    values: LocatedTable, lines: Sequence[str], kind: DocumentKind, directory: DocumentDirectory
+) -> list[RawEntry]:
+    """Return the entry of a document that lists no incidents, or nothing if it is empty."""
+    if not values and not any(line.strip() for line in lines):
+        return []
+    file = os.path.basename(directory.path)
+    stem = cut_export_tail(file.partition(".")[0] or file, kind)
+    bundle = parse_bundle_name(os.path.abspath(directory.path).replace(os.sep, "/"))
+    name = DocumentName(bundle.stem if bundle else stem, kind)
+    derived = find_derived_texts(directory, values, lines, name)
+    folder = DocumentDirectory("", directory.shown.rpartition("/")[0] or ".", directory.id_pattern)
+    return [build_document_entry(folder, file, values, name.stem, derived)]
+
+
 def find_list_hint(lines: Sequence[str], kind: DocumentKind, shown: str) -> str | None:
     """Return the hint that a document may be named as a location, or None.
 
@@ -87,9 +118,10 @@ def find_list_hint(lines: Sequence[str], kind: DocumentKind, shown: str) -> str 
     headings = list(document_head.find_headings(lines, kind == "rst"))
     level = find_incident_level(headings)
     names = {
-        find_heading_id(heading.text) or _find_date(heading.text)
+        find_heading_id(heading.text) or (date.day if date else None)
         for heading in headings
         if heading.level == level and level < 3
+        for date in [_find_date(heading.text)]
     } - {None}
     count = len(names)
     if len(headings) < 2:
@@ -102,7 +134,10 @@ def find_list_hint(lines: Sequence[str], kind: DocumentKind, shown: str) -> str 
 def find_incident_parts(lines: Sequence[str], kind: DocumentKind) -> list[IncidentPart]:
     """Return the parts of a document that are incidents, by the headings with an id or a date."""
     headings = list(document_head.find_headings(lines, kind == "rst"))
-    level = find_incident_level(headings)
+    if find_incident_level(headings) is None:
+        return []
+    inner = {heading.start for heading in _find_inner_headings(headings)}
+    level = find_incident_level(heading for heading in headings if heading.start not in inner)
     if level is None:
         return []
     anchors: Counter[str] = Counter()
@@ -112,12 +147,51 @@ def find_incident_parts(lines: Sequence[str], kind: DocumentKind) -> list[Incide
         anchors[anchor] += 1
         if anchors[anchor] > 1:
             anchor = f"{anchor}-{anchors[anchor] - 1}"
-        if heading.level != level or not _names_incident(heading.text):
+        if heading.level != level or heading.start in inner or not _names_incident(heading.text):
             continue
         later = (next_.start for next_ in headings[position + 1 :] if next_.level <= level)
         id = find_heading_id(heading.text) or anchor
         parts.append(IncidentPart(id, anchor, heading, next(later, len(lines))))
     return parts
+
+
+def _find_inner_headings(headings: Sequence[DocumentHeading]) -> Iterator[DocumentHeading]:
+    """Yield the headings of the parts of a post-mortem, such as "Timeline", and those in them."""
+    level = 0
+    for number, heading in enumerate(headings):
+        if level and heading.level > level:
+            yield heading
+            continue
+        level = 0
+        if _is_section(heading, number):
+            level = heading.level
+            yield heading
+
+
+def _is_section(heading: DocumentHeading, number: int) -> bool:
+    """Return whether a heading is that of a part of a post-mortem, and not of a document."""
+    is_title = number == 0 and heading.level == 1
+    return (
+        not is_title and bool(classify_heading(heading.text)) and not _names_incident(heading.text)
+    )
+
+
+def _hide_sections(lines: Sequence[str], kind: DocumentKind) -> Sequence[str]:
+    """Return the lines, with nothing instead of those in the parts of a post-mortem."""
+    headings = list(document_head.find_headings(lines, kind == "rst"))
+    inner = {heading.start for heading in _find_inner_headings(headings)}
+    if not inner:
+        return lines
+    ends = [heading.start for heading in headings[1:]] + [len(lines)]
+    hidden = {
+        position
+        for heading, end in zip(headings, ends, strict=True)
+        if heading.start in inner
+        for position in range(heading.start, end)
+    }
+    shown_lines = ["" if position in hidden else line for position, line in enumerate(lines)]
+    numbers = getattr(lines, "numbers", None)
+    return NumberedLines(zip(shown_lines, numbers, strict=True)) if numbers else shown_lines
 
 
 def find_incident_level(headings: Iterable[DocumentHeading]) -> int | None:
@@ -137,14 +211,17 @@ def find_incident_level(headings: Iterable[DocumentHeading]) -> int | None:
 def find_heading_id(text: str) -> str | None:
     """Return the id with which a heading begins, after a date if it has one."""
     bare = text.lstrip("[( ")
-    for date in find_iso_dates(bare)[:1]:
-        if bare.startswith(date):
-            bare = bare[len(date) :].lstrip(" :.,|–—)]([-")
+    date = _find_date(bare)
+    if date is not None and date.start == 0:
+        bare = bare[date.end :].lstrip(" :.,|–—)]([-")
     return find_id_prefix(bare)
 
 
-def _find_date(text: str) -> str | None:
-    return next(iter(find_iso_dates(text)), None)
+def _find_date(text: str) -> DatePlace | None:
+    """Return the place of the date in a heading; one without a year is none."""
+    if _DIGITS.search(text) is None:
+        return None
+    return find_date_place(text, load_labels().months)
 
 
 def _names_incident(text: str) -> bool:
@@ -161,8 +238,15 @@ def _find_title(part: IncidentPart, body: Sequence[str], kind: DocumentKind) -> 
     title = part.heading.text
     date = _find_date(title)
     if date is not None:
-        title = re.sub(rf"\s*[(\[]\s*{date}\s*[)\]]", "", title)
-        title = re.sub(rf"^{date}\s*[:.,|–—-]*\s*|\s*[:.,|–—-]*\s*{date}$", "", title)
+        before, after = title[: date.start], title[date.end :]
+        if before.rstrip().endswith(("(", "[")) and after.lstrip().startswith((")", "]")):
+            title = f"{before.rstrip()[:-1].rstrip()} {after.lstrip()[1:].lstrip()}"
+        elif not before.strip(f"{_JOINTS}[("):
+            title = after.lstrip(f"{_JOINTS})]")
+        elif not after.strip(_JOINTS):
+            title = before.rstrip(_JOINTS)
+        elif before.rstrip(_JOINTS) != before.rstrip() and after.lstrip(_JOINTS) != after.lstrip():
+            title = f"{before.rstrip()} {after.lstrip(_JOINTS)}"
     if title.strip(" []"):
         id = part.id
         bare = title.lstrip("[(") if title.lstrip("[(").startswith(id) else title

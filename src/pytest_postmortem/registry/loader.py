@@ -98,9 +98,10 @@ class _BrokenLocation(_OpenedLocation):
 class _FileLocation(_OpenedLocation):
     """A registry file, which may have a source block for further entries."""
 
-    def __init__(self, path: str, shown: str) -> None:
+    def __init__(self, path: str, shown: str, how: LoadOptions) -> None:
         super().__init__(shown)
         self._path = path
+        self._how = how
         self._data = read_registry_file(path, shown)
         self._contents: RegistryContents | None = None
         self.mark = hash_parts(self._data)
@@ -110,7 +111,7 @@ class _FileLocation(_OpenedLocation):
     def contents(self) -> RegistryContents:
         """The content of the file, parsed once."""
         if self._contents is None:
-            self._contents = parse_registry_file(self._data, self._path, self.shown)
+            self._contents = parse_registry_file(self._data, self._path, self.shown, self._how)
         return self._contents
 
     def read(self, how: LoadOptions) -> _LocationContents:
@@ -132,12 +133,21 @@ class _FileLocation(_OpenedLocation):
 class _DirectoryLocation(_OpenedLocation):
     """A directory of documents."""
 
-    def __init__(self, path: str, shown: str, how: LoadOptions, root: str) -> None:
+    def __init__(
+        self, path: str, shown: str, how: LoadOptions, root: str, others: frozenset[str]
+    ) -> None:
         from pytest_postmortem.registry.directory import DocumentDirectory
 
         super().__init__(shown)
         self._directory = DocumentDirectory(
-            path, shown, how.id_pattern, how.files, root, how.vocabulary, tuple(how.severities)
+            path,
+            shown,
+            how.id_pattern,
+            how.files,
+            root,
+            how.vocabulary,
+            tuple(how.severities),
+            others,
         )
         self._kept = how.cache is not None
         self.mark = self._hash_contents()
@@ -271,10 +281,10 @@ class RegistryLoader:
             raise RegistryError([build_unreadable_problem(error, READ_REGISTRY, shown)]) from None
         root = str(self._root)
         if is_directory:
-            return (
-                [] if self._how.fetched_only else [_DirectoryLocation(path, shown, self._how, root)]
-            )
-        file = _FileLocation(path, shown)
+            if self._how.fetched_only:
+                return []
+            return [_DirectoryLocation(path, shown, self._how, root, self._find_local_paths())]
+        file = _FileLocation(path, shown, self._how)
         if file.mark in plain:
             file.plain = file.mark
             return [file]
@@ -286,6 +296,11 @@ class RegistryLoader:
         if block is None or self._how.synced is not None:
             return local_places
         return [self._fetch_source(block, shown, file.contents), *local_places]
+
+    def _find_local_paths(self) -> frozenset[str]:
+        """Return the paths of all locations that are not fetched."""
+        local = (each for each in self._locations if not is_remote_location(each.text))
+        return frozenset(os.path.normpath(location.path) for location in local)
 
     def _open_remote(self, text: str, shown: str) -> _OpenedLocation:
         """Open an address, a service, or a location that a plugin reads."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem, fold_id
+from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.entry import READ_REGISTRY, RegistryEntry
 
 
@@ -177,8 +178,9 @@ def _check_shared_aliases(entries: Sequence[RegistryEntry], names: _EntryNames) 
             if position != first:
                 entry = entries[position]
                 alias = next(a for a in entry.lists["aliases"] if fold_id(a) == name)
+                shown_alias = alias[: fields.MAX_SHORT_TEXT]
                 message = (
-                    f"the alias {alias!r} of {entry.id} is also {description} at "
+                    f"the alias {shown_alias!r} of {entry.id} is also {description} at "
                     f"{_locate_entry(entries[first])}: take it from one of the two, it"
                     " doesn't count"
                 )

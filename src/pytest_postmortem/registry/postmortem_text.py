@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pytest_postmortem.documents.heading_kinds import PartKind
 from pytest_postmortem.documents.ignored_codes import find_ignored_codes
@@ -61,21 +62,23 @@ def find_document_file(postmortem: Postmortem, root: Path) -> tuple[Path, str] |
 
 def find_document_files(postmortem: Postmortem, root: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files that may be the document of an incident, with their paths as shown."""
-    for text, parse_name in (
-        (postmortem.path, parse_linked_name),
-        (postmortem.url, _parse_file_name),
-    ):
+    for text in (postmortem.path, postmortem.url):
         shown_path = (text or "").split("#")[0]
-        if shown_path and ":" not in shown_path.split("/")[0] and parse_name(shown_path):
-            for name in dict.fromkeys((shown_path, fields.unescape_bytes(shown_path))):
+        if shown_path and ":" not in shown_path.split("/")[0] and parse_linked_name(shown_path):
+            names = (shown_path, fields.unescape_bytes(shown_path), unquote(shown_path))
+            for name in dict.fromkeys(names):
                 with suppress(OSError, ValueError):
-                    if (root / name).is_file():
-                        yield root / name, shown_path
+                    file = root / name
+                    if file.is_file() and (text == postmortem.path or _is_document(file)):
+                        yield file, shown_path
                         break
 
 
-def _parse_file_name(path: str) -> DocumentName | None:
-    return parse_document_name(path.rpartition("/")[2])
+def _is_document(file: Path) -> bool:
+    """Return whether a file is a post-mortem by its name: an index or a README if it is alone."""
+    if parse_document_name(file.name) is not None:
+        return True
+    return not any(parse_document_name(each.name) for each in file.parent.iterdir())
 
 
 def read_document(

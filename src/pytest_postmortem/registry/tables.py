@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from pytest_postmortem.documents.dates import find_numeric_date, find_part_orders
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.filenames import find_id_prefix
 from pytest_postmortem.registry.parsers import BrokenDataError, LocatedList, LocatedTable
@@ -28,7 +29,10 @@ TABLE_COLUMNS = {
         *("incidenttitle", "incidentname", "incident", "subject", "headline", "event", "what"),
         *("whathappened", "shortdescription", "description"),
     ),
-    "date": ("day", "when", "start", "started", "startedon", "createdon", "opened", "openedat"),
+    "date": (
+        *("day", "when", "start", "started", "startedon", "createdon", "opened", "openedat"),
+        *("createdtime", "creationdate", "createddate", "incidentstart"),
+    ),
     "severity": ("sev", "incidentseverity"),
     "owner": ("ownerteam", "owningteam", "responsibleteam"),
     "url": ("incidenturl", "href", "postmortemlink"),
@@ -73,6 +77,8 @@ def parse_csv(text: str, above: int = 0) -> TableRows:
             raise BrokenDataError("it is not CSV: a quoted cell never ends", remedy, line) from None
         records = list(_read_records(lines, separator, strict=False))
     filled = [(line + skipped + above, cells) for line, cells in records if any(cells)]
+    head = next((n for n, (_, cells) in enumerate(filled) if sum(map(bool, cells)) > 1), 0)
+    filled = filled[head:]  # without the title of a sheet, which is a row of one cell
     if not filled:
         return TableRows()
     return build_table_rows(filled[0][1], filled[1:])
@@ -117,12 +123,13 @@ def build_table_rows(header: Sequence[str], rows: Iterable[tuple[int, Sequence[s
     return result
 
 
-def name_table_fields(rows: TableRows) -> LocatedList:
+def name_table_fields(rows: TableRows, *, ids_from_cells: bool = True) -> LocatedList:
     """Return the rows of a table as entries, with the names of fields for its columns.
 
-    In a table without a column of ids, the title is the id, or the id with which it begins.
+    In a table without a column of ids, the column counts that has nothing else, or the title is the
+    id, or the id with which it begins; but not without ``ids_from_cells``.
     """
-    names = dict(zip(rows.header, _name_columns(rows), strict=True))
+    names = dict(zip(rows.header, _name_columns(rows, ids_from_cells), strict=True))
     result = LocatedList()
     for row in rows:
         table = LocatedTable(row.line)
@@ -131,18 +138,32 @@ def name_table_fields(rows: TableRows) -> LocatedList:
             table.lines[names[key]] = row.line
         result.append(table)
         result.lines.append(row.line)
-    if result and not any(fields.normalize_key(key) in fields.ID_KEYS for key in names.values()):
+    _resolve_dates(result)
+    has_ids = any(fields.normalize_key(key) in fields.ID_KEYS for key in names.values())
+    if result and ids_from_cells and not has_ids:
         _add_title_ids(result)
     return result
 
 
-def _name_columns(rows: TableRows) -> list[str]:
+def _resolve_dates(rows: LocatedList) -> None:
+    """Write dates such as ``02/03/2026`` in ISO form where other rows tell the order."""
+    names = ("date", *fields.FIELD_SYNONYMS["date"])
+    for name in names:
+        cells = [(row, row[name]) for row in rows if isinstance(row.get(name), str)]
+        dates = [(row, find_numeric_date(cell)) for row, cell in cells if "20" in cell]
+        orders = find_part_orders(filter(None, (numeric for _, numeric in dates)))
+        for row, numeric in dates:
+            day = numeric.format_iso(orders.get(numeric.separator)) if numeric else None
+            row[name] = day or row[name]
+
+
+def _name_columns(rows: TableRows, own_ids: bool) -> list[str]:
     """Return the names of columns: those of fields as we write them, others unchanged."""
     header = rows.header
     known = {squeeze_key(name): name for name in (*fields.ID_KEYS, *_list_field_names())}
     keys = [known.get(squeeze_key(name), name) for name in header]
     if not any(key in fields.ID_KEYS for key in keys):
-        columns = (n for n, name in enumerate(header) if _are_ids(rows, name))
+        columns = (n for n, name in enumerate(header) if own_ids and _are_ids(rows, name))
         position = next(columns, None)
         if position is not None:
             keys[position] = "id"
@@ -153,9 +174,29 @@ def _name_columns(rows: TableRows) -> list[str]:
         position = next((squeezed.index(name) for name in others if name in squeezed), None)
         if position is not None:
             keys[position] = canonical
+    _name_translated_columns(keys)
     if "#" in header and not any(key in fields.ID_KEYS for key in keys):
         keys[list(header).index("#")] = "number"
     return keys
+
+
+def _name_translated_columns(keys: list[str]) -> None:
+    """Name the columns whose names are labels or headings of documents, in any language."""
+    from pytest_postmortem.documents.heading_kinds import classify_heading
+    from pytest_postmortem.documents.labels import find_label_kind, load_labels
+
+    labels = load_labels()
+    known = {fields.normalize_key(key) for key in keys}
+    for position, key in enumerate(keys):
+        if fields.find_field(fields.normalize_key(key)) or key in fields.ID_KEYS:
+            continue
+        kind = find_label_kind(labels, key)
+        kind = {"start": "date"}.get(kind or "", kind)
+        if kind is None and classify_heading(key) == "cause":
+            kind = "root_cause"
+        if kind in ("id", *fields.FIELD_SYNONYMS) and not known & {*_list_same_names(kind)}:
+            keys[position] = kind
+            known.add(kind)
 
 
 def _list_same_names(name: str) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def render_document(
 
 def _render_incident_title(phrase: str, incident: IncidentDetails) -> str:
     title, id = (format_file_name(text, "-", lower=True) for text in (incident.title, incident.id))
-    if title in id and find_id_prefix(incident.id) is None:
+    if "{id}" in phrase and title in id and find_id_prefix(incident.id) is None:
         phrase = "{title}"  # the id contains the whole title
     return render_title_phrase(phrase, incident.title, incident.id, incident.day)
 
@@ -175,9 +175,10 @@ def _list_labelled_lines(incident: IncidentDetails, like: DocumentCollection) ->
         for name, value in facts.items()
         if value and name in FIELD_LABELS and name not in there
     }
-    model = like.label_lines[-1] if like.label_lines else DEFAULT_LABEL_LINES[like.kind == "rst"]
+    labelled = [line for line in like.label_lines if find_label_field(line)]
+    model = labelled[-1] if like.label_lines else DEFAULT_LABEL_LINES[like.kind == "rst"]
     lines = [*filled, *(write_label_like(model, label, text) for label, text in further.items())]
-    is_paragraph = [not line.startswith(BLOCK_STARTS) for line in lines]
+    is_paragraph = [bool(line) and not line.startswith((*BLOCK_STARTS, "#")) for line in lines]
     return [
         f"{line}  " if is_text and number < len(lines) else line
         for number, (line, is_text) in enumerate(zip(lines, is_paragraph, strict=True), start=1)

@@ -66,7 +66,8 @@ class FrontMatterLayout:
         missing_names = [
             name for name in dict.fromkeys((*needed, *given_names)) if name not in known_fields
         ]
-        keys = (*self.keys, *(FrontMatterKey(name, name) for name in missing_names))
+        sign = ":" if self.keys and all(key.name.startswith(":") for key in self.keys) else ""
+        keys = (*self.keys, *(FrontMatterKey(sign + name, name) for name in missing_names))
         uuids = {key.name: spell_uuid_like(key.uuid, uuid) for key in keys if key.uuid}
         keys = tuple(replace(key, field=key.name) if key.uuid else key for key in keys)
         facts = {**facts, **uuids}

@@ -17,9 +17,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import Literal, TypeVar
 
+from pytest_postmortem.documents.labels import load_labels, load_month_names
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.filenames import NO_ID_PREFIXES, find_id_prefix
 from pytest_postmortem.scaffold.slugs import format_file_name
@@ -84,17 +86,6 @@ _DATED_NAME = re.compile(
     rf"{_LEAD_WORD}(?P<date>(?:19|20)\d\d(?P<dash>[-_.]?)\d\d(?:(?P=dash)\d\d)?){_LEAD_END}{_NAME_TAIL}",
     re.DOTALL | re.IGNORECASE,
 )
-MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
-)
-_MONTH_NAME = "|".join(f"{month}|{month[:3]}" for month in MONTHS)
-_MONTH_DATE = re.compile(
-    r"(?P<head>(?:(?:incident|outage|post-?mortem|report)[-_ ])?)(?P<date>"
-    rf"(?:(?:19|20)\d\d[-_. ])?(?:[0-3]?\d[-_. ])?(?P<month>{_MONTH_NAME})(?![a-z])"
-    rf"(?:[-_. ]?[0-3]?\d(?![\d]))?(?:,?[-_. ]?(?:19|20)\d\d)?){_LEAD_END}{_NAME_TAIL}",
-    re.DOTALL | re.IGNORECASE,
-)
 _UUID_NAME = re.compile(
     r"(?P<head>)(?P<uuid>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})"
     rf"{_LEAD_END}{_NAME_TAIL}",
@@ -102,13 +93,49 @@ _UUID_NAME = re.compile(
 )
 CASES = str.lower, str.upper
 _DATE_CODE = re.compile("%([lu]?)([YmdebB])")
-_DATE_PART = re.compile(
-    rf"(?P<Y>\d{{4}})|(?P<d>\d\d)|(?P<e>\d)|(?P<B>{_MONTH_NAME})", re.IGNORECASE
-)
+_DATE_PART = re.compile(r"(?P<Y>\d{4})|(?P<d>\d\d)|(?P<e>\d)|(?P<B>[^\W\d_]+)")
 _WHOLE_NAME = re.compile(r"(?P<head>)(?P<join>)(?P<rest>.*)", re.DOTALL)
 _YEAR_NAME = re.compile(
     rf"{_LEAD_WORD}(?P<date>(?:19|20)\d\d){_LEAD_END}{_NAME_TAIL}", re.DOTALL | re.IGNORECASE
 )
+
+
+@lru_cache(maxsize=1)
+def _compile_month_date() -> re.Pattern[str]:
+    """Return the pattern of a name that begins with a date with the name of a month."""
+    names = "|".join(sorted(load_labels().months, key=len, reverse=True))
+    return re.compile(
+        r"(?P<head>(?:(?:incident|outage|post-?mortem|report)[-_ ])?)(?P<date>"
+        rf"(?:(?:19|20)\d\d[-_. ])?(?:[0-3]?\d[-_. ])?(?P<month>{names})(?![^\W\d_])"
+        rf"(?:[-_. ]?[0-3]?\d(?![\d]))?(?:,?[-_. ]?(?:19|20)\d\d)?){_LEAD_END}{_NAME_TAIL}",
+        re.DOTALL | re.IGNORECASE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MonthNames:
+    """The names of the twelve months in one language, and their short forms."""
+
+    full: tuple[str, ...]
+    short: tuple[str, ...]
+
+
+def find_month_names(texts: Sequence[str]) -> MonthNames:
+    """Return the names of the first language that has all the names of months in these texts.
+
+    The short forms are as long as most short ones of the texts.
+    """
+    words = [text.casefold() for text in texts]
+    languages = load_month_names().values()
+    known = [{name for forms in months for name in forms} for months in languages]
+    months = max(
+        zip(languages, known, strict=True), key=lambda each: sum(map(each[1].__contains__, words))
+    )[0]
+    full = tuple(forms[0] for forms in months)
+    lengths = [len(word) for word in words if word not in full] or [3]
+    length = find_most_common(lengths)
+    short = (next((form for form in forms if len(form) == length), forms[-1]) for forms in months)
+    return MonthNames(full, tuple(short))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +155,8 @@ class NamingPattern:
     ``head`` precedes a number or a date, ``join`` follows it. Numbers have at least ``width``
     digits. ``year`` is the text between a year and a number, None without a year;
     ``restarts_yearly`` means that numbers start at 1 each year. ``day`` is the format of dates, see
-    `format_date`, and ``uuid`` the UUID of another name. ``title`` is None if names have no title.
+    `format_date`, ``months`` has the names in it, and ``uuid`` is the UUID of another name.
+    ``title`` is None if names have no title.
     """
 
     kind: Literal["number", "date", "uuid", "none"]
@@ -137,6 +165,7 @@ class NamingPattern:
     year: str | None = None
     restarts_yearly: bool = True
     day: str = "%Y-%m-%d"
+    months: MonthNames | None = None
     uuid: str = ""
     join: str = "-"
     title: TitleSpelling | None = TitleSpelling()
@@ -153,7 +182,7 @@ class NamingPattern:
         if self.kind == "uuid":
             return spell_uuid_like(self.uuid, uuid)
         if self.kind == "date":
-            return self.head + format_date(day, self.day)
+            return self.head + format_date(day, self.day, self.months)
         year = "" if self.year is None else f"{day.year}{self.year}"
         return f"{self.head}{year}{number:0{self.width}}"
 
@@ -209,14 +238,34 @@ def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
         return NamingPattern("uuid", uuid=matches[-1]["uuid"], join=join, title=title)
     lead = find_most_common([match["head"] for match in matches])
     if kind == "date":
+        day, months = _find_date_spelling(matches)
         return NamingPattern(
             "date",
             lead,
-            day=find_most_common(list(map(_find_date_format, matches))),
+            day=day,
+            months=months,
             join=join,
             title=title,
         )
     return _build_number_pattern(matches, lead, join, title)
+
+
+def _find_date_spelling(matches: Sequence[re.Match[str]]) -> tuple[str, MonthNames | None]:
+    """Return the format of most dates, and the names of months in it.
+
+    A short name such as ``may`` is the full one as well, as the names of other months tell.
+    """
+    formats = list(map(_find_date_format, matches))
+    texts = [match.groupdict().get("month") or "" for match in matches]
+    if not any(texts):
+        return find_most_common(formats), None
+    months = find_month_names(list(filter(None, texts)))
+    if any("B" in format for format in formats):
+        formats = [
+            format.replace("b", "B") if text.casefold() in months.full else format
+            for format, text in zip(formats, texts, strict=True)
+        ]
+    return find_most_common(formats), months
 
 
 def _build_number_pattern(
@@ -263,7 +312,7 @@ class _NameReader:
         uuid = _UUID_NAME.match(name)
         if uuid:
             return "uuid", uuid
-        named = _MONTH_DATE.match(name)
+        named = _compile_month_date().match(name)
         if named and parse_month_date(name):
             return "date", named
         dated = _DATED_NAME.match(name)
@@ -333,22 +382,24 @@ def _find_date_code(part: re.Match[str]) -> str:
     if code != "B":
         return f"%{code}"
     case = "l" if text.islower() else "u" if text.isupper() else ""
-    return f"%{case}{'b' if len(text) == 3 else 'B'}"
+    full = {forms[0] for months in load_month_names().values() for forms in months}
+    is_full = len(text) > 3 and text.casefold() in full
+    return f"%{case}{'B' if is_full else 'b'}"
 
 
-def format_date(day: date, format: str) -> str:
+def format_date(day: date, format: str, months: MonthNames | None = None) -> str:
     """Return a date in a format: ``%Y``, ``%m`` and ``%d`` as for `strftime`, ``%e`` for a day
-    without a zero, ``%b`` and ``%B`` for the English name of the month, ``%lb`` in lower case and
-    ``%ub`` in upper case.
+    without a zero, ``%b`` and ``%B`` for the name of the month, in English if ``months`` is None,
+    ``%lb`` in lower case and ``%ub`` in upper case.
     """
-    month = MONTHS[day.month - 1].capitalize()
+    months = months or find_month_names(())
     texts = {
         "Y": f"{day.year:04}",
         "m": f"{day.month:02}",
         "d": f"{day.day:02}",
         "e": str(day.day),
-        "b": month[:3],
-        "B": month,
+        "b": months.short[day.month - 1].capitalize(),
+        "B": months.full[day.month - 1].capitalize(),
     }
     lower, upper = ({code: change(text) for code, text in texts.items()} for change in CASES)
     spellings = {"": texts, "l": lower, "u": upper}
@@ -357,13 +408,13 @@ def format_date(day: date, format: str) -> str:
 
 def parse_month_date(name: str) -> date | None:
     """Return the date with the name of a month at the start of a name; its day may be missing."""
-    match = _MONTH_DATE.match(name)
+    match = _compile_month_date().match(name)
     parts = (
         {part.lastgroup: part[0] for part in _DATE_PART.finditer(match["date"])} if match else {}
     )
     if "Y" not in parts or "B" not in parts:
         return None
-    month = [name[:3] for name in MONTHS].index(parts["B"][:3].lower()) + 1
+    month = load_labels().months[parts["B"].casefold()]
     try:
         return date(int(parts["Y"]), month, int(parts.get("d") or parts.get("e") or 1))
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from pytest_postmortem.model import Postmortem
 from pytest_postmortem.registry import parsers
 from pytest_postmortem.registry.directory import (
     DocumentDirectory,
+    is_single_document,
     parse_front_matter,
     walk_documents,
 )
 from pytest_postmortem.registry.entry import READ_DOCUMENT
+from pytest_postmortem.registry.exports import find_export_items
 from pytest_postmortem.registry.filenames import (
     DOCUMENT_SUFFIXES,
     DocumentKind,
@@ -133,9 +135,9 @@ def survey_documents(
     documents = []
     own_files = (relative for relative in files if relative.partition("/")[0] not in aside)
     for relative, name in examine_folder(directory.path, own_files).names.items():
-        if not is_written_kind(relative):
-            continue
         postmortem = by_path.get(directory.shown_path(relative))
+        if name.kind == "data" and not _is_whole_document(Path(directory.path, relative)):
+            continue
         documents.append(_SiblingDocument(relative, name.stem, name.kind, postmortem))
     documents.sort(key=lambda each: each.sort_key)
     return _build_collection(directory, documents, files)
@@ -144,14 +146,19 @@ def survey_documents(
 def _build_collection(
     directory: DocumentDirectory, documents: Sequence[_SiblingDocument], files: Sequence[str]
 ) -> DocumentCollection:
-    if not documents:
+    names = tuple(document.stem for document in documents)
+    written = [document for document in documents if is_written_kind(document.relative)]
+    if not written:
         template = _find_template(files, ".md")
         suffix, kind = find_document_kind(template or "x.md")
-        return DocumentCollection(suffix=suffix, kind=kind, template=template)
+        collection = DocumentCollection(suffix=suffix, kind=kind, template=template)
+        if not documents:
+            return collection
+        naming, folder = find_naming_pattern(names), _find_next_folder(documents)
+        return replace(collection, names=names, naming_pattern=naming, folder=folder)
     # one document of several may lack its suffix by mistake
-    newest = next((document for document in reversed(documents) if document.suffix), documents[-1])
+    newest = next((document for document in reversed(written) if document.suffix), written[-1])
     page = _DocumentPage(directory, newest)
-    names = tuple(document.stem for document in documents)
     ids = [document.known.id for document in documents if document.known]
     has_id = bool(page.written_id or page.is_id_in_heading)
     return DocumentCollection(
@@ -228,6 +235,15 @@ def _parse_text_document(
     front_lines = lines[1 : len(lines) - len(body) - 1]
     style: FrontMatterStyle = "yaml" if lines[0].startswith("---") else "toml"
     return WrittenFrontMatter(style, "\n".join(front_lines), values, above=1), body
+
+
+def _is_whole_document(path: Path) -> bool:
+    """Return whether a data file is one post-mortem, and not an export or a list of them."""
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return False
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    tree = _parse_data_document(text, path.name).values
+    return find_export_items(tree) is None and is_single_document(tree)
 
 
 def _find_next_folder(documents: Sequence[_SiblingDocument]) -> str:

@@ -14,6 +14,7 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
 from pytest_postmortem.documents.head import SECTION_TITLES, DocumentHeading, find_headings
+from pytest_postmortem.documents.labels import find_label_kind, load_labels, normalize_word
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.scaffold.front_matter import IncidentFacts, find_field_of_key
 from pytest_postmortem.scaffold.scalars import find_quote, format_toml_value, format_yaml_value
@@ -28,18 +29,25 @@ _BLANK_VALUE = re.compile(
     r"|(?=.*(?:yy|mm|dd|xx))[ymdhx0-9\s:./-]+|tbd|todo|date|x+",
     re.IGNORECASE,
 )
-_LABEL_PATTERNS: Mapping[str, str] = {
-    "id": r"(?:incident|post-?mortem)[ -](?:id|number|no\.?)|id|reference",
-    "title": r"(?:incident )?title|incident name",
-    "date": r"(?:incident )?dates?(?:\(s\))?(?: (?:of|and time of) (?:the )?(?:incident|outage))?"
-    r"|date occurred|(?:incident )?occurred on|datum|fecha|data d\w+.incidente|date de l.incident"
-    r"|日付|発生日|日期|날짜|дата",
-    "severity": r"(?:incident )?(?:severity|sev)(?: level)?|priority|schweregrad|gravit[éà]"
-    r"|severidad|gravedad|severidade|gravidade|重大度|深刻度|严重(?:程度|性)|심각도|критичность",
-    "class": r"class(?: of problem)?|category",
-    "owner": r"(?:incident |owning )?(?:owner|team)",
-    "service": r"(?:affected )?services?(?:\(s\))?",
+_BLANK_DATE = re.compile(
+    r"(?=.*([ymdajtr\u0433\u043c\u0434])\1)[ymdhxajtr\u0433\u043c\u0434\d\s:./-]+", re.IGNORECASE
+)
+"""A date that is to be filled in, such as ``YYYY-MM-DD``, in Latin or Cyrillic letters."""
+
+_LABEL_FIELDS = ("id", "title", "date", "severity", "class", "owner")
+_FURTHER_LABELS: Mapping[str, str] = {
+    "reference": "id",
+    "service": "service",
+    "services": "service",
+    "affected service": "service",
+    "affected services": "service",
+    "owning team": "owner",
+    "class of problem": "class",
 }
+_LABELLED_LINE = re.compile(
+    r"(?P<lead>(?P<before>[\s>|*+_-]*)(?P<label>[^\s:|\uff1a][^:|\uff1a\n]{0,58}?)"
+    r"[\s*_]*(?P<sign>[:|\uff1a])[*_]*)(?P<rest>.*)$"
+)
 
 
 def has_placeholders(text: str) -> bool:
@@ -175,29 +183,30 @@ def _underline_heading(text: str, char: str) -> list[str]:
 
 def fill_labelled_line(line: str, facts: IncidentFacts) -> str:
     """Fill in the value after a label, in a line, a list or a table row."""
-    for name in _LABEL_PATTERNS:
-        value = _format_fact(facts.get(name, ""))
-        match = _LABELLED_LINES[name].match(line) if value else None
-        if match is None:
-            continue
-        cell, bar, tail = match["rest"], "", ""
-        if match["sign"] == "|":
-            cell, bar, tail = match["rest"].partition("|")
-            if not bar:
-                continue  # the line is only the label
-        if _is_blank_value(cell, name):
-            return f"{match['lead']} {value}{' ' * bool(bar)}{bar}{tail}"
-    return line
+    match = _LABELLED_LINE.match(line)
+    name = _find_field_of_label(match["label"]) if match else None
+    value = _format_fact(facts.get(name or "", ""))
+    if match is None or name is None or not value:
+        return line
+    cell, bar, tail = match["rest"], "", ""
+    if match["sign"] == "|":
+        cell, bar, tail = match["rest"].partition("|")
+        if not bar:
+            return line  # the line is only the label
+    if not _is_blank_value(cell, name):
+        return line
+    return f"{match['lead']} {value}{' ' * bool(bar)}{bar}{tail}"
 
 
-_LABELLED_LINES = {
-    name: re.compile(
-        rf"(?P<lead>(?P<before>[\s>|*+_-]*)(?P<label>{pattern})"
-        r"[\s*_]*(?P<sign>[:|\uff1a])[*_]*)(?P<rest>.*)$",
-        re.IGNORECASE,
+def _find_field_of_label(label: str) -> str | None:
+    """Return the field that a label or a heading means in one of the twelve languages, or None."""
+    word = normalize_word(label)
+    kind = _FURTHER_LABELS.get(word.partition("(")[0].strip()) or find_label_kind(
+        load_labels(), label
     )
-    for name, pattern in _LABEL_PATTERNS.items()
-}
+    return kind if kind in (*_LABEL_FIELDS, "service") else None
+
+
 _SEVERITY_CHOICE = re.compile(r"[\w*-]+(?:\s*(?:/|\||,|\bor\b)\s*[\w*-]+)+")
 
 
@@ -205,30 +214,43 @@ def _is_blank_value(text: str, name: str) -> bool:
     """Return whether a value is a placeholder, or a choice such as ``SEV1 / SEV2 / SEV3``."""
     text = text.strip()
     is_choice = name == "severity" and _SEVERITY_CHOICE.fullmatch(text)
-    return bool(is_choice or _BLANK_VALUE.fullmatch(text))
+    is_date = name == "date" and _BLANK_DATE.fullmatch(text)
+    return bool(is_choice or is_date or _BLANK_VALUE.fullmatch(text))
 
 
 def find_label_field(line: str) -> str | None:
     """Return the field of the label with which a line begins, or None."""
-    names = (name for name in _LABEL_PATTERNS if name not in ("id", "title"))
-    return next((name for name in names if _LABELLED_LINES[name].match(line)), None)
+    match = _LABELLED_LINE.match(line)
+    name = _find_field_of_label(match["label"]) if match else None
+    return None if name in ("id", "title") else name
 
 
 def find_label_lines(lines: Sequence[str]) -> tuple[str, ...]:
-    """Return the lines with labels of a document up to its first section, without their values.
+    """Return the lines with labels at the head of a document, without their values.
 
-    The rows that make the head of a table belong to them.
+    The rows that make the head of a table belong to them, and so does the heading of the first
+    section if they are below it.
     """
+    starts = [number for number, line in enumerate(lines) if line.startswith("## ")][:2]
+    first, second = (*starts, len(lines), len(lines))[:2]
+    above = _find_labels_between(lines[:first])
+    if above or first == len(lines):
+        return above
+    below = _find_labels_between(lines[first + 1 : second])
+    return (lines[first], "", *below) if len(below) > 2 else ()
+
+
+def _find_labels_between(lines: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for number, line in enumerate(lines[:MAX_LABEL_LINES]):
-        if line.startswith("## ") or (found and line.startswith("#")):
+        if found and line.startswith("#"):
             break
         name = find_label_field(line)
         is_head = _TABLE_DELIMITER.match("".join(lines[number + 1 : number + 2])) is not None
         if name is None:
             found += [line] if is_head or _TABLE_DELIMITER.match(line) else []
             continue
-        match = _LABELLED_LINES[name].match(line)
+        match = _LABELLED_LINE.match(line)
         assert match is not None
         if name == "date" and not _DATE_OR_BLANK.search(match["rest"]):
             continue
@@ -238,8 +260,8 @@ def find_label_lines(lines: Sequence[str]) -> tuple[str, ...]:
 
 def write_label_like(line: str, label: str, value: str) -> str:
     """Return a line with another label and a value, written as a line with a label is."""
-    match = _LABELLED_LINES[find_label_field(line) or "date"].match(line)
-    if match is None:
+    match = _LABELLED_LINE.match(line)
+    if match is None or find_label_field(line) is None:
         return f"{label}: {value}"
     lead = f"{match['before']}{label}{match['lead'][match.end('label') :]}".rstrip()
     return f"{lead} {value}{' |' if match['sign'] == '|' else ''}"
@@ -255,16 +277,12 @@ def _fill_labelled_sections(lines: Sequence[str], facts: IncidentFacts, rst: boo
     all_headings = [*find_headings(lines, rst), DocumentHeading("", 0, len(lines), len(lines))]
     result = list(lines)
     for current, following in reversed(list(pairwise(all_headings))):
-        name = next((name for name in _LABEL_PATTERNS if _is_label_heading(current.text, name)), "")
+        name = _find_field_of_label(current.text) or ""
         value = _format_fact(facts.get(name, ""))
         body = " ".join(lines[current.end : following.start]).strip()
         if value and name != "title" and _is_blank_value(body, name):
             result[current.end : following.start] = ["", value, ""]
     return result
-
-
-def _is_label_heading(text: str, name: str) -> bool:
-    return re.fullmatch(rf"(?:{_LABEL_PATTERNS[name]})\s*:?", text, re.IGNORECASE) is not None
 
 
 def _format_fact(value: str | tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from pytest_postmortem.documents.labels import load_labels, normalize_word
 from pytest_postmortem.registry import fields
 from pytest_postmortem.scaffold.id_sequence import NAMING_WORDS
 
@@ -19,6 +20,8 @@ _PHRASE_LEAD = re.compile(
     rf"{_PHRASE_TOKEN}*(?:\{{id\}}|\{{date\}}|[:,|–—\])]|(?<=\s)-)[\s:.,|–—\])-]*(?=\S)",
     re.IGNORECASE,
 )
+_GENRE_LEAD = re.compile(r"([^:：–—{}]{2,40}?)\s*[:：–—]\s*(?=\S)")
+"""The words that say what a document is, before its title: ``Störungsbericht: ...``."""
 
 
 def find_title_phrase(title: str, id: str) -> str:
@@ -29,6 +32,9 @@ def find_title_phrase(title: str, id: str) -> str:
     text = _DATE_IN_TITLE.sub(
         lambda match: "{date}" if fields.parse_day(match[0]) else match[0], text
     )
+    genre = _GENRE_LEAD.match(text)
+    if genre and normalize_word(genre[1]) in load_labels().documents:
+        return f"{genre[0]}{{title}}"
     lead = None if _NO_TITLE.fullmatch(text) else _PHRASE_LEAD.match(text)
     return f"{lead[0] if lead else ''}{{title}}"
 

@@ -3,7 +3,9 @@
 ``keys`` are the keys that an item of the service has, as dotted paths; in CSV they are the names
 of columns, compared as all columns are. ``preset`` names the preset with the same fields, and
 ``fields`` and ``where`` have the form that they have in a ``source:`` block. ``body`` is the path
-of a text in Markdown, from which the root cause is read.
+of a text, which is read as the body of an issue is.
+
+The items of other services are read as a table is, whose columns are their keys.
 """
 
 from __future__ import annotations
@@ -17,14 +19,17 @@ from functools import cache
 from typing import Any
 
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.entry import LIST_SEPARATORS, READ_REGISTRY
+from pytest_postmortem.registry.entry import LIST_SEPARATORS, READ_REGISTRY, RawEntry
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 from pytest_postmortem.registry.remote import json_path
 from pytest_postmortem.registry.remote.json_path import FieldPath, parse_field_paths
 from pytest_postmortem.registry.tables import TableRows, name_table_fields, squeeze_key
 
 EXPORT_FOLDER = os.path.dirname(__file__)
-LIST_KEYS = ("data", "incidents", "issues", "alerts", "results", "items", "records", "values")
+LIST_KEYS = (
+    *("data", "incidents", "issues", "alerts", "results", "result", "items", "records", "values"),
+    *("nodes", "postmortem_documents"),
+)
 ITEM_KEYS = ("incident", "issue", "alert", "data")
 NESTED_KEYS = ("attributes", "fields")
 _API_ADDRESS = re.compile(r"^(https?://[^/]+(?:/[\w-]+)*?)/rest/api/")
@@ -62,11 +67,24 @@ def find_export_items(tree: Any) -> LocatedList | None:
         return _convert_items(items, lambda item: _read_item(item, found))
     if isinstance(items, TableRows):
         return name_table_fields(items)
-    if isinstance(tree, LocatedTable) and not _is_own_form(tree):
-        return _convert_items(items, _flatten_item)
-    if any(key in item for item in samples for key in NESTED_KEYS):
-        return _convert_items(items, _flatten_item)
-    return None
+    own = isinstance(tree, LocatedList) or _is_own_form(tree)
+    nested = any(key in item for item in samples for key in NESTED_KEYS)
+    if own and not nested and any(map(_has_id, samples)):
+        return None
+    flat = _convert_items(items, _flatten_item)
+    return name_table_fields(_build_rows(flat), ids_from_cells=False)
+
+
+def _has_id(item: LocatedTable) -> bool:
+    return any(fields.normalize_key(key) in fields.ID_KEYS for key in item)
+
+
+def _build_rows(items: LocatedList) -> TableRows:
+    """Return items as the rows of a table, which has a column for each of their keys."""
+    rows = TableRows(list(dict.fromkeys(key for item in items for key in item)))
+    rows.extend(items)
+    rows.lines = items.lines or [item.line for item in items]
+    return rows
 
 
 def _has_foreign_key(item: LocatedTable) -> bool:
@@ -85,7 +103,7 @@ def _find_items(tree: Any) -> LocatedList | None:
         value = tree.get(key)
         if isinstance(value, LocatedList) and value:
             return value if all(isinstance(item, LocatedTable) for item in value) else None
-        if isinstance(value, LocatedTable) and key == "data" and "incidents" in value:
+        if isinstance(value, LocatedTable) and not _is_item(value):
             return _find_items(value)
     for key in ITEM_KEYS:
         value = tree.get(key)
@@ -174,20 +192,17 @@ def _read_item(item: LocatedTable, form: ExportFormat) -> LocatedTable | None:
             value = next((value for value in values if fields.parse_scalar(value)), values[0])
             table[name] = _convert_time(value) if name == "date" else value
     for body in json_path.find_path_values(source, form.body) if form.body else ():
-        cause = _find_cause(body) if isinstance(body, str) else None
-        if cause:
-            table["root_cause"] = cause
+        table = _add_body(table, body)
     _add_own_texts(table, item)
     return table
 
 
-def _find_cause(text: str) -> str | None:
-    """Return the cause in a text in Markdown."""
-    from pytest_postmortem.documents.causes import find_document_cause
-    from pytest_postmortem.documents.parts import split_into_parts
-    from pytest_postmortem.documents.sections import parse_markdown_sections
+def _add_body(table: LocatedTable, body: Any) -> LocatedTable:
+    """Return an entry with what its text says, for the fields that it lacks."""
+    from pytest_postmortem.registry.remote.issue_body import BODY_KEY, add_body_fields
 
-    return find_document_cause(split_into_parts(parse_markdown_sections(text)))
+    table[BODY_KEY] = body
+    return add_body_fields(RawEntry(table, ""), "all").values
 
 
 def _list_texts(values: Iterable[Any]) -> LocatedList:
