@@ -197,6 +197,9 @@ def test_the_cause_is_a_sentence_about_the_system(text: str, expected: str | Non
         f"## Five whys\n\n1. Why? {MAIL}\n2. **Why no test?** Nobody asked. **Root cause:** {POOL}",
         f"## Causa raíz (5 porqués)\n\n1. ¿Por qué? {MAIL}\n2. ¿Y? — **Causa raíz:** {POOL}",
         f"## Root cause\n\nWrong assumptions:\n\n- {MAIL}\n- It was DNS.\n\nIn fact:\n\n- {POOL}",
+        f"## Root cause analysis\n\n### Direct cause\n\n{POOL}\n\n### Replay\n\n{MAIL}",
+        f"## Root cause\n\n**Root cause of the outage:** {POOL}\n\n"
+        f"**Root cause of the delay:** {MAIL}",
         f"## 根因\n\n错误假设：\n\n- {MAIL}\n\n{POOL}",
         f"## Root cause\n\n*Note the root cause and describe what needs to change to prevent\n"
         f"recurrence*\n\n{POOL}",

@@ -187,20 +187,21 @@ def _list_inline_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_Caus
 
 
 def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_CauseCandidate]:
-    """Yield the passages of a part that a label names as a better cause than its heading does."""
+    """Yield the passages of a part that a label names as a better cause than its heading does.
+
+    Of labels that are as good as the heading, the first counts, since text above it introduces it.
+    """
+    is_labelled = False
     for position, passage in enumerate(part.passages):
         label, remainder = split_label(passage)
         if passage.is_head and len(remainder.text.split()) < MIN_SENTENCE_WORDS:
             label = ""
         ranked = rank_heading(label, extra) if label else None
-        if (
-            ranked
-            and ranked.kind == "cause"
-            and (
-                ranked.rank < part.rank
-                or (ranked.rank == part.rank < BEST_FACTOR_RANK and (position or passage.is_head))
-            )
-        ):
+        if not ranked or ranked.kind != "cause":
+            continue
+        is_equal = ranked.rank == part.rank < BEST_FACTOR_RANK and not is_labelled
+        is_labelled = is_labelled or is_equal
+        if ranked.rank < part.rank or (is_equal and (position or passage.is_head)):
             following = part.passages[position + 1 :]
             passages = [remainder, *following] if remainder.text else following
             rank = ranked.rank if ranked.rank < part.rank else ranked.rank - 0.1
