@@ -98,7 +98,6 @@ def classify_heading_within(heading: str, outer: PartKind, extra: ExtraWords = (
 
 
 WORSE_RANK = 0.3
-UNNAMED_RANK = 0.5
 """What a cause counts less below the heading of a better one, as "Trigger" below "Root cause",
 and what a part without the name of a cause does.
 """
@@ -110,7 +109,7 @@ FACTORS_RANK = 2
 def _rank_heading_within(heading: str, outer: HeadingKind, extra: ExtraWords) -> HeadingKind:
     ranked = rank_heading(heading, extra)
     if ranked is None:
-        return HeadingKind("cause", outer.rank + UNNAMED_RANK) if outer.kind == "cause" else outer
+        return HeadingKind("cause", outer.rank + WORSE_RANK) if outer.kind == "cause" else outer
     if outer.kind == ranked.kind == "cause" and ranked.rank != FACTORS_RANK:
         worse = WORSE_RANK if ranked.rank > outer.rank else 0
         return HeadingKind("cause", min(outer.rank, ranked.rank) + worse)
