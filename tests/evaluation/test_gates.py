@@ -391,3 +391,21 @@ def test_the_first_severity_is_the_example_for_incidents_that_have_none() -> Non
     assert none_rated.message.endswith("add one to each, such as 'severity: sev1'")
     assert one_unrated.message.endswith("; 1 incident has no severity: not judged (PM-7)")
     assert two_unrated.message.endswith("; 2 incidents have no severity: not judged (PM-7, PM-8)")
+
+
+def test_incidents_without_a_severity_are_told_apart_from_those_whose_severity_is_withheld() -> (
+    None
+):
+    """Where none has one, what to do is said for each of the two."""
+    withheld = incident("PM-7", "guarded", severity=None)
+    withheld = replace(withheld, postmortem=replace(withheld.postmortem, show="link"))
+    missing = incident("PM-8", "guarded", severity=None)
+
+    (gate,) = evaluate_gates(report(Policy(require=("sev1",)), withheld, missing))
+
+    assert (gate.passed, gate.message) == (
+        False,
+        "the severity of 1 incident is withheld by postmortem_show, or missing: not judged (PM-7);"
+        " set postmortem_show to title or all; 2 incidents required, the others without a severity;"
+        " add one to each, such as 'severity: sev1'",
+    )
