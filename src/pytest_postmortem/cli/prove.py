@@ -34,7 +34,8 @@ from pytest_postmortem.prove import batch, output, revert
 from pytest_postmortem.prove.experiment import MAX_RUN_SECONDS, RunBudget
 from pytest_postmortem.prove.output import ProofResult
 from pytest_postmortem.prove.runner import RunLocation, Runner, create_shadow_environment
-from pytest_postmortem.prove.strategy import IncidentProof, ProofCase, Prover
+from pytest_postmortem.prove.strategy import IncidentProof, Prover
+from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict
 from pytest_postmortem.runtime.session import find_cache_folder
 

@@ -20,7 +20,8 @@ from pytest_postmortem.proofs import StoredProof, StoredTestVerdict
 from pytest_postmortem.prove.fix import FixError
 from pytest_postmortem.prove.revert import Workspace
 from pytest_postmortem.prove.reverted_files import RevertedFiles
-from pytest_postmortem.prove.strategy import IncidentProof, ProofCase, Prover
+from pytest_postmortem.prove.strategy import IncidentProof, Prover
+from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 from pytest_postmortem.pysource.fingerprints import DigestReader
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from time import monotonic
 
+from pytest_postmortem import git
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
 from pytest_postmortem.prove import revert
 from pytest_postmortem.prove.checkout_at_fix import ReplayError
 from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
 from pytest_postmortem.prove.experiment import FRESH_RUNS, MAX_RUN_SECONDS, Experiment, RunBudget
-from pytest_postmortem.prove.fix import FixError, decode_fix_source
+from pytest_postmortem.prove.fix import (
+    FixError,
+    FixNotInHeadError,
+    convert_git_errors,
+    decode_fix_source,
+)
 from pytest_postmortem.prove.fix_files import Fix
 from pytest_postmortem.prove.fix_hunks import FixPart, locate_part_in_text, prove_fix_parts
 from pytest_postmortem.prove.flakiness import judge_repeated_runs
@@ -26,6 +31,12 @@ from pytest_postmortem.prove.reverted_files import (
     find_reverted_files,
 )
 from pytest_postmortem.prove.runner import Runner, TestSelection
+from pytest_postmortem.prove.today import (
+    ProofCase,
+    TestsToday,
+    run_tests_today,
+    run_with_module_path,
+)
 from pytest_postmortem.prove.transplant import TransplantError
 from pytest_postmortem.prove.trial import AttemptResult, Trial
 from pytest_postmortem.prove.verdict import (
@@ -36,26 +47,7 @@ from pytest_postmortem.prove.verdict import (
     judge_incident,
 )
 
-MISSING_MODULE = re.compile("No module named|ModuleNotFoundError")
-
 STRATEGIES = ("patch", "units", "replay")
-
-
-@dataclass(frozen=True, slots=True)
-class ProofCase:
-    """An incident to prove: its linked tests, and a function that reads its fix.
-
-    ``tests`` are the files of linked tests from the rootdir. In them, tests are linked by a marker
-    with one of ``ids``, or by ``nodeids``. ``seen`` are the node ids found in the code alone, for a
-    tree in which no test has run yet.
-    """
-
-    id: str
-    fix: Callable[[], Fix]
-    tests: tuple[str, ...]
-    ids: tuple[str, ...] = ()
-    nodeids: tuple[str, ...] = ()
-    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +119,27 @@ class Prover:
             raise FixError(f"{fix.name} changes no code that runs")
         proofs: list[IncidentProof] = []
         notes: list[str] = []
+        today: TestsToday | None = None
         for way in STRATEGIES:
             try:
+                if way != "patch" and today is None:
+                    self._require_fix_in_head(fix)
+                    today = self._run_tests_today(case, proofs)
+                    if today.failing and not today.others:
+                        return IncidentProof(case.id, fix.name, today.judge(), "today")
+                    case = today.select_others(case)
+                if way == "replay" and today is not None and not today.others:
+                    raise FixError(f"today {today.reason}")
                 proved = self._try_strategy(way, case, fix, proofs)
             except (FixError, TransplantError, ReplayError) as error:
                 notes.append(f"{way}: {error}")
+                if isinstance(error, FixNotInHeadError):
+                    notes = [str(error)]
+                    break
                 continue
-            proofs.append(proved)
+            proofs.append(replace(proved, judged=today.add_to(proved.judged)) if today else proved)
             if _is_verdict_settled(proved.judged):
-                return replace(proved, notes=tuple(notes))
+                return replace(proofs[-1], notes=tuple(notes))
             notes.append(f"{way}: {proved.judged.message}")
         if not proofs:
             return IncidentProof(
@@ -143,6 +147,35 @@ class Prover:
             )
         chosen = min(proofs, key=lambda proof: VERDICTS.index(proof.judged.verdict))
         return replace(chosen, notes=tuple(notes))
+
+    def _require_fix_in_head(self, fix: Fix) -> None:
+        """Check that HEAD has the commits of a fix.
+
+        Raises:
+            FixNotInHeadError: It lacks one, or a shallow clone does not show whether it does.
+        """
+        root = self._checkout.root
+        with self._git, convert_git_errors():
+            for step in fix.steps:
+                if step.after is None or git.is_commit_included(root, step.after):
+                    continue
+                raise FixNotInHeadError(
+                    f"whether HEAD has {step.name} is not known in this shallow clone:"
+                    " git fetch --unshallow"
+                    if git.is_shallow_clone(root)
+                    else f"{step.name} is not in HEAD: merge it, or name the commit that brought it"
+                )
+
+    def _run_tests_today(self, case: ProofCase, proofs: Sequence[IncidentProof]) -> TestsToday:
+        """Run the linked tests on the checkout as it is, unless the exact reverse has done so."""
+        if proofs:
+            tests = proofs[0].judged.tests
+            failing = tuple(test for test in tests if test.verdict == "fails-with-fix")
+            others = tuple(test.nodeid for test in tests if test not in failing)
+            return TestsToday(others, failing, proofs[0].judged.message)
+        selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
+        versions = FixVersions("today", {}, {})
+        return run_tests_today(Experiment(self._runner, selection, versions, self._effort))
 
     def _try_strategy(
         self, way: str, case: ProofCase, fix: Fix, proofs: Sequence[IncidentProof]
@@ -203,7 +236,7 @@ class Prover:
     def _judge_versions(
         self, experiment: Experiment, versions: FixVersions, fix_names: NamesOfFix
     ) -> IncidentVerdict:
-        control = _run_control(experiment)
+        control = run_with_module_path(experiment, experiment.run_with_fix)
         if versions.way != "replay" and not _are_all_passing(control):
             control = _check_control_run(experiment, control, versions.way)
         if _find_passing_tests(control).isdisjoint(control.linked):
@@ -259,18 +292,6 @@ def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Tria
         if not passing.isdisjoint(failing) and _find_passing_tests(control).isdisjoint(failing):
             control = control.add_attempts(experiment.again(fixed=True))
     return _excuse_failing_tests(control, passing, today)
-
-
-def _run_control(experiment: Experiment) -> Trial:
-    """Run the tests with the fix; use ``python -m pytest`` if they import from the folder."""
-    control = experiment.run_with_fix()
-    texts = (control.ended.output, *control.broken.values())
-    if control.linked or experiment.as_module or not any(map(MISSING_MODULE.search, texts)):
-        return control
-    experiment.as_module = True
-    again = experiment.run_with_fix()
-    experiment.as_module = bool(again.linked)
-    return again if again.linked else control
 
 
 def _confirm_verdict(

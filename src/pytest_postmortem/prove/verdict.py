@@ -71,7 +71,7 @@ def judge_incident(
     ``reached`` are the tests that ran lines of the fix, None if that was not measured.
     """
     if not control.linked:
-        return IncidentVerdict("inconclusive", _explain_no_linked_test(control))
+        return IncidentVerdict("inconclusive", explain_no_linked_test(control))
     leaks = control.others | without.others
     if leaks:
         return IncidentVerdict("inconclusive", f"another copy was imported: {min(leaks)}")
@@ -100,7 +100,8 @@ def select_best_verdict(tests: Iterable[TestVerdict]) -> TestVerdict:
     return min(tests, key=lambda test: VERDICTS.index(test.verdict))
 
 
-def _explain_no_linked_test(control: Trial) -> str:
+def explain_no_linked_test(control: Trial) -> str:
+    """Return why a run collected no linked test."""
     if control.broken:
         path, text = min(control.broken.items())
         return f"{path} can't be collected: {text}"
@@ -165,10 +166,11 @@ def _format_cut_run(trial: Trial, side: str) -> str:
 
 def format_failure_with_fix(attempt: AttemptResult) -> str:
     """Return how a test fails with the fix."""
-    return f"fails with the fix in place: {_format_attempt(attempt)}"
+    return f"fails with the fix in place: {format_attempt(attempt)}"
 
 
-def _format_attempt(attempt: AttemptResult) -> str:
+def format_attempt(attempt: AttemptResult) -> str:
+    """Return why an attempt failed."""
     if attempt.failure is not None:
         return str(attempt.failure)
     words = {"hung": "it does not end", "died": "the process died"}
@@ -220,7 +222,7 @@ def _judge_without_fix(
     if attempt.word == "failed":
         return _judge_failed_attempt(attempt, control, without, fix_names)
     if attempt.word == "error":
-        return "broken", f"its set-up or teardown fails without the fix: {_format_attempt(attempt)}"
+        return "broken", f"its set-up or teardown fails without the fix: {format_attempt(attempt)}"
     reason = f": {attempt.reason}" if attempt.reason else ""
     return "skipped", f"{attempt.word} without the fix{reason}"
 
@@ -238,7 +240,7 @@ def _judge_failed_attempt(
 ) -> tuple[Verdict, str]:
     failure = attempt.failure
     if failure is None:
-        return "proven", f"fails without the fix: {_format_attempt(attempt)}"
+        return "proven", f"fails without the fix: {format_attempt(attempt)}"
     failure_meaning = classify_failure(failure, fix_names)
     if failure_meaning == "weak":
         return (
