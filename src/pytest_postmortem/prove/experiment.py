@@ -156,6 +156,11 @@ class Experiment:
         self._write_other_files(fixed=True)
         return self._start(self._once, replace(self._bare, files=before))
 
+    def run_with_additions(self, texts: Mapping[str, str | None]) -> Trial:
+        """Run the tests with what the fix modified reverted, and with what it added."""
+        self._write_other_files(fixed=False, added=True)
+        return self._start(self._once, replace(self._bare, files=texts))
+
     def run_fresh_processes(self) -> tuple[dict[str, RunCounts], dict[str, RunCounts]]:
         """Run each test a few times on either side, each time in a separate process."""
         return self._count_runs(FRESH_RUNS, quick=False, alone=True)
@@ -234,10 +239,10 @@ class Experiment:
     def _time_limit(self) -> float:
         return min(self._effort.limit, self.hang_seconds)
 
-    def _write_other_files(self, *, fixed: bool) -> None:
+    def _write_other_files(self, *, fixed: bool, added: bool = False) -> None:
         """Write the files of the fix that are not Python, in an exported tree."""
         for file, (before, after) in self._versions.others.items():
-            data = after if fixed else before
+            data = after if fixed or (added and before is None) else before
             if data is None:
                 file.unlink(missing_ok=True)
             else:

@@ -11,6 +11,7 @@ from time import monotonic
 from pytest_postmortem import git
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
 from pytest_postmortem.prove import revert
+from pytest_postmortem.prove.additions import AdditionsOfFix, find_additions
 from pytest_postmortem.prove.checkout_at_fix import ReplayError
 from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
 from pytest_postmortem.prove.experiment import FRESH_RUNS, MAX_RUN_SECONDS, Experiment, RunBudget
@@ -43,8 +44,10 @@ from pytest_postmortem.prove.verdict import (
     DECIDED_VERDICTS,
     RED_WORDS,
     IncidentVerdict,
+    TestVerdict,
     format_failure_with_fix,
     judge_incident,
+    select_best_verdict,
 )
 
 STRATEGIES = ("patch", "units", "replay")
@@ -198,7 +201,12 @@ class Prover:
         enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
         sides = Experiment(self._runner, selection, versions, self._effort, enough)
         names_of_fix = self._known(case, fix, versions)
-        judged = self._judge_versions(sides, versions, names_of_fix)
+        judged, control = self._judge_versions(sides, versions, names_of_fix)
+        if judged.verdict in ("proven", "proven-flaky"):
+            additions = self._find_additions(case, fix, versions)
+            judged = judge_additions(judged, sides, control, names_of_fix, additions)
+        if versions.way == "replay":
+            judged = _convert_replay_verdict(judged)
         shares = find_reverted_files(fix, versions, versions.tree or self._checkout.top)
         judged = check_remaining_files(
             judged, shares, versions.tree or self._checkout.top, sides.modules
@@ -233,9 +241,27 @@ class Prover:
         then = revert.build_history_reader(fix, checkout, top)
         return collect_names_of_fix(str(top), tests, pairs, lambda: texts, then)
 
+    def _find_additions(
+        self, case: ProofCase, fix: Fix, versions: FixVersions
+    ) -> AdditionsOfFix | None:
+        """Return what the fix added for its tests alone."""
+        top = versions.tree or self._checkout.top
+        paths = {*map(self._checkout.within, case.tests), *fix.of_kind("test")}
+        paths.update(path for path in self._checkout.present if path.endswith("conftest.py"))
+        tests = {str(top / path) for path in paths if path.endswith(".py")}
+        pairs = {path: (versions.before.get(path), text) for path, text in versions.fixed.items()}
+        others = (
+            decode_fix_source(data) or ""
+            for file, data in self._checkout.list_source_files()
+            if str(top / os.path.relpath(file, self._checkout.top)) not in {*pairs, *tests}
+        )
+        texts = (read_source_text(path) or "" for path in sorted(tests - {*pairs}))
+        return find_additions(pairs, texts, others)
+
     def _judge_versions(
         self, experiment: Experiment, versions: FixVersions, fix_names: NamesOfFix
-    ) -> IncidentVerdict:
+    ) -> tuple[IncidentVerdict, Trial]:
+        """Return the verdict, and the run with the fix."""
         control = run_with_module_path(experiment, experiment.run_with_fix)
         if versions.way != "replay" and not _are_all_passing(control):
             control = _check_control_run(experiment, control, versions.way)
@@ -253,7 +279,7 @@ class Prover:
             elif not self._effort.asked:
                 judged, control = _confirm_verdict(experiment, control, without, fix_names, reached)
             judged = self._judge_again(experiment, judged, control, fix_names)
-        return _convert_replay_verdict(judged) if versions.way == "replay" else judged
+        return judged, control
 
     def _judge_again(
         self, experiment: Experiment, judged: IncidentVerdict, control: Trial, fix_names: NamesOfFix
@@ -272,6 +298,58 @@ class Prover:
                 counts = experiment.repeated(alone=True)
             judged = judge_repeated_runs(judged, *counts, fix_names, final=True, steady=steady)
         return judged
+
+
+def judge_additions(
+    judged: IncidentVerdict,
+    experiment: Experiment,
+    control: Trial,
+    fix_names: NamesOfFix,
+    additions: AdditionsOfFix | None,
+) -> IncidentVerdict:
+    """Return the verdict with tests as ``weak`` that fail only because an addition is missing."""
+    if additions is None:
+        return judged
+    trial = control if additions.is_all else experiment.run_with_additions(additions.texts)
+    tests = tuple(
+        _judge_test_with_additions(test, control, trial, fix_names, additions)
+        if test.verdict in PROVEN_VERDICTS
+        else test
+        for test in judged.tests
+    )
+    top = select_best_verdict(tests)
+    return replace(judged, verdict=top.verdict, message=top.message, tests=tests)
+
+
+def _judge_test_with_additions(
+    test: TestVerdict,
+    control: Trial,
+    trial: Trial,
+    fix_names: NamesOfFix,
+    additions: AdditionsOfFix,
+) -> TestVerdict:
+    shown = ", ".join(additions.names[:3])
+    attempts = trial.attempts.get(test.nodeid, ())
+    if not attempts or attempts[0].word != "passed":
+        again = judge_incident(
+            replace(control, linked=(test.nodeid,)),
+            replace(trial, linked=control.linked),
+            fix_names,
+        )
+        if again.verdict == "proven":
+            return test
+        why = f"{test.message}; whether only {shown} is missing can't be tested: {again.message}"
+        return replace(test, verdict="inconclusive", message=why, is_mixed=False)
+    if additions.doubts:
+        why = (
+            f"fails only without {shown}; whether {additions.doubts[0]} replaces a method of a"
+            " class outside of the repository is not known"
+        )
+        return replace(test, verdict="inconclusive", message=why, is_mixed=False)
+    why = f"fails only because {shown} is missing without the fix"
+    if additions.is_all:
+        why = f"needs {shown}, which the fix added: new behaviour, there is nothing to revert"
+    return replace(test, verdict="weak", message=why, is_mixed=False)
 
 
 def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Trial:
