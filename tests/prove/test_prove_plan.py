@@ -7,13 +7,13 @@ from fnmatch import fnmatch
 
 import pytest
 
+from pytest_postmortem.prove.effective_lines import find_changed_ranges
 from pytest_postmortem.prove.fix_files import (
     FileChange,
     Fix,
     FixFileKind,
     FixStep,
     classify_fix_file,
-    find_changed_ranges,
     find_import_roots,
     format_module_name,
 )

@@ -11,7 +11,7 @@ from time import monotonic
 
 from pytest_postmortem.prove.ast_units import split_source_lines
 from pytest_postmortem.prove.diagnose import find_reading_lines, list_defined_names
-from pytest_postmortem.prove.fix_files import find_changed_ranges
+from pytest_postmortem.prove.effective_lines import find_effective_ranges
 from pytest_postmortem.prove.flakiness import RunCounts
 from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.runner import Runner, RunSources, TestSelection
@@ -95,7 +95,7 @@ class Experiment:
             path: (versions.before.get(path) or "", text or "")
             for path, text in versions.fixed.items()
         }
-        lines = {path: find_changed_ranges(*pair) for path, pair in pairs.items()}
+        lines = find_effective_ranges(pairs)
         self._old: LineRanges = {path: old for path, (old, _) in lines.items() if old}
         self._new: LineRanges = {path: new for path, (_, new) in lines.items() if new}
         self._lines_around: tuple[LineRanges, LineRanges] = (

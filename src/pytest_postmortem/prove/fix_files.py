@@ -14,8 +14,6 @@ from datetime import date
 from fnmatch import fnmatch
 from typing import Literal
 
-from pytest_postmortem.prove.ast_units import split_source_lines
-
 FixFileKind = Literal["source", "test", "other", "opaque"]
 """``source`` is Python that runs; ``opaque`` has an effect but can't be replaced in memory."""
 
@@ -185,18 +183,3 @@ def format_module_name(path: str, root: str) -> str:
     """Return the dotted module name of a file below its import root."""
     inner = path.removeprefix(f"{root}/" if root else "").removesuffix(".py")
     return re.sub(r"\.__init__$", "", inner.replace("/", "."))
-
-
-def find_changed_ranges(
-    one: str, other: str
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Return the differing lines of two texts as ranges in each, the last line included."""
-    from difflib import SequenceMatcher
-
-    old, new = ([line.rstrip("\n") for line in split_source_lines(text)] for text in (one, other))
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    changed = [code[1:] for code in matcher.get_opcodes() if code[0] != "equal"]
-    return (
-        [(start + 1, end) for start, end, _, _ in changed if end > start],
-        [(start + 1, end) for _, _, start, end in changed if end > start],
-    )

@@ -200,7 +200,7 @@ class ImportOverlay:
         marks, watched = self._marks.get(file, ()), self._watched.get(file, ())
         if marks or watched:
             with suppress(RecursionError):  # code that is too deep is not looked into
-                source = instrument.instrument_code(text, marks, watched)
+                source = instrument.instrument_code(text, marks, watched, conditions=self._shake)
         code: CodeType = loader.source_to_code(source, path)
         return code
 
