@@ -30,7 +30,9 @@ SCRIPT_TEMPLATE = """#!{python}
 import sys
 
 from {module} import {name}
-sys.exit({attribute}())
+
+if __name__ == "__main__":
+    sys.exit({attribute}())
 """
 
 
@@ -110,7 +112,14 @@ def _list_console_scripts() -> Iterator[tuple[str, str, str]]:
             yield script.name, script.module, script.attr
 
 
-START_CODE = "sys.exit(_postmortem_import_hook.start_pytest())\n"
+START_TEMPLATE = """\
+import os
+import sys
+
+if __name__ == "__main__":
+    {code}
+"""
+"""The script that starts pytest; multiprocessing imports it again in each process it spawns."""
 
 TEMP_VARIABLE = "TMPDIR"
 """The environment variable that identifies the processes of a run."""
@@ -326,14 +335,16 @@ class Runner:
 
     def _start(self, shadow: ShadowEnvironment, selection: TestSelection) -> list[str]:
         """Return the command that starts pytest: a script that is kept off ``sys.path``."""
-        path_code = "sys.path.insert(0, os.getcwd())\n" if selection.as_module else ""
+        path_code = "sys.path.insert(0, os.getcwd()); " if selection.as_module else ""
+        start = "import _postmortem_import_hook as hook; sys.exit(hook.start_pytest())"
         script = shadow.bin / "run_pytest.py"
-        script.write_text(f"import os, sys, _postmortem_import_hook\n{path_code}{START_CODE}")
+        script.write_text(START_TEMPLATE.format(code=path_code + start), encoding="utf-8")
         return [str(script)]
 
     def _write_start_script(self, place: Path) -> Path:
         script = place / "run_pytest.py"
-        script.write_text("import sys, pytest\nsys.exit(pytest.main())\n")
+        code = "import pytest; sys.exit(pytest.main())"
+        script.write_text(START_TEMPLATE.format(code=code), encoding="utf-8")
         return script
 
     def _options(self, place: Path, tree: Path | None) -> list[str]:
