@@ -52,7 +52,9 @@ def test_multiprocessing(
 ) -> None:
     """Its processes import the main script, which starts no further session."""
     repository = Repository(tmp_path / "repo", monkeypatch)
-    short = Path(mkdtemp(prefix="p", dir="/tmp"))  # the path of a socket is limited to about 100 bytes
+    short = Path(
+        mkdtemp(prefix="p", dir="/tmp")
+    )  # the path of a socket is limited to about 100 bytes
     monkeypatch.setattr(tempfile, "tempdir", str(short))
     ini = {"pytest.ini": "[pytest]\npythonpath = .\n"}
     repository.commit({"m.py": "def f(x):\n    return x\n", **ini})

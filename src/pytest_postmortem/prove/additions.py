@@ -182,6 +182,11 @@ def find_additions(
     return AdditionsOfFix(texts, tuple(names), tuple(doubts), is_all)
 
 
+def has_only_additions(old: str | None, new: str | None) -> bool:
+    """Return whether a fix changed nothing in a file that was there before."""
+    return _is_equal_code(_keep_additions(old, new, lambda owner, name: True), new)
+
+
 def _build_filter(
     path: str, dropped: Collection[tuple[str, str, str]]
 ) -> Callable[[str, str], bool]:

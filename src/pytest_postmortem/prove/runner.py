@@ -166,7 +166,8 @@ class RunSources:
     """The source that a run imports instead of the checkout's.
 
     ``files`` are texts by path, None for a file that must not exist. ``modules`` are the names of
-    modules that may be installed copies, each with its file and digest. ``marks`` and ``watched``
+    modules that may be installed copies, each with its file and digest. ``data`` are files whose
+    opening is recorded, unless Python imports them. ``marks`` and ``watched``
     are line ranges of the fix: to report that they run, and exceptions that leave their functions;
     ``shake`` lets other threads run before them. ``tree`` is another tree to run in, with the
     import ``roots`` of its packages.
@@ -174,6 +175,7 @@ class RunSources:
 
     files: Mapping[str, str | None] = field(default_factory=dict)
     modules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    data: tuple[str, ...] = ()
     marks: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     watched: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     shake: bool = False
@@ -305,6 +307,7 @@ class Runner:
         return {
             "files": dict(sources.files),
             "modules": dict(sources.modules),
+            "data": list(sources.data),
             "marks": dict(sources.marks),
             "watched": dict(sources.watched),
             "shake": sources.shake,

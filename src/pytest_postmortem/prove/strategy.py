@@ -11,7 +11,7 @@ from time import monotonic
 from pytest_postmortem import git
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
 from pytest_postmortem.prove import revert
-from pytest_postmortem.prove.additions import AdditionsOfFix, find_additions
+from pytest_postmortem.prove.additions import AdditionsOfFix, find_additions, has_only_additions
 from pytest_postmortem.prove.checkout_at_fix import ReplayError
 from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
 from pytest_postmortem.prove.experiment import FRESH_RUNS, MAX_RUN_SECONDS, Experiment, RunBudget
@@ -21,11 +21,12 @@ from pytest_postmortem.prove.fix import (
     convert_git_errors,
     decode_fix_source,
 )
-from pytest_postmortem.prove.fix_files import Fix
+from pytest_postmortem.prove.fix_files import Fix, FixFileKind
 from pytest_postmortem.prove.fix_hunks import FixPart, locate_part_in_text, prove_fix_parts
 from pytest_postmortem.prove.flakiness import judge_repeated_runs
 from pytest_postmortem.prove.revert import FixVersions, Workspace
 from pytest_postmortem.prove.reverted_files import (
+    OPEN_VERDICTS,
     UNKNOWN_FILES,
     RevertedFiles,
     check_remaining_files,
@@ -60,7 +61,8 @@ class IncidentProof:
     ``notes`` are the reasons why a strategy gave no verdict. ``files`` are the real paths of the
     files of the checkout that the runs loaded. ``parts`` are the parts of the fix, if requested.
     ``hang_seconds`` is the time after which a run counts as hanging, ``reverted_files`` the files
-    of the fix that were reverted, and those that were not.
+    of the fix that were reverted, and those that were not. ``is_copied`` means that the tests ran
+    in another tree, ``read_files`` are files of the fix that they opened past the import system.
     """
 
     id: str
@@ -73,6 +75,8 @@ class IncidentProof:
     parts: tuple[FixPart, ...] = ()
     hang_seconds: float = MAX_RUN_SECONDS
     reverted_files: RevertedFiles = UNKNOWN_FILES
+    is_copied: bool = False
+    read_files: tuple[str, ...] = ()
 
 
 class Prover:
@@ -101,7 +105,7 @@ class Prover:
         try:
             with self._git:
                 fix = self._classify_fix(case.fix(), case)
-            proved = self._try_strategies(case, fix)
+            proved = self._prove_both_ways(case, fix)
         except FixError as error:
             proved = IncidentProof(case.id, "", IncidentVerdict("inconclusive", str(error)))
         return replace(proved, seconds=monotonic() - start)
@@ -112,8 +116,31 @@ class Prover:
 
     def _classify_fix(self, fix: Fix, case: ProofCase) -> Fix:
         tests = [self._checkout.within(path) for path in case.tests]
-        kinds = {path: self._checkout.kind_of(path, tests, self._source) for path in fix.paths}
+        kinds: dict[str, FixFileKind] = {}
+        for path in fix.paths:
+            before, after = fix.ends(path)
+            data = after if after is not None else before
+            kinds[path] = self._checkout.kind_of(path, tests, self._source, data)
         return replace(fix, kinds=kinds)
+
+    def _prove_both_ways(self, case: ProofCase, fix: Fix) -> IncidentProof:
+        """Leave files in place that are test or source; if that decides nothing, revert them too.
+
+        A shared file to which the fix only added something is left in place.
+        """
+        shared = [path for path in fix.of_kind("either") if not _is_only_extended(fix, path)]
+        whole = replace(fix, kinds={**fix.kinds, **dict.fromkeys(shared, "source")})
+        if not shared:
+            return self._try_strategies(case, fix)
+        if not fix.of_kind("source", "opaque"):
+            return choose_proof_with_shared_files(None, self._try_strategies(case, whole), shared)
+        kept = self._try_strategies(case, fix)
+        is_decided = kept.judged.verdict not in (*OPEN_VERDICTS, "inconclusive")
+        if is_decided and (
+            kept.judged.verdict not in PROVEN_VERDICTS or _is_own_assertion(kept.judged)
+        ):
+            return kept
+        return choose_proof_with_shared_files(kept, self._try_strategies(case, whole), shared)
 
     def _try_strategies(self, case: ProofCase, fix: Fix) -> IncidentProof:
         if not fix.of_kind("source", "opaque"):
@@ -140,6 +167,8 @@ class Prover:
                     notes = [str(error)]
                     break
                 continue
+            if way == "patch" and proved.judged.verdict in OPEN_VERDICTS:
+                proved = self._try_in_copy(case, fix, proved)
             proofs.append(replace(proved, judged=today.add_to(proved.judged)) if today else proved)
             if _is_verdict_settled(proved.judged):
                 return replace(proofs[-1], notes=tuple(notes))
@@ -180,13 +209,37 @@ class Prover:
         versions = FixVersions("today", {}, {})
         return run_tests_today(Experiment(self._runner, selection, versions, self._effort))
 
+    def _try_in_copy(self, case: ProofCase, fix: Fix, proved: IncidentProof) -> IncidentProof:
+        """Revert the fix in a copy of the tree, since tests may read its files past the import."""
+        if proved.is_copied:
+            return proved
+        try:
+            copied = self._try_strategy("patch", case, fix, [], copied=True)
+        except (FixError, ReplayError) as error:
+            copied = replace(proved, judged=IncidentVerdict("inconclusive", str(error)))
+        if copied.judged.verdict in (*PROVEN_VERDICTS, "weak"):
+            return copied
+        if copied.judged.verdict in OPEN_VERDICTS or not proved.read_files:
+            return proved
+        name = os.path.relpath(min(proved.read_files), self._checkout.top)
+        why = f"{name} is read as a file, which a copy of the tree does not allow to revert"
+        return replace(proved, judged=make_inconclusive(proved.judged, why))
+
     def _try_strategy(
-        self, way: str, case: ProofCase, fix: Fix, proofs: Sequence[IncidentProof]
+        self,
+        way: str,
+        case: ProofCase,
+        fix: Fix,
+        proofs: Sequence[IncidentProof],
+        *,
+        copied: bool = False,
     ) -> IncidentProof:
         """Try one strategy, with the tests that earlier strategies found."""
         with self._git:
             if way == "patch":
-                versions = revert.revert_by_patch(fix, self._checkout, self._runner.folder)
+                versions = revert.revert_by_patch(
+                    fix, self._checkout, self._runner.folder, copied=copied
+                )
             elif way == "units":
                 versions = revert.revert_by_transplant(fix, self._checkout)
             else:
@@ -200,20 +253,25 @@ class Prover:
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
         sides = Experiment(self._runner, selection, versions, self._effort, enough)
-        names_of_fix = self._known(case, fix, versions)
-        judged, control = self._judge_versions(sides, versions, names_of_fix)
+        names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)
+        judged, control = self._judge_versions(sides, versions, names_of_fix, quick=copied)
         if judged.verdict in ("proven", "proven-flaky"):
             additions = self._find_additions(case, fix, versions)
             judged = judge_additions(judged, sides, control, names_of_fix, additions)
         if versions.way == "replay":
             judged = _convert_replay_verdict(judged)
-        shares = find_reverted_files(fix, versions, versions.tree or self._checkout.top)
+        tree = versions.tree or self._checkout.top
+        shares = find_reverted_files(fix, versions, tree)
         judged = check_remaining_files(
-            judged, shares, versions.tree or self._checkout.top, sides.modules
+            judged,
+            shares,
+            versions.tree or self._checkout.top,
+            sides.modules,
+            fix.of_kind("either"),
         )
         hunks = self._hunks and judged.verdict in PROVEN_VERDICTS
         raw_parts = prove_fix_parts(versions, sides, names_of_fix) if hunks else ()
-        top = f"{versions.tree or self._checkout.top}{os.sep}"
+        top = f"{tree}{os.sep}"
         parts = tuple(
             replace(_locate_part(part, versions, fix), path=part.path.removeprefix(top))
             for part in raw_parts
@@ -228,6 +286,8 @@ class Prover:
             parts=parts,
             hang_seconds=sides.hang_seconds,
             reverted_files=shares,
+            is_copied=versions.tree is not None,
+            read_files=tuple(sides.read_files),
         )
 
     def _known(self, case: ProofCase, fix: Fix, versions: FixVersions) -> NamesOfFix:
@@ -259,9 +319,17 @@ class Prover:
         return find_additions(pairs, texts, others)
 
     def _judge_versions(
-        self, experiment: Experiment, versions: FixVersions, fix_names: NamesOfFix
+        self,
+        experiment: Experiment,
+        versions: FixVersions,
+        fix_names: NamesOfFix,
+        *,
+        quick: bool,
     ) -> tuple[IncidentVerdict, Trial]:
-        """Return the verdict, and the run with the fix."""
+        """Return the verdict, and the run with the fix.
+
+        A ``quick`` verdict does not say why a test passes without the fix.
+        """
         control = run_with_module_path(experiment, experiment.run_with_fix)
         if versions.way != "replay" and not _are_all_passing(control):
             control = _check_control_run(experiment, control, versions.way)
@@ -270,6 +338,8 @@ class Prover:
         else:
             without = experiment.without()
             judged = judge_incident(control, without, fix_names)
+            if quick and judged.is_open:
+                return judged, control
             reached = experiment.reached() if judged.is_open else None
             judged = judge_incident(control, without, fix_names, reached)
             if judged.verdict == "not-proven":
@@ -298,6 +368,62 @@ class Prover:
                 counts = experiment.repeated(alone=True)
             judged = judge_repeated_runs(judged, *counts, fix_names, final=True, steady=steady)
         return judged
+
+
+OWN_ASSERTIONS = ("AssertionError", "Failed")
+"""The exceptions with which a test itself says that something is wrong."""
+
+
+def _is_own_assertion(judged: IncidentVerdict) -> bool:
+    _, _, failure = judged.message.partition("without the fix: ")
+    return failure.startswith(OWN_ASSERTIONS)
+
+
+def _is_only_extended(fix: Fix, path: str) -> bool:
+    """Return whether a fix only added to a Python file; a patch alone does not show that."""
+    if any(step.patch for step in fix.steps):
+        return False
+    return has_only_additions(*map(decode_fix_source, fix.ends(path)))
+
+
+def choose_proof_with_shared_files(
+    kept: IncidentProof | None, whole: IncidentProof, shared: Sequence[str]
+) -> IncidentProof:
+    """Return the proof with shared files left in place, or the one with these reverted too.
+
+    With either half of the fix alone, only the test's own assertion is proof: any other failure may
+    come from two halves that do not fit together. ``kept`` is None if nothing else was to revert.
+    """
+    names = ", ".join(shared[:3])
+    judged = whole.judged
+    is_proven = judged.verdict in PROVEN_VERDICTS
+    if kept is not None and kept.judged.verdict in PROVEN_VERDICTS:
+        if is_proven:
+            return kept
+        why = f"{kept.judged.message}; {names} is a part of the fix that was left in place then"
+        return replace(kept, judged=make_inconclusive(kept.judged, why))
+    if is_proven and _is_own_assertion(judged):
+        note = "" if kept is None else f"; {names} is reverted too, and without that it passes"
+        return replace(whole, judged=replace(judged, message=judged.message + note))
+    if is_proven:
+        judged = make_inconclusive(judged, f"fails with {names} reverted too, not by an assertion")
+    if kept is None:
+        return replace(whole, judged=judged)
+    if judged.verdict in OPEN_VERDICTS or kept.judged.verdict == "inconclusive":
+        return kept
+    why = f"passes without the rest of the fix; {names} is a part of it: {judged.message}"
+    return replace(kept, judged=make_inconclusive(kept.judged, why))
+
+
+def make_inconclusive(judged: IncidentVerdict, why: str) -> IncidentVerdict:
+    """Return a verdict as ``inconclusive``, with the reason for each of its deciding tests."""
+    tests = tuple(
+        replace(test, verdict="inconclusive", message=why, is_mixed=False)
+        if test.verdict in (*PROVEN_VERDICTS, *OPEN_VERDICTS)
+        else test
+        for test in judged.tests
+    )
+    return replace(judged, verdict="inconclusive", message=why, tests=tests)
 
 
 def judge_additions(

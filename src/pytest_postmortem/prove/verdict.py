@@ -268,14 +268,23 @@ def _find_unrelated_failures(
 def _judge_passed_attempt(
     without: Trial, fix_names: NamesOfFix, reached: bool | None
 ) -> tuple[Verdict, str]:
-    if not without.served_files & fix_names.replaced_files:
-        names = ", ".join(sorted(path.rpartition("/")[2] for path in fix_names.replaced_files))
+    used = without.served_files | without.read_files
+    if fix_names.replaced_files and not used & fix_names.replaced_files:
+        names = _format_file_names(fix_names.replaced_files)
         return "inconclusive", f"the tests were not seen to import {names}"
+    unread = fix_names.data_files - used
+    if unread:
+        names = _format_file_names(unread)
+        return "inconclusive", f"passes without the fix, but was not seen to read {names}"
     if reached is False:
         return "not-reached", "passes without the fix, and never runs its lines here"
     return "not-proven", "passes without the fix" + (
         ", though it runs its lines" if reached else ""
     )
+
+
+def _format_file_names(paths: Iterable[str]) -> str:
+    return ", ".join(sorted(path.rpartition("/")[2] for path in paths)[:3])
 
 
 def _count_further_failures(control: Trial, without: Trial) -> tuple[int, int]:
