@@ -220,6 +220,39 @@ class RunLocation:
         return path if tree is None else tree / os.path.relpath(path, self.top)
 
 
+class Reaper:
+    """A process that ends the runs and removes their files if `prove` itself is killed."""
+
+    def __init__(self, work: Path) -> None:
+        script = Path(__file__).parent / "child" / "reaper.py"
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(script), str(work)],
+            cwd=os.path.abspath(os.sep),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._lock = Lock()
+
+    def write_line(self, line: str) -> None:
+        """Report that a run starts (``+PID``) or has ended (``-PID``)."""
+        with self._lock, suppress(OSError, ValueError):
+            if self._process.stdin is not None:
+                self._process.stdin.write(f"{line}\n".encode())
+                self._process.stdin.flush()
+
+    def __enter__(self) -> Reaper:
+        """Return the reaper, which already runs."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let it end: nothing is left that it would have to do."""
+        self.write_line("done")
+        with suppress(OSError, subprocess.TimeoutExpired):
+            self._process.communicate(timeout=10)
+
+
 class RunnerStopped(Exception):
     """The user stopped `prove`: no further process is started."""
 
@@ -229,7 +262,8 @@ class Runner:
 
     ``work`` is a folder for the files of the runs; the caller removes it. ``memory`` is the limit
     of a process in bytes, ``plugins`` returns whether pytest has a plugin of this name.
-    ``as_module`` is the default for starting pytest as ``python -m pytest``.
+    ``as_module`` is the default for starting pytest as ``python -m pytest``; ``reaper`` is informed
+    of each process.
     """
 
     def __init__(
@@ -240,7 +274,9 @@ class Runner:
         memory: int | None = None,
         plugins: Callable[[str], bool] = lambda name: False,
         as_module: bool = False,
+        reaper: Reaper | None = None,
     ) -> None:
+        self._reaper = reaper
         self._shadow = shadow
         self._work = work
         self._where = where
@@ -376,6 +412,10 @@ class Runner:
             )
         return environment
 
+    def _report_process(self, word: str, process: subprocess.Popen[bytes]) -> None:
+        if self._reaper is not None:
+            self._reaper.write_line(f"{word}{process.pid}")
+
     def _run_command(
         self,
         command: Sequence[str],
@@ -399,6 +439,7 @@ class Runner:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+            self._report_process("+", process)
             with self._lock:
                 self._running.add(process)
                 stopped = self._stopped
@@ -409,6 +450,7 @@ class Runner:
             finally:
                 _kill_process_group(process)
                 _kill_stray_processes(place)
+                self._report_process("-", process)
                 with self._lock:
                     self._running.discard(process)
         output = (place / "log").read_bytes()[-MAX_LOG_BYTES:].decode(errors="replace")
