@@ -7,6 +7,7 @@ fix, and only if the bug itself causes it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,12 @@ DECIDED_VERDICTS: tuple[Verdict, ...] = (
 
 RED_WORDS: tuple[AttemptWord, ...] = ("failed", "error", "hung", "died")
 """Results of a test that fails with the fix."""
+
+CONFIGURATION_LINES = ("rootdir:", "inifile:", "configfile:", "plugins:")
+"""The beginnings of lines that say nothing about a cause."""
+
+CAUSE_PATTERN = r"^(\w*error|ERROR|E )\b|\w+Error: |: error: "
+"""Lines of pytest's output that say why it ended."""
 
 MIN_FURTHER_TESTS = 4
 """With fewer further tests than this, the share of them that fail is ignored."""
@@ -111,8 +118,24 @@ def explain_no_linked_test(control: Trial) -> str:
     if control.ended.status is None:
         return f"collection did not finish within {control.ended.seconds:.0f} s"
     ran = control.ended.status in (0, 1)  # tests, but not these
-    lines = [line.strip() for line in control.ended.output.splitlines() if line.strip() and not ran]
-    return f"no linked test was collected{': ' + lines[-1][:200] if lines else ''}"
+    cause = "" if ran else find_cause_in_output(control.ended.output)
+    return f"no linked test was collected{': ' + cause if cause else ''}"
+
+
+def find_cause_in_output(output: str) -> str:
+    """Return the line of a run's output that says why it ended, empty if there is none.
+
+    pytest prints the inifile and the rootdir after an error about an option or a plugin.
+    """
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(CONFIGURATION_LINES)]
+    errors = [line for line in lines if re.search(CAUSE_PATTERN, line)]
+    cause = (errors or lines or [""])[-1]
+    option = re.search(r"unrecognized arguments: (.*)", cause)
+    if option:
+        return f"pytest does not know {option[1]}: a plugin is missing in this environment"
+    missing = re.search(r"No module named '?([\w.]+)'?", cause)
+    return f"no module named {missing[1]} in this environment" if missing else cause[:200]
 
 
 def _judge_linked_test(
@@ -199,8 +222,8 @@ def _format_run_end(trial: Trial) -> str:
     """Return how a run ended before a test, empty if it reached the time limit."""
     if trial.ended.status is None:
         return ""
-    lines = [line.strip() for line in trial.ended.output.splitlines() if line.strip()]
-    return f": {lines[-1][:200] if lines else f'exit status {trial.ended.status}'}"
+    cause = find_cause_in_output(trial.ended.output)
+    return f": {cause or f'exit status {trial.ended.status}'}"
 
 
 def _judge_without_fix(
