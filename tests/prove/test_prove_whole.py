@@ -178,3 +178,4 @@ def test_shared_files_are_tried_both_ways(
     proof = prove(before, after)
 
     assert (proof["verdict"], proof["left"]) == (verdict, left)
+    assert ("conftest.py" in proof["message"]) == (verdict != "not-proven")

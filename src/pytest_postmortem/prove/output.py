@@ -118,9 +118,6 @@ def _format_proof_headline(result: ProofResult) -> str:
     facts = [*_format_further_failures(proved)]
     if len(judged.tests) > 1:
         facts.append(f"{len(decisive_tests)} of {format_count(len(judged.tests), 'linked test')}")
-    code = [path for path in proved.reverted_files.left if path.endswith(".py")]
-    if code and judged.verdict in PROVEN_VERDICTS:
-        facts.append(f"{', '.join(code[:3])} left in place")
     if result.since:
         facts.append(f"unchanged since {result.since}")
     if result.changed:

@@ -139,7 +139,7 @@ class Prover:
         if is_decided and (
             kept.judged.verdict not in PROVEN_VERDICTS or _is_own_assertion(kept.judged)
         ):
-            return kept
+            return _add_note_of_shared_files(kept, shared)
         return choose_proof_with_shared_files(kept, self._try_strategies(case, whole), shared)
 
     def _try_strategies(self, case: ProofCase, fix: Fix) -> IncidentProof:
@@ -386,6 +386,13 @@ def _is_only_extended(fix: Fix, path: str) -> bool:
     return has_only_additions(*map(decode_fix_source, fix.ends(path)))
 
 
+def _add_note_of_shared_files(proved: IncidentProof, shared: Sequence[str]) -> IncidentProof:
+    if proved.judged.verdict not in PROVEN_VERDICTS:
+        return proved
+    message = f"{proved.judged.message}; {', '.join(shared[:3])} was left in place"
+    return replace(proved, judged=replace(proved.judged, message=message))
+
+
 def choose_proof_with_shared_files(
     kept: IncidentProof | None, whole: IncidentProof, shared: Sequence[str]
 ) -> IncidentProof:
@@ -399,7 +406,7 @@ def choose_proof_with_shared_files(
     is_proven = judged.verdict in PROVEN_VERDICTS
     if kept is not None and kept.judged.verdict in PROVEN_VERDICTS:
         if is_proven:
-            return kept
+            return _add_note_of_shared_files(kept, shared)
         why = f"{kept.judged.message}; {names} is a part of the fix that was left in place then"
         return replace(kept, judged=make_inconclusive(kept.judged, why))
     if is_proven and _is_own_assertion(judged):
