@@ -13,7 +13,8 @@ import repositories
 from prove_repository import FIXED, HOLLOW, OLD, TEST, Repository, table, text_of
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.prove import batch
-from pytest_postmortem.prove.strategy import IncidentProof, ProofCase
+from pytest_postmortem.prove.strategy import IncidentProof
+from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict
 from repositories import Files
 

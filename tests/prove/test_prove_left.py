@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 GENERATES = """\
 import pytest
 from pm1 import price
-from tools.gen import table
+from docs.gen import table
 
 @pytest.mark.postmortem("PM-1")
 def test_table():
@@ -26,8 +26,8 @@ GEN = "def table():\n    return [5, {}]\n"
 
 def generated(repository: Repository) -> None:
     """Commit a fix of a module and of a tool, of which the test guards the tool."""
-    before = {"pm1.py": OLD, "tools/gen.py": GEN.format(9), "CHANGES.md": "none\n"}
-    after = {"pm1.py": FIXED, "tools/gen.py": GEN.format(10), "CHANGES.md": "one\n"}
+    before = {"pm1.py": OLD, "docs/gen.py": GEN.format(9), "CHANGES.md": "none\n"}
+    after = {"pm1.py": FIXED, "docs/gen.py": GEN.format(10), "CHANGES.md": "one\n"}
     repository.fixed(before=before, after={**after, "test_pm1.py": GENERATES})
     repository.register()
 
@@ -45,15 +45,15 @@ def test_a_test_is_not_called_hollow_where_a_part_of_the_fix_stays_that_it_loads
     generated(repository)
 
     unknown = repository.prove(capsys, "--report=json:proofs.json", "--report=term")
-    known = repository.prove(capsys, "--source=tools/gen.py")
+    known = repository.prove(capsys, "--source=docs/gen.py")
 
     why = (
-        "the tests load tools/gen.py, a part of the fix that was not reverted;"
-        " revert it too with --source=tools/gen.py"
+        "the tests load docs/gen.py, a part of the fix that was not reverted;"
+        " revert it too with --source=docs/gen.py"
     )
     row = ("inconclusive", f"test_table: {why}")
     assert unknown == (0, table({"PM-1": row}, "0 of 1 proven, 1 inconclusive"))
-    assert parts(repository) == [(["pm1.py"], ["CHANGES.md", "tools/gen.py"])]
+    assert parts(repository) == [(["pm1.py"], ["CHANGES.md", "docs/gen.py"])]
     fails = "test_table fails without <PM-1>: AssertionError: assert [5, 9] == [5, 10]"
     assert known == (0, table({"PM-1": ("proven", fails)}, "1 of 1 proven"))
 
@@ -63,9 +63,9 @@ def test_what_of_a_fix_stays_in_place_is_told(
 ) -> None:
     """With all that is found, in JSON, and where a test is called hollow."""
     text = text_of("PM-2").replace("price(500) == 5", "price(0) == 0")
-    after = {"pm2.py": FIXED, "tools/more.py": "x = 1\n", "test_pm2.py": text}
+    after = {"pm2.py": FIXED, "docs/more.py": "x = 1\n", "test_pm2.py": text}
     repository.fixed("PM-2", after=after)
-    after = {"pm3.py": FIXED, "tools/other.py": "x = 1\n", "test_pm3.py": text_of("PM-3")}
+    after = {"pm3.py": FIXED, "docs/other.py": "x = 1\n", "test_pm3.py": text_of("PM-3")}
     repository.fixed("PM-3", after=after)
     repository.register()
 
@@ -78,18 +78,18 @@ def test_what_of_a_fix_stays_in_place_is_told(
         "not proven",
         "test_price passes without <PM-2>, though it runs its lines",
         "the test would not notice if the problem came back",
-        "tools/more.py is part of the fix too, and was not reverted; pass --source to revert it",
+        "docs/more.py is part of the fix too, and was not reverted; pass --source to revert it",
     )
     assert hollow == (1, table({"PM-2": rows}, "0 of 1 proven, 1 not proven"))
     fails = "test_price fails without <PM-3>: AssertionError: assert 50.0 == 5"
-    lines = ("reverted: pm3.py", "left in place: tools/other.py")
+    lines = ("reverted: pm3.py", "left in place: docs/other.py")
     row = ("proven", fails, *lines)
     assert proven == (0, table({"PM-3": row}, "1 of 1 proven"))
     row = ("proven", f"{fails} (unchanged since DAY)", *lines)
     assert again == (0, table({"PM-3": row}, "1 of 1 proven"))
     assert parts(repository) == [
-        (["pm2.py"], ["tools/more.py"]),
-        (["pm3.py"], ["tools/other.py"]),
+        (["pm2.py"], ["docs/more.py"]),
+        (["pm3.py"], ["docs/other.py"]),
     ]
 
 

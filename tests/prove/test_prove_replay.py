@@ -97,7 +97,12 @@ def test_the_tree_is_that_of_the_fix(repo: Path, tmp_path: Path) -> None:
     assert found.roots == (str(tree / "src"),)
     assert fixed == {"src/shop/pay.py": FIXED, "src/shop/new.py": "new\n", "src/shop/old.py": None}
     assert before == {"src/shop/pay.py": LINES, "src/shop/new.py": None, "src/shop/old.py": "old\n"}
-    assert found.others == {tree / "src/shop/page.html": (b"<old>\r\n", b"<new>\r\n")}
+    assert found.others == {
+        tree / "src/shop/page.html": (b"<old>\r\n", b"<new>\r\n"),
+        tree / "src/shop/pay.py": (LINES.encode(), FIXED.encode()),
+        tree / "src/shop/new.py": (None, b"new\n"),
+        tree / "src/shop/old.py": (b"old\n", None),
+    }
     assert (tree / "src/shop/pay.py").read_text() == FIXED
     assert (tree / "tests/test_pay.py").read_text() == TEST
     assert not (tree / "src/shop/old.py").exists()

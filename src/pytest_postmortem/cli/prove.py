@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -33,8 +33,14 @@ from pytest_postmortem.cli.prove_cases import (
 from pytest_postmortem.prove import batch, output, revert
 from pytest_postmortem.prove.experiment import MAX_RUN_SECONDS, RunBudget
 from pytest_postmortem.prove.output import ProofResult
-from pytest_postmortem.prove.runner import RunLocation, Runner, create_shadow_environment
-from pytest_postmortem.prove.strategy import IncidentProof, ProofCase, Prover
+from pytest_postmortem.prove.runner import (
+    Reaper,
+    RunLocation,
+    Runner,
+    create_shadow_environment,
+)
+from pytest_postmortem.prove.strategy import IncidentProof, Prover
+from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict
 from pytest_postmortem.runtime.session import find_cache_folder
 
@@ -235,8 +241,10 @@ def _prove_cases(
 ) -> Iterable[IncidentProof]:
     if not cases:
         return []
-    with tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True) as name:
+    temporary = tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True)
+    with temporary as name, ExitStack() as resources:
         work = Path(os.path.realpath(name))
+        reaper = resources.enter_context(Reaper(work))
         where = RunLocation(workspace.top, workspace.root, Path.cwd(), checkout.config.inipath)
         jobs = min(request.jobs, len(cases))
         has_plugin = checkout.config.pluginmanager.hasplugin
@@ -248,6 +256,7 @@ def _prove_cases(
             _compute_memory_limit(jobs),
             has_plugin,
             as_module,
+            reaper,
         )
         marks = ("postmortem", *sorted(checkout.settings.markers))
         prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)

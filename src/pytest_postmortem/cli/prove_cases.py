@@ -21,7 +21,7 @@ from pytest_postmortem.prove.fix import (
     find_trailer_commits,
 )
 from pytest_postmortem.prove.fix_files import Fix
-from pytest_postmortem.prove.strategy import ProofCase
+from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.pysource.fingerprints import compute_test_digest
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
 from pytest_postmortem.similar_names import index_registry_ids

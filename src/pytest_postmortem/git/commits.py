@@ -100,6 +100,17 @@ def find_merge_base(folder: Path, one: str, other: str) -> str | None:
     return run_git_for_text_or_none(folder, "merge-base", one, other)
 
 
+def is_commit_included(folder: Path, commit: str) -> bool:
+    """Return whether HEAD contains a commit, or another commit with the same changes.
+
+    Raises: GitError if git fails.
+    """
+    if run_git_for_text_or_none(folder, "merge-base", "--is-ancestor", commit, "HEAD") is not None:
+        return True
+    equal = run_git_for_text_or_none(folder, "cherry", "HEAD", commit, f"{commit}^", no=(128,))
+    return bool(equal) and str(equal).startswith("-")
+
+
 def is_shallow_clone(folder: Path) -> bool:
     """Return whether a clone is shallow."""
     return run_git_for_text(folder, "rev-parse", "--is-shallow-repository") == "true"

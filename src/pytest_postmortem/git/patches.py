@@ -47,9 +47,36 @@ def apply_patch(
 ) -> dict[str, bytes | None] | None:
     """Return the patched files, None if the patch does not apply exactly.
 
-    Lines may have moved; their context has to be unchanged. ``only`` limits the patch to some
-    files, if it is not empty. Nothing is written outside of the folder.
+    Lines may have moved; their context has to be unchanged, but for the ends of lines in files that
+    have one kind of them. ``only`` limits the patch to some files, if it is not empty. Nothing is
+    written outside of the folder.
     """
+    patched = _apply_exact_patch(contents, patch, reverse=reverse, only=(paths := list(only)))
+    if patched is not None:
+        return patched
+    converted = {path for path, data in contents.items() if _has_only_crlf(data)}
+    if not converted and b"\r\n" not in patch:
+        return None
+    unix = {
+        path: data.replace(b"\r\n", b"\n") if path in converted else data
+        for path, data in contents.items()
+    }
+    patch = patch.replace(b"\r\n", b"\n")
+    patched = _apply_exact_patch(unix, patch, reverse=reverse, only=paths)
+    return patched and {
+        path: data.replace(b"\n", b"\r\n") if data is not None and path in converted else data
+        for path, data in patched.items()
+    }
+
+
+def _has_only_crlf(data: bytes) -> bool:
+    """Return whether all lines of a text end as on Windows."""
+    return b"\0" not in data and 0 < data.count(b"\n") == data.count(b"\r\n")
+
+
+def _apply_exact_patch(
+    contents: Mapping[str, bytes], patch: bytes, *, reverse: bool, only: Iterable[str]
+) -> dict[str, bytes | None] | None:
     if not all(map(is_path_inside, contents)):
         return None
     with tempfile.TemporaryDirectory() as name:

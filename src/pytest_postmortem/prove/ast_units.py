@@ -135,14 +135,14 @@ def dump_syntax_tree(node: ast.AST) -> str | None:
 def find_module_names(text: str) -> frozenset[str]:
     """Return the names that a module defines; empty for a text that is not Python."""
     tree = parse_python_tree(text)
-    return frozenset(_list_bound_names(tree.body)) if tree else frozenset()
+    return frozenset(list_bound_names(tree.body)) if tree else frozenset()
 
 
 def _collect_scope_units(units: UnitText, scope: ast.Module | ast.ClassDef, name: str) -> None:
     gathered: dict[UnitKey, list[ast.stmt]] = defaultdict(list)
     for node in scope.body:
         if not _is_idle_statement(node):
-            gathered[_build_unit_key(node, name)].append(node)
+            gathered[build_unit_key(node, name)].append(node)
         if isinstance(node, ast.ClassDef):
             _collect_scope_units(units, node, f"{name}.{node.name}".lstrip("."))
     for key, nodes in gathered.items():
@@ -150,14 +150,15 @@ def _collect_scope_units(units: UnitText, scope: ast.Module | ast.ClassDef, name
         units.units[key] = CodeUnit(
             key, spans, tuple(map(_dump_statement, nodes)), nodes[0].col_offset
         )
-        for bound_name in _list_bound_names(nodes) if not name else ():
+        for bound_name in list_bound_names(nodes) if not name else ():
             units.bound.setdefault(bound_name, key)
     if scope.body:
         last = scope.body[-1]
         units.ends[name] = (int(last.end_lineno or 0), last.col_offset)
 
 
-def _build_unit_key(node: ast.stmt, scope: str) -> UnitKey:
+def build_unit_key(node: ast.stmt, scope: str) -> UnitKey:
+    """Return the key of a statement in a scope."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return UnitKey(scope, "def", node.name)
     if isinstance(node, ast.ClassDef):
@@ -198,7 +199,7 @@ def _dump_statement(node: ast.stmt) -> str:
     return ast.dump(node)
 
 
-def _list_bound_names(nodes: Iterable[ast.stmt]) -> Iterator[str]:
+def list_bound_names(nodes: Iterable[ast.stmt]) -> Iterator[str]:
     """Yield the names that statements define in their module, including under conditions."""
     for node in nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

@@ -13,16 +13,20 @@ from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
-from pytest_postmortem import __version__, proofs
+from pytest_postmortem import proofs
 from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Proof, Verdict
 from pytest_postmortem.proofs import StoredProof, StoredTestVerdict
 from pytest_postmortem.prove.fix import FixError
 from pytest_postmortem.prove.revert import Workspace
 from pytest_postmortem.prove.reverted_files import RevertedFiles
-from pytest_postmortem.prove.strategy import IncidentProof, ProofCase, Prover
+from pytest_postmortem.prove.strategy import IncidentProof, Prover
+from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 from pytest_postmortem.pysource.fingerprints import DigestReader
+
+RULES_VERSION = 2
+"""Counts the changes to the rules of a verdict, which make stored proofs outdated."""
 
 STORED_VERDICTS: tuple[Verdict, ...] = (*PROVEN_VERDICTS, "weak", "not-proven", "not-reached")
 """The verdicts that are reused until an input changes; any other is computed again."""
@@ -233,7 +237,7 @@ def _digest_proof_inputs(
     ]
     here = [(path, _digest_content(read_file_bytes(checkout.top / path))) for path in files]
     request = (
-        __version__,
+        RULES_VERSION,
         sys.version_info[:2],
         case.tests,
         case.ids,
@@ -244,7 +248,8 @@ def _digest_proof_inputs(
 
 
 def _digest_content(data: bytes | None) -> str | None:
-    return None if data is None else sha256(data).hexdigest()
+    """Return the digest of a file; the ends of its lines depend on the checkout."""
+    return None if data is None else sha256(data.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def merge_stored_proofs(

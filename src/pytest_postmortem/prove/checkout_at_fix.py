@@ -27,7 +27,7 @@ class TreeAtFix:
     """An exported tree with the source as the fix left it, and as it was before.
 
     ``nodeids`` are the node ids of the linked tests in that tree. ``fixed`` and ``before`` hold
-    Python source by its real path, ``others`` the other files of the fix, before it and after it.
+    Python source by its real path, ``others`` all files of the fix, before it and after it.
     """
 
     tree: Path
@@ -75,7 +75,7 @@ def export_tree_at_fix(
         ),
         {str(tree / path): decode_fix_source(current_contents[path]) for path in python},
         {str(tree / path): decode_fix_source(before.get(path)) for path in python},
-        {tree / path: (before.get(path), current_contents[path]) for path in fix.of_kind("opaque")},
+        {tree / path: (before.get(path), current_contents[path]) for path in paths},
     )
 
 

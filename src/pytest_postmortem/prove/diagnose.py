@@ -47,16 +47,17 @@ class NamesOfFix:
     """The names that a fix added, changed or depends on.
 
     ``tests`` and ``replaced_files`` are the test files, and the files that are served with another
-    text; ``root`` is the checkout. ``brought_names`` are the names that the fix added,
-    ``changed_signatures`` the functions whose parameters it changed. ``modules`` are the names that
-    old files defined, by path; ``lost`` returns whether a name was defined then and is nowhere
-    today. ``find_old_statement`` returns the statement on a line of a function, if the function had
-    it before the fix too.
+    text; ``data_files`` are the other files that the fix changed; ``root`` is the checkout.
+    ``brought_names`` are the names that the fix added, ``changed_signatures`` the functions whose
+    parameters it changed. ``modules`` are the names that old files defined, by path; ``lost``
+    returns whether a name was defined then and is nowhere today. ``find_old_statement`` returns the
+    statement on a line of a function, if the function had it before the fix too.
     """
 
     root: str
     tests: frozenset[str] = frozenset()
     replaced_files: frozenset[str] = frozenset()
+    data_files: frozenset[str] = frozenset()
     brought_names: frozenset[str] = frozenset()
     changed_signatures: frozenset[str] = frozenset()
     modules: Mapping[str, frozenset[str]] = field(default_factory=dict)

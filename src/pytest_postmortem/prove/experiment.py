@@ -11,7 +11,7 @@ from time import monotonic
 
 from pytest_postmortem.prove.ast_units import split_source_lines
 from pytest_postmortem.prove.diagnose import find_reading_lines, list_defined_names
-from pytest_postmortem.prove.fix_files import find_changed_ranges
+from pytest_postmortem.prove.effective_lines import find_effective_ranges
 from pytest_postmortem.prove.flakiness import RunCounts
 from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.runner import Runner, RunSources, TestSelection
@@ -91,11 +91,12 @@ class Experiment:
         self.as_module = runner.as_module
         self._others: tuple[str, ...] = ()
         self.modules: set[str] = set()
+        self.read_files: set[str] = set()
         pairs = {
             path: (versions.before.get(path) or "", text or "")
             for path, text in versions.fixed.items()
         }
-        lines = {path: find_changed_ranges(*pair) for path, pair in pairs.items()}
+        lines = find_effective_ranges(pairs)
         self._old: LineRanges = {path: old for path, (old, _) in lines.items() if old}
         self._new: LineRanges = {path: new for path, (_, new) in lines.items() if new}
         self._lines_around: tuple[LineRanges, LineRanges] = (
@@ -153,8 +154,13 @@ class Experiment:
 
     def part(self, before: Mapping[str, str | None]) -> Trial:
         """Run the tests with a part of the fix reverted."""
-        self._write_other_files(fixed=True)
+        self._write_other_files(fixed=True, texts=before)
         return self._start(self._once, replace(self._bare, files=before))
+
+    def run_with_additions(self, texts: Mapping[str, str | None]) -> Trial:
+        """Run the tests with what the fix modified reverted, and with what it added."""
+        self._write_other_files(fixed=False, added=True, texts=texts)
+        return self._start(self._once, replace(self._bare, files=texts))
 
     def run_fresh_processes(self) -> tuple[dict[str, RunCounts], dict[str, RunCounts]]:
         """Run each test a few times on either side, each time in a separate process."""
@@ -200,7 +206,12 @@ class Experiment:
     @property
     def _bare(self) -> RunSources:
         versions = self._versions
-        return RunSources(modules=versions.modules, tree=versions.tree, roots=versions.roots)
+        return RunSources(
+            modules=versions.modules,
+            data=tuple({*versions.fixed, *map(str, versions.others)}),
+            tree=versions.tree,
+            roots=versions.roots,
+        )
 
     def _run(
         self,
@@ -222,6 +233,7 @@ class Experiment:
         )
         trial = self._start(selection, sources)
         self.modules |= trial.modules
+        self.read_files |= trial.read_files
         return trial
 
     def _start(self, selection: TestSelection, sources: RunSources) -> Trial:
@@ -234,10 +246,15 @@ class Experiment:
     def _time_limit(self) -> float:
         return min(self._effort.limit, self.hang_seconds)
 
-    def _write_other_files(self, *, fixed: bool) -> None:
-        """Write the files of the fix that are not Python, in an exported tree."""
+    def _write_other_files(
+        self, *, fixed: bool, added: bool = False, texts: Mapping[str, str | None] | None = None
+    ) -> None:
+        """Write the files of the fix in an exported tree; ``texts`` are the Python files."""
         for file, (before, after) in self._versions.others.items():
-            data = after if fixed else before
+            data = after if fixed or (added and before is None) else before
+            if texts is not None and str(file) in texts:
+                text = texts[str(file)]
+                data = None if text is None else text.encode()
             if data is None:
                 file.unlink(missing_ok=True)
             else:

@@ -105,6 +105,10 @@ class FixUnavailableError(FixError):
     """A fix can't be read here but may be valid: git fails, or the clone lacks commits."""
 
 
+class FixNotInHeadError(FixError):
+    """HEAD does not have the fix."""
+
+
 @contextmanager
 def convert_git_errors() -> Iterator[None]:
     """Convert a failure of git into an error about the fix.

@@ -1,8 +1,9 @@
 """The changes of a fix, and the classification of its files: pure.
 
 A fix is a list of steps, oldest first: a commit, a merge, a range of commits, or a patch. Tests are
-the files of linked tests, files that pytest collects, conftests, and the files next to them.
-Documentation, changelog, CI and packaging are neither tests nor source. Everything else is source.
+the files of linked tests, files that hold tests, and data next to them. Conftests and helpers next
+to tests are either test or source. Documentation, changelog, CI and packaging are neither.
+Everything else is source.
 """
 
 from __future__ import annotations
@@ -14,15 +15,27 @@ from datetime import date
 from fnmatch import fnmatch
 from typing import Literal
 
-from pytest_postmortem.prove.ast_units import split_source_lines
+FixFileKind = Literal["source", "test", "either", "other", "opaque"]
+"""``source`` is Python that runs; ``opaque`` has an effect but can't be replaced in memory.
 
-FixFileKind = Literal["source", "test", "other", "opaque"]
-"""``source`` is Python that runs; ``opaque`` has an effect but can't be replaced in memory."""
+``either`` is Python that tests share: a conftest, a factory, a fake.
+"""
 
 TEST_FOLDERS = ("test", "tests", "testing")
 
-BUILD_SCRIPTS = ("setup.py", "noxfile.py", "tasks.py", "fabfile.py", "build.py")
-"""Python files at the top of a repository that are not source."""
+PACKAGING_FILES = (
+    "setup.py setup.cfg pyproject.toml MANIFEST.in *requirements*.txt *constraints*.txt *.lock"
+    " Pipfile environment.yml package.json package-lock.json Dockerfile* docker-compose* Makefile"
+    " noxfile.py tasks.py fabfile.py build.py tox.ini pytest.ini mypy.ini *.toml"
+    " codecov.yml mkdocs.yml readthedocs.yml appveyor.yml azure-pipelines.yml"
+).split()
+"""Files at the top of a repository that package, build and check it."""
+
+PROSE_FILES = (
+    "README* CHANGE* CHANGES* HISTORY* NEWS* LICENSE* LICENCE* COPYING* AUTHORS* CONTRIBUT* NOTICE*"
+    " SECURITY* TODO* CREDITS* CITATION* *.bugfix *.feature"
+).split()
+"""Documentation by its usual names, if it is no Python."""
 
 PROSE_SUFFIXES = (".md", ".rst")
 """Documentation, in packages too."""
@@ -45,11 +58,11 @@ COMPILED_SUFFIXES = (
 
 UNRELATED_FOLDERS = frozenset(
     (
-        "doc docs changelog changelog.d changes news newsfragments releasenotes ci "
-        "requirements benchmarks bench examples example scripts tools licenses typing_tests"
+        "doc docs changelog changelog.d changes news newsfragments releasenotes ci requirements"
+        " licenses typing_tests"
     ).split()
 )
-"""Top-level folders, besides hidden ones, that regression tests do not cover."""
+"""Top-level folders, besides hidden ones, of documentation, packaging and CI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,46 +126,32 @@ def classify_fix_file(
 ) -> FixFileKind:
     """Return the kind of a file of a fix.
 
-    ``tests`` are the files of linked tests, ``collected`` returns whether pytest would collect a
+    ``tests`` are the files of linked tests, ``collected`` returns whether pytest finds tests in a
     file, ``present`` are the existing files, ``source`` are globs of files that always count as
     source. ``root`` is the path of the rootdir; below it, names at its own top level are compared.
     """
+    is_python = path.endswith(".py")
     if not any(fnmatch(path, pattern) for pattern in source):
-        name = path.rpartition("/")[2]
-        if (
-            path in tests
-            or collected(path)
-            or name == "conftest.py"
-            or _is_near_linked_test(path, tests)
-        ):
+        if path in tests or collected(path):
             return "test"
-        if _is_other_file(path, present, path.removeprefix(f"{root}/" if root else "")):
+        if path.rpartition("/")[2] == "conftest.py" or _is_near_linked_test(path, tests):
+            return "either" if is_python else "test"
+        if _is_other_file(path, path.removeprefix(f"{root}/" if root else "")):
             return "other"
-    return "source" if path.endswith(".py") else "opaque"
+    return "source" if is_python else "opaque"
 
 
-def _is_other_file(path: str, present: Collection[str], within: str) -> bool:
+def _is_other_file(path: str, within: str) -> bool:
     """Return whether a file is documentation, changelog, CI, packaging, or a stub."""
     top, slash, _ = within.partition("/")
-    if not slash:
-        return within in BUILD_SCRIPTS or not path.endswith((".py", *COMPILED_SUFFIXES))
-    if (
-        top in UNRELATED_FOLDERS
-        or top.startswith(".")
-        or path.endswith((".pyi", ".typed", *PROSE_SUFFIXES))
-    ):
+    name = path.rpartition("/")[2]
+    if not path.endswith(".py") and any(fnmatch(name, pattern) for pattern in PROSE_FILES):
         return True
-    return not path.endswith((".py", *COMPILED_SUFFIXES)) and not _is_package_data(path, present)
-
-
-def _is_package_data(path: str, present: Collection[str]) -> bool:
-    """Return whether a file is in a package, as package data is."""
-    folder = path.rpartition("/")[0]
-    while folder:
-        if f"{folder}/__init__.py" in present:
-            return True
-        folder = folder.rpartition("/")[0]
-    return False
+    if path.endswith((".pyi", ".typed", *PROSE_SUFFIXES)) or top.startswith("."):
+        return True
+    if not slash:
+        return any(fnmatch(name, pattern) for pattern in PACKAGING_FILES)
+    return top in UNRELATED_FOLDERS
 
 
 def _is_near_linked_test(path: str, tests: Iterable[str]) -> bool:
@@ -165,6 +164,18 @@ def _find_test_folder(test: str) -> Iterator[str]:
     places = [place for place, part in enumerate(parts) if part in TEST_FOLDERS]
     if places:
         yield "/".join(parts[: places[-1] + 1]) + "/"
+
+
+def find_data_roots(paths: Iterable[str], present: Collection[str]) -> tuple[str, ...]:
+    """Return the import roots of the Python files that are closest to some files."""
+    folders = {path.rpartition("/")[0] for path in present if path.endswith(".py")}
+    closest = []
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folder = folder.rpartition("/")[0]
+        closest.append(f"{folder}/x.py" if folder else "x.py")
+    return find_import_roots(closest, present)
 
 
 def find_import_roots(paths: Iterable[str], present: Collection[str]) -> tuple[str, ...]:
@@ -185,18 +196,3 @@ def format_module_name(path: str, root: str) -> str:
     """Return the dotted module name of a file below its import root."""
     inner = path.removeprefix(f"{root}/" if root else "").removesuffix(".py")
     return re.sub(r"\.__init__$", "", inner.replace("/", "."))
-
-
-def find_changed_ranges(
-    one: str, other: str
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Return the differing lines of two texts as ranges in each, the last line included."""
-    from difflib import SequenceMatcher
-
-    old, new = ([line.rstrip("\n") for line in split_source_lines(text)] for text in (one, other))
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    changed = [code[1:] for code in matcher.get_opcodes() if code[0] != "equal"]
-    return (
-        [(start + 1, end) for start, end, _, _ in changed if end > start],
-        [(start + 1, end) for _, _, start, end in changed if end > start],
-    )

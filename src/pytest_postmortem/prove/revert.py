@@ -21,10 +21,12 @@ from pytest_postmortem.prove.fix_files import (
     FixFileKind,
     FixStep,
     classify_fix_file,
+    find_data_roots,
     find_import_roots,
     format_module_name,
 )
 from pytest_postmortem.prove.transplant import TransplantError, transplant_units
+from pytest_postmortem.pysource import suite_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,23 @@ class Workspace:
         """Return the path from the top, given a path from the rootdir."""
         return os.path.relpath(self.root / path, self.top).replace(os.sep, "/")
 
-    def kind_of(self, path: str, tests: Sequence[str], source: Sequence[str] = ()) -> FixFileKind:
-        """Return the kind of a file of a fix; ``tests`` are the files of its linked tests."""
-        return classify_fix_file(path, tests, self.collected, self.present, source, self.prefix)
+    def kind_of(
+        self,
+        path: str,
+        tests: Sequence[str],
+        source: Sequence[str] = (),
+        data: bytes | None = None,
+    ) -> FixFileKind:
+        """Return the kind of a file of a fix; ``tests`` are the files of its linked tests.
+
+        A file that is named like a test and holds none, by its ``data``, is source in a package,
+        and elsewhere what its folder says.
+        """
+
+        def collects(name: str) -> bool:
+            return self.collected(name) and not (data is not None and _has_no_tests(data))
+
+        return classify_fix_file(path, tests, collects, self.present, source, self.prefix)
 
     def list_source_files(self) -> Iterator[tuple[Path, bytes]]:
         """Yield the Python files that are not tests, with their contents."""
@@ -65,14 +81,18 @@ class Workspace:
                     yield file, file.read_bytes()
 
 
+def _has_no_tests(data: bytes) -> bool:
+    return suite_reader.parse_source_tests(data, ()) == ()
+
+
 @dataclass(frozen=True, slots=True)
 class FixVersions:
     """Files with the fix and without it, by their real paths; None for a file that does not exist.
 
     ``modules`` are the names of modules that may be installed copies, with the digest of the file
     in the checkout. ``tree`` is another tree to run in, with the import ``roots`` of its packages
-    and the node ids of the linked tests in it; ``others`` are the other files that the fix changed
-    in it.
+    and the node ids of the linked tests in it; ``others`` are the contents of all files that the
+    fix changed in it, and ``data_files`` are those that are not Python.
     """
 
     way: str
@@ -83,6 +103,11 @@ class FixVersions:
     roots: tuple[str, ...] = ()
     nodeids: tuple[str, ...] = ()
     others: Mapping[Path, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
+
+    @property
+    def data_files(self) -> frozenset[str]:
+        """The real paths of the files that are not Python."""
+        return frozenset(map(str, self.others)) - {*self.fixed}
 
     def of_today(self, files: Iterable[str], top: Path) -> tuple[str, ...]:
         """Return the files of a run as paths in the checkout, if its tree is a copy of the
@@ -108,11 +133,13 @@ def has_code_changes(fix: Fix) -> bool:
 
 
 @convert_git_errors()
-def revert_by_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) -> FixVersions:
+def revert_by_patch(
+    fix: Fix, checkout: Workspace, folder: Callable[[], Path], *, copied: bool = False
+) -> FixVersions:
     """Reverse the patch of a fix on today's files.
 
-    If it changes files that are not Python, it is reversed in a copy of the tree; ``folder`` makes
-    one.
+    If it changes files that are not Python, or if it has to be ``copied``, it is reversed in a copy
+    of the tree; ``folder`` makes one.
 
     Raises:
         FixError: The patch does not apply.
@@ -133,7 +160,7 @@ def revert_by_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) -
     before = {
         str(file): decode_fix_source(contents.get(path)) for path, (file, _) in python.items()
     }
-    if not opaque:
+    if not opaque and not copied:
         return FixVersions("patch", fixed, before, _find_installed_names(today, checkout))
     tree = copy_checkout(checkout.root, checkout.top, folder())
 
@@ -145,8 +172,16 @@ def revert_by_patch(fix: Fix, checkout: Workspace, folder: Callable[[], Path]) -
         {str(there(file)): text for file, text in fixed.items()},
         {str(there(file)): text for file, text in before.items()},
         tree=tree,
-        roots=tuple(str(tree / root) for root in find_import_roots(today, checkout.present)),
-        others={there(today[path][0]): (contents.get(path), today[path][1]) for path in opaque},
+        roots=tuple(
+            str(tree / root)
+            for root in dict.fromkeys(
+                (
+                    *find_import_roots(python, checkout.present),
+                    *find_data_roots(opaque, checkout.present),
+                )
+            )
+        ),
+        others={there(file): (contents.get(path), data) for path, (file, data) in today.items()},
     )
 
 

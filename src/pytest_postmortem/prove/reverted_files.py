@@ -34,7 +34,10 @@ def find_reverted_files(fix: Fix, versions: FixVersions, top: Path) -> RevertedF
     """
     files = {*versions.fixed, *map(str, versions.others)}
     taken = {os.path.relpath(file, top).replace(os.sep, "/") for file in files}
-    stays = {*fix.of_kind("other", "opaque"), *_select_existing_paths(fix.of_kind("source"), top)}
+    stays = {
+        *fix.of_kind("other", "opaque", "either"),
+        *_select_existing_paths(fix.of_kind("source"), top),
+    }
     return RevertedFiles(tuple(sorted(taken)), tuple(sorted(stays - taken)))
 
 
@@ -43,13 +46,19 @@ def _select_existing_paths(paths: Collection[str], top: Path) -> set[str]:
 
 
 def check_remaining_files(
-    judged: IncidentVerdict, shares: RevertedFiles, top: Path, loaded: Collection[str]
+    judged: IncidentVerdict,
+    shares: RevertedFiles,
+    top: Path,
+    loaded: Collection[str],
+    shared: Collection[str] = (),
 ) -> IncidentVerdict:
     """Return ``inconclusive`` for tests that may guard a file of the fix that was not reverted.
 
-    ``loaded`` are the real paths of the modules that the runs loaded.
+    ``loaded`` are the real paths of the modules that the runs loaded. ``shared`` files, which are
+    test or source, are reverted afterwards.
     """
-    loaded_remaining = [path for path in shares.left if os.path.realpath(top / path) in loaded]
+    left = [path for path in shares.left if path not in shared]
+    loaded_remaining = [path for path in left if os.path.realpath(top / path) in loaded]
     if judged.verdict not in OPEN_VERDICTS or not loaded_remaining:
         return judged
     message = (

@@ -30,7 +30,9 @@ SCRIPT_TEMPLATE = """#!{python}
 import sys
 
 from {module} import {name}
-sys.exit({attribute}())
+
+if __name__ == "__main__":
+    sys.exit({attribute}())
 """
 
 
@@ -110,7 +112,14 @@ def _list_console_scripts() -> Iterator[tuple[str, str, str]]:
             yield script.name, script.module, script.attr
 
 
-START_CODE = "sys.exit(_postmortem_import_hook.start_pytest())\n"
+START_TEMPLATE = """\
+import os
+import sys
+
+if __name__ == "__main__":
+    {code}
+"""
+"""The script that starts pytest; multiprocessing imports it again in each process it spawns."""
 
 TEMP_VARIABLE = "TMPDIR"
 """The environment variable that identifies the processes of a run."""
@@ -157,7 +166,8 @@ class RunSources:
     """The source that a run imports instead of the checkout's.
 
     ``files`` are texts by path, None for a file that must not exist. ``modules`` are the names of
-    modules that may be installed copies, each with its file and digest. ``marks`` and ``watched``
+    modules that may be installed copies, each with its file and digest. ``data`` are files whose
+    opening is recorded, unless Python imports them. ``marks`` and ``watched``
     are line ranges of the fix: to report that they run, and exceptions that leave their functions;
     ``shake`` lets other threads run before them. ``tree`` is another tree to run in, with the
     import ``roots`` of its packages.
@@ -165,6 +175,7 @@ class RunSources:
 
     files: Mapping[str, str | None] = field(default_factory=dict)
     modules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    data: tuple[str, ...] = ()
     marks: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     watched: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     shake: bool = False
@@ -209,6 +220,39 @@ class RunLocation:
         return path if tree is None else tree / os.path.relpath(path, self.top)
 
 
+class Reaper:
+    """A process that ends the runs and removes their files if `prove` itself is killed."""
+
+    def __init__(self, work: Path) -> None:
+        script = Path(__file__).parent / "child" / "reaper.py"
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(script), str(work)],
+            cwd=os.path.abspath(os.sep),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._lock = Lock()
+
+    def write_line(self, line: str) -> None:
+        """Report that a run starts (``+PID``) or has ended (``-PID``)."""
+        with self._lock, suppress(OSError, ValueError):
+            if self._process.stdin is not None:
+                self._process.stdin.write(f"{line}\n".encode())
+                self._process.stdin.flush()
+
+    def __enter__(self) -> Reaper:
+        """Return the reaper, which already runs."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let it end: nothing is left that it would have to do."""
+        self.write_line("done")
+        with suppress(OSError, subprocess.TimeoutExpired):
+            self._process.communicate(timeout=10)
+
+
 class RunnerStopped(Exception):
     """The user stopped `prove`: no further process is started."""
 
@@ -218,7 +262,8 @@ class Runner:
 
     ``work`` is a folder for the files of the runs; the caller removes it. ``memory`` is the limit
     of a process in bytes, ``plugins`` returns whether pytest has a plugin of this name.
-    ``as_module`` is the default for starting pytest as ``python -m pytest``.
+    ``as_module`` is the default for starting pytest as ``python -m pytest``; ``reaper`` is informed
+    of each process.
     """
 
     def __init__(
@@ -229,7 +274,9 @@ class Runner:
         memory: int | None = None,
         plugins: Callable[[str], bool] = lambda name: False,
         as_module: bool = False,
+        reaper: Reaper | None = None,
     ) -> None:
+        self._reaper = reaper
         self._shadow = shadow
         self._work = work
         self._where = where
@@ -296,6 +343,7 @@ class Runner:
         return {
             "files": dict(sources.files),
             "modules": dict(sources.modules),
+            "data": list(sources.data),
             "marks": dict(sources.marks),
             "watched": dict(sources.watched),
             "shake": sources.shake,
@@ -326,14 +374,16 @@ class Runner:
 
     def _start(self, shadow: ShadowEnvironment, selection: TestSelection) -> list[str]:
         """Return the command that starts pytest: a script that is kept off ``sys.path``."""
-        path_code = "sys.path.insert(0, os.getcwd())\n" if selection.as_module else ""
+        path_code = "sys.path.insert(0, os.getcwd()); " if selection.as_module else ""
+        start = "import _postmortem_import_hook as hook; sys.exit(hook.start_pytest())"
         script = shadow.bin / "run_pytest.py"
-        script.write_text(f"import os, sys, _postmortem_import_hook\n{path_code}{START_CODE}")
+        script.write_text(START_TEMPLATE.format(code=path_code + start), encoding="utf-8")
         return [str(script)]
 
     def _write_start_script(self, place: Path) -> Path:
         script = place / "run_pytest.py"
-        script.write_text("import sys, pytest\nsys.exit(pytest.main())\n")
+        code = "import pytest; sys.exit(pytest.main())"
+        script.write_text(START_TEMPLATE.format(code=code), encoding="utf-8")
         return script
 
     def _options(self, place: Path, tree: Path | None) -> list[str]:
@@ -362,6 +412,10 @@ class Runner:
             )
         return environment
 
+    def _report_process(self, word: str, process: subprocess.Popen[bytes]) -> None:
+        if self._reaper is not None:
+            self._reaper.write_line(f"{word}{process.pid}")
+
     def _run_command(
         self,
         command: Sequence[str],
@@ -385,6 +439,7 @@ class Runner:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+            self._report_process("+", process)
             with self._lock:
                 self._running.add(process)
                 stopped = self._stopped
@@ -395,6 +450,7 @@ class Runner:
             finally:
                 _kill_process_group(process)
                 _kill_stray_processes(place)
+                self._report_process("-", process)
                 with self._lock:
                     self._running.discard(process)
         output = (place / "log").read_bytes()[-MAX_LOG_BYTES:].decode(errors="replace")

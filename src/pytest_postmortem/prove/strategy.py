@@ -3,59 +3,55 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from time import monotonic
 
+from pytest_postmortem import git
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
 from pytest_postmortem.prove import revert
+from pytest_postmortem.prove.additions import AdditionsOfFix, find_additions, has_only_additions
 from pytest_postmortem.prove.checkout_at_fix import ReplayError
 from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
 from pytest_postmortem.prove.experiment import FRESH_RUNS, MAX_RUN_SECONDS, Experiment, RunBudget
-from pytest_postmortem.prove.fix import FixError, decode_fix_source
-from pytest_postmortem.prove.fix_files import Fix
+from pytest_postmortem.prove.fix import (
+    FixError,
+    FixNotInHeadError,
+    convert_git_errors,
+    decode_fix_source,
+)
+from pytest_postmortem.prove.fix_files import Fix, FixFileKind
 from pytest_postmortem.prove.fix_hunks import FixPart, locate_part_in_text, prove_fix_parts
 from pytest_postmortem.prove.flakiness import judge_repeated_runs
 from pytest_postmortem.prove.revert import FixVersions, Workspace
 from pytest_postmortem.prove.reverted_files import (
+    OPEN_VERDICTS,
     UNKNOWN_FILES,
     RevertedFiles,
     check_remaining_files,
     find_reverted_files,
 )
 from pytest_postmortem.prove.runner import Runner, TestSelection
+from pytest_postmortem.prove.today import (
+    ProofCase,
+    TestsToday,
+    run_tests_today,
+    run_with_module_path,
+)
 from pytest_postmortem.prove.transplant import TransplantError
 from pytest_postmortem.prove.trial import AttemptResult, Trial
 from pytest_postmortem.prove.verdict import (
     DECIDED_VERDICTS,
     RED_WORDS,
     IncidentVerdict,
+    TestVerdict,
     format_failure_with_fix,
     judge_incident,
+    select_best_verdict,
 )
 
-MISSING_MODULE = re.compile("No module named|ModuleNotFoundError")
-
 STRATEGIES = ("patch", "units", "replay")
-
-
-@dataclass(frozen=True, slots=True)
-class ProofCase:
-    """An incident to prove: its linked tests, and a function that reads its fix.
-
-    ``tests`` are the files of linked tests from the rootdir. In them, tests are linked by a marker
-    with one of ``ids``, or by ``nodeids``. ``seen`` are the node ids found in the code alone, for a
-    tree in which no test has run yet.
-    """
-
-    id: str
-    fix: Callable[[], Fix]
-    tests: tuple[str, ...]
-    ids: tuple[str, ...] = ()
-    nodeids: tuple[str, ...] = ()
-    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,8 @@ class IncidentProof:
     ``notes`` are the reasons why a strategy gave no verdict. ``files`` are the real paths of the
     files of the checkout that the runs loaded. ``parts`` are the parts of the fix, if requested.
     ``hang_seconds`` is the time after which a run counts as hanging, ``reverted_files`` the files
-    of the fix that were reverted, and those that were not.
+    of the fix that were reverted, and those that were not. ``is_copied`` means that the tests ran
+    in another tree, ``read_files`` are files of the fix that they opened past the import system.
     """
 
     id: str
@@ -78,6 +75,8 @@ class IncidentProof:
     parts: tuple[FixPart, ...] = ()
     hang_seconds: float = MAX_RUN_SECONDS
     reverted_files: RevertedFiles = UNKNOWN_FILES
+    is_copied: bool = False
+    read_files: tuple[str, ...] = ()
 
 
 class Prover:
@@ -106,7 +105,7 @@ class Prover:
         try:
             with self._git:
                 fix = self._classify_fix(case.fix(), case)
-            proved = self._try_strategies(case, fix)
+            proved = self._prove_both_ways(case, fix)
         except FixError as error:
             proved = IncidentProof(case.id, "", IncidentVerdict("inconclusive", str(error)))
         return replace(proved, seconds=monotonic() - start)
@@ -117,8 +116,31 @@ class Prover:
 
     def _classify_fix(self, fix: Fix, case: ProofCase) -> Fix:
         tests = [self._checkout.within(path) for path in case.tests]
-        kinds = {path: self._checkout.kind_of(path, tests, self._source) for path in fix.paths}
+        kinds: dict[str, FixFileKind] = {}
+        for path in fix.paths:
+            before, after = fix.ends(path)
+            data = after if after is not None else before
+            kinds[path] = self._checkout.kind_of(path, tests, self._source, data)
         return replace(fix, kinds=kinds)
+
+    def _prove_both_ways(self, case: ProofCase, fix: Fix) -> IncidentProof:
+        """Leave files in place that are test or source; if that decides nothing, revert them too.
+
+        A shared file to which the fix only added something is left in place.
+        """
+        shared = [path for path in fix.of_kind("either") if not _is_only_extended(fix, path)]
+        whole = replace(fix, kinds={**fix.kinds, **dict.fromkeys(shared, "source")})
+        if not shared:
+            return self._try_strategies(case, fix)
+        if not fix.of_kind("source", "opaque"):
+            return choose_proof_with_shared_files(None, self._try_strategies(case, whole), shared)
+        kept = self._try_strategies(case, fix)
+        is_decided = kept.judged.verdict not in (*OPEN_VERDICTS, "inconclusive")
+        if is_decided and (
+            kept.judged.verdict not in PROVEN_VERDICTS or _is_own_assertion(kept.judged)
+        ):
+            return _add_note_of_shared_files(kept, shared)
+        return choose_proof_with_shared_files(kept, self._try_strategies(case, whole), shared)
 
     def _try_strategies(self, case: ProofCase, fix: Fix) -> IncidentProof:
         if not fix.of_kind("source", "opaque"):
@@ -127,15 +149,29 @@ class Prover:
             raise FixError(f"{fix.name} changes no code that runs")
         proofs: list[IncidentProof] = []
         notes: list[str] = []
+        today: TestsToday | None = None
         for way in STRATEGIES:
             try:
+                if way != "patch" and today is None:
+                    self._require_fix_in_head(fix)
+                    today = self._run_tests_today(case, proofs)
+                    if today.failing and not today.others:
+                        return IncidentProof(case.id, fix.name, today.judge(), "today")
+                    case = today.select_others(case)
+                if way == "replay" and today is not None and not today.others:
+                    raise FixError(f"today {today.reason}")
                 proved = self._try_strategy(way, case, fix, proofs)
             except (FixError, TransplantError, ReplayError) as error:
                 notes.append(f"{way}: {error}")
+                if isinstance(error, FixNotInHeadError):
+                    notes = [str(error)]
+                    break
                 continue
-            proofs.append(proved)
+            if way == "patch" and proved.judged.verdict in OPEN_VERDICTS:
+                proved = self._try_in_copy(case, fix, proved)
+            proofs.append(replace(proved, judged=today.add_to(proved.judged)) if today else proved)
             if _is_verdict_settled(proved.judged):
-                return replace(proved, notes=tuple(notes))
+                return replace(proofs[-1], notes=tuple(notes))
             notes.append(f"{way}: {proved.judged.message}")
         if not proofs:
             return IncidentProof(
@@ -144,13 +180,66 @@ class Prover:
         chosen = min(proofs, key=lambda proof: VERDICTS.index(proof.judged.verdict))
         return replace(chosen, notes=tuple(notes))
 
+    def _require_fix_in_head(self, fix: Fix) -> None:
+        """Check that HEAD has the commits of a fix.
+
+        Raises:
+            FixNotInHeadError: It lacks one, or a shallow clone does not show whether it does.
+        """
+        root = self._checkout.root
+        with self._git, convert_git_errors():
+            for step in fix.steps:
+                if step.after is None or git.is_commit_included(root, step.after):
+                    continue
+                raise FixNotInHeadError(
+                    f"whether HEAD has {step.name} is not known in this shallow clone:"
+                    " git fetch --unshallow"
+                    if git.is_shallow_clone(root)
+                    else f"{step.name} is not in HEAD: merge it, or name the commit that brought it"
+                )
+
+    def _run_tests_today(self, case: ProofCase, proofs: Sequence[IncidentProof]) -> TestsToday:
+        """Run the linked tests on the checkout as it is, unless the exact reverse has done so."""
+        if proofs:
+            tests = proofs[0].judged.tests
+            failing = tuple(test for test in tests if test.verdict == "fails-with-fix")
+            others = tuple(test.nodeid for test in tests if test not in failing)
+            return TestsToday(others, failing, proofs[0].judged.message)
+        selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
+        versions = FixVersions("today", {}, {})
+        return run_tests_today(Experiment(self._runner, selection, versions, self._effort))
+
+    def _try_in_copy(self, case: ProofCase, fix: Fix, proved: IncidentProof) -> IncidentProof:
+        """Revert the fix in a copy of the tree, since tests may read its files past the import."""
+        if proved.is_copied:
+            return proved
+        try:
+            copied = self._try_strategy("patch", case, fix, [], copied=True)
+        except (FixError, ReplayError) as error:
+            copied = replace(proved, judged=IncidentVerdict("inconclusive", str(error)))
+        if copied.judged.verdict in (*PROVEN_VERDICTS, "weak"):
+            return copied
+        if copied.judged.verdict in OPEN_VERDICTS or not proved.read_files:
+            return proved
+        name = os.path.relpath(min(proved.read_files), self._checkout.top)
+        why = f"{name} is read as a file, which a copy of the tree does not allow to revert"
+        return replace(proved, judged=make_inconclusive(proved.judged, why))
+
     def _try_strategy(
-        self, way: str, case: ProofCase, fix: Fix, proofs: Sequence[IncidentProof]
+        self,
+        way: str,
+        case: ProofCase,
+        fix: Fix,
+        proofs: Sequence[IncidentProof],
+        *,
+        copied: bool = False,
     ) -> IncidentProof:
         """Try one strategy, with the tests that earlier strategies found."""
         with self._git:
             if way == "patch":
-                versions = revert.revert_by_patch(fix, self._checkout, self._runner.folder)
+                versions = revert.revert_by_patch(
+                    fix, self._checkout, self._runner.folder, copied=copied
+                )
             elif way == "units":
                 versions = revert.revert_by_transplant(fix, self._checkout)
             else:
@@ -164,15 +253,25 @@ class Prover:
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
         sides = Experiment(self._runner, selection, versions, self._effort, enough)
-        names_of_fix = self._known(case, fix, versions)
-        judged = self._judge_versions(sides, versions, names_of_fix)
-        shares = find_reverted_files(fix, versions, versions.tree or self._checkout.top)
+        names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)
+        judged, control = self._judge_versions(sides, versions, names_of_fix, quick=copied)
+        if judged.verdict in ("proven", "proven-flaky"):
+            additions = self._find_additions(case, fix, versions)
+            judged = judge_additions(judged, sides, control, names_of_fix, additions)
+        if versions.way == "replay":
+            judged = _convert_replay_verdict(judged)
+        tree = versions.tree or self._checkout.top
+        shares = find_reverted_files(fix, versions, tree)
         judged = check_remaining_files(
-            judged, shares, versions.tree or self._checkout.top, sides.modules
+            judged,
+            shares,
+            versions.tree or self._checkout.top,
+            sides.modules,
+            fix.of_kind("either"),
         )
         hunks = self._hunks and judged.verdict in PROVEN_VERDICTS
         raw_parts = prove_fix_parts(versions, sides, names_of_fix) if hunks else ()
-        top = f"{versions.tree or self._checkout.top}{os.sep}"
+        top = f"{tree}{os.sep}"
         parts = tuple(
             replace(_locate_part(part, versions, fix), path=part.path.removeprefix(top))
             for part in raw_parts
@@ -187,6 +286,8 @@ class Prover:
             parts=parts,
             hang_seconds=sides.hang_seconds,
             reverted_files=shares,
+            is_copied=versions.tree is not None,
+            read_files=tuple(sides.read_files),
         )
 
     def _known(self, case: ProofCase, fix: Fix, versions: FixVersions) -> NamesOfFix:
@@ -200,10 +301,36 @@ class Prover:
         then = revert.build_history_reader(fix, checkout, top)
         return collect_names_of_fix(str(top), tests, pairs, lambda: texts, then)
 
+    def _find_additions(
+        self, case: ProofCase, fix: Fix, versions: FixVersions
+    ) -> AdditionsOfFix | None:
+        """Return what the fix added for its tests alone."""
+        top = versions.tree or self._checkout.top
+        paths = {*map(self._checkout.within, case.tests), *fix.of_kind("test")}
+        paths.update(path for path in self._checkout.present if path.endswith("conftest.py"))
+        tests = {str(top / path) for path in paths if path.endswith(".py")}
+        pairs = {path: (versions.before.get(path), text) for path, text in versions.fixed.items()}
+        others = (
+            decode_fix_source(data) or ""
+            for file, data in self._checkout.list_source_files()
+            if str(top / os.path.relpath(file, self._checkout.top)) not in {*pairs, *tests}
+        )
+        texts = (read_source_text(path) or "" for path in sorted(tests - {*pairs}))
+        return find_additions(pairs, texts, others)
+
     def _judge_versions(
-        self, experiment: Experiment, versions: FixVersions, fix_names: NamesOfFix
-    ) -> IncidentVerdict:
-        control = _run_control(experiment)
+        self,
+        experiment: Experiment,
+        versions: FixVersions,
+        fix_names: NamesOfFix,
+        *,
+        quick: bool,
+    ) -> tuple[IncidentVerdict, Trial]:
+        """Return the verdict, and the run with the fix.
+
+        A ``quick`` verdict does not say why a test passes without the fix.
+        """
+        control = run_with_module_path(experiment, experiment.run_with_fix)
         if versions.way != "replay" and not _are_all_passing(control):
             control = _check_control_run(experiment, control, versions.way)
         if _find_passing_tests(control).isdisjoint(control.linked):
@@ -211,6 +338,8 @@ class Prover:
         else:
             without = experiment.without()
             judged = judge_incident(control, without, fix_names)
+            if quick and judged.is_open:
+                return judged, control
             reached = experiment.reached() if judged.is_open else None
             judged = judge_incident(control, without, fix_names, reached)
             if judged.verdict == "not-proven":
@@ -220,7 +349,7 @@ class Prover:
             elif not self._effort.asked:
                 judged, control = _confirm_verdict(experiment, control, without, fix_names, reached)
             judged = self._judge_again(experiment, judged, control, fix_names)
-        return _convert_replay_verdict(judged) if versions.way == "replay" else judged
+        return judged, control
 
     def _judge_again(
         self, experiment: Experiment, judged: IncidentVerdict, control: Trial, fix_names: NamesOfFix
@@ -241,6 +370,121 @@ class Prover:
         return judged
 
 
+OWN_ASSERTIONS = ("AssertionError", "Failed")
+"""The exceptions with which a test itself says that something is wrong."""
+
+
+def _is_own_assertion(judged: IncidentVerdict) -> bool:
+    _, _, failure = judged.message.partition("without the fix: ")
+    return failure.startswith(OWN_ASSERTIONS)
+
+
+def _is_only_extended(fix: Fix, path: str) -> bool:
+    """Return whether a fix only added to a Python file; a patch alone does not show that."""
+    if any(step.patch for step in fix.steps):
+        return False
+    return has_only_additions(*map(decode_fix_source, fix.ends(path)))
+
+
+def _add_note_of_shared_files(proved: IncidentProof, shared: Sequence[str]) -> IncidentProof:
+    if proved.judged.verdict not in PROVEN_VERDICTS:
+        return proved
+    message = f"{proved.judged.message}; {', '.join(shared[:3])} was left in place"
+    return replace(proved, judged=replace(proved.judged, message=message))
+
+
+def choose_proof_with_shared_files(
+    kept: IncidentProof | None, whole: IncidentProof, shared: Sequence[str]
+) -> IncidentProof:
+    """Return the proof with shared files left in place, or the one with these reverted too.
+
+    With either half of the fix alone, only the test's own assertion is proof: any other failure may
+    come from two halves that do not fit together. ``kept`` is None if nothing else was to revert.
+    """
+    names = ", ".join(shared[:3])
+    judged = whole.judged
+    is_proven = judged.verdict in PROVEN_VERDICTS
+    if kept is not None and kept.judged.verdict in PROVEN_VERDICTS:
+        if is_proven:
+            return _add_note_of_shared_files(kept, shared)
+        why = f"{kept.judged.message}; {names} is a part of the fix that was left in place then"
+        return replace(kept, judged=make_inconclusive(kept.judged, why))
+    if is_proven and _is_own_assertion(judged):
+        note = "" if kept is None else f"; {names} is reverted too, and without that it passes"
+        return replace(whole, judged=replace(judged, message=judged.message + note))
+    if is_proven:
+        judged = make_inconclusive(judged, f"fails with {names} reverted too, not by an assertion")
+    if kept is None:
+        return replace(whole, judged=judged)
+    if judged.verdict in OPEN_VERDICTS or kept.judged.verdict == "inconclusive":
+        return kept
+    why = f"passes without the rest of the fix; {names} is a part of it: {judged.message}"
+    return replace(kept, judged=make_inconclusive(kept.judged, why))
+
+
+def make_inconclusive(judged: IncidentVerdict, why: str) -> IncidentVerdict:
+    """Return a verdict as ``inconclusive``, with the reason for each of its deciding tests."""
+    tests = tuple(
+        replace(test, verdict="inconclusive", message=why, is_mixed=False)
+        if test.verdict in (*PROVEN_VERDICTS, *OPEN_VERDICTS)
+        else test
+        for test in judged.tests
+    )
+    return replace(judged, verdict="inconclusive", message=why, tests=tests)
+
+
+def judge_additions(
+    judged: IncidentVerdict,
+    experiment: Experiment,
+    control: Trial,
+    fix_names: NamesOfFix,
+    additions: AdditionsOfFix | None,
+) -> IncidentVerdict:
+    """Return the verdict with tests as ``weak`` that fail only because an addition is missing."""
+    if additions is None:
+        return judged
+    trial = control if additions.is_all else experiment.run_with_additions(additions.texts)
+    tests = tuple(
+        _judge_test_with_additions(test, control, trial, fix_names, additions)
+        if test.verdict in PROVEN_VERDICTS
+        else test
+        for test in judged.tests
+    )
+    top = select_best_verdict(tests)
+    return replace(judged, verdict=top.verdict, message=top.message, tests=tests)
+
+
+def _judge_test_with_additions(
+    test: TestVerdict,
+    control: Trial,
+    trial: Trial,
+    fix_names: NamesOfFix,
+    additions: AdditionsOfFix,
+) -> TestVerdict:
+    shown = ", ".join(additions.names[:3])
+    attempts = trial.attempts.get(test.nodeid, ())
+    if not attempts or attempts[0].word != "passed":
+        again = judge_incident(
+            replace(control, linked=(test.nodeid,)),
+            replace(trial, linked=control.linked),
+            fix_names,
+        )
+        if again.verdict == "proven":
+            return test
+        why = f"{test.message}; whether only {shown} is missing can't be tested: {again.message}"
+        return replace(test, verdict="inconclusive", message=why, is_mixed=False)
+    if additions.doubts:
+        why = (
+            f"fails only without {shown}; whether {additions.doubts[0]} replaces a method of a"
+            " class outside of the repository is not known"
+        )
+        return replace(test, verdict="inconclusive", message=why, is_mixed=False)
+    why = f"fails only because {shown} is missing without the fix"
+    if additions.is_all:
+        why = f"needs {shown}, which the fix added: new behaviour, there is nothing to revert"
+    return replace(test, verdict="weak", message=why, is_mixed=False)
+
+
 def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Trial:
     """Return the run with the fix, without failures of tests that pass today.
 
@@ -259,18 +503,6 @@ def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Tria
         if not passing.isdisjoint(failing) and _find_passing_tests(control).isdisjoint(failing):
             control = control.add_attempts(experiment.again(fixed=True))
     return _excuse_failing_tests(control, passing, today)
-
-
-def _run_control(experiment: Experiment) -> Trial:
-    """Run the tests with the fix; use ``python -m pytest`` if they import from the folder."""
-    control = experiment.run_with_fix()
-    texts = (control.ended.output, *control.broken.values())
-    if control.linked or experiment.as_module or not any(map(MISSING_MODULE.search, texts)):
-        return control
-    experiment.as_module = True
-    again = experiment.run_with_fix()
-    experiment.as_module = bool(again.linked)
-    return again if again.linked else control
 
 
 def _confirm_verdict(

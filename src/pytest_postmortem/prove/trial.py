@@ -71,9 +71,10 @@ class Trial:
 
     ``broken`` are files that could not be collected and ``left`` files that skipped themselves,
     each with the reason. ``served_files`` are the files that got another text, ``copies`` installed
-    copies among them, ``others`` modules of the same name from elsewhere. ``reached`` are the lines
-    of the fix that ran, ``escaped_failures`` the exceptions that left its functions. ``modules``
-    are the files of the checkout that were loaded.
+    copies among them, ``others`` modules of the same name from elsewhere, ``read_files`` the files
+    of the fix that were opened past the import system. ``reached`` are the lines of the fix that
+    ran, ``escaped_failures`` the exceptions that left its functions. ``modules`` are the files of
+    the checkout that were loaded.
     """
 
     ended: ProcessEnd
@@ -83,6 +84,7 @@ class Trial:
     left: Mapping[str, str] = field(default_factory=dict)
     served_files: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
+    read_files: frozenset[str] = frozenset()
     reached: frozenset[str] = frozenset()
     escaped_failures: tuple[RaisedFailure, ...] = ()
     modules: frozenset[str] = frozenset()
@@ -159,6 +161,7 @@ def parse_trial_notes(lines: Iterable[bytes], ended: ProcessEnd) -> Trial:
         dict(notes["left"]),
         frozenset(notes["served"]),
         frozenset(notes["other"]),
+        frozenset(notes["read"]),
         frozenset(notes["reached"]),
         tuple(dict.fromkeys(map(_parse_failure, notes["escaped"]))),
         frozenset(path for paths in notes["modules"] for path in paths),

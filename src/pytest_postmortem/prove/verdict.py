@@ -7,6 +7,7 @@ fix, and only if the bug itself causes it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,12 @@ DECIDED_VERDICTS: tuple[Verdict, ...] = (
 
 RED_WORDS: tuple[AttemptWord, ...] = ("failed", "error", "hung", "died")
 """Results of a test that fails with the fix."""
+
+CONFIGURATION_LINES = ("rootdir:", "inifile:", "configfile:", "plugins:")
+"""The beginnings of lines that say nothing about a cause."""
+
+CAUSE_PATTERN = r"^(\w*error|ERROR|E )\b|\w+Error: |: error: "
+"""Lines of pytest's output that say why it ended."""
 
 MIN_FURTHER_TESTS = 4
 """With fewer further tests than this, the share of them that fail is ignored."""
@@ -71,7 +78,7 @@ def judge_incident(
     ``reached`` are the tests that ran lines of the fix, None if that was not measured.
     """
     if not control.linked:
-        return IncidentVerdict("inconclusive", _explain_no_linked_test(control))
+        return IncidentVerdict("inconclusive", explain_no_linked_test(control))
     leaks = control.others | without.others
     if leaks:
         return IncidentVerdict("inconclusive", f"another copy was imported: {min(leaks)}")
@@ -100,7 +107,8 @@ def select_best_verdict(tests: Iterable[TestVerdict]) -> TestVerdict:
     return min(tests, key=lambda test: VERDICTS.index(test.verdict))
 
 
-def _explain_no_linked_test(control: Trial) -> str:
+def explain_no_linked_test(control: Trial) -> str:
+    """Return why a run collected no linked test."""
     if control.broken:
         path, text = min(control.broken.items())
         return f"{path} can't be collected: {text}"
@@ -110,8 +118,24 @@ def _explain_no_linked_test(control: Trial) -> str:
     if control.ended.status is None:
         return f"collection did not finish within {control.ended.seconds:.0f} s"
     ran = control.ended.status in (0, 1)  # tests, but not these
-    lines = [line.strip() for line in control.ended.output.splitlines() if line.strip() and not ran]
-    return f"no linked test was collected{': ' + lines[-1][:200] if lines else ''}"
+    cause = "" if ran else find_cause_in_output(control.ended.output)
+    return f"no linked test was collected{': ' + cause if cause else ''}"
+
+
+def find_cause_in_output(output: str) -> str:
+    """Return the line of a run's output that says why it ended, empty if there is none.
+
+    pytest prints the inifile and the rootdir after an error about an option or a plugin.
+    """
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(CONFIGURATION_LINES)]
+    errors = [line for line in lines if re.search(CAUSE_PATTERN, line)]
+    cause = (errors or lines or [""])[-1]
+    option = re.search(r"unrecognized arguments: (.*)", cause)
+    if option:
+        return f"pytest does not know {option[1]}: a plugin is missing in this environment"
+    missing = re.search(r"No module named '?([\w.]+)'?", cause)
+    return f"no module named {missing[1]} in this environment" if missing else cause[:200]
 
 
 def _judge_linked_test(
@@ -165,10 +189,11 @@ def _format_cut_run(trial: Trial, side: str) -> str:
 
 def format_failure_with_fix(attempt: AttemptResult) -> str:
     """Return how a test fails with the fix."""
-    return f"fails with the fix in place: {_format_attempt(attempt)}"
+    return f"fails with the fix in place: {format_attempt(attempt)}"
 
 
-def _format_attempt(attempt: AttemptResult) -> str:
+def format_attempt(attempt: AttemptResult) -> str:
+    """Return why an attempt failed."""
     if attempt.failure is not None:
         return str(attempt.failure)
     words = {"hung": "it does not end", "died": "the process died"}
@@ -197,8 +222,8 @@ def _format_run_end(trial: Trial) -> str:
     """Return how a run ended before a test, empty if it reached the time limit."""
     if trial.ended.status is None:
         return ""
-    lines = [line.strip() for line in trial.ended.output.splitlines() if line.strip()]
-    return f": {lines[-1][:200] if lines else f'exit status {trial.ended.status}'}"
+    cause = find_cause_in_output(trial.ended.output)
+    return f": {cause or f'exit status {trial.ended.status}'}"
 
 
 def _judge_without_fix(
@@ -220,7 +245,7 @@ def _judge_without_fix(
     if attempt.word == "failed":
         return _judge_failed_attempt(attempt, control, without, fix_names)
     if attempt.word == "error":
-        return "broken", f"its set-up or teardown fails without the fix: {_format_attempt(attempt)}"
+        return "broken", f"its set-up or teardown fails without the fix: {format_attempt(attempt)}"
     reason = f": {attempt.reason}" if attempt.reason else ""
     return "skipped", f"{attempt.word} without the fix{reason}"
 
@@ -238,7 +263,7 @@ def _judge_failed_attempt(
 ) -> tuple[Verdict, str]:
     failure = attempt.failure
     if failure is None:
-        return "proven", f"fails without the fix: {_format_attempt(attempt)}"
+        return "proven", f"fails without the fix: {format_attempt(attempt)}"
     failure_meaning = classify_failure(failure, fix_names)
     if failure_meaning == "weak":
         return (
@@ -266,14 +291,23 @@ def _find_unrelated_failures(
 def _judge_passed_attempt(
     without: Trial, fix_names: NamesOfFix, reached: bool | None
 ) -> tuple[Verdict, str]:
-    if not without.served_files & fix_names.replaced_files:
-        names = ", ".join(sorted(path.rpartition("/")[2] for path in fix_names.replaced_files))
+    used = without.served_files | without.read_files
+    if fix_names.replaced_files and not used & fix_names.replaced_files:
+        names = _format_file_names(fix_names.replaced_files)
         return "inconclusive", f"the tests were not seen to import {names}"
+    unread = fix_names.data_files - used
+    if unread:
+        names = _format_file_names(unread)
+        return "inconclusive", f"passes without the fix, but was not seen to read {names}"
     if reached is False:
         return "not-reached", "passes without the fix, and never runs its lines here"
     return "not-proven", "passes without the fix" + (
         ", though it runs its lines" if reached else ""
     )
+
+
+def _format_file_names(paths: Iterable[str]) -> str:
+    return ", ".join(sorted(path.rpartition("/")[2] for path in paths)[:3])
 
 
 def _count_further_failures(control: Trial, without: Trial) -> tuple[int, int]:

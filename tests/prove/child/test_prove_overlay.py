@@ -52,6 +52,7 @@ class Process:
             "moved": [],
             "roots": [],
             "trees": [],
+            "data": [],
         }
         overlay = {**known, **paths, "notes": str(notes), **config}
         own = self.shadow.copy(self.folder.parent / f"env{self.number}", overlay, {})

@@ -4,7 +4,8 @@ A copy of this file is in the shadow environment, next to a ``.pth`` file that c
 `install_overlay`. It imports only the standard library. The texts come from ``import_hook.json`` in
 the same folder::
 
-    {"files": {PATH: TEXT or null}, "modules": {NAME: [PATH, DIGEST]}, "notes": PATH,
+    {"files": {PATH: TEXT or null}, "modules": {NAME: [PATH, DIGEST]}, "data": [PATH, ...],
+     "notes": PATH,
      "marks": {PATH: [[FIRST, LAST], ...]}, "watched": {PATH: ...}, "shake": false,
      "sites": [...], "moved": [[FROM, TO], ...], "roots": [...], "trees": [...]}
 
@@ -36,7 +37,7 @@ MOVED_CODE_ERRORS = (AttributeError, ImportError, NameError, SyntaxError, TypeEr
 
 _replaced_paths: set[str] = set()
 
-_dumps, _read = json.dumps, open  # a test may patch them
+_dumps, _read, _realpath = json.dumps, open, os.path.realpath  # a test may patch them
 
 IN_SHADOW = __name__ == "_postmortem_import_hook"
 channel: Any = import_module("_postmortem_channel" if IN_SHADOW else f"{__package__}.channel")
@@ -130,6 +131,8 @@ class ImportOverlay:
         self._files: Mapping[str, str | None] = config["files"]
         self._modules: Mapping[str, Sequence[str]] = config["modules"]
         self._names = {os.path.basename(path) for path in self._files}
+        self._data = frozenset(config["data"])
+        self._data_names = {os.path.basename(path) for path in self._data}
         self._marks: Mapping[str, Sequence[Sequence[int]]] = config["marks"]
         self._watched: Mapping[str, Sequence[Sequence[int]]] = config["watched"]
         self._shake = bool(config["shake"])
@@ -155,6 +158,8 @@ class ImportOverlay:
             )
 
         SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
+        if self._data:
+            sys.addaudithook(self.note_opened_file)
         sys.meta_path.append(self)
         setattr(
             builtins,
@@ -170,6 +175,20 @@ class ImportOverlay:
             self._said.add(line)
             with suppress(OSError):  # a test may close what it has not opened
                 self._add(line)
+
+    def note_opened_file(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Record that a file of the fix is opened other than by the import of its module.
+
+        Files of the fix are imported from their configured text and not opened.
+        """
+        if event not in ("open", "sqlite3.connect") or not self._data:
+            return
+        with suppress(Exception):  # a test may patch anything
+            path = os.fsdecode(arguments[0])
+            if os.path.basename(path) in self._data_names:
+                real = _realpath(path)
+                if real in self._data:
+                    self.note("read", real)
 
     def known(self, path: str, fullname: str) -> str | None:
         """Return the configured file that a module is loaded from, None for any other."""
@@ -200,7 +219,7 @@ class ImportOverlay:
         marks, watched = self._marks.get(file, ()), self._watched.get(file, ())
         if marks or watched:
             with suppress(RecursionError):  # code that is too deep is not looked into
-                source = instrument.instrument_code(text, marks, watched)
+                source = instrument.instrument_code(text, marks, watched, conditions=self._shake)
         code: CodeType = loader.source_to_code(source, path)
         return code
 

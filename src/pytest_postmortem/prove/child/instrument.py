@@ -14,18 +14,26 @@ REACHED, RAISED = "__postmortem_reached__", "__postmortem_raised__"
 
 
 def instrument_code(
-    text: str, marks: Sequence[Sequence[int]], watched: Sequence[Sequence[int]]
+    text: str,
+    marks: Sequence[Sequence[int]],
+    watched: Sequence[Sequence[int]],
+    *,
+    conditions: bool = False,
 ) -> ast.Module:
     """Return the code of a text, instrumented on marked and watched lines.
 
     It reports that statements on marked lines run, and exceptions that leave functions with watched
-    lines or are caught in them. Lines are ranges, the last line included.
+    lines or are caught in them. Lines are ranges, the last line included. A condition counts as
+    run when its body runs, or with ``conditions`` when it is evaluated.
     """
     tree = ast.parse(text)
-    _mark_statements(tree, marks)
+    _mark_statements(tree, marks, conditions=conditions)
     _WatchTransformer(watched).visit(tree)
     return ast.fix_missing_locations(tree)
 
+
+CONDITIONAL = (ast.If, ast.While, ast.Try)
+"""Statements that have an effect only through the statements in them."""
 
 BODY_FIELDS = ("body", "orelse", "finalbody")
 
@@ -65,33 +73,35 @@ def _list_inner_nodes(node: Any) -> Iterator[Any]:
         yield case.pattern
 
 
-def _mark_statements(node: Any, marks: Sequence[Sequence[int]]) -> None:
+def _mark_statements(node: Any, marks: Sequence[Sequence[int]], *, conditions: bool) -> None:
     """Insert a call before each statement on marked lines, and at the start of its body."""
     has_own_head = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
+    is_condition = isinstance(node, (ast.If, ast.While)) and not conditions
     for name in BODY_FIELDS:
         body = getattr(node, name, None)
         if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
-            setattr(node, name, list(_insert_reached_calls(body, marks)))
+            setattr(node, name, list(_insert_reached_calls(body, marks, conditions=conditions)))
     for branch in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        _mark_statements(branch, marks)
+        _mark_statements(branch, marks, conditions=conditions)
     if isinstance(node, ast.match_case):
         pattern = node.pattern
         if _is_overlapping(pattern.lineno, pattern.end_lineno, marks):
             node.body.insert(0, _build_call(REACHED, f"{pattern.lineno}", node.body[0]))
-    elif has_own_head and _is_overlapping(*_find_head_lines(node), marks):
+    elif (has_own_head or is_condition) and _is_overlapping(*_find_head_lines(node), marks):
         place = 1 if _is_text_statement(node.body[0]) else 0
         node.body.insert(place, _build_call(REACHED, f"{node.lineno}", node.body[0]))
 
 
 def _insert_reached_calls(
-    body: Sequence[ast.stmt], marks: Sequence[Sequence[int]]
+    body: Sequence[ast.stmt], marks: Sequence[Sequence[int]], *, conditions: bool
 ) -> Iterator[ast.stmt]:
     for place, node in enumerate(body):
         first = place == 0 and _is_text_statement(node)
         future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        if not first and not future and _is_overlapping(*_find_running_lines(node), marks):
+        idle = first or future or (isinstance(node, CONDITIONAL) and not conditions)
+        if not idle and _is_overlapping(*_find_running_lines(node), marks):
             yield _build_call(REACHED, f"{_find_decorated_line(node)}", node)
-        _mark_statements(node, marks)
+        _mark_statements(node, marks, conditions=conditions)
         yield node
 
 

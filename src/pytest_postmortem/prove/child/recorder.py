@@ -35,7 +35,7 @@ import_hook: Any = import_module(
     "_postmortem_import_hook" if IN_SHADOW else f"{__package__}.import_hook"
 )
 
-_time, _dumps = time, json.dumps  # a test may patch them
+_time, _dumps, _getpid = time, json.dumps, os.getpid  # a test may patch them
 
 MIN_EXTRA_SECONDS = 0.05
 """Seconds that are always available for more than the requested runs."""
@@ -82,6 +82,7 @@ class RunRecorder:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._wanted = config
+        self._process = os.getpid()
         self._add = import_hook.channel.open_note_writer(config["notes"])
         self._linked: dict[str, pytest.Item] = {}
         self._round = 0
@@ -89,7 +90,9 @@ class RunRecorder:
         self._until: float | None = None
 
     def _write_note(self, kind: str, data: object) -> None:
-        self._add(_dumps([kind, data]))
+        """Write a note, unless a test forked and this is the clone, which runs on."""
+        if _getpid() == self._process:
+            self._add(_dumps([kind, data]))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record files that could not be collected, or skipped themselves."""

@@ -1,0 +1,67 @@
+"""Wait for the end of `prove`, and end what it left behind: processes and files.
+
+It is started with the folder of the runs. `prove` writes ``+PID`` and ``-PID`` to its standard
+input when a run starts and ends, and ``done`` when nothing is left. If the input ends without it,
+`prove` was killed. It imports only the standard library, without site-packages.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+MAX_SECONDS = 5.0
+"""Seconds in which what was left must be gone."""
+
+
+def main(work: str, lines: Iterable[str]) -> None:
+    """Read which runs start and end; after an end without notice, kill them and remove files."""
+    running: set[int] = set()
+    for line in lines:
+        word = line.strip()
+        if word == "done":
+            return
+        (running.add if word.startswith("+") else running.discard)(int(word[1:]))
+    until = time.monotonic() + MAX_SECONDS
+    while True:
+        for number in running:
+            _kill_group(number)
+        for number in _list_processes_of(work):
+            with suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+        shutil.rmtree(work, ignore_errors=True)
+        if not os.path.exists(work) and not [*_list_processes_of(work)]:
+            return
+        if time.monotonic() > until:
+            return
+        time.sleep(0.1)
+
+
+def _kill_group(number: int) -> None:
+    """Kill the processes of a run."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(number, signal.SIGKILL)
+        else:
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(number)], capture_output=True)
+
+
+def _list_processes_of(work: str) -> Iterator[int]:
+    """Yield the processes whose temporary folder is in the folder of the runs, on Linux."""
+    marker = b"TMPDIR=" + os.fsencode(os.path.join(work, ""))
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        with suppress(OSError, ValueError):
+            number = int(name)
+            with open(f"/proc/{name}/environ", "rb") as file:
+                if marker in file.read() and number != os.getpid():
+                    yield number
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.stdin)
