@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,9 +43,9 @@ def reached(old: str, new: str) -> bool:
     sides = find_effective_ranges({"m.py": (old, new)})["m.py"]
     for text, marks in zip((old, new), sides, strict=True):
         code = compile(instrument.instrument_code(text, marks, []), "m.py", "exec")
-        space = {instrument.REACHED: places.append}
+        space: dict[str, Any] = {instrument.REACHED: places.append}
         exec(code, space)
-        space["f"](1)  # type: ignore[operator]
+        space["f"](1)
     return bool(places)
 
 
@@ -65,10 +66,10 @@ def test_a_shaken_condition_is_a_place_to_wait() -> None:
     places: list[str] = []
     text = "def f(x):\n    if x:\n        pass\n"
     tree = instrument.instrument_code(text, [[2, 2]], [], conditions=True)
-    space = {instrument.REACHED: places.append}
+    space: dict[str, Any] = {instrument.REACHED: places.append}
     exec(compile(tree, "m.py", "exec"), space)
 
-    space["f"](0)  # type: ignore[operator]
+    space["f"](0)
 
     assert places == ["2"]
     assert import_hook.IN_SHADOW is False
