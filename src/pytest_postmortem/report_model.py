@@ -106,7 +106,7 @@ class GateResult:
 @dataclass(frozen=True, slots=True)
 class RegistryOrigins:
     """Where a registry comes from: its locations, why it may lack some, which can't be reached,
-    which answer with an empty list all of a sudden, and which have only what may be shown.
+    which answer with an empty list all of a sudden, and which lack fields that may not be shown.
     """
 
     locations: tuple[str, ...] = ()

@@ -5,4 +5,4 @@ from __future__ import annotations
 __all__ = ["EXIT_NOT_JUDGED"]
 
 EXIT_NOT_JUDGED = 3
-"""The exit status of a command that could not read what it needs for its answer."""
+"""The exit status of a command that could not read all data for its answer."""

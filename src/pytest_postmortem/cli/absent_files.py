@@ -24,7 +24,7 @@ from pytest_postmortem.text import join_some_texts
 LFS_POINTER_START = b"version https://git-lfs.github.com/spec/"
 
 AbsenceNote = tuple[str, str]
-"""What is not there, and what to do about it."""
+"""A missing part of the checkout, and the remedy."""
 
 SPARSE_REMEDY = "run `git sparse-checkout disable`"
 

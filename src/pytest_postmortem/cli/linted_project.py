@@ -49,7 +49,7 @@ class LintedProject(Project):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with the registry."""
+        """The problems of the registry."""
         return self._examined_registry[1]
 
     @cached_property

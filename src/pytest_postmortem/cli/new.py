@@ -59,7 +59,7 @@ class AddedRegressionTest:
 
     @property
     def effect_until_written(self) -> str:
-        """What it does until it is written."""
+        """How the test fails until it is written."""
         if self.muted:
             return f"does not stop anybody: {self.muted}"
         skipped = f", but is skipped where {self.needs!r} can't be imported" if self.needs else ""
@@ -507,7 +507,7 @@ def _load_template(project: Project, given: str | None) -> tuple[str, str] | Non
 
 
 def _format_unread_fields(incident: IncidentDetails, names: Sequence[str]) -> Iterator[str]:
-    """Yield what is in the document and not read from it, with the remedy."""
+    """Yield a note on each option that the document can't hold, with the remedy."""
     if "severity" in names:
         yield (
             f"  {incident.severity!r} is not read as a severity:"

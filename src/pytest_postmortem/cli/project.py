@@ -112,7 +112,7 @@ class Project:
 
     @property
     def policy(self) -> Policy:
-        """What is asked of the tests, with the date to judge by."""
+        """The policy for the tests, with the date to judge by."""
         return replace(self.settings.policy, today=self.today.day)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What is to be proved: the incidents and fixes of a command line → cases."""
+"""The cases to prove: the incidents and fixes of a command line → cases."""
 
 from __future__ import annotations
 

@@ -335,7 +335,7 @@ def _has_only_texts(part: DocumentPart) -> bool:
 
 
 def _narrow_to_items(part: DocumentPart) -> DocumentPart:
-    """Return a part with only what are action items: all of a list of them, or boxes and tables.
+    """Return a part with its action items only: all of a list of them, or boxes and tables.
 
     Outside of action items a row counts if its table has an owner and a date or a state.
     """

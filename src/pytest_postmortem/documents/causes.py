@@ -211,7 +211,7 @@ def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_Ca
 def _build_cause_text(candidate: _CauseCandidate) -> str | None:
     """Return the first sentences in the passages that are about the system.
 
-    A line in bold is the heading of what is below it, and the text if there is nothing else.
+    A line in bold is the heading of the text below it, and the text if there is nothing else.
     """
     passages = _drop_assumptions(
         _drop_unchecked_options([each for each in candidate.passages if not each.is_head])
@@ -309,7 +309,7 @@ def _complete_introduction(
     following: Sequence[DocumentPassage],
     below: Sequence[str],
 ) -> str:
-    """Return an introduction that ends with a colon, with what it introduces."""
+    """Return an introduction that ends with a colon, with the text that it introduces."""
     first = next((each for each in following if _read_passage(each)), None)
     if first is None or first.depth < passage.depth:
         texts = [heading for heading in below if not is_placeholder_text(heading)]

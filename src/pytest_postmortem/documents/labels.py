@@ -24,7 +24,7 @@ _WORD_SEPARATOR = re.compile(r"\s*[/／]\s*")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """Words in their normal form: kinds of labels, severities, months and what is no value.
+    """Words in their normal form: kinds of labels, severities, months and placeholders.
 
     ``documents`` are headings that say what a document is, such as "Incident report", and
     ``sections`` those of parts that any post-mortem has.

@@ -1,6 +1,6 @@
 """Convert AsciiDoc and HTML to Markdown, so that one reader reads all documents.
 
-What is converted are headings, labels, lists, tables, code, links and emphasis; the look of a
+Converted are headings, labels, lists, tables, code, links and emphasis; the look of a
 page is dropped. Each line of the result has the number of the line that it came from.
 """
 

@@ -181,7 +181,7 @@ class _SectionReader:
                 self._add_html_text(block, text)
 
     def _open_details(self, summary: str, line: int) -> None:
-        """Take the summary of an element ``details`` as the heading of what is in it."""
+        """Take the summary of an element ``details`` as the heading of its content."""
         outside = self._after_details or self.sections[-1]
         level = outside.level + 1
         self._open_section(summary, level, line)

@@ -78,7 +78,7 @@ class StatedFields:
     """The fields that a document states, and its first heading.
 
     ``texts`` has the fields by name, the date in ISO form. ``numeric_date`` is a date such as
-    ``02/03/2026``, whose order only other documents can tell.
+    ``02/03/2026``, whose order only other documents can show.
     """
 
     heading: DocumentHeading | None = None

@@ -140,7 +140,7 @@ def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
 
 
 def _is_severity_withheld(incident: IncidentResult, report: Report) -> bool:
-    """Return whether the entry of an incident was reduced to what may be shown."""
+    """Return whether the entry of an incident was reduced to the fields that may be shown."""
     postmortem = incident.postmortem
     return postmortem.show in ("id", "link") or postmortem.path in report.registry.limited
 

@@ -1,4 +1,6 @@
-"""Separate what a fix added from what it modified: Python source → the old code with the additions.
+"""Separate the additions of a fix from its modifications.
+
+Python source → the old code with the additions.
 
 A test that fails only because a function, class, parameter or option of the fix is missing would
 fail on any older tree, and says nothing about the old behaviour. So the modifications alone are

@@ -158,7 +158,7 @@ class Experiment:
         return self._start(self._once, replace(self._bare, files=before))
 
     def run_with_additions(self, texts: Mapping[str, str | None]) -> Trial:
-        """Run the tests with what the fix modified reverted, and with what it added."""
+        """Run the tests with the modifications of the fix reverted, and with its additions."""
         self._write_other_files(fixed=False, added=True, texts=texts)
         return self._start(self._once, replace(self._bare, files=texts))
 

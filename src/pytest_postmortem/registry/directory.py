@@ -188,7 +188,7 @@ class DocumentDirectory:
 
 @dataclass(slots=True)
 class DirectoryEntries:
-    """The entries of a directory, the problems, findings, and notes about what is not read."""
+    """The entries of a directory, the problems, findings, and notes about unread files."""
 
     raws: list[RawEntry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -283,7 +283,7 @@ def _make_ids_unique(raws: list[RawEntry]) -> list[RawEntry]:
 
 
 def _resolve_numeric_dates(raws: list[RawEntry]) -> list[RawEntry]:
-    """Return entries with the dates such as ``02/03/2026`` whose order the others tell."""
+    """Return entries with the dates such as ``02/03/2026`` whose order the others show."""
     if not any("numeric_date" in raw.derived for raw in raws):
         return raws
     from pytest_postmortem.documents.dates import find_numeric_date, find_part_orders

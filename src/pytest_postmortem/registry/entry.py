@@ -207,7 +207,7 @@ class IgnoredField:
 
 @dataclass(slots=True)
 class BuiltEntries:
-    """The entries of one file or directory, their problems, and what is left out of them."""
+    """The entries of one file or directory, their problems, and the fields that are left out."""
 
     entries: list[RegistryEntry]
     problems: list[Problem]

@@ -1,7 +1,7 @@
 """Read one document with many incidents: an entry for each heading with an id or a date.
 
 The headings of the highest level at which ids repeat are those of the incidents, or where no
-heading has an id, those at which dates repeat; what is below a heading is the text of its
+heading has an id, those at which dates repeat; the text below a heading is that of its
 incident. In a document without such headings the rows of its tables are the incidents. The parts
 of a post-mortem, such as its timeline, have neither, and a document with nothing else is one
 post-mortem.

@@ -146,7 +146,7 @@ def name_table_fields(rows: TableRows, *, ids_from_cells: bool = True) -> Locate
 
 
 def _resolve_dates(rows: LocatedList) -> None:
-    """Write dates such as ``02/03/2026`` in ISO form where other rows tell the order."""
+    """Write dates such as ``02/03/2026`` in ISO form where other rows show the order."""
     names = ("date", *fields.FIELD_SYNONYMS["date"])
     for name in names:
         cells = [(row, row[name]) for row in rows if isinstance(row.get(name), str)]

@@ -253,7 +253,7 @@ def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
 def _find_date_spelling(matches: Sequence[re.Match[str]]) -> tuple[str, MonthNames | None]:
     """Return the format of most dates, and the names of months in it.
 
-    A short name such as ``may`` is the full one as well, as the names of other months tell.
+    A short name such as ``may`` is the full one as well, as the names of other months show.
     """
     formats = list(map(_find_date_format, matches))
     texts = [match.groupdict().get("month") or "" for match in matches]

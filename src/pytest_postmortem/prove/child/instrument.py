@@ -1,4 +1,4 @@
-"""Instrument code to report which of its lines run and what is raised in it: pure.
+"""Instrument code to report which of its lines run and which exceptions it raises: pure.
 
 It is copied into the shadow environment, like the import hook.
 """

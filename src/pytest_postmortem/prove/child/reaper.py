@@ -1,4 +1,4 @@
-"""Wait for the end of `prove`, and end what it left behind: processes and files.
+"""Wait for the end of `prove`, and end the processes and remove the files that it left.
 
 It is started with the folder of the runs. `prove` writes ``+PID`` and ``-PID`` to its standard
 input when a run starts and ends, and ``done`` when nothing is left. If the input ends without it,
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 MAX_SECONDS = 5.0
-"""Seconds in which what was left must be gone."""
+"""Seconds after which leftovers must be gone."""
 
 
 def main(work: str, lines: Iterable[str]) -> None:
