@@ -58,7 +58,7 @@ PROCESSES = {
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
         """,
-        FAILS,
+        "fails without <{id}>: AssertionError: assert 256 == 0",
     ),
     "outlives": ("if os.fork() == 0: time.sleep(1000); os._exit(0)", FAILS),
     "daemon": ("subprocess.Popen(['sleep', '1000'], start_new_session=True)", FAILS),
