@@ -9,12 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
+from pytest_postmortem.documents.vocabulary import read_vocabulary_file
 from pytest_postmortem.model import ExtraWords, normalize_id
-
-VOCABULARY_FILE = Path(__file__).with_name("vocabulary") / "labels.yml"
 
 _LEADING_SIGNS = re.compile(r"(?::[\w+-]+:|\d{1,2}(?:\.\d{1,2})*[.):]?\s+|\d\ufe0f?\u20e3|[\W_])*")
 _TRAILING_SIGNS = re.compile(r"(?::[\w+-]+:|[\W_])+$")
@@ -75,7 +72,7 @@ def _match_end(pattern: re.Pattern[str], text: str) -> int:
 @lru_cache(maxsize=4)
 def load_labels(extra_words: ExtraWords = ()) -> Labels:
     """Return the vocabulary with the words that a team adds to it."""
-    data = _read_vocabulary()
+    data = read_vocabulary_file("labels.yml")
     kinds = {
         normalize_word(word): kind
         for kind, words in data["labels"].items()
@@ -100,15 +97,8 @@ def load_month_names() -> Mapping[str, tuple[tuple[str, ...], ...]]:
     """Return the names of the twelve months by language, the full name before its short forms."""
     return {
         language: tuple(tuple(forms.split()) for forms in names.split(","))
-        for language, names in _read_vocabulary()["months"].items()
+        for language, names in read_vocabulary_file("labels.yml")["months"].items()
     }
-
-
-def _read_vocabulary() -> Any:
-    import yaml
-
-    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    return yaml.load(VOCABULARY_FILE.read_text(encoding="utf-8"), loader)
 
 
 def _split_words(texts: Iterable[str]) -> Iterable[str]:
