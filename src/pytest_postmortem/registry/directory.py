@@ -42,6 +42,7 @@ from pytest_postmortem.registry.filenames import (
     is_possible_document,
     is_skipped_folder,
     parse_linked_name,
+    split_stem,
 )
 from pytest_postmortem.registry.folder_contents import (
     NO_INCIDENTS,
@@ -225,7 +226,7 @@ def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
             contents.unread[path] = NO_INCIDENTS
             continue
         names_of_links = (
-            name for link in others.get(path, ()) for name in (_split_stem(link), link)
+            name for link in others.get(path, ()) for name in (split_stem(link), link)
         )
         implicit = tuple(map(fields.clean_text, names_of_links))
         result.raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in entries)
@@ -336,10 +337,6 @@ def _check_unfollowed_links(
         yield Finding("registry-link", "warning", message, directory.shown)
 
 
-def _split_stem(relative: str) -> str:
-    return os.path.splitext(relative.rpartition("/")[2])[0]
-
-
 def _build_folder_problem(directory: DocumentDirectory, error: OSError) -> Problem:
     """Return the problem of a folder that can't be listed."""
     relative = os.path.relpath(str(error.filename), directory.path)
@@ -349,7 +346,7 @@ def _build_folder_problem(directory: DocumentDirectory, error: OSError) -> Probl
 
 def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> RawEntry:
     """Return the entry of a file that is named by a glob and not read, such as a PDF."""
-    stem = cut_export_tail(_split_stem(relative), "html")
+    stem = cut_export_tail(split_stem(relative), "html")
     derived = _find_date_in_stem(stem) | {"title": fields.clean_text(stem)}
     return replace(
         build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
@@ -476,7 +473,7 @@ def build_document_entry(
         id = _find_id_in_name(stem) or _find_id_in_name(name_and_body.get("heading", ""))
         if id is None:
             id = name_and_body.get("id", stem)
-            full_stem = _split_stem(relative)
+            full_stem = split_stem(relative)
             if id != full_stem and not is_bundle:
                 derived["plain_id"] = stem if id != stem else full_stem
     shown_folder = directory.shown_path(folder) if folder else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -176,6 +177,11 @@ def is_ignored_stem(stem: str) -> bool:
 
     template = names_template or "template" in tokens[:1] + tokens[-1:]
     return template and not find_iso_dates(stem) and find_id_prefix(stem) is None
+
+
+def split_stem(path: str) -> str:
+    """Return the name of a file without its folder and its last suffix."""
+    return os.path.splitext(path.rpartition("/")[2])[0]
 
 
 def is_skipped_folder(folder: str) -> bool:

@@ -17,6 +17,7 @@ from pytest_postmortem.registry.filenames import (
     is_ignored_stem,
     parse_bundle_name,
     parse_document_name,
+    split_stem,
 )
 from pytest_postmortem.text import join_some_texts
 
@@ -97,7 +98,7 @@ def examine_folder(top: str, paths: Iterable[str], globs: Sequence[str] = ()) ->
     _drop_repeated_contents(contents)
     stems = {(_split_folder(path), name.stem) for path, name in contents.names.items()}
     contents.listed = [
-        path for path in contents.listed if (_split_folder(path), _split_stem(path)) not in stems
+        path for path in contents.listed if (_split_folder(path), split_stem(path)) not in stems
     ]
     return contents
 
@@ -128,7 +129,7 @@ def _sort_other_file(contents: FolderContents, path: str, globs: Sequence[str]) 
     elif not file.startswith("."):
         suffix = os.path.splitext(file)[1].lower()
         if filenames.is_document_suffix(file):
-            if _split_stem(file).lower() in filenames.AMBIGUOUS_STEMS:
+            if split_stem(file).lower() in filenames.AMBIGUOUS_STEMS:
                 contents.unread[path] = BY_NAME
         elif suffix and suffix[1:] not in ATTACHMENT_SUFFIXES:
             contents.unread[path] = suffix
@@ -136,7 +137,7 @@ def _sort_other_file(contents: FolderContents, path: str, globs: Sequence[str]) 
 
 def is_named_by_glob(relative: str, globs: Sequence[str]) -> bool:
     """Return whether ``postmortem_files`` names a file."""
-    if relative.rpartition("/")[2].startswith(".") or is_ignored_stem(_split_stem(relative)):
+    if relative.rpartition("/")[2].startswith(".") or is_ignored_stem(split_stem(relative)):
         return False
     path = PurePosixPath(relative)
     patterns = (glob.removeprefix("**/").strip("/") for glob in globs)
@@ -158,7 +159,7 @@ def _add_bundles(contents: FolderContents, bundle_files: dict[str, list[str]]) -
     for folder, files in bundle_files.items():
         chosen = min(files, key=_rank_bundle_file)
         attached = documents.get(folder, [])
-        has_index = _split_stem(chosen).split(".")[0].lower() == "index"
+        has_index = split_stem(chosen).split(".")[0].lower() == "index"
         nested = folder in full_folders or folder in above_bundles
         is_section = nested and not _has_incident_name(folder.rpartition("/")[2])
         name = parse_bundle_name(chosen)
@@ -196,7 +197,7 @@ def _list_folders_above(paths: Iterable[str]) -> Iterator[str]:
 
 def _rank_bundle_file(path: str) -> tuple[bool, int, bool, str]:
     """Return the key that puts ``index.md`` first, and a translation last."""
-    stem = _split_stem(path).lower()
+    stem = split_stem(path).lower()
     return not stem.startswith("index"), stem.count("."), not stem.endswith(".en"), path
 
 
@@ -239,7 +240,3 @@ def _is_in_exported_folder(path: str, folder: str) -> bool:
 
 def _split_folder(relative: str) -> str:
     return relative.rpartition("/")[0]
-
-
-def _split_stem(relative: str) -> str:
-    return os.path.splitext(relative.rpartition("/")[2])[0]
