@@ -34,6 +34,7 @@ from pytest_postmortem.scaffold.new_postmortem import (
     NewPostmortem,
     PostmortemPlace,
     UsedNames,
+    build_scaffold_error,
     read_template,
     scaffold_document,
     scaffold_entry,
@@ -199,13 +200,13 @@ class WritableLocations:
             names = ", ".join(location.text for location in self._project.locations)
             cause = f"the registry is kept elsewhere ({names})"
             remedy = "write it there, or add a folder to postmortem_registry"
-            raise _build_location_error(cause, remedy)
+            raise build_scaffold_error(cause, remedy)
         if not self._writable_places:
             return self._place(self._project.root / FIRST_LOCATION)
         folders = [place for place in self._writable_places if place.path.is_dir()]
         if len(self._writable_places) > 1 and len(folders) != 1:
             names = ", ".join(place.shown for place in self._writable_places)
-            raise _build_location_error(
+            raise build_scaffold_error(
                 "the registry has several locations", f"name one with --in: {names}"
             )
         return folders[0] if folders else self._writable_places[0]
@@ -223,7 +224,7 @@ class WritableLocations:
                 if place.path.is_dir() and asked_path.is_relative_to(place.path):
                     return replace(place, folder=asked_path.relative_to(place.path).as_posix())
         names = ", ".join(place.shown for place in known_places)
-        raise _build_location_error(
+        raise build_scaffold_error(
             f"{text!r} is not a location of the registry", f"name one of {names}"
         )
 
@@ -235,10 +236,6 @@ def _is_sync_output(path: Path) -> bool:
             return file.readline().startswith(SYNC_FIRST_LINE)
     except OSError:
         return False
-
-
-def _build_location_error(cause: str, remedy: str) -> SettingsError:
-    return SettingsError([Problem("setting", SCAFFOLD_FAILED, cause, remedy)])
 
 
 Past = TypeVar("Past", str, list[str])
@@ -392,7 +389,7 @@ def _check_id_is_free(id: str, known_registry: Registry) -> None:
             f"{id!r} is a post-mortem already: {existing.path or existing.url or existing.title}"
         )
         remedy = "leave --id out for the next one, or give another"
-        raise SettingsError([Problem("setting", SCAFFOLD_FAILED, cause, remedy)])
+        raise build_scaffold_error(cause, remedy)
 
 
 def _resolve_severity_spelling(severity: str, project: Project, known_registry: Registry) -> str:

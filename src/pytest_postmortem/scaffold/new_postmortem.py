@@ -157,7 +157,7 @@ def scaffold_document(
     )
     if postmortem is None:
         cause = f"{place.shown}/{relative} would not have the id {id!r}"
-        raise _build_scaffold_error(
+        raise build_scaffold_error(
             cause, "leave --id out, or add a place for an id to the template"
         )
     shown = f"{place.shown}/{relative}".removeprefix("./")
@@ -222,7 +222,7 @@ def _build_document_path(
         )
         if not taken:
             return relative
-    raise _build_scaffold_error(
+    raise build_scaffold_error(
         f"{place.shown} already has a thousand files named {stem!r}", "use another title"
     )
 
@@ -267,7 +267,7 @@ def _load_preview(files: Mapping[str, bytes], how: LoadOptions, location: str = 
         except RegistryError as error:
             problem = error.problems[0]
             cause = f"the new file would not be readable: {problem.cause}"
-            raise _build_scaffold_error(cause, "fix the template") from None
+            raise build_scaffold_error(cause, "fix the template") from None
 
 
 def _list_unread_fields(
@@ -330,7 +330,7 @@ def _build_next_id(
     manner = find_naming_pattern(ordered) if ids else replace(DEFAULT_NAMING, title=None)
     if manner.kind == "none" and not _are_ids_words(ids):
         cause = f"the ids in {place.shown} follow no pattern, such as {ids[-1]!r}"
-        raise _build_scaffold_error(cause, "pass an id with --id")
+        raise build_scaffold_error(cause, "pass an id with --id")
     names = [*used.every(ids), *find_past_ids(past)]
     number = manner.next(names, incident.day)
     lead = manner.format_lead(number, incident.day, str(uuid4()))
@@ -352,5 +352,6 @@ def _split_id_words(id: str) -> list[str]:
     return id.replace("_", "-").replace(" ", "-").split("-")
 
 
-def _build_scaffold_error(cause: str, remedy: str) -> SettingsError:
+def build_scaffold_error(cause: str, remedy: str) -> SettingsError:
+    """Return the error of a post-mortem or a test that `new` can't write."""
     return SettingsError([Problem("setting", SCAFFOLD_FAILED, cause, remedy)])
