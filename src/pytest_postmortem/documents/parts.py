@@ -92,11 +92,6 @@ def split_into_parts(
     return tuple(all_parts)
 
 
-def classify_heading_within(heading: str, outer: PartKind, extra: ExtraWords = ()) -> PartKind:
-    """Return the kind of a heading within a part; most headings in action items group them."""
-    return _rank_heading_within(heading, HeadingKind(outer), extra).kind
-
-
 WORSE_RANK = 0.3
 """What a cause counts less below the heading of a better one, as "Trigger" below "Root cause",
 and what a part without the name of a cause does.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
@@ -294,8 +294,3 @@ def _find_name(value: LocatedTable) -> Any:
         if isinstance(place.get(key), str)
     )
     return next(names, value)
-
-
-def list_export_services() -> Iterator[str]:
-    """Yield the names of the data files."""
-    yield from sorted(name[:-4] for name in os.listdir(EXPORT_FOLDER) if name.endswith(".yml"))
