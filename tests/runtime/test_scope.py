@@ -73,8 +73,8 @@ def test_each_reason_why_a_collection_is_partial_is_said_in_words(
         ("tests/test_a.py", ["test_*.py", "*_test.py"], True),
         ("tests/a_test.py", ["test_*.py", "*_test.py"], True),
         ("tests/conftest.py", ["test_*.py"], False),
-        ("/root/tests/unit/check_a.py", ["unit/check_*.py"], True),
-        ("/root/tests/other/check_a.py", ["unit/check_*.py"], False),
+        ("/suite/tests/unit/check_a.py", ["unit/check_*.py"], True),
+        ("/suite/tests/other/check_a.py", ["unit/check_*.py"], False),
     ],
 )
 def test_a_test_file_is_told_by_pytests_own_patterns(
