@@ -43,7 +43,7 @@ from pytest_postmortem.scaffold.regression_test import RegressionTestError, add_
 from pytest_postmortem.scaffold.sibling_documents import is_bundle_file
 from pytest_postmortem.scaffold.slugs import format_function_name
 from pytest_postmortem.similar_names import find_similar_word
-from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.text import clean_text, sanitize_line, unescape_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ def _parse_incident(options: argparse.Namespace) -> IncidentDetails:
 
     Raises: SettingsError with everything that can't be used.
     """
-    title, id = fields.clean_text(" ".join(options.title)), fields.clean_text(options.id)
+    title, id = clean_text(" ".join(options.title)), clean_text(options.id)
     problems = []
     if len(options.title) > 1:
         cause = f"the title is {len(options.title)} arguments, and has to be one"
@@ -323,10 +323,10 @@ def _parse_incident(options: argparse.Namespace) -> IncidentDetails:
         id,
         title,
         date.fromisoformat(options.date) if options.date else date.today(),
-        fields.clean_text(options.severity),
-        fields.clean_text(options.problem_class),
-        fields.clean_text(options.owner),
-        tuple(filter(None, map(fields.clean_text, options.service))),
+        clean_text(options.severity),
+        clean_text(options.problem_class),
+        clean_text(options.owner),
+        tuple(filter(None, map(clean_text, options.service))),
     )
 
 
@@ -431,7 +431,7 @@ def _find_interrupted_postmortem(
     for postmortem in known_registry:
         is_same_incident = postmortem.title == incident.title and incident.id in ("", postmortem.id)
         if is_same_incident and postmortem.path and postmortem.id.casefold() not in marked_ids:
-            path = project.root / fields.unescape_bytes(postmortem.path)
+            path = project.root / unescape_bytes(postmortem.path)
             data = path.read_bytes()
             return NewPostmortem(postmortem.id, edits.FileEdit(path, postmortem.path, data, data))
     return None

@@ -50,7 +50,7 @@ from pytest_postmortem.registry.folder_contents import (
     examine_folder,
 )
 from pytest_postmortem.registry.parsers import LocatedTable
-from pytest_postmortem.text import join_some_texts
+from pytest_postmortem.text import clean_path, clean_text, join_some_texts
 
 
 @dataclass(slots=True)
@@ -184,7 +184,7 @@ class DocumentDirectory:
 
     def shown_path(self, relative: str) -> str:
         """Return the path of a file as the reader sees it."""
-        return fields.clean_path(relative if self.shown == "." else f"{self.shown}/{relative}")
+        return clean_path(relative if self.shown == "." else f"{self.shown}/{relative}")
 
 
 @dataclass(slots=True)
@@ -228,7 +228,7 @@ def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
         names_of_links = (
             name for link in others.get(path, ()) for name in (split_stem(link), link)
         )
-        implicit = tuple(map(fields.clean_text, names_of_links))
+        implicit = tuple(map(clean_text, names_of_links))
         result.raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in entries)
     result.raws += (_build_unread_file_entry(directory, path) for path in contents.listed)
     result.raws = _merge_exported_entries(result.raws)
@@ -347,7 +347,7 @@ def _build_folder_problem(directory: DocumentDirectory, error: OSError) -> Probl
 def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> RawEntry:
     """Return the entry of a file that is named by a glob and not read, such as a PDF."""
     stem = cut_export_tail(split_stem(relative), "html")
-    derived = _find_date_in_stem(stem) | {"title": fields.clean_text(stem)}
+    derived = _find_date_in_stem(stem) | {"title": clean_text(stem)}
     return replace(
         build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
     )
@@ -465,7 +465,7 @@ def build_document_entry(
     """Return the entry of a document; ``name_and_body`` are texts from its name and its body."""
     shown_path = directory.shown_path(relative)
     written_id = _find_front_matter_id(values)
-    derived = {"stem": fields.clean_text(stem), "path": shown_path, **name_and_body}
+    derived = {"stem": clean_text(stem), "path": shown_path, **name_and_body}
     folder, _, file = relative.rpartition("/")
     is_bundle = file.split(".")[0].lower() in BUNDLE_STEMS
     id = _find_id_by_pattern(directory.id_pattern, stem)
@@ -478,7 +478,7 @@ def build_document_entry(
                 derived["plain_id"] = stem if id != stem else full_stem
     shown_folder = directory.shown_path(folder) if folder else ""
     paths = (shown_path, relative, *((folder, shown_folder) if is_bundle else ()))
-    names = map(fields.clean_text, (stem, *paths, written_id or ""))
+    names = map(clean_text, (stem, *paths, written_id or ""))
     implicit = tuple(dict.fromkeys(name for name in names if name))
     return RawEntry(values, shown_path, values.line, id, True, derived, implicit)
 
@@ -489,7 +489,7 @@ def _find_id_in_name(text: str) -> str | None:
 
 def _find_id_by_pattern(pattern: str | None, stem: str) -> str | None:
     """Return the id that the reader's own pattern finds in a name: its first group, or all."""
-    match = None if pattern is None else re.search(pattern, fields.clean_text(stem))
+    match = None if pattern is None else re.search(pattern, clean_text(stem))
     if match is None:
         return None
     return (match[1] if match.re.groups else None) or match[0] or None

@@ -19,12 +19,12 @@ from pytest_postmortem.documents.heading_kinds import PartKind
 from pytest_postmortem.documents.parts import split_into_parts
 from pytest_postmortem.documents.sections import DocumentSection
 from pytest_postmortem.model import ActionItem, ExtraWords, Postmortem, Registry
-from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.postmortem_text import (
     find_document_files,
     read_document_sections,
     select_entry_sections,
 )
+from pytest_postmortem.text import clean_text
 
 SKIPPED_KINDS: tuple[PartKind, ...] = ("timeline", "good")
 """The kinds of sections that have no details, and are often the longest."""
@@ -105,8 +105,8 @@ def find_document_details(
     cause, problem_class = find_document_cause(parts, extra), find_document_class(parts, extra)
     items = (item for item in find_document_items(parts) if item.stated)
     return DocumentDetails(
-        fields.clean_text(cause) or None if cause else None,
-        tuple(map(fields.clean_text, find_document_whys(parts))),
-        fields.clean_text(problem_class) or None if problem_class else None,
+        clean_text(cause) or None if cause else None,
+        tuple(map(clean_text, find_document_whys(parts))),
+        clean_text(problem_class) or None if problem_class else None,
         tuple(replace(item.action, owner=None) for item in items),
     )

@@ -12,6 +12,7 @@ from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.filenames import LEADING_SIGNS
 from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.text import clean_text
 
 COMMIT_KEYS = ("commit", "commits", "sha")
 
@@ -93,7 +94,7 @@ def _split_commits(reading: EntryReader, key: str, value: Any) -> list[str]:
     named = _COMMIT_IN_TEXT.findall(value)
     if named:
         return named
-    text = fields.clean_text(value)
+    text = clean_text(value)
     reading.kept["fix"] = text[: fields.MAX_SHORT_TEXT]
     reading.leave_out(
         key,
@@ -302,7 +303,7 @@ class EntryReader:
 
     def link(self, key: str, value: Any) -> str | None:
         """Return a link that is safe to follow, or add a problem."""
-        url = fields.clean_text(value) if isinstance(value, str) else ""
+        url = clean_text(value) if isinstance(value, str) else ""
         url_problem = fields.find_link_problem(url) if url else "it is not a text"
         if url_problem is None:
             return url.replace(" ", "%20") if "://" in url[:8] else url
@@ -320,7 +321,7 @@ class EntryReader:
     def extra(self) -> dict[str, str]:
         """Return the short texts under keys that mean nothing here."""
         unknown = (
-            (fields.clean_text(key), fields.clean_text(value))
+            (clean_text(key), clean_text(value))
             for key, value in self.values.items()
             if fields.find_field(key) is None and key not in fields.ID_KEYS
             if isinstance(value, str) and _is_short_text(value)
@@ -427,7 +428,7 @@ def _prefix_recurs(entries: list[RegistryEntry], prefix: str) -> list[RegistryEn
 def _read_entry_id(reading: EntryReader, prefix: str, entry_place: str) -> bool:
     """Set the id of a reading, or add a problem that names the ``entry_place``."""
     key, value = _find_written_id(reading)
-    id = fields.clean_text(value) if isinstance(value, str) else ""
+    id = clean_text(value) if isinstance(value, str) else ""
     if not id:
         defect = "no 'id'" if value is None else "an 'id' that is not a text"
         defect = "an empty 'id'" if isinstance(value, str) else defect
@@ -508,7 +509,7 @@ def _strip_id_from_title(title: str, id: str) -> str:
 def _read_entry_link(reading: EntryReader) -> str | None:
     """Return the link; a path that a site's generator means for itself is none."""
     for rank, key, value in reading.find_values("url"):
-        text = fields.clean_text(value) if isinstance(value, str) else ""
+        text = clean_text(value) if isinstance(value, str) else ""
         site = text.startswith("/") and not text.startswith("//")
         if reading.raw.document and (site or (rank > 0 and not text.startswith("http"))):
             continue
@@ -530,7 +531,7 @@ def _build_fallback_texts(reading: EntryReader, url_template: str | None) -> dic
 
 def _read_test_field(reading: EntryReader) -> str | None:
     value = reading.values.get("test")
-    text = fields.clean_text(value) if isinstance(value, str) else ""
+    text = clean_text(value) if isinstance(value, str) else ""
     if value is None or text.casefold() in ("required", "exempt"):
         return text.casefold() or None
     remedy = "write 'test: required' or 'test: exempt', the latter with a 'reason'"

@@ -12,10 +12,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote, unquote
 
-from pytest_postmortem.text import clean_path as clean_path
-from pytest_postmortem.text import clean_text as clean_text
-from pytest_postmortem.text import escape_bytes as escape_bytes
-from pytest_postmortem.text import unescape_bytes as unescape_bytes
+from pytest_postmortem.text import clean_path, clean_text
 
 FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "title": ("name", "summary", "message"),

@@ -19,6 +19,7 @@ from pytest_postmortem.registry.entry import READ_REGISTRY, RawEntry
 from pytest_postmortem.registry.filenames import DOCUMENT_SUFFIXES, DocumentKind
 from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.text import clean_text
 
 WRAPPER_KEYS = ("postmortems", "incidents", "defects", "issues")
 FILE_SETTINGS = ("url_template", "prefix", "source", "partial")
@@ -214,7 +215,7 @@ def _build_no_entry_problem(item: Any, shown: str, line: int | None) -> Problem:
     return Problem(
         "registry-shape",
         READ_REGISTRY,
-        f"{value_kind or repr(fields.clean_text(item)[:50])} is not an entry",
+        f"{value_kind or repr(clean_text(item)[:50])} is not an entry",
         "write each post-mortem as a mapping with an 'id', such as '- id: PM-1'",
         shown,
         line,
@@ -228,7 +229,7 @@ def _read_file_setting(
     if value is None or isinstance(value, LocatedTable):
         return None, []
     if isinstance(value, str):
-        return fields.clean_text(value), []
+        return clean_text(value), []
     cause, remedy = f"{name!r} is not a text", f"write {name!r} as one text, or leave it out"
     line = shape.lines.get(name)
     return None, [Problem("registry-field", READ_REGISTRY, cause, remedy, shown, line)]

@@ -43,6 +43,7 @@ from pytest_postmortem.registry.tables import (
     has_incidents,
     name_table_fields,
 )
+from pytest_postmortem.text import clean_text
 
 _TABLE_DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL_SEPARATOR = re.compile(r"(?<!\\)\|")
@@ -290,4 +291,4 @@ def _split_cells(line: str) -> list[str]:
 
 
 def _strip_markup(cell: str) -> str:
-    return fields.clean_text(_EMPHASIS.sub("", _LINK.sub(r"\1", cell)))
+    return clean_text(_EMPHASIS.sub("", _LINK.sub(r"\1", cell)))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.model import Finding, Location, Registry
-from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.cache import (
     SnapshotStore,
     deserialize_registry,
@@ -33,6 +32,7 @@ from pytest_postmortem.registry.file import (
 from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.registry.sync_header import is_limited_sync_file
+from pytest_postmortem.text import escape_bytes
 
 if TYPE_CHECKING:
     from pytest_postmortem.registry.remote.fallback import FetchResult
@@ -424,9 +424,9 @@ def _format_location(location: Location, root: Path) -> str:
         return _strip_url_secrets(location.text)
     try:
         path = Path(os.path.normpath(location.path))
-        return fields.escape_bytes(path.relative_to(os.path.abspath(root)).as_posix())
+        return escape_bytes(path.relative_to(os.path.abspath(root)).as_posix())
     except (ValueError, RuntimeError):
-        return fields.escape_bytes(location.text)
+        return escape_bytes(location.text)
 
 
 def _strip_url_secrets(text: str) -> str:

@@ -34,6 +34,7 @@ from pytest_postmortem.registry.filenames import (
     parse_linked_name,
 )
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.text import clean_text, unescape_bytes
 
 MAX_PARSED_SIZE = 500_000
 """The size in bytes of the largest document that is read, which takes a few seconds."""
@@ -65,7 +66,7 @@ def find_document_files(postmortem: Postmortem, root: Path) -> Iterator[tuple[Pa
     for text in (postmortem.path, postmortem.url):
         shown_path = (text or "").split("#")[0]
         if shown_path and ":" not in shown_path.split("/")[0] and parse_linked_name(shown_path):
-            names = (shown_path, fields.unescape_bytes(shown_path), unquote(shown_path))
+            names = (shown_path, unescape_bytes(shown_path), unquote(shown_path))
             for name in dict.fromkeys(names):
                 with suppress(OSError, ValueError):
                     file = root / name
@@ -221,7 +222,7 @@ def _build_value_passages(value: Any, line: int, depth: int) -> Iterator[Documen
     if isinstance(value, str):
         for text in value.split("\n\n"):
             if text.strip():
-                clean = fields.clean_text(text, lines=True)
+                clean = clean_text(text, lines=True)
                 yield DocumentPassage(clean, line, clean, depth, depth, depth > 0)
     elif isinstance(value, LocatedList):
         for position, item in enumerate(value):

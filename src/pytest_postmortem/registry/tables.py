@@ -17,6 +17,7 @@ from pytest_postmortem.documents.dates import find_numeric_date, find_part_order
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.filenames import find_id_prefix
 from pytest_postmortem.registry.parsers import BrokenDataError, LocatedList, LocatedTable
+from pytest_postmortem.text import clean_text
 
 MAX_CELL_SIZE = 10_000_000
 SEPARATORS = (",", ";", "\t", "|")
@@ -253,7 +254,7 @@ def _add_title_ids(rows: LocatedList) -> None:
 def _find_title(row: Any) -> str:
     names = ("title", *fields.FIELD_SYNONYMS["title"])
     texts = (row.get(name) for name in names)
-    return next((fields.clean_text(text) for text in texts if isinstance(text, str)), "")
+    return next((clean_text(text) for text in texts if isinstance(text, str)), "")
 
 
 def has_incidents(rows: LocatedList) -> bool:

@@ -28,6 +28,7 @@ from pytest_postmortem.registry.remote.http import DEFAULT_LIMITS, UnreachableEr
 from pytest_postmortem.registry.remote.issue_body import add_body_fields
 from pytest_postmortem.registry.remote.pagination import FetchedPages, PageValidator, read_pages
 from pytest_postmortem.registry.remote.source_config import RemoteSource
+from pytest_postmortem.text import clean_text
 
 MAX_LISTED_FINDINGS = 10
 """The number of findings about entries of one location that are shown one by one."""
@@ -115,7 +116,7 @@ def _build_plugin_copy_key(text: str, how: LoadOptions) -> str:
 def _format_plugin_error(error: Exception) -> str:
     """Return the error of a plugin; addresses in it lose their query and user information."""
     message = _URL_IN_ERROR.sub(r"\1\2", str(error))
-    return fields.clean_text(f"{type(error).__name__}: {message}")[: fields.MAX_SHORT_TEXT]
+    return clean_text(f"{type(error).__name__}: {message}")[: fields.MAX_SHORT_TEXT]
 
 
 class _LocationFetcher:

@@ -28,6 +28,7 @@ from urllib3.util import Retry
 
 from pytest_postmortem import __version__
 from pytest_postmortem.registry.remote.redaction import SecretRedactor
+from pytest_postmortem.text import clean_text
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -228,7 +229,7 @@ def raise_for_refusal(response: requests.Response, redactor: SecretRedactor) -> 
 
 def format_service_message(text: str, redactor: SecretRedactor) -> str:
     """Return the error message of a service, as the end of a cause."""
-    text = fields.clean_text(redactor.redact_text(text))
+    text = clean_text(redactor.redact_text(text))
     if len(text) > fields.MAX_SHORT_TEXT:
         text = f"{text[: fields.MAX_SHORT_TEXT]}…"
     return f": the service says {text!r}" if text else ""

@@ -27,7 +27,6 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pytest_postmortem.errors import Problem, RegistryError
-from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.entry import READ_REGISTRY
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.registry.remote.http import (
@@ -37,6 +36,7 @@ from pytest_postmortem.registry.remote.http import (
     find_address_problem,
 )
 from pytest_postmortem.registry.remote.json_path import FieldPath, parse_field_paths
+from pytest_postmortem.text import clean_text
 
 SOURCE_KEYS = (
     *("url", "headers", "query", "basic", "list", "where", "fields", "next", "partial"),
@@ -417,7 +417,7 @@ class _SourceBlockReader:
         line = self._block.lines.get(name, self._line)
         if isinstance(inner, LocatedTable):
             line = inner.lines.get(inner_key, line)
-        cause = f"{key!r} of the source {fields.clean_text(cause)}"
+        cause = f"{key!r} of the source {clean_text(cause)}"
         self.problems.append(
             Problem("source-block", READ_REGISTRY, cause, remedy, self._shown, line)
         )
