@@ -44,6 +44,6 @@ def convert_to_markdown(text: str, kind: MarkupKind) -> ConvertedText:
 
         lines, attributes = convert_asciidoc(text)
         return ConvertedText(NumberedLines(lines), attributes)
-    from pytest_postmortem.documents.html_pages import convert_html
+    from pytest_postmortem.documents.html import convert_html
 
     return ConvertedText(NumberedLines(convert_html(text)))

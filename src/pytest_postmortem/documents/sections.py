@@ -7,18 +7,24 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
+from html import unescape
+from itertools import count
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from pytest_postmortem.documents.admonitions import blank_markers
 from pytest_postmortem.documents.head import DocumentHeading, find_headings
-from pytest_postmortem.documents.html_blocks import HtmlBlock, read_html_blocks
+from pytest_postmortem.documents.html import convert_html
+from pytest_postmortem.documents.markup import NumberedLines
 
 CODE_PLACEHOLDER = "…"
 """The placeholder for code in ``prose``."""
 
 _HTML_TAG = re.compile(r"<(/?)(\w+)\b[^<>]*>")
+_DETAILS_EDGE = re.compile(
+    r"(<summary\b[^<>]*>.{0,1000}?</summary\s*>|</details\s*>)", re.IGNORECASE | re.DOTALL
+)
 _CHECKBOX = re.compile(r"^\s*\[[ xX]\]")
 _MARKS = {
     "em": "italic",
@@ -85,10 +91,14 @@ def parse_markdown_sections(text: str, above: int = 0) -> list[DocumentSection]:
 
     The first has no heading, and has the passages before any heading.
     """
-    reader = _SectionReader(above)
-    tokens = _build_markdown_parser().parse("\n".join(blank_markers(text.split("\n"))))
-    for position, token in enumerate(tokens):
-        reader.take_token(token, tokens[position - 1])
+    lines = text.split("\n")
+    return parse_numbered_sections(NumberedLines(zip(lines, count(above + 1))))
+
+
+def parse_numbered_sections(lines: NumberedLines) -> list[DocumentSection]:
+    """Return the sections of lines in Markdown, with the lines of their source."""
+    reader = _SectionReader(lines.find_source_line(1))
+    reader.take_lines(NumberedLines(zip(blank_markers(lines), lines.numbers, strict=True)))
     return reader.sections
 
 
@@ -123,9 +133,10 @@ def _build_markdown_parser() -> MarkdownIt:
 class _SectionReader:
     """Builds sections from the tokens of a document in order."""
 
-    def __init__(self, above: int) -> None:
-        self.sections = [DocumentSection(line=above + 1)]
-        self._above = above
+    def __init__(self, line: int) -> None:
+        self.sections = [DocumentSection(line=line)]
+        self._lines = NumberedLines()
+        self._in_html = False
         self._lists: list[int] = []
         self._groups = 0
         self._quotes = 0
@@ -135,7 +146,15 @@ class _SectionReader:
         self._head: list[str] = []
         self._row: list[DocumentPassage] = []
 
-    def take_token(self, token: Token, before: Token) -> None:
+    def take_lines(self, lines: NumberedLines) -> None:
+        """Add lines in Markdown."""
+        outer_lines, self._lines = self._lines, lines
+        tokens = _build_markdown_parser().parse("\n".join(lines))
+        for position, token in enumerate(tokens):
+            self._take_token(token, tokens[position - 1])
+        self._lines = outer_lines
+
+    def _take_token(self, token: Token, before: Token) -> None:
         """Add the next token; ``before`` is its predecessor."""
         kind = token.type
         if kind in ("bullet_list_open", "ordered_list_open"):
@@ -153,7 +172,7 @@ class _SectionReader:
             self._end_row()
         elif kind == "table_open":
             self._head = []
-        elif kind == "html_block":
+        elif kind == "html_block" and not self._in_html:
             self.sections[-1].comments.append(token.content)
             self._take_html(token.content, self._line(token))
         elif kind == "inline":
@@ -177,48 +196,27 @@ class _SectionReader:
         self.sections.append(DocumentSection(" ".join(heading.split()), level, line))
 
     def _take_html(self, html: str, line: int) -> None:
-        """Add the headings, paragraphs, items and rows of a block of HTML."""
-        for block in read_html_blocks(html, line):
-            text = " ".join(block.text.split())
-            if block.kind == "heading" and text:
-                self._open_section(text, block.level, block.line)
-            elif block.kind == "summary":
-                self._open_details(text, block.line)
-            elif block.kind == "details_end":
+        """Add a block of HTML as Markdown; a summary is the heading of its details."""
+        self._in_html = True
+        for piece in _DETAILS_EDGE.split(html):
+            if piece[:8].casefold() == "<summary":
+                self._open_details(unescape(_HTML_TAG.sub("", piece)), line)
+            elif piece[:9].casefold() == "</details":
                 self._after_details = self._outside
-            elif block.kind == "row":
-                self._row = [DocumentPassage(cell, block.line, cell) for cell in block.cells]
-                self._head = [] if block.is_first else self._head
-                self._end_row()
-            elif text:
-                self._add_html_text(block, text)
+            elif piece.strip():
+                lines = convert_html(piece)
+                self.take_lines(NumberedLines((text, at + line - 1) for text, at in lines))
+            line += piece.count("\n")
+        self._in_html = False
 
     def _open_details(self, summary: str, line: int) -> None:
         """Take the summary of an element ``details`` as the heading of its content."""
         outside = self._after_details or self.sections[-1]
-        level = outside.level + 1
-        self._open_section(summary, level, line)
+        self._open_section(summary, outside.level + 1, line)
         self._outside = outside
 
-    def _add_html_text(self, block: HtmlBlock, text: str) -> None:
-        if block.kind == "item":
-            self._lists.append(-1)
-        self._add(
-            DocumentPassage(
-                text,
-                block.line,
-                text,
-                links=block.links,
-                label=block.label,
-                unlinked=block.unlinked,
-                item=block.kind == "item",
-            )
-        )
-        if block.kind == "item":
-            self._lists.pop()
-
     def _line(self, token: Token) -> int:
-        return (token.map[0] if token.map else 0) + self._above + 1
+        return self._lines.find_source_line((token.map[0] if token.map else 0) + 1)
 
     def _end_row(self) -> None:
         texts = [" ".join(cell.text.split()) for cell in self._row]

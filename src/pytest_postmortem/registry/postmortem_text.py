@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pytest_postmortem.documents.sections import (
     DocumentPassage,
     DocumentSection,
     parse_markdown_sections,
+    parse_numbered_sections,
     parse_rst_sections,
 )
 from pytest_postmortem.documents.skipped_sections import blank_sections
@@ -163,7 +164,7 @@ def _parse_text_sections(
     above = len(lines) - len(body)
     if isinstance(body, NumberedLines):
         yield from build_field_sections(values)
-        yield from _renumber_sections(parse_markdown_sections("\n".join(body)), body)
+        yield from parse_numbered_sections(body)
         return
     yield DocumentSection(comments=lines[:above])
     yield from build_field_sections(values)
@@ -172,19 +173,6 @@ def _parse_text_sections(
     else:
         body = blank_sections(body, skipped, extra) if skipped else body
         yield from parse_markdown_sections("\n".join(body), above)
-
-
-def _renumber_sections(
-    sections: Iterable[DocumentSection], lines: NumberedLines
-) -> Iterator[DocumentSection]:
-    """Yield sections of converted text with the lines of the document."""
-    for section in sections:
-        section.line = lines.find_source_line(section.line)
-        section.passages = [
-            replace(passage, line=lines.find_source_line(passage.line))
-            for passage in section.passages
-        ]
-        yield section
 
 
 def build_text_of_fields(postmortem: Postmortem, extra: ExtraWords = ()) -> PostmortemText:

@@ -338,7 +338,7 @@ class _HtmlConverter(HTMLParser):
         if self._tables:  # a table within the cell of another one
             self._texts += [" ".join(cell.text for cell in cells) + " " for cells, _ in rows]
             return
-        if rows and max(len(cells) for cells, _ in rows) == 1:
+        if rows and all(len(cells) == 1 and not cells[0].head for cells, _ in rows):
             for cells, line in rows:
                 self._add_block(cells[0].text, line)
             return
