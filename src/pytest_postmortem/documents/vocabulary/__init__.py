@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,26 @@ _APOSTROPHES = re.compile("[’‘ʼ`´]")
 _SEPARATORS = re.compile("[-_\u2010-\u2012]|\\s+")
 
 
-def read_vocabulary_file(name: str) -> Any:
-    """Return the data of a file in this folder, with every scalar as text."""
+def read_vocabulary_file(name: str, folder: Path = Path(__file__).parent) -> Any:
+    """Return the data of a file with words, with every scalar as text."""
     import yaml
 
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
-    return yaml.load(text, loader)
+    return yaml.load((folder / name).read_text(encoding="utf-8"), loader)
+
+
+def join_expressions(texts: Mapping[str, str]) -> Mapping[str, str]:
+    """Return each text, regular expressions one a line, as one that matches any of them.
+
+    ``<name>`` stands for an earlier text.
+    """
+    joined: dict[str, str] = {}
+    for name, text in texts.items():
+        expression = "|".join(text.split("\n")[:-1])
+        for earlier, part in joined.items():
+            expression = expression.replace(f"<{earlier}>", part)
+        joined[name] = f"(?:{expression})"
+    return joined
 
 
 def fold_text(text: str) -> str:
