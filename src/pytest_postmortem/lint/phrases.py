@@ -8,7 +8,7 @@ from pathlib import Path
 from pytest_postmortem.documents.vocabulary import join_expressions, read_vocabulary_file
 
 _TEXTS = read_vocabulary_file("phrases.yml", Path(__file__).parent)
-_EXPRESSIONS = join_expressions(_TEXTS)
+_EXPRESSIONS = join_expressions(_TEXTS, {})
 
 
 def compile_phrases(name: str, start: str = r"\b", end: str = r"\b") -> re.Pattern[str]:
