@@ -55,24 +55,20 @@ def _is_folded(pattern: re.Pattern[str], text: str) -> bool:
     return pattern.fullmatch(_EDGES.sub("", fold_text(text))) is not None
 
 
-def is_guidance(passage: DocumentPassage) -> bool:
-    """Return whether a passage says what to write: a question, or the hint of a template."""
-    text = fold_text(passage.text[:MAX_PLACEHOLDER_LENGTH].lstrip(_INFORMATION_SIGNS))
-    bare = _EDGES.sub("", text)
-    is_marked = passage.emphasised or _BRACKETED.match(passage.text) is not None
-    if re.search(r"[?？]\W*$", text):
-        return True
+def is_guidance(text: str, *, emphasised: bool = False) -> bool:
+    """Return whether a text says what to write: a question, or the hint of a template."""
+    folded = fold_text(text[:MAX_PLACEHOLDER_LENGTH].lstrip(_INFORMATION_SIGNS))
+    bare = _EDGES.sub("", folded)
     guidance = compile_words("guidance").match(bare)
-    if (guidance and not bare.startswith(" of ", guidance.end())) or compile_expression(
-        "instruction"
-    ).search(text):
-        return True
-    ends = compile_words("guidance_ends")
-    if any(match.end() >= len(bare) for match in ends.finditer(bare)):
-        return True
-    return is_marked and (
-        compile_words("guidance_marked").match(bare) is not None
-        or _NAMED_PLACE.match(bare) is not None
+    return bool(
+        re.search(r"[?？]\W*$", folded)
+        or (guidance and not bare.startswith(" of ", guidance.end()))
+        or compile_expression("instruction").search(folded)
+        or any(match.end() >= len(bare) for match in compile_words("guidance_ends").finditer(bare))
+        or (
+            (emphasised or _BRACKETED.match(text))
+            and (compile_words("guidance_marked").match(bare) or _NAMED_PLACE.match(bare))
+        )
     )
 
 

@@ -13,10 +13,9 @@ from itertools import count
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pytest_postmortem.documents.admonitions import blank_markers
 from pytest_postmortem.documents.head import DocumentHeading, find_headings
 from pytest_postmortem.documents.html import convert_html
-from pytest_postmortem.documents.markup import NumberedLines
+from pytest_postmortem.documents.markup import NumberedLines, blank_markers
 
 CODE_PLACEHOLDER = "…"
 """The placeholder for code in ``prose``."""
@@ -24,6 +23,10 @@ CODE_PLACEHOLDER = "…"
 _HTML_TAG = re.compile(r"<(/?)(\w+)\b[^<>]*>")
 _DETAILS_EDGE = re.compile(
     r"(<summary\b[^<>]*>.{0,1000}?</summary\s*>|</details\s*>)", re.IGNORECASE | re.DOTALL
+)
+_IGNORE_COMMENT = re.compile(
+    r"(?:<!--|(?:^|\s)#|^\.\.)\s*postmortem:\s*ignore\s*=\s*([\w*, -]{1,500}?)\s*(?:-->|$)",
+    re.MULTILINE,
 )
 _CHECKBOX = re.compile(r"^\s*\[[ xX]\]")
 _MARKS = {
@@ -314,3 +317,9 @@ def _find_bold_label(pieces: Sequence[_InlinePiece]) -> str:
     text_after = "".join(piece.text for piece in visible[end:]).lstrip(" ")
     ends_line = not text_after or text_after[0] in ":\n" or label.endswith(":")
     return label.rstrip(": ") if ends_line else ""
+
+
+def find_ignored_codes(comments: Iterable[str]) -> frozenset[str]:
+    """Return the codes that comments ask to ignore, as ``<!-- postmortem: ignore=CODE -->``."""
+    code_lists = (codes for comment in comments for codes in _IGNORE_COMMENT.findall(comment))
+    return frozenset(code for codes in code_lists for code in re.split(r"[,\s]+", codes) if code)

@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pytest_postmortem.documents.heading_kinds import PartKind
-from pytest_postmortem.documents.ignored_codes import find_ignored_codes
+from pytest_postmortem.documents.heading_kinds import PartKind, blank_sections
 from pytest_postmortem.documents.markup import NumberedLines
 from pytest_postmortem.documents.parts import DocumentPart, split_into_parts
 from pytest_postmortem.documents.sections import (
     DocumentPassage,
     DocumentSection,
+    find_ignored_codes,
     parse_markdown_sections,
     parse_numbered_sections,
     parse_rst_sections,
 )
-from pytest_postmortem.documents.skipped_sections import blank_sections
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ExtraWords, Postmortem
 from pytest_postmortem.registry import fields, parsers
