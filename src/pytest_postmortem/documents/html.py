@@ -6,12 +6,14 @@ Only what a reader needs stays: headings, paragraphs, lists, tables, code, links
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import takewhile
 from urllib.parse import parse_qs, urlsplit
 
-Attributes = dict[str, str]
+MAX_DEPTH = 100
+"""The number of elements around another one; deeper ones are read as if they ended at once."""
 
 VOID_TAGS = frozenset(
     "area base br col embed hr img input link meta param source track wbr".split()
@@ -25,7 +27,18 @@ BLOCK_TAGS = frozenset(
     "thead tr ul".split()
 )
 HEADING_TAGS = {f"h{level}": level for level in range(1, 7)}
-EMPHASIS_MARKS = {"b": "**", "strong": "**", "del": "~~", "s": "~~", "strike": "~~"}
+MARKS = {
+    "b": "**",
+    "strong": "**",
+    "del": "~~",
+    "s": "~~",
+    "strike": "~~",
+    "em": "*",
+    "i": "*",
+    "code": "`",
+}
+"""The marks of Markdown around a text."""
+
 MAIN_TAGS = ("main", "article")
 
 SKIPPED_IDS = ("breadcrumb-section", "breadcrumbs", "footer", "navigation", "sidebar", "toc")
@@ -44,72 +57,39 @@ _COMMENT_LINK = re.compile(r"#(?:cmnt|ftnt)")
 
 
 @dataclass(slots=True)
-class _Block:
-    """A block of the page: its Markdown in lines, the line of its start, and where it is."""
+class _Element:
+    """An element, a text (``#text``) or a comment (``#comment``), with the line of its start."""
 
-    text: str
+    tag: str
     line: int
-    level: int = 0
-    main: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+    children: list[_Element] = field(default_factory=list)
+    has_blocks: bool = False
+
+    @property
+    def classes(self) -> list[str]:
+        return self.attributes.get("class", "").split()
 
 
-@dataclass(slots=True)
-class _Cell:
-    text: str
-    head: bool
-
-
-@dataclass(slots=True)
-class _Table:
-    rows: list[tuple[list[_Cell], int]] = field(default_factory=list)
-
-
-def convert_html(text: str) -> list[tuple[str, int]]:
-    """Return the lines of a page in Markdown, each with the line of the page."""
-    converter = _HtmlConverter()
-    converter.feed(text)
-    converter.close()
-    return list(converter.format_lines())
-
-
-class _HtmlConverter(HTMLParser):
-    """Gathers the blocks of a page."""
+class _TreeBuilder(HTMLParser):
+    """Builds the tree of the elements of a page, without those that are not of its text."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self._blocks: list[_Block] = []
-        self._texts: list[str] = []
-        self._start = 0
-        self._open: list[str] = []
-        self._skipped = 0
-        self._lists: list[str] = []
-        self._bullet = ""
-        self._quotes = 0
-        self._code: list[str] | None = None
-        self._tables: list[_Table] = []
-        self._links: list[str] = []
-        self._heading = 0
-        self._title: tuple[str, int] | None = None
-        self._in_title = False
-        self._main = 0
-        self._date: str | None = None
-        self._space = ""
+        self.root = _Element("#root", 1)
+        self._open = [self.root]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin an element."""
-        attributes = {name: value or "" for name, value in attrs}
-        if tag not in VOID_TAGS:
-            if tag in ("p", "li", "td", "th", "tr", "dt", "dd"):
-                self._close_implied(tag)
-            self._open.append(tag)
-            if self._skipped or _is_skipped(tag, attributes):
-                self._skipped += 1
-                return
-        elif self._skipped:
-            return
-        if tag in BLOCK_TAGS:
-            self._end_block()
-        self._begin(tag, attributes)
+        if tag in ("p", "li", "td", "th", "tr", "dt", "dd"):
+            self._close_implied(tag)
+        element = self._add(tag, attributes={name: value or "" for name, value in attrs})
+        if tag in BLOCK_TAGS or tag == "title":
+            for outer in takewhile(lambda outer: not outer.has_blocks, reversed(self._open)):
+                outer.has_blocks = True
+        if tag not in VOID_TAGS and len(self._open) <= MAX_DEPTH:
+            self._open.append(element)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take an element that closes itself."""
@@ -119,279 +99,291 @@ class _HtmlConverter(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """End an element, and those in it that were never closed."""
-        if tag not in self._open:
-            return
-        while self._open:
-            last = self._open.pop()
-            if self._skipped:
-                self._skipped -= 1
-            else:
-                self._end(last)
-            if last == tag:
+        for position in range(len(self._open) - 1, 0, -1):
+            if self._open[position].tag == tag:
+                del self._open[position:]
                 return
 
     def handle_data(self, data: str) -> None:
         """Take a text."""
-        if self._skipped:
-            return
-        if self._in_title:
-            self._title = ((self._title or ("", 0))[0] + data, self.getpos()[0])
-        elif self._code is not None:
-            self._code.append(data)
-        else:
-            self._add_text(_SPACE.sub(" ", data))
+        self._add("#text", data)
 
     def handle_comment(self, data: str) -> None:
         """Keep a comment that switches off rules of the lint."""
-        if "postmortem:" in data and not self._skipped:
-            self._end_block()
-            self._add_block(f"<!--{_SPACE.sub(' ', data)}-->", self.getpos()[0])
+        if "postmortem:" in data:
+            self._add("#comment", f"<!--{_SPACE.sub(' ', data)}-->").has_blocks = True
+
+    def _add(
+        self, tag: str, text: str = "", attributes: Mapping[str, str] | None = None
+    ) -> _Element:
+        element = _Element(tag, self.getpos()[0], attributes or {}, text)
+        self._open[-1].children.append(element)
+        return element
 
     def _close_implied(self, tag: str) -> None:
         """End the elements that the start of another one ends, as ``<li>`` another ``<li>``."""
         ended = {"dt": ("dt", "dd"), "dd": ("dt", "dd"), "td": ("td", "th"), "th": ("td", "th")}
         borders = ("ul", "ol", "table", "dl", "div", "section", "article", "body")
-        for position in range(len(self._open) - 1, -1, -1):
-            name = self._open[position]
-            if name in ended.get(tag, (tag,)):
-                self.handle_endtag(name)
+        for element in reversed(self._open):
+            if element.tag in ended.get(tag, (tag,)):
+                self.handle_endtag(element.tag)
                 return
-            if name in borders or (tag == "p" and name in ("li", "td", "th", "blockquote")):
+            inner = tag == "p" and element.tag in ("li", "td", "th", "blockquote")
+            if element.tag in borders or inner:
                 return
 
-    def _begin(self, tag: str, attributes: Attributes) -> None:
-        line = self.getpos()[0]
-        classes = attributes.get("class", "").split()
-        if tag in HEADING_TAGS:
-            self._heading = HEADING_TAGS[tag]
-        elif tag == "p" and ("title" in classes):
-            self._heading = 1
-        elif tag == "title" and "svg" not in self._open:
-            self._in_title = True
-        elif tag in MAIN_TAGS or attributes.get("id") in ("main-content", "content"):
-            self._main += tag in MAIN_TAGS
-        elif tag in ("ul", "ol"):
+
+@dataclass(slots=True)
+class _Block:
+    """A block of the page: its numbered lines in Markdown, and whether it is in the main part."""
+
+    lines: list[tuple[str, int]]
+    level: int = 0
+    main: bool = False
+
+
+def convert_html(text: str) -> list[tuple[str, int]]:
+    """Return the lines of a page in Markdown, each with the line of the page."""
+    builder = _TreeBuilder()
+    builder.feed(text)
+    builder.close()
+    converter = _HtmlConverter()
+    converter.take_children(builder.root)
+    lines = [
+        line
+        for block in converter.choose_blocks()
+        for line in (("", block.lines[0][1]), *block.lines)
+    ]
+    return [*lines, ("", builder.getpos()[0])]
+
+
+class _HtmlConverter:
+    """Gathers the blocks of a page."""
+
+    def __init__(self) -> None:
+        self._blocks: list[_Block] = []
+        self._text = ""
+        self._start = 0
+        self._lists: list[str] = []
+        self._bullet = ""
+        self._quotes = 0
+        self._main = 0
+        self._title: tuple[str, int] | None = None
+
+    def take_children(self, element: _Element) -> None:
+        """Add the blocks in an element, and its text around them."""
+        for child in element.children:
+            if _is_skipped(child):
+                continue
+            if "checkbox" in child.classes and child.tag == "div":
+                self._add_text(_render_inline(child), child.line)
+            elif child.tag == "title":
+                self._title = self._title or (_join_data(child), child.line)
+            elif child.tag == "#comment":
+                self._end_paragraph()
+                self._add_block([(child.text, child.line)])
+            elif child.tag in BLOCK_TAGS:
+                self._end_paragraph()
+                self._take_block(child)
+                self._end_paragraph()
+            elif child.has_blocks:
+                self.take_children(child)
+            else:
+                self._add_text(_render_inline(child), child.line)
+        if element.tag == "#root":
+            self._end_paragraph()
+
+    def _take_block(self, element: _Element) -> None:
+        tag = element.tag
+        level = 1 if tag == "p" and "title" in element.classes else HEADING_TAGS.get(tag)
+        if level:
+            heading = " ".join(_render_inline(element).split()).replace("**", "")
+            if heading:
+                self._add_block([(f"{'#' * level} {heading}", _find_text_line(element))], level)
+        elif tag in ("dt", "summary"):
+            label = " ".join(_render_inline(element).split()).strip("*").rstrip(":")
+            if label:
+                self._add_block([(f"**{label}:**", _find_text_line(element))])
+        elif tag == "pre":
+            self._add_code(element)
+        elif tag == "table":
+            self._add_table(element)
+        else:
+            self._take_container(element)
+
+    def _take_container(self, element: _Element) -> None:
+        """Add a list, an item, a quotation, or the main part of a page."""
+        tag = element.tag
+        if tag in ("ul", "ol"):
             self._lists.append(tag)
         elif tag == "li":
             self._bullet = "- " if self._lists[-1:] != ["ol"] else "1. "
-            if "data-inline-task-id" in attributes:
-                self._add_checkbox("checked" in classes)
-        elif tag == "input" and attributes.get("type") == "checkbox":
-            self._add_checkbox("checked" in attributes)
-        elif tag == "div" and "checkbox" in classes:
-            self._add_checkbox("checkbox-on" in classes)
-        else:
-            self._begin_part(tag, attributes, line)
-
-    def _begin_part(self, tag: str, attributes: Attributes, line: int) -> None:
-        """Begin an element of text, a table, or code."""
-        if tag == "br":
-            self._texts.append("\n")
-        elif tag in EMPHASIS_MARKS:
-            self._add_text(EMPHASIS_MARKS[tag])
-        elif tag in ("em", "i"):
-            self._add_text("*")
-        elif tag == "code" and self._code is None:
-            self._add_text("`")
-        elif tag == "a":
-            self._links.append(_clean_link(attributes.get("href", "")))
-            self._add_text("[" if self._links[-1] else "")
-        elif tag == "pre":
-            self._code, self._start = [], line
-        elif tag == "blockquote":
-            self._quotes += 1
-        elif tag == "table":
-            self._tables.append(_Table())
-        elif tag == "tr" and self._tables:
-            self._tables[-1].rows.append(([], line))
-        elif tag == "time":
-            date = _ISO_DATE.match(attributes.get("datetime", ""))
-            self._date = date[0] if date else None
-            self._texts.append("\0")
-
-    def _end(self, tag: str) -> None:
-        if tag == "title":
-            self._in_title = False
-        elif tag == "pre":
-            self._end_code()
-        elif tag in ("td", "th") and self._tables:
-            self._end_cell(tag == "th")
-        elif tag in BLOCK_TAGS:
-            self._end_block(label=tag == "dt", detail=tag == "summary")
-            self._leave(tag)
-        elif tag in EMPHASIS_MARKS:
-            self._close_mark(EMPHASIS_MARKS[tag])
-        elif tag in ("em", "i"):
-            self._close_mark("*")
-        elif tag == "code" and self._code is None:
-            self._close_mark("`")
-        elif tag == "a" and self._links:
-            self._end_link()
-        elif tag == "time":
-            self._end_time()
-
-    def _leave(self, tag: str) -> None:
-        """Leave a list, a quotation or a table."""
-        if tag in HEADING_TAGS or tag == "p":
-            self._heading = 0
-        elif tag in MAIN_TAGS:
-            self._main = max(self._main - 1, 0)
-        elif tag in ("ul", "ol") and self._lists:
+            self._add_text(_render_checkbox(element), element.line)
+        self._quotes += tag == "blockquote"
+        self._main += tag in MAIN_TAGS
+        self.take_children(element)
+        self._end_paragraph()
+        self._quotes -= tag == "blockquote"
+        self._main -= tag in MAIN_TAGS
+        if tag in ("ul", "ol"):
             self._lists.pop()
+        if tag in ("ul", "ol", "li"):
             self._bullet = ""
-        elif tag == "li":
-            self._bullet = ""
-        elif tag == "blockquote":
-            self._quotes = max(self._quotes - 1, 0)
-        elif tag == "table" and self._tables:
-            self._end_table()
 
-    def _close_mark(self, mark: str) -> None:
-        """Close emphasis before the spaces at its end; drop one that has no text."""
-        text = "".join(self._texts)
-        bare = text.rstrip()
-        if bare.endswith(mark) and bare.count(mark) % 2:
-            self._texts = [bare[: -len(mark)], text[len(bare) :]]
-        else:
-            self._texts = [bare, mark, text[len(bare) :]]
-
-    def _end_link(self) -> None:
-        target = self._links.pop()
-        if not target:
-            return
-        text = "".join(self._texts)
-        before, _, label = text.rpartition("[")
-        if label.strip():
-            self._texts = [f"{before}[{label.strip()}]({target})"]
-        else:
-            self._texts = [before]
-
-    def _end_time(self) -> None:
-        before, _, label = "".join(self._texts).rpartition("\0")
-        self._texts = [before, self._date or label.strip().lstrip("@")]
-
-    def _add_checkbox(self, checked: bool) -> None:
-        self._add_text("[x] " if checked else "[ ] ")
-
-    def _add_text(self, text: str) -> None:
-        if not self._texts or not "".join(self._texts).strip():
-            self._texts, self._start = [], self.getpos()[0]
+    def _add_text(self, text: str, line: int) -> None:
+        if not self._text:
+            self._start = line
             text = text.lstrip()
-        if text:
-            self._texts.append(text)
+        self._text += text
 
-    def _end_block(self, *, label: bool = False, detail: bool = False) -> None:
-        """Add the text since the last block as a block, or to the cell of a table."""
-        rows = [_SPACE.sub(" ", row).strip() for row in "".join(self._texts).split("\n")]
-        text = "\n".join(row for row in rows if row).replace("\0", "")
-        if self._tables:
-            if text:
-                self._texts = [*rows, " "]
-            return
-        if self._bullet and _CHECKBOX.fullmatch(text):
+    def _end_paragraph(self) -> None:
+        """Add the text since the last block as a paragraph or an item."""
+        rows = [_SPACE.sub(" ", row).strip() for row in self._text.split("\n")]
+        rows = [row for row in rows if row]
+        if self._bullet and len(rows) == 1 and _CHECKBOX.fullmatch(rows[0]):
             return  # its text is in the next element
-        self._texts = []
-        if not text or not text.strip("*~`[] "):
+        self._text = ""
+        if not "".join(rows).strip("*~`[] "):
             return
-        if self._heading:
-            heading = " ".join(text.split()).replace("**", "")
-            self._add_block(f"{'#' * self._heading} {heading}", self._start, self._heading)
-        elif label or detail:
-            self._add_block(f"**{text.strip('*').rstrip(':')}:**", self._start)
-        else:
-            self._add_paragraph(text)
-
-    def _add_paragraph(self, text: str) -> None:
-        depth = max(len(self._lists) - 1, 0)
-        indent = "   " * depth
         if self._bullet:
-            text = f"{indent}{self._bullet}{text}".replace("\n", f"\n{indent}  ")
+            indent = "   " * max(len(self._lists) - 1, 0)
+            starts = [indent + self._bullet, *[f"{indent}  "] * len(rows)]
             self._bullet = " " * len(self._bullet)
         else:
-            text = "\n".join(_escape_line(row) for row in text.split("\n"))
-            inner = "   " * len(self._lists)
-            text = inner + text.replace("\n", f"\n{inner}")
-        self._add_block(text, self._start)
+            rows = [_escape_line(row) for row in rows]
+            starts = ["   " * len(self._lists)] * len(rows)
+        texts = (start + row for start, row in zip(starts, rows, strict=False))
+        self._add_block((text, self._start) for text in texts)
 
-    def _add_block(self, text: str, line: int, level: int = 0) -> None:
-        if self._quotes:
-            text = "\n".join(f"> {row}" for row in text.split("\n"))
-        self._blocks.append(_Block(text, line, level, self._main > 0))
+    def _add_block(self, lines: Iterable[tuple[str, int]], level: int = 0) -> None:
+        quote = "> " if self._quotes else ""
+        block = [(quote + text, line) for text, line in lines]
+        self._blocks.append(_Block(block, level, self._main > 0))
 
-    def _end_code(self) -> None:
-        code = "".join(self._code or ()).strip("\n")
-        self._code = None
-        if self._tables:
-            self._texts += [f" `{_SPACE.sub(' ', code)}` "]
-        elif code.strip():
-            self._add_block(f"```\n{code}\n```", self._start)
+    def _add_code(self, element: _Element) -> None:
+        rows = _join_data(element).strip("\n").split("\n")
+        if any(map(str.strip, rows)):
+            lines = [(row, element.line + n) for n, row in enumerate(rows)]
+            end = element.line + len(rows)
+            self._add_block([("```", element.line), *lines, ("```", end)])
 
-    def _end_cell(self, head: bool) -> None:
-        text = _SPACE.sub(" ", "".join(self._texts)).strip().replace("|", r"\|")
-        self._texts = []
-        if self._tables[-1].rows:
-            self._tables[-1].rows[-1][0].append(_Cell(text, head))
-
-    def _end_table(self) -> None:
-        table = self._tables.pop()
-        rows = [(cells, line) for cells, line in table.rows if any(cell.text for cell in cells)]
-        if self._tables:  # a table within the cell of another one
-            self._texts += [" ".join(cell.text for cell in cells) + " " for cells, _ in rows]
+    def _add_table(self, table: _Element) -> None:
+        rows = [
+            (texts, row)
+            for row in _find_elements(table, ("tr",))
+            if any(texts := [_render_cell(cell) for cell in _find_elements(row, ("td", "th"))])
+        ]
+        heads = any(cell.tag == "th" for _, row in rows for cell in row.children)
+        if not heads and all(len(texts) == 1 for texts, _ in rows):
+            for texts, row in rows:
+                self._add_block([(texts[0], row.line)])
             return
-        if rows and all(len(cells) == 1 and not cells[0].head for cells, _ in rows):
-            for cells, line in rows:
-                self._add_block(cells[0].text, line)
-            return
-        for position, (cells, line) in enumerate(rows):
-            row = f"| {' | '.join(cell.text for cell in cells)} |"
-            rule = f"\n|{'---|' * len(cells)}" if position == 0 else ""
-            self._blocks.append(_Block(row + rule, line, -1, self._main > 0))
+        lines = [(f"| {' | '.join(texts)} |", row.line) for texts, row in rows]
+        lines.insert(1, (f"|{'---|' * len(rows[0][0])}", lines[0][1]))
+        self._add_block(lines)
 
-    def format_lines(self) -> Iterator[tuple[str, int]]:
-        """Yield the lines of all blocks, with an empty line between two that are not one table."""
-        self._end_block()
-        row_before = False
-        for block in self._choose_blocks():
-            is_row = block.level < 0 and "---|" not in block.text
-            if not (is_row and row_before):
-                yield "", block.line
-            for position, text in enumerate(block.text.split("\n")):
-                in_code = block.text.startswith("```")
-                yield text, block.line + (max(position - 1, 0) if in_code else 0)
-            row_before = block.level < 0
-        yield "", self.getpos()[0]
-
-    def _choose_blocks(self) -> list[_Block]:
+    def choose_blocks(self) -> list[_Block]:
         """Return the blocks of the main part, with a title where the page has no heading for it."""
         blocks = [block for block in self._blocks if block.main] or self._blocks
         tops = [block for block in blocks if block.level == 1]
-        title = self._cut_space(tops[:1], _clean_title(self._title[0]) if self._title else "")
+        title = _cut_space(tops[:1], _clean_title(self._title[0]) if self._title else "")
         if not title or self._title is None:
             return blocks
         same = any(_is_heading_of(block, title) for block in tops)
         if len(tops) == 1 or (same and tops[0] is blocks[0]):
             return blocks
-        demoted = [
-            _Block(f"#{block.text}" if 0 < block.level < 6 and tops else block.text, block.line)
-            if block.level >= 0
-            else block
-            for block in blocks
-        ]
-        return [_Block(f"# {title}", self._title[1], 1), *demoted]
+        for block in blocks:
+            if 0 < block.level < 6 and tops:
+                block.lines[0] = (f"#{block.lines[0][0]}", block.lines[0][1])
+        return [_Block([(f"# {title}", self._title[1])], 1), *blocks]
 
-    def _cut_space(self, tops: list[_Block], title: str) -> str:
-        """Return the title without the name of a Confluence space, cut from the heading as well."""
-        _space, colon, page = title.partition(" : ")
-        for block in tops:
-            heading = block.text.removeprefix("# ")
-            if colon and page and heading in (title, page):
-                block.text = f"# {page}"
-                return page
-        return title
+
+def _cut_space(tops: list[_Block], title: str) -> str:
+    """Return the title without the name of a Confluence space, cut from the heading as well."""
+    _space, colon, page = title.partition(" : ")
+    for block in tops:
+        heading, line = block.lines[0]
+        if colon and page and heading.removeprefix("# ") in (title, page):
+            block.lines[0] = (f"# {page}", line)
+            return page
+    return title
+
+
+def _find_elements(element: _Element, tags: tuple[str, ...]) -> Iterator[_Element]:
+    """Yield the outermost elements of some tags in an element, outside of tables in it."""
+    for child in element.children:
+        if child.tag in tags:
+            yield child
+        elif child.tag != "table" and not _is_skipped(child):
+            yield from _find_elements(child, tags)
+
+
+def _find_text_line(element: _Element) -> int:
+    """Return the line on which the text of an element begins."""
+    texts = (text for text in _list_texts(element) if text.text.strip())
+    return next(texts, element).line
+
+
+def _list_texts(element: _Element) -> Iterator[_Element]:
+    for child in element.children:
+        if child.tag == "#text":
+            yield child
+        yield from _list_texts(child)
+
+
+def _join_data(element: _Element) -> str:
+    """Return the text in an element as it is."""
+    return "".join(text.text for text in _list_texts(element))
+
+
+def _render_cell(cell: _Element) -> str:
+    return " ".join(_render_inline(cell).split()).replace("|", r"\|")
+
+
+def _render_inline(element: _Element, marks: str = "") -> str:
+    """Return the text in an element in Markdown; ``marks`` are those around it."""
+    tag = element.tag
+    if tag == "#text":
+        return _SPACE.sub(" ", element.text)
+    if tag == "br":
+        return "\n"
+    if _is_skipped(element) or tag == "#comment":
+        return ""
+    if tag == "pre":
+        return f" `{_SPACE.sub(' ', _join_data(element)).strip()}` "
+    mark = MARKS.get(tag, "")
+    inner = marks + mark
+    text = _render_checkbox(element) + "".join(
+        _render_inline(child, inner) for child in element.children
+    )
+    if tag in BLOCK_TAGS:
+        return f" {text} "
+    bare = text.strip()
+    if tag == "a":
+        target = _clean_link(element.attributes.get("href", ""))
+        return text if not target else f"[{bare}]({target})" if bare else ""
+    if tag == "time":
+        date = _ISO_DATE.match(element.attributes.get("datetime", ""))
+        return date[0] if date else bare.lstrip("@")
+    if not bare or not mark or mark in marks:
+        return text
+    return text.replace(bare, f"{mark}{bare}{mark}", 1)
+
+
+def _render_checkbox(element: _Element) -> str:
+    """Return the box that an element is, or that begins it."""
+    tag, attributes, classes = element.tag, element.attributes, element.classes
+    if tag == "li" and "data-inline-task-id" in attributes:
+        return "[x] " if "checked" in classes else "[ ] "
+    if tag == "input" and attributes.get("type") == "checkbox":
+        return "[x] " if "checked" in attributes else "[ ] "
+    if tag == "div" and "checkbox" in classes:
+        return "[x] " if "checkbox-on" in classes else "[ ] "
+    return ""
 
 
 def _is_heading_of(block: _Block, title: str) -> bool:
-    return block.text.removeprefix("# ").casefold() == title.casefold()
+    return block.lines[0][0].removeprefix("# ").casefold() == title.casefold()
 
 
 def _clean_title(title: str) -> str:
@@ -403,12 +395,16 @@ def _clean_title(title: str) -> str:
     return bare
 
 
-def _is_skipped(tag: str, attributes: Attributes) -> bool:
-    if tag in SKIPPED_TAGS or attributes.get("id") in SKIPPED_IDS or "hidden" in attributes:
-        return True
-    if tag == "a" and _COMMENT_LINK.match(attributes.get("href", "")):
-        return True
-    return not SKIPPED_CLASSES.isdisjoint(attributes.get("class", "").split())
+def _is_skipped(element: _Element) -> bool:
+    """Return whether an element is not of the text of a page."""
+    attributes = element.attributes
+    return (
+        element.tag in SKIPPED_TAGS
+        or attributes.get("id") in SKIPPED_IDS
+        or "hidden" in attributes
+        or not SKIPPED_CLASSES.isdisjoint(element.classes)
+        or (element.tag == "a" and bool(_COMMENT_LINK.match(attributes.get("href", ""))))
+    )
 
 
 def _clean_link(target: str) -> str:
