@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 
+from pytest_postmortem.documents.head import find_headings
 from pytest_postmortem.documents.vocabulary import (
     compile_phrases,
     fold_text,
@@ -115,3 +116,27 @@ def _load_heading_kinds(extra: ExtraWords) -> tuple[tuple[HeadingKind, re.Patter
         for entry in read_vocabulary_file("headings.yml")
     ]
     return (*added, *known)
+
+
+def blank_sections(
+    lines: Sequence[str], kinds: Collection[PartKind], extra: ExtraWords = ()
+) -> list[str]:
+    """Return the lines of Markdown, with empty ones in place of sections of some kinds.
+
+    A section below such a one is blanked as well, unless its heading has another kind.
+    """
+    remaining = list(lines)
+    headings = list(find_headings(lines, rst=False))
+    level = 0
+    for position, heading in enumerate(headings):
+        kind = classify_heading(heading.text, extra)
+        if level and heading.level <= level:
+            level = 0
+        if kind in kinds and heading.level > 1:
+            level = level or heading.level
+        elif kind is not None or not level:
+            continue
+        following = headings[position + 1 :]
+        end = following[0].start if following else len(lines)
+        remaining[heading.end : end] = [""] * (end - heading.end)
+    return remaining

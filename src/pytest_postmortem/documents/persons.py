@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pytest_postmortem.documents.vocabulary import compile_expression
+
 MAX_SEARCHED_LENGTH = 20_000
 """The number of characters of a text that are searched."""
 
@@ -15,16 +17,6 @@ _PERSON_HANDLE = re.compile(
 
 _EMAIL_ADDRESS = re.compile(r"(?<![\w.+-])([\w.+-]+)@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b(?!:)")
 
-
-_ROLE_HANDLE = re.compile(
-    r".*(?:team|on-?call|sre|ops|squad|support|eng|devs?|infra|platform|admin|security|alert|info|"
-    r"help|contact|abuse|list|group|office|no-?reply|maintainer|service|bot|staff).*|"
-    r"git|root|postgres|ubuntu|ec2-user|users?|everyone|here|channel|all|media|import|property|"
-    r"staticmethod|classmethod|dataclass|override|deprecated|latest|next|params?|returns?|throws|"
-    r"page|charset|layer|container|apply|pytest|app|api|types|username|mentions?|deploy",
-    re.IGNORECASE,
-)
-"""A handle or the local part of an address of a role; also decorators, images and packages."""
 
 _CHAT_MENTION = re.compile(r"<@[\w|.-]+>|\[~[\w.@-]+\]|@\[[^\[\]]*\](?:\([^()]*\))?")
 _NAMED_HANDLE = re.compile(r"(?<![\w./@`])@[A-Z][\w.-]*(?: [A-Z][a-zà-ÿ]+)?(?![\w/(@])")
@@ -55,7 +47,7 @@ def find_person(text: str) -> str | None:
     """Return the first handle or address of a person in a text, or None."""
     for words in (_EMAIL_ADDRESS, _PERSON_HANDLE):
         for match in words.finditer(text[:MAX_SEARCHED_LENGTH]):
-            if not _ROLE_HANDLE.fullmatch(match[1].partition(".")[0]):
+            if not compile_expression("role_handle").fullmatch(match[1].partition(".")[0]):
                 return match[0]
     return None
 
@@ -78,7 +70,7 @@ def is_only_person(text: str, remainder: str) -> bool:
 def _remove_persons_outside_code(text: str) -> str:
     def hide(match: re.Match[str]) -> str:
         local = match[1].partition(".")[0]
-        return match[0] if _ROLE_HANDLE.fullmatch(local) else _MARK
+        return match[0] if compile_expression("role_handle").fullmatch(local) else _MARK
 
     text = _CHAT_MENTION.sub(_MARK, text)
     text = _EMAIL_ADDRESS.sub(hide, text)

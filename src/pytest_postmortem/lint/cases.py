@@ -17,6 +17,7 @@ from pytest_postmortem.documents.heading_kinds import PartKind
 from pytest_postmortem.documents.parts import DocumentPart
 from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import DocumentPassage
+from pytest_postmortem.lint.phrases import compile_phrases, list_words
 from pytest_postmortem.model import Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident
 from pytest_postmortem.registry.postmortem_text import PostmortemText
@@ -28,27 +29,14 @@ Complaint = tuple[int | None, str]
 MAX_QUOTED_LENGTH = 60
 
 
-_UNFINISHED_STATUS = re.compile(
-    r"\W*(?:draft|wip|work in progress|in[- ]progress|open|ongoing|active|investigating|in review|"
-    r"pending|triage|identified|monitoring|not started|todo)\b",
-    re.IGNORECASE,
-)
 MAX_NOTE_WORDS = 200
 """A document with a link and no more words than these is a note about another document."""
 
-_REFERENCE_ELSEWHERE = re.compile(
-    r"\brefer to\b|\b(?:full|complete|detailed|internal) (?:details|report|document|post-?mortem|"
-    r"write-?up|analysis)\b",
-    re.IGNORECASE,
-)
-
-
 _UNWRITTEN_TEST = re.compile(r"(\S+::\S+) fails until it is written")
+_UNFINISHED_STATUS = compile_phrases("unfinished_status", r"\W*")
+_REFERENCE_ELSEWHERE = compile_phrases("elsewhere")
+_ENGLISH_WORDS = list_words("english")
 
-
-ENGLISH_WORDS = frozenset(
-    "the of to and is are we for it that by with from this because be".split()
-)
 MIN_ENGLISH_SHARE = 0.03
 """A text with a smaller share of these words is in another language, or is not prose."""
 
@@ -113,7 +101,7 @@ class LintCase:
         words = [word.strip(".,;:()").casefold() for text in texts for word in text.split()]
         if sum(not word.isascii() for word in words) > MAX_FOREIGN_SHARE * len(words):
             return False
-        english_count = sum(word in ENGLISH_WORDS for word in words)
+        english_count = sum(word in _ENGLISH_WORDS for word in words)
         return len(words) < MIN_WORDS_TO_JUDGE or english_count >= MIN_ENGLISH_SHARE * len(words)
 
     def _is_elsewhere(self) -> bool:

@@ -6,7 +6,7 @@ or checked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,17 +21,17 @@ from pytest_postmortem.documents.causes import (
     find_document_class,
     find_document_whys,
 )
-from pytest_postmortem.documents.heading_kinds import PartKind
-from pytest_postmortem.documents.ignored_codes import find_ignored_codes
+from pytest_postmortem.documents.heading_kinds import PartKind, blank_sections
 from pytest_postmortem.documents.markup import NumberedLines
 from pytest_postmortem.documents.parts import DocumentPart, split_into_parts
 from pytest_postmortem.documents.sections import (
     DocumentPassage,
     DocumentSection,
+    find_ignored_codes,
     parse_markdown_sections,
+    parse_numbered_sections,
     parse_rst_sections,
 )
-from pytest_postmortem.documents.skipped_sections import blank_sections
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ExtraWords, Postmortem, Registry
 from pytest_postmortem.registry import fields, parsers
@@ -177,7 +177,7 @@ def _parse_text_sections(
     above = len(lines) - len(body)
     if isinstance(body, NumberedLines):
         yield from build_field_sections(values)
-        yield from _renumber_sections(parse_markdown_sections("\n".join(body)), body)
+        yield from parse_numbered_sections(body)
         return
     yield DocumentSection(comments=lines[:above])
     yield from build_field_sections(values)
@@ -186,19 +186,6 @@ def _parse_text_sections(
     else:
         body = blank_sections(body, skipped, extra) if skipped else body
         yield from parse_markdown_sections("\n".join(body), above)
-
-
-def _renumber_sections(
-    sections: Iterable[DocumentSection], lines: NumberedLines
-) -> Iterator[DocumentSection]:
-    """Yield sections of converted text with the lines of the document."""
-    for section in sections:
-        section.line = lines.find_source_line(section.line)
-        section.passages = [
-            replace(passage, line=lines.find_source_line(passage.line))
-            for passage in section.passages
-        ]
-        yield section
 
 
 def build_text_of_fields(postmortem: Postmortem, extra: ExtraWords = ()) -> PostmortemText:

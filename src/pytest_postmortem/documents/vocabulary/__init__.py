@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,40 @@ _APOSTROPHES = re.compile("[’‘ʼ`´]")
 _SEPARATORS = re.compile("[-_\u2010-\u2012]|\\s+")
 
 
-def read_vocabulary_file(name: str) -> Any:
-    """Return the data of a file in this folder, with every scalar as text."""
+def read_vocabulary_file(name: str, folder: Path = Path(__file__).parent) -> Any:
+    """Return the data of a file with words, with every scalar as text."""
     import yaml
 
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
-    return yaml.load(text, loader)
+    return yaml.load((folder / name).read_text(encoding="utf-8"), loader)
+
+
+@cache
+def compile_expression(name: str) -> re.Pattern[str]:
+    """Return the pattern of an entry of ``expressions.yml``."""
+    return re.compile(_load_expressions()[name], re.IGNORECASE)
+
+
+@cache
+def _load_expressions() -> Mapping[str, str]:
+    lists = {name: split_word_list(text) for name, text in load_item_words().items()}
+    words = {name: f"(?:{join_words(words)})" for name, words in lists.items()}
+    folded = {f"folded {name}": f"(?:{compile_words(name).pattern})" for name in ("closed",)}
+    return join_expressions(read_vocabulary_file("expressions.yml"), words | folded)
+
+
+def join_expressions(texts: Mapping[str, str], parts: Mapping[str, str]) -> Mapping[str, str]:
+    """Return each text, regular expressions one a line, as one that matches any of them.
+
+    ``<name>`` stands for one of the ``parts``, or for an earlier text.
+    """
+    joined = dict(parts)
+    for name, text in texts.items():
+        expression = "|".join(text.split("\n")[:-1])
+        for earlier, part in joined.items():
+            expression = expression.replace(f"<{earlier}>", part)
+        joined[name] = f"(?:{expression})"
+    return joined
 
 
 def fold_text(text: str) -> str:
@@ -72,6 +100,30 @@ def split_word_list(text: str) -> tuple[str, ...]:
     """Return the words of a list that is divided by commas and lines, as they are written."""
     words = (word.strip() for word in re.split(r"[,\n]", text))
     return tuple(dict.fromkeys(word for word in words if word))
+
+
+@cache
+def load_item_words() -> Mapping[str, str]:
+    """Return the texts of the lists of words, by their name; columns are not among them."""
+    words = read_vocabulary_file("items.yml")
+    return {name: text for name, text in words.items() if isinstance(text, str)}
+
+
+@cache
+def compile_words(name: str) -> re.Pattern[str]:
+    """Return the pattern for the words of a list, in folded text."""
+    return re.compile(join_words([fold_text(word) for word in list_item_words(name)]))
+
+
+@cache
+def compile_item_phrases(name: str) -> re.Pattern[str]:
+    """Return the pattern for the phrases of a list, for a whole text that is folded."""
+    return compile_phrases(load_item_words()[name])
+
+
+def list_item_words(name: str) -> tuple[str, ...]:
+    """Return the words of a list, as they are written."""
+    return split_word_list(load_item_words()[name])
 
 
 def join_words(words: Sequence[str]) -> str:
