@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pytest_postmortem import git
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
@@ -25,11 +26,10 @@ from pytest_postmortem.model import format_count
 from pytest_postmortem.pysource.marker_index import find_unread_files
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.compare import (
+    CodeComparison,
     Comparison,
-    compare_code,
     compare_reports,
 )
-from pytest_postmortem.reports.data.restored_incidents import ReportedRun, parse_json_report
 from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line
 
@@ -83,7 +83,7 @@ def run_diff(
     if not reports:
         comparison = _compare_with_base(arguments, base)
     elif base is None and len(reports) == 2:
-        older, newer = map(_load_run, reports)
+        older, newer = map(_load_report, reports)
         comparison = compare_reports(older, newer)
     else:
         given_count = format_count(len(reports), "report")
@@ -127,7 +127,7 @@ def _compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison
         paths = {*find_unread_files(older), *find_unread_files(newer), *unread}
         used = {path: map(_list_path_and_parents, checkout.find_used(path)) for path in paths}
         unchanged = {path for path in paths if changed.isdisjoint(chain(*used[path]))}
-        comparison = compare_code(
+        comparison = CodeComparison(
             older,
             newer,
             head_registry,
@@ -137,7 +137,7 @@ def _compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison
             unchanged,
             unread,
             checkout.find_uninterpreted_files(changed, newer),
-        )
+        ).compare()
         judged = comparison.judged and not checkout.unread
         return replace(comparison, notes=(*comparison.notes, *checkout.unread), judged=judged)
 
@@ -154,15 +154,15 @@ def _build_diff_error(cause: str, remedy: str) -> SettingsError:
     return SettingsError([Problem("setting", DIFF_FAILED, cause, remedy)])
 
 
-def _load_run(path: Path) -> ReportedRun:
+def _load_report(path: Path) -> Mapping[str, Any]:
     source = report_reader.read_report_file(path)
-    try:
-        if source.foreign:
-            raise ValueError("JUnit XML does not say which incidents there are")
-        return parse_json_report(source.document)
-    except ValueError as error:
-        remedy = "give a file that --postmortem-report=json:PATH has written"
-        problem = Problem(
-            "report-file", report_reader.REPORT_UNREADABLE, str(error), remedy, str(path)
+    if source.foreign or source.is_past:
+        cause = (
+            "JUnit XML does not say which incidents there are"
+            if source.foreign
+            else "it is a history, which has no incidents of a run"
         )
-        raise ReportError([problem]) from None
+        remedy = "give a file that --postmortem-report=json:PATH has written"
+        problem = Problem("report-file", report_reader.REPORT_UNREADABLE, cause, remedy, str(path))
+        raise ReportError([problem])
+    return source.document

@@ -45,10 +45,8 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: the whole suite)"
     )
-    parser.add_argument("--apply", action="store_true", help="mark the likely ones (needs LibCST)")
-    parser.add_argument(
-        "--diff", action="store_true", help="show what --apply would write (needs LibCST)"
-    )
+    parser.add_argument("--apply", action="store_true", help="mark the likely ones")
+    parser.add_argument("--diff", action="store_true", help="show what --apply would write")
     parser.add_argument(
         "--possible", action="store_true", help="with --apply or --diff: the possible ones too"
     )
@@ -80,14 +78,12 @@ def run_scan(
     """Report the tests that mention an incident, mark them on request, and return the exit status.
 
     Raises:
-        SettingsError: A path or every pattern is missing, or LibCST is not installed.
+        SettingsError: A path or every pattern is missing.
         RegistryError: The registry is broken.
         DestinationError: A report can't be written.
     """
     report_targets = parse_report_targets("scan", targets) if targets or not diff else []
-    if apply or diff:
-        _require_libcst()
-    elif possible:
+    if possible and not (apply or diff):
         raise _build_scan_error("--possible alone marks nothing", "add --diff, or --apply")
     roots = [_resolve_given_path(text) for text in paths]
     with configure_without_conftest([*arguments, *paths]) as config:
@@ -120,15 +116,6 @@ def _resolve_given_path(text: str) -> Path:
 
 def _build_scan_error(cause: str, remedy: str) -> SettingsError:
     return SettingsError([Problem("setting", SCAN_FAILED, cause, remedy)])
-
-
-def _require_libcst() -> None:
-    try:
-        import libcst  # noqa: F401  # the marker module would fail with less to say
-    except ImportError:
-        remedy = "install it with `pip install 'pytest-postmortem[scan]'`"
-        problem = Problem("missing-extra", "Couldn't mark", "LibCST is not installed", remedy)
-        raise SettingsError([problem]) from None
 
 
 class _ProjectScanner:

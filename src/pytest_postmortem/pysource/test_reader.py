@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_postmortem.pysource.bindings import CodeBody, build_code_body, is_test_name
+from pytest_postmortem.pysource.bindings import Definition, find_definitions, is_test_name
 from pytest_postmortem.pysource.expressions import (
     flatten_lists,
     format_dotted_name,
@@ -150,10 +150,14 @@ class _MarkEffect:
     cases: tuple[_MarkEffect, ...] = ()
     clear: bool = True
 
-    def within(self, outer: _MarkEffect) -> _MarkEffect:
-        """Return the effect on a test, given the effect on its class or module."""
-        cases = (*self.cases, *outer.cases)
-        return _MarkEffect((*self.marks, *outer.marks), self.muted or outer.muted, cases)
+    def join(self, other: _MarkEffect) -> _MarkEffect:
+        """Return the effect of both, such as that of a test and that of its class or module."""
+        return _MarkEffect(
+            (*self.marks, *other.marks),
+            self.muted or other.muted,
+            (*self.cases, *other.cases),
+            self.clear and other.clear,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ class SourceTestReader:
         self._functions = functions
         self._classes = classes
         self._reader = reader
-        self._body = build_code_body(module.tree.body)
+        self._definitions = find_definitions(module.tree.body)
         self._home = _NameContext(reader.reducer(module) if reader else ExpressionReducer(module))
         self._homes: dict[int, _NameContext] = {}
         self._foreign: list[tuple[ParsedModule, ast.ClassDef, int]] = []
@@ -193,7 +197,8 @@ class SourceTestReader:
 
     def tests(self) -> Iterator[SourceTest]:
         """Yield the tests in the order of their code."""
-        yield from self._read_body(self._body, "", self._read_module_effect(), self._functions)
+        effect = self._read_module_effect()
+        yield from self._read_definitions(self._definitions, "", effect, self._functions)
 
     def unread(self) -> Iterator[UnreadPlace]:
         """Yield the places that may add marks; call it after all tests are read."""
@@ -222,13 +227,18 @@ class SourceTestReader:
             )
             if effect.clear:
                 self._open.clear()
-        stop = find_unconditional_stop(self._body.statements, self._home.reducer.reduce_expression)
-        return _MarkEffect(effect.marks, effect.muted or stop, effect.cases)
+        statements = self._module.tree.body
+        stop = find_unconditional_stop(statements, self._home.reducer.reduce_expression)
+        return effect.join(_MarkEffect(muted=stop))
 
-    def _read_body(
-        self, body: CodeBody, prefix: str, outer: _MarkEffect, functions: Sequence[str]
+    def _read_definitions(
+        self,
+        definitions: Mapping[str, Sequence[Definition]],
+        prefix: str,
+        outer: _MarkEffect,
+        functions: Sequence[str],
     ) -> Iterator[SourceTest]:
-        for name, nodes in body.defined.items():
+        for name, nodes in definitions.items():
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     yield from self._read_test_class(node, prefix, outer)
@@ -249,8 +259,7 @@ class SourceTestReader:
         self, node: Function, name: str, outer: _MarkEffect
     ) -> Iterator[SourceTest]:
         home = self._homes.get(id(node), self._home)
-        decorator_effect = self._read_decorators(node.decorator_list, home)
-        effect = decorator_effect.within(outer)
+        effect = self._read_decorators(node.decorator_list, home).join(outer)
         muted = effect.muted or find_unconditional_stop(node.body, home.reducer.reduce_expression)
         yield SourceTest(name, node.lineno, effect.marks, muted)
         for case in effect.cases:
@@ -269,26 +278,26 @@ class SourceTestReader:
         unittest = any(name.rpartition(".")[2].endswith("TestCase") for name in bases)
         if not (is_test_name(node.name, self._classes) or unittest or bases):
             return
-        bodies = [build_code_body(class_node.body) for class_node, _ in family]
-        if any(_is_false_constant(body.values.get("__test__")) for body in bodies[:1]):
+        defined = [find_definitions(class_node.body) for class_node, _ in family]
+        is_test = find_name_bindings(node.body).get("__test__")
+        if is_test and _is_false_constant(is_test[-1].value):
             return
-        if not unittest and any(CONSTRUCTORS & body.defined.keys() for body in bodies):
+        if not unittest and any(CONSTRUCTORS & definitions.keys() for definitions in defined):
             return  # pytest warns, and collects none of its tests
         class_effect = outer
-        class_body = CodeBody()
-        for (class_node, home), body in reversed(list(zip(family, bodies, strict=True))):
+        inherited: dict[str, list[Definition]] = {}
+        for (class_node, home), definitions in reversed(list(zip(family, defined, strict=True))):
             inside = _NameContext(home.reducer, _mask_class_names(class_node))
-            class_effect = self._read_class_effect(class_node, home, inside).within(class_effect)
-            self._homes |= {
-                id(is_test_class): inside
-                for nodes in body.defined.values()
-                for is_test_class in nodes
-            }
-            self._record_class(node, class_node, home)
-            class_body.defined.update(body.defined)
+            class_effect = self._read_class_effect(class_node, home, inside).join(class_effect)
+            for nodes in definitions.values():
+                self._homes.update((id(definition), inside) for definition in nodes)
+            self._collected.add(id(class_node))
+            if home.reducer.module is not self._module:  # its code may add marks
+                self._foreign.append((home.reducer.module, class_node, node.lineno))
+            inherited.update(definitions)
         functions = ("test",) if unittest else (*self._functions, *(["test"] if bases else []))
         name = f"{prefix}{node.name}::"
-        source_tests = list(self._read_body(class_body, name, class_effect, functions))
+        source_tests = list(self._read_definitions(inherited, name, class_effect, functions))
         yield from source_tests
         is_test_class = (
             unittest or is_test_name(node.name, self._classes) or class_effect.marks != outer.marks
@@ -311,17 +320,7 @@ class SourceTestReader:
         )
         if pytestmark_effect.clear:
             self.read.add(id(value))
-        marks, cases = (
-            (*decorator_effect.marks, *pytestmark_effect.marks),
-            (*decorator_effect.cases, *pytestmark_effect.cases),
-        )
-        return _MarkEffect(marks, decorator_effect.muted or pytestmark_effect.muted, cases)
-
-    def _record_class(self, node: ast.ClassDef, base: ast.ClassDef, home: _NameContext) -> None:
-        """Record that a class is read, and its foreign code, which may add marks."""
-        self._collected.add(id(base))
-        if home.reducer.module is not self._module:
-            self._foreign.append((home.reducer.module, base, node.lineno))
+        return decorator_effect.join(pytestmark_effect)
 
     def _find_class_family(
         self, node: ast.ClassDef, home: _NameContext, seen: set[int]
@@ -344,7 +343,7 @@ class SourceTestReader:
         if isinstance(reduced, ReducedDefinition) and isinstance(reduced.node, ast.ClassDef):
             yield reduced.node, _NameContext(reduced.home)
         elif isinstance(reduced, UnresolvedName) and home.reducer.module is self._module:
-            for definition in self._body.defined.get(reduced.id, ()):
+            for definition in self._definitions.get(reduced.id, ()):
                 if isinstance(definition, ast.ClassDef):
                     yield definition, self._home
 
@@ -366,16 +365,7 @@ class SourceTestReader:
             effect = self._read_mark_expression(given, self._reduce_node(given, home), home)
             if effect.clear:
                 self.read.add(id(given))
-            marks, cases = (
-                (*joined_effect.marks, *effect.marks),
-                (*joined_effect.cases, *effect.cases),
-            )
-            joined_effect = _MarkEffect(
-                marks,
-                joined_effect.muted or effect.muted,
-                cases,
-                joined_effect.clear and effect.clear,
-            )
+            joined_effect = joined_effect.join(effect)
         return joined_effect
 
     def _reduce_node(self, decorator: ast.expr, home: _NameContext) -> ast.expr:
@@ -437,15 +427,9 @@ class SourceTestReader:
                 if keyword.arg == "marks":
                     marks = home.reducer.reduce_expression(keyword.value, None, home.scope)
                     marks_effect = self._read_mark_expression(keyword.value, marks, home)
-                    clear = case_effect.clear and marks_effect.clear
-                    case_effect = _MarkEffect(
-                        (*case_effect.marks, *marks_effect.marks),
-                        case_effect.muted or marks_effect.muted,
-                        (),
-                        clear,
-                    )
+                    case_effect = case_effect.join(replace(marks_effect, cases=()))
                 elif self._may_mark(keyword.value):
-                    case_effect = _MarkEffect(case_effect.marks, case_effect.muted, (), clear=False)
+                    case_effect = replace(case_effect, clear=False)
             yield case_effect
 
     def _may_mark(self, node: ast.expr) -> bool:
@@ -482,5 +466,5 @@ def _strip_type_parameters(node: ast.expr) -> ast.expr:
     return node.value if isinstance(node, ast.Subscript) else node
 
 
-def _is_false_constant(node: ast.expr | None) -> bool:
+def _is_false_constant(node: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is False

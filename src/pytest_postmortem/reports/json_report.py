@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.model import Policy, Proof, Scope, ShowLevel
+from pytest_postmortem.model import Policy, Proof, ShowLevel
 from pytest_postmortem.report_model import IncidentResult, RegistryOrigins, Report
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 
@@ -40,7 +40,7 @@ def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapp
         "run": None if report.ran is None else _build_record_data(report.ran),
         "registry": _build_registry_data(report.registry),
         "missing": report.missing,
-        "scope": _build_scope_data(report.scope),
+        "scope": _build_record_data(report.scope),
         "totals": _build_record_data(report.totals),
         "unjudged": list(report.unjudged),
         "policy": _build_policy_data(report.policy),
@@ -68,19 +68,6 @@ def _build_record_data(item: Any) -> dict[str, Any]:
     """Return a flat record as plain data."""
     values = ((field.name, getattr(item, field.name)) for field in dataclasses.fields(item))
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
-
-
-def _build_scope_data(scope: Scope) -> Mapping[str, Any]:
-    return {
-        "kind": scope.kind,
-        "reasons": list(scope.reasons),
-        "root": scope.root,
-        "files": list(scope.files),
-        "expected": None if scope.expected is None else list(scope.expected),
-        "own_selection": scope.own_selection,
-        "executes": scope.executes,
-        "forced": scope.forced,
-    }
 
 
 def _build_policy_data(policy: Policy) -> Mapping[str, Any]:
@@ -139,10 +126,5 @@ def build_proof_data(proof: Proof | None, show: ShowLevel) -> Mapping[str, Any] 
     if proof is None:
         return None
     whole = show == "all"
-    return {
-        "verdict": proof.verdict,
-        "day": proof.day and proof.day.isoformat(),
-        "fix": proof.fix if whole else "",
-        "reason": proof.reason,
-        "outdated": proof.outdated,
-    }
+    day = proof.day and proof.day.isoformat()
+    return _build_record_data(proof) | {"day": day, "fix": proof.fix if whole else ""}

@@ -77,16 +77,14 @@ def render_terminal_report(
     failing = [
         section for section in _build_finding_sections(report.findings) if section.colour == "red"
     ]
-    if detail == "what fails":
-        sections, tail = failing, [*format_gate_lines(report.gates)]
-    elif detail == "last line":
-        sections, tail = failing, [*format_gate_lines(report.gates), _last_with_warnings(report)]
-    else:
-        everything = detail == "everything"
+    everything = detail == "everything"
+    tail = [TerminalLine(sanitize_line(note)) for note in report.notes if everything]
+    tail += format_gate_lines(report.gates, everything)
+    if detail != "what fails":
+        tail.append(_build_last_line(report, detail))
+    sections = failing
+    if detail in ("ten lines", "everything"):
         sections = list(_build_terminal_sections(report, show, width, everything))
-        notes = [TerminalLine(sanitize_line(note)) for note in report.notes if everything]
-        gates = format_gate_lines(report.gates, everything)
-        tail = [*notes, *gates, _build_last_line(report, everything)]
     shown = [len(section.entries) for section in sections]
     if detail != "everything":
         shown = _allot_entries(sections, MOST_TERMINAL_LINES - len(tail))
@@ -94,19 +92,13 @@ def render_terminal_report(
     return (*(TerminalLine(sanitize_line(line.text), line.colour) for line in head), *tail)
 
 
-def _build_last_line(report: Report, listed: bool = False) -> TerminalLine:
-    return TerminalLine(sanitize_line(format_last_line(report, listed)), _choose_colour(report))
-
-
-def _last_with_warnings(report: Report) -> TerminalLine:
-    """Return the last line with the number of warnings, where these are not listed."""
-    last = _build_last_line(report)
-    count = sum(finding.severity == "warning" for finding in report.findings)
-    if not count:
-        return last
-    return TerminalLine(
-        f"{last.text}; {format_count(count, 'warning')} (listed without -q)", last.colour
-    )
+def _build_last_line(report: Report, detail: TerminalDetail) -> TerminalLine:
+    """Return the last line; with the number of warnings where these are not listed."""
+    text = sanitize_line(format_last_line(report, detail == "everything"))
+    warnings = sum(finding.severity == "warning" for finding in report.findings)
+    if warnings and detail == "last line":
+        text += f"; {format_count(warnings, 'warning')} (listed without -q)"
+    return TerminalLine(text, _choose_colour(report))
 
 
 def format_unlinked_hint(found: str | None) -> tuple[TerminalLine, ...]:
@@ -171,32 +163,18 @@ def _build_terminal_sections(
         if heading.ranked:
             incidents.sort(key=rank)
         if incidents:
-            text = heading.text(len(incidents))
-            yield TerminalSection(text, tuple(table.entries(incidents)), heading.colour)
-    recurred = (
-        []
-        if everything
-        else [incident for incident in report.incidents if _is_unlisted_recurrence(incident)]
-    )
-    if recurred:
-        text = RECURRED_HEADING.text(len(recurred))
-        yield TerminalSection(text, tuple(table.entries(recurred)), RECURRED_HEADING.colour)
-    yield from _build_hollow_section(report, table)
-    yield from _build_finding_sections(report.findings)
-
-
-def _build_hollow_section(report: Report, table: _IncidentTable) -> Iterator[TerminalSection]:
-    """Yield the incidents whose tests pass without the fix too."""
-    incidents = [
+            yield table.build_section(heading, incidents)
+    recurred = [incident for incident in report.incidents if _is_unlisted_recurrence(incident)]
+    if recurred and not everything:
+        yield table.build_section(RECURRED_HEADING, recurred)
+    hollow = [
         incident
         for incident in report.incidents
         if incident.proof and incident.proof.hollow and incident.tests
     ]
-    if incidents:
-        heading = HOLLOW_HEADING.text(len(incidents))
-        yield TerminalSection(
-            heading, tuple(table.entries(incidents, hollow=True)), HOLLOW_HEADING.colour
-        )
+    if hollow:
+        yield table.build_section(HOLLOW_HEADING, hollow, hollow=True)
+    yield from _build_finding_sections(report.findings)
 
 
 def _is_unlisted_recurrence(incident: IncidentResult) -> bool:
@@ -332,10 +310,16 @@ class _IncidentTable:
         self._everything = everything
         self._widest = 200 if everything else max(20, min(50, width // 2))
 
-    def entries(
-        self, incidents: Sequence[IncidentResult], *, hollow: bool = False
+    def build_section(
+        self, heading: StateHeading, incidents: Sequence[IncidentResult], *, hollow: bool = False
+    ) -> TerminalSection:
+        """Return incidents under a heading; those of ``hollow`` ones with the day of the proof."""
+        entries = tuple(self._list_entries(incidents, hollow))
+        return TerminalSection(heading.text(len(incidents)), entries, heading.colour)
+
+    def _list_entries(
+        self, incidents: Sequence[IncidentResult], hollow: bool
     ) -> Iterator[tuple[str, ...]]:
-        """Yield the lines of each incident; of ``hollow`` ones how that was found."""
         shown = [redact_postmortem(incident.postmortem, self._show) for incident in incidents]
         ids = max(len(each.id) for each in shown)
         titles = [self._title(each) for each in shown]

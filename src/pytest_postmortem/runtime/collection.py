@@ -24,6 +24,10 @@ NODEID = pytest.StashKey[str]()
 """The node id that an item has in every run, where this run renames it."""
 
 
+INTERRUPTED_REASON = "the collection was interrupted"
+"""Why a run is partial of which the collection did not end, or never arrived."""
+
+
 @dataclass(frozen=True, slots=True)
 class CollectionPlan:
     """The data of the registry that a collecting process needs.
@@ -287,6 +291,32 @@ def read_item_property(item: pytest.Item) -> str:
         pair[1] for pair in item.user_properties if pair[:1] == (ITEM_PROPERTY,) and len(pair) == 2
     )
     return str(next(own, ""))
+
+
+def join_collections(collections: Iterable[Collected]) -> Collected:
+    """Return the joined collections of several workers, which are mostly equal."""
+    all = tuple(collections)
+    links: dict[tuple[NodeKey, str], Link] = {}
+    for link in (link for collected in all for link in collected.links):
+        links.setdefault((link.test, link.id.casefold()), link)
+    expected_files = [collected.expected for collected in all if collected.expected is not None]
+    return Collected(
+        links=tuple(links.values()),
+        deselected={
+            nodeid: why for collected in all for nodeid, why in collected.deselected.items()
+        },
+        declared=frozenset().union(*(collected.declared for collected in all)),
+        reported=frozenset().union(*(collected.reported for collected in all)),
+        repeated={test: count for collected in all for test, count in collected.repeated.items()},
+        findings=tuple(
+            dict.fromkeys(finding for collected in all for finding in collected.findings)
+        ),
+        skipped={file: reason for collected in all for file, reason in collected.skipped.items()},
+        files=frozenset().union(*(collected.files for collected in all)),
+        expected=frozenset().union(*expected_files) if expected_files else None,
+        reasons=tuple(dict.fromkeys(reason for collected in all for reason in collected.reasons)),
+        odd=frozenset().union(*(collected.odd for collected in all)),
+    )
 
 
 class RuntimeMarkCollector:
