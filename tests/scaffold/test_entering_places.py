@@ -40,7 +40,7 @@ def by_hand(before: str, name: str) -> str:
     ("before", "text"),
     [
         ("postmortems: []  # none yet\n", f"postmortems:  # none yet\n{INNER}"),
-        ("postmortems: []  # none yet", f"postmortems:  # none yet\n{INNER}"),
+        ("postmortems: []  # none yet", f"postmortems:  # none yet\n{INNER.rstrip()}"),
         ("postmortems: []\nprefix: P\n", f"postmortems:\n{INNER}prefix: P\n"),
         ("postmortems:\n  # newest first\n", f"postmortems:\n  # newest first\n{INNER}"),
     ],
@@ -81,7 +81,7 @@ URL = "url_template: https://x.example.com/{id}\n"
         (URL, f"{URL}postmortems:\n{INNER}"),
         (
             "source:\n  url: https://x.example.com\nprefix: P",
-            "source:\n  url: https://x.example.com\nprefix: P\npostmortems:\n" + INNER,
+            "source:\n  url: https://x.example.com\nprefix: P\npostmortems:\n" + INNER.rstrip(),
         ),
     ],
     ids=("below", "above", "alone", "with a source"),

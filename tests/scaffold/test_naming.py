@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from pytest_postmortem.scaffold.id_sequence import (
+from pytest_postmortem.scaffold.naming import (
     NamingPattern,
     find_most_common,
     find_naming_pattern,

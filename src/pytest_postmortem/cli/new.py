@@ -27,21 +27,20 @@ from pytest_postmortem.registry.filenames import parse_document_name
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.registry.sync_header import SYNC_FIRST_LINE
 from pytest_postmortem.scaffold import edits
-from pytest_postmortem.scaffold.draft import IncidentDetails
+from pytest_postmortem.scaffold.document import IncidentDetails, TeamTemplate, read_template
 from pytest_postmortem.scaffold.edits import FileEdit
+from pytest_postmortem.scaffold.naming import format_function_name
 from pytest_postmortem.scaffold.new_postmortem import (
     SCAFFOLD_FAILED,
     NewPostmortem,
     PostmortemPlace,
     UsedNames,
     build_scaffold_error,
-    read_template,
     scaffold_document,
     scaffold_entry,
 )
 from pytest_postmortem.scaffold.regression_test import RegressionTestError, add_regression_test
 from pytest_postmortem.scaffold.sibling_documents import is_bundle_file
-from pytest_postmortem.scaffold.slugs import format_function_name
 from pytest_postmortem.similar_names import find_similar_word
 from pytest_postmortem.text import clean_text, sanitize_line, unescape_bytes
 
@@ -442,32 +441,30 @@ def _scaffold_postmortem(
     incident: IncidentDetails,
     place: PostmortemPlace,
     known_registry: Registry,
-    template: tuple[str, str] | None,
+    template: TeamTemplate | None,
     file: RegressionTestFile | None,
 ) -> NewPostmortem:
     noted_errors: set[str] = set()
-    if place.path.suffix.lower() in parsers.PARSERS_BY_SUFFIX and not place.path.is_dir():
-        ever = _read_git_past(
-            lambda: git.read_lines_ever_added(project.root, place.path), "", noted_errors
-        )
-        return scaffold_entry(
-            incident, place, UsedNames(known_registry), ever, project.offline_options
-        )
-    paths = _read_git_past(
-        lambda: git.list_files_ever_tracked(project.root, place.path), [], noted_errors
-    )
-    used = UsedNames(known_registry, tuple(_list_past_stems(paths)))
 
-    def test_of(id: str) -> str:
-        return file.add_incident_test(id).nodeid if file else ""
-
-    def read_past_text() -> str:
+    def read_past() -> str:
         return _read_git_past(
             lambda: git.read_lines_ever_added(project.root, place.path), "", noted_errors
         )
 
+    if place.path.suffix.lower() in parsers.PARSERS_BY_SUFFIX and not place.path.is_dir():
+        used = UsedNames(known_registry, read_past=read_past)
+        return scaffold_entry(incident, place, used, project.offline_options)
+    paths = _read_git_past(
+        lambda: git.list_files_ever_tracked(project.root, place.path), [], noted_errors
+    )
+    used = UsedNames(known_registry, tuple(_list_past_stems(paths)), read_past)
     return scaffold_document(
-        incident, place, used, project.offline_options, template, test_of, read_past_text
+        incident,
+        place,
+        used,
+        project.offline_options,
+        template,
+        lambda id: file.add_incident_test(id).nodeid if file else "",
     )
 
 
@@ -494,13 +491,10 @@ def _read_git_past(read: Callable[[], Past], nothing: Past, noted: set[str]) -> 
         return nothing
 
 
-def _load_template(project: Project, given: str | None) -> tuple[str, str] | None:
-    """Return the template that was asked for or configured, with its path as it is shown."""
+def _load_template(project: Project, given: str | None) -> TeamTemplate | None:
+    """Return the template that was asked for or configured."""
     path = project.settings.template if given is None else Path(given).absolute()
-    if path is None:
-        return None
-    shown = project.shown(path)
-    return read_template(path, shown), shown
+    return None if path is None else read_template(path, project.shown(path))
 
 
 def _format_unread_fields(incident: IncidentDetails, names: Sequence[str]) -> Iterator[str]:

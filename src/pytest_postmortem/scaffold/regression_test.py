@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pytest_postmortem.options import MARKER_NAME
 from pytest_postmortem.pysource.bindings import parse_python_tree
 from pytest_postmortem.pysource.suite_reader import SourceTest, parse_source_tests
-from pytest_postmortem.scaffold.slugs import format_function_name
+from pytest_postmortem.scaffold.naming import format_function_name
 
 MAX_LINE_WIDTH = 88
 
