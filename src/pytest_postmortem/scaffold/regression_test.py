@@ -9,21 +9,19 @@ import ast
 import io
 import json
 import re
-import sys
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.options import MARKER_NAME
 from pytest_postmortem.pysource.bindings import parse_python_tree
+from pytest_postmortem.pysource.pytest_import import insert_pytest_import
 from pytest_postmortem.pysource.suite_reader import SourceTest, parse_source_tests
 from pytest_postmortem.scaffold.naming import format_function_name
 
 MAX_LINE_WIDTH = 88
 
-_SOURCE_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _TESTS_DISABLED = "pytest collects no tests from a file with __test__ = False"
-_FILE_HEAD_LINE = re.compile(r"#!|#.*coding[:=]")
 
 
 class RegressionTestError(Exception):
@@ -49,9 +47,9 @@ class ExtendedTestFile:
 
 @dataclass(frozen=True, slots=True)
 class _ParsedTestFile:
-    """A parsed test file; its lines keep their ends."""
+    """A parsed test file; the lines of its text keep their ends."""
 
-    lines: Sequence[str]
+    text: str
     body: Sequence[ast.stmt]
     encoding: str = "utf-8"
     newline: str = "\n"
@@ -99,9 +97,9 @@ def _parse_test_file(data: bytes) -> _ParsedTestFile:
     if tree is None:
         raise RegressionTestError("it can't be parsed as Python", "fix it, or name another file")
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    lines = _SOURCE_LINE.findall(data.decode(encoding))
-    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
-    return _ParsedTestFile(lines, tree.body, encoding, newline)
+    text = data.decode(encoding)
+    newline = "\r\n" if re.match(r"[^\r\n]*\r\n", text) else "\n"
+    return _ParsedTestFile(text, tree.body, encoding, newline)
 
 
 def _list_used_names(body: Sequence[ast.stmt]) -> Iterator[str]:
@@ -133,8 +131,7 @@ def _list_test_names(
 def _append_test(file: _ParsedTestFile, id: str, title: str, name: str) -> bytes:
     """Return the code with the test at its end, and with pytest imported."""
     owner = _find_pytest_alias(file.body)
-    lines = list(file.lines) if owner else _insert_pytest_import(file)
-    head = "".join(lines)
+    head = file.text if owner else insert_pytest_import(file.text, file.body)
     if head and not head.endswith(("\n", "\r")):
         head += file.newline
     blank = len(head) and len(re.findall(r"\r\n|\r|\n", head[len(head.rstrip()) :])) - 1
@@ -188,81 +185,6 @@ def _find_pytest_alias(body: Sequence[ast.stmt]) -> str | None:
             if alias.name == "pytest":
                 return alias.asname or "pytest"
     return None
-
-
-def _insert_pytest_import(file: _ParsedTestFile) -> list[str]:
-    """Return the lines with ``import pytest`` in its place among the imports."""
-    place = _find_import_index(file.body)
-    while place < len(file.body) and _is_sorted_before_pytest(file.body[place]):
-        place += 1
-    while 0 < place < len(file.body) and _are_on_one_line(file.body[place - 1 : place + 1]):
-        place += 1
-    above = file.body[place - 1] if place else None
-    below = file.body[place] if place < len(file.body) else None
-    lines, new = list(file.lines), f"import pytest{file.newline}"
-    if below is not None and _is_third_party_statement(below):
-        top = _find_file_head_end(lines, below)  # a leading comment is about the whole file
-        lines.insert(top if top else below.lineno - 1, new)
-        return lines
-    line = above.end_lineno or 0 if above else _find_file_head_end(lines, below)
-    if line and not lines[line - 1].endswith(("\n", "\r")):
-        lines[line - 1] += file.newline
-    spaced = line == len(lines) or not lines[line].strip()
-    before = [file.newline] if above is not None and not _is_third_party_statement(above) else []
-    after = [] if spaced else [file.newline] * (1 if _is_import_statement(below) else 2)
-    if above is None and below is not None and not _is_import_statement(below):
-        after = [file.newline] * 2
-    lines[line:line] = [*before, new, *after]
-    return lines
-
-
-def _find_import_index(body: Sequence[ast.stmt]) -> int:
-    """Return the first position for an import: after the docstring and ``__future__``."""
-    first = body[0] if body else None
-    value = first.value if isinstance(first, ast.Expr) else None
-    place = 1 if isinstance(value, ast.Constant) and isinstance(value.value, str) else 0
-    while place < len(body) and _find_package(body[place]) == "__future__":
-        place += 1
-    return place
-
-
-def _are_on_one_line(pair: Sequence[ast.stmt]) -> bool:
-    return pair[0].end_lineno == pair[1].lineno
-
-
-def _find_file_head_end(lines: Sequence[str], below: ast.stmt | None) -> int:
-    """Return the line above the first statement and its comment, below the head of the file."""
-    if below is None:
-        return len(lines)
-    decorators = getattr(below, "decorator_list", ())
-    line: int = min([below.lineno, *(decorator.lineno for decorator in decorators)]) - 1
-    while line and lines[line - 1].startswith("#") and not _FILE_HEAD_LINE.match(lines[line - 1]):
-        line -= 1
-    return line
-
-
-def _is_import_statement(node: ast.stmt | None) -> bool:
-    return isinstance(node, (ast.Import, ast.ImportFrom))
-
-
-def _find_package(node: ast.stmt) -> str:
-    """Return the package of an import, empty for a relative import or any other statement."""
-    if isinstance(node, ast.Import):
-        return node.names[0].name.partition(".")[0]
-    if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-        return node.module.partition(".")[0]
-    return ""
-
-
-def _is_third_party_statement(node: ast.stmt) -> bool:
-    return _find_package(node) not in ("", "__future__", *sys.stdlib_module_names)
-
-
-def _is_sorted_before_pytest(node: ast.stmt) -> bool:
-    """Return whether an import belongs above that of pytest, in the order of isort and ruff."""
-    if _find_package(node) in sys.stdlib_module_names:
-        return True
-    return isinstance(node, ast.Import) and _find_package(node).casefold() < "pytest"
 
 
 def _is_testing_disabled(body: Sequence[ast.stmt]) -> bool:
