@@ -8,25 +8,19 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
-from pytest_postmortem.cli.arguments import (
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.listing_rows import (
     CODE_STATES,
     ROW_STATES,
     RUN_ONLY_STATES,
-    SORT_KEYS,
     IncidentRow,
     ListQuery,
-    add_listing_options,
     index_listed_incidents,
     load_incidents,
     select_rows,
 )
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.evaluation.evaluate import list_selection_keys
 from pytest_postmortem.model import Registry
@@ -37,37 +31,7 @@ from pytest_postmortem.similar_names import find_similar_word, index_registry_id
 LIST_FAILED = "Couldn't list"
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "select",
-        nargs="*",
-        metavar="KEY:VALUE",
-        help="list only these, as postmortem_select; state:WORD too",
-    )
-    parser.add_argument("--since", metavar="DATE", help="list only incidents from this day on")
-    parser.add_argument("--before", metavar="DATE", help="list only incidents before this day")
-    parser.add_argument(
-        "--sort",
-        choices=SORT_KEYS,
-        metavar="KEY",
-        help=f"{', '.join(SORT_KEYS[:-1])} or {SORT_KEYS[-1]} (default: the order of the registry)",
-    )
-    add_listing_options(parser)
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    query = _parse_list_query(options)
-    return run_list(build_pytest_arguments(options), query, options.source, options.report)
-
-
-def run_list(
-    arguments: Sequence[str],
-    query: ListQuery,
-    source: Path | None = None,
-    targets: Sequence[str] = (),
-) -> int:
     """List incidents, and return the exit status.
 
     Raises:
@@ -77,15 +41,16 @@ def run_list(
         ReportError: The report can't be read.
         DestinationError: A file can't be written.
     """
-    report_targets = parse_report_targets("list", targets)
+    query = _parse_list_query(options)
+    targets = parse_report_targets("list", options.report)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    with load_incidents(arguments, source) as loaded:
+    with load_incidents(build_pytest_arguments(options), options.source) as loaded:
         _check_selected_keys(loaded.rows, query)
         _check_selected_states(query.states, read=loaded.read)
         query = _resolve_selected_ids(loaded.rows, query, loaded.project.registry or Registry())
         severities = loaded.project.settings.policy.severities
         rows = select_rows(loaded.rows, replace(query, severities=severities))
-        for target in report_targets:
+        for target in targets:
             print_or_write_report("list", target, rows, read=loaded.read, width=width)
         return loaded.status()
 

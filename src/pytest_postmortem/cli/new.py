@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pytest_postmortem import git
-from pytest_postmortem.cli.arguments import add_configuration_options, build_pytest_arguments
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.project import Project, configure_without_conftest, find_suite_paths
 from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.evaluation.evaluate import normalize_severity
@@ -238,47 +238,6 @@ def _is_sync_output(path: Path) -> bool:
 
 
 Past = TypeVar("Past", str, list[str])
-
-
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "title", metavar="TITLE", nargs="+", help="short description of the problem, in quotes"
-    )
-    parser.add_argument("--severity", metavar="LEVEL", default="", help="severity")
-    parser.add_argument(
-        "--date", metavar="DATE", help="date of the incident, as 2026-11-20 (default: today)"
-    )
-    parser.add_argument("--owner", metavar="TEAM", default="", help="the team that owns it")
-    parser.add_argument(
-        "--class", metavar="CLASS", dest="problem_class", default="", help="the class of problem"
-    )
-    parser.add_argument(
-        "--service",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="affected service (repeatable)",
-    )
-    parser.add_argument("--id", metavar="ID", default="", help="its id (default: the next one)")
-    parser.add_argument(
-        "--test",
-        metavar="PATH[::NAME]",
-        help="file or folder that gets a regression test, which fails until it is written",
-    )
-    parser.add_argument(
-        "--in",
-        dest="location",
-        metavar="LOCATION",
-        help="location of the registry that it is added to",
-    )
-    parser.add_argument(
-        "--template", metavar="FILE", help="template of the document (default: the team's own)"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="show the changes without writing them"
-    )
-    add_configuration_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:

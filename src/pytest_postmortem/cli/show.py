@@ -7,21 +7,16 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from pytest_postmortem import proofs
-from pytest_postmortem.cli.arguments import (
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.listing_rows import (
     IncidentRow,
-    add_listing_options,
     index_listed_incidents,
     load_incidents,
 )
 from pytest_postmortem.cli.project import Project
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
 from pytest_postmortem.model import Proof, Registry
 from pytest_postmortem.registry.document_details import add_document_details
@@ -34,20 +29,7 @@ from pytest_postmortem.text import sanitize_line
 SHOW_FAILED = "Couldn't show"
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("id", metavar="ID", help="the id of the incident, or an alias of it")
-    add_listing_options(parser)
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    return run_show(build_pytest_arguments(options), options.id, options.source, options.report)
-
-
-def run_show(
-    arguments: Sequence[str], id: str, source: Path | None = None, targets: Sequence[str] = ()
-) -> int:
     """Show one incident, and return the exit status.
 
     Raises:
@@ -56,12 +38,13 @@ def run_show(
         ReportError: The report can't be read.
         DestinationError: A file can't be written.
     """
-    report_targets = parse_report_targets("incident", targets)
+    targets = parse_report_targets("incident", options.report)
     width = shutil.get_terminal_size().columns
-    with load_incidents(arguments, source, selected=False) as loaded:
+    arguments = build_pytest_arguments(options)
+    with load_incidents(arguments, options.source, selected=False) as loaded:
         registry = loaded.project.registry or Registry()
-        row = _load_full_row(_find_row(loaded.rows, id, registry), loaded.project)
-        for target in report_targets:
+        row = _load_full_row(_find_row(loaded.rows, options.id, registry), loaded.project)
+        for target in targets:
             print_or_write_report("incident", target, [row], read=loaded.read, width=width)
         return loaded.status()
 
