@@ -117,8 +117,6 @@ class RegressionTestFile:
             raise self._wrong(cause, "name another file") from None
         muted = added.muted or self._unseen()
         effect = f"does not stop anybody: {muted}" if muted else "fails until it is written"
-        if added.needs and not muted:
-            effect += f", but is skipped where {added.needs!r} can't be imported"
         edit = FileEdit(self._file, self._shown, old, added.code)
         return AddedRegressionTest(f"{self._shown}::{added.name}", edit, effect)
 

@@ -62,14 +62,14 @@ class _KeyBlock:
         """Whether its value is a list, or another one of several lines."""
         return self.is_nested or self.value.lstrip().startswith("[")
 
-    def write(self, style: FrontMatterStyle, value: str | tuple[str, ...], comment: str) -> str:
+    def write(self, style: FrontMatterStyle, value: str | tuple[str, ...]) -> str:
         """Return its line with another value."""
         text = value if isinstance(value, str) else ", ".join(value)
         if style == "yaml":
             text = format_yaml_value(value, find_quote(self.value), self.is_list)
         elif style == "toml":
             text = format_toml_value(value, self.value, self.is_list)
-        return f"{self.key}{self.sign} {text}{comment}"
+        return f"{self.key}{self.sign} {text}"
 
 
 def _split_key_blocks(lines: Iterable[str], style: FrontMatterStyle) -> Iterator[_KeyBlock]:
@@ -100,25 +100,11 @@ def fill_front_matter(
     for block in blocks:
         value = facts.get(field_by_key.get(block.key, ""), "")
         if value and not block.is_nested:
-            filled.append(block.write(style, value, _find_value_comment(block.value)))
+            filled.append(block.write(style, value))
             filled += block.lines[1:]
         else:
             filled += block.lines
     return filled
-
-
-def _find_value_comment(value: str) -> str:
-    """Return the comment after a value, with the blanks before it."""
-    quote, before = "", " "
-    for place, char in enumerate(value):
-        if quote:
-            quote = "" if char == quote and before != "\\" else quote
-        elif char in "\"'" and before in " \t[{,":
-            quote = char
-        elif char == "#" and before in " \t":
-            return value[len(value[:place].rstrip()) :]
-        before = char
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +169,7 @@ def _imitate_key(
     if other_uuid:
         value = spell_uuid_like(other_uuid, uuid)
     if value:
-        return block.write(style, value, "")
+        return block.write(style, value)
     if style != "toml":
         return f"{block.key}{block.sign}"
     empty = "[]" if block.is_list else '""' if field else None  # TOML has no empty value

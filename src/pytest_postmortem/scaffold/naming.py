@@ -107,7 +107,7 @@ T = TypeVar("T")
 NAMING_WORDS = frozenset(
     "coe for incident mortem of on post postmortem rca report retrospective review".split()
 )
-"""Words that may be in all names and titles of a collection; any other word belongs to one."""
+"""Words that may be in all titles of a collection; any other word belongs to one."""
 
 _NAME_TAIL = r"(?![^\W_]|\.\d)(?P<join>(?:[\s_:–—)\]-]|\.(?!\d))*)(?P<rest>.*)"
 _LEAD_WORD = r"(?P<head>[\[(#]?(?:(?:[a-z]+|post-?mortem|incident[-_ ]report)[-_ #]?)?)"
@@ -144,12 +144,10 @@ def _compile_month_name() -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class TitleSpelling:
-    """How titles are written in names: the separator of words, and the text before and after."""
+    """How titles are written in names: the separator of words, and whether in lower case."""
 
     join: str = "-"
     lower: bool = True
-    before: str = ""
-    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,14 +190,10 @@ class NamingPattern:
 
     def name(self, lead: str, title: str) -> str:
         """Return a whole name, which may be the lead alone, or empty."""
-        spelling = self.title
-        words = format_file_name(title, spelling.join, spelling.lower) if spelling else ""
-        if spelling is None or not words:
+        if self.title is None:
             return lead.lstrip("[(")
-        lowered = words.casefold()
-        before = "" if lowered.startswith(spelling.before.casefold()) else spelling.before
-        after = "" if lowered.endswith(spelling.after.casefold()) else spelling.after
-        return f"{lead}{self.join if lead else ''}{before}{words}{after}"
+        words = format_file_name(title, self.title.join, self.title.lower)
+        return f"{lead}{self.join if lead else ''}{words}" if words else lead.lstrip("[(")
 
     def next(self, names: Iterable[str], day: date) -> int:
         """Return the number after the highest one ever used; gaps are not filled."""
@@ -426,23 +420,7 @@ def _find_title_spelling(titles: Sequence[str], join: str) -> TitleSpelling:
     model = next((title for title in reversed(titles) if re.search("[ _-]", title)), join)
     between = next((sign for sign in " -_" if sign in model), "-")
     lower = sum(title == title.lower() for title in titles) * 2 >= len(titles)
-    before, after = _find_shared_words(titles, between)
-    return TitleSpelling(between, lower, before, after)
-
-
-def _find_shared_words(titles: Sequence[str], join: str) -> tuple[str, str]:
-    """Return the words at the start and end of all titles that only name the kind of document."""
-    if len(set(titles)) < 2:
-        return "", ""
-    words = "|".join(NAMING_WORDS)
-    lowered = [title.casefold() for title in titles]
-    first = re.match(rf"(?:(?:{words}){join})*", titles[-1], re.IGNORECASE)
-    last = re.search(rf"(?:{join}(?:{words}))*$", titles[-1], re.IGNORECASE)
-    before, after = first[0] if first else "", last[0] if last else ""
-    return (
-        before if all(title.startswith(before.casefold()) for title in lowered) else "",
-        after if all(title.endswith(after.casefold()) for title in lowered) else "",
-    )
+    return TitleSpelling(between, lower)
 
 
 def find_most_common(items: Sequence[T]) -> T:
