@@ -38,7 +38,7 @@ from pytest_postmortem.pysource.marker_index import (
     find_unread_links,
 )
 from pytest_postmortem.runtime.run import find_path_in_repository
-from pytest_postmortem.similar_names import find_similar_word
+from pytest_postmortem.similar_names import find_similar_word, format_suggestion
 from pytest_postmortem.text import sanitize_line
 
 NOTHING_TO_CHECK = Problem(
@@ -261,12 +261,8 @@ def _check_ignored_rules(patterns: Iterable[str]) -> None:
     problems = []
     for pattern in patterns:
         if not matching(LINT_RULES, pattern):
-            suggestion = find_similar_word(pattern, LINT_RULES)
-            remedy = (
-                f"did you mean {suggestion!r}?"
-                if suggestion
-                else f"use some of {', '.join(LINT_RULES)}"
-            )
+            similar = find_similar_word(pattern, LINT_RULES)
+            remedy = format_suggestion(similar, f"use some of {', '.join(LINT_RULES)}")
             failed = f"Couldn't use postmortem_lint_ignore = {pattern!r}"
             problems.append(Problem("setting", failed, "unknown rule", remedy))
     if problems:

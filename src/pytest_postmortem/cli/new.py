@@ -42,7 +42,7 @@ from pytest_postmortem.scaffold.new_postmortem import (
 )
 from pytest_postmortem.scaffold.regression_test import RegressionTestError, add_regression_test
 from pytest_postmortem.scaffold.sibling_documents import is_bundle_file
-from pytest_postmortem.similar_names import find_similar_word
+from pytest_postmortem.similar_names import find_similar_word, format_suggestion
 from pytest_postmortem.text import clean_text, sanitize_line, unescape_bytes
 
 
@@ -316,7 +316,7 @@ def _resolve_severity(severity: str, project: Project, registry: Registry) -> tu
         return severity, ""
     similar = find_similar_word(severity, known.values())
     examples = ", ".join(list(known.values())[:8])
-    remedy = f"did you mean {similar!r}?" if similar else f"those in use are {examples}"
+    remedy = format_suggestion(similar, f"those in use are {examples}")
     return severity, f"no other incident has the severity {severity!r}; {remedy}"
 
 

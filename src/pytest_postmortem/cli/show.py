@@ -23,7 +23,7 @@ from pytest_postmortem.registry.document_details import add_document_details
 from pytest_postmortem.reports.json_report import build_proof_data
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.runtime.session import find_cache_folder
-from pytest_postmortem.similar_names import index_registry_ids
+from pytest_postmortem.similar_names import format_suggestion, index_registry_ids
 from pytest_postmortem.text import sanitize_line
 
 SHOW_FAILED = "Couldn't show"
@@ -58,9 +58,8 @@ def _find_row(rows: Sequence[IncidentRow], id: str, registry: Registry) -> Incid
     found = listed.find(id)
     if found is not None:
         return next(row for row in rows if row.postmortem.id == found.id)
-    suggestion = index_registry_ids(listed).find(id)
-    command = "`pytest-postmortem list` shows all ids"
-    remedy = f"did you mean {suggestion!r}?" if suggestion else command
+    otherwise = "`pytest-postmortem list` shows all ids"
+    remedy = format_suggestion(index_registry_ids(listed).find(id), otherwise)
     cause = f"unknown post-mortem {id!r}" if rows else "the registry is empty"
     raise SettingsError([Problem("unknown-id", SHOW_FAILED, cause, remedy)])
 

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pytest_postmortem.documents.labels import load_labels, load_month_names
 from pytest_postmortem.registry import fields
@@ -101,8 +100,6 @@ def find_past_ids(lines: str) -> Iterator[str]:
     for first, second in _TITLE_LINE.findall(lines):
         yield find_id_prefix(first or second) or ""
 
-
-T = TypeVar("T")
 
 NAMING_WORDS = frozenset(
     "coe for incident mortem of on post postmortem rca report retrospective review".split()
@@ -214,27 +211,21 @@ DEFAULT_NAMING = NamingPattern("number", "PM-", 4)
 
 
 def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
-    """Return the pattern of most names, spelled as the last of them, which is the newest."""
+    """Return the pattern of the last of the names, which is the newest."""
     if not names:
         return DEFAULT_NAMING
     reader = _NameReader(names)
     readings = [reader.read(name) for name in names]
-    kinds = [(kind, _find_lead_word(match), _find_year(match)) for kind, match in readings]
-    most = find_most_common([(kind, word, bool(year)) for kind, word, year in kinds])
-    matches = [
-        match
-        for (kind, word, year), (_, match) in zip(kinds, readings, strict=True)
-        if (kind, word, bool(year)) == most
-    ]
+    kind, newest = readings[-1]
+    matches = [match for other, match in readings if other == kind and _is_alike(match, newest)]
     titled = [match for match in matches if match["rest"]]
     join = titled[-1]["join"] if titled else "-"
     title = _find_title_spelling([match["rest"] for match in titled], join) if titled else None
-    newest = matches[-1]
-    if most[0] == "none":
+    if kind == "none":
         return NamingPattern("none", title=title)
-    if most[0] == "uuid":
+    if kind == "uuid":
         return NamingPattern("uuid", uuid=newest["uuid"], join=join, title=title)
-    if most[0] == "date":
+    if kind == "date":
         months = [match["month"] for match in matches if "month" in match.groupdict()]
         return NamingPattern(
             "date",
@@ -255,8 +246,10 @@ def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
     )
 
 
-def _find_year(match: re.Match[str]) -> str | None:
-    return match.groupdict().get("year")
+def _is_alike(match: re.Match[str], model: re.Match[str]) -> bool:
+    """Return whether two names have the same word before their number, and both have a year."""
+    years = [bool(each.groupdict().get("year")) for each in (match, model)]
+    return _find_lead_word(match) == _find_lead_word(model) and years[0] == years[1]
 
 
 def _is_restarted_yearly(matches: Sequence[re.Match[str]]) -> bool:
@@ -421,10 +414,3 @@ def _find_title_spelling(titles: Sequence[str], join: str) -> TitleSpelling:
     between = next((sign for sign in " -_" if sign in model), "-")
     lower = sum(title == title.lower() for title in titles) * 2 >= len(titles)
     return TitleSpelling(between, lower)
-
-
-def find_most_common(items: Sequence[T]) -> T:
-    """Return the most common item; of several, the one that is last."""
-    counted = Counter(items)
-    most = max(counted.values())
-    return next(item for item in reversed(items) if counted[item] == most)
