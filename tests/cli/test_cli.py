@@ -83,6 +83,33 @@ def test_the_help_of_prove_groups_its_options(capsys: pytest.CaptureFixture[str]
     assert headings[-4:] == ["the fix:", "runs of tests:", "results:", "configuration:"]
 
 
+HELP_LOADS = """\
+import sys
+from pytest_postmortem.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("name", ["", *(command.name for command in CLI_COMMANDS)])
+def test_a_help_imports_nothing_that_the_command_needs(name: str) -> None:
+    """Its arguments are known without pytest, the registry and the reports."""
+    command_line = [sys.executable, "-c", HELP_LOADS, *([name] if name else []), "--help"]
+    done = subprocess.run(command_line, capture_output=True, text=True, check=True)
+
+    loaded = done.stderr.split()
+    own = {module for module in loaded if module.startswith("pytest_postmortem.")}
+    assert own == {
+        "pytest_postmortem.cli",
+        "pytest_postmortem.cli.arguments",
+        "pytest_postmortem.cli.main",
+        "pytest_postmortem.report_formats",
+    }
+    assert not {"pytest", "yaml", "rich", "jinja2"} & {*loaded}
+
+
 def test_a_command_gets_its_arguments_and_gives_its_status() -> None:
     """The frame only hands on."""
     status = main(["do", "that"], [command(lambda options: len(options.what))])

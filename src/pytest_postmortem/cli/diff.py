@@ -12,15 +12,9 @@ from typing import Any
 
 from pytest_postmortem import git
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.cli.arguments import (
-    add_configuration_options,
-    add_report_option,
-    add_today_option,
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.git_project import DEPTH_REMEDY, open_checkout
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, ReportError, SettingsError
 from pytest_postmortem.model import format_count
 from pytest_postmortem.pysource.marker_index import find_unread_files
@@ -41,24 +35,10 @@ DEFAULT_BASE = "origin/HEAD"
 EXIT_COVERAGE_LOST = 1
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "reports", nargs="*", type=Path, metavar="REPORT", help="two JSON reports, the older first"
-    )
-    parser.add_argument(
-        "--base",
-        metavar="REVISION",
-        help="compare the code with this revision instead (default: origin/HEAD)",
-    )
-    add_today_option(parser)
-    add_report_option(parser, "comparison")
-    add_configuration_options(parser)
-
-
 def main(options: argparse.Namespace) -> int:
     """Run the command with parsed arguments, and return its exit status."""
-    return run_diff(build_pytest_arguments(options), options.base, options.reports, options.report)
+    reports = list(map(Path, options.reports))
+    return run_diff(build_pytest_arguments(options), options.base, reports, options.report)
 
 
 def run_diff(

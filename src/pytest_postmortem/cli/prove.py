@@ -15,14 +15,7 @@ from threading import current_thread, main_thread
 from time import monotonic
 
 from pytest_postmortem import git, proofs
-from pytest_postmortem.cli.arguments import (
-    add_configuration_options,
-    add_report_option,
-    add_today_option,
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.git_project import GitCheckout, open_checkout
 from pytest_postmortem.cli.prove_cases import (
     ProofSubject,
@@ -30,6 +23,7 @@ from pytest_postmortem.cli.prove_cases import (
     build_workspace,
     find_proof_subjects,
 )
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.prove import batch, output, revert
 from pytest_postmortem.prove.experiment import MAX_RUN_SECONDS, RunBudget
 from pytest_postmortem.prove.output import ProofResult
@@ -49,75 +43,6 @@ LEAST_MEMORY_BYTES = 2 << 30
 
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 """The signals by which a job is cancelled and a terminal closed."""
-
-
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "what", nargs="*", metavar="ID|NODEID", help="incidents (also globs), or tests of a --fix"
-    )
-    fix = parser.add_argument_group("the fix")
-    fix.add_argument(
-        "--fix",
-        action="append",
-        default=[],
-        metavar="REV",
-        help="commit, merge, range, patch file or WORKTREE that is the fix (repeatable)",
-    )
-    fix.add_argument("--base", metavar="REV", help="the fix is everything since this commit")
-    fix.add_argument(
-        "--source", action="append", default=[], metavar="GLOB", help="files that are source"
-    )
-    fix.add_argument(
-        "--hunks", action="store_true", help="list the parts of the fix that no test guards"
-    )
-    runs = parser.add_argument_group("runs of tests")
-    runs.add_argument(
-        "--jobs",
-        type=_parse_count,
-        default=1,
-        metavar="N",
-        help="incidents in parallel (default: 1); their tests must share no port, file or database",
-    )
-    runs.add_argument(
-        "--runs",
-        type=_parse_count,
-        metavar="N",
-        help="runs with and without the fix, for tests of races",
-    )
-    runs.add_argument("--shake", action="store_true", help="switch threads at the lines of the fix")
-    runs.add_argument(
-        "--timeout",
-        type=_parse_seconds,
-        metavar="SECONDS",
-        help="limit of one run (default: measured)",
-    )
-    runs.add_argument("--again", action="store_true", help="ignore cached proofs")
-    results = parser.add_argument_group("results")
-    results.add_argument(
-        "--strict", action="store_true", help="exit 3 unless every incident is proven"
-    )
-    results.add_argument("-v", "--verbose", action="store_true", help="print all details")
-    add_report_option(results, "proofs")
-    configuration = parser.add_argument_group("configuration")
-    add_today_option(configuration)
-    add_configuration_options(configuration)
-
-
-def _parse_count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
-    return int(text)
-
-
-def _parse_seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return seconds
 
 
 def main(options: argparse.Namespace) -> int:

@@ -10,14 +10,9 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.cli.arguments import (
-    add_configuration_options,
-    add_report_option,
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.project import Project, configure_without_conftest
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.files import read_file_bytes
@@ -38,20 +33,6 @@ EXIT_SUGGESTIONS = 1
 
 SCAN_UNFETCHED_NOTE = "its incidents are not looked for; `pytest-postmortem sync` gets them"
 MARKING_HINT = "`--diff` shows how the likely ones would be marked, `--apply` marks them"
-
-
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="files and folders (default: the whole suite)"
-    )
-    parser.add_argument("--apply", action="store_true", help="mark the likely ones")
-    parser.add_argument("--diff", action="store_true", help="show what --apply would write")
-    parser.add_argument(
-        "--possible", action="store_true", help="with --apply or --diff: the possible ones too"
-    )
-    add_report_option(parser, "scan")
-    add_configuration_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:

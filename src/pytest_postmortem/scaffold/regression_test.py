@@ -19,7 +19,7 @@ from pytest_postmortem.pysource.marker_edit import (
     parse_source_text,
 )
 from pytest_postmortem.pysource.suite_reader import SourceTest, parse_source_tests
-from pytest_postmortem.scaffold.slugs import format_function_name
+from pytest_postmortem.scaffold.naming import format_function_name
 
 MAX_LINE_WIDTH = 88
 
@@ -36,15 +36,11 @@ class RegressionTestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ExtendedTestFile:
-    """A test file with the new test, and the reason why the test would not run, if there is one.
-
-    ``needs`` is a module without which the whole file is skipped.
-    """
+    """A test file with the new test, and the reason why the test would not run, if there is one."""
 
     code: bytes
     name: str
     muted: str | None = None
-    needs: str | None = None
 
 
 def add_regression_test(
@@ -76,9 +72,7 @@ def add_regression_test(
         if added_test is not None:
             _check_other_statements(file, code, candidate)
             off = _TESTS_DISABLED if _is_testing_disabled(file.tree.body) else None
-            return ExtendedTestFile(
-                code, candidate, added_test.muted or off, _find_skipping_module(file.tree.body)
-            )
+            return ExtendedTestFile(code, candidate, added_test.muted or off)
     functions = " ".join(rules[0])
     cause = f"pytest does not collect {candidates[0]!r} as a test (python_functions = {functions})"
     raise RegressionTestError(cause, "give it a name that pytest collects, as PATH::NAME")
@@ -186,20 +180,6 @@ def _is_testing_disabled(body: Sequence[ast.stmt]) -> bool:
         if any(isinstance(target, ast.Name) and target.id == "__test__" for target in node.targets)
     ]
     return said[-1:] == [False]
-
-
-def _find_skipping_module(body: Sequence[ast.stmt]) -> str | None:
-    """Return the first module without which a file skips itself."""
-    for node in body:
-        call = node.value if isinstance(node, (ast.Assign, ast.Expr)) else None
-        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("importorskip"):
-            module_arguments = [
-                *call.args[:1],
-                *(keyword.value for keyword in call.keywords if keyword.arg == "modname"),
-            ]
-            if module_arguments and isinstance(module_arguments[0], ast.Constant):
-                return str(module_arguments[0].value)
-    return None
 
 
 def _find_added_test(
