@@ -66,7 +66,11 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fix.add_argument("--base", metavar="REV", help="the fix is everything since this commit")
     fix.add_argument(
-        "--source", action="append", default=[], metavar="GLOB", help="files that are source"
+        "--source",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="the files of the fix that are source, and no others (repeatable)",
     )
     fix.add_argument(
         "--hunks", action="store_true", help="list the parts of the fix that no test guards"

@@ -68,9 +68,7 @@ def find_proof_subjects(
     checkout: GitCheckout, workspace: revert.Workspace, request: ProveRequest
 ) -> Iterator[ProofSubject]:
     """Yield the incidents to prove."""
-    nodeids = [
-        argument for argument in request.what if "::" in argument or argument.endswith(".py")
-    ]
+    nodeids = [argument for argument in request.what if _is_nodeid(checkout, argument)]
     ids = [argument for argument in request.what if argument not in nodeids]
     links = find_linked_incidents(
         checkout.read_working_tree(()), checkout.registry, checkout.policy
@@ -108,6 +106,14 @@ def find_proof_subjects(
             postmortem.id, fix, files, names, postmortem.tests, tuple(linked_tests.tests)
         )
         yield ProofSubject(postmortem.id, case, postmortem)
+
+
+def _is_nodeid(checkout: GitCheckout, argument: str) -> bool:
+    """Return whether an argument names tests or a file of tests, and not an incident."""
+    if "::" in argument or argument.endswith(".py"):
+        return True
+    folders = (Path(), checkout.root)
+    return "." in argument and any((folder / argument).is_file() for folder in folders)
 
 
 def _read_fix_trailers(checkout: GitCheckout) -> tuple[Mapping[str, tuple[str, ...]], str]:

@@ -24,9 +24,11 @@ from pytest_postmortem.prove.fix_files import (
     find_data_roots,
     find_import_roots,
     format_module_name,
+    is_test_support,
 )
 from pytest_postmortem.prove.transplant import TransplantError, transplant_units
 from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.pysource.project_modules import ModuleIndex, find_module_stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,29 @@ class Workspace:
                 file = self.file(path)
                 if file.is_file():
                     yield file, file.read_bytes()
+
+    def find_test_support(self, paths: Sequence[str]) -> list[str]:
+        """Return the source files of a fix that only tests use, by their names and imports."""
+        has_src_folder = any("/src/" in f"/{path}" for path in paths)
+        candidates = [
+            path for path in paths if is_test_support(path, has_src_folder=has_src_folder)
+        ]
+        if not candidates:
+            return []
+        contents = {self._from_top(file): data for file, data in self.list_source_files()}
+        index = ModuleIndex(contents)
+        stems = {find_module_stem(path).encode() for path in candidates}
+        imported = {
+            path
+            for name, data in contents.items()
+            if not is_test_support(name, has_src_folder=has_src_folder)
+            and any(stem in data for stem in stems)
+            for path in index.find_imported(name)
+        }
+        return [path for path in candidates if path not in imported]
+
+    def _from_top(self, file: Path) -> str:
+        return os.path.relpath(file, self.top).replace(os.sep, "/")
 
 
 def _has_no_tests(data: bytes) -> bool:

@@ -21,7 +21,7 @@ from pytest_postmortem.prove.fix import (
     convert_git_errors,
     decode_fix_source,
 )
-from pytest_postmortem.prove.fix_files import Fix, FixFileKind
+from pytest_postmortem.prove.fix_files import TEST_FOLDERS, Fix, FixFileKind
 from pytest_postmortem.prove.fix_hunks import FixPart, locate_part_in_text, prove_fix_parts
 from pytest_postmortem.prove.flakiness import judge_repeated_runs
 from pytest_postmortem.prove.revert import FixVersions, Workspace
@@ -121,14 +121,19 @@ class Prover:
             before, after = fix.ends(path)
             data = after if after is not None else before
             kinds[path] = self._checkout.kind_of(path, tests, self._source, data)
+        if not self._source:
+            code = [path for path, kind in kinds.items() if kind == "source"]
+            support = self._checkout.find_test_support(code)
+            if len(support) < len(code) or "opaque" in kinds.values():
+                kinds |= dict.fromkeys(support, "either")
         return replace(fix, kinds=kinds)
 
     def _prove_both_ways(self, case: ProofCase, fix: Fix) -> IncidentProof:
         """Leave files in place that are test or source; if that decides nothing, revert them too.
 
-        A shared file to which the fix only added something is left in place.
+        A helper of tests to which the fix only added something is left in place.
         """
-        shared = [path for path in fix.of_kind("either") if not _is_only_extended(fix, path)]
+        shared = [path for path in fix.of_kind("either") if not _is_extended_helper(fix, path)]
         whole = replace(fix, kinds={**fix.kinds, **dict.fromkeys(shared, "source")})
         if not shared:
             return self._try_strategies(case, fix)
@@ -379,9 +384,14 @@ def _is_own_assertion(judged: IncidentVerdict) -> bool:
     return failure.startswith(OWN_ASSERTIONS)
 
 
-def _is_only_extended(fix: Fix, path: str) -> bool:
-    """Return whether a fix only added to a Python file; a patch alone does not show that."""
-    if any(step.patch for step in fix.steps):
+def _is_extended_helper(fix: Fix, path: str) -> bool:
+    """Return whether a fix only added to a conftest, or to a file in a folder of tests.
+
+    A patch alone does not show that.
+    """
+    *folders, name = path.split("/")
+    is_helper = name == "conftest.py" or not {*TEST_FOLDERS}.isdisjoint(folders)
+    if not is_helper or any(step.patch for step in fix.steps):
         return False
     return has_only_additions(*map(decode_fix_source, fix.ends(path)))
 
