@@ -24,6 +24,7 @@ import unicodedata
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -93,6 +94,13 @@ class RunRecorder:
         """Write a note, unless a test forked and this is the clone, which runs on."""
         if _getpid() == self._process:
             self._add(_dumps([kind, data]))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Leave out files of data that no plugin collects: pytest would refuse to run."""
+        arguments = session.config.args
+        kept = [path for path in arguments if path.endswith(".py") or _is_collected(session, path)]
+        session.config.args = kept or arguments
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record files that could not be collected, or skipped themselves."""
@@ -266,6 +274,12 @@ def _list_files_below(roots: tuple[str, ...], modules: Sequence[object]) -> Iter
             real = os.path.realpath(path)
             if real.startswith(roots) and "site-packages" not in real:
                 yield real
+
+
+def _is_collected(session: pytest.Session, path: str) -> bool:
+    file = Path(path)
+    hooks = session.gethookproxy(file.parent)
+    return any(hooks.pytest_collect_file(file_path=file, parent=session))
 
 
 def _list_enclosing_names(names: str) -> Iterator[str]:
