@@ -93,4 +93,4 @@ def test_data_that_nothing_collects_is_named(
 
     _, printed = repository.prove(capsys, "--fix", fix)
 
-    assert "pytest collects no test from tests/rules.yaml" in printed.splitlines()[0]
+    assert "pytest collects no test from rules.yaml" in printed.splitlines()[0]

@@ -50,6 +50,7 @@ class ProveRequest:
     effort: RunBudget = RunBudget()
     hunks: bool = False
     again: bool = False
+    python: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

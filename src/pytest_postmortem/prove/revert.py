@@ -134,6 +134,17 @@ class FixVersions:
         """The real paths of the files that are not Python."""
         return frozenset(map(str, self.others)) - {*self.fixed}
 
+    def list_module_paths(self) -> Iterator[str]:
+        """Yield the Python files of the fix by their paths below the folder of their package."""
+        for name, (file, _) in self.modules.items():
+            path = name.replace(".", os.sep)
+            is_package = os.path.basename(file) == "__init__.py"
+            yield os.path.join(path, "__init__.py") if is_package else f"{path}.py"
+        for file in self.fixed:
+            roots = [root for root in self.roots if file.startswith(os.path.join(root, ""))]
+            if roots:
+                yield os.path.relpath(file, max(roots, key=len))
+
     def of_today(self, files: Iterable[str], top: Path) -> tuple[str, ...]:
         """Return the files of a run as paths in the checkout, if its tree is a copy of the
         checkout.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 
@@ -182,7 +183,10 @@ class Prover:
             return IncidentProof(
                 case.id, fix.name, IncidentVerdict("inconclusive", "; ".join(notes))
             )
-        chosen = min(proofs, key=lambda proof: VERDICTS.index(proof.judged.verdict))
+        chosen = min(
+            proofs,
+            key=lambda proof: (VERDICTS.index(proof.judged.verdict), not proof.judged.tests),
+        )
         return replace(chosen, notes=tuple(notes))
 
     def _require_fix_in_head(self, fix: Fix) -> None:
@@ -337,7 +341,7 @@ class Prover:
         """
         control = run_with_module_path(experiment, experiment.run_with_fix)
         if versions.way != "replay" and not _are_all_passing(control):
-            control = _check_control_run(experiment, control, versions.way)
+            control = _check_control_run(experiment, control, versions.way, self._checkout.top)
         if _find_passing_tests(control).isdisjoint(control.linked):
             judged = judge_incident(control, Trial(control.ended), fix_names)
         else:
@@ -495,7 +499,7 @@ def _judge_test_with_additions(
     return replace(test, verdict="weak", message=why, is_mixed=False)
 
 
-def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Trial:
+def _check_control_run(experiment: Experiment, control: Trial, way: str, top: Path) -> Trial:
     """Return the run with the fix, without failures of tests that pass today.
 
     Such a failure means that the code of the fix no longer fits today's tree, or that the test does
@@ -512,7 +516,8 @@ def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Tria
     for _ in range(FRESH_RUNS - 1):
         if not passing.isdisjoint(failing) and _find_passing_tests(control).isdisjoint(failing):
             control = control.add_attempts(experiment.again(fixed=True))
-    return _excuse_failing_tests(control, passing, today)
+    copy = experiment.find_installed_copy(top) if outside else None
+    return _excuse_failing_tests(control, passing, today, copy)
 
 
 def _confirm_verdict(
@@ -579,11 +584,12 @@ def _is_failing_with_fix(trial: Trial, nodeid: str) -> bool:
 
 
 def _excuse_failing_tests(
-    control: Trial, passing: Collection[str], today: Collection[str]
+    control: Trial, passing: Collection[str], today: Collection[str], copy: str | None
 ) -> Trial:
     """Return the run with the fix, with tests as ``not-run`` that pass only elsewhere.
 
-    ``today`` are the tests that pass with the files of the checkout.
+    ``today`` are the tests that pass with the files of the checkout; ``copy`` is an installed copy
+    of a file of the fix.
     """
     excused = {}
     for nodeid in {*passing} - _find_passing_tests(control):
@@ -592,6 +598,8 @@ def _excuse_failing_tests(
                 "passes by itself, but fails in prove's environment:"
                 f" {format_failure_with_fix(first)}"
             )
+            if copy is not None:
+                why = f"passes with {copy}, and fails with the checkout's file: install it again"
             if nodeid in today:
                 why = "the code of the fix does not work in today's tree"
             excused[nodeid] = (AttemptResult("not-run", reason=why),)

@@ -54,11 +54,10 @@ def pytest_configure(config: pytest.Config) -> None:
     with open(path, encoding="utf-8") as file:
         recorder_config = json.load(file)
     _limit_memory(recorder_config["memory"])
-    own_plugin = config.pluginmanager.get_plugin("postmortem")
-    if own_plugin is not None:
-        config.pluginmanager.unregister(
-            own_plugin
-        )  # its options must exist, but its report is not needed
+    for name in ("postmortem", "pytest_postmortem.plugin"):
+        own_plugin = config.pluginmanager.get_plugin(name)
+        if own_plugin is not None:  # its options must exist, but its report is not needed
+            config.pluginmanager.unregister(own_plugin)
     config.pluginmanager.register(RunRecorder(recorder_config), "postmortem-recorder")
 
 
@@ -122,8 +121,19 @@ class RunRecorder:
         if named is not None:
             others = [item for item in others if item.nodeid in set(named)]
         items[:] = [*linked, *others]
-        self._write_note("collected", {"linked": list(self._linked), "others": len(others)})
+        facts = {"linked": list(self._linked), "others": len(others)}
+        self._write_note("collected", {**facts, "missing": self._list_missing_tests(linked)})
         self._write_note("modules", self._modules())
+
+    def _list_missing_tests(self, linked: Sequence[pytest.Item]) -> list[str]:
+        """Return the linked tests that were not collected, if no other linked test was."""
+        if linked:
+            return []
+        return [
+            f"{names} in {os.path.basename(path)}"
+            for path, names in self._wanted["places"]
+            if names
+        ]
 
     def _is_linked(self, item: pytest.Item) -> bool:
         path, names = os.path.realpath(item.path), item.nodeid.partition("::")[2]
