@@ -116,7 +116,11 @@ def declare_prove_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fix.add_argument("--base", metavar="REV", help="the fix is everything since this commit")
     fix.add_argument(
-        "--source", action="append", default=[], metavar="GLOB", help="files that are source"
+        "--source",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="the files of the fix that are source, and no others (repeatable)",
     )
     fix.add_argument(
         "--hunks", action="store_true", help="list the parts of the fix that no test guards"
@@ -141,6 +145,11 @@ def declare_prove_arguments(parser: argparse.ArgumentParser) -> None:
         type=_parse_seconds,
         metavar="SECONDS",
         help="limit of one run (default: measured)",
+    )
+    runs.add_argument(
+        "--python",
+        metavar="PATH",
+        help="interpreter or virtual environment that runs the tests (default: the own one)",
     )
     runs.add_argument("--again", action="store_true", help="ignore cached proofs")
     results = parser.add_argument_group("results")

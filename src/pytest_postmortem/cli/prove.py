@@ -10,9 +10,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
 from time import monotonic
+
+import pytest
 
 from pytest_postmortem import git, proofs
 from pytest_postmortem.cli.arguments import build_pytest_arguments
@@ -20,12 +23,19 @@ from pytest_postmortem.cli.git_project import GitCheckout, open_checkout
 from pytest_postmortem.cli.prove_cases import (
     ProofSubject,
     ProveRequest,
+    build_prove_error,
     build_workspace,
     find_proof_subjects,
 )
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.prove import batch, output, revert
 from pytest_postmortem.prove.experiment import MAX_RUN_SECONDS, RunBudget
+from pytest_postmortem.prove.interpreter import (
+    Interpreter,
+    InterpreterError,
+    find_interpreter,
+    find_isolating_tool,
+)
 from pytest_postmortem.prove.output import ProofResult
 from pytest_postmortem.prove.runner import (
     Reaper,
@@ -40,6 +50,9 @@ from pytest_postmortem.runtime.session import find_cache_folder
 
 LEAST_MEMORY_BYTES = 2 << 30
 """The smallest memory limit of a run."""
+
+BUILTIN_PLUGINS = ("junitxml", "logging")
+"""Plugins with options that `prove` takes back and that every pytest has."""
 
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 """The signals by which a job is cancelled and a terminal closed."""
@@ -57,6 +70,7 @@ def main(options: argparse.Namespace) -> int:
         effort,
         hunks=options.hunks,
         again=options.again,
+        python=options.python,
     )
     return run_prove(
         build_pytest_arguments(options),
@@ -108,6 +122,8 @@ def _prove_subjects(
     place = proofs.find_proofs_file(checkout.settings.proofs, checkout.root, cache)
     stored_proofs = proofs.read_proofs_file(place) if place is not None else {}
     settings = (*request.source, *checkout.settings.markers)
+    if request.python is not None:
+        settings += (f"python={os.path.abspath(request.python)}",)
     results: dict[str, ProofResult] = {}
     open_cases: list[ProofCase] = []
     for subject in subjects:
@@ -139,8 +155,19 @@ def _prove_subjects(
         }
         changed = batch.store_proofs(place, open_cases, decided, began, workspace, settings)
         results |= {id: replace(results[id], changed=what) for id, what in changed.items()}
+    if request.python is None and (tool := find_isolating_tool()):
+        results |= {id: _explain_isolation(result, tool) for id, result in results.items()}
     titles = {subject.id: subject.postmortem.title for subject in subjects if subject.postmortem}
     return [replace(results[subject.id], title=titles.get(subject.id, "")) for subject in subjects]
+
+
+def _explain_isolation(result: ProofResult, tool: str) -> ProofResult:
+    """Return a result whose message says which interpreter lacks a module or plugin, and why."""
+    judged = result.incident_proof.judged
+    where = f"in the environment of {tool}: name the project's interpreter with --python=PATH"
+    message = judged.message.replace("in this environment", where)
+    proof = replace(result.incident_proof, judged=replace(judged, message=message))
+    return replace(result, incident_proof=proof)
 
 
 def _warn_of_shallow_clone(checkout: GitCheckout) -> None:
@@ -169,17 +196,18 @@ def _prove_cases(
     temporary = tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True)
     with temporary as name, ExitStack() as resources:
         work = Path(os.path.realpath(name))
+        interpreter = _find_interpreter(request)
         reaper = resources.enter_context(Reaper(work))
         where = RunLocation(workspace.top, workspace.root, Path.cwd(), checkout.config.inipath)
         jobs = min(request.jobs, len(cases))
-        has_plugin = checkout.config.pluginmanager.hasplugin
+        manager = checkout.config.pluginmanager
         as_module = os.path.basename(sys.argv[0]) == "__main__.py"
         runner = Runner(
-            create_shadow_environment(work / "env"),
+            create_shadow_environment(work / "env", interpreter),
             work,
             where,
             _compute_memory_limit(jobs),
-            has_plugin,
+            partial(_has_plugin, manager, interpreter),
             as_module,
             reaper,
         )
@@ -187,6 +215,27 @@ def _prove_cases(
         prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)
         with _exit_on_signals(), _show_progress(len(cases)) as advance:
             return batch.prove_incidents(prover, cases, jobs, advance)
+
+
+def _find_interpreter(request: ProveRequest) -> Interpreter:
+    """Return the interpreter that runs the tests.
+
+    Raises: SettingsError where it can't.
+    """
+    try:
+        return find_interpreter(request.python)
+    except InterpreterError as error:
+        cause = f"--python={request.python}: {error}"
+        raise build_prove_error(
+            cause, "name an interpreter or virtual environment with pytest"
+        ) from None
+
+
+def _has_plugin(manager: pytest.PytestPluginManager, interpreter: Interpreter, name: str) -> bool:
+    """Return whether the runs have a plugin; another interpreter has others than this process."""
+    if not interpreter.is_other or name in BUILTIN_PLUGINS:
+        return bool(manager.hasplugin(name))
+    return name in interpreter.plugins and not manager.is_blocked(name)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,17 @@ from pytest_postmortem.prove.fix import (
 )
 from pytest_postmortem.prove.fix_files import Fix
 from pytest_postmortem.prove.today import ProofCase
-from pytest_postmortem.pysource.fingerprints import compute_test_digest
+from pytest_postmortem.pysource.changed_tests import find_changed_tests
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
 from pytest_postmortem.similar_names import index_registry_ids
 
 PATCH_SUFFIXES = (".patch", ".diff")
+
+COLLECTED_DATA = re.compile(
+    r"(^|/)(test[^/]*|[^/]*[_-]tests?)\.(ya?ml|txt|rst|md|toml|json|feature)$"
+    r"|(^|/)tests?/([^/]+/)*[^/]+\.ya?ml$"
+)
+"""Files that are not Python and that plugins may collect: rules, documents with doctests."""
 
 NO_LINKED_TEST = "no linked test is found in the code; the registry may name one under 'tests'"
 
@@ -43,6 +50,7 @@ class ProveRequest:
     effort: RunBudget = RunBudget()
     hunks: bool = False
     again: bool = False
+    python: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +76,7 @@ def find_proof_subjects(
     checkout: GitCheckout, workspace: revert.Workspace, request: ProveRequest
 ) -> Iterator[ProofSubject]:
     """Yield the incidents to prove."""
-    nodeids = [
-        argument for argument in request.what if "::" in argument or argument.endswith(".py")
-    ]
+    nodeids = [argument for argument in request.what if _is_nodeid(checkout, argument)]
     ids = [argument for argument in request.what if argument not in nodeids]
     links = find_linked_incidents(
         checkout.read_working_tree(()), checkout.registry, checkout.policy
@@ -108,6 +114,14 @@ def find_proof_subjects(
             postmortem.id, fix, files, names, postmortem.tests, tuple(linked_tests.tests)
         )
         yield ProofSubject(postmortem.id, case, postmortem)
+
+
+def _is_nodeid(checkout: GitCheckout, argument: str) -> bool:
+    """Return whether an argument names tests or a file of tests, and not an incident."""
+    if "::" in argument or argument.endswith(".py"):
+        return True
+    folders = (Path(), checkout.root)
+    return "." in argument and any((folder / argument).is_file() for folder in folders)
 
 
 def _read_fix_trailers(checkout: GitCheckout) -> tuple[Mapping[str, tuple[str, ...]], str]:
@@ -283,22 +297,22 @@ def _resolve_nodeid(checkout: GitCheckout, nodeid: str) -> str:
 
 
 def _find_tests_changed_by_fix(checkout: GitCheckout, fix: Fix) -> list[str]:
-    """Return the tests that a fix has added or changed.
+    """Return the tests whose own code a fix has added or changed, and its files of other tests.
 
     Raises: SettingsError where it has none.
     """
     nodeids = []
     for path in fix.paths:
+        shown_path = checkout.suite.shown(path)
         if checkout.suite.is_suite_file(path, checkout.present):
             before, after = (
                 (content or b"").decode(errors="replace") for content in fix.ends(path)
             )
-            shown_path = checkout.suite.shown(path)
-            nodeids += [
-                f"{shown_path}::{test.name}"
-                for test in checkout.tests(after.encode()) or ()
-                if compute_test_digest(before, test.name) != compute_test_digest(after, test.name)
-            ]
+            names = [test.name for test in checkout.tests(after.encode()) or ()]
+            changed_tests = find_changed_tests(before, after, names)
+            nodeids += [f"{shown_path}::{name}" for name in changed_tests]
+        elif path in checkout.present and COLLECTED_DATA.search(path):
+            nodeids.append(shown_path)
     if not nodeids:
         raise build_prove_error(
             "the fix changes no test", "name the tests, as tests/test_x.py::test_y, or an incident"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import count
+from pathlib import Path
 from time import monotonic
 
 from pytest_postmortem.prove.ast_units import split_source_lines
@@ -122,6 +123,10 @@ class Experiment:
     def are_tests_passing(self, nodeids: Sequence[str]) -> bool:
         """Return whether tests pass in the user's own environment."""
         return self._runner.are_tests_passing(nodeids, self._time_limit, as_module=self.as_module)
+
+    def find_installed_copy(self, top: Path) -> str | None:
+        """Return an installed file that the user's own environment may import for the fix's."""
+        return self._runner.find_installed_copy(self._versions.list_module_paths(), top)
 
     def without(self) -> Trial:
         """Run the tests without the fix, and of the other tests those that ran with it."""

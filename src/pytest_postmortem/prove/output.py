@@ -11,6 +11,7 @@ from typing import Any
 from pytest_postmortem import __version__
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict, format_count
 from pytest_postmortem.prove.fix import BUG_PATCH_SUFFIXES
+from pytest_postmortem.prove.reverted_files import format_source_options
 from pytest_postmortem.prove.strategy import IncidentProof
 from pytest_postmortem.reports import github
 from pytest_postmortem.reports.markdown import escape_markdown
@@ -152,7 +153,8 @@ def _format_reverted_files(result: ProofResult, verbose: bool) -> Iterator[str]:
         yield f"left in place: {', '.join(shares.left)}"
     code = [path for path in shares.left if path.endswith(".py")]
     if not verbose and code and result.verdict == "not-proven":
-        yield f"{code[0]} is part of the fix too, and was not reverted; pass --source to revert it"
+        options = format_source_options((*shares.taken, code[0]))
+        yield f"{code[0]} is part of the fix too, and was not reverted; pass {options}"
 
 
 def _format_fix_parts(proved: IncidentProof) -> Iterator[str]:

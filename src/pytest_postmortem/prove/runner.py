@@ -6,21 +6,18 @@ import json
 import os
 import shutil
 import signal
-import site
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from pytest_postmortem.model import fold_id
+from pytest_postmortem.prove.interpreter import Interpreter, find_interpreter
 from pytest_postmortem.prove.trial import ProcessEnd, Trial, parse_trial_notes
 
 PTH_LINE = "import _postmortem_import_hook; _postmortem_import_hook.install_overlay()\n"
@@ -38,13 +35,10 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class ShadowEnvironment:
-    """A virtual environment in a folder; it may be copied, and the copies are independent.
-
-    ``scripts`` are the console scripts of installed packages, each with its module and function.
-    """
+    """A virtual environment in a folder; it may be copied, and the copies are independent."""
 
     folder: Path
-    scripts: tuple[tuple[str, str, str], ...] = ()
+    interpreter: Interpreter
 
     @property
     def python(self) -> Path:
@@ -59,10 +53,7 @@ class ShadowEnvironment:
     @property
     def site_packages(self) -> Path:
         """The folder of packages."""
-        scheme = "nt" if os.name == "nt" else "posix_prefix"
-        if "venv" in sysconfig.get_scheme_names():  # from Python 3.11
-            scheme = "venv"
-        return Path(sysconfig.get_path("purelib", scheme, {"base": str(self.folder)}))
+        return self.folder / self.interpreter.packages
 
     def copy(
         self, folder: Path, overlay: Mapping[str, Any], recorder: Mapping[str, Any]
@@ -74,7 +65,7 @@ class ShadowEnvironment:
             (copied.site_packages / f"{name}.json").write_text(
                 json.dumps(content), encoding="utf-8"
             )
-        for name, module, attribute in self.scripts:
+        for name, module, attribute in self.interpreter.scripts:
             path = copied.bin / name
             if not path.exists():
                 first = attribute.partition(".")[0]
@@ -86,30 +77,30 @@ class ShadowEnvironment:
         return copied
 
 
-def create_shadow_environment(folder: Path) -> ShadowEnvironment:
-    """Create an environment without packages."""
-    venv.create(folder, symlinks=os.name != "nt", with_pip=False)
-    shadow = ShadowEnvironment(folder, tuple(_list_console_scripts()))
-    here = Path(__file__).parent / "child"
+def create_shadow_environment(
+    folder: Path, interpreter: Interpreter | None = None
+) -> ShadowEnvironment:
+    """Create an environment that has only what the runs need."""
+    interpreter = interpreter or find_interpreter(None)
+    interpreter.create_environment(folder)
+    shadow = ShadowEnvironment(folder, interpreter)
+    here = Path(__file__).parent
     for name in ("channel", "import_hook", "instrument", "recorder"):
-        shutil.copyfile(here / f"{name}.py", shadow.site_packages / f"_postmortem_{name}.py")
+        shutil.copyfile(
+            here / "child" / f"{name}.py", shadow.site_packages / f"_postmortem_{name}.py"
+        )
     (shadow.site_packages / "_postmortem.pth").write_text(PTH_LINE, encoding="utf-8")
+    if not interpreter.has_plugin:
+        link_or_copy_folder(here.parent, shadow.site_packages / here.parent.name)
     return shadow
 
 
-def list_site_folders() -> list[str]:
-    """Return the folders that hold the packages of the current environment."""
-    folders = site.getsitepackages()
-    if site.ENABLE_USER_SITE:
-        folders.append(site.getusersitepackages())
-    return [folder for folder in folders if os.path.isdir(folder)]
-
-
-def _list_console_scripts() -> Iterator[tuple[str, str, str]]:
-    """Yield the console scripts of installed packages, to run them with the shadow's Python."""
-    for script in entry_points(group="console_scripts") if os.name != "nt" else ():
-        if script.attr and script.name.isprintable() and "/" not in script.name:
-            yield script.name, script.module, script.attr
+def link_or_copy_folder(folder: Path, target: Path) -> None:
+    """Make a folder available at another path; Windows may forbid links."""
+    try:
+        target.symlink_to(folder, target_is_directory=True)
+    except OSError:
+        shutil.copytree(folder, target)
 
 
 START_TEMPLATE = """\
@@ -151,6 +142,9 @@ OVERRIDING_OPTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """What takes back options in ``addopts`` that leave tests out, stop early or write elsewhere, for
 each plugin that knows them; ``{place}`` is a folder of the run.
 """
+
+PLUGIN_MODULE = "pytest_postmortem.plugin"
+"""This plugin, for an interpreter that does not have it installed."""
 
 PLUGIN_OFF_OPTIONS = (
     "--postmortem-report=",
@@ -282,7 +276,7 @@ class Runner:
         self._where = where
         self._memory = memory
         self.as_module = as_module
-        self._sites = list_site_folders()
+        self._interpreter = shadow.interpreter
         self._plugins = plugins
         self._lock = Lock()
         self._count = 0
@@ -297,6 +291,8 @@ class Runner:
         recorder = self._build_recorder_config(selection, sources, notes)
         shadow = self._shadow.copy(place / "env", overlay, recorder)
         options = ["-p", "_postmortem_recorder", *self._options(place, sources.tree)]
+        if not self._interpreter.has_plugin:
+            options = ["-p", PLUGIN_MODULE, *options]
         root = self._where.within(self._where.root, sources.tree)
         files = [str(root / file) for file in selection.files]
         command = [str(shadow.python), *self._start(shadow, selection), *options, *files]
@@ -312,12 +308,26 @@ class Runner:
     ) -> bool:
         """Return whether tests pass in the user's own environment, with nothing replaced."""
         place = self._place()
-        options = [*self._options(place, None), *PLUGIN_OFF_OPTIONS]
+        options = self._options(place, None)
+        if self._interpreter.has_plugin:
+            options += PLUGIN_OFF_OPTIONS
         files = [str(self._where.root / nodeid) for nodeid in nodeids]
         start = ["-m", "pytest"] if as_module else [str(self._write_start_script(place))]
         environment = self._build_environment(None, place)
-        command = [sys.executable, *start, *options, *files]
+        command = [self._interpreter.python, *start, *options, *files]
         return self._run_command(command, environment, place, RunSources(), limit).status == 0
+
+    def find_installed_copy(self, modules: Iterable[str], top: Path) -> str | None:
+        """Return an installed file of the modules, by their paths below an import root.
+
+        Files below ``top`` belong to the checkout.
+        """
+        for module in modules:
+            for folder in self._interpreter.site_folders:
+                path = os.path.join(folder, module)
+                if os.path.isfile(path) and not Path(os.path.realpath(path)).is_relative_to(top):
+                    return path
+        return None
 
     def folder(self) -> Path:
         """Create a folder for a tree, within the runner's work folder."""
@@ -348,7 +358,7 @@ class Runner:
             "watched": dict(sources.watched),
             "shake": sources.shake,
             "notes": str(notes),
-            "sites": self._sites,
+            "sites": list(self._interpreter.site_folders),
             "moved": [] if tree is None else [[str(self._where.top), str(tree)]],
             "roots": list(sources.roots),
             "trees": [str(tree) for tree in (sources.tree, self._where.top) if tree],
@@ -407,9 +417,10 @@ class Runner:
         environment |= {TEMP_VARIABLE: str(place / "t"), "PYTHONDONTWRITEBYTECODE": "1"}
         environment["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / "hypothesis")
         if shadow is not None:
-            environment["PATH"] = os.pathsep.join(
-                filter(None, (str(shadow.bin), environment.get("PATH")))
-            )
+            folders = [str(shadow.bin), environment.get("PATH", "")]
+            if self._interpreter.is_other:
+                folders.insert(1, os.path.dirname(self._interpreter.python))
+            environment["PATH"] = os.pathsep.join(filter(None, folders))
         return environment
 
     def _report_process(self, word: str, process: subprocess.Popen[bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 
@@ -21,7 +22,7 @@ from pytest_postmortem.prove.fix import (
     convert_git_errors,
     decode_fix_source,
 )
-from pytest_postmortem.prove.fix_files import Fix, FixFileKind
+from pytest_postmortem.prove.fix_files import TEST_FOLDERS, Fix, FixFileKind
 from pytest_postmortem.prove.fix_hunks import FixPart, locate_part_in_text, prove_fix_parts
 from pytest_postmortem.prove.flakiness import judge_repeated_runs
 from pytest_postmortem.prove.revert import FixVersions, Workspace
@@ -121,14 +122,19 @@ class Prover:
             before, after = fix.ends(path)
             data = after if after is not None else before
             kinds[path] = self._checkout.kind_of(path, tests, self._source, data)
+        if not self._source:
+            code = [path for path, kind in kinds.items() if kind == "source"]
+            support = self._checkout.find_test_support(code)
+            if len(support) < len(code) or "opaque" in kinds.values():
+                kinds |= dict.fromkeys(support, "either")
         return replace(fix, kinds=kinds)
 
     def _prove_both_ways(self, case: ProofCase, fix: Fix) -> IncidentProof:
         """Leave files in place that are test or source; if that decides nothing, revert them too.
 
-        A shared file to which the fix only added something is left in place.
+        A helper of tests to which the fix only added something is left in place.
         """
-        shared = [path for path in fix.of_kind("either") if not _is_only_extended(fix, path)]
+        shared = [path for path in fix.of_kind("either") if not _is_extended_helper(fix, path)]
         whole = replace(fix, kinds={**fix.kinds, **dict.fromkeys(shared, "source")})
         if not shared:
             return self._try_strategies(case, fix)
@@ -177,7 +183,10 @@ class Prover:
             return IncidentProof(
                 case.id, fix.name, IncidentVerdict("inconclusive", "; ".join(notes))
             )
-        chosen = min(proofs, key=lambda proof: VERDICTS.index(proof.judged.verdict))
+        chosen = min(
+            proofs,
+            key=lambda proof: (VERDICTS.index(proof.judged.verdict), not proof.judged.tests),
+        )
         return replace(chosen, notes=tuple(notes))
 
     def _require_fix_in_head(self, fix: Fix) -> None:
@@ -332,7 +341,7 @@ class Prover:
         """
         control = run_with_module_path(experiment, experiment.run_with_fix)
         if versions.way != "replay" and not _are_all_passing(control):
-            control = _check_control_run(experiment, control, versions.way)
+            control = _check_control_run(experiment, control, versions.way, self._checkout.top)
         if _find_passing_tests(control).isdisjoint(control.linked):
             judged = judge_incident(control, Trial(control.ended), fix_names)
         else:
@@ -379,9 +388,14 @@ def _is_own_assertion(judged: IncidentVerdict) -> bool:
     return failure.startswith(OWN_ASSERTIONS)
 
 
-def _is_only_extended(fix: Fix, path: str) -> bool:
-    """Return whether a fix only added to a Python file; a patch alone does not show that."""
-    if any(step.patch for step in fix.steps):
+def _is_extended_helper(fix: Fix, path: str) -> bool:
+    """Return whether a fix only added to a conftest, or to a file in a folder of tests.
+
+    A patch alone does not show that.
+    """
+    *folders, name = path.split("/")
+    is_helper = name == "conftest.py" or not {*TEST_FOLDERS}.isdisjoint(folders)
+    if not is_helper or any(step.patch for step in fix.steps):
         return False
     return has_only_additions(*map(decode_fix_source, fix.ends(path)))
 
@@ -485,7 +499,7 @@ def _judge_test_with_additions(
     return replace(test, verdict="weak", message=why, is_mixed=False)
 
 
-def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Trial:
+def _check_control_run(experiment: Experiment, control: Trial, way: str, top: Path) -> Trial:
     """Return the run with the fix, without failures of tests that pass today.
 
     Such a failure means that the code of the fix no longer fits today's tree, or that the test does
@@ -502,7 +516,8 @@ def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Tria
     for _ in range(FRESH_RUNS - 1):
         if not passing.isdisjoint(failing) and _find_passing_tests(control).isdisjoint(failing):
             control = control.add_attempts(experiment.again(fixed=True))
-    return _excuse_failing_tests(control, passing, today)
+    copy = experiment.find_installed_copy(top) if outside else None
+    return _excuse_failing_tests(control, passing, today, copy)
 
 
 def _confirm_verdict(
@@ -569,11 +584,12 @@ def _is_failing_with_fix(trial: Trial, nodeid: str) -> bool:
 
 
 def _excuse_failing_tests(
-    control: Trial, passing: Collection[str], today: Collection[str]
+    control: Trial, passing: Collection[str], today: Collection[str], copy: str | None
 ) -> Trial:
     """Return the run with the fix, with tests as ``not-run`` that pass only elsewhere.
 
-    ``today`` are the tests that pass with the files of the checkout.
+    ``today`` are the tests that pass with the files of the checkout; ``copy`` is an installed copy
+    of a file of the fix.
     """
     excused = {}
     for nodeid in {*passing} - _find_passing_tests(control):
@@ -582,6 +598,8 @@ def _excuse_failing_tests(
                 "passes by itself, but fails in prove's environment:"
                 f" {format_failure_with_fix(first)}"
             )
+            if copy is not None:
+                why = f"passes with {copy}, and fails with the checkout's file: install it again"
             if nodeid in today:
                 why = "the code of the fix does not work in today's tree"
             excused[nodeid] = (AttemptResult("not-run", reason=why),)

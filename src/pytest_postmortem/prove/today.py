@@ -64,9 +64,9 @@ class TestsToday:
         return replace(judged, verdict=top.verdict, message=top.message, tests=tests)
 
     def select_others(self, case: ProofCase) -> ProofCase:
-        """Return the case without the tests that fail."""
+        """Return the case without the tests that fail, with the node ids of all others."""
         if not self.failing:
-            return case
+            return replace(case, seen=self.others or case.seen)
         return replace(case, ids=(), nodeids=self.others, seen=self.others)
 
 

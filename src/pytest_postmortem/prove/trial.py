@@ -74,7 +74,7 @@ class Trial:
     copies among them, ``others`` modules of the same name from elsewhere, ``read_files`` the files
     of the fix that were opened past the import system. ``reached`` are the lines of the fix that
     ran, ``escaped_failures`` the exceptions that left its functions. ``modules`` are the files of
-    the checkout that were loaded.
+    the checkout that were loaded. ``missing`` are linked tests that were not collected.
     """
 
     ended: ProcessEnd
@@ -88,6 +88,7 @@ class Trial:
     reached: frozenset[str] = frozenset()
     escaped_failures: tuple[RaisedFailure, ...] = ()
     modules: frozenset[str] = frozenset()
+    missing: tuple[str, ...] = ()
 
     def further(self) -> dict[str, AttemptResult]:
         """Return the results of the tests that are not linked."""
@@ -165,6 +166,7 @@ def parse_trial_notes(lines: Iterable[bytes], ended: ProcessEnd) -> Trial:
         frozenset(notes["reached"]),
         tuple(dict.fromkeys(map(_parse_failure, notes["escaped"]))),
         frozenset(path for paths in notes["modules"] for path in paths),
+        tuple(notes["collected"][-1].get("missing", ())) if notes["collected"] else (),
     )
 
 

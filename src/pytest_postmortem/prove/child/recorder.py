@@ -24,6 +24,7 @@ import unicodedata
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -53,11 +54,10 @@ def pytest_configure(config: pytest.Config) -> None:
     with open(path, encoding="utf-8") as file:
         recorder_config = json.load(file)
     _limit_memory(recorder_config["memory"])
-    own_plugin = config.pluginmanager.get_plugin("postmortem")
-    if own_plugin is not None:
-        config.pluginmanager.unregister(
-            own_plugin
-        )  # its options must exist, but its report is not needed
+    for name in ("postmortem", "pytest_postmortem.plugin"):
+        own_plugin = config.pluginmanager.get_plugin(name)
+        if own_plugin is not None:  # its options must exist, but its report is not needed
+            config.pluginmanager.unregister(own_plugin)
     config.pluginmanager.register(RunRecorder(recorder_config), "postmortem-recorder")
 
 
@@ -94,6 +94,13 @@ class RunRecorder:
         if _getpid() == self._process:
             self._add(_dumps([kind, data]))
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Leave out files of data that no plugin collects: pytest would refuse to run."""
+        arguments = session.config.args
+        kept = [path for path in arguments if path.endswith(".py") or _is_collected(session, path)]
+        session.config.args = kept or arguments
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record files that could not be collected, or skipped themselves."""
         if report.failed:
@@ -114,8 +121,19 @@ class RunRecorder:
         if named is not None:
             others = [item for item in others if item.nodeid in set(named)]
         items[:] = [*linked, *others]
-        self._write_note("collected", {"linked": list(self._linked), "others": len(others)})
+        facts = {"linked": list(self._linked), "others": len(others)}
+        self._write_note("collected", {**facts, "missing": self._list_missing_tests(linked)})
         self._write_note("modules", self._modules())
+
+    def _list_missing_tests(self, linked: Sequence[pytest.Item]) -> list[str]:
+        """Return the linked tests that were not collected, if no other linked test was."""
+        if linked:
+            return []
+        return [
+            f"{names} in {os.path.basename(path)}"
+            for path, names in self._wanted["places"]
+            if names
+        ]
 
     def _is_linked(self, item: pytest.Item) -> bool:
         path, names = os.path.realpath(item.path), item.nodeid.partition("::")[2]
@@ -266,6 +284,12 @@ def _list_files_below(roots: tuple[str, ...], modules: Sequence[object]) -> Iter
             real = os.path.realpath(path)
             if real.startswith(roots) and "site-packages" not in real:
                 yield real
+
+
+def _is_collected(session: pytest.Session, path: str) -> bool:
+    file = Path(path)
+    hooks = session.gethookproxy(file.parent)
+    return any(hooks.pytest_collect_file(file_path=file, parent=session))
 
 
 def _list_enclosing_names(names: str) -> Iterator[str]:
