@@ -153,6 +153,7 @@ def _build_postmortem(entry: RegistryEntry) -> Postmortem:
         ),
         fix=lists.get("fix", ()),
         patch=texts.get("patch"),
+        references=lists.get("references", ()),
         service=lists.get("service", ()),
         repository=lists.get("repository", ()),
         component=lists.get("component", ()),

@@ -95,6 +95,7 @@ def _list_synced_fields(postmortem: Postmortem, show: ShowLevel) -> Iterator[tup
         "whys": list(postmortem.whys),
         "fix": list(postmortem.fix),
         "patch": postmortem.patch,
+        "references": list(postmortem.references),
         "service": list(postmortem.service),
         "repository": list(postmortem.repository),
         "component": list(postmortem.component),
