@@ -36,7 +36,7 @@ LAYERS: dict[str, set[str]] = {
     "plugin": {"hookspecs", "runtime"},
     "prove": {"proofs", "reports"},
     "lint": {"reports"},
-    "scan": {"reports"},
+    "scan": {"proofs", "reports"},
     "scaffold": {"pysource", "registry"},
     "cli": {"lint", "prove", "runtime", "scaffold", "scan"},
 }
