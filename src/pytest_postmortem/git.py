@@ -90,7 +90,7 @@ GIT_REMEDIES = (
 """Remedies by a text in the cause."""
 
 
-def _run_git(
+def run_git(
     folder: Path,
     *arguments: str,
     given: bytes = b"",
@@ -100,19 +100,19 @@ def _run_git(
 
     Raises: GitError if it fails.
     """
-    return _run_git_or_none(folder, *arguments, no=(), given=given, timeout=timeout) or b""
+    return run_git_or_none(folder, *arguments, no=(), given=given, timeout=timeout) or b""
 
 
-def _run_git_for_text(folder: Path, *arguments: str, given: bytes = b"") -> str:
+def run_git_for_text(folder: Path, *arguments: str, given: bytes = b"") -> str:
     """Return the output of a call that reads no history, as stripped text."""
-    return _decode_git_output(_run_git(folder, *arguments, given=given, timeout=GIT_TIMEOUT))
+    return _decode_git_output(run_git(folder, *arguments, given=given, timeout=GIT_TIMEOUT))
 
 
-def _run_git_for_text_or_none(
+def run_git_for_text_or_none(
     folder: Path, *arguments: str, no: Collection[int] = (1,)
 ) -> str | None:
     """Return the output of a call that reads no history, None for a status that means no."""
-    output = _run_git_or_none(folder, *arguments, no=no, timeout=GIT_TIMEOUT)
+    output = run_git_or_none(folder, *arguments, no=no, timeout=GIT_TIMEOUT)
     return None if output is None else _decode_git_output(output)
 
 
@@ -120,7 +120,7 @@ def _decode_git_output(data: bytes) -> str:
     return data.decode(errors="replace").strip()
 
 
-def _run_git_or_none(
+def run_git_or_none(
     folder: Path,
     *arguments: str,
     no: Collection[int] = (1,),
@@ -193,9 +193,7 @@ def _parse_git_reasons(errors: str) -> Iterator[str]:
 def _build_missing_object_error(folder: Path, cause: str) -> GitError:
     """Return the error for a missing object, with the message of git in ``cause``."""
     pattern = r"^(remote\..*\.promisor|extensions\.partialclone)$"
-    promised = _run_git_for_text_or_none(
-        folder, "config", "--get-regexp", pattern, no=range(1, 256)
-    )
+    promised = run_git_for_text_or_none(folder, "config", "--get-regexp", pattern, no=range(1, 256))
     named = OBJECT_HASH_PATTERN.search(cause)
     if promised and named:
         return build_git_error(
@@ -207,7 +205,7 @@ def _build_missing_object_error(folder: Path, cause: str) -> GitError:
     )
 
 
-def _split_null_separated(data: bytes) -> list[str]:
+def split_null_separated(data: bytes) -> list[str]:
     """Return the texts that end in a null byte; any byte can be encoded again."""
     return [os.fsdecode(part) for part in data.split(b"\0") if part]
 
@@ -217,7 +215,7 @@ def require_repository(folder: Path) -> None:
 
     Raises: GitError with git's own reason without a repository, or if access is refused.
     """
-    reported_top = _run_git_for_text(folder, "rev-parse", "--show-toplevel")
+    reported_top = run_git_for_text(folder, "rev-parse", "--show-toplevel")
     above = find_repository_top(folder)
     if above is None or not os.path.samefile(above, reported_top):
         cause = (
@@ -263,7 +261,7 @@ def read_head_commit(folder: Path) -> str:
 
     Raises: GitError with git's own reason if the repository is empty.
     """
-    return _run_git_for_text(folder, "log", "-1", "--format=%H")
+    return run_git_for_text(folder, "log", "-1", "--format=%H")
 
 
 def read_head_date(folder: Path) -> date | None:
@@ -273,7 +271,7 @@ def read_head_date(folder: Path) -> date | None:
     """
     if find_repository_top(folder) is None or is_unborn_branch(folder):
         return None
-    return parse_iso_date(_run_git_for_text(folder, "log", "-1", "--format=%cs", "HEAD"))
+    return parse_iso_date(run_git_for_text(folder, "log", "-1", "--format=%cs", "HEAD"))
 
 
 def is_unborn_branch(folder: Path) -> bool:
@@ -281,7 +279,7 @@ def is_unborn_branch(folder: Path) -> bool:
 
     Raises: GitError if git fails.
     """
-    if _run_git_for_text_or_none(folder, "rev-parse", "--verify", "--quiet", "HEAD"):
+    if run_git_for_text_or_none(folder, "rev-parse", "--verify", "--quiet", "HEAD"):
         return False
     try:
         read_head_commit(folder)
@@ -300,15 +298,15 @@ def resolve_commit(folder: Path, revision: str) -> str | None:
     if revision.startswith("-"):
         return None
     own = ("rev-parse", "--verify", "--quiet")
-    commit = _run_git_for_text_or_none(folder, *own, f"{revision}^{{commit}}")
+    commit = run_git_for_text_or_none(folder, *own, f"{revision}^{{commit}}")
     if commit or not revision:
         return commit or None
-    id = _run_git_for_text_or_none(folder, *own, revision)
+    id = run_git_for_text_or_none(folder, *own, revision)
     named = id and not FULL_HASH_PATTERN.fullmatch(revision)
-    if named and _run_git_for_text_or_none(folder, "cat-file", "-t", str(id), no=(128,)) is None:
+    if named and run_git_for_text_or_none(folder, "cat-file", "-t", str(id), no=(128,)) is None:
         raise _build_missing_object_error(folder, f"missing object {id}")
     if not is_shallow_clone(folder):
-        _run_git(folder, "rev-list", "--count", "--all")  # all ancestors are present
+        run_git(folder, "rev-list", "--count", "--all")  # all ancestors are present
     return None
 
 
@@ -317,7 +315,7 @@ def find_merge_base(folder: Path, one: str, other: str) -> str | None:
 
     Raises: GitError if git fails.
     """
-    return _run_git_for_text_or_none(folder, "merge-base", one, other)
+    return run_git_for_text_or_none(folder, "merge-base", one, other)
 
 
 def is_commit_included(folder: Path, commit: str) -> bool:
@@ -325,22 +323,22 @@ def is_commit_included(folder: Path, commit: str) -> bool:
 
     Raises: GitError if git fails.
     """
-    if _run_git_for_text_or_none(folder, "merge-base", "--is-ancestor", commit, "HEAD") is not None:
+    if run_git_for_text_or_none(folder, "merge-base", "--is-ancestor", commit, "HEAD") is not None:
         return True
-    equal = _run_git_for_text_or_none(folder, "cherry", "HEAD", commit, f"{commit}^", no=(128,))
+    equal = run_git_for_text_or_none(folder, "cherry", "HEAD", commit, f"{commit}^", no=(128,))
     return bool(equal) and str(equal).startswith("-")
 
 
 def is_shallow_clone(folder: Path) -> bool:
     """Return whether a clone is shallow."""
-    return _run_git_for_text(folder, "rev-parse", "--is-shallow-repository") == "true"
+    return run_git_for_text(folder, "rev-parse", "--is-shallow-repository") == "true"
 
 
 def has_missing_parents(folder: Path, commit: str) -> bool:
     """Return whether a commit has parents that a shallow clone lacks."""
     if not is_shallow_clone(folder):
         return False
-    known = _run_git_for_text_or_none(folder, "rev-parse", "--verify", "--quiet", f"{commit}^")
+    known = run_git_for_text_or_none(folder, "rev-parse", "--verify", "--quiet", f"{commit}^")
     return not known and _read_first_parent(folder, commit) is not None
 
 
@@ -351,21 +349,21 @@ def find_parent_commit(folder: Path, commit: str) -> str | None:
     """
     if has_missing_parents(folder, commit):
         return None
-    return _read_first_parent(folder, commit) or _run_git_for_text(
+    return _read_first_parent(folder, commit) or run_git_for_text(
         folder, "hash-object", "-t", "tree", "--stdin"
     )
 
 
 def _read_first_parent(folder: Path, commit: str) -> str | None:
     """Return the first parent that a commit names, even if its object is missing."""
-    header, _, _ = _run_git_for_text(folder, "cat-file", "commit", commit).partition("\n\n")
+    header, _, _ = run_git_for_text(folder, "cat-file", "commit", commit).partition("\n\n")
     names = (each.partition(" ") for each in header.splitlines())
     return next((id for word, _, id in names if word == "parent"), None)
 
 
 def read_commit_subject(folder: Path, commit: str) -> tuple[str, date | None]:
     """Return the first line of a commit's message, and its day."""
-    day, _, text = _run_git_for_text(folder, "show", "-s", "--format=%cs %s", commit).partition(" ")
+    day, _, text = run_git_for_text(folder, "show", "-s", "--format=%cs %s", commit).partition(" ")
     return text, parse_iso_date(day)
 
 
@@ -380,7 +378,7 @@ def find_commits_mentioning(folder: Path, texts: Iterable[str]) -> list[tuple[st
     if not patterns or find_repository_top(folder) is None:
         return []
     arguments = ("log", "-z", "-i", "-F", *patterns, "--format=%H%n%B", read_head_commit(folder))
-    found = _split_null_separated(_run_git(folder, *arguments))
+    found = split_null_separated(run_git(folder, *arguments))
     return [(commit, message) for commit, _, message in (each.partition("\n") for each in found)]
 
 
@@ -395,7 +393,7 @@ def find_commits_adding(folder: Path, text: str, path: str) -> list[str]:
     if above is None:
         return []
     own = ("--no-textconv", "--no-ext-diff", "--format=%H", f"-S{text}")
-    found = _run_git(above, "log", "--reverse", *own, read_head_commit(folder), "--", path)
+    found = run_git(above, "log", "--reverse", *own, read_head_commit(folder), "--", path)
     return found.decode().split()
 
 
@@ -412,7 +410,7 @@ def read_commit_log(folder: Path, commit: str, wanted: Callable[[str], bool]) ->
         *("--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"),
         *("--format=%x01%H %cs", commit, "--"),
     )
-    return list(_parse_commit_log(_split_null_separated(_run_git(folder, *arguments)), wanted))
+    return list(_parse_commit_log(split_null_separated(run_git(folder, *arguments)), wanted))
 
 
 def read_origin_url(folder: Path) -> str | None:
@@ -422,7 +420,7 @@ def read_origin_url(folder: Path) -> str | None:
     """
     if find_repository_top(folder) is None:
         return None
-    return _run_git_for_text_or_none(folder, "remote", "get-url", "origin", no=(2,)) or None
+    return run_git_for_text_or_none(folder, "remote", "get-url", "origin", no=(2,)) or None
 
 
 def _parse_commit_log(parts: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[Commit]:
@@ -471,7 +469,7 @@ class ChangedFile:
 def list_changed_files(folder: Path, before: str, after: str) -> list[ChangedFile]:
     """Return the regular files that differ between two commits or trees."""
     arguments = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", before, after)
-    parts = _split_null_separated(_run_git(folder, *arguments))
+    parts = split_null_separated(run_git(folder, *arguments))
     changed_files = []
     for facts, path in zip(parts[::2], parts[1::2], strict=False):
         old, new, blob, new_blob, _ = facts.removeprefix(":").split(" ")
@@ -492,15 +490,15 @@ def list_modified_files(folder: Path, commit: str) -> list[str]:
     plain = ("--no-renames", "--no-ext-diff", "--no-textconv")
     own = ("--name-only", "-z", *plain, "--ignore-submodules=untracked")
     top = find_repository_top(folder) or folder
-    new = _run_git(top, "ls-files", "-z", "--others", "--exclude-standard")
-    changed = _run_git(top, "diff", *own, commit, "--")
-    return sorted({*_split_null_separated(changed), *_split_null_separated(new)})
+    new = run_git(top, "ls-files", "-z", "--others", "--exclude-standard")
+    changed = run_git(top, "diff", *own, commit, "--")
+    return sorted({*split_null_separated(changed), *split_null_separated(new)})
 
 
 def find_renamed_files(folder: Path, commit: str) -> dict[str, str]:
     """Return the paths in HEAD of files that were renamed since a commit."""
     arguments = ("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", commit, "HEAD")
-    parts = _split_null_separated(_run_git(folder, *arguments))
+    parts = split_null_separated(run_git(folder, *arguments))
     return dict(zip(parts[1::3], parts[2::3], strict=False))
 
 
@@ -520,8 +518,8 @@ def list_submodules(folder: Path, commit: str) -> dict[str, str]:
 
 def _list_tree_entries(folder: Path, commit: str) -> Iterator[tuple[str, str, str]]:
     """Yield path, mode and blob of all entries of a commit."""
-    for entry in _split_null_separated(
-        _run_git(folder, "ls-tree", "-r", "-z", "--full-tree", commit)
+    for entry in split_null_separated(
+        run_git(folder, "ls-tree", "-r", "-z", "--full-tree", commit)
     ):
         facts, _, path = entry.partition("\t")
         mode, _, blob = facts.split(" ")
@@ -532,7 +530,7 @@ def list_repository_files(folder: Path) -> list[str]:
     """Return the tracked and untracked files below the top, without ignored ones."""
     top = find_repository_top(folder) or folder
     arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return list(dict.fromkeys(_split_null_separated(_run_git(top, *arguments))))
+    return list(dict.fromkeys(split_null_separated(run_git(top, *arguments))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -552,7 +550,7 @@ def read_index_only_files(folder: Path) -> IndexOnlyFiles:
     absent: dict[str, str] = {}
     modules: dict[str, str] = {}
     top = find_repository_top(folder) or folder
-    for entry in _split_null_separated(_run_git(top, "ls-files", "-z", "-t", "--stage")):
+    for entry in split_null_separated(run_git(top, "ls-files", "-z", "-t", "--stage")):
         facts, _, path = entry.partition("\t")
         tag, mode, blob, _ = facts.split(" ")
         if mode == SUBMODULE_MODE:
@@ -570,7 +568,7 @@ def list_files_ever_tracked(folder: Path, below: Path) -> list[str]:
     if find_repository_top(folder) is None:
         return []
     arguments = ("log", "--all", "--format=", "--name-only", "--no-renames", "-z", "--", str(below))
-    return list(dict.fromkeys(_split_null_separated(_run_git(folder, *arguments))))
+    return list(dict.fromkeys(split_null_separated(run_git(folder, *arguments))))
 
 
 def read_lines_ever_added(folder: Path, place: Path) -> str:
@@ -581,7 +579,7 @@ def read_lines_ever_added(folder: Path, place: Path) -> str:
     if find_repository_top(folder) is None:
         return ""
     plain = ("--no-ext-diff", "--no-textconv", "--no-renames", "--unified=0")
-    data = _run_git(folder, "log", "--all", "--format=", "--patch", *plain, "--", str(place))
+    data = run_git(folder, "log", "--all", "--format=", "--patch", *plain, "--", str(place))
     lines = data.decode(errors="replace").split("\n")
     return "\n".join(line[1:] for line in lines if line[:1] == "+" and line[:3] != "+++")
 
@@ -589,7 +587,7 @@ def read_lines_ever_added(folder: Path, place: Path) -> str:
 def list_generated_files(folder: Path, suffixes: Sequence[str]) -> list[str]:
     """Return the ignored files with these suffixes, such as build results."""
     arguments = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
-    found = _split_null_separated(_run_git(find_repository_top(folder) or folder, *arguments))
+    found = split_null_separated(run_git(find_repository_top(folder) or folder, *arguments))
     return [path for path in found if path.endswith(tuple(suffixes))]
 
 
@@ -600,7 +598,7 @@ def read_blobs(folder: Path, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """
     unique_ids = list(dict.fromkeys(ids))
     request = "".join(f"{id}\n" for id in unique_ids).encode()
-    data = _run_git(folder, "cat-file", "--batch", given=request) if unique_ids else b""
+    data = run_git(folder, "cat-file", "--batch", given=request) if unique_ids else b""
     place = 0
     for id in unique_ids:
         end = data.index(b"\n", place)
@@ -642,17 +640,17 @@ def build_patch(folder: Path, before: str, after: str, paths: Iterable[str]) -> 
     arguments = ("diff", "--binary", "--full-index", "--no-renames", "--no-ext-diff")
     own = ("--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--no-color", "-U3")
     top = find_repository_top(folder) or folder
-    return _run_git(top, *arguments, *own, before, after, "--", *paths)
+    return run_git(top, *arguments, *own, before, after, "--", *paths)
 
 
 def list_patched_files(data: bytes) -> list[str]:
     """Return the files that a patch changes."""
     arguments = ("apply", "--numstat", "-z", "-")
     with tempfile.TemporaryDirectory() as name:
-        output = _run_git_or_none(
+        output = run_git_or_none(
             Path(name), *arguments, no=REFUSED_STATUSES, given=data, alone=True
         )
-    parts = _split_null_separated(output or b"")
+    parts = split_null_separated(output or b"")
     return [part.split("\t")[2] for part in parts if part.count("\t") == 2]
 
 
@@ -707,7 +705,7 @@ def _apply_exact_patch(
         plain = (re.sub(r"([*?[\\])", r"\\\1", path) for path in only)  # it takes globs
         arguments += [f"--include={path}" for path in plain]
         if (
-            _run_git_or_none(folder, *arguments, "-", no=REFUSED_STATUSES, given=patch, alone=True)
+            run_git_or_none(folder, *arguments, "-", no=REFUSED_STATUSES, given=patch, alone=True)
             is None
         ):
             return None

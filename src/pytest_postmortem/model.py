@@ -79,7 +79,9 @@ class Postmortem:
 
     ``path`` and ``line`` locate the entry; a path below the rootdir is relative to it; a
     fetched entry has none. ``date`` and ``until`` are ISO dates, or the invalid text.
-    ``extra`` holds short texts under unknown keys. ``show`` is the default limit of what reports
+    ``references`` are the commits and changes that fields of its record name, each as its role and
+    its target, such as ``fix https://…`` (`registry.fix_references`). ``extra`` holds short texts
+    under unknown keys. ``show`` is the default limit of what reports
     print: less than all for an entry that was fetched with a credential.
     """
 
@@ -99,6 +101,7 @@ class Postmortem:
     aliases: tuple[str, ...] = ()
     fix: tuple[str, ...] = ()
     patch: str | None = None
+    references: tuple[str, ...] = ()
     service: tuple[str, ...] = ()
     repository: tuple[str, ...] = ()
     component: tuple[str, ...] = ()

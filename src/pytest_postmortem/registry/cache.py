@@ -22,7 +22,7 @@ from pytest_postmortem.files import write_text_file
 from pytest_postmortem.model import ActionItem, Finding, Guard, Postmortem, Registry
 from pytest_postmortem.registry.entry import RegistryEntry
 
-SNAPSHOT_VERSION = 3
+SNAPSHOT_VERSION = 4
 """The version of the files' format; a file of another version is dropped."""
 
 DIGEST_SIZE = 16

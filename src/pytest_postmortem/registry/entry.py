@@ -12,6 +12,7 @@ from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.filenames import LEADING_SIGNS
+from pytest_postmortem.registry.fix_references import find_fix_references
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.text import clean_text
 
@@ -207,6 +208,7 @@ def _build_entry(
         if reading.find_values(name)
     }
     lists["fix"], patch = read_fix_field(reading)
+    lists["references"] = find_fix_references(reading.values)
     texts["patch"] = texts.get("patch") or patch
     return RegistryEntry(
         id=reading.id,

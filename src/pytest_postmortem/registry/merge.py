@@ -131,7 +131,9 @@ def build_postmortems(
 
 
 _TEXT_FIELDS = ("date", "severity", "status", "owner", "root_cause", "patch", "recurs")
-_LIST_FIELDS = ("tags", "whys", "fix", "service", "repository", "component", "tests")
+_LIST_FIELDS = (
+    *("tags", "whys", "fix", "references", "service", "repository", "component", "tests"),
+)
 
 
 def _build_postmortem(entry: RegistryEntry) -> Postmortem:

@@ -6,6 +6,7 @@ or checked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -294,3 +295,78 @@ def _add_section_details(
         action_items=postmortem.action_items
         or tuple(replace(item.action, owner=None) for item in items),
     )
+
+
+def read_incident_lines(
+    postmortems: Sequence[Postmortem], root: Path
+) -> dict[str, tuple[str, list[tuple[int, str]]]]:
+    """Return by id the path as shown, and the numbered lines of the text that an incident has.
+
+    Of a file with several incidents these are the lines from its entry to the next one, or below
+    its heading.
+    """
+    starts: dict[str, set[int]] = {}
+    for postmortem in postmortems:
+        if postmortem.path and postmortem.line:
+            starts.setdefault(postmortem.path, set()).add(postmortem.line)
+    reader = _LineReader(root)
+    lines_by_id = {}
+    for postmortem in postmortems:
+        for file, shown in find_document_files(postmortem, root):
+            numbered = reader.read_lines(file, shown)
+            if shown == postmortem.path and postmortem.line:
+                others = starts[shown] - {postmortem.line}
+                end = min((line for line in others if line > postmortem.line), default=None)
+                if len(starts[shown]) > 1 or not is_text_document(shown):
+                    end = reader.find_section_end(file, shown, postmortem.line, end)
+                    numbered = [
+                        (number, text)
+                        for number, text in numbered
+                        if number >= postmortem.line and (end is None or number < end)
+                    ]
+            if numbered:
+                lines_by_id[postmortem.id] = (shown, numbered)
+                break
+    return lines_by_id
+
+
+class _LineReader:
+    """Reads the lines of documents as Markdown with their numbers, each file once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lines: dict[Path, list[tuple[int, str]]] = {}
+
+    def read_lines(self, file: Path, shown: str) -> list[tuple[int, str]]:
+        if file not in self._lines:
+            with suppress(RegistryError):
+                self._lines[file] = _read_numbered_lines(file, shown)
+        return self._lines.get(file, [])
+
+    def find_section_end(self, file: Path, shown: str, line: int, end: int | None) -> int | None:
+        """Return the line after the section that begins on a line, at most ``end``."""
+        heading = re.compile("(#{1,6}) ")
+        first = next((text for number, text in self.read_lines(file, shown) if number == line), "")
+        level = heading.match(first)
+        if level is None:
+            return line + 1 if first.lstrip().startswith("|") else end
+        for number, text in self.read_lines(file, shown):
+            other = heading.match(text) if number > line else None
+            if other and len(other[1]) <= len(level[1]):
+                return min(number, end or number)
+        return end
+
+
+def _read_numbered_lines(file: Path, shown: str) -> list[tuple[int, str]]:
+    """Return the lines of a document as Markdown.
+
+    Raises: RegistryError where it can't be read.
+    """
+    name = parse_linked_name(shown)
+    text = read_limited_text(str(file), shown, READ_DOCUMENT, MAX_PARSED_SIZE)
+    if name is None or name.kind == "data":
+        return list(enumerate(text.split("\n"), 1))
+    _, body = read_document_lines(text, shown, name.kind)
+    if isinstance(body, NumberedLines):
+        return list(zip(body.numbers, body, strict=True))
+    return list(enumerate(body, len(text.split("\n")) - len(body) + 1))

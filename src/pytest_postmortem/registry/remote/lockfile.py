@@ -79,7 +79,17 @@ def _build_id_sort_key(postmortem: Postmortem) -> tuple[tuple[str, int], ...]:
 
 SYNCED_FIELDS = (
     *("id", "title", "url", "date", "severity", "class", "aliases", "status", "tags", "owner"),
-    *("root_cause", "whys", "fix", "patch", "service", "repository", "component", "recurs"),
+    *(
+        "root_cause",
+        "whys",
+        "fix",
+        "patch",
+        "references",
+        "service",
+        "repository",
+        "component",
+        "recurs",
+    ),
     *("guarded_by", "test", "reason", "until", "tests", "action_items"),
 )
 """The fields of an entry, in the order of the reference."""
