@@ -21,6 +21,7 @@ from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.model import Finding, format_count
 from pytest_postmortem.registry import LoadOptions, fields, parsers
+from pytest_postmortem.registry.advisories import is_advisory
 from pytest_postmortem.registry.cache import hash_parts
 from pytest_postmortem.registry.entry import (
     READ_DOCUMENT,
@@ -581,7 +582,7 @@ def _read_data_entries(
     tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown_path)
     tree = LocatedTable() if tree is None else tree
     entries: Any = None
-    if suffix in EXPORT_SUFFIXES:
+    if suffix in EXPORT_SUFFIXES or is_advisory(tree):
         from pytest_postmortem.registry.exports import find_export_items
 
         entries = find_export_items(tree)

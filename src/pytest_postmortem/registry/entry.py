@@ -122,6 +122,10 @@ def build_entries(
     problems: list[Problem] = []
     ignored: list[IgnoredField] = []
     entry_place = "the first entry"
+    if any("affected" in raw.values for raw in raws):
+        from pytest_postmortem.registry.advisories import merge_advisories
+
+        raws = merge_advisories(raws)
     for raw in raws:
         reading = EntryReader(raw)
         if _read_entry_id(reading, prefix, entry_place):
@@ -383,6 +387,8 @@ def read_severity_field(reading: EntryReader, severities: Collection[str]) -> st
         text = reading.text("severity") if rank == 0 else fields.parse_scalar(value)
         if text is None or (rank == 0 and text.isalnum()):
             return text if rank == 0 else None
+        if text.startswith(("CVSS:", "AV:")):
+            return _rate_vector(reading, text)
         from pytest_postmortem.documents.labels import load_labels
         from pytest_postmortem.documents.severities import find_severity
 
@@ -390,6 +396,17 @@ def read_severity_field(reading: EntryReader, severities: Collection[str]) -> st
         if severity or rank == 0:
             return severity or text
     return None
+
+
+def _rate_vector(reading: EntryReader, vector: str) -> str | None:
+    """Return the severity that a CVSS vector means; one that can't be rated is left out."""
+    from pytest_postmortem.registry.advisories import find_vector_remedy, rate_cvss_vector
+
+    severity = rate_cvss_vector(vector)
+    if severity is None:
+        cause = f"'severity' of {reading.id} is the CVSS vector {vector[:80]!r}"
+        reading.leave_out("severity", cause, find_vector_remedy(), "registry-cvss")
+    return severity
 
 
 def find_written_day(text: str | None) -> str | None:

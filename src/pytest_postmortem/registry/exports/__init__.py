@@ -19,6 +19,7 @@ from functools import cache, partial
 from typing import Any
 
 from pytest_postmortem.registry import fields, parsers
+from pytest_postmortem.registry.advisories import is_advisory
 from pytest_postmortem.registry.entry import READ_REGISTRY, RawEntry
 from pytest_postmortem.registry.file import WRAPPER_KEYS
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
@@ -29,7 +30,7 @@ from pytest_postmortem.registry.tables import TableRows, name_table_fields, sque
 EXPORT_FOLDER = os.path.dirname(__file__)
 LIST_KEYS = (
     *("data", "incidents", "issues", "alerts", "results", "result", "items", "records", "values"),
-    *("nodes", "postmortem_documents"),
+    *("nodes", "postmortem_documents", "vulns"),
 )
 ITEM_KEYS = ("incident", "issue", "alert", "data")
 NESTED_KEYS = ("attributes", "fields")
@@ -102,7 +103,8 @@ def _find_items(tree: Any) -> LocatedList | None:
 
 
 def _is_item(table: LocatedTable) -> bool:
-    return "id" in table and any(key in table for key in ("title", "name", "message", *NESTED_KEYS))
+    keys = ("title", "name", "message", *NESTED_KEYS)
+    return is_advisory(table) or ("id" in table and any(key in table for key in keys))
 
 
 @cache

@@ -300,6 +300,7 @@ class HttpRequest:
     The user information of ``url`` is not sent. ``secrets`` are the texts that must not be sent to
     another origin; an answer may repeat them, and its reader has to redact them. ``unset`` are the
     empty variables of a credential, ``insecure`` says that a credential may be sent unencrypted.
+    A request with ``post`` sends it as JSON.
     """
 
     url: str
@@ -308,6 +309,7 @@ class HttpRequest:
     secrets: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()
     insecure: bool = False
+    post: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +331,10 @@ class HttpClient:
         self._session = _NoRedirectSession()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         retry = _BoundedRetry(
-            limits.retries, status_forcelist=RETRIED_STATUSES, raise_on_status=False
+            limits.retries,
+            status_forcelist=RETRIED_STATUSES,
+            allowed_methods=None,  # a POST asks, too, and changes nothing
+            raise_on_status=False,
         )
         retry.backoff_factor, retry.longest = limits.backoff, limits.wait
         for scheme in ("http://", "https://"):
@@ -389,8 +394,10 @@ class HttpClient:
         at_home = parse_url_origin(url) == parse_url_origin(request.url)
         own_headers = request.headers if at_home else {}
         basic = request.basic if at_home else None
-        return self._session.get(
+        return self._session.request(
+            "GET" if request.post is None else "POST",
             url,
+            json=request.post,
             headers={**headers, **{name: text.encode() for name, text in own_headers.items()}},
             auth=HTTPBasicAuth(*(text.encode() for text in basic)) if basic else _skip_netrc,
             proxies=NO_PROXIES if is_loopback_host(urlsplit(url).hostname or "") else None,

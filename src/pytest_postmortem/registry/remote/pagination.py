@@ -143,18 +143,19 @@ class _PageWalker:
 
     def _walk_pages(self, first: HttpAnswer | None) -> FetchedPages:
         request: HttpRequest | None = self._request
-        seen_urls: set[str] = set()
+        seen_pages: set[str] = set()
         while request is not None:
-            if request.url in seen_urls:
+            page = f"{request.url} {request.post}"
+            if page in seen_pages:
                 raise UnreachableError("its pages form a loop", CORRECT_PAGINATION)
-            if len(seen_urls) >= self._limits.pages:
+            if len(seen_pages) >= self._limits.pages:
                 self._pages.partial = f"only its first {self._limits.pages} pages are read"
                 break
-            seen_urls.add(request.url)
+            seen_pages.add(page)
             answer, first = first or self._get_answer(request), None
             if answer is None:
                 raise UnreachableError("it says that nothing has changed", "ask again later")
-            request = self._read_page(request, answer, start=len(seen_urls) == 1)
+            request = self._read_page(request, answer, start=len(seen_pages) == 1)
         self._check_missing_fields()
         if any(self._redactor.has_secret(page.url) for page in self._pages.validators):
             self._pages.validators.clear()  # an address that has a credential is not kept
@@ -204,6 +205,8 @@ class _PageWalker:
 
     def _find_listed_items(self, tree: Any, start: bool) -> Sequence[Any]:
         if self._source.list is not None:
+            if tree == {}:  # as APIs of protobuf write an empty list: it is left out
+                return ()
             lists = list(json_path.find_path_values(tree, self._source.list))
             if not lists or not all(value is None or isinstance(value, list) for value in lists):
                 key_names = json_path.format_key_names([tree])
@@ -316,6 +319,8 @@ def _parse_query(request: HttpRequest) -> list[tuple[str, str]]:
 def _build_next_request(request: HttpRequest, next_page: NextPage, value: str) -> HttpRequest:
     """Return the request with another value of the parameter that names the page."""
     name = next_page.query
+    if request.post is not None:
+        return replace(request, post={**request.post, name: value})
     query = [(key, value if key == name else text) for key, text in _parse_query(request)]
     if name not in dict(query):
         query.append((name, value))

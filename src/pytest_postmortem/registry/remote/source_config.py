@@ -6,6 +6,7 @@
       url: https://api.example.com/v1/incidents
       headers: {Authorization: "Bearer ${INCIDENTS_TOKEN}"}
       query: {state: closed}
+      post: {filter: {state: closed}}       # sent as JSON, in a POST request
       list: data.items                      # the path of the list, if the answer is not a list
       where: {mode: [standard, drill], deleted_at: null}
       fields: {id: reference, title: name, severity: severity.name}
@@ -41,7 +42,7 @@ from pytest_postmortem.text import clean_text
 
 SOURCE_KEYS = (
     *("url", "headers", "query", "basic", "list", "where", "fields", "next", "partial"),
-    "insecure",
+    *("insecure", "post"),
 )
 """The keys of a block, without ``preset`` and ``base``."""
 
@@ -99,6 +100,7 @@ class RemoteSource:
     partial: str | None = None
     insecure: bool = False
     sure: tuple[str, ...] | None = None
+    post: Mapping[str, Any] | None = None
 
     def format_address(self, environ: Mapping[str, str]) -> str:
         """Return where it is read from now, of which only a digest may be kept."""
@@ -122,6 +124,7 @@ class RemoteSource:
             secrets=tuple(filter(None, filled.secrets)),
             unset=tuple(filled.unset),
             insecure=self.insecure,
+            post=self.post,
         )
 
     def _fill_address(self, filled: _VariableFiller) -> tuple[str, tuple[str, str] | None]:
@@ -256,6 +259,7 @@ class _SourceBlockReader:
             next=self._read_next_page(),
             partial=self._read_text("partial"),
             insecure=self._read_flag("insecure"),
+            post=dict(self._read_mapping("post")) or None,
         )
 
     def _read_url(self) -> str:
