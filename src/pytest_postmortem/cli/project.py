@@ -27,7 +27,7 @@ from pytest_postmortem.files import find_test_files, format_relative_path, read_
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
-from pytest_postmortem.registry.load_options import LoadOptions
+from pytest_postmortem.registry import LoadOptions
 from pytest_postmortem.runtime.run import build_loading_options
 from pytest_postmortem.scaffold.project_survey import find_ci_system
 from pytest_postmortem.text import sanitize_line

@@ -1,6 +1,7 @@
 """Read a directory of post-mortems into raw entries: one document an incident, in any format.
 
-Most documents have no id; the name of the file replaces it.
+Files are found, links included; `examine_folder` says which of them are documents, and why others
+are not read. Most documents have no id; the name of the file replaces it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from pathlib import PurePosixPath
 from typing import Any, TypeGuard
 
 from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.errors import Problem, RegistryError
-from pytest_postmortem.model import ExtraWords, Finding, format_count
-from pytest_postmortem.registry import fields, parsers
+from pytest_postmortem.model import Finding, format_count
+from pytest_postmortem.registry import LoadOptions, fields, parsers
 from pytest_postmortem.registry.cache import hash_parts
 from pytest_postmortem.registry.entry import (
     READ_DOCUMENT,
@@ -27,30 +30,55 @@ from pytest_postmortem.registry.entry import (
 )
 from pytest_postmortem.registry.file import (
     WRAPPER_KEYS,
+    RegistryContents,
     build_raw_entries,
     build_unreadable_problem,
     read_limited_text,
 )
 from pytest_postmortem.registry.filenames import (
+    AMBIGUOUS_STEMS,
     BUNDLE_STEMS,
+    HEAD_SIZE,
+    MARKDOWN_START,
     DocumentKind,
     DocumentName,
     cut_export_tail,
     find_dated_id,
     find_folder_date,
     find_id_prefix,
+    has_incident_name,
+    is_document_suffix,
+    is_ignored_stem,
     is_possible_document,
     is_skipped_folder,
+    parse_bundle_name,
+    parse_document_name,
     parse_linked_name,
     split_stem,
 )
-from pytest_postmortem.registry.folder_contents import (
-    NO_INCIDENTS,
-    TABLE_SUFFIXES,
-    examine_folder,
-)
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.text import clean_path, clean_text, join_some_texts
+
+TEXT_KINDS = ("markdown", "rst", "asciidoc", "plain")
+TABLE_SUFFIXES = (".csv", ".tsv")
+MAX_LISTED_NAMES = 3
+
+ATTACHMENT_SUFFIXES = frozenset(
+    "avif bmp cfg css eot fig gif graffle heic ico ini jpeg jpg js lock map mmd mov mp3 mp4 otf "
+    "png puml py pyc scss sh svg tif tiff ttf wav webm webp woff woff2".split()
+)
+"""The suffixes of pictures, code and settings, which no one takes for a post-mortem."""
+
+BY_NAME = "by name"
+RENDERING = "next to a document of the same name"
+INDEX_OF_FOLDER = "with the rows of a folder of the same name"
+NO_INCIDENTS = "without incidents"
+"""Reasons for which a file is not read; other reasons are a suffix."""
+
+MAX_DOCUMENT_SIZE = 5_000_000
+EXPORT_SUFFIXES = (".json", *TABLE_SUFFIXES)
+
+_RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
 
 
 @dataclass(slots=True)
@@ -143,8 +171,6 @@ def _is_link_loop(link: str) -> bool:
     """Return whether a link is part of a loop; a link to a missing file is not."""
     try:
         os.stat(link)
-    except FileNotFoundError:
-        return False
     except OSError as error:
         return error.errno == errno.ELOOP
     return False
@@ -156,30 +182,209 @@ def _is_in_folder(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-MAX_DOCUMENT_SIZE = 5_000_000
-MAX_LISTED_LINKS = 3
-EXPORT_SUFFIXES = (".json", *TABLE_SUFFIXES)
+@dataclass(slots=True)
+class FolderContents:
+    """The documents below a folder by their paths, the files that a glob names, and the others.
 
-_RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
+    ``unread`` has the reason for each file that is not read.
+    """
+
+    names: dict[str, DocumentName] = field(default_factory=dict)
+    listed: list[str] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+
+    def format_unread(self) -> str | None:
+        """Return one line about the files that are not read, or None if there are none."""
+        if not self.unread:
+            return None
+        groups: dict[str, list[str]] = {}
+        for path, reason in self.unread.items():
+            groups.setdefault(reason, []).append(path.rpartition("/")[2])
+        suffixes, reasons = [], []
+        for reason, names in sorted(groups.items(), key=lambda group: -len(group[1])):
+            if reason.startswith("."):
+                suffixes.append(f"{len(names)} {reason}")
+            else:
+                shown_names = join_some_texts(names, ", ", MAX_LISTED_NAMES)
+                reasons.append(f"{len(names)} {reason} ({shown_names})")
+        if suffixes:
+            suffixes[-1] += " (name them with postmortem_files)"
+        count = len(self.unread)
+        verb = "is" if count == 1 else "are"
+        return f"{format_count(count, 'file')} {verb} not read: {', '.join(suffixes + reasons)}"
+
+
+def examine_folder(top: str, paths: Iterable[str], globs: Sequence[str] = ()) -> FolderContents:
+    """Return which of the files below a folder are documents; only plain names are opened."""
+    contents = FolderContents()
+    bundle_files: dict[str, list[str]] = {}
+    paths = sorted(paths)
+    for path in paths:
+        name = detect_document_name(top, path)
+        if name is not None:
+            contents.names[path] = name
+        elif "/" in path and parse_bundle_name(path) is not None:
+            bundle_files.setdefault(path.rpartition("/")[0], []).append(path)
+        else:
+            _sort_other_file(contents, path, globs)
+    _add_bundles(contents, bundle_files)
+    if not contents.names:
+        _add_bundle_of_location(contents, top, paths)
+    _drop_repeated_contents(contents)
+    stems = {(_split_folder(path), name.stem) for path, name in contents.names.items()}
+    contents.listed = [
+        path for path in contents.listed if (_split_folder(path), split_stem(path)) not in stems
+    ]
+    return contents
+
+
+def detect_document_name(top: str, relative: str) -> DocumentName | None:
+    """Return the name of a file that is a post-mortem; of a plain name, the text decides."""
+    name = parse_document_name(relative.rpartition("/")[2])
+    if name is not None and name.kind == "plain" and not _is_markdown(f"{top}/{relative}"):
+        return None
+    return name
+
+
+def _is_markdown(path: str) -> bool:
+    """Return whether a file without a suffix is text that begins like Markdown."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD_SIZE)
+    except OSError:
+        return False
+    return b"\0" not in head and MARKDOWN_START.match(head) is not None
+
+
+def _sort_other_file(contents: FolderContents, path: str, globs: Sequence[str]) -> None:
+    """Note a file that is no document: it is named by a glob, it is not read, or it is nothing."""
+    file = path.rpartition("/")[2]
+    if is_named_by_glob(path, globs):
+        contents.listed.append(path)
+    elif not file.startswith("."):
+        suffix = os.path.splitext(file)[1].lower()
+        if is_document_suffix(file):
+            if split_stem(file).lower() in AMBIGUOUS_STEMS:
+                contents.unread[path] = BY_NAME
+        elif suffix and suffix[1:] not in ATTACHMENT_SUFFIXES:
+            contents.unread[path] = suffix
+
+
+def is_named_by_glob(relative: str, globs: Sequence[str]) -> bool:
+    """Return whether ``postmortem_files`` names a file."""
+    if relative.rpartition("/")[2].startswith(".") or is_ignored_stem(split_stem(relative)):
+        return False
+    path = PurePosixPath(relative)
+    patterns = (glob.removeprefix("**/").strip("/") for glob in globs)
+    return any(path.match(pattern) for pattern in patterns if pattern.strip("."))
+
+
+def _add_bundles(contents: FolderContents, bundle_files: dict[str, list[str]]) -> None:
+    """Add the folders whose only document is an index or a README; others keep it unread.
+
+    Data next to an index are its attachments, unless one has the name of an incident.
+    """
+    if not bundle_files:
+        return
+    full_folders = set(_list_folders_above(contents.names))
+    documents: dict[str, list[str]] = {}
+    for path in contents.names:
+        documents.setdefault(_split_folder(path), []).append(path)
+    above_bundles = set(_list_folders_above(f"{folder}/x" for folder in bundle_files))
+    for folder, files in bundle_files.items():
+        chosen = min(files, key=_rank_bundle_file)
+        attached = documents.get(folder, [])
+        has_index = split_stem(chosen).split(".")[0].lower() == "index"
+        nested = folder in full_folders or folder in above_bundles
+        is_section = nested and not has_incident_name(folder.rpartition("/")[2])
+        name = parse_bundle_name(chosen)
+        if (
+            name is None
+            or is_section
+            or not (not attached or (has_index and all(map(_is_attachment, attached))))
+        ):
+            continue
+        for path in attached:
+            del contents.names[path]
+        contents.names[chosen] = name
+    contents.names = dict(sorted(contents.names.items()))
+
+
+def _add_bundle_of_location(contents: FolderContents, top: str, paths: Sequence[str]) -> None:
+    """Add the index or the README of a location that is a bundle itself, by its name."""
+    folder = os.path.basename(os.path.abspath(top))
+    files = [path for path in paths if "/" not in path and parse_bundle_name(f"{folder}/{path}")]
+    if files and has_incident_name(folder):
+        chosen = min(files, key=_rank_bundle_file)
+        name = parse_bundle_name(f"{folder}/{chosen}")
+        if name is not None:
+            contents.names[chosen] = name
+
+
+def _list_folders_above(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the folders that are two or more levels above each path."""
+    for path in paths:
+        folder = _split_folder(_split_folder(path))
+        while folder:
+            yield folder
+            folder = _split_folder(folder)
+
+
+def _rank_bundle_file(path: str) -> tuple[bool, int, bool, str]:
+    """Return the key that puts ``index.md`` first, and a translation last."""
+    stem = split_stem(path).lower()
+    return not stem.startswith("index"), stem.count("."), not stem.endswith(".en"), path
+
+
+def _is_attachment(path: str) -> bool:
+    name = parse_document_name(path.rpartition("/")[2])
+    return name is not None and name.kind in ("data", "html") and not has_incident_name(name.stem)
+
+
+def _drop_repeated_contents(contents: FolderContents) -> None:
+    """Drop a page that was made of a document next to it, and the index of an export's folder."""
+    rendered = [path for path, name in contents.names.items() if name.kind == "html"]
+    tables = [path for path in contents.names if path.lower().endswith(TABLE_SUFFIXES)]
+    if rendered:
+        texts = {
+            (_split_folder(path), name.stem)
+            for path, name in contents.names.items()
+            if name.kind in TEXT_KINDS
+        }
+        for path in rendered:
+            if (_split_folder(path), contents.names[path].stem) in texts:
+                del contents.names[path]
+                contents.unread[path] = RENDERING
+    for path in tables:
+        folder = f"{_split_folder(path)}/{contents.names[path].stem}".lstrip("/")
+        if any(_is_in_exported_folder(other, folder) for other in contents.names):
+            del contents.names[path]
+            contents.unread[path] = INDEX_OF_FOLDER
+
+
+def _is_in_exported_folder(path: str, folder: str) -> bool:
+    """Return whether a document is in a folder, whose name may have the tail of an export."""
+    above = _split_folder(path)
+    parent, _, name = above.rpartition("/")
+    return bool(name) and f"{parent}/{cut_export_tail(name)}".lstrip("/") == folder
+
+
+def _split_folder(relative: str) -> str:
+    return relative.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentDirectory:
     """A directory of post-mortems: its path, its shown path, and how its files are read.
 
-    ``others`` are the paths of further locations, whose files are not read a second time.
-
-    ``root`` is the folder that links may not leave if there is no checkout. ``vocabulary`` are
-    further words for labels, ``severities`` the severities that the configuration names.
+    ``root`` is the folder that links may not leave if there is no checkout. ``others`` are the
+    paths of further locations, whose files are not read a second time.
     """
 
     path: str
     shown: str
-    id_pattern: str | None = None
-    files: Sequence[str] = ()
+    how: LoadOptions = field(default_factory=LoadOptions)
     root: str | None = None
-    vocabulary: ExtraWords = ()
-    severities: tuple[str, ...] = ()
     others: frozenset[str] = frozenset()
 
     def shown_path(self, relative: str) -> str:
@@ -187,17 +392,7 @@ class DocumentDirectory:
         return clean_path(relative if self.shown == "." else f"{self.shown}/{relative}")
 
 
-@dataclass(slots=True)
-class DirectoryEntries:
-    """The entries of a directory, the problems, findings, and notes about unread files."""
-
-    raws: list[RawEntry] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
+def read_directory(directory: DocumentDirectory) -> RegistryContents:
     """Return the entries of all documents, by path, and a problem for each that can't be read.
 
     The findings are about links that are not followed. A document to which a link leads as well
@@ -208,42 +403,40 @@ def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
     paths = [
         path
         for path in walk_documents(directory.path, errors, directory.root, skipped)
-        if not (directory.others and _is_other_location(directory, path))
+        if not directory.others
+        or os.path.normpath(os.path.join(directory.path, path)) not in directory.others
     ]
-    others = _find_other_paths(directory, paths)
-    linked = {path for same in others.values() for path in same}
-    contents = examine_folder(
-        directory.path, (path for path in paths if path not in linked), directory.files
+    links_by_path = _find_links(directory, paths)
+    linked = {link for links in links_by_path.values() for link in links}
+    folder = examine_folder(
+        directory.path, (path for path in paths if path not in linked), directory.how.files
     )
-    result = DirectoryEntries([], [_build_folder_problem(directory, error) for error in errors])
-    for path, name in contents.names.items():
+    contents = RegistryContents(
+        problems=[_build_folder_problem(directory, error) for error in errors],
+        findings=list(_check_unfollowed_links(directory, skipped)),
+    )
+    raws: list[RawEntry] = []
+    for path, name in folder.names.items():
         try:
             entries = _read_document_entries(directory, path, name)
         except RegistryError as error:
-            result.problems += error.problems
+            contents.problems += error.problems
             continue
         if entries is None:
-            contents.unread[path] = NO_INCIDENTS
+            folder.unread[path] = NO_INCIDENTS
             continue
-        names_of_links = (
-            name for link in others.get(path, ()) for name in (split_stem(link), link)
-        )
-        implicit = tuple(map(clean_text, names_of_links))
-        result.raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in entries)
-    result.raws += (_build_unread_file_entry(directory, path) for path in contents.listed)
-    result.raws = _merge_exported_entries(result.raws)
-    result.raws.sort(key=lambda raw: raw.path)
-    result.raws = _resolve_numeric_dates(_make_ids_unique(result.raws))
-    result.findings += _check_unfollowed_links(directory, skipped)
-    unread = contents.format_unread()
-    result.notes += [f"{directory.shown}: {unread}"] if unread else []
-    result.notes += filter(None, (raw.derived.get("hint") for raw in result.raws))
-    return result
-
-
-def _is_other_location(directory: DocumentDirectory, relative: str) -> bool:
-    """Return whether a file is a location of its own."""
-    return os.path.normpath(os.path.join(directory.path, relative)) in directory.others
+        aliases = [
+            text for link in links_by_path.get(path, ()) for text in (split_stem(link), link)
+        ]
+        for raw in entries:
+            raws.append(replace(raw, implicit=(*raw.implicit, *map(clean_text, aliases))))
+    raws += (_build_unread_file_entry(directory, path) for path in folder.listed)
+    raws = sorted(_merge_exported_entries(raws), key=lambda raw: raw.path)
+    contents.raws = _resolve_numeric_dates(_make_ids_unique(raws))
+    unread = folder.format_unread()
+    contents.notes += [f"{directory.shown}: {unread}"] if unread else []
+    contents.notes += filter(None, (raw.derived.get("hint") for raw in contents.raws))
+    return contents
 
 
 def _merge_exported_entries(raws: Sequence[RawEntry]) -> list[RawEntry]:
@@ -300,20 +493,17 @@ def _resolve_numeric_dates(raws: list[RawEntry]) -> list[RawEntry]:
     ]
 
 
-def _find_other_paths(directory: DocumentDirectory, paths: Sequence[str]) -> dict[str, list[str]]:
+def _find_links(directory: DocumentDirectory, paths: Sequence[str]) -> dict[str, list[str]]:
     """Return the documents that have several paths: the first, with the others."""
     first: dict[tuple[int, int], str] = {}
-    others: dict[str, list[str]] = {}
-    for path in paths:
-        if parse_linked_name(path) is not None:
-            try:
-                status = os.stat(f"{directory.path}/{path}")
-            except OSError:
-                continue
+    links: dict[str, list[str]] = {}
+    for path in filter(parse_linked_name, paths):
+        with suppress(OSError):
+            status = os.stat(f"{directory.path}/{path}")
             same = first.setdefault((status.st_dev, status.st_ino), path)
             if same != path:
-                others.setdefault(same, []).append(path)
-    return others
+                links.setdefault(same, []).append(path)
+    return links
 
 
 def _check_unfollowed_links(
@@ -325,14 +515,11 @@ def _check_unfollowed_links(
         yield Finding("registry-link", "warning", message, directory.shown_path(link))
     outside = [directory.shown_path(link) for link in sorted(skipped.outside)]
     if outside:
-        link_count, verb = (
-            format_count(len(outside), "link"),
-            "leads" if len(outside) == 1 else "lead",
-        )
-        names = join_some_texts(outside, ", ", MAX_LISTED_LINKS)
+        verb = "leads" if len(outside) == 1 else "lead"
+        names = join_some_texts(outside, ", ", MAX_LISTED_NAMES)
         message = (
-            f"{link_count} of it {verb} out of the checkout and can't be followed: {names}"
-            "; name where it is in postmortem_registry"
+            f"{format_count(len(outside), 'link')} of it {verb} out of the checkout and can't be"
+            f" followed: {names}; name where it is in postmortem_registry"
         )
         yield Finding("registry-link", "warning", message, directory.shown)
 
@@ -368,7 +555,7 @@ def _read_document_entries(
     if "date" not in derived and not _has_date_field(values):
         day = find_folder_date(relative)
         derived |= {"date": day} if day else {}
-    if not values and not (find_iso_dates(name.stem) or find_id_prefix(name.stem)):
+    if not values and not has_incident_name(name.stem):
         from pytest_postmortem.registry.incident_list import find_list_hint
 
         hint = find_list_hint(lines, name.kind, shown_path)
@@ -440,10 +627,9 @@ def is_single_document(tree: Any) -> TypeGuard[LocatedTable]:
 
 def _is_other_data(tree: LocatedTable, stem: str) -> bool:
     """Return whether data has no field of a post-mortem, and no name of one."""
-    named = bool(find_iso_dates(stem)) or find_id_prefix(stem) is not None
-    keys = set(map(fields.normalize_key, tree))
+    keys = map(fields.normalize_key, tree)
     known = any(fields.find_field(key) or key in fields.ID_KEYS for key in keys)
-    return bool(tree) and not (named or known)
+    return bool(tree) and not (known or has_incident_name(stem))
 
 
 def _has_entry_keys(tree: LocatedTable) -> bool:
@@ -468,7 +654,7 @@ def build_document_entry(
     derived = {"stem": clean_text(stem), "path": shown_path, **name_and_body}
     folder, _, file = relative.rpartition("/")
     is_bundle = file.split(".")[0].lower() in BUNDLE_STEMS
-    id = _find_id_by_pattern(directory.id_pattern, stem)
+    id = _find_id_by_pattern(directory.how.id_pattern, stem)
     if id is None and written_id is None:
         id = _find_id_in_name(stem) or _find_id_in_name(name_and_body.get("heading", ""))
         if id is None:
@@ -498,16 +684,14 @@ def _find_id_by_pattern(pattern: str | None, stem: str) -> str | None:
 def _find_front_matter_id(values: LocatedTable) -> str | None:
     """Return the id in the front matter; `build_entries` refuses an empty one."""
     values_by_key = {fields.normalize_key(key): value for key, value in values.items()}
-    ids = (
-        values_by_key[key] for key in fields.DOCUMENT_ID_KEYS if values_by_key.get(key) is not None
-    )
-    id = next(ids, None)
+    ids = map(values_by_key.get, fields.DOCUMENT_ID_KEYS)
+    id = next((id for id in ids if id is not None), None)
     return id if id is None or isinstance(id, str) else ""
 
 
 def _find_date_in_stem(stem: str) -> dict[str, str]:
     """Return the date in the name of a file, or one whose parts are of unknown order."""
-    from pytest_postmortem.documents.dates import find_date, find_iso_dates, find_numeric_date
+    from pytest_postmortem.documents.dates import find_date, find_numeric_date
     from pytest_postmortem.documents.labels import load_labels
 
     iso_dates = find_iso_dates(stem)
@@ -534,8 +718,9 @@ def find_derived_texts(
     from pytest_postmortem.documents.stated_fields import read_stated_fields
 
     rst = name.kind == "rst"
-    labels = load_labels(directory.vocabulary)
-    stated = read_stated_fields(lines, labels, directory.severities, stem=name.stem, rst=rst)
+    labels = load_labels(directory.how.vocabulary)
+    severities = tuple(directory.how.severities)
+    stated = read_stated_fields(lines, labels, severities, stem=name.stem, rst=rst)
     derived = {**stated.texts}
     if stated.heading is not None:
         derived["heading"] = stated.heading.text

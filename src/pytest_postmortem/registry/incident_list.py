@@ -13,7 +13,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_postmortem.documents import head as document_head
 from pytest_postmortem.documents.dates import DatePlace, find_date_place
@@ -106,7 +106,7 @@ def _read_one_document(
     bundle = parse_bundle_name(os.path.abspath(directory.path).replace(os.sep, "/"))
     name = DocumentName(bundle.stem if bundle else stem, kind)
     derived = find_derived_texts(directory, values, lines, name)
-    folder = DocumentDirectory("", directory.shown.rpartition("/")[0] or ".", directory.id_pattern)
+    folder = replace(directory, path="", shown=directory.shown.rpartition("/")[0] or ".")
     return [build_document_entry(folder, file, values, name.stem, derived)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem, fold_id
@@ -130,40 +131,32 @@ def build_postmortems(
     )
 
 
+_TEXT_FIELDS = ("date", "severity", "status", "owner", "root_cause", "patch", "recurs")
+_LIST_FIELDS = ("tags", "whys", "fix", "service", "repository", "component", "tests")
+
+
 def _build_postmortem(entry: RegistryEntry) -> Postmortem:
     texts, lists = entry.texts, entry.lists
+    id = fold_id(entry.id)
     exempt = texts.get("test") == "exempt"
+    values: dict[str, Any] = {name: texts[name] for name in _TEXT_FIELDS if name in texts}
+    values |= {name: lists[name] for name in _LIST_FIELDS if name in lists}
     return Postmortem(
         id=entry.id,
         title=texts.get("title") or entry.fallback.get("title") or entry.id,
         url=texts.get("url") or entry.fallback.get("url"),
         path=None if entry.fetched else entry.path,
         line=entry.line,
-        show=entry.show,
-        date=texts.get("date"),
-        severity=texts.get("severity"),
-        status=texts.get("status"),
-        tags=lists.get("tags", ()),
-        owner=texts.get("owner"),
-        root_cause=texts.get("root_cause"),
-        whys=lists.get("whys", ()),
         problem_class=texts.get("class"),
-        aliases=tuple(
-            alias for alias in lists.get("aliases", ()) if fold_id(alias) != fold_id(entry.id)
-        ),
-        fix=lists.get("fix", ()),
-        patch=texts.get("patch"),
-        service=lists.get("service", ()),
-        repository=lists.get("repository", ()),
-        component=lists.get("component", ()),
-        recurs=texts.get("recurs"),
+        aliases=tuple(alias for alias in lists.get("aliases", ()) if fold_id(alias) != id),
         guarded_by=entry.guards,
         exempt=exempt,
         reason=texts.get("reason") if exempt else None,
         until=texts.get("until") if exempt else None,
-        tests=lists.get("tests", ()),
         action_items=entry.items,
         extra=entry.extra,
+        show=entry.show,
+        **values,
     )
 
 

@@ -24,7 +24,7 @@ from pytest_postmortem.model import (
     Registry,
     Scope,
 )
-from pytest_postmortem.registry.load_options import EntryProvider, LoadOptions
+from pytest_postmortem.registry import EntryProvider, LoadOptions
 from pytest_postmortem.runtime.collection import CollectionPlan, build_collection_plan
 from pytest_postmortem.runtime.completeness import INTERRUPTED_REASON, join_collections
 from pytest_postmortem.runtime.outcomes import (

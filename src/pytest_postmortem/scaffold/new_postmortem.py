@@ -119,15 +119,7 @@ def scaffold_document(
     postmortems = (
         load_registry([Location(".", place.path)], place.path, how) if place.path.is_dir() else ()
     )
-    directory = DocumentDirectory(
-        str(place.path),
-        ".",
-        how.id_pattern,
-        how.files,
-        vocabulary=how.vocabulary,
-        severities=tuple(how.severities),
-    )
-    collection = survey_documents(directory, postmortems)
+    collection = survey_documents(DocumentDirectory(str(place.path), ".", how), postmortems)
     incident = replace(incident, uuid=str(uuid4()))
     if template is None and collection.template is not None:
         shown = f"{place.shown}/{collection.template}".removeprefix("./")

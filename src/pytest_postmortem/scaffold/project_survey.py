@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.registry.directory import walk_documents
-from pytest_postmortem.registry.folder_contents import examine_folder
+from pytest_postmortem.registry.directory import examine_folder, walk_documents
 
 MAX_FOLDER_DEPTH = 4
 """The maximum depth of a folder with post-mortems."""

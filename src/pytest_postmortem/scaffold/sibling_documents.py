@@ -14,7 +14,9 @@ from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.registry import parsers
 from pytest_postmortem.registry.directory import (
+    TABLE_SUFFIXES,
     DocumentDirectory,
+    examine_folder,
     is_single_document,
     parse_front_matter,
     walk_documents,
@@ -26,7 +28,6 @@ from pytest_postmortem.registry.filenames import (
     DocumentKind,
     find_id_prefix,
 )
-from pytest_postmortem.registry.folder_contents import TABLE_SUFFIXES, examine_folder
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.scaffold.front_matter import (
     FIRST_FRONT_MATTER,

@@ -14,7 +14,12 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Finding
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.entry import LIST_SEPARATORS, READ_REGISTRY, RawEntry
+from pytest_postmortem.registry.entry import (
+    LIST_SEPARATORS,
+    READ_REGISTRY,
+    RawEntry,
+    RegistryEntry,
+)
 from pytest_postmortem.registry.file import WRAPPER_KEYS, parse_registry_tree
 from pytest_postmortem.registry.parsers import MAX_DEPTH, LocatedTable, build_depth_error
 from pytest_postmortem.registry.remote import json_path
@@ -55,9 +60,13 @@ NO_VALIDATOR = PageValidator("", None, None)
 
 @dataclass(slots=True)
 class FetchedPages:
-    """The content of all pages: raw entries, settings of the answer, and findings."""
+    """The content of all pages: raw entries, settings of the answer, and findings.
+
+    ``entries`` are those of the raw ones that are kept.
+    """
 
     raws: list[RawEntry] = field(default_factory=list)
+    entries: list[RegistryEntry] = field(default_factory=list)
     validators: list[PageValidator] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     url_template: str | None = None
