@@ -416,7 +416,7 @@ def _build_source_key_schema(key: str) -> JsonSchema:
     return kinds.get(key, {"type": value_types})
 
 
-def _build_next_page_schema(kind: str) -> JsonSchema:
+def _build_next_page_schema(kind: source_config.PageKind) -> JsonSchema:
     """Return the schema of a way to the next page; only a cursor needs its second key."""
     companion_key = source_config.NEXT_PAGE_KEYS[kind]
     return {

@@ -45,7 +45,7 @@ from pytest_postmortem.pysource.marker_index import (
     find_linked_incidents,
     find_unread_links,
 )
-from pytest_postmortem.registry.document_details import add_registry_details
+from pytest_postmortem.registry.postmortem_text import add_registry_details
 from pytest_postmortem.report_model import STATES, IncidentResult, Report
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.merge import merge_reports

@@ -24,7 +24,7 @@ from pytest_postmortem.cli.listing_rows import (
 from pytest_postmortem.cli.project import Project
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
 from pytest_postmortem.model import Proof, Registry
-from pytest_postmortem.registry.document_details import add_document_details
+from pytest_postmortem.registry.postmortem_text import add_document_details
 from pytest_postmortem.reports.json_report import build_proof_data
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.runtime.session import find_cache_folder

@@ -17,27 +17,12 @@ from pytest_postmortem.text import clean_path, clean_text
 FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "title": ("name", "summary", "message"),
     "url": (
-        "link",
-        "permalink",
-        "html_url",
-        "web_url",
-        "postmortem_url",
-        "document_url",
+        *("link", "permalink", "html_url", "web_url", "postmortem_url", "document_url"),
         "shortlink",
     ),
     "date": (
-        "incident_date",
-        "occurred",
-        "occurred_at",
-        "started_at",
-        "start_time",
-        "start_date",
-        "start_timestamp",
-        "started",
-        "opened_at",
-        "detected_at",
-        "created",
-        "created_at",
+        *("incident_date", "occurred", "occurred_at", "started_at", "start_time", "start_date"),
+        *("start_timestamp", "started", "opened_at", "detected_at", "created", "created_at"),
     ),
     "severity": ("impact", "priority"),
     "status": ("state",),
@@ -48,29 +33,21 @@ FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "class": ("category", "failure_class", "root_cause_category"),
     "aliases": ("external_ids", "cve"),
     "fix": ("fix_commit", "fixed_in", "related_commits"),
-    "patch": (),
-    "service": (),
-    "repository": (),
-    "component": (),
-    "recurs": (),
-    "guarded_by": (),
-    "test": (),
-    "reason": (),
-    "until": (),
+    **dict.fromkeys(("patch", "service", "repository", "component", "recurs", "guarded_by"), ()),
+    **dict.fromkeys(("test", "reason", "until"), ()),
     "tests": ("regression_tests", "regression_test"),
     "action_items": ("actions", "follow_ups"),
 }
 """The fields, each with the other keys that are accepted, best first."""
 
-DOCUMENT_ID_KEYS = (
-    "id",
-    "incident_id",
-    "postmortem_id",
-    "document_id",
-    "reference",
-    "key",
-    "number",
-)
+FIELDS_BY_KEY = {
+    name: (rank, field)
+    for field, names in FIELD_SYNONYMS.items()
+    for rank, name in enumerate((field, *names))
+}
+"""The field to which each key belongs, after how good a name it is."""
+
+DOCUMENT_ID_KEYS = tuple("id incident_id postmortem_id document_id reference key number".split())
 """The keys of an id in a document; ``slug`` and ``uuid`` often have other uses there."""
 
 ID_KEYS = (*DOCUMENT_ID_KEYS, "uuid", "slug")
@@ -81,11 +58,6 @@ SHORT_TEXT_KEYS = frozenset({"name", "summary", "message", "impact"})
 """Keys that some files use for a title or a severity, and others for whole paragraphs."""
 
 _ISO_DATE_AT_START = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$", re.DOTALL)
-_FIELDS_BY_KEY = {
-    name: (rank, field)
-    for field, names in FIELD_SYNONYMS.items()
-    for rank, name in enumerate((field, *names))
-}
 
 
 def normalize_key(key: str) -> str:
@@ -98,7 +70,7 @@ def normalize_key(key: str) -> str:
 
 def find_field(key: str) -> tuple[int, str] | None:
     """Return the field to which a key in its normal form belongs, after how good a name it is."""
-    return _FIELDS_BY_KEY.get(key)
+    return FIELDS_BY_KEY.get(key)
 
 
 def find_name(value: Mapping[str, Any]) -> str | None:

@@ -320,7 +320,7 @@ def _parse_json(text: str, above: int) -> Any:
             return None
         cause = f"it is not JSON: {error.msg}"
         raise BrokenDataError(cause, "fix the JSON on this line", error.lineno + above) from None
-    return _number_json_nodes(tree, _find_json_lines(text, above))
+    return _number_json_nodes(tree, _find_json_lines(text, above), MAX_DEPTH)
 
 
 def _build_json_table(pairs: list[tuple[str, Any]]) -> LocatedTable:
@@ -344,19 +344,22 @@ def _find_json_lines(text: str, above: int) -> Iterator[int]:
     return iter(lines)
 
 
-def _number_json_nodes(node: Any, lines: Iterator[int]) -> Any:
+def _number_json_nodes(node: Any, lines: Iterator[int], depth: int) -> Any:
+    if not isinstance(node, (list, LocatedTable)):
+        return _format_plain_scalar(node)
+    line = next(lines)
+    if not depth:
+        raise build_depth_error(line)
     if isinstance(node, LocatedTable):
-        node.line = next(lines)
+        node.line = line
         if node.repeated is not None:
-            raise build_repeated_key_error(node.repeated, node.line)
+            raise build_repeated_key_error(node.repeated, line)
         for key, value in node.items():
-            node[key] = _number_json_nodes(value, lines)
+            node[key] = _number_json_nodes(value, lines, depth - 1)
         return node
-    if isinstance(node, list):
-        rows = LocatedList(next(lines))
-        rows.extend(_number_json_nodes(value, lines) for value in node)
-        return rows
-    return _format_plain_scalar(node)
+    rows = LocatedList(line)
+    rows.extend(_number_json_nodes(value, lines, depth - 1) for value in node)
+    return rows
 
 
 def _parse_csv(text: str, above: int) -> Any:
@@ -418,17 +421,22 @@ def _number_toml_tables(
     return tree
 
 
-def convert_to_tables(node: Any) -> Any:
-    """Return plain data of any origin as tables, lists and texts."""
+def convert_to_tables(node: Any, depth: int = MAX_DEPTH) -> Any:
+    """Return plain data of any origin as tables, lists and texts.
+
+    Raises: BrokenDataError if it is nested too deep.
+    """
+    if not isinstance(node, (Mapping, list, tuple, set, frozenset)):
+        return _format_plain_scalar(node)
+    if not depth:
+        raise build_depth_error(None)
     if isinstance(node, Mapping):
         table = LocatedTable()
-        table.update((str(key), convert_to_tables(value)) for key, value in node.items())
+        table.update((str(key), convert_to_tables(value, depth - 1)) for key, value in node.items())
         return table
-    if isinstance(node, (list, tuple, set, frozenset)):
-        rows = LocatedList()
-        rows.extend(map(convert_to_tables, node))
-        return rows
-    return _format_plain_scalar(node)
+    rows = LocatedList()
+    rows.extend(convert_to_tables(item, depth - 1) for item in node)
+    return rows
 
 
 def _format_plain_scalar(value: Any) -> str | None:

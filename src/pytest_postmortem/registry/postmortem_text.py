@@ -1,15 +1,26 @@
-"""Read the text of a post-mortem, from a document or from the fields of an entry, as parts."""
+"""Read the text of a post-mortem, from a document or from the fields of an entry.
+
+Loading a registry reads the head of each document; this reads the whole of those that are shown
+or checked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from pytest_postmortem.documents.action_items import find_document_items
+from pytest_postmortem.documents.causes import (
+    find_document_cause,
+    find_document_class,
+    find_document_whys,
+)
 from pytest_postmortem.documents.heading_kinds import PartKind
 from pytest_postmortem.documents.ignored_codes import find_ignored_codes
 from pytest_postmortem.documents.markup import NumberedLines
@@ -22,7 +33,7 @@ from pytest_postmortem.documents.sections import (
 )
 from pytest_postmortem.documents.skipped_sections import blank_sections
 from pytest_postmortem.errors import RegistryError
-from pytest_postmortem.model import ExtraWords, Postmortem
+from pytest_postmortem.model import ExtraWords, Postmortem, Registry
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.directory import is_single_document, read_document_lines
 from pytest_postmortem.registry.entry import READ_DOCUMENT
@@ -38,6 +49,9 @@ from pytest_postmortem.text import clean_text, unescape_bytes
 
 MAX_PARSED_SIZE = 500_000
 """The size in bytes of the largest document that is read, which takes a few seconds."""
+
+SKIPPED_KINDS: tuple[PartKind, ...] = ("timeline", "good")
+"""The kinds of sections that have no details, and are often the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +253,57 @@ def _build_table_row(table: LocatedTable, line: int) -> DocumentPassage:
     cells = tuple((key.replace("_", " "), text) for key, text in texts.items())
     text = " | ".join(filter(None, texts.values()))
     return DocumentPassage(text, line, text, cells=cells)
+
+
+def add_registry_details(registry: Registry, root: Path, extra: ExtraWords = ()) -> Registry:
+    """Return a registry in which each post-mortem has the details of its document."""
+    return replace(registry, postmortems=add_document_details(registry, root, extra))
+
+
+def add_document_details(
+    postmortems: Iterable[Postmortem], root: Path, extra: ExtraWords = ()
+) -> tuple[Postmortem, ...]:
+    """Return post-mortems with cause, whys, class and action items of their documents.
+
+    A field of the registry or of the front matter counts more than the text. Each document is
+    parsed but for its timeline, which takes a millisecond for each kilobyte or so.
+    """
+
+    @cache
+    def read_sections(file: Path, shown: str) -> Sequence[DocumentSection] | None:
+        return read_document_sections(file, shown, SKIPPED_KINDS, extra)
+
+    def add_details(postmortem: Postmortem) -> Postmortem:
+        has_cause = postmortem.root_cause and postmortem.whys and postmortem.problem_class
+        if has_cause and postmortem.action_items:
+            return postmortem
+        documents = (read_sections(*place) for place in find_document_files(postmortem, root))
+        sections = next((each for each in documents if each is not None), ())
+        selected = select_entry_sections(sections, postmortem.line)
+        return _add_section_details(postmortem, selected, extra) if selected else postmortem
+
+    return tuple(map(add_details, postmortems))
+
+
+def _add_section_details(
+    postmortem: Postmortem, sections: Sequence[DocumentSection], extra: ExtraWords
+) -> Postmortem:
+    """Return a post-mortem with what the text of its document says beyond its head.
+
+    Of action items those count that have a written status, without their owner: in a field an
+    owner is a team, in a document often a person.
+    """
+    parts = split_into_parts(sections, extra)
+    items = (item for item in find_document_items(parts) if item.stated)
+    return replace(
+        postmortem,
+        root_cause=postmortem.root_cause
+        or clean_text(find_document_cause(parts, extra) or "")
+        or None,
+        whys=postmortem.whys or tuple(map(clean_text, find_document_whys(parts))),
+        problem_class=postmortem.problem_class
+        or clean_text(find_document_class(parts, extra) or "")
+        or None,
+        action_items=postmortem.action_items
+        or tuple(replace(item.action, owner=None) for item in items),
+    )

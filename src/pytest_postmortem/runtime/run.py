@@ -185,7 +185,7 @@ class RunCollector:
         if (self.settings.show or postmortem.show) != "all":
             return postmortem
         if postmortem.id not in self._detailed:
-            from pytest_postmortem.registry.document_details import add_document_details
+            from pytest_postmortem.registry.postmortem_text import add_document_details
 
             (self._detailed[postmortem.id],) = add_document_details(
                 [postmortem], self._root, self.settings.vocabulary
@@ -209,7 +209,7 @@ class RunCollector:
         every = [link for test_links in self.links.values() for link in test_links.values()]
         registry = self._known(every)
         if facts.detailed or any(key == "class" for key, _ in self.settings.policy.select):
-            from pytest_postmortem.registry.document_details import add_registry_details
+            from pytest_postmortem.registry.postmortem_text import add_registry_details
 
             registry = add_registry_details(registry, self._root, self.settings.vocabulary)
         outcomes = self._outcomes(collected, facts)

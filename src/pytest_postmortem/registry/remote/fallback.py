@@ -65,8 +65,8 @@ def fetch_location(
     source: RemoteSource, how: LoadOptions, prefix: str, url_template: str | None
 ) -> FetchResult:
     """Fetch a location; if that fails, return the copy of an earlier run and a finding."""
-    place = source.place(os.environ)
-    settings = (source.identity_text, place, prefix, url_template, how.show, sorted(how.keep))
+    address = source.format_address(os.environ)
+    settings = (repr(source), address, prefix, url_template, how.show, sorted(how.keep))
     key = f"{hash_parts(source.shown)}-{hash_parts(repr(settings))}"
 
     def read(stored: StoredSnapshot | None) -> FetchedPages | None:
