@@ -241,41 +241,33 @@ def examine_folder(top: str, paths: Iterable[str], globs: Sequence[str] = ()) ->
 def detect_document_name(top: str, relative: str) -> DocumentName | None:
     """Return the name of a file that is a post-mortem; of a plain name, the text decides."""
     name = parse_document_name(relative.rpartition("/")[2])
-    if name is not None and name.kind == "plain" and not _is_markdown(f"{top}/{relative}"):
-        return None
-    return name
-
-
-def _is_markdown(path: str) -> bool:
-    """Return whether a file without a suffix is text that begins like Markdown."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(HEAD_SIZE)
-    except OSError:
-        return False
-    return b"\0" not in head and MARKDOWN_START.match(head) is not None
+    if name is None or name.kind != "plain":
+        return name
+    head = b""
+    with suppress(OSError), open(f"{top}/{relative}", "rb") as file:
+        head = file.read(HEAD_SIZE)
+    return name if b"\0" not in head and MARKDOWN_START.match(head) else None
 
 
 def _sort_other_file(contents: FolderContents, path: str, globs: Sequence[str]) -> None:
     """Note a file that is no document: it is named by a glob, it is not read, or it is nothing."""
-    file = path.rpartition("/")[2]
-    if is_named_by_glob(path, globs):
+    stem, suffix = os.path.splitext(path.rpartition("/")[2])
+    suffix = suffix.lower()
+    if stem.startswith("."):
+        return
+    if not is_ignored_stem(stem) and _matches_glob(path, globs):
         contents.listed.append(path)
-    elif not file.startswith("."):
-        suffix = os.path.splitext(file)[1].lower()
-        if is_document_suffix(file):
-            if split_stem(file).lower() in AMBIGUOUS_STEMS:
-                contents.unread[path] = BY_NAME
-        elif suffix and suffix[1:] not in ATTACHMENT_SUFFIXES:
-            contents.unread[path] = suffix
+    elif is_document_suffix(path):
+        if stem.lower() in AMBIGUOUS_STEMS:
+            contents.unread[path] = BY_NAME
+    elif suffix and suffix[1:] not in ATTACHMENT_SUFFIXES:
+        contents.unread[path] = suffix
 
 
-def is_named_by_glob(relative: str, globs: Sequence[str]) -> bool:
+def _matches_glob(relative: str, globs: Sequence[str]) -> bool:
     """Return whether ``postmortem_files`` names a file."""
-    if relative.rpartition("/")[2].startswith(".") or is_ignored_stem(split_stem(relative)):
-        return False
-    path = PurePosixPath(relative)
     patterns = (glob.removeprefix("**/").strip("/") for glob in globs)
+    path = PurePosixPath(relative)
     return any(path.match(pattern) for pattern in patterns if pattern.strip("."))
 
 
@@ -297,16 +289,11 @@ def _add_bundles(contents: FolderContents, bundle_files: dict[str, list[str]]) -
         has_index = split_stem(chosen).split(".")[0].lower() == "index"
         nested = folder in full_folders or folder in above_bundles
         is_section = nested and not has_incident_name(folder.rpartition("/")[2])
-        name = parse_bundle_name(chosen)
-        if (
-            name is None
-            or is_section
-            or not (not attached or (has_index and all(map(_is_attachment, attached))))
-        ):
+        if is_section or (attached and not (has_index and all(map(_is_attachment, attached)))):
             continue
         for path in attached:
             del contents.names[path]
-        contents.names[chosen] = name
+        _add_bundle(contents, chosen, chosen)
     contents.names = dict(sorted(contents.names.items()))
 
 
@@ -316,9 +303,13 @@ def _add_bundle_of_location(contents: FolderContents, top: str, paths: Sequence[
     files = [path for path in paths if "/" not in path and parse_bundle_name(f"{folder}/{path}")]
     if files and has_incident_name(folder):
         chosen = min(files, key=_rank_bundle_file)
-        name = parse_bundle_name(f"{folder}/{chosen}")
-        if name is not None:
-            contents.names[chosen] = name
+        _add_bundle(contents, chosen, f"{folder}/{chosen}")
+
+
+def _add_bundle(contents: FolderContents, path: str, path_with_folder: str) -> None:
+    name = parse_bundle_name(path_with_folder)
+    if name is not None:
+        contents.names[path] = name
 
 
 def _list_folders_above(paths: Iterable[str]) -> Iterator[str]:
@@ -344,7 +335,6 @@ def _is_attachment(path: str) -> bool:
 def _drop_repeated_contents(contents: FolderContents) -> None:
     """Drop a page that was made of a document next to it, and the index of an export's folder."""
     rendered = [path for path, name in contents.names.items() if name.kind == "html"]
-    tables = [path for path in contents.names if path.lower().endswith(TABLE_SUFFIXES)]
     if rendered:
         texts = {
             (_split_folder(path), name.stem)
@@ -355,18 +345,19 @@ def _drop_repeated_contents(contents: FolderContents) -> None:
             if (_split_folder(path), contents.names[path].stem) in texts:
                 del contents.names[path]
                 contents.unread[path] = RENDERING
-    for path in tables:
-        folder = f"{_split_folder(path)}/{contents.names[path].stem}".lstrip("/")
-        if any(_is_in_exported_folder(other, folder) for other in contents.names):
-            del contents.names[path]
-            contents.unread[path] = INDEX_OF_FOLDER
+    tables = [path for path in contents.names if path.lower().endswith(TABLE_SUFFIXES)]
+    if tables:
+        folders = set(map(_find_exported_folder, contents.names))
+        for path in tables:
+            if f"{_split_folder(path)}/{contents.names[path].stem}" in folders:
+                del contents.names[path]
+                contents.unread[path] = INDEX_OF_FOLDER
 
 
-def _is_in_exported_folder(path: str, folder: str) -> bool:
-    """Return whether a document is in a folder, whose name may have the tail of an export."""
-    above = _split_folder(path)
-    parent, _, name = above.rpartition("/")
-    return bool(name) and f"{parent}/{cut_export_tail(name)}".lstrip("/") == folder
+def _find_exported_folder(path: str) -> str:
+    """Return the folder of a document, without the tail of an export in its name."""
+    parent, _, name = _split_folder(path).rpartition("/")
+    return f"{parent}/{cut_export_tail(name)}"
 
 
 def _split_folder(relative: str) -> str:
@@ -425,11 +416,9 @@ def read_directory(directory: DocumentDirectory) -> RegistryContents:
         if entries is None:
             folder.unread[path] = NO_INCIDENTS
             continue
-        aliases = [
-            text for link in links_by_path.get(path, ()) for text in (split_stem(link), link)
-        ]
-        for raw in entries:
-            raws.append(replace(raw, implicit=(*raw.implicit, *map(clean_text, aliases))))
+        links = links_by_path.get(path, ())
+        aliases = [clean_text(text) for link in links for text in (split_stem(link), link)]
+        raws += (replace(raw, implicit=(*raw.implicit, *aliases)) for raw in entries)
     raws += (_build_unread_file_entry(directory, path) for path in folder.listed)
     raws = sorted(_merge_exported_entries(raws), key=lambda raw: raw.path)
     contents.raws = _resolve_numeric_dates(_make_ids_unique(raws))
@@ -469,9 +458,7 @@ def _make_ids_unique(raws: list[RawEntry]) -> list[RawEntry]:
     ids = [(raw.key or _find_front_matter_id(raw.values) or "").casefold() for raw in raws]
     counts = Counter(ids)
     return [
-        replace(raw, key=raw.derived["plain_id"])
-        if counts[id] > 1 and "plain_id" in raw.derived
-        else raw
+        raw if counts[id] == 1 else replace(raw, key=raw.derived.get("plain_id", raw.key))
         for raw, id in zip(raws, ids, strict=True)
     ]
 
@@ -486,9 +473,7 @@ def _resolve_numeric_dates(raws: list[RawEntry]) -> list[RawEntry]:
     orders = find_part_orders(filter(None, dates))
     days = [None if date is None else date.format_iso(orders.get(date.separator)) for date in dates]
     return [
-        replace(raw, derived={**raw.derived, "date": day})
-        if day and "date" not in raw.derived
-        else raw
+        replace(raw, derived={"date": day, **raw.derived}) if day else raw
         for raw, day in zip(raws, days, strict=True)
     ]
 
