@@ -59,7 +59,6 @@ ERROR_CONTEXT_KEYS = frozenset(
 """Keys next to the text of an error that have no message themselves."""
 
 MAX_ERROR_TEXTS = 3
-
 MAX_ERROR_DEPTH = 4
 
 EMPTY_ERROR_VALUES: tuple[Any, ...] = (None, "", "false", "null", "0", [], {})
@@ -101,7 +100,6 @@ def _find_error_texts(node: Any, depth: int) -> Iterator[str]:
 
 
 CLEARTEXT_CREDENTIAL = "a credential is sent over https alone"
-
 CLEARTEXT_REMEDY = "write https://, or add 'insecure: true' if your own network is trusted"
 
 
@@ -149,15 +147,10 @@ def classify_host(host: str) -> Literal["machine", "private", "public"]:
 
 
 RETRY_LATER = "ask again later"
-
 CORRECT_ADDRESS = "correct the address"
-
 ASK_LESS_OFTEN = "ask again later, or let runs read the file that `pytest-postmortem sync` writes"
-
 SERVER_FAILED = ("the server failed", RETRY_LATER)
-
 NOT_DECOMPRESSED = ("the answer can't be decompressed", RETRY_LATER)
-
 STATUS_EXPLANATIONS: Mapping[int, tuple[str, str]] = {
     401: ("the credential is missing or was refused", "check the token, and that it has not ended"),
     403: ("the credential may not read this", "give the token the right to read it"),
@@ -310,7 +303,6 @@ class HttpRequest:
     """
 
     url: str
-    query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     basic: tuple[str, str] | None = None
     secrets: tuple[str, ...] = ()
@@ -399,7 +391,6 @@ class HttpClient:
         basic = request.basic if at_home else None
         return self._session.get(
             url,
-            params=request.query if url == request.url else (),
             headers={**headers, **{name: text.encode() for name, text in own_headers.items()}},
             auth=HTTPBasicAuth(*(text.encode() for text in basic)) if basic else _skip_netrc,
             proxies=NO_PROXIES if is_loopback_host(urlsplit(url).hostname or "") else None,

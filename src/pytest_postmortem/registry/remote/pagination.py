@@ -126,7 +126,8 @@ class _PageWalker:
         """Return the content of all pages, or None if no stored page has changed."""
         first = None
         for position, page in enumerate(stored_pages):
-            first = self._get_answer(_build_page_request(self._request, page.url), page)
+            request = replace(self._request, url=page.url or self._request.url)
+            first = self._get_answer(request, page)
             if first is not None:
                 return self._walk_pages(first if position == 0 else None)
         grown = stored_pages and self._client.more and self._source.next == NextPage("link")
@@ -136,27 +137,24 @@ class _PageWalker:
         self, request: HttpRequest, stored_page: PageValidator = NO_VALIDATOR
     ) -> HttpAnswer | None:
         if time.monotonic() > self._end:
-            raise UnreachableError(
-                f"its pages took longer than {self._limits.location:g} seconds",
-                "ask for less, with a filter or larger pages",
-            )
+            cause = f"its pages took longer than {self._limits.location:g} seconds"
+            raise UnreachableError(cause, "ask for less, with a filter or larger pages")
         return self._client.get(request, stored_page.etag, stored_page.modified)
 
     def _walk_pages(self, first: HttpAnswer | None) -> FetchedPages:
         request: HttpRequest | None = self._request
-        seen_requests: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+        seen_urls: set[str] = set()
         while request is not None:
-            key = (request.url, request.query)
-            if key in seen_requests:
+            if request.url in seen_urls:
                 raise UnreachableError("its pages form a loop", CORRECT_PAGINATION)
-            if len(seen_requests) >= self._limits.pages:
+            if len(seen_urls) >= self._limits.pages:
                 self._pages.partial = f"only its first {self._limits.pages} pages are read"
                 break
-            seen_requests.add(key)
+            seen_urls.add(request.url)
             answer, first = first or self._get_answer(request), None
             if answer is None:
                 raise UnreachableError("it says that nothing has changed", "ask again later")
-            request = self._read_page(request, answer, start=len(seen_requests) == 1)
+            request = self._read_page(request, answer, start=len(seen_urls) == 1)
         self._check_missing_fields()
         if any(self._redactor.has_secret(page.url) for page in self._pages.validators):
             self._pages.validators.clear()  # an address that has a credential is not kept
@@ -168,10 +166,8 @@ class _PageWalker:
         """Add the content of a page, and return the request for the next one, or None."""
         self._size += len(answer.text)
         if self._size > self._limits.size:
-            raise UnreachableError(
-                f"its pages are larger than {self._limits.size / 1e6:g} MB",
-                "ask for less, with a filter",
-            )
+            cause = f"its pages are larger than {self._limits.size / 1e6:g} MB"
+            raise UnreachableError(cause, "ask for less, with a filter")
         tree = _parse_answer(request, answer, self._source.shown)
         target, has_more = self._find_next_texts(tree)  # before a credential in them is redacted
         if self._redactor.has_secret(answer.text):
@@ -179,7 +175,7 @@ class _PageWalker:
         items = self._find_items(tree, start)
         for item in items:
             self._add_item(item)
-        url = "" if start else _build_page_address(request)
+        url = "" if start else request.url
         self._pages.validators.append(PageValidator(url, answer.etag, answer.modified))
         return self._build_following_request(
             request, answer.following, target, has_more, len(items)
@@ -291,7 +287,7 @@ class _PageWalker:
         if next_page.kind == "cursor":
             return _build_next_request(request, next_page, target) if target else None
         is_page = next_page.kind == "page"
-        position = _parse_query(request).get(next_page.query, "")
+        position = dict(_parse_query(request)).get(next_page.query, "")
         current = int(position) if position.isdecimal() and len(position) < 18 else int(is_page)
         return _build_next_request(request, next_page, str(current + (1 if is_page else count)))
 
@@ -307,35 +303,23 @@ class _PageWalker:
                 target = f"{below.rstrip('/')}/{target.lstrip('/')}"
             url = urljoin(request.url, target)
             if parse_url_origin(url) == parse_url_origin(self._request.url):
-                return replace(request, url=url, query=())
+                return replace(request, url=url)
         except ValueError:
             cause = "the address of its next page is none"
         raise UnreachableError(cause, CORRECT_PAGINATION)
 
 
-def _build_page_request(request: HttpRequest, url: str) -> HttpRequest:
-    """Return the request for a page; all but the first have their query in the address."""
-    return request if not url else replace(request, url=url, query=())
-
-
-def _parse_query(request: HttpRequest) -> dict[str, str]:
-    """Return the query of a request, from its address and its parameters."""
-    pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
-    return {**dict(pairs), **dict(request.query)}
+def _parse_query(request: HttpRequest) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
 
 
 def _build_next_request(request: HttpRequest, next_page: NextPage, value: str) -> HttpRequest:
-    parts = urlsplit(request.url)
-    if next_page.query in dict(parse_qsl(parts.query, keep_blank_values=True)):
-        url, query = parts._replace(query="").geturl(), _parse_query(request)
-    else:
-        url, query = request.url, dict(request.query)
-    return replace(request, url=url, query=tuple({**query, next_page.query: value}.items()))
-
-
-def _build_page_address(request: HttpRequest) -> str:
-    mark = "&" if urlsplit(request.url).query else "?"
-    return request.url + (mark + urlencode(request.query) if request.query else "")
+    """Return the request with another value of the parameter that names the page."""
+    name = next_page.query
+    query = [(key, value if key == name else text) for key, text in _parse_query(request)]
+    if name not in dict(query):
+        query.append((name, value))
+    return replace(request, url=urlsplit(request.url)._replace(query=urlencode(query)).geturl())
 
 
 def _redact_tree(redactor: SecretRedactor, node: Any) -> Any:

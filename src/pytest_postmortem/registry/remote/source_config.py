@@ -24,7 +24,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry.entry import READ_REGISTRY
@@ -102,9 +102,8 @@ class RemoteSource:
 
     def format_address(self, environ: Mapping[str, str]) -> str:
         """Return where it is read from now, of which only a digest may be kept."""
-        filled = _VariableFiller(environ)
         try:
-            return repr((filled.fill_address(self.url)[0], tuple(filled.all(self.query))))
+            return self._fill_address(_VariableFiller(environ))[0]
         except UnreachableError:
             return ""
 
@@ -115,16 +114,24 @@ class RemoteSource:
             UnreachableError: A variable is not set, or can't be sent.
         """
         filled = _VariableFiller(environ)
-        url, basic = filled.fill_address(self.url)
+        url, basic = self._fill_address(filled)
         return HttpRequest(
             url=url,
-            query=tuple(filled.all(self.query)),
             headers=dict(filled.all(self.headers)),
             basic=filled.pair(*self.basic) if self.basic else basic,
             secrets=tuple(filter(None, filled.secrets)),
             unset=tuple(filled.unset),
             insecure=self.insecure,
         )
+
+    def _fill_address(self, filled: _VariableFiller) -> tuple[str, tuple[str, str] | None]:
+        """Return the address with its query, and the user and the password in it."""
+        url, basic = filled.fill_address(self.url)
+        if query := urlencode(dict(filled.all(self.query))):
+            url = url.partition("#")[0]
+            mark = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+            url = f"{url}{mark}{query}"
+        return url, basic
 
 
 class _VariableFiller:
