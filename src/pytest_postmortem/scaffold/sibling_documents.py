@@ -16,10 +16,10 @@ from pytest_postmortem.registry import parsers
 from pytest_postmortem.registry.directory import (
     TABLE_SUFFIXES,
     DocumentDirectory,
+    FolderWalk,
     examine_folder,
     is_single_document,
     parse_front_matter,
-    walk_documents,
 )
 from pytest_postmortem.registry.entry import READ_DOCUMENT
 from pytest_postmortem.registry.exports import find_export_items
@@ -125,12 +125,12 @@ def survey_documents(
     directory: DocumentDirectory, postmortems: Iterable[Postmortem]
 ) -> DocumentCollection:
     """Return the style of the documents of a directory; ``postmortems`` are in it."""
-    files = sorted(walk_documents(directory.path, []))
+    files = sorted(FolderWalk(directory.path).find_files())
     aside = [name for name in _TEMPLATE_FOLDERS if Path(directory.path, name).is_dir()]
     files += [
         f"{name}/{each}"
         for name in aside
-        for each in walk_documents(f"{directory.path}/{name}", [])
+        for each in FolderWalk(f"{directory.path}/{name}").find_files()
     ]
     by_path = {each.path: each for each in postmortems}
     documents = []
