@@ -116,6 +116,6 @@ def _is_registry_path(place: Path) -> bool:
         return os.path.isfile(place)
     if not os.path.isdir(place) or os.path.exists(place / "__init__.py"):
         return False
-    from pytest_postmortem.registry.directory import examine_folder, walk_documents
+    from pytest_postmortem.registry.directory import FolderWalk, examine_folder
 
-    return bool(examine_folder(str(place), walk_documents(str(place), [])).names)
+    return bool(examine_folder(str(place), FolderWalk(str(place)).find_files()).names)

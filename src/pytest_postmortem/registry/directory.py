@@ -82,14 +82,6 @@ EXPORT_SUFFIXES = (".json", *TABLE_SUFFIXES)
 _RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
 
 
-@dataclass(slots=True)
-class UnfollowedLinks:
-    """Links that are not followed, as paths relative to the top."""
-
-    loops: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-
-
 def find_checkout_above(folder: str) -> str | None:
     """Return the nearest folder above that holds ``.git``, or None."""
     current = os.path.abspath(folder)
@@ -100,72 +92,69 @@ def find_checkout_above(folder: str) -> str | None:
     return current
 
 
-def walk_documents(
-    top: str,
-    problems: list[OSError],
-    root: str | None = None,
-    skipped: UnfollowedLinks | None = None,
-) -> Iterator[str]:
-    """Yield the files below a folder, as paths relative to it.
+class FolderWalk:
+    """A walk through a folder, which collects what can't be read, and links that aren't followed.
 
-    Without a checkout around ``top``, ``root`` takes its place. Links come after all else, so
-    that a file is known by its own path.
+    ``loops`` and ``outside`` are links as paths relative to the folder. Without a checkout around
+    the folder, ``root`` is the one that links may not leave.
     """
-    skipped = UnfollowedLinks() if skipped is None else skipped
-    real_top = os.path.realpath(top)
-    home = find_checkout_above(top) or root or top
-    allowed = (real_top, os.path.realpath(home) if _is_in_folder(top, home) else real_top)
-    seen_folders = {real_top}
-    folders = [""]
-    links: list[str] = []
-    while folders or links:
-        if folders:
-            folder = folders.pop()
-            yield from _list_folder(top, folder, folders, links, seen_folders, problems)
-            continue
-        links.sort(reverse=True)
-        link = links.pop()
-        path = os.path.join(top, link)
-        target = os.path.realpath(path)
-        if not os.path.exists(path):
-            if _is_link_loop(path):
-                skipped.loops.append(link)
-        elif not any(_is_in_folder(target, place) for place in allowed):
-            skipped.outside.append(link)
-        elif not os.path.isdir(target):
-            if os.path.isfile(target):
+
+    def __init__(self, top: str, root: str | None = None) -> None:
+        self.errors: list[OSError] = []
+        self.loops: list[str] = []
+        self.outside: list[str] = []
+        self._top = top
+        real_top = os.path.realpath(top)
+        home = find_checkout_above(top) or root or top
+        self._allowed = (real_top, os.path.realpath(home) if _is_in_folder(top, home) else real_top)
+        self._seen = {real_top}
+        self._folders = [""]
+        self._links: list[str] = []
+
+    def find_files(self) -> Iterator[str]:
+        """Yield the files below the folder, as paths relative to it.
+
+        Links come after all else, so that a file is known by its own path.
+        """
+        while self._folders or self._links:
+            if self._folders:
+                yield from self._list_folder(self._folders.pop())
+                continue
+            self._links.sort(reverse=True)
+            link = self._links.pop()
+            path = os.path.join(self._top, link)
+            target = os.path.realpath(path)
+            above = os.path.realpath(os.path.dirname(path))
+            if not os.path.exists(path):
+                self.loops += [link] if _is_link_loop(path) else []
+            elif not any(_is_in_folder(target, place) for place in self._allowed):
+                self.outside.append(link)
+            elif os.path.isfile(target):
                 yield link
-        elif _is_in_folder(os.path.realpath(os.path.join(top, os.path.dirname(link))), target):
-            skipped.loops.append(link)
-        elif target not in seen_folders and not is_skipped_folder(link.rpartition("/")[2]):
-            seen_folders.add(target)
-            folders.append(link)
+            elif os.path.isdir(target) and _is_in_folder(above, target):
+                self.loops.append(link)
+            elif os.path.isdir(target):
+                self._add_folder(link, target)
 
+    def _list_folder(self, folder: str) -> Iterator[str]:
+        """Yield the files of one folder, and note its folders and links."""
+        try:
+            with os.scandir(os.path.join(self._top, folder)) as entries:
+                for entry in entries:
+                    relative = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_symlink():
+                        self._links.append(relative)
+                    elif entry.is_dir():
+                        self._add_folder(relative, os.path.realpath(entry.path))
+                    elif entry.is_file():
+                        yield relative
+        except OSError as error:
+            self.errors.append(error)
 
-def _list_folder(
-    top: str,
-    folder: str,
-    folders: list[str],
-    links: list[str],
-    seen_folders: set[str],
-    problems: list[OSError],
-) -> Iterator[str]:
-    """Yield the files of one folder, and note its folders and links."""
-    try:
-        with os.scandir(os.path.join(top, folder)) as entries:
-            for entry in entries:
-                relative = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_symlink():
-                    links.append(relative)
-                elif entry.is_dir():
-                    real = os.path.realpath(entry.path)
-                    if not is_skipped_folder(entry.name) and real not in seen_folders:
-                        seen_folders.add(real)
-                        folders.append(relative)
-                elif entry.is_file():
-                    yield relative
-    except OSError as error:
-        problems.append(error)
+    def _add_folder(self, relative: str, real: str) -> None:
+        if real not in self._seen and not is_skipped_folder(relative.rpartition("/")[2]):
+            self._seen.add(real)
+            self._folders.append(relative)
 
 
 def _is_link_loop(link: str) -> bool:
@@ -390,11 +379,10 @@ def read_directory(directory: DocumentDirectory) -> RegistryContents:
     The findings are about links that are not followed. A document to which a link leads as well
     has the name of the link as a further one.
     """
-    errors: list[OSError] = []
-    skipped = UnfollowedLinks()
+    walk = FolderWalk(directory.path, directory.root)
     paths = [
         path
-        for path in walk_documents(directory.path, errors, directory.root, skipped)
+        for path in walk.find_files()
         if not directory.others
         or os.path.normpath(os.path.join(directory.path, path)) not in directory.others
     ]
@@ -404,8 +392,8 @@ def read_directory(directory: DocumentDirectory) -> RegistryContents:
         directory.path, (path for path in paths if path not in linked), directory.how.files
     )
     contents = RegistryContents(
-        problems=[_build_folder_problem(directory, error) for error in errors],
-        findings=list(_check_unfollowed_links(directory, skipped)),
+        problems=[_build_folder_problem(directory, error) for error in walk.errors],
+        findings=list(_check_unfollowed_links(directory, walk)),
     )
     raws: list[RawEntry] = []
     for path, name in folder.names.items():
@@ -492,14 +480,12 @@ def _find_links(directory: DocumentDirectory, paths: Sequence[str]) -> dict[str,
     return links
 
 
-def _check_unfollowed_links(
-    directory: DocumentDirectory, skipped: UnfollowedLinks
-) -> Iterator[Finding]:
+def _check_unfollowed_links(directory: DocumentDirectory, walk: FolderWalk) -> Iterator[Finding]:
     """Report the links of a directory that are not followed."""
-    for link in sorted(skipped.loops):
+    for link in sorted(walk.loops):
         message = "this link leads back to a folder above it, and is skipped: remove it"
         yield Finding("registry-link", "warning", message, directory.shown_path(link))
-    outside = [directory.shown_path(link) for link in sorted(skipped.outside)]
+    outside = [directory.shown_path(link) for link in sorted(walk.outside)]
     if outside:
         verb = "leads" if len(outside) == 1 else "lead"
         names = join_some_texts(outside, ", ", MAX_LISTED_NAMES)
@@ -776,18 +762,17 @@ def hash_directory(directory: DocumentDirectory) -> str | None:
 
     Every run with an unchanged directory computes it, so documents are found by their suffix alone.
     """
-    errors: list[OSError] = []
+    walk = FolderWalk(directory.path, directory.root)
     parts: list[str | bytes] = []
-    skipped = UnfollowedLinks()
-    for relative in sorted(walk_documents(directory.path, errors, directory.root, skipped)):
+    for relative in sorted(walk.find_files()):
         parts.append(relative)
         if is_possible_document(relative.rpartition("/")[2]):
             data = _read_whole_file(f"{directory.path}/{relative}")
             if data is None:
                 return None
             parts.append(data)
-    parts += ["links", *skipped.loops, "outside", *skipped.outside]
-    return None if errors else hash_parts(*parts)
+    parts += ["links", *walk.loops, "outside", *walk.outside]
+    return None if walk.errors else hash_parts(*parts)
 
 
 def _read_whole_file(path: str) -> bytes | None:

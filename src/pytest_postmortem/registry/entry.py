@@ -497,7 +497,7 @@ def _build_action_item(values_by_key: Mapping[str, Any]) -> ActionItem | None:
 
 
 def _list_mappings(value: Any, name: str) -> list[dict[str, Any]]:
-    """Return the items of a list with normalized keys; one that is no mapping is under a name."""
+    """Return the items of a list with normalized keys; another value gets a name."""
     return [
         {fields.normalize_key(key): inner for key, inner in item.items()}
         if isinstance(item, Mapping)

@@ -68,9 +68,8 @@ def normalize_key(key: str) -> str:
     return key.strip().removeprefix(":").casefold().replace("-", "_").replace(" ", "_")
 
 
-def find_field(key: str) -> tuple[int, str] | None:
-    """Return the field to which a key in its normal form belongs, after how good a name it is."""
-    return FIELDS_BY_KEY.get(key)
+find_field = FIELDS_BY_KEY.get
+"""Returns the field to which a key in its normal form belongs, after how good a name it is."""
 
 
 def find_name(value: Mapping[str, Any]) -> str | None:

@@ -39,7 +39,7 @@ LIMITED_SYNC_LINE = "# Only fields that postmortem_show allows are here"
 
 @dataclass(slots=True)
 class RegistryContents:
-    """The entries of a location as they are written, with what is wrong with it, and its settings.
+    """The entries of a location as they are written, with their problems, and its settings.
 
     ``notes`` say which files of a directory are not read. ``source`` is the block for further
     entries, ``partial`` the reason why entries may be missing.

@@ -17,10 +17,10 @@ from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.directory import (
     TABLE_SUFFIXES,
     DocumentDirectory,
+    FolderWalk,
     examine_folder,
     is_single_document,
     parse_front_matter,
-    walk_documents,
 )
 from pytest_postmortem.registry.entry import READ_DOCUMENT
 from pytest_postmortem.registry.exports import find_export_items
@@ -122,11 +122,11 @@ def survey_documents(
     directory: DocumentDirectory, postmortems: Iterable[Postmortem]
 ) -> DocumentCollection:
     """Return the style of the documents of a directory; ``postmortems`` are in it."""
-    files = sorted(walk_documents(directory.path, []))
+    files = sorted(FolderWalk(directory.path).find_files())
     documents = _list_documents(directory, files, {each.path: each for each in postmortems})
     for folder in _TEMPLATE_FOLDERS:
         if Path(directory.path, folder).is_dir():
-            templates = walk_documents(f"{directory.path}/{folder}", [])
+            templates = FolderWalk(f"{directory.path}/{folder}").find_files()
             files += [f"{folder}/{file}" for file in templates]
     written = [each for each in documents if not each.relative.endswith(_UNWRITTEN_SUFFIXES)]
     last = written[-1] if written else None

@@ -49,7 +49,7 @@ class ExportFormat:
 
     keys: tuple[str, ...]
     fields: Mapping[str, tuple[FieldPath, ...]]
-    where: Mapping[str, tuple[str | None, ...]]
+    where: Mapping[str, Sequence[str | None]]
     body: str | None = None
     table: bool = False
 
@@ -123,14 +123,13 @@ def _load_format(name: str) -> ExportFormat:
     paths = {**preset.get("fields", {}), **block.get("fields", {})}
     where = {**preset.get("where", {}), **block.get("where", {})}
     return ExportFormat(
-        tuple(block["keys"]),
-        {name: parse_field_paths(value) for name, value in paths.items() if value is not None},
-        {
-            key: tuple(texts) if isinstance(texts, list) else (texts,)
-            for key, texts in where.items()
+        keys=tuple(block["keys"]),
+        fields={name: parse_field_paths(path) for name, path in paths.items() if path is not None},
+        where={
+            path: texts if isinstance(texts, list) else [texts] for path, texts in where.items()
         },
-        block.get("body"),
-        block.get("table") == "true",
+        body=block.get("body"),
+        table=block.get("table") == "true",
     )
 
 
@@ -139,10 +138,7 @@ def _has_keys(form: ExportFormat, samples: Sequence[LocatedTable]) -> bool:
     if form.table:
         wanted = set(map(squeeze_key, form.keys))
         return any(wanted <= set(map(squeeze_key, item)) for item in samples)
-    return any(
-        all(any(True for _ in json_path.find_path_values(item, key)) for key in form.keys)
-        for item in samples
-    )
+    return any(all(FieldPath(key).exists(item) for key in form.keys) for item in samples)
 
 
 def _convert_items(
