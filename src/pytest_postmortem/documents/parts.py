@@ -18,27 +18,14 @@ from pytest_postmortem.documents.heading_kinds import (
 from pytest_postmortem.documents.sections import DocumentPassage, DocumentSection
 from pytest_postmortem.model import ExtraWords
 
-LABELLED_KINDS = (
-    "cause",
-    "whys",
-    "actions",
-    "plans",
-    "lessons",
-    "class",
-    "status",
-    "good",
-    "timeline",
-)
-"""The parts that a label can introduce in place of a heading, as ``**Root cause:** ...``."""
-
+UNLABELLED_KINDS = ("story", "other")
+"""The parts that no label can introduce in place of a heading, as ``**Root cause:** ...`` does."""
 
 ACTION_GROUP_KINDS = ("plans", "other", "story", "lessons", "class", "good")
 """The kinds of headings that only group action items within their part, as "Detection"."""
 
-
 LABELLED_SECTION_KINDS = ("story", "other", "lessons")
 """The kinds of sections in which a label begins a part."""
-
 
 _PLAIN_LABEL = re.compile(
     r"(\W{0,4}(?![a-z])[^\W\d_][\w /'’()（）&-]{1,40}?)\s*(?::(?:\s+|$)|：\s*)"
@@ -146,7 +133,7 @@ def _split_section(
             current, depth = unlabelled, -1
         if (
             labelled_kind
-            and labelled_kind.kind in LABELLED_KINDS
+            and labelled_kind.kind not in UNLABELLED_KINDS
             and passage.depth <= 1
             and current is unlabelled
         ):
