@@ -25,8 +25,13 @@ from pytest_postmortem.documents.head import (
     hide_code,
     strip_inline_markup,
 )
-from pytest_postmortem.documents.labels import Labels, find_label_kind, normalize_word
-from pytest_postmortem.documents.severities import find_severity, is_severity_code
+from pytest_postmortem.documents.labels import (
+    Labels,
+    find_label_kind,
+    find_severity,
+    is_severity_code,
+    normalize_word,
+)
 
 MAX_LABEL = 60
 MAX_VALUE_LINE = 300

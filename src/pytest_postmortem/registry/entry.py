@@ -62,8 +62,7 @@ def read_severity_field(reading: EntryReader, severities: Collection[str]) -> st
         text = reading.text("severity") if rank == 0 else fields.parse_scalar(value)
         if text is None or (rank == 0 and text.isalnum()):
             return text if rank == 0 else None
-        from pytest_postmortem.documents.labels import load_labels
-        from pytest_postmortem.documents.severities import find_severity
+        from pytest_postmortem.documents.labels import find_severity, load_labels
 
         severity = find_severity(text, load_labels(), severities)
         if severity or rank == 0:
