@@ -331,11 +331,8 @@ def _split_label(text: str, labels: Labels) -> tuple[str | None, str]:
     if label and not any(map(str.isalnum, label)):
         shortcode = _SHORTCODE.match(text)
         label, value = _split_at_colon(text[shortcode.end() :]) if shortcode else ("", "")
-    if (
-        label
-        and len(label) <= MAX_LABEL
-        and (kind := find_label_kind(labels, label.strip(" \t*_>#")))
-    ):
+    is_short = label and len(label) <= MAX_LABEL
+    if is_short and (kind := find_label_kind(labels, label.strip(" \t*_>#"))):
         return kind, value
     if "**" in text[:8] or "__" in text[:8]:
         bold = _BOLD_LABEL.match(text)
@@ -345,11 +342,10 @@ def _split_label(text: str, labels: Labels) -> tuple[str | None, str]:
 
 
 def _split_at_colon(text: str) -> tuple[str, str]:
-    label, colon, value = text.partition(":")
-    wide_label, wide_colon, wide_value = text.partition("：") if "：" in text else ("", "", "")
-    if wide_colon and (not colon or len(wide_label) < len(label)):
-        return wide_label or " ", wide_value
-    return (label or " ", value) if colon else ("", "")
+    colons = [position for position in (text.find(":"), text.find("：")) if position >= 0]
+    if not colons:
+        return "", ""
+    return text[: min(colons)] or " ", text[min(colons) + 1 :]
 
 
 def _find_chosen_line(texts: Sequence[str]) -> str:
