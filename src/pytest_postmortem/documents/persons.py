@@ -23,23 +23,6 @@ _NAMED_HANDLE = re.compile(r"(?<![\w./@`])@[A-Z][\w.-]*(?: [A-Z][a-zà-ÿ]+)?(?!
 _ASIDE = re.compile(r"\s*[(\[（][^()\[\]（）]*[)\]）]")
 SOMEONE = "someone"
 _MARK = "\0"
-_MARKS = rf"{_MARK}(?:(?:[\s,;/&]|and|und|et|y|e)*{_MARK})*"
-_THANKS = re.compile(
-    r"\s*[(\[（][^()\[\]（）]{0,80}\b(?:thanks|thank you|kudos|credits?|found by|spotted by|"
-    r"reported by|hat tip|h/t|cc|via|owner|author)\b[^()\[\]（）]{0,80}"
-    + _MARK
-    + r"[^()\[\]（）]{0,80}[)\]）]",
-    re.IGNORECASE,
-)
-"""A person in brackets after such a word."""
-
-_MARK_AT_EDGE = re.compile(
-    rf"^\s*{_MARKS}\s*[:：]\s*(?=\S)|"
-    rf"\s*(?:[–—]|-{{1,2}}|[/\[(]*\b(?:cc|thanks(?: to)?|kudos(?: to)?)\b:?)\s*{_MARKS}[\s\])]*$",
-    re.IGNORECASE,
-)
-"""A person who speaks, at the start of a text, or signs or is informed, at its end."""
-
 _NAME_OF_PERSON = re.compile(r"(?:[A-Z][\w'’-]*\.?\s*){1,3}")
 
 
@@ -76,7 +59,8 @@ def _remove_persons_outside_code(text: str) -> str:
     text = _EMAIL_ADDRESS.sub(hide, text)
     text = _NAMED_HANDLE.sub(_MARK, _PERSON_HANDLE.sub(hide, text))
     if _MARK in text:
-        text = _MARK_AT_EDGE.sub("", _THANKS.sub("", text))
+        text = compile_expression("thanks").sub("", text)
+        text = compile_expression("speaker_or_signature").sub("", text)
         text = _ASIDE.sub(lambda aside: "" if _is_only_persons(aside[0]) else aside[0], text)
         text = re.sub(rf"{_MARK}(?:(?:,| and| &|, and) {_MARK})*", SOMEONE, text)
     return text
