@@ -59,6 +59,7 @@ _INLINE_LABEL = re.compile(
 _SENTENCE_END = re.compile(r"(?<=[.!])\s+|\n\n")
 _FOOTNOTE = re.compile(r"\[\^[^\[\]]*\]")
 _LINK_ASIDE = re.compile(r"\s*[(\[]\s*(?:see:?\s*)?(?:https?://\S+?)\s*[)\]]")
+_CLAUSE_END = re.compile(r"[.:;。：；]\s|\s[–—]\s|[。：；]")
 _CLASS_CHOICE = re.compile(r"\s+[/|]\s+")
 
 
@@ -141,17 +142,17 @@ def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_Ca
     for position, passage in enumerate(part.passages):
         label, remainder = split_label(passage)
         if passage.is_head and len(remainder.text.split()) < MIN_SENTENCE_WORDS:
-            label = ""
-        ranked = rank_heading(label, extra) if label else None
+            continue
+        ranked = rank_heading(label, extra)
         if not ranked or ranked.kind != "cause":
             continue
+        is_better = ranked.rank < part.rank
         is_equal = ranked.rank == part.rank < BEST_FACTOR_RANK and not is_labelled
         is_labelled = is_labelled or is_equal
-        if ranked.rank < part.rank or (is_equal and (position or passage.is_head)):
+        if is_better or (is_equal and (position or passage.is_head)):
             following = part.passages[position + 1 :]
             passages = [remainder, *following] if remainder.text else following
-            rank = ranked.rank if ranked.rank < part.rank else ranked.rank - 0.1
-            yield _CauseCandidate(rank, passages)
+            yield _CauseCandidate(ranked.rank - (0 if is_better else 0.1), passages)
 
 
 def _build_cause_text(candidate: _CauseCandidate) -> str | None:
@@ -448,27 +449,26 @@ def find_document_class(parts: Sequence[DocumentPart], extra: ExtraWords = ()) -
     passages = [passage for part in parts if part.kind == "class" for passage in part.said]
     for part in parts:
         if part.kind in ("cause", "whys"):
-            for passage in part.said:
-                label, remainder = split_label(passage)
-                if label and classify_heading(label, extra) == "class":
-                    passages.append(remainder)
-    boxes = [match for passage in passages if (match := _CHECKBOX.match(passage.text))]
-    if any(match[1] != " " for match in boxes):
-        passages = [passage for passage in passages if re.match(r"\s*\[[^ ]\]", passage.text)]
-    elif boxes:
-        return None
+            labelled = map(split_label, part.said)
+            passages += [rest for label, rest in labelled if _is_class_label(label, extra)]
+    boxes = [_CHECKBOX.match(passage.text) for passage in passages]
+    checked = [p for p, box in zip(passages, boxes, strict=True) if box and box[1] != " "]
+    if any(boxes):
+        passages = checked
     for passage in passages:
         text = _CHECKBOX.sub("", passage.text.strip().split("\n")[0], count=1)
         if is_placeholder_text(text) or len(_CLASS_CHOICE.split(text)) > MAX_ITEMS:
             continue
-        label, remainder = split_label(replace(passage, text=text, prose=text, cells=()))
-        if label and classify_heading(label, extra) == "class":
-            text = remainder.text
-        text = _clean_sentence(text).rstrip(".;")
+        label, remainder = split_label(DocumentPassage(text, 0, label=passage.label))
+        text = _clean_sentence(remainder.text if _is_class_label(label, extra) else text)
+        text = text.rstrip(".;")
         if is_placeholder_text(text) or is_guidance(passage.text) or is_reference(passage):
             continue
-        clause = re.split(r"[.:;。：；]\s|\s[–—]\s|[。：；]", text)[0]
-        if len(text) <= MAX_CLASS_LENGTH:
-            return text
-        return clause if len(clause) <= MAX_CLASS_LENGTH else None
+        clause = _CLAUSE_END.split(text)[0]
+        name = text if len(text) <= MAX_CLASS_LENGTH else clause
+        return name if len(name) <= MAX_CLASS_LENGTH else None
     return None
+
+
+def _is_class_label(label: str, extra: ExtraWords) -> bool:
+    return bool(label) and classify_heading(label, extra) == "class"

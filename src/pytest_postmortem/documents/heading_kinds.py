@@ -62,6 +62,7 @@ def classify_heading(heading: str, extra: ExtraWords = ()) -> PartKind | None:
     return ranked.kind if ranked else None
 
 
+@lru_cache(maxsize=4096)
 def rank_heading(heading: str, extra: ExtraWords = ()) -> HeadingKind | None:
     """Return the kind and the rank of a heading, or None.
 
@@ -70,11 +71,6 @@ def rank_heading(heading: str, extra: ExtraWords = ()) -> HeadingKind | None:
     """
     if len(heading) > MAX_HEADING_LENGTH:
         return None
-    return _rank_short_heading(heading, extra)
-
-
-@lru_cache(maxsize=4096)
-def _rank_short_heading(heading: str, extra: ExtraWords) -> HeadingKind | None:
     patterns = _load_heading_kinds(extra)
     for text in _list_heading_forms(heading):
         for kind, pattern in patterns:

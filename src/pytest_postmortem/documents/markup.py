@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})\s*(.*)$")
-_DIRECTIVE_FENCE = re.compile(r"\{[\w-]+\}")
+_ADMONITION_FENCE = re.compile(
+    r"\{(?:admonition|attention|caution|danger|dropdown|error|hint|important|note|seealso|tip|"
+    r"warning)\}"
+)
 _COLON_FENCE = re.compile(r"\s*:{3,}\s*(?:\{?[\w-].*)?$")
 _EXCLAMATION = re.compile(r"\s{0,3}(?:(?:!!!|\?\?\?)\+?\s*[\w-]+.*|===[!+]?\s+\".*\"\s*)$")
 _ALERT = re.compile(r"(\s*(?:>\s*)+)\[![\w-]+\][+-]?.*$")
@@ -74,7 +77,7 @@ def blank_markers(lines: Iterable[str]) -> Iterator[str]:
         elif match and unfenced and match[1].startswith(unfenced) and not match[2]:
             unfenced = ""
             yield ""
-        elif match and _DIRECTIVE_FENCE.match(match[2]) and _is_admonition(match[2]):
+        elif match and _ADMONITION_FENCE.match(match[2]):
             unfenced = match[1]
             yield ""
         elif match:
@@ -85,16 +88,9 @@ def blank_markers(lines: Iterable[str]) -> Iterator[str]:
             yield ""
         else:
             indented = indented and (not line.strip() or line[:1].isspace())
-            yield _blank_marker(_unindent_line(line) if indented else line)
-
-
-def _is_admonition(info: str) -> bool:
-    names = "admonition|attention|caution|danger|error|hint|important|note|seealso|tip|warning"
-    return re.match(rf"\{{(?:{names}|dropdown)\}}", info) is not None
-
-
-def _unindent_line(line: str) -> str:
-    return line[4:] if line.startswith("    ") else line.lstrip()
+            if indented:
+                line = line[4:] if line.startswith("    ") else line.lstrip()
+            yield _blank_marker(line)
 
 
 def _blank_marker(line: str) -> str:

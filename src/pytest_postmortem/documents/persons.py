@@ -20,26 +20,9 @@ _EMAIL_ADDRESS = re.compile(r"(?<![\w.+-])([\w.+-]+)@[\w-]+(?:\.[\w-]+)*\.[A-Za-
 
 _CHAT_MENTION = re.compile(r"<@[\w|.-]+>|\[~[\w.@-]+\]|@\[[^\[\]]*\](?:\([^()]*\))?")
 _NAMED_HANDLE = re.compile(r"(?<![\w./@`])@[A-Z][\w.-]*(?: [A-Z][a-zà-ÿ]+)?(?![\w/(@])")
-_EMPTY_ASIDE = re.compile(r"\s*[(\[（](?:[\s,;/&]|and|by|cc|thanks to|with|und|et|y|e)*[)\]）]")
+_ASIDE = re.compile(r"\s*[(\[（][^()\[\]（）]*[)\]）]")
 SOMEONE = "someone"
 _MARK = "\0"
-_MARKS = rf"{_MARK}(?:(?:[\s,;/&]|and|und|et|y|e)*{_MARK})*"
-_THANKS = re.compile(
-    r"\s*[(\[（][^()\[\]（）]{0,80}\b(?:thanks|thank you|kudos|credits?|found by|spotted by|"
-    r"reported by|hat tip|h/t|cc|via|owner|author)\b[^()\[\]（）]{0,80}"
-    + _MARK
-    + r"[^()\[\]（）]{0,80}[)\]）]",
-    re.IGNORECASE,
-)
-"""A person in brackets after such a word."""
-
-_MARK_AT_EDGE = re.compile(
-    rf"^\s*{_MARKS}\s*[:：]\s*(?=\S)|"
-    rf"\s*(?:[–—]|-{{1,2}}|[/\[(]*\b(?:cc|thanks(?: to)?|kudos(?: to)?)\b:?)\s*{_MARKS}[\s\])]*$",
-    re.IGNORECASE,
-)
-"""A person who speaks, at the start of a text, or signs or is informed, at its end."""
-
 _NAME_OF_PERSON = re.compile(r"(?:[A-Z][\w'’-]*\.?\s*){1,3}")
 
 
@@ -76,18 +59,12 @@ def _remove_persons_outside_code(text: str) -> str:
     text = _EMAIL_ADDRESS.sub(hide, text)
     text = _NAMED_HANDLE.sub(_MARK, _PERSON_HANDLE.sub(hide, text))
     if _MARK in text:
-        text = _MARK_AT_EDGE.sub("", _THANKS.sub("", text))
-    aside = _EMPTY_ASIDE.sub(lambda match: match[0] if _MARK not in match[0] else "", text)
-    if _MARK in aside:
-        aside = re.sub(
-            r"\s*[(\[（][^()\[\]（）]*[)\]）]",
-            lambda match: "" if _is_only_persons(match[0]) else match[0],
-            aside,
-        )
-        aside = re.sub(rf"{_MARK}(?:(?:,| and| &|, and) {_MARK})*", SOMEONE, aside)
-    return aside
+        text = compile_expression("thanks").sub("", text)
+        text = compile_expression("speaker_or_signature").sub("", text)
+        text = _ASIDE.sub(lambda aside: "" if _is_only_persons(aside[0]) else aside[0], text)
+        text = re.sub(rf"{_MARK}(?:(?:,| and| &|, and) {_MARK})*", SOMEONE, text)
+    return text
 
 
 def _is_only_persons(text: str) -> bool:
-    words = re.findall(r"\w+", text)
-    return _MARK in text and len(words) <= 3
+    return _MARK in text and len(re.findall(r"\w+", text)) <= 3

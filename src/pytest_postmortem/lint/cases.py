@@ -83,6 +83,11 @@ class LintCase:
                     yield part, passage
 
     @property
+    def passages(self) -> Iterator[DocumentPassage]:
+        """The passages of all parts."""
+        return (passage for part in self.writing.parts for passage in part.said)
+
+    @property
     def is_unfinished(self) -> bool:
         """Whether its status is that of a draft, in which missing parts are not reported."""
         status = self.postmortem.status or next((p.text for _, p in self.said("status")), "")
@@ -97,8 +102,8 @@ class LintCase:
         return is_judgeable and self._is_english()
 
     def _is_english(self) -> bool:
-        texts = (passage.prose for part in self.writing.parts for passage in part.said)
-        words = [word.strip(".,;:()").casefold() for text in texts for word in text.split()]
+        prose = " ".join(passage.prose for passage in self.passages)
+        words = [word.strip(".,;:()").casefold() for word in prose.split()]
         if sum(not word.isascii() for word in words) > MAX_FOREIGN_SHARE * len(words):
             return False
         english_count = sum(word in _ENGLISH_WORDS for word in words)
@@ -106,21 +111,16 @@ class LintCase:
 
     def _is_elsewhere(self) -> bool:
         """Return whether it refers to the full post-mortem at another place."""
-        passages = [passage for part in self.writing.parts for passage in part.said]
-        refers = any(
-            passage.links and _REFERENCE_ELSEWHERE.search(passage.text) for passage in passages
-        )
-        words = sum(len(passage.text.split()) for passage in passages)
+        refers = any(p.links and _REFERENCE_ELSEWHERE.search(p.text) for p in self.passages)
+        words = sum(len(passage.text.split()) for passage in self.passages)
         has_web_link = (self.postmortem.url or "").startswith(("https:", "http:"))
         return refers or (has_web_link and words < MAX_NOTE_WORDS)
 
     def find_unwritten_claims(self) -> Iterator[tuple[int, str]]:
         """Yield the lines of the document that name a test as not written, and its node id."""
-        for part in self.writing.parts:
-            for passage in part.said:
-                claim = _UNWRITTEN_TEST.search(" ".join(passage.text.split()))
-                if claim:
-                    yield passage.line, claim[1]
+        for passage in self.passages:
+            if claim := _UNWRITTEN_TEST.search(" ".join(passage.text.split())):
+                yield passage.line, claim[1]
 
     @property
     def problem_class(self) -> str | None:

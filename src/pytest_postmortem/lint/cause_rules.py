@@ -135,14 +135,11 @@ def _find_final_answers(part: DocumentPart) -> list[int]:
     if len(depths) < 2:
         return [len(passages) - 1] if passages else []
     end_positions = [
-        n for n, pair in enumerate(pairwise(passages)) if not _is_answer_questioned(*pair)
+        n
+        for n, (answer, after) in enumerate(pairwise(passages))
+        if after.depth <= answer.depth and not _is_question(after)
     ]
     return [*end_positions, len(passages) - 1]
-
-
-def _is_answer_questioned(answer: DocumentPassage, after: DocumentPassage) -> bool:
-    """Return whether the passage after an answer continues it: nested in it, or a question."""
-    return after.depth > answer.depth or _is_question(after)
 
 
 def _is_question(passage: DocumentPassage) -> bool:

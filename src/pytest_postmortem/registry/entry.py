@@ -389,8 +389,7 @@ def read_severity_field(reading: EntryReader, severities: Collection[str]) -> st
             return text if rank == 0 else None
         if text.startswith(("CVSS:", "AV:")):
             return _rate_vector(reading, text)
-        from pytest_postmortem.documents.labels import load_labels
-        from pytest_postmortem.documents.severities import find_severity
+        from pytest_postmortem.documents.labels import find_severity, load_labels
 
         severity = find_severity(text, load_labels(), severities)
         if severity or rank == 0:

@@ -30,10 +30,9 @@ def compile_expression(name: str) -> re.Pattern[str]:
 
 @cache
 def _load_expressions() -> Mapping[str, str]:
-    lists = {name: split_word_list(text) for name, text in load_item_words().items()}
-    words = {name: f"(?:{join_words(words)})" for name, words in lists.items()}
-    folded = {f"folded {name}": f"(?:{compile_words(name).pattern})" for name in ("closed",)}
-    return join_expressions(read_vocabulary_file("expressions.yml"), words | folded)
+    words = {name: f"(?:{join_words(list_item_words(name))})" for name in load_item_words()}
+    words["folded closed"] = f"(?:{compile_words('closed').pattern})"
+    return join_expressions(read_vocabulary_file("expressions.yml"), words)
 
 
 def join_expressions(texts: Mapping[str, str], parts: Mapping[str, str]) -> Mapping[str, str]:
@@ -70,6 +69,9 @@ def compile_phrases(phrases: str) -> re.Pattern[str]:
 
 
 _PHRASE_SIGN = re.compile(r"(^\* )|( \*$)|( \*\])|(\[\* )|( \* )|([*\[\]()|])")
+_WILDCARDS = ("", r"(?:.*\W)?", r"(?:\W.*)?", r"(?:\W.*)?)?", r"(?:(?:.*\W)?", r"\W(?:.*\W)?")
+"""What ``*`` next to a space stands for, by the group of the sign."""
+
 _SIGNS = {"*": ".*", "[": "(?:", "]": ")?", "(": "(?:", ")": ")", "|": "|"}
 
 
@@ -77,28 +79,15 @@ def _translate_phrase(phrase: str) -> str:
     pieces: list[str] = []
     position = 0
     for match in _PHRASE_SIGN.finditer(phrase):
-        pieces.append(re.escape(fold_text(phrase[position : match.start()])))
-        before, after, last, first, between, sign = match.groups()
-        pieces.append(
-            r"(?:.*\W)?"
-            if before
-            else r"(?:\W.*)?"
-            if after
-            else r"(?:\W.*)?)?"
-            if last
-            else r"(?:(?:.*\W)?"
-            if first
-            else r"\W(?:.*\W)?"
-            if between
-            else _SIGNS[sign]
-        )
+        sign = _SIGNS[match[6]] if match[6] else _WILDCARDS[match.lastindex or 0]
+        pieces += [re.escape(fold_text(phrase[position : match.start()])), sign]
         position = match.end()
     return "".join([*pieces, re.escape(fold_text(phrase[position:]))])
 
 
 def split_word_list(text: str) -> tuple[str, ...]:
     """Return the words of a list that is divided by commas and lines, as they are written."""
-    words = (word.strip() for word in re.split(r"[,\n]", text))
+    words = (word.strip() for word in text.replace("\n", ",").split(","))
     return tuple(dict.fromkeys(word for word in words if word))
 
 
