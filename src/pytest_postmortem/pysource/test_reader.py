@@ -280,7 +280,7 @@ class SourceTestReader:
             return
         defined = [find_definitions(class_node.body) for class_node, _ in family]
         is_test = find_name_bindings(node.body).get("__test__")
-        if is_test and _is_false_constant(is_test[-1].value):
+        if is_test and getattr(is_test[-1].value, "value", None) is False:
             return
         if not unittest and any(CONSTRUCTORS & definitions.keys() for definitions in defined):
             return  # pytest warns, and collects none of its tests
@@ -329,17 +329,21 @@ class SourceTestReader:
         yield node, home
         seen.add(id(node))
         for base in node.bases:
-            for base_node, other in self._find_project_bases(node, base, home):
+            for base_node, other in self._find_project_bases(
+                self._reduce_base(node, base, home), home
+            ):
                 if id(base_node) not in seen:
                     self.read.add(id(base))
                     yield from self._find_class_family(base_node, other, seen)
 
+    def _reduce_base(self, node: ast.ClassDef, base: ast.expr, home: _NameContext) -> ast.expr:
+        """Return what a base class comes to, without its type parameters."""
+        plain = base.value if isinstance(base, ast.Subscript) else base
+        return home.reducer.reduce_expression(plain, _find_lookup_position(node), home.scope)
+
     def _find_project_bases(
-        self, node: ast.ClassDef, base: ast.expr, home: _NameContext
+        self, reduced: ast.expr, home: _NameContext
     ) -> Iterator[tuple[ast.ClassDef, _NameContext]]:
-        reduced = home.reducer.reduce_expression(
-            _strip_type_parameters(base), _find_lookup_position(node), home.scope
-        )
         if isinstance(reduced, ReducedDefinition) and isinstance(reduced.node, ast.ClassDef):
             yield reduced.node, _NameContext(reduced.home)
         elif isinstance(reduced, UnresolvedName) and home.reducer.module is self._module:
@@ -350,14 +354,11 @@ class SourceTestReader:
     def _find_foreign_bases(self, node: ast.ClassDef, home: _NameContext) -> Iterator[str]:
         """Yield the bases of a class that the project does not have."""
         for base in node.bases:
-            if not list(self._find_project_bases(node, base, home)):
-                name = format_dotted_name(
-                    home.reducer.reduce_expression(
-                        _strip_type_parameters(base), _find_lookup_position(node), home.scope
-                    )
-                )
-                if name.rpartition(".")[2] not in PLAIN_BASES:
-                    yield name
+            reduced = self._reduce_base(node, base, home)
+            name = format_dotted_name(reduced)
+            is_plain = name.rpartition(".")[2] in PLAIN_BASES
+            if not is_plain and not list(self._find_project_bases(reduced, home)):
+                yield name
 
     def _read_decorators(self, expressions: Iterable[ast.expr], home: _NameContext) -> _MarkEffect:
         joined_effect = _MarkEffect()
@@ -460,11 +461,3 @@ def _mask_class_names(node: ast.ClassDef) -> NameScope:
 def _find_lookup_position(node: ast.expr | ast.ClassDef) -> Position:
     """Return the position at which the names of a decorator or of bases are looked up."""
     return node.lineno, node.col_offset
-
-
-def _strip_type_parameters(node: ast.expr) -> ast.expr:
-    return node.value if isinstance(node, ast.Subscript) else node
-
-
-def _is_false_constant(node: object) -> bool:
-    return isinstance(node, ast.Constant) and node.value is False

@@ -38,7 +38,12 @@ def register_integrations(config: pytest.Config, run: RunCollector) -> None:
     if config.getoption("htmlpath", None):
         manager.register(PytestHtmlColumn(run), "postmortem-html")
     if not manager.hasplugin("dsession"):
-        _register_test_integrations(config, LocalAddresses(run).find_addresses)
+        _register_test_integrations(
+            config,
+            lambda item: list_postmortem_addresses(
+                run.postmortems([build_test_key(item)]), run.settings.show
+            ),
+        )
     elif _is_allure_enabled(config):
         manager.register(AddressSender(run), "postmortem-handing")
 
@@ -159,18 +164,6 @@ class CtrfTags:
                 tag for tag in metadata.get("tags", ()) if not tag.startswith(f"{ITEM_PROPERTY}::")
             ]
             metadata["tags"] = [*tags, f"{ITEM_PROPERTY}::{ids}"]
-
-
-class LocalAddresses:
-    """Returns the links of a test in a run without xdist."""
-
-    def __init__(self, run: RunCollector) -> None:
-        self._run = run
-
-    def find_addresses(self, item: pytest.Item) -> Iterator[Address]:
-        """Yield the links of a test."""
-        found = self._run.postmortems([build_test_key(item)])
-        return list_postmortem_addresses(found, self._run.settings.show)
 
 
 class AddressSender:
