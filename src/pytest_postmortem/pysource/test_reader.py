@@ -17,8 +17,7 @@ from pytest_postmortem.pysource.expressions import (
     flatten_lists,
     format_dotted_name,
     is_mark_name,
-    read_literal,
-    unpack_starred_list,
+    read_literal_arguments,
 )
 from pytest_postmortem.pysource.project_modules import ParsedModule, Position, find_name_bindings
 from pytest_postmortem.pysource.resolver import (
@@ -394,11 +393,12 @@ class SourceTestReader:
             )
             mark = name.rpartition(".")[2] if is_mark_name(name) else ""
             if mark in self._marks:
-                more = any(argument.arg is None for argument in call.keywords) if call else False
+                literals, complete = read_literal_arguments(args)
+                complete &= len(keywords) == len(call.keywords) if call else True
                 line = node.lineno if call else given.lineno
-                source_mark = _build_source_mark(mark, line, args, keywords, more)
-                source_marks.append(source_mark)
-                clear = clear and source_mark.whole
+                kwargs = dict.fromkeys(keywords, ...)
+                source_marks.append(SourceMark(mark, literals, kwargs, line, complete))
+                clear = clear and complete
             elif mark == "parametrize":
                 values = [
                     *args[1:2],
@@ -436,20 +436,6 @@ class SourceTestReader:
     def _may_mark(self, node: ast.expr) -> bool:
         """Return whether a reduced expression may contain one of our marks."""
         return self._reader is not None and self._reader.may_mark(self._module, node)
-
-
-def _build_source_mark(
-    name: str,
-    line: int,
-    args: Sequence[ast.expr],
-    keywords: Mapping[str, ast.expr],
-    more: bool,
-) -> SourceMark:
-    """Return a mark; ``more`` says that it has keywords that are not written out."""
-    values = [read_literal(part) for each in args for part in unpack_starred_list(each)]
-    read = tuple(each[0] for each in values if each)
-    is_complete = None not in values and not more
-    return SourceMark(name, read, dict.fromkeys(keywords, ...), line, is_complete)
 
 
 def _mask_class_names(node: ast.ClassDef) -> NameScope:

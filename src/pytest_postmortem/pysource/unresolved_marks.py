@@ -17,8 +17,7 @@ from pytest_postmortem.pysource.expressions import (
     is_mark_name,
     mask_local_names,
     parse_mark_name,
-    read_literal,
-    unpack_starred_list,
+    read_literal_arguments,
 )
 from pytest_postmortem.pysource.marking_lines import (
     CODE_RUNNERS,
@@ -291,12 +290,9 @@ class MarkCodeReader:
             return ANY_CLAIM, True
         if parse_mark_name(format_dotted_name(reduced_call.func)) not in self._names:
             return None, False
-        values = [
-            read_literal(part) for each in reduced_call.args for part in unpack_starred_list(each)
-        ]
-        more = None in values or any(each.arg is None for each in reduced_call.keywords)
-        ids = frozenset(str(each[0]).strip() for each in values if each)
-        return LinkClaim(ids, more), True
+        literals, complete = read_literal_arguments(reduced_call.args)
+        more = not complete or any(keyword.arg is None for keyword in reduced_call.keywords)
+        return LinkClaim(frozenset(str(id).strip() for id in literals), more), True
 
     def _adds_arguments(self, call: ast.Call) -> bool:
         """Return whether a reduced call gives more arguments to a mark, and does not decorate."""
