@@ -146,13 +146,10 @@ class MarkCodeReader:
         ]
         if any(self.claim_of(module, name) for name, _ in imports):
             return True
-        wholes = [
-            *(value for _, value in imports),
-            *map(ImportTarget, module.imported),
-            *module.stars,
-        ]
-        files = {file for value in wholes for file in self.modules.find_whole(module.path, value)}
-        return any(self._exports_mark(file) for file in files)
+        targets = (value for _, value in imports)
+        wholes = (*targets, *map(ImportTarget, module.imported), *module.stars)
+        files = {file for whole in wholes for file in self._find_whole(module, whole)}
+        return any(map(self._exports_mark, files))
 
     def _exports_mark(self, path: str) -> bool:
         module = self._marking.read(path)
@@ -330,9 +327,7 @@ class MarkCodeReader:
         """Return whether an attribute of a module of the project may be one of our marks."""
         values = (target.value for target in module.bound.get(name, ()))
         imports = (target for target in values if isinstance(target, ImportTarget))
-        paths = (
-            path for target in imports for path in self.modules.find_whole(module.path, target)
-        )
+        paths = (path for target in imports for path in self._find_whole(module, target))
         for path in filter(self._marking.leads_to, paths):
             other = self.modules.read(path)
             if other is not None and attribute not in other.bound:
@@ -359,8 +354,10 @@ class MarkCodeReader:
             elif isinstance(part, ReducedDefinition):
                 if self.claim(part.home.module, part.node):
                     return True
-            elif isinstance(part, ast.Name) and self.claim_of(_home_of(part, module), part.id):
-                return True
+            elif isinstance(part, ast.Name):
+                home = part.home if isinstance(part, UnresolvedName) else module
+                if self.claim_of(home, part.id):
+                    return True
             else:
                 waiting.extend(ast.iter_child_nodes(part))
         return False
@@ -429,14 +426,9 @@ class MarkCodeReader:
                 names = [alias.asname or alias.name]
             else:
                 star = ImportTarget(node.module or "", node.level, "*")
-                files = map(self.modules.read, self.modules.find_whole(module.path, star))
+                files = map(self.modules.read, self._find_whole(module, star))
                 names = [name for other in files if other for name in other.bound]
             yield from filter(is_collected, names)
-
-
-def _home_of(name: ast.Name, module: ParsedModule) -> ParsedModule:
-    """Return the file in which an unresolved name was looked up."""
-    return name.home if isinstance(name, UnresolvedName) else module
 
 
 def _encode_module_stem(path: str) -> bytes:
