@@ -166,6 +166,10 @@ class _NameContext:
     reducer: ExpressionReducer
     scope: NameScope = field(default_factory=dict)
 
+    def reduce(self, node: ast.expr, at: Position | None = None) -> ast.expr:
+        """Return what an expression comes to at a position of the file, or at its end."""
+        return self.reducer.reduce_expression(node, at, self.scope)
+
 
 class SourceTestReader:
     """Finds the tests of one file; ``read`` are the expressions that it has read as a whole."""
@@ -221,9 +225,7 @@ class SourceTestReader:
         if binding is not None:
             line, column = binding.position
             name = ast.Name("pytestmark", ast.Load(), lineno=line, col_offset=column)
-            effect = self._read_mark_expression(
-                name, self._home.reducer.reduce_expression(name), self._home
-            )
+            effect = self._read_mark_expression(name, self._home.reduce(name), self._home)
             if effect.clear:
                 self._open.clear()
         statements = self._module.tree.body
@@ -315,7 +317,7 @@ class SourceTestReader:
         if not isinstance(value, ast.expr) or "pytestmark" in home.reducer.module.changed:
             return decorator_effect
         pytestmark_effect = self._read_mark_expression(
-            value, home.reducer.reduce_expression(value, bindings[0].position, inside.scope), inside
+            value, inside.reduce(value, bindings[0].position), inside
         )
         if pytestmark_effect.clear:
             self.read.add(id(value))
@@ -338,7 +340,7 @@ class SourceTestReader:
     def _reduce_base(self, node: ast.ClassDef, base: ast.expr, home: _NameContext) -> ast.expr:
         """Return what a base class comes to, without its type parameters."""
         plain = base.value if isinstance(base, ast.Subscript) else base
-        return home.reducer.reduce_expression(plain, _find_lookup_position(node), home.scope)
+        return home.reduce(plain, _find_lookup_position(node))
 
     def _find_project_bases(
         self, reduced: ast.expr, home: _NameContext
@@ -370,9 +372,7 @@ class SourceTestReader:
 
     def _reduce_node(self, decorator: ast.expr, home: _NameContext) -> ast.expr:
         if id(decorator) not in self._decorators:
-            reduced = home.reducer.reduce_expression(
-                decorator, _find_lookup_position(decorator), home.scope
-            )
+            reduced = home.reduce(decorator, _find_lookup_position(decorator))
             self._decorators[id(decorator)] = reduced
         return self._decorators[id(decorator)]
 
@@ -426,7 +426,7 @@ class SourceTestReader:
             case_effect = _MarkEffect(clear=not any(map(self._may_mark, call.args)))
             for keyword in call.keywords:
                 if keyword.arg == "marks":
-                    marks = home.reducer.reduce_expression(keyword.value, None, home.scope)
+                    marks = home.reduce(keyword.value)
                     marks_effect = self._read_mark_expression(keyword.value, marks, home)
                     case_effect = case_effect.join(replace(marks_effect, cases=()))
                 elif self._may_mark(keyword.value):
