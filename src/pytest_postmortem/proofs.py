@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -156,12 +156,7 @@ def _build_stored_document(kept: StoredProof) -> Mapping[str, Any]:
         "further": kept.further,
         "files": list(kept.files),
         "tests": {
-            nodeid: {
-                "verdict": test_verdict.verdict,
-                "message": test_verdict.message,
-                "text": test_verdict.text,
-            }
-            for nodeid, test_verdict in sorted(kept.tests.items())
+            nodeid: asdict(test_verdict) for nodeid, test_verdict in sorted(kept.tests.items())
         },
     }
 

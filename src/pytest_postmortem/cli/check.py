@@ -63,7 +63,7 @@ def check_project(
     )
     code = project.code({*test_files, *(suite if linting else ())})
     tests = project.read_tests_of(code)
-    unparsed = code.find_unparsed_texts()
+    unparsed = code.find_unparsed_files()
     unread = find_unread_links(tests, project.registry, unparsed)
     own_paths = {project.shown(file): None for file in test_files}
     marked_tests = {path: found for path, found in tests.items() if path in own_paths}
@@ -77,7 +77,8 @@ def check_project(
         linked_tests = (
             find_linked_incidents(tests, project.registry, project.policy) if suite else None
         )
-        read_tests = {**dict.fromkeys(() if given_paths else unparsed), **marked_tests}
+        unparsed_paths = [file.path for file in unparsed if not given_paths]
+        read_tests = {**dict.fromkeys(unparsed_paths), **marked_tests}
         unjudged = tuple(_list_unjudged_reasons(project, read_tests, whole=not given_paths))
         collection = PytestCollection(findings, linked_tests, len(test_files), unjudged)
     whole = not project.absent_tests and not (unparsed or None in tests.values())

@@ -28,10 +28,9 @@ from pytest_postmortem.files import find_test_files, format_relative_path, read_
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.bindings import parse_python_tree
-from pytest_postmortem.pysource.marker_index import SourceTestsByFile
+from pytest_postmortem.pysource.marker_index import SourceTestsByFile, UninterpretedFile
 from pytest_postmortem.pysource.project_modules import ParsedModule
 from pytest_postmortem.registry.loader import is_remote_location
-from pytest_postmortem.reports.data.compare import UninterpretedFile
 
 ParsedTests = tuple[suite_reader.SourceTest, ...] | None
 
@@ -245,10 +244,10 @@ class GitCheckout(Project):
                 continue
             text = data.decode(errors="replace")
             if not is_python:
-                found.append(UninterpretedFile(path, text))
+                found.append(UninterpretedFile(path, text, is_python=False))
             elif parse_python_tree(data) is None:
                 importers = frozenset(name for name in tests if path in self.find_used(name))
-                found.append(UninterpretedFile(path, text, True, importers))
+                found.append(UninterpretedFile(path, text, importers=importers))
         return found
 
     def _is_registry_path(self, path: str) -> bool:

@@ -95,13 +95,14 @@ def load_incidents(
             return
         code = project.code()
         tests = project.read_tests_of(code)
-        unparsed = code.find_unparsed_texts()
+        unparsed = code.find_unparsed_files()
         linked_incidents = find_linked_incidents(tests, known_registry, policy).values()
         unread = find_unread_links(tests, known_registry, unparsed)
         rows = build_rows_from_code(
             known_registry, linked_incidents, policy, settings.show, settings.url_template, unread
         )
-        broken = {path for path, file_tests in tests.items() if file_tests is None} | {*unparsed}
+        broken = {path for path, file_tests in tests.items() if file_tests is None}
+        broken.update(file.path for file in unparsed)
         notes = (f"{path} can't be read as Python" for path in sorted(broken - {*project.pointers}))
         yield LoadedIncidents(project, rows, read=True, unread=(*project.unread, *notes))
 

@@ -19,7 +19,7 @@ from pytest_postmortem.reports import terminal
 from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
 from pytest_postmortem.reports.data.report_reader import read_report_files
 from pytest_postmortem.reports.json_report import build_report_document
-from pytest_postmortem.reports.summary import LISTING_HINT
+from pytest_postmortem.reports.terminal import LISTING_HINT
 from pytest_postmortem.reports.writers import DeliveryResult, put_report_at_target
 from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line

@@ -139,7 +139,7 @@ def _find_mark_complaints(mark: MarkLike) -> Iterator[str]:
             shown = _format_mark_argument(argument)
             yield (
                 f"@pytest.mark.{MARKER_NAME}({shown}) names no id but a"
-                f" {_format_argument_type(argument)}; write {MARK_FORM}"
+                f" {type(argument).__name__}; write {MARK_FORM}"
             )
     for keyword in mark.kwargs:
         yield (
@@ -153,10 +153,6 @@ def _format_mark_argument(argument: object) -> str:
         return reprlib.repr(argument)
     except Exception:  # a user's class may raise anything
         return "..."
-
-
-def _format_argument_type(argument: object) -> str:
-    return type(argument).__name__
 
 
 def encode_ids(ids: Iterable[str]) -> str:

@@ -1,14 +1,14 @@
-"""Node ids under ``tests:`` × code → whether the test exists, None if only a run shows it."""
+"""Node ids × code → whether the test exists, None if only a run shows it, and is written."""
 
 from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
-from pytest_postmortem.pysource.bindings import Definition, find_definitions
+from pytest_postmortem.pysource.bindings import Definition, find_definitions, parse_python_tree
 from pytest_postmortem.pysource.expressions import flatten_lists, format_dotted_name, read_literal
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.pysource.project_modules import (
@@ -300,3 +300,34 @@ def _format_parameter_word(value: object, other: str) -> str:
 
 def _escape_parameter_text(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")
+
+
+def find_unwritten_tests(data: bytes, nodeids: Iterable[str]) -> Iterator[str]:
+    """Yield the node ids of tests in a file whose only step is to fail, as `new` creates them.
+
+    A file that can't be parsed has none.
+    """
+    tree = parse_python_tree(data)
+    for nodeid in nodeids if tree is not None else ():
+        names = nodeid.partition("[")[0].split("::")[1:]
+        functions = _find_function_definitions(tree.body, names) if tree and names else ()
+        if any(_is_unwritten(function.body) for function, _ in functions):
+            yield nodeid
+
+
+def _is_unwritten(body: Iterable[ast.stmt]) -> bool:
+    """Return whether nothing but a call of ``fail`` is left without imports and docstring."""
+    steps = [
+        statement
+        for statement in body
+        if not isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass)
+        and not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+    ]
+    if len(steps) != 1 or not isinstance(steps[0], ast.Expr):
+        return False
+    call = steps[0].value
+    return (
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "fail"
+    )

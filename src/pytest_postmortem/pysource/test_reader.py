@@ -17,8 +17,7 @@ from pytest_postmortem.pysource.expressions import (
     flatten_lists,
     format_dotted_name,
     is_mark_name,
-    read_literal,
-    unpack_starred_list,
+    read_literal_arguments,
 )
 from pytest_postmortem.pysource.project_modules import ParsedModule, Position, find_name_bindings
 from pytest_postmortem.pysource.resolver import (
@@ -167,6 +166,10 @@ class _NameContext:
     reducer: ExpressionReducer
     scope: NameScope = field(default_factory=dict)
 
+    def reduce(self, node: ast.expr, at: Position | None = None) -> ast.expr:
+        """Return what an expression comes to at a position of the file, or at its end."""
+        return self.reducer.reduce_expression(node, at, self.scope)
+
 
 class SourceTestReader:
     """Finds the tests of one file; ``read`` are the expressions that it has read as a whole."""
@@ -222,9 +225,7 @@ class SourceTestReader:
         if binding is not None:
             line, column = binding.position
             name = ast.Name("pytestmark", ast.Load(), lineno=line, col_offset=column)
-            effect = self._read_mark_expression(
-                name, self._home.reducer.reduce_expression(name), self._home
-            )
+            effect = self._read_mark_expression(name, self._home.reduce(name), self._home)
             if effect.clear:
                 self._open.clear()
         statements = self._module.tree.body
@@ -280,7 +281,7 @@ class SourceTestReader:
             return
         defined = [find_definitions(class_node.body) for class_node, _ in family]
         is_test = find_name_bindings(node.body).get("__test__")
-        if is_test and _is_false_constant(is_test[-1].value):
+        if is_test and getattr(is_test[-1].value, "value", None) is False:
             return
         if not unittest and any(CONSTRUCTORS & definitions.keys() for definitions in defined):
             return  # pytest warns, and collects none of its tests
@@ -316,7 +317,7 @@ class SourceTestReader:
         if not isinstance(value, ast.expr) or "pytestmark" in home.reducer.module.changed:
             return decorator_effect
         pytestmark_effect = self._read_mark_expression(
-            value, home.reducer.reduce_expression(value, bindings[0].position, inside.scope), inside
+            value, inside.reduce(value, bindings[0].position), inside
         )
         if pytestmark_effect.clear:
             self.read.add(id(value))
@@ -329,17 +330,21 @@ class SourceTestReader:
         yield node, home
         seen.add(id(node))
         for base in node.bases:
-            for base_node, other in self._find_project_bases(node, base, home):
+            for base_node, other in self._find_project_bases(
+                self._reduce_base(node, base, home), home
+            ):
                 if id(base_node) not in seen:
                     self.read.add(id(base))
                     yield from self._find_class_family(base_node, other, seen)
 
+    def _reduce_base(self, node: ast.ClassDef, base: ast.expr, home: _NameContext) -> ast.expr:
+        """Return what a base class comes to, without its type parameters."""
+        plain = base.value if isinstance(base, ast.Subscript) else base
+        return home.reduce(plain, _find_lookup_position(node))
+
     def _find_project_bases(
-        self, node: ast.ClassDef, base: ast.expr, home: _NameContext
+        self, reduced: ast.expr, home: _NameContext
     ) -> Iterator[tuple[ast.ClassDef, _NameContext]]:
-        reduced = home.reducer.reduce_expression(
-            _strip_type_parameters(base), _find_lookup_position(node), home.scope
-        )
         if isinstance(reduced, ReducedDefinition) and isinstance(reduced.node, ast.ClassDef):
             yield reduced.node, _NameContext(reduced.home)
         elif isinstance(reduced, UnresolvedName) and home.reducer.module is self._module:
@@ -350,14 +355,11 @@ class SourceTestReader:
     def _find_foreign_bases(self, node: ast.ClassDef, home: _NameContext) -> Iterator[str]:
         """Yield the bases of a class that the project does not have."""
         for base in node.bases:
-            if not list(self._find_project_bases(node, base, home)):
-                name = format_dotted_name(
-                    home.reducer.reduce_expression(
-                        _strip_type_parameters(base), _find_lookup_position(node), home.scope
-                    )
-                )
-                if name.rpartition(".")[2] not in PLAIN_BASES:
-                    yield name
+            reduced = self._reduce_base(node, base, home)
+            name = format_dotted_name(reduced)
+            is_plain = name.rpartition(".")[2] in PLAIN_BASES
+            if not is_plain and not list(self._find_project_bases(reduced, home)):
+                yield name
 
     def _read_decorators(self, expressions: Iterable[ast.expr], home: _NameContext) -> _MarkEffect:
         joined_effect = _MarkEffect()
@@ -370,9 +372,7 @@ class SourceTestReader:
 
     def _reduce_node(self, decorator: ast.expr, home: _NameContext) -> ast.expr:
         if id(decorator) not in self._decorators:
-            reduced = home.reducer.reduce_expression(
-                decorator, _find_lookup_position(decorator), home.scope
-            )
+            reduced = home.reduce(decorator, _find_lookup_position(decorator))
             self._decorators[id(decorator)] = reduced
         return self._decorators[id(decorator)]
 
@@ -393,11 +393,12 @@ class SourceTestReader:
             )
             mark = name.rpartition(".")[2] if is_mark_name(name) else ""
             if mark in self._marks:
-                more = any(argument.arg is None for argument in call.keywords) if call else False
+                literals, complete = read_literal_arguments(args)
+                complete &= len(keywords) == len(call.keywords) if call else True
                 line = node.lineno if call else given.lineno
-                source_mark = _build_source_mark(mark, line, args, keywords, more)
-                source_marks.append(source_mark)
-                clear = clear and source_mark.whole
+                kwargs = dict.fromkeys(keywords, ...)
+                source_marks.append(SourceMark(mark, literals, kwargs, line, complete))
+                clear = clear and complete
             elif mark == "parametrize":
                 values = [
                     *args[1:2],
@@ -425,7 +426,7 @@ class SourceTestReader:
             case_effect = _MarkEffect(clear=not any(map(self._may_mark, call.args)))
             for keyword in call.keywords:
                 if keyword.arg == "marks":
-                    marks = home.reducer.reduce_expression(keyword.value, None, home.scope)
+                    marks = home.reduce(keyword.value)
                     marks_effect = self._read_mark_expression(keyword.value, marks, home)
                     case_effect = case_effect.join(replace(marks_effect, cases=()))
                 elif self._may_mark(keyword.value):
@@ -437,20 +438,6 @@ class SourceTestReader:
         return self._reader is not None and self._reader.may_mark(self._module, node)
 
 
-def _build_source_mark(
-    name: str,
-    line: int,
-    args: Sequence[ast.expr],
-    keywords: Mapping[str, ast.expr],
-    more: bool,
-) -> SourceMark:
-    """Return a mark; ``more`` says that it has keywords that are not written out."""
-    values = [read_literal(part) for each in args for part in unpack_starred_list(each)]
-    read = tuple(each[0] for each in values if each)
-    is_complete = None not in values and not more
-    return SourceMark(name, read, dict.fromkeys(keywords, ...), line, is_complete)
-
-
 def _mask_class_names(node: ast.ClassDef) -> NameScope:
     """Return the names that the body of a class binds, each unresolved."""
     names = find_name_bindings(node.body)
@@ -460,11 +447,3 @@ def _mask_class_names(node: ast.ClassDef) -> NameScope:
 def _find_lookup_position(node: ast.expr | ast.ClassDef) -> Position:
     """Return the position at which the names of a decorator or of bases are looked up."""
     return node.lineno, node.col_offset
-
-
-def _strip_type_parameters(node: ast.expr) -> ast.expr:
-    return node.value if isinstance(node, ast.Subscript) else node
-
-
-def _is_false_constant(node: object) -> bool:
-    return isinstance(node, ast.Constant) and node.value is False

@@ -17,8 +17,7 @@ from pytest_postmortem.pysource.expressions import (
     is_mark_name,
     mask_local_names,
     parse_mark_name,
-    read_literal,
-    unpack_starred_list,
+    read_literal_arguments,
 )
 from pytest_postmortem.pysource.marking_lines import (
     CODE_RUNNERS,
@@ -147,13 +146,10 @@ class MarkCodeReader:
         ]
         if any(self.claim_of(module, name) for name, _ in imports):
             return True
-        wholes = [
-            *(value for _, value in imports),
-            *map(ImportTarget, module.imported),
-            *module.stars,
-        ]
-        files = {file for value in wholes for file in self.modules.find_whole(module.path, value)}
-        return any(self._exports_mark(file) for file in files)
+        targets = (value for _, value in imports)
+        wholes = (*targets, *map(ImportTarget, module.imported), *module.stars)
+        files = {file for whole in wholes for file in self._find_whole(module, whole)}
+        return any(map(self._exports_mark, files))
 
     def _exports_mark(self, path: str) -> bool:
         module = self._marking.read(path)
@@ -291,12 +287,9 @@ class MarkCodeReader:
             return ANY_CLAIM, True
         if parse_mark_name(format_dotted_name(reduced_call.func)) not in self._names:
             return None, False
-        values = [
-            read_literal(part) for each in reduced_call.args for part in unpack_starred_list(each)
-        ]
-        more = None in values or any(each.arg is None for each in reduced_call.keywords)
-        ids = frozenset(str(each[0]).strip() for each in values if each)
-        return LinkClaim(ids, more), True
+        literals, complete = read_literal_arguments(reduced_call.args)
+        more = not complete or any(keyword.arg is None for keyword in reduced_call.keywords)
+        return LinkClaim(frozenset(str(id).strip() for id in literals), more), True
 
     def _adds_arguments(self, call: ast.Call) -> bool:
         """Return whether a reduced call gives more arguments to a mark, and does not decorate."""
@@ -334,9 +327,7 @@ class MarkCodeReader:
         """Return whether an attribute of a module of the project may be one of our marks."""
         values = (target.value for target in module.bound.get(name, ()))
         imports = (target for target in values if isinstance(target, ImportTarget))
-        paths = (
-            path for target in imports for path in self.modules.find_whole(module.path, target)
-        )
+        paths = (path for target in imports for path in self._find_whole(module, target))
         for path in filter(self._marking.leads_to, paths):
             other = self.modules.read(path)
             if other is not None and attribute not in other.bound:
@@ -363,8 +354,10 @@ class MarkCodeReader:
             elif isinstance(part, ReducedDefinition):
                 if self.claim(part.home.module, part.node):
                     return True
-            elif isinstance(part, ast.Name) and self.claim_of(_home_of(part, module), part.id):
-                return True
+            elif isinstance(part, ast.Name):
+                home = part.home if isinstance(part, UnresolvedName) else module
+                if self.claim_of(home, part.id):
+                    return True
             else:
                 waiting.extend(ast.iter_child_nodes(part))
         return False
@@ -433,14 +426,9 @@ class MarkCodeReader:
                 names = [alias.asname or alias.name]
             else:
                 star = ImportTarget(node.module or "", node.level, "*")
-                files = map(self.modules.read, self.modules.find_whole(module.path, star))
+                files = map(self.modules.read, self._find_whole(module, star))
                 names = [name for other in files if other for name in other.bound]
             yield from filter(is_collected, names)
-
-
-def _home_of(name: ast.Name, module: ParsedModule) -> ParsedModule:
-    """Return the file in which an unresolved name was looked up."""
-    return name.home if isinstance(name, UnresolvedName) else module
 
 
 def _encode_module_stem(path: str) -> bytes:

@@ -1,6 +1,6 @@
 """The JSON report, the contract with every other tool; ``REPORT_FORMAT`` is its version.
 
-`render_json_report` returns it as text. Every other format is built from this data alone.
+Every other format is built from this data alone.
 """
 
 from __future__ import annotations
@@ -18,22 +18,17 @@ from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 REPORT_FORMAT = 1
 
 
-def render_json_report(report: Report, show: ShowLevel | None = None) -> str:
-    """Return the report as JSON with one field a line, ending in a line feed.
-
-    Incidents are in registry order and tests by path and line, so that two runs of one
-    tree compare equal but for durations.
-    """
-    return format_json_document(build_report_document(report, show))
-
-
 def format_json_document(document: Mapping[str, Any] | Sequence[Any]) -> str:
-    """Return plain data as the text of a JSON file."""
+    """Return plain data as the text of a JSON file with one field a line."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapping[str, Any]:
-    """Return the report as the plain data that `render_json_report` writes."""
+    """Return a report as plain data.
+
+    Incidents are in registry order and tests by path and line, so that two runs of one
+    tree compare equal but for durations.
+    """
     return {
         "format": REPORT_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},

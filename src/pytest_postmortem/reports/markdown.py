@@ -115,12 +115,8 @@ def render_markdown_report(document: Mapping[str, Any]) -> str:
     A report that is too long is cut, least severe first: action items and rows of a section, then
     sections, which are named.
     """
-    text = (
-        "\n".join(
-            [f"### {_format_report_headline(document)}", "", *_format_report_notes(document)]
-        ).rstrip()
-        + "\n"
-    )
+    head = [f"### {_format_report_headline(document)}", "", *_format_report_notes(document)]
+    text = "\n".join(head).rstrip() + "\n"
     omitted_names: list[str] = []
     for section in _build_markdown_sections(document):
         part = _fit_section(section, LONGEST_REPORT - len(text))
@@ -213,21 +209,18 @@ def _build_markdown_sections(document: Mapping[str, Any]) -> Iterator[_MarkdownS
     for states, title, opened in STATE_SECTIONS:
         incidents = [incident for incident in document["incidents"] if incident["state"] in states]
         if incidents:
+            rows, brief = [], []
+            for incident in incidents[:MOST_ROWS]:
+                remarks = [*_format_incident_remarks(incident)]
+                items = _format_open_items(incident, today)
+                rows.append(_format_incident_row(incident, [*remarks, *items]))
+                brief.append(_format_incident_row(incident, remarks))
             yield _MarkdownSection(
                 f"{title}: {format_count(len(incidents))}",
                 f"{STATE_SIGNS.get(states[0], '▫️')} ",
                 "| incident | severity | date | |\n|---|---|---|---|\n",
-                [
-                    _format_incident_row(
-                        incident,
-                        [*_format_incident_remarks(incident), *_format_open_items(incident, today)],
-                    )
-                    for incident in incidents[:MOST_ROWS]
-                ],
-                [
-                    _format_incident_row(incident, [*_format_incident_remarks(incident)])
-                    for incident in incidents[:MOST_ROWS]
-                ],
+                rows,
+                brief,
                 len(incidents),
                 "incident",
                 folded=not opened or len(incidents) > MOST_OPEN,

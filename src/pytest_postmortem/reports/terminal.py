@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_postmortem.errors import PostmortemError
-from pytest_postmortem.evaluation.evaluate import normalize_severity
+from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
 from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, ShowLevel, format_count
 from pytest_postmortem.report_model import GateResult, IncidentResult, Report, State
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
-from pytest_postmortem.reports.summary import LISTING_HINT, format_last_line
 from pytest_postmortem.text import sanitize_line
 
 COVERAGE_TITLE = "incident coverage"
+LISTING_HINT = "-v lists them"
 MOST_TERMINAL_LINES = 10
 """Lines of the report, the last one included, unless the reader asks for more."""
 
@@ -399,3 +399,83 @@ def _choose_colour(report: Report) -> LineColour:
         report.totals.percent is not None and report.totals.guarded == report.totals.required
     )
     return "green" if all_guarded else "yellow"
+
+
+def format_last_line(report: Report, listed: bool = False) -> str:
+    """Return the last line of the report: guarded incidents, their total, and the missing ones.
+
+    ``listed`` says that the missing ones are listed above.
+    """
+    totals = report.totals
+    if report.missing:
+        head = f"{totals.guarded} of {format_count(totals.required, 'linked incident')} guarded"
+        tail = f"{report.missing}, so no gap is claimed"
+        return "; ".join((head, *_format_remainder(report, listed), tail))
+    if report.scope.kind == "partial":
+        return _format_partial_run(report)
+    if not totals.required:
+        head = "no incident requires a regression test"
+    else:
+        share = f"{totals.guarded} of {format_count(totals.required)} guarded"
+        if totals.percent is not None:
+            share += f" ({compute_percentage(totals.guarded, totals.required):g} %)"
+        head = f"{share}{_format_proven_count(report)}, {totals.linked} linked"
+    return "; ".join(filter(None, (head, ", ".join(_format_remainder(report, listed)))))
+
+
+def _format_proven_count(report: Report) -> str:
+    """Say how many are proven, where it is known of any whether they are."""
+    has_any_proof = any(incident.proof is not None for incident in report.incidents)
+    return f", {report.totals.proven} of them proven" if has_any_proof else ""
+
+
+def _format_partial_run(report: Report) -> str:
+    """Count only the incidents that this run saw a test of; the others are not judged here."""
+    required = [incident for incident in report.incidents if incident.required]
+    seen = sum(incident.state != "not-judged" for incident in required)
+    guarded = f"{report.totals.guarded} of {format_count(seen)} seen here guarded"
+    head = f"{guarded}{_format_proven_count(report)}"
+    waiting = _count_incidents(report, "not-run")
+    unseen_count = len(required) - seen
+    parts = [f"{unseen_count} not judged: {'; '.join(report.scope.reasons)}"]
+    if not unseen_count:
+        parts = [f"a part of the suite: {'; '.join(report.scope.reasons)}"]
+    if waiting:
+        parts.insert(0, f"{waiting} not run")
+    return f"{head if seen else 'no incident seen here'}; {', '.join(parts)}"
+
+
+def _count_incidents(report: Report, state: State, required: bool | None = None) -> int:
+    """Return how many incidents are in a state, and are required or not if that matters."""
+    return sum(
+        incident.state == state and required in (None, incident.required)
+        for incident in report.incidents
+    )
+
+
+def _format_remainder(report: Report, listed: bool) -> Iterator[str]:
+    """Yield the facts that the two figures do not include."""
+    executes = report.scope.executes
+    not_run = _count_incidents(report, "not-run")
+    if not_run:
+        yield f"{not_run} not run" + ("" if executes else f": {'; '.join(report.scope.reasons)}")
+    gaps = _count_incidents(report, "unguarded", required=True)
+    if gaps:
+        text = f"{gaps} {'has' if gaps == 1 else 'have'} no regression test"
+        yield text if listed else f"{text} ({LISTING_HINT})"
+    older = _count_incidents(report, "unguarded", required=False)
+    if older:
+        yield f"{older} older without one"
+    declared = _count_incidents(report, "declared")
+    if declared:
+        yield f"{declared} declared"
+    exempt = _count_incidents(report, "exempt")
+    if exempt:
+        yield f"{exempt} exempt"
+    if report.unchecked:
+        yield f"{format_count(len(report.unchecked), 'id')} not checked"
+    if report.unknown_foreign_ids:
+        verb = "is" if len(report.unknown_foreign_ids) == 1 else "are"
+        yield f"{format_count(len(report.unknown_foreign_ids), 'id')} of other marks {verb} unknown"
+    if report.odd and listed:
+        yield f"{format_count(len(report.odd), 'other mark')} not understood, as {report.odd[0]}"

@@ -53,10 +53,6 @@ def build_collection_plan(registry: Registry | None, settings: Settings) -> Coll
     return CollectionPlan(links.index_declared_tests(registry), names, judged=True)
 
 
-def _is_id_matching(id: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(id.casefold(), pattern) for pattern in patterns)
-
-
 class LinkCollector:
     """Reads the links of every item, and gives each linked item its property.
 
@@ -190,15 +186,15 @@ class LinkCollector:
         selected_tests = {
             link.test
             for link in self._collected.links
-            if link.id.casefold() in self._wanted or _is_id_matching(link.id, self._only)
+            if link.id.casefold() in self._wanted
+            or any(fnmatchcase(link.id.casefold(), pattern) for pattern in self._only)
         }
-        selected_items = [item for item in items if self._find_item_key(item) in selected_tests]
         deselected_items = [
             item for item in items if self._find_item_key(item) not in selected_tests
         ]
         if deselected_items:
             config.hook.pytest_deselected(items=deselected_items)
-            items[:] = selected_items
+            items[:] = [item for item in items if self._find_item_key(item) in selected_tests]
 
 
 def build_test_key(item: pytest.Item) -> NodeKey:

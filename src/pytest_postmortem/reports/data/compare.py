@@ -12,8 +12,8 @@ from pytest_postmortem.model import NodeKey, Policy, Postmortem, Registry, ShowL
 from pytest_postmortem.pysource.marker_index import (
     LinkedIncident,
     SourceTestsByFile,
+    UninterpretedFile,
     UnreadLinks,
-    contains_any_name,
     find_linked_incidents,
     find_unread_links,
 )
@@ -47,23 +47,6 @@ NO_CHANGE_TEXT = "Nothing was gained, nothing lost"
 
 MAX_LISTED_CHANGES = 50
 """Incidents of a kind that Markdown lists; hosts refuse a comment that is too long."""
-
-
-@dataclass(frozen=True, slots=True)
-class UninterpretedFile:
-    """A changed file of the newer state of which the code reader knows the text and no meaning.
-
-    ``importers`` are the files that import it, where it is Python that can't be parsed.
-    """
-
-    path: str
-    text: str
-    is_python: bool = False
-    importers: frozenset[str] = frozenset()
-
-    def may_link(self, names: Collection[str], test_files: Collection[str]) -> bool:
-        """Return whether it names an incident, or may have given a mark to one of its tests."""
-        return not self.importers.isdisjoint(test_files) or contains_any_name(self.text, names)
 
 
 @dataclass(frozen=True, slots=True)
