@@ -106,9 +106,32 @@ def run_prove(
         if not results:
             _warn_of_shallow_clone(checkout)
     seconds = monotonic() - start
+    results = _add_shared_seconds(results, seconds)
     for target in targets:
         print_or_write_report("proofs", target, results, seconds=seconds, verbose=verbose)
     return output.compute_proof_status(results, strict=strict)
+
+
+def _add_shared_seconds(results: Sequence[ProofResult], seconds: float) -> list[ProofResult]:
+    """Return results with the seconds that the user waited: new proofs share those of the set-up.
+
+    With parallel proofs, each has its own seconds.
+    """
+    new = [result for result in results if result.since is None and result.incident_proof.seconds]
+    shared = seconds - sum(result.incident_proof.seconds for result in new)
+    if not new or shared <= 0:
+        return list(results)
+    return [
+        replace(
+            result,
+            incident_proof=replace(
+                result.incident_proof, seconds=result.incident_proof.seconds + shared / len(new)
+            ),
+        )
+        if result in new
+        else result
+        for result in results
+    ]
 
 
 def _prove_subjects(

@@ -73,7 +73,8 @@ class Experiment:
     load.
 
     ``enough`` are the seconds after which a run counts as hanging, computed from the run with the
-    fix; ``as_module`` starts pytest as ``python -m pytest``.
+    fix; ``as_module`` starts pytest as ``python -m pytest``. ``control`` is an earlier run of the
+    same files with the fix, if there was one.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Experiment:
         self.hang_seconds = enough
         self.as_module = runner.as_module
         self._others: tuple[str, ...] = ()
+        self.control: Trial | None = None
         self.modules: set[str] = set()
         self.read_files: set[str] = set()
         pairs = {
@@ -108,7 +110,8 @@ class Experiment:
 
     def run_with_fix(self) -> Trial:
         """Run the tests with the fix; limit later runs to ten times its duration."""
-        trial = self._run(self._wanted, fixed=True, watched=True)
+        trial = self.control or self._run(self._wanted, fixed=True, watched=True)
+        self.modules |= trial.modules
         if trial.ended.status is not None:
             self.hang_seconds = max(
                 self._effort.min_hang_seconds, TIMEOUT_FACTOR * trial.ended.seconds
@@ -117,8 +120,8 @@ class Experiment:
         return trial
 
     def today(self) -> Trial:
-        """Run the tests with the files of the checkout."""
-        return self._start(self._once, RunSources())
+        """Run the tests with the files of the checkout, and other tests as with the fix."""
+        return self._start(self._wanted, RunSources())
 
     def are_tests_passing(self, nodeids: Sequence[str]) -> bool:
         """Return whether tests pass in the user's own environment."""

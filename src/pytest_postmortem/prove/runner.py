@@ -85,7 +85,7 @@ def create_shadow_environment(
     interpreter.create_environment(folder)
     shadow = ShadowEnvironment(folder, interpreter)
     here = Path(__file__).parent
-    for name in ("channel", "import_hook", "instrument", "recorder"):
+    for name in ("channel", "import_hook", "influences", "instrument", "recorder"):
         shutil.copyfile(
             here / "child" / f"{name}.py", shadow.site_packages / f"_postmortem_{name}.py"
         )

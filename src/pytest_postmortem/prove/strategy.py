@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import linecache
 import os
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +43,7 @@ from pytest_postmortem.prove.today import (
     run_with_module_path,
 )
 from pytest_postmortem.prove.transplant import TransplantError
-from pytest_postmortem.prove.trial import AttemptResult, Trial
+from pytest_postmortem.prove.trial import AttemptResult, RaisedFailure, Trial
 from pytest_postmortem.prove.verdict import (
     DECIDED_VERDICTS,
     RED_WORDS,
@@ -51,6 +53,15 @@ from pytest_postmortem.prove.verdict import (
     judge_incident,
     select_best_verdict,
 )
+
+TIME_WORDS = re.compile(
+    r"(?<![a-z])(time|timed|timeout|timing|clock|elapsed|duration|took|seconds?|delay|latency|slow"
+    r"|faster|perf_counter|monotonic|process_time|benchmark|now|today)(?![a-z])|time(out|r)s?\b",
+    re.IGNORECASE,
+)
+"""Words in a failure, or in the code that raised it, by which it may depend on a clock."""
+
+MAX_SHOWN_FRAMES = 3
 
 STRATEGIES = ("patch", "units", "replay")
 
@@ -166,7 +177,7 @@ class Prover:
                     case = today.select_others(case)
                 if way == "replay" and today is not None and not today.others:
                     raise FixError(f"today {today.reason}")
-                proved = self._try_strategy(way, case, fix, proofs)
+                proved = self._try_strategy(way, case, fix, proofs, today)
             except (FixError, TransplantError, ReplayError) as error:
                 notes.append(f"{way}: {error}")
                 if isinstance(error, FixNotInHeadError):
@@ -240,6 +251,7 @@ class Prover:
         case: ProofCase,
         fix: Fix,
         proofs: Sequence[IncidentProof],
+        today: TestsToday | None = None,
         *,
         copied: bool = False,
     ) -> IncidentProof:
@@ -262,6 +274,8 @@ class Prover:
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
         sides = Experiment(self._runner, selection, versions, self._effort, enough)
+        if today is not None and way == "units" and _is_text_of_today(versions):
+            sides.control, sides.as_module = today.trial, today.as_module
         names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)
         judged, control = self._judge_versions(sides, versions, names_of_fix, quick=copied)
         if judged.verdict in ("proven", "proven-flaky"):
@@ -346,6 +360,9 @@ class Prover:
             judged = judge_incident(control, Trial(control.ended), fix_names)
         else:
             without = experiment.without()
+            if experiment.control and without.escaped_failures:  # today's run recorded none
+                experiment.control = None
+                control = experiment.run_with_fix()
             judged = judge_incident(control, without, fix_names)
             if quick and judged.is_open:
                 return judged, control
@@ -529,9 +546,12 @@ def _confirm_verdict(
 ) -> tuple[IncidentVerdict, Trial]:
     """Repeat a failure that was seen only once, and return the verdict and the run with the fix.
 
-    The tests run without the fix and then with it, since runs may leave files behind.
+    This is done if something was seen that may let a test end differently next time. The tests run
+    without the fix and then with it, since runs may leave files behind.
     """
     judged = judge_incident(control, without, fix_names, reached)
+    if not (control.influences or without.influences or _is_failure_about_time(without)):
+        return judged, control
     if _is_single_run_decisive(judged, without):
         without = without.add_attempts(experiment.again(fixed=False))
         judged = judge_incident(control, without, fix_names, reached)
@@ -545,6 +565,28 @@ def _is_single_run_decisive(judged: IncidentVerdict, trial: Trial) -> bool:
     """Return whether the verdict on a test depends on one single run."""
     proven_once = (test for test in judged.tests if test.verdict == "proven" and not test.is_mixed)
     return any(len(trial.attempts.get(test.nodeid, ())) < 2 for test in proven_once)
+
+
+def _is_failure_about_time(without: Trial) -> bool:
+    """Return whether a linked test fails by something that may depend on a clock, or dies."""
+    attempts = (
+        attempt for nodeid in without.linked for attempt in without.attempts.get(nodeid, ())
+    )
+    return any(
+        attempt.word in ("hung", "died")
+        or (attempt.failure is not None and _mentions_time(attempt.failure))
+        for attempt in attempts
+    )
+
+
+def _mentions_time(failure: RaisedFailure) -> bool:
+    lines = (linecache.getline(path, line) for path, line, _ in failure.frames[-MAX_SHOWN_FRAMES:])
+    return any(map(TIME_WORDS.search, (failure.type, failure.message, *lines)))
+
+
+def _is_text_of_today(versions: FixVersions) -> bool:
+    """Return whether the files with the fix are those of the checkout."""
+    return all(read_source_text(path) == text for path, text in versions.fixed.items())
 
 
 def _locate_part(part: FixPart, versions: FixVersions, fix: Fix) -> FixPart:

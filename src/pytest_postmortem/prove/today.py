@@ -42,7 +42,8 @@ class ProofCase:
 class TestsToday:
     """The linked tests on today's code: those that fail, and the node ids of the others.
 
-    ``reason`` says why no linked test was collected.
+    ``reason`` says why no linked test was collected. ``trial`` is the run, None if the control of
+    an earlier strategy was it; ``as_module`` says that it was started with ``python -m pytest``.
     """
 
     __test__ = False
@@ -50,6 +51,8 @@ class TestsToday:
     others: tuple[str, ...]
     failing: tuple[TestVerdict, ...]
     reason: str = ""
+    trial: Trial | None = None
+    as_module: bool = False
 
     def judge(self) -> IncidentVerdict:
         """Return the verdict if every linked test fails."""
@@ -85,7 +88,9 @@ def run_tests_today(experiment: Experiment) -> TestsToday:
         for nodeid, attempt in red.items()
     )
     others = tuple(nodeid for nodeid in trial.linked if nodeid not in red)
-    return TestsToday(others, tuple(failing), "" if trial.linked else explain_no_linked_test(trial))
+    reason = "" if trial.linked else explain_no_linked_test(trial)
+    control = None if red else trial
+    return TestsToday(others, tuple(failing), reason, control, experiment.as_module)
 
 
 def run_with_module_path(experiment: Experiment, run: Callable[[], Trial]) -> Trial:

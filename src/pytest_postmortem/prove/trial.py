@@ -74,7 +74,8 @@ class Trial:
     copies among them, ``others`` modules of the same name from elsewhere, ``read_files`` the files
     of the fix that were opened past the import system. ``reached`` are the lines of the fix that
     ran, ``escaped_failures`` the exceptions that left its functions. ``modules`` are the files of
-    the checkout that were loaded. ``missing`` are linked tests that were not collected.
+    the checkout that were loaded. ``missing`` are linked tests that were not collected;
+    ``influences`` are kinds of what may let linked tests end differently.
     """
 
     ended: ProcessEnd
@@ -89,6 +90,7 @@ class Trial:
     escaped_failures: tuple[RaisedFailure, ...] = ()
     modules: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
+    influences: frozenset[str] = frozenset()
 
     def further(self) -> dict[str, AttemptResult]:
         """Return the results of the tests that are not linked."""
@@ -167,6 +169,7 @@ def parse_trial_notes(lines: Iterable[bytes], ended: ProcessEnd) -> Trial:
         tuple(dict.fromkeys(map(_parse_failure, notes["escaped"]))),
         frozenset(path for paths in notes["modules"] for path in paths),
         tuple(notes["collected"][-1].get("missing", ())) if notes["collected"] else (),
+        frozenset(notes["influence"]),
     )
 
 

@@ -11,7 +11,7 @@ Each line that it writes is ``[KIND, DATA]``. A failure is written before pytest
 test may break pytest's reporting. Linked tests run ``rounds`` times, an upper limit if negative,
 and then further tests, those in ``others`` or all; both for no more than ``share`` of the time of
 the requested runs. Since one run says little about a test, linked tests have all their rounds if
-these take no more than a second.
+these take no more than a second, and little of the processor.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ IN_SHADOW = __name__ == "_postmortem_recorder"
 import_hook: Any = import_module(
     "_postmortem_import_hook" if IN_SHADOW else f"{__package__}.import_hook"
 )
+influences: Any = import_module(
+    "_postmortem_influences" if IN_SHADOW else f"{__package__}.influences"
+)
 
 _time, _dumps, _getpid = time, json.dumps, os.getpid  # a test may patch them
 
@@ -43,6 +46,9 @@ MIN_EXTRA_SECONDS = 0.05
 
 MAX_ROUND_SECONDS = 1.0
 """Seconds that the rounds of linked tests may take beyond their share."""
+
+MAX_ROUND_WORK = 0.1
+"""Seconds of the processor that one such round may take."""
 
 MAX_EXIT_SECONDS = 1.0
 """Seconds in which a process must exit after all results are recorded."""
@@ -59,6 +65,11 @@ def pytest_configure(config: pytest.Config) -> None:
         if own_plugin is not None:  # its options must exist, but its report is not needed
             config.pluginmanager.unregister(own_plugin)
     config.pluginmanager.register(RunRecorder(recorder_config), "postmortem-recorder")
+
+
+def _measure_work() -> float:
+    """Return the seconds that the processor has worked for this process and its children."""
+    return sum(os.times()[:4])
 
 
 def _end_process_after(seconds: float) -> None:
@@ -87,6 +98,9 @@ class RunRecorder:
         self._linked: dict[str, pytest.Item] = {}
         self._round = 0
         self._spent = self._beyond = 0.0
+        self._influences = influences.InfluenceWatcher(
+            os.path.dirname(config["notes"]), self._write_note
+        )
         self._until: float | None = None
 
     def _write_note(self, kind: str, data: object) -> None:
@@ -173,9 +187,11 @@ class RunRecorder:
         switch, usual = self._wanted["switch"], sys.getswitchinterval()
         sys.setswitchinterval(usual if switch is None else switch)
         try:
+            work = _measure_work()
             took = self._once(item, 0)
+            work = _measure_work() - work
             for number in range(1, abs(rounds)):
-                if rounds < 0 and not self._has_time(took, abs(rounds) - number):
+                if rounds < 0 and not self._has_time(took, work, abs(rounds) - number):
                     break
                 self._once(item, number)
             self._write_note("teardown", item.nodeid)
@@ -185,11 +201,14 @@ class RunRecorder:
         finally:
             sys.setswitchinterval(usual)
 
-    def _has_time(self, took: float, rounds: int) -> bool:
-        """Return whether there is time for one more of some rounds, and count it."""
+    def _has_time(self, took: float, work: float, rounds: int) -> bool:
+        """Return whether there is time for one more of some rounds, and count it.
+
+        A round takes some seconds, in which the processor works for others.
+        """
         if took <= self._find_spare_seconds() / 2:
             self._spent += took
-        elif self._beyond + took * rounds <= MAX_ROUND_SECONDS:
+        elif self._beyond + took * rounds <= MAX_ROUND_SECONDS and work <= MAX_ROUND_WORK:
             self._beyond += took
         else:
             return False
@@ -206,7 +225,8 @@ class RunRecorder:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         self._write_note("start", [item.nodeid, number])
         import_hook.forget_reached_places()
-        runtestprotocol(item, nextitem=shared)
+        with self._influences.watch():
+            runtestprotocol(item, nextitem=shared)
         self._write_note("end", item.nodeid)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return _time() - start
