@@ -14,7 +14,7 @@ from pytest_postmortem.documents.heading_kinds import classify_heading
 from pytest_postmortem.documents.labels import load_labels
 from pytest_postmortem.documents.parts import DocumentPart
 from pytest_postmortem.documents.placeholders import is_placeholder_text
-from pytest_postmortem.documents.sections import DocumentPassage
+from pytest_postmortem.documents.sections import CHECKBOX, DocumentPassage
 from pytest_postmortem.documents.vocabulary import (
     compile_expression,
     compile_phrases,
@@ -28,7 +28,6 @@ ActionProgress = Literal["done", "open", "overdue"]
 MAX_FACT_TEXT = 1000
 """The number of characters of an item that are searched."""
 
-_CHECKBOX = re.compile(r"\[([ xX✓✔])\]\s*")
 _HEADING_NUMBER = re.compile(r"\s*(?:\d{1,2}[.)]|[-–])\s+")
 _STATE_EMOJI = re.compile("\\s*([✅✔☑✓🟢☐⬜🔲◻⏳🚧❌🔴🟡])\ufe0f?\\s*")
 _DONE_EMOJI = "✅✔☑✓🟢"
@@ -74,7 +73,7 @@ def parse_item_facts(text: str) -> ItemFacts:
     """Parse the text of an item: its title on the first line, its details below."""
     text = text[:MAX_FACT_TEXT]
     first = text.partition("\n")[0]
-    box = _CHECKBOX.match(first)
+    box = CHECKBOX.match(first)
     title, done = _split_state_prefix(first[box.end() :] if box else first)
     if box and (done is None or box[1] != " "):
         done = box[1] != " "
@@ -233,7 +232,7 @@ def _is_item_row(row: DocumentPassage) -> bool:
 
 
 def _is_boxed_item(passage: DocumentPassage) -> bool:
-    return passage.item and _CHECKBOX.match(passage.text) is not None
+    return passage.item and CHECKBOX.match(passage.text) is not None
 
 
 def is_untitled_row(row: DocumentPassage) -> bool:

@@ -22,7 +22,7 @@ from pytest_postmortem.documents.placeholders import (
     is_reference,
     is_unfinished_text,
 )
-from pytest_postmortem.documents.sections import DocumentPassage
+from pytest_postmortem.documents.sections import CHECKBOX, DocumentPassage
 from pytest_postmortem.documents.vocabulary import compile_expression
 from pytest_postmortem.model import ExtraWords
 
@@ -46,7 +46,6 @@ MAX_ITEMS = 3
 COLONS = (":", "：")
 QUESTION_MARKS = ("?", "？")
 
-_CHECKBOX = re.compile(r"\A\s*\[([ xX✓✔])\]\s*")
 _SENTENCE_START = re.compile(r"(?<=[.!])\s+(?=\S)|\n(?![a-zß-ÿа-я])")
 """The end of a sentence, or of a line unless the next one continues it in lower case."""
 
@@ -215,7 +214,7 @@ def _drop_assumptions(passages: Iterable[DocumentPassage]) -> Sequence[DocumentP
 
 def _is_unchecked_option(passage: DocumentPassage) -> bool:
     """Return whether a passage is a box that is not checked: an option of a template."""
-    box = _CHECKBOX.match(passage.text) if passage.item else None
+    box = CHECKBOX.match(passage.text) if passage.item else None
     return box is not None and box[1] == " "
 
 
@@ -294,7 +293,7 @@ def _read_passage(passage: DocumentPassage) -> str:
         stripped = replace(stripped, text=text, emphasised=False)
     if not stripped.text or _is_saying_nothing(stripped):
         return ""
-    text = compile_expression("admonition").sub("", _CHECKBOX.sub("", text, count=1), count=1)
+    text = compile_expression("admonition").sub("", CHECKBOX.sub("", text))
     text = _drop_guidance_sentences(text)
     sentence = _clean_sentence(_strip_question(text))
     if is_guidance(text) and not sentence.endswith(COLONS):
@@ -340,7 +339,7 @@ def _is_saying_nothing(passage: DocumentPassage) -> bool:
     text = passage.text
     words = len(text.split())
     if (
-        is_placeholder_text(_CHECKBOX.sub("", text, count=1))
+        is_placeholder_text(CHECKBOX.sub("", text))
         or is_unfinished_text(text)
         or compile_expression("unknown_cause").match(text)
         or compile_expression("tickets").fullmatch(text)
@@ -451,12 +450,12 @@ def find_document_class(parts: Sequence[DocumentPart], extra: ExtraWords = ()) -
         if part.kind in ("cause", "whys"):
             labelled = map(split_label, part.said)
             passages += [rest for label, rest in labelled if _is_class_label(label, extra)]
-    boxes = [_CHECKBOX.match(passage.text) for passage in passages]
+    boxes = [CHECKBOX.match(passage.text) for passage in passages]
     checked = [p for p, box in zip(passages, boxes, strict=True) if box and box[1] != " "]
     if any(boxes):
         passages = checked
     for passage in passages:
-        text = _CHECKBOX.sub("", passage.text.strip().split("\n")[0], count=1)
+        text = CHECKBOX.sub("", passage.text.strip().split("\n")[0])
         if is_placeholder_text(text) or len(_CLASS_CHOICE.split(text)) > MAX_ITEMS:
             continue
         label, remainder = split_label(DocumentPassage(text, 0, label=passage.label))

@@ -13,6 +13,7 @@ from pytest_postmortem.documents.vocabulary import (
     compile_phrases,
     fold_text,
     read_vocabulary_file,
+    strip_signs,
 )
 from pytest_postmortem.model import ExtraWords
 
@@ -40,7 +41,6 @@ _SHORTCODE = re.compile(r":[a-z][a-z0-9_+-]*:", re.IGNORECASE)
 _ANCHOR = re.compile(r"\{[#:.][^{}]*\}\s*$")
 _TAG = re.compile(r"<[^<>]*>")
 _QUOTES = re.compile('[«»“”„"「」『』*~]')
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _ORDINAL = re.compile(
     r"(?:\d{1,2}(?:\.\d{1,2})*(?:[.):、]\s*|\W?\s+)|第?[一二三四五六七八九十]{1,3}(?:[、.):章节]|\s)\s*|"
     r"(?:[ivx]{1,4}|[a-h])[.):]\s+|[①-⑳]\s*)"
@@ -83,17 +83,17 @@ def _list_heading_forms(heading: str) -> Iterator[str]:
     """Yield a heading in the forms in which it may be known, the most complete first."""
     text = _TAG.sub(" ", _ANCHOR.sub("", _SHORTCODE.sub(" ", heading)))
     text = " ".join(_QUOTES.sub("", fold_text(text)).replace("&", " ").replace("/", " ").split())
-    form = _EDGES.sub("", text)
+    form = strip_signs(text)
     yield form
     ordinal = _ORDINAL.match(form)
     if ordinal and form[ordinal.end() :]:
-        form = _EDGES.sub("", form[ordinal.end() :])
+        form = strip_signs(form[ordinal.end() :])
         yield form
-    bare = _EDGES.sub("", " ".join(_PARENTHESES.sub(" ", form).split()))
+    bare = strip_signs(" ".join(_PARENTHESES.sub(" ", form).split()))
     if bare and bare != form:
         yield bare
         for match in _PARENTHESES.finditer(form):
-            yield _EDGES.sub("", match[1] or match[2] or "")
+            yield strip_signs(match[1] or match[2] or "")
 
 
 @lru_cache(maxsize=4)

@@ -11,6 +11,7 @@ from pytest_postmortem.documents.vocabulary import (
     compile_words,
     fold_text,
     list_item_words,
+    strip_signs,
 )
 
 MAX_PLACEHOLDER_LENGTH = 1000
@@ -21,7 +22,6 @@ _PLACEHOLDER_SHAPE = re.compile(
     r"\$\{?\w+\}?|%\w+%|@@?\w+@@|__\w+__)?\W*$",
     re.IGNORECASE | re.DOTALL,
 )
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _INFORMATION_SIGNS = " \u2139\u24d8\ufe0f"
 """Signs before a hint that are letters in Unicode."""
 
@@ -52,13 +52,13 @@ def is_assumption_label(text: str) -> bool:
 
 
 def _is_folded(pattern: re.Pattern[str], text: str) -> bool:
-    return pattern.fullmatch(_EDGES.sub("", fold_text(text))) is not None
+    return pattern.fullmatch(strip_signs(fold_text(text))) is not None
 
 
 def is_guidance(text: str, *, emphasised: bool = False) -> bool:
     """Return whether a text says what to write: a question, or the hint of a template."""
     folded = fold_text(text[:MAX_PLACEHOLDER_LENGTH].lstrip(_INFORMATION_SIGNS))
-    bare = _EDGES.sub("", folded)
+    bare = strip_signs(folded)
     guidance = compile_words("guidance").match(bare)
     return bool(
         re.search(r"[?？]\W*$", folded)
@@ -77,7 +77,7 @@ def is_reference(passage: DocumentPassage) -> bool:
     text = passage.text if passage.unlinked is None else passage.unlinked
     unlinked = fold_text(_ADDRESS.sub(" ", text))
     words, fillers = compile_words("reference"), list_item_words("filler")
-    begins = words.match(_EDGES.sub("", fold_text(passage.text)))
+    begins = words.match(strip_signs(fold_text(passage.text)))
     remainder = [
         word for word in re.findall(r"\w+", words.sub(" ", unlinked)) if word not in fillers
     ]

@@ -28,7 +28,7 @@ _IGNORE_COMMENT = re.compile(
     r"(?:<!--|(?:^|\s)#|^\.\.)\s*postmortem:\s*ignore\s*=\s*([\w*, -]{1,500}?)\s*(?:-->|$)",
     re.MULTILINE,
 )
-_CHECKBOX = re.compile(r"^\s*\[[ xX]\]")
+CHECKBOX = re.compile(r"\A\s*\[([ xX✓✔])\]\s*")
 _MARKS = {
     "em": "italic",
     "strong": "bold",
@@ -276,7 +276,7 @@ def _build_passage(children: Sequence[Token], line: int) -> DocumentPassage:
         links=tuple(str(child.attrGet("href")) for child in children if child.type == "link_open"),
         label=_find_bold_label(pieces),
         struck=any("struck" in piece.marks for piece in pieces)
-        and not _CHECKBOX.sub("", outside_struck).strip(),
+        and not CHECKBOX.sub("", outside_struck).strip(),
         unlinked="".join(piece.visible for piece in unlinked).strip(),
         shown="".join(piece.visible for piece in pieces).strip(),
         emphasised=is_emphasised and not re.search(r"\w", _join_sources(pieces, without="italic")),

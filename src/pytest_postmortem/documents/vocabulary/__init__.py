@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _APOSTROPHES = re.compile("[’‘ʼ`´]")
 _SEPARATORS = re.compile("[-_\u2010-\u2012]|\\s+")
@@ -20,6 +21,11 @@ def read_vocabulary_file(name: str, folder: Path = Path(__file__).parent) -> Any
 
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     return yaml.load((folder / name).read_text(encoding="utf-8"), loader)
+
+
+def strip_signs(text: str) -> str:
+    """Return a text without punctuation, emoji and spaces around it."""
+    return _EDGES.sub("", text)
 
 
 @cache
