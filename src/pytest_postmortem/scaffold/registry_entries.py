@@ -40,7 +40,7 @@ DEFAULT_WRAPPER = "postmortems"
 
 @dataclass(frozen=True, slots=True)
 class RegistryEntries:
-    """The entries of a registry file: the key above them, None without one, and their container.
+    """The entries of a registry file: the key above them and their container, None without one.
 
     ``rows`` are the entries alone, without settings of the file next to them.
     """
@@ -75,14 +75,16 @@ def find_registry_entries(tree: Any) -> RegistryEntries:
         names = {fields.normalize_key(key): key for key in tree}
         wrapper = next((names[name] for name in WRAPPER_KEYS if name in names), None)
         container = tree if wrapper is None else tree[wrapper]
+    if not isinstance(container, (LocatedList, LocatedTable)):
+        return RegistryEntries(wrapper, None, {})
+    rows: dict[Any, Any] = dict(enumerate(container))
     if isinstance(container, LocatedTable):
         rows = {
             key: row
             for key, row in container.items()
             if wrapper is not None or fields.normalize_key(key) not in FILE_SETTINGS
         }
-        return RegistryEntries(wrapper, container, rows)
-    return RegistryEntries(wrapper, container, dict(enumerate(container or ())))
+    return RegistryEntries(wrapper, container, rows)
 
 
 def _find_entry_day(row: Any) -> str | None:
@@ -161,19 +163,23 @@ def _check_added_entry(before: Any, after: Any, entry: _NewEntry) -> None:
         UnexpectedSyntaxError: The entry is incomplete, or something else has changed.
     """
     entries = find_registry_entries(after)
-    key = entry.id if entry.is_keyed else 0 if entry.is_first else -1
-    added = entries.container.pop(key)
-    written = {key: _join_texts(value) for key, value in added.items()}
-    pairs = entry.list_pairs(added)
-    is_complete = written == {key: _join_texts(value) for key, value, _ in pairs}
-    if not is_complete or _drop_empty(after, entries.wrapper) != _drop_empty(
-        before, entries.wrapper
-    ):
+    if not entries.rows:
+        raise UnexpectedSyntaxError
+    added = entries.container.pop(entry.id if entry.is_keyed else 0 if entry.is_first else -1)
+    if not isinstance(added, LocatedTable):
+        raise UnexpectedSyntaxError
+    pairs = ((key, value) for key, value, _ in entry.list_pairs(added))
+    is_complete = _list_texts(added.items()) == _list_texts(pairs)
+    wrapper = entries.wrapper
+    if not is_complete or _drop_empty(after, wrapper) != _drop_empty(before, wrapper):
         raise UnexpectedSyntaxError
 
 
-def _join_texts(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+def _list_texts(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
+    """Return the values by their keys, one text like a list with one."""
+    return {
+        key: list(value) if isinstance(value, (list, tuple)) else [value] for key, value in pairs
+    }
 
 
 def _drop_empty(tree: Any, wrapper: str | None) -> Any:
@@ -186,10 +192,12 @@ def _drop_empty(tree: Any, wrapper: str | None) -> Any:
 def _insert_yaml_entry(text: str, entries: RegistryEntries, entry: _NewEntry) -> str:
     lines = text.split("\n")
     starts = _find_yaml_starts(lines, entries)
-    if not starts:
+    if not entries.rows and not _is_in_brackets(lines, entries.container):
         return _insert_first_yaml_entry(text, entries, entry)
+    if not starts:
+        raise UnexpectedSyntaxError
     new = _render_yaml_entry(lines, starts, entry)
-    column = _count_indent(lines[starts[0]])
+    column = _count_indent(lines[starts[-1]])
     above = lines[_find_block_end(lines, starts[-2], column) : starts[-1]] if starts[1:] else []
     blank = [] if all(line.strip() for line in above) else [""]
     if entry.is_first:
@@ -198,13 +206,16 @@ def _insert_yaml_entry(text: str, entries: RegistryEntries, entry: _NewEntry) ->
 
 
 def _find_yaml_starts(lines: Sequence[str], entries: RegistryEntries) -> list[int]:
-    """Return the indexes of the lines on which entries begin."""
-    if not isinstance(entries.container, (LocatedList, LocatedTable)):
+    """Return the indexes of the lines on which entries begin, empty if they are not known."""
+    if not entries.rows or _is_in_brackets(lines, entries.container):
         return []
-    if _is_in_brackets(lines, entries.container):
-        raise UnexpectedSyntaxError
     located = entries.container.lines
-    return [located[key] - 1 for key in entries.rows]
+    try:
+        starts = [located[key] - 1 for key in entries.rows]
+    except LookupError:
+        return []
+    is_dashed = lines[starts[-1]].lstrip().startswith("-")
+    return starts if entries.is_keyed or is_dashed else []
 
 
 def _is_in_brackets(lines: Sequence[str], container: Any) -> bool:
@@ -234,18 +245,14 @@ def _render_yaml_entry(lines: Sequence[str], starts: Sequence[int], entry: _NewE
     block = [line[column:] for line in lines[start : _find_block_end(lines, start, column)]]
     if entry.is_keyed:
         inner = _count_indent(block[1]) if len(block) > 1 else 2
-        head = [f"{format_yaml_scalar(entry.id, find_quote(block[0]))}:"]
-        first = ""
+        pairs = _render_yaml_pairs(entry, _read_yaml_pairs(line[inner:] for line in block[1:]))
+        key = format_yaml_scalar(entry.id, find_quote(block[0]))
+        new = [f"{key}:", *(" " * inner + pair for pair in pairs)]
     else:
-        dash = re.match("- *", block[0])
-        inner = len(dash[0]) if dash and dash[0] != "-" else 2
-        head, first = [], "-".ljust(inner)
-    like = _read_yaml_pairs(line[inner:] for line in block[entry.is_keyed :])
-    pairs = _render_yaml_pairs(entry, like)
-    body = [" " * inner + line for line in pairs]
-    if first:
-        body[0] = first + pairs[0]
-    return [" " * column + line for line in [*head, *body]]
+        inner = max(2, len(block[0]) - len(block[0].lstrip("- ")))
+        pairs = _render_yaml_pairs(entry, _read_yaml_pairs(line[inner:] for line in block))
+        new = ["-".ljust(inner) + pairs[0], *(" " * inner + pair for pair in pairs[1:])]
+    return [" " * column + line for line in new]
 
 
 def _read_yaml_pairs(lines: Iterable[str]) -> dict[str, str]:
