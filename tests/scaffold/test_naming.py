@@ -56,7 +56,7 @@ SLUG = "checkout-charged-customers-twice"
         (["http2-outage"], SLUG),
         (["503-errors-in-checkout"], SLUG),
         (["sev-1-checkout", "sev-2-login"], SLUG),
-        (["PM-1-c", "2018-01-18-a", "2018-01-19-b"], f"2026-11-20-{SLUG}"),
+        (["2018-01-18-a", "2018-01-19-b", "PM-1-c"], f"2026-11-20-{SLUG}"),
         (["jan-2019-dns-outage", "jun-2019-kubelet-qps"], f"nov-2026-{SLUG}"),
         (["January-2019-dns", "may-2019-qps", "June-2019-x"], f"November-2026-{SLUG}"),
         (["2019-JAN-a"], f"2026-NOV-{SLUG}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 
 from pytest_postmortem.report_formats import ReportSubject, describe_report_types
 
@@ -334,3 +335,21 @@ def build_pytest_arguments(options: argparse.Namespace) -> list[str]:
     ]
     today = getattr(options, "today", None)
     return arguments if today is None else [*arguments, f"--postmortem-today={today}"]
+
+
+ARGUMENTS_BY_COMMAND: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
+    "init": declare_init_arguments,
+    "new": declare_new_arguments,
+    "list": declare_list_arguments,
+    "show": declare_show_arguments,
+    "scan": declare_scan_arguments,
+    "prove": declare_prove_arguments,
+    "explain": declare_explain_arguments,
+    "check": declare_check_arguments,
+    "diff": declare_diff_arguments,
+    "combine": declare_combine_arguments,
+    "report": declare_report_arguments,
+    "sync": declare_sync_arguments,
+    "history": declare_history_arguments,
+    "schema": declare_schema_arguments,
+}

@@ -13,7 +13,6 @@ from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.linted_project import LintedProject
 from pytest_postmortem.cli.project import configure_without_conftest
-from pytest_postmortem.cli.project_code import ProjectCode
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.lint.engine import lint_cases
@@ -72,7 +71,7 @@ def check_project(
     else:
         findings = (
             *check_markers(marked_tests, project.registry, project.policy),
-            *_check_declared_tests(project, code, tests),
+            *check_listed_tests(project.known, project.lacking(code, tests)),
         )
         linked_tests = (
             find_linked_incidents(tests, project.registry, project.policy) if suite else None
@@ -117,12 +116,6 @@ def _select_given_tests(
     yield from (path for path in given_paths if path.suffix == ".py" and path.is_file())
     folders = [path for path in given_paths if path.is_dir()]
     yield from (file for file in suite if any(map(file.is_relative_to, folders)))
-
-
-def _check_declared_tests(
-    project: LintedProject, code: ProjectCode, tests: SourceTestsByFile
-) -> Iterator[Finding]:
-    return check_listed_tests(project.known, project.lacking(code, tests))
 
 
 def _collect_suite(project: LintedProject) -> PytestCollection:

@@ -73,7 +73,12 @@ class GitCheckout(Project):
         )
         self.submodules = Submodules(self.suite, self.index.modules)
         files = self._files(needs_git=needs_git)
-        self.present = frozenset(path for path in files if _is_regular_file(self.suite.top / path))
+        # git has no contents of a link
+        self.present = frozenset(
+            path
+            for path in files
+            if (file := self.suite.top / path).is_file() and not file.is_symlink()
+        )
         self.tracked = self.present.union(self.index.absent)
         self.declared_files = find_declared_test_files(self.registry)
         self._mark_bytes = tuple(name.encode() for name in self.names)
@@ -365,11 +370,6 @@ def _is_inside_any(path: str, places: Iterable[str]) -> bool:
 
 def _has_path_inside(paths: Iterable[str], place: str | None) -> bool:
     return place is not None and any(_is_inside_any(path, [place]) for path in paths)
-
-
-def _is_regular_file(file: Path) -> bool:
-    """Say whether a file is there and no link, which git has no contents of."""
-    return file.is_file() and not file.is_symlink()
 
 
 def _build_code_error(cause: str, remedy: str) -> SettingsError:

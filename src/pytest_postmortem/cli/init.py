@@ -27,6 +27,7 @@ from pytest_postmortem.scaffold import edits
 from pytest_postmortem.scaffold.edits import FileEdit
 from pytest_postmortem.scaffold.project_survey import (
     MarkIds,
+    find_ci_system,
     find_document_collections,
     find_issue_url_template,
     find_marks_with_ids,
@@ -315,7 +316,7 @@ def _format_next_steps(rows: Sequence[IncidentRow], project: Project) -> Iterato
     elif not rows:
         yield '  begin a post-mortem: pytest-postmortem new "what happened" --test tests/'
     yield "  run pytest: the last lines say which incidents are guarded"
-    ci = project.ci_config
+    ci = find_ci_system(git.find_repository_top(project.root) or project.root)
     if ci is not None:
         target = "github" if ci[1] == "GitHub Actions" else "markdown:incidents.md"
         yield f"  in {ci[1]} ({ci[0]}): pytest --postmortem-report={target}"

@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import NamedTuple
 
 from pytest_postmortem import __version__
-from pytest_postmortem.cli import EXIT_NOT_JUDGED, arguments
+from pytest_postmortem.cli import EXIT_NOT_JUDGED
+from pytest_postmortem.cli.arguments import ARGUMENTS_BY_COMMAND
 
 EXIT_WRONG_USE = 2
 EXIT_REGISTRY_UNREADABLE = 4
@@ -43,9 +44,7 @@ def _build_command(name: str, help: str, group: str) -> CliCommand:
         module = import_module(f"pytest_postmortem.cli.{name}")
         return int(module.main(options))
 
-    return CliCommand(
-        name, help, getattr(arguments, f"declare_{name}_arguments"), run_module, group
-    )
+    return CliCommand(name, help, ARGUMENTS_BY_COMMAND[name], run_module, group)
 
 
 CLI_COMMANDS: tuple[CliCommand, ...] = (

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -211,13 +212,15 @@ DEFAULT_NAMING = NamingPattern("number", "PM-", 4)
 
 
 def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
-    """Return the pattern of the last of the names, which is the newest."""
+    """Return the pattern of most names, spelled as the last of these, which is the newest."""
     if not names:
         return DEFAULT_NAMING
     reader = _NameReader(names)
     readings = [reader.read(name) for name in names]
-    kind, newest = readings[-1]
-    matches = [match for other, match in readings if other == kind and _is_alike(match, newest)]
+    shapes = [_find_shape(kind, match) for kind, match in readings]
+    most = Counter(reversed(shapes)).most_common(1)[0][0]  # of several, the newest
+    matches = [match for shape, (_, match) in zip(shapes, readings, strict=True) if shape == most]
+    kind, newest = most[0], matches[-1]
     titled = [match for match in matches if match["rest"]]
     join = titled[-1]["join"] if titled else "-"
     title = _find_title_spelling([match["rest"] for match in titled], join) if titled else None
@@ -246,10 +249,9 @@ def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
     )
 
 
-def _is_alike(match: re.Match[str], model: re.Match[str]) -> bool:
-    """Return whether two names have the same word before their number, and both have a year."""
-    years = [bool(each.groupdict().get("year")) for each in (match, model)]
-    return _find_lead_word(match) == _find_lead_word(model) and years[0] == years[1]
+def _find_shape(kind: str, match: re.Match[str]) -> tuple[str, str, bool]:
+    """Return the kind of a name, the word before its number, and whether it has a year."""
+    return kind, _find_lead_word(match), bool(match.groupdict().get("year"))
 
 
 def _is_restarted_yearly(matches: Sequence[re.Match[str]]) -> bool:

@@ -40,7 +40,7 @@ DEFAULT_WRAPPER = "postmortems"
 
 @dataclass(frozen=True, slots=True)
 class RegistryEntries:
-    """The entries of a registry file: the key above them, None without one, and their container.
+    """The entries of a registry file: the key above them and their container, None without one.
 
     ``rows`` are the entries alone, without settings of the file next to them.
     """
@@ -219,11 +219,7 @@ def _find_yaml_starts(lines: Sequence[str], entries: RegistryEntries) -> list[in
 
 
 def _is_in_brackets(lines: Sequence[str], container: Any) -> bool:
-    line = (
-        lines[(container.line or 1) - 1]
-        if isinstance(container, LocatedList | LocatedTable)
-        else ""
-    )
+    line = lines[(container.line or 1) - 1] if container is not None else ""
     return line.lstrip()[:1] in ("[", "{")
 
 
