@@ -148,6 +148,12 @@ def declare_prove_arguments(parser: argparse.ArgumentParser) -> None:
         help="limit of one run (default: measured)",
     )
     runs.add_argument(
+        "--incident-timeout",
+        type=_parse_seconds,
+        metavar="SECONDS",
+        help="limit of all runs of one incident (default: 1800)",
+    )
+    runs.add_argument(
         "--python",
         metavar="PATH",
         help="interpreter or virtual environment that runs the tests (default: the own one)",

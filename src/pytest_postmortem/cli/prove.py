@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
 from time import monotonic
+from uuid import uuid4
 
 import pytest
 
@@ -29,7 +31,7 @@ from pytest_postmortem.cli.prove_cases import (
 )
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.prove import batch, output, revert
-from pytest_postmortem.prove.experiment import MAX_RUN_SECONDS, RunBudget
+from pytest_postmortem.prove.experiment import MAX_INCIDENT_SECONDS, MAX_RUN_SECONDS, RunBudget
 from pytest_postmortem.prove.interpreter import (
     Interpreter,
     InterpreterError,
@@ -60,7 +62,12 @@ ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
 def main(options: argparse.Namespace) -> int:
     """Run the command with parsed arguments, and return its exit status."""
-    effort = RunBudget(options.timeout or MAX_RUN_SECONDS, options.runs, shake=options.shake)
+    effort = RunBudget(
+        options.timeout or MAX_RUN_SECONDS,
+        options.runs,
+        shake=options.shake,
+        incident_limit=options.incident_timeout or MAX_INCIDENT_SECONDS,
+    )
     request = ProveRequest(
         tuple(options.what),
         tuple(options.fix),
@@ -216,11 +223,8 @@ def _prove_cases(
 ) -> Iterable[IncidentProof]:
     if not cases:
         return []
-    temporary = tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True)
-    with temporary as name, ExitStack() as resources:
-        work = Path(os.path.realpath(name))
-        interpreter = _find_interpreter(request)
-        reaper = resources.enter_context(Reaper(work))
+    interpreter = _find_interpreter(request)
+    with _open_work_folder() as (work, reaper):
         where = RunLocation(workspace.top, workspace.root, Path.cwd(), checkout.config.inipath)
         jobs = min(request.jobs, len(cases))
         manager = checkout.config.pluginmanager
@@ -238,6 +242,24 @@ def _prove_cases(
         prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)
         with _exit_on_signals(), _show_progress(len(cases)) as advance:
             return batch.prove_incidents(prover, cases, jobs, advance)
+
+
+@contextmanager
+def _open_work_folder() -> Iterator[tuple[Path, Reaper]]:
+    """Make the folder of all temporary files, which is removed even if the command is killed.
+
+    The reaper knows it before it exists, and until it is gone.
+    """
+    usual = tempfile.tempdir
+    work = Path(os.path.realpath(tempfile.gettempdir())) / f"pm-{uuid4().hex[:12]}"
+    with Reaper(work) as reaper:
+        work.mkdir(mode=0o700)
+        tempfile.tempdir = str(work)
+        try:
+            yield work, reaper
+        finally:
+            tempfile.tempdir = usual
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _find_interpreter(request: ProveRequest) -> Interpreter:

@@ -293,7 +293,13 @@ def _resolve_nodeid(checkout: GitCheckout, nodeid: str) -> str:
     )
     if file is None:
         raise build_prove_error(f"file {path!r} does not exist", "correct the path of the test")
-    return os.path.relpath(file, checkout.root).replace(os.sep, "/") + colons + names
+    try:
+        shown_path = os.path.relpath(file, checkout.root)
+    except ValueError:  # another drive of Windows
+        raise build_prove_error(
+            f"{path!r} is not on the drive of {str(checkout.root)!r}", "name a test of this project"
+        ) from None
+    return shown_path.replace(os.sep, "/") + colons + names
 
 
 def _find_tests_changed_by_fix(checkout: GitCheckout, fix: Fix) -> list[str]:

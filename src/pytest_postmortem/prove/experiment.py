@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import count
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -20,6 +21,9 @@ from pytest_postmortem.prove.trial import Trial
 
 MAX_RUN_SECONDS = 600.0
 """Seconds that a run may take by default."""
+
+MAX_INCIDENT_SECONDS = 1800.0
+"""Seconds that all runs of one incident may take by default."""
 
 TIMEOUT_FACTOR = 10
 """The time limit as a multiple of the duration with the fix."""
@@ -48,7 +52,8 @@ class RunBudget:
 
     ``limit`` are the seconds per run. ``runs`` are the runs per side for a race, None for as many
     as time allows in ``seconds`` per side. ``shake`` switches threads at the lines of the fix.
-    ``min_hang_seconds`` is the least time after which a run counts as hanging.
+    ``min_hang_seconds`` is the least time after which a run counts as hanging, ``incident_limit``
+    are the seconds for all runs of one incident.
     """
 
     limit: float = MAX_RUN_SECONDS
@@ -56,6 +61,7 @@ class RunBudget:
     seconds: float = 60.0
     shake: bool = False
     min_hang_seconds: float = 20.0
+    incident_limit: float = MAX_INCIDENT_SECONDS
 
     @property
     def asked(self) -> bool:
@@ -68,13 +74,17 @@ class RunBudget:
         return self.runs or 100
 
 
+class IncidentTimeoutError(Exception):
+    """The time for all runs of an incident is over."""
+
+
 class Experiment:
     """Run the linked tests with and without the fix, and record which files of the checkout they
     load.
 
     ``enough`` are the seconds after which a run counts as hanging, computed from the run with the
     fix; ``as_module`` starts pytest as ``python -m pytest``. ``control`` is an earlier run of the
-    same files with the fix, if there was one.
+    same files with the fix, if there was one. ``deadline`` is when all runs must have ended.
     """
 
     def __init__(
@@ -84,11 +94,13 @@ class Experiment:
         versions: FixVersions,
         effort: RunBudget,
         enough: float = MAX_RUN_SECONDS,
+        deadline: float = inf,
     ) -> None:
         self._runner = runner
         self._wanted = selection
         self._versions = versions
         self._effort = effort
+        self._deadline = deadline
         self.hang_seconds = enough
         self.as_module = runner.as_module
         self._others: tuple[str, ...] = ()
@@ -125,7 +137,8 @@ class Experiment:
 
     def are_tests_passing(self, nodeids: Sequence[str]) -> bool:
         """Return whether tests pass in the user's own environment."""
-        return self._runner.are_tests_passing(nodeids, self._time_limit, as_module=self.as_module)
+        limit = self._find_time_limit()
+        return self._runner.are_tests_passing(nodeids, limit, as_module=self.as_module)
 
     def find_installed_copy(self, top: Path) -> str | None:
         """Return an installed file that the user's own environment may import for the fix's."""
@@ -246,13 +259,23 @@ class Experiment:
 
     def _start(self, selection: TestSelection, sources: RunSources) -> Trial:
         selection = replace(selection, as_module=self.as_module)
-        trial = self._runner.run(selection, sources, self._time_limit)
-        is_cut = trial.ended.status is None and self._time_limit < self.hang_seconds
+        limit = self._find_time_limit()
+        trial = self._runner.run(selection, sources, limit)
+        if trial.ended.status is None:
+            self._find_time_limit()
+        is_cut = trial.ended.status is None and limit < self.hang_seconds
         return trial.cut() if is_cut else trial
 
-    @property
-    def _time_limit(self) -> float:
-        return min(self._effort.limit, self.hang_seconds)
+    def _find_time_limit(self) -> float:
+        """Return the seconds that a run may take.
+
+        Raises:
+            IncidentTimeoutError: No time is left.
+        """
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise IncidentTimeoutError
+        return min(self._effort.limit, self.hang_seconds, left)
 
     def _write_other_files(
         self, *, fixed: bool, added: bool = False, texts: Mapping[str, str | None] | None = None

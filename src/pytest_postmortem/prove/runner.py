@@ -23,7 +23,9 @@ from pytest_postmortem.prove.trial import ProcessEnd, Trial, parse_trial_notes
 PTH_LINE = "import _postmortem_import_hook; _postmortem_import_hook.install_overlay()\n"
 
 
-SCRIPT_TEMPLATE = """#!{python}
+SCRIPT_TEMPLATE = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import sys
 
 from {module} import {name}
@@ -114,6 +116,9 @@ if __name__ == "__main__":
 
 TEMP_VARIABLE = "TMPDIR"
 """The environment variable that identifies the processes of a run."""
+
+NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+"""On Windows, what keeps Ctrl-C away from a process: `prove` ends it itself."""
 
 MAX_LOG_BYTES = 20_000
 """Bytes that are kept of the end of a run's output."""
@@ -210,8 +215,13 @@ class RunLocation:
     ini: Path | None = None
 
     def within(self, path: Path, tree: Path | None) -> Path:
-        """Return the path in another tree for a path of the checkout; unchanged without a tree."""
-        return path if tree is None else tree / os.path.relpath(path, self.top)
+        """Return the path in another tree for a path of the checkout; unchanged without a tree.
+
+        Outside of the checkout it is the tree itself.
+        """
+        if tree is None:
+            return path
+        return tree / path.relative_to(self.top) if path.is_relative_to(self.top) else tree
 
 
 class Reaper:
@@ -226,7 +236,9 @@ class Reaper:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            creationflags=NEW_GROUP,
         )
+        self._work = work
         self._lock = Lock()
 
     def write_line(self, line: str) -> None:
@@ -241,8 +253,9 @@ class Reaper:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let it end: nothing is left that it would have to do."""
-        self.write_line("done")
+        """Let it end; if the folder still exists, it removes that first."""
+        if not self._work.exists():
+            self.write_line("done")
         with suppress(OSError, subprocess.TimeoutExpired):
             self._process.communicate(timeout=10)
 
@@ -449,6 +462,7 @@ class Runner:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                creationflags=NEW_GROUP,
             )
             self._report_process("+", process)
             with self._lock:
@@ -479,7 +493,9 @@ def _kill_process_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
-        else:
+        else:  # a virtual environment's Python on Windows starts the real one
+            command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+            subprocess.run(command, capture_output=True, check=False)
             process.kill()
     with suppress(subprocess.TimeoutExpired):
         process.wait(10)

@@ -17,7 +17,13 @@ from pytest_postmortem.prove import revert
 from pytest_postmortem.prove.additions import AdditionsOfFix, find_additions, has_only_additions
 from pytest_postmortem.prove.checkout_at_fix import ReplayError
 from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
-from pytest_postmortem.prove.experiment import FRESH_RUNS, MAX_RUN_SECONDS, Experiment, RunBudget
+from pytest_postmortem.prove.experiment import (
+    FRESH_RUNS,
+    MAX_RUN_SECONDS,
+    Experiment,
+    IncidentTimeoutError,
+    RunBudget,
+)
 from pytest_postmortem.prove.fix import (
     FixError,
     FixNotInHeadError,
@@ -114,12 +120,18 @@ class Prover:
     def prove(self, case: ProofCase) -> IncidentProof:
         """Return the verdict on one incident."""
         start = monotonic()
+        limit = self._effort.incident_limit
+        case = replace(case, deadline=start + limit)
         try:
             with self._git:
                 fix = self._classify_fix(case.fix(), case)
             proved = self._prove_both_ways(case, fix)
         except FixError as error:
             proved = IncidentProof(case.id, "", IncidentVerdict("inconclusive", str(error)))
+        except IncidentTimeoutError:
+            why = f"no verdict within {limit:g} s, the limit of one incident: give a longer"
+            judged = IncidentVerdict("inconclusive", f"{why} --incident-timeout")
+            proved = IncidentProof(case.id, "", judged)
         return replace(proved, seconds=monotonic() - start)
 
     def stop(self) -> None:
@@ -227,7 +239,9 @@ class Prover:
             return TestsToday(others, failing, proofs[0].judged.message)
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         versions = FixVersions("today", {}, {})
-        return run_tests_today(Experiment(self._runner, selection, versions, self._effort))
+        return run_tests_today(
+            Experiment(self._runner, selection, versions, self._effort, deadline=case.deadline)
+        )
 
     def _try_in_copy(self, case: ProofCase, fix: Fix, proved: IncidentProof) -> IncidentProof:
         """Revert the fix in a copy of the tree, since tests may read its files past the import."""
@@ -273,7 +287,7 @@ class Prover:
             case = replace(case, tests=files, ids=(), nodeids=versions.nodeids)
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
-        sides = Experiment(self._runner, selection, versions, self._effort, enough)
+        sides = Experiment(self._runner, selection, versions, self._effort, enough, case.deadline)
         if today is not None and way == "units" and _is_text_of_today(versions):
             sides.control, sides.as_module = today.trial, today.as_module
         names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 
 from pytest_postmortem.prove.experiment import Experiment
 from pytest_postmortem.prove.fix_files import Fix
@@ -27,7 +28,7 @@ class ProofCase:
 
     ``tests`` are the files of linked tests from the rootdir. In them, tests are linked by a marker
     with one of ``ids``, or by ``nodeids``. ``seen`` are the node ids found in the code alone, for a
-    tree in which no test has run yet.
+    tree in which no test has run yet. ``deadline`` is when all its runs must have ended.
     """
 
     id: str
@@ -36,6 +37,7 @@ class ProofCase:
     ids: tuple[str, ...] = ()
     nodeids: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
+    deadline: float = inf
 
 
 @dataclass(frozen=True, slots=True)
