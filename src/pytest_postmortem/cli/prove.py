@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -30,6 +30,7 @@ from pytest_postmortem.cli.prove_cases import (
     build_workspace,
     find_proof_subjects,
 )
+from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.prove import batch, output, revert
 from pytest_postmortem.prove.experiment import MAX_RUN_SECONDS, RunBudget
 from pytest_postmortem.prove.output import ProofResult
@@ -74,14 +75,14 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     runs = parser.add_argument_group("runs of tests")
     runs.add_argument(
         "--jobs",
-        type=_parse_count,
+        type=parse_count,
         default=1,
         metavar="N",
         help="incidents in parallel (default: 1); their tests must share no port, file or database",
     )
     runs.add_argument(
         "--runs",
-        type=_parse_count,
+        type=parse_count,
         metavar="N",
         help="runs with and without the fix, for tests of races",
     )
@@ -104,7 +105,11 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     add_configuration_options(configuration)
 
 
-def _parse_count(text: str) -> int:
+def parse_count(text: str) -> int:
+    """Return a number of an option.
+
+    Raises: ArgumentTypeError where it is none from 1 to 100000.
+    """
     if not text.isdecimal() or not 0 < int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
     return int(text)
@@ -163,7 +168,7 @@ def run_prove(
     with open_checkout(arguments, needs_git=False) as checkout:
         workspace = build_workspace(checkout)
         subjects = list(find_proof_subjects(checkout, workspace, request))
-        results = _prove_subjects(checkout, workspace, request, subjects)
+        results = prove_subjects(checkout, workspace, request, subjects)
         if not results:
             _warn_of_shallow_clone(checkout)
     seconds = monotonic() - start
@@ -172,7 +177,7 @@ def run_prove(
     return output.compute_proof_status(results, strict=strict)
 
 
-def _prove_subjects(
+def prove_subjects(
     checkout: GitCheckout,
     workspace: revert.Workspace,
     request: ProveRequest,
@@ -204,16 +209,22 @@ def _prove_subjects(
                 stored_result, since=day.isoformat() if day else "earlier"
             )
     began = batch.record_run_start(open_cases, workspace, settings)
-    for proved in _prove_cases(checkout, workspace, request, open_cases):
-        results[proved.id] = ProofResult(proved)
-    if place is not None and not (request.fix or request.base):
-        decided = {
-            case.id: results[case.id].incident_proof
-            for case in open_cases
-            if results[case.id].incident_proof.way
-        }
-        changed = batch.store_proofs(place, open_cases, decided, began, workspace, settings)
-        results |= {id: replace(results[id], changed=what) for id, what in changed.items()}
+    finished: dict[str, IncidentProof] = {}
+
+    def store_finished() -> dict[str, str]:
+        if place is None or request.fix or request.base:
+            return {}
+        decided = {id: proved for id, proved in finished.items() if proved.way}
+        return batch.store_proofs(place, open_cases, decided, began, workspace, settings)
+
+    try:
+        _prove_cases(checkout, workspace, request, open_cases, finished)
+    except BaseException:
+        with suppress(PostmortemError):
+            store_finished()  # what was proven before Ctrl-C need not run again
+        raise
+    results |= {id: ProofResult(proved) for id, proved in finished.items()}
+    results |= {id: replace(results[id], changed=what) for id, what in store_finished().items()}
     titles = {subject.id: subject.postmortem.title for subject in subjects if subject.postmortem}
     return [replace(results[subject.id], title=titles.get(subject.id, "")) for subject in subjects]
 
@@ -238,9 +249,11 @@ def _prove_cases(
     workspace: revert.Workspace,
     request: ProveRequest,
     cases: Sequence[ProofCase],
-) -> Iterable[IncidentProof]:
+    finished: dict[str, IncidentProof],
+) -> None:
+    """Prove incidents, and add each proof to ``finished`` when it is ready."""
     if not cases:
-        return []
+        return
     temporary = tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True)
     with temporary as name, ExitStack() as resources:
         work = Path(os.path.realpath(name))
@@ -261,7 +274,12 @@ def _prove_cases(
         marks = ("postmortem", *sorted(checkout.settings.markers))
         prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)
         with _exit_on_signals(), _show_progress(len(cases)) as advance:
-            return batch.prove_incidents(prover, cases, jobs, advance)
+
+            def finish(proved: IncidentProof) -> None:
+                finished[proved.id] = proved
+                advance(proved)
+
+            batch.prove_incidents(prover, cases, jobs, finish)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from pytest_postmortem.git.history import (
     read_commits,
     read_file_versions,
     read_history,
+    read_shallow_commits,
 )
 from pytest_postmortem.git.patches import (
     apply_patch,
@@ -109,6 +110,7 @@ __all__ = [
     "read_index_only_files",
     "read_lines_ever_added",
     "read_origin_url",
+    "read_shallow_commits",
     "require_repository",
     "resolve_commit",
 ]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_postmortem import git
+from pytest_postmortem.errors import GitError
 from pytest_postmortem.git import ChangedFile, LoggedCommit
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.proofs import parse_revision, shorten_revision
@@ -123,7 +124,8 @@ RANK_MESSAGE, RANK_FIELD, RANK_NOTE, RANK_CHANGELOG = range(4, 8)
 class FixFinder:
     """Finds the fixes of incidents in one repository; git is asked a few times for all of them.
 
-    ``is_source`` says of a path from the top whether it is source.
+    ``is_source`` says of a path from the top whether it is source, ``names`` are the names of each
+    incident by its id, and ``cut`` are the commits whose parents a shallow clone lacks.
     """
 
     def __init__(
@@ -133,12 +135,14 @@ class FixFinder:
         own: OwnRepositories,
         is_source: Callable[[str], bool],
         names: Mapping[str, Sequence[str]],
+        cut: frozenset[str] = frozenset(),
     ) -> None:
         self._folder = folder
         self._index = index
         self._own = own
         self._is_source = is_source
         self._names = names
+        self._cut = cut
         self._named: dict[str, LoggedCommit] = {}
         self._changes: dict[str, tuple[ChangedFile, ...]] = {}
         self._tags: dict[str, str] | None = None
@@ -167,6 +171,11 @@ class FixFinder:
         self._add_changelog_commits(postmortems, candidates)
         self._read_changes_of(candidates)
         return [self._decide(postmortem, candidates[postmortem.id]) for postmortem in postmortems]
+
+    def format_revision(self, commit: LoggedCommit) -> str:
+        """Return the revision by which `prove` reads a commit of a fix, or a range of them."""
+        ranges = (name for name, each in self._named.items() if each is commit)
+        return next((name for name in ranges if _REVISION_RANGE.fullmatch(name)), commit.id)
 
     def read_changes(self, commits: Iterable[LoggedCommit]) -> None:
         """Read what commits changed, in one process.
@@ -304,7 +313,11 @@ class FixFinder:
                 else f"{shorten_revision(hash)} is not in this clone"
             )
             return
-        twins = list(self._index.find_twins(commit)) or self._find_equal_patch(commit)
+        try:
+            twins = list(self._index.find_twins(commit)) or self._find_equal_patch(commit)
+        except GitError as error:  # a partial clone lacks a file of it
+            candidate.why = error.brief
+            return
         candidate.commits = twins
         short = shorten_revision(commit.id)
         candidate.why = (
@@ -494,6 +507,7 @@ class FixFinder:
             each.partition(" ")[2] for each in postmortem.references if each.startswith("affected ")
         ]
         for candidate in candidates:
+            self._drop_cut_commits(candidate)
             if candidate.is_guarded and candidate.role in ("fix", "plain"):
                 self._guard(candidate, introduced, affected)
         chosen, ids = self._choose(candidates)
@@ -524,7 +538,18 @@ class FixFinder:
             evidence,
             tuple(later),
             bool(chosen) and chosen[0].rank == RANK_REGISTRY,
+            tuple(_list_notes(postmortem, candidates)) if not chosen else (),
         )
+
+    def _drop_cut_commits(self, candidate: _Candidate) -> None:
+        """Remove commits of which a shallow clone can't show what they changed."""
+        cut = [id for id in candidate.commits if id in self._cut]
+        if cut:
+            candidate.commits = [id for id in candidate.commits if id not in self._cut]
+            candidate.why = (
+                f"the parent of {shorten_revision(cut[0])} is not in this clone:"
+                f" git fetch --depth=2 origin {cut[0]}"
+            )
 
     def _guard(self, candidate: _Candidate, introduced: set[str], affected: Sequence[str]) -> None:
         """Remove the commits of a candidate that can't be the fix, and note why."""
@@ -657,6 +682,15 @@ class FixFinder:
     def _drop_contained(self, ids: Sequence[str]) -> list[str]:
         """Return commits without those that a merge among them brought."""
         return [id for id in ids if self.find_change_merge(id) not in ids]
+
+
+def _list_notes(postmortem: Postmortem, candidates: Sequence[_Candidate]) -> Iterator[str]:
+    """Yield why an incident that names something has no fix here."""
+    if postmortem.patch:
+        yield "the fix is a patch, which brings no test"
+    for candidate in candidates:
+        if candidate.why and candidate.role in ("fix", "revert") and candidate.rank <= RANK_FIX:
+            yield f"{candidate.what}: {candidate.why}"
 
 
 def _is_searchable_name(name: str) -> bool:
