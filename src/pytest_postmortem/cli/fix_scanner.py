@@ -28,6 +28,7 @@ from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_
 from pytest_postmortem.registry.postmortem_text import read_incident_lines
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.scan.findings import CandidateTest, FixFinding, FixScan, select_verdict
+from pytest_postmortem.scan.fix_mentions import find_link_definitions
 from pytest_postmortem.scan.fix_tests import (
     FixTest,
     FixTestFinder,
@@ -123,7 +124,11 @@ class FixScanner:
             self.checkout.read_working_tree(()), self.checkout.registry, self.checkout.policy
         )
         findings = (
-            self._build_finding(postmortem, fix, tests.get(fix.id, ()), links, places)
+            self.build_finding(
+                *(postmortem, fix, tests.get(fix.id, ())),
+                links.get(postmortem.id.casefold()),
+                places,
+            )
             for postmortem, fix in zip(postmortems, fixes, strict=True)
         )
         return FixScan(tuple(findings), tuple(notes))
@@ -136,8 +141,11 @@ class FixScanner:
         return self.finder.find_fixes(postmortems, self._read_texts(postmortems))
 
     def _read_texts(self, postmortems: Sequence[Postmortem]) -> Mapping[str, IncidentText]:
-        lines = read_incident_lines(postmortems, self.checkout.root)
-        return {id: IncidentText(path, numbered) for id, (path, numbered) in lines.items()}
+        read = read_incident_lines(postmortems, self.checkout.root)
+        return {
+            id: IncidentText(found.path, found.lines, find_link_definitions(found.whole))
+            for id, found in read.items()
+        }
 
     def find_tests(self, fixes: Sequence[IncidentFix]) -> Mapping[str, Sequence[FixTest]]:
         """Return the tests that came with each fix, by id, those that are gone as well.
@@ -179,15 +187,16 @@ class FixScanner:
                     commits.append(whole)
         return list(dict.fromkeys(commits))
 
-    def _build_finding(
+    def build_finding(
         self,
         postmortem: Postmortem,
         fix: IncidentFix,
         tests: Sequence[FixTest],
-        links: Mapping[str, LinkedIncident],
-        places: Sequence[Path],
+        linked_incident: LinkedIncident | None = None,
+        places: Sequence[Path] = (),
     ) -> FixFinding:
-        linked = links.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+        """Return what is reported of an incident, with the tests of today's suite."""
+        linked = linked_incident or LinkedIncident(postmortem.id)
         shown = redact_postmortem(postmortem, self.checkout.settings.show)
         top = self.checkout.suite.top
         candidates = [
@@ -222,10 +231,13 @@ class FixScanner:
         Raises: What `prove` raises.
         """
         subjects = [
-            ProofSubject(_format_proof_key(finding.id), self._build_case(finding), postmortem)
+            ProofSubject(
+                _format_proof_key(finding.id),
+                self._build_case(finding),
+                Postmortem(finding.id, finding.title or finding.id),
+            )
             for finding in scan.findings
             if finding.tests
-            and (postmortem := self.checkout.registry and self.checkout.registry.find(finding.id))
         ]
         prove_request = ProveRequest(jobs=request.jobs, again=request.again)
         results = prove_subjects(self.checkout, self.workspace, prove_request, subjects)

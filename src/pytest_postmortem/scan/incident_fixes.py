@@ -95,10 +95,14 @@ class IncidentFix:
 
 @dataclass(frozen=True, slots=True)
 class IncidentText:
-    """The numbered lines of an incident's text, and the path as it is shown."""
+    """The numbered lines of an incident's text, and the path as it is shown.
+
+    ``definitions`` are the addresses of links by reference in the whole file.
+    """
 
     path: str
     lines: Sequence[tuple[int, str]]
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -217,7 +221,8 @@ class FixFinder:
             passages.append((postmortem.line or 1, postmortem.url))
         own = (*(text.lines if text else ()), *passages)
         path = (text.path if text else postmortem.path) or "the registry"
-        for mention in find_fix_mentions(own, self._own):
+        definitions = text.definitions if text else {}
+        for mention in find_fix_mentions(own, self._own, definitions):
             rank = RANK_FIX if mention.role in ("fix", "revert") else RANK_PLAIN
             where = f"{path}:{mention.line}"
             what = _format_link(mention.link)
