@@ -96,7 +96,8 @@ def prove_tests(
         counts["incidents run"] += 1
         counts["incidents proven"] += finding.is_proven
         known = incident.get("proven")
-        agrees = known is None or known == finding.is_proven
+        is_hollow = words.keys() == {"passes without it"}
+        agrees = not (known is False and finding.is_proven) and not (known and is_hollow)
         counts["contradicts what is known"] += not agrees
         print(f"  {incident['incident']}: {dict(words)} {'' if agrees else f'KNOWN: {known}'}")
         print(f"      {finding.message[:150]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,8 @@ from pytest_postmortem.cli.prove_cases import (
 from pytest_postmortem.errors import GitError
 from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.git import LoggedCommit
-from pytest_postmortem.model import Postmortem
+from pytest_postmortem.model import Postmortem, Registry
+from pytest_postmortem.proofs import shorten_revision
 from pytest_postmortem.prove.fix import read_fix_from_revisions
 from pytest_postmortem.prove.fix_files import Fix
 from pytest_postmortem.prove.output import ProofResult
@@ -37,9 +38,15 @@ from pytest_postmortem.scan.fix_tests import (
 )
 from pytest_postmortem.scan.forges import OwnRepositories, find_own_repositories
 from pytest_postmortem.scan.history_index import HistoryIndex
-from pytest_postmortem.scan.incident_fixes import FixFinder, IncidentFix, IncidentText
+from pytest_postmortem.scan.incident_fixes import (
+    FixFinder,
+    IncidentFix,
+    IncidentText,
+    is_searchable_name,
+)
 from pytest_postmortem.scan.message_kinds import is_dependency_update
 from pytest_postmortem.scan.suggestions import ScannedFile
+from pytest_postmortem.text import join_some_texts
 
 METADATA_FILES = (
     *("pyproject.toml", "setup.cfg", "setup.py", "package.json", "mkdocs.yml", "docs/conf.py"),
@@ -112,7 +119,15 @@ class FixScanner:
 
         Raises: GitError if git fails.
         """
-        postmortems = list(select_postmortems(self.checkout, ()))
+        return self.scan_fixes_of(list(select_postmortems(self.checkout, ())), places)
+
+    def scan_fixes_of(
+        self, postmortems: Sequence[Postmortem], places: Sequence[Path] = ()
+    ) -> FixScan:
+        """Return the fixes and tests of some incidents.
+
+        Raises: GitError if git fails.
+        """
         fixes = self.find_fixes(postmortems)
         notes = [SHALLOW_NOTE] if self._is_shallow else []
         try:
@@ -287,3 +302,36 @@ def _add_proof(finding: FixFinding, result: ProofResult | None) -> FixFinding:
         message = messages[0] if messages else judged.message
         tests.append(replace(candidate, verdict=verdict, message=message))
     return replace(finding, tests=tuple(tests), was_run=True, message=judged.message)
+
+
+def list_unmarked_fixes(
+    checkout: GitCheckout, base: str, earlier: Registry | None
+) -> Iterator[str]:
+    """Yield a note on each incident that a branch adds or fixes, if its tests are not marked.
+
+    ``earlier`` is the registry of the commit at which the branch left its base. Only commits count.
+
+    Raises: GitError if git fails.
+    """
+    branch = HistoryIndex(git.read_history(checkout.root, f"{base}..HEAD"))
+    names = checkout.registry.group_names() if checkout.registry else {}
+    postmortems = [
+        postmortem
+        for postmortem in select_postmortems(checkout, ())
+        if (earlier is not None and earlier.find(postmortem.id) is None)
+        or any(branch.find_mentions(filter(is_searchable_name, names[postmortem.id])))
+        or any(name.casefold() in branch.trailers for name in names[postmortem.id])
+    ]
+    if not postmortems:
+        return
+    scanner = FixScanner(checkout)
+    for finding in scanner.scan_fixes_of(postmortems).findings:
+        if finding.tests and not finding.is_guarded:
+            in_branch = any(commit.id in branch.commits for commit in finding.fix.commits)
+            nodeids = [nodeid for test in finding.tests for nodeid in test.nodeids]
+            commits = ", ".join(shorten_revision(commit.id) for commit in finding.fix.commits)
+            what = "this branch fixes" if in_branch else "no test is linked to"
+            yield (
+                f"{what} {finding.id} ({commits}); mark {join_some_texts(nodeids, ', ', 3)}"
+                ", or let `pytest-postmortem scan --prove --apply` do it"
+            )

@@ -353,7 +353,7 @@ class FixFinder:
         for postmortem in postmortems:
             seen: dict[str, _Candidate] = {}
             names = [
-                *filter(_is_searchable_name, self._names.get(postmortem.id, postmortem.names)),
+                *filter(is_searchable_name, self._names.get(postmortem.id, postmortem.names)),
                 *(url for url in [postmortem.url or ""] if "://" in url),
                 *_list_tracker_names(postmortem),
             ]
@@ -383,7 +383,7 @@ class FixFinder:
             postmortem.id: [
                 form
                 for name in self._names.get(postmortem.id, postmortem.names)
-                if _is_searchable_name(name)
+                if is_searchable_name(name)
                 for form in list_changelog_forms(name)
             ]
             for postmortem in postmortems
@@ -698,7 +698,7 @@ def _list_notes(postmortem: Postmortem, candidates: Sequence[_Candidate]) -> Ite
             yield f"{candidate.what}: {candidate.why}"
 
 
-def _is_searchable_name(name: str) -> bool:
+def is_searchable_name(name: str) -> bool:
     """Return whether a name means the incident wherever it is: it has letters and digits."""
     has_letter, has_digit = (any(map(test, name)) for test in (str.isalpha, str.isdigit))
     words = re.findall(r"\w+", name)
