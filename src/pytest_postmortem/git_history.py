@@ -251,3 +251,15 @@ def find_files_with_texts(folder: Path, texts: Sequence[str], paths: Sequence[st
     own = ("grep", "-z", "-i", "-I", "-F", "--name-only", "--full-name", *patterns)
     output = run_git_or_none(top, *own, "HEAD", "--", *paths) or b""
     return [part.partition(":")[2] for part in split_null_separated(output)]
+
+
+def read_shallow_commits(folder: Path) -> frozenset[str]:
+    """Return the commits of a shallow clone whose parents it lacks.
+
+    Raises: GitError if git fails.
+    """
+    place = run_git(folder, "rev-parse", "--git-path", "shallow").decode().strip()
+    try:
+        return frozenset((folder / place).read_text().split())
+    except OSError:
+        return frozenset()

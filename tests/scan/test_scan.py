@@ -12,7 +12,8 @@ import pytest
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.scan import output
 from pytest_postmortem.scan.apply import MarkerEdit, write_marker_edit
-from pytest_postmortem.scan.suggestions import ScannedFile, ScanResult, Suggestion
+from pytest_postmortem.scan.findings import ScanResult
+from pytest_postmortem.scan.suggestions import ScannedFile, Suggestion
 from repositories import write
 
 REGISTRY = """\

@@ -10,6 +10,9 @@ from pytest_postmortem.report_formats import ReportSubject, describe_report_type
 SORT_KEYS = ("id", "title", "date", "severity", "class", "state", "owner")
 """What a list can be sorted by."""
 
+SCAN_SOURCES = ("names", "fixes")
+"""What `scan` looks for: tests that name an incident, and tests that came with its fix."""
+
 
 def declare_init_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``init``."""
@@ -91,12 +94,46 @@ def declare_scan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders (default: the whole suite)"
     )
-    parser.add_argument("--apply", action="store_true", help="mark the likely ones (needs LibCST)")
     parser.add_argument(
-        "--diff", action="store_true", help="show what --apply would write (needs LibCST)"
+        "--from",
+        choices=SCAN_SOURCES,
+        dest="source",
+        help="look only for tests that name an incident, or only for those that came with its fix",
     )
-    parser.add_argument(
+    parser.add_argument("-v", "--verbose", action="store_true", help="print all evidence")
+    proving = parser.add_argument_group("proof")
+    proving.add_argument(
+        "--prove",
+        action="store_true",
+        help="run the tests that came with a fix, with and without it",
+    )
+    proving.add_argument(
+        "--jobs",
+        type=_parse_count,
+        default=1,
+        metavar="N",
+        help="incidents in parallel (default: 1); their tests must share no port, file or database",
+    )
+    proving.add_argument("--again", action="store_true", help="ignore cached proofs")
+    marking = parser.add_argument_group("changes")
+    marking.add_argument(
+        "--apply",
+        action="store_true",
+        help="mark the tests that likely name an incident, and those that are proven",
+    )
+    marking.add_argument("--diff", action="store_true", help="show what --apply would write")
+    marking.add_argument(
         "--possible", action="store_true", help="with --apply or --diff: the possible ones too"
+    )
+    marking.add_argument(
+        "--unproven",
+        action="store_true",
+        help="with --apply or --diff: also tests that came with a fix and were not run",
+    )
+    marking.add_argument(
+        "--fixes",
+        action="store_true",
+        help="with --apply or --diff: write 'fix' into post-mortems and registry entries",
     )
     _add_report_option(parser, "scan")
     _add_configuration_options(parser)

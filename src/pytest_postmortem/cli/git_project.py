@@ -60,8 +60,10 @@ def open_checkout(arguments: Sequence[str], *, needs_git: bool = True) -> Iterat
 class GitCheckout(Project):
     """A project with the repository around it, whose other states can be read."""
 
-    def __init__(self, config: pytest.Config, *, needs_git: bool = True) -> None:
-        super().__init__(config, IDS_AS_WRITTEN)
+    def __init__(
+        self, config: pytest.Config, *, needs_git: bool = True, unasked: str = IDS_AS_WRITTEN
+    ) -> None:
+        super().__init__(config, unasked)
         if needs_git:
             git.require_repository(self.root)
         top = git.find_repository_top(self.root) or self.root

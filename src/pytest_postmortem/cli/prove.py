@@ -8,8 +8,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from pytest_postmortem.cli.prove_cases import (
     find_proof_subjects,
 )
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
+from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.prove import batch, output, revert
 from pytest_postmortem.prove.experiment import MAX_INCIDENT_SECONDS, MAX_RUN_SECONDS, RunBudget
 from pytest_postmortem.prove.interpreter import (
@@ -109,7 +110,7 @@ def run_prove(
     with open_checkout(arguments, needs_git=False) as checkout:
         workspace = build_workspace(checkout)
         subjects = list(find_proof_subjects(checkout, workspace, request))
-        results = _prove_subjects(checkout, workspace, request, subjects)
+        results = prove_subjects(checkout, workspace, request, subjects)
         if not results:
             _warn_of_shallow_clone(checkout)
     seconds = monotonic() - start
@@ -141,7 +142,7 @@ def _add_shared_seconds(results: Sequence[ProofResult], seconds: float) -> list[
     ]
 
 
-def _prove_subjects(
+def prove_subjects(
     checkout: GitCheckout,
     workspace: revert.Workspace,
     request: ProveRequest,
@@ -175,16 +176,22 @@ def _prove_subjects(
                 stored_result, since=day.isoformat() if day else "earlier"
             )
     began = batch.record_run_start(open_cases, workspace, settings)
-    for proved in _prove_cases(checkout, workspace, request, open_cases):
-        results[proved.id] = ProofResult(proved)
-    if place is not None and not (request.fix or request.base):
-        decided = {
-            case.id: results[case.id].incident_proof
-            for case in open_cases
-            if results[case.id].incident_proof.way
-        }
-        changed = batch.store_proofs(place, open_cases, decided, began, workspace, settings)
-        results |= {id: replace(results[id], changed=what) for id, what in changed.items()}
+    finished: dict[str, IncidentProof] = {}
+
+    def store_finished() -> dict[str, str]:
+        if place is None or request.fix or request.base:
+            return {}
+        decided = {id: proved for id, proved in finished.items() if proved.way}
+        return batch.store_proofs(place, open_cases, decided, began, workspace, settings)
+
+    try:
+        _prove_cases(checkout, workspace, request, open_cases, finished)
+    except BaseException:
+        with suppress(PostmortemError):
+            store_finished()  # what was proven before Ctrl-C need not run again
+        raise
+    results |= {id: ProofResult(proved) for id, proved in finished.items()}
+    results |= {id: replace(results[id], changed=what) for id, what in store_finished().items()}
     if request.python is None and (tool := find_isolating_tool()):
         results |= {id: _explain_isolation(result, tool) for id, result in results.items()}
     titles = {subject.id: subject.postmortem.title for subject in subjects if subject.postmortem}
@@ -220,9 +227,11 @@ def _prove_cases(
     workspace: revert.Workspace,
     request: ProveRequest,
     cases: Sequence[ProofCase],
-) -> Iterable[IncidentProof]:
+    finished: dict[str, IncidentProof],
+) -> None:
+    """Prove incidents, and add each proof to ``finished`` when it is ready."""
     if not cases:
-        return []
+        return
     interpreter = _find_interpreter(request)
     with _open_work_folder() as (work, reaper):
         where = RunLocation(workspace.top, workspace.root, Path.cwd(), checkout.config.inipath)
@@ -241,7 +250,12 @@ def _prove_cases(
         marks = ("postmortem", *sorted(checkout.settings.markers))
         prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)
         with _exit_on_signals(), _show_progress(len(cases)) as advance:
-            return batch.prove_incidents(prover, cases, jobs, advance)
+
+            def finish(proved: IncidentProof) -> None:
+                finished[proved.id] = proved
+                advance(proved)
+
+            batch.prove_incidents(prover, cases, jobs, finish)
 
 
 @contextmanager

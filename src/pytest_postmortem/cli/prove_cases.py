@@ -94,7 +94,7 @@ def find_proof_subjects(
         )
     fix_trailers, unread_reason = _read_fix_trailers(checkout)
     names_by_id = checkout.registry.group_names()
-    for postmortem in _select_postmortems(checkout, ids):
+    for postmortem in select_postmortems(checkout, ids):
         names = tuple(names_by_id[postmortem.id])
         revisions = _list_fix_revisions(postmortem, names, fix_trailers)
         if not (revisions or postmortem.patch):
@@ -132,7 +132,7 @@ def _read_fix_trailers(checkout: GitCheckout) -> tuple[Mapping[str, tuple[str, .
         return {}, f"no fix is named, and the log can't be read for one: {error.brief}"
 
 
-def _select_postmortems(checkout: GitCheckout, ids: Sequence[str]) -> Iterator[Postmortem]:
+def select_postmortems(checkout: GitCheckout, ids: Sequence[str]) -> Iterator[Postmortem]:
     """Yield the post-mortems that are asked for.
 
     Raises: SettingsError where one is not there.

@@ -48,6 +48,8 @@ from pytest_postmortem.registry.filenames import (
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 from pytest_postmortem.text import clean_text, unescape_bytes
 
+_HEADING_MARK = re.compile("(#{1,6}) ")
+
 MAX_PARSED_SIZE = 500_000
 """The size in bytes of the largest document that is read, which takes a few seconds."""
 
@@ -297,44 +299,68 @@ def _add_section_details(
     )
 
 
-def read_incident_lines(
-    postmortems: Sequence[Postmortem], root: Path
-) -> dict[str, tuple[str, list[tuple[int, str]]]]:
-    """Return by id the path as shown, and the numbered lines of the text that an incident has.
+@dataclass(frozen=True, slots=True)
+class IncidentLines:
+    """The numbered lines of the text of an incident, and those of the whole file."""
 
-    Of a file with several incidents these are the lines from its entry to the next one, or below
-    its heading.
+    path: str
+    lines: Sequence[tuple[int, str]]
+    whole: Sequence[tuple[int, str]]
+
+
+def read_incident_lines(postmortems: Sequence[Postmortem], root: Path) -> dict[str, IncidentLines]:
+    """Return by id the lines of the text that each incident has, as Markdown.
+
+    Of a file with several incidents these are the lines from its entry to the next one, those below
+    its heading, or its row with the head of the table.
     """
     starts: dict[str, set[int]] = {}
     for postmortem in postmortems:
         if postmortem.path and postmortem.line:
             starts.setdefault(postmortem.path, set()).add(postmortem.line)
-    reader = _LineReader(root)
+    reader = _LineReader()
     lines_by_id = {}
     for postmortem in postmortems:
         for file, shown in find_document_files(postmortem, root):
-            numbered = reader.read_lines(file, shown)
+            whole = reader.read_lines(file, shown)
+            own = whole
             if shown == postmortem.path and postmortem.line:
                 others = starts[shown] - {postmortem.line}
                 end = min((line for line in others if line > postmortem.line), default=None)
-                if len(starts[shown]) > 1 or not is_text_document(shown):
-                    end = reader.find_section_end(file, shown, postmortem.line, end)
-                    numbered = [
-                        (number, text)
-                        for number, text in numbered
-                        if number >= postmortem.line and (end is None or number < end)
-                    ]
-            if numbered:
-                lines_by_id[postmortem.id] = (shown, numbered)
+                if others or not is_text_document(shown):
+                    own = _select_incident_lines(whole, postmortem.line, end)
+            if own:
+                lines_by_id[postmortem.id] = IncidentLines(shown, own, whole)
                 break
     return lines_by_id
+
+
+def _select_incident_lines(
+    lines: Sequence[tuple[int, str]], start: int, end: int | None
+) -> list[tuple[int, str]]:
+    """Return the lines of an incident that begins on a line, at most up to ``end``."""
+    position = next((n for n, (number, _) in enumerate(lines) if number >= start), len(lines))
+    rest = lines[position:]
+    first = rest[0][1] if rest else ""
+    if first.lstrip().startswith("|"):
+        above = takewhile(lambda line: line[1].lstrip().startswith("|"), lines[:position][::-1])
+        return [*list(above)[-1:], rest[0]]
+    level = _HEADING_MARK.match(first)
+    own = []
+    for number, text in rest:
+        other = _HEADING_MARK.match(text) if number > start and level else None
+        if (end is not None and number >= end) or (
+            other and level and len(other[1]) <= len(level[1])
+        ):
+            break
+        own.append((number, text))
+    return own
 
 
 class _LineReader:
     """Reads the lines of documents as Markdown with their numbers, each file once."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self) -> None:
         self._lines: dict[Path, list[tuple[int, str]]] = {}
 
     def read_lines(self, file: Path, shown: str) -> list[tuple[int, str]]:
@@ -342,19 +368,6 @@ class _LineReader:
             with suppress(RegistryError):
                 self._lines[file] = _read_numbered_lines(file, shown)
         return self._lines.get(file, [])
-
-    def find_section_end(self, file: Path, shown: str, line: int, end: int | None) -> int | None:
-        """Return the line after the section that begins on a line, at most ``end``."""
-        heading = re.compile("(#{1,6}) ")
-        first = next((text for number, text in self.read_lines(file, shown) if number == line), "")
-        level = heading.match(first)
-        if level is None:
-            return line + 1 if first.lstrip().startswith("|") else end
-        for number, text in self.read_lines(file, shown):
-            other = heading.match(text) if number > line else None
-            if other and len(other[1]) <= len(level[1]):
-                return min(number, end or number)
-        return end
 
 
 def _read_numbered_lines(file: Path, shown: str) -> list[tuple[int, str]]:

@@ -75,7 +75,8 @@ _ADDRESS_WORDS = re.compile(r"\W*(?:[\w./-]*[#!]\d+|[0-9a-f]{7,40}|https?://\S+)
 """The words of a link that only repeat its address."""
 
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*)")
-_NEW_BLOCK = re.compile(r"\s*(?:[-*+]\s|\d+[.)]\s|\||#{1,6}\s|>\s*$)")
+_NEW_BLOCK = re.compile(r"\s*(?:[-*+]\s|\d+[.)]\s|\||#{1,6}\s|>\s*$|[\w-]+:\s)")
+_KEY = re.compile(r"\s*(?:- )?([\w-]+):\s")
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[\"'(\[<*_`A-Z0-9])")
 _TABLE_RULE = re.compile(r"\s*\|?[\s:|-]+\|?\s*$")
 
@@ -134,7 +135,7 @@ def find_link_definitions(lines: Sequence[tuple[int, str]]) -> dict[str, str]:
 
 def _split_blocks(lines: Sequence[tuple[int, str]]) -> Iterator[_Block]:
     """Yield paragraphs, items and rows, without code and link definitions."""
-    heading, fenced = "", False
+    heading, label, fenced = "", "", False
     columns: list[str] = []
     block: list[str] = []
     start = 0
@@ -144,7 +145,7 @@ def _split_blocks(lines: Sequence[tuple[int, str]]) -> Iterator[_Block]:
             continue
         ends = not text.strip() or _NEW_BLOCK.match(text) or _DEFINITION.match(text)
         if (ends or fenced) and block:
-            yield _Block(start, " ".join(block), heading)
+            yield _Block(start, " ".join(block), label)
             block = []
         if fenced or not text.strip() or _DEFINITION.match(text):
             columns = columns if text.strip() else []
@@ -161,10 +162,12 @@ def _split_blocks(lines: Sequence[tuple[int, str]]) -> Iterator[_Block]:
                 for head, cell in pairs:
                     yield _Block(number, cell, head)
         else:
-            start = number if not block else start
+            if not block:
+                key = _KEY.match(text)
+                start, label = number, key[1].replace("_", " ") if key else heading
             block.append(text.strip())
     if block:
-        yield _Block(start, " ".join(block), heading)
+        yield _Block(start, " ".join(block), label)
 
 
 def _inline_links(text: str, definitions: Mapping[str, str]) -> str:

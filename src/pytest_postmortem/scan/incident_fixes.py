@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_postmortem import git, git_history
+from pytest_postmortem.errors import GitError
 from pytest_postmortem.git import ChangedFile
 from pytest_postmortem.git_history import LoggedCommit
 from pytest_postmortem.model import Postmortem
@@ -95,10 +96,14 @@ class IncidentFix:
 
 @dataclass(frozen=True, slots=True)
 class IncidentText:
-    """The numbered lines of an incident's text, and the path as it is shown."""
+    """The numbered lines of an incident's text, and the path as it is shown.
+
+    ``definitions`` are the addresses of links by reference in the whole file.
+    """
 
     path: str
     lines: Sequence[tuple[int, str]]
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -124,7 +129,8 @@ RANK_MESSAGE, RANK_FIELD, RANK_NOTE, RANK_CHANGELOG = range(4, 8)
 class FixFinder:
     """Finds the fixes of incidents in one repository; git is asked a few times for all of them.
 
-    ``is_source`` says of a path from the top whether it is source.
+    ``is_source`` says of a path from the top whether it is source, ``names`` are the names of each
+    incident by its id, and ``cut`` are the commits whose parents a shallow clone lacks.
     """
 
     def __init__(
@@ -134,12 +140,14 @@ class FixFinder:
         own: OwnRepositories,
         is_source: Callable[[str], bool],
         names: Mapping[str, Sequence[str]],
+        cut: frozenset[str] = frozenset(),
     ) -> None:
         self._folder = folder
         self._index = index
         self._own = own
         self._is_source = is_source
         self._names = names
+        self._cut = cut
         self._named: dict[str, LoggedCommit] = {}
         self._changes: dict[str, tuple[ChangedFile, ...]] = {}
         self._tags: dict[str, str] | None = None
@@ -168,6 +176,11 @@ class FixFinder:
         self._add_changelog_commits(postmortems, candidates)
         self._read_changes_of(candidates)
         return [self._decide(postmortem, candidates[postmortem.id]) for postmortem in postmortems]
+
+    def format_revision(self, commit: LoggedCommit) -> str:
+        """Return the revision by which `prove` reads a commit of a fix, or a range of them."""
+        ranges = (name for name, each in self._named.items() if each is commit)
+        return next((name for name in ranges if _REVISION_RANGE.fullmatch(name)), commit.id)
 
     def read_changes(self, commits: Iterable[LoggedCommit]) -> None:
         """Read what commits changed, in one process.
@@ -209,7 +222,8 @@ class FixFinder:
             passages.append((postmortem.line or 1, postmortem.url))
         own = (*(text.lines if text else ()), *passages)
         path = (text.path if text else postmortem.path) or "the registry"
-        for mention in find_fix_mentions(own, self._own):
+        definitions = text.definitions if text else {}
+        for mention in find_fix_mentions(own, self._own, definitions):
             rank = RANK_FIX if mention.role in ("fix", "revert") else RANK_PLAIN
             where = f"{path}:{mention.line}"
             what = _format_link(mention.link)
@@ -305,7 +319,11 @@ class FixFinder:
                 else f"{shorten_revision(hash)} is not in this clone"
             )
             return
-        twins = list(self._index.find_twins(commit)) or self._find_equal_patch(commit)
+        try:
+            twins = list(self._index.find_twins(commit)) or self._find_equal_patch(commit)
+        except GitError as error:  # a partial clone lacks a file of it
+            candidate.why = error.brief
+            return
         candidate.commits = twins
         short = shorten_revision(commit.id)
         candidate.why = (
@@ -336,7 +354,7 @@ class FixFinder:
         for postmortem in postmortems:
             seen: dict[str, _Candidate] = {}
             names = [
-                *filter(_is_searchable_name, self._names.get(postmortem.id, postmortem.names)),
+                *filter(is_searchable_name, self._names.get(postmortem.id, postmortem.names)),
                 *(url for url in [postmortem.url or ""] if "://" in url),
                 *_list_tracker_names(postmortem),
             ]
@@ -366,7 +384,7 @@ class FixFinder:
             postmortem.id: [
                 form
                 for name in self._names.get(postmortem.id, postmortem.names)
-                if _is_searchable_name(name)
+                if is_searchable_name(name)
                 for form in list_changelog_forms(name)
             ]
             for postmortem in postmortems
@@ -495,6 +513,7 @@ class FixFinder:
             each.partition(" ")[2] for each in postmortem.references if each.startswith("affected ")
         ]
         for candidate in candidates:
+            self._drop_cut_commits(candidate)
             if candidate.is_guarded and candidate.role in ("fix", "plain"):
                 self._guard(candidate, introduced, affected)
         chosen, ids = self._choose(candidates)
@@ -525,7 +544,18 @@ class FixFinder:
             evidence,
             tuple(later),
             bool(chosen) and chosen[0].rank == RANK_REGISTRY,
+            tuple(_list_notes(postmortem, candidates)) if not chosen else (),
         )
+
+    def _drop_cut_commits(self, candidate: _Candidate) -> None:
+        """Remove commits of which a shallow clone can't show what they changed."""
+        cut = [id for id in candidate.commits if id in self._cut]
+        if cut:
+            candidate.commits = [id for id in candidate.commits if id not in self._cut]
+            candidate.why = (
+                f"the parent of {shorten_revision(cut[0])} is not in this clone:"
+                f" git fetch --depth=2 origin {cut[0]}"
+            )
 
     def _guard(self, candidate: _Candidate, introduced: set[str], affected: Sequence[str]) -> None:
         """Remove the commits of a candidate that can't be the fix, and note why."""
@@ -660,7 +690,16 @@ class FixFinder:
         return [id for id in ids if self.find_change_merge(id) not in ids]
 
 
-def _is_searchable_name(name: str) -> bool:
+def _list_notes(postmortem: Postmortem, candidates: Sequence[_Candidate]) -> Iterator[str]:
+    """Yield why an incident that names something has no fix here."""
+    if postmortem.patch:
+        yield "the fix is a patch, which brings no test"
+    for candidate in candidates:
+        if candidate.why and candidate.role in ("fix", "revert") and candidate.rank <= RANK_FIX:
+            yield f"{candidate.what}: {candidate.why}"
+
+
+def is_searchable_name(name: str) -> bool:
     """Return whether a name means the incident wherever it is: it has letters and digits."""
     has_letter, has_digit = (any(map(test, name)) for test in (str.isalpha, str.isdigit))
     words = re.findall(r"\w+", name)
