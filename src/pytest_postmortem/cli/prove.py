@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import current_thread, main_thread
 from time import monotonic
@@ -40,6 +40,7 @@ from pytest_postmortem.prove.runner import (
     create_shadow_environment,
 )
 from pytest_postmortem.prove.strategy import IncidentProof, Prover
+from pytest_postmortem.prove.strength import DEFAULT_MUTANTS, StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict
 from pytest_postmortem.runtime.session import find_cache_folder
@@ -68,8 +69,19 @@ def declare_arguments(parser: argparse.ArgumentParser) -> None:
     fix.add_argument(
         "--source", action="append", default=[], metavar="GLOB", help="files that are source"
     )
-    fix.add_argument(
-        "--hunks", action="store_true", help="list the parts of the fix that no test guards"
+    strength = parser.add_argument_group("the strength of a proof")
+    strength.add_argument(
+        "--strength",
+        action="store_true",
+        help="list the changes to the lines of the fix that no linked test notices",
+    )
+    strength.add_argument("--hunks", action="store_true", help="the former name of --strength")
+    strength.add_argument(
+        "--mutants",
+        type=_parse_count,
+        default=DEFAULT_MUTANTS,
+        metavar="N",
+        help=f"changes to try for each incident (default: {DEFAULT_MUTANTS})",
     )
     runs = parser.add_argument_group("runs of tests")
     runs.add_argument(
@@ -122,6 +134,8 @@ def _parse_seconds(text: str) -> float:
 
 def main(options: argparse.Namespace) -> int:
     """Run the command with parsed arguments, and return its exit status."""
+    if options.hunks:
+        print("--hunks is now --strength; the old name ends with the next version", file=sys.stderr)
     effort = RunBudget(options.timeout or MAX_RUN_SECONDS, options.runs, shake=options.shake)
     request = ProveRequest(
         tuple(options.what),
@@ -130,7 +144,9 @@ def main(options: argparse.Namespace) -> int:
         tuple(options.source),
         options.jobs,
         effort,
-        hunks=options.hunks,
+        strength=StrengthRequest(options.mutants, options.jobs)
+        if options.strength or options.hunks
+        else None,
         again=options.again,
     )
     return run_prove(
@@ -194,7 +210,9 @@ def _prove_subjects(
         stored_result = (
             None
             if _ignores_stored_proof(request, subject)
-            else batch.find_stored_proof(subject.case, stored_proofs, workspace, settings)
+            else batch.find_stored_proof(
+                subject.case, stored_proofs, workspace, settings, request.strength
+            )
         )
         if stored_result is None:
             open_cases.append(subject.case)
@@ -227,9 +245,7 @@ def _warn_of_shallow_clone(checkout: GitCheckout) -> None:
 
 def _ignores_stored_proof(request: ProveRequest, subject: ProofSubject) -> bool:
     """Say whether a stored proof is ignored."""
-    asks_for_more = (
-        request.again or request.hunks or request.effort.runs is not None or request.effort.shake
-    )
+    asks_for_more = request.again or request.effort.runs is not None or request.effort.shake
     return asks_for_more or bool(request.fix or request.base) or subject.postmortem is None
 
 
@@ -259,9 +275,18 @@ def _prove_cases(
             reaper,
         )
         marks = ("postmortem", *sorted(checkout.settings.markers))
-        prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)
-        with _exit_on_signals(), _show_progress(len(cases)) as advance:
-            return batch.prove_incidents(prover, cases, jobs, advance)
+        strength = request.strength and replace(request.strength, jobs=max(1, request.jobs // jobs))
+        with _exit_on_signals(), _show_progress(len(cases)) as progress:
+            prover = Prover(
+                runner,
+                workspace,
+                marks,
+                request.source,
+                request.effort,
+                strength,
+                progress.show_mutants,
+            )
+            return batch.prove_incidents(prover, cases, jobs, progress.advance)
 
 
 @contextmanager
@@ -292,15 +317,27 @@ def _compute_memory_limit(jobs: int) -> int | None:
     return max(LEAST_MEMORY_BYTES, total_memory // (2 * max(jobs, os.cpu_count() or 1)))
 
 
+@dataclass(frozen=True, slots=True)
+class ProveProgress:
+    """What to call when an incident is proven, and when a mutant of it has run."""
+
+    advance: Callable[[IncidentProof], None] = lambda proved: None
+    show_mutants: Callable[[str, int, int], None] = lambda id, done, total: None
+
+
 @contextmanager
-def _show_progress(count: int) -> Iterator[Callable[[IncidentProof], None]]:
+def _show_progress(count: int) -> Iterator[ProveProgress]:
     """Show a progress bar on a terminal."""
     if not sys.stderr.isatty():
-        yield lambda proved: None
+        yield ProveProgress()
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("proving", total=count)
-        yield lambda proved: progress.advance(task)
+
+        def show_mutants(id: str, done: int, total: int) -> None:
+            progress.update(task, description=f"{id}: {done} of {total} mutants")
+
+        yield ProveProgress(lambda proved: progress.advance(task), show_mutants)

@@ -21,6 +21,7 @@ from pytest_postmortem.prove.fix import (
     find_trailer_commits,
 )
 from pytest_postmortem.prove.fix_files import Fix
+from pytest_postmortem.prove.strength import StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.pysource.fingerprints import compute_test_digest
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
@@ -41,7 +42,7 @@ class ProveRequest:
     source: tuple[str, ...] = ()
     jobs: int = 1
     effort: RunBudget = RunBudget()
-    hunks: bool = False
+    strength: StrengthRequest | None = None
     again: bool = False
 
 

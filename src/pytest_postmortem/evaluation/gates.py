@@ -46,6 +46,10 @@ def _evaluate_each_gate(report: Report) -> Iterator[GateResult]:
         yield _build_unjudged_gate("require", report) or _evaluate_required(report)
     if policy.require_proof:
         yield _build_unjudged_gate("require-proof", report) or _evaluate_required_proofs(report)
+    if policy.require_strength is not None:
+        yield _build_unjudged_gate("require-strength", report) or _evaluate_required_strength(
+            report, policy.require_strength
+        )
 
 
 def _build_unjudged_gate(name: str, report: Report) -> GateResult | None:
@@ -174,6 +178,49 @@ def _evaluate_required_proofs(report: Report) -> GateResult:
     return _name_unrated_incidents(report, GateResult("require-proof", True, not missing, message))
 
 
+def _evaluate_required_strength(report: Report, minimum: float) -> GateResult:
+    """Require that the tests of each proven incident notice a share of the changes to its fix.
+
+    An incident whose strength is not known today is not judged.
+    """
+    proven = [
+        incident
+        for incident in report.incidents
+        if incident.required and incident.proof is not None and incident.proof.proven
+    ]
+    known = {
+        incident.postmortem.id: (incident, incident.proof.strength)
+        for incident in proven
+        if incident.proof and incident.proof.strength and not incident.proof.strength.outdated
+    }
+    unknown = [incident for incident in proven if incident.postmortem.id not in known]
+    weak = [
+        f"{id} {strength.noticed} of {strength.total}"
+        for id, (incident, strength) in known.items()
+        if not _is_share_reached(strength.noticed, strength.total, minimum)
+        and not _is_in_grace(incident, report.policy)
+    ]
+    texts = []
+    if weak:
+        texts.append(
+            f"{format_count(len(weak))} with less than {minimum:g} % of changes noticed:"
+            f" {join_some_texts(weak, ', ', 5)}"
+        )
+    elif known:
+        texts.append(
+            f"{len(known)} of {format_count(len(known))} with {minimum:g} % of changes noticed,"
+            " or in grace"
+        )
+    if unknown:
+        texts.append(
+            f"the strength of {format_count(len(unknown))} is not known today: not judged"
+            f" ({_format_incident_ids(unknown)}); run `pytest-postmortem prove --strength`"
+        )
+    if not proven:
+        texts.append("no incident is proven: not judged; run `pytest-postmortem prove --strength`")
+    return GateResult("require-strength", bool(known), bool(known) and not weak, "; ".join(texts))
+
+
 def find_provable_incidents(
     incidents: Iterable[IncidentResult], severities: Sequence[str]
 ) -> list[IncidentResult]:
@@ -217,14 +264,18 @@ def list_gate_severities(policy: Policy) -> tuple[str, ...]:
 
 
 def check_percentage(policy: Policy) -> Iterator[Finding]:
-    """Yield a warning for a percentage that looks like a share of 1."""
-    minimum = policy.fail_under
-    if minimum is not None and 0 < minimum < 1:
-        message = (
-            f"fail-under is a percentage, and {minimum:g} asks for {minimum:g} %;"
-            f" write {minimum * 100:g} for {minimum * 100:g} %"
-        )
-        yield Finding(FRACTION_CODE, "warning", message)
+    """Yield a warning for each percentage that looks like a share of 1."""
+    percentages = (
+        ("fail-under", policy.fail_under),
+        ("postmortem_require_strength", policy.require_strength),
+    )
+    for name, minimum in percentages:
+        if minimum is not None and 0 < minimum < 1:
+            message = (
+                f"{name} is a percentage, and {minimum:g} asks for {minimum:g} %;"
+                f" write {minimum * 100:g} for {minimum * 100:g} %"
+            )
+            yield Finding(FRACTION_CODE, "warning", message)
 
 
 def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:

@@ -88,6 +88,7 @@ def _build_policy_data(policy: Policy) -> Mapping[str, Any]:
         "fail_under": policy.fail_under,
         "require": list(policy.require),
         "require_proof": list(policy.require_proof),
+        "require_strength": policy.require_strength,
         "since": policy.since and policy.since.isoformat(),
         "grace": policy.grace,
         "today": policy.today and policy.today.isoformat(),
@@ -145,4 +146,10 @@ def build_proof_data(proof: Proof | None, show: ShowLevel) -> Mapping[str, Any] 
         "fix": proof.fix if whole else "",
         "reason": proof.reason,
         "outdated": proof.outdated,
+        "strength": proof.strength
+        and {
+            "noticed": proof.strength.noticed,
+            "missed": proof.strength.missed,
+            "outdated": proof.strength.outdated,
+        },
     }

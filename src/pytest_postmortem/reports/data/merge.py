@@ -392,6 +392,7 @@ def _merge_policies(sources: Sequence[ReportSource], fail_under: float | None) -
         fail_under=first["fail_under"] if fail_under is None else fail_under,
         require=tuple(first["require"]),
         require_proof=tuple(first.get("require_proof", ())),
+        require_strength=first.get("require_strength"),
         grace=first["grace"],
         since=parse_iso_date(first["since"]),
         today=max(days, default=None),

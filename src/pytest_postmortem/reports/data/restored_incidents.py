@@ -15,6 +15,7 @@ from pytest_postmortem.model import (
     Postmortem,
     Proof,
     ShowLevel,
+    Strength,
     Verdict,
     parse_iso_date,
 )
@@ -132,7 +133,15 @@ def restore_proof(data: Mapping[str, Any]) -> Proof:
     """Return a proof; an unknown verdict counts as inconclusive."""
     verdict: Verdict = data["verdict"] if data["verdict"] in VERDICTS else "inconclusive"
     outdated = bool(data.get("outdated"))
-    return Proof(verdict, parse_iso_date(data["day"]), data["fix"], data["reason"], outdated)
+    strength = data.get("strength")
+    return Proof(
+        verdict,
+        parse_iso_date(data["day"]),
+        data["fix"],
+        data["reason"],
+        outdated,
+        strength and Strength(strength["noticed"], strength["missed"], strength["outdated"]),
+    )
 
 
 def _restore_date(incident: Mapping[str, Any]) -> str | None:
