@@ -162,6 +162,7 @@ def test_a_compound_statement_is_changed(text: str, expected: list[tuple[int, st
         "x: TypeAlias = 'int'\n",
         "f = open(a, timeout=30)\n",
         "timeout = 30\n",
+        "x = a.ljust(6)\n",
         "global a\n",
         "@functools.wraps(a)\ndef f():\n    pass\n",
         'x = f"a{b}"\n',

@@ -64,7 +64,8 @@ TEXT_KEYWORDS = frozenset(
 )
 
 VAGUE_NAMES = re.compile(
-    "timeout|delay|interval|sleep|chunk|buf|block_?size|stacklevel|indent|max_?size|cache|priority",
+    "timeout|delay|interval|sleep|chunk|buf|block_?size|stacklevel|indent|max_?size|cache|priority"
+    "|^[lr]just$|^zfill$|^center$",
     re.IGNORECASE,
 )
 """Names of numbers that are as good when they are one more."""
