@@ -41,6 +41,8 @@ NEW = RaisedFailure(
     frames=(("/shop/test_it.py", 3, "test_one"),),
 )
 
+UNBOUND = RaisedFailure("NameError", ("NameError",), "no 'new'", "new", frames=((SHOP, 3, "pay"),))
+
 Parts = list[tuple[tuple[int, int], str | None]]
 
 LINES = "".join(f"line {n}\n" for n in range(1, 21))
@@ -118,6 +120,7 @@ def test_a_file_that_comes_or_goes_is_one_part() -> None:
         ([AttemptResult("hung")], "noticed"),
         ([AttemptResult("died")], "noticed"),
         ([AttemptResult("failed", NEW)], "invalid"),
+        ([AttemptResult("failed", UNBOUND)], "invalid"),
         ([AttemptResult("failed", NEW), AttemptResult("passed")], "invalid"),
         ([AttemptResult("error", WRONG)], "invalid"),
         ([AttemptResult("cut")], "invalid"),

@@ -30,7 +30,7 @@ from pytest_postmortem.prove.mutants import (
 )
 from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.runner import ForkServer, ServerUnfitError
-from pytest_postmortem.prove.trial import Trial
+from pytest_postmortem.prove.trial import RaisedFailure, Trial
 
 DEFAULT_MUTANTS = 40
 """The mutants of an incident that run by default."""
@@ -372,6 +372,14 @@ def judge_mutant_run(trial: Trial, linked: Collection[str]) -> tuple[MutantFindi
     return "missed", ""
 
 
+def _is_problem(failure: RaisedFailure, fix_names: NamesOfFix) -> bool:
+    """Return whether a failure is more than a name that another part of the fix needs."""
+    is_unbound = "NameError" in failure.bases and "UnboundLocalError" not in failure.bases
+    if is_unbound and failure.name in fix_names.brought_names:
+        return False
+    return classify_failure(failure, fix_names) == "problem"
+
+
 def judge_part_run(trial: Trial, fix_names: NamesOfFix) -> tuple[MutantFinding, str]:
     """Return whether a linked test fails without a part of a fix, because of the bug itself.
 
@@ -380,7 +388,7 @@ def judge_part_run(trial: Trial, fix_names: NamesOfFix) -> tuple[MutantFinding, 
     attempts = [trial.attempts[nodeid][0] for nodeid in trial.linked if trial.attempts.get(nodeid)]
     failed = [attempt for attempt in attempts if attempt.word in ("failed", "hung", "died")]
     for attempt in failed:
-        if attempt.failure is None or classify_failure(attempt.failure, fix_names) == "problem":
+        if attempt.failure is None or _is_problem(attempt.failure, fix_names):
             return "noticed", ENDLESS if attempt.word == "hung" else ""
     words = {attempt.word for attempt in attempts}
     is_whole = bool(attempts) and len(attempts) == len(trial.linked) and not trial.broken
