@@ -204,6 +204,9 @@ class _SettingsReader:
             fail_under=self._read_option("--postmortem-fail-under", parse_percentage),
             require=tuple(self._words("postmortem_require")),
             require_proof=tuple(self._words("postmortem_require_proof")),
+            require_strength=self._read_ini_setting(
+                "postmortem_require_strength", parse_percentage
+            ),
             grace=self._read_ini_setting("postmortem_grace", _parse_day_count) or 0,
             since=self._read_ini_setting("postmortem_since", _parse_date_setting),
             select=self._select(),

@@ -160,8 +160,18 @@ def declare_prove_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GLOB",
         help="the files of the fix that are source, and no others (repeatable)",
     )
-    fix.add_argument(
-        "--hunks", action="store_true", help="list the parts of the fix that no test guards"
+    strength = parser.add_argument_group("the strength of a proof")
+    strength.add_argument(
+        "--strength",
+        action="store_true",
+        help="list the changes to the lines of the fix that no linked test notices",
+    )
+    strength.add_argument("--hunks", action="store_true", help="the former name of --strength")
+    strength.add_argument(
+        "--mutants",
+        type=_parse_count,
+        metavar="N",
+        help="changes to try for each incident (default: 40)",
     )
     runs = parser.add_argument_group("runs of tests")
     runs.add_argument(

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -47,6 +47,7 @@ from pytest_postmortem.prove.runner import (
     create_shadow_environment,
 )
 from pytest_postmortem.prove.strategy import IncidentProof, Prover
+from pytest_postmortem.prove.strength import DEFAULT_MUTANTS, StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict
 from pytest_postmortem.runtime.session import find_cache_folder
@@ -63,6 +64,8 @@ ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
 def main(options: argparse.Namespace) -> int:
     """Run the command with parsed arguments, and return its exit status."""
+    if options.hunks:
+        print("--hunks is now --strength; the old name ends with the next version", file=sys.stderr)
     effort = RunBudget(
         options.timeout or MAX_RUN_SECONDS,
         options.runs,
@@ -76,7 +79,9 @@ def main(options: argparse.Namespace) -> int:
         tuple(options.source),
         options.jobs,
         effort,
-        hunks=options.hunks,
+        strength=StrengthRequest(options.mutants or DEFAULT_MUTANTS, options.jobs)
+        if options.strength or options.hunks
+        else None,
         again=options.again,
         python=options.python,
     )
@@ -166,7 +171,9 @@ def prove_subjects(
         stored_result = (
             None
             if _ignores_stored_proof(request, subject)
-            else batch.find_stored_proof(subject.case, stored_proofs, workspace, settings)
+            else batch.find_stored_proof(
+                subject.case, stored_proofs, workspace, settings, request.strength
+            )
         )
         if stored_result is None:
             open_cases.append(subject.case)
@@ -216,9 +223,7 @@ def _warn_of_shallow_clone(checkout: GitCheckout) -> None:
 
 def _ignores_stored_proof(request: ProveRequest, subject: ProofSubject) -> bool:
     """Say whether a stored proof is ignored."""
-    asks_for_more = (
-        request.again or request.hunks or request.effort.runs is not None or request.effort.shake
-    )
+    asks_for_more = request.again or request.effort.runs is not None or request.effort.shake
     return asks_for_more or bool(request.fix or request.base) or subject.postmortem is None
 
 
@@ -248,12 +253,21 @@ def _prove_cases(
             reaper,
         )
         marks = ("postmortem", *sorted(checkout.settings.markers))
-        prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)
-        with _exit_on_signals(), _show_progress(len(cases)) as advance:
+        strength = request.strength and replace(request.strength, jobs=max(1, request.jobs // jobs))
+        with _exit_on_signals(), _show_progress(len(cases)) as progress:
+            prover = Prover(
+                runner,
+                workspace,
+                marks,
+                request.source,
+                request.effort,
+                strength,
+                progress.show_mutants,
+            )
 
             def finish(proved: IncidentProof) -> None:
                 finished[proved.id] = proved
-                advance(proved)
+                progress.advance(proved)
 
             batch.prove_incidents(prover, cases, jobs, finish)
 
@@ -325,15 +339,27 @@ def _compute_memory_limit(jobs: int) -> int | None:
     return max(LEAST_MEMORY_BYTES, total_memory // (2 * max(jobs, os.cpu_count() or 1)))
 
 
+@dataclass(frozen=True, slots=True)
+class ProveProgress:
+    """What to call when an incident is proven, and when a mutant of it has run."""
+
+    advance: Callable[[IncidentProof], None] = lambda proved: None
+    show_mutants: Callable[[str, int, int], None] = lambda id, done, total: None
+
+
 @contextmanager
-def _show_progress(count: int) -> Iterator[Callable[[IncidentProof], None]]:
+def _show_progress(count: int) -> Iterator[ProveProgress]:
     """Show a progress bar on a terminal."""
     if not sys.stderr.isatty():
-        yield lambda proved: None
+        yield ProveProgress()
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("proving", total=count)
-        yield lambda proved: progress.advance(task)
+
+        def show_mutants(id: str, done: int, total: int) -> None:
+            progress.update(task, description=f"{id}: {done} of {total} mutants")
+
+        yield ProveProgress(lambda proved: progress.advance(task), show_mutants)

@@ -22,6 +22,7 @@ from pytest_postmortem.prove.fix import (
     find_trailer_commits,
 )
 from pytest_postmortem.prove.fix_files import Fix
+from pytest_postmortem.prove.strength import StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.pysource.changed_tests import find_changed_tests
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
@@ -48,7 +49,7 @@ class ProveRequest:
     source: tuple[str, ...] = ()
     jobs: int = 1
     effort: RunBudget = RunBudget()
-    hunks: bool = False
+    strength: StrengthRequest | None = None
     again: bool = False
     python: str | None = None
 

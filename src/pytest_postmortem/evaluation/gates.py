@@ -32,6 +32,7 @@ def evaluate_gates(report: Report) -> tuple[GateResult, ...]:
         ("fail-under", policy.fail_under is not None, _evaluate_fail_under),
         ("require", policy.require, _evaluate_required),
         ("require-proof", policy.require_proof, _evaluate_required_proofs),
+        ("require-strength", policy.require_strength is not None, _evaluate_required_strength),
     )
     return tuple(
         _build_unjudged_gate(name, report) or evaluate_gate(report)
@@ -166,6 +167,50 @@ def _is_severity_withheld(incident: IncidentResult, report: Report) -> bool:
     return postmortem.show in ("id", "link") or postmortem.path in report.registry.limited
 
 
+def _evaluate_required_strength(report: Report) -> GateResult:
+    """Require that the tests of each proven incident notice a share of the changes to its fix.
+
+    An incident whose strength is not known today is not judged.
+    """
+    minimum = report.policy.require_strength or 0.0
+    proven = [
+        incident
+        for incident in report.incidents
+        if incident.required and incident.proof is not None and incident.proof.proven
+    ]
+    known = {
+        incident.postmortem.id: (incident, incident.proof.strength)
+        for incident in proven
+        if incident.proof and incident.proof.strength and not incident.proof.strength.outdated
+    }
+    unknown = [incident for incident in proven if incident.postmortem.id not in known]
+    weak = [
+        f"{id} {strength.noticed} of {strength.total}"
+        for id, (incident, strength) in known.items()
+        if strength.noticed * 100 < minimum * strength.total
+        and not _is_in_grace(incident, report.policy)
+    ]
+    texts = []
+    if weak:
+        texts.append(
+            f"{format_count(len(weak))} with less than {minimum:g} % of changes noticed:"
+            f" {join_some_texts(weak, ', ', 5)}"
+        )
+    elif known:
+        texts.append(
+            f"{len(known)} of {format_count(len(known))} with {minimum:g} % of changes noticed,"
+            " or in grace"
+        )
+    if unknown:
+        texts.append(
+            f"the strength of {format_count(len(unknown))} is not known today: not judged"
+            f" ({_format_incident_ids(unknown)}); run `pytest-postmortem prove --strength`"
+        )
+    if not proven:
+        texts.append("no incident is proven: not judged; run `pytest-postmortem prove --strength`")
+    return GateResult("require-strength", bool(known), bool(known) and not weak, "; ".join(texts))
+
+
 def find_provable_incidents(
     incidents: Iterable[IncidentResult], severities: Sequence[str]
 ) -> list[IncidentResult]:
@@ -209,14 +254,18 @@ def list_gate_severities(policy: Policy) -> tuple[str, ...]:
 
 
 def check_percentage(policy: Policy) -> Iterator[Finding]:
-    """Yield a warning for a percentage that looks like a share of 1."""
-    minimum = policy.fail_under
-    if minimum is not None and 0 < minimum < 1:
-        message = (
-            f"fail-under is a percentage, and {minimum:g} asks for {minimum:g} %;"
-            f" write {minimum * 100:g} for {minimum * 100:g} %"
-        )
-        yield Finding(FRACTION_CODE, "warning", message)
+    """Yield a warning for each percentage that looks like a share of 1."""
+    percentages = (
+        ("fail-under", policy.fail_under),
+        ("postmortem_require_strength", policy.require_strength),
+    )
+    for name, minimum in percentages:
+        if minimum is not None and 0 < minimum < 1:
+            message = (
+                f"{name} is a percentage, and {minimum:g} asks for {minimum:g} %;"
+                f" write {minimum * 100:g} for {minimum * 100:g} %"
+            )
+            yield Finding(FRACTION_CODE, "warning", message)
 
 
 def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from pytest_postmortem.prove.diagnose import find_reading_lines, list_defined_na
 from pytest_postmortem.prove.effective_lines import find_effective_ranges
 from pytest_postmortem.prove.flakiness import RunCounts
 from pytest_postmortem.prove.revert import FixVersions
-from pytest_postmortem.prove.runner import Runner, RunSources, TestSelection
+from pytest_postmortem.prove.runner import ForkServer, Runner, RunSources, TestSelection
 from pytest_postmortem.prove.trial import Trial
 
 MAX_RUN_SECONDS = 600.0
@@ -107,6 +107,7 @@ class Experiment:
         self.control: Trial | None = None
         self.modules: set[str] = set()
         self.read_files: set[str] = set()
+        self.packages: tuple[str, ...] = ()
         pairs = {
             path: (versions.before.get(path) or "", text or "")
             for path, text in versions.fixed.items()
@@ -122,8 +123,10 @@ class Experiment:
 
     def run_with_fix(self) -> Trial:
         """Run the tests with the fix; limit later runs to ten times its duration."""
-        trial = self.control or self._run(self._wanted, fixed=True, watched=True)
+        selection = replace(self._wanted, packages=True)
+        trial = self.control or self._run(selection, fixed=True, watched=True)
         self.modules |= trial.modules
+        self.packages = trial.packages
         if trial.ended.status is not None:
             self.hang_seconds = max(
                 self._effort.min_hang_seconds, TIMEOUT_FACTOR * trial.ended.seconds
@@ -133,11 +136,11 @@ class Experiment:
 
     def today(self) -> Trial:
         """Run the tests with the files of the checkout, and other tests as with the fix."""
-        return self._start(self._wanted, RunSources())
+        return self._start(replace(self._wanted, packages=True), RunSources())
 
     def are_tests_passing(self, nodeids: Sequence[str]) -> bool:
         """Return whether tests pass in the user's own environment."""
-        limit = self._find_time_limit()
+        limit = self.find_time_limit()
         return self._runner.are_tests_passing(nodeids, limit, as_module=self.as_module)
 
     def find_installed_copy(self, top: Path) -> str | None:
@@ -173,10 +176,44 @@ class Experiment:
                     failing.add(nodeid)
         return frozenset(failing)
 
-    def part(self, before: Mapping[str, str | None]) -> Trial:
-        """Run the tests with a part of the fix reverted."""
-        self._write_other_files(fixed=True, texts=before)
-        return self._start(self._once, replace(self._bare, files=before))
+    def serve(self, nodeids: Sequence[str], packages: Sequence[str]) -> ForkServer:
+        """Return a process that forks runs of some tests, after it has imported some packages."""
+        selection = replace(self._select_tests(nodeids), as_module=self.as_module)
+        return self._runner.serve(selection, self._bare, packages)
+
+    def run_with_texts(
+        self,
+        server: ForkServer | None,
+        nodeids: Sequence[str],
+        texts: Mapping[str, str | None],
+        marks: LineRanges,
+        limit: float,
+        *,
+        stop: bool,
+    ) -> Trial:
+        """Run some tests with other texts of files: in a fork of a process, or in their own.
+
+        ``limit`` are the seconds after which the run counts as hanging. With ``stop``, the first
+        failure ends the run.
+        """
+        self._write_other_files(fixed=True, texts=texts)
+        allowed = min(limit, self._effort.limit)
+        if server is not None:
+            trial = server.run(texts, marks, allowed, stop=stop)
+        else:
+            selection = replace(self._select_tests(nodeids), as_module=self.as_module, stop=stop)
+            sources = replace(self._bare, files=texts, marks=marks, conditions=True)
+            trial = self._runner.run(selection, sources, allowed)
+        return trial.cut() if trial.ended.status is None and allowed < limit else trial
+
+    @property
+    def has_tree(self) -> bool:
+        """Whether the runs share the files of another tree."""
+        return bool(self._versions.others)
+
+    def _select_tests(self, nodeids: Sequence[str]) -> TestSelection:
+        files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in nodeids))
+        return replace(self._once, files=files, ids=(), nodeids=tuple(nodeids))
 
     def run_with_additions(self, texts: Mapping[str, str | None]) -> Trial:
         """Run the tests with the modifications of the fix reverted, and with its additions."""
@@ -259,14 +296,19 @@ class Experiment:
 
     def _start(self, selection: TestSelection, sources: RunSources) -> Trial:
         selection = replace(selection, as_module=self.as_module)
-        limit = self._find_time_limit()
+        limit = self.find_time_limit()
         trial = self._runner.run(selection, sources, limit)
         if trial.ended.status is None:
-            self._find_time_limit()
+            self.find_time_limit()
         is_cut = trial.ended.status is None and limit < self.hang_seconds
         return trial.cut() if is_cut else trial
 
-    def _find_time_limit(self) -> float:
+    @property
+    def has_time(self) -> bool:
+        """Whether some of the time for the whole incident is left."""
+        return monotonic() < self._deadline
+
+    def find_time_limit(self) -> float:
         """Return the seconds that a run may take.
 
         Raises:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -87,7 +90,7 @@ def create_shadow_environment(
     interpreter.create_environment(folder)
     shadow = ShadowEnvironment(folder, interpreter)
     here = Path(__file__).parent
-    for name in ("channel", "import_hook", "influences", "instrument", "recorder"):
+    for name in ("channel", "fork_server", "import_hook", "influences", "instrument", "recorder"):
         shutil.copyfile(
             here / "child" / f"{name}.py", shadow.site_packages / f"_postmortem_{name}.py"
         )
@@ -119,6 +122,9 @@ TEMP_VARIABLE = "TMPDIR"
 
 NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 """On Windows, what keeps Ctrl-C away from a process: `prove` ends it itself."""
+
+MAX_START_SECONDS = 120.0
+"""Seconds in which a process that forks runs must have imported its packages."""
 
 MAX_LOG_BYTES = 20_000
 """Bytes that are kept of the end of a run's output."""
@@ -168,7 +174,8 @@ class RunSources:
     modules that may be installed copies, each with its file and digest. ``data`` are files whose
     opening is recorded, unless Python imports them. ``marks`` and ``watched``
     are line ranges of the fix: to report that they run, and exceptions that leave their functions;
-    ``shake`` lets other threads run before them. ``tree`` is another tree to run in, with the
+    ``shake`` lets other threads run before them. ``conditions`` count as run when they are
+    evaluated. ``tree`` is another tree to run in, with the
     import ``roots`` of its packages.
     """
 
@@ -178,6 +185,7 @@ class RunSources:
     marks: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     watched: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     shake: bool = False
+    conditions: bool = False
     tree: Path | None = None
     roots: tuple[str, ...] = ()
 
@@ -190,7 +198,8 @@ class TestSelection:
     ``rounds`` is how often each linked test runs, an upper limit if negative; ``others`` are the
     further tests, None for all; ``share`` is the share of the time that both may add. ``switch`` is
     the thread switch interval in seconds, ``seed`` determines the order of sets. ``as_module``
-    starts pytest as ``python -m pytest``.
+    starts pytest as ``python -m pytest``, ``stop`` ends the run at the first failure. ``packages``
+    asks for the names of the modules that are loaded from elsewhere.
     """
 
     files: tuple[str, ...]
@@ -203,6 +212,8 @@ class TestSelection:
     switch: float | None = None
     seed: int = 0
     as_module: bool = False
+    stop: bool = False
+    packages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,22 +310,51 @@ class Runner:
     def run(self, selection: TestSelection, sources: RunSources, limit: float) -> Trial:
         """Run the tests for at most ``limit`` seconds."""
         place = self._place()
-        notes = place / "notes"
-        overlay = self._build_overlay_config(sources, notes)
-        recorder = self._build_recorder_config(selection, sources, notes)
+        overlay = self._build_overlay_config(sources, place / "notes")
+        recorder = self._build_recorder_config(selection, sources, place / "notes")
         shadow = self._shadow.copy(place / "env", overlay, recorder)
+        code = "import _postmortem_import_hook as hook; sys.exit(hook.start_pytest())"
+        command, environment = self._build_command(shadow, place, selection, sources, code)
+        ended = self._run_command(command, environment, place, sources, limit)
+        return read_trial(place / "notes", ended)
+
+    def serve(
+        self, selection: TestSelection, sources: RunSources, packages: Sequence[str]
+    ) -> ForkServer:
+        """Return a process that forks runs, after it has imported some packages."""
+        place = self._place()
+        plugins = list_plugin_packages() if packages else []
+        names = [name for name in packages if name.partition(".")[0] not in plugins]
+        overlay = self._build_overlay_config(sources, place / "notes")
+        overlay = {**overlay, "packages": names, "plugins": plugins}
+        recorder = self._build_recorder_config(selection, sources, place / "notes")
+        shadow = self._shadow.copy(place / "env", overlay, recorder)
+        code = "import _postmortem_fork_server as server; sys.exit(server.serve_runs())"
+        command, environment = self._build_command(shadow, place, selection, sources, code)
+
+        def start() -> AbstractContextManager[subprocess.Popen[bytes]]:
+            return self._start_process(command, environment, place, sources, subprocess.PIPE)
+
+        return ForkServer(start, shadow.site_packages, place, overlay, recorder)
+
+    def _build_command(
+        self,
+        shadow: ShadowEnvironment,
+        place: Path,
+        selection: TestSelection,
+        sources: RunSources,
+        code: str,
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return the command that starts pytest by some code, and its environment."""
+        script = self._write_shadow_script(shadow, selection, code)
         options = ["-p", "_postmortem_recorder", *self._options(place, sources.tree)]
         if not self._interpreter.has_plugin:
             options = ["-p", PLUGIN_MODULE, *options]
         root = self._where.within(self._where.root, sources.tree)
-        files = [str(root / file) for file in selection.files]
-        command = [str(shadow.python), *self._start(shadow, selection), *options, *files]
-        environment = self._build_environment(shadow, place) | {
-            "PYTHONHASHSEED": str(selection.seed)
-        }
-        ended = self._run_command(command, environment, place, sources, limit)
-        lines = notes.read_bytes().splitlines() if notes.exists() else []
-        return parse_trial_notes(lines, ended)
+        files = (str(root / file) for file in selection.files)
+        environment = self._build_environment(shadow, place)
+        environment["PYTHONHASHSEED"] = str(selection.seed)
+        return [str(shadow.python), script, *options, *files], environment
 
     def are_tests_passing(
         self, nodeids: Sequence[str], limit: float, *, as_module: bool = False
@@ -370,6 +410,7 @@ class Runner:
             "marks": dict(sources.marks),
             "watched": dict(sources.watched),
             "shake": sources.shake,
+            "conditions": sources.conditions,
             "notes": str(notes),
             "sites": list(self._interpreter.site_folders),
             "moved": [] if tree is None else [[str(self._where.top), str(tree)]],
@@ -390,18 +431,21 @@ class Runner:
             "rounds": selection.rounds,
             "share": selection.share,
             "switch": selection.switch,
+            "stop": selection.stop,
+            "packages": selection.packages,
             "memory": self._memory,
             "started": time.time(),
             "roots": [str(tree) for tree in (sources.tree, self._where.top) if tree],
         }
 
-    def _start(self, shadow: ShadowEnvironment, selection: TestSelection) -> list[str]:
-        """Return the command that starts pytest: a script that is kept off ``sys.path``."""
+    def _write_shadow_script(
+        self, shadow: ShadowEnvironment, selection: TestSelection, code: str
+    ) -> str:
+        """Return the script that starts pytest; its folder is kept off ``sys.path``."""
         path_code = "sys.path.insert(0, os.getcwd()); " if selection.as_module else ""
-        start = "import _postmortem_import_hook as hook; sys.exit(hook.start_pytest())"
         script = shadow.bin / "run_pytest.py"
-        script.write_text(START_TEMPLATE.format(code=path_code + start), encoding="utf-8")
-        return [str(script)]
+        script.write_text(START_TEMPLATE.format(code=path_code + code), encoding="utf-8")
+        return str(script)
 
     def _write_start_script(self, place: Path) -> Path:
         script = place / "run_pytest.py"
@@ -448,9 +492,32 @@ class Runner:
         sources: RunSources,
         limit: float,
     ) -> ProcessEnd:
+        start = time.monotonic()
+        with self._start_process(command, environment, place, sources) as process:
+            try:
+                status = None if self._stopped else process.wait(limit)
+            except subprocess.TimeoutExpired:
+                status = None
+        return ProcessEnd(status, time.monotonic() - start, read_log(place))
+
+    @contextmanager
+    def _start_process(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        place: Path,
+        sources: RunSources,
+        pipe: int | None = None,
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a process, and kill it and what it started in the end.
+
+        Its input and output are a ``pipe``, or nothing and the log.
+
+        Raises:
+            RunnerStopped: The user stopped `prove`.
+        """
         if self._stopped:
             raise RunnerStopped
-        start = time.monotonic()
         folder = self._where.within(self._where.folder, sources.tree)
         folder = folder if folder.is_dir() else sources.tree or folder
         with open(place / "log", "wb") as log:
@@ -458,28 +525,148 @@ class Runner:
                 command,
                 cwd=folder,
                 env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdin=pipe or subprocess.DEVNULL,
+                stdout=pipe or log,
+                stderr=log,
                 start_new_session=True,
                 creationflags=NEW_GROUP,
             )
             self._report_process("+", process)
             with self._lock:
                 self._running.add(process)
-                stopped = self._stopped
             try:
-                status = None if stopped else process.wait(limit)
-            except subprocess.TimeoutExpired:
-                status = None
+                if self._stopped:
+                    _kill_process_group(process)
+                yield process
             finally:
                 _kill_process_group(process)
-                _kill_stray_processes(place)
+                kill_stray_processes(place)
                 self._report_process("-", process)
                 with self._lock:
                     self._running.discard(process)
-        output = (place / "log").read_bytes()[-MAX_LOG_BYTES:].decode(errors="replace")
-        return ProcessEnd(status, time.monotonic() - start, output)
+
+
+class ServerUnfitError(Exception):
+    """A process can't fork runs that are as good as a new process each."""
+
+
+class ForkServer:
+    """A process that forks a run of the same tests for each text of some files, one at a time.
+
+    It starts with the first run, and again after one that did not end. ``start`` starts it;
+    ``folder`` has the configuration that its runs read, ``place`` their log and notes.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], AbstractContextManager[subprocess.Popen[bytes]]],
+        folder: Path,
+        place: Path,
+        overlay: Mapping[str, Any],
+        recorder: Mapping[str, Any],
+    ) -> None:
+        self._start = start
+        self._folder = folder
+        self._place = place
+        self._overlay, self._recorder = overlay, recorder
+        self._count = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._resources = ExitStack()
+
+    def run(
+        self,
+        files: Mapping[str, str | None],
+        marks: Mapping[str, Sequence[tuple[int, int]]],
+        limit: float,
+        *,
+        stop: bool = False,
+    ) -> Trial:
+        """Run the tests with other texts of files, for at most ``limit`` seconds.
+
+        With ``stop``, the first failure ends the run.
+
+        Raises:
+            ServerUnfitError: The process can't fork.
+            RunnerStopped: The user stopped `prove`.
+        """
+        self._count += 1
+        notes = self._place / f"notes-{self._count}"
+        overlay = {**self._overlay, "files": dict(files), "marks": dict(marks), "conditions": True}
+        recorder = {**self._recorder, "stop": stop}
+        for name, config in (("import_hook", overlay), ("recorder", recorder)):
+            text = json.dumps({**config, "notes": str(notes)})
+            (self._folder / f"{name}.json").write_text(text, encoding="utf-8")
+        process = self._process or self._start_server()
+        start = time.monotonic()
+        answer = self._ask(process, b"run\n", limit)
+        seconds = time.monotonic() - start
+        status = int(answer) if answer else None
+        if answer:
+            kill_stray_processes(self._place, but=process.pid)
+        else:
+            if answer is not None:  # the run has ended this process too
+                with suppress(subprocess.TimeoutExpired):
+                    status = process.wait(10)
+            self.close()
+        shutil.rmtree(self._place / "hypothesis", ignore_errors=True)
+        return read_trial(notes, ProcessEnd(status, seconds, read_log(self._place)))
+
+    def _start_server(self) -> subprocess.Popen[bytes]:
+        self._process = self._resources.enter_context(self._start())
+        if self._ask(self._process, b"", MAX_START_SECONDS) != b"ready\n":
+            self.close()
+            raise ServerUnfitError
+        return self._process
+
+    def _ask(self, process: subprocess.Popen[bytes], line: bytes, limit: float) -> bytes | None:
+        """Return the answer to a line: empty if the process has ended, None at the time limit."""
+        if process.stdin is None or process.stdout is None:
+            return b""
+        with suppress(OSError):
+            process.stdin.write(line)
+            process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], limit)
+        return process.stdout.readline() if ready else None
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        self._resources.close()
+        for stream in (process.stdin, process.stdout) if process else ():
+            with suppress(OSError):
+                if stream is not None:
+                    stream.close()
+
+    def __enter__(self) -> ForkServer:
+        """Return the server, which does not run yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self.close()
+
+
+def read_trial(notes: Path, ended: ProcessEnd) -> Trial:
+    """Read what a run has recorded."""
+    return parse_trial_notes(notes.read_bytes().splitlines() if notes.exists() else [], ended)
+
+
+def read_log(place: Path) -> str:
+    """Return the end of the output of a run."""
+    return (place / "log").read_bytes()[-MAX_LOG_BYTES:].decode(errors="replace")
+
+
+@cache
+def list_plugin_packages() -> list[str]:
+    """Return the packages with pytest plugins, whose assertions pytest rewrites as it imports them.
+
+    pytest itself is imported already.
+    """
+    names: set[str] = set()
+    for distribution in distributions():
+        if any(point.group == "pytest11" for point in distribution.entry_points):
+            names.update(path.parts[0].removesuffix(".py") for path in distribution.files or ())
+    return sorted(name for name in names if name.isidentifier() and name != "_pytest")
 
 
 def _resolve_test_path(nodeid: str, root: Path) -> tuple[str, str]:
@@ -501,7 +688,7 @@ def _kill_process_group(process: subprocess.Popen[bytes]) -> None:
         process.wait(10)
 
 
-def _kill_stray_processes(place: Path) -> None:
+def kill_stray_processes(place: Path, but: int | None = None) -> None:
     """Kill processes of a run in other groups, if the system can list them."""
     marker = f"{TEMP_VARIABLE}={place / 't'}\0".encode(errors="surrogateescape")
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
@@ -509,5 +696,5 @@ def _kill_stray_processes(place: Path) -> None:
             number = int(name)
             with open(f"/proc/{name}/environ", "rb") as file:
                 environment = file.read()
-            if marker in environment:
+            if marker in environment and number != but:
                 os.kill(number, signal.SIGKILL)

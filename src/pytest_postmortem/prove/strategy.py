@@ -5,8 +5,8 @@ from __future__ import annotations
 import linecache
 import os
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -31,7 +31,6 @@ from pytest_postmortem.prove.fix import (
     decode_fix_source,
 )
 from pytest_postmortem.prove.fix_files import TEST_FOLDERS, Fix, FixFileKind
-from pytest_postmortem.prove.fix_hunks import FixPart, locate_part_in_text, prove_fix_parts
 from pytest_postmortem.prove.flakiness import judge_repeated_runs
 from pytest_postmortem.prove.revert import FixVersions, Workspace
 from pytest_postmortem.prove.reverted_files import (
@@ -42,6 +41,12 @@ from pytest_postmortem.prove.reverted_files import (
     find_reverted_files,
 )
 from pytest_postmortem.prove.runner import Runner, TestSelection
+from pytest_postmortem.prove.strength import (
+    NO_TIME,
+    FixStrength,
+    StrengthRequest,
+    measure_strength,
+)
 from pytest_postmortem.prove.today import (
     ProofCase,
     TestsToday,
@@ -71,16 +76,20 @@ MAX_SHOWN_FRAMES = 3
 
 STRATEGIES = ("patch", "units", "replay")
 
+MEASURED_VERDICTS = ("proven", "proven-at-fix", "weak", "not-proven", "not-reached")
+"""The verdicts on tests that pass with the fix, and may notice a mutant of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class IncidentProof:
     """The verdict on an incident, how it was found, and its inputs.
 
     ``notes`` are the reasons why a strategy gave no verdict. ``files`` are the real paths of the
-    files of the checkout that the runs loaded. ``parts`` are the parts of the fix, if requested.
-    ``hang_seconds`` is the time after which a run counts as hanging, ``reverted_files`` the files
-    of the fix that were reverted, and those that were not. ``is_copied`` means that the tests ran
-    in another tree, ``read_files`` are files of the fix that they opened past the import system.
+    files of the checkout that the runs loaded. ``strength`` is that of a proof, if requested, and
+    ``measure`` is what measures it. ``hang_seconds`` is the time after which a run counts as
+    hanging, ``reverted_files`` the files of the fix that were reverted, and those that were not.
+    ``is_copied`` means that the tests ran in another tree, ``read_files`` are files of the fix that
+    they opened past the import system.
     """
 
     id: str
@@ -90,7 +99,8 @@ class IncidentProof:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     files: tuple[str, ...] = ()
-    parts: tuple[FixPart, ...] = ()
+    strength: FixStrength | None = None
+    measure: Callable[[], FixStrength] | None = field(default=None, compare=False, repr=False)
     hang_seconds: float = MAX_RUN_SECONDS
     reverted_files: RevertedFiles = UNKNOWN_FILES
     is_copied: bool = False
@@ -107,14 +117,16 @@ class Prover:
         marks: Sequence[str] = ("postmortem",),
         source: Sequence[str] = (),
         effort: RunBudget = RunBudget(),
-        hunks: bool = False,
+        strength: StrengthRequest | None = None,
+        show_mutants: Callable[[str, int, int], None] = lambda id, done, total: None,
     ) -> None:
         self._runner = runner
         self._checkout = checkout
         self._marks = tuple(marks)
         self._source = tuple(source)
         self._effort = effort
-        self._hunks = hunks
+        self._strength = strength
+        self._show_mutants = show_mutants
         self._git = Lock()
 
     def prove(self, case: ProofCase) -> IncidentProof:
@@ -126,6 +138,7 @@ class Prover:
             with self._git:
                 fix = self._classify_fix(case.fix(), case)
             proved = self._prove_both_ways(case, fix)
+            proved = _measure_strength(proved)
         except FixError as error:
             proved = IncidentProof(case.id, "", IncidentVerdict("inconclusive", str(error)))
         except IncidentTimeoutError:
@@ -306,13 +319,6 @@ class Prover:
             sides.modules,
             fix.of_kind("either"),
         )
-        hunks = self._hunks and judged.verdict in PROVEN_VERDICTS
-        raw_parts = prove_fix_parts(versions, sides, names_of_fix) if hunks else ()
-        top = f"{tree}{os.sep}"
-        parts = tuple(
-            replace(_locate_part(part, versions, fix), path=part.path.removeprefix(top))
-            for part in raw_parts
-        )
         files = versions.of_today({*sides.modules, *versions.fixed}, self._checkout.top)
         return IncidentProof(
             case.id,
@@ -320,12 +326,38 @@ class Prover:
             judged,
             way,
             files=files,
-            parts=parts,
+            measure=self._build_measure(case, sides, versions, names_of_fix, judged),
             hang_seconds=sides.hang_seconds,
             reverted_files=shares,
             is_copied=versions.tree is not None,
             read_files=tuple(sides.read_files),
         )
+
+    def _build_measure(
+        self,
+        case: ProofCase,
+        experiment: Experiment,
+        versions: FixVersions,
+        fix_names: NamesOfFix,
+        judged: IncidentVerdict,
+    ) -> Callable[[], FixStrength] | None:
+        """Return what measures the strength of a proof, None if that is not requested."""
+        request = self._strength
+        if request is None or judged.verdict not in PROVEN_VERDICTS:
+            return None
+        nodeids = [test.nodeid for test in judged.tests if test.verdict in MEASURED_VERDICTS]
+        if judged.is_mixed or judged.verdict == "proven-flaky":
+            return lambda: FixStrength(problem="one run for each mutant says nothing about a race")
+
+        def advance(done: int, total: int) -> None:
+            self._show_mutants(case.id, done, total)
+
+        def measure() -> FixStrength:
+            strength = measure_strength(experiment, versions, fix_names, nodeids, request, advance)
+            top = f"{versions.tree or self._checkout.top}{os.sep}"
+            return strength.relative_to(top)
+
+        return measure
 
     def _known(self, case: ProofCase, fix: Fix, versions: FixVersions) -> NamesOfFix:
         checkout = self._checkout
@@ -581,6 +613,17 @@ def _is_single_run_decisive(judged: IncidentVerdict, trial: Trial) -> bool:
     return any(len(trial.attempts.get(test.nodeid, ())) < 2 for test in proven_once)
 
 
+def _measure_strength(proved: IncidentProof) -> IncidentProof:
+    """Return a proof with its strength, if that was requested; it can't void the proof."""
+    if proved.measure is None:
+        return proved
+    try:
+        strength = proved.measure()
+    except IncidentTimeoutError:
+        strength = FixStrength(problem=NO_TIME)
+    return replace(proved, strength=strength, measure=None)
+
+
 def _is_failure_about_time(without: Trial) -> bool:
     """Return whether a linked test fails by something that may depend on a clock, or dies."""
     attempts = (
@@ -601,14 +644,6 @@ def _mentions_time(failure: RaisedFailure) -> bool:
 def _is_text_of_today(versions: FixVersions) -> bool:
     """Return whether the files with the fix are those of the checkout."""
     return all(read_source_text(path) == text for path, text in versions.fixed.items())
-
-
-def _locate_part(part: FixPart, versions: FixVersions, fix: Fix) -> FixPart:
-    """Return a part with line numbers that the reader can look up."""
-    if versions.way == "replay":
-        return replace(part, where=f"at {fix.name}")
-    today, fixed = read_source_text(part.path), versions.fixed.get(part.path)
-    return part if today is None or fixed is None else locate_part_in_text(part, fixed, today)
 
 
 def _is_verdict_settled(judged: IncidentVerdict) -> bool:

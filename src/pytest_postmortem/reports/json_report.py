@@ -70,6 +70,7 @@ def _build_policy_data(policy: Policy) -> Mapping[str, Any]:
         "fail_under": policy.fail_under,
         "require": list(policy.require),
         "require_proof": list(policy.require_proof),
+        "require_strength": policy.require_strength,
         "since": policy.since and policy.since.isoformat(),
         "grace": policy.grace,
         "today": policy.today and policy.today.isoformat(),
@@ -122,4 +123,6 @@ def build_proof_data(proof: Proof | None, show: ShowLevel) -> Mapping[str, Any] 
         return None
     whole = show == "all"
     day = proof.day and proof.day.isoformat()
-    return _build_record_data(proof) | {"day": day, "fix": proof.fix if whole else ""}
+    strength = proof.strength and _build_record_data(proof.strength)
+    own = {"day": day, "fix": proof.fix if whole else "", "strength": strength}
+    return _build_record_data(proof) | own

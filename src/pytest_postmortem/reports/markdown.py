@@ -290,7 +290,16 @@ def _format_markdown_proof(proof: Mapping[str, Any]) -> str:
     verdict = proof["verdict"].replace("-", " ")
     return _escape_limited_text(
         f"{verdict if verdict.startswith('proven') else f'proof: {verdict}'}{day}"
+        f"{format_proof_strength(proof)}"
     )
+
+
+def format_proof_strength(proof: Mapping[str, Any]) -> str:
+    """Return how many changes to a fix its tests notice, empty if that is not known today."""
+    strength = proof.get("strength")
+    if not strength or strength["outdated"]:
+        return ""
+    return f", strength {strength['noticed']} of {strength['noticed'] + strength['missed']}"
 
 
 def _format_markdown_action(item: Mapping[str, Any]) -> str:

@@ -274,6 +274,9 @@ def _format_guard_facts(incident: IncidentResult) -> Iterator[str]:
         yield "flaky"
     if incident.proof is not None:
         yield "proof outdated" if incident.proof.outdated else _format_verdict(incident.proof)
+        strength = incident.proof.strength
+        if strength is not None and incident.proof.proven and not strength.outdated:
+            yield f"strength {strength.noticed} of {strength.total}"
 
 
 def _format_verdict(proof: Proof) -> str:

@@ -5,13 +5,15 @@ same folder::
 
     {"notes": PATH, "ids": [...], "marks": [...], "places": [[PATH, NAMES], ...],
      "others": null or [...], "rounds": 1, "share": 0.2, "started": SECONDS,
-     "memory": BYTES or null, "switch": null, "roots": [PATH, ...]}
+     "memory": BYTES or null, "switch": null, "roots": [PATH, ...], "stop": false,
+     "packages": false}
 
 Each line that it writes is ``[KIND, DATA]``. A failure is written before pytest reports it, since a
 test may break pytest's reporting. Linked tests run ``rounds`` times, an upper limit if negative,
 and then further tests, those in ``others`` or all; both for no more than ``share`` of the time of
 the requested runs. Since one run says little about a test, linked tests have all their rounds if
-these take no more than a second, and little of the processor.
+these take no more than a second, and little of the processor. With ``stop``, the first failure ends
+the run; with ``packages``, the names of all modules that are loaded from elsewhere are recorded.
 """
 
 from __future__ import annotations
@@ -97,6 +99,7 @@ class RunRecorder:
         self._add = import_hook.channel.open_note_writer(config["notes"])
         self._linked: dict[str, pytest.Item] = {}
         self._round = 0
+        self._failed = False
         self._spent = self._beyond = 0.0
         self._influences = influences.InfluenceWatcher(
             os.path.dirname(config["notes"]), self._write_note
@@ -165,6 +168,8 @@ class RunRecorder:
         """Run a linked test as often as requested; the others while there is time."""
         if item.nodeid in self._linked:
             self._run(item, nextitem)
+            if self._wanted["stop"] and self._failed:
+                item.session.shouldstop = "a test failed"
             return True
         if self._until is None:
             room = self._find_spare_seconds()
@@ -269,6 +274,7 @@ class RunRecorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record the result of a phase, or of a subtest."""
+        self._failed |= report.failed
         fact = {
             "nodeid": report.nodeid,
             "round": self._round if report.nodeid in self._linked else 0,
@@ -285,25 +291,26 @@ class RunRecorder:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Record that the run ended; running threads do not delay the exit."""
         self._write_note("modules", self._modules())
+        if self._wanted["packages"]:
+            self._write_note("packages", self._packages())
         self._write_note("finish", int(exitstatus))
         _end_process_after(MAX_EXIT_SECONDS)
 
     def _modules(self) -> list[str]:
         """Return the files below the trees of the run that are loaded as modules."""
-        roots = tuple(os.path.realpath(root) + os.sep for root in self._wanted["roots"])
-        return sorted(set(_list_files_below(roots, tuple(sys.modules.values()))))
+        modules = tuple(sys.modules.values())
+        return sorted(set(import_hook.channel.list_files_below(self._wanted["roots"], modules)))
 
-
-def _list_files_below(roots: tuple[str, ...], modules: Sequence[object]) -> Iterator[str]:
-    for module in modules:
-        try:
-            path = getattr(module, "__file__", None)
-        except Exception:  # sys.modules may hold any object
-            path = None
-        if isinstance(path, str):
-            real = os.path.realpath(path)
-            if real.startswith(roots) and "site-packages" not in real:
-                yield real
+    def _packages(self) -> list[str]:
+        """Return the names of the other modules that are loaded, in their order."""
+        own = import_hook.channel.list_files_below
+        return [
+            name
+            for name, module in tuple(sys.modules.items())
+            if getattr(module, "__spec__", None) is not None
+            and not name.startswith("_postmortem_")
+            and not [*own(self._wanted["roots"], [module])]
+        ]
 
 
 def _is_collected(session: pytest.Session, path: str) -> bool:

@@ -35,6 +35,7 @@ from pytest_postmortem.model import (
     Registry,
     Scope,
     ShowLevel,
+    Strength,
     Verdict,
     format_count,
     parse_iso_date,
@@ -347,6 +348,7 @@ def _merge_policies(sources: Sequence[ReportSource], fail_under: float | None) -
         fail_under=first["fail_under"] if fail_under is None else fail_under,
         require=tuple(first["require"]),
         require_proof=tuple(first.get("require_proof", ())),
+        require_strength=first.get("require_strength"),
         grace=first["grace"],
         since=parse_iso_date(first["since"]),
         today=max(days, default=None),
@@ -402,7 +404,15 @@ def _restore_proof(data: Mapping[str, Any]) -> Proof:
     """Return a proof; an unknown verdict counts as inconclusive."""
     verdict: Verdict = data["verdict"] if data["verdict"] in VERDICTS else "inconclusive"
     outdated = bool(data.get("outdated"))
-    return Proof(verdict, parse_iso_date(data["day"]), data["fix"], data["reason"], outdated)
+    strength = data.get("strength")
+    return Proof(
+        verdict,
+        parse_iso_date(data["day"]),
+        data["fix"],
+        data["reason"],
+        outdated,
+        strength and Strength(strength["noticed"], strength["missed"], strength["outdated"]),
+    )
 
 
 def _restore_date(incident: Mapping[str, Any]) -> str | None:
