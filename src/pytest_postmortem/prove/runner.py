@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import distributions
+from importlib.util import cache_from_source
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -91,9 +92,13 @@ def create_shadow_environment(
     shadow = ShadowEnvironment(folder, interpreter)
     here = Path(__file__).parent
     for name in ("channel", "fork_server", "import_hook", "influences", "instrument", "recorder"):
-        shutil.copyfile(
-            here / "child" / f"{name}.py", shadow.site_packages / f"_postmortem_{name}.py"
-        )
+        source = here / "child" / f"{name}.py"
+        target = shadow.site_packages / f"_postmortem_{name}.py"
+        shutil.copy2(source, target)
+        compiled, copied = map(cache_from_source, map(str, (source, target)))
+        if os.path.isfile(compiled):  # each run would compile it again
+            os.makedirs(os.path.dirname(copied), exist_ok=True)
+            shutil.copyfile(compiled, copied)
     (shadow.site_packages / "_postmortem.pth").write_text(PTH_LINE, encoding="utf-8")
     if not interpreter.has_plugin:
         link_or_copy_folder(here.parent, shadow.site_packages / here.parent.name)

@@ -23,6 +23,7 @@ def describe_environment() -> dict[str, Any]:
     has_venv_scheme = "venv" in sysconfig.get_scheme_names()  # from Python 3.11
     scheme = "nt" if os.name == "nt" else "posix_prefix"
     packages = sysconfig.get_path("purelib", "venv" if has_venv_scheme else scheme, {"base": "."})
+    installed = entry_points()
     return {
         "python": sys.executable,
         "version": list(sys.version_info[:2]),
@@ -30,10 +31,10 @@ def describe_environment() -> dict[str, Any]:
         "packages": packages,
         "scripts": [
             [script.name, script.module, script.attr]
-            for script in (entry_points(group="console_scripts") if os.name != "nt" else ())
+            for script in (installed.select(group="console_scripts") if os.name != "nt" else ())
             if script.attr and script.name.isprintable() and "/" not in script.name
         ],
-        "plugins": sorted({plugin.name for plugin in entry_points(group="pytest11")}),
+        "plugins": sorted({plugin.name for plugin in installed.select(group="pytest11")}),
         "has_pytest": find_spec("pytest") is not None,
         "has_plugin": find_spec("pytest_postmortem") is not None,
     }
