@@ -80,7 +80,8 @@ def test_the_help_of_prove_groups_its_options(capsys: pytest.CaptureFixture[str]
 
     shown = capsys.readouterr().out
     headings = [line for line in shown.splitlines() if re.fullmatch(r"[a-z].*:", line)]
-    assert headings[-4:] == ["the fix:", "runs of tests:", "results:", "configuration:"]
+    groups = ["the fix:", "the strength of a proof:", "runs of tests:", "results:"]
+    assert headings[-5:] == [*groups, "configuration:"]
 
 
 HELP_LOADS = """\

@@ -432,7 +432,7 @@ def test_a_fix_needs_neither_registry_nor_mark(
         " lines here",
         f"deep/test_it.py::test_price: proven, {FAILS.format(fix='<the-fix>')}",
     )
-    none = ("inconclusive", "no linked test was collected")
+    none = ("inconclusive", "pytest collects no test_nope in test_it.py")
     assert said == [
         one,
         one,

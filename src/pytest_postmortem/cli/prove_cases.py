@@ -121,6 +121,8 @@ def _is_nodeid(checkout: GitCheckout, argument: str) -> bool:
     """Return whether an argument names tests or a file of tests, and not an incident."""
     if "::" in argument or argument.endswith(".py"):
         return True
+    if checkout.registry is not None and checkout.registry.find(argument) is not None:
+        return False
     folders = (Path(), checkout.root)
     return "." in argument and any((folder / argument).is_file() for folder in folders)
 
