@@ -279,7 +279,8 @@ def _prove_cases(
                 finished[proved.id] = proved
                 advance(proved)
 
-            batch.prove_incidents(prover, cases, jobs, finish)
+            proofs_in_order = batch.prove_incidents(prover, cases, jobs, finish)
+            finished.update((proved.id, proved) for proved in proofs_in_order)
 
 
 @contextmanager
