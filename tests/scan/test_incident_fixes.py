@@ -261,3 +261,13 @@ def test_a_short_hash_is_found(root: Path) -> None:
     text = f"Fixed in commit {short}."
 
     assert ids(find(root, Postmortem("PM-1", "x"), text)) == [fixed]
+
+
+def test_numbers_in_the_text_of_another_repositorys_incident_are_not_taken(root: Path) -> None:
+    """With `repository:` an incident says where its numbers belong."""
+    fixed = commit(root, change(1), "Charge once (#12)")
+
+    other = Postmortem("PM-1", "x", repository=("shop/infra",))
+    assert ids(find(root, other, "Fixed in #12.")) == []
+    own = Postmortem("PM-1", "x", repository=("https://github.com/shop/cart",))
+    assert ids(find(root, own, "Fixed in #12.")) == [fixed]

@@ -236,6 +236,29 @@ def test_a_shallow_clone_says_what_it_cannot_see(
     assert "the clone is shallow, and fixes that are older can't be seen" in out
 
 
+def test_a_partial_clone_says_what_it_cannot_see(
+    root: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing is fetched: the fix is found by its message, its tests are unknown."""
+    clone = tmp_path_factory.mktemp("clone") / "it"
+    git(root, "config", "uploadpack.allowFilter", "true")
+    git(root, "clone", "--quiet", "--filter=blob:none", f"file://{root}", str(clone))
+    git(clone, "remote", "set-url", "origin", "git@github.com:shop/cart.git")
+    monkeypatch.chdir(clone)
+
+    main(["scan", "--from", "fixes"])
+
+    out = capsys.readouterr().out
+    assert "(#12 in text)" in out
+    assert "the tests of fixes can't be read: git: object" in out
+    assert "partial clone" in out
+    assert "its tests can't be read in this clone" in out
+    assert "the fix brought no test" not in out
+
+
 def test_without_a_repository_names_alone_are_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,10 +130,11 @@ class FixScanner:
         """
         fixes = self.find_fixes(postmortems)
         notes = [SHALLOW_NOTE] if self._is_shallow else []
+        is_unread = False
         try:
             tests = self.find_tests(fixes)
         except GitError as error:
-            tests = {}
+            tests, is_unread = {}, True
             notes.append(f"the tests of fixes can't be read: {error.brief}")
         links = find_linked_incidents(
             self.checkout.read_working_tree(()), self.checkout.registry, self.checkout.policy
@@ -146,7 +147,9 @@ class FixScanner:
             )
             for postmortem, fix in zip(postmortems, fixes, strict=True)
         )
-        return FixScan(tuple(findings), tuple(notes))
+        return FixScan(
+            tuple(replace(finding, is_unread=is_unread) for finding in findings), tuple(notes)
+        )
 
     def find_fixes(self, postmortems: Sequence[Postmortem]) -> list[IncidentFix]:
         """Return the fix of each incident.

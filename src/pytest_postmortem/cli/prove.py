@@ -269,7 +269,8 @@ def _prove_cases(
                 finished[proved.id] = proved
                 progress.advance(proved)
 
-            batch.prove_incidents(prover, cases, jobs, finish)
+            proofs_in_order = batch.prove_incidents(prover, cases, jobs, finish)
+            finished.update((proved.id, proved) for proved in proofs_in_order)
 
 
 @contextmanager

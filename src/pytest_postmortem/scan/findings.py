@@ -54,7 +54,7 @@ class FixFinding:
     """An incident with its fix, and the tests that came with it; ``gone`` are those of the past.
 
     ``message`` says why the proof of the whole is inconclusive. ``is_guarded`` means that some test
-    is linked to the incident already.
+    is linked to the incident already, ``is_unread`` that this clone lacks the code of its tests.
     """
 
     id: str
@@ -63,6 +63,7 @@ class FixFinding:
     tests: tuple[CandidateTest, ...] = ()
     gone: tuple[FixTest, ...] = ()
     is_guarded: bool = False
+    is_unread: bool = False
     was_run: bool = False
     message: str = ""
 

@@ -22,6 +22,7 @@ MAX_DETAILS = 12
 NOTHING = "–"
 NO_FIX = "no fix named"
 NO_TESTS = "the fix brought no test"
+UNREAD_TESTS = "its tests can't be read in this clone"
 
 
 def render_fix_lines(scan: FixScan, *, verbose: bool = False) -> Iterator[str]:
@@ -66,6 +67,8 @@ def _format_evidence(finding: FixFinding) -> str:
     """Return what is known of the tests, in words that claim no more."""
     if not finding.fix.commits:
         return NO_FIX if not finding.fix.notes else finding.fix.notes[0]
+    if finding.is_unread:
+        return UNREAD_TESTS
     if not finding.tests and not finding.gone:
         return NO_TESTS
     parts = []

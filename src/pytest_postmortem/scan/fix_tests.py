@@ -40,6 +40,9 @@ SIMILAR_NAMESAKE = 0.4
 SIMILAR_CODE = 0.6
 """The least similarity of two tests with different names, of which one replaced the other."""
 
+SIMILAR_SUCCESSOR = 0.35
+"""The same, where a commit removed only one test of a file, and added only one."""
+
 MAX_ROUNDS = 6
 """Moves of a test that are followed."""
 
@@ -327,9 +330,9 @@ class FixTestFinder:
             position = self._index.positions.get(version.commit, 0)
             if followed.after is not None and position > followed.after:
                 continue
-            data = self._blobs.get(version.blob or "")
-            may_hold = data is not None and name in data
-            if may_hold and followed.names in self._parse_blob(version.blob):
+            data = self._blobs.get(version.blob or "", b"")
+            count = data.count(b"def " + name + b"(")
+            if count == 1 or (count and followed.names in self._parse_blob(version.blob)):
                 present = version.blob
                 continue
             if present is not None or version.blob is None:
@@ -355,10 +358,14 @@ class FixTestFinder:
         """Return the test that took the place of another in a commit: of the same name or code."""
         self._read_blobs_of([commit])
         added: list[tuple[str, TestUnit]] = []
+        is_single = False
         for change in self._list_changes(commit):
             if self._rules.may_hold_tests(change.path):
                 before, after = self._parse_both(change)
-                added += [(change.path, new) for names, new in after.items() if names not in before]
+                new_names = after.keys() - before.keys()
+                added += [(change.path, after[names]) for names in after if names in new_names]
+                if change.path == path:
+                    is_single = len(new_names) == len(before.keys() - after.keys()) == 1
         for place, new in added:
             if has_same_code(new, unit):
                 return place, new
@@ -370,7 +377,8 @@ class FixTestFinder:
         best = max(similar, key=lambda each: each[0], default=None)
         if best is None:
             return None
-        least = SIMILAR_NAMESAKE if best[2].name == unit.name else SIMILAR_CODE
+        least = SIMILAR_SUCCESSOR if is_single else SIMILAR_CODE
+        least = SIMILAR_NAMESAKE if best[2].name == unit.name else least
         return best[1:] if best[0] >= least else None
 
 

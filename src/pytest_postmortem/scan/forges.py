@@ -93,7 +93,7 @@ def find_shorthands(text: str) -> Iterator[tuple[re.Match[str], ForgeLink]]:
 
 def normalize_repository(path: str) -> str:
     """Return the path of a repository on its forge in the form used for comparison."""
-    bare = path.strip("/").removesuffix(".git").casefold()
+    bare = re.sub(r"^https?://[^/]+/", "", path.strip()).strip("/").removesuffix(".git").casefold()
     bare = bare.removeprefix("scm/").removeprefix("v3/").replace("/_git/", "/")
     return bare.replace("/repos/", "/").removeprefix("projects/").removeprefix("defaultcollection/")
 

@@ -29,7 +29,12 @@ from pytest_postmortem.scan.changelog_notes import (
     list_changelog_forms,
 )
 from pytest_postmortem.scan.fix_mentions import FixRole, find_fix_mentions
-from pytest_postmortem.scan.forges import ForgeLink, OwnRepositories, parse_forge_link
+from pytest_postmortem.scan.forges import (
+    ForgeLink,
+    OwnRepositories,
+    normalize_repository,
+    parse_forge_link,
+)
 from pytest_postmortem.scan.history_index import HistoryIndex, is_change_merge
 from pytest_postmortem.scan.message_kinds import (
     find_advisory_ids,
@@ -223,11 +228,19 @@ class FixFinder:
         own = (*(text.lines if text else ()), *passages)
         path = (text.path if text else postmortem.path) or "the registry"
         definitions = text.definitions if text else {}
+        is_own = self._is_of_this_repository(postmortem)
         for mention in find_fix_mentions(own, self._own, definitions):
+            if mention.bare and not is_own:
+                continue  # a number of another repository
             rank = RANK_FIX if mention.role in ("fix", "revert") else RANK_PLAIN
             where = f"{path}:{mention.line}"
             what = _format_link(mention.link)
             yield _Candidate(rank, "text", where, what, mention.role, mention.link)
+
+    def _is_of_this_repository(self, postmortem: Postmortem) -> bool:
+        """Return whether bare numbers and hashes in the text of an incident may be of this one."""
+        named = [normalize_repository(name) for name in postmortem.repository]
+        return not named or not self._own.is_known or any(map(self._own.contains, named))
 
     def _read_references(self, postmortem: Postmortem) -> Iterator[_Candidate]:
         for reference in postmortem.references:
