@@ -93,7 +93,7 @@ def test_an_isolated_command_says_that_it_is_one(
     ("text", "cause"),
     [
         (None, "it can't be run: No such file or directory"),
-        ("#!/bin/sh\necho no >&2; exit 3\n", "it is no Python that works: no"),
+        ("#!/bin/sh\necho no >&2; exit 3\n", "it is not a working Python: no"),
         ("#!/bin/sh\necho '{\"version\": [3, 8]}'\n", "it is Python 3.8, and prove needs 3.10"),
         (
             '#!/bin/sh\necho \'{"version": [3, 12], "has_pytest": false, "python": "/p"}\'\n',

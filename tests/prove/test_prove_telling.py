@@ -123,12 +123,12 @@ def test_each_incident_has_a_line_that_names_the_test_and_the_fix() -> None:
         (
             "broken",
             "without the fix something else is missing: NameError",
-            ["t: without X something else is missing: NameError", "this is no proof"],
+            ["t: without X something else is missing: NameError", "this is not a proof"],
         ),
         (
             "broken",
             "its set-up or teardown fails without the fix: KeyError",
-            ["t: its set-up or teardown fails without X: KeyError", "this is no proof"],
+            ["t: its set-up or teardown fails without X: KeyError", "this is not a proof"],
         ),
         (
             "inconclusive",

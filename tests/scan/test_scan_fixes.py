@@ -71,7 +71,7 @@ def test_the_table_has_each_incident_with_its_fix_and_what_came_with_it(
     rows = table(capsys.readouterr().out)
     assert [[row[0], *row[2:]] for row in rows[1:4]] == [
         ["PM-1", "2 tests", "came with the fix"],
-        ["PM-2", "–", "the fix brought no test"],
+        ["PM-2", "–", "no test came with the fix"],
         ["PM-3", "–", "no fix named"],
     ]
     assert rows[1][1].endswith("(#12 in text)")
@@ -256,7 +256,7 @@ def test_a_partial_clone_says_what_it_cannot_see(
     assert "the tests of fixes can't be read: git: object" in out
     assert "partial clone" in out
     assert "its tests can't be read in this clone" in out
-    assert "the fix brought no test" not in out
+    assert "no test came with the fix" not in out
 
 
 def test_without_a_repository_names_alone_are_looked_for(

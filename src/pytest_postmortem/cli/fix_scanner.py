@@ -168,7 +168,7 @@ class FixScanner:
     def find_tests(self, fixes: Sequence[IncidentFix]) -> Mapping[str, Sequence[FixTest]]:
         """Return the tests that came with each fix, by id, those that are gone as well.
 
-        If a fix brought none, those of later commits that name the incident count.
+        If a fix has none, those of later commits that name the incident count.
 
         Raises: GitError if git fails.
         """
@@ -195,7 +195,7 @@ class FixScanner:
         return {path: data for path, data in contents if data is not None}
 
     def _list_test_commits(self, fix: IncidentFix) -> list[LoggedCommit]:
-        """Return the commits of a fix, with the small merges of changes that brought them."""
+        """Return the commits of a fix, with the small merges of changes that contain them."""
         commits = list(fix.commits)
         for commit in fix.commits:
             merge = self.finder.find_change_merge(commit.id)
@@ -213,7 +213,7 @@ class FixScanner:
         linked_incident: LinkedIncident | None = None,
         places: Sequence[Path] = (),
     ) -> FixFinding:
-        """Return what is reported of an incident, with the tests of today's suite."""
+        """Return the reported results of an incident, with the tests of today's suite."""
         linked = linked_incident or LinkedIncident(postmortem.id)
         shown = redact_postmortem(postmortem, self.checkout.settings.show)
         top = self.checkout.suite.top

@@ -162,7 +162,7 @@ class ProjectSetup:
 
     @property
     def edits(self) -> list[FileEdit]:
-        """What is to be written, nothing where nothing is missing.
+        """The changes to write, none where nothing is missing.
 
         Raises:
             SettingsError: The file for the settings is not clear, or would not be read.

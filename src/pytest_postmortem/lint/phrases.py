@@ -12,7 +12,7 @@ _EXPRESSIONS = join_expressions(_TEXTS, {})
 
 
 def compile_phrases(name: str, start: str = r"\b", end: str = r"\b") -> re.Pattern[str]:
-    """Return the pattern for any phrase of an entry, with what has to be around it."""
+    """Return the pattern for any phrase of an entry, with the required context around it."""
     return re.compile(f"{start}{_EXPRESSIONS[name]}{end}", re.IGNORECASE)
 
 

@@ -35,7 +35,7 @@ PROSE_FILES = (
     "README* CHANGE* CHANGES* HISTORY* NEWS* LICENSE* LICENCE* COPYING* AUTHORS* CONTRIBUT* NOTICE*"
     " SECURITY* TODO* CREDITS* CITATION*"
 ).split()
-"""Documentation by its usual names, if it is no Python."""
+"""Documentation by its usual names, unless it is Python."""
 
 NEWS_FRAGMENT = re.compile(
     r"(\.(bugfix|feature)"

@@ -28,7 +28,7 @@ class InterpreterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """An interpreter and what is installed for it.
+    """An interpreter and the packages installed for it.
 
     ``packages`` is the folder of packages in a virtual environment, relative to it. ``scripts`` are
     console scripts, each with its module and function; ``plugins`` are the names of installed
@@ -113,5 +113,5 @@ def _run_python(python: str, arguments: Sequence[str]) -> str:
         raise InterpreterError("it does not end within 60 s") from None
     except subprocess.CalledProcessError as error:
         lines = str(error.stderr).strip().splitlines() or [f"exit status {error.returncode}"]
-        raise InterpreterError(f"it is no Python that works: {lines[-1]}") from None
+        raise InterpreterError(f"it is not a working Python: {lines[-1]}") from None
     return done.stdout

@@ -1,4 +1,4 @@
-"""Small changes to lines of Python source, by which a test shows what it notices: pure.
+"""Small changes to lines of Python source, which show how much a test notices: pure.
 
 Each mutant is the whole text with one change, with the same lines before and after it. Changes that
 no test should notice are not made: those of logging, ``__repr__``, messages, type hints,
@@ -375,7 +375,7 @@ class _Finder:
             yield _Edit("negation", start, end, f"not ({self._source.text[start:end]})")
 
     def _change_head(self, node: ast.stmt) -> Iterator[_Edit]:
-        """Yield the edits of decorators and of default arguments that are no constants."""
+        """Yield the edits of decorators and of default arguments that are not constants."""
         for decorator in getattr(node, "decorator_list", ()):
             if _get_call_name(decorator) not in IDLE_DECORATORS:
                 end = self._source.end(decorator)
@@ -451,7 +451,7 @@ class _Finder:
     def _change_word(
         self, kind: str, pattern: str, new: str, left: ast.expr, right: ast.expr
     ) -> Iterator[_Edit]:
-        """Yield the edit that replaces what is written between two expressions."""
+        """Yield the edit that replaces the text between two expressions."""
         match = self._source.search(pattern, self._source.end(left), self._source.start(right))
         if match:
             yield _Edit(kind, match.start(), match.end(), new)
@@ -502,7 +502,7 @@ def _list_decorator_lines(node: ast.AST) -> list[int]:
 
 
 def _is_skipped(node: ast.stmt) -> bool:
-    """Return whether no change is made to a statement and what is in it."""
+    """Return whether no change is made to a statement and its parts."""
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.Assert, ast.Global, ast.Nonlocal)):
         return True
     if isinstance(node, FUNCTIONS):
@@ -529,7 +529,7 @@ def _is_logging(node: ast.expr) -> bool:
 
 
 def _list_own_expressions(node: ast.stmt) -> Iterator[ast.expr]:
-    """Yield the expressions of a statement that decide what it does."""
+    """Yield the expressions of a statement that decide its effect."""
     if isinstance(node, ast.Raise):
         values = node.exc.args if isinstance(node.exc, ast.Call) else ()
         yield from (
@@ -614,7 +614,7 @@ def _is_elif(node: ast.If, orelse: Sequence[ast.stmt], source: _Source) -> bool:
 
 
 def _get_call_name(node: ast.AST) -> str:
-    """Return the last name of what is called or named."""
+    """Return the last name of a call or a reference."""
     if isinstance(node, ast.Call):
         node = node.func
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -29,7 +29,7 @@ VERDICT_MEANING: Mapping[Verdict, str] = {
     "not-proven": "the test would not notice if the problem came back",
     "not-reached": "another platform, interpreter or option may reach them",
     "weak": "the problem itself was not tested",
-    "broken": "this is no proof",
+    "broken": "this is not a proof",
 }
 
 NOTHING_TO_PROVE = "nothing to prove: no incident names a fix"

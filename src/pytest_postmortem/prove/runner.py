@@ -514,7 +514,7 @@ class Runner:
         sources: RunSources,
         pipe: int | None = None,
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a process, and kill it and what it started in the end.
+        """Start a process, and kill it and its children in the end.
 
         Its input and output are a ``pipe``, or nothing and the log.
 

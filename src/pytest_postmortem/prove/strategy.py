@@ -240,7 +240,7 @@ class Prover:
                     f"whether HEAD has {step.name} is not known in this shallow clone:"
                     " git fetch --unshallow"
                     if git.is_shallow_clone(root)
-                    else f"{step.name} is not in HEAD: merge it, or name the commit that brought it"
+                    else f"{step.name} is not in HEAD: merge it, or name its commit here"
                 )
 
     def _run_tests_today(self, case: ProofCase, proofs: Sequence[IncidentProof]) -> TestsToday:

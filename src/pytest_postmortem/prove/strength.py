@@ -156,8 +156,8 @@ def read_texts_today(versions: FixVersions) -> Texts:
 def find_fix_mutants(versions: FixVersions) -> Iterator[FixMutant]:
     """Yield each part of the fix reverted alone, and then the mutants of its lines today.
 
-    A part that is all of the fix is left out: the proof itself has reverted it. So is what is the
-    same code as another mutant.
+    A part that is all of the fix is left out: the proof itself has reverted it. So is the
+    same code as that of another mutant.
     """
     today = read_texts_today(versions)
     code = {path: CodeVersions(text) for path, text in today.items() if text is not None}

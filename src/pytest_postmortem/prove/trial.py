@@ -76,7 +76,7 @@ class Trial:
     the fix, ``escaped_failures`` the exceptions that left its functions. ``modules`` are the files
     of the checkout that were loaded, ``packages`` the names of other modules. ``places`` are the
     marked statements that ran: the file and the first line of each. ``missing`` are linked tests
-    that were not collected; ``influences`` are kinds of what may let linked tests end differently.
+    that were not collected; ``influences`` are kinds of influences on the result of linked tests.
     """
 
     ended: ProcessEnd

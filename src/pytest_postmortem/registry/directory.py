@@ -240,7 +240,7 @@ def detect_document_name(top: str, relative: str) -> DocumentName | None:
 
 
 def _sort_other_file(contents: FolderContents, path: str, globs: Sequence[str]) -> None:
-    """Note a file that is no document: it is named by a glob, it is not read, or it is nothing."""
+    """Note a file that is not a document: one that a glob names, or an unread one."""
     stem, suffix = os.path.splitext(path.rpartition("/")[2])
     suffix = suffix.lower()
     if stem.startswith("."):

@@ -15,7 +15,7 @@ from pytest_postmortem.scan.suggestions import Suggestion
 GuardWord = Literal[
     "proven", "weak", "not reached", "passes without it", "inconclusive", "came with the fix"
 ]
-"""What is known of a test: only the first word says that it guards the incident."""
+"""The knowledge of a test: only the first word says that it guards the incident."""
 
 GUARD_WORDS: dict[Verdict, GuardWord] = {
     **dict.fromkeys(PROVEN_VERDICTS, "proven"),
@@ -43,7 +43,7 @@ class CandidateTest:
 
     @property
     def word(self) -> GuardWord:
-        """What is known of it."""
+        """The knowledge of the test."""
         if self.verdict is None:
             return "came with the fix"
         return GUARD_WORDS.get(self.verdict, "inconclusive")

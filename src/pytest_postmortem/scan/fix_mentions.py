@@ -1,7 +1,7 @@
 """Find the commits and changes that the text of a post-mortem names, and the role of each.
 
 The role is decided by the nearest word in the sentence, else by the head of the table's column or
-the heading: ``fix``, ``revert`` (what was rolled back), ``cause`` (what introduced the problem),
+the heading: ``fix``, ``revert`` (a change rolled back), ``cause`` (one that introduced it),
 ``related`` ("see also", "follow-up"), or ``plain`` without such a word. Bare forms such as
 ``#123`` or a short hash count only next to a word.
 """
@@ -81,7 +81,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[\"'(\[<*_`A-Z0-9])")
 _TABLE_RULE = re.compile(r"\s*\|?[\s:|-]+\|?\s*$")
 
 _LIST_GAP = re.compile(r"[\s,;/&+()<>\[\]\d#]*(?:(?:and|und|et|y)[\s<>\[\]\d#]*)?")
-"""What is between the items of a list of links."""
+"""The text between the items of a list of links."""
 
 NEAR = 90
 """Characters between a word and the change that it speaks of."""
@@ -208,7 +208,7 @@ def _find_in_sentence(sentence: str, block: _Block, own: OwnRepositories) -> Ite
 
 
 def _find_bare_forms(sentence: str, blanked: str, block: _Block) -> Iterator[FixMention]:
-    """Yield numbers and hashes without a link, if a word says what they are."""
+    """Yield numbers and hashes without a link, if a word names their kind."""
     for match in _BARE_CHANGE.finditer(blanked):
         role = _find_role(blanked, match.start(), match.end(), "")
         if role != "plain" or match["word"]:
@@ -225,7 +225,7 @@ def _find_bare_forms(sentence: str, blanked: str, block: _Block) -> Iterator[Fix
 
 
 def _find_role(sentence: str, start: int, end: int, heading: str) -> FixRole:
-    """Return the role of what is between two places of a sentence."""
+    """Return the role that the text between two places of a sentence gives."""
     nearest: tuple[int, FixRole] | None = None
     before, behind = sentence[max(start - NEAR, 0) : start], sentence[end : end + BEHIND]
     for role, pattern in _ROLE_PATTERNS.items():

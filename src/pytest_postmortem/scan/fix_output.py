@@ -21,7 +21,7 @@ MAX_REASONS = 3
 MAX_DETAILS = 12
 NOTHING = "–"
 NO_FIX = "no fix named"
-NO_TESTS = "the fix brought no test"
+NO_TESTS = "no test came with the fix"
 UNREAD_TESTS = "its tests can't be read in this clone"
 
 
@@ -64,7 +64,7 @@ def _format_tests(finding: FixFinding) -> str:
 
 
 def _format_evidence(finding: FixFinding) -> str:
-    """Return what is known of the tests, in words that claim no more."""
+    """Return a description of the tests that claims only what was seen."""
     if not finding.fix.commits:
         return NO_FIX if not finding.fix.notes else finding.fix.notes[0]
     if finding.is_unread:

@@ -58,7 +58,7 @@ _CLOSING = re.compile(
 _TRAILER = re.compile(r"^Postmortem:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 MAX_BRANCH_STEPS = 60
-"""Commits that are followed from a commit of a change to the merge that brought the change."""
+"""Commits that are followed from a commit of a change to the merge of the change."""
 
 MIN_TWIN_WORDS = 3
 """Words of a subject by which two commits are taken for the same change."""
@@ -67,7 +67,7 @@ MIN_TWIN_WORDS = 3
 def find_change_numbers(message: str) -> tuple[int, ...]:
     """Return the numbers of the changes that a commit landed, the surest first.
 
-    The subject of a revert quotes the number of what it reverts, which is not its own.
+    The subject of a revert quotes the number of the change that it reverts, which is not its own.
     """
     subject, _, body = message.partition("\n")
     quoted = _QUOTED.match(subject.strip())
@@ -215,7 +215,7 @@ class HistoryIndex:
         return children
 
     def find_change_merge(self, id: str) -> str | None:
-        """Return the merge of the change (a pull request, or an advisory) that brought a commit."""
+        """Return the merge of the pull request or advisory that contains a commit."""
         if len(self.commits[id].parents) > 1 or id in self.main_line:
             return None
         reached = {id}
@@ -233,7 +233,7 @@ class HistoryIndex:
 
     @cached_property
     def _brought(self) -> Mapping[str, str]:
-        """The commit of the first-parent history that brought each commit."""
+        """The commit of the first-parent history that contains each commit."""
         brought: dict[str, str] = {}
         for id in sorted(self.main_line, key=lambda id: -self.positions[id]):
             waiting = [id]
@@ -246,7 +246,7 @@ class HistoryIndex:
         return brought
 
     def find_bringer(self, id: str) -> str:
-        """Return the commit of the first-parent history that brought a commit."""
+        """Return the commit of the first-parent history that contains a commit."""
         return self._brought.get(id, id)
 
     @cached_property

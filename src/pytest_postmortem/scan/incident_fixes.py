@@ -1,4 +1,4 @@
-"""Find the fix of each incident: what names it, how that becomes a commit, and what is taken.
+"""Find the fix of each incident: the texts that name it, their commits, and the choice.
 
 Evidence counts in this order: the registry's ``fix``; a trailer ``Postmortem: ID``; changes and
 commits that the text or a field of the record calls the fix; those that the text names without a
@@ -67,7 +67,7 @@ _REVISION_RANGE = re.compile(r"[^\s.]\S*\.\.\.?\S+")
 
 @dataclass(frozen=True, slots=True)
 class FixEvidence:
-    """What names a fix: its place, what it says, the commits, and why it is taken or not.
+    """A text that names a fix: its place, its words, the commits, and why it is taken or not.
 
     ``path`` of the change to a commit is in ``why``, such as "cherry-picked from 1a2b3c4d5".
     """
@@ -351,7 +351,7 @@ class FixFinder:
         return list(git_history.find_commits_with_patch(self._folder, commit, paths))[-1:]
 
     def _resolve_revert(self, candidate: _Candidate) -> None:
-        """Replace what was rolled back by the commit that did it."""
+        """Replace a change that was rolled back by the commit of the rollback."""
         reverting = [id for id in candidate.commits if self._index.is_revert(id)]
         for id in candidate.commits if not reverting else ():
             reverting += self._index.reverts.get(id, ())
@@ -488,7 +488,7 @@ class FixFinder:
     # the decision
 
     def _read_changes_of(self, candidates: Mapping[str, Iterable[_Candidate]]) -> None:
-        """Read what the candidates changed, with the commits that brought them, all at once."""
+        """Read the changes of the candidates, with the commits that contain them, all at once."""
         ids = {
             id: None
             for found in candidates.values()
@@ -509,7 +509,7 @@ class FixFinder:
         self.read_changes(needed.values())
 
     def find_change_merge(self, id: str) -> str | None:
-        """Return the merge of the change that brought a commit, or None."""
+        """Return the merge of the change that contains a commit, or None."""
         return self._index.find_change_merge(id) if id in self._index.commits else None
 
     def _find_commit(self, id: str) -> LoggedCommit | None:
@@ -561,7 +561,7 @@ class FixFinder:
         )
 
     def _drop_cut_commits(self, candidate: _Candidate) -> None:
-        """Remove commits of which a shallow clone can't show what they changed."""
+        """Remove commits whose changes a shallow clone can't show."""
         cut = [id for id in candidate.commits if id in self._cut]
         if cut:
             candidate.commits = [id for id in candidate.commits if id not in self._cut]
@@ -621,7 +621,7 @@ class FixFinder:
         return any(self._is_source(change.path) for change in self._changes.get(id, ()))
 
     def _is_dead(self, id: str) -> bool:
-        """Return whether the merge that brought a commit has none of its changes."""
+        """Return whether the merge that contains a commit has none of its changes."""
         bringer = self._index.find_bringer(id)
         if bringer == id or bringer not in self._changes:
             return False
@@ -699,7 +699,7 @@ class FixFinder:
         return own[:1]
 
     def _drop_contained(self, ids: Sequence[str]) -> list[str]:
-        """Return commits without those that a merge among them brought."""
+        """Return commits without those that a merge among them contains."""
         return [id for id in ids if self.find_change_merge(id) not in ids]
 
 

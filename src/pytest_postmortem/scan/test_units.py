@@ -52,7 +52,7 @@ class TestUnit:
 
     @cached_property
     def code(self) -> str:
-        """The code without name, comments, docstring and format; its text if it is no Python 3."""
+        """The code without name, comments, docstring and format; its text if it is not Python 3."""
         tree = parse_python_tree(textwrap.dedent(self.text))
         node = tree.body[0] if tree and tree.body else None
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

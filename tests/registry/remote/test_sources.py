@@ -734,7 +734,9 @@ FILE = "put it into a variable of the environment, and write ${NAME}"
 NO_PATH = "write its path in the answer, such as 'fields.summary'"
 NO_PATTERN = "write a 'pattern' next to 'from', such as '^[A-Z]+-[0-9]+'"
 ADDRESS = "write an address with https://"
-KEYS = "use url, headers, query, basic, list, where, fields, next, partial, insecure, post or preset"
+KEYS = (
+    "use url, headers, query, basic, list, where, fields, next, partial, insecure, post or preset"
+)
 
 
 @pytest.mark.parametrize(

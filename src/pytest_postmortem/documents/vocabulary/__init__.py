@@ -44,7 +44,7 @@ def _load_expressions() -> Mapping[str, str]:
 def join_expressions(texts: Mapping[str, str], parts: Mapping[str, str]) -> Mapping[str, str]:
     """Return each text, regular expressions one a line, as one that matches any of them.
 
-    ``<name>`` stands for one of the ``parts``, or for an earlier text.
+    ``<name>`` is one of the ``parts``, or for an earlier text.
     """
     joined = dict(parts)
     for name, text in texts.items():
@@ -67,7 +67,7 @@ def fold_text(text: str) -> str:
 def compile_phrases(phrases: str) -> re.Pattern[str]:
     """Compile phrases, one a line, to a pattern for a whole text that is folded.
 
-    ``[x]`` may be missing, ``(a|b)`` is one of several. ``*`` next to a space stands for any
+    ``[x]`` may be missing, ``(a|b)`` is one of several. ``*`` next to a space matches any
     words, also none; else for any characters.
     """
     lines = (line.strip() for line in phrases.splitlines())
@@ -76,7 +76,7 @@ def compile_phrases(phrases: str) -> re.Pattern[str]:
 
 _PHRASE_SIGN = re.compile(r"(^\* )|( \*$)|( \*\])|(\[\* )|( \* )|([*\[\]()|])")
 _WILDCARDS = ("", r"(?:.*\W)?", r"(?:\W.*)?", r"(?:\W.*)?)?", r"(?:(?:.*\W)?", r"\W(?:.*\W)?")
-"""What ``*`` next to a space stands for, by the group of the sign."""
+"""The expression for ``*`` next to a space, by the group of the sign."""
 
 _SIGNS = {"*": ".*", "[": "(?:", "]": ")?", "(": "(?:", ")": ")", "|": "|"}
 

@@ -1,4 +1,4 @@
-"""Notice what may let a test end differently next time: threads, processes, the network, files.
+"""Notice influences on a test: threads, processes, the network, files, random numbers.
 
 It is copied into the shadow environment, like the import hook. A test without any of these is
 deterministic, since the order of sets is fixed, and needs no second run. Clocks can't be noticed;
@@ -22,7 +22,7 @@ VARYING_EVENTS = frozenset(
         *("os.startfile", "pty.spawn", "signal.pthread_kill"),
     }
 )
-"""Audit events of what has an order or a duration of its own."""
+"""Audit events of things with an order or a duration of their own."""
 
 CHANGING_EVENTS = frozenset(
     {
@@ -40,7 +40,7 @@ _fspath, _abspath, _join = os.fspath, os.path.abspath, os.path.join  # a test ma
 class InfluenceWatcher:
     """Calls ``note`` once for each kind of influence during the linked tests.
 
-    Files in ``folder``, which belongs to the run alone, are no influence.
+    Files in ``folder``, which belongs to the run alone, do not count.
     """
 
     def __init__(self, folder: str, note: Callable[[str, object], None]) -> None:

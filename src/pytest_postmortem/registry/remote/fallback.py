@@ -117,7 +117,7 @@ def _build_plugin_copy_key(text: str, how: LoadOptions) -> str:
 
 
 def _fetch_or_use_copy(shown: str, how: LoadOptions, key: str, read: _EntryReader) -> FetchResult:
-    """Return what is read, and store it, or the stored copy with a finding that says why."""
+    """Return and store the entries that were read, or the stored copy with a finding."""
     store, name = SnapshotStore(how.cache), f"part-{key}"
     stored = store.read(name)
     try:

@@ -315,7 +315,7 @@ class CodeComparison:
     _lacks_folder: bool = field(default=False, init=False)
 
     def compare(self) -> Comparison:
-        """Return what was gained and lost, and what could not be compared."""
+        """Return gains, losses, and the files that could not be compared."""
         older = _certain_where_gone(self.base, self.head)
         before = find_linked_incidents(older, self.registry, self.policy, self.earlier)
         after = find_linked_incidents(self.head, self.registry, self.policy)
