@@ -11,7 +11,7 @@ import pytest
 
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
-from pytest_postmortem.registry.advisories import rate_cvss_vector
+from pytest_postmortem.registry.fields import rate_cvss_vector
 
 HIGH = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"
 MEDIUM = "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:L/I:L/A:N"
@@ -162,7 +162,7 @@ def test_without_the_package_a_vector_is_no_severity_and_one_warning(
 ) -> None:
     """The remedy is named once, however many advisories there are."""
     monkeypatch.setitem(sys.modules, "cvss", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("pytest_postmortem.registry.fields.find_spec", lambda name: None)
     severity = [{"type": "CVSS_V3", "score": HIGH}]
 
     registry = load(

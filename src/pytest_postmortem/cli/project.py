@@ -116,7 +116,7 @@ class Project:
 
     @cached_property
     def unread(self) -> tuple[str, ...]:
-        """Return the facts on the suite and the date that git could not give, each with its remedy."""
+        """Return the facts that git could not give, each with its remedy."""
         notes = [f"{path} is a pointer of Git LFS; run `git lfs pull`" for path in self.pointers]
         notes += self.absent_tests
         if self.today.error is not None:

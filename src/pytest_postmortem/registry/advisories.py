@@ -1,4 +1,4 @@
-"""Security advisories as incidents: records of one advisory are one entry, CVSS gets a word.
+"""Security advisories as incidents: the records of one advisory are one entry.
 
 Several databases publish one advisory: ``PYSEC-2024-24``, ``GHSA-5h86-8mv2-jq9f`` and
 ``CVE-2023-49081`` name each other in ``aliases``.
@@ -6,15 +6,11 @@ Several databases publish one advisory: ``PYSEC-2024-24``, ``GHSA-5h86-8mv2-jq9f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_postmortem.registry import fields
-
-if TYPE_CHECKING:
-    from pytest_postmortem.registry.entry import RawEntry
+from pytest_postmortem.registry.entry import RawEntry
 
 _DATABASE_RANKS = (("CVE-", 2), ("GHSA-", 1))
 """Databases that repeat what others publish first; the id of another one is that of the entry."""
@@ -27,11 +23,13 @@ def is_advisory(tree: Any) -> bool:
     return isinstance(tree, Mapping) and tree.keys() >= {"id", "modified", "affected"}
 
 
-def merge_advisories(raws: Sequence[RawEntry]) -> list[RawEntry]:
+def merge_advisories(raws: Sequence[RawEntry]) -> Sequence[RawEntry]:
     """Return entries in which the records of one advisory are one, where the first of them was.
 
     Records belong together if they have an id or an alias in common. The others' ids are aliases.
     """
+    if not any("affected" in raw.values for raw in raws):
+        return raws
     groups: list[tuple[set[str], list[RawEntry]]] = []
     places: dict[str, int] = {}
     merged: list[RawEntry | int] = []
@@ -83,37 +81,10 @@ def _merge_records(records: Sequence[RawEntry]) -> RawEntry:
         for key, value in raw.values.items():
             if key in _JOINED_FIELDS and isinstance(values.get(key), list):
                 values[key] = [*values[key], *value]
-            elif key == "severity" and is_cvss_vector(fields.parse_scalar(values.get(key)) or ""):
+            elif key == "severity" and fields.is_cvss_vector(
+                fields.parse_scalar(values.get(key)) or ""
+            ):
                 values[key] = value
             else:
                 values.setdefault(key, value)
     return first
-
-
-def is_cvss_vector(text: str) -> bool:
-    """Return whether a text is a vector of CVSS 2, 3 or 4, such as ``CVSS:3.1/AV:N/…``."""
-    return re.match(r"CVSS:\d|AV:[A-Z]/", text) is not None
-
-
-def rate_cvss_vector(vector: str) -> str | None:
-    """Return the severity of a vector in the words of GitHub's database, such as ``MODERATE``.
-
-    None where the package ``cvss`` is not installed, or can't read the vector.
-    """
-    try:
-        import cvss  # type: ignore[import-untyped]  # it has no types
-    except ImportError:
-        return None
-    kind = "CVSS2" if vector.startswith("AV:") else f"CVSS{vector[5:6]}"
-    try:
-        word = str(getattr(cvss, kind)(vector).severities()[0]).upper()
-    except (AttributeError, IndexError, cvss.CVSSError):
-        return None
-    return {"MEDIUM": "MODERATE"}.get(word, word)
-
-
-def find_vector_remedy() -> str:
-    """Return what to do where a vector can't be rated."""
-    if find_spec("cvss") is None:
-        return "install pytest-postmortem[cvss], which rates it, or write a word"
-    return "correct the vector, or write a word"

@@ -21,7 +21,7 @@ from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.model import Finding, format_count
 from pytest_postmortem.registry import LoadOptions, fields, parsers
-from pytest_postmortem.registry.advisories import is_advisory
+from pytest_postmortem.registry.advisories import is_advisory, merge_advisories
 from pytest_postmortem.registry.cache import hash_parts
 from pytest_postmortem.registry.entry import (
     READ_DOCUMENT,
@@ -410,7 +410,7 @@ def read_directory(directory: DocumentDirectory) -> RegistryContents:
         raws += (replace(raw, implicit=(*raw.implicit, *aliases)) for raw in entries)
     raws += (_build_unread_file_entry(directory, path) for path in folder.listed)
     raws = sorted(_merge_exported_entries(raws), key=lambda raw: raw.path)
-    contents.raws = _resolve_numeric_dates(_make_ids_unique(raws))
+    contents.raws = _resolve_numeric_dates(_make_ids_unique(list(merge_advisories(raws))))
     unread = folder.format_unread()
     contents.notes += [f"{directory.shown}: {unread}"] if unread else []
     contents.notes += filter(None, (raw.derived.get("hint") for raw in contents.raws))

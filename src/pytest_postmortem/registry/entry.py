@@ -122,10 +122,6 @@ def build_entries(
     problems: list[Problem] = []
     ignored: list[IgnoredField] = []
     entry_place = "the first entry"
-    if any("affected" in raw.values for raw in raws):
-        from pytest_postmortem.registry.advisories import merge_advisories
-
-        raws = merge_advisories(raws)
     for raw in raws:
         reading = EntryReader(raw)
         if _read_entry_id(reading, prefix, entry_place):
@@ -399,12 +395,10 @@ def read_severity_field(reading: EntryReader, severities: Collection[str]) -> st
 
 def _rate_vector(reading: EntryReader, vector: str) -> str | None:
     """Return the severity that a CVSS vector means; one that can't be rated is left out."""
-    from pytest_postmortem.registry.advisories import find_vector_remedy, rate_cvss_vector
-
-    severity = rate_cvss_vector(vector)
+    severity = fields.rate_cvss_vector(vector)
     if severity is None:
         cause = f"'severity' of {reading.id} is the CVSS vector {vector[:80]!r}"
-        reading.leave_out("severity", cause, find_vector_remedy(), "registry-cvss")
+        reading.leave_out("severity", cause, fields.find_vector_remedy(), "registry-cvss")
     return severity
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -133,3 +134,32 @@ def find_link_problem(url: str) -> str | None:
 def fill_url_template(template: str, id: str) -> str:
     """Return the link of an id; a template has ``{id}`` where the id goes, percent-encoded."""
     return template.replace("{id}", quote(id, safe="", errors="backslashreplace"))
+
+
+def is_cvss_vector(text: str) -> bool:
+    """Return whether a text is a vector of CVSS 2, 3 or 4, such as ``CVSS:3.1/AV:N/…``."""
+    return re.match(r"CVSS:\d|AV:[A-Z]/", text) is not None
+
+
+def rate_cvss_vector(vector: str) -> str | None:
+    """Return the severity of a vector in the words of GitHub's database, such as ``MODERATE``.
+
+    None where the package ``cvss`` is not installed, or can't read the vector.
+    """
+    try:
+        import cvss  # type: ignore[import-untyped]  # it has no types
+    except ImportError:
+        return None
+    kind = "CVSS2" if vector.startswith("AV:") else f"CVSS{vector[5:6]}"
+    try:
+        word = str(getattr(cvss, kind)(vector).severities()[0]).upper()
+    except (AttributeError, IndexError, cvss.CVSSError):
+        return None
+    return {"MEDIUM": "MODERATE"}.get(word, word)
+
+
+def find_vector_remedy() -> str:
+    """Return what to do where a vector can't be rated."""
+    if find_spec("cvss") is None:
+        return "install pytest-postmortem[cvss], which rates it, or write a word"
+    return "correct the vector, or write a word"

@@ -102,8 +102,13 @@ def parse_registry_tree(tree: Any, shown: str, *, exports: bool = True) -> Regis
     from pytest_postmortem.registry.exports import find_export_items
 
     exported = find_export_items(tree) if exports else None
-    if exported is not None or not isinstance(tree, LocatedTable):
-        return RegistryContents(*build_raw_entries(tree if exported is None else exported, shown))
+    if exported is not None:
+        from pytest_postmortem.registry.advisories import merge_advisories
+
+        raws, problems = build_raw_entries(exported, shown)
+        return RegistryContents(list(merge_advisories(raws)), problems)
+    if not isinstance(tree, LocatedTable):
+        return RegistryContents(*build_raw_entries(tree, shown))
     names = {fields.normalize_key(key): key for key in tree}
     lines = {name: tree.lines[key] for name, key in names.items() if key in tree.lines}
     settings = {name: tree[names[name]] for name in FILE_SETTINGS if name in names}

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pytest_postmortem.model import Finding, Guard, ShowLevel, format_count
 from pytest_postmortem.registry import LoadOptions, fields, parsers
+from pytest_postmortem.registry.advisories import merge_advisories
 from pytest_postmortem.registry.cache import (
     SnapshotStore,
     StoredSnapshot,
@@ -207,7 +208,9 @@ def _add_entries(pages: FetchedPages, how: LoadOptions, show: ShowLevel) -> None
     Raises: UnreachableError if none of the items has an id.
     """
     raws = [add_body_fields(raw, show) for raw in pages.raws]
-    built = build_entries(raws, prefix=pages.prefix, url_template=pages.url_template)
+    built = build_entries(
+        merge_advisories(raws), prefix=pages.prefix, url_template=pages.url_template
+    )
     if pages.raws and not built.entries:
         cause = f"none of its {len(pages.raws)} items has an id"
         raise UnreachableError(cause, "set its path in 'fields'")
