@@ -36,7 +36,7 @@ PURE = {
     "runtime/outcomes": ("outcomes",),
     "evaluation/evaluate": ("assess", "gates"),
     "evaluation/links": ("links",),
-    "runtime/completeness": ("scope",),
+    "runtime/suite_files": ("scope",),
     "evaluation/gates": ("gates",),
     "reports/data/merge": ("merging",),
 }

@@ -2,7 +2,7 @@
 
 Measured on test suites that somebody else wrote and that are installed with their package. The
 registry is made of the numbers that those tests mention, so that everything is looked for that
-can be found. Install the packages beside pytest-postmortem[scan] in a virtual environment of
+can be found. Install the packages beside pytest-postmortem in a virtual environment of
 their own, and run it there:
 
     python -m pip install numpy pandas sympy hypothesis

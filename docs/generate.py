@@ -54,15 +54,25 @@ def _steady(text: str) -> str:
 
 def prove() -> None:
     """Print what `prove` says of the example."""
+    _print_proofs()
+
+
+def strength() -> None:
+    """Print how strong the proof of an incident of the example is."""
+    _print_proofs("--strength", "PM-0003")
+
+
+def _print_proofs(*arguments: str) -> None:
     environment = {**os.environ, "COLUMNS": "88"}
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID"):
         environment.pop(name, None)
-    command = [sys.executable, "-m", "pytest_postmortem", "prove", "--again"]
+    command = [sys.executable, "-m", "pytest_postmortem", "prove", "--again", *arguments]
     done = subprocess.run(
         command, cwd=EXAMPLE, env=environment, capture_output=True, text=True, check=False
     )
     steady = re.sub(r" \(\d+\.\d s\)$", "", done.stdout, flags=re.MULTILINE)
-    print(f"\n```console\n$ pytest-postmortem prove\n{steady}```\n")
+    shown = " ".join(("pytest-postmortem prove", *arguments))
+    print(f"\n```console\n$ {shown}\n{steady}```\n")
 
 
 def pre_commit() -> None:

@@ -118,6 +118,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in (*OWN, *COMMIT_VARIABLES):
         monkeypatch.delenv(name, raising=False)
+    # Without kept bytecode each process of a test would compile the plugin again.
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
 
 

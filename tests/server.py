@@ -19,11 +19,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that has come in: its path, its query, and its headers by lower-case name."""
+    """A request that has come in: its path, its query, and its headers by lower-case name.
+
+    ``posted`` is the data of a POST request.
+    """
 
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    posted: Any = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ class Server:
         """Answer one request."""
         parts = urlsplit(handler.path)
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        asked = Asked(parts.path, dict(parse_qsl(parts.query)), headers)
+        size = int(headers.get("content-length", 0))
+        posted = json.loads(handler.rfile.read(size)) if size else None
+        asked = Asked(parts.path, dict(parse_qsl(parts.query)), headers, posted)
         with self._lock:
             self.asked.append(asked)
             replies = self._replies.get(parts.path, [Reply("not here", 404)])
@@ -109,6 +115,8 @@ def serving(certificate: Path | None = None) -> Iterator[Server]:
                 server.answer(self)
             except OSError:  # whoever asked has gone
                 self.close_connection = True
+
+        do_POST = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep the tests' output to themselves."""

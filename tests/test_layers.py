@@ -25,6 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "settings": {"model", "options"},
     "files": {"errors"},
     "git": {"model"},
+    "git_history": {"git"},
     "today": {"git"},
     "evaluation": {"options", "report_model", "similar_names", "text"},
     "pysource": {"evaluation", "files"},
@@ -36,7 +37,7 @@ LAYERS: dict[str, set[str]] = {
     "plugin": {"hookspecs", "runtime"},
     "prove": {"proofs", "reports"},
     "lint": {"reports"},
-    "scan": {"reports"},
+    "scan": {"git_history", "proofs", "reports"},
     "scaffold": {"pysource", "registry"},
     "cli": {"lint", "prove", "runtime", "scaffold", "scan"},
 }

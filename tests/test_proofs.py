@@ -14,10 +14,13 @@ import pytest
 
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import DestinationError, ProofsError
-from pytest_postmortem.model import VERDICTS, Postmortem, Proof
+from pytest_postmortem.model import VERDICTS, Postmortem, Proof, Strength
 from pytest_postmortem.proofs import (
     PROOFS_FILENAME,
+    STRENGTH_RULES_VERSION,
+    StoredMutant,
     StoredProof,
+    StoredStrength,
     StoredTestVerdict,
     find_current_proofs,
     find_proofs_file,
@@ -56,6 +59,7 @@ WRITTEN = f"""\
    "left": [],
    "failing": 0,
    "further": 0,
+   "strength": null,
    "files": [
     "src/shop.py",
     "tests/test_it.py"
@@ -105,6 +109,46 @@ def test_a_name_that_is_no_unicode_survives(tmp_path: Path) -> None:
     write_proofs_file(tmp_path / PROOFS_FILENAME, {"PM-1": replace(PROVEN, files=("a\udcff.py",))})
 
     assert read_proofs_file(tmp_path / PROOFS_FILENAME)["PM-1"].files == ("a\udcff.py",)
+
+
+STRENGTH = StoredStrength(
+    5, 1, 2, 0, 60, 8, STRENGTH_RULES_VERSION, (StoredMutant("a.py", 3, "loop", "break", "pass"),)
+)
+
+
+def test_the_strength_of_a_proof_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """A file of an older version has none."""
+    place = tmp_path / PROOFS_FILENAME
+    own = replace(PROVEN, strength=STRENGTH)
+    old = json.loads(WRITTEN)
+    del old["proofs"]["PM-1"]["strength"]
+
+    write_proofs_file(place, {"PM-1": own})
+    read = read_proofs_file(place)
+    place.write_text(json.dumps(old))
+
+    assert read == {"PM-1": own}
+    assert read_proofs_file(place) == {"PM-1": PROVEN}
+
+
+@pytest.mark.parametrize(
+    ("rules", "fix", "outdated"),
+    [
+        (STRENGTH_RULES_VERSION, "3f2a91c", False),
+        (STRENGTH_RULES_VERSION + 1, "3f2a91c", True),
+        (STRENGTH_RULES_VERSION, "77c01d2", True),
+    ],
+)
+def test_a_strength_holds_as_long_as_its_proof_and_its_rules(
+    tmp_path: Path, rules: int, fix: str, outdated: bool
+) -> None:
+    """With other rules, other mutants would run today; the proof itself still holds."""
+    own = replace(PROVEN, strength=replace(STRENGTH, rules=rules), tests={})
+
+    (proof,) = find_current_proofs({"PM-1": own}, tmp_path, {"PM-1": fix}).values()
+
+    assert proof.strength == Strength(5, 1, outdated)
+    assert proof.outdated == (fix != "3f2a91c")
 
 
 def test_what_a_newer_version_adds_is_left_alone(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ SOURCE_DESCRIPTIONS: Mapping[str, str] = {
     "fields": "The paths from which the fields are read.",
     "next": "The way to the next page: 'link', or a mapping: 'url', 'cursor', 'offset', 'page'.",
     "partial": "Why the list is never complete.",
+    "post": "Data that is sent as JSON in a POST request.",
     "insecure": "Send a credential over http too: 'true' for a tracker in a trusted network.",
 }
 
@@ -388,6 +389,7 @@ def _build_source_key_schema(key: str) -> JsonSchema:
         "base": {"type": ["string", "null"], "pattern": ADDRESS_PATTERN},
         "url": {"type": "string", "pattern": ADDRESS_PATTERN},
         **dict.fromkeys(("headers", "query"), texts),
+        "post": {"type": ["object", "null"]},
         "insecure": {"enum": [True, False, "true", "false", None]},
         "basic": {
             **nothing,
@@ -416,7 +418,7 @@ def _build_source_key_schema(key: str) -> JsonSchema:
     return kinds.get(key, {"type": value_types})
 
 
-def _build_next_page_schema(kind: str) -> JsonSchema:
+def _build_next_page_schema(kind: source_config.PageKind) -> JsonSchema:
     """Return the schema of a way to the next page; only a cursor needs its second key."""
     companion_key = source_config.NEXT_PAGE_KEYS[kind]
     return {

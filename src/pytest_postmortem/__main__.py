@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from pytest_postmortem.cli.main import main
-
 if __name__ == "__main__":
+    try:
+        from pytest_postmortem.cli.main import main
+    except KeyboardInterrupt:  # before the command could handle it
+        sys.exit("Interrupted")
     sys.exit(main())

@@ -159,15 +159,12 @@ def stage_file(path: Path, old: bytes | None, new: bytes) -> StagedFile:
     if old is None:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        return StagedFile(path, old, _write_neighbour_file(path, new, 0o666 & ~_read_umask()))
-    status = path.stat()
+        return StagedFile(path, old, _write_neighbour_file(path, new, None))
     if path.read_bytes() != old:
         raise FileChangedError
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    staged = _write_neighbour_file(path, new, stat.S_IMODE(status.st_mode))
-    _copy_owner(staged, status)
-    return StagedFile(path, old, staged)
+    return StagedFile(path, old, _write_neighbour_file(path, new, path.stat()))
 
 
 def rewrite_file(path: Path, old: bytes, new: bytes) -> None:
@@ -186,11 +183,8 @@ def _replace_file(path: Path, data: bytes) -> None:
         status = os.stat(path)
     except FileNotFoundError:
         status = None
-    mode = 0o666 & ~_read_umask() if status is None else stat.S_IMODE(status.st_mode)
-    name = _write_neighbour_file(path, data, mode)
+    name = _write_neighbour_file(path, data, status)
     try:
-        if status is not None:
-            _copy_owner(name, status)
         os.replace(name, path)
     except BaseException:
         with suppress(OSError):
@@ -207,15 +201,19 @@ def _copy_owner(name: str, status: os.stat_result) -> None:
             os.chmod(name, stat.S_IMODE(status.st_mode))  # a change of owner may clear bits
 
 
-def _write_neighbour_file(path: Path, data: bytes, mode: int) -> str:
-    """Write a temporary file next to a file, and return its name."""
+def _write_neighbour_file(path: Path, data: bytes, status: os.stat_result | None) -> str:
+    """Write a temporary file next to a file, with its mode and owner, and return its name."""
     remove_unfinished_files(path.parent)
     prefix = f".{path.name[:60]}.{_read_machine_name()}-{os.getpid()}-"
     handle, name = tempfile.mkstemp(suffix=UNFINISHED_SUFFIX, prefix=prefix, dir=path.parent)
     try:
         with open(handle, "wb") as file:
             file.write(data)
-        os.chmod(name, mode)
+        if status is None:
+            os.chmod(name, 0o666 & ~_read_umask())
+        else:
+            os.chmod(name, stat.S_IMODE(status.st_mode))
+            _copy_owner(name, status)
     except BaseException:
         with suppress(OSError):
             os.unlink(name)

@@ -79,7 +79,9 @@ class Postmortem:
 
     ``path`` and ``line`` locate the entry; a path below the rootdir is relative to it; a
     fetched entry has none. ``date`` and ``until`` are ISO dates, or the invalid text.
-    ``extra`` holds short texts under unknown keys. ``show`` is the default limit of what reports
+    ``references`` are the commits and changes that fields of its record name, each as its role and
+    its target, such as ``fix https://…`` (`registry.fix_references`). ``extra`` holds short texts
+    under unknown keys. ``show`` is the default limit of what reports
     print: less than all for an entry that was fetched with a credential.
     """
 
@@ -99,6 +101,7 @@ class Postmortem:
     aliases: tuple[str, ...] = ()
     fix: tuple[str, ...] = ()
     patch: str | None = None
+    references: tuple[str, ...] = ()
     service: tuple[str, ...] = ()
     repository: tuple[str, ...] = ()
     component: tuple[str, ...] = ()
@@ -337,14 +340,16 @@ class Policy:
     """The requirements of a team; each is off by default.
 
     ``fail_under`` is a percentage of the required incidents, ``require`` and ``require_proof``
-    name severities, ``grace`` is in days, ``since`` and ``today`` are dates. ``select`` keeps, for
-    each key, the incidents that have one of the values. ``severities`` are the severities, most
-    severe first.
+    name severities, ``require_strength`` is a percentage of the changes to the lines of a fix that
+    its tests must notice, ``grace`` is in days, ``since`` and ``today`` are dates. ``select``
+    keeps, for each key, the incidents that have one of the values. ``severities`` are the
+    severities, most severe first.
     """
 
     fail_under: float | None = None
     require: tuple[str, ...] = ()
     require_proof: tuple[str, ...] = ()
+    require_strength: float | None = None
     grace: int = 0
     since: datetime.date | None = None
     today: datetime.date | None = None
@@ -355,7 +360,27 @@ class Policy:
     @property
     def has_gates(self) -> bool:
         """Whether a gate is configured."""
-        return self.fail_under is not None or bool(self.require or self.require_proof)
+        percentages = (self.fail_under, self.require_strength)
+        return any(each is not None for each in percentages) or bool(
+            self.require or self.require_proof
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How many changes to the lines of a fix its tests notice, and how many they miss.
+
+    ``outdated`` means that other changes would be made today.
+    """
+
+    noticed: int
+    missed: int
+    outdated: bool = False
+
+    @property
+    def total(self) -> int:
+        """The number of changes that ran."""
+        return self.noticed + self.missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +388,7 @@ class Proof:
     """The result of running the tests of an incident without its fix.
 
     ``fix`` is the fix as named, ``reason`` is one line. ``outdated`` means that the tests or the
-    fix have changed since.
+    fix have changed since. ``strength`` is None if it was not measured.
     """
 
     verdict: Verdict
@@ -371,6 +396,7 @@ class Proof:
     fix: str = ""
     reason: str = ""
     outdated: bool = False
+    strength: Strength | None = None
 
     @property
     def proven(self) -> bool:

@@ -125,6 +125,11 @@ INI_SETTINGS: tuple[IniSetting, ...] = (
     ),
     IniSetting("postmortem_require_proof", "args", "severities whose incidents must be proven"),
     IniSetting(
+        "postmortem_require_strength",
+        "string",
+        "percentage of the changes to a fix that the tests of each proven incident must notice",
+    ),
+    IniSetting(
         "postmortem_proofs", "string", "file in which `pytest-postmortem prove` stores proofs"
     ),
     IniSetting(

@@ -4,7 +4,9 @@
 
     {"format": 1, "tool": {...}, "proofs": {"PM-102": {"verdict": "proven", "day": "2026-11-20",
      "fix": "3f2a91c", "reason": "...", "way": "patch", "key": DIGEST, "taken": [...],
-     "left": [...], "failing": 0, "further": 84, "files": [...],
+     "left": [...], "failing": 0, "further": 84, "strength": null or {"noticed": 11, "missed": 2,
+     "not_reached": 0, "invalid": 1, "made": 14, "limit": 40, "rules": 1, "mutants": [...]},
+     "files": [...],
      "tests": {NODEID: {"verdict": ..., "message": ..., "text": DIGEST}}}}}
 """
 
@@ -14,7 +16,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,21 @@ from typing import Any
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import Problem, ProofsError
 from pytest_postmortem.files import is_written_through, write_text_file
-from pytest_postmortem.model import VERDICTS, Postmortem, Proof, normalize_id, parse_iso_date
+from pytest_postmortem.model import (
+    VERDICTS,
+    Postmortem,
+    Proof,
+    Strength,
+    normalize_id,
+    parse_iso_date,
+)
 from pytest_postmortem.pysource.fingerprints import DigestReader
 
 PROOFS_FILENAME = "postmortem-proofs.json"
 PROOFS_FORMAT = 1
+STRENGTH_RULES_VERSION = 1
+"""Counts the changes to which mutants are made, which make a stored strength outdated."""
+
 SHORT_REVISION_LENGTH = 9
 """Characters of a hash that are shown."""
 
@@ -46,13 +58,41 @@ class StoredTestVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredMutant:
+    """A change to a line of a fix that no linked test noticed."""
+
+    path: str
+    line: int
+    kind: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStrength:
+    """How many mutants of a fix the tests noticed, and the mutants that they missed.
+
+    ``made`` is the number of all mutants, of which no more than ``limit`` ran.
+    """
+
+    noticed: int
+    missed: int
+    not_reached: int
+    invalid: int
+    made: int
+    limit: int
+    rules: int
+    mutants: tuple[StoredMutant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StoredProof:
     """A proof and the inputs of its verdict.
 
     ``key`` is the digest of all inputs of the runs. ``files`` are those among them that are files,
     by their paths from the top of the repository. ``taken`` and ``left`` are the files of the fix
     that were reverted, and those that were not. ``failing`` of ``further`` other tests in the same
-    files fail without the fix.
+    files fail without the fix. ``strength`` is None if it was not measured.
     """
 
     proof: Proof
@@ -64,6 +104,7 @@ class StoredProof:
     left: tuple[str, ...] = ()
     failing: int = 0
     further: int = 0
+    strength: StoredStrength | None = None
 
 
 def find_proofs_file(configured: Path | None, root: Path, cache: Path | None) -> Path | None:
@@ -121,10 +162,38 @@ def _parse_stored_proof(data: Mapping[str, Any]) -> StoredProof:
         tuple(map(str, paths))
         for paths in (data["files"], data.get("taken", ()), data.get("left", ()))
     )
-    counts = (int(data.get(name, 0)) for name in ("failing", "further"))
     return StoredProof(
-        proof, str(data["way"]), str(data["key"]), files, tests, taken, left, *counts
+        proof,
+        str(data["way"]),
+        str(data["key"]),
+        files,
+        tests,
+        taken,
+        left,
+        int(data.get("failing", 0)),
+        int(data.get("further", 0)),
+        _parse_strength(data.get("strength")),
     )
+
+
+STRENGTH_COUNTS = ("noticed", "missed", "not_reached", "invalid", "made", "limit", "rules")
+
+
+def _parse_strength(data: Mapping[str, Any] | None) -> StoredStrength | None:
+    if data is None:
+        return None
+    mutants = (
+        StoredMutant(
+            str(each["path"]),
+            int(each["line"]),
+            str(each["kind"]),
+            str(each["before"]),
+            str(each["after"]),
+        )
+        for each in data["mutants"]
+    )
+    counts = {name: int(data[name]) for name in STRENGTH_COUNTS}
+    return StoredStrength(**counts, mutants=tuple(mutants))
 
 
 def write_proofs_file(path: Path, kept: Mapping[str, StoredProof]) -> None:
@@ -154,14 +223,10 @@ def _build_stored_document(kept: StoredProof) -> Mapping[str, Any]:
         "left": list(kept.left),
         "failing": kept.failing,
         "further": kept.further,
+        "strength": kept.strength and asdict(kept.strength),
         "files": list(kept.files),
         "tests": {
-            nodeid: {
-                "verdict": test_verdict.verdict,
-                "message": test_verdict.message,
-                "text": test_verdict.text,
-            }
-            for nodeid, test_verdict in sorted(kept.tests.items())
+            nodeid: asdict(test_verdict) for nodeid, test_verdict in sorted(kept.tests.items())
         },
     }
 
@@ -184,8 +249,20 @@ def find_current_proofs(
         has_other_fix = current_fix is not None and not _is_same_fix(
             stored_proof.proof.fix, current_fix
         )
-        proofs_by_id[id] = replace(stored_proof.proof, outdated=changed or has_other_fix)
+        outdated = changed or has_other_fix
+        proofs_by_id[id] = replace(
+            stored_proof.proof,
+            outdated=outdated,
+            strength=_get_current_strength(stored_proof.strength, outdated),
+        )
     return proofs_by_id
+
+
+def _get_current_strength(stored: StoredStrength | None, outdated: bool) -> Strength | None:
+    if stored is None:
+        return None
+    outdated |= stored.rules != STRENGTH_RULES_VERSION
+    return Strength(stored.noticed, stored.missed, outdated)
 
 
 def format_fix_name(postmortem: Postmortem) -> str | None:

@@ -175,7 +175,7 @@ class _SettingsReader:
             suite=tuple(map(self._path, self._texts("postmortem_suite"))),
             files=tuple(self._texts("postmortem_files")),
             id_pattern=self._read_ini_setting("postmortem_id_pattern", _parse_id_pattern),
-            vocabulary=tuple(self._vocabulary()),
+            vocabulary=self._convert_texts("postmortem_vocabulary", _parse_vocabulary_line),
             show=self._read_ini_setting(
                 "postmortem_show", _build_choice_parser(*get_args(ShowLevel))
             ),
@@ -190,7 +190,7 @@ class _SettingsReader:
             reports=tuple(self._read_report_targets()),
             scope=self._read_option("--postmortem-scope", _build_choice_parser("full", "partial")),
             today=self._read_option("--postmortem-today", _parse_today_setting),
-            scan_patterns=tuple(self._scan_patterns()),
+            scan_patterns=self._convert_texts("postmortem_scan_patterns", _parse_id_pattern),
             lint_ignore=tuple(self._words("postmortem_lint_ignore")),
             template=self._read_ini_setting("postmortem_template", self._path),
             policy=self._read_policy(),
@@ -204,6 +204,9 @@ class _SettingsReader:
             fail_under=self._read_option("--postmortem-fail-under", parse_percentage),
             require=tuple(self._words("postmortem_require")),
             require_proof=tuple(self._words("postmortem_require_proof")),
+            require_strength=self._read_ini_setting(
+                "postmortem_require_strength", parse_percentage
+            ),
             grace=self._read_ini_setting("postmortem_grace", _parse_day_count) or 0,
             since=self._read_ini_setting("postmortem_since", _parse_date_setting),
             select=self._select(),
@@ -229,21 +232,14 @@ class _SettingsReader:
         """
         values = self._config.getini(name)
         self.problems += [
-            _build_type_problem(name, each) for each in values if not _is_string_value(each)
+            _build_type_problem(name, value) for value in values if not isinstance(value, str)
         ]
-        return list(filter(_is_string_value, values))
+        return [value for value in values if isinstance(value, str)]
 
-    def _scan_patterns(self) -> Iterator[str]:
-        name = "postmortem_scan_patterns"
-        for text in self._texts(name):
-            if pattern := self._convert_value(name, text, _parse_id_pattern):
-                yield pattern
-
-    def _vocabulary(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        name = "postmortem_vocabulary"
-        for text in self._texts(name):
-            if kind_words := self._convert_value(name, text, _parse_vocabulary_line):
-                yield kind_words
+    def _convert_texts(self, name: str, convert: Callable[[str], T]) -> tuple[T, ...]:
+        """Convert the items of a list, without those that can't be used."""
+        values = (self._convert_value(name, text, convert) for text in self._texts(name))
+        return tuple(value for value in values if value is not None)
 
     def _path(self, text: str) -> Path:
         return self._ini_folder() / text
@@ -263,40 +259,33 @@ class _SettingsReader:
             text and not is_terminal_type(text.partition(":")[0]) for text in given
         ):
             yield ReportTarget("term")
+        folder = Path(self._config.invocation_params.dir)
         for text in filter(None, given or ()):
-            report = self._convert_value("--postmortem-report", text, self._report)
+            report = self._convert_value(
+                "--postmortem-report", text, lambda text: parse_report_target(text, folder)
+            )
             if report is not None:
                 yield report
 
-    def _report(self, text: str) -> ReportTarget:
-        return parse_report_target(text, Path(self._config.invocation_params.dir))
-
     def _select(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         chosen: dict[str, tuple[str, ...]] = {}
-        for text in self._texts("postmortem_select"):
-            pair = self._convert_value("postmortem_select", text, _parse_selection_pair)
-            if pair:
-                key, value = pair
-                chosen[key] = (*chosen.get(key, ()), value)
+        for key, value in self._convert_texts("postmortem_select", _parse_selection_pair):
+            chosen[key] = (*chosen.get(key, ()), value)
         return tuple(chosen.items())
 
     def _read_ini_setting(self, name: str, convert: Callable[[str], T]) -> T | None:
         value = self._config.getini(name)
-        if value and not _is_string_value(value):
+        if value and not isinstance(value, str):
             self.problems.append(_build_type_problem(name, value))
             return None
         return self._convert_value(name, value, convert)
 
     def _read_option(self, flag: str, convert: Callable[[str], T]) -> T | None:
         text = self._options[flag]
-        if text == "":
-            self._note_empty_option(flag)
+        if text == "":  # such as an empty variable leaves
+            remedy = "give it a value, or leave it out"
+            self.problems.append(Problem("setting", f"Couldn't use {flag}=", "it is empty", remedy))
         return self._convert_value(flag, text, convert)
-
-    def _note_empty_option(self, flag: str) -> None:
-        """Keep the problem of an option without a value, such as an empty variable leaves."""
-        remedy = "give it a value, or leave it out"
-        self.problems.append(Problem("setting", f"Couldn't use {flag}=", "it is empty", remedy))
 
     def _convert_value(self, name: str, text: str | None, convert: Callable[[str], T]) -> T | None:
         """Convert a value, or keep the problem; an empty one counts as not given."""
@@ -310,10 +299,6 @@ class _SettingsReader:
                 Problem("setting", f"Couldn't use {name} = {text!r}", cause, remedy)
             )
             return None
-
-
-def _is_string_value(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def _build_type_problem(name: str, value: object) -> Problem:

@@ -191,6 +191,11 @@ def find_similar_word(word: str, words: Iterable[str]) -> str | None:
     return SuggestionIndex({each: each for each in words}).find(word)
 
 
+def format_suggestion(suggestion: str | None, otherwise: str) -> str:
+    """Return the remedy for an unknown name: the one that it probably means, or another remedy."""
+    return f"did you mean {suggestion!r}?" if suggestion else otherwise
+
+
 def index_registry_ids(registry: Registry, ids: Collection[str] | None = None) -> SuggestionIndex:
     """Return the index of the ids and aliases of a registry, without the paths of its files.
 

@@ -80,7 +80,35 @@ def test_the_help_of_prove_groups_its_options(capsys: pytest.CaptureFixture[str]
 
     shown = capsys.readouterr().out
     headings = [line for line in shown.splitlines() if re.fullmatch(r"[a-z].*:", line)]
-    assert headings[-4:] == ["the fix:", "runs of tests:", "results:", "configuration:"]
+    groups = ["the fix:", "the strength of a proof:", "runs of tests:", "results:"]
+    assert headings[-5:] == [*groups, "configuration:"]
+
+
+HELP_LOADS = """\
+import sys
+from pytest_postmortem.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("name", ["", *(command.name for command in CLI_COMMANDS)])
+def test_a_help_imports_nothing_that_the_command_needs(name: str) -> None:
+    """Its arguments are known without pytest, the registry and the reports."""
+    command_line = [sys.executable, "-c", HELP_LOADS, *([name] if name else []), "--help"]
+    done = subprocess.run(command_line, capture_output=True, text=True, check=True)
+
+    loaded = done.stderr.split()
+    own = {module for module in loaded if module.startswith("pytest_postmortem.")}
+    assert own == {
+        "pytest_postmortem.cli",
+        "pytest_postmortem.cli.arguments",
+        "pytest_postmortem.cli.main",
+        "pytest_postmortem.report_formats",
+    }
+    assert not {"pytest", "yaml", "rich", "jinja2"} & {*loaded}
 
 
 def test_a_command_gets_its_arguments_and_gives_its_status() -> None:

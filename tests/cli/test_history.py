@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
@@ -32,6 +33,11 @@ from        incidents with a test
 """
 
 
+def run_history(reports: list[str]) -> int:
+    """Run the command with some reports, and return its exit status."""
+    return history.main(argparse.Namespace(report=reports, config_file=None, rootdir=None))
+
+
 def commit(folder: Path, day: str, files: dict[str, str | None]) -> None:
     """Commit files on a day."""
     write(folder, files)
@@ -57,7 +63,7 @@ def suite(pytester: pytest.Pytester) -> Path:
 
 def printed(capsys: pytest.CaptureFixture[str]) -> str:
     """Return the table of the repository in the current folder."""
-    assert history.run_history([], []) == 0
+    assert run_history([]) == 0
     said = capsys.readouterr()
     assert said.err == ""
     return said.out
@@ -186,7 +192,7 @@ def test_a_version_that_is_no_python_loses_nothing(
 
 def test_the_history_as_json(suite: Path) -> None:
     """Every event with its day and commit, for other tools."""
-    assert history.run_history([], ["json:out/history.json"]) == 0
+    assert run_history(["json:out/history.json"]) == 0
 
     document = json.loads((suite / "out" / "history.json").read_text(encoding="utf-8"))
     commits = {each.pop("commit") for story in document["incidents"] for each in story["events"]}
@@ -219,7 +225,7 @@ def test_a_repository_without_a_commit_is_one_clear_message(pytester: pytest.Pyt
     git(pytester.path, "init", "--quiet", "--initial-branch=main")
 
     with pytest.raises(GitError) as caught:
-        history.run_history([], [])
+        run_history([])
 
     assert str(caught.value).splitlines()[:2] == [
         "Couldn't read the repository: git: your current branch 'main'"
@@ -241,7 +247,7 @@ def test_a_repository_without_a_commit_is_one_clear_message(pytester: pytest.Pyt
 def test_an_unknown_report_is_one_clear_message(suite: Path, report: str, remedy: str) -> None:
     """It says which ones there are."""
     with pytest.raises(SettingsError, match=remedy):
-        history.run_history([], [report])
+        run_history([report])
 
 
 def test_counts_follow_every_file_that_holds_an_incident() -> None:

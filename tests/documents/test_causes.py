@@ -14,7 +14,7 @@ from pytest_postmortem.documents.causes import (
 from pytest_postmortem.documents.parts import DocumentPart, split_into_parts
 from pytest_postmortem.documents.sections import parse_markdown_sections
 from pytest_postmortem.model import Postmortem
-from pytest_postmortem.registry.document_details import add_document_details
+from pytest_postmortem.registry.postmortem_text import add_document_details
 
 MAIL = "Nothing deletes old mail."
 POOL = "The pool had no limit."

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.documents.labels import load_labels
-from pytest_postmortem.documents.severities import find_severity
+from pytest_postmortem.documents.labels import find_severity, load_labels
 
 
 @pytest.mark.parametrize(

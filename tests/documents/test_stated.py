@@ -10,7 +10,7 @@ import pytest
 from conftest import RunPytest
 from loaded_modules import loaded
 from pytest_postmortem.model import ActionItem, Postmortem
-from pytest_postmortem.registry.document_details import add_document_details
+from pytest_postmortem.registry.postmortem_text import add_document_details
 from repositories import write
 
 DOCUMENT = """\

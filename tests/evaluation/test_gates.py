@@ -14,7 +14,7 @@ from pytest_postmortem.evaluation.gates import (
     evaluate_gates,
     is_report_failing,
 )
-from pytest_postmortem.model import Finding, Policy, Postmortem, Proof, Registry, Scope
+from pytest_postmortem.model import Finding, Policy, Postmortem, Proof, Registry, Scope, Strength
 from pytest_postmortem.report_model import (
     GateResult,
     IncidentResult,
@@ -377,6 +377,76 @@ def test_require_proof_asks_that_each_fix_is_proven(
     assert evaluate_gates(report(policy, *incidents)) == (
         GateResult("require-proof", True, passed, message),
     )
+
+
+def with_strength(id: str, strength: Strength | None, proof: Proof = PROVEN) -> IncidentResult:
+    """Return an incident whose proof has a strength."""
+    return replace(incident(id, "guarded"), proof=replace(proof, strength=strength))
+
+
+UNKNOWN_STRENGTH = (
+    "the strength of 1 incident is not known today: not judged (PM-9);"
+    " run `pytest-postmortem prove --strength`"
+)
+
+
+@pytest.mark.parametrize(
+    ("incidents", "judged", "passed", "message"),
+    [
+        (
+            [GUARDED],
+            False,
+            False,
+            "no incident is proven: not judged; run `pytest-postmortem prove --strength`",
+        ),
+        ([with_strength("PM-9", None)], False, False, UNKNOWN_STRENGTH),
+        ([with_strength("PM-9", Strength(1, 9, outdated=True))], False, False, UNKNOWN_STRENGTH),
+        (
+            [with_strength("PM-1", Strength(8, 2)), with_strength("PM-9", None)],
+            True,
+            True,
+            f"1 of 1 incident with 80 % of changes noticed, or in grace; {UNKNOWN_STRENGTH}",
+        ),
+        (
+            [with_strength("PM-1", Strength(0, 0)), with_strength("PM-2", Strength(79, 21))],
+            True,
+            False,
+            "1 incident with less than 80 % of changes noticed: PM-2 79 of 100",
+        ),
+        (
+            [with_strength("PM-1", Strength(1, 9)), with_strength("PM-9", None)],
+            True,
+            False,
+            f"1 incident with less than 80 % of changes noticed: PM-1 1 of 10; {UNKNOWN_STRENGTH}",
+        ),
+        (
+            [with_strength("PM-1", Strength(1, 9), OUTDATED)],
+            False,
+            False,
+            "no incident is proven: not judged; run `pytest-postmortem prove --strength`",
+        ),
+    ],
+)
+def test_require_strength_asks_that_changes_to_each_fix_are_noticed(
+    incidents: list[IncidentResult], judged: bool, passed: bool, message: str
+) -> None:
+    """What is absent or outdated is not judged, and said."""
+    policy = Policy(require_strength=80)
+
+    assert evaluate_gates(report(policy, *incidents)) == (
+        GateResult("require-strength", judged, passed, message),
+    )
+
+
+def test_a_young_incident_needs_no_strength_yet() -> None:
+    """It has its grace, as for the other gates."""
+    young = with_strength("PM-1", Strength(1, 9))
+    young = replace(young, postmortem=replace(young.postmortem, date="2026-07-01"))
+    policy = Policy(require_strength=80, grace=31, today=date(2026, 7, 15))
+
+    (gate,) = evaluate_gates(report(policy, young))
+
+    assert (gate.judged, gate.passed) == (True, True)
 
 
 def test_the_first_severity_is_the_example_for_incidents_that_have_none() -> None:

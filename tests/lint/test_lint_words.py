@@ -15,10 +15,9 @@ from pytest_postmortem.documents.action_items import (
     parse_item_facts,
 )
 from pytest_postmortem.documents.heading_kinds import classify_heading
-from pytest_postmortem.documents.ignored_codes import find_ignored_codes
 from pytest_postmortem.documents.persons import find_person
 from pytest_postmortem.documents.placeholders import is_placeholder_text
-from pytest_postmortem.documents.sections import parse_markdown_sections
+from pytest_postmortem.documents.sections import find_ignored_codes, parse_markdown_sections
 from pytest_postmortem.lint.action_item_rules import find_vague_words, lacks_verb
 from pytest_postmortem.lint.cause_rules import (
     find_blame_words,

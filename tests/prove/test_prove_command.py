@@ -432,7 +432,7 @@ def test_a_fix_needs_neither_registry_nor_mark(
         " lines here",
         f"deep/test_it.py::test_price: proven, {FAILS.format(fix='<the-fix>')}",
     )
-    none = ("inconclusive", "no linked test was collected")
+    none = ("inconclusive", "pytest collects no test_nope in test_it.py")
     assert said == [
         one,
         one,
@@ -499,19 +499,40 @@ def test_an_incident_may_be_proved_with_another_fix(
     assert kept.read_text() == ""
 
 
-def test_parts_of_a_fix_that_no_test_guards_are_named(
+def test_the_strength_of_a_proof_is_kept(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With ``--hunks``, also of what is known already."""
-    after = {"pm1.py": FIXED + SALE.format(3), "test_pm1.py": text_of("PM-1")}
+    """It is measured also of what is proven already, and again with another sample."""
+    test = text_of("PM-1") + "    from pm1 import sale\n    sale()\n"
+    after = {"pm1.py": FIXED + SALE.format(3), "test_pm1.py": test}
     repository.fixed(before={"pm1.py": OLD + SALE.format(2)}, after=after)
     repository.register()
+    kept = repository.folder / "postmortem-proofs.json"
+    kept.touch()
     repository.prove(capsys)
 
-    said = repository.prove(capsys, "--hunks")
+    said = repository.prove(capsys, "--strength")
+    written = kept.read_text()
+    again = repository.prove(capsys, "--strength")
+    without = repository.prove(capsys)
+    other = repository.prove(capsys, "--strength", "--mutants=2")
+    repository.prove(capsys, "--again")
 
-    row = (*proven(), "1 of 2 parts of the fix guarded", "pm1.py:6: not guarded")
+    headline = proven()[1]
+    missed = 'missed  pm1.py:6  lost part of the fix: "return 3" reverted alone'
+    more = "missed  pm1.py:6  return 3  →  return 4"
+    row = ("proven", "strength 4 of 6 (2 missed)", headline, missed, more)
+    unchanged = ("proven", row[1], f"{headline} (unchanged since DAY)", missed, more)
+    first = ("proven", "strength 1 of 2 (1 missed, 2 of 6 mutants tried)", headline, missed)
     assert said == (0, table({"PM-1": row}, "1 of 1 proven"))
+    assert again == without == (0, table({"PM-1": unchanged}, "1 of 1 proven"))
+    assert other == (0, table({"PM-1": first}, "1 of 1 proven"))
+    (strength,) = (each["strength"] for each in json.loads(written)["proofs"].values())
+    assert strength["mutants"] == [
+        {"path": "pm1.py", "line": 6, "kind": kind, "before": "return 3", "after": after}
+        for kind, after in (("part", ""), ("constant", "return 4"))
+    ]
+    assert json.loads(kept.read_text())["proofs"]["PM-1"]["strength"]["made"] == 6
 
 
 RACE = """\

@@ -336,8 +336,6 @@ def test_an_installed_copy_that_is_not_todays_proves_nothing_of_today(
     today = told(python, repository, asked=("--fix=WORKTREE", "tests/test_it.py::test_price"))
 
     assert found == {**QUICK, "PM-1": ("proven-at-fix", "replay", QUICK["PM-1"][2])}
-    why = (
-        "passes by itself, but fails in prove's environment:"
-        " fails with the fix in place: AssertionError: assert 2.5 == 5"
-    )
+    copy = packages / "shop" / "price.py"
+    why = f"passes with {copy}, and fails with the checkout's file: install it again"
     assert today == {"WORKTREE": ("inconclusive", "patch", why)}

@@ -45,11 +45,11 @@ def test_a_test_is_not_called_hollow_where_a_part_of_the_fix_stays_that_it_loads
     generated(repository)
 
     unknown = repository.prove(capsys, "--report=json:proofs.json", "--report=term")
-    known = repository.prove(capsys, "--source=docs/gen.py")
+    known = repository.prove(capsys, "--source=docs/gen.py", "--source=pm1.py")
 
     why = (
         "the tests load docs/gen.py, a part of the fix that was not reverted;"
-        " revert it too with --source=docs/gen.py"
+        " revert it too with --source=docs/gen.py --source=pm1.py"
     )
     row = ("inconclusive", f"test_table: {why}")
     assert unknown == (0, table({"PM-1": row}, "0 of 1 proven, 1 inconclusive"))
@@ -78,7 +78,8 @@ def test_what_of_a_fix_stays_in_place_is_told(
         "not proven",
         "test_price passes without <PM-2>, though it runs its lines",
         "the test would not notice if the problem came back",
-        "docs/more.py is part of the fix too, and was not reverted; pass --source to revert it",
+        "docs/more.py is part of the fix too, and was not reverted; pass --source=docs/more.py"
+        " --source=pm2.py",
     )
     assert hollow == (1, table({"PM-2": rows}, "0 of 1 proven, 1 not proven"))
     fails = "test_price fails without <PM-3>: AssertionError: assert 50.0 == 5"

@@ -125,7 +125,7 @@ CASES: dict[str, tuple[Files, Files, Sequence[str]]] = {
             BROKEN,
             ": without <passed-on> something else is missing: TypeError: Order.__init__() takes"
             " 2 positional arguments but 3 were given",
-            "this is no proof",
+            "this is not a proof",
         ),
     ),
     "new": (

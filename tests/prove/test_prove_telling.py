@@ -12,9 +12,9 @@ from page_documents import HOSTILE
 from pytest_postmortem import __version__
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
 from pytest_postmortem.prove import output
-from pytest_postmortem.prove.fix_hunks import FixPart
 from pytest_postmortem.prove.output import ProofResult
 from pytest_postmortem.prove.strategy import IncidentProof
+from pytest_postmortem.prove.strength import FixStrength, MutantFinding, MutantResult
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 
 IT = "tests/test_checkout.py::test_retry_charges_once"
@@ -34,13 +34,13 @@ def told(
     since: str | None = None,
     further: tuple[int, int] = (0, 0),
     notes: tuple[str, ...] = (),
-    parts: tuple[FixPart, ...] = (),
+    strength: FixStrength | None = None,
 ) -> ProofResult:
     """Return a verdict on one test, or on those that are given."""
     own = (TestVerdict(IT, verdict, message),) if tests is None else tests
     judged = IncidentVerdict(verdict, message, own, *further)
     return ProofResult(
-        IncidentProof(id, fix, judged, "patch", notes, 1.234, parts=parts), title, since
+        IncidentProof(id, fix, judged, "patch", notes, 1.234, strength=strength), title, since
     )
 
 
@@ -123,12 +123,12 @@ def test_each_incident_has_a_line_that_names_the_test_and_the_fix() -> None:
         (
             "broken",
             "without the fix something else is missing: NameError",
-            ["t: without X something else is missing: NameError", "this is no proof"],
+            ["t: without X something else is missing: NameError", "this is not a proof"],
         ),
         (
             "broken",
             "its set-up or teardown fails without the fix: KeyError",
-            ["t: its set-up or teardown fails without X: KeyError", "this is no proof"],
+            ["t: its set-up or teardown fails without X: KeyError", "this is not a proof"],
         ),
         (
             "inconclusive",
@@ -250,23 +250,60 @@ def test_a_long_list_of_tests_is_cut_and_says_so() -> None:
     assert len(whole.splitlines()) == 15
 
 
-def test_parts_of_a_fix_that_no_test_guards_are_named() -> None:
-    """With the lines in which they stand."""
-    parts = (
-        FixPart("src/shop.py", (3, 9), "guarded"),
-        FixPart("src/shop.py", (20, 20), "not guarded"),
-        FixPart("src/cart.py", (1, 2), "not apart"),
-    )
-    own = told("PM-1", "proven", WRONG, parts=parts)
+MUTANTS = (
+    MutantResult("src/shop.py", 47, "part", "headers=key", "", "missed"),
+    MutantResult("src/shop.py", 9, "comparison", "if a > 0:", "if a >= 0:", "missed"),
+    MutantResult("src/cart.py", 1, "loop", "break", "continue", "noticed", "does not end"),
+)
+COUNTS: dict[MutantFinding, int] = {"noticed": 3, "missed": 2, "not reached": 1, "invalid": 1}
+STRENGTH = FixStrength(COUNTS, MUTANTS, 60, seconds=2.345)
 
-    assert output.render_proofs_text([own], 1.0).splitlines()[1:3] == [
-        "              1 of 3 parts of the fix guarded",
-        "              src/shop.py:20: not guarded",
-    ]
-    assert (
-        output.render_proofs_text([own], 1.0).splitlines()[3].strip()
-        == "src/cart.py:1-2: not apart"
+
+def test_what_no_test_notices_is_shown_with_the_strength() -> None:
+    """What was noticed too, if all is asked for."""
+    own = told("PM-1", "proven", WRONG, strength=STRENGTH)
+
+    short, whole = (output.render_proofs_text([own], 1.0, verbose=it) for it in (False, True))
+
+    first = (
+        "PM-1  proven  strength 3 of 5 (2 missed, 1 not reached, 1 invalid,"
+        " 1 noticed at the time limit, 7 of 60 mutants tried)"
     )
+    missed = [
+        'missed   src/shop.py:47  lost part of the fix: "headers=key" reverted alone',
+        "missed   src/shop.py:9   if a > 0:  →  if a >= 0:",
+    ]
+    assert short.splitlines()[0] == first
+    assert [line.strip() for line in short.splitlines()[2:4]] == [
+        line.replace("missed ", "missed", 1) for line in missed
+    ]
+    assert [line.strip() for line in whole.splitlines()[2:5]] == [
+        *missed,
+        "noticed  src/cart.py:1   break  →  continue (does not end)",
+    ]
+
+
+def test_a_strength_that_could_not_be_measured_says_why() -> None:
+    """It is no figure."""
+    strength = FixStrength(problem="its lines have nothing to change")
+    own = told("PM-1", "proven", WRONG, strength=strength)
+
+    assert output.render_proofs_text([own], 1.0).splitlines()[0] == (
+        "PM-1  proven  strength not measured: its lines have nothing to change"
+    )
+
+
+def test_a_pull_request_lists_what_no_test_notices() -> None:
+    """Below the table, which has the strength."""
+    table = output.render_proofs_markdown([told("PM-1", "proven", WRONG, strength=STRENGTH)])
+
+    assert " | proven, strength 3 of 5 (2 missed, 1 not reached" in table
+    assert table.splitlines()[-4:] == [
+        "2 changes to fixes that no test notices:",
+        "",
+        '- PM-1 src/shop.py:47 lost part of the fix: "headers=key" reverted alone',
+        "- PM-1 src/shop.py:9 if a &gt; 0: → if a &gt;= 0:",
+    ]
 
 
 def test_what_was_known_says_since_when() -> None:
@@ -324,7 +361,7 @@ def test_json_holds_all_that_was_found() -> None:
         tests=SEVERAL[:1],
         further=(1, 9),
         notes=("patch: no",),
-        parts=(FixPart("src/shop.py", (3, 9), "guarded"),),
+        strength=STRENGTH,
     )
 
     found = output.render_proofs_json([own, UNKNOWN])
@@ -346,9 +383,44 @@ def test_json_holds_all_that_was_found() -> None:
                     {"nodeid": "tests/test_a.py::test_a[1]", "verdict": "proven", "message": WRONG}
                 ],
                 "further": {"failing": 1, "run": 9},
-                "parts": [
-                    {"path": "src/shop.py", "lines": [3, 9], "where": None, "found": "guarded"}
-                ],
+                "strength": {
+                    "noticed": 3,
+                    "missed": 2,
+                    "not_reached": 1,
+                    "invalid": 1,
+                    "made": 60,
+                    "seconds": 2.35,
+                    "problem": None,
+                    "mutants": [
+                        {
+                            "path": "src/shop.py",
+                            "line": 47,
+                            "kind": "part",
+                            "before": "headers=key",
+                            "after": "",
+                            "found": "missed",
+                            "why": None,
+                        },
+                        {
+                            "path": "src/shop.py",
+                            "line": 9,
+                            "kind": "comparison",
+                            "before": "if a > 0:",
+                            "after": "if a >= 0:",
+                            "found": "missed",
+                            "why": None,
+                        },
+                        {
+                            "path": "src/cart.py",
+                            "line": 1,
+                            "kind": "loop",
+                            "before": "break",
+                            "after": "continue",
+                            "found": "noticed",
+                            "why": "does not end",
+                        },
+                    ],
+                },
                 "taken": [],
                 "left": [],
                 "notes": ["patch: no"],
@@ -364,7 +436,7 @@ def test_json_holds_all_that_was_found() -> None:
                 "seconds": 1.23,
                 "tests": [],
                 "further": {"failing": 0, "run": 0},
-                "parts": [],
+                "strength": None,
                 "taken": [],
                 "left": [],
                 "notes": [],
@@ -381,10 +453,11 @@ HOSTILE_LINES = (*HOSTILE, "::error::here", "##[error]here", "a\nb\r\nc", "| a |
 def test_hostile_text_is_but_text(text: str) -> None:
     """Wherever it stands: no escape reaches a terminal, no command and no tag is made."""
     test = TestVerdict(f"t.py::{text}", "not-proven", text)
-    part = FixPart(text, (1, 2), "not guarded")
+    mutant = MutantResult(text, 1, text, text, text, "missed", text)
+    strength = FixStrength({"missed": 1}, (mutant,), 1)
     own = told(
         text, "not-proven", text, tests=(test, test), fix=text, title=text, since=text,
-        notes=(text,), parts=(part,),
+        notes=(text,), strength=strength,
     )  # fmt: skip
 
     terminal = output.render_proofs_text([own], 1.0, verbose=True)
@@ -402,9 +475,22 @@ def test_hostile_text_is_but_text(text: str) -> None:
 
 
 SHAPE = (
-    MarkdownIt().enable("table").render(output.render_proofs_markdown([told("a", "proven", "b")]))
+    MarkdownIt()
+    .enable("table")
+    .render(
+        output.render_proofs_markdown(
+            [
+                told(
+                    "a",
+                    "proven",
+                    "b",
+                    strength=FixStrength({"missed": 1}, MUTANTS[:1], 1),
+                )
+            ]
+        )
+    )
 )
-"""A table of one row."""
+"""A table of one row, and a list of one change."""
 
 
 def test_the_exit_status_is_that_of_the_worst_verdict() -> None:

@@ -104,7 +104,7 @@ def test_a_linked_test_that_is_gone_proves_nothing(
     assert found["verdict"] == "inconclusive"
 
 
-UNMERGED = "{0} is not in HEAD: merge it, or name the commit that brought it"
+UNMERGED = "{0} is not in HEAD: merge it, or name its commit here"
 
 
 def test_a_fix_that_was_never_merged(repo: Repository, capsys: pytest.CaptureFixture[str]) -> None:

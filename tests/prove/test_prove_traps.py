@@ -262,7 +262,7 @@ def test_a_process_that_ends_in_the_teardown_has_not_passed(
 
     why = "its set-up or teardown fails without <{}>: it stopped in its teardown"
     rows = {
-        scope: ("broken", f"test_price: {why.format(scope)}", "this is no proof")
+        scope: ("broken", f"test_price: {why.format(scope)}", "this is not a proof")
         for scope in scopes
     }
     assert told == (0, table(rows, "0 of 2 proven, 2 broken"))
@@ -300,7 +300,7 @@ NO_PROOF: dict[str, tuple[Files, Files, tuple[str, ...]]] = {
             "broken",
             "test_price: test_collection.py can't be collected without <collection>:"
             " ImportError: cannot import name 'tax' from 'collection' ({folder}/collection.py)",
-            "this is no proof",
+            "this is not a proof",
         ),
     ),
     "packaging": (

@@ -300,12 +300,13 @@ def test_everything_else_is_kept_as_it_was_noted() -> None:
         ["copy", "/site-packages/shop.py"],
         ["other", "/elsewhere/shop.py"],
         ["read", "/a/page.html"],
-        ["reached", "12"],
-        ["reached", "14"],
+        ["reached", "/a/shop.py:12"],
+        ["reached", "/a/shop.py:14"],
         ["escaped", told(missing)],
         ["escaped", told(missing)],
         ["modules", ["/a/b.py"]],
         ["modules", ["/a/b.py", "/a/c.py"]],
+        ["packages", ["os", "shop"]],
         ["collected", {"linked": ["wrong"], "others": 0}],
         ["collected", {"linked": [TEST], "others": 0}],
     ]
@@ -321,10 +322,14 @@ def test_everything_else_is_kept_as_it_was_noted() -> None:
         frozenset([""]),
         (missing,),
         frozenset(["/a/b.py", "/a/c.py"]),
+        (),
+        frozenset(),
+        ("os", "shop"),
+        frozenset([("/a/shop.py", 12), ("/a/shop.py", 14)]),
     )
 
     assert trial(notes) == whole
-    assert trial([*notes[11:], *notes[:11]]) == whole
+    assert trial([*notes[12:], *notes[:12]]) == whole
 
 
 def test_lines_that_ran_belong_to_the_test_that_had_begun() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_postmortem.pysource.bindings import is_test_missing
+from pytest_postmortem.pysource.declared_tests import is_test_missing
 from pytest_postmortem.pysource.suite_reader import (
     SourceMark,
     find_called_marks,

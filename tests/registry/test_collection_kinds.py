@@ -11,7 +11,7 @@ import pytest
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
-from pytest_postmortem.registry.document_details import add_registry_details
+from pytest_postmortem.registry.postmortem_text import add_registry_details
 
 Expected = Sequence[tuple[str | None, ...]]
 

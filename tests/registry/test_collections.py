@@ -10,8 +10,7 @@ import pytest
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location, Postmortem, Registry
 from pytest_postmortem.registry import LoadOptions, find_registry, load_registry
-from pytest_postmortem.registry.document_details import add_registry_details
-from pytest_postmortem.registry.postmortem_text import read_document
+from pytest_postmortem.registry.postmortem_text import add_registry_details, read_document
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from pytest_postmortem.cli.main import main
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.model import Location, Postmortem
 from pytest_postmortem.registry import LoadOptions, postmortem_text
-from pytest_postmortem.registry.document_details import add_document_details
+from pytest_postmortem.registry.postmortem_text import add_document_details
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.scaffold.pytest_config import parse_pytest_settings
 

@@ -587,6 +587,25 @@ def test_json_without_end_is_no_crash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("a.json", '[\n{"id": "a", "b": ' + "[" * 99 + "]" * 99 + "}]", ", line 2"),
+        ("a.toml", "a = " + "[" * 100 + "]" * 100, ""),
+    ],
+)
+def test_json_and_toml_have_the_depth_of_yaml(
+    tmp_path: Path, name: str, text: str, place: str
+) -> None:
+    """More than 100 levels are one problem in every format."""
+    write(tmp_path, text, name)
+
+    assert problems(tmp_path, name) == (
+        f"Couldn't read registry {name!r}{place}: it is nested more than 100 levels deep\n"
+        "  a post-mortem is a flat mapping of fields: look for brackets that are never closed"
+    )
+
+
+@pytest.mark.parametrize(
     ("url", "wrong"),
     [
         ("javascript:alert(1)", "it is neither http nor https"),
@@ -633,7 +652,7 @@ def test_the_template_of_the_settings_must_be_usable(tmp_path: Path) -> None:
 CORRECT = "\n  correct the path, or create it"
 KINDS = (
     "\n  name a file, a directory, an https:// address or a service: "
-    "confluence, github, gitlab, incidentio, jira, pagerduty, statuspage"
+    "confluence, github, github-advisories, gitlab, incidentio, jira, osv, pagerduty, statuspage"
 )
 
 

@@ -127,6 +127,7 @@ GOLDEN: dict[str, Any] = {
         "fail_under": 75.0,
         "require": ["sev1"],
         "require_proof": [],
+        "require_strength": None,
         "since": None,
         "grace": 0,
         "today": "2026-11-20",

@@ -199,6 +199,7 @@ def test_a_report_tells_of_a_proof_what_it_may(show: ShowLevel, fix: str) -> Non
         "fix": fix,
         "reason": "fails without the fix: AssertionError",
         "outdated": False,
+        "strength": None,
     }
     assert incident["fix"] == ([fix] if fix else [])
     assert incident["provable"] is True

@@ -28,8 +28,7 @@ from pytest_postmortem.report_model import (
     Totals,
 )
 from pytest_postmortem.reports import terminal
-from pytest_postmortem.reports.summary import format_last_line
-from pytest_postmortem.reports.terminal import TerminalDetail, TerminalLine
+from pytest_postmortem.reports.terminal import TerminalDetail, TerminalLine, format_last_line
 
 OUTCOME: dict[State, OutcomeWord] = {
     "failing": "failed",

@@ -11,7 +11,8 @@ import pytest
 
 from pytest_postmortem.files import find_test_files, is_test_file_path, read_file_bytes
 from pytest_postmortem.model import Collected, Finding, Link, NodeKey
-from pytest_postmortem.runtime.completeness import find_partial_reasons, join_collections
+from pytest_postmortem.runtime.collection import join_collections
+from pytest_postmortem.runtime.suite_files import find_partial_reasons
 
 THREE = frozenset({"a.py", "b.py", "c.py"})
 

@@ -97,61 +97,12 @@ def changed(name: str, before: str, wanted: SettingsToAdd = WANTED) -> list[str]
             id="no markers yet",
         ),
         pytest.param(
-            "[tool.pytest.ini_options]\nmarkers = '''\n  slow: takes long\n  fast\n'''\n",
-            [f"+   {MARKER}\n", f"+ {REGISTRY}\n"],
-            id="markers as lines of text",
-        ),
-        pytest.param(
-            '[tool.pytest.ini_options]\nmarkers = """\n  slow\n  """\n',
-            [f"+ {MARKER}\n", f"+ {REGISTRY}\n"],
-            id="markers as indented lines",
-        ),
-        pytest.param(
-            '[tool.pytest.ini_options]\nmarkers = """slow\nfast"""\n',
-            ['- fast"""\n', "+ fast\n", f'+ {MARKER}"""\n', f"+ {REGISTRY}\n"],
-            id="markers up to the quotes",
-        ),
-        pytest.param(
-            '[tool.pytest.ini_options]\nmarkers = "slow: takes long"\n',
-            [
-                '- markers = "slow: takes long"\n',
-                f'+ markers = "slow: takes long\\n{MARKER}"\n',
-                f"+ {REGISTRY}\n",
-            ],
-            id="markers as one text",
-        ),
-        pytest.param(
-            "[tool.pytest.ini_options]\nmarkers = 'slow: a \"b\" \\ c'  # x\n",
-            [
-                "- markers = 'slow: a \"b\" \\ c'  # x\n",
-                f'+ markers = "slow: a \\"b\\" \\\\ c\\n{MARKER}"  # x\n',
-                f"+ {REGISTRY}\n",
-            ],
-            id="markers as one text, as it stands",
-        ),
-        pytest.param(
             '[tool]\npytest.ini_options.addopts = "-ra"\nother.x = 1\n',
             [
                 f"+ pytest.ini_options.{REGISTRY}\n",
                 f"+ pytest.ini_options.markers = [{QUOTED}]\n",
             ],
             id="dotted keys",
-        ),
-        pytest.param(
-            '[tool.pytest]\nini_options = { addopts = "-ra" }\n',
-            [
-                '- ini_options = { addopts = "-ra" }\n',
-                f'+ ini_options = {{ addopts = "-ra", {REGISTRY}, markers = [{QUOTED}] }}\n',
-            ],
-            id="inline table",
-        ),
-        pytest.param(
-            "tool.pytest.ini_options = {}\n",
-            [
-                "- tool.pytest.ini_options = {}\n",
-                f"+ tool.pytest.ini_options = {{ {REGISTRY}, markers = [{QUOTED}] }}\n",
-            ],
-            id="empty inline table",
         ),
         pytest.param(
             '[tool."pytest".\'ini_options\']\n  "addopts" = [ # here\n    "-ra",\n  ]\n[tool.x]\n',
@@ -310,27 +261,21 @@ def test_nothing_wanted_changes_nothing() -> None:
 
 OWN = f"  {REGISTRY}"
 AND_MARKERS = "\n  and to its markers:\n  "
-IN_TABLE = "add them by hand to [tool.pytest.ini_options]:\n" + OWN
-WHOLE = f"add them by hand:\n  [tool.pytest.ini_options]\n{OWN}\n  markers = [{QUOTED}]"
-INI = "  postmortem_registry = docs/postmortems"
+IN_TABLE = "add them by hand to [tool.pytest.ini_options]:\n" + OWN + AND_MARKERS + QUOTED
+IN_INI = (
+    "add them by hand to [pytest]:\n  postmortem_registry = docs/postmortems" + AND_MARKERS + MARKER
+)
 
 
 @pytest.mark.parametrize(
     ("name", "before", "remedy"),
     [
-        (
-            "pyproject.toml",
-            b"[tool.pytest.ini_options]\nmarkers = 3\n",
-            IN_TABLE + AND_MARKERS + QUOTED,
-        ),
-        ("pyproject.toml", b"[[tool.pytest]]\nx = 1\n", WHOLE),
-        ("pyproject.toml", b"tool = 3\n", WHOLE),
-        ("pyproject.toml", b"[tool\n", WHOLE),
-        (
-            "pyproject.toml",
-            b"[tool.pytest.ini_options]\n\xff = 1\n",
-            f"{IN_TABLE}\n  markers = [{QUOTED}]",
-        ),
+        ("pyproject.toml", b"[tool.pytest.ini_options]\nmarkers = 3\n", IN_TABLE),
+        ("pyproject.toml", b"[[tool.pytest]]\nx = 1\n", IN_TABLE),
+        ("pyproject.toml", b"tool = 3\n", IN_TABLE),
+        ("pyproject.toml", b"[tool\n", IN_TABLE),
+        ("pyproject.toml", b"[tool.pytest.ini_options]\n\xff = 1\n", IN_TABLE),
+        ("pyproject.toml", b"[tool.pytest]\nini_options = { addopts = '-ra' }\n", IN_TABLE),
         (
             "pyproject.toml",
             b'[tool.pytest]\nmarkers = ["a"]\n"\\U0001F600" = 1\n',
@@ -338,29 +283,18 @@ INI = "  postmortem_registry = docs/postmortems"
         ),
         (
             "pyproject.toml",
-            b'[tool.pytest.ini_options]\nmarkers = "a"\n"\\U0001F600" = 1\n',
-            IN_TABLE + AND_MARKERS + MARKER,
+            b'[tool.pytest.ini_options]\nmarkers = "a"\n',
+            IN_TABLE.replace(QUOTED, MARKER),
         ),
         (
             "pyproject.toml",
             b'[tool.pytest.ini_options]\n[tool.x]\n"\\U0001F600" = 1\n',
-            f"{IN_TABLE}\n  markers = [{QUOTED}]",
+            IN_TABLE,
         ),
-        (
-            "pytest.ini",
-            b"no section = 1\n",
-            f"add them by hand:\n  [pytest]\n{INI}\n  markers = {MARKER}",
-        ),
-        (
-            "pytest.ini",
-            b"[pytest]\nx = \xff\n",
-            f"add them by hand to [pytest]:\n{INI}\n  markers = {MARKER}",
-        ),
-        (
-            "pytest.ini",
-            b"[pytest]\nmarkers = slow\n[other]\nx = 1\n[pytest]\n",
-            f"add them by hand to [pytest]:\n{INI}" + AND_MARKERS + MARKER,
-        ),
+        ("pytest.ini", b"no section = 1\n", IN_INI),
+        ("pytest.ini", b"[pytest]\nx = \xff\n", IN_INI),
+        ("pytest.ini", b"[pytest]\nmarkers = slow\n[other]\nx = 1\n[pytest]\n", IN_INI),
+        ("pytest.ini", b"[pytest]\nx = 1\r\ny = 2\n", IN_INI),
     ],
 )
 def test_what_is_not_sure_is_left_to_the_reader(name: str, before: bytes, remedy: str) -> None:

@@ -238,7 +238,6 @@ sys.exit(main(["scan", "--apply"]))
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_killed_scan_is_finished_by_running_it_again(tmp_path: Path, number: int) -> None:
     """However many files are marked, each is as it was or as it should be, and then all are."""
-    pytest.importorskip("libcst")
     (tmp_path / "pytest.ini").write_text("[pytest]\npostmortem_registry = pm.yml\n")
     (tmp_path / "pm.yml").write_text("- {id: PM-1, title: a}\n- {id: PM-2, title: b}\n")
     old = 'def test_PM_1():\n    """Regression test for PM-1."""\n'

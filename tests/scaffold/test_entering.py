@@ -49,7 +49,7 @@ def plus(*lines: str) -> list[str]:
         pytest.param(
             "- id: PM-1\n\n# 2\n- id: PM-2\n  text: |\n    a\n    # text\n\n  # of 2\n# end\n",
             plus(
-                "- id: PM-3", "  title: 'It: broke'", "  date: 2026-11-20", "  severity: sev1", ""
+                "", "- id: PM-3", "  title: 'It: broke'", "  date: 2026-11-20", "  severity: sev1"
             ),
             id="blank lines and comments",
         ),

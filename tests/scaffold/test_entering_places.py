@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
-from pytest_postmortem.errors import SettingsError
+from pytest_postmortem.errors import PostmortemError, SettingsError
 from pytest_postmortem.scaffold.registry_entries import add_registry_entry
 from test_entering import FACTS
 
@@ -40,7 +42,7 @@ def by_hand(before: str, name: str) -> str:
     ("before", "text"),
     [
         ("postmortems: []  # none yet\n", f"postmortems:  # none yet\n{INNER}"),
-        ("postmortems: []  # none yet", f"postmortems:  # none yet\n{INNER}"),
+        ("postmortems: []  # none yet", f"postmortems:  # none yet\n{INNER.rstrip()}"),
         ("postmortems: []\nprefix: P\n", f"postmortems:\n{INNER}prefix: P\n"),
         ("postmortems:\n  # newest first\n", f"postmortems:\n  # newest first\n{INNER}"),
     ],
@@ -81,7 +83,7 @@ URL = "url_template: https://x.example.com/{id}\n"
         (URL, f"{URL}postmortems:\n{INNER}"),
         (
             "source:\n  url: https://x.example.com\nprefix: P",
-            "source:\n  url: https://x.example.com\nprefix: P\npostmortems:\n" + INNER,
+            "source:\n  url: https://x.example.com\nprefix: P\npostmortems:\n" + INNER.rstrip(),
         ),
     ],
     ids=("below", "above", "alone", "with a source"),
@@ -169,3 +171,21 @@ def test_what_can_not_be_added_safely_is_left_to_the_reader(
 ) -> None:
     """The message has the entry to paste, in the shape of those that are there."""
     assert by_hand(before, name) == snippet
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "-\n  id: PM-1\n",
+        "postmortems:\n  - *a\n",
+        "x: &a {id: PM-0}\npostmortems: [*a]\n",
+        "postmortems:\n-   - id: PM-1\n",
+        "postmortems: text\n",
+        "PM-1: &a\n  title: x\n<<: {PM-2: {title: y}}\n",
+        "- id: PM-1\r\n- id: PM-2\n",
+    ],
+)
+def test_an_odd_file_is_never_a_crash(before: str) -> None:
+    """It is changed correctly, or the message has the entry."""
+    with suppress(PostmortemError):
+        assert "PM-3" in after(before)

@@ -146,14 +146,6 @@ def test_the_first_report_says_what_no_test_is_linked_to(
             id="dotted keys",
         ),
         pytest.param(
-            "pyproject.toml",
-            '[tool.pytest]\nini_options = { addopts = "-ra" }\n',
-            '-ini_options = { addopts = "-ra" }\n'
-            '+ini_options = { addopts = "-ra", postmortem_registry = ["docs/postmortems"],'
-            f" markers = [{QUOTED}] }}\n",
-            id="an inline table",
-        ),
-        pytest.param(
             "setup.cfg",
             "[metadata]\nname = shop\n\n[tool:pytest]\naddopts=--tb=short\ntestpaths = tests\n\n"
             "[flake8]\nignore = E501\n",
@@ -182,7 +174,7 @@ def test_the_first_report_says_what_no_test_is_linked_to(
         ),
     ],
 )
-def test_ten_shapes_of_configuration_change_by_what_they_should(
+def test_shapes_of_configuration_change_by_what_they_should(
     name: str, before: str, diff: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In the file that pytest reads already; and then pytest reads it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.scaffold.slugs import (
+from pytest_postmortem.scaffold.naming import (
     MAX_SLUG_LENGTH,
     format_file_name,
     format_function_name,

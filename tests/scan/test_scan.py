@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,8 @@ import pytest
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.scan import output
 from pytest_postmortem.scan.apply import MarkerEdit, write_marker_edit
-from pytest_postmortem.scan.suggestions import ScannedFile, ScanResult, Suggestion
+from pytest_postmortem.scan.findings import ScanResult
+from pytest_postmortem.scan.suggestions import ScannedFile, Suggestion
 from repositories import write
 
 REGISTRY = """\
@@ -464,28 +463,6 @@ def test_a_broken_pattern_is_one_clear_message(
     assert err.startswith(
         "Couldn't use postmortem_scan_patterns = '(': it is not a regular expression"
     )
-
-
-def test_without_libcst_it_is_said_how_to_get_it(suite: Path) -> None:
-    """A scan needs none; only what writes does."""
-    code = (
-        "import sys; sys.modules['libcst'] = None;"
-        "from pytest_postmortem.cli.main import main; sys.exit(main(['scan', *sys.argv[1:]]))"
-    )
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", code, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert run().stdout == TERM
-    for option in ("--apply", "--diff"):
-        done = run(option)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == (
-            "Couldn't mark: LibCST is not installed\n"
-            "  install it with `pip install 'pytest-postmortem[scan]'`\n"
-            "  see `pytest-postmortem explain missing-extra`\n"
-        )
 
 
 def test_files_that_can_not_be_read_are_named(

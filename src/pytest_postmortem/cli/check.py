@@ -6,22 +6,14 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import filter as matching
 from pathlib import Path
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.cli.arguments import (
-    add_configuration_options,
-    add_report_option,
-    add_today_option,
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.linted_project import LintedProject
 from pytest_postmortem.cli.project import configure_without_conftest
-from pytest_postmortem.cli.project_code import ProjectCode
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.lint.engine import lint_cases
 from pytest_postmortem.lint.marker_rules import (
@@ -45,7 +37,7 @@ from pytest_postmortem.pysource.marker_index import (
     find_unread_links,
 )
 from pytest_postmortem.runtime.run import find_path_in_repository
-from pytest_postmortem.similar_names import find_similar_word
+from pytest_postmortem.similar_names import find_similar_word, format_suggestion
 from pytest_postmortem.text import sanitize_line
 
 NOTHING_TO_CHECK = Problem(
@@ -70,7 +62,7 @@ def check_project(
     )
     code = project.code({*test_files, *(suite if linting else ())})
     tests = project.read_tests_of(code)
-    unparsed = code.find_unparsed_texts()
+    unparsed = code.find_unparsed_files()
     unread = find_unread_links(tests, project.registry, unparsed)
     own_paths = {project.shown(file): None for file in test_files}
     marked_tests = {path: found for path, found in tests.items() if path in own_paths}
@@ -79,12 +71,13 @@ def check_project(
     else:
         findings = (
             *check_markers(marked_tests, project.registry, project.policy),
-            *_check_declared_tests(project, code, tests),
+            *check_listed_tests(project.known, project.lacking(code, tests)),
         )
         linked_tests = (
             find_linked_incidents(tests, project.registry, project.policy) if suite else None
         )
-        read_tests = {**dict.fromkeys(() if given_paths else unparsed), **marked_tests}
+        unparsed_paths = [file.path for file in unparsed if not given_paths]
+        read_tests = {**dict.fromkeys(unparsed_paths), **marked_tests}
         unjudged = tuple(_list_unjudged_reasons(project, read_tests, whole=not given_paths))
         collection = PytestCollection(findings, linked_tests, len(test_files), unjudged)
     whole = not project.absent_tests and not (unparsed or None in tests.values())
@@ -123,12 +116,6 @@ def _select_given_tests(
     yield from (path for path in given_paths if path.suffix == ".py" and path.is_file())
     folders = [path for path in given_paths if path.is_dir()]
     yield from (file for file in suite if any(map(file.is_relative_to, folders)))
-
-
-def _check_declared_tests(
-    project: LintedProject, code: ProjectCode, tests: SourceTestsByFile
-) -> Iterator[Finding]:
-    return check_listed_tests(project.known, project.lacking(code, tests))
 
 
 def _collect_suite(project: LintedProject) -> PytestCollection:
@@ -207,39 +194,7 @@ def _build_finding_sort_key(finding: Finding) -> tuple[bool, str, int, str, str]
 EXIT_FINDINGS = 1
 
 
-@dataclass(frozen=True, slots=True)
-class CheckRequest:
-    """The arguments of a check: files, and how to check and report."""
-
-    files: Sequence[str] = ()
-    collect: bool = False
-    strict: bool = False
-    targets: Sequence[str] = ()
-
-
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="check these alone, against the whole registry"
-    )
-    parser.add_argument(
-        "--collect",
-        action="store_true",
-        help="ask pytest's own collection, which imports the tests",
-    )
-    parser.add_argument("--strict", action="store_true", help="let warnings fail the check too")
-    add_today_option(parser)
-    add_report_option(parser, "check")
-    add_configuration_options(parser)
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    request = CheckRequest(options.files, options.collect, options.strict, options.report)
-    return run_check(build_pytest_arguments(options), request)
-
-
-def run_check(arguments: Sequence[str], request: CheckRequest) -> int:
     """Check a project or some of its files, report the findings, and return the exit status.
 
     A registry that can't be read is a finding like any other.
@@ -249,18 +204,19 @@ def run_check(arguments: Sequence[str], request: CheckRequest) -> int:
             is not valid.
         DestinationError: A report can't be written.
     """
-    targets = parse_report_targets("check", request.targets)
-    given_paths = list(_resolve_given_files(request.files))
-    with configure_without_conftest([*arguments, *_find_rootdir_arguments(given_paths)]) as config:
-        here = LintedProject(config)
-        _check_ignored_rules(here.settings.lint_ignore)
-        checked = check_project(here, given_paths, collecting=request.collect)
+    targets = parse_report_targets("check", options.report)
+    given_paths = list(_resolve_given_files(options.files))
+    arguments = [*build_pytest_arguments(options), *_find_rootdir_arguments(given_paths)]
+    with configure_without_conftest(arguments) as config:
+        project = LintedProject(config)
+        _check_ignored_rules(project.settings.lint_ignore)
+        checked = check_project(project, given_paths, collecting=options.collect)
         for target in targets:
-            print_or_write_report("check", target, checked, fallback=here.fallback)
+            print_or_write_report("check", target, checked, fallback=project.fallback)
             if target.destination is not None:
                 note = f"Findings written to {target.destination}"
                 print(sanitize_line(note), file=sys.stderr)
-    if checked.count("error") or (request.strict and checked.findings):
+    if checked.count("error") or (options.strict and checked.findings):
         return EXIT_FINDINGS
     return EXIT_NOT_JUDGED if checked.unjudged else 0
 
@@ -299,12 +255,8 @@ def _check_ignored_rules(patterns: Iterable[str]) -> None:
     problems = []
     for pattern in patterns:
         if not matching(LINT_RULES, pattern):
-            suggestion = find_similar_word(pattern, LINT_RULES)
-            remedy = (
-                f"did you mean {suggestion!r}?"
-                if suggestion
-                else f"use some of {', '.join(LINT_RULES)}"
-            )
+            similar = find_similar_word(pattern, LINT_RULES)
+            remedy = format_suggestion(similar, f"use some of {', '.join(LINT_RULES)}")
             failed = f"Couldn't use postmortem_lint_ignore = {pattern!r}"
             problems.append(Problem("setting", failed, "unknown rule", remedy))
     if problems:

@@ -8,83 +8,34 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.cli.arguments import add_report_option, parse_report_targets
 from pytest_postmortem.cli.report import build_files_error, print_report
+from pytest_postmortem.cli.report_targets import parse_report_targets
 from pytest_postmortem.evaluation.gates import is_report_failing
 from pytest_postmortem.report_formats import is_terminal_type
 from pytest_postmortem.reports.data.merge import merge_reports
 from pytest_postmortem.reports.data.report_reader import read_report_files
 from pytest_postmortem.reports.writers import deliver_report
-from pytest_postmortem.settings import Settings, parse_percentage
-
-
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="JSON reports, and JUnit XML of any language"
-    )
-    add_report_option(parser, "run")
-    parser.add_argument(
-        "--expect", type=_parse_report_count, metavar="N", help="how many reports there should be"
-    )
-    parser.add_argument(
-        "--fail-under", type=_parse_percent, metavar="PERCENT", help="as --postmortem-fail-under"
-    )
-    parser.add_argument(
-        "--across", action="store_true", help="each report is of another repository"
-    )
-
-
-def _parse_report_count(text: str) -> int:
-    if not text.isdecimal() or len(text) > 6 or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of reports")
-    return int(text)
-
-
-def _parse_percent(text: str) -> float:
-    try:
-        return parse_percentage(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage") from None
+from pytest_postmortem.settings import Settings
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    return run_combine(
-        options.files,
-        options.report,
-        expected=options.expect,
-        fail_under=options.fail_under,
-        across=options.across,
-    )
-
-
-def run_combine(
-    paths: Sequence[str],
-    targets: Sequence[str],
-    *,
-    expected: int | None = None,
-    fail_under: float | None = None,
-    across: bool = False,
-) -> int:
     """Merge reports, judge the gates on the whole, and return the exit status.
 
-    If fewer than ``expected`` are given, the status is 3 even without gates.
-
-    With ``across``, each file is the report of another repository.
+    If fewer than expected are given, the status is 3 even without gates.
 
     Raises:
         ReportError: A file is not a report.
         SettingsError: A target can't be used.
     """
-    files = list(map(Path, paths))
-    sources = read_report_files(iter(files), _build_suite_namer(files) if across else lambda _: "")
+    files, expected = list(map(Path, options.files)), options.expect
+    name_suite = _build_suite_namer(files) if options.across else lambda _: ""
+    sources = read_report_files(iter(files), name_suite)
     if any(source.is_past for source in sources):
         raise build_files_error(
             "a history can't be joined", "give it to `pytest-postmortem report`"
         )
-    report_targets = parse_report_targets("run", targets)
-    merged_report = merge_reports(sources, expected, fail_under)
+    report_targets = parse_report_targets("run", options.report)
+    merged_report = merge_reports(sources, expected, options.fail_under)
     settings = Settings(reports=tuple(report_targets))
     delivery = deliver_report(merged_report, settings, 0, None)
     for line in delivery.notes:

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pytest_postmortem import git
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.cli.arguments import (
-    add_configuration_options,
-    add_report_option,
-    add_today_option,
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
-from pytest_postmortem.cli.git_project import DEPTH_REMEDY, open_checkout
-from pytest_postmortem.errors import Problem, ReportError, SettingsError
-from pytest_postmortem.model import format_count
+from pytest_postmortem.cli.arguments import build_pytest_arguments
+from pytest_postmortem.cli.fix_scanner import list_unmarked_fixes
+from pytest_postmortem.cli.git_project import DEPTH_REMEDY, GitCheckout, open_checkout
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
+from pytest_postmortem.errors import GitError, Problem, ReportError, SettingsError
+from pytest_postmortem.model import Registry, format_count
 from pytest_postmortem.pysource.marker_index import find_unread_files
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.compare import (
+    CodeComparison,
     Comparison,
-    compare_code,
     compare_reports,
 )
-from pytest_postmortem.reports.data.restored_incidents import ReportedRun, parse_json_report
 from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line
 
@@ -41,24 +36,10 @@ DEFAULT_BASE = "origin/HEAD"
 EXIT_COVERAGE_LOST = 1
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "reports", nargs="*", type=Path, metavar="REPORT", help="two JSON reports, the older first"
-    )
-    parser.add_argument(
-        "--base",
-        metavar="REVISION",
-        help="compare the code with this revision instead (default: origin/HEAD)",
-    )
-    add_today_option(parser)
-    add_report_option(parser, "comparison")
-    add_configuration_options(parser)
-
-
 def main(options: argparse.Namespace) -> int:
     """Run the command with parsed arguments, and return its exit status."""
-    return run_diff(build_pytest_arguments(options), options.base, options.reports, options.report)
+    reports = list(map(Path, options.reports))
+    return run_diff(build_pytest_arguments(options), options.base, reports, options.report)
 
 
 def run_diff(
@@ -83,7 +64,7 @@ def run_diff(
     if not reports:
         comparison = _compare_with_base(arguments, base)
     elif base is None and len(reports) == 2:
-        older, newer = map(_load_run, reports)
+        older, newer = map(_load_report, reports)
         comparison = compare_reports(older, newer)
     else:
         given_count = format_count(len(reports), "report")
@@ -127,7 +108,7 @@ def _compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison
         paths = {*find_unread_files(older), *find_unread_files(newer), *unread}
         used = {path: map(_list_path_and_parents, checkout.find_used(path)) for path in paths}
         unchanged = {path for path in paths if changed.isdisjoint(chain(*used[path]))}
-        comparison = compare_code(
+        comparison = CodeComparison(
             older,
             newer,
             head_registry,
@@ -137,9 +118,26 @@ def _compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison
             unchanged,
             unread,
             checkout.find_uninterpreted_files(changed, newer),
-        )
+        ).compare()
         judged = comparison.judged and not checkout.unread
-        return replace(comparison, notes=(*comparison.notes, *checkout.unread), judged=judged)
+        unmarked = _list_unmarked_fixes(checkout, base_commit, earlier)
+        notes = (*comparison.notes, *unmarked, *checkout.unread)
+        return replace(comparison, notes=notes, judged=judged)
+
+
+def _list_unmarked_fixes(
+    checkout: GitCheckout, base: str, earlier: Registry | None
+) -> tuple[str, ...]:
+    """Return notes on incidents that the branch fixes without a marked test, none if git fails.
+
+    The comparison itself does not need the history.
+    """
+    if checkout.registry is None:
+        return ()
+    try:
+        return tuple(list_unmarked_fixes(checkout, base, earlier))
+    except GitError:
+        return ()
 
 
 def _list_path_and_parents(path: str) -> Iterator[str]:
@@ -154,15 +152,15 @@ def _build_diff_error(cause: str, remedy: str) -> SettingsError:
     return SettingsError([Problem("setting", DIFF_FAILED, cause, remedy)])
 
 
-def _load_run(path: Path) -> ReportedRun:
+def _load_report(path: Path) -> Mapping[str, Any]:
     source = report_reader.read_report_file(path)
-    try:
-        if source.foreign:
-            raise ValueError("JUnit XML does not say which incidents there are")
-        return parse_json_report(source.document)
-    except ValueError as error:
-        remedy = "give a file that --postmortem-report=json:PATH has written"
-        problem = Problem(
-            "report-file", report_reader.REPORT_UNREADABLE, str(error), remedy, str(path)
+    if source.foreign or source.is_past:
+        cause = (
+            "JUnit XML does not say which incidents there are"
+            if source.foreign
+            else "it is a history, which has no incidents of a run"
         )
-        raise ReportError([problem]) from None
+        remedy = "give a file that --postmortem-report=json:PATH has written"
+        problem = Problem("report-file", report_reader.REPORT_UNREADABLE, cause, remedy, str(path))
+        raise ReportError([problem])
+    return source.document

@@ -19,23 +19,12 @@ SECTION_HEADING = re.compile(r"^## ([a-z]+(?:-[a-z]+)*)\n", re.MULTILINE)
 MOST_SUGGESTIONS = 3
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "code", nargs="?", metavar="CODE", help="code of a message or rule (default: list them)"
-    )
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    return run_explain(options.code)
-
-
-def run_explain(code: str | None) -> int:
     """Print the section on a code, or all codes, and return the exit status.
 
     Raises: SettingsError where the code is unknown.
     """
+    code = options.code
     sections = _load_sections()
     if code is None:
         print(*sections, sep="\n")

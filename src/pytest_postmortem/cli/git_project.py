@@ -28,10 +28,9 @@ from pytest_postmortem.files import find_test_files, format_relative_path, read_
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.bindings import parse_python_tree
-from pytest_postmortem.pysource.marker_index import SourceTestsByFile
+from pytest_postmortem.pysource.marker_index import SourceTestsByFile, UninterpretedFile
 from pytest_postmortem.pysource.project_modules import ParsedModule
 from pytest_postmortem.registry.loader import is_remote_location
-from pytest_postmortem.reports.data.compare import UninterpretedFile
 
 ParsedTests = tuple[suite_reader.SourceTest, ...] | None
 
@@ -61,8 +60,10 @@ def open_checkout(arguments: Sequence[str], *, needs_git: bool = True) -> Iterat
 class GitCheckout(Project):
     """A project with the repository around it, whose other states can be read."""
 
-    def __init__(self, config: pytest.Config, *, needs_git: bool = True) -> None:
-        super().__init__(config, IDS_AS_WRITTEN)
+    def __init__(
+        self, config: pytest.Config, *, needs_git: bool = True, unasked: str = IDS_AS_WRITTEN
+    ) -> None:
+        super().__init__(config, unasked)
         if needs_git:
             git.require_repository(self.root)
         top = git.find_repository_top(self.root) or self.root
@@ -74,7 +75,12 @@ class GitCheckout(Project):
         )
         self.submodules = Submodules(self.suite, self.index.modules)
         files = self._files(needs_git=needs_git)
-        self.present = frozenset(path for path in files if _is_regular_file(self.suite.top / path))
+        # git has no contents of a link
+        self.present = frozenset(
+            path
+            for path in files
+            if (file := self.suite.top / path).is_file() and not file.is_symlink()
+        )
         self.tracked = self.present.union(self.index.absent)
         self.declared_files = find_declared_test_files(self.registry)
         self._mark_bytes = tuple(name.encode() for name in self.names)
@@ -245,10 +251,10 @@ class GitCheckout(Project):
                 continue
             text = data.decode(errors="replace")
             if not is_python:
-                found.append(UninterpretedFile(path, text))
+                found.append(UninterpretedFile(path, text, is_python=False))
             elif parse_python_tree(data) is None:
                 importers = frozenset(name for name in tests if path in self.find_used(name))
-                found.append(UninterpretedFile(path, text, True, importers))
+                found.append(UninterpretedFile(path, text, importers=importers))
         return found
 
     def _is_registry_path(self, path: str) -> bool:
@@ -366,11 +372,6 @@ def _is_inside_any(path: str, places: Iterable[str]) -> bool:
 
 def _has_path_inside(paths: Iterable[str], place: str | None) -> bool:
     return place is not None and any(_is_inside_any(path, [place]) for path in paths)
-
-
-def _is_regular_file(file: Path) -> bool:
-    """Say whether a file is there and no link, which git has no contents of."""
-    return file.is_file() and not file.is_symlink()
 
 
 def _build_code_error(cause: str, remedy: str) -> SettingsError:

@@ -9,14 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pytest_postmortem import git
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.absent_files import is_lfs_pointer
-from pytest_postmortem.cli.arguments import (
-    add_configuration_options,
-    add_report_option,
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.git_project import GitCheckout, open_checkout
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.pysource.bindings import parse_python_tree
 from pytest_postmortem.pysource.marker_index import (
     LinkedIncident,
@@ -33,18 +28,7 @@ from pytest_postmortem.reports.data.history import (
 from pytest_postmortem.text import sanitize_line
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    add_report_option(parser, "history")
-    add_configuration_options(parser)
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    return run_history(build_pytest_arguments(options), options.report)
-
-
-def run_history(arguments: Sequence[str], reports: Sequence[str]) -> int:
     """Report the history of HEAD, and return the exit status.
 
     Raises:
@@ -53,8 +37,8 @@ def run_history(arguments: Sequence[str], reports: Sequence[str]) -> int:
         RegistryError: The registry is broken.
         DestinationError: The file can't be written.
     """
-    targets = parse_report_targets("history", reports)
-    with open_checkout(arguments) as checkout:
+    targets = parse_report_targets("history", options.report)
+    with open_checkout(build_pytest_arguments(options)) as checkout:
         history = _trace_history(checkout)
         unread = checkout.unread
     for target in targets:

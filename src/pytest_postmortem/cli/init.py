@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_postmortem import git, registry
-from pytest_postmortem.cli.arguments import add_configuration_options, build_pytest_arguments
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.listing_rows import (
     IncidentRow,
     build_rows_from_code,
@@ -27,6 +27,7 @@ from pytest_postmortem.scaffold import edits
 from pytest_postmortem.scaffold.edits import FileEdit
 from pytest_postmortem.scaffold.project_survey import (
     MarkIds,
+    find_ci_system,
     find_document_collections,
     find_issue_url_template,
     find_marks_with_ids,
@@ -161,7 +162,7 @@ class ProjectSetup:
 
     @property
     def edits(self) -> list[FileEdit]:
-        """What is to be written, nothing where nothing is missing.
+        """The changes to write, none where nothing is missing.
 
         Raises:
             SettingsError: The file for the settings is not clear, or would not be read.
@@ -234,21 +235,7 @@ MOST_GAPS_SHOWN = 3
 """How many incidents without a test the first report names."""
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("-y", "--yes", action="store_true", help="write it without asking")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="show what would be written, and write nothing"
-    )
-    add_configuration_options(parser)
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    return run_init(build_pytest_arguments(options), yes=options.yes, dry_run=options.dry_run)
-
-
-def run_init(arguments: Sequence[str], *, yes: bool = False, dry_run: bool = False) -> int:
     """Write the missing settings, show the first report, and return the exit status.
 
     Raises:
@@ -256,6 +243,7 @@ def run_init(arguments: Sequence[str], *, yes: bool = False, dry_run: bool = Fal
         RegistryError: The post-mortems that were found can't be read.
         DestinationError: A file can't be written; then none is.
     """
+    arguments, dry_run = build_pytest_arguments(options), options.dry_run
     with configure_without_conftest(arguments) as config:
         setup = ProjectSetup(Project(config))
     files = setup.edits
@@ -267,7 +255,7 @@ def run_init(arguments: Sequence[str], *, yes: bool = False, dry_run: bool = Fal
     if dry_run:
         print("nothing was written" if files else "nothing is missing", file=note_stream)
         return 0
-    if files and not yes and not _ask_to_write():
+    if files and not options.yes and not _ask_to_write():
         print("nothing was written")
         return EXIT_REFUSED
     edits.write_edits(files)
@@ -328,7 +316,7 @@ def _format_next_steps(rows: Sequence[IncidentRow], project: Project) -> Iterato
     elif not rows:
         yield '  begin a post-mortem: pytest-postmortem new "what happened" --test tests/'
     yield "  run pytest: the last lines say which incidents are guarded"
-    ci = project.ci_config
+    ci = find_ci_system(git.find_repository_top(project.root) or project.root)
     if ci is not None:
         target = "github" if ci[1] == "GitHub Actions" else "markdown:incidents.md"
         yield f"  in {ci[1]} ({ci[0]}): pytest --postmortem-report={target}"

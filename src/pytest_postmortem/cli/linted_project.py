@@ -20,8 +20,8 @@ from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.lint.cases import LintCase, build_lint_case
 from pytest_postmortem.lint.rules import find_ignored_by_entry
 from pytest_postmortem.model import Finding, Postmortem, Registry
+from pytest_postmortem.pysource.declared_tests import find_unwritten_tests
 from pytest_postmortem.pysource.marker_index import LinkedIncident, SourceTestsByFile
-from pytest_postmortem.pysource.unwritten_tests import find_unwritten_tests
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.registry.postmortem_text import (
     build_text_of_fields,

@@ -11,7 +11,11 @@ from rich.cells import cell_len, set_cell_size
 
 from pytest_postmortem.cli.listing_rows import IncidentRow, format_state_counts
 from pytest_postmortem.model import NodeKey
-from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_link
+from pytest_postmortem.reports.markdown import (
+    escape_markdown,
+    format_markdown_link,
+    format_proof_strength,
+)
 from pytest_postmortem.text import sanitize_line
 
 LIST_FORMAT = 1
@@ -223,7 +227,8 @@ def _format_listed_proof(proof: Mapping[str, Any] | None) -> str | None:
     day = f" on {proof['day']}" if proof["day"] else ""
     outdated = ", outdated: its tests have changed since" if proof["outdated"] else ""
     reason = f": {proof['reason']}" if proof["reason"] and not outdated else ""
-    return f"{proof['verdict'].replace('-', ' ')}{day}{outdated}{reason}"
+    strength = format_proof_strength(proof)
+    return f"{proof['verdict'].replace('-', ' ')}{day}{strength}{outdated}{reason}"
 
 
 def _format_listed_action(item: Mapping[str, Any]) -> str:

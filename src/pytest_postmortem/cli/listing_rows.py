@@ -6,7 +6,6 @@ one without is ``not-linked``.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections import Counter
@@ -18,11 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.cli.arguments import (
-    add_configuration_options,
-    add_report_option,
-    add_today_option,
-)
 from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import Problem, ReportError
 from pytest_postmortem.evaluation.evaluate import evaluate, is_incident_selected, normalize_severity
@@ -45,7 +39,7 @@ from pytest_postmortem.pysource.marker_index import (
     find_linked_incidents,
     find_unread_links,
 )
-from pytest_postmortem.registry.document_details import add_registry_details
+from pytest_postmortem.registry.postmortem_text import add_registry_details
 from pytest_postmortem.report_model import STATES, IncidentResult, Report
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.merge import merge_reports
@@ -73,23 +67,9 @@ class LoadedIncidents:
         return EXIT_NOT_JUDGED if self.unread else 0
 
 
-def add_listing_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says where the states come from, and how incidents are shown."""
-    parser.add_argument(
-        "--from",
-        dest="source",
-        type=Path,
-        metavar="REPORT",
-        help="JSON report to take the states from (default: read from the code)",
-    )
-    add_today_option(parser)
-    add_report_option(parser, "list")
-    add_configuration_options(parser)
-
-
 @contextmanager
 def load_incidents(
-    arguments: Sequence[str], source: Path | None, *, selected: bool = True
+    arguments: Sequence[str], source: str | None, *, selected: bool = True
 ) -> Iterator[LoadedIncidents]:
     """Read the registry and the tests, or take the states from a report.
 
@@ -109,19 +89,20 @@ def load_incidents(
             policy = replace(policy, select=())
         if source is not None:
             rows = build_rows_from_report(
-                _load_state_report(source), known_registry, policy, settings.show
+                _load_state_report(Path(source)), known_registry, policy, settings.show
             )
             yield LoadedIncidents(project, rows, read=False)
             return
         code = project.code()
         tests = project.read_tests_of(code)
-        unparsed = code.find_unparsed_texts()
+        unparsed = code.find_unparsed_files()
         linked_incidents = find_linked_incidents(tests, known_registry, policy).values()
         unread = find_unread_links(tests, known_registry, unparsed)
         rows = build_rows_from_code(
             known_registry, linked_incidents, policy, settings.show, settings.url_template, unread
         )
-        broken = {path for path, file_tests in tests.items() if file_tests is None} | {*unparsed}
+        broken = {path for path, file_tests in tests.items() if file_tests is None}
+        broken.update(file.path for file in unparsed)
         notes = (f"{path} can't be read as Python" for path in sorted(broken - {*project.pointers}))
         yield LoadedIncidents(project, rows, read=True, unread=(*project.unread, *notes))
 
@@ -145,10 +126,6 @@ def _load_state_report(path: Path) -> Report:
             [Problem("report-file", report_reader.REPORT_UNREADABLE, cause, remedy, str(path))]
         )
     return merge_reports([source])
-
-
-SORT_KEYS = ("id", "title", "date", "severity", "class", "state", "owner")
-"""What a list can be sorted by."""
 
 
 @dataclass(frozen=True, slots=True)

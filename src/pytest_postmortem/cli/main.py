@@ -12,13 +12,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import NamedTuple
 
 from pytest_postmortem import __version__
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.errors import NotJudgedError, PostmortemError, RegistryError
+from pytest_postmortem.cli.arguments import ARGUMENTS_BY_COMMAND
 
 EXIT_WRONG_USE = 2
 EXIT_REGISTRY_UNREADABLE = 4
@@ -26,8 +25,7 @@ EXIT_INTERRUPTED = 130
 """128 and the number of the signal, as in shells."""
 
 
-@dataclass(frozen=True, slots=True)
-class CliCommand:
+class CliCommand(NamedTuple):
     """A command: ``declare_arguments`` adds its arguments to a parser, ``run`` returns the exit
     status.
     """
@@ -39,44 +37,37 @@ class CliCommand:
     group: str = "everyday"
 
 
-def _build_lazy_command(name: str, help: str, group: str) -> CliCommand:
-    """Return the command of a module, which is imported when the command is used."""
+def _build_command(name: str, help: str, group: str) -> CliCommand:
+    """Return the command of a module, which is imported when the command is run."""
 
-    def load_module() -> Any:
-        return import_module(f"pytest_postmortem.cli.{name}")
+    def run_module(options: argparse.Namespace) -> int:
+        module = import_module(f"pytest_postmortem.cli.{name}")
+        return int(module.main(options))
 
-    return CliCommand(
-        name,
-        help,
-        lambda parser: load_module().declare_arguments(parser),
-        lambda options: int(load_module().main(options)),
-        group,
-    )
+    return CliCommand(name, help, ARGUMENTS_BY_COMMAND[name], run_module, group)
 
 
 CLI_COMMANDS: tuple[CliCommand, ...] = (
-    _build_lazy_command("init", "detect post-mortems and configure pytest", "everyday"),
-    _build_lazy_command("new", "create a post-mortem and its regression test", "everyday"),
-    _build_lazy_command("list", "list incidents with their states", "everyday"),
-    _build_lazy_command("show", "show everything about one incident", "everyday"),
-    _build_lazy_command("scan", "find and mark tests that mention an incident", "everyday"),
-    _build_lazy_command("prove", "verify that regression tests fail without their fix", "everyday"),
-    _build_lazy_command("explain", "explain the code of a message or a lint rule", "everyday"),
-    _build_lazy_command("check", "lint markers, registry and post-mortems", "CI"),
-    _build_lazy_command("diff", "show which guards a change adds and removes", "CI"),
-    _build_lazy_command("combine", "merge the reports of shards and jobs", "CI"),
-    _build_lazy_command("report", "render JSON reports in any format", "CI"),
-    _build_lazy_command("sync", "save a remote registry to a local file", "CI"),
-    _build_lazy_command("history", "show when incidents got and lost their tests", "advanced"),
-    _build_lazy_command("schema", "print the JSON Schema of a file", "advanced"),
+    _build_command("init", "detect post-mortems and configure pytest", "everyday"),
+    _build_command("new", "create a post-mortem and its regression test", "everyday"),
+    _build_command("list", "list incidents with their states", "everyday"),
+    _build_command("show", "show everything about one incident", "everyday"),
+    _build_command("scan", "find and mark tests that mention an incident", "everyday"),
+    _build_command("prove", "verify that regression tests fail without their fix", "everyday"),
+    _build_command("explain", "explain the code of a message or a lint rule", "everyday"),
+    _build_command("check", "lint markers, registry and post-mortems", "CI"),
+    _build_command("diff", "show which guards a change adds and removes", "CI"),
+    _build_command("combine", "merge the reports of shards and jobs", "CI"),
+    _build_command("report", "render JSON reports in any format", "CI"),
+    _build_command("sync", "save a remote registry to a local file", "CI"),
+    _build_command("history", "show when incidents got and lost their tests", "advanced"),
+    _build_command("schema", "print the JSON Schema of a file", "advanced"),
 )
 
 
-def main(
-    arguments: Sequence[str] | None = None, commands: Sequence[CliCommand] = CLI_COMMANDS
-) -> int:
-    """Run the command that the arguments name, and return its exit status."""
-    command_line = sys.argv[1:] if arguments is None else list(arguments)
+def main(given: Sequence[str] | None = None, commands: Sequence[CliCommand] = CLI_COMMANDS) -> int:
+    """Run the command that the given arguments name, and return its exit status."""
+    command_line = sys.argv[1:] if given is None else list(given)
     try:
         return _run_command(command_line, commands)
     except BrokenPipeError:  # the reader closed the pipe
@@ -92,11 +83,6 @@ def main(
     except KeyboardInterrupt:
         print("Interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except PostmortemError as error:
-        print(error, file=sys.stderr)
-        if isinstance(error, NotJudgedError):
-            return EXIT_NOT_JUDGED
-        return EXIT_REGISTRY_UNREADABLE if isinstance(error, RegistryError) else EXIT_WRONG_USE
 
 
 def _run_command(given: Sequence[str], commands: Sequence[CliCommand]) -> int:
@@ -111,11 +97,25 @@ def _run_command(given: Sequence[str], commands: Sequence[CliCommand]) -> int:
             parser.print_help(sys.stderr)
             return EXIT_WRONG_USE
         with _rare_collection():
-            status: int = options.run(options)
+            status = _run_reporting_errors(options)
     except SystemExit:
         sys.stdout.flush()
         raise
     sys.stdout.flush()
+    return status
+
+
+def _run_reporting_errors(options: argparse.Namespace) -> int:
+    """Run a command and print an error of ours; return the exit status."""
+    from pytest_postmortem.errors import NotJudgedError, PostmortemError, RegistryError
+
+    try:
+        status: int = options.run(options)
+    except PostmortemError as error:
+        print(error, file=sys.stderr)
+        if isinstance(error, NotJudgedError):
+            return EXIT_NOT_JUDGED
+        return EXIT_REGISTRY_UNREADABLE if isinstance(error, RegistryError) else EXIT_WRONG_USE
     return status
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem import git, options, registry, settings
+from pytest_postmortem import options, registry, settings
 from pytest_postmortem.cli.absent_files import (
     find_absent_paths,
     is_lfs_pointer,
@@ -27,9 +27,8 @@ from pytest_postmortem.files import find_test_files, format_relative_path, read_
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
-from pytest_postmortem.registry.load_options import LoadOptions
+from pytest_postmortem.registry import LoadOptions
 from pytest_postmortem.runtime.run import build_loading_options
-from pytest_postmortem.scaffold.project_survey import find_ci_system
 from pytest_postmortem.text import sanitize_line
 from pytest_postmortem.today import Today, find_today
 
@@ -117,9 +116,7 @@ class Project:
 
     @cached_property
     def unread(self) -> tuple[str, ...]:
-        """What is not known of the suite and of the date, since git has not given it, each with
-        what to do.
-        """
+        """Return the facts that git could not give, each with its remedy."""
         notes = [f"{path} is a pointer of Git LFS; run `git lfs pull`" for path in self.pointers]
         notes += self.absent_tests
         if self.today.error is not None:
@@ -145,11 +142,6 @@ class Project:
         """pytest's ``python_functions`` and ``python_classes``."""
         ini = self.config.getini
         return list(ini("python_functions")), list(ini("python_classes"))
-
-    @property
-    def ci_config(self) -> tuple[str, str] | None:
-        """The file or folder that says how the project is tested elsewhere, and by whom."""
-        return find_ci_system(git.find_repository_top(self.root) or self.root)
 
     def shown(self, path: Path) -> str:
         """Return the path of a file as node ids have it."""
@@ -223,15 +215,10 @@ class Project:
     def marked_ids(self) -> Iterator[str]:
         """Yield all ids that marks name."""
         for _, data in self.contents():
-            if _has_mark_name(data, self.names):
+            if any(name.encode() in data for name in self.names):
                 text = data.decode(errors="replace")
                 marks = suite_reader.find_called_marks(text, self.names)
                 yield from (str(each) for mark in marks for each in mark.args)
-
-
-def _has_mark_name(data: bytes, names: Iterable[str]) -> bool:
-    """Say whether a file can hold a mark at all, which is cheap to know."""
-    return any(name.encode() in data for name in names)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 from pytest_postmortem.files import find_test_files
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.declared_tests import DeclaredTests, DoctestSettings
-from pytest_postmortem.pysource.marker_index import SourceTestsByFile
+from pytest_postmortem.pysource.marker_index import SourceTestsByFile, UninterpretedFile
 from pytest_postmortem.pysource.project_modules import ModuleIndex, ParsedModule
 
 VENV_FILES = ("pyvenv.cfg", "conda-meta/history")
@@ -68,22 +68,20 @@ class ProjectCode:
             reading = {path: suite_reader.read_test_file(*given, unmarked=bool(wanted))}
         return self._build_declared_tests(reading).add_to(wanted)
 
-    def find_unparsed_texts(self) -> dict[str, str]:
-        """Return the texts of the files that name a mark and can't be parsed, by their paths:
-        test files, and files that a test file may import.
+    def find_unparsed_files(self) -> list[UninterpretedFile]:
+        """Return the files that name a mark and can't be parsed: test files, and files that a test
+        file may import.
         """
         names = [name.encode() for name in self._names]
         contents = self._modules.contents
-        unparsed = {
-            path: data.decode(errors="replace")
+        unparsed = [
+            UninterpretedFile(path, data.decode(errors="replace"))
             for path, data in contents.items()
             if any(name in data for name in names) and self._modules.read(path) is None
-        }
-        helpers = unparsed.keys() - self._tests.keys()
+        ]
+        helpers = any(file.path not in self._tests for file in unparsed)
         used = {path for test in self._tests for path in self.find_used(test)} if helpers else set()
-        return {
-            path: text for path, text in unparsed.items() if path in self._tests or path in used
-        }
+        return [file for file in unparsed if file.path in self._tests or file.path in used]
 
     def find_used(self, path: str) -> frozenset[str]:
         """Return the Python files that a file may import, those that these import, and itself."""

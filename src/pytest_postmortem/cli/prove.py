@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
 from time import monotonic
+from uuid import uuid4
+
+import pytest
 
 from pytest_postmortem import git, proofs
-from pytest_postmortem.cli.arguments import (
-    add_configuration_options,
-    add_report_option,
-    add_today_option,
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.git_project import GitCheckout, open_checkout
 from pytest_postmortem.cli.prove_cases import (
     ProofSubject,
     ProveRequest,
+    build_prove_error,
     build_workspace,
     find_proof_subjects,
 )
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
+from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.prove import batch, output, revert
-from pytest_postmortem.prove.experiment import MAX_RUN_SECONDS, RunBudget
+from pytest_postmortem.prove.experiment import MAX_INCIDENT_SECONDS, MAX_RUN_SECONDS, RunBudget
+from pytest_postmortem.prove.interpreter import (
+    Interpreter,
+    InterpreterError,
+    find_interpreter,
+    find_isolating_tool,
+)
 from pytest_postmortem.prove.output import ProofResult
 from pytest_postmortem.prove.runner import (
     Reaper,
@@ -40,6 +47,7 @@ from pytest_postmortem.prove.runner import (
     create_shadow_environment,
 )
 from pytest_postmortem.prove.strategy import IncidentProof, Prover
+from pytest_postmortem.prove.strength import DEFAULT_MUTANTS, StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict
 from pytest_postmortem.runtime.session import find_cache_folder
@@ -47,82 +55,23 @@ from pytest_postmortem.runtime.session import find_cache_folder
 LEAST_MEMORY_BYTES = 2 << 30
 """The smallest memory limit of a run."""
 
+BUILTIN_PLUGINS = ("junitxml", "logging")
+"""Plugins with options that `prove` takes back and that every pytest has."""
+
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 """The signals by which a job is cancelled and a terminal closed."""
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "what", nargs="*", metavar="ID|NODEID", help="incidents (also globs), or tests of a --fix"
-    )
-    fix = parser.add_argument_group("the fix")
-    fix.add_argument(
-        "--fix",
-        action="append",
-        default=[],
-        metavar="REV",
-        help="commit, merge, range, patch file or WORKTREE that is the fix (repeatable)",
-    )
-    fix.add_argument("--base", metavar="REV", help="the fix is everything since this commit")
-    fix.add_argument(
-        "--source", action="append", default=[], metavar="GLOB", help="files that are source"
-    )
-    fix.add_argument(
-        "--hunks", action="store_true", help="list the parts of the fix that no test guards"
-    )
-    runs = parser.add_argument_group("runs of tests")
-    runs.add_argument(
-        "--jobs",
-        type=_parse_count,
-        default=1,
-        metavar="N",
-        help="incidents in parallel (default: 1); their tests must share no port, file or database",
-    )
-    runs.add_argument(
-        "--runs",
-        type=_parse_count,
-        metavar="N",
-        help="runs with and without the fix, for tests of races",
-    )
-    runs.add_argument("--shake", action="store_true", help="switch threads at the lines of the fix")
-    runs.add_argument(
-        "--timeout",
-        type=_parse_seconds,
-        metavar="SECONDS",
-        help="limit of one run (default: measured)",
-    )
-    runs.add_argument("--again", action="store_true", help="ignore cached proofs")
-    results = parser.add_argument_group("results")
-    results.add_argument(
-        "--strict", action="store_true", help="exit 3 unless every incident is proven"
-    )
-    results.add_argument("-v", "--verbose", action="store_true", help="print all details")
-    add_report_option(results, "proofs")
-    configuration = parser.add_argument_group("configuration")
-    add_today_option(configuration)
-    add_configuration_options(configuration)
-
-
-def _parse_count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
-    return int(text)
-
-
-def _parse_seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return seconds
-
-
 def main(options: argparse.Namespace) -> int:
     """Run the command with parsed arguments, and return its exit status."""
-    effort = RunBudget(options.timeout or MAX_RUN_SECONDS, options.runs, shake=options.shake)
+    if options.hunks:
+        print("--hunks is now --strength; the old name ends with the next version", file=sys.stderr)
+    effort = RunBudget(
+        options.timeout or MAX_RUN_SECONDS,
+        options.runs,
+        shake=options.shake,
+        incident_limit=options.incident_timeout or MAX_INCIDENT_SECONDS,
+    )
     request = ProveRequest(
         tuple(options.what),
         tuple(options.fix),
@@ -130,8 +79,11 @@ def main(options: argparse.Namespace) -> int:
         tuple(options.source),
         options.jobs,
         effort,
-        hunks=options.hunks,
+        strength=StrengthRequest(options.mutants or DEFAULT_MUTANTS, options.jobs)
+        if options.strength or options.hunks
+        else None,
         again=options.again,
+        python=options.python,
     )
     return run_prove(
         build_pytest_arguments(options),
@@ -163,16 +115,39 @@ def run_prove(
     with open_checkout(arguments, needs_git=False) as checkout:
         workspace = build_workspace(checkout)
         subjects = list(find_proof_subjects(checkout, workspace, request))
-        results = _prove_subjects(checkout, workspace, request, subjects)
+        results = prove_subjects(checkout, workspace, request, subjects)
         if not results:
             _warn_of_shallow_clone(checkout)
     seconds = monotonic() - start
+    results = _add_shared_seconds(results, seconds)
     for target in targets:
         print_or_write_report("proofs", target, results, seconds=seconds, verbose=verbose)
     return output.compute_proof_status(results, strict=strict)
 
 
-def _prove_subjects(
+def _add_shared_seconds(results: Sequence[ProofResult], seconds: float) -> list[ProofResult]:
+    """Return results with the seconds that the user waited: new proofs share those of the set-up.
+
+    With parallel proofs, each has its own seconds.
+    """
+    new = [result for result in results if result.since is None and result.incident_proof.seconds]
+    shared = seconds - sum(result.incident_proof.seconds for result in new)
+    if not new or shared <= 0:
+        return list(results)
+    return [
+        replace(
+            result,
+            incident_proof=replace(
+                result.incident_proof, seconds=result.incident_proof.seconds + shared / len(new)
+            ),
+        )
+        if result in new
+        else result
+        for result in results
+    ]
+
+
+def prove_subjects(
     checkout: GitCheckout,
     workspace: revert.Workspace,
     request: ProveRequest,
@@ -183,6 +158,8 @@ def _prove_subjects(
     place = proofs.find_proofs_file(checkout.settings.proofs, checkout.root, cache)
     stored_proofs = proofs.read_proofs_file(place) if place is not None else {}
     settings = (*request.source, *checkout.settings.markers)
+    if request.python is not None:
+        settings += (f"python={os.path.abspath(request.python)}",)
     results: dict[str, ProofResult] = {}
     open_cases: list[ProofCase] = []
     for subject in subjects:
@@ -194,7 +171,9 @@ def _prove_subjects(
         stored_result = (
             None
             if _ignores_stored_proof(request, subject)
-            else batch.find_stored_proof(subject.case, stored_proofs, workspace, settings)
+            else batch.find_stored_proof(
+                subject.case, stored_proofs, workspace, settings, request.strength
+            )
         )
         if stored_result is None:
             open_cases.append(subject.case)
@@ -204,18 +183,35 @@ def _prove_subjects(
                 stored_result, since=day.isoformat() if day else "earlier"
             )
     began = batch.record_run_start(open_cases, workspace, settings)
-    for proved in _prove_cases(checkout, workspace, request, open_cases):
-        results[proved.id] = ProofResult(proved)
-    if place is not None and not (request.fix or request.base):
-        decided = {
-            case.id: results[case.id].incident_proof
-            for case in open_cases
-            if results[case.id].incident_proof.way
-        }
-        changed = batch.store_proofs(place, open_cases, decided, began, workspace, settings)
-        results |= {id: replace(results[id], changed=what) for id, what in changed.items()}
+    finished: dict[str, IncidentProof] = {}
+
+    def store_finished() -> dict[str, str]:
+        if place is None or request.fix or request.base:
+            return {}
+        decided = {id: proved for id, proved in finished.items() if proved.way}
+        return batch.store_proofs(place, open_cases, decided, began, workspace, settings)
+
+    try:
+        _prove_cases(checkout, workspace, request, open_cases, finished)
+    except BaseException:
+        with suppress(PostmortemError):
+            store_finished()  # what was proven before Ctrl-C need not run again
+        raise
+    results |= {id: ProofResult(proved) for id, proved in finished.items()}
+    results |= {id: replace(results[id], changed=what) for id, what in store_finished().items()}
+    if request.python is None and (tool := find_isolating_tool()):
+        results |= {id: _explain_isolation(result, tool) for id, result in results.items()}
     titles = {subject.id: subject.postmortem.title for subject in subjects if subject.postmortem}
     return [replace(results[subject.id], title=titles.get(subject.id, "")) for subject in subjects]
+
+
+def _explain_isolation(result: ProofResult, tool: str) -> ProofResult:
+    """Return a result whose message says which interpreter lacks a module or plugin, and why."""
+    judged = result.incident_proof.judged
+    where = f"in the environment of {tool}: name the project's interpreter with --python=PATH"
+    message = judged.message.replace("in this environment", where)
+    proof = replace(result.incident_proof, judged=replace(judged, message=message))
+    return replace(result, incident_proof=proof)
 
 
 def _warn_of_shallow_clone(checkout: GitCheckout) -> None:
@@ -227,9 +223,7 @@ def _warn_of_shallow_clone(checkout: GitCheckout) -> None:
 
 def _ignores_stored_proof(request: ProveRequest, subject: ProofSubject) -> bool:
     """Say whether a stored proof is ignored."""
-    asks_for_more = (
-        request.again or request.hunks or request.effort.runs is not None or request.effort.shake
-    )
+    asks_for_more = request.again or request.effort.runs is not None or request.effort.shake
     return asks_for_more or bool(request.fix or request.base) or subject.postmortem is None
 
 
@@ -238,30 +232,84 @@ def _prove_cases(
     workspace: revert.Workspace,
     request: ProveRequest,
     cases: Sequence[ProofCase],
-) -> Iterable[IncidentProof]:
+    finished: dict[str, IncidentProof],
+) -> None:
+    """Prove incidents, and add each proof to ``finished`` when it is ready."""
     if not cases:
-        return []
-    temporary = tempfile.TemporaryDirectory(prefix="pm-", ignore_cleanup_errors=True)
-    with temporary as name, ExitStack() as resources:
-        work = Path(os.path.realpath(name))
-        reaper = resources.enter_context(Reaper(work))
+        return
+    interpreter = _find_interpreter(request)
+    with _open_work_folder() as (work, reaper):
         where = RunLocation(workspace.top, workspace.root, Path.cwd(), checkout.config.inipath)
         jobs = min(request.jobs, len(cases))
-        has_plugin = checkout.config.pluginmanager.hasplugin
+        manager = checkout.config.pluginmanager
         as_module = os.path.basename(sys.argv[0]) == "__main__.py"
         runner = Runner(
-            create_shadow_environment(work / "env"),
+            create_shadow_environment(work / "env", interpreter),
             work,
             where,
             _compute_memory_limit(jobs),
-            has_plugin,
+            partial(_has_plugin, manager, interpreter),
             as_module,
             reaper,
         )
         marks = ("postmortem", *sorted(checkout.settings.markers))
-        prover = Prover(runner, workspace, marks, request.source, request.effort, request.hunks)
-        with _exit_on_signals(), _show_progress(len(cases)) as advance:
-            return batch.prove_incidents(prover, cases, jobs, advance)
+        strength = request.strength and replace(request.strength, jobs=max(1, request.jobs // jobs))
+        with _exit_on_signals(), _show_progress(len(cases)) as progress:
+            prover = Prover(
+                runner,
+                workspace,
+                marks,
+                request.source,
+                request.effort,
+                strength,
+                progress.show_mutants,
+            )
+
+            def finish(proved: IncidentProof) -> None:
+                finished[proved.id] = proved
+                progress.advance(proved)
+
+            proofs_in_order = batch.prove_incidents(prover, cases, jobs, finish)
+            finished.update((proved.id, proved) for proved in proofs_in_order)
+
+
+@contextmanager
+def _open_work_folder() -> Iterator[tuple[Path, Reaper]]:
+    """Make the folder of all temporary files, which is removed even if the command is killed.
+
+    The reaper knows it before it exists, and until it is gone.
+    """
+    usual = tempfile.tempdir
+    work = Path(os.path.realpath(tempfile.gettempdir())) / f"pm-{uuid4().hex[:12]}"
+    with Reaper(work) as reaper:
+        work.mkdir(mode=0o700)
+        tempfile.tempdir = str(work)
+        try:
+            yield work, reaper
+        finally:
+            tempfile.tempdir = usual
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _find_interpreter(request: ProveRequest) -> Interpreter:
+    """Return the interpreter that runs the tests.
+
+    Raises: SettingsError where it can't.
+    """
+    try:
+        return find_interpreter(request.python)
+    except InterpreterError as error:
+        cause = f"--python={request.python}: {error}"
+        raise build_prove_error(
+            cause, "name an interpreter or virtual environment with pytest"
+        ) from None
+
+
+def _has_plugin(manager: pytest.PytestPluginManager, interpreter: Interpreter, name: str) -> bool:
+    """Return whether the runs have a plugin; another interpreter has others than this process."""
+    if not interpreter.is_other or name in BUILTIN_PLUGINS:
+        return bool(manager.hasplugin(name))
+    return name in interpreter.plugins and not manager.is_blocked(name)
 
 
 @contextmanager
@@ -292,15 +340,27 @@ def _compute_memory_limit(jobs: int) -> int | None:
     return max(LEAST_MEMORY_BYTES, total_memory // (2 * max(jobs, os.cpu_count() or 1)))
 
 
+@dataclass(frozen=True, slots=True)
+class ProveProgress:
+    """What to call when an incident is proven, and when a mutant of it has run."""
+
+    advance: Callable[[IncidentProof], None] = lambda proved: None
+    show_mutants: Callable[[str, int, int], None] = lambda id, done, total: None
+
+
 @contextmanager
-def _show_progress(count: int) -> Iterator[Callable[[IncidentProof], None]]:
+def _show_progress(count: int) -> Iterator[ProveProgress]:
     """Show a progress bar on a terminal."""
     if not sys.stderr.isatty():
-        yield lambda proved: None
+        yield ProveProgress()
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("proving", total=count)
-        yield lambda proved: progress.advance(task)
+
+        def show_mutants(id: str, done: int, total: int) -> None:
+            progress.update(task, description=f"{id}: {done} of {total} mutants")
+
+        yield ProveProgress(lambda proved: progress.advance(task), show_mutants)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,19 @@ from pytest_postmortem.prove.fix import (
     find_trailer_commits,
 )
 from pytest_postmortem.prove.fix_files import Fix
+from pytest_postmortem.prove.strength import StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
-from pytest_postmortem.pysource.fingerprints import compute_test_digest
+from pytest_postmortem.pysource.changed_tests import find_changed_tests
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
 from pytest_postmortem.similar_names import index_registry_ids
 
 PATCH_SUFFIXES = (".patch", ".diff")
+
+COLLECTED_DATA = re.compile(
+    r"(^|/)(test[^/]*|[^/]*[_-]tests?)\.(ya?ml|txt|rst|md|toml|json|feature)$"
+    r"|(^|/)tests?/([^/]+/)*[^/]+\.ya?ml$"
+)
+"""Files that are not Python and that plugins may collect: rules, documents with doctests."""
 
 NO_LINKED_TEST = "no linked test is found in the code; the registry may name one under 'tests'"
 
@@ -41,8 +49,9 @@ class ProveRequest:
     source: tuple[str, ...] = ()
     jobs: int = 1
     effort: RunBudget = RunBudget()
-    hunks: bool = False
+    strength: StrengthRequest | None = None
     again: bool = False
+    python: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +77,7 @@ def find_proof_subjects(
     checkout: GitCheckout, workspace: revert.Workspace, request: ProveRequest
 ) -> Iterator[ProofSubject]:
     """Yield the incidents to prove."""
-    nodeids = [
-        argument for argument in request.what if "::" in argument or argument.endswith(".py")
-    ]
+    nodeids = [argument for argument in request.what if _is_nodeid(checkout, argument)]
     ids = [argument for argument in request.what if argument not in nodeids]
     links = find_linked_incidents(
         checkout.read_working_tree(()), checkout.registry, checkout.policy
@@ -88,7 +95,7 @@ def find_proof_subjects(
         )
     fix_trailers, unread_reason = _read_fix_trailers(checkout)
     names_by_id = checkout.registry.group_names()
-    for postmortem in _select_postmortems(checkout, ids):
+    for postmortem in select_postmortems(checkout, ids):
         names = tuple(names_by_id[postmortem.id])
         revisions = _list_fix_revisions(postmortem, names, fix_trailers)
         if not (revisions or postmortem.patch):
@@ -110,6 +117,16 @@ def find_proof_subjects(
         yield ProofSubject(postmortem.id, case, postmortem)
 
 
+def _is_nodeid(checkout: GitCheckout, argument: str) -> bool:
+    """Return whether an argument names tests or a file of tests, and not an incident."""
+    if "::" in argument or argument.endswith(".py"):
+        return True
+    if checkout.registry is not None and checkout.registry.find(argument) is not None:
+        return False
+    folders = (Path(), checkout.root)
+    return "." in argument and any((folder / argument).is_file() for folder in folders)
+
+
 def _read_fix_trailers(checkout: GitCheckout) -> tuple[Mapping[str, tuple[str, ...]], str]:
     """Return the commits that say whose fix they are, or why that is not known."""
     try:
@@ -118,7 +135,7 @@ def _read_fix_trailers(checkout: GitCheckout) -> tuple[Mapping[str, tuple[str, .
         return {}, f"no fix is named, and the log can't be read for one: {error.brief}"
 
 
-def _select_postmortems(checkout: GitCheckout, ids: Sequence[str]) -> Iterator[Postmortem]:
+def select_postmortems(checkout: GitCheckout, ids: Sequence[str]) -> Iterator[Postmortem]:
     """Yield the post-mortems that are asked for.
 
     Raises: SettingsError where one is not there.
@@ -279,26 +296,32 @@ def _resolve_nodeid(checkout: GitCheckout, nodeid: str) -> str:
     )
     if file is None:
         raise build_prove_error(f"file {path!r} does not exist", "correct the path of the test")
-    return os.path.relpath(file, checkout.root).replace(os.sep, "/") + colons + names
+    try:
+        shown_path = os.path.relpath(file, checkout.root)
+    except ValueError:  # another drive of Windows
+        raise build_prove_error(
+            f"{path!r} is not on the drive of {str(checkout.root)!r}", "name a test of this project"
+        ) from None
+    return shown_path.replace(os.sep, "/") + colons + names
 
 
 def _find_tests_changed_by_fix(checkout: GitCheckout, fix: Fix) -> list[str]:
-    """Return the tests that a fix has added or changed.
+    """Return the tests whose own code a fix has added or changed, and its files of other tests.
 
     Raises: SettingsError where it has none.
     """
     nodeids = []
     for path in fix.paths:
+        shown_path = checkout.suite.shown(path)
         if checkout.suite.is_suite_file(path, checkout.present):
             before, after = (
                 (content or b"").decode(errors="replace") for content in fix.ends(path)
             )
-            shown_path = checkout.suite.shown(path)
-            nodeids += [
-                f"{shown_path}::{test.name}"
-                for test in checkout.tests(after.encode()) or ()
-                if compute_test_digest(before, test.name) != compute_test_digest(after, test.name)
-            ]
+            names = [test.name for test in checkout.tests(after.encode()) or ()]
+            changed_tests = find_changed_tests(before, after, names)
+            nodeids += [f"{shown_path}::{name}" for name in changed_tests]
+        elif path in checkout.present and COLLECTED_DATA.search(path):
+            nodeids.append(shown_path)
     if not nodeids:
         raise build_prove_error(
             "the fix changes no test", "name the tests, as tests/test_x.py::test_y, or an incident"

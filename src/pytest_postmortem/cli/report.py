@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pytest_postmortem.cli.arguments import add_report_option, parse_report_targets
+from pytest_postmortem.cli.report_targets import parse_report_targets
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.model import parse_iso_date
 from pytest_postmortem.report_formats import is_terminal_type
@@ -19,26 +19,13 @@ from pytest_postmortem.reports import terminal
 from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
 from pytest_postmortem.reports.data.report_reader import read_report_files
 from pytest_postmortem.reports.json_report import build_report_document
-from pytest_postmortem.reports.summary import LISTING_HINT
+from pytest_postmortem.reports.terminal import LISTING_HINT
 from pytest_postmortem.reports.writers import DeliveryResult, put_report_at_target
 from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="JSON reports in any order, and a history"
-    )
-    add_report_option(parser, "run")
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    return run_report(options.files, options.report)
-
-
-def run_report(paths: Sequence[str], targets: Sequence[str]) -> int:
     """Render the newest of some reports; formats with a chart over time draw the earlier ones.
 
     They are ordered by date, with a note if they were given in another order; if one has no date,
@@ -49,8 +36,8 @@ def run_report(paths: Sequence[str], targets: Sequence[str]) -> int:
         SettingsError: A target is not valid.
         DestinationError: A report can't be written.
     """
-    all_sources = read_report_files(map(Path, paths))
-    report_targets = parse_report_targets("run", targets)
+    all_sources = read_report_files(map(Path, options.files))
+    report_targets = parse_report_targets("run", options.report)
     sources = [source for source in all_sources if not source.is_past]
     past = next((source.document for source in all_sources if source.is_past), None)
     if not sources:

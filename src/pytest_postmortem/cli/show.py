@@ -7,47 +7,29 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from pytest_postmortem import proofs
-from pytest_postmortem.cli.arguments import (
-    build_pytest_arguments,
-    parse_report_targets,
-    print_or_write_report,
-)
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.listing_rows import (
     IncidentRow,
-    add_listing_options,
     index_listed_incidents,
     load_incidents,
 )
 from pytest_postmortem.cli.project import Project
+from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
 from pytest_postmortem.model import Proof, Registry
-from pytest_postmortem.registry.document_details import add_document_details
+from pytest_postmortem.registry.postmortem_text import add_document_details
 from pytest_postmortem.reports.json_report import build_proof_data
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.runtime.session import find_cache_folder
-from pytest_postmortem.similar_names import index_registry_ids
+from pytest_postmortem.similar_names import format_suggestion, index_registry_ids
 from pytest_postmortem.text import sanitize_line
 
 SHOW_FAILED = "Couldn't show"
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("id", metavar="ID", help="the id of the incident, or an alias of it")
-    add_listing_options(parser)
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    return run_show(build_pytest_arguments(options), options.id, options.source, options.report)
-
-
-def run_show(
-    arguments: Sequence[str], id: str, source: Path | None = None, targets: Sequence[str] = ()
-) -> int:
     """Show one incident, and return the exit status.
 
     Raises:
@@ -56,12 +38,13 @@ def run_show(
         ReportError: The report can't be read.
         DestinationError: A file can't be written.
     """
-    report_targets = parse_report_targets("incident", targets)
+    targets = parse_report_targets("incident", options.report)
     width = shutil.get_terminal_size().columns
-    with load_incidents(arguments, source, selected=False) as loaded:
+    arguments = build_pytest_arguments(options)
+    with load_incidents(arguments, options.source, selected=False) as loaded:
         registry = loaded.project.registry or Registry()
-        row = _load_full_row(_find_row(loaded.rows, id, registry), loaded.project)
-        for target in report_targets:
+        row = _load_full_row(_find_row(loaded.rows, options.id, registry), loaded.project)
+        for target in targets:
             print_or_write_report("incident", target, [row], read=loaded.read, width=width)
         return loaded.status()
 
@@ -75,9 +58,8 @@ def _find_row(rows: Sequence[IncidentRow], id: str, registry: Registry) -> Incid
     found = listed.find(id)
     if found is not None:
         return next(row for row in rows if row.postmortem.id == found.id)
-    suggestion = index_registry_ids(listed).find(id)
-    command = "`pytest-postmortem list` shows all ids"
-    remedy = f"did you mean {suggestion!r}?" if suggestion else command
+    otherwise = "`pytest-postmortem list` shows all ids"
+    remedy = format_suggestion(index_registry_ids(listed).find(id), otherwise)
     cause = f"unknown post-mortem {id!r}" if rows else "the registry is empty"
     raise SettingsError([Problem("unknown-id", SHOW_FAILED, cause, remedy)])
 

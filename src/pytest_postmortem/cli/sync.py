@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import registry, settings
-from pytest_postmortem.cli.arguments import add_configuration_options, build_pytest_arguments
+from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.pytest_configuration import configure_pytest
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.files import is_written_through, write_text_file
 from pytest_postmortem.model import Location, Postmortem, Registry, format_count
+from pytest_postmortem.registry.file import SYNC_FIRST_LINE
 from pytest_postmortem.registry.remote.lockfile import (
     describe_registry_changes,
     render_synced_registry,
 )
-from pytest_postmortem.registry.sync_header import SYNC_FIRST_LINE
 from pytest_postmortem.runtime.run import build_loading_options
 from pytest_postmortem.runtime.session import ask_load_hooks
 from pytest_postmortem.text import sanitize_line
@@ -30,29 +30,7 @@ EXIT_OUT_OF_DATE = 1
 EXIT_NOT_REACHED = 3
 
 
-def declare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    parser.add_argument(
-        "--allow-empty", action="store_true", help="write a file without any post-mortem, too"
-    )
-    parser.add_argument("--output", metavar="FILE", help="file to write (default: postmortem_sync)")
-    add_configuration_options(parser)
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    return run_sync(
-        build_pytest_arguments(options),
-        options.output,
-        check=options.check,
-        empty=options.allow_empty,
-    )
-
-
-def run_sync(
-    arguments: Sequence[str], output: str | None, *, check: bool, empty: bool = False
-) -> int:
     """Write the file, or say whether it is what would be written; return the exit status.
 
     Raises:
@@ -60,7 +38,8 @@ def run_sync(
         RegistryError: The registry, or the file as it is now, is broken.
         DestinationError: The file can't be written.
     """
-    with configure_pytest(arguments) as config:
+    output, check, empty = options.output, options.check, options.allow_empty
+    with configure_pytest(build_pytest_arguments(options)) as config:
         sync_settings = settings.read_plugin_settings(config)
         file = Location(output, config.invocation_params.dir) if output else sync_settings.sync
         if file is None:

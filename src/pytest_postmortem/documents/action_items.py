@@ -7,197 +7,94 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
+from typing import Literal
 
-from pytest_postmortem.documents.action_states import is_closed_status
 from pytest_postmortem.documents.dates import find_date
 from pytest_postmortem.documents.heading_kinds import classify_heading
 from pytest_postmortem.documents.labels import load_labels
 from pytest_postmortem.documents.parts import DocumentPart
-from pytest_postmortem.documents.placeholders import is_placeholder_text, list_item_words
-from pytest_postmortem.documents.sections import DocumentPassage
+from pytest_postmortem.documents.placeholders import is_placeholder_text
+from pytest_postmortem.documents.sections import CHECKBOX, DocumentPassage
 from pytest_postmortem.documents.vocabulary import (
+    compile_expression,
     compile_phrases,
     fold_text,
-    join_words,
     read_vocabulary_file,
 )
 from pytest_postmortem.model import ActionItem
 
+ActionProgress = Literal["done", "open", "overdue"]
+
 MAX_FACT_TEXT = 1000
 """The number of characters of an item that are searched."""
-
-
-_CHECKBOX = re.compile(r"\[([ xX✓✔])\]\s*")
-_AFTER_STATE = (
-    r"(?=\s*(?:[)）\]】,，;:：–—-]|[\d#]|"
-    r"(?:in|by|on|at|via|with|since|as|of|for|am|le|el|em|il|op)\b))"
-)
-"""What follows a state in brackets: ``(done in 1.2)``, and not ``(dropped packets)``."""
 
 _HEADING_NUMBER = re.compile(r"\s*(?:\d{1,2}[.)]|[-–])\s+")
 _STATE_EMOJI = re.compile("\\s*([✅✔☑✓🟢☐⬜🔲◻⏳🚧❌🔴🟡])\ufe0f?\\s*")
 _DONE_EMOJI = "✅✔☑✓🟢"
-
-
-_PAST_TENSE = re.compile(
-    r"\W*(?:the (?:\w+ )?team |we |i )?(?:then |also |have |has |had |already |since )*"
-    r"(?:[a-z]{2,}[^e\W]ed|got|gave|made|met|put|ran|sent|wrote|built|began|set up an?)\b(?!-)",
-    re.IGNORECASE,
-)
-"""Starts of a text about something in the past."""
-
-
-_MONTH_NAMES = (
-    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
-    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
-)
-
-
-_DATE_WORDS = re.compile(
-    rf"\d{{4}}-\d\d|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|\b(?:{_MONTH_NAMES})\.? \d{{1,4}}\b|"
-    rf"\b\d{{1,2}}(?:st|nd|rd|th)? (?:of )?(?:{_MONTH_NAMES})\b|\b[qh][1-4]\b|\bsprint\b|"
-    r"\b\d+ (?:days|weeks|months)\b|\b(?:due|deadline|eta)\b|"
-    r"\b(?:this|next|within \w+|end of|end of the) "
-    r"(?:days?|weeks?|months?|quarters?|year)\b|\bby (?:mon|tues|wednes|thurs|fri)day\b|"
-    r"\bimmediately\b|\bASAP\b|\d{4}年|\d{1,2}月|\d{1,2}월|"
-    r"\b\d{1,2}\.? (?:de )?[^\W\d_]{3,12}\.? (?:de )?\d{4}\b",
-    re.IGNORECASE,
-)
-
-
-_TRACKER_REFERENCE = re.compile(
-    r"https?://|(?<![\w&])#\d+\b|"
-    r"(?-i:\b(?!UTF-|SHA-|ISO-|SEV-|TLS-|RFC-|HTTP-)[A-Z][A-Z0-9]{1,9}-\d+\b)|"
-    r"\b(?:issue|ticket|card|story|pr)s? (?:was |were |is |are |already |has been )*"
-    r"(?:created|filed|opened|raised|logged)\b|"
-    r"\b(?:created|filed|opened|raised) (?:an?|the) (?:issue|ticket|card|story|pr)\b",
-    re.IGNORECASE,
-)
-
-
 _OWNER_HANDLE = re.compile(r"(?<![\w./@])@([A-Za-z][\w./-]*)")
-
-
 _BRACKETED_TEXT = re.compile(r"[(\[（【]([^()\[\]（）【】]{1,120})[)\]）】]")
-
-
 _TEXT_AFTER_DASH = re.compile(r"\s(?:[–—]|-{1,2}|\|)\s+([^–—|\n]{1,60})$")
+_PERSON_OR_TEAM = re.compile(r"[A-Z][a-zà-ÿ]+\b|(?i:.*\bteam\b)", re.DOTALL)
+_END_BRACKETS = re.compile(r"\s*[(\[（【][^()\[\]（）【】]*[)\]）】]\W*$")
+_ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-_PERSON_NAME = re.compile(r"[A-Z][a-zà-ÿ]+\b")
+def is_closed_status(status: object) -> bool:
+    """Return whether a status closes an action item, as ``Done (#12)`` does."""
+    return compile_expression("closed_status").match(fold_text(str(status or ""))) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _ItemPatterns:
-    """The patterns that are built from the words of all languages.
-
-    ``done`` finds words anywhere that say that an item is done, ``undone`` a state at the end or
-    in brackets that says that it is not. ``prefix`` is a state at the
-    start of a title, ``state`` one after a word such as "status", ``owner`` a named owner.
-    """
-
-    done: re.Pattern[str]
-    undone: re.Pattern[str]
-    prefix: re.Pattern[str]
-    state: re.Pattern[str]
-    owner: re.Pattern[str]
-    due: re.Pattern[str]
-    dated: re.Pattern[str]
-    nothing: re.Pattern[str]
-
-
-@cache
-def _load_patterns() -> _ItemPatterns:
-    words = {
-        name: join_words(list_item_words(name))
-        for name in ("closed", "open", "state", "owner", "due", "nothing")
-    }
-    return _ItemPatterns(
-        re.compile(
-            r"[✅✔☑]|:(?:white_check_mark|heavy_check_mark|ballot_box_with_check):|"
-            rf"[(（\[【](?:already )?(?:{words['closed']}){_AFTER_STATE}|"
-            rf"[,，、;；]\s*(?:{words['closed']})\s*[)）\]】]|"
-            r"\b(?:this|it|that|which) has (?:already |now |since )?been "
-            r"(?:done|fixed|completed|resolved|implemented|merged|deployed|shipped)\b|"
-            r"\balready (?:done|fixed|completed|resolved|implemented|merged|deployed|shipped|"
-            rf"in place)\b|(?:[:：]|\s[–—→-]|\s[-=]>)\s*(?:{words['closed']})\W*$",
-            re.IGNORECASE,
-        ),
-        re.compile(
-            rf"(?:[:：]|\s[–—-])\s*(?:{words['open']})\W*$|[(（\[【](?:{words['open']})[)）\]】]",
-            re.IGNORECASE,
-        ),
-        re.compile(
-            rf"\W*(?P<word>{words['closed']}|{words['open']})"
-            r"(?P<end>\s*(?:\([^()]{1,40}\)\s*[:：]|[:：.)\]】）]|[–—-]+\s)\s*|\s+|$)",
-            re.IGNORECASE,
-        ),
-        re.compile(
-            rf"(?<!\w)(?:{words['state']})\s*[:=：]\s*([^\s,;|()][^\n,;|()]*)", re.IGNORECASE
-        ),
-        re.compile(
-            r"\b(?:owners?|owned by|assignees?|assigned to|responsible|dri)\b\s*[:=：–—-]?\s*"
-            r"([^\s,;:()\[\]|](?:(?!\.\s)[^,;()\[\]|\n]){0,60})|"
-            rf"(?<!\w)(?:{words['owner']})\s*[:=：]\s*([^\s,;:、，][^,;()\[\]|\n、，；（）]{{0,60}})",
-            re.IGNORECASE,
-        ),
-        re.compile(rf"(?<!\w)(?:{words['due']})\W*", re.IGNORECASE),
-        re.compile(rf"(?<!\w)(?:{words['due']})\s*[:：]\s*\w", re.IGNORECASE),
-        re.compile(
-            rf"\W*(?:{words['nothing']})[\"'”’»*_]*"
-            r"(?: (?:at all|is|are|was|were|needed|required|planned|necessary|left|so far|yet|"
-            r"to do))*"
-            r" *(?:$|[,;:.|(。、，（：\u2013\u2014-]|\b(?:because|since|as|for)\b)",
-            re.IGNORECASE,
-        ),
-    )
-
-
-@cache
-def _load_columns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Return the meanings of columns with their patterns, in the order in which they count."""
-    columns = read_vocabulary_file("items.yml")["columns"]
-    return tuple((column["meaning"], compile_phrases(column["words"])) for column in columns)
+def classify_action_progress(status: object, due: object, today: str | None) -> ActionProgress:
+    """Return the progress of an item on a day in ISO form; without a date it isn't overdue."""
+    if is_closed_status(status):
+        return "done"
+    dated = _ISO_DAY.match(str(due or ""))
+    return "overdue" if dated and today and dated[0] < today else "open"
 
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """The facts in the text of an action item; ``owned`` says that it seems to name an owner."""
+    """The facts in the text of an action item.
+
+    ``owned`` and ``dated`` say that it seems to name an owner and a date, ``past`` that the title
+    is in the past tense. ``done`` comes from a box or a word, and is None without one.
+    """
 
     title: str
     owner: str | None = None
     due: str | None = None
     done: bool | None = None
     owned: bool = False
+    dated: bool = False
     past: bool = False
 
 
 def parse_item_facts(text: str) -> ItemFacts:
-    """Parse the text of an item: its title on the first line, its details below.
-
-    ``done`` comes from a box or a word, and is None without one; ``past`` says that the title is
-    in the past tense.
-    """
+    """Parse the text of an item: its title on the first line, its details below."""
     text = text[:MAX_FACT_TEXT]
     first = text.partition("\n")[0]
-    box = _CHECKBOX.match(first)
-    title = first[box.end() :] if box else first
-    title, written = _split_state_prefix(title)
-    done = box[1] != " " if box else None
-    done = written if written is not None and not done else done
-    if done is None and (_load_patterns().done.search(text) or _is_state_closed(text)):
+    box = CHECKBOX.match(first)
+    title, done = _split_state_prefix(first[box.end() :] if box else first)
+    if box and (done is None or box[1] != " "):
+        done = box[1] != " "
+    if done is None and (compile_expression("item_done").search(text) or _is_state_closed(text)):
         done = True
-    if done is None and _load_patterns().undone.search(first):
+    if done is None and compile_expression("item_undone").search(first):
         done = False
-    owner_match, handle_match = _load_patterns().owner.search(text), _OWNER_HANDLE.search(text)
-    owner = (owner_match[1] or owner_match[2]).strip() if owner_match else None
-    owner = (
-        _drop_placeholder(owner)
-        or (handle_match[1] if handle_match else None)
-        or _find_owner_near_date(text)
+    asides = [
+        match[1] for match in (*_BRACKETED_TEXT.finditer(text), *_TEXT_AFTER_DASH.finditer(text))
+    ]
+    owner = _find_owner(text, asides)
+    bare_title = _END_BRACKETS.sub("", title).strip() or title
+    return ItemFacts(
+        bare_title.strip(" .;–—-"),
+        owner,
+        find_item_date(text),
+        done,
+        owned=bool(owner) or any(map(_PERSON_OR_TEAM.match, asides)),
+        dated=has_date_words(text),
+        past=compile_expression("past_tense").match(title) is not None,
     )
-    owned, past = bool(owner) or _has_person_or_team(text), _PAST_TENSE.match(title) is not None
-    return ItemFacts(_strip_title_brackets(title), owner, find_item_date(text), done, owned, past)
 
 
 def _split_state_prefix(title: str) -> tuple[str, bool | None]:
@@ -205,55 +102,41 @@ def _split_state_prefix(title: str) -> tuple[str, bool | None]:
     emoji = _STATE_EMOJI.match(title)
     if emoji:
         return title[emoji.end() :] or title, emoji[1] in _DONE_EMOJI
-    match = _load_patterns().prefix.match(title)
-    remainder = title[match.end() :] if match else ""
-    if match is None or not remainder:
+    match = compile_expression("item_prefix").match(title)
+    if match is None or match.end() == len(title):
         return title, None
-    is_marked = bool(match["end"].strip()) or match["word"].isupper()
-    return (remainder, is_closed_status(match["word"])) if is_marked else (title, None)
+    is_marked = match["end"].strip() or match["word"].isupper()
+    return (title[match.end() :], is_closed_status(match["word"])) if is_marked else (title, None)
 
 
 def _is_state_closed(text: str) -> bool:
-    match = _load_patterns().state.search(text)
+    match = compile_expression("item_state").search(text)
     return match is not None and is_closed_status(match[1])
 
 
-def has_named_owner(text: str) -> bool:
-    """Return whether a text names an owner after a word such as "owner" or "assigned to"."""
-    return _load_patterns().owner.search(text[:MAX_FACT_TEXT]) is not None
-
-
-def is_nothing_to_do(text: str) -> bool:
-    """Return whether a text says that nothing is to do, mostly with a reason after it."""
-    return _load_patterns().nothing.match(text[:MAX_FACT_TEXT]) is not None
-
-
-def _find_owner_near_date(text: str) -> str | None:
-    """Return the owner next to a date, as in ``(payments, 2026-05-01)``."""
-    for match in (*_BRACKETED_TEXT.finditer(text), *_TEXT_AFTER_DASH.finditer(text)):
-        parts = [part.strip() for part in re.split(r"[,;/|]", match[1])]
-        undated_parts = [
-            part
-            for part in parts
-            if part and not has_date_words(part) and not _load_patterns().due.match(part)
-        ]
+def _find_owner(text: str, asides: Iterable[str]) -> str | None:
+    """Return the owner: after a word for it, a handle, or next to a date: ``(payments, May 1)``."""
+    match = compile_expression("item_owner").search(text)
+    owner = _drop_placeholder((match[1] or match[2]).strip()) if match else None
+    if owner:
+        return owner
+    if handle := _OWNER_HANDLE.search(text):
+        return handle[1]
+    for aside in asides:
+        parts = [part.strip() for part in re.split(r"[,;/|]", aside)]
+        undated_parts = [part for part in parts if part and not _is_date_part(part)]
         if len(undated_parts) < len(parts) and undated_parts and len(undated_parts[0].split()) <= 4:
             return undated_parts[0]
     return None
 
 
-def _has_person_or_team(text: str) -> bool:
-    """Return whether a text seems to name a person or a team in brackets or at its end."""
-    asides = [
-        match[1] for match in (*_BRACKETED_TEXT.finditer(text), *_TEXT_AFTER_DASH.finditer(text))
-    ]
-    return any(_PERSON_NAME.match(aside) or re.search(r"\bteam\b", aside, re.I) for aside in asides)
+def _is_date_part(text: str) -> bool:
+    return has_date_words(text) or compile_expression("item_due").match(text) is not None
 
 
-def _strip_title_brackets(text: str) -> str:
-    """Return a title without trailing brackets."""
-    title = re.sub(r"\s*[(\[（【][^()\[\]（）【】]*[)\]）】]\W*$", "", text).strip()
-    return (title or text).strip(" .;–—-")
+def is_nothing_to_do(text: str) -> bool:
+    """Return whether a text says that nothing is to do, mostly with a reason after it."""
+    return compile_expression("nothing_to_do").match(text[:MAX_FACT_TEXT]) is not None
 
 
 def find_item_date(text: str) -> str | None:
@@ -263,21 +146,12 @@ def find_item_date(text: str) -> str | None:
 
 def has_date_words(text: str) -> bool:
     """Return whether a text has a date or a deadline in any form."""
-    text = text[:MAX_FACT_TEXT]
-    return (_DATE_WORDS.search(text) or _load_patterns().dated.search(text)) is not None
+    return compile_expression("date_words").search(text[:MAX_FACT_TEXT]) is not None
 
 
 def has_tracker_reference(text: str) -> bool:
     """Return whether a text refers to a tracker: an address, a number, a ticket."""
-    return _TRACKER_REFERENCE.search(text) is not None
-
-
-_HEADING_DONE = re.compile(r"\b(completed?|done|finished|implemented)\b", re.IGNORECASE)
-_TRACKED_WORDS = re.compile(r"\btrack(?:ed|ing|er)?\b", re.IGNORECASE)
-_UNTIL_WORDS = re.compile(r"\b(?:due|deadline|by|within|until)\b", re.IGNORECASE)
-"""Words above a list that set a deadline for all of it."""
-
-_NOT_DONE_WORDS = re.compile(r"\b(not|in[ -]progress|partly|planned|to be|open)\b", re.IGNORECASE)
+    return compile_expression("tracker").search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +232,7 @@ def _is_item_row(row: DocumentPassage) -> bool:
 
 
 def _is_boxed_item(passage: DocumentPassage) -> bool:
-    return passage.item and _CHECKBOX.match(passage.text) is not None
+    return passage.item and CHECKBOX.match(passage.text) is not None
 
 
 def is_untitled_row(row: DocumentPassage) -> bool:
@@ -369,35 +243,50 @@ def is_untitled_row(row: DocumentPassage) -> bool:
 
 def build_item_of_field(action: ActionItem, line: int) -> DocumentItem:
     """Return the item of an ``action_items`` field."""
+    return _build_item(action, line, action.title, parse_item_facts(action.title), stated=True)
+
+
+def _build_item(
+    action: ActionItem,
+    line: int,
+    text: str,
+    facts: ItemFacts,
+    *,
+    stated: bool,
+    linked: bool = False,
+    detailed: bool = False,
+) -> DocumentItem:
     return DocumentItem(
         action,
         line,
-        action.title,
-        owned=bool(action.owner) or parse_item_facts(action.title).owned,
-        dated=bool(action.due) or has_date_words(action.title),
-        tracked=has_tracker_reference(action.title),
-        stated=True,
+        text,
+        owned=bool(action.owner) or facts.owned,
+        dated=bool(action.due) or facts.dated,
+        tracked=linked or has_tracker_reference(text),
+        stated=stated,
+        detailed=detailed,
     )
 
 
 def _find_part_items(part: DocumentPart) -> Iterator[DocumentItem]:
     """Yield the items of a part; an owner, a date or a tracker above the list applies to all."""
-    passages_above = list(
-        takewhile(lambda candidate: not (candidate.item or candidate.cells), part.passages)
-    )
-    text = "\n".join(passage.text for passage in passages_above)
-    tracked = _TRACKED_WORDS.search(text) and (
-        any(passage_above.links for passage_above in passages_above) or has_tracker_reference(text)
-    )
-    owned = has_named_owner(text)
-    dated = _UNTIL_WORDS.search(text) and has_date_words(text)
+    above = list(takewhile(lambda passage: not (passage.item or passage.cells), part.passages))
+    text = "\n".join(passage.text for passage in above)
+    links = any(passage.links for passage in above)
+    tracked = (links or has_tracker_reference(text)) and _has_words("list_tracked", text)
+    owned = _has_words("item_owner", text[:MAX_FACT_TEXT])
+    dated = has_date_words(text) and _has_words("list_deadline", text)
     for item in _parse_part_items(part):
         yield replace(
             item,
             owned=item.owned or owned,
-            dated=item.dated or bool(dated),
-            tracked=item.tracked or bool(tracked),
+            dated=item.dated or dated,
+            tracked=item.tracked or tracked,
         )
+
+
+def _has_words(expression: str, text: str) -> bool:
+    return compile_expression(expression).search(text) is not None
 
 
 def _parse_part_items(part: DocumentPart) -> Iterator[DocumentItem]:
@@ -405,13 +294,19 @@ def _parse_part_items(part: DocumentPart) -> Iterator[DocumentItem]:
     columns = {head: _classify_column(head) for row in rows for head, _ in row.cells}
     if "title" in columns.values():
         yield from _parse_table_items([row for row in rows if not row.is_head], columns)
-    else:
-        planned = _NOT_DONE_WORDS.search(part.heading) is not None
-        done = _HEADING_DONE.search(part.heading) is not None and not planned
-        for passages in _group_list_passages(
-            [passage for passage in part.passages if not passage.cells]
-        ):
-            yield from _parse_list_item(passages, done=done, planned=planned)
+        return
+    planned = _has_words("heading_planned", part.heading)
+    done = _has_words("heading_done", part.heading) and not planned
+    texts = [passage for passage in part.passages if not passage.cells]
+    for passages in _group_list_passages(texts):
+        yield from _parse_list_item(passages, done=done, planned=planned)
+
+
+@cache
+def _load_columns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return the meanings of columns with their patterns, in the order in which they count."""
+    columns = read_vocabulary_file("items.yml")["columns"]
+    return tuple((column["meaning"], compile_phrases(column["words"])) for column in columns)
 
 
 def _classify_column(head: str) -> str:
@@ -423,32 +318,27 @@ def _parse_table_items(
     rows: Sequence[DocumentPassage], columns: Mapping[str, str]
 ) -> Iterator[DocumentItem]:
     """Yield the items of a table; its status is stated where it has a column that says any."""
-    rows_with_cells = [
-        (row, {columns[head]: cell for head, cell in reversed(row.cells)}) for row in rows
-    ]
-    states = any(cells.get("status") for _, cells in rows_with_cells)
-    for row, cells in rows_with_cells:
-        title = cells.get("title", "")
-        if not is_placeholder_text(title):
-            status = cells.get("status") or ("done" if row.struck else None)
-            due = cells.get("due")
-            action = ActionItem(
-                title,
-                _drop_placeholder(cells.get("owner")),
-                find_item_date(due or "") or _drop_placeholder(due),
-                _drop_placeholder(cells.get("type")),
-                status,
-            )
-            yield DocumentItem(
-                action,
-                row.line,
-                row.text,
-                owned=bool(action.owner) or parse_item_facts(title).owned,
-                dated=bool(action.due) or has_date_words(title),
-                tracked=bool(row.links or _drop_placeholder(cells.get("link")))
-                or has_tracker_reference(row.text),
-                stated=states or row.struck,
-            )
+    tables = [{columns[head]: cell for head, cell in reversed(row.cells)} for row in rows]
+    states = any(cells.get("status") for cells in tables)
+    for row, cells in zip(rows, tables, strict=True):
+        title, due = cells.get("title", ""), cells.get("due")
+        if is_placeholder_text(title):
+            continue
+        action = ActionItem(
+            title,
+            _drop_placeholder(cells.get("owner")),
+            find_item_date(due or "") or _drop_placeholder(due),
+            _drop_placeholder(cells.get("type")),
+            cells.get("status") or ("done" if row.struck else None),
+        )
+        yield _build_item(
+            action,
+            row.line,
+            row.text,
+            parse_item_facts(title),
+            stated=states or row.struck,
+            linked=bool(row.links or _drop_placeholder(cells.get("link"))),
+        )
 
 
 def _drop_placeholder(text: str | None) -> str | None:
@@ -490,21 +380,20 @@ def _parse_list_item(
     passages: Sequence[DocumentPassage], *, done: bool, planned: bool
 ) -> Iterator[DocumentItem]:
     first = passages[0]
-    lines = first.text.split("\n") if first.label else [" ".join(first.text.split())]
-    text = "\n".join([*lines, *(passage.text for passage in passages[1:])])
-    item_facts = parse_item_facts(text)
-    if is_placeholder_text(item_facts.title) and not first.links:
+    title = first.text if first.label else " ".join(first.text.split())
+    text = "\n".join([title, *(passage.text for passage in passages[1:])])
+    facts = parse_item_facts(text)
+    if is_placeholder_text(facts.title) and not first.links:
         return
-    past = item_facts.past and item_facts.done is None and not planned
-    over = done or first.struck or item_facts.done or past
-    status = "done" if over else "open" if item_facts.done is False else None
-    yield DocumentItem(
-        ActionItem(item_facts.title, item_facts.owner, item_facts.due, None, status),
+    past = facts.past and facts.done is None and not planned
+    over = done or first.struck or facts.done or past
+    status = "done" if over else "open" if facts.done is False else None
+    yield _build_item(
+        ActionItem(facts.title, facts.owner, facts.due, None, status),
         first.line,
         text,
-        owned=item_facts.owned,
-        dated=has_date_words(text),
-        tracked=any(part_passage.links for part_passage in passages) or has_tracker_reference(text),
-        stated=done or first.struck or item_facts.done is not None,
+        facts,
+        stated=done or first.struck or facts.done is not None,
+        linked=any(passage.links for passage in passages),
         detailed="\n" in text,
     )

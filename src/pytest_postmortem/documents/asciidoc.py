@@ -62,7 +62,9 @@ class _AsciidocConverter:
     def _convert_line(self, line: str, number: int) -> Iterator[tuple[str, int]]:
         fence = _FENCE.match(line)
         if line.startswith("////"):
-            yield from self._skip_comment(line, number)
+            yield "", number
+            yield from (("", at) for _, at in self._take_until(line))
+            yield "", self._at
         elif line.startswith("//"):
             yield f"<!--{line[2:].replace('--', '')} -->", number
         elif self._is_title_above_underline(line):
@@ -71,20 +73,22 @@ class _AsciidocConverter:
             yield "", number + 1
             self._at += 1
         elif fence:
-            yield from self._copy_code(fence[1], number)
+            yield "```", number
+            yield from self._take_until(fence[1])
+            yield "```", self._at
         elif _TABLE_BORDER.match(line):
             yield from self._convert_table(line, number)
         else:
             yield self._convert_plain_line(line, number), number
 
-    def _skip_comment(self, mark: str, number: int) -> Iterator[tuple[str, int]]:
-        yield "", number
+    def _take_until(self, mark: str) -> Iterator[tuple[str, int]]:
+        """Yield the next lines with their numbers, up to one that is only a mark."""
         while self._at < len(self._lines):
-            line = self._lines[self._at].rstrip()
+            line = self._lines[self._at]
             self._at += 1
-            yield "", self._at
-            if line == mark:
+            if line.rstrip() == mark:
                 return
+            yield line, self._at
 
     def _is_title_above_underline(self, line: str) -> bool:
         """Return whether the next line underlines this one, as in the old form of titles."""
@@ -94,21 +98,13 @@ class _AsciidocConverter:
         blank_above = self._at < 2 or not self._lines[self._at - 2].strip()
         return bool(blank_above and _UNDERLINE.match(below) and abs(len(below) - len(line)) <= 2)
 
-    def _copy_code(self, mark: str, number: int) -> Iterator[tuple[str, int]]:
-        yield "```", number
-        while self._at < len(self._lines):
-            line = self._lines[self._at]
-            self._at += 1
-            if line.rstrip() == mark:
-                break
-            yield line, self._at
-        yield "```", self._at
-
     def _convert_plain_line(self, line: str, number: int) -> str:
         """Return a line that is not part of code, a table or a comment."""
         attribute = _ATTRIBUTE.match(line)
         if attribute:
-            return self._take_attribute(attribute[1], attribute[2] or "", number)
+            value = self._convert_inline(attribute[2] or "")
+            self.attributes.setdefault(attribute[1].strip("!"), (value, number))
+            return ""
         if not line:
             self._below_title = False
             return ""
@@ -128,10 +124,6 @@ class _AsciidocConverter:
             return ""
         title = _BLOCK_TITLE.match(line)
         return f"**{title[1]}**" if title else self._convert_item(line)
-
-    def _take_attribute(self, name: str, value: str, number: int) -> str:
-        self.attributes.setdefault(name.strip("!"), (self._convert_inline(value), number))
-        return ""
 
     def _convert_item(self, line: str) -> str:
         """Return an item of a list, a label with its text, or a line of a paragraph."""
@@ -173,13 +165,7 @@ class _AsciidocConverter:
 
     def _convert_table(self, border: str, number: int) -> Iterator[tuple[str, int]]:
         """Yield the rows of a table, the first of which is the head of a table in Markdown."""
-        body: list[tuple[str, int]] = []
-        while self._at < len(self._lines):
-            line = self._lines[self._at].rstrip()
-            self._at += 1
-            if line == border.rstrip():
-                break
-            body.append((line, self._at))
+        body = [(line.rstrip(), at) for line, at in self._take_until(border.rstrip())]
         rows = self._split_rows(body, border[0])
         self._block = ""
         yield "", number
@@ -214,9 +200,7 @@ class _AsciidocConverter:
         if columns is None:
             return 0
         repeated = re.match(r"(\d+)\*", columns[1])
-        if repeated:
-            return int(repeated[1])
-        return len([part for part in re.split(r"[,;]", columns[1]) if part.strip()])
+        return int(repeated[1]) if repeated else len(re.findall(r"[^,;\s][^,;]*", columns[1]))
 
 
 def _convert_checkbox(box: re.Match[str]) -> str:

@@ -7,9 +7,9 @@ persons are left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, dropwhile, islice, takewhile
+from itertools import takewhile
 
 from pytest_postmortem.documents.heading_kinds import classify_heading, rank_heading
 from pytest_postmortem.documents.labels import find_label_kind, load_labels
@@ -22,7 +22,8 @@ from pytest_postmortem.documents.placeholders import (
     is_reference,
     is_unfinished_text,
 )
-from pytest_postmortem.documents.sections import DocumentPassage
+from pytest_postmortem.documents.sections import CHECKBOX, DocumentPassage
+from pytest_postmortem.documents.vocabulary import compile_expression
 from pytest_postmortem.model import ExtraWords
 
 MAX_CAUSE_LENGTH = 200
@@ -35,86 +36,30 @@ more than contributing factors (2), and less than a section on the cause (1).
 BEST_FACTOR_RANK = 2
 MAX_SEARCHED_LENGTH = 5000
 MAX_WHY_LENGTH = 300
+MAX_TODO_WORDS = 8
 MAX_REQUEST_WORDS = 12
 MIN_SENTENCE_WORDS = 3
 MAX_CLASS_LENGTH = 80
 MAX_ITEMS = 3
 """The number of items of a list that are joined to one cause."""
 
-_CHECKBOX = re.compile(r"\A\s*\[([ xX✓✔])\]\s*")
-_UNFINISHED = re.compile(r"\W*(?:todo|tbd|tba|tbc|fixme|wip)\b(?!\w)", re.IGNORECASE)
-_UNKNOWN_CAUSE = re.compile(
-    r"\W*(?:(?:this|it|the (?:exact |root |underlying )*cause|investigation) )?"
-    r"(?:(?:is|was|are|has|still|currently|yet|been|we|will) )*"
-    r"(?:not (?:yet )?(?:known|determined|identified|clear|found|been)|unknown|unclear|to be \w+ed|"
-    r"be (?:added|updated|filled|completed|provided)|do(?: not|n't) know|"
-    r"waiting (?:for|on) [^.]{0,40}\b(?:logs?|answers?|responses?|reply|reports?|analysis|rca|"
-    r"confirmation|information|details|results?|feedback|vendor|provider|support)|"
-    r"under investigation|being investigated|pending|ongoing|investigating|in progress|"
-    r"none (?:identified|found|known))\b"
-    r"(?![^.;,–—]*\b(?:was|were|had|did)\b).{0,60}$",
-    re.IGNORECASE | re.DOTALL,
-)
-_ADMONITION_WORD = re.compile(
-    r"\A\W*(?:note|warning|info|tip|important|caution|danger|attention|hinweis|achtung|remarque|nota|"
-    r"注意|備考|注)\W*(?::\s*|：\s*|\n)",
-    re.IGNORECASE,
-)
-_REQUEST = re.compile(
-    r"\W*(?:(?-i:@?[A-Z][\w.-]*(?: [A-Z][\w-]*)?)|@[\w.-]+|someone)\s*[:,]?\s*"
-    r"(?:to|please|pls|can you|could you)\s+(?:please\s+)?"
-    r"(?:add|fill|complete|update|write|describe|provide|finish|expand|elaborate|investigate|"
-    r"confirm|follow up|look into)\b",
-    re.IGNORECASE,
-)
-"""A text that asks someone to write the cause: ``@alice to fill in``."""
+COLONS = (":", "：")
+QUESTION_MARKS = ("?", "？")
 
-_BYLINE = re.compile(
-    rf"\W*(?:(?:written|posted|authored|reported|prepared|compiled|filled in) )?by {SOMEONE}"
-    r"(?:(?: on|,) .{1,30})?\W*",
-    re.IGNORECASE,
-)
-_TICKETS = re.compile(
-    r"\W*(?:(?:jira|ticket|issue|bug|pr|see|tracker|incident|rca)s?\s*[:#]?\s*)*"
-    r"(?-i:[A-Z][A-Z\d]+-\d+|#\d+)(?:[\s,;/&]|and|(?-i:[A-Z][A-Z\d]+-\d+|#\d+))*\W*",
-    re.IGNORECASE,
-)
 _SENTENCE_START = re.compile(r"(?<=[.!])\s+(?=\S)|\n(?![a-zß-ÿа-я])")
 """The end of a sentence, or of a line unless the next one continues it in lower case."""
 
 _METADATA_KINDS = ("id", "title", "date", "severity", "owner", "status", "class")
 _LABEL_DASH = re.compile(r"([^\n–—-]{3,40}?)\s[–—-]+\s+(?=\S)")
-_AUTHOR_LABEL = re.compile(
-    r"\W*(?:authors?|written by|reporter|reviewers?|contact|autor\w*|auteurs?|作者|担当者?)\W*",
-    re.IGNORECASE,
-)
 _LEADING_QUESTION = re.compile(r"[^?？.。!]{3,300}[?？][)*_\"”]*\s*(?=\S)")
-_WHY = "(?:why|warum|pourquoi|por qué|por que|perché|なぜ|为什么|為什麼|왜|почему|dlaczego|waarom)"
-_WHY_WORD = re.compile(_WHY, re.IGNORECASE)
-_WHY_LABEL = re.compile(
-    r"\A\W*(?:(?:\d(?:st|nd|rd|th)|first|second|third|fourth|fifth)\s+)?" + _WHY + r""
-    r"\s*#?\d{0,2}\W*(?=\W)(?:[:：.)–—-]|\s-)\s*|\A\W*(?:answer|a|because)\s*[:：]\s*",
-    re.IGNORECASE,
-)
 _INLINE_LABEL = re.compile(
     r"(?:^|(?<=[.?!—–:)。？！»”\"])\s*|\n)([^\W\d_][^\W\d_ ]*(?: [^\W\d_]+){0,3})\s*[:：]\s+"
 )
 _SENTENCE_END = re.compile(r"(?<=[.!])\s+|\n\n")
-_NAMED_CAUSE = re.compile(
-    r"\W*(?:the |our )?(?:root|underlying|main|primary|immediate) cause "
-    r"(?:(?:of|for|behind) [^.,;]{1,100}? )?(?:was|is)\b"
-    r"(?! (?:not|unknown|unclear|still|yet|being|identified|found|determined|discovered|under|"
-    r"later|then|quickly|eventually|fixed|resolved|addressed)\b)",
-    re.IGNORECASE,
-)
 _FOOTNOTE = re.compile(r"\[\^[^\[\]]*\]")
 _LINK_ASIDE = re.compile(r"\s*[(\[]\s*(?:see:?\s*)?(?:https?://\S+?)\s*[)\]]")
+_CLAUSE_END = re.compile(r"[.:;。：；]\s|\s[–—]\s|[。：；]")
 _CLASS_CHOICE = re.compile(r"\s+[/|]\s+")
-_DETAIL_HEAD = re.compile(
-    r"(?:details?|descriptions?|explanations?|what|how|answers?|notes?|comments?|"
-    r"beschreibung|détails?|detalles?|descri(?:ción|ção)|内容|詳細|说明|描述|설명|описание|opis)",
-    re.IGNORECASE,
-)
 
 
 def find_document_cause(parts: Sequence[DocumentPart], extra: ExtraWords = ()) -> str | None:
@@ -122,25 +67,25 @@ def find_document_cause(parts: Sequence[DocumentPart], extra: ExtraWords = ()) -
 
     Of several parts the most specific that has a text counts.
     """
-    candidates = sorted(_list_cause_candidates(parts, extra), key=lambda each: each.rank)
-    earlier = takewhile(lambda each: each.rank < WHYS_RANK, candidates)
-    later = dropwhile(lambda each: each.rank < WHYS_RANK, candidates)
-    answers = (_strip_question(why) for why in reversed(find_document_whys(parts)))
-    texts = chain(
-        map(_build_cause_text, earlier),
-        (shorten_at_word(answer, MAX_CAUSE_LENGTH) for answer in islice(answers, 1)),
-        map(_build_cause_text, later),
-    )
-    return next(filter(None, texts), None)
+    candidates = [*_list_whys_candidates(parts), *_list_cause_candidates(parts, extra)]
+    candidates.sort(key=lambda candidate: candidate.rank)
+    text = next(filter(None, map(_build_cause_text, candidates)), None)
+    return text and shorten_at_word(text, MAX_CAUSE_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
 class _CauseCandidate:
-    """Passages that may give the cause; ``below`` are the headings below them."""
+    """Passages that may give the cause, or a text that does; ``below`` are the headings below."""
 
     rank: float
-    passages: Sequence[DocumentPassage]
+    passages: Sequence[DocumentPassage] = ()
     below: Sequence[str] = ()
+    text: str = ""
+
+
+def _list_whys_candidates(parts: Sequence[DocumentPart]) -> Iterator[_CauseCandidate]:
+    for why in find_document_whys(parts)[-1:]:
+        yield _CauseCandidate(WHYS_RANK, text=_strip_question(why))
 
 
 def _list_cause_candidates(
@@ -151,25 +96,23 @@ def _list_cause_candidates(
             yield from _list_named_causes(part, NAMED_CAUSE_RANK)
         if part.kind in ("cause", "whys"):
             yield from _list_inline_causes(part, extra)
-        if part.kind != "cause":
-            continue
-        if not part.passages:
-            text = split_cause_heading(part.heading, extra)
-            if text:
-                yield _CauseCandidate(part.rank, [DocumentPassage(text, part.line, text)])
-        yield from _list_labelled_causes(part, extra)
-        yield from _list_named_causes(part, part.rank)
-        deeper = takewhile(lambda each: each.level > part.level > 0, parts[position + 1 :])  # noqa: B023
-        below = [each.heading for each in deeper if each.kind == "cause"]
-        yield _CauseCandidate(part.rank, part.passages, below)
+        if part.kind == "cause":
+            if not part.passages:
+                text = split_cause_heading(part.heading, extra)
+                yield _CauseCandidate(part.rank, [DocumentPassage(text, part.line)])
+            yield from _list_labelled_causes(part, extra)
+            yield from _list_named_causes(part, part.rank)
+            below = takewhile(lambda after: after.level > part.level > 0, parts[position + 1 :])  # noqa: B023
+            headings = [after.heading for after in below if after.kind == "cause"]
+            yield _CauseCandidate(part.rank, part.passages, headings)
 
 
 def _list_named_causes(part: DocumentPart, rank: float) -> Iterator[_CauseCandidate]:
     """Yield the sentences of a part that say what the root cause was."""
     for passage in part.passages:
         for sentence in _SENTENCE_END.split(passage.text[:MAX_SEARCHED_LENGTH]):
-            if _NAMED_CAUSE.match(sentence):
-                yield _CauseCandidate(rank, [DocumentPassage(sentence, passage.line, sentence)])
+            if compile_expression("named_cause").match(sentence):
+                yield _CauseCandidate(rank, [DocumentPassage(sentence, passage.line)])
 
 
 def _list_inline_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_CauseCandidate]:
@@ -178,12 +121,15 @@ def _list_inline_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_Caus
         text = passage.text[:MAX_SEARCHED_LENGTH]
         for match in _INLINE_LABEL.finditer(text):
             ranked = rank_heading(match[1], extra)
-            if _WHY_WORD.fullmatch(match[1]):
+            if (
+                not ranked
+                or ranked.kind != "cause"
+                or compile_expression("why").fullmatch(match[1])
+            ):
                 continue
-            if ranked and ranked.kind == "cause" and (part.kind == "whys" or match.start() > 0):
-                answer = text[match.end() :]
-                if ranked.rank <= part.rank or part.kind == "whys":
-                    yield _CauseCandidate(ranked.rank, [DocumentPassage(answer, passage.line)])
+            if part.kind == "whys" or (match.start() > 0 and ranked.rank <= part.rank):
+                answer = DocumentPassage(text[match.end() :], passage.line)
+                yield _CauseCandidate(ranked.rank, [answer])
 
 
 def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_CauseCandidate]:
@@ -195,17 +141,17 @@ def _list_labelled_causes(part: DocumentPart, extra: ExtraWords) -> Iterator[_Ca
     for position, passage in enumerate(part.passages):
         label, remainder = split_label(passage)
         if passage.is_head and len(remainder.text.split()) < MIN_SENTENCE_WORDS:
-            label = ""
-        ranked = rank_heading(label, extra) if label else None
+            continue
+        ranked = rank_heading(label, extra)
         if not ranked or ranked.kind != "cause":
             continue
+        is_better = ranked.rank < part.rank
         is_equal = ranked.rank == part.rank < BEST_FACTOR_RANK and not is_labelled
         is_labelled = is_labelled or is_equal
-        if ranked.rank < part.rank or (is_equal and (position or passage.is_head)):
+        if is_better or (is_equal and (position or passage.is_head)):
             following = part.passages[position + 1 :]
             passages = [remainder, *following] if remainder.text else following
-            rank = ranked.rank if ranked.rank < part.rank else ranked.rank - 0.1
-            yield _CauseCandidate(rank, passages)
+            yield _CauseCandidate(ranked.rank - (0 if is_better else 0.1), passages)
 
 
 def _build_cause_text(candidate: _CauseCandidate) -> str | None:
@@ -213,34 +159,43 @@ def _build_cause_text(candidate: _CauseCandidate) -> str | None:
 
     A line in bold is the heading of the text below it, and the text if there is nothing else.
     """
+    if candidate.text:
+        return candidate.text
     passages = _drop_assumptions(
-        _drop_unchecked_options([each for each in candidate.passages if not each.is_head])
+        passage
+        for passage in candidate.passages
+        if not (passage.is_head or _is_unchecked_option(passage))
     )
-    text = _read_first_text(passages, candidate)
-    if text is None and any(each.label for each in passages):
-        text = _read_first_text([replace(each, label="") for each in passages], candidate)
+    text = _read_first_text(passages, candidate.below)
+    if text is None and any(passage.label for passage in passages):
+        unlabelled = [replace(passage, label="") for passage in passages]
+        text = _read_first_text(unlabelled, candidate.below)
     return text
 
 
-def _read_first_text(passages: Sequence[DocumentPassage], candidate: _CauseCandidate) -> str | None:
+def _read_first_text(passages: Sequence[DocumentPassage], below: Sequence[str]) -> str | None:
     for position, passage in enumerate(passages):
         following = passages[position + 1 :]
-        text = _read_item(passage, following)
-        if not text:
-            continue
-        if passage.item:
-            texts = [text, *_read_sibling_items(passage, following)]
-            text = text if text.endswith((":", "：")) else _join_items(texts)
-        elif passage.cells:
-            texts = [text, *(_read_passage(row) for row in following if row.cells)]
-            text = _join_items([each for each in texts if each])
-        if text.endswith((":", "：")):
-            text = _complete_introduction(text, passage, following, candidate.below)
-        return shorten_at_word(text, MAX_CAUSE_LENGTH)
+        texts = _read_group(passage, following)
+        if texts and texts[0].endswith(COLONS):
+            return _complete_introduction(texts[0], passage, following, below)
+        if texts:
+            return _join_items(texts)
     return None
 
 
-def _drop_assumptions(passages: Sequence[DocumentPassage]) -> Sequence[DocumentPassage]:
+def _read_group(passage: DocumentPassage, following: Sequence[DocumentPassage]) -> list[str]:
+    """Return the text of a passage with those of the items or rows after it, if it has any."""
+    text = _read_item(passage, following)
+    if not text:
+        return []
+    if passage.item:
+        return [text, *_read_sibling_items(passage, following)]
+    rows = takewhile(lambda row: bool(row.cells), following) if passage.cells else ()
+    return [text, *filter(None, map(_read_passage, rows))]
+
+
+def _drop_assumptions(passages: Iterable[DocumentPassage]) -> Sequence[DocumentPassage]:
     """Return passages without "Wrong assumptions:" and the list below it: what people believed."""
     kept: list[DocumentPassage] = []
     group = 0
@@ -257,19 +212,16 @@ def _drop_assumptions(passages: Sequence[DocumentPassage]) -> Sequence[DocumentP
     return kept
 
 
-def _drop_unchecked_options(passages: Sequence[DocumentPassage]) -> Sequence[DocumentPassage]:
-    """Return passages without boxes that are not checked: the options of a template."""
-    return [
-        passage
-        for passage in passages
-        if not (passage.item and (box := _CHECKBOX.match(passage.text)) and box[1] == " ")
-    ]
+def _is_unchecked_option(passage: DocumentPassage) -> bool:
+    """Return whether a passage is a box that is not checked: an option of a template."""
+    box = CHECKBOX.match(passage.text) if passage.item else None
+    return box is not None and box[1] == " "
 
 
 def _read_item(passage: DocumentPassage, following: Sequence[DocumentPassage]) -> str:
     """Return the text of an item; one that is only a label is completed by its paragraph."""
     text = _read_passage(passage)
-    if text and passage.label and passage.label == passage.text.strip(" :：*") and following:
+    if text and _is_only_label(passage) and following:
         after = following[0]
         if not after.item and after.depth >= passage.depth and (detail := _read_passage(after)):
             return f"{text.rstrip(' :：')}: {detail}"
@@ -285,7 +237,7 @@ def _read_sibling_items(
             return
         if passage.item and passage.depth == first.depth and passage.group == first.group:
             text = _read_item(passage, following[position + 1 :])
-            if text and not text.endswith((":", "：")):
+            if text and not text.endswith(COLONS):
                 yield text
 
 
@@ -295,11 +247,9 @@ def _begins_other_part(item: DocumentPassage, first: DocumentPassage) -> bool:
     ranked = rank_heading(label) if label and remainder.text else None
     if ranked is None or ranked.kind == "whys":
         return False
-    first_ranked = rank_heading(split_label(first)[0])
+    best = rank_heading(split_label(first)[0])
     return ranked.kind != "cause" or (
-        first_ranked is not None
-        and first_ranked.kind == "cause"
-        and ranked.rank > first_ranked.rank
+        best is not None and best.kind == "cause" and ranked.rank > best.rank
     )
 
 
@@ -310,22 +260,13 @@ def _complete_introduction(
     below: Sequence[str],
 ) -> str:
     """Return an introduction that ends with a colon, with the text that it introduces."""
-    first = next((each for each in following if _read_passage(each)), None)
-    if first is None or first.depth < passage.depth:
+    groups = (_read_group(after, following[n + 1 :]) for n, after in enumerate(following))
+    position, texts = next(((n, group) for n, group in enumerate(groups) if group), (0, []))
+    if not texts or following[position].depth < passage.depth:
         texts = [heading for heading in below if not is_placeholder_text(heading)]
-    elif first.item or first.cells:
-        after = following[following.index(first) + 1 :]
-        siblings = (
-            _read_sibling_items(first, after)
-            if first.item
-            else filter(None, map(_read_passage, takewhile(lambda each: bool(each.cells), after)))
-        )
-        texts = [_read_passage(first), *siblings]
-    else:
-        texts = [_read_passage(first)]
     if not texts:
         return text.rstrip(" :：")
-    return f"{text} {_join_items([each.rstrip(':： ') for each in texts])}"
+    return f"{text} {_join_items([introduced.rstrip(':： ') for introduced in texts])}"
 
 
 def _join_items(texts: Sequence[str]) -> str:
@@ -344,22 +285,20 @@ def _read_passage(passage: DocumentPassage) -> str:
     if passage.cells:
         return _read_row(passage)
     stripped = _strip_own_label(passage)
-    text = stripped.text if stripped.shown is None else stripped.shown
-    if stripped.emphasised and is_guidance(replace(stripped, text=" ".join(text.split()))):
+    shown = stripped.text if stripped.shown is None else stripped.shown
+    if stripped.emphasised and is_guidance(" ".join(shown.split()), emphasised=True):
         return ""
-    remainder = _drop_guidance_sentences(text)
-    if remainder != text:
-        stripped = replace(stripped, text=remainder, emphasised=False)
-        text = remainder
+    text = _drop_guidance_sentences(shown)
+    if text != shown:
+        stripped = replace(stripped, text=text, emphasised=False)
     if not stripped.text or _is_saying_nothing(stripped):
         return ""
-    text = _drop_guidance_sentences(
-        _ADMONITION_WORD.sub("", _CHECKBOX.sub("", text, count=1), count=1)
-    )
+    text = compile_expression("admonition").sub("", CHECKBOX.sub("", text))
+    text = _drop_guidance_sentences(text)
     sentence = _clean_sentence(_strip_question(text))
-    if is_guidance(DocumentPassage(text, 0)) and not sentence.endswith((":", "：")):
+    if is_guidance(text) and not sentence.endswith(COLONS):
         return ""
-    is_person = sentence == SOMEONE or _BYLINE.fullmatch(sentence) is not None
+    is_person = sentence == SOMEONE or compile_expression("byline").fullmatch(sentence) is not None
     return "" if is_person or is_only_person(stripped.text, sentence) else sentence
 
 
@@ -367,7 +306,7 @@ def _drop_guidance_sentences(text: str) -> str:
     """Return a text without sentences at its start that say what to write."""
     while split := _SENTENCE_START.search(text):
         first = text[: split.end()].strip()
-        if not is_guidance(DocumentPassage(first, 0)) or first.endswith(("?", "？")):
+        if not is_guidance(first) or first.endswith(QUESTION_MARKS):
             return text
         text = text[split.end() :]
     return text
@@ -383,40 +322,44 @@ def _strip_own_label(passage: DocumentPassage) -> DocumentPassage:
     kind = classify_heading(label) if label else None
     if kind in ("cause", "whys") or (kind == "story" and remainder.text):
         return remainder
-    if label and (_AUTHOR_LABEL.fullmatch(label) or _find_label_kind(label) in _METADATA_KINDS):
+    is_author = compile_expression("author_label").fullmatch(label)
+    if label and (is_author or find_label_kind(load_labels(), label) in _METADATA_KINDS):
         return replace(passage, text="")
-    is_subheading = passage.label and passage.label == passage.text.strip(" :：*")
     is_sentence = passage.label.endswith((".", "!", "。"))
-    if is_subheading and not passage.item and not is_sentence:
+    if _is_only_label(passage) and not passage.item and not is_sentence:
         return replace(passage, text="")
     return passage
 
 
-def _find_label_kind(label: str) -> str | None:
-    return find_label_kind(load_labels(), label)
+def _is_only_label(passage: DocumentPassage) -> bool:
+    return bool(passage.label) and passage.label == passage.text.strip(" :：*")
 
 
 def _is_saying_nothing(passage: DocumentPassage) -> bool:
     text = passage.text
-    if is_placeholder_text(_CHECKBOX.sub("", text, count=1)):
-        return True
-    if _UNFINISHED.match(text) and len(text.split()) <= 8:
-        return True
-    if _UNKNOWN_CAUSE.match(text) or is_unfinished_text(text) or _TICKETS.fullmatch(text):
-        return True
-    if _REQUEST.match(text) and len(text.split()) <= MAX_REQUEST_WORDS:
+    words = len(text.split())
+    if (
+        is_placeholder_text(CHECKBOX.sub("", text))
+        or is_unfinished_text(text)
+        or compile_expression("unknown_cause").match(text)
+        or compile_expression("tickets").fullmatch(text)
+        or (words <= MAX_TODO_WORDS and compile_expression("to_be_written").match(text))
+        or (words <= MAX_REQUEST_WORDS and compile_expression("request").match(text))
+    ):
         return True
     answer = _strip_question(text)
     if answer != text:
-        return is_placeholder_text(answer) or is_guidance(DocumentPassage(answer, passage.line))
-    return is_guidance(passage) or is_reference(passage)
+        return is_placeholder_text(answer) or is_guidance(answer)
+    return is_guidance(text, emphasised=passage.emphasised) or is_reference(passage)
 
 
 def _read_row(row: DocumentPassage) -> str:
     """Return the cause in the row of a table: a column for it, or the cells in one line."""
     cells = [(head, cell) for head, cell in row.cells if not is_placeholder_text(cell)]
     best = [cell for head, cell in cells if classify_heading(head) == "cause"]
-    details = [cell for head, cell in cells if _DETAIL_HEAD.fullmatch(head.strip())]
+    details = [
+        cell for head, cell in cells if compile_expression("detail_head").fullmatch(head.strip())
+    ]
     texts = [cell for _, cell in cells if not cell.strip(" #.").isdigit()]
     if not texts:
         return ""
@@ -453,7 +396,7 @@ def find_document_whys(parts: Sequence[DocumentPart]) -> tuple[str, ...]:
     whys: list[str] = []
     for part in parts:
         if part.kind == "whys":
-            question = part.heading if part.heading.rstrip().endswith(("?", "？")) else ""
+            question = part.heading if part.heading.rstrip().endswith(QUESTION_MARKS) else ""
             single = bool(re.search(r"[1-9]", part.heading)) and not re.search(
                 r"(?:5|five)", part.heading, re.IGNORECASE
             )
@@ -474,16 +417,18 @@ def _list_answers(passages: Sequence[DocumentPassage], question: str = "") -> It
         if passage.cells:
             yield from _list_row_answers(passage)
             continue
-        text = _clean_sentence(_WHY_LABEL.sub("", passage.text, count=1))
+        text = _clean_sentence(compile_expression("why_label").sub("", passage.text, count=1))
         text = re.sub(r"([?？])\s+[-–—→>]+\s+", r"\1 ", re.sub(r"^Q\d*[:.]\s*", "", text))
         if not text or is_placeholder_text(text):
             continue
-        if text.endswith(("?", "？")):
+        if text.endswith(QUESTION_MARKS):
             question = text
         elif question:
             yield f"{question} {text}"
             question = ""
-        elif (passage.depth <= top or is_chain) and not is_guidance(passage):
+        elif (passage.depth <= top or is_chain) and not is_guidance(
+            passage.text, emphasised=passage.emphasised
+        ):
             yield text
 
 
@@ -494,7 +439,7 @@ def _list_row_answers(row: DocumentPassage) -> Iterator[str]:
         for _, cell in row.cells
         if not is_placeholder_text(cell) and not re.fullmatch(r"\W*(?:why\W*)?#?\d*\W*", cell, re.I)
     ]
-    if texts and not texts[-1].endswith(("?", "？")):
+    if texts and not texts[-1].endswith(QUESTION_MARKS):
         yield " ".join(texts[-2:])
 
 
@@ -503,27 +448,26 @@ def find_document_class(parts: Sequence[DocumentPart], extra: ExtraWords = ()) -
     passages = [passage for part in parts if part.kind == "class" for passage in part.said]
     for part in parts:
         if part.kind in ("cause", "whys"):
-            for passage in part.said:
-                label, remainder = split_label(passage)
-                if label and classify_heading(label, extra) == "class":
-                    passages.append(remainder)
-    boxes = [match for passage in passages if (match := _CHECKBOX.match(passage.text))]
-    if any(match[1] != " " for match in boxes):
-        passages = [passage for passage in passages if re.match(r"\s*\[[^ ]\]", passage.text)]
-    elif boxes:
-        return None
+            labelled = map(split_label, part.said)
+            passages += [rest for label, rest in labelled if _is_class_label(label, extra)]
+    boxes = [CHECKBOX.match(passage.text) for passage in passages]
+    checked = [p for p, box in zip(passages, boxes, strict=True) if box and box[1] != " "]
+    if any(boxes):
+        passages = checked
     for passage in passages:
-        text = _CHECKBOX.sub("", passage.text.strip().split("\n")[0], count=1)
+        text = CHECKBOX.sub("", passage.text.strip().split("\n")[0])
         if is_placeholder_text(text) or len(_CLASS_CHOICE.split(text)) > MAX_ITEMS:
             continue
-        label, remainder = split_label(replace(passage, text=text, prose=text, cells=()))
-        if label and classify_heading(label, extra) == "class":
-            text = remainder.text
-        text = _clean_sentence(text).rstrip(".;")
-        if is_placeholder_text(text) or is_guidance(passage) or is_reference(passage):
+        label, remainder = split_label(DocumentPassage(text, 0, label=passage.label))
+        text = _clean_sentence(remainder.text if _is_class_label(label, extra) else text)
+        text = text.rstrip(".;")
+        if is_placeholder_text(text) or is_guidance(passage.text) or is_reference(passage):
             continue
-        clause = re.split(r"[.:;。：；]\s|\s[–—]\s|[。：；]", text)[0]
-        if len(text) <= MAX_CLASS_LENGTH:
-            return text
-        return clause if len(clause) <= MAX_CLASS_LENGTH else None
+        clause = _CLAUSE_END.split(text)[0]
+        name = text if len(text) <= MAX_CLASS_LENGTH else clause
+        return name if len(name) <= MAX_CLASS_LENGTH else None
     return None
+
+
+def _is_class_label(label: str, extra: ExtraWords) -> bool:
+    return bool(label) and classify_heading(label, extra) == "class"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache
 from typing import Literal
 
 PartOrder = Literal["day-first", "month-first"]
@@ -70,11 +70,8 @@ def find_date(text: str, months: Mapping[str, int]) -> str | None:
         text = text.translate(_WIDE_SIGNS)
     if _YEAR_IN_TEXT.search(text) is None:
         return None
-    iso_dates = find_iso_dates(text)
-    if iso_dates:
-        return iso_dates[0]
-    found = find_date_place(text, months)
-    return found.day if found else None
+    place = find_date_place(text, months)
+    return place.day if place else None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -96,9 +93,11 @@ def find_date_place(text: str, months: Mapping[str, int]) -> DatePlace | None:
 
 def find_numeric_date(text: str) -> NumericDate | None:
     """Return the first date such as ``02/03/2026`` in a text, or None."""
-    match = _compile_number_patterns().numeric.search(text)
-    if match is None:
-        return None
+    match = _compile_unordered_pattern().search(text)
+    return _build_numeric_date(match) if match else None
+
+
+def _build_numeric_date(match: re.Match[str]) -> NumericDate:
     return NumericDate(int(match[1]), int(match[3]), match[2], int(match[4]))
 
 
@@ -119,32 +118,30 @@ def format_iso_date(year: int, month: int, day: int) -> str | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _NumberPatterns:
-    """The patterns of dates in numbers; compiled with the first document, as the others are."""
-
-    year_first: re.Pattern[str]
-    compact: re.Pattern[str]
-    dotted: re.Pattern[str]
-    numeric: re.Pattern[str]
+_DatePattern = tuple[re.Pattern[str], tuple[int, int, int]]
+"""The pattern of a date, and its groups for the year, the month and the day."""
 
 
-@lru_cache(maxsize=1)
-def _compile_number_patterns() -> _NumberPatterns:
-    return _NumberPatterns(
-        re.compile(
-            rf"(?<![\w.]){_YEAR}\s*(?:[-/._]|[年년])\s*(\d{{1,2}})\s*(?:[-/._]|[月월])\s*(\d{{1,2}})"
-            r"(?!\d)(?:\s*[日일])?"
-        ),
-        re.compile(rf"(?<![^\W_]){_YEAR}(\d\d)(\d\d)(?![^\W_])"),
-        re.compile(rf"(?<![\w.])(\d{{1,2}})\.\s?(\d{{1,2}})\.\s?{_YEAR}(?!\d)"),
-        re.compile(rf"(?<![\w/-])(\d{{1,2}})([/-])(\d{{1,2}})\2{_YEAR}(?![\d/])"),
+@cache
+def _compile_number_patterns() -> tuple[_DatePattern, ...]:
+    """Return the patterns of dates in numbers; compiled with the first document, as the others."""
+    year_first = re.compile(
+        rf"(?<![\w.]){_YEAR}\s*(?:[-/._]|[年년])\s*(\d{{1,2}})\s*(?:[-/._]|[月월])\s*(\d{{1,2}})"
+        r"(?!\d)(?:\s*[日일])?"
     )
+    compact = re.compile(rf"(?<![^\W_]){_YEAR}(\d\d)(\d\d)(?![^\W_])")
+    dotted = re.compile(rf"(?<![\w.])(\d{{1,2}})\.\s?(\d{{1,2}})\.\s?{_YEAR}(?!\d)")
+    return (year_first, (1, 2, 3)), (compact, (1, 2, 3)), (dotted, (3, 2, 1))
 
 
-@lru_cache(maxsize=1)
-def _compile_patterns_with_names() -> tuple[tuple[re.Pattern[str], tuple[int, int, int]], ...]:
-    """Return the patterns of dates with the name of a month, each with the groups of its parts.
+@cache
+def _compile_unordered_pattern() -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w/-])(\d{{1,2}})([/-])(\d{{1,2}})\2{_YEAR}(?![\d/])")
+
+
+@cache
+def _compile_patterns_with_names() -> tuple[_DatePattern, ...]:
+    """Return the patterns of dates with the name of a month.
 
     They take some milliseconds to compile, and most collections have none of these dates.
     """
@@ -166,22 +163,13 @@ def _compile_patterns_with_names() -> tuple[tuple[re.Pattern[str], tuple[int, in
 
 def _find_written_dates(text: str, months: Mapping[str, int]) -> Iterator[DatePlace]:
     """Yield the places of the real dates in other forms than ISO."""
-    patterns = _compile_number_patterns()
-    for pattern in (patterns.year_first, patterns.compact):
-        for match in pattern.finditer(text):
-            if day := format_iso_date(int(match[1]), int(match[2]), int(match[3])):
-                yield DatePlace(match.start(), day, match.end())
-    for match in patterns.dotted.finditer(text):
-        if day := format_iso_date(int(match[3]), int(match[2]), int(match[1])):
+    for match in _compile_unordered_pattern().finditer(text):
+        date_parts = _build_numeric_date(match)
+        if day := date_parts.format_iso(date_parts.order):
             yield DatePlace(match.start(), day, match.end())
-    for match in patterns.numeric.finditer(text):
-        numeric_date = NumericDate(int(match[1]), int(match[3]), match[2], int(match[4]))
-        if day := numeric_date.format_iso(numeric_date.order):
-            yield DatePlace(match.start(), day, match.end())
-    for pattern, (year, month, number) in _compile_patterns_with_names():
+    for pattern, groups in (*_compile_number_patterns(), *_compile_patterns_with_names()):
         for match in pattern.finditer(text):
-            month_number = months.get(match[month].casefold())
-            if month_number is not None and (
-                day := format_iso_date(int(match[year]), month_number, int(match[number]))
-            ):
+            year, month, number = match.group(*groups)
+            month_number = int(month) if month.isdecimal() else months.get(month.casefold(), 0)
+            if day := format_iso_date(int(year), month_number, int(number)):
                 yield DatePlace(match.start(), day, match.end())

@@ -21,7 +21,6 @@ SECTION_TITLES = re.compile(
 """Headings of parts that any post-mortem has: below the first level they are not the title."""
 
 MAX_HEADING_LINE = 1000
-MAX_ROOT_CAUSE = 200
 
 _ATX_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _HEADING_ANCHOR = re.compile(r"\s*\{[#:.][^{}]*\}$")
@@ -99,13 +98,7 @@ def _find_markdown_headings(lines: Sequence[str]) -> Iterator[DocumentHeading]:
             text = _clean_heading(match[2] or "") if match else ""
             if match and text:
                 yield DocumentHeading(text, len(match[1]), position, position + 1)
-        elif (
-            first
-            and first in "=- "
-            and previous
-            and not second_previous.strip()
-            and previous.strip()
-        ):
+        elif first and first in "=- " and previous.strip() and not second_previous.strip():
             match = _SETEXT_UNDERLINE.match(line)
             if match and not _NO_PARAGRAPH.match(previous):
                 level = 1 if "=" in line else 2
@@ -118,33 +111,24 @@ def _find_rst_headings(lines: Sequence[str]) -> Iterator[DocumentHeading]:
     for position in range(1, len(lines)):
         line, previous = lines[position], lines[position - 1]
         underline = _RST_ADORNMENT.match(line)
-        if (
-            underline is None
-            or not previous.strip()
-            or _RST_ADORNMENT.match(previous)
-            or previous[:2] == ".."
-        ):
+        is_text = previous.strip() and previous[:2] != ".." and not _RST_ADORNMENT.match(previous)
+        if underline is None or not is_text:
             continue
         has_overline = position > 1 and lines[position - 2].rstrip() == line.rstrip()
-        if len(line.rstrip()) < min(len(previous.rstrip()), 4) or (
-            previous[:1] == " " and not has_overline
-        ):
+        is_short = len(line.rstrip()) < min(len(previous.rstrip()), 4)
+        if is_short or (previous[:1] == " " and not has_overline):
             continue
         adornment = underline[1] * (2 if has_overline else 1)
         if adornment not in levels:
             levels.append(adornment)
         start = position - 2 if has_overline else position - 1
-        yield DocumentHeading(
-            _clean_heading(previous), levels.index(adornment) + 1, start, position + 1
-        )
+        level = levels.index(adornment) + 1
+        yield DocumentHeading(_clean_heading(previous), level, start, position + 1)
 
 
 def _clean_heading(text: str) -> str:
-    return strip_inline_markup(_strip_anchor(text.strip()[:MAX_HEADING_LINE]))
-
-
-def _strip_anchor(text: str) -> str:
-    return _HEADING_ANCHOR.sub("", text) if text.endswith("}") else text
+    text = text.strip()[:MAX_HEADING_LINE]
+    return strip_inline_markup(_HEADING_ANCHOR.sub("", text) if text.endswith("}") else text)
 
 
 def strip_inline_markup(text: str) -> str:

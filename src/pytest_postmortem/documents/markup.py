@@ -1,4 +1,4 @@
-"""Convert AsciiDoc and HTML to Markdown, so that one reader reads all documents.
+"""Convert AsciiDoc, HTML and dialects of Markdown to one, so that one reader reads all documents.
 
 Converted are headings, labels, lists, tables, code, links and emphasis; the look of a
 page is dropped. Each line of the result has the number of the line that it came from.
@@ -6,9 +6,22 @@ page is dropped. Each line of the result has the number of the line that it came
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})\s*(.*)$")
+_ADMONITION_FENCE = re.compile(
+    r"\{(?:admonition|attention|caution|danger|dropdown|error|hint|important|note|seealso|tip|"
+    r"warning)\}"
+)
+_COLON_FENCE = re.compile(r"\s*:{3,}\s*(?:\{?[\w-].*)?$")
+_EXCLAMATION = re.compile(r"\s{0,3}(?:(?:!!!|\?\?\?)\+?\s*[\w-]+.*|===[!+]?\s+\".*\"\s*)$")
+_ALERT = re.compile(r"(\s*(?:>\s*)+)\[![\w-]+\][+-]?.*$")
+_SHORTCODE_LINE = re.compile(
+    r"\s*(?:\{:\s*[.#][^{}]*\}|import\s.+\sfrom\s+['\"].*|\{%.*%\}|\{\{[<%].*[>%]\}\}|\[/?(?:info|note|warning|tip|panel|expand)\b[^\[\]]*\])\s*$"
+)
 
 MarkupKind = Literal["asciidoc", "html"]
 
@@ -44,6 +57,44 @@ def convert_to_markdown(text: str, kind: MarkupKind) -> ConvertedText:
 
         lines, attributes = convert_asciidoc(text)
         return ConvertedText(NumberedLines(lines), attributes)
-    from pytest_postmortem.documents.html_pages import convert_html
+    from pytest_postmortem.documents.html import convert_html
 
     return ConvertedText(NumberedLines(convert_html(text)))
+
+
+def blank_markers(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines, an empty one in place of a marker; the text of an admonition moves left.
+
+    Code in fences is left as it is. The number of lines is the same.
+    """
+    fence, unfenced, indented = "", "", False
+    for line in lines:
+        match = _FENCE.match(line)
+        if fence:
+            if match and match[1].startswith(fence) and not match[2]:
+                fence = ""
+            yield line
+        elif match and unfenced and match[1].startswith(unfenced) and not match[2]:
+            unfenced = ""
+            yield ""
+        elif match and _ADMONITION_FENCE.match(match[2]):
+            unfenced = match[1]
+            yield ""
+        elif match:
+            fence = match[1]
+            yield line
+        elif _EXCLAMATION.match(line):
+            indented = True
+            yield ""
+        else:
+            indented = indented and (not line.strip() or line[:1].isspace())
+            if indented:
+                line = line[4:] if line.startswith("    ") else line.lstrip()
+            yield _blank_marker(line)
+
+
+def _blank_marker(line: str) -> str:
+    alert = _ALERT.match(line)
+    if alert:
+        return alert[1]
+    return "" if _COLON_FENCE.match(line) or _SHORTCODE_LINE.match(line) else line

@@ -18,27 +18,14 @@ from pytest_postmortem.documents.heading_kinds import (
 from pytest_postmortem.documents.sections import DocumentPassage, DocumentSection
 from pytest_postmortem.model import ExtraWords
 
-LABELLED_KINDS = (
-    "cause",
-    "whys",
-    "actions",
-    "plans",
-    "lessons",
-    "class",
-    "status",
-    "good",
-    "timeline",
-)
-"""The parts that a label can introduce in place of a heading, as ``**Root cause:** ...``."""
-
+UNLABELLED_KINDS = ("story", "other")
+"""The parts that no label can introduce in place of a heading, as ``**Root cause:** ...`` does."""
 
 ACTION_GROUP_KINDS = ("plans", "other", "story", "lessons", "class", "good")
 """The kinds of headings that only group action items within their part, as "Detection"."""
 
-
 LABELLED_SECTION_KINDS = ("story", "other", "lessons")
 """The kinds of sections in which a label begins a part."""
-
 
 _PLAIN_LABEL = re.compile(
     r"(\W{0,4}(?![a-z])[^\W\d_][\w /'’()（）&-]{1,40}?)\s*(?::(?:\s+|$)|：\s*)"
@@ -129,45 +116,31 @@ def _split_section(
 ) -> Iterator[DocumentPart]:
     """Yield the parts of one section: those under labels, and the rest."""
     kind = ranked.kind
+    own = DocumentPart(kind, section.heading, section.line, (), ranked.rank, section.level)
     unlabelled: list[DocumentPassage] = []
-    current: list[DocumentPassage] = unlabelled
-    labelled: list[tuple[HeadingKind, DocumentPassage, list[DocumentPassage]]] = []
-    depth = group = -1
+    parts = [(own, unlabelled)]
+    current, depth, group = unlabelled, -1, -1
     for passage in section.passages:
         has_labels = kind in LABELLED_SECTION_KINDS
         label, remainder = split_label(passage) if has_labels else ("", passage)
-        labelled_kind = rank_heading(label, extra) if label else None
-        if labelled_kind and kind == "other" and _is_measured_value(labelled_kind, remainder):
-            label, labelled_kind = "", None
+        labelled = rank_heading(label, extra) if label else None
+        if labelled and kind == "other" and _is_measured_value(labelled, remainder):
+            label, labelled = "", None
         sibling = passage.item and passage.group == group
         if current is not unlabelled and not current and not label and passage.depth < depth:
             depth = passage.depth  # belongs to the item, but is not indented
         elif passage.depth < depth or (passage.depth == depth and (sibling or label)):
             current, depth = unlabelled, -1
-        if (
-            labelled_kind
-            and labelled_kind.kind in LABELLED_KINDS
-            and passage.depth <= 1
-            and current is unlabelled
-        ):
-            current, depth, group = [], passage.depth, passage.group
-            labelled.append((labelled_kind, replace(passage, text=label), current))
-            current.extend([remainder] if remainder.text else [])
-            if passage.cells:
-                current, depth = unlabelled, -1
-        else:
+        is_outermost = passage.depth <= 1 and current is unlabelled
+        if not labelled or labelled.kind in UNLABELLED_KINDS or not is_outermost:
             current.append(passage)
-    yield DocumentPart(
-        kind, section.heading, section.line, tuple(unlabelled), ranked.rank, section.level
-    )
-    for labelled_kind, label_passage, passages in labelled:
-        yield DocumentPart(
-            labelled_kind.kind,
-            label_passage.text,
-            label_passage.line,
-            tuple(passages),
-            labelled_kind.rank,
-        )
+            continue
+        current, depth, group = [remainder] if remainder.text else [], passage.depth, passage.group
+        part = DocumentPart(labelled.kind, label, passage.line, (), labelled.rank)
+        parts.append((part, current))
+        if passage.cells:
+            current, depth = unlabelled, -1
+    return (replace(part, passages=tuple(passages)) for part, passages in parts)
 
 
 def _is_measured_value(labelled: HeadingKind, value: DocumentPassage) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pytest_postmortem.documents.vocabulary import compile_expression
+
 MAX_SEARCHED_LENGTH = 20_000
 """The number of characters of a text that are searched."""
 
@@ -16,38 +18,11 @@ _PERSON_HANDLE = re.compile(
 _EMAIL_ADDRESS = re.compile(r"(?<![\w.+-])([\w.+-]+)@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b(?!:)")
 
 
-_ROLE_HANDLE = re.compile(
-    r".*(?:team|on-?call|sre|ops|squad|support|eng|devs?|infra|platform|admin|security|alert|info|"
-    r"help|contact|abuse|list|group|office|no-?reply|maintainer|service|bot|staff).*|"
-    r"git|root|postgres|ubuntu|ec2-user|users?|everyone|here|channel|all|media|import|property|"
-    r"staticmethod|classmethod|dataclass|override|deprecated|latest|next|params?|returns?|throws|"
-    r"page|charset|layer|container|apply|pytest|app|api|types|username|mentions?|deploy",
-    re.IGNORECASE,
-)
-"""A handle or the local part of an address of a role; also decorators, images and packages."""
-
 _CHAT_MENTION = re.compile(r"<@[\w|.-]+>|\[~[\w.@-]+\]|@\[[^\[\]]*\](?:\([^()]*\))?")
 _NAMED_HANDLE = re.compile(r"(?<![\w./@`])@[A-Z][\w.-]*(?: [A-Z][a-zà-ÿ]+)?(?![\w/(@])")
-_EMPTY_ASIDE = re.compile(r"\s*[(\[（](?:[\s,;/&]|and|by|cc|thanks to|with|und|et|y|e)*[)\]）]")
+_ASIDE = re.compile(r"\s*[(\[（][^()\[\]（）]*[)\]）]")
 SOMEONE = "someone"
 _MARK = "\0"
-_MARKS = rf"{_MARK}(?:(?:[\s,;/&]|and|und|et|y|e)*{_MARK})*"
-_THANKS = re.compile(
-    r"\s*[(\[（][^()\[\]（）]{0,80}\b(?:thanks|thank you|kudos|credits?|found by|spotted by|"
-    r"reported by|hat tip|h/t|cc|via|owner|author)\b[^()\[\]（）]{0,80}"
-    + _MARK
-    + r"[^()\[\]（）]{0,80}[)\]）]",
-    re.IGNORECASE,
-)
-"""A person in brackets after such a word."""
-
-_MARK_AT_EDGE = re.compile(
-    rf"^\s*{_MARKS}\s*[:：]\s*(?=\S)|"
-    rf"\s*(?:[–—]|-{{1,2}}|[/\[(]*\b(?:cc|thanks(?: to)?|kudos(?: to)?)\b:?)\s*{_MARKS}[\s\])]*$",
-    re.IGNORECASE,
-)
-"""A person who speaks, at the start of a text, or signs or is informed, at its end."""
-
 _NAME_OF_PERSON = re.compile(r"(?:[A-Z][\w'’-]*\.?\s*){1,3}")
 
 
@@ -55,7 +30,7 @@ def find_person(text: str) -> str | None:
     """Return the first handle or address of a person in a text, or None."""
     for words in (_EMAIL_ADDRESS, _PERSON_HANDLE):
         for match in words.finditer(text[:MAX_SEARCHED_LENGTH]):
-            if not _ROLE_HANDLE.fullmatch(match[1].partition(".")[0]):
+            if not compile_expression("role_handle").fullmatch(match[1].partition(".")[0]):
                 return match[0]
     return None
 
@@ -78,24 +53,18 @@ def is_only_person(text: str, remainder: str) -> bool:
 def _remove_persons_outside_code(text: str) -> str:
     def hide(match: re.Match[str]) -> str:
         local = match[1].partition(".")[0]
-        return match[0] if _ROLE_HANDLE.fullmatch(local) else _MARK
+        return match[0] if compile_expression("role_handle").fullmatch(local) else _MARK
 
     text = _CHAT_MENTION.sub(_MARK, text)
     text = _EMAIL_ADDRESS.sub(hide, text)
     text = _NAMED_HANDLE.sub(_MARK, _PERSON_HANDLE.sub(hide, text))
     if _MARK in text:
-        text = _MARK_AT_EDGE.sub("", _THANKS.sub("", text))
-    aside = _EMPTY_ASIDE.sub(lambda match: match[0] if _MARK not in match[0] else "", text)
-    if _MARK in aside:
-        aside = re.sub(
-            r"\s*[(\[（][^()\[\]（）]*[)\]）]",
-            lambda match: "" if _is_only_persons(match[0]) else match[0],
-            aside,
-        )
-        aside = re.sub(rf"{_MARK}(?:(?:,| and| &|, and) {_MARK})*", SOMEONE, aside)
-    return aside
+        text = compile_expression("thanks").sub("", text)
+        text = compile_expression("speaker_or_signature").sub("", text)
+        text = _ASIDE.sub(lambda aside: "" if _is_only_persons(aside[0]) else aside[0], text)
+        text = re.sub(rf"{_MARK}(?:(?:,| and| &|, and) {_MARK})*", SOMEONE, text)
+    return text
 
 
 def _is_only_persons(text: str) -> bool:
-    words = re.findall(r"\w+", text)
-    return _MARK in text and len(words) <= 3
+    return _MARK in text and len(re.findall(r"\w+", text)) <= 3

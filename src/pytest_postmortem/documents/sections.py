@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cache
+from html import unescape
+from itertools import count
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pytest_postmortem.documents.admonitions import blank_markers
 from pytest_postmortem.documents.head import DocumentHeading, find_headings
-from pytest_postmortem.documents.html_blocks import HtmlBlock, read_html_blocks
+from pytest_postmortem.documents.html import convert_html
+from pytest_postmortem.documents.markup import NumberedLines, blank_markers
 
 CODE_PLACEHOLDER = "…"
 """The placeholder for code in ``prose``."""
 
-_HTML_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_HTML_TAG = re.compile(r"<(/?)(\w+)\b[^<>]*>")
+_DETAILS_EDGE = re.compile(
+    r"(<summary\b[^<>]*>.{0,1000}?</summary\s*>|</details\s*>)", re.IGNORECASE | re.DOTALL
+)
+_IGNORE_COMMENT = re.compile(
+    r"(?:<!--|(?:^|\s)#|^\.\.)\s*postmortem:\s*ignore\s*=\s*([\w*, -]{1,500}?)\s*(?:-->|$)",
+    re.MULTILINE,
+)
+CHECKBOX = re.compile(r"\A\s*\[([ xX✓✔])\]\s*")
+_MARKS = {
+    "em": "italic",
+    "strong": "bold",
+    "b": "bold",
+    "s": "struck",
+    "del": "struck",
+    "strike": "struck",
+    "a": "link",
+}
+"""The marks that change how a text is read, by their tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +94,14 @@ def parse_markdown_sections(text: str, above: int = 0) -> list[DocumentSection]:
 
     The first has no heading, and has the passages before any heading.
     """
-    reader = _SectionReader(above)
-    tokens = _build_markdown_parser().parse("\n".join(blank_markers(text.split("\n"))))
-    for position, token in enumerate(tokens):
-        reader.take_token(token, tokens[position - 1])
+    lines = text.split("\n")
+    return parse_numbered_sections(NumberedLines(zip(lines, count(above + 1))))
+
+
+def parse_numbered_sections(lines: NumberedLines) -> list[DocumentSection]:
+    """Return the sections of lines in Markdown, with the lines of their source."""
+    reader = _SectionReader(lines.find_source_line(1))
+    reader.take_lines(NumberedLines(zip(blank_markers(lines), lines.numbers, strict=True)))
     return reader.sections
 
 
@@ -111,9 +136,10 @@ def _build_markdown_parser() -> MarkdownIt:
 class _SectionReader:
     """Builds sections from the tokens of a document in order."""
 
-    def __init__(self, above: int) -> None:
-        self.sections = [DocumentSection(line=above + 1)]
-        self._above = above
+    def __init__(self, line: int) -> None:
+        self.sections = [DocumentSection(line=line)]
+        self._lines = NumberedLines()
+        self._in_html = False
         self._lists: list[int] = []
         self._groups = 0
         self._quotes = 0
@@ -121,9 +147,17 @@ class _SectionReader:
         self._outside: DocumentSection | None = None
         self._after_details: DocumentSection | None = None
         self._head: list[str] = []
-        self._row: list[_InlineText] = []
+        self._row: list[DocumentPassage] = []
 
-    def take_token(self, token: Token, before: Token) -> None:
+    def take_lines(self, lines: NumberedLines) -> None:
+        """Add lines in Markdown."""
+        outer_lines, self._lines = self._lines, lines
+        tokens = _build_markdown_parser().parse("\n".join(lines))
+        for position, token in enumerate(tokens):
+            self._take_token(token, tokens[position - 1])
+        self._lines = outer_lines
+
+    def _take_token(self, token: Token, before: Token) -> None:
         """Add the next token; ``before`` is its predecessor."""
         kind = token.type
         if kind in ("bullet_list_open", "ordered_list_open"):
@@ -134,29 +168,30 @@ class _SectionReader:
         elif kind == "list_item_open":
             self._begins = True
         elif kind in ("blockquote_open", "blockquote_close"):
-            self._quotes += 1 if kind.endswith("open") else -1
+            self._quotes += token.nesting
         elif kind == "tr_open":
             self._row = []
         elif kind == "tr_close":
             self._end_row()
         elif kind == "table_open":
             self._head = []
-        elif kind == "html_block":
+        elif kind == "html_block" and not self._in_html:
             self.sections[-1].comments.append(token.content)
             self._take_html(token.content, self._line(token))
         elif kind == "inline":
             self._take_inline(token, before)
 
     def _take_inline(self, token: Token, before: Token) -> None:
-        inline = _build_inline_text(token.children or [], self._line(token))
-        html = [child.content for child in token.children or () if child.type == "html_inline"]
+        children = token.children or []
+        passage = _build_passage(children, self._line(token))
+        html = [child.content for child in children if child.type == "html_inline"]
         self.sections[-1].comments += html
         if before.type == "heading_open":
-            self._open_section(inline.text, int(before.tag[1:]), inline.line)
+            self._open_section(passage.text, int(before.tag[1:]), passage.line)
         elif before.type in ("th_open", "td_open"):
-            self._row.append(inline)
-        elif inline.text.strip():
-            self._add(inline, item=self._begins and bool(self._lists))
+            self._row.append(passage)
+        elif passage.text:
+            self._add(replace(passage, item=self._begins and bool(self._lists)))
             self._begins = False
 
     def _open_section(self, heading: str, level: int, line: int) -> None:
@@ -164,188 +199,127 @@ class _SectionReader:
         self.sections.append(DocumentSection(" ".join(heading.split()), level, line))
 
     def _take_html(self, html: str, line: int) -> None:
-        """Add the headings, paragraphs, items and rows of a block of HTML."""
-        for block in read_html_blocks(html, line):
-            text = " ".join(block.text.split())
-            if block.kind == "heading" and text:
-                self._open_section(text, block.level, block.line)
-            elif block.kind == "summary":
-                self._open_details(text, block.line)
-            elif block.kind == "details_end":
+        """Add a block of HTML as Markdown; a summary is the heading of its details."""
+        self._in_html = True
+        for piece in _DETAILS_EDGE.split(html):
+            if piece[:8].casefold() == "<summary":
+                self._open_details(unescape(_HTML_TAG.sub("", piece)), line)
+            elif piece[:9].casefold() == "</details":
                 self._after_details = self._outside
-            elif block.kind == "row":
-                self._row = [_InlineText(cell, block.line, cell) for cell in block.cells]
-                self._head = [] if block.is_first else self._head
-                self._end_row()
-            elif text:
-                self._add_html_text(block, text)
+            elif piece.strip():
+                lines = convert_html(piece)
+                self.take_lines(NumberedLines((text, at + line - 1) for text, at in lines))
+            line += piece.count("\n")
+        self._in_html = False
 
     def _open_details(self, summary: str, line: int) -> None:
         """Take the summary of an element ``details`` as the heading of its content."""
         outside = self._after_details or self.sections[-1]
-        level = outside.level + 1
-        self._open_section(summary, level, line)
+        self._open_section(summary, outside.level + 1, line)
         self._outside = outside
 
-    def _add_html_text(self, block: HtmlBlock, text: str) -> None:
-        if block.kind == "item":
-            self._lists.append(-1)
-        self._add(
-            _InlineText(text, block.line, text, block.links, block.label, unlinked=block.unlinked),
-            item=block.kind == "item",
-        )
-        if block.kind == "item":
-            self._lists.pop()
-
     def _line(self, token: Token) -> int:
-        return (token.map[0] if token.map else 0) + self._above + 1
+        return self._lines.find_source_line((token.map[0] if token.map else 0) + 1)
 
     def _end_row(self) -> None:
         texts = [" ".join(cell.text.split()) for cell in self._row]
         self._head = self._head or texts
-        row = _InlineText(
-            " | ".join(texts),
+        row = DocumentPassage(
+            " | ".join(texts).strip(),
             self._row[0].line,
-            " | ".join(cell.prose for cell in self._row),
-            tuple(link for cell in self._row for link in cell.links),
-            unlinked=" | ".join(cell.unlinked or "" for cell in self._row),
+            " | ".join(cell.prose for cell in self._row).strip(),
+            cells=tuple(zip(self._head, texts, strict=False)),
+            links=tuple(link for cell in self._row for link in cell.links),
             struck=all(cell.struck or not cell.text for cell in self._row),
+            unlinked=" | ".join(cell.unlinked or "" for cell in self._row),
         )
-        self._add(row, cells=tuple(zip(self._head, texts, strict=False)))
+        self._add(row)
 
-    def _add(
-        self, inline: _InlineText, *, item: bool = False, cells: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    def _add(self, passage: DocumentPassage) -> None:
         if self._after_details is not None:
             outside = self._after_details
             self._open_section(outside.heading, outside.level, outside.line)
-        self.sections[-1].passages.append(
-            DocumentPassage(
-                inline.text.strip(),
-                inline.line,
-                inline.prose.strip(),
-                len(self._lists),
-                self._lists[-1] if self._lists else 0,
-                item,
-                cells,
-                inline.links,
-                inline.label,
-                inline.struck,
-                self._quotes > 0,
-                inline.unlinked,
-                inline.shown,
-                inline.emphasised,
-            )
-        )
+        group = self._lists[-1] if self._lists else 0
+        passage = replace(passage, depth=len(self._lists), group=group, quoted=self._quotes > 0)
+        self.sections[-1].passages.append(passage)
 
 
 @dataclass(frozen=True, slots=True)
-class _InlineText:
-    """The text within one block."""
+class _InlinePiece:
+    """A token within a block, as text: the mark that it opens or closes, and those around it."""
 
+    kind: str
+    source: str
     text: str
-    line: int
-    prose: str
-    links: tuple[str, ...] = ()
-    label: str = ""
-    struck: bool = False
-    unlinked: str | None = None
-    shown: str | None = None
-    emphasised: bool = False
+    mark: str
+    marks: Set[str]
+
+    @property
+    def visible(self) -> str:
+        """The text outside of images, and without the numbers of footnotes, which are links."""
+        if self.kind == "image" or ("link" in self.marks and self.source.isdecimal()):
+            return ""
+        return f"`{self.text}`" if self.kind == "code_inline" else self.text
 
 
-def _build_inline_text(children: Sequence[Token], line: int) -> _InlineText:
-    texts = list(_split_inline_texts(children))
-    text = "".join(text for text, _ in texts)
-    prose = "".join(CODE_PLACEHOLDER if code else text for text, code in texts)
-    links = tuple(str(child.attrGet("href")) for child in children if child.type == "link_open")
-    return _InlineText(
-        text,
+def _build_passage(children: Sequence[Token], line: int) -> DocumentPassage:
+    """Return the text within one block."""
+    pieces = list(_split_pieces(children))
+    unlinked = [piece for piece in pieces if "link" not in piece.marks or piece.text == "\n"]
+    plain = (CODE_PLACEHOLDER if piece.kind == "code_inline" else piece.text for piece in pieces)
+    outside_struck = _join_sources(pieces, without="struck")
+    is_emphasised = any("italic" in piece.marks and piece.source.strip() for piece in pieces)
+    return DocumentPassage(
+        "".join(piece.text for piece in pieces).strip(),
         line,
-        prose,
-        links,
-        _find_bold_label(children),
-        _is_struck_through(children),
-        _join_texts(children, linked=False),
-        _join_texts(children, linked=True),
-        _is_emphasised(children),
+        "".join(plain).strip(),
+        links=tuple(str(child.attrGet("href")) for child in children if child.type == "link_open"),
+        label=_find_bold_label(pieces),
+        struck=any("struck" in piece.marks for piece in pieces)
+        and not CHECKBOX.sub("", outside_struck).strip(),
+        unlinked="".join(piece.visible for piece in unlinked).strip(),
+        shown="".join(piece.visible for piece in pieces).strip(),
+        emphasised=is_emphasised and not re.search(r"\w", _join_sources(pieces, without="italic")),
     )
 
 
-def _join_texts(children: Sequence[Token], *, linked: bool) -> str:
-    """Return the text outside of images with code in backticks, also of links if ``linked``."""
-    depth, texts = 0, []
+def _join_sources(pieces: Iterable[_InlinePiece], without: str) -> str:
+    return "".join(piece.source for piece in pieces if without not in piece.marks)
+
+
+def _split_pieces(children: Sequence[Token]) -> Iterator[_InlinePiece]:
+    depths: Counter[str] = Counter()
     for child in children:
-        depth += {"link_open": 1, "link_close": -1}.get(child.type, 0)
-        if child.type in ("softbreak", "hardbreak") or _is_line_break(child):
-            texts.append("\n")
-        elif depth and child.content.isdecimal():
-            continue
-        elif (linked or not depth) and child.type not in ("image", "html_inline"):
-            code = child.type == "code_inline"
-            texts.append(f"`{child.content}`" if code else child.content)
-    return "".join(texts).strip()
-
-
-def _is_emphasised(children: Sequence[Token]) -> bool:
-    """Return whether all of a text is in italics."""
-    depth, outside, inside = 0, "", ""
-    for child in children:
-        depth += {"em_open": 1, "em_close": -1}.get(child.type, 0)
-        inside += child.content if depth else ""
-        outside += "" if depth else child.content
-    return bool(inside.strip()) and not re.search(r"\w", outside)
-
-
-def _split_inline_texts(children: Sequence[Token]) -> Iterator[tuple[str, bool]]:
-    """Yield pieces of text, each with whether it is code."""
-    for child in children:
+        mark, nesting = _MARKS.get(child.tag, ""), child.nesting
+        source = text = child.content
         if child.type in ("softbreak", "hardbreak"):
-            yield "\n", False
+            text = "\n"
         elif child.type == "html_inline":
-            yield ("\n" if _is_line_break(child) else ""), False
-        else:
-            yield child.content, child.type == "code_inline"
+            tag = _HTML_TAG.fullmatch(child.content.strip())
+            name = tag[2].casefold() if tag else ""
+            mark = _MARKS.get(name, "")
+            nesting = 0 if tag is None else -1 if tag[1] else 1
+            source = "" if mark else source
+            text = "\n" if name == "br" else ""
+        if mark:
+            depths[mark] += nesting
+        yield _InlinePiece(child.type, source, text, mark, set(+depths))
 
 
-def _is_line_break(token: Token) -> bool:
-    return token.type == "html_inline" and bool(_HTML_LINE_BREAK.fullmatch(token.content))
-
-
-_STRUCK_TAG = re.compile(r"<(/?)(?:s|del|strike)\b[^<>]*>", re.IGNORECASE)
-_BOLD_TAG = re.compile(r"<(/?)(?:b|strong)\b[^<>]*>", re.IGNORECASE)
-
-
-def _find_bold_label(children: Sequence[Token]) -> str:
+def _find_bold_label(pieces: Sequence[_InlinePiece]) -> str:
     """Return the bold text at the beginning, where a colon or nothing follows on its line."""
-    visible = [child for child in children if child.content or child.type != "text"]
-    visible = [child for child in visible if child.type not in ("em_open", "em_close")]
-    if not visible or _get_bold_edge(visible[0]) != "open":
+    visible = [piece for piece in pieces if piece.text or piece.mark not in ("", "italic")]
+    if not visible or visible[0].mark != "bold":
         return ""
-    closing = (n for n, child in enumerate(visible) if _get_bold_edge(child) == "close")
+    closing = (n for n, piece in enumerate(visible) if n and piece.mark == "bold")
     end = next(closing, len(visible))
-    label = "".join(text for text, _ in _split_inline_texts(visible[1:end])).strip()
-    text_after = "".join(text for text, _ in _split_inline_texts(visible[end:])).lstrip(" ")
+    label = "".join(piece.text for piece in visible[1:end]).strip()
+    text_after = "".join(piece.text for piece in visible[end:]).lstrip(" ")
     ends_line = not text_after or text_after[0] in ":\n" or label.endswith(":")
     return label.rstrip(": ") if ends_line else ""
 
 
-def _get_bold_edge(token: Token) -> str:
-    """Return "open" or "close" for a token that begins or ends bold text."""
-    if token.type == "html_inline":
-        tag = _BOLD_TAG.fullmatch(token.content.strip())
-        return "" if tag is None else "close" if tag[1] else "open"
-    return {"strong_open": "open", "strong_close": "close"}.get(token.type, "")
-
-
-def _is_struck_through(children: Sequence[Token]) -> bool:
-    """Return whether all of a text is struck through."""
-    depth, outside, struck = 0, "", False
-    for child in children:
-        tag = _STRUCK_TAG.fullmatch(child.content) if child.type == "html_inline" else None
-        closes = child.type == "s_close" or (tag is not None and bool(tag[1]))
-        opens = child.type == "s_open" or (tag is not None and not closes)
-        struck = struck or opens
-        depth += opens - closes
-        outside += "" if depth or tag else child.content
-    return struck and not re.sub(r"^\s*\[[ xX]\]", "", outside).strip()
+def find_ignored_codes(comments: Iterable[str]) -> frozenset[str]:
+    """Return the codes that comments ask to ignore, as ``<!-- postmortem: ignore=CODE -->``."""
+    code_lists = (codes for comment in comments for codes in _IGNORE_COMMENT.findall(comment))
+    return frozenset(code for codes in code_lists for code in re.split(r"[,\s]+", codes) if code)

@@ -25,8 +25,13 @@ from pytest_postmortem.documents.head import (
     hide_code,
     strip_inline_markup,
 )
-from pytest_postmortem.documents.labels import Labels, find_label_kind, normalize_word
-from pytest_postmortem.documents.severities import find_severity, is_severity_code
+from pytest_postmortem.documents.labels import (
+    Labels,
+    find_label_kind,
+    find_severity,
+    is_severity_code,
+    normalize_word,
+)
 
 MAX_LABEL = 60
 MAX_VALUE_LINE = 300
@@ -35,6 +40,10 @@ MAX_NAME_WORDS = 6
 MAX_TITLE_LINES = 10
 MAX_WORD_COUNT = 3
 """The most words of a value that has more text below it in its section."""
+
+DATE_KINDS = ("date", "start")
+FAR_KINDS = ("severity", "class", "start", "date")
+"""The kinds of labels that count in any section, if a document has one value for them."""
 
 # Patterns that few documents need are compiled when they are.
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
@@ -101,6 +110,15 @@ class _Statement:
     column: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A value for a field, and the number of its section; 0 is before the first one."""
+
+    value: str
+    section: int
+    short: bool
+
+
 def read_stated_fields(
     lines: Sequence[str],
     labels: Labels,
@@ -122,8 +140,8 @@ def read_stated_fields(
     ]
     if "<" in text and ("<td" in text or "<dt" in text):
         statements += _find_html_pairs("\n".join(visible), labels)
-    chooser = _StatementChooser(statements, headings, labels, severities)
-    texts = chooser.choose_texts()
+    statements.sort(key=lambda statement: statement.position)
+    texts, numeric_date = _choose_texts(statements, headings, labels, severities)
     title, bracket_texts = _find_title(
         _find_title_headings(headings, visible), labels, stem, texts.get("title"), severities
     )
@@ -137,11 +155,11 @@ def read_stated_fields(
         title = title and title[emoji.end() :] if title == headings[0].text else title
     if "date" not in texts and first and (day := find_date(first.text, labels.months)):
         texts["date"] = day
+    if title is None:
+        title = _find_html_title(visible)
     if title:
         texts["title"] = title
-    if title is None and "title" not in texts and (title := _find_html_title(visible)):
-        texts["title"] = title
-    return StatedFields(first, texts, chooser.numeric_date)
+    return StatedFields(first, texts, numeric_date)
 
 
 def _find_html_title(lines: Sequence[str]) -> str | None:
@@ -248,7 +266,7 @@ def _find_sections_of_one_value(
         texts = [line for line in lines[heading.end : end] if line.strip()]
         if texts and "|" not in texts[0][:3]:
             line = _find_chosen_line(texts)
-            value = _strip_markup(line if kind in ("date", "start") else _strip_bullet(line))
+            value = _clean_value(line, kind)
             short = len(texts) == 1 or len(value.split()) <= MAX_WORD_COUNT
             if short or kind in ("date", "severity"):
                 yield _Statement(kind, value, heading.start, short)
@@ -313,11 +331,8 @@ def _split_label(text: str, labels: Labels) -> tuple[str | None, str]:
     if label and not any(map(str.isalnum, label)):
         shortcode = _SHORTCODE.match(text)
         label, value = _split_at_colon(text[shortcode.end() :]) if shortcode else ("", "")
-    if (
-        label
-        and len(label) <= MAX_LABEL
-        and (kind := find_label_kind(labels, label.strip(" \t*_>#")))
-    ):
+    is_short = label and len(label) <= MAX_LABEL
+    if is_short and (kind := find_label_kind(labels, label.strip(" \t*_>#"))):
         return kind, value
     if "**" in text[:8] or "__" in text[:8]:
         bold = _BOLD_LABEL.match(text)
@@ -327,11 +342,10 @@ def _split_label(text: str, labels: Labels) -> tuple[str | None, str]:
 
 
 def _split_at_colon(text: str) -> tuple[str, str]:
-    label, colon, value = text.partition(":")
-    wide_label, wide_colon, wide_value = text.partition("：") if "：" in text else ("", "", "")
-    if wide_colon and (not colon or len(wide_label) < len(label)):
-        return wide_label or " ", wide_value
-    return (label or " ", value) if colon else ("", "")
+    colons = [position for position in (text.find(":"), text.find("：")) if position >= 0]
+    if not colons:
+        return "", ""
+    return text[: min(colons)] or " ", text[min(colons) + 1 :]
 
 
 def _find_chosen_line(texts: Sequence[str]) -> str:
@@ -350,7 +364,7 @@ def _find_value_below(lines: Sequence[str], position: int, labels: Labels, kind:
         if line.strip():
             if line.lstrip()[:1] in "#|" or _split_label(line, labels)[0]:
                 break
-            return _strip_markup(line if kind in ("date", "start") else _strip_bullet(line))
+            return _clean_value(line, kind)
     return ""
 
 
@@ -381,9 +395,10 @@ def _split_row(row: str) -> list[str]:
     return row.strip().strip("|").replace("\\|", "/").split("|")
 
 
-def _strip_bullet(text: str) -> str:
-    bullet = _LIST_BULLET.match(text)
-    return text[bullet.end() :] if bullet else text
+def _clean_value(line: str, kind: str) -> str:
+    """Return the value on a line of its own; a date may begin like an item of a list."""
+    bullet = None if kind in DATE_KINDS else _LIST_BULLET.match(line)
+    return _strip_markup(line[bullet.end() :] if bullet else line)
 
 
 def _strip_markup(text: str) -> str:
@@ -396,113 +411,86 @@ def _strip_markup(text: str) -> str:
     return strip_inline_markup(text).strip(" *_`")
 
 
-class _StatementChooser:
-    """Chooses one value for each field among the statements of a document.
-
-    ``numeric_date`` is the first date whose parts are of unknown order.
-    """
-
-    def __init__(
-        self,
-        statements: Sequence[_Statement],
-        headings: Sequence[DocumentHeading],
-        labels: Labels,
-        severities: Collection[str],
-    ) -> None:
-        self.numeric_date: NumericDate | None = None
-        self._labels = labels
-        self._severities = severities
-        self._statements = sorted(statements, key=lambda statement: statement.position)
-        self._headings = headings
-        self._starts = [
-            heading.start
-            for number, heading in enumerate(headings)
-            if not (
-                _is_title(heading, number)
-                or find_label_kind(labels, heading.text.partition(":")[0][:MAX_LABEL])
-            )
-        ]
-
-    def choose_texts(self) -> dict[str, str]:
-        """Return the chosen values by field."""
-        values: dict[str, list[tuple[_Statement, str]]] = {}
-        for statement in self._statements:
-            if statement.column and self._find_section(statement) > 1:
-                continue
-            if value := self._convert_value(statement):
-                values.setdefault(statement.kind, []).append((statement, value))
-        described = {
-            self._find_section(statement)
-            for kind in ("severity", "date")
-            for statement, _ in values.get(kind, ())
+def _choose_texts(
+    statements: Sequence[_Statement],
+    headings: Sequence[DocumentHeading],
+    labels: Labels,
+    severities: Collection[str],
+) -> tuple[dict[str, str], NumericDate | None]:
+    """Return the chosen value for each field, and the first date whose parts have no order."""
+    starts = _find_section_starts(headings, labels)
+    candidates: dict[str, list[_Candidate]] = {}
+    numeric_date = None
+    for statement in statements:
+        section = bisect_right(starts, statement.position)
+        if statement.column and section > 1:
+            continue
+        if statement.kind in DATE_KINDS and "20" in statement.value:
+            numeric_date = numeric_date or find_numeric_date(statement.value)
+        if value := _convert_value(statement, labels, severities):
+            candidate = _Candidate(value, section, statement.short)
+            candidates.setdefault(statement.kind, []).append(candidate)
+    described = {
+        candidate.section for kind in ("severity", "date") for candidate in candidates.get(kind, ())
+    }
+    texts: dict[str, str] = {}
+    for kind, values in candidates.items():
+        near = [candidate for candidate in values if candidate.section <= 1]
+        far = {
+            candidate.value
+            for candidate in values
+            if candidate.short or kind in FAR_KINDS or candidate.section in described
         }
-        texts: dict[str, str] = {}
-        for kind, candidates in values.items():
-            near = [value for statement, value in candidates if self._find_section(statement) <= 1]
-            far = {
-                value
-                for statement, value in candidates
-                if statement.short
-                or kind in ("severity", "class", "start", "date")
-                or self._find_section(statement) in described
-            }
-            if near:
-                texts[kind] = near[0]
-            elif kind in ("date", "start"):
-                texts[kind] = candidates[0][1]
-            elif len(far) == 1:
-                texts[kind] = far.pop()
-        start = texts.pop("start", None)
-        if start and "date" not in texts:
-            texts["date"] = start
-        return texts
-
-    def _find_section(self, statement: _Statement) -> int:
-        """Return the number of the section of a statement; 0 is before the first one."""
-        return bisect_right(self._starts, statement.position)
-
-    def _convert_value(self, statement: _Statement) -> str | None:
-        """Return the value of a statement if it makes sense for its field."""
-        kind, value = statement.kind, statement.value
-        if kind in ("date", "start"):
-            return self._convert_date(value)
-        if kind == "severity":
-            return (
-                None
-                if _is_template_text(value)
-                else find_severity(value, self._labels, self._severities)
-            )
-        if kind == "id":
-            return (
-                value.lstrip("#")
-                if _ID.fullmatch(value) and not _PLACEHOLDER.fullmatch(value)
-                else None
-            )
-        if kind == "title":
-            return _clean_title(value, self._labels)
-        if kind == "owner" and (_HANDLES.fullmatch(value) or "@" in value[1:]):
-            return None
-        if kind == "status" and self._is_choice_of_statuses(value):
-            return None
-        if kind == "class" and len(re.split(_CHOICE_SEPARATOR, value)) > MAX_WORD_COUNT:
-            return None
-        if not value.isascii() or value[:1] == ":":
-            value = value[emoji.end() :] if (emoji := re.match(_EMOJI, value)) else value
-        return _clean_name(value, self._labels, kind)
-
-    def _convert_date(self, value: str) -> str | None:
-        day = find_date(value, self._labels.months)
-        if self.numeric_date is None and "20" in value:
-            self.numeric_date = find_numeric_date(value)
-        return day
-
-    def _is_choice_of_statuses(self, value: str) -> bool:
-        words = [normalize_word(part) for part in re.split(r"[/|,]", value)]
-        return len(words) > 1 and all(word in self._labels.statuses for word in words)
+        if near or kind in DATE_KINDS:
+            texts[kind] = (near or values)[0].value
+        elif len(far) == 1:
+            texts[kind] = far.pop()
+    start = texts.pop("start", None)
+    if start:
+        texts.setdefault("date", start)
+    return texts, numeric_date
 
 
-def _is_title(heading: DocumentHeading, number: int) -> bool:
-    return number == 0 and heading.level == 1
+def _find_section_starts(headings: Sequence[DocumentHeading], labels: Labels) -> list[int]:
+    """Return where sections begin; neither the title nor a heading that is a label begins one."""
+    return [
+        heading.start
+        for number, heading in enumerate(headings)
+        if not (
+            (number == 0 and heading.level == 1)
+            or find_label_kind(labels, heading.text.partition(":")[0][:MAX_LABEL])
+        )
+    ]
+
+
+def _convert_value(
+    statement: _Statement, labels: Labels, severities: Collection[str]
+) -> str | None:
+    """Return the value of a statement if it makes sense for its field."""
+    kind, value = statement.kind, statement.value
+    if kind in DATE_KINDS:
+        return find_date(value, labels.months)
+    if kind == "severity":
+        return None if _is_template_text(value) else find_severity(value, labels, severities)
+    if kind == "id":
+        is_id = _ID.fullmatch(value) and not _PLACEHOLDER.fullmatch(value)
+        return value.lstrip("#") if is_id else None
+    if kind == "title":
+        return _clean_title(value, labels)
+    if (
+        (kind == "owner" and (_HANDLES.fullmatch(value) or "@" in value[1:]))
+        or (kind == "status" and _is_choice_of_statuses(value, labels))
+        or (kind == "class" and len(re.split(_CHOICE_SEPARATOR, value)) > MAX_WORD_COUNT)
+    ):
+        return None
+    if not value.isascii() or value[:1] == ":":
+        value = re.sub(rf"\A{_EMOJI}", "", value)
+    return _clean_name(value, labels, kind)
+
+
+def _is_choice_of_statuses(value: str, labels: Labels) -> bool:
+    words = [normalize_word(part) for part in re.split(r"[/|,]", value)]
+    return len(words) > 1 and all(word in labels.statuses for word in words)
 
 
 def _is_template_text(value: str) -> bool:
@@ -517,7 +505,7 @@ def _clean_title(value: str, labels: Labels) -> str | None:
     return None if _PLACEHOLDER.fullmatch(value) else value
 
 
-def _clean_name(value: str, labels: Labels, kind: str = "") -> str | None:
+def _clean_name(value: str, labels: Labels, kind: str) -> str | None:
     """Return a short name, such as a team; None for prose and for placeholders."""
     word = normalize_word(value)
     if not word or len(value) > MAX_NAME or len(value.split()) > MAX_NAME_WORDS:

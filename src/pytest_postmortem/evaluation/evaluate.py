@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from typing import NamedTuple
 
 from pytest_postmortem.model import (
@@ -63,14 +62,12 @@ def compute_percentage(part: int, whole: int, digits: int = 0) -> float:
 
 def is_incident_selected(postmortem: Postmortem, policy: Policy) -> bool:
     """Return whether an incident matches the selection: for each key one of its values."""
-    return all(
-        bool(
-            _normalize_field_values(postmortem, key)
-            & {normalize_field_value(key, value) for value in asked}
-        )
-        for key, values in policy.select
-        for asked in [split_selection_values(key, values)]
-    )
+    for key, values in policy.select:
+        texts = list_field_texts(postmortem, key)
+        asked = {normalize_field_value(key, text) for text in split_selection_values(key, values)}
+        if asked.isdisjoint(normalize_field_value(key, text) for text in texts):
+            return False
+    return True
 
 
 def split_selection_values(key: str, values: Iterable[str]) -> tuple[str, ...]:
@@ -89,10 +86,6 @@ def list_field_texts(postmortem: Postmortem, key: str) -> tuple[str, ...]:
     """Return the values of an incident under a key."""
     values = _build_selection_fields(postmortem).get(key, (postmortem.extra.get(key),))
     return tuple(value for value in values if value)
-
-
-def _normalize_field_values(postmortem: Postmortem, key: str) -> set[str]:
-    return {normalize_field_value(key, text) for text in list_field_texts(postmortem, key)}
 
 
 def normalize_field_value(key: str, text: str) -> str:
@@ -288,11 +281,8 @@ def has_exemption_ended(postmortem: Postmortem, policy: Policy) -> bool:
 def _is_test_required(postmortem: Postmortem, state: State, policy: Policy) -> bool:
     if state in ("exempt", "declared"):
         return False
-    return not (state == "unguarded" and _is_day_older(postmortem.day, policy.since))
-
-
-def _is_day_older(day: date | None, since: date | None) -> bool:
-    return day is not None and since is not None and day < since
+    day, since = postmortem.day, policy.since
+    return not (state == "unguarded" and day and since and day < since)
 
 
 def _describe_recurrence(
@@ -331,14 +321,13 @@ def _find_unjudged_reasons(incidents: Iterable[IncidentResult], scope: Scope) ->
     ]
     if not waiting:
         return ()
-    reasons = "; ".join(dict.fromkeys(_why_open(incident) for incident in waiting))
-    return (f"the tests of {format_count(len(waiting))} were not run: {reasons}",)
-
-
-def _why_open(incident: IncidentResult) -> str:
-    if incident.reason is None or incident.reason == UNREPORTED:
-        return "the run ended before them, or a plugin left them out"
-    return incident.reason
+    unexplained = "the run ended before them, or a plugin left them out"
+    reasons = dict.fromkeys(
+        unexplained if incident.reason in (None, UNREPORTED) else incident.reason
+        for incident in waiting
+    )
+    joined = "; ".join(filter(None, reasons))
+    return (f"the tests of {format_count(len(waiting))} were not run: {joined}",)
 
 
 def _has_open_tests(incident: IncidentResult, scope: Scope) -> bool:

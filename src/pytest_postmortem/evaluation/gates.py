@@ -27,25 +27,24 @@ MAX_SUGGESTED_NAMES = 10
 
 def evaluate_gates(report: Report) -> tuple[GateResult, ...]:
     """Judge every gate that the policy asks for, in a fixed order."""
-    return tuple(_evaluate_each_gate(report))
+    policy = report.policy
+    gates = (
+        ("fail-under", policy.fail_under is not None, _evaluate_fail_under),
+        ("require", policy.require, _evaluate_required),
+        ("require-proof", policy.require_proof, _evaluate_required_proofs),
+        ("require-strength", policy.require_strength is not None, _evaluate_required_strength),
+    )
+    return tuple(
+        _build_unjudged_gate(name, report) or evaluate_gate(report)
+        for name, is_asked, evaluate_gate in gates
+        if is_asked
+    )
 
 
 def is_report_failing(report: Report) -> bool:
     """Return whether a report fails a run that is otherwise green."""
     wrong = any(finding.severity == "error" for finding in report.findings)
     return wrong or any(gate.judged and not gate.passed for gate in report.gates)
-
-
-def _evaluate_each_gate(report: Report) -> Iterator[GateResult]:
-    policy = report.policy
-    if policy.fail_under is not None:
-        yield _build_unjudged_gate("fail-under", report) or _evaluate_fail_under(
-            report, policy.fail_under
-        )
-    if policy.require:
-        yield _build_unjudged_gate("require", report) or _evaluate_required(report)
-    if policy.require_proof:
-        yield _build_unjudged_gate("require-proof", report) or _evaluate_required_proofs(report)
 
 
 def _build_unjudged_gate(name: str, report: Report) -> GateResult | None:
@@ -60,12 +59,13 @@ def _build_unjudged_gate(name: str, report: Report) -> GateResult | None:
     return GateResult(name, judged=False, passed=False, message=f"not judged: {reasons}; {remedy}")
 
 
-def _evaluate_fail_under(report: Report, minimum: float) -> GateResult:
+def _evaluate_fail_under(report: Report) -> GateResult:
     """Compare the unrounded share of guarded incidents with the required percentage."""
+    minimum = report.policy.fail_under or 0.0
     guarded, required = report.totals.guarded, report.totals.required
     if not required:
         return GateResult("fail-under", True, True, "no incident requires a regression test")
-    passed = _is_share_reached(guarded, required, minimum)
+    passed = guarded * 100 >= minimum * required
     shown = compute_percentage(guarded, required, digits=1)
     message = f"{shown:g} % of {format_count(required)} guarded, {minimum:g} % asked"
     if not passed:
@@ -74,36 +74,57 @@ def _evaluate_fail_under(report: Report, minimum: float) -> GateResult:
     return GateResult("fail-under", True, passed, message)
 
 
-def _is_share_reached(guarded: int, required: int, minimum: float) -> bool:
-    return guarded * 100 >= minimum * required
-
-
 def _evaluate_required(report: Report) -> GateResult:
     """Require that each incident of the required severities is guarded after its grace period."""
-    policy = report.policy
-    required_incidents = [
+    severities = report.policy.require
+    incidents = [
         incident
         for incident in report.incidents
-        if incident.required and _is_severity_required(incident, policy)
+        if incident.required and _has_severity_in(incident, severities)
     ]
-    missing = [
-        incident
-        for incident in required_incidents
-        if incident.state != "guarded" and not _is_in_grace(incident, policy)
-    ]
-    severities = ", ".join(policy.require)
-    message = (
-        f"{len(required_incidents)} of {format_count(len(required_incidents))} of {severities}"
-        " guarded or in grace"
+    lacking = [incident for incident in incidents if incident.state != "guarded"]
+    return _judge_severities(
+        report, "require", severities, incidents, lacking, "guarded", "is required"
     )
-    if not required_incidents:
-        message = f"no incident of {severities} is required"
+
+
+def _evaluate_required_proofs(report: Report) -> GateResult:
+    """Require proofs for incidents of some severities with known fixes, after their grace."""
+    severities = report.policy.require_proof
+    incidents = find_provable_incidents(report.incidents, severities)
+    lacking = [
+        incident for incident in incidents if incident.proof is None or not incident.proof.proven
+    ]
+    return _judge_severities(
+        report, "require-proof", severities, incidents, lacking, "proven", "names a fix"
+    )
+
+
+def _judge_severities(
+    report: Report,
+    name: str,
+    severities: Sequence[str],
+    incidents: Sequence[IncidentResult],
+    lacking: Iterable[IncidentResult],
+    demand: str,
+    condition: str,
+) -> GateResult:
+    """Return the result of a gate that all incidents meet but for the ``lacking`` ones.
+
+    ``condition`` says which incidents of the severities the gate is about.
+    """
+    missing = [incident for incident in lacking if not _is_in_grace(incident, report.policy)]
+    names = ", ".join(severities)
+    message = (
+        f"{len(incidents)} of {format_count(len(incidents))} of {names} {demand} or in grace"
+        if incidents
+        else f"no incident of {names} {condition}"
+    )
     if missing:
         message = (
-            f"{format_count(len(missing))} of {severities} not guarded:"
-            f" {_format_incident_ids(missing)}"
+            f"{format_count(len(missing))} of {names} not {demand}: {_format_incident_ids(missing)}"
         )
-    return _name_unrated_incidents(report, GateResult("require", True, not missing, message))
+    return _name_unrated_incidents(report, GateResult(name, True, not missing, message))
 
 
 def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
@@ -116,10 +137,11 @@ def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
     missing = [incident for incident in unrated if incident not in withheld]
     texts = []
     if withheld:
+        again = ", and run `pytest-postmortem sync`" if report.registry.limited else ""
         texts.append(
             f"the severity of {format_count(len(withheld))} is withheld by postmortem_show, or"
             f" missing: not judged ({_format_incident_ids(withheld)}); set postmortem_show to title"
-            f" or all{_sync_again(report)}"
+            f" or all{again}"
         )
     if missing and len(unrated) < len(required):
         verb = "has" if len(missing) == 1 else "have"
@@ -145,33 +167,48 @@ def _is_severity_withheld(incident: IncidentResult, report: Report) -> bool:
     return postmortem.show in ("id", "link") or postmortem.path in report.registry.limited
 
 
-def _sync_again(report: Report) -> str:
-    return ", and run `pytest-postmortem sync`" if report.registry.limited else ""
+def _evaluate_required_strength(report: Report) -> GateResult:
+    """Require that the tests of each proven incident notice a share of the changes to its fix.
 
-
-def _evaluate_required_proofs(report: Report) -> GateResult:
-    """Require proofs for incidents of some severities with known fixes, after their grace."""
-    policy = report.policy
-    provable_incidents = find_provable_incidents(report.incidents, policy.require_proof)
-    open_ = [
+    An incident whose strength is not known today is not judged.
+    """
+    minimum = report.policy.require_strength or 0.0
+    proven = [
         incident
-        for incident in provable_incidents
-        if incident.proof is None or not incident.proof.proven
+        for incident in report.incidents
+        if incident.required and incident.proof is not None and incident.proof.proven
     ]
-    missing = [incident for incident in open_ if not _is_in_grace(incident, policy)]
-    severities = ", ".join(policy.require_proof)
-    message = (
-        f"{len(provable_incidents)} of {format_count(len(provable_incidents))} of {severities}"
-        " proven or in grace"
-    )
-    if not provable_incidents:
-        message = f"no incident of {severities} names a fix"
-    if missing:
-        message = (
-            f"{format_count(len(missing))} of {severities} not proven:"
-            f" {_format_incident_ids(missing)}"
+    known = {
+        incident.postmortem.id: (incident, incident.proof.strength)
+        for incident in proven
+        if incident.proof and incident.proof.strength and not incident.proof.strength.outdated
+    }
+    unknown = [incident for incident in proven if incident.postmortem.id not in known]
+    weak = [
+        f"{id} {strength.noticed} of {strength.total}"
+        for id, (incident, strength) in known.items()
+        if strength.noticed * 100 < minimum * strength.total
+        and not _is_in_grace(incident, report.policy)
+    ]
+    texts = []
+    if weak:
+        texts.append(
+            f"{format_count(len(weak))} with less than {minimum:g} % of changes noticed:"
+            f" {join_some_texts(weak, ', ', 5)}"
         )
-    return _name_unrated_incidents(report, GateResult("require-proof", True, not missing, message))
+    elif known:
+        texts.append(
+            f"{len(known)} of {format_count(len(known))} with {minimum:g} % of changes noticed,"
+            " or in grace"
+        )
+    if unknown:
+        texts.append(
+            f"the strength of {format_count(len(unknown))} is not known today: not judged"
+            f" ({_format_incident_ids(unknown)}); run `pytest-postmortem prove --strength`"
+        )
+    if not proven:
+        texts.append("no incident is proven: not judged; run `pytest-postmortem prove --strength`")
+    return GateResult("require-strength", bool(known), bool(known) and not weak, "; ".join(texts))
 
 
 def find_provable_incidents(
@@ -217,14 +254,18 @@ def list_gate_severities(policy: Policy) -> tuple[str, ...]:
 
 
 def check_percentage(policy: Policy) -> Iterator[Finding]:
-    """Yield a warning for a percentage that looks like a share of 1."""
-    minimum = policy.fail_under
-    if minimum is not None and 0 < minimum < 1:
-        message = (
-            f"fail-under is a percentage, and {minimum:g} asks for {minimum:g} %;"
-            f" write {minimum * 100:g} for {minimum * 100:g} %"
-        )
-        yield Finding(FRACTION_CODE, "warning", message)
+    """Yield a warning for each percentage that looks like a share of 1."""
+    percentages = (
+        ("fail-under", policy.fail_under),
+        ("postmortem_require_strength", policy.require_strength),
+    )
+    for name, minimum in percentages:
+        if minimum is not None and 0 < minimum < 1:
+            message = (
+                f"{name} is a percentage, and {minimum:g} asks for {minimum:g} %;"
+                f" write {minimum * 100:g} for {minimum * 100:g} %"
+            )
+            yield Finding(FRACTION_CODE, "warning", message)
 
 
 def check_policy(policy: Policy, registry: Registry) -> Iterator[Finding]:
@@ -273,10 +314,6 @@ def _build_unfit_value_finding(code: str, message: str, known: Iterable[str]) ->
     shown = join_some_texts(names, ", ", MAX_SUGGESTED_NAMES)
     remedy = f"there are {shown}" if names else "there are none"
     return Finding(code, "warning", f"{message}; {remedy}")
-
-
-def _is_severity_required(incident: IncidentResult, policy: Policy) -> bool:
-    return _has_severity_in(incident, policy.require)
 
 
 def _has_severity_in(incident: IncidentResult, severities: Sequence[str]) -> bool:

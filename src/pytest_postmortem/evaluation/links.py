@@ -23,7 +23,6 @@ from pytest_postmortem.model import (
     normalize_id,
 )
 from pytest_postmortem.options import MARKER_NAME
-from pytest_postmortem.similar_names import find_similar_word, index_registry_ids
 
 ADDRESS_KEYS = ("selectedIssue", "issue", "key", "id")
 """Keys of a URL's query that hold an id; in a path it is the last part that looks like one."""
@@ -140,7 +139,7 @@ def _find_mark_complaints(mark: MarkLike) -> Iterator[str]:
             shown = _format_mark_argument(argument)
             yield (
                 f"@pytest.mark.{MARKER_NAME}({shown}) names no id but a"
-                f" {_format_argument_type(argument)}; write {MARK_FORM}"
+                f" {type(argument).__name__}; write {MARK_FORM}"
             )
     for keyword in mark.kwargs:
         yield (
@@ -154,10 +153,6 @@ def _format_mark_argument(argument: object) -> str:
         return reprlib.repr(argument)
     except Exception:  # a user's class may raise anything
         return "..."
-
-
-def _format_argument_type(argument: object) -> str:
-    return type(argument).__name__
 
 
 def encode_ids(ids: Iterable[str]) -> str:
@@ -232,6 +227,8 @@ def check_links(
         if link.origin == "marker" and registry.find(link.id) is None:
             path = link.defined_in or link.path
             places.setdefault((link.id.casefold(), path, link.line), link.id)
+    if not places:
+        return ()
     severity: Literal["error", "warning"] = (
         "error" if unknown == "error" and not registry.partial else "warning"
     )
@@ -246,7 +243,8 @@ class _UnknownIdAdvice:
     """Remedies for unknown ids, each computed once."""
 
     def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+        from pytest_postmortem.similar_names import index_registry_ids
+
         self._partial = "; ".join(registry.partial)
         self._known: dict[str, str] = {}
         self._index = index_registry_ids(registry)
@@ -296,6 +294,8 @@ def check_selection(
         elif advice is not None:
             yield Finding("unknown-id", severity, message + advice.on(pattern))
         else:
+            from pytest_postmortem.similar_names import find_similar_word
+
             near = find_similar_word(pattern, ids)
             remedy = f"did you mean {near!r}?" if near else "correct the id"
             message = f"--postmortem={pattern} selects no test: no collected test is linked to it"

@@ -17,6 +17,7 @@ from pytest_postmortem.documents.heading_kinds import PartKind
 from pytest_postmortem.documents.parts import DocumentPart
 from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import DocumentPassage
+from pytest_postmortem.lint.phrases import compile_phrases, list_words
 from pytest_postmortem.model import Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident
 from pytest_postmortem.registry.postmortem_text import PostmortemText
@@ -28,27 +29,14 @@ Complaint = tuple[int | None, str]
 MAX_QUOTED_LENGTH = 60
 
 
-_UNFINISHED_STATUS = re.compile(
-    r"\W*(?:draft|wip|work in progress|in[- ]progress|open|ongoing|active|investigating|in review|"
-    r"pending|triage|identified|monitoring|not started|todo)\b",
-    re.IGNORECASE,
-)
 MAX_NOTE_WORDS = 200
 """A document with a link and no more words than these is a note about another document."""
 
-_REFERENCE_ELSEWHERE = re.compile(
-    r"\brefer to\b|\b(?:full|complete|detailed|internal) (?:details|report|document|post-?mortem|"
-    r"write-?up|analysis)\b",
-    re.IGNORECASE,
-)
-
-
 _UNWRITTEN_TEST = re.compile(r"(\S+::\S+) fails until it is written")
+_UNFINISHED_STATUS = compile_phrases("unfinished_status", r"\W*")
+_REFERENCE_ELSEWHERE = compile_phrases("elsewhere")
+_ENGLISH_WORDS = list_words("english")
 
-
-ENGLISH_WORDS = frozenset(
-    "the of to and is are we for it that by with from this because be".split()
-)
 MIN_ENGLISH_SHARE = 0.03
 """A text with a smaller share of these words is in another language, or is not prose."""
 
@@ -95,6 +83,11 @@ class LintCase:
                     yield part, passage
 
     @property
+    def passages(self) -> Iterator[DocumentPassage]:
+        """The passages of all parts."""
+        return (passage for part in self.writing.parts for passage in part.said)
+
+    @property
     def is_unfinished(self) -> bool:
         """Whether its status is that of a draft, in which missing parts are not reported."""
         status = self.postmortem.status or next((p.text for _, p in self.said("status")), "")
@@ -109,30 +102,25 @@ class LintCase:
         return is_judgeable and self._is_english()
 
     def _is_english(self) -> bool:
-        texts = (passage.prose for part in self.writing.parts for passage in part.said)
-        words = [word.strip(".,;:()").casefold() for text in texts for word in text.split()]
+        prose = " ".join(passage.prose for passage in self.passages)
+        words = [word.strip(".,;:()").casefold() for word in prose.split()]
         if sum(not word.isascii() for word in words) > MAX_FOREIGN_SHARE * len(words):
             return False
-        english_count = sum(word in ENGLISH_WORDS for word in words)
+        english_count = sum(word in _ENGLISH_WORDS for word in words)
         return len(words) < MIN_WORDS_TO_JUDGE or english_count >= MIN_ENGLISH_SHARE * len(words)
 
     def _is_elsewhere(self) -> bool:
         """Return whether it refers to the full post-mortem at another place."""
-        passages = [passage for part in self.writing.parts for passage in part.said]
-        refers = any(
-            passage.links and _REFERENCE_ELSEWHERE.search(passage.text) for passage in passages
-        )
-        words = sum(len(passage.text.split()) for passage in passages)
+        refers = any(p.links and _REFERENCE_ELSEWHERE.search(p.text) for p in self.passages)
+        words = sum(len(passage.text.split()) for passage in self.passages)
         has_web_link = (self.postmortem.url or "").startswith(("https:", "http:"))
         return refers or (has_web_link and words < MAX_NOTE_WORDS)
 
     def find_unwritten_claims(self) -> Iterator[tuple[int, str]]:
         """Yield the lines of the document that name a test as not written, and its node id."""
-        for part in self.writing.parts:
-            for passage in part.said:
-                claim = _UNWRITTEN_TEST.search(" ".join(passage.text.split()))
-                if claim:
-                    yield passage.line, claim[1]
+        for passage in self.passages:
+            if claim := _UNWRITTEN_TEST.search(" ".join(passage.text.split())):
+                yield passage.line, claim[1]
 
     @property
     def problem_class(self) -> str | None:

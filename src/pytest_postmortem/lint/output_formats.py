@@ -52,7 +52,7 @@ def render_lint_text(checked: LintResult) -> str:
     """Return the findings, one line each with its location first, and a line of counts."""
     lines = [
         *map(_format_finding_line, checked.findings),
-        *_format_unjudged_lines(checked),
+        *(f"not judged: {reason}" for reason in checked.unjudged),
         *_format_unknown_lines(checked),
         *(f"note: {note}" for note in checked.notes),
         _format_lint_summary(checked),
@@ -64,10 +64,6 @@ def _format_finding_line(finding: Finding) -> str:
     place = finding.path or "registry"
     line = f":{finding.line}" if finding.path and finding.line is not None else ""
     return f"{place}{line}: {finding.severity}: {finding.message} [{finding.code}]"
-
-
-def _format_unjudged_lines(checked: LintResult) -> Iterator[str]:
-    return (f"not judged: {reason}" for reason in checked.unjudged)
 
 
 def _format_unknown_lines(checked: LintResult) -> Iterator[str]:
@@ -83,16 +79,13 @@ def _format_unknown_lines(checked: LintResult) -> Iterator[str]:
 def _format_lint_summary(checked: LintResult) -> str:
     if not (checked.postmortems or checked.files or checked.findings):
         return "Nothing to check: no post-mortem and no test file"
-    looked = [
-        format_count(checked.postmortems, "post-mortem"),
-        f"{format_count(checked.files, 'test file')}",
-    ]
-    counts = [
-        format_count(checked.count(severity), severity)
-        for severity in ("error", "warning")
-        if checked.count(severity)
-    ]
-    return f"{', '.join(counts) or 'Nothing wrong'} in {' and '.join(looked)}"
+    looked = (
+        f"{format_count(checked.postmortems, 'post-mortem')} and "
+        f"{format_count(checked.files, 'test file')}"
+    )
+    counts = {severity: checked.count(severity) for severity in ("error", "warning")}
+    wrong = ", ".join(format_count(count, name) for name, count in counts.items() if count)
+    return f"{wrong or 'Nothing wrong'} in {looked}"
 
 
 LINT_FORMAT = 1
@@ -111,7 +104,18 @@ def render_lint_annotations(checked: LintResult) -> str:
 
 def render_lint_json(checked: LintResult) -> str:
     """Return the result of a check as JSON."""
-    return format_json_document(_build_lint_json(checked))
+    document = {
+        "format": LINT_FORMAT,
+        "tool": {"name": TOOL_NAME, "version": __version__},
+        "root": checked.root,
+        "postmortems": checked.postmortems,
+        "files": checked.files,
+        "findings": [asdict(finding) for finding in checked.findings],
+        "unjudged": list(checked.unjudged),
+        "unknown": list(checked.unknown),
+        "notes": list(checked.notes),
+    }
+    return format_json_document(document)
 
 
 def render_lint_gitlab(checked: LintResult, fallback: str) -> str:
@@ -119,12 +123,44 @@ def render_lint_gitlab(checked: LintResult, fallback: str) -> str:
 
     ``fallback`` is the path, from the top of the repository, of a finding without a path in it.
     """
-    return format_json_document(_build_gitlab_report(checked, fallback))
+    report = [
+        {
+            "description": finding.message,
+            "check_name": finding.code,
+            "fingerprint": fingerprint,
+            "severity": GITLAB_SEVERITIES[finding.severity],
+            "location": {
+                "path": _resolve_repository_path(finding, checked.root) or fallback,
+                "lines": {"begin": finding.line or 1},
+            },
+        }
+        for finding, fingerprint in _fingerprint_findings(checked)
+    ]
+    return format_json_document(report)
 
 
 def render_lint_sarif(checked: LintResult, fallback: str) -> str:
     """Return the findings as SARIF; ``fallback`` as in `render_lint_gitlab`."""
-    return format_json_document(_build_sarif_report(checked, fallback))
+    codes = sorted({finding.code for finding in checked.findings})
+    rules = [*map(_build_sarif_rule, codes)]
+    results = [
+        {
+            "ruleId": finding.code,
+            "ruleIndex": codes.index(finding.code),
+            "level": finding.severity,
+            "message": {"text": finding.message},
+            "locations": [_build_sarif_location(finding, checked.root, fallback)],
+            "partialFingerprints": {f"{TOOL_NAME}/v{LINT_FORMAT}": fingerprint},
+        }
+        for finding, fingerprint in _fingerprint_findings(checked)
+    ]
+    run = {
+        "tool": {"driver": {"name": TOOL_NAME, "version": __version__, "rules": rules}},
+        "invocations": [{"executionSuccessful": not checked.unjudged}],
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+    }
+    return format_json_document({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _resolve_repository_path(finding: Finding, root: str) -> str | None:
@@ -141,20 +177,6 @@ def _format_lint_annotation(finding: Finding, root: str) -> str:
     return format_annotation(finding.severity, file, finding.line, finding.code, text)
 
 
-def _build_lint_json(checked: LintResult) -> Mapping[str, Any]:
-    return {
-        "format": LINT_FORMAT,
-        "tool": {"name": TOOL_NAME, "version": __version__},
-        "root": checked.root,
-        "postmortems": checked.postmortems,
-        "files": checked.files,
-        "findings": [asdict(finding) for finding in checked.findings],
-        "unjudged": list(checked.unjudged),
-        "unknown": list(checked.unknown),
-        "notes": list(checked.notes),
-    }
-
-
 def _fingerprint_findings(checked: LintResult) -> Iterator[tuple[Finding, str]]:
     """Yield the findings with fingerprints that are unique and don't depend on lines."""
     text_counts: Counter[str] = Counter()
@@ -163,52 +185,6 @@ def _fingerprint_findings(checked: LintResult) -> Iterator[tuple[Finding, str]]:
         text_counts[text] += 1
         data = f"{text}\0{text_counts[text]}".encode(errors="surrogatepass")
         yield finding, hashlib.sha256(data).hexdigest()[:32]
-
-
-def _build_gitlab_report(checked: LintResult, fallback: str) -> list[Mapping[str, Any]]:
-    return [
-        {
-            "description": finding.message,
-            "check_name": finding.code,
-            "fingerprint": fingerprint,
-            "severity": GITLAB_SEVERITIES[finding.severity],
-            "location": {
-                "path": _resolve_repository_path(finding, checked.root) or fallback,
-                "lines": {"begin": finding.line or 1},
-            },
-        }
-        for finding, fingerprint in _fingerprint_findings(checked)
-    ]
-
-
-def _build_sarif_report(checked: LintResult, fallback: str) -> Mapping[str, Any]:
-    codes = sorted({finding.code for finding in checked.findings})
-    tool = {
-        "driver": {
-            "name": TOOL_NAME,
-            "version": __version__,
-            "rules": [*map(_build_sarif_rule, codes)],
-        }
-    }
-    results = [
-        {
-            "ruleId": finding.code,
-            "ruleIndex": codes.index(finding.code),
-            "level": finding.severity,
-            "message": {"text": finding.message},
-            "locations": [_build_sarif_location(finding, checked.root, fallback)],
-            "partialFingerprints": {f"{TOOL_NAME}/v{LINT_FORMAT}": fingerprint},
-        }
-        for finding, fingerprint in _fingerprint_findings(checked)
-    ]
-    done = {"executionSuccessful": not checked.unjudged}
-    run = {
-        "tool": tool,
-        "invocations": [done],
-        "results": results,
-        "columnKind": "unicodeCodePoints",
-    }
-    return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def _build_sarif_rule(code: str) -> Mapping[str, Any]:

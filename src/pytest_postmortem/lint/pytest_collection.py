@@ -43,14 +43,8 @@ def collect_with_pytest(arguments: Sequence[str], folder: Path) -> PytestCollect
     """Run pytest's collection in a folder; no test is run."""
     with tempfile.TemporaryDirectory() as name:
         report = Path(name, "report.json")
-        own_arguments = [
-            "-p",
-            "postmortem",
-            COLLECT_ONLY_OPTION,
-            "-q",
-            f"{REPORT_OPTION}=",
-            f"{REPORT_OPTION}=json:{report}",
-        ]
+        own_arguments = ["-p", "postmortem", COLLECT_ONLY_OPTION, "-q"]
+        own_arguments += [f"{REPORT_OPTION}=", f"{REPORT_OPTION}=json:{report}"]
         completed = subprocess.run(
             [sys.executable, "-m", "pytest", *arguments, *own_arguments],
             cwd=folder,
@@ -58,20 +52,17 @@ def collect_with_pytest(arguments: Sequence[str], folder: Path) -> PytestCollect
             capture_output=True,
             check=False,
         )
-        output_lines = (
-            (completed.stdout + completed.stderr).decode(errors="replace").strip().splitlines()
-        )
-        if not report.is_file():
-            # Where no registry is configured and no test is marked, nothing is reported.
-            if completed.returncode == pytest.ExitCode.OK:
-                return PytestCollection(linked={})
-            if completed.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
-                return PytestCollection()
-            why = "; ".join(
-                line.strip() for line in output_lines[-MAX_OUTPUT_LINES:] if line.strip()
-            )
-            return PytestCollection(unjudged=(f"pytest could not collect: {why}",))
-        return _parse_collection_report(json.loads(report.read_text(encoding="utf-8")))
+        if report.is_file():
+            return _parse_collection_report(json.loads(report.read_text(encoding="utf-8")))
+    # Where no registry is configured and no test is marked, nothing is reported.
+    if completed.returncode == pytest.ExitCode.OK:
+        return PytestCollection(linked={})
+    if completed.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
+        return PytestCollection()
+    output = (completed.stdout + completed.stderr).decode(errors="replace")
+    last_lines = output.strip().splitlines()[-MAX_OUTPUT_LINES:]
+    why = "; ".join(line.strip() for line in last_lines if line.strip())
+    return PytestCollection(unjudged=(f"pytest could not collect: {why}",))
 
 
 def _parse_collection_report(document: Mapping[str, Any]) -> PytestCollection:

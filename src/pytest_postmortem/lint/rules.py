@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pytest_postmortem.documents.ignored_codes import find_ignored_codes
+from pytest_postmortem.documents.sections import find_ignored_codes
 from pytest_postmortem.lint import action_item_rules as action_items
 from pytest_postmortem.lint import cause_rules as causes
 from pytest_postmortem.lint import incident_rules as incidents

@@ -432,7 +432,7 @@ def _merge_bodies(
 
 
 def _is_addition_kept(node: ast.stmt, scope: str, is_kept: Callable[[str, str], bool]) -> bool:
-    """Return whether an added statement stays: a definition whose names are no behaviour."""
+    """Return whether an added statement stays: a definition whose names are not behaviour."""
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return True
     names = list(list_bound_names([node]))

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -16,11 +16,18 @@ from pathlib import Path
 from pytest_postmortem import proofs
 from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Proof, Verdict
-from pytest_postmortem.proofs import StoredProof, StoredTestVerdict
+from pytest_postmortem.proofs import (
+    STRENGTH_RULES_VERSION,
+    StoredMutant,
+    StoredProof,
+    StoredStrength,
+    StoredTestVerdict,
+)
 from pytest_postmortem.prove.fix import FixError
 from pytest_postmortem.prove.revert import Workspace
 from pytest_postmortem.prove.reverted_files import RevertedFiles
 from pytest_postmortem.prove.strategy import IncidentProof, Prover
+from pytest_postmortem.prove.strength import FixStrength, MutantResult, StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 from pytest_postmortem.pysource.fingerprints import DigestReader
@@ -57,14 +64,23 @@ def prove_incidents(
 
 
 def find_stored_proof(
-    case: ProofCase, kept: Mapping[str, StoredProof], checkout: Workspace, settings: Sequence[str]
+    case: ProofCase,
+    kept: Mapping[str, StoredProof],
+    checkout: Workspace,
+    settings: Sequence[str],
+    request: StrengthRequest | None = None,
 ) -> IncidentProof | None:
     """Return the stored proof of an incident if no input has changed, else None.
 
-    ``settings`` are the further inputs of the verdict.
+    ``settings`` are the further inputs of the verdict. With a ``request``, a proven incident has to
+    have the requested strength.
     """
     stored = kept.get(case.id)
     if stored is None or stored.proof.verdict not in STORED_VERDICTS:
+        return None
+    strength = _restore_strength(stored.strength)
+    is_measured = strength is not None and request is not None and strength.limit == request.mutants
+    if request is not None and stored.proof.verdict in PROVEN_VERDICTS and not is_measured:
         return None
     try:
         key = _digest_proof_inputs(
@@ -86,7 +102,48 @@ def find_stored_proof(
         stored.proof.fix,
         judged,
         stored.way,
+        strength=strength,
         reverted_files=RevertedFiles(stored.taken, stored.left),
+    )
+
+
+def _restore_strength(stored: StoredStrength | None) -> FixStrength | None:
+    if stored is None or stored.rules != STRENGTH_RULES_VERSION:
+        return None
+    mutants = (
+        MutantResult(each.path, each.line, each.kind, each.before, each.after, "missed")
+        for each in stored.mutants
+    )
+    return FixStrength(
+        {
+            "noticed": stored.noticed,
+            "missed": stored.missed,
+            "not reached": stored.not_reached,
+            "invalid": stored.invalid,
+        },
+        tuple(mutants),
+        stored.made,
+        stored.limit,
+    )
+
+
+def _build_stored_strength(strength: FixStrength | None) -> StoredStrength | None:
+    if strength is None or strength.problem:
+        return None
+    missed = (
+        StoredMutant(each.path, each.line, each.kind, each.before, each.after)
+        for each in strength.mutants
+        if each.found == "missed"
+    )
+    return StoredStrength(
+        strength.noticed,
+        strength.missed,
+        strength.counts.get("not reached", 0),
+        strength.counts.get("invalid", 0),
+        strength.made,
+        strength.limit,
+        STRENGTH_RULES_VERSION,
+        tuple(missed),
     )
 
 
@@ -114,6 +171,7 @@ def build_stored_proof(
         proved.reverted_files.left,
         proved.judged.failing,
         proved.judged.further,
+        _build_stored_strength(proved.strength),
     )
 
 
@@ -255,7 +313,10 @@ def _digest_content(data: bytes | None) -> str | None:
 def merge_stored_proofs(
     kept: Mapping[str, StoredProof], new: Mapping[str, StoredProof]
 ) -> dict[str, StoredProof]:
-    """Return all proofs; a new undecided proof does not replace a decided one."""
+    """Return all proofs; a new undecided proof does not replace a decided one.
+
+    A strength that was measured with the same inputs is kept.
+    """
     all_proofs = dict(kept)
     for id, new_proof in new.items():
         old = all_proofs.get(id)
@@ -265,4 +326,6 @@ def merge_stored_proofs(
             or old.proof.verdict not in STORED_VERDICTS
         ):
             all_proofs[id] = new_proof
+            if old is not None and old.key == new_proof.key and new_proof.strength is None:
+                all_proofs[id] = replace(new_proof, strength=old.strength)
     return all_proofs

@@ -92,7 +92,10 @@ def copy_checkout(root: Path, top: Path, folder: Path) -> Path:
         file, target = top / path, folder / path
         if file.is_symlink() or file.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, target, follow_symlinks=False)
+            try:
+                shutil.copy(file, target, follow_symlinks=False)
+            except OSError:  # Windows may forbid links
+                shutil.copy(file, target)
     _copy_generated_files(root, top, folder)
     return Path(os.path.realpath(folder))
 

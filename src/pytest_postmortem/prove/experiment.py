@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import count
+from math import inf
+from pathlib import Path
 from time import monotonic
 
 from pytest_postmortem.prove.ast_units import split_source_lines
@@ -14,11 +16,14 @@ from pytest_postmortem.prove.diagnose import find_reading_lines, list_defined_na
 from pytest_postmortem.prove.effective_lines import find_effective_ranges
 from pytest_postmortem.prove.flakiness import RunCounts
 from pytest_postmortem.prove.revert import FixVersions
-from pytest_postmortem.prove.runner import Runner, RunSources, TestSelection
+from pytest_postmortem.prove.runner import ForkServer, Runner, RunSources, TestSelection
 from pytest_postmortem.prove.trial import Trial
 
 MAX_RUN_SECONDS = 600.0
 """Seconds that a run may take by default."""
+
+MAX_INCIDENT_SECONDS = 1800.0
+"""Seconds that all runs of one incident may take by default."""
 
 TIMEOUT_FACTOR = 10
 """The time limit as a multiple of the duration with the fix."""
@@ -47,7 +52,8 @@ class RunBudget:
 
     ``limit`` are the seconds per run. ``runs`` are the runs per side for a race, None for as many
     as time allows in ``seconds`` per side. ``shake`` switches threads at the lines of the fix.
-    ``min_hang_seconds`` is the least time after which a run counts as hanging.
+    ``min_hang_seconds`` is the least time after which a run counts as hanging, ``incident_limit``
+    are the seconds for all runs of one incident.
     """
 
     limit: float = MAX_RUN_SECONDS
@@ -55,6 +61,7 @@ class RunBudget:
     seconds: float = 60.0
     shake: bool = False
     min_hang_seconds: float = 20.0
+    incident_limit: float = MAX_INCIDENT_SECONDS
 
     @property
     def asked(self) -> bool:
@@ -67,12 +74,17 @@ class RunBudget:
         return self.runs or 100
 
 
+class IncidentTimeoutError(Exception):
+    """The time for all runs of an incident is over."""
+
+
 class Experiment:
     """Run the linked tests with and without the fix, and record which files of the checkout they
     load.
 
     ``enough`` are the seconds after which a run counts as hanging, computed from the run with the
-    fix; ``as_module`` starts pytest as ``python -m pytest``.
+    fix; ``as_module`` starts pytest as ``python -m pytest``. ``control`` is an earlier run of the
+    same files with the fix, if there was one. ``deadline`` is when all runs must have ended.
     """
 
     def __init__(
@@ -82,16 +94,20 @@ class Experiment:
         versions: FixVersions,
         effort: RunBudget,
         enough: float = MAX_RUN_SECONDS,
+        deadline: float = inf,
     ) -> None:
         self._runner = runner
         self._wanted = selection
         self._versions = versions
         self._effort = effort
+        self._deadline = deadline
         self.hang_seconds = enough
         self.as_module = runner.as_module
         self._others: tuple[str, ...] = ()
+        self.control: Trial | None = None
         self.modules: set[str] = set()
         self.read_files: set[str] = set()
+        self.packages: tuple[str, ...] = ()
         pairs = {
             path: (versions.before.get(path) or "", text or "")
             for path, text in versions.fixed.items()
@@ -107,7 +123,10 @@ class Experiment:
 
     def run_with_fix(self) -> Trial:
         """Run the tests with the fix; limit later runs to ten times its duration."""
-        trial = self._run(self._wanted, fixed=True, watched=True)
+        selection = replace(self._wanted, packages=True)
+        trial = self.control or self._run(selection, fixed=True, watched=True)
+        self.modules |= trial.modules
+        self.packages = trial.packages
         if trial.ended.status is not None:
             self.hang_seconds = max(
                 self._effort.min_hang_seconds, TIMEOUT_FACTOR * trial.ended.seconds
@@ -116,12 +135,17 @@ class Experiment:
         return trial
 
     def today(self) -> Trial:
-        """Run the tests with the files of the checkout."""
-        return self._start(self._once, RunSources())
+        """Run the tests with the files of the checkout, and other tests as with the fix."""
+        return self._start(replace(self._wanted, packages=True), RunSources())
 
     def are_tests_passing(self, nodeids: Sequence[str]) -> bool:
         """Return whether tests pass in the user's own environment."""
-        return self._runner.are_tests_passing(nodeids, self._time_limit, as_module=self.as_module)
+        limit = self.find_time_limit()
+        return self._runner.are_tests_passing(nodeids, limit, as_module=self.as_module)
+
+    def find_installed_copy(self, top: Path) -> str | None:
+        """Return an installed file that the user's own environment may import for the fix's."""
+        return self._runner.find_installed_copy(self._versions.list_module_paths(), top)
 
     def without(self) -> Trial:
         """Run the tests without the fix, and of the other tests those that ran with it."""
@@ -152,10 +176,44 @@ class Experiment:
                     failing.add(nodeid)
         return frozenset(failing)
 
-    def part(self, before: Mapping[str, str | None]) -> Trial:
-        """Run the tests with a part of the fix reverted."""
-        self._write_other_files(fixed=True, texts=before)
-        return self._start(self._once, replace(self._bare, files=before))
+    def serve(self, nodeids: Sequence[str], packages: Sequence[str]) -> ForkServer:
+        """Return a process that forks runs of some tests, after it has imported some packages."""
+        selection = replace(self._select_tests(nodeids), as_module=self.as_module)
+        return self._runner.serve(selection, self._bare, packages)
+
+    def run_with_texts(
+        self,
+        server: ForkServer | None,
+        nodeids: Sequence[str],
+        texts: Mapping[str, str | None],
+        marks: LineRanges,
+        limit: float,
+        *,
+        stop: bool,
+    ) -> Trial:
+        """Run some tests with other texts of files: in a fork of a process, or in their own.
+
+        ``limit`` are the seconds after which the run counts as hanging. With ``stop``, the first
+        failure ends the run.
+        """
+        self._write_other_files(fixed=True, texts=texts)
+        allowed = min(limit, self._effort.limit)
+        if server is not None:
+            trial = server.run(texts, marks, allowed, stop=stop)
+        else:
+            selection = replace(self._select_tests(nodeids), as_module=self.as_module, stop=stop)
+            sources = replace(self._bare, files=texts, marks=marks, conditions=True)
+            trial = self._runner.run(selection, sources, allowed)
+        return trial.cut() if trial.ended.status is None and allowed < limit else trial
+
+    @property
+    def has_tree(self) -> bool:
+        """Whether the runs share the files of another tree."""
+        return bool(self._versions.others)
+
+    def _select_tests(self, nodeids: Sequence[str]) -> TestSelection:
+        files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in nodeids))
+        return replace(self._once, files=files, ids=(), nodeids=tuple(nodeids))
 
     def run_with_additions(self, texts: Mapping[str, str | None]) -> Trial:
         """Run the tests with the modifications of the fix reverted, and with its additions."""
@@ -238,13 +296,28 @@ class Experiment:
 
     def _start(self, selection: TestSelection, sources: RunSources) -> Trial:
         selection = replace(selection, as_module=self.as_module)
-        trial = self._runner.run(selection, sources, self._time_limit)
-        is_cut = trial.ended.status is None and self._time_limit < self.hang_seconds
+        limit = self.find_time_limit()
+        trial = self._runner.run(selection, sources, limit)
+        if trial.ended.status is None:
+            self.find_time_limit()
+        is_cut = trial.ended.status is None and limit < self.hang_seconds
         return trial.cut() if is_cut else trial
 
     @property
-    def _time_limit(self) -> float:
-        return min(self._effort.limit, self.hang_seconds)
+    def has_time(self) -> bool:
+        """Whether some of the time for the whole incident is left."""
+        return monotonic() < self._deadline
+
+    def find_time_limit(self) -> float:
+        """Return the seconds that a run may take.
+
+        Raises:
+            IncidentTimeoutError: No time is left.
+        """
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise IncidentTimeoutError
+        return min(self._effort.limit, self.hang_seconds, left)
 
     def _write_other_files(
         self, *, fixed: bool, added: bool = False, texts: Mapping[str, str | None] | None = None

@@ -33,9 +33,26 @@ PACKAGING_FILES = (
 
 PROSE_FILES = (
     "README* CHANGE* CHANGES* HISTORY* NEWS* LICENSE* LICENCE* COPYING* AUTHORS* CONTRIBUT* NOTICE*"
-    " SECURITY* TODO* CREDITS* CITATION* *.bugfix *.feature"
+    " SECURITY* TODO* CREDITS* CITATION*"
 ).split()
-"""Documentation by its usual names, if it is no Python."""
+"""Documentation by its usual names, unless it is Python."""
+
+NEWS_FRAGMENT = re.compile(
+    r"(\.(bugfix|feature)"
+    r"|(^\+.*|\d)\.(breaking|change|deprecation|doc|fix|improvement|misc|removal))(\.\w+)*$",
+    re.IGNORECASE,
+)
+"""The end of the name of a changelog fragment, as towncrier and its kin name them."""
+
+NEWS_FOLDERS = ("newsfragments", "changelog.d", "changes.d", "news.d")
+"""Folders of changelog fragments, in packages too."""
+
+SUPPORT_NAME = re.compile(
+    r"^(dummy|fake|mock|stub|test(ing|util|lib|server|app|support|helper|s?$|s?_))"
+    r"|_(dummy|fakes?|mocks?|stubs?)$|(factory|factories|fixtures?)$",
+    re.IGNORECASE,
+)
+"""The names of modules and folders that hold what tests use: a dummy server, a factory, a fake."""
 
 PROSE_SUFFIXES = (".md", ".rst")
 """Documentation, in packages too."""
@@ -127,18 +144,35 @@ def classify_fix_file(
     """Return the kind of a file of a fix.
 
     ``tests`` are the files of linked tests, ``collected`` returns whether pytest finds tests in a
-    file, ``present`` are the existing files, ``source`` are globs of files that always count as
-    source. ``root`` is the path of the rootdir; below it, names at its own top level are compared.
+    file, ``present`` are the existing files, ``source`` are globs or folders of the files that are
+    source; without any, the names and places of files decide. ``root`` is the path of the rootdir;
+    below it, names at its own top level are compared.
     """
-    is_python = path.endswith(".py")
-    if not any(fnmatch(path, pattern) for pattern in source):
-        if path in tests or collected(path):
-            return "test"
-        if path.rpartition("/")[2] == "conftest.py" or _is_near_linked_test(path, tests):
-            return "either" if is_python else "test"
-        if _is_other_file(path, path.removeprefix(f"{root}/" if root else "")):
-            return "other"
-    return "source" if is_python else "opaque"
+    own_kind: FixFileKind = "source" if path.endswith(".py") else "opaque"
+    within = path.removeprefix(f"{root}/" if root else "")
+    if path not in source and _is_news_fragment(path):
+        return "other"
+    if any(_is_named(name, pattern) for pattern in source for name in (path, within)):
+        return own_kind
+    if path in tests or collected(path):
+        return "test"
+    if source:
+        return "other"
+    if path.rpartition("/")[2] == "conftest.py" or _is_near_linked_test(path, tests):
+        return "either" if own_kind == "source" else "test"
+    return "other" if _is_other_file(path, within) else own_kind
+
+
+def _is_named(path: str, pattern: str) -> bool:
+    """Return whether a glob or a folder names a file."""
+    folder = pattern.replace("\\", "/").removeprefix("./").rstrip("/")
+    return fnmatch(path, folder) or fnmatch(path, f"{folder}/*")
+
+
+def _is_news_fragment(path: str) -> bool:
+    *folders, name = path.split("/")
+    in_folder = not {*NEWS_FOLDERS}.isdisjoint(folders)
+    return not name.endswith(".py") and (in_folder or NEWS_FRAGMENT.search(name) is not None)
 
 
 def _is_other_file(path: str, within: str) -> bool:
@@ -151,7 +185,18 @@ def _is_other_file(path: str, within: str) -> bool:
         return True
     if not slash:
         return any(fnmatch(name, pattern) for pattern in PACKAGING_FILES)
-    return top in UNRELATED_FOLDERS
+    return top.lower() in UNRELATED_FOLDERS
+
+
+def is_test_support(path: str, *, has_src_folder: bool) -> bool:
+    """Return whether a Python file may only support tests, by its name or its place.
+
+    In a project with a ``src`` folder these are all files outside of it.
+    """
+    *folders, module = path.removesuffix(".py").removesuffix("/__init__").split("/")
+    if module == "conftest" or any(map(SUPPORT_NAME.search, (*folders, module))):
+        return True
+    return has_src_folder and "src" not in folders
 
 
 def _is_near_linked_test(path: str, tests: Iterable[str]) -> bool:

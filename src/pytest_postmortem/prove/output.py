@@ -11,13 +11,16 @@ from typing import Any
 from pytest_postmortem import __version__
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict, format_count
 from pytest_postmortem.prove.fix import BUG_PATCH_SUFFIXES
+from pytest_postmortem.prove.reverted_files import format_source_options
 from pytest_postmortem.prove.strategy import IncidentProof
+from pytest_postmortem.prove.strength import ENDLESS, PART, FixStrength, MutantResult
 from pytest_postmortem.reports import github
 from pytest_postmortem.reports.markdown import escape_markdown
 from pytest_postmortem.text import sanitize_line
 
 PROVE_FORMAT = 1
 MAX_TESTS = 10
+MAX_MUTANTS = 20
 
 PREDICATE_WORDS = ("fails", "passes", "needs", "does", "skipped", "xfailed", "xpassed")
 """The first words of messages that continue a sentence after the name of a test."""
@@ -26,7 +29,7 @@ VERDICT_MEANING: Mapping[Verdict, str] = {
     "not-proven": "the test would not notice if the problem came back",
     "not-reached": "another platform, interpreter or option may reach them",
     "weak": "the problem itself was not tested",
-    "broken": "this is no proof",
+    "broken": "this is not a proof",
 }
 
 NOTHING_TO_PROVE = "nothing to prove: no incident names a fix"
@@ -89,9 +92,12 @@ def _format_verdict_word(verdict: Verdict) -> str:
 
 def _format_proof_lines(result: ProofResult, verbose: bool) -> Iterator[str]:
     proved = result.incident_proof
+    if proved.strength is not None:
+        yield format_strength(proved.strength)
     yield _format_proof_headline(result)
     if result.verdict in VERDICT_MEANING:
         yield VERDICT_MEANING[result.verdict]
+    yield from _format_missed_mutants(proved, verbose)
     verdicts = {test.verdict for test in proved.judged.tests}
     several = len(proved.judged.tests) > 1 and (verbose or len(verdicts) > 1)
     tests = proved.judged.tests if several else ()
@@ -102,7 +108,6 @@ def _format_proof_lines(result: ProofResult, verbose: bool) -> Iterator[str]:
         )
     if len(tests) > MAX_TESTS and not verbose:
         yield f"and {len(tests) - MAX_TESTS} more (--verbose lists them)"
-    yield from _format_fix_parts(proved)
     yield from _format_reverted_files(result, verbose)
     for note in proved.notes if verbose else ():
         yield f"tried {note}"
@@ -152,19 +157,52 @@ def _format_reverted_files(result: ProofResult, verbose: bool) -> Iterator[str]:
         yield f"left in place: {', '.join(shares.left)}"
     code = [path for path in shares.left if path.endswith(".py")]
     if not verbose and code and result.verdict == "not-proven":
-        yield f"{code[0]} is part of the fix too, and was not reverted; pass --source to revert it"
+        options = format_source_options((*shares.taken, code[0]))
+        yield f"{code[0]} is part of the fix too, and was not reverted; pass {options}"
 
 
-def _format_fix_parts(proved: IncidentProof) -> Iterator[str]:
-    if proved.parts:
-        count = Counter(part.found for part in proved.parts)
-        yield f"{count['guarded']} of {format_count(len(proved.parts), 'part')} of the fix guarded"
-    for part in proved.parts:
-        if part.found != "guarded":
-            first, last = part.lines
-            lines = f"{first}-{last}" if last > first else f"{first}"
-            where = f" {part.where}" if part.where else ""
-            yield f"{part.path}:{lines}{where}: {part.found}"
+def format_strength(strength: FixStrength) -> str:
+    """Return how many mutants the tests noticed, of those that ran."""
+    if strength.problem:
+        return f"strength not measured: {strength.problem}"
+    counts = [
+        f"{strength.counts[word]} {word}"
+        for word in ("missed", "not reached", "invalid")
+        if strength.counts.get(word)
+    ]
+    endless = sum(mutant.why == ENDLESS for mutant in strength.mutants)
+    if endless:
+        counts.append(f"{endless} noticed at the time limit")
+    tried = sum(strength.counts.values())
+    if tried < strength.made:
+        counts.append(f"{tried} of {strength.made} mutants tried")
+    return f"strength {strength.noticed} of {strength.noticed + strength.missed}" + (
+        f" ({', '.join(counts)})" if counts else ""
+    )
+
+
+def _format_missed_mutants(proved: IncidentProof, verbose: bool) -> Iterator[str]:
+    """Yield the mutants that no test noticed; if ``verbose``, all."""
+    if proved.strength is None:
+        return
+    every = proved.strength.mutants
+    shown = [mutant for mutant in every if verbose or mutant.found == "missed"]
+    listed = shown if verbose else shown[:MAX_MUTANTS]
+    word = max((len(mutant.found) for mutant in listed), default=0)
+    place = max((len(f"{mutant.path}:{mutant.line}") for mutant in listed), default=0)
+    for mutant in listed:
+        where = f"{mutant.path}:{mutant.line}"
+        why = f" ({mutant.why})" if mutant.why else ""
+        yield f"{mutant.found:<{word}}  {where:<{place}}  {_format_mutant(mutant)}{why}"
+    if len(shown) > len(listed):
+        yield f"and {len(shown) - len(listed)} more (--verbose lists them)"
+
+
+def _format_mutant(mutant: MutantResult) -> str:
+    """Return the change of a mutant on one line."""
+    if mutant.kind == PART:
+        return f'lost part of the fix: "{mutant.before}" reverted alone'
+    return f"{mutant.before}  →  {mutant.after or '(removed)'}"
 
 
 def _format_proof_totals(results: Sequence[ProofResult]) -> str:
@@ -199,9 +237,35 @@ def render_proofs_markdown(results: Sequence[ProofResult]) -> str:
         first = escape_markdown(_format_proof_headline(result))
         lines.append(
             f"| {escape_markdown(result.incident_proof.id)}{title} |"
-            f" {_format_verdict_word(result.verdict)} | {first} |"
+            f" {_format_verdict_word(result.verdict)}{_format_strength_cell(result)} | {first} |"
         )
+    lines += _format_markdown_mutants(results)
     return "\n".join(lines) + "\n"
+
+
+def _format_strength_cell(result: ProofResult) -> str:
+    strength = result.incident_proof.strength
+    return "" if strength is None else f", {escape_markdown(format_strength(strength))}"
+
+
+def _format_markdown_mutants(results: Sequence[ProofResult]) -> Iterator[str]:
+    """Yield the changes to fixes that no test noticed."""
+    missed = [
+        (result.incident_proof.id, mutant)
+        for result in results
+        if result.incident_proof.strength is not None
+        for mutant in result.incident_proof.strength.mutants
+        if mutant.found == "missed"
+    ]
+    if missed:
+        yield ""
+        yield f"{format_count(len(missed), 'change')} to fixes that no test notices:"
+        yield ""
+    for id, mutant in missed[:MAX_MUTANTS]:
+        place = escape_markdown(f"{id} {mutant.path}:{mutant.line}")
+        yield f"- {place} {escape_markdown(_format_mutant(mutant))}"
+    if len(missed) > MAX_MUTANTS:
+        yield f"- and {len(missed) - MAX_MUTANTS} more"
 
 
 def render_proof_commands(results: Sequence[ProofResult]) -> str:
@@ -245,18 +309,34 @@ def _build_proof_entry(result: ProofResult) -> Mapping[str, Any]:
             for test in judged.tests
         ],
         "further": {"failing": judged.failing, "run": judged.further},
-        "parts": [
-            {
-                "path": part.path,
-                "lines": list(part.lines),
-                "where": part.where or None,
-                "found": part.found,
-            }
-            for part in proved.parts
-        ],
+        "strength": proved.strength and _build_strength_entry(proved.strength),
         "taken": list(proved.reverted_files.taken),
         "left": list(proved.reverted_files.left),
         "notes": list(proved.notes),
+    }
+
+
+def _build_strength_entry(strength: FixStrength) -> Mapping[str, Any]:
+    return {
+        "noticed": strength.noticed,
+        "missed": strength.missed,
+        "not_reached": strength.counts.get("not reached", 0),
+        "invalid": strength.counts.get("invalid", 0),
+        "made": strength.made,
+        "seconds": round(strength.seconds, 2),
+        "problem": strength.problem or None,
+        "mutants": [
+            {
+                "path": mutant.path,
+                "line": mutant.line,
+                "kind": mutant.kind,
+                "before": mutant.before,
+                "after": mutant.after,
+                "found": mutant.found,
+                "why": mutant.why or None,
+            }
+            for mutant in strength.mutants
+        ],
     }
 
 

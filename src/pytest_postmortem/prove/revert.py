@@ -24,9 +24,11 @@ from pytest_postmortem.prove.fix_files import (
     find_data_roots,
     find_import_roots,
     format_module_name,
+    is_test_support,
 )
 from pytest_postmortem.prove.transplant import TransplantError, transplant_units
 from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.pysource.project_modules import ModuleIndex, find_module_stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,29 @@ class Workspace:
                 if file.is_file():
                     yield file, file.read_bytes()
 
+    def find_test_support(self, paths: Sequence[str]) -> list[str]:
+        """Return the source files of a fix that only tests use, by their names and imports."""
+        has_src_folder = any("/src/" in f"/{path}" for path in paths)
+        candidates = [
+            path for path in paths if is_test_support(path, has_src_folder=has_src_folder)
+        ]
+        if not candidates:
+            return []
+        contents = {self._from_top(file): data for file, data in self.list_source_files()}
+        index = ModuleIndex(contents)
+        stems = {find_module_stem(path).encode() for path in candidates}
+        imported = {
+            path
+            for name, data in contents.items()
+            if not is_test_support(name, has_src_folder=has_src_folder)
+            and any(stem in data for stem in stems)
+            for path in index.find_imported(name)
+        }
+        return [path for path in candidates if path not in imported]
+
+    def _from_top(self, file: Path) -> str:
+        return os.path.relpath(file, self.top).replace(os.sep, "/")
+
 
 def _has_no_tests(data: bytes) -> bool:
     return suite_reader.parse_source_tests(data, ()) == ()
@@ -108,6 +133,17 @@ class FixVersions:
     def data_files(self) -> frozenset[str]:
         """The real paths of the files that are not Python."""
         return frozenset(map(str, self.others)) - {*self.fixed}
+
+    def list_module_paths(self) -> Iterator[str]:
+        """Yield the Python files of the fix by their paths below the folder of their package."""
+        for name, (file, _) in self.modules.items():
+            path = name.replace(".", os.sep)
+            is_package = os.path.basename(file) == "__init__.py"
+            yield os.path.join(path, "__init__.py") if is_package else f"{path}.py"
+        for file in self.fixed:
+            roots = [root for root in self.roots if file.startswith(os.path.join(root, ""))]
+            if roots:
+                yield os.path.relpath(file, max(roots, key=len))
 
     def of_today(self, files: Iterable[str], top: Path) -> tuple[str, ...]:
         """Return the files of a run as paths in the checkout, if its tree is a copy of the

@@ -14,6 +14,9 @@ from pytest_postmortem.prove.verdict import IncidentVerdict
 OPEN_VERDICTS = ("not-proven", "not-reached")
 """Verdicts that may be due to a file of the fix that was not reverted."""
 
+MAX_NAMED_FILES = 4
+"""The number of files that a remedy names one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class RevertedFiles:
@@ -41,6 +44,13 @@ def find_reverted_files(fix: Fix, versions: FixVersions, top: Path) -> RevertedF
     return RevertedFiles(tuple(sorted(taken)), tuple(sorted(stays - taken)))
 
 
+def format_source_options(paths: Collection[str]) -> str:
+    """Return the options that name all source of a fix; of many files, one for each folder."""
+    if len(paths) > MAX_NAMED_FILES:
+        paths = {os.path.dirname(path) or path for path in paths}
+    return " ".join(f"--source={path}" for path in sorted(paths))
+
+
 def _select_existing_paths(paths: Collection[str], top: Path) -> set[str]:
     return {path for path in paths if (top / path).is_file()}
 
@@ -63,7 +73,7 @@ def check_remaining_files(
         return judged
     message = (
         f"the tests load {loaded_remaining[0]}, a part of the fix that was not reverted;"
-        f" revert it too with --source={loaded_remaining[0]}"
+        f" revert it too with {format_source_options((*shares.taken, loaded_remaining[0]))}"
     )
     tests = tuple(
         replace(test, verdict="inconclusive", message=message)

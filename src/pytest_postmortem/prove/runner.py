@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
-import site
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import distributions
+from importlib.util import cache_from_source
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from pytest_postmortem.model import fold_id
+from pytest_postmortem.prove.interpreter import Interpreter, find_interpreter
 from pytest_postmortem.prove.trial import ProcessEnd, Trial, parse_trial_notes
 
 PTH_LINE = "import _postmortem_import_hook; _postmortem_import_hook.install_overlay()\n"
 
 
-SCRIPT_TEMPLATE = """#!{python}
+SCRIPT_TEMPLATE = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import sys
 
 from {module} import {name}
@@ -38,13 +41,10 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class ShadowEnvironment:
-    """A virtual environment in a folder; it may be copied, and the copies are independent.
-
-    ``scripts`` are the console scripts of installed packages, each with its module and function.
-    """
+    """A virtual environment in a folder; it may be copied, and the copies are independent."""
 
     folder: Path
-    scripts: tuple[tuple[str, str, str], ...] = ()
+    interpreter: Interpreter
 
     @property
     def python(self) -> Path:
@@ -59,10 +59,7 @@ class ShadowEnvironment:
     @property
     def site_packages(self) -> Path:
         """The folder of packages."""
-        scheme = "nt" if os.name == "nt" else "posix_prefix"
-        if "venv" in sysconfig.get_scheme_names():  # from Python 3.11
-            scheme = "venv"
-        return Path(sysconfig.get_path("purelib", scheme, {"base": str(self.folder)}))
+        return self.folder / self.interpreter.packages
 
     def copy(
         self, folder: Path, overlay: Mapping[str, Any], recorder: Mapping[str, Any]
@@ -74,7 +71,7 @@ class ShadowEnvironment:
             (copied.site_packages / f"{name}.json").write_text(
                 json.dumps(content), encoding="utf-8"
             )
-        for name, module, attribute in self.scripts:
+        for name, module, attribute in self.interpreter.scripts:
             path = copied.bin / name
             if not path.exists():
                 first = attribute.partition(".")[0]
@@ -86,30 +83,34 @@ class ShadowEnvironment:
         return copied
 
 
-def create_shadow_environment(folder: Path) -> ShadowEnvironment:
-    """Create an environment without packages."""
-    venv.create(folder, symlinks=os.name != "nt", with_pip=False)
-    shadow = ShadowEnvironment(folder, tuple(_list_console_scripts()))
-    here = Path(__file__).parent / "child"
-    for name in ("channel", "import_hook", "instrument", "recorder"):
-        shutil.copyfile(here / f"{name}.py", shadow.site_packages / f"_postmortem_{name}.py")
+def create_shadow_environment(
+    folder: Path, interpreter: Interpreter | None = None
+) -> ShadowEnvironment:
+    """Create an environment that has only what the runs need."""
+    interpreter = interpreter or find_interpreter(None)
+    interpreter.create_environment(folder)
+    shadow = ShadowEnvironment(folder, interpreter)
+    here = Path(__file__).parent
+    for name in ("channel", "fork_server", "import_hook", "influences", "instrument", "recorder"):
+        source = here / "child" / f"{name}.py"
+        target = shadow.site_packages / f"_postmortem_{name}.py"
+        shutil.copy2(source, target)
+        compiled, copied = map(cache_from_source, map(str, (source, target)))
+        if os.path.isfile(compiled):  # each run would compile it again
+            os.makedirs(os.path.dirname(copied), exist_ok=True)
+            shutil.copyfile(compiled, copied)
     (shadow.site_packages / "_postmortem.pth").write_text(PTH_LINE, encoding="utf-8")
+    if not interpreter.has_plugin:
+        link_or_copy_folder(here.parent, shadow.site_packages / here.parent.name)
     return shadow
 
 
-def list_site_folders() -> list[str]:
-    """Return the folders that hold the packages of the current environment."""
-    folders = site.getsitepackages()
-    if site.ENABLE_USER_SITE:
-        folders.append(site.getusersitepackages())
-    return [folder for folder in folders if os.path.isdir(folder)]
-
-
-def _list_console_scripts() -> Iterator[tuple[str, str, str]]:
-    """Yield the console scripts of installed packages, to run them with the shadow's Python."""
-    for script in entry_points(group="console_scripts") if os.name != "nt" else ():
-        if script.attr and script.name.isprintable() and "/" not in script.name:
-            yield script.name, script.module, script.attr
+def link_or_copy_folder(folder: Path, target: Path) -> None:
+    """Make a folder available at another path; Windows may forbid links."""
+    try:
+        target.symlink_to(folder, target_is_directory=True)
+    except OSError:
+        shutil.copytree(folder, target)
 
 
 START_TEMPLATE = """\
@@ -123,6 +124,12 @@ if __name__ == "__main__":
 
 TEMP_VARIABLE = "TMPDIR"
 """The environment variable that identifies the processes of a run."""
+
+NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+"""On Windows, what keeps Ctrl-C away from a process: `prove` ends it itself."""
+
+MAX_START_SECONDS = 120.0
+"""Seconds in which a process that forks runs must have imported its packages."""
 
 MAX_LOG_BYTES = 20_000
 """Bytes that are kept of the end of a run's output."""
@@ -152,6 +159,9 @@ OVERRIDING_OPTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 each plugin that knows them; ``{place}`` is a folder of the run.
 """
 
+PLUGIN_MODULE = "pytest_postmortem.plugin"
+"""This plugin, for an interpreter that does not have it installed."""
+
 PLUGIN_OFF_OPTIONS = (
     "--postmortem-report=",
     "--postmortem-scope=partial",
@@ -169,7 +179,8 @@ class RunSources:
     modules that may be installed copies, each with its file and digest. ``data`` are files whose
     opening is recorded, unless Python imports them. ``marks`` and ``watched``
     are line ranges of the fix: to report that they run, and exceptions that leave their functions;
-    ``shake`` lets other threads run before them. ``tree`` is another tree to run in, with the
+    ``shake`` lets other threads run before them. ``conditions`` count as run when they are
+    evaluated. ``tree`` is another tree to run in, with the
     import ``roots`` of its packages.
     """
 
@@ -179,6 +190,7 @@ class RunSources:
     marks: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     watched: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     shake: bool = False
+    conditions: bool = False
     tree: Path | None = None
     roots: tuple[str, ...] = ()
 
@@ -191,7 +203,8 @@ class TestSelection:
     ``rounds`` is how often each linked test runs, an upper limit if negative; ``others`` are the
     further tests, None for all; ``share`` is the share of the time that both may add. ``switch`` is
     the thread switch interval in seconds, ``seed`` determines the order of sets. ``as_module``
-    starts pytest as ``python -m pytest``.
+    starts pytest as ``python -m pytest``, ``stop`` ends the run at the first failure. ``packages``
+    asks for the names of the modules that are loaded from elsewhere.
     """
 
     files: tuple[str, ...]
@@ -204,6 +217,8 @@ class TestSelection:
     switch: float | None = None
     seed: int = 0
     as_module: bool = False
+    stop: bool = False
+    packages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +231,13 @@ class RunLocation:
     ini: Path | None = None
 
     def within(self, path: Path, tree: Path | None) -> Path:
-        """Return the path in another tree for a path of the checkout; unchanged without a tree."""
-        return path if tree is None else tree / os.path.relpath(path, self.top)
+        """Return the path in another tree for a path of the checkout; unchanged without a tree.
+
+        Outside of the checkout it is the tree itself.
+        """
+        if tree is None:
+            return path
+        return tree / path.relative_to(self.top) if path.is_relative_to(self.top) else tree
 
 
 class Reaper:
@@ -232,7 +252,9 @@ class Reaper:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            creationflags=NEW_GROUP,
         )
+        self._work = work
         self._lock = Lock()
 
     def write_line(self, line: str) -> None:
@@ -247,8 +269,9 @@ class Reaper:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let it end: nothing is left that it would have to do."""
-        self.write_line("done")
+        """Let it end; if the folder still exists, it removes that first."""
+        if not self._work.exists():
+            self.write_line("done")
         with suppress(OSError, subprocess.TimeoutExpired):
             self._process.communicate(timeout=10)
 
@@ -282,7 +305,7 @@ class Runner:
         self._where = where
         self._memory = memory
         self.as_module = as_module
-        self._sites = list_site_folders()
+        self._interpreter = shadow.interpreter
         self._plugins = plugins
         self._lock = Lock()
         self._count = 0
@@ -292,32 +315,77 @@ class Runner:
     def run(self, selection: TestSelection, sources: RunSources, limit: float) -> Trial:
         """Run the tests for at most ``limit`` seconds."""
         place = self._place()
-        notes = place / "notes"
-        overlay = self._build_overlay_config(sources, notes)
-        recorder = self._build_recorder_config(selection, sources, notes)
+        overlay = self._build_overlay_config(sources, place / "notes")
+        recorder = self._build_recorder_config(selection, sources, place / "notes")
         shadow = self._shadow.copy(place / "env", overlay, recorder)
-        options = ["-p", "_postmortem_recorder", *self._options(place, sources.tree)]
-        root = self._where.within(self._where.root, sources.tree)
-        files = [str(root / file) for file in selection.files]
-        command = [str(shadow.python), *self._start(shadow, selection), *options, *files]
-        environment = self._build_environment(shadow, place) | {
-            "PYTHONHASHSEED": str(selection.seed)
-        }
+        code = "import _postmortem_import_hook as hook; sys.exit(hook.start_pytest())"
+        command, environment = self._build_command(shadow, place, selection, sources, code)
         ended = self._run_command(command, environment, place, sources, limit)
-        lines = notes.read_bytes().splitlines() if notes.exists() else []
-        return parse_trial_notes(lines, ended)
+        return read_trial(place / "notes", ended)
+
+    def serve(
+        self, selection: TestSelection, sources: RunSources, packages: Sequence[str]
+    ) -> ForkServer:
+        """Return a process that forks runs, after it has imported some packages."""
+        place = self._place()
+        plugins = list_plugin_packages() if packages else []
+        names = [name for name in packages if name.partition(".")[0] not in plugins]
+        overlay = self._build_overlay_config(sources, place / "notes")
+        overlay = {**overlay, "packages": names, "plugins": plugins}
+        recorder = self._build_recorder_config(selection, sources, place / "notes")
+        shadow = self._shadow.copy(place / "env", overlay, recorder)
+        code = "import _postmortem_fork_server as server; sys.exit(server.serve_runs())"
+        command, environment = self._build_command(shadow, place, selection, sources, code)
+
+        def start() -> AbstractContextManager[subprocess.Popen[bytes]]:
+            return self._start_process(command, environment, place, sources, subprocess.PIPE)
+
+        return ForkServer(start, shadow.site_packages, place, overlay, recorder)
+
+    def _build_command(
+        self,
+        shadow: ShadowEnvironment,
+        place: Path,
+        selection: TestSelection,
+        sources: RunSources,
+        code: str,
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return the command that starts pytest by some code, and its environment."""
+        script = self._write_shadow_script(shadow, selection, code)
+        options = ["-p", "_postmortem_recorder", *self._options(place, sources.tree)]
+        if not self._interpreter.has_plugin:
+            options = ["-p", PLUGIN_MODULE, *options]
+        root = self._where.within(self._where.root, sources.tree)
+        files = (str(root / file) for file in selection.files)
+        environment = self._build_environment(shadow, place)
+        environment["PYTHONHASHSEED"] = str(selection.seed)
+        return [str(shadow.python), script, *options, *files], environment
 
     def are_tests_passing(
         self, nodeids: Sequence[str], limit: float, *, as_module: bool = False
     ) -> bool:
         """Return whether tests pass in the user's own environment, with nothing replaced."""
         place = self._place()
-        options = [*self._options(place, None), *PLUGIN_OFF_OPTIONS]
+        options = self._options(place, None)
+        if self._interpreter.has_plugin:
+            options += PLUGIN_OFF_OPTIONS
         files = [str(self._where.root / nodeid) for nodeid in nodeids]
         start = ["-m", "pytest"] if as_module else [str(self._write_start_script(place))]
         environment = self._build_environment(None, place)
-        command = [sys.executable, *start, *options, *files]
+        command = [self._interpreter.python, *start, *options, *files]
         return self._run_command(command, environment, place, RunSources(), limit).status == 0
+
+    def find_installed_copy(self, modules: Iterable[str], top: Path) -> str | None:
+        """Return an installed file of the modules, by their paths below an import root.
+
+        Files below ``top`` belong to the checkout.
+        """
+        for module in modules:
+            for folder in self._interpreter.site_folders:
+                path = os.path.join(folder, module)
+                if os.path.isfile(path) and not Path(os.path.realpath(path)).is_relative_to(top):
+                    return path
+        return None
 
     def folder(self) -> Path:
         """Create a folder for a tree, within the runner's work folder."""
@@ -347,8 +415,9 @@ class Runner:
             "marks": dict(sources.marks),
             "watched": dict(sources.watched),
             "shake": sources.shake,
+            "conditions": sources.conditions,
             "notes": str(notes),
-            "sites": self._sites,
+            "sites": list(self._interpreter.site_folders),
             "moved": [] if tree is None else [[str(self._where.top), str(tree)]],
             "roots": list(sources.roots),
             "trees": [str(tree) for tree in (sources.tree, self._where.top) if tree],
@@ -367,18 +436,21 @@ class Runner:
             "rounds": selection.rounds,
             "share": selection.share,
             "switch": selection.switch,
+            "stop": selection.stop,
+            "packages": selection.packages,
             "memory": self._memory,
             "started": time.time(),
             "roots": [str(tree) for tree in (sources.tree, self._where.top) if tree],
         }
 
-    def _start(self, shadow: ShadowEnvironment, selection: TestSelection) -> list[str]:
-        """Return the command that starts pytest: a script that is kept off ``sys.path``."""
+    def _write_shadow_script(
+        self, shadow: ShadowEnvironment, selection: TestSelection, code: str
+    ) -> str:
+        """Return the script that starts pytest; its folder is kept off ``sys.path``."""
         path_code = "sys.path.insert(0, os.getcwd()); " if selection.as_module else ""
-        start = "import _postmortem_import_hook as hook; sys.exit(hook.start_pytest())"
         script = shadow.bin / "run_pytest.py"
-        script.write_text(START_TEMPLATE.format(code=path_code + start), encoding="utf-8")
-        return [str(script)]
+        script.write_text(START_TEMPLATE.format(code=path_code + code), encoding="utf-8")
+        return str(script)
 
     def _write_start_script(self, place: Path) -> Path:
         script = place / "run_pytest.py"
@@ -407,9 +479,10 @@ class Runner:
         environment |= {TEMP_VARIABLE: str(place / "t"), "PYTHONDONTWRITEBYTECODE": "1"}
         environment["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / "hypothesis")
         if shadow is not None:
-            environment["PATH"] = os.pathsep.join(
-                filter(None, (str(shadow.bin), environment.get("PATH")))
-            )
+            folders = [str(shadow.bin), environment.get("PATH", "")]
+            if self._interpreter.is_other:
+                folders.insert(1, os.path.dirname(self._interpreter.python))
+            environment["PATH"] = os.pathsep.join(filter(None, folders))
         return environment
 
     def _report_process(self, word: str, process: subprocess.Popen[bytes]) -> None:
@@ -424,9 +497,32 @@ class Runner:
         sources: RunSources,
         limit: float,
     ) -> ProcessEnd:
+        start = time.monotonic()
+        with self._start_process(command, environment, place, sources) as process:
+            try:
+                status = None if self._stopped else process.wait(limit)
+            except subprocess.TimeoutExpired:
+                status = None
+        return ProcessEnd(status, time.monotonic() - start, read_log(place))
+
+    @contextmanager
+    def _start_process(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        place: Path,
+        sources: RunSources,
+        pipe: int | None = None,
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a process, and kill it and its children in the end.
+
+        Its input and output are a ``pipe``, or nothing and the log.
+
+        Raises:
+            RunnerStopped: The user stopped `prove`.
+        """
         if self._stopped:
             raise RunnerStopped
-        start = time.monotonic()
         folder = self._where.within(self._where.folder, sources.tree)
         folder = folder if folder.is_dir() else sources.tree or folder
         with open(place / "log", "wb") as log:
@@ -434,27 +530,148 @@ class Runner:
                 command,
                 cwd=folder,
                 env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdin=pipe or subprocess.DEVNULL,
+                stdout=pipe or log,
+                stderr=log,
                 start_new_session=True,
+                creationflags=NEW_GROUP,
             )
             self._report_process("+", process)
             with self._lock:
                 self._running.add(process)
-                stopped = self._stopped
             try:
-                status = None if stopped else process.wait(limit)
-            except subprocess.TimeoutExpired:
-                status = None
+                if self._stopped:
+                    _kill_process_group(process)
+                yield process
             finally:
                 _kill_process_group(process)
-                _kill_stray_processes(place)
+                kill_stray_processes(place)
                 self._report_process("-", process)
                 with self._lock:
                     self._running.discard(process)
-        output = (place / "log").read_bytes()[-MAX_LOG_BYTES:].decode(errors="replace")
-        return ProcessEnd(status, time.monotonic() - start, output)
+
+
+class ServerUnfitError(Exception):
+    """A process can't fork runs that are as good as a new process each."""
+
+
+class ForkServer:
+    """A process that forks a run of the same tests for each text of some files, one at a time.
+
+    It starts with the first run, and again after one that did not end. ``start`` starts it;
+    ``folder`` has the configuration that its runs read, ``place`` their log and notes.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], AbstractContextManager[subprocess.Popen[bytes]]],
+        folder: Path,
+        place: Path,
+        overlay: Mapping[str, Any],
+        recorder: Mapping[str, Any],
+    ) -> None:
+        self._start = start
+        self._folder = folder
+        self._place = place
+        self._overlay, self._recorder = overlay, recorder
+        self._count = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._resources = ExitStack()
+
+    def run(
+        self,
+        files: Mapping[str, str | None],
+        marks: Mapping[str, Sequence[tuple[int, int]]],
+        limit: float,
+        *,
+        stop: bool = False,
+    ) -> Trial:
+        """Run the tests with other texts of files, for at most ``limit`` seconds.
+
+        With ``stop``, the first failure ends the run.
+
+        Raises:
+            ServerUnfitError: The process can't fork.
+            RunnerStopped: The user stopped `prove`.
+        """
+        self._count += 1
+        notes = self._place / f"notes-{self._count}"
+        overlay = {**self._overlay, "files": dict(files), "marks": dict(marks), "conditions": True}
+        recorder = {**self._recorder, "stop": stop}
+        for name, config in (("import_hook", overlay), ("recorder", recorder)):
+            text = json.dumps({**config, "notes": str(notes)})
+            (self._folder / f"{name}.json").write_text(text, encoding="utf-8")
+        process = self._process or self._start_server()
+        start = time.monotonic()
+        answer = self._ask(process, b"run\n", limit)
+        seconds = time.monotonic() - start
+        status = int(answer) if answer else None
+        if answer:
+            kill_stray_processes(self._place, but=process.pid)
+        else:
+            if answer is not None:  # the run has ended this process too
+                with suppress(subprocess.TimeoutExpired):
+                    status = process.wait(10)
+            self.close()
+        shutil.rmtree(self._place / "hypothesis", ignore_errors=True)
+        return read_trial(notes, ProcessEnd(status, seconds, read_log(self._place)))
+
+    def _start_server(self) -> subprocess.Popen[bytes]:
+        self._process = self._resources.enter_context(self._start())
+        if self._ask(self._process, b"", MAX_START_SECONDS) != b"ready\n":
+            self.close()
+            raise ServerUnfitError
+        return self._process
+
+    def _ask(self, process: subprocess.Popen[bytes], line: bytes, limit: float) -> bytes | None:
+        """Return the answer to a line: empty if the process has ended, None at the time limit."""
+        if process.stdin is None or process.stdout is None:
+            return b""
+        with suppress(OSError):
+            process.stdin.write(line)
+            process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], limit)
+        return process.stdout.readline() if ready else None
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        self._resources.close()
+        for stream in (process.stdin, process.stdout) if process else ():
+            with suppress(OSError):
+                if stream is not None:
+                    stream.close()
+
+    def __enter__(self) -> ForkServer:
+        """Return the server, which does not run yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self.close()
+
+
+def read_trial(notes: Path, ended: ProcessEnd) -> Trial:
+    """Read what a run has recorded."""
+    return parse_trial_notes(notes.read_bytes().splitlines() if notes.exists() else [], ended)
+
+
+def read_log(place: Path) -> str:
+    """Return the end of the output of a run."""
+    return (place / "log").read_bytes()[-MAX_LOG_BYTES:].decode(errors="replace")
+
+
+@cache
+def list_plugin_packages() -> list[str]:
+    """Return the packages with pytest plugins, whose assertions pytest rewrites as it imports them.
+
+    pytest itself is imported already.
+    """
+    names: set[str] = set()
+    for distribution in distributions():
+        if any(point.group == "pytest11" for point in distribution.entry_points):
+            names.update(path.parts[0].removesuffix(".py") for path in distribution.files or ())
+    return sorted(name for name in names if name.isidentifier() and name != "_pytest")
 
 
 def _resolve_test_path(nodeid: str, root: Path) -> tuple[str, str]:
@@ -468,13 +685,15 @@ def _kill_process_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
-        else:
+        else:  # a virtual environment's Python on Windows starts the real one
+            command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+            subprocess.run(command, capture_output=True, check=False)
             process.kill()
     with suppress(subprocess.TimeoutExpired):
         process.wait(10)
 
 
-def _kill_stray_processes(place: Path) -> None:
+def kill_stray_processes(place: Path, but: int | None = None) -> None:
     """Kill processes of a run in other groups, if the system can list them."""
     marker = f"{TEMP_VARIABLE}={place / 't'}\0".encode(errors="surrogateescape")
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
@@ -482,5 +701,5 @@ def _kill_stray_processes(place: Path) -> None:
             number = int(name)
             with open(f"/proc/{name}/environ", "rb") as file:
                 environment = file.read()
-            if marker in environment:
+            if marker in environment and number != but:
                 os.kill(number, signal.SIGKILL)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import linecache
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 
@@ -14,15 +17,20 @@ from pytest_postmortem.prove import revert
 from pytest_postmortem.prove.additions import AdditionsOfFix, find_additions, has_only_additions
 from pytest_postmortem.prove.checkout_at_fix import ReplayError
 from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
-from pytest_postmortem.prove.experiment import FRESH_RUNS, MAX_RUN_SECONDS, Experiment, RunBudget
+from pytest_postmortem.prove.experiment import (
+    FRESH_RUNS,
+    MAX_RUN_SECONDS,
+    Experiment,
+    IncidentTimeoutError,
+    RunBudget,
+)
 from pytest_postmortem.prove.fix import (
     FixError,
     FixNotInHeadError,
     convert_git_errors,
     decode_fix_source,
 )
-from pytest_postmortem.prove.fix_files import Fix, FixFileKind
-from pytest_postmortem.prove.fix_hunks import FixPart, locate_part_in_text, prove_fix_parts
+from pytest_postmortem.prove.fix_files import TEST_FOLDERS, Fix, FixFileKind
 from pytest_postmortem.prove.flakiness import judge_repeated_runs
 from pytest_postmortem.prove.revert import FixVersions, Workspace
 from pytest_postmortem.prove.reverted_files import (
@@ -33,6 +41,12 @@ from pytest_postmortem.prove.reverted_files import (
     find_reverted_files,
 )
 from pytest_postmortem.prove.runner import Runner, TestSelection
+from pytest_postmortem.prove.strength import (
+    NO_TIME,
+    FixStrength,
+    StrengthRequest,
+    measure_strength,
+)
 from pytest_postmortem.prove.today import (
     ProofCase,
     TestsToday,
@@ -40,7 +54,7 @@ from pytest_postmortem.prove.today import (
     run_with_module_path,
 )
 from pytest_postmortem.prove.transplant import TransplantError
-from pytest_postmortem.prove.trial import AttemptResult, Trial
+from pytest_postmortem.prove.trial import AttemptResult, RaisedFailure, Trial
 from pytest_postmortem.prove.verdict import (
     DECIDED_VERDICTS,
     RED_WORDS,
@@ -51,7 +65,19 @@ from pytest_postmortem.prove.verdict import (
     select_best_verdict,
 )
 
+TIME_WORDS = re.compile(
+    r"(?<![a-z])(time|timed|timeout|timing|clock|elapsed|duration|took|seconds?|delay|latency|slow"
+    r"|faster|perf_counter|monotonic|process_time|benchmark|now|today)(?![a-z])|time(out|r)s?\b",
+    re.IGNORECASE,
+)
+"""Words in a failure, or in the code that raised it, by which it may depend on a clock."""
+
+MAX_SHOWN_FRAMES = 3
+
 STRATEGIES = ("patch", "units", "replay")
+
+MEASURED_VERDICTS = ("proven", "proven-at-fix", "weak", "not-proven", "not-reached")
+"""The verdicts on tests that pass with the fix, and may notice a mutant of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +85,11 @@ class IncidentProof:
     """The verdict on an incident, how it was found, and its inputs.
 
     ``notes`` are the reasons why a strategy gave no verdict. ``files`` are the real paths of the
-    files of the checkout that the runs loaded. ``parts`` are the parts of the fix, if requested.
-    ``hang_seconds`` is the time after which a run counts as hanging, ``reverted_files`` the files
-    of the fix that were reverted, and those that were not. ``is_copied`` means that the tests ran
-    in another tree, ``read_files`` are files of the fix that they opened past the import system.
+    files of the checkout that the runs loaded. ``strength`` is that of a proof, if requested, and
+    ``measure`` is what measures it. ``hang_seconds`` is the time after which a run counts as
+    hanging, ``reverted_files`` the files of the fix that were reverted, and those that were not.
+    ``is_copied`` means that the tests ran in another tree, ``read_files`` are files of the fix that
+    they opened past the import system.
     """
 
     id: str
@@ -72,7 +99,8 @@ class IncidentProof:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     files: tuple[str, ...] = ()
-    parts: tuple[FixPart, ...] = ()
+    strength: FixStrength | None = None
+    measure: Callable[[], FixStrength] | None = field(default=None, compare=False, repr=False)
     hang_seconds: float = MAX_RUN_SECONDS
     reverted_files: RevertedFiles = UNKNOWN_FILES
     is_copied: bool = False
@@ -89,25 +117,34 @@ class Prover:
         marks: Sequence[str] = ("postmortem",),
         source: Sequence[str] = (),
         effort: RunBudget = RunBudget(),
-        hunks: bool = False,
+        strength: StrengthRequest | None = None,
+        show_mutants: Callable[[str, int, int], None] = lambda id, done, total: None,
     ) -> None:
         self._runner = runner
         self._checkout = checkout
         self._marks = tuple(marks)
         self._source = tuple(source)
         self._effort = effort
-        self._hunks = hunks
+        self._strength = strength
+        self._show_mutants = show_mutants
         self._git = Lock()
 
     def prove(self, case: ProofCase) -> IncidentProof:
         """Return the verdict on one incident."""
         start = monotonic()
+        limit = self._effort.incident_limit
+        case = replace(case, deadline=start + limit)
         try:
             with self._git:
                 fix = self._classify_fix(case.fix(), case)
             proved = self._prove_both_ways(case, fix)
+            proved = _measure_strength(proved)
         except FixError as error:
             proved = IncidentProof(case.id, "", IncidentVerdict("inconclusive", str(error)))
+        except IncidentTimeoutError:
+            why = f"no verdict within {limit:g} s, the limit of one incident: give a longer"
+            judged = IncidentVerdict("inconclusive", f"{why} --incident-timeout")
+            proved = IncidentProof(case.id, "", judged)
         return replace(proved, seconds=monotonic() - start)
 
     def stop(self) -> None:
@@ -121,14 +158,19 @@ class Prover:
             before, after = fix.ends(path)
             data = after if after is not None else before
             kinds[path] = self._checkout.kind_of(path, tests, self._source, data)
+        if not self._source:
+            code = [path for path, kind in kinds.items() if kind == "source"]
+            support = self._checkout.find_test_support(code)
+            if len(support) < len(code) or "opaque" in kinds.values():
+                kinds |= dict.fromkeys(support, "either")
         return replace(fix, kinds=kinds)
 
     def _prove_both_ways(self, case: ProofCase, fix: Fix) -> IncidentProof:
         """Leave files in place that are test or source; if that decides nothing, revert them too.
 
-        A shared file to which the fix only added something is left in place.
+        A helper of tests to which the fix only added something is left in place.
         """
-        shared = [path for path in fix.of_kind("either") if not _is_only_extended(fix, path)]
+        shared = [path for path in fix.of_kind("either") if not _is_extended_helper(fix, path)]
         whole = replace(fix, kinds={**fix.kinds, **dict.fromkeys(shared, "source")})
         if not shared:
             return self._try_strategies(case, fix)
@@ -160,7 +202,7 @@ class Prover:
                     case = today.select_others(case)
                 if way == "replay" and today is not None and not today.others:
                     raise FixError(f"today {today.reason}")
-                proved = self._try_strategy(way, case, fix, proofs)
+                proved = self._try_strategy(way, case, fix, proofs, today)
             except (FixError, TransplantError, ReplayError) as error:
                 notes.append(f"{way}: {error}")
                 if isinstance(error, FixNotInHeadError):
@@ -177,7 +219,10 @@ class Prover:
             return IncidentProof(
                 case.id, fix.name, IncidentVerdict("inconclusive", "; ".join(notes))
             )
-        chosen = min(proofs, key=lambda proof: VERDICTS.index(proof.judged.verdict))
+        chosen = min(
+            proofs,
+            key=lambda proof: (VERDICTS.index(proof.judged.verdict), not proof.judged.tests),
+        )
         return replace(chosen, notes=tuple(notes))
 
     def _require_fix_in_head(self, fix: Fix) -> None:
@@ -195,7 +240,7 @@ class Prover:
                     f"whether HEAD has {step.name} is not known in this shallow clone:"
                     " git fetch --unshallow"
                     if git.is_shallow_clone(root)
-                    else f"{step.name} is not in HEAD: merge it, or name the commit that brought it"
+                    else f"{step.name} is not in HEAD: merge it, or name its commit here"
                 )
 
     def _run_tests_today(self, case: ProofCase, proofs: Sequence[IncidentProof]) -> TestsToday:
@@ -207,7 +252,9 @@ class Prover:
             return TestsToday(others, failing, proofs[0].judged.message)
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         versions = FixVersions("today", {}, {})
-        return run_tests_today(Experiment(self._runner, selection, versions, self._effort))
+        return run_tests_today(
+            Experiment(self._runner, selection, versions, self._effort, deadline=case.deadline)
+        )
 
     def _try_in_copy(self, case: ProofCase, fix: Fix, proved: IncidentProof) -> IncidentProof:
         """Revert the fix in a copy of the tree, since tests may read its files past the import."""
@@ -231,6 +278,7 @@ class Prover:
         case: ProofCase,
         fix: Fix,
         proofs: Sequence[IncidentProof],
+        today: TestsToday | None = None,
         *,
         copied: bool = False,
     ) -> IncidentProof:
@@ -252,7 +300,9 @@ class Prover:
             case = replace(case, tests=files, ids=(), nodeids=versions.nodeids)
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
-        sides = Experiment(self._runner, selection, versions, self._effort, enough)
+        sides = Experiment(self._runner, selection, versions, self._effort, enough, case.deadline)
+        if today is not None and way == "units" and _is_text_of_today(versions):
+            sides.control, sides.as_module = today.trial, today.as_module
         names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)
         judged, control = self._judge_versions(sides, versions, names_of_fix, quick=copied)
         if judged.verdict in ("proven", "proven-flaky"):
@@ -269,13 +319,6 @@ class Prover:
             sides.modules,
             fix.of_kind("either"),
         )
-        hunks = self._hunks and judged.verdict in PROVEN_VERDICTS
-        raw_parts = prove_fix_parts(versions, sides, names_of_fix) if hunks else ()
-        top = f"{tree}{os.sep}"
-        parts = tuple(
-            replace(_locate_part(part, versions, fix), path=part.path.removeprefix(top))
-            for part in raw_parts
-        )
         files = versions.of_today({*sides.modules, *versions.fixed}, self._checkout.top)
         return IncidentProof(
             case.id,
@@ -283,12 +326,38 @@ class Prover:
             judged,
             way,
             files=files,
-            parts=parts,
+            measure=self._build_measure(case, sides, versions, names_of_fix, judged),
             hang_seconds=sides.hang_seconds,
             reverted_files=shares,
             is_copied=versions.tree is not None,
             read_files=tuple(sides.read_files),
         )
+
+    def _build_measure(
+        self,
+        case: ProofCase,
+        experiment: Experiment,
+        versions: FixVersions,
+        fix_names: NamesOfFix,
+        judged: IncidentVerdict,
+    ) -> Callable[[], FixStrength] | None:
+        """Return what measures the strength of a proof, None if that is not requested."""
+        request = self._strength
+        if request is None or judged.verdict not in PROVEN_VERDICTS:
+            return None
+        nodeids = [test.nodeid for test in judged.tests if test.verdict in MEASURED_VERDICTS]
+        if judged.is_mixed or judged.verdict == "proven-flaky":
+            return lambda: FixStrength(problem="one run for each mutant says nothing about a race")
+
+        def advance(done: int, total: int) -> None:
+            self._show_mutants(case.id, done, total)
+
+        def measure() -> FixStrength:
+            strength = measure_strength(experiment, versions, fix_names, nodeids, request, advance)
+            top = f"{versions.tree or self._checkout.top}{os.sep}"
+            return strength.relative_to(top)
+
+        return measure
 
     def _known(self, case: ProofCase, fix: Fix, versions: FixVersions) -> NamesOfFix:
         checkout = self._checkout
@@ -332,11 +401,14 @@ class Prover:
         """
         control = run_with_module_path(experiment, experiment.run_with_fix)
         if versions.way != "replay" and not _are_all_passing(control):
-            control = _check_control_run(experiment, control, versions.way)
+            control = _check_control_run(experiment, control, versions.way, self._checkout.top)
         if _find_passing_tests(control).isdisjoint(control.linked):
             judged = judge_incident(control, Trial(control.ended), fix_names)
         else:
             without = experiment.without()
+            if experiment.control and without.escaped_failures:  # today's run recorded none
+                experiment.control = None
+                control = experiment.run_with_fix()
             judged = judge_incident(control, without, fix_names)
             if quick and judged.is_open:
                 return judged, control
@@ -379,9 +451,14 @@ def _is_own_assertion(judged: IncidentVerdict) -> bool:
     return failure.startswith(OWN_ASSERTIONS)
 
 
-def _is_only_extended(fix: Fix, path: str) -> bool:
-    """Return whether a fix only added to a Python file; a patch alone does not show that."""
-    if any(step.patch for step in fix.steps):
+def _is_extended_helper(fix: Fix, path: str) -> bool:
+    """Return whether a fix only added to a conftest, or to a file in a folder of tests.
+
+    A patch alone does not show that.
+    """
+    *folders, name = path.split("/")
+    is_helper = name == "conftest.py" or not {*TEST_FOLDERS}.isdisjoint(folders)
+    if not is_helper or any(step.patch for step in fix.steps):
         return False
     return has_only_additions(*map(decode_fix_source, fix.ends(path)))
 
@@ -485,7 +562,7 @@ def _judge_test_with_additions(
     return replace(test, verdict="weak", message=why, is_mixed=False)
 
 
-def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Trial:
+def _check_control_run(experiment: Experiment, control: Trial, way: str, top: Path) -> Trial:
     """Return the run with the fix, without failures of tests that pass today.
 
     Such a failure means that the code of the fix no longer fits today's tree, or that the test does
@@ -502,7 +579,8 @@ def _check_control_run(experiment: Experiment, control: Trial, way: str) -> Tria
     for _ in range(FRESH_RUNS - 1):
         if not passing.isdisjoint(failing) and _find_passing_tests(control).isdisjoint(failing):
             control = control.add_attempts(experiment.again(fixed=True))
-    return _excuse_failing_tests(control, passing, today)
+    copy = experiment.find_installed_copy(top) if outside else None
+    return _excuse_failing_tests(control, passing, today, copy)
 
 
 def _confirm_verdict(
@@ -514,9 +592,12 @@ def _confirm_verdict(
 ) -> tuple[IncidentVerdict, Trial]:
     """Repeat a failure that was seen only once, and return the verdict and the run with the fix.
 
-    The tests run without the fix and then with it, since runs may leave files behind.
+    This is done if something was seen that may let a test end differently next time. The tests run
+    without the fix and then with it, since runs may leave files behind.
     """
     judged = judge_incident(control, without, fix_names, reached)
+    if not (control.influences or without.influences or _is_failure_about_time(without)):
+        return judged, control
     if _is_single_run_decisive(judged, without):
         without = without.add_attempts(experiment.again(fixed=False))
         judged = judge_incident(control, without, fix_names, reached)
@@ -532,12 +613,37 @@ def _is_single_run_decisive(judged: IncidentVerdict, trial: Trial) -> bool:
     return any(len(trial.attempts.get(test.nodeid, ())) < 2 for test in proven_once)
 
 
-def _locate_part(part: FixPart, versions: FixVersions, fix: Fix) -> FixPart:
-    """Return a part with line numbers that the reader can look up."""
-    if versions.way == "replay":
-        return replace(part, where=f"at {fix.name}")
-    today, fixed = read_source_text(part.path), versions.fixed.get(part.path)
-    return part if today is None or fixed is None else locate_part_in_text(part, fixed, today)
+def _measure_strength(proved: IncidentProof) -> IncidentProof:
+    """Return a proof with its strength, if that was requested; it can't void the proof."""
+    if proved.measure is None:
+        return proved
+    try:
+        strength = proved.measure()
+    except IncidentTimeoutError:
+        strength = FixStrength(problem=NO_TIME)
+    return replace(proved, strength=strength, measure=None)
+
+
+def _is_failure_about_time(without: Trial) -> bool:
+    """Return whether a linked test fails by something that may depend on a clock, or dies."""
+    attempts = (
+        attempt for nodeid in without.linked for attempt in without.attempts.get(nodeid, ())
+    )
+    return any(
+        attempt.word in ("hung", "died")
+        or (attempt.failure is not None and _mentions_time(attempt.failure))
+        for attempt in attempts
+    )
+
+
+def _mentions_time(failure: RaisedFailure) -> bool:
+    lines = (linecache.getline(path, line) for path, line, _ in failure.frames[-MAX_SHOWN_FRAMES:])
+    return any(map(TIME_WORDS.search, (failure.type, failure.message, *lines)))
+
+
+def _is_text_of_today(versions: FixVersions) -> bool:
+    """Return whether the files with the fix are those of the checkout."""
+    return all(read_source_text(path) == text for path, text in versions.fixed.items())
 
 
 def _is_verdict_settled(judged: IncidentVerdict) -> bool:
@@ -569,11 +675,12 @@ def _is_failing_with_fix(trial: Trial, nodeid: str) -> bool:
 
 
 def _excuse_failing_tests(
-    control: Trial, passing: Collection[str], today: Collection[str]
+    control: Trial, passing: Collection[str], today: Collection[str], copy: str | None
 ) -> Trial:
     """Return the run with the fix, with tests as ``not-run`` that pass only elsewhere.
 
-    ``today`` are the tests that pass with the files of the checkout.
+    ``today`` are the tests that pass with the files of the checkout; ``copy`` is an installed copy
+    of a file of the fix.
     """
     excused = {}
     for nodeid in {*passing} - _find_passing_tests(control):
@@ -582,6 +689,8 @@ def _excuse_failing_tests(
                 "passes by itself, but fails in prove's environment:"
                 f" {format_failure_with_fix(first)}"
             )
+            if copy is not None:
+                why = f"passes with {copy}, and fails with the checkout's file: install it again"
             if nodeid in today:
                 why = "the code of the fix does not work in today's tree"
             excused[nodeid] = (AttemptResult("not-run", reason=why),)

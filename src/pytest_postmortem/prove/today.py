@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 
 from pytest_postmortem.prove.experiment import Experiment
 from pytest_postmortem.prove.fix_files import Fix
@@ -27,7 +28,7 @@ class ProofCase:
 
     ``tests`` are the files of linked tests from the rootdir. In them, tests are linked by a marker
     with one of ``ids``, or by ``nodeids``. ``seen`` are the node ids found in the code alone, for a
-    tree in which no test has run yet.
+    tree in which no test has run yet. ``deadline`` is when all its runs must have ended.
     """
 
     id: str
@@ -36,13 +37,15 @@ class ProofCase:
     ids: tuple[str, ...] = ()
     nodeids: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
+    deadline: float = inf
 
 
 @dataclass(frozen=True, slots=True)
 class TestsToday:
     """The linked tests on today's code: those that fail, and the node ids of the others.
 
-    ``reason`` says why no linked test was collected.
+    ``reason`` says why no linked test was collected. ``trial`` is the run, None if the control of
+    an earlier strategy was it; ``as_module`` says that it was started with ``python -m pytest``.
     """
 
     __test__ = False
@@ -50,6 +53,8 @@ class TestsToday:
     others: tuple[str, ...]
     failing: tuple[TestVerdict, ...]
     reason: str = ""
+    trial: Trial | None = None
+    as_module: bool = False
 
     def judge(self) -> IncidentVerdict:
         """Return the verdict if every linked test fails."""
@@ -64,9 +69,9 @@ class TestsToday:
         return replace(judged, verdict=top.verdict, message=top.message, tests=tests)
 
     def select_others(self, case: ProofCase) -> ProofCase:
-        """Return the case without the tests that fail."""
+        """Return the case without the tests that fail, with the node ids of all others."""
         if not self.failing:
-            return case
+            return replace(case, seen=self.others or case.seen)
         return replace(case, ids=(), nodeids=self.others, seen=self.others)
 
 
@@ -85,7 +90,9 @@ def run_tests_today(experiment: Experiment) -> TestsToday:
         for nodeid, attempt in red.items()
     )
     others = tuple(nodeid for nodeid in trial.linked if nodeid not in red)
-    return TestsToday(others, tuple(failing), "" if trial.linked else explain_no_linked_test(trial))
+    reason = "" if trial.linked else explain_no_linked_test(trial)
+    control = None if red else trial
+    return TestsToday(others, tuple(failing), reason, control, experiment.as_module)
 
 
 def run_with_module_path(experiment: Experiment, run: Callable[[], Trial]) -> Trial:

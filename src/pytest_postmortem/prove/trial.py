@@ -72,9 +72,11 @@ class Trial:
     ``broken`` are files that could not be collected and ``left`` files that skipped themselves,
     each with the reason. ``served_files`` are the files that got another text, ``copies`` installed
     copies among them, ``others`` modules of the same name from elsewhere, ``read_files`` the files
-    of the fix that were opened past the import system. ``reached`` are the lines of the fix that
-    ran, ``escaped_failures`` the exceptions that left its functions. ``modules`` are the files of
-    the checkout that were loaded.
+    of the fix that were opened past the import system. ``reached`` are the tests that ran lines of
+    the fix, ``escaped_failures`` the exceptions that left its functions. ``modules`` are the files
+    of the checkout that were loaded, ``packages`` the names of other modules. ``places`` are the
+    marked statements that ran: the file and the first line of each. ``missing`` are linked tests
+    that were not collected; ``influences`` are kinds of influences on the result of linked tests.
     """
 
     ended: ProcessEnd
@@ -88,6 +90,10 @@ class Trial:
     reached: frozenset[str] = frozenset()
     escaped_failures: tuple[RaisedFailure, ...] = ()
     modules: frozenset[str] = frozenset()
+    missing: tuple[str, ...] = ()
+    influences: frozenset[str] = frozenset()
+    packages: tuple[str, ...] = ()
+    places: frozenset[tuple[str, int]] = frozenset()
 
     def further(self) -> dict[str, AttemptResult]:
         """Return the results of the tests that are not linked."""
@@ -141,6 +147,8 @@ def parse_trial_notes(lines: Iterable[bytes], ended: ProcessEnd) -> Trial:
             rounds[data["nodeid"]][data["round"]].append(("report", data))
         elif kind == "reached":
             notes[kind].append(current[0] if current else "")
+            path, _, line = data.rpartition(":")
+            notes["places"].append((path, int(line)))
         else:
             notes[kind].append(data)
     attempts_by_test = (
@@ -165,6 +173,10 @@ def parse_trial_notes(lines: Iterable[bytes], ended: ProcessEnd) -> Trial:
         frozenset(notes["reached"]),
         tuple(dict.fromkeys(map(_parse_failure, notes["escaped"]))),
         frozenset(path for paths in notes["modules"] for path in paths),
+        tuple(notes["collected"][-1].get("missing", ())) if notes["collected"] else (),
+        frozenset(notes["influence"]),
+        tuple(notes["packages"][-1]) if notes["packages"] else (),
+        frozenset(notes["places"]),
     )
 
 

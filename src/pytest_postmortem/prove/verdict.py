@@ -111,14 +111,15 @@ def explain_no_linked_test(control: Trial) -> str:
     """Return why a run collected no linked test."""
     if control.broken:
         path, text = min(control.broken.items())
-        return f"{path} can't be collected: {text}"
+        return f"{path} can't be collected: {_explain_missing_module(text)}"
     if control.left:
         path, text = min(control.left.items())
         return f"{path} skips itself: {text.removeprefix('Skipped: ')}"
     if control.ended.status is None:
         return f"collection did not finish within {control.ended.seconds:.0f} s"
-    ran = control.ended.status in (0, 1)  # tests, but not these
-    cause = "" if ran else find_cause_in_output(control.ended.output)
+    if control.missing:
+        return f"pytest collects no {', '.join(control.missing[:3])}"
+    cause = "" if control.attempts else find_cause_in_output(control.ended.output)
     return f"no linked test was collected{': ' + cause if cause else ''}"
 
 
@@ -134,8 +135,18 @@ def find_cause_in_output(output: str) -> str:
     option = re.search(r"unrecognized arguments: (.*)", cause)
     if option:
         return f"pytest does not know {option[1]}: a plugin is missing in this environment"
-    missing = re.search(r"No module named '?([\w.]+)'?", cause)
-    return f"no module named {missing[1]} in this environment" if missing else cause[:200]
+    uncollected = re.search(r"^ERROR: not found: .*?([^/\\]+)$", cause)
+    if uncollected:
+        return f"pytest collects no test from {uncollected[1]}"
+    required = re.search(r"Missing required plugins: (.*)", cause)
+    if required:
+        return f"the plugin {required[1]} is missing in this environment"
+    return _explain_missing_module(cause)[:200]
+
+
+def _explain_missing_module(text: str) -> str:
+    missing = re.search(r"No module named '?([\w.]+)'?", text)
+    return f"no module named {missing[1]} in this environment" if missing else text
 
 
 def _judge_linked_test(

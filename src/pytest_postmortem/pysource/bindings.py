@@ -1,15 +1,11 @@
-"""Definitions in the source of a module or class, and tests that it lacks."""
+"""Statements of a module or class: its definitions, and the parts that are executed."""
 
 from __future__ import annotations
 
 import ast
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-
-NAMESPACE_FUNCTIONS = frozenset({"exec", "globals", "locals", "setattr", "vars"})
-"""Functions that may define any name."""
 
 FIXTURE_DECORATORS = frozenset({"fixture", "yield_fixture"})
 
@@ -27,34 +23,17 @@ def parse_python_tree(code: str | bytes) -> ast.Module | None:
         return None
 
 
-@dataclass(slots=True)
-class CodeBody:
-    """The definitions of a module or class: functions and classes, in order."""
-
-    defined: dict[str, list[Definition]] = field(default_factory=dict)
-    values: dict[str, ast.expr] = field(default_factory=dict)
-    statements: list[ast.stmt] = field(default_factory=list)
-
-
-def build_code_body(code: Sequence[ast.stmt]) -> CodeBody:
-    """Return the definitions of statements, with both branches of a condition.
+def find_definitions(code: Sequence[ast.stmt]) -> dict[str, list[Definition]]:
+    """Return the functions and classes that statements define, with both branches of a condition.
 
     Of two unconditional definitions of a name only the last is returned, as in pytest.
     """
-    body = CodeBody(statements=list(code))
+    definitions: dict[str, list[Definition]] = {}
     for node, certain in walk_statements(code, certain=True):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            earlier = [] if certain else body.defined.get(node.name, [])
-            body.defined[node.name] = [*earlier, node]
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            old = body.values.get(node.target.id, ast.List([], ast.Load()))
-            body.values[node.target.id] = ast.BinOp(old, ast.Add(), node.value)
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    body.values[target.id] = node.value
-    return body
+            earlier = [] if certain else definitions.get(node.name, [])
+            definitions[node.name] = [*earlier, node]
+    return definitions
 
 
 def walk_statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[ast.stmt, bool]]:
@@ -111,89 +90,10 @@ def _is_fixture_decorator(node: ast.expr) -> bool:
     return getattr(called, "attr", getattr(called, "id", "")) in FIXTURE_DECORATORS
 
 
-def _find_imported_names(body: Sequence[ast.stmt]) -> set[str]:
-    """Return the names that ``from`` and ``as`` give to imported things."""
-    return {
-        alias.asname or alias.name
-        for node, _ in walk_statements(body, certain=True)
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for alias in node.names
-        if alias.asname or isinstance(node, ast.ImportFrom)
-    }
-
-
 def is_test_name(name: str, patterns: Iterable[str]) -> bool:
     """Return whether a name matches a prefix or a glob, as in pytest."""
     return any(
         name.startswith(pattern)
         or (any(char in pattern for char in "*?[") and fnmatchcase(name, pattern))
         for pattern in patterns
-    )
-
-
-def is_test_missing(tree: ast.Module, name: str) -> bool:
-    """Return whether a module certainly lacks a test, ``test_a`` or ``TestA::test_b``.
-
-    Return False if the test may be imported, assigned, generated or inherited from another file,
-    and for a module that is nested too deeply.
-    """
-    try:
-        return _is_name_missing(tree, name)
-    except RecursionError:
-        return False
-
-
-def _is_name_missing(tree: ast.Module, name: str) -> bool:
-    body = build_code_body(tree.body)
-    calls = {
-        node.func.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    imported = _find_imported_names(body.statements)
-    parts = name.partition("[")[0].split("::")
-    if NAMESPACE_FUNCTIONS & calls or {"*", parts[0]} & imported or "__getattr__" in body.defined:
-        return False
-    return _is_missing_in_body(parts, body, body, frozenset())
-
-
-def _is_missing_in_body(
-    parts: Sequence[str], body: CodeBody, module: CodeBody, seen: frozenset[str]
-) -> bool:
-    """Return whether a module or a class certainly lacks a name."""
-    first, rest = parts[0], parts[1:]
-    if first in body.values or any(
-        _may_generate_test(first, *each) for each in body.defined.items()
-    ):
-        return False
-    return all(
-        bool(rest)
-        and not (
-            isinstance(node, ast.ClassDef) and not _is_missing_in_class(rest, node, module, seen)
-        )
-        for node in body.defined.get(first, ())
-    )
-
-
-def _may_generate_test(name: str, known: str, nodes: Sequence[Definition]) -> bool:
-    """Return whether a decorator may generate a test, as parameterized and ddt do."""
-    return name.startswith(f"{known}_") and any(node.decorator_list for node in nodes)
-
-
-def _is_missing_in_class(
-    parts: Sequence[str], node: ast.ClassDef, module: CodeBody, seen: frozenset[str]
-) -> bool:
-    """Return whether a class certainly lacks a name.
-
-    Bases in the same module are searched; a class with other bases may have the name.
-    """
-    bases = [base.id if isinstance(base, ast.Name) else "" for base in node.bases]
-    if node.keywords or not _is_missing_in_body(parts, build_code_body(node.body), module, seen):
-        return False
-    family = [each for base in bases for each in module.defined.get(base, ())]
-    known = all(base in module.defined or base == "object" for base in bases)
-    return known and all(
-        isinstance(each, ast.ClassDef)
-        and (each.name in seen or _is_missing_in_class(parts, each, module, seen | {node.name}))
-        for each in family
     )

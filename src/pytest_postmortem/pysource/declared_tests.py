@@ -1,21 +1,29 @@
-"""Node ids under ``tests:`` × code → whether the test exists, None if only a run shows it."""
+"""Node ids × code → whether the test exists, None if only a run shows it, and is written."""
 
 from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
-from pytest_postmortem.pysource.bindings import Definition, build_code_body, is_test_missing
+from pytest_postmortem.pysource.bindings import Definition, find_definitions, parse_python_tree
 from pytest_postmortem.pysource.expressions import flatten_lists, format_dotted_name, read_literal
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
-from pytest_postmortem.pysource.project_modules import ModuleIndex, ParsedModule
+from pytest_postmortem.pysource.project_modules import (
+    ImportTarget,
+    ModuleIndex,
+    ParsedModule,
+    find_name_bindings,
+)
 from pytest_postmortem.pysource.resolver import ExpressionReducer
 from pytest_postmortem.pysource.suite_reader import SourceTest
 
 DOCTEST_PROMPT = ">>>"
+
+NAMESPACE_FUNCTIONS = frozenset({"exec", "globals", "locals", "setattr", "vars"})
+"""Functions that may define any name."""
 
 PARAMETRIZING_WORDS = (b"pytest_generate_tests", b"pytest_make_parametrize_id", b"autouse")
 """Names in code that may parametrize a test implicitly."""
@@ -101,8 +109,8 @@ class DeclaredTests:
             return None
         node: ast.Module | Definition | None = module.tree
         for part in rest[0].split(".") if rest[0] else ():
-            defined = build_code_body(node.body).defined if node else {}
-            node = defined.get(part, [None])[-1]
+            definitions = find_definitions(node.body) if node else {}
+            node = definitions.get(part, [None])[-1]
             if node is None:
                 return None if "__test__" in module.bound or part in module.bound else False
         text = ast.get_docstring(node, clean=False) if node else None
@@ -136,6 +144,78 @@ class DeclaredTests:
         return None if hidden or others - names - {"self"} else False
 
 
+def is_test_missing(tree: ast.Module, name: str) -> bool:
+    """Return whether a module certainly lacks a test, ``test_a`` or ``TestA::test_b``.
+
+    Return False if the test may be imported, assigned, generated or inherited from another file,
+    and for a module that is nested too deeply.
+    """
+    parts = name.partition("[")[0].split("::")
+    try:
+        bound = find_name_bindings(tree.body)
+        calls = {
+            node.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        imported = any(isinstance(each.value, ImportTarget) for each in bound.get(parts[0], ()))
+        if NAMESPACE_FUNCTIONS & calls or imported or {"*", "__getattr__"} & bound.keys():
+            return False
+        return _is_missing_in_body(parts, tree.body, find_definitions(tree.body), frozenset())
+    except RecursionError:
+        return False
+
+
+def _is_missing_in_body(
+    parts: Sequence[str],
+    body: Sequence[ast.stmt],
+    module: Mapping[str, Sequence[Definition]],
+    seen: frozenset[str],
+) -> bool:
+    """Return whether the body of a module or a class certainly lacks a name."""
+    first, rest = parts[0], parts[1:]
+    values = (binding.value for binding in find_name_bindings(body).get(first, ()))
+    definitions = find_definitions(body)
+    if any(not isinstance(value, Definition) for value in values) or any(
+        _may_generate_test(first, *each) for each in definitions.items()
+    ):
+        return False
+    return all(
+        bool(rest)
+        and not (
+            isinstance(node, ast.ClassDef) and not _is_missing_in_class(rest, node, module, seen)
+        )
+        for node in definitions.get(first, ())
+    )
+
+
+def _may_generate_test(name: str, known: str, nodes: Sequence[Definition]) -> bool:
+    """Return whether a decorator may generate a test, as parameterized and ddt do."""
+    return name.startswith(f"{known}_") and any(node.decorator_list for node in nodes)
+
+
+def _is_missing_in_class(
+    parts: Sequence[str],
+    node: ast.ClassDef,
+    module: Mapping[str, Sequence[Definition]],
+    seen: frozenset[str],
+) -> bool:
+    """Return whether a class certainly lacks a name.
+
+    Bases in the same module are searched; a class with other bases may have the name.
+    """
+    bases = [base.id if isinstance(base, ast.Name) else "" for base in node.bases]
+    if node.keywords or not _is_missing_in_body(parts, node.body, module, seen):
+        return False
+    family = [each for base in bases for each in module.get(base, ())]
+    known = all(base in module or base == "object" for base in bases)
+    return known and all(
+        isinstance(each, ast.ClassDef)
+        and (each.name in seen or _is_missing_in_class(parts, each, module, seen | {node.name}))
+        for each in family
+    )
+
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -143,7 +223,7 @@ def _find_function_definitions(
     body: Sequence[ast.stmt], names: Sequence[str], outer: Sequence[ast.expr] = ()
 ) -> Iterator[tuple[Function, Sequence[ast.expr]]]:
     """Yield the functions of a name with the decorators of the function and its classes."""
-    for node in build_code_body(body).defined.get(names[0], ()):
+    for node in find_definitions(body).get(names[0], ()):
         decorators = [*reversed(node.decorator_list), *outer]
         if isinstance(node, ast.ClassDef):
             yield from (
@@ -220,3 +300,34 @@ def _format_parameter_word(value: object, other: str) -> str:
 
 def _escape_parameter_text(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")
+
+
+def find_unwritten_tests(data: bytes, nodeids: Iterable[str]) -> Iterator[str]:
+    """Yield the node ids of tests in a file whose only step is to fail, as `new` creates them.
+
+    A file that can't be parsed has none.
+    """
+    tree = parse_python_tree(data)
+    for nodeid in nodeids if tree is not None else ():
+        names = nodeid.partition("[")[0].split("::")[1:]
+        functions = _find_function_definitions(tree.body, names) if tree and names else ()
+        if any(_is_unwritten(function.body) for function, _ in functions):
+            yield nodeid
+
+
+def _is_unwritten(body: Iterable[ast.stmt]) -> bool:
+    """Return whether nothing but a call of ``fail`` is left without imports and docstring."""
+    steps = [
+        statement
+        for statement in body
+        if not isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass)
+        and not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+    ]
+    if len(steps) != 1 or not isinstance(steps[0], ast.Expr):
+        return False
+    call = steps[0].value
+    return (
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "fail"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 MAX_FOLDED_SIZE = 1_000
@@ -23,6 +23,12 @@ def unpack_starred_list(node: ast.expr) -> Sequence[ast.expr]:
     if isinstance(node, ast.Starred) and isinstance(node.value, (ast.List, ast.Tuple, ast.Set)):
         return node.value.elts
     return [node]
+
+
+def read_literal_arguments(args: Iterable[ast.expr]) -> tuple[tuple[Any, ...], bool]:
+    """Return the literals among the arguments of a reduced call, and whether all are."""
+    values = [read_literal(part) for argument in args for part in unpack_starred_list(argument)]
+    return tuple(value[0] for value in values if value), None not in values
 
 
 def fold_operation(node: ast.expr) -> ast.expr:

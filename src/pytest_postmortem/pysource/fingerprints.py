@@ -32,14 +32,15 @@ def compute_test_digest(text: str, names: str) -> str:
             node = tree
             break
         node = inner[-1]  # the last definition hides the others
-    return _hash_node(node)
+    return hash_node(node)
 
 
 def _hash_text(text: str) -> str:
     return sha256(text.encode(errors="replace")).hexdigest()[:DIGEST_LENGTH]
 
 
-def _hash_node(node: ast.AST) -> str:
+def hash_node(node: ast.AST) -> str:
+    """Return the digest of code without comments, format and position."""
     return _hash_text("\n".join(_spell_node(node)))
 
 
@@ -107,11 +108,11 @@ def _split_into_parts(
         if isinstance(node, ast.ClassDef):
             head = copy(node)
             head.body = []
-            yield _DigestedPart((*within, node.name), False, _hash_node(head))
+            yield _DigestedPart((*within, node.name), False, hash_node(head))
             yield from _split_into_parts(node.body, (*within, node.name))
         elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             name = getattr(node, "name", "")
-            yield _DigestedPart((*within, name), _is_test_statement(node), _hash_node(node))
+            yield _DigestedPart((*within, name), _is_test_statement(node), hash_node(node))
 
 
 def _is_test_statement(node: ast.stmt) -> bool:

@@ -1,14 +1,14 @@
-"""Markers and imports inserted into a module, with LibCST, which keeps all other bytes."""
+"""Markers and imports inserted into the text of a module; all other bytes are kept."""
 
 from __future__ import annotations
 
 import ast
+import io
+import re
 import sys
-from codecs import BOM_UTF8
+import tokenize
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
-
-import libcst as cst
+from dataclasses import dataclass, replace
 
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.options import MARKER_NAME
@@ -18,127 +18,31 @@ from pytest_postmortem.pysource.expressions import format_dotted_name, is_mark_n
 from pytest_postmortem.pysource.project_modules import build_parsed_module
 from pytest_postmortem.pysource.resolver import ExpressionReducer
 
-ModuleStatement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_SOURCE_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_FILE_HEAD_LINE = re.compile(r"#!|#.*coding[:=]")
 
 
-_BLANK_LINE = cst.EmptyLine(indent=False)
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A parsed module with its lines, which keep their ends."""
+
+    lines: Sequence[str]
+    tree: ast.Module
+    encoding: str = "utf-8"
+    newline: str = "\n"
 
 
-def add_pytest_import(module: cst.Module) -> cst.Module:
-    """Add ``import pytest`` after the docstring, ``__future__`` and the standard library."""
-    body: list[ModuleStatement] = list(module.body)
-    place = _find_first_import_index(body)
-    while (
-        place < len(body) and _is_import_line(body[place]) and _is_sorted_above_pytest(body[place])
-    ):
-        place += 1
-    new = cst.SimpleStatementLine([cst.Import([cst.ImportAlias(cst.Name("pytest"))])])
-    after = body[place] if place < len(body) else None
-    if place and not _is_third_party_import(body[place - 1]):
-        new = new.with_changes(leading_lines=[_BLANK_LINE])
-        if after and _is_third_party_import(after):
-            body[place] = after.with_changes(
-                leading_lines=_strip_leading_blanks(after.leading_lines)
-            )
-    if after and not _is_import_line(after):
-        header, own = _split_module_header(module.header) if place == 0 else (module.header, ())
-        body[place] = _add_leading_blanks(body[place], 2, own)
-        module = module.with_changes(header=header)
-    elif after and not _is_third_party_import(after):
-        body[place] = _add_leading_blanks(body[place], 1)
-    body.insert(place, new)
-    return module.with_changes(body=body)
-
-
-def _split_module_header(
-    header: Sequence[cst.EmptyLine],
-) -> tuple[Sequence[cst.EmptyLine], Sequence[cst.EmptyLine]]:
-    """Split the head of a module from the comment that belongs to the definition below it."""
-    place = len(header)
-    while place and header[place - 1].comment and not _is_declaration_line(header[place - 1]):
-        place -= 1
-    return header[:place], header[place:]
-
-
-def _is_declaration_line(line: cst.EmptyLine) -> bool:
-    text = line.comment.value if line.comment else ""
-    return text.startswith("#!") or "coding" in text
-
-
-def _find_first_import_index(body: Sequence[ModuleStatement]) -> int:
-    """Return the index of the first import: after the docstring and ``__future__``."""
-    place = 1 if body and _is_docstring_line(body[0]) else 0
-    while place < len(body) and _list_imported_packages(body[place]) == ("__future__",):
-        place += 1
-    return place
-
-
-def _is_docstring_line(node: ModuleStatement) -> bool:
-    first = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
-    texts = (cst.SimpleString, cst.ConcatenatedString)
-    return isinstance(first, cst.Expr) and isinstance(first.value, texts)
-
-
-def _is_import_line(node: ModuleStatement) -> bool:
-    first = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
-    return isinstance(first, (cst.Import, cst.ImportFrom))
-
-
-def _list_imported_packages(node: ModuleStatement) -> tuple[str, ...]:
-    """Return the packages that a statement imports from, an empty name for a relative import."""
-    first = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
-    if isinstance(first, cst.Import):
-        return tuple(_find_root_package(alias.name) for alias in first.names)
-    if isinstance(first, cst.ImportFrom):
-        return ("" if first.relative or first.module is None else _find_root_package(first.module),)
-    return ()
-
-
-def _find_root_package(name: cst.Attribute | cst.Name) -> str:
-    node: cst.BaseExpression = name
-    while isinstance(node, cst.Attribute):
-        node = node.value
-    return node.value if isinstance(node, cst.Name) else ""
-
-
-def _is_standard_library_import(node: ModuleStatement) -> bool:
-    known = {"__future__", *sys.stdlib_module_names}
-    return bool(_list_imported_packages(node)) and all(
-        root in known for root in _list_imported_packages(node)
-    )
-
-
-def _is_third_party_import(node: ModuleStatement) -> bool:
-    return (
-        _is_import_line(node)
-        and not _is_standard_library_import(node)
-        and "" not in _list_imported_packages(node)
-    )
-
-
-def _is_sorted_above_pytest(node: ModuleStatement) -> bool:
-    """Return whether an import belongs above that of pytest."""
-    if _is_standard_library_import(node):
-        return True
-    first = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
-    return (
-        isinstance(first, cst.Import) and max(_list_imported_packages(node)).casefold() < "pytest"
-    )
-
-
-def _strip_leading_blanks(lines: Sequence[cst.EmptyLine]) -> Sequence[cst.EmptyLine]:
-    """Return the lines above a statement without leading blank lines."""
-    blank = next((n for n, each in enumerate(lines) if each.comment), len(lines))
-    return lines[blank:]
-
-
-def _add_leading_blanks(
-    node: ModuleStatement, most: int, above: Sequence[cst.EmptyLine] = ()
-) -> ModuleStatement:
-    """Return a statement with some blank lines above it, and above the comment that it has."""
-    lines = [*above, *node.leading_lines]
-    blank = next((n for n, each in enumerate(lines) if each.comment), len(lines))
-    return node.with_changes(leading_lines=[*[_BLANK_LINE] * (most - blank), *lines])
+def parse_source_text(data: bytes) -> SourceText | None:
+    """Return a module as text, None for invalid Python."""
+    tree = parse_python_tree(data)
+    if tree is None:
+        return None
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    lines = _SOURCE_LINE.findall(data.decode(encoding))
+    first = lines[0] if lines else ""
+    return SourceText(lines, tree, encoding, first[len(first.rstrip("\r\n")) :] or "\n")
 
 
 MARK_KEEPING_PACKAGES = frozenset({"hypothesis", "mock", "unittest"})
@@ -147,13 +51,6 @@ MARK_KEEPING_PACKAGES = frozenset({"hypothesis", "mock", "unittest"})
 Below any other decorator the marker also reaches tests that the decorator generates, as
 ``parameterized.expand`` does; `functools.wraps` copies it.
 """
-
-
-class _MarkerPlace(NamedTuple):
-    """The ids of a marker, and the number of decorators above it."""
-
-    ids: Sequence[str]
-    above: int
 
 
 class MarkingError(Exception):
@@ -171,36 +68,70 @@ def add_markers(
     Raises:
         MarkingError: The module can't be edited, or the marker would have no effect.
     """
-    tree = parse_python_tree(data)
-    if tree is None:
+    source = parse_source_text(data)
+    if source is None:
         raise MarkingError("it is not valid Python")
     try:
-        module = cst.parse_module(data)
-    except (cst.ParserSyntaxError, RecursionError) as error:
-        raise MarkingError("LibCST can't read it") from error
-    try:
-        name = _find_marker_name(tree, min(wanted))
-        edit = _MarkerTransformer(
-            module,
-            _find_marker_places(tree, wanted),
-            name or f"pytest.mark.{MARKER_NAME}",
-            _find_preferred_quote(data),
-        )
-        new = module.visit(edit)
-        result = (new if name else add_pytest_import(new)).bytes
-        if not _are_lines_kept(data, result):
-            raise MarkingError("LibCST would not keep it as it is")
-        _check_marked_tests(tree, result, wanted, (functions, classes))
+        name = _find_marker_name(source.tree, min(wanted))
+        lines = _insert_markers(source, wanted, name or f"pytest.mark.{MARKER_NAME}")
+        if not name:
+            lines = insert_pytest_import(replace(source, lines=lines))
+        result = "".join(lines).encode(source.encoding)
+        _check_marked_tests(source.tree, result, wanted, (functions, classes))
     except RecursionError as error:
         raise MarkingError("it is nested too deep") from error
     return result
 
 
-def _are_lines_kept(old: bytes, new: bytes) -> bool:
-    """Return whether every line is kept in order, except for lines with a marker."""
-    lines, rest = (data.removeprefix(BOM_UTF8).splitlines(keepends=True) for data in (old, new))
-    left = iter(rest)
-    return all(MARKER_NAME.encode() in line or line in left for line in lines)
+def _insert_markers(
+    source: SourceText, wanted: Mapping[int, Sequence[str]], name: str
+) -> list[str]:
+    """Return the lines with markers, or with more ids in those that there are."""
+    lines = list(source.lines)
+    reducer = ExpressionReducer(build_parsed_module("", source.tree, b""))
+    quote = _find_preferred_quote(lines)
+    found = [node for node in ast.walk(source.tree) if isinstance(node, Function)]
+    for node in sorted(found, key=lambda node: node.lineno, reverse=True):
+        if node.lineno not in wanted:
+            continue
+        ids = ", ".join(_format_id(id, quote, source.encoding) for id in wanted[node.lineno])
+        marker = next((each for each in node.decorator_list if _is_open_marker(each, name)), None)
+        if isinstance(marker, ast.Call):
+            row, end = marker.lineno - 1, marker.args[-1].end_col_offset
+            text = lines[row].encode()
+            lines[row] = f"{text[:end].decode()}, {ids}{text[end:].decode()}"
+        else:
+            above = _count_decorators_above(node.decorator_list, reducer)
+            rows = [*(decorator.lineno for decorator in node.decorator_list), node.lineno]
+            indent = lines[node.lineno - 1][: node.col_offset]
+            lines.insert(rows[above] - 1, f"{indent}@{name}({ids}){source.newline}")
+    return lines
+
+
+def _is_open_marker(decorator: ast.expr, name: str) -> bool:
+    """Return whether a decorator is a marker in one line to which ids can be added."""
+    return (
+        isinstance(decorator, ast.Call)
+        and ast.unparse(decorator.func) == name
+        and decorator.lineno == decorator.end_lineno
+        and bool(decorator.args)
+        and not decorator.keywords
+        and not any(isinstance(argument, ast.Starred) for argument in decorator.args)
+    )
+
+
+def _format_id(id: str, quote: str, encoding: str) -> str:
+    """Return an id as a string literal, in the quotes and the encoding of the file."""
+    text = repr(id) if encoding.startswith("utf") else ascii(id)
+    if quote == '"' and text[0] == "'" and '"' not in id:
+        return f'"{text[1:-1]}"'
+    return text
+
+
+def _find_preferred_quote(lines: Sequence[str]) -> str:
+    """Return the more frequent quotes of a file, double quotes if equal."""
+    text = "".join(lines)
+    return "'" if text.count("'") > text.count('"') else '"'
 
 
 def _find_marker_name(tree: ast.Module, first: int) -> str | None:
@@ -265,21 +196,6 @@ def _list_imported_meanings(node: ast.Import | ast.ImportFrom) -> Iterator[tuple
             yield alias.asname or root, "pytest" if is_pytest else ""
 
 
-def _find_marker_places(
-    tree: ast.Module, wanted: Mapping[int, Sequence[str]]
-) -> dict[int, _MarkerPlace]:
-    """Return the places of markers by the index of the function in the module."""
-    reducer = ExpressionReducer(build_parsed_module("", tree, b""))
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
-    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
-    return {
-        n: _MarkerPlace(wanted[node.lineno], _count_decorators_above(node.decorator_list, reducer))
-        for n, node in enumerate(nodes)
-        if node.lineno in wanted
-    }
-
-
 def _count_decorators_above(decorators: Sequence[ast.expr], reducer: ExpressionReducer) -> int:
     """Return how many decorators have to stay above the marker."""
     kept = [_is_mark_keeping(decorator, reducer) for decorator in decorators]
@@ -315,97 +231,76 @@ def _check_marked_tests(
             raise MarkingError("the marker would have no effect")
 
 
-class _MarkerTransformer(cst.CSTTransformer):
-    """Adds the marker to functions, by their index in the module."""
-
-    def __init__(
-        self, module: cst.Module, wanted: Mapping[int, _MarkerPlace], name: str, quote: str
-    ) -> None:
-        super().__init__()
-        self._config = module.config_for_parsing
-        self._unicode = module.encoding.lower().startswith("utf")
-        self._wanted = wanted
-        self._name = name
-        self._quote = quote
-        self._open: list[int] = []
-        self._count = 0
-
-    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
-        """Skip nodes without functions."""
-        return False
-
-    def visit_SimpleStatementSuite(self, node: cst.SimpleStatementSuite) -> bool:
-        """Skip nodes without functions."""
-        return False
-
-    def visit_Decorator(self, node: cst.Decorator) -> bool:
-        """Skip nodes without functions."""
-        return False
-
-    def visit_Parameters(self, node: cst.Parameters) -> bool:
-        """Skip nodes without functions."""
-        return False
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        """Count a function."""
-        self._open.append(self._count)
-        self._count += 1
-
-    def leave_FunctionDef(
-        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
-    ) -> cst.FunctionDef:
-        """Mark a function that is to be marked."""
-        place = self._wanted.get(self._open.pop())
-        return self._mark_function(updated_node, *place) if place else updated_node
-
-    def _mark_function(
-        self, node: cst.FunctionDef, ids: Sequence[str], above: int
-    ) -> cst.FunctionDef:
-        decorators = list(node.decorators)
-        own_index = next(
-            (n for n, decorator in enumerate(decorators) if self._is_marker_decorator(decorator)),
-            None,
-        )
-        if own_index is not None:
-            decorators[own_index] = self._extend_marker(decorators[own_index], ids)
-        else:
-            text = f"{self._name}({', '.join(map(self._format_id, ids))})"
-            call = cst.parse_expression(text, self._config)
-            decorators.insert(above, cst.Decorator(call))
-        return node.with_changes(decorators=decorators)
-
-    def _is_marker_decorator(self, node: cst.Decorator) -> bool:
-        """Return whether a decorator is a marker in one line to which ids can be added."""
-        call = node.decorator
-        code = cst.Module([]).code_for_node(node).strip()
-        return (
-            isinstance(call, cst.Call)
-            and code.startswith(f"@{self._name}(")
-            and "\n" not in code
-            and bool(call.args)
-            and all(not each.star and each.keyword is None for each in call.args)
-        )
-
-    def _extend_marker(self, node: cst.Decorator, ids: Sequence[str]) -> cst.Decorator:
-        call = cst.ensure_type(node.decorator, cst.Call)
-        *first, last = call.args
-        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        added = [cst.Arg(cst.parse_expression(self._format_id(id), self._config)) for id in ids]
-        args = [argument.with_changes(comma=comma) for argument in (last, *added[:-1])]
-        end = added[-1].with_changes(
-            comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
-        )
-        args[0] = args[0].with_changes(whitespace_after_arg=cst.SimpleWhitespace(""))
-        return node.with_changes(decorator=call.with_changes(args=[*first, *args, end]))
-
-    def _format_id(self, id: str) -> str:
-        """Return an id as a string literal, in the quotes and the encoding of the file."""
-        text = repr(id) if self._unicode else ascii(id)
-        if self._quote == '"' and text[0] == "'" and '"' not in id:
-            return f'"{text[1:-1]}"'
-        return text
+def insert_pytest_import(file: SourceText) -> list[str]:
+    """Return the lines with ``import pytest`` in its place among the imports."""
+    body = file.tree.body
+    place = _find_import_index(body)
+    while place < len(body) and _is_sorted_before_pytest(body[place]):
+        place += 1
+    while 0 < place < len(body) and _are_on_one_line(body[place - 1 : place + 1]):
+        place += 1
+    above = body[place - 1] if place else None
+    below = body[place] if place < len(body) else None
+    lines, new = list(file.lines), f"import pytest{file.newline}"
+    if below is not None and _is_third_party_statement(below):
+        top = _find_file_head_end(lines, below)  # a leading comment is about the whole file
+        lines.insert(top if top else below.lineno - 1, new)
+        return lines
+    line = above.end_lineno or 0 if above else _find_file_head_end(lines, below)
+    if line and not lines[line - 1].endswith(("\n", "\r")):
+        lines[line - 1] += file.newline
+    blanks = next((n for n, text in enumerate(lines[line:]) if text.strip()), None)
+    wanted = 1 if _is_import_statement(below) else 2
+    before = [file.newline] if above is not None and not _is_third_party_statement(above) else []
+    after = [] if blanks is None else [file.newline] * (wanted - blanks)
+    lines[line:line] = [*before, new, *after]
+    return lines
 
 
-def _find_preferred_quote(data: bytes) -> str:
-    """Return the more frequent quotes of a file, double quotes if equal."""
-    return "'" if data.count(b"'") > data.count(b'"') else '"'
+def _find_import_index(body: Sequence[ast.stmt]) -> int:
+    """Return the first position for an import: after the docstring and ``__future__``."""
+    first = body[0] if body else None
+    value = first.value if isinstance(first, ast.Expr) else None
+    place = 1 if isinstance(value, ast.Constant) and isinstance(value.value, str) else 0
+    while place < len(body) and _find_package(body[place]) == "__future__":
+        place += 1
+    return place
+
+
+def _are_on_one_line(pair: Sequence[ast.stmt]) -> bool:
+    return pair[0].end_lineno == pair[1].lineno
+
+
+def _find_file_head_end(lines: Sequence[str], below: ast.stmt | None) -> int:
+    """Return the line above the first statement and its comment, below the head of the file."""
+    if below is None:
+        return len(lines)
+    decorators = getattr(below, "decorator_list", ())
+    line: int = min([below.lineno, *(decorator.lineno for decorator in decorators)]) - 1
+    while line and lines[line - 1].startswith("#") and not _FILE_HEAD_LINE.match(lines[line - 1]):
+        line -= 1
+    return line
+
+
+def _is_import_statement(node: ast.stmt | None) -> bool:
+    return isinstance(node, (ast.Import, ast.ImportFrom))
+
+
+def _find_package(node: ast.stmt) -> str:
+    """Return the package of an import, empty for a relative import or any other statement."""
+    if isinstance(node, ast.Import):
+        return node.names[0].name.partition(".")[0]
+    if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        return node.module.partition(".")[0]
+    return ""
+
+
+def _is_third_party_statement(node: ast.stmt) -> bool:
+    return _find_package(node) not in ("", "__future__", *sys.stdlib_module_names)
+
+
+def _is_sorted_before_pytest(node: ast.stmt) -> bool:
+    """Return whether an import belongs above that of pytest, in the order of isort and ruff."""
+    if _find_package(node) in sys.stdlib_module_names:
+        return True
+    return isinstance(node, ast.Import) and _find_package(node).casefold() < "pytest"

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from types import MappingProxyType
 
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
@@ -90,14 +89,35 @@ class LinkedIncident:
 
 
 @dataclass(frozen=True, slots=True)
+class UninterpretedFile:
+    """A file of which the code reader knows the text and no meaning: it is Python that can't be
+    parsed, which the ``importers`` import, or data.
+    """
+
+    path: str
+    text: str
+    is_python: bool = True
+    importers: frozenset[str] = frozenset()
+
+    def may_link(self, names: Collection[str], test_files: Collection[str] = ()) -> bool:
+        """Return whether it has an incident's name as a whole word, without regard to case, or may
+        have given a mark to one of its tests.
+        """
+        words = "|".join(map(re.escape, names))
+        pattern = rf"(?<![\w-])(?:{words})(?![\w-])"
+        has_name = re.search(pattern, self.text, re.IGNORECASE) is not None
+        return has_name or not self.importers.isdisjoint(test_files)
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadLinks:
     """Links that only a run shows: places in code, each with its file, the casefolded ids of
-    incidents whose declared tests may exist, and the texts of files that can't be parsed.
+    incidents whose declared tests may exist, and files that can't be parsed.
     """
 
     places: tuple[tuple[str, UnreadPlace], ...] = ()
     unsure: Mapping[str, str] = field(default_factory=dict)
-    unparsed: Mapping[str, str] = field(default_factory=dict)
+    unparsed: Sequence[UninterpretedFile] = ()
 
     def reason(self, names: Collection[str]) -> str | None:
         """Return why the links of an incident with these names are unknown, else None."""
@@ -107,9 +127,9 @@ class UnreadLinks:
         for path, place in self.places:
             if place.claim.more or any(id.casefold() in keys for id in place.claim.ids):
                 return f"{path}:{place.line}: only a run shows what this links: {place.code}"
-        for path, text in self.unparsed.items():
-            if contains_any_name(text, names):
-                return f"{path} names it, and can't be read as Python"
+        for file in self.unparsed:
+            if file.may_link(names):
+                return f"{file.path} names it, and can't be read as Python"
         return None
 
     def without(self, files: Collection[str]) -> UnreadLinks:
@@ -118,19 +138,13 @@ class UnreadLinks:
         return UnreadLinks(tuple(places), self.unsure, self.unparsed)
 
 
-def contains_any_name(text: str, names: Collection[str]) -> bool:
-    """Return whether a text has one of some names as a whole word, without regard to case."""
-    words = "|".join(map(re.escape, names))
-    return re.search(rf"(?<![\w-])(?:{words})(?![\w-])", text, re.IGNORECASE) is not None
-
-
 def find_unread_links(
     reading: SourceTestsByFile,
     declaring: Registry | None = None,
-    unparsed: Mapping[str, str] = MappingProxyType({}),
+    unparsed: Sequence[UninterpretedFile] = (),
 ) -> UnreadLinks:
     """Return the links that only a run shows; ``declaring`` is the registry with ``tests:``,
-    ``unparsed`` are the texts of the files that can't be parsed.
+    ``unparsed`` are the files that can't be parsed.
     """
     declared = links.index_declared_tests(declaring or ())
     places = [

@@ -226,10 +226,11 @@ class ModuleIndex:
             used_path = waiting.pop()
             if used_path not in paths:
                 paths.add(used_path)
-                waiting += self._find_imported(used_path)
+                waiting += self.find_imported(used_path)
         return frozenset(paths)
 
-    def _find_imported(self, path: str) -> Iterator[str]:
+    def find_imported(self, path: str) -> Iterator[str]:
+        """Yield the files that a file may import, several if a name is ambiguous."""
         module = self.read(path)
         for node in ast.walk(module.tree) if module else ():
             if isinstance(node, ast.Import):

@@ -78,7 +78,7 @@ class ExpressionReducer:
 
     def __init__(self, module: ParsedModule, modules: ModuleIndex | None = None) -> None:
         self.module = module
-        self.modules = modules
+        self.modules = modules or ModuleIndex({})
         self._steps = 0
 
     def reduce_expression(
@@ -164,19 +164,17 @@ class ExpressionReducer:
 
     def _find_imported_files(self, module: str, level: int = 0) -> Sequence[str]:
         """Return the files of the project that an import may name."""
-        return self.modules.find(self.module.path, module, level) if self.modules else ()
+        return self.modules.find(self.module.path, module, level)
 
     def _find_submodule(self, package: str, name: str) -> str | None:
         """Return the module of a name in a package, None where it has none."""
         folder = package.removesuffix("__init__.py")
         paths = [f"{folder}{name}.py", f"{folder}{name}/__init__.py"] if folder != package else []
-        return next(
-            (path for path in paths if self.modules and path in self.modules.contents), None
-        )
+        return next((path for path in paths if path in self.modules.contents), None)
 
     def _reduce_name_in_file(self, path: str, name: str, depth: int) -> ast.expr | None:
         """Return what a name of another file comes to, None where it has none or can't be read."""
-        module = self.modules.read(path) if self.modules else None
+        module = self.modules.read(path)
         if module is None or depth > MAX_REDUCTION_DEPTH:
             return None
         other = ExpressionReducer(module, self.modules)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_postmortem.pysource.bindings import CodeBody, build_code_body, is_test_name
+from pytest_postmortem.pysource.bindings import Definition, find_definitions, is_test_name
 from pytest_postmortem.pysource.expressions import (
     flatten_lists,
     format_dotted_name,
     is_mark_name,
-    read_literal,
-    unpack_starred_list,
+    read_literal_arguments,
 )
 from pytest_postmortem.pysource.project_modules import ParsedModule, Position, find_name_bindings
 from pytest_postmortem.pysource.resolver import (
@@ -150,10 +149,14 @@ class _MarkEffect:
     cases: tuple[_MarkEffect, ...] = ()
     clear: bool = True
 
-    def within(self, outer: _MarkEffect) -> _MarkEffect:
-        """Return the effect on a test, given the effect on its class or module."""
-        cases = (*self.cases, *outer.cases)
-        return _MarkEffect((*self.marks, *outer.marks), self.muted or outer.muted, cases)
+    def join(self, other: _MarkEffect) -> _MarkEffect:
+        """Return the effect of both, such as that of a test and that of its class or module."""
+        return _MarkEffect(
+            (*self.marks, *other.marks),
+            self.muted or other.muted,
+            (*self.cases, *other.cases),
+            self.clear and other.clear,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,10 @@ class _NameContext:
 
     reducer: ExpressionReducer
     scope: NameScope = field(default_factory=dict)
+
+    def reduce(self, node: ast.expr, at: Position | None = None) -> ast.expr:
+        """Return what an expression comes to at a position of the file, or at its end."""
+        return self.reducer.reduce_expression(node, at, self.scope)
 
 
 class SourceTestReader:
@@ -184,7 +191,7 @@ class SourceTestReader:
         self._functions = functions
         self._classes = classes
         self._reader = reader
-        self._body = build_code_body(module.tree.body)
+        self._definitions = find_definitions(module.tree.body)
         self._home = _NameContext(reader.reducer(module) if reader else ExpressionReducer(module))
         self._homes: dict[int, _NameContext] = {}
         self._foreign: list[tuple[ParsedModule, ast.ClassDef, int]] = []
@@ -193,7 +200,8 @@ class SourceTestReader:
 
     def tests(self) -> Iterator[SourceTest]:
         """Yield the tests in the order of their code."""
-        yield from self._read_body(self._body, "", self._read_module_effect(), self._functions)
+        effect = self._read_module_effect()
+        yield from self._read_definitions(self._definitions, "", effect, self._functions)
 
     def unread(self) -> Iterator[UnreadPlace]:
         """Yield the places that may add marks; call it after all tests are read."""
@@ -217,18 +225,21 @@ class SourceTestReader:
         if binding is not None:
             line, column = binding.position
             name = ast.Name("pytestmark", ast.Load(), lineno=line, col_offset=column)
-            effect = self._read_mark_expression(
-                name, self._home.reducer.reduce_expression(name), self._home
-            )
+            effect = self._read_mark_expression(name, self._home.reduce(name), self._home)
             if effect.clear:
                 self._open.clear()
-        stop = find_unconditional_stop(self._body.statements, self._home.reducer.reduce_expression)
-        return _MarkEffect(effect.marks, effect.muted or stop, effect.cases)
+        statements = self._module.tree.body
+        stop = find_unconditional_stop(statements, self._home.reducer.reduce_expression)
+        return effect.join(_MarkEffect(muted=stop))
 
-    def _read_body(
-        self, body: CodeBody, prefix: str, outer: _MarkEffect, functions: Sequence[str]
+    def _read_definitions(
+        self,
+        definitions: Mapping[str, Sequence[Definition]],
+        prefix: str,
+        outer: _MarkEffect,
+        functions: Sequence[str],
     ) -> Iterator[SourceTest]:
-        for name, nodes in body.defined.items():
+        for name, nodes in definitions.items():
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     yield from self._read_test_class(node, prefix, outer)
@@ -249,8 +260,7 @@ class SourceTestReader:
         self, node: Function, name: str, outer: _MarkEffect
     ) -> Iterator[SourceTest]:
         home = self._homes.get(id(node), self._home)
-        decorator_effect = self._read_decorators(node.decorator_list, home)
-        effect = decorator_effect.within(outer)
+        effect = self._read_decorators(node.decorator_list, home).join(outer)
         muted = effect.muted or find_unconditional_stop(node.body, home.reducer.reduce_expression)
         yield SourceTest(name, node.lineno, effect.marks, muted)
         for case in effect.cases:
@@ -269,26 +279,26 @@ class SourceTestReader:
         unittest = any(name.rpartition(".")[2].endswith("TestCase") for name in bases)
         if not (is_test_name(node.name, self._classes) or unittest or bases):
             return
-        bodies = [build_code_body(class_node.body) for class_node, _ in family]
-        if any(_is_false_constant(body.values.get("__test__")) for body in bodies[:1]):
+        defined = [find_definitions(class_node.body) for class_node, _ in family]
+        is_test = find_name_bindings(node.body).get("__test__")
+        if is_test and getattr(is_test[-1].value, "value", None) is False:
             return
-        if not unittest and any(CONSTRUCTORS & body.defined.keys() for body in bodies):
+        if not unittest and any(CONSTRUCTORS & definitions.keys() for definitions in defined):
             return  # pytest warns, and collects none of its tests
         class_effect = outer
-        class_body = CodeBody()
-        for (class_node, home), body in reversed(list(zip(family, bodies, strict=True))):
+        inherited: dict[str, list[Definition]] = {}
+        for (class_node, home), definitions in reversed(list(zip(family, defined, strict=True))):
             inside = _NameContext(home.reducer, _mask_class_names(class_node))
-            class_effect = self._read_class_effect(class_node, home, inside).within(class_effect)
-            self._homes |= {
-                id(is_test_class): inside
-                for nodes in body.defined.values()
-                for is_test_class in nodes
-            }
-            self._record_class(node, class_node, home)
-            class_body.defined.update(body.defined)
+            class_effect = self._read_class_effect(class_node, home, inside).join(class_effect)
+            for nodes in definitions.values():
+                self._homes.update((id(definition), inside) for definition in nodes)
+            self._collected.add(id(class_node))
+            if home.reducer.module is not self._module:  # its code may add marks
+                self._foreign.append((home.reducer.module, class_node, node.lineno))
+            inherited.update(definitions)
         functions = ("test",) if unittest else (*self._functions, *(["test"] if bases else []))
         name = f"{prefix}{node.name}::"
-        source_tests = list(self._read_body(class_body, name, class_effect, functions))
+        source_tests = list(self._read_definitions(inherited, name, class_effect, functions))
         yield from source_tests
         is_test_class = (
             unittest or is_test_name(node.name, self._classes) or class_effect.marks != outer.marks
@@ -307,21 +317,11 @@ class SourceTestReader:
         if not isinstance(value, ast.expr) or "pytestmark" in home.reducer.module.changed:
             return decorator_effect
         pytestmark_effect = self._read_mark_expression(
-            value, home.reducer.reduce_expression(value, bindings[0].position, inside.scope), inside
+            value, inside.reduce(value, bindings[0].position), inside
         )
         if pytestmark_effect.clear:
             self.read.add(id(value))
-        marks, cases = (
-            (*decorator_effect.marks, *pytestmark_effect.marks),
-            (*decorator_effect.cases, *pytestmark_effect.cases),
-        )
-        return _MarkEffect(marks, decorator_effect.muted or pytestmark_effect.muted, cases)
-
-    def _record_class(self, node: ast.ClassDef, base: ast.ClassDef, home: _NameContext) -> None:
-        """Record that a class is read, and its foreign code, which may add marks."""
-        self._collected.add(id(base))
-        if home.reducer.module is not self._module:
-            self._foreign.append((home.reducer.module, base, node.lineno))
+        return decorator_effect.join(pytestmark_effect)
 
     def _find_class_family(
         self, node: ast.ClassDef, home: _NameContext, seen: set[int]
@@ -330,35 +330,36 @@ class SourceTestReader:
         yield node, home
         seen.add(id(node))
         for base in node.bases:
-            for base_node, other in self._find_project_bases(node, base, home):
+            for base_node, other in self._find_project_bases(
+                self._reduce_base(node, base, home), home
+            ):
                 if id(base_node) not in seen:
                     self.read.add(id(base))
                     yield from self._find_class_family(base_node, other, seen)
 
+    def _reduce_base(self, node: ast.ClassDef, base: ast.expr, home: _NameContext) -> ast.expr:
+        """Return what a base class comes to, without its type parameters."""
+        plain = base.value if isinstance(base, ast.Subscript) else base
+        return home.reduce(plain, _find_lookup_position(node))
+
     def _find_project_bases(
-        self, node: ast.ClassDef, base: ast.expr, home: _NameContext
+        self, reduced: ast.expr, home: _NameContext
     ) -> Iterator[tuple[ast.ClassDef, _NameContext]]:
-        reduced = home.reducer.reduce_expression(
-            _strip_type_parameters(base), _find_lookup_position(node), home.scope
-        )
         if isinstance(reduced, ReducedDefinition) and isinstance(reduced.node, ast.ClassDef):
             yield reduced.node, _NameContext(reduced.home)
         elif isinstance(reduced, UnresolvedName) and home.reducer.module is self._module:
-            for definition in self._body.defined.get(reduced.id, ()):
+            for definition in self._definitions.get(reduced.id, ()):
                 if isinstance(definition, ast.ClassDef):
                     yield definition, self._home
 
     def _find_foreign_bases(self, node: ast.ClassDef, home: _NameContext) -> Iterator[str]:
         """Yield the bases of a class that the project does not have."""
         for base in node.bases:
-            if not list(self._find_project_bases(node, base, home)):
-                name = format_dotted_name(
-                    home.reducer.reduce_expression(
-                        _strip_type_parameters(base), _find_lookup_position(node), home.scope
-                    )
-                )
-                if name.rpartition(".")[2] not in PLAIN_BASES:
-                    yield name
+            reduced = self._reduce_base(node, base, home)
+            name = format_dotted_name(reduced)
+            is_plain = name.rpartition(".")[2] in PLAIN_BASES
+            if not is_plain and not list(self._find_project_bases(reduced, home)):
+                yield name
 
     def _read_decorators(self, expressions: Iterable[ast.expr], home: _NameContext) -> _MarkEffect:
         joined_effect = _MarkEffect()
@@ -366,23 +367,12 @@ class SourceTestReader:
             effect = self._read_mark_expression(given, self._reduce_node(given, home), home)
             if effect.clear:
                 self.read.add(id(given))
-            marks, cases = (
-                (*joined_effect.marks, *effect.marks),
-                (*joined_effect.cases, *effect.cases),
-            )
-            joined_effect = _MarkEffect(
-                marks,
-                joined_effect.muted or effect.muted,
-                cases,
-                joined_effect.clear and effect.clear,
-            )
+            joined_effect = joined_effect.join(effect)
         return joined_effect
 
     def _reduce_node(self, decorator: ast.expr, home: _NameContext) -> ast.expr:
         if id(decorator) not in self._decorators:
-            reduced = home.reducer.reduce_expression(
-                decorator, _find_lookup_position(decorator), home.scope
-            )
+            reduced = home.reduce(decorator, _find_lookup_position(decorator))
             self._decorators[id(decorator)] = reduced
         return self._decorators[id(decorator)]
 
@@ -403,11 +393,12 @@ class SourceTestReader:
             )
             mark = name.rpartition(".")[2] if is_mark_name(name) else ""
             if mark in self._marks:
-                more = any(argument.arg is None for argument in call.keywords) if call else False
+                literals, complete = read_literal_arguments(args)
+                complete &= len(keywords) == len(call.keywords) if call else True
                 line = node.lineno if call else given.lineno
-                source_mark = _build_source_mark(mark, line, args, keywords, more)
-                source_marks.append(source_mark)
-                clear = clear and source_mark.whole
+                kwargs = dict.fromkeys(keywords, ...)
+                source_marks.append(SourceMark(mark, literals, kwargs, line, complete))
+                clear = clear and complete
             elif mark == "parametrize":
                 values = [
                     *args[1:2],
@@ -435,36 +426,16 @@ class SourceTestReader:
             case_effect = _MarkEffect(clear=not any(map(self._may_mark, call.args)))
             for keyword in call.keywords:
                 if keyword.arg == "marks":
-                    marks = home.reducer.reduce_expression(keyword.value, None, home.scope)
+                    marks = home.reduce(keyword.value)
                     marks_effect = self._read_mark_expression(keyword.value, marks, home)
-                    clear = case_effect.clear and marks_effect.clear
-                    case_effect = _MarkEffect(
-                        (*case_effect.marks, *marks_effect.marks),
-                        case_effect.muted or marks_effect.muted,
-                        (),
-                        clear,
-                    )
+                    case_effect = case_effect.join(replace(marks_effect, cases=()))
                 elif self._may_mark(keyword.value):
-                    case_effect = _MarkEffect(case_effect.marks, case_effect.muted, (), clear=False)
+                    case_effect = replace(case_effect, clear=False)
             yield case_effect
 
     def _may_mark(self, node: ast.expr) -> bool:
         """Return whether a reduced expression may contain one of our marks."""
         return self._reader is not None and self._reader.may_mark(self._module, node)
-
-
-def _build_source_mark(
-    name: str,
-    line: int,
-    args: Sequence[ast.expr],
-    keywords: Mapping[str, ast.expr],
-    more: bool,
-) -> SourceMark:
-    """Return a mark; ``more`` says that it has keywords that are not written out."""
-    values = [read_literal(part) for each in args for part in unpack_starred_list(each)]
-    read = tuple(each[0] for each in values if each)
-    is_complete = None not in values and not more
-    return SourceMark(name, read, dict.fromkeys(keywords, ...), line, is_complete)
 
 
 def _mask_class_names(node: ast.ClassDef) -> NameScope:
@@ -476,11 +447,3 @@ def _mask_class_names(node: ast.ClassDef) -> NameScope:
 def _find_lookup_position(node: ast.expr | ast.ClassDef) -> Position:
     """Return the position at which the names of a decorator or of bases are looked up."""
     return node.lineno, node.col_offset
-
-
-def _strip_type_parameters(node: ast.expr) -> ast.expr:
-    return node.value if isinstance(node, ast.Subscript) else node
-
-
-def _is_false_constant(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is False

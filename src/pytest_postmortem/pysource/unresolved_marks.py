@@ -7,7 +7,8 @@ A reference to one of our marks is either read as the mark of a test, or part of
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.pysource.bindings import find_executed_parts, walk_statements
@@ -16,8 +17,7 @@ from pytest_postmortem.pysource.expressions import (
     is_mark_name,
     mask_local_names,
     parse_mark_name,
-    read_literal,
-    unpack_starred_list,
+    read_literal_arguments,
 )
 from pytest_postmortem.pysource.marking_lines import (
     CODE_RUNNERS,
@@ -26,9 +26,9 @@ from pytest_postmortem.pysource.marking_lines import (
     is_on_any_line,
 )
 from pytest_postmortem.pysource.project_modules import (
+    BoundValue,
     ImportTarget,
     ModuleIndex,
-    NameBinding,
     ParsedModule,
     find_module_stem,
 )
@@ -56,12 +56,17 @@ class LinkClaim:
     ids: frozenset[str] = frozenset()
     more: bool = False
 
-    def join(self, other: LinkClaim | None) -> LinkClaim:
-        """Return the union of two claims."""
-        return self if other is None else LinkClaim(self.ids | other.ids, self.more or other.more)
-
 
 ANY_CLAIM = LinkClaim(more=True)
+
+
+def join_claims(claims: Iterable[LinkClaim | None]) -> LinkClaim | None:
+    """Return the union of the claims that there are, None where there is none."""
+    given = [claim for claim in claims if claim is not None]
+    if not given:
+        return None
+    ids = frozenset().union(*(claim.ids for claim in given))
+    return LinkClaim(ids, any(claim.more for claim in given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +146,10 @@ class MarkCodeReader:
         ]
         if any(self.claim_of(module, name) for name, _ in imports):
             return True
-        wholes = [
-            *(value for _, value in imports),
-            *map(ImportTarget, module.imported),
-            *module.stars,
-        ]
-        files = {file for value in wholes for file in self.modules.find_whole(module.path, value)}
-        return any(self._exports_mark(file) for file in files)
+        targets = (value for _, value in imports)
+        wholes = (*targets, *map(ImportTarget, module.imported), *module.stars)
+        files = {file for whole in wholes for file in self._find_whole(module, whole)}
+        return any(map(self._exports_mark, files))
 
     def _exports_mark(self, path: str) -> bool:
         module = self._marking.read(path)
@@ -170,40 +172,29 @@ class MarkCodeReader:
         return self._claims[key]
 
     def _find_claim_of_name(self, module: ParsedModule, name: str) -> LinkClaim | None:
-        bindings = module.bound.get(name)
-        if bindings is None:
-            return self._find_claim_of_star(module, name) if module.stars else None
-        found: LinkClaim | None = None
-        for binding in bindings:
-            own = self._find_claim_of_binding(module, binding)
-            found = own.join(found) if own else found
-        return found
+        if name in module.bound:
+            return join_claims(
+                self._find_claim_of_value(module, binding.value) for binding in module.bound[name]
+            )
+        starred = (path for star in module.stars for path in self._find_whole(module, star))
+        claims = (self._find_claim_in_file(path, name) for path in starred)
+        return next(filter(None, claims), None)
 
-    def _find_claim_of_binding(
-        self, module: ParsedModule, binding: NameBinding
-    ) -> LinkClaim | None:
-        value = binding.value
-        if isinstance(value, ImportTarget):
-            if value.attribute is None:
-                return None
-            joined_claim: LinkClaim | None = None
-            for path in self.modules.find(module.path, value.module, value.level):
-                imported_module = self._marking.read(path)
-                imported_claim = (
-                    self.claim_of(imported_module, value.attribute) if imported_module else None
-                )
-                joined_claim = imported_claim.join(joined_claim) if imported_claim else joined_claim
-            return joined_claim
-        return None if value is None else self.claim(module, value)
+    def _find_claim_of_value(self, module: ParsedModule, value: BoundValue) -> LinkClaim | None:
+        if not isinstance(value, ImportTarget):
+            return None if value is None else self.claim(module, value)
+        name = value.attribute
+        if name is None:
+            return None
+        paths = self.modules.find(module.path, value.module, value.level)
+        return join_claims(self._find_claim_in_file(path, name) for path in paths)
 
-    def _find_claim_of_star(self, module: ParsedModule, name: str) -> LinkClaim | None:
-        for star in module.stars:
-            for path in self.modules.find_whole(module.path, star):
-                starred_module = self._marking.read(path)
-                star_claim = self.claim_of(starred_module, name) if starred_module else None
-                if star_claim is not None:
-                    return star_claim
-        return None
+    def _find_claim_in_file(self, path: str, name: str) -> LinkClaim | None:
+        module = self._marking.read(path)
+        return self.claim_of(module, name) if module else None
+
+    def _find_whole(self, module: ParsedModule, target: ImportTarget) -> Sequence[str]:
+        return self.modules.find_whole(module.path, target)
 
     def claim(
         self,
@@ -215,10 +206,7 @@ class MarkCodeReader:
 
         ``read`` are the expressions that are read already.
         """
-        joined_claim: LinkClaim | None = None
-        for _, reference_claim in self.find_mark_references(module, node, read):
-            joined_claim = reference_claim.join(joined_claim)
-        return joined_claim
+        return join_claims(claim for _, claim in self.find_mark_references(module, node, read))
 
     def find_mark_references(
         self,
@@ -269,8 +257,7 @@ class MarkCodeReader:
             return ANY_CLAIM, True
         owner = self._reduce_node(module, node.value, scope)
         if isinstance(owner, InternalModule):
-            owner_module = self._marking.read(owner.path)
-            return (self.claim_of(owner_module, node.attr) if owner_module else None), True
+            return self._find_claim_in_file(owner.path, node.attr), True
         return None, False
 
     def _read_call(
@@ -300,12 +287,9 @@ class MarkCodeReader:
             return ANY_CLAIM, True
         if parse_mark_name(format_dotted_name(reduced_call.func)) not in self._names:
             return None, False
-        values = [
-            read_literal(part) for each in reduced_call.args for part in unpack_starred_list(each)
-        ]
-        more = None in values or any(each.arg is None for each in reduced_call.keywords)
-        ids = frozenset(str(each[0]).strip() for each in values if each)
-        return LinkClaim(ids, more), True
+        literals, complete = read_literal_arguments(reduced_call.args)
+        more = not complete or any(keyword.arg is None for keyword in reduced_call.keywords)
+        return LinkClaim(frozenset(str(id).strip() for id in literals), more), True
 
     def _adds_arguments(self, call: ast.Call) -> bool:
         """Return whether a reduced call gives more arguments to a mark, and does not decorate."""
@@ -343,9 +327,7 @@ class MarkCodeReader:
         """Return whether an attribute of a module of the project may be one of our marks."""
         values = (target.value for target in module.bound.get(name, ()))
         imports = (target for target in values if isinstance(target, ImportTarget))
-        paths = (
-            path for target in imports for path in self.modules.find_whole(module.path, target)
-        )
+        paths = (path for target in imports for path in self._find_whole(module, target))
         for path in filter(self._marking.leads_to, paths):
             other = self.modules.read(path)
             if other is not None and attribute not in other.bound:
@@ -372,8 +354,10 @@ class MarkCodeReader:
             elif isinstance(part, ReducedDefinition):
                 if self.claim(part.home.module, part.node):
                     return True
-            elif isinstance(part, ast.Name) and self.claim_of(_home_of(part, module), part.id):
-                return True
+            elif isinstance(part, ast.Name):
+                home = part.home if isinstance(part, UnresolvedName) else module
+                if self.claim_of(home, part.id):
+                    return True
             else:
                 waiting.extend(ast.iter_child_nodes(part))
         return False
@@ -417,20 +401,19 @@ class MarkCodeReader:
         ``read`` are the expressions that were read as marks of tests; ``is_collected`` returns
         whether pytest collects a name of the file, ``classes`` are further classes with tests.
         """
-        lines: dict[int, LinkClaim] = {}
+        lines: dict[int, list[LinkClaim | None]] = defaultdict(list)
         for node, _ in walk_statements(module.tree.body, certain=True):
             for part in find_executed_parts(node, is_collected, classes):
                 for reference, claim in self.find_mark_references(module, part, read):
-                    line = getattr(reference, "lineno", node.lineno)
-                    lines[line] = claim.join(lines.get(line))
+                    lines[getattr(reference, "lineno", node.lineno)].append(claim)
             for name in self._collected_names(module, node, is_collected):
-                imported = self.claim_of(module, name)
-                if imported is not None:
-                    lines[node.lineno] = imported.join(lines.get(node.lineno))
+                lines[node.lineno].append(self.claim_of(module, name))
         texts = module.lines if lines else ()
         for line in sorted(lines):
-            code = texts[line - 1].strip() if line <= len(texts) else ""
-            yield UnreadPlace(line, code, lines[line])
+            joined = join_claims(lines[line])
+            if joined is not None:
+                code = texts[line - 1].strip() if line <= len(texts) else ""
+                yield UnreadPlace(line, code, joined)
 
     def _collected_names(
         self, module: ParsedModule, node: ast.stmt, is_collected: Callable[[str], bool]
@@ -443,14 +426,9 @@ class MarkCodeReader:
                 names = [alias.asname or alias.name]
             else:
                 star = ImportTarget(node.module or "", node.level, "*")
-                files = map(self.modules.read, self.modules.find_whole(module.path, star))
+                files = map(self.modules.read, self._find_whole(module, star))
                 names = [name for other in files if other for name in other.bound]
             yield from filter(is_collected, names)
-
-
-def _home_of(name: ast.Name, module: ParsedModule) -> ParsedModule:
-    """Return the file in which an unresolved name was looked up."""
-    return name.home if isinstance(name, UnresolvedName) else module
 
 
 def _encode_module_stem(path: str) -> bytes:

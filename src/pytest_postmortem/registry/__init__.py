@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from pytest_postmortem.errors import Problem
-from pytest_postmortem.model import Location, Registry
+from pytest_postmortem.model import ExtraWords, Location, Registry, ShowLevel
 from pytest_postmortem.options import find_default_locations
-from pytest_postmortem.registry.load_options import LoadOptions
+
+if TYPE_CHECKING:
+    from pytest_postmortem.registry.remote.http import HttpLimits
 
 __all__ = [
+    "EntryProvider",
     "LoadOptions",
     "find_registry",
     "has_source_block",
@@ -21,6 +26,47 @@ __all__ = [
 ]
 
 _SOURCE_KEY = re.compile(rb"^[\s{]*[\"']?source[\"']?\s*[:=]|^\[source\]", re.MULTILINE)
+
+EntryProvider = Callable[[str], Iterable[Mapping[str, object]] | None]
+"""Returns the entries of a location that a plugin provides, None if no plugin does."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How locations are read.
+
+    Attributes:
+        id_pattern: Finds the ids of documents in their names.
+        files: Globs of files in a directory that are listed and not read.
+        vocabulary: Further words for the labels in documents, by kind.
+        severities: The severities that the configuration names, in settings and gates.
+        url_template: Makes links for entries without one; contains ``{id}``.
+        show: How much of fetched entries may be shown, and so kept. None is the link alone for
+            entries that were fetched with a credential, and all for others.
+        keep: Keys of entries that are kept though they may not be shown, to select by.
+        offline: Never open a socket.
+        unreachable: The severity of a location that can't be reached.
+        synced: The file that replaces all fetched locations, and is read first.
+        fetched_only: Leave out the entries of files.
+        cache: The folder for snapshots, None to keep nothing.
+        ask: Reads further kinds of locations.
+        limits: Limits of time and size for fetching, None for the default.
+    """
+
+    id_pattern: str | None = None
+    files: Sequence[str] = ()
+    vocabulary: ExtraWords = ()
+    severities: Sequence[str] = ()
+    url_template: str | None = None
+    show: ShowLevel | None = None
+    keep: frozenset[str] = frozenset()
+    offline: bool = False
+    unreachable: Literal["warn", "error"] = "warn"
+    synced: Location | None = None
+    fetched_only: bool = False
+    cache: Path | None = None
+    ask: EntryProvider | None = None
+    limits: HttpLimits | None = None
 
 
 def load_registry(
@@ -51,14 +97,7 @@ def find_registry(root: Path) -> Path | None:
 
     A directory counts only if it has a post-mortem.
     """
-    return next(
-        (
-            place
-            for place in map(Path, find_default_locations(str(root)))
-            if _is_registry_path(place)
-        ),
-        None,
-    )
+    return next(filter(_is_registry_path, map(Path, find_default_locations(str(root)))), None)
 
 
 def has_source_block(place: Path) -> bool:
@@ -77,7 +116,6 @@ def _is_registry_path(place: Path) -> bool:
         return os.path.isfile(place)
     if not os.path.isdir(place) or os.path.exists(place / "__init__.py"):
         return False
-    from pytest_postmortem.registry.directory import walk_documents
-    from pytest_postmortem.registry.folder_contents import examine_folder
+    from pytest_postmortem.registry.directory import FolderWalk, examine_folder
 
-    return bool(examine_folder(str(place), walk_documents(str(place), [])).names)
+    return bool(examine_folder(str(place), FolderWalk(str(place)).find_files()).names)

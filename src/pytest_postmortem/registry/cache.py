@@ -10,7 +10,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 from itertools import repeat
 from pathlib import Path
@@ -22,7 +22,7 @@ from pytest_postmortem.files import write_text_file
 from pytest_postmortem.model import ActionItem, Finding, Guard, Postmortem, Registry
 from pytest_postmortem.registry.entry import RegistryEntry
 
-SNAPSHOT_VERSION = 3
+SNAPSHOT_VERSION = 4
 """The version of the files' format; a file of another version is dropped."""
 
 DIGEST_SIZE = 16
@@ -82,8 +82,11 @@ class SnapshotStore:
         return None
 
     def write(self, name: str, head: Mapping[str, Any], data: Any) -> StoredSnapshot:
-        """Store data, if the folder can be written to, and return its snapshot."""
-        body = json.dumps(data, separators=(",", ":"))
+        """Store data, if the folder can be written to, and return its snapshot.
+
+        An instance of a dataclass is stored as the list of its values.
+        """
+        body = json.dumps(data, separators=(",", ":"), default=_list_field_values)
         return self.keep(name, {**head, "content": hash_parts(body)}, body)
 
     def keep(self, name: str, head: Mapping[str, Any], body: str) -> StoredSnapshot:
@@ -105,40 +108,18 @@ class SnapshotStore:
                     path.unlink()
 
 
-def serialize_entries(entries: Iterable[RegistryEntry]) -> list[Any]:
-    """Return entries as builtins."""
-    return [
-        [
-            entry.id,
-            entry.path,
-            dict(entry.texts),
-            dict(entry.lists),
-            _list_item_values(entry.guards),
-            _list_item_values(entry.items),
-            dict(entry.extra),
-            dict(entry.fallback),
-            entry.show,
-        ]
-        for entry in entries
-    ]
-
-
 def deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
     """Return the entries of a remote location from builtins."""
+    entries = (RegistryEntry(*values) for values in data)
     return [
-        RegistryEntry(
-            id=id,
-            path=path,
-            texts=texts,
-            lists={name: tuple(items) for name, items in lists.items()},
-            guards=tuple(Guard(*guard) for guard in guards),
-            items=tuple(ActionItem(*item) for item in items),
-            extra=extra,
-            fallback=fallback,
-            fetched=True,
-            show=show,
+        replace(
+            entry,
+            lists={name: tuple(items) for name, items in entry.lists.items()},
+            guards=tuple(Guard(*guard) for guard in entry.guards),  # type: ignore[misc]  # lists
+            items=tuple(ActionItem(*item) for item in entry.items),  # type: ignore[misc]  # lists
+            implicit=tuple(entry.implicit),
         )
-        for id, path, texts, lists, guards, items, extra, fallback, show in data
+        for entry in entries
     ]
 
 
@@ -152,27 +133,17 @@ def serialize_registry(registry: Registry) -> Mapping[str, Any]:
     for name, default in _FIELD_DEFAULTS.items():
         column = [getattr(postmortem, name) for postmortem in registry.postmortems]
         if any(value != default for value in column):
-            columns[name] = (
-                [_list_item_values(value) for value in column]
-                if name in _NESTED_CLASSES
-                else column
-            )
+            columns[name] = column
     return {
         "size": len(registry.postmortems),
         "columns": columns,
         "names": list(registry.index),
-        "positions": [
-            positions[id(postmortem_of_name)] for postmortem_of_name in registry.index.values()
-        ],
-        "findings": [_list_field_values(finding) for finding in registry.findings],
+        "positions": [positions[id(postmortem)] for postmortem in registry.index.values()],
+        "findings": registry.findings,
     }
 
 
-def _list_item_values(items: Iterable[Guard] | Iterable[ActionItem]) -> list[Any]:
-    return [_list_field_values(item) for item in items]
-
-
-def _list_field_values(item: Guard | ActionItem | Finding) -> list[Any]:
+def _list_field_values(item: Any) -> list[Any]:
     return [getattr(item, item_field.name) for item_field in fields(item)]
 
 

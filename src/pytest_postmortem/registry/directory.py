@@ -1,6 +1,7 @@
 """Read a directory of post-mortems into raw entries: one document an incident, in any format.
 
-Most documents have no id; the name of the file replaces it.
+Files are found, links included; `examine_folder` says which of them are documents, and why others
+are not read. Most documents have no id; the name of the file replaces it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from pathlib import PurePosixPath
 from typing import Any, TypeGuard
 
 from pytest_postmortem.documents.dates import find_iso_dates
 from pytest_postmortem.errors import Problem, RegistryError
-from pytest_postmortem.model import ExtraWords, Finding, format_count
-from pytest_postmortem.registry import fields, parsers
+from pytest_postmortem.model import Finding, format_count
+from pytest_postmortem.registry import LoadOptions, fields, parsers
+from pytest_postmortem.registry.advisories import is_advisory, merge_advisories
 from pytest_postmortem.registry.cache import hash_parts
 from pytest_postmortem.registry.entry import (
     READ_DOCUMENT,
@@ -27,38 +31,55 @@ from pytest_postmortem.registry.entry import (
 )
 from pytest_postmortem.registry.file import (
     WRAPPER_KEYS,
+    RegistryContents,
     build_raw_entries,
     build_unreadable_problem,
     read_limited_text,
 )
 from pytest_postmortem.registry.filenames import (
+    AMBIGUOUS_STEMS,
     BUNDLE_STEMS,
+    HEAD_SIZE,
+    MARKDOWN_START,
     DocumentKind,
     DocumentName,
     cut_export_tail,
     find_dated_id,
     find_folder_date,
     find_id_prefix,
+    has_incident_name,
+    is_document_suffix,
+    is_ignored_stem,
     is_possible_document,
     is_skipped_folder,
+    parse_bundle_name,
+    parse_document_name,
     parse_linked_name,
     split_stem,
-)
-from pytest_postmortem.registry.folder_contents import (
-    NO_INCIDENTS,
-    TABLE_SUFFIXES,
-    examine_folder,
 )
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.text import clean_path, clean_text, join_some_texts
 
+TEXT_KINDS = ("markdown", "rst", "asciidoc", "plain")
+TABLE_SUFFIXES = (".csv", ".tsv")
+MAX_LISTED_NAMES = 3
 
-@dataclass(slots=True)
-class UnfollowedLinks:
-    """Links that are not followed, as paths relative to the top."""
+ATTACHMENT_SUFFIXES = frozenset(
+    "avif bmp cfg css eot fig gif graffle heic ico ini jpeg jpg js lock map mmd mov mp3 mp4 otf "
+    "png puml py pyc scss sh svg tif tiff ttf wav webm webp woff woff2".split()
+)
+"""The suffixes of pictures, code and settings, which no one takes for a post-mortem."""
 
-    loops: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
+BY_NAME = "by name"
+RENDERING = "next to a document of the same name"
+INDEX_OF_FOLDER = "with the rows of a folder of the same name"
+NO_INCIDENTS = "without incidents"
+"""Reasons for which a file is not read; other reasons are a suffix."""
+
+MAX_DOCUMENT_SIZE = 5_000_000
+EXPORT_SUFFIXES = (".json", *TABLE_SUFFIXES)
+
+_RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
 
 
 def find_checkout_above(folder: str) -> str | None:
@@ -71,80 +92,75 @@ def find_checkout_above(folder: str) -> str | None:
     return current
 
 
-def walk_documents(
-    top: str,
-    problems: list[OSError],
-    root: str | None = None,
-    skipped: UnfollowedLinks | None = None,
-) -> Iterator[str]:
-    """Yield the files below a folder, as paths relative to it.
+class FolderWalk:
+    """A walk through a folder, which collects what can't be read, and links that aren't followed.
 
-    Without a checkout around ``top``, ``root`` takes its place. Links come after all else, so
-    that a file is known by its own path.
+    ``loops`` and ``outside`` are links as paths relative to the folder. Without a checkout around
+    the folder, ``root`` is the one that links may not leave.
     """
-    skipped = UnfollowedLinks() if skipped is None else skipped
-    real_top = os.path.realpath(top)
-    home = find_checkout_above(top) or root or top
-    allowed = (real_top, os.path.realpath(home) if _is_in_folder(top, home) else real_top)
-    seen_folders = {real_top}
-    folders = [""]
-    links: list[str] = []
-    while folders or links:
-        if folders:
-            folder = folders.pop()
-            yield from _list_folder(top, folder, folders, links, seen_folders, problems)
-            continue
-        links.sort(reverse=True)
-        link = links.pop()
-        path = os.path.join(top, link)
-        target = os.path.realpath(path)
-        if not os.path.exists(path):
-            if _is_link_loop(path):
-                skipped.loops.append(link)
-        elif not any(_is_in_folder(target, place) for place in allowed):
-            skipped.outside.append(link)
-        elif not os.path.isdir(target):
-            if os.path.isfile(target):
+
+    def __init__(self, top: str, root: str | None = None) -> None:
+        self.errors: list[OSError] = []
+        self.loops: list[str] = []
+        self.outside: list[str] = []
+        self._top = top
+        real_top = os.path.realpath(top)
+        home = find_checkout_above(top) or root or top
+        self._allowed = (real_top, os.path.realpath(home) if _is_in_folder(top, home) else real_top)
+        self._seen = {real_top}
+        self._folders = [""]
+        self._links: list[str] = []
+
+    def find_files(self) -> Iterator[str]:
+        """Yield the files below the folder, as paths relative to it.
+
+        Links come after all else, so that a file is known by its own path.
+        """
+        while self._folders or self._links:
+            if self._folders:
+                yield from self._list_folder(self._folders.pop())
+                continue
+            self._links.sort(reverse=True)
+            link = self._links.pop()
+            path = os.path.join(self._top, link)
+            target = os.path.realpath(path)
+            above = os.path.realpath(os.path.dirname(path))
+            if not os.path.exists(path):
+                self.loops += [link] if _is_link_loop(path) else []
+            elif not any(_is_in_folder(target, place) for place in self._allowed):
+                self.outside.append(link)
+            elif os.path.isfile(target):
                 yield link
-        elif _is_in_folder(os.path.realpath(os.path.join(top, os.path.dirname(link))), target):
-            skipped.loops.append(link)
-        elif target not in seen_folders and not is_skipped_folder(link.rpartition("/")[2]):
-            seen_folders.add(target)
-            folders.append(link)
+            elif os.path.isdir(target) and _is_in_folder(above, target):
+                self.loops.append(link)
+            elif os.path.isdir(target):
+                self._add_folder(link, target)
 
+    def _list_folder(self, folder: str) -> Iterator[str]:
+        """Yield the files of one folder, and note its folders and links."""
+        try:
+            with os.scandir(os.path.join(self._top, folder)) as entries:
+                for entry in entries:
+                    relative = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_symlink():
+                        self._links.append(relative)
+                    elif entry.is_dir():
+                        self._add_folder(relative, os.path.realpath(entry.path))
+                    elif entry.is_file():
+                        yield relative
+        except OSError as error:
+            self.errors.append(error)
 
-def _list_folder(
-    top: str,
-    folder: str,
-    folders: list[str],
-    links: list[str],
-    seen_folders: set[str],
-    problems: list[OSError],
-) -> Iterator[str]:
-    """Yield the files of one folder, and note its folders and links."""
-    try:
-        with os.scandir(os.path.join(top, folder)) as entries:
-            for entry in entries:
-                relative = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_symlink():
-                    links.append(relative)
-                elif entry.is_dir():
-                    real = os.path.realpath(entry.path)
-                    if not is_skipped_folder(entry.name) and real not in seen_folders:
-                        seen_folders.add(real)
-                        folders.append(relative)
-                elif entry.is_file():
-                    yield relative
-    except OSError as error:
-        problems.append(error)
+    def _add_folder(self, relative: str, real: str) -> None:
+        if real not in self._seen and not is_skipped_folder(relative.rpartition("/")[2]):
+            self._seen.add(real)
+            self._folders.append(relative)
 
 
 def _is_link_loop(link: str) -> bool:
     """Return whether a link is part of a loop; a link to a missing file is not."""
     try:
         os.stat(link)
-    except FileNotFoundError:
-        return False
     except OSError as error:
         return error.errno == errno.ELOOP
     return False
@@ -156,30 +172,200 @@ def _is_in_folder(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-MAX_DOCUMENT_SIZE = 5_000_000
-MAX_LISTED_LINKS = 3
-EXPORT_SUFFIXES = (".json", *TABLE_SUFFIXES)
+@dataclass(slots=True)
+class FolderContents:
+    """The documents below a folder by their paths, the files that a glob names, and the others.
 
-_RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
+    ``unread`` has the reason for each file that is not read.
+    """
+
+    names: dict[str, DocumentName] = field(default_factory=dict)
+    listed: list[str] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+
+    def format_unread(self) -> str | None:
+        """Return one line about the files that are not read, or None if there are none."""
+        if not self.unread:
+            return None
+        groups: dict[str, list[str]] = {}
+        for path, reason in self.unread.items():
+            groups.setdefault(reason, []).append(path.rpartition("/")[2])
+        suffixes, reasons = [], []
+        for reason, names in sorted(groups.items(), key=lambda group: -len(group[1])):
+            if reason.startswith("."):
+                suffixes.append(f"{len(names)} {reason}")
+            else:
+                shown_names = join_some_texts(names, ", ", MAX_LISTED_NAMES)
+                reasons.append(f"{len(names)} {reason} ({shown_names})")
+        if suffixes:
+            suffixes[-1] += " (name them with postmortem_files)"
+        count = len(self.unread)
+        verb = "is" if count == 1 else "are"
+        return f"{format_count(count, 'file')} {verb} not read: {', '.join(suffixes + reasons)}"
+
+
+def examine_folder(top: str, paths: Iterable[str], globs: Sequence[str] = ()) -> FolderContents:
+    """Return which of the files below a folder are documents; only plain names are opened."""
+    contents = FolderContents()
+    bundle_files: dict[str, list[str]] = {}
+    paths = sorted(paths)
+    for path in paths:
+        name = detect_document_name(top, path)
+        if name is not None:
+            contents.names[path] = name
+        elif "/" in path and parse_bundle_name(path) is not None:
+            bundle_files.setdefault(path.rpartition("/")[0], []).append(path)
+        else:
+            _sort_other_file(contents, path, globs)
+    _add_bundles(contents, bundle_files)
+    if not contents.names:
+        _add_bundle_of_location(contents, top, paths)
+    _drop_repeated_contents(contents)
+    stems = {(_split_folder(path), name.stem) for path, name in contents.names.items()}
+    contents.listed = [
+        path for path in contents.listed if (_split_folder(path), split_stem(path)) not in stems
+    ]
+    return contents
+
+
+def detect_document_name(top: str, relative: str) -> DocumentName | None:
+    """Return the name of a file that is a post-mortem; of a plain name, the text decides."""
+    name = parse_document_name(relative.rpartition("/")[2])
+    if name is None or name.kind != "plain":
+        return name
+    head = b""
+    with suppress(OSError), open(f"{top}/{relative}", "rb") as file:
+        head = file.read(HEAD_SIZE)
+    return name if b"\0" not in head and MARKDOWN_START.match(head) else None
+
+
+def _sort_other_file(contents: FolderContents, path: str, globs: Sequence[str]) -> None:
+    """Note a file that is not a document: one that a glob names, or an unread one."""
+    stem, suffix = os.path.splitext(path.rpartition("/")[2])
+    suffix = suffix.lower()
+    if stem.startswith("."):
+        return
+    if not is_ignored_stem(stem) and _matches_glob(path, globs):
+        contents.listed.append(path)
+    elif is_document_suffix(path):
+        if stem.lower() in AMBIGUOUS_STEMS:
+            contents.unread[path] = BY_NAME
+    elif suffix and suffix[1:] not in ATTACHMENT_SUFFIXES:
+        contents.unread[path] = suffix
+
+
+def _matches_glob(relative: str, globs: Sequence[str]) -> bool:
+    """Return whether ``postmortem_files`` names a file."""
+    patterns = (glob.removeprefix("**/").strip("/") for glob in globs)
+    path = PurePosixPath(relative)
+    return any(path.match(pattern) for pattern in patterns if pattern.strip("."))
+
+
+def _add_bundles(contents: FolderContents, bundle_files: dict[str, list[str]]) -> None:
+    """Add the folders whose only document is an index or a README; others keep it unread.
+
+    Data next to an index are its attachments, unless one has the name of an incident.
+    """
+    if not bundle_files:
+        return
+    full_folders = set(_list_folders_above(contents.names))
+    documents: dict[str, list[str]] = {}
+    for path in contents.names:
+        documents.setdefault(_split_folder(path), []).append(path)
+    above_bundles = set(_list_folders_above(f"{folder}/x" for folder in bundle_files))
+    for folder, files in bundle_files.items():
+        chosen = min(files, key=_rank_bundle_file)
+        attached = documents.get(folder, [])
+        has_index = split_stem(chosen).split(".")[0].lower() == "index"
+        nested = folder in full_folders or folder in above_bundles
+        is_section = nested and not has_incident_name(folder.rpartition("/")[2])
+        if is_section or (attached and not (has_index and all(map(_is_attachment, attached)))):
+            continue
+        for path in attached:
+            del contents.names[path]
+        _add_bundle(contents, chosen, chosen)
+    contents.names = dict(sorted(contents.names.items()))
+
+
+def _add_bundle_of_location(contents: FolderContents, top: str, paths: Sequence[str]) -> None:
+    """Add the index or the README of a location that is a bundle itself, by its name."""
+    folder = os.path.basename(os.path.abspath(top))
+    files = [path for path in paths if "/" not in path and parse_bundle_name(f"{folder}/{path}")]
+    if files and has_incident_name(folder):
+        chosen = min(files, key=_rank_bundle_file)
+        _add_bundle(contents, chosen, f"{folder}/{chosen}")
+
+
+def _add_bundle(contents: FolderContents, path: str, path_with_folder: str) -> None:
+    name = parse_bundle_name(path_with_folder)
+    if name is not None:
+        contents.names[path] = name
+
+
+def _list_folders_above(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the folders that are two or more levels above each path."""
+    for path in paths:
+        folder = _split_folder(_split_folder(path))
+        while folder:
+            yield folder
+            folder = _split_folder(folder)
+
+
+def _rank_bundle_file(path: str) -> tuple[bool, int, bool, str]:
+    """Return the key that puts ``index.md`` first, and a translation last."""
+    stem = split_stem(path).lower()
+    return not stem.startswith("index"), stem.count("."), not stem.endswith(".en"), path
+
+
+def _is_attachment(path: str) -> bool:
+    name = parse_document_name(path.rpartition("/")[2])
+    return name is not None and name.kind in ("data", "html") and not has_incident_name(name.stem)
+
+
+def _drop_repeated_contents(contents: FolderContents) -> None:
+    """Drop a page that was made of a document next to it, and the index of an export's folder."""
+    rendered = [path for path, name in contents.names.items() if name.kind == "html"]
+    if rendered:
+        texts = {
+            (_split_folder(path), name.stem)
+            for path, name in contents.names.items()
+            if name.kind in TEXT_KINDS
+        }
+        for path in rendered:
+            if (_split_folder(path), contents.names[path].stem) in texts:
+                del contents.names[path]
+                contents.unread[path] = RENDERING
+    tables = [path for path in contents.names if path.lower().endswith(TABLE_SUFFIXES)]
+    if tables:
+        folders = set(map(_find_exported_folder, contents.names))
+        for path in tables:
+            if f"{_split_folder(path)}/{contents.names[path].stem}" in folders:
+                del contents.names[path]
+                contents.unread[path] = INDEX_OF_FOLDER
+
+
+def _find_exported_folder(path: str) -> str:
+    """Return the folder of a document, without the tail of an export in its name."""
+    parent, _, name = _split_folder(path).rpartition("/")
+    return f"{parent}/{cut_export_tail(name)}"
+
+
+def _split_folder(relative: str) -> str:
+    return relative.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentDirectory:
     """A directory of post-mortems: its path, its shown path, and how its files are read.
 
-    ``others`` are the paths of further locations, whose files are not read a second time.
-
-    ``root`` is the folder that links may not leave if there is no checkout. ``vocabulary`` are
-    further words for labels, ``severities`` the severities that the configuration names.
+    ``root`` is the folder that links may not leave if there is no checkout. ``others`` are the
+    paths of further locations, whose files are not read a second time.
     """
 
     path: str
     shown: str
-    id_pattern: str | None = None
-    files: Sequence[str] = ()
+    how: LoadOptions = field(default_factory=LoadOptions)
     root: str | None = None
-    vocabulary: ExtraWords = ()
-    severities: tuple[str, ...] = ()
     others: frozenset[str] = frozenset()
 
     def shown_path(self, relative: str) -> str:
@@ -187,63 +373,48 @@ class DocumentDirectory:
         return clean_path(relative if self.shown == "." else f"{self.shown}/{relative}")
 
 
-@dataclass(slots=True)
-class DirectoryEntries:
-    """The entries of a directory, the problems, findings, and notes about unread files."""
-
-    raws: list[RawEntry] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def read_directory(directory: DocumentDirectory) -> DirectoryEntries:
+def read_directory(directory: DocumentDirectory) -> RegistryContents:
     """Return the entries of all documents, by path, and a problem for each that can't be read.
 
     The findings are about links that are not followed. A document to which a link leads as well
     has the name of the link as a further one.
     """
-    errors: list[OSError] = []
-    skipped = UnfollowedLinks()
+    walk = FolderWalk(directory.path, directory.root)
     paths = [
         path
-        for path in walk_documents(directory.path, errors, directory.root, skipped)
-        if not (directory.others and _is_other_location(directory, path))
+        for path in walk.find_files()
+        if not directory.others
+        or os.path.normpath(os.path.join(directory.path, path)) not in directory.others
     ]
-    others = _find_other_paths(directory, paths)
-    linked = {path for same in others.values() for path in same}
-    contents = examine_folder(
-        directory.path, (path for path in paths if path not in linked), directory.files
+    links_by_path = _find_links(directory, paths)
+    linked = {link for links in links_by_path.values() for link in links}
+    folder = examine_folder(
+        directory.path, (path for path in paths if path not in linked), directory.how.files
     )
-    result = DirectoryEntries([], [_build_folder_problem(directory, error) for error in errors])
-    for path, name in contents.names.items():
+    contents = RegistryContents(
+        problems=[_build_folder_problem(directory, error) for error in walk.errors],
+        findings=list(_check_unfollowed_links(directory, walk)),
+    )
+    raws: list[RawEntry] = []
+    for path, name in folder.names.items():
         try:
             entries = _read_document_entries(directory, path, name)
         except RegistryError as error:
-            result.problems += error.problems
+            contents.problems += error.problems
             continue
         if entries is None:
-            contents.unread[path] = NO_INCIDENTS
+            folder.unread[path] = NO_INCIDENTS
             continue
-        names_of_links = (
-            name for link in others.get(path, ()) for name in (split_stem(link), link)
-        )
-        implicit = tuple(map(clean_text, names_of_links))
-        result.raws += (replace(raw, implicit=(*raw.implicit, *implicit)) for raw in entries)
-    result.raws += (_build_unread_file_entry(directory, path) for path in contents.listed)
-    result.raws = _merge_exported_entries(result.raws)
-    result.raws.sort(key=lambda raw: raw.path)
-    result.raws = _resolve_numeric_dates(_make_ids_unique(result.raws))
-    result.findings += _check_unfollowed_links(directory, skipped)
-    unread = contents.format_unread()
-    result.notes += [f"{directory.shown}: {unread}"] if unread else []
-    result.notes += filter(None, (raw.derived.get("hint") for raw in result.raws))
-    return result
-
-
-def _is_other_location(directory: DocumentDirectory, relative: str) -> bool:
-    """Return whether a file is a location of its own."""
-    return os.path.normpath(os.path.join(directory.path, relative)) in directory.others
+        links = links_by_path.get(path, ())
+        aliases = [clean_text(text) for link in links for text in (split_stem(link), link)]
+        raws += (replace(raw, implicit=(*raw.implicit, *aliases)) for raw in entries)
+    raws += (_build_unread_file_entry(directory, path) for path in folder.listed)
+    raws = sorted(_merge_exported_entries(raws), key=lambda raw: raw.path)
+    contents.raws = _resolve_numeric_dates(_make_ids_unique(list(merge_advisories(raws))))
+    unread = folder.format_unread()
+    contents.notes += [f"{directory.shown}: {unread}"] if unread else []
+    contents.notes += filter(None, (raw.derived.get("hint") for raw in contents.raws))
+    return contents
 
 
 def _merge_exported_entries(raws: Sequence[RawEntry]) -> list[RawEntry]:
@@ -276,9 +447,7 @@ def _make_ids_unique(raws: list[RawEntry]) -> list[RawEntry]:
     ids = [(raw.key or _find_front_matter_id(raw.values) or "").casefold() for raw in raws]
     counts = Counter(ids)
     return [
-        replace(raw, key=raw.derived["plain_id"])
-        if counts[id] > 1 and "plain_id" in raw.derived
-        else raw
+        raw if counts[id] == 1 else replace(raw, key=raw.derived.get("plain_id", raw.key))
         for raw, id in zip(raws, ids, strict=True)
     ]
 
@@ -293,46 +462,36 @@ def _resolve_numeric_dates(raws: list[RawEntry]) -> list[RawEntry]:
     orders = find_part_orders(filter(None, dates))
     days = [None if date is None else date.format_iso(orders.get(date.separator)) for date in dates]
     return [
-        replace(raw, derived={**raw.derived, "date": day})
-        if day and "date" not in raw.derived
-        else raw
+        replace(raw, derived={"date": day, **raw.derived}) if day else raw
         for raw, day in zip(raws, days, strict=True)
     ]
 
 
-def _find_other_paths(directory: DocumentDirectory, paths: Sequence[str]) -> dict[str, list[str]]:
+def _find_links(directory: DocumentDirectory, paths: Sequence[str]) -> dict[str, list[str]]:
     """Return the documents that have several paths: the first, with the others."""
     first: dict[tuple[int, int], str] = {}
-    others: dict[str, list[str]] = {}
-    for path in paths:
-        if parse_linked_name(path) is not None:
-            try:
-                status = os.stat(f"{directory.path}/{path}")
-            except OSError:
-                continue
+    links: dict[str, list[str]] = {}
+    for path in filter(parse_linked_name, paths):
+        with suppress(OSError):
+            status = os.stat(f"{directory.path}/{path}")
             same = first.setdefault((status.st_dev, status.st_ino), path)
             if same != path:
-                others.setdefault(same, []).append(path)
-    return others
+                links.setdefault(same, []).append(path)
+    return links
 
 
-def _check_unfollowed_links(
-    directory: DocumentDirectory, skipped: UnfollowedLinks
-) -> Iterator[Finding]:
+def _check_unfollowed_links(directory: DocumentDirectory, walk: FolderWalk) -> Iterator[Finding]:
     """Report the links of a directory that are not followed."""
-    for link in sorted(skipped.loops):
+    for link in sorted(walk.loops):
         message = "this link leads back to a folder above it, and is skipped: remove it"
         yield Finding("registry-link", "warning", message, directory.shown_path(link))
-    outside = [directory.shown_path(link) for link in sorted(skipped.outside)]
+    outside = [directory.shown_path(link) for link in sorted(walk.outside)]
     if outside:
-        link_count, verb = (
-            format_count(len(outside), "link"),
-            "leads" if len(outside) == 1 else "lead",
-        )
-        names = join_some_texts(outside, ", ", MAX_LISTED_LINKS)
+        verb = "leads" if len(outside) == 1 else "lead"
+        names = join_some_texts(outside, ", ", MAX_LISTED_NAMES)
         message = (
-            f"{link_count} of it {verb} out of the checkout and can't be followed: {names}"
-            "; name where it is in postmortem_registry"
+            f"{format_count(len(outside), 'link')} of it {verb} out of the checkout and can't be"
+            f" followed: {names}; name where it is in postmortem_registry"
         )
         yield Finding("registry-link", "warning", message, directory.shown)
 
@@ -368,7 +527,7 @@ def _read_document_entries(
     if "date" not in derived and not _has_date_field(values):
         day = find_folder_date(relative)
         derived |= {"date": day} if day else {}
-    if not values and not (find_iso_dates(name.stem) or find_id_prefix(name.stem)):
+    if not values and not has_incident_name(name.stem):
         from pytest_postmortem.registry.incident_list import find_list_hint
 
         hint = find_list_hint(lines, name.kind, shown_path)
@@ -409,7 +568,7 @@ def _read_data_entries(
     tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown_path)
     tree = LocatedTable() if tree is None else tree
     entries: Any = None
-    if suffix in EXPORT_SUFFIXES:
+    if suffix in EXPORT_SUFFIXES or is_advisory(tree):
         from pytest_postmortem.registry.exports import find_export_items
 
         entries = find_export_items(tree)
@@ -440,10 +599,9 @@ def is_single_document(tree: Any) -> TypeGuard[LocatedTable]:
 
 def _is_other_data(tree: LocatedTable, stem: str) -> bool:
     """Return whether data has no field of a post-mortem, and no name of one."""
-    named = bool(find_iso_dates(stem)) or find_id_prefix(stem) is not None
-    keys = set(map(fields.normalize_key, tree))
+    keys = map(fields.normalize_key, tree)
     known = any(fields.find_field(key) or key in fields.ID_KEYS for key in keys)
-    return bool(tree) and not (named or known)
+    return bool(tree) and not (known or has_incident_name(stem))
 
 
 def _has_entry_keys(tree: LocatedTable) -> bool:
@@ -468,7 +626,7 @@ def build_document_entry(
     derived = {"stem": clean_text(stem), "path": shown_path, **name_and_body}
     folder, _, file = relative.rpartition("/")
     is_bundle = file.split(".")[0].lower() in BUNDLE_STEMS
-    id = _find_id_by_pattern(directory.id_pattern, stem)
+    id = _find_id_by_pattern(directory.how.id_pattern, stem)
     if id is None and written_id is None:
         id = _find_id_in_name(stem) or _find_id_in_name(name_and_body.get("heading", ""))
         if id is None:
@@ -498,16 +656,14 @@ def _find_id_by_pattern(pattern: str | None, stem: str) -> str | None:
 def _find_front_matter_id(values: LocatedTable) -> str | None:
     """Return the id in the front matter; `build_entries` refuses an empty one."""
     values_by_key = {fields.normalize_key(key): value for key, value in values.items()}
-    ids = (
-        values_by_key[key] for key in fields.DOCUMENT_ID_KEYS if values_by_key.get(key) is not None
-    )
-    id = next(ids, None)
+    ids = map(values_by_key.get, fields.DOCUMENT_ID_KEYS)
+    id = next((id for id in ids if id is not None), None)
     return id if id is None or isinstance(id, str) else ""
 
 
 def _find_date_in_stem(stem: str) -> dict[str, str]:
     """Return the date in the name of a file, or one whose parts are of unknown order."""
-    from pytest_postmortem.documents.dates import find_date, find_iso_dates, find_numeric_date
+    from pytest_postmortem.documents.dates import find_date, find_numeric_date
     from pytest_postmortem.documents.labels import load_labels
 
     iso_dates = find_iso_dates(stem)
@@ -534,8 +690,9 @@ def find_derived_texts(
     from pytest_postmortem.documents.stated_fields import read_stated_fields
 
     rst = name.kind == "rst"
-    labels = load_labels(directory.vocabulary)
-    stated = read_stated_fields(lines, labels, directory.severities, stem=name.stem, rst=rst)
+    labels = load_labels(directory.how.vocabulary)
+    severities = tuple(directory.how.severities)
+    stated = read_stated_fields(lines, labels, severities, stem=name.stem, rst=rst)
     derived = {**stated.texts}
     if stated.heading is not None:
         derived["heading"] = stated.heading.text
@@ -605,18 +762,17 @@ def hash_directory(directory: DocumentDirectory) -> str | None:
 
     Every run with an unchanged directory computes it, so documents are found by their suffix alone.
     """
-    errors: list[OSError] = []
+    walk = FolderWalk(directory.path, directory.root)
     parts: list[str | bytes] = []
-    skipped = UnfollowedLinks()
-    for relative in sorted(walk_documents(directory.path, errors, directory.root, skipped)):
+    for relative in sorted(walk.find_files()):
         parts.append(relative)
         if is_possible_document(relative.rpartition("/")[2]):
             data = _read_whole_file(f"{directory.path}/{relative}")
             if data is None:
                 return None
             parts.append(data)
-    parts += ["links", *skipped.loops, "outside", *skipped.outside]
-    return None if errors else hash_parts(*parts)
+    parts += ["links", *walk.loops, "outside", *walk.outside]
+    return None if walk.errors else hash_parts(*parts)
 
 
 def _read_whole_file(path: str) -> bytes | None:

@@ -3,173 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.filenames import LEADING_SIGNS
+from pytest_postmortem.registry.fix_references import find_fix_references
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.text import clean_text
 
+READ_REGISTRY = "Couldn't read registry"
+READ_DOCUMENT = "Couldn't read post-mortem"
+
+MAX_EXTRA_FIELDS = 50
 COMMIT_KEYS = ("commit", "commits", "sha")
-
-
 ITEM_TITLE_KEYS = ("title", "name", "summary", "description", "action")
+OWN_FIELDS = ("test", "tests", "until", "guarded_by")
+"""The fields that no other tool has, in which a value that makes no sense is an error."""
 
+TEXT_FIELDS = ("title", "status", "owner", "class", "patch", "recurs", "reason")
+LIST_SEPARATORS: Mapping[str, str | None] = {
+    "tags": ",",
+    "aliases": ",",
+    "whys": "\n",
+    "service": None,
+    "repository": None,
+    "component": None,
+    "tests": "\n",
+}
+"""The fields of several texts, with the separator within one text."""
+
+
+STATED_FIELDS = ("severity", "status", "owner", "class")
+"""The fields that a document may state in its text if its front matter lacks them."""
 
 _COMMIT_SEPARATOR = r"[\s,]+"
-
-
 _COMMIT_IN_TEXT = re.compile(r"(?<![\w./-])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![\w./-])")
 _LEADING_SIGNS = re.compile(LEADING_SIGNS)
 _REVISION = re.compile(r"(?=.*\d)[\w./^~@{}#-]+$|[\w./^~@{}-]+\.\.[\w./^~@{}-]*$|HEAD[\w^~@{}-]*$")
 _SINGLE_REVISION = re.compile(r"[^\s,:;()'\"!?]+$|\w+://\S+$")
 
-
-def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
-    """Return the commits of the fix, and the patch among them."""
-    for _, key, value in reading.find_values("fix"):
-        commits: list[str] = []
-        patch = None
-        for item in _wrap_in_list(value):
-            values_by_key = _normalize_keys(item)
-            patch = patch or fields.parse_scalar(values_by_key.get("patch"))
-            written = (
-                [values_by_key[key] for key in COMMIT_KEYS if key in values_by_key]
-                if values_by_key
-                else [item]
-            )
-            commits += [
-                commit for value in written for commit in _split_commits(reading, key, value)
-            ]
-        if commits or patch:
-            return tuple(dict.fromkeys(commits)), patch
-        if isinstance(value, Mapping):
-            cause = f"{key!r} of {reading.id} names no commit"
-            reading.leave_out(key, cause, "write 'commit' or 'patch' below it")
-    return (), None
-
-
-def read_severity_field(reading: EntryReader, severities: Collection[str]) -> str | None:
-    """Return the severity; ``impact`` and ``priority`` are one only if they look like one.
-
-    ``SEV-1 (major)`` is ``SEV-1``, so that it compares equal to the severity of a gate.
-    """
-    for rank, _, value in reading.find_values("severity"):
-        text = reading.text("severity") if rank == 0 else fields.parse_scalar(value)
-        if text is None or (rank == 0 and text.isalnum()):
-            return text if rank == 0 else None
-        from pytest_postmortem.documents.labels import load_labels
-        from pytest_postmortem.documents.severities import find_severity
-
-        severity = find_severity(text, load_labels(), severities)
-        if severity or rank == 0:
-            return severity or text
-    return None
-
-
-def find_written_day(text: str | None) -> str | None:
-    """Return the ISO date with which a text begins, or a date that it has in words."""
-    day = fields.parse_day(text)
-    if day is None and text and len(text) <= fields.MAX_SHORT_TEXT:
-        from pytest_postmortem.documents.dates import find_date
-        from pytest_postmortem.documents.labels import load_labels
-
-        day = find_date(text, load_labels().months)
-    return day
-
-
-def _split_commits(reading: EntryReader, key: str, value: Any) -> list[str]:
-    """Return the commits that a value names; prose is kept as a text, with a warning."""
-    if not isinstance(value, str):
-        return list(fields.split_texts(value, _COMMIT_SEPARATOR))
-    parts = list(fields.split_texts(value, _COMMIT_SEPARATOR))
-    if len(parts) == 1 and _SINGLE_REVISION.match(parts[0]):
-        return parts
-    if all(map(_REVISION.match, parts)):
-        return parts
-    named = _COMMIT_IN_TEXT.findall(value)
-    if named:
-        return named
-    text = clean_text(value)
-    reading.kept["fix"] = text[: fields.MAX_SHORT_TEXT]
-    reading.leave_out(
-        key,
-        f"{key!r} of {reading.id} names no commit",
-        "write the commit that fixed it, such as 'fix: 3f1adba'",
-        outcome="is kept as a text",
-    )
-    return []
-
-
-def read_guards_field(reading: EntryReader) -> tuple[Guard, ...]:
-    """Return the guards that are not tests; a text is the type of one."""
-    guard_list = []
-    for _, key, value in reading.find_values("guarded_by"):
-        for item in _wrap_in_list(value):
-            values_by_key = _normalize_keys(item) or {"type": item}
-            kind = fields.parse_scalar(values_by_key.get("type")) or fields.parse_scalar(
-                values_by_key.get("name")
-            )
-            url = values_by_key.get("url")
-            if kind is None:
-                remedy = "write the type of the guard, such as 'type: alert' or 'type: lint'"
-                reading.add_problem(key, f"a guard of {reading.id} has no 'type'", remedy)
-            else:
-                guard_list.append(Guard(kind, None if url is None else reading.link(key, url)))
-    return tuple(guard_list)
-
-
-def read_action_items_field(reading: EntryReader) -> tuple[ActionItem, ...]:
-    """Return the action items; a text is the title of one."""
-    for rank, key, value in reading.find_values("action_items"):
-        items = [
-            _build_action_item(_normalize_keys(item) or {"title": item})
-            for item in _wrap_in_list(value)
-        ]
-        if not all(items) and rank == 0:
-            remedy = "write each action item as a text, or as a mapping with a 'title'"
-            reading.leave_out(key, f"an item in {key!r} of {reading.id} has no 'title'", remedy)
-        if any(items) or rank > 0:
-            return tuple(item for item in items if item is not None)
-    return ()
-
-
-def _build_action_item(values_by_key: Mapping[str, Any]) -> ActionItem | None:
-    texts = {key: fields.parse_scalar(value) for key, value in values_by_key.items()}
-    title = next((text for key in ITEM_TITLE_KEYS if (text := texts.get(key))), None)
-    if title is None:
-        return None
-    return ActionItem(
-        title,
-        owner=texts.get("owner") or texts.get("team"),
-        due=fields.parse_day(texts.get("due")) or texts.get("due"),
-        type=texts.get("type"),
-        status=texts.get("status") or texts.get("state"),
-    )
-
-
-def _wrap_in_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _normalize_keys(item: Any) -> dict[str, Any]:
-    """Return a mapping with normalized keys, an empty one for any other value."""
-    if not isinstance(item, Mapping):
-        return {}
-    return {fields.normalize_key(key): value for key, value in item.items()}
-
-
-READ_REGISTRY = "Couldn't read registry"
-
-
-READ_DOCUMENT = "Couldn't read post-mortem"
-
-
-MAX_EXTRA_FIELDS = 50
+IgnoredField = tuple[str, Problem]
+"""A field of an entry that is left out: its key, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,169 +67,6 @@ class RawEntry:
     document: bool = False
     derived: Mapping[str, str] = field(default_factory=dict)
     implicit: tuple[str, ...] = ()
-
-
-OWN_FIELDS = ("test", "tests", "until", "guarded_by")
-"""The fields that no other tool has, in which a value that makes no sense is an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class IgnoredField:
-    """A field of an entry that is left out: its key, the cause and the remedy, and its place."""
-
-    key: str
-    slug: str
-    cause: str
-    remedy: str
-    path: str
-    line: int | None
-
-
-@dataclass(slots=True)
-class BuiltEntries:
-    """The entries of one file or directory, their problems, and the fields that are left out."""
-
-    entries: list[RegistryEntry]
-    problems: list[Problem]
-    findings: list[Finding]
-
-
-class EntryReader:
-    """Reads the fields of one raw entry, and collects its problems.
-
-    ``values`` has all values that are not null, by normalized key.
-    """
-
-    def __init__(self, raw: RawEntry) -> None:
-        self.raw = raw
-        self.id = ""
-        self.problems: list[Problem] = []
-        self.ignored: list[IgnoredField] = []
-        self.kept: dict[str, str] = {}
-        self.values: dict[str, Any] = {}
-        self._lines: dict[str, int] = {}
-        self._values_by_field: dict[str, list[tuple[int, str, Any]]] = {}
-        for key, value in raw.values.items():
-            if value is not None:
-                self._take(fields.normalize_key(key), value, raw.values.lines.get(key))
-
-    def _take(self, key: str, value: Any, line: int | None) -> None:
-        if key in self.values:
-            return
-        self.values[key] = value
-        if line is not None:
-            self._lines[key] = line
-        owner = fields.find_field(key)
-        if owner is not None and value != "" and value != []:
-            rank, name = owner
-            field_values = self._values_by_field.setdefault(name, [])
-            field_values.append((rank, key, value))
-            field_values.sort(key=lambda item: item[0])
-
-    def find_values(self, name: str) -> list[tuple[int, str, Any]]:
-        """Return the ranks, keys and values of a field, its own name first."""
-        return self._values_by_field.get(name, [])
-
-    def line(self, key: str | None) -> int | None:
-        """Return the line of a key, or that of the entry."""
-        return self.raw.line if key is None else self._lines.get(key, self.raw.line)
-
-    def add_problem(
-        self, key: str | None, cause: str, remedy: str, slug: str = "registry-field"
-    ) -> None:
-        """Add a problem of a key, or of the entry as a whole."""
-        failed = READ_DOCUMENT if self.raw.document else READ_REGISTRY
-        self.problems.append(Problem(slug, failed, cause, remedy, self.raw.path, self.line(key)))
-
-    def leave_out(
-        self,
-        key: str,
-        cause: str,
-        remedy: str,
-        slug: str = "registry-field",
-        outcome: str = "is left out",
-    ) -> None:
-        """Note a field that is not understood; only one that we define ourselves is a problem."""
-        owner = fields.find_field(key)
-        if owner is not None and owner[1] in OWN_FIELDS:
-            self.add_problem(key, cause, remedy, slug)
-        else:
-            place = (self.raw.path, self.line(key))
-            self.ignored.append(IgnoredField(key, slug, f"{cause}, and {outcome}", remedy, *place))
-
-    def text(self, name: str, *, lines: bool = False) -> str | None:
-        """Return a field as one text, in one line or, where people write paragraphs, in several."""
-        for rank, key, value in self.find_values(name):
-            text = fields.parse_scalar(value, lines=lines)
-            if text is not None and (key not in fields.SHORT_TEXT_KEYS or _is_short_text(value)):
-                return text
-            if text is None and rank == 0 and not isinstance(value, str):
-                cause = f"{key!r} of {self.id} is not a text"
-                self.leave_out(key, cause, f"write {key!r} as one text")
-        return None
-
-    def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
-        """Return a field as texts; aliases are gathered from all the names that they have."""
-        gathered: dict[str, None] = {}
-        for rank, key, value in self.find_values(name):
-            gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
-            if rank == 0 and not gathered:
-                cause = f"{key!r} of {self.id} is not a list of texts"
-                self.leave_out(key, cause, f"write {key!r} as a text or as a list of texts")
-            if gathered and name != "aliases":
-                break
-        return tuple(gathered)
-
-    def link(self, key: str, value: Any) -> str | None:
-        """Return a link that is safe to follow, or add a problem."""
-        url = clean_text(value) if isinstance(value, str) else ""
-        url_problem = fields.find_link_problem(url) if url else "it is not a text"
-        if url_problem is None:
-            return url.replace(" ", "%20") if "://" in url[:8] else url
-        link = (
-            f"the link {url[: fields.MAX_SHORT_TEXT]!r} of {self.id} can't be used: {url_problem}"
-        )
-        self.leave_out(
-            key,
-            link if url else f"{key!r} of {self.id} is not a text",
-            "write an http or https address, or the path of a file in the repository",
-            "registry-url",
-        )
-        return None
-
-    def extra(self) -> dict[str, str]:
-        """Return the short texts under keys that mean nothing here."""
-        unknown = (
-            (clean_text(key), clean_text(value))
-            for key, value in self.values.items()
-            if fields.find_field(key) is None and key not in fields.ID_KEYS
-            if isinstance(value, str) and _is_short_text(value)
-        )
-        short = [(key, text) for key, text in unknown if key and text][:MAX_EXTRA_FIELDS]
-        return {**dict(short), **self.kept}
-
-
-def _is_short_text(value: Any) -> bool:
-    """Return whether a value is one line of at most 200 characters, like a title or a level."""
-    text = fields.find_name(value) if isinstance(value, Mapping) else value
-    return isinstance(text, str) and len(text) <= fields.MAX_SHORT_TEXT and "\n" not in text.strip()
-
-
-TEXT_FIELDS = ("title", "status", "owner", "class", "patch", "recurs", "reason")
-LIST_SEPARATORS: Mapping[str, str | None] = {
-    "tags": ",",
-    "aliases": ",",
-    "whys": "\n",
-    "service": None,
-    "repository": None,
-    "component": None,
-    "tests": "\n",
-}
-"""The fields of several texts, with the separator within one text."""
-
-
-STATED_FIELDS = ("severity", "status", "owner", "class")
-"""The fields that a document may state in its text if its front matter lacks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +93,20 @@ class RegistryEntry:
     show: ShowLevel = "all"
 
 
+@dataclass(slots=True)
+class BuiltEntries:
+    """The entries of one location, their problems, and findings about fields that are left out.
+
+    ``notes`` say which files are not read, ``partial`` is the reason why entries may be missing.
+    """
+
+    entries: Sequence[RegistryEntry] = ()
+    problems: list[Problem] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notes: Sequence[str] = ()
+    partial: str | None = None
+
+
 def build_entries(
     raws: Sequence[RawEntry],
     *,
@@ -399,30 +129,29 @@ def build_entries(
             entry_place = f"the entry after {reading.id}"
         problems += reading.problems
         ignored += reading.ignored
-    findings = list(_build_ignored_findings(ignored))
-    return BuiltEntries(_prefix_recurs(entries, prefix), problems, findings)
+    if prefix:
+        _prefix_recurs(entries, prefix)
+    return BuiltEntries(entries, problems, list(_build_ignored_findings(ignored)))
 
 
-def _build_ignored_findings(ignored: Sequence[IgnoredField]) -> Iterator[Finding]:
+def _build_ignored_findings(ignored: Iterable[IgnoredField]) -> Iterator[Finding]:
     """Yield one warning for each key that is left out, which counts the other entries."""
-    by_key: dict[tuple[str, str], list[IgnoredField]] = {}
-    for field_left_out in ignored:
-        by_key.setdefault((field_left_out.slug, field_left_out.key), []).append(field_left_out)
-    for (slug, _), same in by_key.items():
-        first = same[0]
-        others = f" (in {len(same) - 1} more as well)" if len(same) > 1 else ""
-        message = f"{first.cause}{others}; {first.remedy}"
-        yield Finding(slug, "warning", message, first.path, first.line)
+    by_key: dict[tuple[str, str], list[Problem]] = {}
+    for key, problem in ignored:
+        by_key.setdefault((problem.slug, key), []).append(problem)
+    for first, *others in by_key.values():
+        more = f" (in {len(others)} more as well)" if others else ""
+        message = f"{first.cause}{more}; {first.remedy}"
+        yield Finding(first.slug, "warning", message, first.path, first.line)
 
 
-def _prefix_recurs(entries: list[RegistryEntry], prefix: str) -> list[RegistryEntry]:
-    """Return entries whose ``recurs: 12`` is ``PM-12``, in a file with the prefix ``PM-``."""
-    ids = {entry.id.casefold(): entry.id for entry in entries} if prefix else {}
+def _prefix_recurs(entries: list[RegistryEntry], prefix: str) -> None:
+    """Make ``recurs: 12`` to ``PM-12``, in a file with the prefix ``PM-``."""
+    ids = {entry.id.casefold(): entry.id for entry in entries}
     for position, entry in enumerate(entries):
         earlier = ids.get((prefix + entry.texts.get("recurs", "")).casefold())
         if earlier is not None and "recurs" in entry.texts:
             entries[position] = replace(entry, texts={**entry.texts, "recurs": earlier})
-    return entries
 
 
 def _read_entry_id(reading: EntryReader, prefix: str, entry_place: str) -> bool:
@@ -479,6 +208,7 @@ def _build_entry(
         if reading.find_values(name)
     }
     lists["fix"], patch = read_fix_field(reading)
+    lists["references"] = find_fix_references(reading.values)
     texts["patch"] = texts.get("patch") or patch
     return RegistryEntry(
         id=reading.id,
@@ -527,6 +257,246 @@ def _build_fallback_texts(reading: EntryReader, url_template: str | None) -> dic
         url = ""
     fallback = {"title": derived.get("stem", ""), "url": url}
     return {name: text for name, text in fallback.items() if text}
+
+
+class EntryReader:
+    """Reads the fields of one raw entry, and collects its problems.
+
+    ``values`` has all values that are not null, by normalized key.
+    """
+
+    def __init__(self, raw: RawEntry) -> None:
+        self.raw = raw
+        self.id = ""
+        self.problems: list[Problem] = []
+        self.ignored: list[IgnoredField] = []
+        self.kept: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
+        self._lines: dict[str, int] = {}
+        self._values_by_field: dict[str, list[tuple[int, str, Any]]] = {}
+        for written_key, value in raw.values.items():
+            key = fields.normalize_key(written_key)
+            if value is None or key in self.values:
+                continue
+            self.values[key] = value
+            if written_key in raw.values.lines:
+                self._lines[key] = raw.values.lines[written_key]
+            owner = fields.find_field(key)
+            if owner is not None and value != "" and value != []:
+                rank, name = owner
+                self._values_by_field.setdefault(name, []).append((rank, key, value))
+        for field_values in self._values_by_field.values():
+            field_values.sort(key=itemgetter(0))
+
+    def find_values(self, name: str) -> list[tuple[int, str, Any]]:
+        """Return the ranks, keys and values of a field, its own name first."""
+        return self._values_by_field.get(name, [])
+
+    def line(self, key: str | None) -> int | None:
+        """Return the line of a key, or that of the entry."""
+        return self.raw.line if key is None else self._lines.get(key, self.raw.line)
+
+    def add_problem(
+        self, key: str | None, cause: str, remedy: str, slug: str = "registry-field"
+    ) -> None:
+        """Add a problem of a key, or of the entry as a whole."""
+        failed = READ_DOCUMENT if self.raw.document else READ_REGISTRY
+        self.problems.append(Problem(slug, failed, cause, remedy, self.raw.path, self.line(key)))
+
+    def leave_out(
+        self,
+        key: str,
+        cause: str,
+        remedy: str,
+        slug: str = "registry-field",
+        outcome: str = "is left out",
+    ) -> None:
+        """Note a field that is not understood; only one that we define ourselves is a problem."""
+        owner = fields.find_field(key)
+        if owner is not None and owner[1] in OWN_FIELDS:
+            self.add_problem(key, cause, remedy, slug)
+        else:
+            cause = f"{cause}, and {outcome}"
+            problem = Problem(slug, "", cause, remedy, self.raw.path, self.line(key))
+            self.ignored.append((key, problem))
+
+    def text(self, name: str, *, lines: bool = False) -> str | None:
+        """Return a field as one text, in one line or, where people write paragraphs, in several."""
+        for rank, key, value in self.find_values(name):
+            text = fields.parse_scalar(value, lines=lines)
+            if text is not None and (key not in fields.SHORT_TEXT_KEYS or _is_short_text(value)):
+                return text
+            if text is None and rank == 0 and not isinstance(value, str):
+                cause = f"{key!r} of {self.id} is not a text"
+                self.leave_out(key, cause, f"write {key!r} as one text")
+        return None
+
+    def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
+        """Return a field as texts; aliases are gathered from all the names that they have."""
+        gathered: dict[str, None] = {}
+        for rank, key, value in self.find_values(name):
+            gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
+            if rank == 0 and not gathered:
+                cause = f"{key!r} of {self.id} is not a list of texts"
+                self.leave_out(key, cause, f"write {key!r} as a text or as a list of texts")
+            if gathered and name != "aliases":
+                break
+        return tuple(gathered)
+
+    def link(self, key: str, value: Any) -> str | None:
+        """Return a link that is safe to follow, or add a problem."""
+        url = clean_text(value) if isinstance(value, str) else ""
+        url_problem = fields.find_link_problem(url) if url else "it is not a text"
+        if url_problem is None:
+            return url.replace(" ", "%20") if "://" in url[:8] else url
+        shown_url = url[: fields.MAX_SHORT_TEXT]
+        cause = f"the link {shown_url!r} of {self.id} can't be used: {url_problem}"
+        cause = cause if url else f"{key!r} of {self.id} is not a text"
+        remedy = "write an http or https address, or the path of a file in the repository"
+        self.leave_out(key, cause, remedy, "registry-url")
+        return None
+
+    def extra(self) -> dict[str, str]:
+        """Return the short texts under keys that mean nothing here."""
+        unknown = (
+            (clean_text(key), clean_text(value))
+            for key, value in self.values.items()
+            if fields.find_field(key) is None and key not in fields.ID_KEYS
+            if isinstance(value, str) and _is_short_text(value)
+        )
+        short = [(key, text) for key, text in unknown if key and text][:MAX_EXTRA_FIELDS]
+        return {**dict(short), **self.kept}
+
+
+def _is_short_text(value: Any) -> bool:
+    """Return whether a value is one line of at most 200 characters, like a title or a level."""
+    text = fields.find_name(value) if isinstance(value, Mapping) else value
+    return isinstance(text, str) and len(text) <= fields.MAX_SHORT_TEXT and "\n" not in text.strip()
+
+
+def read_severity_field(reading: EntryReader, severities: Collection[str]) -> str | None:
+    """Return the severity; ``impact`` and ``priority`` are one only if they look like one.
+
+    ``SEV-1 (major)`` is ``SEV-1``, so that it compares equal to the severity of a gate.
+    """
+    for rank, _, value in reading.find_values("severity"):
+        text = reading.text("severity") if rank == 0 else fields.parse_scalar(value)
+        if text is None or (rank == 0 and text.isalnum()):
+            return text if rank == 0 else None
+        if text.startswith(("CVSS:", "AV:")):
+            return _rate_vector(reading, text)
+        from pytest_postmortem.documents.labels import find_severity, load_labels
+
+        severity = find_severity(text, load_labels(), severities)
+        if severity or rank == 0:
+            return severity or text
+    return None
+
+
+def _rate_vector(reading: EntryReader, vector: str) -> str | None:
+    """Return the severity that a CVSS vector means; one that can't be rated is left out."""
+    severity = fields.rate_cvss_vector(vector)
+    if severity is None:
+        cause = f"'severity' of {reading.id} is the CVSS vector {vector[:80]!r}"
+        reading.leave_out("severity", cause, fields.find_vector_remedy(), "registry-cvss")
+    return severity
+
+
+def find_written_day(text: str | None) -> str | None:
+    """Return the ISO date with which a text begins, or a date that it has in words."""
+    day = fields.parse_day(text)
+    if day is None and text and len(text) <= fields.MAX_SHORT_TEXT:
+        from pytest_postmortem.documents.dates import find_date
+        from pytest_postmortem.documents.labels import load_labels
+
+        day = find_date(text, load_labels().months)
+    return day
+
+
+def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
+    """Return the commits of the fix, and the patch among them."""
+    for _, key, value in reading.find_values("fix"):
+        commits: dict[str, None] = {}
+        patch = None
+        for item in _list_mappings(value, "commit"):
+            patch = patch or fields.parse_scalar(item.get("patch"))
+            for name in COMMIT_KEYS:
+                commits |= dict.fromkeys(_split_commits(reading, key, item.get(name)))
+        if commits or patch:
+            return tuple(commits), patch
+        if isinstance(value, Mapping):
+            cause = f"{key!r} of {reading.id} names no commit"
+            reading.leave_out(key, cause, "write 'commit' or 'patch' below it")
+    return (), None
+
+
+def _split_commits(reading: EntryReader, key: str, value: Any) -> list[str]:
+    """Return the commits that a value names; prose is kept as a text, with a warning."""
+    parts = list(fields.split_texts(value, _COMMIT_SEPARATOR))
+    if not isinstance(value, str) or all(map(_REVISION.match, parts)):
+        return parts
+    if len(parts) == 1 and _SINGLE_REVISION.match(parts[0]):
+        return parts
+    named = _COMMIT_IN_TEXT.findall(value)
+    if named:
+        return named
+    text = clean_text(value)
+    reading.kept["fix"] = text[: fields.MAX_SHORT_TEXT]
+    cause = f"{key!r} of {reading.id} names no commit"
+    remedy = "write the commit that fixed it, such as 'fix: 3f1adba'"
+    reading.leave_out(key, cause, remedy, outcome="is kept as a text")
+    return []
+
+
+def read_guards_field(reading: EntryReader) -> tuple[Guard, ...]:
+    """Return the guards that are not tests; a text is the type of one."""
+    guards = []
+    for _, key, value in reading.find_values("guarded_by"):
+        for item in _list_mappings(value, "type"):
+            kind = fields.parse_scalar(item.get("type")) or fields.parse_scalar(item.get("name"))
+            url = item.get("url")
+            if kind is None:
+                remedy = "write the type of the guard, such as 'type: alert' or 'type: lint'"
+                reading.add_problem(key, f"a guard of {reading.id} has no 'type'", remedy)
+            else:
+                guards.append(Guard(kind, None if url is None else reading.link(key, url)))
+    return tuple(guards)
+
+
+def read_action_items_field(reading: EntryReader) -> tuple[ActionItem, ...]:
+    """Return the action items; a text is the title of one."""
+    for rank, key, value in reading.find_values("action_items"):
+        items = list(map(_build_action_item, _list_mappings(value, "title")))
+        if not all(items) and rank == 0:
+            remedy = "write each action item as a text, or as a mapping with a 'title'"
+            reading.leave_out(key, f"an item in {key!r} of {reading.id} has no 'title'", remedy)
+        if any(items) or rank > 0:
+            return tuple(filter(None, items))
+    return ()
+
+
+def _build_action_item(values_by_key: Mapping[str, Any]) -> ActionItem | None:
+    texts = {key: fields.parse_scalar(value) for key, value in values_by_key.items()}
+    title = next(filter(None, map(texts.get, ITEM_TITLE_KEYS)), None)
+    if title is None:
+        return None
+    return ActionItem(
+        title,
+        owner=texts.get("owner") or texts.get("team"),
+        due=fields.parse_day(texts.get("due")) or texts.get("due"),
+        type=texts.get("type"),
+        status=texts.get("status") or texts.get("state"),
+    )
+
+
+def _list_mappings(value: Any, name: str) -> list[dict[str, Any]]:
+    """Return the items of a list with normalized keys; another value gets a name."""
+    return [
+        {fields.normalize_key(key): inner for key, inner in item.items()}
+        if isinstance(item, Mapping)
+        else {name: item}
+        for item in (value if isinstance(value, list) else [value])
+    ]
 
 
 def _read_test_field(reading: EntryReader) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -17,27 +18,12 @@ from pytest_postmortem.text import clean_path, clean_text
 FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "title": ("name", "summary", "message"),
     "url": (
-        "link",
-        "permalink",
-        "html_url",
-        "web_url",
-        "postmortem_url",
-        "document_url",
+        *("link", "permalink", "html_url", "web_url", "postmortem_url", "document_url"),
         "shortlink",
     ),
     "date": (
-        "incident_date",
-        "occurred",
-        "occurred_at",
-        "started_at",
-        "start_time",
-        "start_date",
-        "start_timestamp",
-        "started",
-        "opened_at",
-        "detected_at",
-        "created",
-        "created_at",
+        *("incident_date", "occurred", "occurred_at", "started_at", "start_time", "start_date"),
+        *("start_timestamp", "started", "opened_at", "detected_at", "created", "created_at"),
     ),
     "severity": ("impact", "priority"),
     "status": ("state",),
@@ -48,29 +34,21 @@ FIELD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "class": ("category", "failure_class", "root_cause_category"),
     "aliases": ("external_ids", "cve"),
     "fix": ("fix_commit", "fixed_in", "related_commits"),
-    "patch": (),
-    "service": (),
-    "repository": (),
-    "component": (),
-    "recurs": (),
-    "guarded_by": (),
-    "test": (),
-    "reason": (),
-    "until": (),
+    **dict.fromkeys(("patch", "service", "repository", "component", "recurs", "guarded_by"), ()),
+    **dict.fromkeys(("test", "reason", "until"), ()),
     "tests": ("regression_tests", "regression_test"),
     "action_items": ("actions", "follow_ups"),
 }
 """The fields, each with the other keys that are accepted, best first."""
 
-DOCUMENT_ID_KEYS = (
-    "id",
-    "incident_id",
-    "postmortem_id",
-    "document_id",
-    "reference",
-    "key",
-    "number",
-)
+FIELDS_BY_KEY = {
+    name: (rank, field)
+    for field, names in FIELD_SYNONYMS.items()
+    for rank, name in enumerate((field, *names))
+}
+"""The field to which each key belongs, after how good a name it is."""
+
+DOCUMENT_ID_KEYS = tuple("id incident_id postmortem_id document_id reference key number".split())
 """The keys of an id in a document; ``slug`` and ``uuid`` often have other uses there."""
 
 ID_KEYS = (*DOCUMENT_ID_KEYS, "uuid", "slug")
@@ -81,11 +59,6 @@ SHORT_TEXT_KEYS = frozenset({"name", "summary", "message", "impact"})
 """Keys that some files use for a title or a severity, and others for whole paragraphs."""
 
 _ISO_DATE_AT_START = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$", re.DOTALL)
-_FIELDS_BY_KEY = {
-    name: (rank, field)
-    for field, names in FIELD_SYNONYMS.items()
-    for rank, name in enumerate((field, *names))
-}
 
 
 def normalize_key(key: str) -> str:
@@ -96,9 +69,8 @@ def normalize_key(key: str) -> str:
     return key.strip().removeprefix(":").casefold().replace("-", "_").replace(" ", "_")
 
 
-def find_field(key: str) -> tuple[int, str] | None:
-    """Return the field to which a key in its normal form belongs, after how good a name it is."""
-    return _FIELDS_BY_KEY.get(key)
+find_field = FIELDS_BY_KEY.get
+"""Returns the field to which a key in its normal form belongs, after how good a name it is."""
 
 
 def find_name(value: Mapping[str, Any]) -> str | None:
@@ -162,3 +134,32 @@ def find_link_problem(url: str) -> str | None:
 def fill_url_template(template: str, id: str) -> str:
     """Return the link of an id; a template has ``{id}`` where the id goes, percent-encoded."""
     return template.replace("{id}", quote(id, safe="", errors="backslashreplace"))
+
+
+def is_cvss_vector(text: str) -> bool:
+    """Return whether a text is a vector of CVSS 2, 3 or 4, such as ``CVSS:3.1/AV:N/…``."""
+    return re.match(r"CVSS:\d|AV:[A-Z]/", text) is not None
+
+
+def rate_cvss_vector(vector: str) -> str | None:
+    """Return the severity of a vector in the words of GitHub's database, such as ``MODERATE``.
+
+    None where the package ``cvss`` is not installed, or can't read the vector.
+    """
+    try:
+        import cvss  # type: ignore[import-untyped]  # it has no types
+    except ImportError:
+        return None
+    kind = "CVSS2" if vector.startswith("AV:") else f"CVSS{vector[5:6]}"
+    try:
+        word = str(getattr(cvss, kind)(vector).severities()[0]).upper()
+    except (AttributeError, IndexError, cvss.CVSSError):
+        return None
+    return {"MEDIUM": "MODERATE"}.get(word, word)
+
+
+def find_vector_remedy() -> str:
+    """Return what to do where a vector can't be rated."""
+    if find_spec("cvss") is None:
+        return "install pytest-postmortem[cvss], which rates it, or write a word"
+    return "correct the vector, or write a word"

@@ -10,14 +10,14 @@ import codecs
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_postmortem.errors import Problem, RegistryError
-from pytest_postmortem.registry import fields, parsers
+from pytest_postmortem.model import Finding
+from pytest_postmortem.registry import LoadOptions, fields, parsers
 from pytest_postmortem.registry.entry import READ_REGISTRY, RawEntry
 from pytest_postmortem.registry.filenames import DOCUMENT_SUFFIXES, DocumentKind
-from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 from pytest_postmortem.text import clean_text
 
@@ -32,28 +32,32 @@ UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MAX_REGISTRY_SIZE = 50_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryContents:
-    """The entries and settings of a file, or of an answer in the format of a file.
+SYNC_FIRST_LINE = "# Written by `pytest-postmortem sync` from "
+LIMITED_SYNC_LINE = "# Only fields that postmortem_show allows are here"
+"""Lines at the beginning of the file that `sync` writes, by which it is known."""
 
-    ``source`` is the block for further entries, ``partial`` the reason why entries may be missing.
+
+@dataclass(slots=True)
+class RegistryContents:
+    """The entries of a location as they are written, with their problems, and its settings.
+
+    ``notes`` say which files of a directory are not read. ``source`` is the block for further
+    entries, ``partial`` the reason why entries may be missing.
     """
 
-    raws: list[RawEntry]
-    problems: list[Problem]
+    raws: list[RawEntry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     prefix: str = ""
     url_template: str | None = None
     source: LocatedTable | None = None
     partial: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _FileOutline:
-    """The entries of a file, and the settings next to them."""
-
-    entries: Any
-    settings: Mapping[str, Any]
-    lines: Mapping[str, int]
+def is_limited_sync_file(data: bytes) -> bool:
+    """Return whether a file was written by `sync` without the fields that may not be shown."""
+    return data.startswith(SYNC_FIRST_LINE.encode()) and LIMITED_SYNC_LINE.encode() in data[:2000]
 
 
 def read_registry_file(path: str, shown: str) -> bytes:
@@ -63,7 +67,9 @@ def read_registry_file(path: str, shown: str) -> bytes:
     """
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in parsers.READ_SUFFIXES and suffix not in INCIDENT_LIST_KINDS:
-        raise RegistryError([_build_suffix_problem(shown)])
+        cause = "its name ends in none of .yml, .yaml, .json, .toml, .csv and .md"
+        remedy = "name a file in one of these formats, or a directory of post-mortems"
+        raise RegistryError([Problem("registry-location", READ_REGISTRY, cause, remedy, shown)])
     return read_limited_bytes(path, shown, READ_REGISTRY, MAX_REGISTRY_SIZE)
 
 
@@ -80,18 +86,10 @@ def parse_registry_file(data: bytes, path: str, shown: str, how: LoadOptions) ->
         from pytest_postmortem.registry.directory import DocumentDirectory
         from pytest_postmortem.registry.incident_list import read_incident_list
 
-        kind = INCIDENT_LIST_KINDS[suffix]
-        document = DocumentDirectory(
-            path,
-            shown,
-            how.id_pattern,
-            vocabulary=how.vocabulary,
-            severities=tuple(how.severities),
-        )
-        return RegistryContents(read_incident_list(text, kind, document), [])
-    return parse_registry_tree(
-        parsers.parse_data_text(text, suffix, failed=READ_REGISTRY, path=shown), shown
-    )
+        document = DocumentDirectory(path, shown, how)
+        return RegistryContents(read_incident_list(text, INCIDENT_LIST_KINDS[suffix], document))
+    tree = parsers.parse_data_text(text, suffix, failed=READ_REGISTRY, path=shown)
+    return parse_registry_tree(tree, shown)
 
 
 def parse_registry_tree(tree: Any, shown: str, *, exports: bool = True) -> RegistryContents:
@@ -101,86 +99,69 @@ def parse_registry_tree(tree: Any, shown: str, *, exports: bool = True) -> Regis
 
     Raises: RegistryError if it is one bare entry.
     """
-    shape = _find_outline(tree, shown, exports)
-    raws, problems = build_raw_entries(shape.entries, shown)
-    texts = {}
-    for name in ("prefix", "url_template", "partial"):
-        texts[name], setting_problems = _read_file_setting(shape, name, shown)
-        problems += setting_problems
-    template = texts["url_template"]
-    if template is not None:
-        problems += check_url_template(template, shown, shape.lines.get("url_template"))
-    return RegistryContents(
-        raws,
-        problems,
-        texts["prefix"] or "",
-        template,
-        _read_source_block(shape, shown, problems),
-        texts["partial"],
-    )
-
-
-def _read_source_block(
-    shape: _FileOutline, shown: str, problems: list[Problem]
-) -> LocatedTable | None:
-    """Return the block that says where further entries are; a text names a preset or a URL."""
-    value = shape.settings.get("source")
-    if value is None or isinstance(value, LocatedTable):
-        return value
-    line = shape.lines.get("source")
-    if isinstance(value, str) and value:
-        block = LocatedTable(line)
-        key = "url" if value.startswith(("http:", "https:")) else "preset"
-        block[key] = value
-        return block
-    cause, remedy = "'source' is neither a text nor a mapping", "write a mapping with a 'url'"
-    problems.append(Problem("source-block", READ_REGISTRY, cause, remedy, shown, line))
-    return None
-
-
-def _build_suffix_problem(shown: str) -> Problem:
-    return Problem(
-        "registry-location",
-        READ_REGISTRY,
-        "its name ends in none of .yml, .yaml, .json, .toml, .csv and .md",
-        "name a file in one of these formats, or a directory of post-mortems",
-        shown,
-    )
-
-
-def _find_outline(tree: Any, shown: str, exports: bool) -> _FileOutline:
     from pytest_postmortem.registry.exports import find_export_items
 
     exported = find_export_items(tree) if exports else None
     if exported is not None:
-        return _FileOutline(exported, {}, {})
+        from pytest_postmortem.registry.advisories import merge_advisories
+
+        raws, problems = build_raw_entries(exported, shown)
+        return RegistryContents(list(merge_advisories(raws)), problems)
     if not isinstance(tree, LocatedTable):
-        return _FileOutline(tree, {}, {})
+        return RegistryContents(*build_raw_entries(tree, shown))
     names = {fields.normalize_key(key): key for key in tree}
-    wrapper = next((names[name] for name in WRAPPER_KEYS if name in names), None)
-    settings = {name: tree[names[name]] for name in FILE_SETTINGS if name in names}
     lines = {name: tree.lines[key] for name, key in names.items() if key in tree.lines}
+    settings = {name: tree[names[name]] for name in FILE_SETTINGS if name in names}
+    contents = RegistryContents(*build_raw_entries(_find_entries(tree, names, shown), shown))
+    texts = {}
+    for name in ("prefix", "url_template", "partial"):
+        value = settings.get(name)
+        if isinstance(value, str):
+            texts[name] = clean_text(value)
+        elif value is not None and not isinstance(value, LocatedTable):  # a mapping is an entry
+            cause = f"{name!r} is not a text"
+            remedy = f"write {name!r} as one text, or leave it out"
+            contents.problems.append(
+                Problem("registry-field", READ_REGISTRY, cause, remedy, shown, lines.get(name))
+            )
+    contents.prefix, contents.partial = texts.get("prefix", ""), texts.get("partial")
+    contents.url_template = template = texts.get("url_template")
+    if template is not None:
+        contents.problems += check_url_template(template, shown, lines.get("url_template"))
+    source, line = settings.get("source"), lines.get("source")
+    if isinstance(source, str) and source:  # it names a preset or an address
+        contents.source = LocatedTable(line)
+        contents.source["url" if source.startswith(("http:", "https:")) else "preset"] = source
+    elif source is None or isinstance(source, LocatedTable):
+        contents.source = source
+    else:
+        cause, remedy = "'source' is neither a text nor a mapping", "write a mapping with a 'url'"
+        problem = Problem("source-block", READ_REGISTRY, cause, remedy, shown, line)
+        contents.problems.append(problem)
+    return contents
+
+
+def _find_entries(tree: LocatedTable, names: Mapping[str, str], shown: str) -> Any:
+    """Return the entries of a file; ``names`` has the keys of its mapping by normalized key."""
+    wrapper = next((names[name] for name in WRAPPER_KEYS if name in names), None)
     if wrapper is not None:
-        return _FileOutline(tree[wrapper], settings, lines)
-    if isinstance(tree.get(names.get("id", "")), str):
-        raise RegistryError([_build_lone_entry_problem(shown, lines.get("id"))])
+        return tree[wrapper]
+    id_key = names.get("id", "")
+    if isinstance(tree.get(id_key), str):
+        cause, remedy = (
+            "it holds one bare entry",
+            "write a list of entries, even if it has only one",
+        )
+        problem = Problem(
+            "registry-shape", READ_REGISTRY, cause, remedy, shown, tree.lines.get(id_key)
+        )
+        raise RegistryError([problem])
     entries = LocatedTable(tree.line)
     for name, key in names.items():
         if name not in FILE_SETTINGS or (name != "source" and isinstance(tree[key], Mapping)):
             entries[key] = tree[key]
     entries.lines = tree.lines
-    return _FileOutline(entries, settings, lines)
-
-
-def _build_lone_entry_problem(shown: str, line: int | None) -> Problem:
-    return Problem(
-        "registry-shape",
-        READ_REGISTRY,
-        "it holds one bare entry",
-        "write a list of entries, even if it has only one",
-        shown,
-        line,
-    )
+    return entries
 
 
 def build_raw_entries(entries: Any, shown: str) -> tuple[list[RawEntry], list[Problem]]:
@@ -190,7 +171,7 @@ def build_raw_entries(entries: Any, shown: str) -> tuple[list[RawEntry], list[Pr
     """
     if not entries:
         return [], []
-    rows: list[tuple[str | None, Any, int | None]]
+    rows: list[tuple[str | None, Any, int | None]] = [(None, entries, None)]
     if isinstance(entries, LocatedList):
         rows = [(None, item, entries.line_of(n)) for n, item in enumerate(entries)]
     elif isinstance(entries, LocatedTable):
@@ -198,50 +179,26 @@ def build_raw_entries(entries: Any, shown: str) -> tuple[list[RawEntry], list[Pr
             (key, LocatedTable() if item is None else item, entries.lines.get(key))
             for key, item in entries.items()
         ]
-    else:
-        rows = [(None, entries, None)]
     raws, problems = [], []
     for key, item, line in rows:
         if isinstance(item, LocatedTable):
             entry_line = item.line if key is None or line is None else line
             raws.append(RawEntry(item, shown, entry_line, key))
         else:
-            problems.append(_build_no_entry_problem(item, shown, line))
+            value = "a list" if isinstance(item, list) else "nothing" if item is None else None
+            cause = f"{value or repr(clean_text(item)[:50])} is not an entry"
+            remedy = "write each post-mortem as a mapping with an 'id', such as '- id: PM-1'"
+            problems.append(Problem("registry-shape", READ_REGISTRY, cause, remedy, shown, line))
     return raws, problems
-
-
-def _build_no_entry_problem(item: Any, shown: str, line: int | None) -> Problem:
-    value_kind = "a list" if isinstance(item, list) else "nothing" if item is None else None
-    return Problem(
-        "registry-shape",
-        READ_REGISTRY,
-        f"{value_kind or repr(clean_text(item)[:50])} is not an entry",
-        "write each post-mortem as a mapping with an 'id', such as '- id: PM-1'",
-        shown,
-        line,
-    )
-
-
-def _read_file_setting(
-    shape: _FileOutline, name: str, shown: str
-) -> tuple[str | None, list[Problem]]:
-    value = shape.settings.get(name)
-    if value is None or isinstance(value, LocatedTable):
-        return None, []
-    if isinstance(value, str):
-        return clean_text(value), []
-    cause, remedy = f"{name!r} is not a text", f"write {name!r} as one text, or leave it out"
-    line = shape.lines.get(name)
-    return None, [Problem("registry-field", READ_REGISTRY, cause, remedy, shown, line)]
 
 
 def check_url_template(
     template: str, path: str | None = None, line: int | None = None
 ) -> list[Problem]:
     """Return the problems of a template of links."""
-    reason = "it has no '{id}'"
+    reason: str | None = "it has no '{id}'"
     if "{id}" in template:
-        reason = fields.find_link_problem(fields.fill_url_template(template, "id")) or ""
+        reason = fields.find_link_problem(fields.fill_url_template(template, "id"))
     if not reason:
         return []
     cause = f"the url_template {template!r} can't be used: {reason}"
@@ -264,10 +221,17 @@ def read_limited_bytes(path: str, shown: str, failed: str, limit: int) -> bytes:
     """
     try:
         status = os.stat(path)
+        slug, cause = "", ""
         if not stat.S_ISREG(status.st_mode):
-            raise RegistryError([_build_no_file_problem(failed, shown)])
-        if status.st_size > limit:
-            raise RegistryError([_build_size_problem(failed, shown, status.st_size, limit)])
+            slug, cause = "registry-location", "it is neither a file nor a directory"
+            remedy = "name a file or a directory"
+        elif status.st_size > limit:
+            cause = (
+                f"it has {status.st_size / 1e6:.0f} MB, and at most {limit / 1e6:.0f} MB are read"
+            )
+            slug, remedy = "registry-size", "split it, or move other data to another file"
+        if slug:
+            raise RegistryError([Problem(slug, failed, cause, remedy, shown)])
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
@@ -301,14 +265,3 @@ def build_unreadable_problem(error: Exception, failed: str, shown: str) -> Probl
         cause = (error.strerror or str(error)).lower()
         remedy = "let the user that runs the tests read it"
     return Problem("registry-location", failed, cause, remedy, shown)
-
-
-def _build_no_file_problem(failed: str, shown: str) -> Problem:
-    cause, remedy = "it is neither a file nor a directory", "name a file or a directory"
-    return Problem("registry-location", failed, cause, remedy, shown)
-
-
-def _build_size_problem(failed: str, shown: str, size: int, limit: int) -> Problem:
-    cause = f"it has {size / 1e6:.0f} MB, and at most {limit / 1e6:.0f} MB are read"
-    remedy = "split it, or move other data to another file"
-    return Problem("registry-size", failed, cause, remedy, shown)

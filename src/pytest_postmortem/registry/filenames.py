@@ -169,14 +169,17 @@ def is_ignored_stem(stem: str) -> bool:
     if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in IGNORED_STEMS:
         return True
     tokens = [token for token in _TOKEN_SEPARATOR.split(stem.lower()) if token]
-    names_template = tokens[:2] == ["postmortem", "template"] or tokens[:3] == [
-        "post",
-        "mortem",
-        "template",
-    ]
+    is_template = (
+        "template" in tokens[:1] + tokens[-1:]
+        or tokens[:2] == ["postmortem", "template"]
+        or tokens[:3] == ["post", "mortem", "template"]
+    )
+    return is_template and not has_incident_name(stem)
 
-    template = names_template or "template" in tokens[:1] + tokens[-1:]
-    return template and not find_iso_dates(stem) and find_id_prefix(stem) is None
+
+def has_incident_name(stem: str) -> bool:
+    """Return whether a file or a folder has the name of an incident: an id, or a date."""
+    return bool(find_iso_dates(stem)) or find_id_prefix(stem) is not None
 
 
 def split_stem(path: str) -> str:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
-from pytest_postmortem.documents import head as document_head
 from pytest_postmortem.documents.dates import DatePlace, find_date_place
-from pytest_postmortem.documents.head import DocumentHeading
+from pytest_postmortem.documents.head import DocumentHeading, find_headings
 from pytest_postmortem.documents.heading_kinds import classify_heading
 from pytest_postmortem.documents.labels import load_labels
 from pytest_postmortem.documents.markup import NumberedLines
@@ -38,7 +39,6 @@ from pytest_postmortem.registry.filenames import (
 )
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.registry.tables import (
-    TableRows,
     build_table_rows,
     has_incidents,
     name_table_fields,
@@ -76,11 +76,11 @@ def read_incident_list(
     """
     shown = directory.shown
     values, lines = read_document_lines(text, shown, kind)
-    numbers = getattr(lines, "numbers", None)
-    above = 0 if numbers or kind == "rst" else len(text.split("\n")) - len(lines)
+    above = text.count("\n") + 1 - len(lines)
+    numbers = lines.numbers if isinstance(lines, NumberedLines) else range(above + 1, sys.maxsize)
     parts = find_incident_parts(lines, kind)
     if not parts:
-        rows = list(_read_table_rows(_hide_sections(lines, kind), shown, above))
+        rows = list(_read_table_rows(_hide_sections(lines, kind), numbers, shown))
         return rows or _read_one_document(values, lines, kind, directory)
     raws = []
     for part in parts:
@@ -89,7 +89,7 @@ def read_incident_list(
         derived = find_derived_texts(directory, LocatedTable(), body, name)
         derived["title"] = _find_title(part, body, kind)
         derived |= {"stem": part.id, "path": f"{shown}#{part.anchor}"}
-        line = numbers[part.heading.start] if numbers else part.heading.start + above + 1
+        line = numbers[part.heading.start]
         implicit = (part.anchor,) if part.anchor != part.id else ()
         raws.append(RawEntry(LocatedTable(), shown, line, part.id, True, derived, implicit))
     return raws
@@ -106,7 +106,7 @@ def _read_one_document(
     bundle = parse_bundle_name(os.path.abspath(directory.path).replace(os.sep, "/"))
     name = DocumentName(bundle.stem if bundle else stem, kind)
     derived = find_derived_texts(directory, values, lines, name)
-    folder = DocumentDirectory("", directory.shown.rpartition("/")[0] or ".", directory.id_pattern)
+    folder = replace(directory, path="", shown=directory.shown.rpartition("/")[0] or ".")
     return [build_document_entry(folder, file, values, name.stem, derived)]
 
 
@@ -116,17 +116,14 @@ def find_list_hint(lines: Sequence[str], kind: DocumentKind, shown: str) -> str 
     It has several incidents: headings of a high level with different ids or dates, or nothing but
     a table.
     """
-    headings = list(document_head.find_headings(lines, kind == "rst"))
-    level = find_incident_level(headings)
-    names = {
-        find_heading_id(heading.text) or (date.day if date else None)
-        for heading in headings
-        if heading.level == level and level < 3
-        for date in [_find_date(heading.text)]
-    } - {None}
-    count = len(names)
+    headings = list(find_headings(lines, kind == "rst"))
     if len(headings) < 2:
-        count = sum(1 for _ in _read_table_rows(lines, shown, 0))
+        count = sum(1 for _ in _read_table_rows(lines, range(len(lines)), shown))
+    else:
+        level = find_incident_level(headings)
+        texts = [heading.text for heading in headings if heading.level == level and level < 3]
+        names = (find_heading_id(text) or _find_date(text) for text in texts)
+        count = len({name.day if isinstance(name, DatePlace) else name for name in names} - {None})
     if count < 2:
         return None
     return f"{shown} lists {count} incidents: name it in postmortem_registry to read each of them"
@@ -134,7 +131,7 @@ def find_list_hint(lines: Sequence[str], kind: DocumentKind, shown: str) -> str 
 
 def find_incident_parts(lines: Sequence[str], kind: DocumentKind) -> list[IncidentPart]:
     """Return the parts of a document that are incidents, by the headings with an id or a date."""
-    headings = list(document_head.find_headings(lines, kind == "rst"))
+    headings = list(find_headings(lines, kind == "rst"))
     if find_incident_level(headings) is None:
         return []
     inner = {heading.start for heading in _find_inner_headings(headings)}
@@ -171,28 +168,23 @@ def _find_inner_headings(headings: Sequence[DocumentHeading]) -> Iterator[Docume
 
 def _is_section(heading: DocumentHeading, number: int) -> bool:
     """Return whether a heading is that of a part of a post-mortem, and not of a document."""
-    is_title = number == 0 and heading.level == 1
-    return (
-        not is_title and bool(classify_heading(heading.text)) and not _names_incident(heading.text)
-    )
+    if number == 0 and heading.level == 1:
+        return False  # the title
+    return bool(classify_heading(heading.text)) and not _names_incident(heading.text)
 
 
 def _hide_sections(lines: Sequence[str], kind: DocumentKind) -> Sequence[str]:
     """Return the lines, with nothing instead of those in the parts of a post-mortem."""
-    headings = list(document_head.find_headings(lines, kind == "rst"))
+    headings = list(find_headings(lines, kind == "rst"))
     inner = {heading.start for heading in _find_inner_headings(headings)}
     if not inner:
         return lines
-    ends = [heading.start for heading in headings[1:]] + [len(lines)]
-    hidden = {
-        position
-        for heading, end in zip(headings, ends, strict=True)
-        if heading.start in inner
-        for position in range(heading.start, end)
-    }
-    shown_lines = ["" if position in hidden else line for position, line in enumerate(lines)]
-    numbers = getattr(lines, "numbers", None)
-    return NumberedLines(zip(shown_lines, numbers, strict=True)) if numbers else shown_lines
+    ends = [*(heading.start for heading in headings[1:]), len(lines)]
+    shown_lines = list(lines)
+    for heading, end in zip(headings, ends, strict=True):
+        if heading.start in inner:
+            shown_lines[heading.start : end] = [""] * (end - heading.start)
+    return shown_lines
 
 
 def find_incident_level(headings: Iterable[DocumentHeading]) -> int | None:
@@ -252,41 +244,37 @@ def _find_title(part: IncidentPart, body: Sequence[str], kind: DocumentKind) -> 
         id = part.id
         bare = title.lstrip("[(") if title.lstrip("[(").startswith(id) else title
         return (bare.removeprefix(id).lstrip(" :.,|–—)]-") or part.heading.text).strip()
-    below = list(document_head.find_headings(body, kind == "rst"))[1:2]
+    below = list(find_headings(body, kind == "rst"))[1:2]
     return below[0].text if below else part.heading.text
 
 
-def _read_table_rows(lines: Sequence[str], shown: str, above: int) -> Iterator[RawEntry]:
+def _read_table_rows(
+    lines: Sequence[str], numbers: Sequence[int], shown: str
+) -> Iterator[RawEntry]:
     """Yield an entry for each row of the tables that list incidents."""
-    numbers = getattr(lines, "numbers", None)
     for position in range(1, len(lines)):
         if "|" not in lines[position - 1] or not _TABLE_DELIMITER.match(lines[position]):
             continue
-        rows = TableRows()
-        header = [_strip_markup(cell) for cell in _split_cells(lines[position - 1])]
-        cells_by_line = []
-        for row in range(position + 1, len(lines)):
-            if "|" not in lines[row]:
-                break
-            number = numbers[row] if numbers else row + above + 1
-            cells_by_line.append((number, _split_cells(lines[row])))
-        rows = build_table_rows(
-            header, [(line, list(map(_strip_markup, cells))) for line, cells in cells_by_line]
+        rows = list(takewhile(lambda line: "|" in line, lines[position + 1 :]))
+        cells_of_rows = list(map(_split_cells, rows))
+        numbered_cells = (
+            (numbers[row], list(map(_strip_markup, cells)))
+            for row, cells in enumerate(cells_of_rows, position + 1)
         )
-        entries = name_table_fields(rows)
+        header = list(map(_strip_markup, _split_cells(lines[position - 1])))
+        entries = name_table_fields(build_table_rows(header, numbered_cells))
         if not has_incidents(entries):
             continue
-        for (line, cells), entry in zip(cells_by_line, entries, strict=True):
+        for cells, entry in zip(cells_of_rows, entries, strict=True):
             link = next((m[2] for cell in cells for m in _LINK.finditer(cell)), None)
             if link and "url" not in entry and fields.find_link_problem(link) is None:
                 entry["url"] = link
-            yield RawEntry(entry, shown, line)
+            yield RawEntry(entry, shown, entry.line)
 
 
 def _split_cells(line: str) -> list[str]:
-    cells = _CELL_SEPARATOR.split(
-        line.strip().strip("|") if not line.strip().endswith(r"\|") else line
-    )
+    bare = line.strip()
+    cells = _CELL_SEPARATOR.split(line if bare.endswith(r"\|") else bare.strip("|"))
     return [cell.strip().replace(r"\|", "|") for cell in cells]
 
 

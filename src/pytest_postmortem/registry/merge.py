@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem, fold_id
@@ -18,16 +19,13 @@ def check_duplicate_ids(entries: Iterable[RegistryEntry]) -> list[Problem]:
     for entry in entries:
         earlier = first.setdefault(fold_id(entry.id), entry)
         if earlier is not entry:
+            cause = (
+                f"the id {entry.id!r} at {_locate_entry(entry)} is also that of the entry at"
+                f" {_locate_entry(earlier)}"
+            )
+            remedy = "give each post-mortem an id of its own; upper and lower case are the same"
             problems.append(
-                Problem(
-                    "registry-duplicate",
-                    READ_REGISTRY,
-                    f"the id {entry.id!r} at {_locate_entry(entry)} is also that of the entry "
-                    f"at {_locate_entry(earlier)}",
-                    "give each post-mortem an id of its own; upper and lower case are the same",
-                    entry.path,
-                    entry.line,
-                )
+                Problem("registry-duplicate", READ_REGISTRY, cause, remedy, entry.path, entry.line)
             )
     return problems
 
@@ -123,47 +121,43 @@ def build_postmortems(
     for name, owners in (names.owners | paths).items():
         if len(owners) == 1:
             index.setdefault(name, postmortems[owners[0]])
-    return (
-        postmortems,
-        index,
-        [*_check_shared_aliases(entries, names), *_check_exemption_reasons(entries)],
-    )
+    message = "{} is exempt without a reason; add one, such as 'reason: …'"
+    unexplained = [
+        Finding("exempt-without-reason", "warning", message.format(entry.id), *entry.exempted)
+        for entry in entries
+        if entry.exempted is not None and "reason" not in entry.texts
+    ]
+    return postmortems, index, [*_check_shared_aliases(entries, names), *unexplained]
+
+
+_TEXT_FIELDS = ("date", "severity", "status", "owner", "root_cause", "patch", "recurs")
+_LIST_FIELDS = (
+    *("tags", "whys", "fix", "references", "service", "repository", "component", "tests"),
+)
 
 
 def _build_postmortem(entry: RegistryEntry) -> Postmortem:
     texts, lists = entry.texts, entry.lists
+    id = fold_id(entry.id)
     exempt = texts.get("test") == "exempt"
+    values: dict[str, Any] = {name: texts[name] for name in _TEXT_FIELDS if name in texts}
+    values |= {name: lists[name] for name in _LIST_FIELDS if name in lists}
     return Postmortem(
         id=entry.id,
         title=texts.get("title") or entry.fallback.get("title") or entry.id,
         url=texts.get("url") or entry.fallback.get("url"),
         path=None if entry.fetched else entry.path,
         line=entry.line,
-        show=entry.show,
-        date=texts.get("date"),
-        severity=texts.get("severity"),
-        status=texts.get("status"),
-        tags=lists.get("tags", ()),
-        owner=texts.get("owner"),
-        root_cause=texts.get("root_cause"),
-        whys=lists.get("whys", ()),
         problem_class=texts.get("class"),
-        aliases=tuple(
-            alias for alias in lists.get("aliases", ()) if fold_id(alias) != fold_id(entry.id)
-        ),
-        fix=lists.get("fix", ()),
-        patch=texts.get("patch"),
-        service=lists.get("service", ()),
-        repository=lists.get("repository", ()),
-        component=lists.get("component", ()),
-        recurs=texts.get("recurs"),
+        aliases=tuple(alias for alias in lists.get("aliases", ()) if fold_id(alias) != id),
         guarded_by=entry.guards,
         exempt=exempt,
         reason=texts.get("reason") if exempt else None,
         until=texts.get("until") if exempt else None,
-        tests=lists.get("tests", ()),
         action_items=entry.items,
         extra=entry.extra,
+        show=entry.show,
+        **values,
     )
 
 
@@ -174,28 +168,12 @@ def _check_shared_aliases(entries: Sequence[RegistryEntry], names: _EntryNames) 
         by_id = names.ids.get(name)
         first = owners[0] if by_id is None else by_id
         description = f"an alias of {entries[first].id}" if by_id is None else "the id of the entry"
-        for position in owners:
-            if position != first:
-                entry = entries[position]
-                alias = next(a for a in entry.lists["aliases"] if fold_id(a) == name)
-                shown_alias = alias[: fields.MAX_SHORT_TEXT]
-                message = (
-                    f"the alias {shown_alias!r} of {entry.id} is also {description} at "
-                    f"{_locate_entry(entries[first])}: take it from one of the two, it"
-                    " doesn't count"
-                )
-                findings.append(Finding("shared-alias", "error", message, entry.path, entry.line))
+        for entry in (entries[position] for position in owners if position != first):
+            alias = next(a for a in entry.lists["aliases"] if fold_id(a) == name)
+            message = (
+                f"the alias {alias[: fields.MAX_SHORT_TEXT]!r} of {entry.id} is also {description}"
+                f" at {_locate_entry(entries[first])}: take it from one of the two, it doesn't"
+                " count"
+            )
+            findings.append(Finding("shared-alias", "error", message, entry.path, entry.line))
     return findings
-
-
-def _check_exemption_reasons(entries: Sequence[RegistryEntry]) -> list[Finding]:
-    return [
-        Finding(
-            "exempt-without-reason",
-            "warning",
-            f"{entry.id} is exempt without a reason; add one, such as 'reason: …'",
-            *entry.exempted,
-        )
-        for entry in entries
-        if entry.exempted is not None and "reason" not in entry.texts
-    ]

@@ -14,200 +14,16 @@ import yaml
 
 from pytest_postmortem.errors import Problem, RegistryError
 
+MAX_DEPTH = 100
 MAX_ALIASED_VALUES = 1_000_000
-
-
 NULL_SCALARS = frozenset({"", "~", "null", "Null", "NULL"})
-
 
 _NON_YAML_CHARACTER = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
-
-
-def compose_yaml(text: str, above: int) -> Any:
-    """Return the one document of a text, or None where it is empty.
-
-    Raises: Broken, with the line counted from ``above`` lines before the text.
-    """
-    loader_class: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    try:
-        return _YamlComposer(above).compose(loader_class(text))
-    except Exception as error:
-        # By name, for the reason given in `_Composer.compose_yaml`.
-        names = {error_class.__name__ for error_class in type(error).__mro__}
-        if "YAMLError" not in names:
-            raise
-        broken = _build_syntax_error if "MarkedYAMLError" in names else _build_character_error
-        raise broken(text, above, error) from None
-
-
-def _build_character_error(text: str, above: int, error: Exception) -> BrokenDataError:
-    match = _NON_YAML_CHARACTER.search(text)
-    line = text.count("\n", 0, match.start() if match else None) + above + 1
-    cause = "it is not YAML: it holds a control character"
-    return BrokenDataError(cause, "remove the character from this line", line)
-
-
-def _build_syntax_error(text: str, above: int, error: Any) -> BrokenDataError:
-    mark = error.problem_mark or error.context_mark
-    lines = text.rstrip().split("\n")
-    number = min(0 if mark is None else mark.line, len(lines) - 1)
-    line = lines[number]
-    if "nesting depth" in str(error.problem):  # libyaml from 0.2.6 on looks ahead, and has a limit
-        return build_depth_error(number + above + 1)
-    remedy = "fix the YAML on this line or the one before"
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        remedy = "indent with spaces: YAML allows no tabs at the beginning of a line"
-    return BrokenDataError(f"it is not YAML: {error.problem}", remedy, number + above + 1)
-
-
-class _OpenNode:
-    """A mapping or list that is still open, and the key that waits for its value."""
-
-    __slots__ = ("anchor", "before", "has_key", "key", "key_line", "merged", "merging", "node")
-
-    def __init__(self, node: LocatedTable | LocatedList, anchor: str | None, before: int) -> None:
-        self.node = node
-        self.anchor = anchor
-        self.before = before
-        self.key = ""
-        self.key_line = 0
-        self.has_key = False
-        self.merging = False
-        self.merged: list[tuple[Any, int]] = []
-
-    def awaits_key(self) -> bool:
-        return not self.has_key and isinstance(self.node, LocatedTable)
-
-    def set_key(self, key: str, line: int, merging: bool) -> None:
-        if key in self.node:
-            raise build_repeated_key_error(key, line)
-        self.key, self.key_line, self.merging = key, line, merging
-        self.has_key = True
-
-    def add(self, value: Any, line: int) -> None:
-        if isinstance(self.node, LocatedList):
-            self.node.append(value)
-            self.node.lines.append(line)
-        elif self.merging:
-            self.merged.append((value, line))
-        else:
-            self.node[self.key] = value
-            self.node.lines[self.key] = self.key_line
-        self.has_key = False
-
-    def close(self) -> None:
-        """Add the keys of merged mappings that a mapping lacks; the first mapping wins."""
-        if isinstance(self.node, LocatedTable):
-            for value, line in self.merged:
-                for table in _resolve_merged_tables(value, line):
-                    self._fill_missing_keys(self.node, table)
-
-    @staticmethod
-    def _fill_missing_keys(node: LocatedTable, table: LocatedTable) -> None:
-        for key, value in table.items():
-            if key not in node:
-                node[key] = value
-                node.lines[key] = table.lines[key]
-
-
-def _resolve_merged_tables(value: Any, line: int) -> list[LocatedTable]:
-    tables = value if isinstance(value, LocatedList) else [value]
-    if all(isinstance(table, LocatedTable) for table in tables):
-        return list(tables)
-    raise BrokenDataError(
-        "'<<' is followed by no mapping", "let it name a mapping: '<<: *name'", line
-    )
-
-
-class _YamlComposer:
-    """Builds the data from parser events; ``size`` counts its values, aliased ones each time."""
-
-    def __init__(self, above: int) -> None:
-        self.first = above + 1
-        self.stack: list[_OpenNode] = []
-        self.anchors: dict[str, tuple[Any, int]] = {}
-        self.size = self.aliased = 0
-        self.documents = 0
-        self.root: Any = None
-
-    def compose(self, loader: Any) -> Any:
-        # By name: where a process imports PyYAML anew, as pytest's own pytester does, libyaml's
-        # events are still of the classes of the first import.
-        handlers = {
-            "ScalarEvent": self.add_scalar,
-            "MappingStartEvent": self.open,
-            "SequenceStartEvent": self.open,
-            "MappingEndEvent": self.close,
-            "SequenceEndEvent": self.close,
-            "AliasEvent": self.alias,
-            "DocumentStartEvent": self.document,
-        }
-        while (event := loader.get_event()) is not None:
-            handler = handlers.get(type(event).__name__)
-            if handler is not None:
-                handler(event, event.start_mark.line + self.first)
-        return self.root
-
-    def document(self, event: Any, line: int) -> None:
-        self.documents += 1
-        if self.documents > 1:
-            remedy = "keep one document in the file: remove the line '---'"
-            raise BrokenDataError("a second YAML document begins", remedy, line)
-
-    def add_scalar(self, event: Any, line: int) -> None:
-        self.size += 1
-        plain, value = event.implicit[0], event.value
-        if plain and value in NULL_SCALARS and not (self.stack and self.stack[-1].awaits_key()):
-            value = None
-        if event.anchor is not None:
-            self.anchors[event.anchor] = (value, 1)
-        self.add(value, line, plain)
-
-    def add(self, value: Any, line: int, plain: bool = False) -> None:
-        if not self.stack:
-            self.root = value
-        elif not self.stack[-1].awaits_key():
-            self.stack[-1].add(value, line)
-        elif isinstance(value, str):
-            self.stack[-1].set_key(value, line, plain and value == "<<")
-        else:
-            raise BrokenDataError("a key is not a text", "write each key as plain text", line)
-
-    def open(self, event: Any, line: int) -> None:
-        if len(self.stack) >= MAX_DEPTH:
-            raise build_depth_error(line)
-        is_table = type(event).__name__ == "MappingStartEvent"
-        node = LocatedTable(line) if is_table else LocatedList(line)
-        self.add(node, line)
-        self.stack.append(_OpenNode(node, event.anchor, self.size))
-        self.size += 1
-
-    def close(self, event: Any, line: int) -> None:
-        frame = self.stack.pop()
-        frame.close()
-        if frame.anchor is not None:
-            self.anchors[frame.anchor] = (frame.node, self.size - frame.before)
-
-    def alias(self, event: Any, line: int) -> None:
-        name = event.anchor
-        if any(frame.anchor == name for frame in self.stack):
-            cause = f"the alias '*{name}' refers to its own parent"
-            raise BrokenDataError(cause, "write the value out instead of the alias", line)
-        if name not in self.anchors:
-            cause = f"the alias '*{name}' names nothing"
-            raise BrokenDataError(cause, f"put '&{name}' before the value that it means", line)
-        value, size = self.anchors[name]
-        self.size += size
-        self.aliased += size
-        if self.aliased > MAX_ALIASED_VALUES:
-            cause = f"its aliases expand to more than {MAX_ALIASED_VALUES:,} values"
-            raise BrokenDataError(cause, "share fewer values, or none", line)
-        self.add(value, line)
-
-
-MAX_DEPTH = 100
+_JSON_OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]')
+_LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{3000}")  # Python converts up to 4,300 decimal digits
+_TOML_ERROR_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 class LocatedTable(dict[str, Any]):
@@ -263,11 +79,6 @@ def build_repeated_key_error(key: str, line: int | None) -> BrokenDataError:
     )
 
 
-_JSON_OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]')
-_LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{3000}")  # Python converts up to 4,300 decimal digits
-_TOML_ERROR_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-
-
 def parse_data_text(text: str, suffix: str, *, failed: str, path: str, above: int = 0) -> Any:
     """Parse a text in the format of a suffix; its first line has the number ``above`` + 1.
 
@@ -281,27 +92,179 @@ def parse_data_text(text: str, suffix: str, *, failed: str, path: str, above: in
     except BrokenDataError as error:
         broken = error
     except Exception as error:  # each version of each parser has others
-        broken = _build_parser_crash_error(error, text, above)
+        broken = BrokenDataError(
+            f"it can't be parsed ({type(error).__name__})", "correct its syntax", None
+        )
+        if digits := _LONG_NUMBER.search(text):
+            line = text.count("\n", 0, digits.start()) + above + 1
+            cause, remedy = "a number has thousands of digits", "write it as a text, in quotes"
+            broken = BrokenDataError(cause, remedy, line)
     problem = Problem("registry-syntax", failed, broken.cause, broken.remedy, path, broken.line)
     raise RegistryError([problem]) from None
 
 
-def _build_parser_crash_error(error: Exception, text: str, above: int) -> BrokenDataError:
-    """Return the error for an exception that a parser does not document."""
-    digits = _LONG_NUMBER.search(text)
-    if digits is None:
-        return BrokenDataError(
-            f"it can't be parsed ({type(error).__name__})", "correct its syntax", None
-        )
-    line = text.count("\n", 0, digits.start()) + above + 1
-    return BrokenDataError(
-        "a number has thousands of digits", "write it as a text, in quotes", line
-    )
-
-
 def _parse_yaml(text: str, above: int) -> Any:
+    """Return the one document of a text, or None where it is empty."""
+    loader_class: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    try:
+        return _YamlComposer(above).compose(loader_class(text))
+    except Exception as error:
+        # By name, for the reason given in `_YamlComposer.compose`.
+        names = {error_class.__name__ for error_class in type(error).__mro__}
+        if "YAMLError" not in names:
+            raise
+        raise _explain_yaml_error(error, "MarkedYAMLError" in names, text, above) from None
 
-    return compose_yaml(text, above)
+
+def _explain_yaml_error(error: Any, is_marked: bool, text: str, above: int) -> BrokenDataError:
+    if not is_marked:
+        match = _NON_YAML_CHARACTER.search(text)
+        line = text.count("\n", 0, match.start() if match else None) + above + 1
+        cause = "it is not YAML: it holds a control character"
+        return BrokenDataError(cause, "remove the character from this line", line)
+    mark = error.problem_mark or error.context_mark
+    lines = text.rstrip().split("\n")
+    number = min(0 if mark is None else mark.line, len(lines) - 1)
+    if "nesting depth" in str(error.problem):  # libyaml from 0.2.6 on looks ahead, and has a limit
+        return build_depth_error(number + above + 1)
+    remedy = "fix the YAML on this line or the one before"
+    if re.match(r" *\t", lines[number]):
+        remedy = "indent with spaces: YAML allows no tabs at the beginning of a line"
+    return BrokenDataError(f"it is not YAML: {error.problem}", remedy, number + above + 1)
+
+
+class _OpenNode:
+    """A mapping or list that is still open, and the key that waits for its value, if one does.
+
+    ``before`` is the number of values before it, ``merged`` are the mappings after ``<<``.
+    """
+
+    __slots__ = ("anchor", "before", "is_table", "key", "key_line", "merged", "merging", "node")
+
+    def __init__(
+        self, node: LocatedTable | LocatedList, anchor: str | None, before: int, is_table: bool
+    ) -> None:
+        self.node: Any = node
+        self.anchor = anchor
+        self.before = before
+        self.is_table = is_table
+        self.key: str | None = None
+        self.key_line = 0
+        self.merging = False
+        self.merged: list[tuple[Any, int]] = []
+
+
+class _YamlComposer:
+    """Builds the data from parser events; ``size`` counts its values, aliased ones each time."""
+
+    def __init__(self, above: int) -> None:
+        self.first = above + 1
+        self.stack: list[_OpenNode] = []
+        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.size = self.aliased = 0
+        self.documents = 0
+        self.root: Any = None
+
+    def compose(self, loader: Any) -> Any:
+        """Return the data of all events."""
+        # By name: where a process imports PyYAML anew, as pytest's own pytester does, libyaml's
+        # events are still of the classes of the first import.
+        handlers = {
+            "ScalarEvent": self._add_scalar,
+            "MappingStartEvent": self._open_node,
+            "SequenceStartEvent": self._open_node,
+            "MappingEndEvent": self._close_node,
+            "SequenceEndEvent": self._close_node,
+            "AliasEvent": self._add_alias,
+            "DocumentStartEvent": self._count_document,
+        }
+        while (event := loader.get_event()) is not None:
+            handler = handlers.get(type(event).__name__)
+            if handler is not None:
+                handler(event, event.start_mark.line + self.first)
+        return self.root
+
+    def _count_document(self, event: Any, line: int) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            remedy = "keep one document in the file: remove the line '---'"
+            raise BrokenDataError("a second YAML document begins", remedy, line)
+
+    def _add_scalar(self, event: Any, line: int) -> None:
+        self.size += 1
+        plain, value = event.implicit[0], event.value
+        if plain and value in NULL_SCALARS and not self._awaits_key():
+            value = None
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (value, 1)
+        self._add_value(value, line, plain and value == "<<")
+
+    def _awaits_key(self) -> bool:
+        return bool(self.stack) and self.stack[-1].is_table and self.stack[-1].key is None
+
+    def _add_value(self, value: Any, line: int, merging: bool = False) -> None:
+        """Add a value to the innermost open node, as its key if it is a mapping without one."""
+        if not self.stack:
+            self.root = value
+            return
+        frame = self.stack[-1]
+        if not frame.is_table:
+            frame.node.append(value)
+            frame.node.lines.append(line)
+        elif frame.key is None:
+            if not isinstance(value, str):
+                raise BrokenDataError("a key is not a text", "write each key as plain text", line)
+            if value in frame.node:
+                raise build_repeated_key_error(value, line)
+            frame.key, frame.key_line, frame.merging = value, line, merging
+        else:
+            if frame.merging:
+                frame.merged.append((value, line))
+            else:
+                frame.node[frame.key] = value
+                frame.node.lines[frame.key] = frame.key_line
+            frame.key = None
+
+    def _open_node(self, event: Any, line: int) -> None:
+        if len(self.stack) >= MAX_DEPTH:
+            raise build_depth_error(line)
+        is_table = type(event).__name__ == "MappingStartEvent"
+        node = LocatedTable(line) if is_table else LocatedList(line)
+        self._add_value(node, line)
+        self.stack.append(_OpenNode(node, event.anchor, self.size, is_table))
+        self.size += 1
+
+    def _close_node(self, event: Any, line: int) -> None:
+        """Close a node; a mapping gets the keys of merged ones that it lacks, the first wins."""
+        frame = self.stack.pop()
+        for value, line_of_value in frame.merged:
+            tables = value if isinstance(value, LocatedList) else [value]
+            if not all(isinstance(table, LocatedTable) for table in tables):
+                cause = "'<<' is followed by no mapping"
+                raise BrokenDataError(cause, "let it name a mapping: '<<: *name'", line_of_value)
+            for table in tables:
+                for key in table:
+                    if key not in frame.node:
+                        frame.node[key] = table[key]
+                        frame.node.lines[key] = table.lines[key]
+        if frame.anchor is not None:
+            self.anchors[frame.anchor] = (frame.node, self.size - frame.before)
+
+    def _add_alias(self, event: Any, line: int) -> None:
+        name = event.anchor
+        if any(frame.anchor == name for frame in self.stack):
+            cause = f"the alias '*{name}' refers to its own parent"
+            raise BrokenDataError(cause, "write the value out instead of the alias", line)
+        if name not in self.anchors:
+            cause = f"the alias '*{name}' names nothing"
+            raise BrokenDataError(cause, f"put '&{name}' before the value that it means", line)
+        value, size = self.anchors[name]
+        self.size += size
+        self.aliased += size
+        if self.aliased > MAX_ALIASED_VALUES:
+            cause = f"its aliases expand to more than {MAX_ALIASED_VALUES:,} values"
+            raise BrokenDataError(cause, "share fewer values, or none", line)
+        self._add_value(value, line)
 
 
 def _parse_json(text: str, above: int) -> Any:
@@ -320,7 +283,7 @@ def _parse_json(text: str, above: int) -> Any:
             return None
         cause = f"it is not JSON: {error.msg}"
         raise BrokenDataError(cause, "fix the JSON on this line", error.lineno + above) from None
-    return _number_json_nodes(tree, _find_json_lines(text, above))
+    return _number_json_nodes(tree, _find_json_lines(text, above), MAX_DEPTH)
 
 
 def _build_json_table(pairs: list[tuple[str, Any]]) -> LocatedTable:
@@ -333,30 +296,31 @@ def _build_json_table(pairs: list[tuple[str, Any]]) -> LocatedTable:
 
 
 def _find_json_lines(text: str, above: int) -> Iterator[int]:
-    """Return the line of each opening brace and bracket outside of strings, in their order."""
-    lines: list[int] = []
+    """Yield the line of each opening brace and bracket outside of strings, in their order."""
     line, last = above + 1, 0
     for match in _JSON_OPENING.finditer(text):
         if match[0][0] != '"':
             line += text.count("\n", last, match.start())
             last = match.start()
-            lines.append(line)
-    return iter(lines)
+            yield line
 
 
-def _number_json_nodes(node: Any, lines: Iterator[int]) -> Any:
+def _number_json_nodes(node: Any, lines: Iterator[int], depth: int) -> Any:
+    if not isinstance(node, (list, LocatedTable)):
+        return _format_plain_scalar(node)
+    line = next(lines)
+    if not depth:
+        raise build_depth_error(line)
     if isinstance(node, LocatedTable):
-        node.line = next(lines)
+        node.line = line
         if node.repeated is not None:
-            raise build_repeated_key_error(node.repeated, node.line)
+            raise build_repeated_key_error(node.repeated, line)
         for key, value in node.items():
-            node[key] = _number_json_nodes(value, lines)
+            node[key] = _number_json_nodes(value, lines, depth - 1)
         return node
-    if isinstance(node, list):
-        rows = LocatedList(next(lines))
-        rows.extend(_number_json_nodes(value, lines) for value in node)
-        return rows
-    return _format_plain_scalar(node)
+    rows = LocatedList(line)
+    rows.extend(_number_json_nodes(value, lines, depth - 1) for value in node)
+    return rows
 
 
 def _parse_csv(text: str, above: int) -> Any:
@@ -418,17 +382,22 @@ def _number_toml_tables(
     return tree
 
 
-def convert_to_tables(node: Any) -> Any:
-    """Return plain data of any origin as tables, lists and texts."""
+def convert_to_tables(node: Any, depth: int = MAX_DEPTH) -> Any:
+    """Return plain data of any origin as tables, lists and texts.
+
+    Raises: BrokenDataError if it is nested too deep.
+    """
+    if not isinstance(node, (Mapping, list, tuple, set, frozenset)):
+        return _format_plain_scalar(node)
+    if not depth:
+        raise build_depth_error(None)
     if isinstance(node, Mapping):
         table = LocatedTable()
-        table.update((str(key), convert_to_tables(value)) for key, value in node.items())
+        table.update((str(key), convert_to_tables(value, depth - 1)) for key, value in node.items())
         return table
-    if isinstance(node, (list, tuple, set, frozenset)):
-        rows = LocatedList()
-        rows.extend(map(convert_to_tables, node))
-        return rows
-    return _format_plain_scalar(node)
+    rows = LocatedList()
+    rows.extend(convert_to_tables(item, depth - 1) for item in node)
+    return rows
 
 
 def _format_plain_scalar(value: Any) -> str | None:

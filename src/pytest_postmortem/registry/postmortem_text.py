@@ -1,28 +1,40 @@
-"""Read the text of a post-mortem, from a document or from the fields of an entry, as parts."""
+"""Read the text of a post-mortem, from a document or from the fields of an entry.
+
+Loading a registry reads the head of each document; this reads the whole of those that are shown
+or checked.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pytest_postmortem.documents.heading_kinds import PartKind
-from pytest_postmortem.documents.ignored_codes import find_ignored_codes
+from pytest_postmortem.documents.action_items import find_document_items
+from pytest_postmortem.documents.causes import (
+    find_document_cause,
+    find_document_class,
+    find_document_whys,
+)
+from pytest_postmortem.documents.heading_kinds import PartKind, blank_sections
 from pytest_postmortem.documents.markup import NumberedLines
 from pytest_postmortem.documents.parts import DocumentPart, split_into_parts
 from pytest_postmortem.documents.sections import (
     DocumentPassage,
     DocumentSection,
+    find_ignored_codes,
     parse_markdown_sections,
+    parse_numbered_sections,
     parse_rst_sections,
 )
-from pytest_postmortem.documents.skipped_sections import blank_sections
 from pytest_postmortem.errors import RegistryError
-from pytest_postmortem.model import ExtraWords, Postmortem
+from pytest_postmortem.model import ExtraWords, Postmortem, Registry
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.directory import is_single_document, read_document_lines
 from pytest_postmortem.registry.entry import READ_DOCUMENT
@@ -36,8 +48,13 @@ from pytest_postmortem.registry.filenames import (
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 from pytest_postmortem.text import clean_text, unescape_bytes
 
+_HEADING_MARK = re.compile("(#{1,6}) ")
+
 MAX_PARSED_SIZE = 500_000
 """The size in bytes of the largest document that is read, which takes a few seconds."""
+
+SKIPPED_KINDS: tuple[PartKind, ...] = ("timeline", "good")
+"""The kinds of sections that have no details, and are often the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +180,7 @@ def _parse_text_sections(
     above = len(lines) - len(body)
     if isinstance(body, NumberedLines):
         yield from build_field_sections(values)
-        yield from _renumber_sections(parse_markdown_sections("\n".join(body)), body)
+        yield from parse_numbered_sections(body)
         return
     yield DocumentSection(comments=lines[:above])
     yield from build_field_sections(values)
@@ -172,19 +189,6 @@ def _parse_text_sections(
     else:
         body = blank_sections(body, skipped, extra) if skipped else body
         yield from parse_markdown_sections("\n".join(body), above)
-
-
-def _renumber_sections(
-    sections: Iterable[DocumentSection], lines: NumberedLines
-) -> Iterator[DocumentSection]:
-    """Yield sections of converted text with the lines of the document."""
-    for section in sections:
-        section.line = lines.find_source_line(section.line)
-        section.passages = [
-            replace(passage, line=lines.find_source_line(passage.line))
-            for passage in section.passages
-        ]
-        yield section
 
 
 def build_text_of_fields(postmortem: Postmortem, extra: ExtraWords = ()) -> PostmortemText:
@@ -239,3 +243,143 @@ def _build_table_row(table: LocatedTable, line: int) -> DocumentPassage:
     cells = tuple((key.replace("_", " "), text) for key, text in texts.items())
     text = " | ".join(filter(None, texts.values()))
     return DocumentPassage(text, line, text, cells=cells)
+
+
+def add_registry_details(registry: Registry, root: Path, extra: ExtraWords = ()) -> Registry:
+    """Return a registry in which each post-mortem has the details of its document."""
+    return replace(registry, postmortems=add_document_details(registry, root, extra))
+
+
+def add_document_details(
+    postmortems: Iterable[Postmortem], root: Path, extra: ExtraWords = ()
+) -> tuple[Postmortem, ...]:
+    """Return post-mortems with cause, whys, class and action items of their documents.
+
+    A field of the registry or of the front matter counts more than the text. Each document is
+    parsed but for its timeline, which takes a millisecond for each kilobyte or so.
+    """
+
+    @cache
+    def read_sections(file: Path, shown: str) -> Sequence[DocumentSection] | None:
+        return read_document_sections(file, shown, SKIPPED_KINDS, extra)
+
+    def add_details(postmortem: Postmortem) -> Postmortem:
+        has_cause = postmortem.root_cause and postmortem.whys and postmortem.problem_class
+        if has_cause and postmortem.action_items:
+            return postmortem
+        documents = (read_sections(*place) for place in find_document_files(postmortem, root))
+        sections = next((each for each in documents if each is not None), ())
+        selected = select_entry_sections(sections, postmortem.line)
+        return _add_section_details(postmortem, selected, extra) if selected else postmortem
+
+    return tuple(map(add_details, postmortems))
+
+
+def _add_section_details(
+    postmortem: Postmortem, sections: Sequence[DocumentSection], extra: ExtraWords
+) -> Postmortem:
+    """Return a post-mortem with what the text of its document says beyond its head.
+
+    Of action items those count that have a written status, without their owner: in a field an
+    owner is a team, in a document often a person.
+    """
+    parts = split_into_parts(sections, extra)
+    items = (item for item in find_document_items(parts) if item.stated)
+    return replace(
+        postmortem,
+        root_cause=postmortem.root_cause
+        or clean_text(find_document_cause(parts, extra) or "")
+        or None,
+        whys=postmortem.whys or tuple(map(clean_text, find_document_whys(parts))),
+        problem_class=postmortem.problem_class
+        or clean_text(find_document_class(parts, extra) or "")
+        or None,
+        action_items=postmortem.action_items
+        or tuple(replace(item.action, owner=None) for item in items),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentLines:
+    """The numbered lines of the text of an incident, and those of the whole file."""
+
+    path: str
+    lines: Sequence[tuple[int, str]]
+    whole: Sequence[tuple[int, str]]
+
+
+def read_incident_lines(postmortems: Sequence[Postmortem], root: Path) -> dict[str, IncidentLines]:
+    """Return by id the lines of the text that each incident has, as Markdown.
+
+    Of a file with several incidents these are the lines from its entry to the next one, those below
+    its heading, or its row with the head of the table.
+    """
+    starts: dict[str, set[int]] = {}
+    for postmortem in postmortems:
+        if postmortem.path and postmortem.line:
+            starts.setdefault(postmortem.path, set()).add(postmortem.line)
+    reader = _LineReader()
+    lines_by_id = {}
+    for postmortem in postmortems:
+        for file, shown in find_document_files(postmortem, root):
+            whole = reader.read_lines(file, shown)
+            own = whole
+            if shown == postmortem.path and postmortem.line:
+                others = starts[shown] - {postmortem.line}
+                end = min((line for line in others if line > postmortem.line), default=None)
+                if others or not is_text_document(shown):
+                    own = _select_incident_lines(whole, postmortem.line, end)
+            if own:
+                lines_by_id[postmortem.id] = IncidentLines(shown, own, whole)
+                break
+    return lines_by_id
+
+
+def _select_incident_lines(
+    lines: Sequence[tuple[int, str]], start: int, end: int | None
+) -> list[tuple[int, str]]:
+    """Return the lines of an incident that begins on a line, at most up to ``end``."""
+    position = next((n for n, (number, _) in enumerate(lines) if number >= start), len(lines))
+    rest = lines[position:]
+    first = rest[0][1] if rest else ""
+    if first.lstrip().startswith("|"):
+        above = takewhile(lambda line: line[1].lstrip().startswith("|"), lines[:position][::-1])
+        return [*list(above)[-1:], rest[0]]
+    level = _HEADING_MARK.match(first)
+    own = []
+    for number, text in rest:
+        other = _HEADING_MARK.match(text) if number > start and level else None
+        if (end is not None and number >= end) or (
+            other and level and len(other[1]) <= len(level[1])
+        ):
+            break
+        own.append((number, text))
+    return own
+
+
+class _LineReader:
+    """Reads the lines of documents as Markdown with their numbers, each file once."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Path, list[tuple[int, str]]] = {}
+
+    def read_lines(self, file: Path, shown: str) -> list[tuple[int, str]]:
+        if file not in self._lines:
+            with suppress(RegistryError):
+                self._lines[file] = _read_numbered_lines(file, shown)
+        return self._lines.get(file, [])
+
+
+def _read_numbered_lines(file: Path, shown: str) -> list[tuple[int, str]]:
+    """Return the lines of a document as Markdown.
+
+    Raises: RegistryError where it can't be read.
+    """
+    name = parse_linked_name(shown)
+    text = read_limited_text(str(file), shown, READ_DOCUMENT, MAX_PARSED_SIZE)
+    if name is None or name.kind == "data":
+        return list(enumerate(text.split("\n"), 1))
+    _, body = read_document_lines(text, shown, name.kind)
+    if isinstance(body, NumberedLines):
+        return list(zip(body.numbers, body, strict=True))
+    return list(enumerate(body, len(text.split("\n")) - len(body) + 1))

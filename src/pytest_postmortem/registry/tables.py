@@ -148,10 +148,13 @@ def name_table_fields(rows: TableRows, *, ids_from_cells: bool = True) -> Locate
 
 def _resolve_dates(rows: LocatedList) -> None:
     """Write dates such as ``02/03/2026`` in ISO form where other rows show the order."""
-    names = ("date", *fields.FIELD_SYNONYMS["date"])
-    for name in names:
-        cells = [(row, row[name]) for row in rows if isinstance(row.get(name), str)]
-        dates = [(row, find_numeric_date(cell)) for row, cell in cells if "20" in cell]
+    for name in _list_same_names("date"):
+        cells = ((row, row.get(name)) for row in rows)
+        dates = [
+            (row, find_numeric_date(cell))
+            for row, cell in cells
+            if isinstance(cell, str) and "20" in cell
+        ]
         orders = find_part_orders(filter(None, (numeric for _, numeric in dates)))
         for row, numeric in dates:
             day = numeric.format_iso(orders.get(numeric.separator)) if numeric else None
@@ -161,7 +164,7 @@ def _resolve_dates(rows: LocatedList) -> None:
 def _name_columns(rows: TableRows, own_ids: bool) -> list[str]:
     """Return the names of columns: those of fields as we write them, others unchanged."""
     header = rows.header
-    known = {squeeze_key(name): name for name in (*fields.ID_KEYS, *_list_field_names())}
+    known = {squeeze_key(name): name for name in (*fields.ID_KEYS, *fields.FIELDS_BY_KEY)}
     keys = [known.get(squeeze_key(name), name) for name in header]
     if not any(key in fields.ID_KEYS for key in keys):
         columns = (n for n, name in enumerate(header) if own_ids and _are_ids(rows, name))
@@ -207,11 +210,6 @@ def _list_same_names(name: str) -> tuple[str, ...]:
     return (name, *fields.FIELD_SYNONYMS[name])
 
 
-def _list_field_names() -> Iterator[str]:
-    for name, synonyms in fields.FIELD_SYNONYMS.items():
-        yield from (*synonyms, name)
-
-
 def _are_ids(rows: TableRows, column: str) -> bool:
     """Return whether a column has nothing but ids such as ``INC-12``."""
     cells = [row[column] for row in rows if row.get(column)]
@@ -222,16 +220,13 @@ def _are_ids(rows: TableRows, column: str) -> bool:
 
 def _add_cell(table: LocatedTable, key: str, cell: str | None, line: int) -> None:
     earlier = table.get(key)
-    if cell is None or cell == earlier:
-        table.setdefault(key, None)
-    elif earlier is None:
-        table[key] = cell
+    if isinstance(earlier, LocatedList):
+        earlier += [] if cell is None else [cell]
+    elif earlier is None or cell in (None, earlier):
+        table[key] = earlier or cell
     else:
-        cells = earlier if isinstance(earlier, LocatedList) else LocatedList(line)
-        if cells is not earlier:
-            cells.append(earlier)
-        cells.append(cell)
-        table[key] = cells
+        table[key] = LocatedList(line)
+        table[key] += (earlier, cell)
     table.lines[key] = line
 
 
@@ -252,8 +247,7 @@ def _add_title_ids(rows: LocatedList) -> None:
 
 
 def _find_title(row: Any) -> str:
-    names = ("title", *fields.FIELD_SYNONYMS["title"])
-    texts = (row.get(name) for name in names)
+    texts = map(row.get, _list_same_names("title"))
     return next((clean_text(text) for text in texts if isinstance(text, str)), "")
 
 
@@ -262,6 +256,6 @@ def has_incidents(rows: LocatedList) -> bool:
     if not rows:
         return False
     keys = set(rows[0])
-    written = any(key in keys for key in fields.DOCUMENT_ID_KEYS) and _find_title(rows[0]) != ""
-    dated = any(name in keys for name in ("date", *fields.FIELD_SYNONYMS["date"]))
-    return written and (dated or any(name in keys for name in ("severity", "root_cause", "status")))
+    named = not keys.isdisjoint(fields.DOCUMENT_ID_KEYS) and _find_title(rows[0]) != ""
+    details = {*_list_same_names("date"), "severity", "root_cause", "status"}
+    return named and not keys.isdisjoint(details)

@@ -18,6 +18,7 @@ _KEY_PART = r"(?:[A-Za-z0-9_-]+|\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*')"
 _DOTTED_KEY = re.compile(rf"{_KEY_PART}(?:[ \t]*\.[ \t]*{_KEY_PART})*")
 _KEY_PARTS = re.compile(_KEY_PART)
 _BLANKS_AND_COMMENTS = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SEPARATORS = re.compile(r"(?:[ \t\r\n,]|#[^\n]*)*")
 _BARE_VALUE = re.compile(r"[^,#\]}\r\n]*[^,#\]}\s]")
 
 
@@ -76,16 +77,12 @@ def find_array_items(text: str, array: TextSpan) -> list[TextSpan]:
 
     Raises: UnexpectedSyntaxError.
     """
-    item_spans: list[TextSpan] = []
-    place = _skip_blanks(text, array.start + 1)
+    items: list[TextSpan] = []
+    place = _skip_separators(text, array.start + 1)
     while place < array.end - 1:
-        if text[place] == ",":
-            place = _skip_blanks(text, place + 1)
-            continue
-        end = _find_value_end(text, place)
-        item_spans.append(TextSpan(place, end))
-        place = _skip_blanks(text, end)
-    return item_spans
+        items.append(TextSpan(place, _find_value_end(text, place)))
+        place = _skip_separators(text, items[-1].end)
+    return items
 
 
 def append_lines(text: str, lines: Sequence[str], newline: str) -> str:
@@ -101,6 +98,12 @@ def append_lines(text: str, lines: Sequence[str], newline: str) -> str:
 def _skip_blanks(text: str, place: int) -> int:
     """Return where blanks and comments end."""
     match = _BLANKS_AND_COMMENTS.match(text, place)
+    return match.end() if match else place
+
+
+def _skip_separators(text: str, place: int) -> int:
+    """Return where blanks, comments and commas end."""
+    match = _SEPARATORS.match(text, place)
     return match.end() if match else place
 
 
@@ -133,15 +136,12 @@ def _scan_inline_table(text: str, outer: TomlStatement) -> Iterator[TomlStatemen
     assert outer.value is not None
     if text[outer.value.start] != "{":
         return
-    place = _skip_blanks(text, outer.value.start + 1)
+    place = _skip_separators(text, outer.value.start + 1)
     while place < outer.value.end - 1:
-        if text[place] == ",":
-            place = _skip_blanks(text, place + 1)
-            continue
         pair = _scan_pair(text, place, outer.path, inline=True)
         yield pair
         yield from _scan_inline_table(text, pair)
-        place = _skip_blanks(text, pair.end)
+        place = _skip_separators(text, pair.end)
 
 
 def _match_dotted_key(text: str, place: int) -> re.Match[str]:

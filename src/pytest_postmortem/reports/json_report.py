@@ -1,6 +1,6 @@
 """The JSON report, the contract with every other tool; ``REPORT_FORMAT`` is its version.
 
-`render_json_report` returns it as text. Every other format is built from this data alone.
+Every other format is built from this data alone.
 """
 
 from __future__ import annotations
@@ -11,36 +11,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.model import Policy, Proof, Scope, ShowLevel
+from pytest_postmortem.model import Policy, Proof, ShowLevel
 from pytest_postmortem.report_model import IncidentResult, RegistryOrigins, Report
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 
 REPORT_FORMAT = 1
 
 
-def render_json_report(report: Report, show: ShowLevel | None = None) -> str:
-    """Return the report as JSON with one field a line, ending in a line feed.
-
-    Incidents are in registry order and tests by path and line, so that two runs of one
-    tree compare equal but for durations.
-    """
-    return format_json_document(build_report_document(report, show))
-
-
 def format_json_document(document: Mapping[str, Any] | Sequence[Any]) -> str:
-    """Return plain data as the text of a JSON file."""
+    """Return plain data as the text of a JSON file with one field a line."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapping[str, Any]:
-    """Return the report as the plain data that `render_json_report` writes."""
+    """Return a report as plain data.
+
+    Incidents are in registry order and tests by path and line, so that two runs of one
+    tree compare equal but for durations.
+    """
     return {
         "format": REPORT_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
         "run": None if report.ran is None else _build_record_data(report.ran),
         "registry": _build_registry_data(report.registry),
         "missing": report.missing,
-        "scope": _build_scope_data(report.scope),
+        "scope": _build_record_data(report.scope),
         "totals": _build_record_data(report.totals),
         "unjudged": list(report.unjudged),
         "policy": _build_policy_data(report.policy),
@@ -70,24 +65,12 @@ def _build_record_data(item: Any) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
-def _build_scope_data(scope: Scope) -> Mapping[str, Any]:
-    return {
-        "kind": scope.kind,
-        "reasons": list(scope.reasons),
-        "root": scope.root,
-        "files": list(scope.files),
-        "expected": None if scope.expected is None else list(scope.expected),
-        "own_selection": scope.own_selection,
-        "executes": scope.executes,
-        "forced": scope.forced,
-    }
-
-
 def _build_policy_data(policy: Policy) -> Mapping[str, Any]:
     return {
         "fail_under": policy.fail_under,
         "require": list(policy.require),
         "require_proof": list(policy.require_proof),
+        "require_strength": policy.require_strength,
         "since": policy.since and policy.since.isoformat(),
         "grace": policy.grace,
         "today": policy.today and policy.today.isoformat(),
@@ -139,10 +122,7 @@ def build_proof_data(proof: Proof | None, show: ShowLevel) -> Mapping[str, Any] 
     if proof is None:
         return None
     whole = show == "all"
-    return {
-        "verdict": proof.verdict,
-        "day": proof.day and proof.day.isoformat(),
-        "fix": proof.fix if whole else "",
-        "reason": proof.reason,
-        "outdated": proof.outdated,
-    }
+    day = proof.day and proof.day.isoformat()
+    strength = proof.strength and _build_record_data(proof.strength)
+    own = {"day": day, "fix": proof.fix if whole else "", "strength": strength}
+    return _build_record_data(proof) | own

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from pytest_postmortem.documents.action_states import classify_action_progress
+from pytest_postmortem.documents.action_items import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import compute_percentage
 from pytest_postmortem.model import NodeKey, format_count
 from pytest_postmortem.text import shorten_text
@@ -115,12 +115,8 @@ def render_markdown_report(document: Mapping[str, Any]) -> str:
     A report that is too long is cut, least severe first: action items and rows of a section, then
     sections, which are named.
     """
-    text = (
-        "\n".join(
-            [f"### {_format_report_headline(document)}", "", *_format_report_notes(document)]
-        ).rstrip()
-        + "\n"
-    )
+    head = [f"### {_format_report_headline(document)}", "", *_format_report_notes(document)]
+    text = "\n".join(head).rstrip() + "\n"
     omitted_names: list[str] = []
     for section in _build_markdown_sections(document):
         part = _fit_section(section, LONGEST_REPORT - len(text))
@@ -213,21 +209,18 @@ def _build_markdown_sections(document: Mapping[str, Any]) -> Iterator[_MarkdownS
     for states, title, opened in STATE_SECTIONS:
         incidents = [incident for incident in document["incidents"] if incident["state"] in states]
         if incidents:
+            rows, brief = [], []
+            for incident in incidents[:MOST_ROWS]:
+                remarks = [*_format_incident_remarks(incident)]
+                items = _format_open_items(incident, today)
+                rows.append(_format_incident_row(incident, [*remarks, *items]))
+                brief.append(_format_incident_row(incident, remarks))
             yield _MarkdownSection(
                 f"{title}: {format_count(len(incidents))}",
                 f"{STATE_SIGNS.get(states[0], '▫️')} ",
                 "| incident | severity | date | |\n|---|---|---|---|\n",
-                [
-                    _format_incident_row(
-                        incident,
-                        [*_format_incident_remarks(incident), *_format_open_items(incident, today)],
-                    )
-                    for incident in incidents[:MOST_ROWS]
-                ],
-                [
-                    _format_incident_row(incident, [*_format_incident_remarks(incident)])
-                    for incident in incidents[:MOST_ROWS]
-                ],
+                rows,
+                brief,
                 len(incidents),
                 "incident",
                 folded=not opened or len(incidents) > MOST_OPEN,
@@ -297,7 +290,16 @@ def _format_markdown_proof(proof: Mapping[str, Any]) -> str:
     verdict = proof["verdict"].replace("-", " ")
     return _escape_limited_text(
         f"{verdict if verdict.startswith('proven') else f'proof: {verdict}'}{day}"
+        f"{format_proof_strength(proof)}"
     )
+
+
+def format_proof_strength(proof: Mapping[str, Any]) -> str:
+    """Return how many changes to a fix its tests notice, empty if that is not known today."""
+    strength = proof.get("strength")
+    if not strength or strength["outdated"]:
+        return ""
+    return f", strength {strength['noticed']} of {strength['noticed'] + strength['missed']}"
 
 
 def _format_markdown_action(item: Mapping[str, Any]) -> str:

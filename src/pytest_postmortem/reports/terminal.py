@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_postmortem.errors import PostmortemError
-from pytest_postmortem.evaluation.evaluate import normalize_severity
+from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
 from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, ShowLevel, format_count
 from pytest_postmortem.report_model import GateResult, IncidentResult, Report, State
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
-from pytest_postmortem.reports.summary import LISTING_HINT, format_last_line
 from pytest_postmortem.text import sanitize_line
 
 COVERAGE_TITLE = "incident coverage"
+LISTING_HINT = "-v lists them"
 MOST_TERMINAL_LINES = 10
 """Lines of the report, the last one included, unless the reader asks for more."""
 
@@ -77,16 +77,14 @@ def render_terminal_report(
     failing = [
         section for section in _build_finding_sections(report.findings) if section.colour == "red"
     ]
-    if detail == "what fails":
-        sections, tail = failing, [*format_gate_lines(report.gates)]
-    elif detail == "last line":
-        sections, tail = failing, [*format_gate_lines(report.gates), _last_with_warnings(report)]
-    else:
-        everything = detail == "everything"
+    everything = detail == "everything"
+    tail = [TerminalLine(sanitize_line(note)) for note in report.notes if everything]
+    tail += format_gate_lines(report.gates, everything)
+    if detail != "what fails":
+        tail.append(_build_last_line(report, detail))
+    sections = failing
+    if detail in ("ten lines", "everything"):
         sections = list(_build_terminal_sections(report, show, width, everything))
-        notes = [TerminalLine(sanitize_line(note)) for note in report.notes if everything]
-        gates = format_gate_lines(report.gates, everything)
-        tail = [*notes, *gates, _build_last_line(report, everything)]
     shown = [len(section.entries) for section in sections]
     if detail != "everything":
         shown = _allot_entries(sections, MOST_TERMINAL_LINES - len(tail))
@@ -94,19 +92,13 @@ def render_terminal_report(
     return (*(TerminalLine(sanitize_line(line.text), line.colour) for line in head), *tail)
 
 
-def _build_last_line(report: Report, listed: bool = False) -> TerminalLine:
-    return TerminalLine(sanitize_line(format_last_line(report, listed)), _choose_colour(report))
-
-
-def _last_with_warnings(report: Report) -> TerminalLine:
-    """Return the last line with the number of warnings, where these are not listed."""
-    last = _build_last_line(report)
-    count = sum(finding.severity == "warning" for finding in report.findings)
-    if not count:
-        return last
-    return TerminalLine(
-        f"{last.text}; {format_count(count, 'warning')} (listed without -q)", last.colour
-    )
+def _build_last_line(report: Report, detail: TerminalDetail) -> TerminalLine:
+    """Return the last line; with the number of warnings where these are not listed."""
+    text = sanitize_line(format_last_line(report, detail == "everything"))
+    warnings = sum(finding.severity == "warning" for finding in report.findings)
+    if warnings and detail == "last line":
+        text += f"; {format_count(warnings, 'warning')} (listed without -q)"
+    return TerminalLine(text, _choose_colour(report))
 
 
 def format_unlinked_hint(found: str | None) -> tuple[TerminalLine, ...]:
@@ -171,32 +163,18 @@ def _build_terminal_sections(
         if heading.ranked:
             incidents.sort(key=rank)
         if incidents:
-            text = heading.text(len(incidents))
-            yield TerminalSection(text, tuple(table.entries(incidents)), heading.colour)
-    recurred = (
-        []
-        if everything
-        else [incident for incident in report.incidents if _is_unlisted_recurrence(incident)]
-    )
-    if recurred:
-        text = RECURRED_HEADING.text(len(recurred))
-        yield TerminalSection(text, tuple(table.entries(recurred)), RECURRED_HEADING.colour)
-    yield from _build_hollow_section(report, table)
-    yield from _build_finding_sections(report.findings)
-
-
-def _build_hollow_section(report: Report, table: _IncidentTable) -> Iterator[TerminalSection]:
-    """Yield the incidents whose tests pass without the fix too."""
-    incidents = [
+            yield table.build_section(heading, incidents)
+    recurred = [incident for incident in report.incidents if _is_unlisted_recurrence(incident)]
+    if recurred and not everything:
+        yield table.build_section(RECURRED_HEADING, recurred)
+    hollow = [
         incident
         for incident in report.incidents
         if incident.proof and incident.proof.hollow and incident.tests
     ]
-    if incidents:
-        heading = HOLLOW_HEADING.text(len(incidents))
-        yield TerminalSection(
-            heading, tuple(table.entries(incidents, hollow=True)), HOLLOW_HEADING.colour
-        )
+    if hollow:
+        yield table.build_section(HOLLOW_HEADING, hollow, hollow=True)
+    yield from _build_finding_sections(report.findings)
 
 
 def _is_unlisted_recurrence(incident: IncidentResult) -> bool:
@@ -296,6 +274,9 @@ def _format_guard_facts(incident: IncidentResult) -> Iterator[str]:
         yield "flaky"
     if incident.proof is not None:
         yield "proof outdated" if incident.proof.outdated else _format_verdict(incident.proof)
+        strength = incident.proof.strength
+        if strength is not None and incident.proof.proven and not strength.outdated:
+            yield f"strength {strength.noticed} of {strength.total}"
 
 
 def _format_verdict(proof: Proof) -> str:
@@ -332,10 +313,16 @@ class _IncidentTable:
         self._everything = everything
         self._widest = 200 if everything else max(20, min(50, width // 2))
 
-    def entries(
-        self, incidents: Sequence[IncidentResult], *, hollow: bool = False
+    def build_section(
+        self, heading: StateHeading, incidents: Sequence[IncidentResult], *, hollow: bool = False
+    ) -> TerminalSection:
+        """Return incidents under a heading; those of ``hollow`` ones with the day of the proof."""
+        entries = tuple(self._list_entries(incidents, hollow))
+        return TerminalSection(heading.text(len(incidents)), entries, heading.colour)
+
+    def _list_entries(
+        self, incidents: Sequence[IncidentResult], hollow: bool
     ) -> Iterator[tuple[str, ...]]:
-        """Yield the lines of each incident; of ``hollow`` ones how that was found."""
         shown = [redact_postmortem(incident.postmortem, self._show) for incident in incidents]
         ids = max(len(each.id) for each in shown)
         titles = [self._title(each) for each in shown]
@@ -415,3 +402,83 @@ def _choose_colour(report: Report) -> LineColour:
         report.totals.percent is not None and report.totals.guarded == report.totals.required
     )
     return "green" if all_guarded else "yellow"
+
+
+def format_last_line(report: Report, listed: bool = False) -> str:
+    """Return the last line of the report: guarded incidents, their total, and the missing ones.
+
+    ``listed`` says that the missing ones are listed above.
+    """
+    totals = report.totals
+    if report.missing:
+        head = f"{totals.guarded} of {format_count(totals.required, 'linked incident')} guarded"
+        tail = f"{report.missing}, so no gap is claimed"
+        return "; ".join((head, *_format_remainder(report, listed), tail))
+    if report.scope.kind == "partial":
+        return _format_partial_run(report)
+    if not totals.required:
+        head = "no incident requires a regression test"
+    else:
+        share = f"{totals.guarded} of {format_count(totals.required)} guarded"
+        if totals.percent is not None:
+            share += f" ({compute_percentage(totals.guarded, totals.required):g} %)"
+        head = f"{share}{_format_proven_count(report)}, {totals.linked} linked"
+    return "; ".join(filter(None, (head, ", ".join(_format_remainder(report, listed)))))
+
+
+def _format_proven_count(report: Report) -> str:
+    """Say how many are proven, where it is known of any whether they are."""
+    has_any_proof = any(incident.proof is not None for incident in report.incidents)
+    return f", {report.totals.proven} of them proven" if has_any_proof else ""
+
+
+def _format_partial_run(report: Report) -> str:
+    """Count only the incidents that this run saw a test of; the others are not judged here."""
+    required = [incident for incident in report.incidents if incident.required]
+    seen = sum(incident.state != "not-judged" for incident in required)
+    guarded = f"{report.totals.guarded} of {format_count(seen)} seen here guarded"
+    head = f"{guarded}{_format_proven_count(report)}"
+    waiting = _count_incidents(report, "not-run")
+    unseen_count = len(required) - seen
+    parts = [f"{unseen_count} not judged: {'; '.join(report.scope.reasons)}"]
+    if not unseen_count:
+        parts = [f"a part of the suite: {'; '.join(report.scope.reasons)}"]
+    if waiting:
+        parts.insert(0, f"{waiting} not run")
+    return f"{head if seen else 'no incident seen here'}; {', '.join(parts)}"
+
+
+def _count_incidents(report: Report, state: State, required: bool | None = None) -> int:
+    """Return how many incidents are in a state, and are required or not if that matters."""
+    return sum(
+        incident.state == state and required in (None, incident.required)
+        for incident in report.incidents
+    )
+
+
+def _format_remainder(report: Report, listed: bool) -> Iterator[str]:
+    """Yield the facts that the two figures do not include."""
+    executes = report.scope.executes
+    not_run = _count_incidents(report, "not-run")
+    if not_run:
+        yield f"{not_run} not run" + ("" if executes else f": {'; '.join(report.scope.reasons)}")
+    gaps = _count_incidents(report, "unguarded", required=True)
+    if gaps:
+        text = f"{gaps} {'has' if gaps == 1 else 'have'} no regression test"
+        yield text if listed else f"{text} ({LISTING_HINT})"
+    older = _count_incidents(report, "unguarded", required=False)
+    if older:
+        yield f"{older} older without one"
+    declared = _count_incidents(report, "declared")
+    if declared:
+        yield f"{declared} declared"
+    exempt = _count_incidents(report, "exempt")
+    if exempt:
+        yield f"{exempt} exempt"
+    if report.unchecked:
+        yield f"{format_count(len(report.unchecked), 'id')} not checked"
+    if report.unknown_foreign_ids:
+        verb = "is" if len(report.unknown_foreign_ids) == 1 else "are"
+        yield f"{format_count(len(report.unknown_foreign_ids), 'id')} of other marks {verb} unknown"
+    if report.odd and listed:
+        yield f"{format_count(len(report.odd), 'other mark')} not understood, as {report.odd[0]}"

@@ -24,6 +24,10 @@ NODEID = pytest.StashKey[str]()
 """The node id that an item has in every run, where this run renames it."""
 
 
+INTERRUPTED_REASON = "the collection was interrupted"
+"""Why a run is partial of which the collection did not end, or never arrived."""
+
+
 @dataclass(frozen=True, slots=True)
 class CollectionPlan:
     """The data of the registry that a collecting process needs.
@@ -47,10 +51,6 @@ def build_collection_plan(registry: Registry | None, settings: Settings) -> Coll
     }
     names = frozenset(name for name, known in registry.index.items() if asked and known.id in asked)
     return CollectionPlan(links.index_declared_tests(registry), names, judged=True)
-
-
-def _is_id_matching(id: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(id.casefold(), pattern) for pattern in patterns)
 
 
 class LinkCollector:
@@ -186,15 +186,15 @@ class LinkCollector:
         selected_tests = {
             link.test
             for link in self._collected.links
-            if link.id.casefold() in self._wanted or _is_id_matching(link.id, self._only)
+            if link.id.casefold() in self._wanted
+            or any(fnmatchcase(link.id.casefold(), pattern) for pattern in self._only)
         }
-        selected_items = [item for item in items if self._find_item_key(item) in selected_tests]
         deselected_items = [
             item for item in items if self._find_item_key(item) not in selected_tests
         ]
         if deselected_items:
             config.hook.pytest_deselected(items=deselected_items)
-            items[:] = selected_items
+            items[:] = [item for item in items if self._find_item_key(item) in selected_tests]
 
 
 def build_test_key(item: pytest.Item) -> NodeKey:
@@ -287,6 +287,32 @@ def read_item_property(item: pytest.Item) -> str:
         pair[1] for pair in item.user_properties if pair[:1] == (ITEM_PROPERTY,) and len(pair) == 2
     )
     return str(next(own, ""))
+
+
+def join_collections(collections: Iterable[Collected]) -> Collected:
+    """Return the joined collections of several workers, which are mostly equal."""
+    all = tuple(collections)
+    links: dict[tuple[NodeKey, str], Link] = {}
+    for link in (link for collected in all for link in collected.links):
+        links.setdefault((link.test, link.id.casefold()), link)
+    expected_files = [collected.expected for collected in all if collected.expected is not None]
+    return Collected(
+        links=tuple(links.values()),
+        deselected={
+            nodeid: why for collected in all for nodeid, why in collected.deselected.items()
+        },
+        declared=frozenset().union(*(collected.declared for collected in all)),
+        reported=frozenset().union(*(collected.reported for collected in all)),
+        repeated={test: count for collected in all for test, count in collected.repeated.items()},
+        findings=tuple(
+            dict.fromkeys(finding for collected in all for finding in collected.findings)
+        ),
+        skipped={file: reason for collected in all for file, reason in collected.skipped.items()},
+        files=frozenset().union(*(collected.files for collected in all)),
+        expected=frozenset().union(*expected_files) if expected_files else None,
+        reasons=tuple(dict.fromkeys(reason for collected in all for reason in collected.reasons)),
+        odd=frozenset().union(*(collected.odd for collected in all)),
+    )
 
 
 class RuntimeMarkCollector:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -38,7 +39,12 @@ def register_integrations(config: pytest.Config, run: RunCollector) -> None:
     if config.getoption("htmlpath", None):
         manager.register(PytestHtmlColumn(run), "postmortem-html")
     if not manager.hasplugin("dsession"):
-        _register_test_integrations(config, LocalAddresses(run).find_addresses)
+        _register_test_integrations(
+            config,
+            lambda item: list_postmortem_addresses(
+                run.postmortems([build_test_key(item)]), run.settings.show
+            ),
+        )
     elif _is_allure_enabled(config):
         manager.register(AddressSender(run), "postmortem-handing")
 
@@ -161,18 +167,6 @@ class CtrfTags:
             metadata["tags"] = [*tags, f"{ITEM_PROPERTY}::{ids}"]
 
 
-class LocalAddresses:
-    """Returns the links of a test in a run without xdist."""
-
-    def __init__(self, run: RunCollector) -> None:
-        self._run = run
-
-    def find_addresses(self, item: pytest.Item) -> Iterator[Address]:
-        """Yield the links of a test."""
-        found = self._run.postmortems([build_test_key(item)])
-        return list_postmortem_addresses(found, self._run.settings.show)
-
-
 class AddressSender:
     """Plugin of the controller: sends links to the workers, which write the results of Allure."""
 
@@ -197,28 +191,23 @@ class AddressReceiver:
         self._config = config
         self._settings = settings
         self._load = load
-        self._known: Mapping[str, Address] | None = None
-        self._asked = False
 
     def find_addresses(self, item: pytest.Item) -> Iterator[Address]:
         """Yield the links of a test; without a registry those of its ids."""
         ids = links.decode_ids(read_item_property(item))
-        known = self._registry() if ids else None
+        known = self._known if ids else None
         if known is not None:
             return (known[id.casefold()] for id in ids if id.casefold() in known)
         own = (Link(id, item.nodeid, "", None) for id in ids)
         implied = links.build_implied_registry(own, self._settings.url_template)
         return list_postmortem_addresses(implied, self._settings.show)
 
-    def _registry(self) -> Mapping[str, Address] | None:
-        """Return the received links, or those of a found registry, which is read once."""
-        if not self._asked:
-            self._asked = True
-            self._known = self._config.workerinput.get(ADDRESSES_WIRE_KEY)  # type: ignore[attr-defined]  # xdist
-            found = self._load() if self._known is None else None
-            if found:
-                self._known = _index_addresses_by_name(found, self._settings.show)
-        return self._known
+    @cached_property
+    def _known(self) -> Mapping[str, Address] | None:
+        """The received links, or those of a found registry, which is read once."""
+        received: Mapping[str, Address] | None = self._config.workerinput.get(ADDRESSES_WIRE_KEY)  # type: ignore[attr-defined]  # xdist
+        found = self._load() if received is None else None
+        return _index_addresses_by_name(found, self._settings.show) if found else received
 
 
 def _index_addresses_by_name(registry: Registry, show: ShowLevel | None) -> dict[str, Address]:

@@ -263,17 +263,12 @@ def add_missing_outcomes(
     """Return the outcomes with one added for each test without: skipped with its file for the
     reason in ``skipped``, deselected for the reason in ``deselected``, or not run.
     """
-    missing = {
-        test: _build_missing_outcome(test, deselected, skipped)
-        for test in tests
-        if test not in outcomes
-    }
-    return {**outcomes, **missing}
-
-
-def _build_missing_outcome(
-    test: NodeKey, deselected: Mapping[NodeKey, str], skipped: Mapping[NodeKey, str]
-) -> Outcome:
-    if test in skipped:
-        return Outcome("skipped", reason=skipped[test] or None)
-    return Outcome("not-run", reason=deselected[test]) if test in deselected else NOT_RUN_OUTCOME
+    completed = dict(outcomes)
+    for test in tests:
+        if test in outcomes:
+            continue
+        if test in skipped:
+            completed[test] = Outcome("skipped", reason=skipped[test] or None)
+        else:
+            completed[test] = Outcome("not-run", reason=deselected.get(test, UNREPORTED))
+    return completed

@@ -18,15 +18,18 @@ from pytest_postmortem.model import (
     Link,
     Location,
     NodeKey,
-    Outcome,
     Postmortem,
     Proof,
     Registry,
     Scope,
 )
-from pytest_postmortem.registry.load_options import EntryProvider, LoadOptions
-from pytest_postmortem.runtime.collection import CollectionPlan, build_collection_plan
-from pytest_postmortem.runtime.completeness import INTERRUPTED_REASON, join_collections
+from pytest_postmortem.registry import EntryProvider, LoadOptions
+from pytest_postmortem.runtime.collection import (
+    INTERRUPTED_REASON,
+    CollectionPlan,
+    build_collection_plan,
+    join_collections,
+)
 from pytest_postmortem.runtime.outcomes import (
     IsCounted,
     OutcomeRecorder,
@@ -165,32 +168,24 @@ class RunCollector:
         """Return the post-mortems that tests are linked to, each once."""
         test_links = [link for test in tests for link in self.links.get(test, {}).values()]
         registry = self._known(test_links)
-        linked_postmortems = (registry.find(link.id) for link in test_links)
-        return tuple(
-            {
-                postmortem.id: postmortem
-                for postmortem in linked_postmortems
-                if postmortem is not None
-            }.values()
-        )
+        linked = filter(None, (registry.find(link.id) for link in test_links))
+        return tuple({postmortem.id: postmortem for postmortem in linked}.values())
 
     def add_details(self, postmortems: Iterable[Postmortem]) -> tuple[Postmortem, ...]:
         """Return post-mortems with the details of their documents, each read once in a run.
 
         A document is not read if no more than its title may be shown.
         """
-        return tuple(map(self._add_details, postmortems))
+        found = tuple(postmortems)
+        for postmortem in found:
+            shown = self.settings.show or postmortem.show
+            if shown == "all" and postmortem.id not in self._detailed:
+                from pytest_postmortem.registry.postmortem_text import add_document_details
 
-    def _add_details(self, postmortem: Postmortem) -> Postmortem:
-        if (self.settings.show or postmortem.show) != "all":
-            return postmortem
-        if postmortem.id not in self._detailed:
-            from pytest_postmortem.registry.document_details import add_document_details
-
-            (self._detailed[postmortem.id],) = add_document_details(
-                [postmortem], self._root, self.settings.vocabulary
-            )
-        return self._detailed[postmortem.id]
+                (self._detailed[postmortem.id],) = add_document_details(
+                    [postmortem], self._root, self.settings.vocabulary
+                )
+        return tuple(self._detailed.get(postmortem.id, postmortem) for postmortem in found)
 
     def report(self, facts: RunFacts) -> Report | None:
         """Return the report, None if there is nothing to report."""
@@ -209,10 +204,14 @@ class RunCollector:
         every = [link for test_links in self.links.values() for link in test_links.values()]
         registry = self._known(every)
         if facts.detailed or any(key == "class" for key, _ in self.settings.policy.select):
-            from pytest_postmortem.registry.document_details import add_registry_details
+            from pytest_postmortem.registry.postmortem_text import add_registry_details
 
             registry = add_registry_details(registry, self._root, self.settings.vocabulary)
-        outcomes = self._outcomes(collected, facts)
+        outcomes = merge_outcomes(
+            self.recorder.outcomes(collected.repeated, facts.is_counted),
+            self._reported,
+            self.recorder.discarded,
+        )
         proofs, broken = self._load_proofs()
         today = self._today(registry, facts)
         report = evaluate(
@@ -238,11 +237,6 @@ class RunCollector:
             declared=collected.declared,
             odd=tuple(sorted(collected.odd)),
         )
-
-    def _outcomes(self, collected: Collected, facts: RunFacts) -> dict[NodeKey, Outcome]:
-        """Return the outcome of each linked test that was reported."""
-        outcomes = self.recorder.outcomes(collected.repeated, facts.is_counted)
-        return merge_outcomes(outcomes, self._reported, self.recorder.discarded)
 
     def _load_proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
         """Return the stored proofs, or the finding for an unreadable file."""
@@ -330,9 +324,7 @@ class RunCollector:
 
     def _build_scope(self, collected: Collected, facts: RunFacts) -> Scope:
         forced = self.settings.scope
-        reasons = tuple(
-            _find_scope_reasons(self._collected, collected, facts, forced, self._unseen())
-        )
+        reasons = tuple(self._find_scope_reasons(collected, facts))
         expected = collected.expected
         return Scope(
             kind=forced or ("partial" if reasons else "full"),
@@ -347,9 +339,19 @@ class RunCollector:
             forced=forced == "full",
         )
 
-    def _unseen(self) -> bool:
-        """Return whether the registry declares tests that the collection did not look for."""
-        return self._late and any(postmortem.tests for postmortem in self.registry or ())
+    def _find_scope_reasons(self, collected: Collected, facts: RunFacts) -> Iterator[str]:
+        """Yield the reasons why the run is a part of the suite."""
+        if self.settings.scope == "partial":
+            yield "--postmortem-scope=partial"
+        if self.settings.scope is not None:
+            return
+        yield from collected.reasons
+        if facts.lost:
+            yield f"links lost with worker {', '.join(facts.lost)}"
+        elif not self._collected:
+            yield INTERRUPTED_REASON
+        if self._late and any(postmortem.tests for postmortem in self.registry or ()):
+            yield "the registry was loaded after the collection (postmortem_registry prevents it)"
 
     def _today(self, known: Registry, facts: RunFacts) -> Today | None:
         """Return the date of evaluation, if it is needed."""
@@ -373,25 +375,6 @@ def _build_today_findings(today: Today | None) -> Iterator[Finding]:
 def _rank_finding_by_place(finding: Finding) -> tuple[str, int]:
     """Return the sort key of findings, since tests that mark themselves run in any order."""
     return finding.path or "", finding.line or 0
-
-
-def _find_scope_reasons(
-    processes: Iterable[str],
-    collected: Collected,
-    facts: RunFacts,
-    forced: str | None,
-    unseen: bool,
-) -> Iterator[str]:
-    if forced == "partial":
-        yield "--postmortem-scope=partial"
-    elif forced is None:
-        yield from collected.reasons
-        if facts.lost:
-            yield f"links lost with worker {', '.join(facts.lost)}"
-        elif not tuple(processes):
-            yield INTERRUPTED_REASON
-        if unseen:
-            yield "the registry was loaded after the collection (postmortem_registry prevents it)"
 
 
 def build_loading_options(settings: Settings) -> LoadOptions:

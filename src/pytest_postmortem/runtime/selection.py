@@ -15,6 +15,7 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,8 +133,6 @@ class DeselectionRecorder:
     def __init__(self, config: pytest.Config, given: Callable[[], frozenset[str]]) -> None:
         self._config = config
         self._given = given
-        self._names: frozenset[str] | None = None
-        self._own: Namespace | None = None
         self._callers: dict[int, tuple[pytest.Item, tuple[HookCode, ...]]] = {}
         self._dependent: dict[tuple[HookCode, ...], bool] = {}
         self._read: dict[Path, frozenset[str] | None] = {}
@@ -168,18 +167,14 @@ class DeselectionRecorder:
             return DESELECTED_BY_CONFIGURATION
         return DESELECTED
 
-    @property
+    @cached_property
     def _configured_options(self) -> Namespace:
-        if self._own is None:
-            self._own = parse_configured_options(self._config)
-        return self._own
+        return parse_configured_options(self._config)
 
-    @property
+    @cached_property
     def given(self) -> frozenset[str]:
         """The names that the command line gave."""
-        if self._names is None:
-            self._names = self._given()
-        return self._names
+        return self._given()
 
     def _explain_option(self, name: str) -> str:
         """Compare an option with the configured one; if they differ, a plugin may have set it."""

@@ -14,7 +14,6 @@ import pytest
 
 from pytest_postmortem import settings as configuration
 from pytest_postmortem.model import Collected, NodeKey, Registry
-from pytest_postmortem.runtime import integrations, xdist
 from pytest_postmortem.runtime.collection import (
     CollectionPlan,
     LinkCollector,
@@ -31,6 +30,7 @@ from pytest_postmortem.settings import Settings
 if TYPE_CHECKING:
     from pytest_postmortem.report_model import Report
     from pytest_postmortem.reports.terminal import TerminalLine
+    from pytest_postmortem.runtime import xdist
 
 MAX_FAILURE_BLOCKS = 20
 """The number of failures above which only ids and links are printed with each."""
@@ -64,8 +64,13 @@ def _start_controller(config: pytest.Config) -> None:
     run.load(workers=config.pluginmanager.hasplugin("dsession"))
     reporter = RunReporter(config, run)
     config.pluginmanager.register(reporter, "postmortem-reporter")
-    integrations.register_integrations(config, run)
+    if _has_integrated_report(config):
+        from pytest_postmortem.runtime import integrations
+
+        integrations.register_integrations(config, run)
     if config.pluginmanager.hasplugin("dsession"):
+        from pytest_postmortem.runtime import xdist
+
         found_location = None if run.found is None or run.registry is not None else str(run.found)
         reporter.workers = xdist.ControllerPlugin(
             run.build_plan, found_location, reporter.receive_collected
@@ -84,7 +89,15 @@ def _is_dist_each(config: pytest.Config) -> bool:
     return getattr(config.option, "dist", "no") == "each"
 
 
+def _has_integrated_report(config: pytest.Config) -> bool:
+    """Return whether a report of another plugin is made that we add to."""
+    plugins = map(config.pluginmanager.hasplugin, ("allure_listener", "ctrf_plugin"))
+    return bool(config.getoption("htmlpath", None)) or any(plugins)
+
+
 def _start_worker(config: pytest.Config) -> None:
+    from pytest_postmortem.runtime import xdist
+
     settings = configuration.read_plugin_settings(config)
     plan, found_location = xdist.read_worker_plan(config)
     used = plan.judged or found_location is not None
@@ -103,7 +116,10 @@ def _start_worker(config: pytest.Config) -> None:
 
     find_names = partial(xdist.find_given_names_on_worker, config)
     _register_collectors(config, settings, planned, worker.deliver_collected, used, find_names)
-    integrations.register_worker_integrations(config, settings, load)
+    if _has_integrated_report(config):
+        from pytest_postmortem.runtime import integrations
+
+        integrations.register_worker_integrations(config, settings, load)
 
 
 def find_cache_folder(config: pytest.Config) -> Path | None:
@@ -222,6 +238,8 @@ class RunReporter:
         """Record the outcome, and add post-mortems to a failure."""
         run, worker = self._run, ""
         if self.workers is not None:
+            from pytest_postmortem.runtime import xdist
+
             worker = report.node.gateway.id if hasattr(report, "node") else ""
             collected = xdist.take_collected(report)
             if collected is not None:

@@ -1,4 +1,8 @@
-"""pytest's files → completeness of the collection, in each process that collects tests."""
+"""pytest's files → completeness of the collection, in each process that collects tests.
+
+The collected test files are compared with those that a bare ``pytest`` collects; the options of
+the run do not matter.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ import pytest
 from pytest_postmortem import files as writing
 from pytest_postmortem import options
 from pytest_postmortem.evaluation import links
-from pytest_postmortem.model import Collected, Link, NodeKey
-from pytest_postmortem.runtime import completeness
+from pytest_postmortem.model import Collected, Link, NodeKey, format_count
+from pytest_postmortem.runtime.collection import INTERRUPTED_REASON
 from pytest_postmortem.runtime.outcomes import read_skip_reason
 from pytest_postmortem.runtime.selection import (
     DeselectionRecorder,
@@ -24,6 +28,7 @@ from pytest_postmortem.runtime.selection import (
     parse_configured_options,
 )
 from pytest_postmortem.settings import Settings
+from pytest_postmortem.text import join_some_texts
 
 
 class SuiteFileCollector:
@@ -70,7 +75,7 @@ class SuiteFileCollector:
         arguments = CollectionArguments(session, self._settings, self._selection)
         files = frozenset(map(arguments.shown, self._files - self._broken))
         expected = arguments.expected(files)
-        reasons = completeness.find_partial_reasons(
+        reasons = find_partial_reasons(
             nodeids=arguments.nodeids,
             given=arguments.named,
             collected=files,
@@ -240,3 +245,50 @@ def _count_last_failed_files(config: pytest.Config) -> int | None:
         return None
     skipped: int = getattr(plugin, "_skipped_files", 0)
     return skipped if getattr(plugin, "_previously_failed_count", 0) else None
+
+
+def find_partial_reasons(
+    *,
+    nodeids: int,
+    given: bool,
+    collected: frozenset[str],
+    expected: frozenset[str] | None,
+    broken: Sequence[str] = (),
+    last_failed: int | None = None,
+    interrupted: bool = False,
+) -> Iterator[str]:
+    """Yield the reasons why the collection is less than the whole suite.
+
+    ``nodeids`` counts the node ids given for files that nothing else given covers, ``given``
+    says whether any file or folder was named, ``expected`` is None where a bare run needed no
+    comparison, ``last_failed`` the files that ``--lf`` skipped, None where it took nothing away.
+    """
+    if interrupted:
+        yield INTERRUPTED_REASON
+    if nodeids:
+        yield f"{format_count(nodeids, 'node id')} given"
+    if last_failed is not None:
+        yield (
+            f"--lf skipped {format_count(last_failed, 'file')}"
+            if last_failed
+            else "--lf left out what passed last time"
+        )
+    elif expected is not None:
+        yield from _describe_missing_files(given, collected, expected)
+    if broken:
+        yield (
+            f"{format_count(len(broken), 'file')} could not be collected:"
+            f" {join_some_texts(sorted(broken), ', ')}"
+        )
+
+
+def _describe_missing_files(
+    given: bool, collected: frozenset[str], expected: frozenset[str]
+) -> Iterator[str]:
+    missing = len(expected - collected)
+    if missing and given:
+        yield f"{len(expected) - missing} of {format_count(len(expected), 'file')} given"
+    elif missing:
+        yield f"{missing} of {format_count(len(expected), 'file')} left out"
+    elif given and not expected:
+        yield "no test file under the rootdir says what the suite is (set postmortem_suite)"

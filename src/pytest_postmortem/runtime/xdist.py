@@ -14,8 +14,7 @@ import pytest
 
 from pytest_postmortem.model import Collected, Finding, Link, NodeKey
 from pytest_postmortem.options import PLUGIN_WIRE_KEY
-from pytest_postmortem.runtime.collection import CollectionPlan
-from pytest_postmortem.runtime.completeness import join_collections
+from pytest_postmortem.runtime.collection import CollectionPlan, join_collections
 from pytest_postmortem.runtime.selection import find_given_names
 
 PlanProvider = Callable[[bool], CollectionPlan]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,27 @@ class FileEdit:
     shown: str
     old: bytes | None
     new: bytes
+
+
+def edit_text(data: bytes, edit: Callable[[str], str]) -> bytes:
+    """Return a file with its text edited; a byte order mark and the kind of line ends stay.
+
+    Raises: ValueError where it is not UTF-8, or has both kinds of line ends.
+    """
+    bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+    text = data.removeprefix(bom).decode()
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = text.replace("\r\n", "\n")
+    if lines.replace("\n", newline) != text:
+        raise ValueError("its lines end in different ways")
+    return bom + edit(lines).replace("\n", newline).encode()
+
+
+def insert_lines(text: str, place: int, new: Sequence[str]) -> str:
+    """Return a text with new lines before the line of an index; a missing end stays missing."""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    end = "" if text and not text.endswith("\n") else "\n"
+    return "\n".join([*lines[:place], *new, *lines[place:]]) + end
 
 
 def render_edits_diff(edits: Sequence[FileEdit]) -> Iterator[str]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.registry.directory import walk_documents
-from pytest_postmortem.registry.folder_contents import examine_folder
+from pytest_postmortem.registry.directory import FolderWalk, examine_folder
 
 MAX_FOLDER_DEPTH = 4
 """The maximum depth of a folder with post-mortems."""
@@ -82,7 +81,7 @@ def _is_searchable_folder(entry: os.DirEntry[str]) -> bool:
 
 def _count_documents(folder: Path) -> int:
     """Return the number of documents in a folder; data files count only if there is no text."""
-    names = examine_folder(str(folder), walk_documents(str(folder), [])).names.values()
+    names = examine_folder(str(folder), FolderWalk(str(folder)).find_files()).names.values()
     written = sum(name.kind != "data" for name in names)
     return written or len(names)
 

@@ -6,24 +6,24 @@ The result is parsed to verify that.
 from __future__ import annotations
 
 import ast
-import io
 import json
 import re
-import sys
-import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.options import MARKER_NAME
 from pytest_postmortem.pysource.bindings import parse_python_tree
+from pytest_postmortem.pysource.marker_edit import (
+    SourceText,
+    insert_pytest_import,
+    parse_source_text,
+)
 from pytest_postmortem.pysource.suite_reader import SourceTest, parse_source_tests
-from pytest_postmortem.scaffold.slugs import format_function_name
+from pytest_postmortem.scaffold.naming import format_function_name
 
 MAX_LINE_WIDTH = 88
 
-_SOURCE_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _TESTS_DISABLED = "pytest collects no tests from a file with __test__ = False"
-_FILE_HEAD_LINE = re.compile(r"#!|#.*coding[:=]")
 
 
 class RegressionTestError(Exception):
@@ -36,25 +36,11 @@ class RegressionTestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ExtendedTestFile:
-    """A test file with the new test, and the reason why the test would not run, if there is one.
-
-    ``needs`` is a module without which the whole file is skipped.
-    """
+    """A test file with the new test, and the reason why the test would not run, if there is one."""
 
     code: bytes
     name: str
     muted: str | None = None
-    needs: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _ParsedTestFile:
-    """A parsed test file; its lines keep their ends."""
-
-    lines: Sequence[str]
-    body: Sequence[ast.stmt]
-    encoding: str = "utf-8"
-    newline: str = "\n"
 
 
 def add_regression_test(
@@ -73,7 +59,7 @@ def add_regression_test(
         RegressionTestError: The test can't be added.
     """
     file = _parse_test_file(data or b"")
-    taken_names = set(_list_used_names(file.body))
+    taken_names = set(_list_used_names(file.tree.body))
     if name is not None and name in taken_names:
         remedy = f'choose another name, or mark it with @pytest.mark.{MARKER_NAME}("{id}")'
         raise RegressionTestError(f"{name!r} already exists", remedy)
@@ -85,23 +71,18 @@ def add_regression_test(
         added_test = _find_added_test(code, candidate, id, rules)
         if added_test is not None:
             _check_other_statements(file, code, candidate)
-            off = _TESTS_DISABLED if _is_testing_disabled(file.body) else None
-            return ExtendedTestFile(
-                code, candidate, added_test.muted or off, _find_skipping_module(file.body)
-            )
+            off = _TESTS_DISABLED if _is_testing_disabled(file.tree.body) else None
+            return ExtendedTestFile(code, candidate, added_test.muted or off)
     functions = " ".join(rules[0])
     cause = f"pytest does not collect {candidates[0]!r} as a test (python_functions = {functions})"
     raise RegressionTestError(cause, "give it a name that pytest collects, as PATH::NAME")
 
 
-def _parse_test_file(data: bytes) -> _ParsedTestFile:
-    tree = parse_python_tree(data)
-    if tree is None:
+def _parse_test_file(data: bytes) -> SourceText:
+    file = parse_source_text(data)
+    if file is None:
         raise RegressionTestError("it can't be parsed as Python", "fix it, or name another file")
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    lines = _SOURCE_LINE.findall(data.decode(encoding))
-    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
-    return _ParsedTestFile(lines, tree.body, encoding, newline)
+    return file
 
 
 def _list_used_names(body: Sequence[ast.stmt]) -> Iterator[str]:
@@ -130,10 +111,10 @@ def _list_test_names(
                 break
 
 
-def _append_test(file: _ParsedTestFile, id: str, title: str, name: str) -> bytes:
+def _append_test(file: SourceText, id: str, title: str, name: str) -> bytes:
     """Return the code with the test at its end, and with pytest imported."""
-    owner = _find_pytest_alias(file.body)
-    lines = list(file.lines) if owner else _insert_pytest_import(file)
+    owner = _find_pytest_alias(file.tree.body)
+    lines = list(file.lines) if owner else insert_pytest_import(file)
     head = "".join(lines)
     if head and not head.endswith(("\n", "\r")):
         head += file.newline
@@ -144,10 +125,10 @@ def _append_test(file: _ParsedTestFile, id: str, title: str, name: str) -> bytes
     return text.encode(file.encoding)
 
 
-def _render_test(owner: str, id: str, title: str, name: str, file: _ParsedTestFile) -> str:
+def _render_test(owner: str, id: str, title: str, name: str, file: SourceText) -> str:
     returns = any(
         isinstance(node, ast.FunctionDef) and node.returns is not None
-        for statement in file.body
+        for statement in file.tree.body
         for node in ast.walk(statement)
     )
     return (
@@ -190,81 +171,6 @@ def _find_pytest_alias(body: Sequence[ast.stmt]) -> str | None:
     return None
 
 
-def _insert_pytest_import(file: _ParsedTestFile) -> list[str]:
-    """Return the lines with ``import pytest`` in its place among the imports."""
-    place = _find_import_index(file.body)
-    while place < len(file.body) and _is_sorted_before_pytest(file.body[place]):
-        place += 1
-    while 0 < place < len(file.body) and _are_on_one_line(file.body[place - 1 : place + 1]):
-        place += 1
-    above = file.body[place - 1] if place else None
-    below = file.body[place] if place < len(file.body) else None
-    lines, new = list(file.lines), f"import pytest{file.newline}"
-    if below is not None and _is_third_party_statement(below):
-        top = _find_file_head_end(lines, below)  # a leading comment is about the whole file
-        lines.insert(top if top else below.lineno - 1, new)
-        return lines
-    line = above.end_lineno or 0 if above else _find_file_head_end(lines, below)
-    if line and not lines[line - 1].endswith(("\n", "\r")):
-        lines[line - 1] += file.newline
-    spaced = line == len(lines) or not lines[line].strip()
-    before = [file.newline] if above is not None and not _is_third_party_statement(above) else []
-    after = [] if spaced else [file.newline] * (1 if _is_import_statement(below) else 2)
-    if above is None and below is not None and not _is_import_statement(below):
-        after = [file.newline] * 2
-    lines[line:line] = [*before, new, *after]
-    return lines
-
-
-def _find_import_index(body: Sequence[ast.stmt]) -> int:
-    """Return the first position for an import: after the docstring and ``__future__``."""
-    first = body[0] if body else None
-    value = first.value if isinstance(first, ast.Expr) else None
-    place = 1 if isinstance(value, ast.Constant) and isinstance(value.value, str) else 0
-    while place < len(body) and _find_package(body[place]) == "__future__":
-        place += 1
-    return place
-
-
-def _are_on_one_line(pair: Sequence[ast.stmt]) -> bool:
-    return pair[0].end_lineno == pair[1].lineno
-
-
-def _find_file_head_end(lines: Sequence[str], below: ast.stmt | None) -> int:
-    """Return the line above the first statement and its comment, below the head of the file."""
-    if below is None:
-        return len(lines)
-    decorators = getattr(below, "decorator_list", ())
-    line: int = min([below.lineno, *(decorator.lineno for decorator in decorators)]) - 1
-    while line and lines[line - 1].startswith("#") and not _FILE_HEAD_LINE.match(lines[line - 1]):
-        line -= 1
-    return line
-
-
-def _is_import_statement(node: ast.stmt | None) -> bool:
-    return isinstance(node, (ast.Import, ast.ImportFrom))
-
-
-def _find_package(node: ast.stmt) -> str:
-    """Return the package of an import, empty for a relative import or any other statement."""
-    if isinstance(node, ast.Import):
-        return node.names[0].name.partition(".")[0]
-    if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-        return node.module.partition(".")[0]
-    return ""
-
-
-def _is_third_party_statement(node: ast.stmt) -> bool:
-    return _find_package(node) not in ("", "__future__", *sys.stdlib_module_names)
-
-
-def _is_sorted_before_pytest(node: ast.stmt) -> bool:
-    """Return whether an import belongs above that of pytest, in the order of isort and ruff."""
-    if _find_package(node) in sys.stdlib_module_names:
-        return True
-    return isinstance(node, ast.Import) and _find_package(node).casefold() < "pytest"
-
-
 def _is_testing_disabled(body: Sequence[ast.stmt]) -> bool:
     """Return whether a module disables collection with ``__test__ = False``."""
     said = [
@@ -274,20 +180,6 @@ def _is_testing_disabled(body: Sequence[ast.stmt]) -> bool:
         if any(isinstance(target, ast.Name) and target.id == "__test__" for target in node.targets)
     ]
     return said[-1:] == [False]
-
-
-def _find_skipping_module(body: Sequence[ast.stmt]) -> str | None:
-    """Return the first module without which a file skips itself."""
-    for node in body:
-        call = node.value if isinstance(node, (ast.Assign, ast.Expr)) else None
-        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("importorskip"):
-            module_arguments = [
-                *call.args[:1],
-                *(keyword.value for keyword in call.keywords if keyword.arg == "modname"),
-            ]
-            if module_arguments and isinstance(module_arguments[0], ast.Constant):
-                return str(module_arguments[0].value)
-    return None
 
 
 def _find_added_test(
@@ -305,7 +197,7 @@ def _find_added_test(
     )
 
 
-def _check_other_statements(file: _ParsedTestFile, code: bytes, name: str) -> None:
+def _check_other_statements(file: SourceText, code: bytes, name: str) -> None:
     """Check that all statements of a file are unchanged and in order.
 
     Raises:
@@ -314,10 +206,10 @@ def _check_other_statements(file: _ParsedTestFile, code: bytes, name: str) -> No
     tree = parse_python_tree(code)
     body = list(tree.body) if tree else []
     added_node = body.pop() if body else None
-    if not _find_pytest_alias(file.body):
+    if not _find_pytest_alias(file.tree.body):
         body = [statement for statement in body if not _is_pytest_import(statement)]
     kept = [ast.dump(statement) for statement in body] == [
-        ast.dump(statement) for statement in file.body
+        ast.dump(statement) for statement in file.tree.body
     ]
     if not (kept and isinstance(added_node, ast.FunctionDef) and added_node.name == name):
         raise RegressionTestError("its layout is not supported", "add the test by hand")

@@ -11,24 +11,21 @@ import yaml
 
 from pytest_postmortem.registry import fields
 
-NUMBER_QUOTE = "0"
-"""Marks a value as a number, which has no quote."""
+_NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_BARE_NUMBER = re.compile(r"\s*[0-9]+\s*(?:#.*)?(?:\n|$|,|\})")
+
+def find_quote(value: str) -> str:
+    """Return the opening quote of a value as it is written, else an empty text."""
+    head = value.lstrip()[:1]
+    return head if head in ("'", '"') else ""
 
 
 def format_yaml_scalar(text: str, quote: str = "") -> str:
     """Return a text as YAML on one line, with the given quote, or quoted if necessary.
 
-    Dates are not quoted, and numbers are not if the others are not: registries are read with every
-    scalar as text.
+    Dates and numbers are not quoted: registries are read with every scalar as text.
     """
-    if quote == NUMBER_QUOTE:
-        if text.isascii() and text.isdigit():
-            return text
-        quote = ""
-    if not quote and fields.parse_day(text) == text:
+    if not quote and (fields.parse_day(text) == text or _NUMBER.fullmatch(text)):
         return text
     dumped = _dump_yaml_text(text, quote)
     if "\\U" in dumped:  # an emoji in double quotes
@@ -43,45 +40,31 @@ def _dump_yaml_text(text: str, quote: str) -> str:
     return dumped
 
 
-def format_yaml_value(value: str | Sequence[str], quote: str = "") -> str:
-    """Return one text, or several in brackets."""
-    if isinstance(value, str):
-        return format_yaml_scalar(value, quote)
-    if len(value) == 1:
-        return format_yaml_scalar(value[0], quote)
-    every = (
-        format_yaml_scalar(text, quote or ("" if _is_plain_in_brackets(text) else '"'))
-        for text in value
-    )
-    return f"[{', '.join(every)}]"
+def format_yaml_value(value: str | Sequence[str], quote: str = "", is_list: bool = False) -> str:
+    """Return one text, or several in brackets; with ``is_list``, one in brackets too."""
+    texts = [value] if isinstance(value, str) else value
+    if len(texts) == 1 and not is_list:
+        return format_yaml_scalar(texts[0], quote)
+    quotes = (quote or ('"' if set(text) & set(",[]{}") else "") for text in texts)
+    return f"[{', '.join(map(format_yaml_scalar, texts, quotes))}]"
 
 
-def _is_plain_in_brackets(text: str) -> bool:
-    """Return whether a text needs no quotes inside brackets."""
-    return not set(text) & set(",[]{}")
+def format_toml_value(value: str | Sequence[str], like: str = "", is_list: bool = False) -> str:
+    """Return one text, or several as an array; with ``is_list``, one as an array too.
 
-
-def format_toml_value(
-    value: str | Sequence[str], *, bare_dates: bool = False, quote: str = ""
-) -> str:
-    """Return one text, or several as an array; a date or a number may be bare."""
-    if not isinstance(value, str):
-        value = value[0] if len(value) == 1 else value
-    if isinstance(value, str):
-        bare = bare_dates and fields.parse_day(value) == value
-        number = quote == NUMBER_QUOTE and re.fullmatch("0|[1-9][0-9]{0,17}", value)
-        return value if bare or number else json.dumps(value, ensure_ascii=False)
-    return f"[{', '.join(json.dumps(text, ensure_ascii=False) for text in value)}]"
+    A date or a number is bare if the value that it is written ``like`` is.
+    """
+    texts = [value] if isinstance(value, str) else value
+    if len(texts) > 1 or is_list:
+        return f"[{', '.join(json.dumps(text, ensure_ascii=False) for text in texts)}]"
+    (text,) = texts
+    is_bare = bool(like.strip()) and not find_quote(like)
+    if is_bare and (fields.parse_day(text) == text or _NUMBER.fullmatch(text)):
+        return text
+    return json.dumps(text, ensure_ascii=False)
 
 
 def format_toml_key(name: str) -> str:
     """Return a key, quoted if necessary."""
-    return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
-
-
-def find_quote(written: str) -> str:
-    """Return the opening quote of a value, `NUMBER_QUOTE` for a bare number, else an empty text."""
-    head = written.lstrip()[:1]
-    if head in ("'", '"'):
-        return head
-    return NUMBER_QUOTE if _BARE_NUMBER.match(written) else ""
+    bare = re.fullmatch("[A-Za-z0-9_-]+", name)
+    return name if bare else json.dumps(name, ensure_ascii=False)

@@ -13,8 +13,14 @@ from pytest_postmortem.reports.markdown import (
     format_markdown_code,
     format_markdown_link,
 )
+from pytest_postmortem.scan.findings import ScanResult
+from pytest_postmortem.scan.fix_output import (
+    build_fix_records,
+    render_fix_lines,
+    render_fix_markdown,
+)
 from pytest_postmortem.scan.scoring import Strength
-from pytest_postmortem.scan.suggestions import STRENGTH_ORDER, ScanResult, Suggestion
+from pytest_postmortem.scan.suggestions import STRENGTH_ORDER, Suggestion
 from pytest_postmortem.text import join_some_texts, sanitize_line, shorten_text
 
 SCAN_FORMAT = 1
@@ -37,22 +43,26 @@ MAX_EVIDENCE_LENGTH = 160
 """Characters of evidence that are shown."""
 
 
-def render_scan_text(scan: ScanResult) -> str:
-    """Return suggestions for a terminal, strongest first, with the totals last."""
-    lines = []
+def render_scan_text(scan: ScanResult, *, verbose: bool = False) -> str:
+    """Return suggestions for a terminal, strongest first, with the totals; then the fixes."""
+    lines = list(_format_name_lines(scan)) if scan.has_names else []
+    if scan.fixes is not None:
+        fix_lines = list(render_fix_lines(scan.fixes, verbose=verbose))
+        lines += ["", *fix_lines] if lines and fix_lines else fix_lines
+    return "".join(f"{sanitize_line(line)}\n" for line in lines)
+
+
+def _format_name_lines(scan: ScanResult) -> Iterator[str]:
     for strength in STRENGTH_ORDER:
         same_strength = scan.of(strength)
         if same_strength:
-            lines.append(f"{STRENGTH_HEADINGS[strength]}:")
-            lines += [
-                line
-                for suggestion in same_strength
-                for line in _format_suggestion_lines(suggestion)
-            ]
-    lines += [*_format_scan_notes(scan), _format_scan_totals(scan)]
+            yield f"{STRENGTH_HEADINGS[strength]}:"
+            for suggestion in same_strength:
+                yield from _format_suggestion_lines(suggestion)
+    yield from _format_scan_notes(scan)
+    yield _format_scan_totals(scan)
     if scan.suggestions:
-        lines.append(MARKING_CAUTION)
-    return "".join(f"{sanitize_line(line)}\n" for line in lines)
+        yield MARKING_CAUTION
 
 
 def _format_suggestion_lines(suggestion: Suggestion) -> Iterator[str]:
@@ -89,8 +99,12 @@ def _format_scan_totals(scan: ScanResult) -> str:
 
 def render_scan_markdown(scan: ScanResult) -> str:
     """Return suggestions for a pull request, an empty text if there are none."""
-    if not scan.suggestions:
-        return ""
+    parts = ["\n".join(_list_markdown_suggestions(scan)) + "\n"] if scan.suggestions else []
+    fix_lines = render_fix_markdown(scan.fixes) if scan.fixes else []
+    return "\n".join([*parts, *(["\n".join(fix_lines) + "\n"] if fix_lines else [])])
+
+
+def _list_markdown_suggestions(scan: ScanResult) -> list[str]:
     lines = [
         f"### Tests that mention an incident: {_format_scan_totals(scan)}",
         "",
@@ -107,7 +121,7 @@ def render_scan_markdown(scan: ScanResult) -> str:
             if len(same_strength) > MAX_SUGGESTIONS:
                 lines.append(f"- and {len(same_strength) - MAX_SUGGESTIONS} more")
     lines += [part for note in _format_scan_notes(scan) for part in ("", escape_markdown(note))]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _format_suggestion_item(suggestion: Suggestion) -> str:
@@ -136,6 +150,8 @@ def render_scan_json(scan: ScanResult) -> str:
         "files": scan.files,
         "unread": list(scan.unread),
         "suggestions": [_build_suggestion_record(suggestion) for suggestion in scan.suggestions],
+        "fixes": None if scan.fixes is None else build_fix_records(scan.fixes.findings),
+        "notes": [] if scan.fixes is None else list(scan.fixes.notes),
     }
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 

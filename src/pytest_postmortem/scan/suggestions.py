@@ -54,21 +54,6 @@ class ScannedFile:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ScanResult:
-    """The suggestions and the number of files; ``unread`` are files that are not valid Python."""
-
-    suggestions: tuple[Suggestion, ...] = ()
-    files: int = 0
-    unread: tuple[str, ...] = ()
-
-    def of(self, strength: Strength) -> tuple[Suggestion, ...]:
-        """Return the suggestions of one strength."""
-        return tuple(
-            suggestion for suggestion in self.suggestions if suggestion.strength == strength
-        )
-
-
 def build_suggestions(
     path: str,
     mentioning_tests: Iterable[MentioningTest],

@@ -324,9 +324,9 @@ print([shop.swallow(1), shop.swallow(1), shop.swallow(2), shop.swallow("x")])
     path = process.path("shop.py")
     assert [[kind, what["type"] if kind == "escaped" else what] for kind, what in notes] == [
         ["served", path],
-        ["reached", "4"],
+        ["reached", f"{path}:4"],
         ["escaped", "NameError"],
-        ["reached", "3"],
+        ["reached", f"{path}:3"],
         ["escaped", "TypeError"],
     ]
     assert notes[2][1]["frames"][-1] == [path, 4, "pay"]
@@ -376,7 +376,8 @@ def test_threads_may_be_shaken_at_marked_lines(process: Process) -> None:
     )
 
     assert said == "True\n"
-    assert notes == [["served", process.path("shop.py")], ["reached", "3"]]
+    path = process.path("shop.py")
+    assert notes == [["served", path], ["reached", f"{path}:3"]]
 
 
 def test_the_packages_of_the_user_are_there(process: Process, tmp_path: Path) -> None:

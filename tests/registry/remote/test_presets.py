@@ -58,7 +58,8 @@ class Case:
     """A service: what it is asked for, and what becomes of its answers.
 
     ``source`` stands in the registry file, with ``BASE`` for the server. ``asked`` holds the
-    query of each page, ``headers`` what tells the service who asks.
+    query of each page, ``headers`` what tells the service who asks, ``posted`` the data that is
+    sent for each page, if it is.
     """
 
     source: str
@@ -68,6 +69,7 @@ class Case:
     found: tuple[Postmortem, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    posted: tuple[Any, ...] = ()
 
 
 def github(server: Server, path: str) -> list[Reply]:
@@ -490,7 +492,109 @@ OPSGENIE = Case(
     headers={"authorization": "GenieKey s3cret"},
 )
 
+ADVISORY = {
+    "id": "PYSEC-2024-24",
+    "modified": "2024-02-05T20:20:47Z",
+    "published": "2024-01-29T23:15:00Z",
+    "aliases": ["CVE-2024-23334"],
+    "summary": "Directory traversal",
+    "database_specific": {"severity": "HIGH"},
+    "affected": [{"package": {"ecosystem": "PyPI", "name": "aiohttp"}}],
+    "references": [{"type": "FIX", "url": "https://github.com/aio-libs/aiohttp/pull/8079"}],
+}
+
+OSV_ADVISORY = Postmortem(
+    id="PYSEC-2024-24",
+    title="Directory traversal",
+    url="https://osv.dev/vulnerability/PYSEC-2024-24",
+    date="2024-01-29",
+    severity="HIGH",
+    aliases=("CVE-2024-23334",),
+    references=("fix https://github.com/aio-libs/aiohttp/pull/8079",),
+)
+
+
+def osv(server: Server, path: str) -> list[Reply]:
+    """Answer with an advisory and its twin, and with a withdrawn one and another on a later page.
+
+    The twin is the record of GitHub for the same advisory.
+    """
+    twin = but(ADVISORY, id="GHSA-5h86-8mv2-jq9f")
+    other = but(ADVISORY, id="PYSEC-2024-26", aliases=[])
+    withdrawn = but(ADVISORY, id="PYSEC-2024-25", withdrawn="2024-03-01T00:00:00Z")
+    return [
+        Reply({"vulns": [twin, ADVISORY], "next_page_token": "abc"}),
+        Reply({"vulns": [withdrawn, other]}),
+    ]
+
+
+PACKAGE = {"package": {"ecosystem": "PyPI", "name": "aiohttp"}}
+
+OSV = Case(
+    source='source: {preset: "osv:PyPI/aiohttp", base: "BASE"}',
+    path="/v1/query",
+    pages=osv,
+    asked=({}, {}),
+    found=(
+        replace(OSV_ADVISORY, aliases=("GHSA-5h86-8mv2-jq9f", "CVE-2024-23334")),
+        replace(
+            OSV_ADVISORY,
+            id="PYSEC-2024-26",
+            url="https://osv.dev/vulnerability/PYSEC-2024-26",
+            aliases=(),
+        ),
+    ),
+    posted=(PACKAGE, {**PACKAGE, "page_token": "abc"}),
+)
+
+GITHUB_ADVISORY = {
+    "ghsa_id": "GHSA-5h86-8mv2-jq9f",
+    "cve_id": "CVE-2024-23334",
+    "html_url": "https://github.com/o/r/security/advisories/GHSA-5h86-8mv2-jq9f",
+    "summary": "Directory traversal",
+    "description": "The folder of static files can be left.",
+    "severity": "high",
+    "identifiers": [
+        {"value": "GHSA-5h86-8mv2-jq9f", "type": "GHSA"},
+        {"value": "CVE-2024-23334", "type": "CVE"},
+    ],
+    "state": "published",
+    "published_at": "2024-01-29T23:15:00Z",
+    "withdrawn_at": None,
+}
+
+GITHUB_ADVISORIES = Case(
+    source='source: {preset: "github-advisories:owner/repo", base: "BASE"}',
+    path="/repos/owner/repo/security-advisories",
+    pages=lambda server, path: [
+        linked([GITHUB_ADVISORY], f"{server.url}{path}?page=2"),
+        Reply([but(GITHUB_ADVISORY, ghsa_id="GHSA-b", cve_id=None, identifiers=[])]),
+    ],
+    asked=({"state": "published", "per_page": "100"}, {"page": "2"}),
+    found=(
+        Postmortem(
+            id="GHSA-5h86-8mv2-jq9f",
+            title="Directory traversal",
+            url="https://github.com/o/r/security/advisories/GHSA-5h86-8mv2-jq9f",
+            date="2024-01-29",
+            severity="high",
+            aliases=("CVE-2024-23334",),
+        ),
+        Postmortem(
+            id="GHSA-b",
+            title="Directory traversal",
+            url="https://github.com/o/r/security/advisories/GHSA-5h86-8mv2-jq9f",
+            date="2024-01-29",
+            severity="high",
+        ),
+    ),
+    environ={"GITHUB_TOKEN": "s3cret"},
+    headers={"authorization": "Bearer s3cret"},
+)
+
 CASES = {
+    "osv": OSV,
+    "github-advisories": GITHUB_ADVISORIES,
     "github": GITHUB,
     "gitlab": GITLAB,
     "statuspage": STATUSPAGE,
@@ -504,7 +608,7 @@ CASES = {
 }
 
 WITH_CREDENTIAL = [name for name, case in CASES.items() if case.environ]
-OPTIONAL = ["github", "gitlab"]
+OPTIONAL = ["github", "github-advisories", "gitlab"]
 WHO_ASKS = ("authorization", "private-token")
 
 
@@ -551,6 +655,7 @@ def test_a_service_is_asked_page_by_page_and_each_field_has_its_place(
     assert registry.unreachable == ()
     assert server.paths() == [case.path] * len(case.asked)
     assert [asked.query for asked in server.asked] == list(case.asked)
+    assert [asked.posted for asked in server.asked] == list(case.posted or [None] * len(case.asked))
 
 
 @every
@@ -861,6 +966,18 @@ def test_a_filter_that_stands_twice_is_not_halved(tmp_path: Path) -> None:
         "Couldn't read registry 'pagerduty:': 'statuses[]' is in its query more than once",
         "  keep one value, and filter the answer with 'where' in a source block",
     ]
+
+
+def test_a_package_without_advisories_is_an_empty_list(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service leaves an empty list out of its answer."""
+    server.on(OSV.path, Reply({}))
+
+    registry = read(OSV, server, tmp_path, monkeypatch, LoadOptions())
+
+    assert list(registry) == []
+    assert registry.unreachable == ()
 
 
 def test_an_unknown_service_is_answered_with_those_that_are_known(tmp_path: Path) -> None:

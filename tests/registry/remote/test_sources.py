@@ -632,7 +632,8 @@ def test_a_field_that_no_item_has_is_told_with_those_that_are_there(
         (
             Reply('[{"id": "a", "title": ' + "[" * 150 + "]" * 150 + "}]"),
             "",
-            "it is nested more than 100 levels deep; fix the answer of this address",
+            "it is nested more than 100 levels deep (line 1 of the answer); fix the answer of this"
+            " address",
         ),
         (
             Reply('{"a":' * 10_000 + "1" + "}" * 10_000),
@@ -733,7 +734,9 @@ FILE = "put it into a variable of the environment, and write ${NAME}"
 NO_PATH = "write its path in the answer, such as 'fields.summary'"
 NO_PATTERN = "write a 'pattern' next to 'from', such as '^[A-Z]+-[0-9]+'"
 ADDRESS = "write an address with https://"
-KEYS = "use url, headers, query, basic, list, where, fields, next, partial, insecure or preset"
+KEYS = (
+    "use url, headers, query, basic, list, where, fields, next, partial, insecure, post or preset"
+)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 _open, _write, _fstat = os.open, os.write, os.fstat
@@ -52,6 +52,20 @@ def build_load_recorder(
         if argument.endswith(".py"):
             loaded(argument)
     return loaded
+
+
+def list_files_below(roots: Sequence[str], modules: Sequence[object]) -> Iterator[str]:
+    """Yield the real paths of the files of modules that are in one of some folders."""
+    folders = tuple(os.path.realpath(root) + os.sep for root in roots)
+    for module in modules:
+        try:
+            path = getattr(module, "__file__", None)
+        except Exception:  # sys.modules may hold any object
+            path = None
+        if isinstance(path, str):
+            real = os.path.realpath(path)
+            if real.startswith(folders) and "site-packages" not in real:
+                yield real
 
 
 def _open_note_file(path: str) -> int:

@@ -7,7 +7,8 @@ the same folder::
     {"files": {PATH: TEXT or null}, "modules": {NAME: [PATH, DIGEST]}, "data": [PATH, ...],
      "notes": PATH,
      "marks": {PATH: [[FIRST, LAST], ...]}, "watched": {PATH: ...}, "shake": false,
-     "sites": [...], "moved": [[FROM, TO], ...], "roots": [...], "trees": [...]}
+     "conditions": false, "sites": [...], "moved": [[FROM, TO], ...], "roots": [...],
+     "trees": [...], "packages": [...], "plugins": [...]}
 
 A file whose text is null does not exist. A module that is loaded from another path, such as an
 installed copy, is replaced too if its digest shows that it is the same file.
@@ -53,11 +54,8 @@ def install_overlay() -> None:
     """
     if any(isinstance(finder, ImportOverlay) for finder in sys.meta_path):
         return
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "import_hook.json")
-    with open(path, encoding="utf-8") as file:
-        config = json.load(file)
+    config = read_config()
     sys.dont_write_bytecode = True
-    _replaced_paths.update(config["files"])
     ImportOverlay(config).start()
     import site
 
@@ -68,6 +66,20 @@ def install_overlay() -> None:
     sys.path[:] = [*config["roots"], *(_move_path_entry(entry, moved) for entry in sys.path)]
     if config["roots"]:
         sys.meta_path.insert(0, RootFinder(config["roots"]))
+
+
+def read_config() -> dict[str, Any]:
+    """Read the configuration of a run."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "import_hook.json")
+    with _read(path, encoding="utf-8") as file:
+        return dict(json.load(file))
+
+
+def configure_overlay() -> None:
+    """Read the configuration again, for another run in a fork of this process."""
+    for finder in sys.meta_path:
+        if isinstance(finder, ImportOverlay):
+            finder.configure(read_config())
 
 
 def forget_reached_places() -> None:
@@ -87,11 +99,18 @@ def _move_path_entry(entry: str, moved: Sequence[tuple[str, str]]) -> str:
 
 
 def start_pytest() -> int:
-    """Start pytest without assertion rewriting for files that are served with another text.
+    """Start pytest."""
+    prepare_pytest()
+    import pytest
+
+    return int(pytest.main())
+
+
+def prepare_pytest() -> None:
+    """Switch assertion rewriting off for files that are served with another text.
 
     pytest would read the file itself. Plugins are imported before any hook of theirs runs.
     """
-    import pytest
     from _pytest.assertion.rewrite import AssertionRewritingHook
 
     original = AssertionRewritingHook._should_rewrite
@@ -100,7 +119,6 @@ def start_pytest() -> int:
         return os.path.realpath(fn) not in _replaced_paths and original(self, name, fn, state)
 
     AssertionRewritingHook._should_rewrite = should_rewrite  # type: ignore[method-assign]
-    return int(pytest.main())
 
 
 class RootFinder:
@@ -128,6 +146,12 @@ class ImportOverlay:
     """Serve modules with their configured text, and record that."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
+        self.configure(config)
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Take the texts of a run, of which nothing is recorded yet."""
+        _replaced_paths.clear()
+        _replaced_paths.update(config["files"])
         self._files: Mapping[str, str | None] = config["files"]
         self._modules: Mapping[str, Sequence[str]] = config["modules"]
         self._names = {os.path.basename(path) for path in self._files}
@@ -136,6 +160,7 @@ class ImportOverlay:
         self._marks: Mapping[str, Sequence[Sequence[int]]] = config["marks"]
         self._watched: Mapping[str, Sequence[Sequence[int]]] = config["watched"]
         self._shake = bool(config["shake"])
+        self._conditions = self._shake or bool(config.get("conditions"))
         self._add = channel.open_note_writer(config["notes"])
         self._said: set[str] = set()
         self._reached: set[str] = set()
@@ -219,7 +244,9 @@ class ImportOverlay:
         marks, watched = self._marks.get(file, ()), self._watched.get(file, ())
         if marks or watched:
             with suppress(RecursionError):  # code that is too deep is not looked into
-                source = instrument.instrument_code(text, marks, watched, conditions=self._shake)
+                source = instrument.instrument_code(
+                    text, marks, watched, conditions=self._conditions, name=file
+                )
         code: CodeType = loader.source_to_code(source, path)
         return code
 

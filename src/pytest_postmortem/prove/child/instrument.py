@@ -19,15 +19,17 @@ def instrument_code(
     watched: Sequence[Sequence[int]],
     *,
     conditions: bool = False,
+    name: str = "",
 ) -> ast.Module:
     """Return the code of a text, instrumented on marked and watched lines.
 
-    It reports that statements on marked lines run, and exceptions that leave functions with watched
-    lines or are caught in them. Lines are ranges, the last line included. A condition counts as
-    run when its body runs, or with ``conditions`` when it is evaluated.
+    It reports that statements on marked lines run, each by ``name`` and its first line, and
+    exceptions that leave functions with watched lines or are caught in them. Lines are ranges, the
+    last line included. A condition counts as run when its body runs, or with ``conditions`` when it
+    is evaluated.
     """
     tree = ast.parse(text)
-    _mark_statements(tree, marks, conditions=conditions)
+    _Marker(name, marks, conditions=conditions).mark_statements(tree)
     _WatchTransformer(watched).visit(tree)
     return ast.fix_missing_locations(tree)
 
@@ -73,36 +75,47 @@ def _list_inner_nodes(node: Any) -> Iterator[Any]:
         yield case.pattern
 
 
-def _mark_statements(node: Any, marks: Sequence[Sequence[int]], *, conditions: bool) -> None:
-    """Insert a call before each statement on marked lines, and at the start of its body."""
-    has_own_head = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
-    is_condition = isinstance(node, (ast.If, ast.While)) and not conditions
-    for name in BODY_FIELDS:
-        body = getattr(node, name, None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
-            setattr(node, name, list(_insert_reached_calls(body, marks, conditions=conditions)))
-    for branch in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        _mark_statements(branch, marks, conditions=conditions)
-    if isinstance(node, ast.match_case):
-        pattern = node.pattern
-        if _is_overlapping(pattern.lineno, pattern.end_lineno, marks):
-            node.body.insert(0, _build_call(REACHED, f"{pattern.lineno}", node.body[0]))
-    elif (has_own_head or is_condition) and _is_overlapping(*_find_head_lines(node), marks):
-        place = 1 if _is_text_statement(node.body[0]) else 0
-        node.body.insert(place, _build_call(REACHED, f"{node.lineno}", node.body[0]))
+class _Marker:
+    """Insert calls that report which statements on marked lines run."""
 
+    def __init__(self, name: str, marks: Sequence[Sequence[int]], *, conditions: bool) -> None:
+        self._name = name
+        self._marks = marks
+        self._conditions = conditions
 
-def _insert_reached_calls(
-    body: Sequence[ast.stmt], marks: Sequence[Sequence[int]], *, conditions: bool
-) -> Iterator[ast.stmt]:
-    for place, node in enumerate(body):
-        first = place == 0 and _is_text_statement(node)
-        future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        idle = first or future or (isinstance(node, CONDITIONAL) and not conditions)
-        if not idle and _is_overlapping(*_find_running_lines(node), marks):
-            yield _build_call(REACHED, f"{_find_decorated_line(node)}", node)
-        _mark_statements(node, marks, conditions=conditions)
-        yield node
+    def mark_statements(self, node: Any) -> None:
+        """Insert a call before each statement on marked lines, and at the start of its body."""
+        has_own_head = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler))
+        is_condition = isinstance(node, (ast.If, ast.While)) and not self._conditions
+        for name in BODY_FIELDS:
+            body = getattr(node, name, None)
+            if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
+                setattr(node, name, list(self._insert_reached_calls(body)))
+        for branch in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+            self.mark_statements(branch)
+        if isinstance(node, ast.match_case):
+            pattern = node.pattern
+            if _is_overlapping(pattern.lineno, pattern.end_lineno, self._marks):
+                node.body.insert(0, self._build_call(pattern.lineno, node.body[0]))
+        elif (has_own_head or is_condition) and _is_overlapping(
+            *_find_head_lines(node), self._marks
+        ):
+            place = 1 if _is_text_statement(node.body[0]) else 0
+            node.body.insert(place, self._build_call(node.lineno, node.body[0]))
+
+    def _insert_reached_calls(self, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+        for place, node in enumerate(body):
+            first = place == 0 and _is_text_statement(node)
+            future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+            idle = first or future or (isinstance(node, CONDITIONAL) and not self._conditions)
+            if not idle and _is_overlapping(*_find_running_lines(node), self._marks):
+                yield self._build_call(_find_decorated_line(node), node)
+            self.mark_statements(node)
+            yield node
+
+    def _build_call(self, line: int, where: ast.stmt) -> ast.Expr:
+        name = f"{self._name}:" if self._name else ""
+        return _build_call(REACHED, f"{name}{line}", where)
 
 
 def _is_text_statement(node: ast.stmt) -> bool:

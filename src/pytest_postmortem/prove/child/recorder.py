@@ -5,13 +5,15 @@ same folder::
 
     {"notes": PATH, "ids": [...], "marks": [...], "places": [[PATH, NAMES], ...],
      "others": null or [...], "rounds": 1, "share": 0.2, "started": SECONDS,
-     "memory": BYTES or null, "switch": null, "roots": [PATH, ...]}
+     "memory": BYTES or null, "switch": null, "roots": [PATH, ...], "stop": false,
+     "packages": false}
 
 Each line that it writes is ``[KIND, DATA]``. A failure is written before pytest reports it, since a
 test may break pytest's reporting. Linked tests run ``rounds`` times, an upper limit if negative,
 and then further tests, those in ``others`` or all; both for no more than ``share`` of the time of
 the requested runs. Since one run says little about a test, linked tests have all their rounds if
-these take no more than a second.
+these take no more than a second, and little of the processor. With ``stop``, the first failure ends
+the run; with ``packages``, the names of all modules that are loaded from elsewhere are recorded.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import unicodedata
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -34,6 +37,9 @@ IN_SHADOW = __name__ == "_postmortem_recorder"
 import_hook: Any = import_module(
     "_postmortem_import_hook" if IN_SHADOW else f"{__package__}.import_hook"
 )
+influences: Any = import_module(
+    "_postmortem_influences" if IN_SHADOW else f"{__package__}.influences"
+)
 
 _time, _dumps, _getpid = time, json.dumps, os.getpid  # a test may patch them
 
@@ -42,6 +48,9 @@ MIN_EXTRA_SECONDS = 0.05
 
 MAX_ROUND_SECONDS = 1.0
 """Seconds that the rounds of linked tests may take beyond their share."""
+
+MAX_ROUND_WORK = 0.1
+"""Seconds of the processor that one such round may take."""
 
 MAX_EXIT_SECONDS = 1.0
 """Seconds in which a process must exit after all results are recorded."""
@@ -53,12 +62,16 @@ def pytest_configure(config: pytest.Config) -> None:
     with open(path, encoding="utf-8") as file:
         recorder_config = json.load(file)
     _limit_memory(recorder_config["memory"])
-    own_plugin = config.pluginmanager.get_plugin("postmortem")
-    if own_plugin is not None:
-        config.pluginmanager.unregister(
-            own_plugin
-        )  # its options must exist, but its report is not needed
+    for name in ("postmortem", "pytest_postmortem.plugin"):
+        own_plugin = config.pluginmanager.get_plugin(name)
+        if own_plugin is not None:  # its options must exist, but its report is not needed
+            config.pluginmanager.unregister(own_plugin)
     config.pluginmanager.register(RunRecorder(recorder_config), "postmortem-recorder")
+
+
+def _measure_work() -> float:
+    """Return the seconds that the processor has worked for this process and its children."""
+    return sum(os.times()[:4])
 
 
 def _end_process_after(seconds: float) -> None:
@@ -86,13 +99,24 @@ class RunRecorder:
         self._add = import_hook.channel.open_note_writer(config["notes"])
         self._linked: dict[str, pytest.Item] = {}
         self._round = 0
+        self._failed = False
         self._spent = self._beyond = 0.0
+        self._influences = influences.InfluenceWatcher(
+            os.path.dirname(config["notes"]), self._write_note
+        )
         self._until: float | None = None
 
     def _write_note(self, kind: str, data: object) -> None:
         """Write a note, unless a test forked and this is the clone, which runs on."""
         if _getpid() == self._process:
             self._add(_dumps([kind, data]))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Leave out files of data that no plugin collects: pytest would refuse to run."""
+        arguments = session.config.args
+        kept = [path for path in arguments if path.endswith(".py") or _is_collected(session, path)]
+        session.config.args = kept or arguments
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record files that could not be collected, or skipped themselves."""
@@ -114,8 +138,19 @@ class RunRecorder:
         if named is not None:
             others = [item for item in others if item.nodeid in set(named)]
         items[:] = [*linked, *others]
-        self._write_note("collected", {"linked": list(self._linked), "others": len(others)})
+        facts = {"linked": list(self._linked), "others": len(others)}
+        self._write_note("collected", {**facts, "missing": self._list_missing_tests(linked)})
         self._write_note("modules", self._modules())
+
+    def _list_missing_tests(self, linked: Sequence[pytest.Item]) -> list[str]:
+        """Return the linked tests that were not collected, if no other linked test was."""
+        if linked:
+            return []
+        return [
+            f"{names} in {os.path.basename(path)}"
+            for path, names in self._wanted["places"]
+            if names
+        ]
 
     def _is_linked(self, item: pytest.Item) -> bool:
         path, names = os.path.realpath(item.path), item.nodeid.partition("::")[2]
@@ -133,6 +168,8 @@ class RunRecorder:
         """Run a linked test as often as requested; the others while there is time."""
         if item.nodeid in self._linked:
             self._run(item, nextitem)
+            if self._wanted["stop"] and self._failed:
+                item.session.shouldstop = "a test failed"
             return True
         if self._until is None:
             room = self._find_spare_seconds()
@@ -155,9 +192,11 @@ class RunRecorder:
         switch, usual = self._wanted["switch"], sys.getswitchinterval()
         sys.setswitchinterval(usual if switch is None else switch)
         try:
+            work = _measure_work()
             took = self._once(item, 0)
+            work = _measure_work() - work
             for number in range(1, abs(rounds)):
-                if rounds < 0 and not self._has_time(took, abs(rounds) - number):
+                if rounds < 0 and not self._has_time(took, work, abs(rounds) - number):
                     break
                 self._once(item, number)
             self._write_note("teardown", item.nodeid)
@@ -167,11 +206,14 @@ class RunRecorder:
         finally:
             sys.setswitchinterval(usual)
 
-    def _has_time(self, took: float, rounds: int) -> bool:
-        """Return whether there is time for one more of some rounds, and count it."""
+    def _has_time(self, took: float, work: float, rounds: int) -> bool:
+        """Return whether there is time for one more of some rounds, and count it.
+
+        A round takes some seconds, in which the processor works for others.
+        """
         if took <= self._find_spare_seconds() / 2:
             self._spent += took
-        elif self._beyond + took * rounds <= MAX_ROUND_SECONDS:
+        elif self._beyond + took * rounds <= MAX_ROUND_SECONDS and work <= MAX_ROUND_WORK:
             self._beyond += took
         else:
             return False
@@ -188,7 +230,8 @@ class RunRecorder:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         self._write_note("start", [item.nodeid, number])
         import_hook.forget_reached_places()
-        runtestprotocol(item, nextitem=shared)
+        with self._influences.watch():
+            runtestprotocol(item, nextitem=shared)
         self._write_note("end", item.nodeid)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return _time() - start
@@ -231,6 +274,7 @@ class RunRecorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record the result of a phase, or of a subtest."""
+        self._failed |= report.failed
         fact = {
             "nodeid": report.nodeid,
             "round": self._round if report.nodeid in self._linked else 0,
@@ -247,25 +291,32 @@ class RunRecorder:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Record that the run ended; running threads do not delay the exit."""
         self._write_note("modules", self._modules())
+        if self._wanted["packages"]:
+            self._write_note("packages", self._packages())
         self._write_note("finish", int(exitstatus))
         _end_process_after(MAX_EXIT_SECONDS)
 
     def _modules(self) -> list[str]:
         """Return the files below the trees of the run that are loaded as modules."""
-        roots = tuple(os.path.realpath(root) + os.sep for root in self._wanted["roots"])
-        return sorted(set(_list_files_below(roots, tuple(sys.modules.values()))))
+        modules = tuple(sys.modules.values())
+        return sorted(set(import_hook.channel.list_files_below(self._wanted["roots"], modules)))
+
+    def _packages(self) -> list[str]:
+        """Return the names of the other modules that are loaded, in their order."""
+        own = import_hook.channel.list_files_below
+        return [
+            name
+            for name, module in tuple(sys.modules.items())
+            if getattr(module, "__spec__", None) is not None
+            and not name.startswith("_postmortem_")
+            and not [*own(self._wanted["roots"], [module])]
+        ]
 
 
-def _list_files_below(roots: tuple[str, ...], modules: Sequence[object]) -> Iterator[str]:
-    for module in modules:
-        try:
-            path = getattr(module, "__file__", None)
-        except Exception:  # sys.modules may hold any object
-            path = None
-        if isinstance(path, str):
-            real = os.path.realpath(path)
-            if real.startswith(roots) and "site-packages" not in real:
-                yield real
+def _is_collected(session: pytest.Session, path: str) -> bool:
+    file = Path(path)
+    hooks = session.gethookproxy(file.parent)
+    return any(hooks.pytest_collect_file(file_path=file, parent=session))
 
 
 def _list_enclosing_names(names: str) -> Iterator[str]:

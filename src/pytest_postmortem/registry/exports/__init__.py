@@ -12,26 +12,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.entry import LIST_SEPARATORS, READ_REGISTRY, RawEntry
+from pytest_postmortem.registry.advisories import is_advisory
+from pytest_postmortem.registry.entry import READ_REGISTRY, RawEntry
+from pytest_postmortem.registry.file import WRAPPER_KEYS
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 from pytest_postmortem.registry.remote import json_path
-from pytest_postmortem.registry.remote.json_path import FieldPath, parse_field_paths
+from pytest_postmortem.registry.remote.json_path import FieldPath, parse_field_paths, read_field
 from pytest_postmortem.registry.tables import TableRows, name_table_fields, squeeze_key
 
 EXPORT_FOLDER = os.path.dirname(__file__)
 LIST_KEYS = (
     *("data", "incidents", "issues", "alerts", "results", "result", "items", "records", "values"),
-    *("nodes", "postmortem_documents"),
+    *("nodes", "postmortem_documents", "vulns"),
 )
 ITEM_KEYS = ("incident", "issue", "alert", "data")
 NESTED_KEYS = ("attributes", "fields")
+OWN_KEYS = {*WRAPPER_KEYS, "id"}
+"""The keys of a mapping in our own form: those that hold entries, and that of one entry."""
+
 _API_ADDRESS = re.compile(r"^(https?://[^/]+(?:/[\w-]+)*?)/rest/api/")
 _JIRA_DATE = re.compile(r"(\d{1,2})/([A-Z][a-z]{2})/(\d{4}|\d{2})\b")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -44,7 +49,7 @@ class ExportFormat:
 
     keys: tuple[str, ...]
     fields: Mapping[str, tuple[FieldPath, ...]]
-    where: Mapping[str, tuple[str | None, ...]]
+    where: Mapping[str, Sequence[str | None]]
     body: str | None = None
     table: bool = False
 
@@ -59,38 +64,22 @@ def find_export_items(tree: Any) -> LocatedList | None:
     if not items:
         return None
     samples = items[:20]
-    found = None
-    if any(map(_has_foreign_key, samples)):
-        forms = _load_formats(isinstance(items, TableRows))
-        found = next((form for form in forms if _has_keys(form, samples)), None)
-    if found is not None:
-        return _convert_items(items, lambda item: _read_item(item, found))
+    keys = {fields.normalize_key(key) for item in samples for key in item}
+    if any(fields.find_field(key) is None and key not in fields.ID_KEYS for key in keys):
+        for form in _load_formats(isinstance(items, TableRows)):
+            if _has_keys(form, samples):
+                return _convert_items(items, partial(_read_item, form))
     if isinstance(items, TableRows):
         return name_table_fields(items)
-    own = isinstance(tree, LocatedList) or _is_own_form(tree)
+    own = isinstance(tree, LocatedList) or not OWN_KEYS.isdisjoint(map(fields.normalize_key, tree))
     nested = any(key in item for item in samples for key in NESTED_KEYS)
-    if own and not nested and any(map(_has_id, samples)):
+    if own and not nested and not keys.isdisjoint(fields.ID_KEYS):
         return None
     flat = _convert_items(items, _flatten_item)
-    return name_table_fields(_build_rows(flat), ids_from_cells=False)
-
-
-def _has_id(item: LocatedTable) -> bool:
-    return any(fields.normalize_key(key) in fields.ID_KEYS for key in item)
-
-
-def _build_rows(items: LocatedList) -> TableRows:
-    """Return items as the rows of a table, which has a column for each of their keys."""
-    rows = TableRows(list(dict.fromkeys(key for item in items for key in item)))
-    rows.extend(items)
-    rows.lines = items.lines or [item.line for item in items]
-    return rows
-
-
-def _has_foreign_key(item: LocatedTable) -> bool:
-    """Return whether an item has a key that is not the name of a field."""
-    names = map(fields.normalize_key, item)
-    return any(fields.find_field(name) is None and name not in fields.ID_KEYS for name in names)
+    rows = TableRows(list(dict.fromkeys(key for item in flat for key in item)))
+    rows.extend(flat)
+    rows.lines = flat.lines or [item.line for item in flat]
+    return name_table_fields(rows, ids_from_cells=False)
 
 
 def _find_items(tree: Any) -> LocatedList | None:
@@ -102,30 +91,20 @@ def _find_items(tree: Any) -> LocatedList | None:
     for key in LIST_KEYS:
         value = tree.get(key)
         if isinstance(value, LocatedList) and value:
-            return value if all(isinstance(item, LocatedTable) for item in value) else None
+            return _find_items(value)
         if isinstance(value, LocatedTable) and not _is_item(value):
             return _find_items(value)
-    for key in ITEM_KEYS:
-        value = tree.get(key)
-        if isinstance(value, LocatedTable) and _is_item(value):
-            return _wrap_item(value)
-    return _wrap_item(tree) if _is_item(tree) else None
+    for item in (*map(tree.get, ITEM_KEYS), tree):
+        if isinstance(item, LocatedTable) and _is_item(item):
+            items = LocatedList(item.line)
+            items.append(item)
+            return items
+    return None
 
 
 def _is_item(table: LocatedTable) -> bool:
-    return "id" in table and any(key in table for key in ("title", "name", "message", *NESTED_KEYS))
-
-
-def _wrap_item(table: LocatedTable) -> LocatedList:
-    items = LocatedList(table.line)
-    items.append(table)
-    return items
-
-
-def _is_own_form(tree: LocatedTable) -> bool:
-    """Return whether a mapping has our own wrapper, or is one entry."""
-    names = {fields.normalize_key(key) for key in tree}
-    return bool(names & {"postmortems", "incidents", "defects", "issues", "id"})
+    keys = ("title", "name", "message", *NESTED_KEYS)
+    return is_advisory(table) or ("id" in table and any(key in table for key in keys))
 
 
 @cache
@@ -144,14 +123,13 @@ def _load_format(name: str) -> ExportFormat:
     paths = {**preset.get("fields", {}), **block.get("fields", {})}
     where = {**preset.get("where", {}), **block.get("where", {})}
     return ExportFormat(
-        tuple(block["keys"]),
-        {name: parse_field_paths(value) for name, value in paths.items() if value is not None},
-        {
-            key: tuple(texts) if isinstance(texts, list) else (texts,)
-            for key, texts in where.items()
+        keys=tuple(block["keys"]),
+        fields={name: parse_field_paths(path) for name, path in paths.items() if path is not None},
+        where={
+            path: texts if isinstance(texts, list) else [texts] for path, texts in where.items()
         },
-        block.get("body"),
-        block.get("table") == "true",
+        body=block.get("body"),
+        table=block.get("table") == "true",
     )
 
 
@@ -160,13 +138,12 @@ def _has_keys(form: ExportFormat, samples: Sequence[LocatedTable]) -> bool:
     if form.table:
         wanted = set(map(squeeze_key, form.keys))
         return any(wanted <= set(map(squeeze_key, item)) for item in samples)
-    return any(
-        all(any(True for _ in json_path.find_path_values(item, key)) for key in form.keys)
-        for item in samples
-    )
+    return any(all(FieldPath(key).exists(item) for key in form.keys) for item in samples)
 
 
-def _convert_items(items: LocatedList, convert: Any) -> LocatedList:
+def _convert_items(
+    items: LocatedList, convert: Callable[[LocatedTable], LocatedTable | None]
+) -> LocatedList:
     converted = LocatedList(items.line)
     for position, item in enumerate(items):
         table = convert(item)
@@ -178,80 +155,37 @@ def _convert_items(items: LocatedList, convert: Any) -> LocatedList:
     return converted
 
 
-def _read_item(item: LocatedTable, form: ExportFormat) -> LocatedTable | None:
+def _read_item(form: ExportFormat, item: LocatedTable) -> LocatedTable | None:
     """Return an item as an entry: the fields of its format, and short texts of its own."""
-    source = _squeeze_item(item, form) if form.table else _add_site(item)
-    if not all(_is_accepted(source, path, texts) for path, texts in form.where.items()):
+    source = LocatedTable(item.line)
+    source.update(_name_columns(form, item) if form.table else item)
+    address = item.get("self")
+    if isinstance(address, str) and (match := _API_ADDRESS.match(address)):
+        source["site"] = match[1]  # that of Jira
+    if not json_path.is_accepted(source, form.where):
         return None
     table = LocatedTable()
-    for name, spots in form.fields.items():
-        values = [value for spot in spots for value in spot.read(source)]
-        if values and name in (*LIST_SEPARATORS, "fix"):
-            table[name] = _list_texts(values)
-        elif values:
-            value = next((value for value in values if fields.parse_scalar(value)), values[0])
+    for name, paths in form.fields.items():
+        value = read_field(name, paths, source)
+        if value is not None:
             table[name] = _convert_time(value) if name == "date" else value
     for body in json_path.find_path_values(source, form.body) if form.body else ():
-        table = _add_body(table, body)
-    _add_own_texts(table, item)
-    return table
+        from pytest_postmortem.registry.remote.issue_body import BODY_KEY, add_body_fields
 
-
-def _add_body(table: LocatedTable, body: Any) -> LocatedTable:
-    """Return an entry with what its text says, for the fields that it lacks."""
-    from pytest_postmortem.registry.remote.issue_body import BODY_KEY, add_body_fields
-
-    table[BODY_KEY] = body
-    return add_body_fields(RawEntry(table, ""), "all").values
-
-
-def _list_texts(values: Iterable[Any]) -> LocatedList:
-    texts = LocatedList()
-    for value in values:
-        texts += fields.split_texts(value, None)
-    return texts
-
-
-def _add_own_texts(table: LocatedTable, item: LocatedTable) -> None:
-    """Add the keys of an item that mean nothing here, for `postmortem_select`."""
-    for key, value in item.items():
+        table[BODY_KEY] = body
+        table = add_body_fields(RawEntry(table, ""), "all").values
+    for key, value in item.items():  # those that mean nothing here, for `postmortem_select`
         name = fields.normalize_key(key)
         if isinstance(value, str) and not fields.find_field(name) and name not in fields.ID_KEYS:
             table.setdefault(key, value)
+    return table
 
 
-def _squeeze_item(item: LocatedTable, form: ExportFormat) -> LocatedTable:
-    """Return a row with the columns named as the format names them."""
-    names = {
-        squeeze_key(path): path
-        for spots in form.fields.values()
-        for spot in spots
-        for path in spot.paths
-    }
-    row = LocatedTable(item.line)
-    for key, value in item.items():
-        row[names.get(squeeze_key(key), key)] = value
-    return row
-
-
-def _add_site(item: LocatedTable) -> LocatedTable:
-    """Return an item of Jira with the address of its site, from that of its API."""
-    address = item.get("self")
-    match = _API_ADDRESS.match(address) if isinstance(address, str) else None
-    if match is None:
-        return item
-    copy = LocatedTable(item.line)
-    copy.update({**item, "site": match[1]})
-    return copy
-
-
-def _is_accepted(item: LocatedTable, path: str, accepted: Sequence[str | None]) -> bool:
-    """Return whether an item has one of the texts at a path; None is a missing value."""
-    values = [value for value in json_path.find_path_values(item, path) if value not in (None, "")]
-    if not values:
-        return None in accepted
-    texts = {text.casefold() for value in values for text in fields.split_texts(value, None)}
-    return bool(texts & {text.casefold() for text in accepted if text is not None})
+def _name_columns(form: ExportFormat, row: LocatedTable) -> dict[str, Any]:
+    """Return a row with its columns as the format names them."""
+    field_paths = (path for paths in form.fields.values() for path in paths)
+    names = {squeeze_key(name): name for path in field_paths for name in path.paths}
+    return {names.get(squeeze_key(key), key): value for key, value in row.items()}
 
 
 def _convert_time(value: Any) -> Any:
@@ -277,20 +211,13 @@ def _flatten_item(item: LocatedTable) -> LocatedTable:
             table.update({name: value for name, value in nested.items() if name not in table})
     for name, value in table.items():
         if isinstance(value, LocatedTable):
-            table[name] = _find_name(value)
+            table[name] = _find_nested_name(value)
     return table
 
 
-def _find_name(value: LocatedTable) -> Any:
+def _find_nested_name(value: LocatedTable) -> Any:
     """Return the name of a nested mapping, or the mapping if it has none."""
-    inner = value.get("data") if isinstance(value.get("data"), LocatedTable) else value
+    inner = value.get("data", value)
     attributes = inner.get("attributes") if isinstance(inner, LocatedTable) else None
-    places = (value, inner, attributes)
-    names = (
-        place[key]
-        for place in places
-        if isinstance(place, LocatedTable)
-        for key in ("name", "summary", "value")
-        if isinstance(place.get(key), str)
-    )
-    return next(names, value)
+    tables = (table for table in (value, inner, attributes) if isinstance(table, LocatedTable))
+    return next(filter(None, map(fields.find_name, tables)), value)

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Literal
 
 from pytest_postmortem.model import Finding, Guard, ShowLevel, format_count
-from pytest_postmortem.registry import fields, parsers
+from pytest_postmortem.registry import LoadOptions, fields, parsers
+from pytest_postmortem.registry.advisories import merge_advisories
 from pytest_postmortem.registry.cache import (
     SnapshotStore,
     StoredSnapshot,
     deserialize_entries,
     hash_parts,
-    serialize_entries,
 )
 from pytest_postmortem.registry.entry import RawEntry, RegistryEntry, build_entries
-from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.registry.merge import check_duplicate_ids
 from pytest_postmortem.registry.remote.http import DEFAULT_LIMITS, UnreachableError
 from pytest_postmortem.registry.remote.issue_body import add_body_fields
@@ -59,26 +58,32 @@ class FetchResult:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _FreshEntries:
-    """The entries of a new answer, before they are stored."""
-
-    entries: list[RegistryEntry]
-    findings: list[Finding] = field(default_factory=list)
-    pages: Sequence[PageValidator] = ()
-    partial: str | None = None
+_EntryReader = Callable[[StoredSnapshot | None], FetchedPages | None]
+"""Reads a location, with its stored copy; returns None if that is still valid."""
 
 
 def fetch_location(
     source: RemoteSource, how: LoadOptions, prefix: str, url_template: str | None
 ) -> FetchResult:
     """Fetch a location; if that fails, return the copy of an earlier run and a finding."""
-    place = source.place(os.environ)
-    settings = (source.identity_text, place, prefix, url_template, how.show, sorted(how.keep))
-    name = f"{hash_parts(source.shown)}-{hash_parts(repr(settings))}"
-    return _LocationFetcher(source.shown, how, name).fetch(
-        lambda stored: _fetch_fresh_entries(source, how, (prefix, url_template), stored)
-    )
+    address = source.format_address(os.environ)
+    settings = (repr(source), address, prefix, url_template, how.show, sorted(how.keep))
+    key = f"{hash_parts(source.shown)}-{hash_parts(repr(settings))}"
+
+    def read(stored: StoredSnapshot | None) -> FetchedPages | None:
+        credential = bool(source.build_request(os.environ).secrets)
+        show: ShowLevel = how.show or ("link" if credential else "all")
+        validators = []
+        if stored is not None and stored.head["show"] in ([], [show]):
+            validators = [PageValidator(*page) for page in stored.head["pages"]]
+        pages = read_pages(source, os.environ, validators, how.limits or DEFAULT_LIMITS)
+        if pages is not None:
+            pages.prefix = prefix or pages.prefix
+            pages.url_template = url_template or pages.url_template
+            _add_entries(pages, how, show)
+        return pages
+
+    return _fetch_or_use_copy(source.shown, how, key, read)
 
 
 def take_plugin_entries(
@@ -86,22 +91,21 @@ def take_plugin_entries(
 ) -> FetchResult:
     """Return the entries that a plugin provides for a location; its error is a finding."""
 
-    def read(stored: StoredSnapshot | None) -> _FreshEntries:
-        if isinstance(provided, Exception):
-            raise UnreachableError(_format_plugin_error(provided), "fix the plugin that reads it")
+    def read(stored: StoredSnapshot | None) -> FetchedPages:
         try:
-            raws = [
-                RawEntry(parsers.convert_to_tables(dict(mapping)), shown) for mapping in provided
-            ]
+            if isinstance(provided, Exception):
+                raise provided
+            tables = (parsers.convert_to_tables(dict(mapping)) for mapping in provided)
+            pages = FetchedPages([RawEntry(table, shown) for table in tables])
         except Exception as error:  # the generator of a plugin may raise anything
-            raise UnreachableError(
-                _format_plugin_error(error), "fix the plugin that reads it"
-            ) from None
-        return _build_fresh_entries(
-            FetchedPages(raws), how, shown, how.show or "link", "", how.url_template
-        )
+            message = _URL_IN_ERROR.sub(r"\1\2", str(error))
+            cause = clean_text(f"{type(error).__name__}: {message}")[: fields.MAX_SHORT_TEXT]
+            raise UnreachableError(cause, "fix the plugin that reads it") from None
+        pages.url_template = how.url_template
+        _add_entries(pages, how, how.show or "link")
+        return pages
 
-    return _LocationFetcher(shown, how, _build_plugin_copy_key(text, how)).fetch(read)
+    return _fetch_or_use_copy(shown, how, _build_plugin_copy_key(text, how), read)
 
 
 def has_plugin_copy(text: str, how: LoadOptions) -> bool:
@@ -113,107 +117,82 @@ def _build_plugin_copy_key(text: str, how: LoadOptions) -> str:
     return f"{hash_parts(text)}-{hash_parts(repr((how.show, how.url_template, sorted(how.keep))))}"
 
 
-def _format_plugin_error(error: Exception) -> str:
-    """Return the error of a plugin; addresses in it lose their query and user information."""
-    message = _URL_IN_ERROR.sub(r"\1\2", str(error))
-    return clean_text(f"{type(error).__name__}: {message}")[: fields.MAX_SHORT_TEXT]
+def _fetch_or_use_copy(shown: str, how: LoadOptions, key: str, read: _EntryReader) -> FetchResult:
+    """Return and store the entries that were read, or the stored copy with a finding."""
+    store, name = SnapshotStore(how.cache), f"part-{key}"
+    stored = store.read(name)
+    try:
+        if how.offline:
+            raise UnreachableError("postmortem_offline is set", "unset it to fetch anew")
+        pages = read(stored)
+    except UnreachableError as error:
+        return _use_copy(shown, how, stored, error)
+    if pages is not None and not pages.entries and stored is not None and stored.data():
+        return _use_copy_for_empty(shown, stored)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    if pages is None and stored is not None:
+        store.keep(name, {**stored.head, "read": now}, stored.body)
+        return _build_result(shown, stored)
+    assert pages is not None
+    head = {
+        "read": now,
+        "pages": [[page.url, page.etag, page.modified] for page in pages.validators],
+        "partial": pages.partial,
+        "show": [entry.show for entry in pages.entries[:1]],
+        "findings": [[finding.code, finding.message] for finding in pages.findings],
+    }
+    return _build_result(shown, store.write(name, head, pages.entries))
 
 
-class _LocationFetcher:
-    """Reads a location, stores the answer, and falls back to the stored one."""
-
-    def __init__(self, shown: str, how: LoadOptions, name: str) -> None:
-        self._shown = shown
-        self._how = how
-        self._name = f"part-{name}"
-        self._store = SnapshotStore(how.cache)
-
-    def fetch(self, read: Any) -> FetchResult:
-        stored = self._store.read(self._name)
-        try:
-            if self._how.offline:
-                raise UnreachableError("postmortem_offline is set", "unset it to fetch anew")
-            fresh: _FreshEntries | None = read(stored)
-        except UnreachableError as error:
-            return self._use_copy(stored, error)
-        if fresh is not None and not fresh.entries and stored is not None and stored.data():
-            return self._use_copy_for_empty(stored)
-        if fresh is None and stored is not None:
-            self._store.keep(
-                self._name, {**stored.head, "read": _format_current_time()}, stored.body
-            )
-            return self._build_result(stored)
-        assert fresh is not None
-        return self._build_result(
-            self._store.write(
-                self._name,
-                {
-                    "read": _format_current_time(),
-                    "pages": [[page.url, page.etag, page.modified] for page in fresh.pages],
-                    "partial": fresh.partial,
-                    "show": [entry.show for entry in fresh.entries[:1]],
-                    "findings": [[finding.code, finding.message] for finding in fresh.findings],
-                },
-                serialize_entries(fresh.entries),
-            )
-        )
-
-    def _build_result(self, stored: StoredSnapshot) -> FetchResult:
-        findings = (
-            Finding(code, "warning", message, self._shown)
-            for code, message in stored.head["findings"]
-        )
-        partial = stored.head["partial"]
-        return FetchResult(
-            self._shown,
-            deserialize_entries(stored.data()),
-            tuple(findings),
-            partial=partial and f"{self._shown}: {partial}",
-            digest=hash_parts(stored.head["content"], repr((stored.head["findings"], partial))),
-        )
-
-    def _use_copy(self, stored: StoredSnapshot | None, error: UnreachableError) -> FetchResult:
-        """Return the copy of an earlier run, if there is one, and a finding with the reason."""
-        level: Literal["warning", "error"] = (
-            "error" if self._how.unreachable == "error" else "warning"
-        )
-        if stored is None:
-            consequence = "" if self._how.fetched_only else UNCHECKED_IDS_NOTE
-            message = f"it can't be read: {error.cause}; {consequence}{error.remedy}"
-            trouble = Finding("registry-unreachable", level, message, self._shown)
-            return FetchResult(self._shown, trouble=(trouble,), missing=True)
-        age = _format_copy_age(stored.head["read"])
-        message = f"it can't be read: {error.cause}; {age}, is used; {error.remedy}"
-        trouble = Finding("registry-unreachable", level, message, self._shown)
-        return self._build_aged_result(stored, age, trouble)
-
-    def _use_copy_for_empty(self, stored: StoredSnapshot) -> FetchResult:
-        """Return the copy of an earlier run: an empty answer may mean that a token has expired."""
-        age, size = (
-            _format_copy_age(stored.head["read"]),
-            format_count(len(stored.data()), "post-mortem"),
-        )
-        message = (
-            f"it answers with an empty list, and had {size} before; {age}, is used, and gates are"
-            " not judged; check the token and the query, or run `pytest --cache-clear` if"
-            " the list is really empty"
-        )
-        trouble = Finding("registry-shrunk", "warning", message, self._shown)
-        return replace(self._build_aged_result(stored, age, trouble), shrunk=True)
-
-    def _build_aged_result(self, stored: StoredSnapshot, age: str, trouble: Finding) -> FetchResult:
-        part = self._build_result(stored)
-        partial = part.partial or f"{self._shown} is {age}"
-        return replace(part, shown=f"{self._shown} ({age})", trouble=(trouble,), partial=partial)
+def _build_result(shown: str, stored: StoredSnapshot) -> FetchResult:
+    findings, partial = stored.head["findings"], stored.head["partial"]
+    return FetchResult(
+        shown,
+        deserialize_entries(stored.data()),
+        tuple(Finding(code, "warning", message, shown) for code, message in findings),
+        partial=partial and f"{shown}: {partial}",
+        digest=hash_parts(stored.head["content"], repr((findings, partial))),
+    )
 
 
-def _format_current_time() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+def _use_copy(
+    shown: str, how: LoadOptions, stored: StoredSnapshot | None, error: UnreachableError
+) -> FetchResult:
+    """Return the copy of an earlier run, if there is one, and a finding with the reason."""
+    level: Literal["warning", "error"] = "error" if how.unreachable == "error" else "warning"
+    if stored is None:
+        consequence = "" if how.fetched_only else UNCHECKED_IDS_NOTE
+    else:
+        consequence = f"{_format_copy_age(stored)}, is used; "
+    message = f"it can't be read: {error.cause}; {consequence}{error.remedy}"
+    trouble = Finding("registry-unreachable", level, message, shown)
+    if stored is None:
+        return FetchResult(shown, trouble=(trouble,), missing=True)
+    return _build_aged_result(stored, trouble)
 
 
-def _format_copy_age(read: str) -> str:
+def _use_copy_for_empty(shown: str, stored: StoredSnapshot) -> FetchResult:
+    """Return the copy of an earlier run: an empty answer may mean that a token has expired."""
+    size = format_count(len(stored.data()), "post-mortem")
+    message = (
+        f"it answers with an empty list, and had {size} before; {_format_copy_age(stored)}, is"
+        " used, and gates are not judged; check the token and the query, or run"
+        " `pytest --cache-clear` if the list is really empty"
+    )
+    trouble = Finding("registry-shrunk", "warning", message, shown)
+    return replace(_build_aged_result(stored, trouble), shrunk=True)
+
+
+def _build_aged_result(stored: StoredSnapshot, trouble: Finding) -> FetchResult:
+    shown, age = str(trouble.path), _format_copy_age(stored)
+    result = _build_result(shown, stored)
+    partial = result.partial or f"{shown} is {age}"
+    return replace(result, shown=f"{shown} ({age})", trouble=(trouble,), partial=partial)
+
+
+def _format_copy_age(stored: StoredSnapshot) -> str:
     """Return in words how old a copy is."""
-    read_at = datetime.fromisoformat(read)
+    read_at = datetime.fromisoformat(stored.head["read"])
     minutes = max(0, int((datetime.now(timezone.utc) - read_at).total_seconds() // 60))
     old = format_count(minutes, "minute")
     if minutes >= 2 * 24 * 60:
@@ -223,67 +202,36 @@ def _format_copy_age(read: str) -> str:
     return f"a copy of {read_at:%Y-%m-%d %H:%M} UTC, {old} old"
 
 
-def _fetch_fresh_entries(
-    source: RemoteSource,
-    how: LoadOptions,
-    defaults: tuple[str, str | None],
-    stored: StoredSnapshot | None,
-) -> _FreshEntries | None:
-    """Return the current entries of a source, or None if they are those of the stored copy."""
-    credential = bool(source.build_request(os.environ).secrets)
-    show: ShowLevel = how.show or ("link" if credential else "all")
-    validators: list[PageValidator] = []
-    if stored is not None and stored.head["show"] in ([], [show]):
-        validators = [PageValidator(*page) for page in stored.head["pages"]]
-    pages = read_pages(source, os.environ, validators, how.limits or DEFAULT_LIMITS)
-    if pages is None:
-        return None
-    prefix, template = defaults
-    return _build_fresh_entries(
-        pages, how, source.shown, show, prefix or pages.prefix, template or pages.url_template
-    )
+def _add_entries(pages: FetchedPages, how: LoadOptions, show: ShowLevel) -> None:
+    """Add the entries of pages, as far as they may be shown, and findings about them.
 
-
-def _build_fresh_entries(
-    pages: FetchedPages,
-    how: LoadOptions,
-    shown: str,
-    show: ShowLevel,
-    prefix: str,
-    url_template: str | None,
-) -> _FreshEntries:
+    Raises: UnreachableError if none of the items has an id.
+    """
     raws = [add_body_fields(raw, show) for raw in pages.raws]
-    built = build_entries(raws, prefix=prefix, url_template=url_template)
-    entries, problems = built.entries, built.problems
-    if pages.raws and not entries:
-        raise UnreachableError(
-            f"none of its {len(pages.raws)} items has an id", "set its path in 'fields'"
-        )
+    built = build_entries(
+        merge_advisories(raws), prefix=pages.prefix, url_template=pages.url_template
+    )
+    if pages.raws and not built.entries:
+        cause = f"none of its {len(pages.raws)} items has an id"
+        raise UnreachableError(cause, "set its path in 'fields'")
     unique: dict[str, RegistryEntry] = {}
-    for entry in entries:
+    for entry in built.entries:
         unique.setdefault(entry.id.casefold(), entry)
-    problems += check_duplicate_ids(entries)
-    findings = [*pages.findings]
-    if (problems or built.findings) and show != "all":
-        slug = problems[0].slug if problems else built.findings[0].code
-        hidden_count = len(problems) + len(built.findings)
-        findings.append(Finding(slug, "warning", _format_hidden_problems(hidden_count)))
-        problems = []
-    else:
-        findings += (replace(finding, path=None, line=None) for finding in built.findings)
+    pages.entries = [_redact_entry(entry, show, how.keep) for entry in unique.values()]
+    problems = [*built.problems, *check_duplicate_ids(built.entries)]
+    slugs = [*(problem.slug for problem in problems), *(each.code for each in built.findings)]
+    if slugs and show != "all":  # the messages have content that must not be shown
+        values = format_count(len(slugs), "value")
+        message = f"{values} of its entries can't be used; postmortem_show = all shows which"
+        pages.findings.append(Finding(slugs[0], "warning", message))
+        return
+    pages.findings += (replace(finding, path=None, line=None) for finding in built.findings)
     for problem in problems[:MAX_LISTED_FINDINGS]:
-        findings.append(Finding(problem.slug, "warning", f"{problem.cause}; {problem.remedy}"))
+        message = f"{problem.cause}; {problem.remedy}"
+        pages.findings.append(Finding(problem.slug, "warning", message))
     if len(problems) > MAX_LISTED_FINDINGS:
         omitted = f"and {len(problems) - MAX_LISTED_FINDINGS} more of this kind"
-        findings.append(Finding(problems[-1].slug, "warning", omitted))
-    reduced = [_redact_entry(entry, show, how.keep) for entry in unique.values()]
-    return _FreshEntries(reduced, findings, pages.validators, pages.partial)
-
-
-def _format_hidden_problems(number: int) -> str:
-    """Return a message about problems of entries whose content must not be shown."""
-    values = format_count(number, "value")
-    return f"{values} of its entries can't be used; postmortem_show = all shows which"
+        pages.findings.append(Finding(problems[-1].slug, "warning", omitted))
 
 
 def _redact_entry(entry: RegistryEntry, show: ShowLevel, keep: frozenset[str]) -> RegistryEntry:

@@ -8,16 +8,18 @@ answer. Settings of one origin are sent to no other, and cookies to none.
 from __future__ import annotations
 
 import codecs
+import ipaddress
 import logging
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -27,20 +29,15 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from pytest_postmortem import __version__
+from pytest_postmortem.errors import RegistryError
+from pytest_postmortem.registry import parsers
+from pytest_postmortem.registry.entry import READ_REGISTRY
+from pytest_postmortem.registry.fields import MAX_SHORT_TEXT, normalize_key
 from pytest_postmortem.registry.remote.redaction import SecretRedactor
-from pytest_postmortem.text import clean_text
+from pytest_postmortem.text import clean_text, shorten_text
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
-import ipaddress
-import socket
-from contextlib import suppress
-from typing import Literal, NoReturn
-
-from pytest_postmortem.errors import RegistryError
-from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.entry import READ_REGISTRY
-from pytest_postmortem.registry.fields import normalize_key
 
 ERROR_TEXT_KEYS = (
     *("error_description", "detail", "message", "error_message", "error_messages", "error"),
@@ -48,15 +45,11 @@ ERROR_TEXT_KEYS = (
 )
 """The keys under which services write an error message, best first."""
 
-
-ERROR_ONLY_KEYS = frozenset(
-    "error error_description error_message error_messages errors fault".split()
+ERROR_ONLY_KEYS = (
+    *("error", "error_description", "error_message", "error_messages", "errormessages", "errors"),
+    "fault",
 )
-
-
-ERROR_ONLY_KEYS |= {"errormessages"}
 """Keys that only an error has, if their value is not empty."""
-
 
 ERROR_CONTEXT_KEYS = frozenset(
     "code details documentation_url error_code error_description errorcode instance link ok path "
@@ -65,12 +58,8 @@ ERROR_CONTEXT_KEYS = frozenset(
 )
 """Keys next to the text of an error that have no message themselves."""
 
-
 MAX_ERROR_TEXTS = 3
-
-
 MAX_ERROR_DEPTH = 4
-
 
 EMPTY_ERROR_VALUES: tuple[Any, ...] = (None, "", "false", "null", "0", [], {})
 
@@ -84,22 +73,15 @@ def is_error_answer(tree: Any) -> bool:
         return True
     if any(str(values_by_key.get(key)).casefold() == "false" for key in ("ok", "success")):
         return True
-    texts = [
-        key
-        for key in values_by_key
-        if key in ERROR_TEXT_KEYS and isinstance(values_by_key[key], str)
-    ]
-    return bool(texts) and all(
-        key in ERROR_CONTEXT_KEYS or key in ERROR_TEXT_KEYS for key in values_by_key
+    return ERROR_CONTEXT_KEYS.issuperset(values_by_key.keys() - {*ERROR_TEXT_KEYS}) and any(
+        isinstance(values_by_key.get(key), str) for key in ERROR_TEXT_KEYS
     )
 
 
 def find_error_text(tree: Any) -> str:
     """Return the error message of an answer, an empty text if it has none under a known key."""
-    error_texts = dict.fromkeys(
-        text.strip() for text in _find_error_texts(tree, MAX_ERROR_DEPTH) if text.strip()
-    )
-    return "; ".join([*error_texts][:MAX_ERROR_TEXTS])
+    texts = map(str.strip, _find_error_texts(tree, MAX_ERROR_DEPTH))
+    return "; ".join([*dict.fromkeys(filter(None, texts))][:MAX_ERROR_TEXTS])
 
 
 def _find_error_texts(node: Any, depth: int) -> Iterator[str]:
@@ -118,8 +100,6 @@ def _find_error_texts(node: Any, depth: int) -> Iterator[str]:
 
 
 CLEARTEXT_CREDENTIAL = "a credential is sent over https alone"
-
-
 CLEARTEXT_REMEDY = "write https://, or add 'insecure: true' if your own network is trusted"
 
 
@@ -167,20 +147,10 @@ def classify_host(host: str) -> Literal["machine", "private", "public"]:
 
 
 RETRY_LATER = "ask again later"
-
-
 CORRECT_ADDRESS = "correct the address"
-
-
 ASK_LESS_OFTEN = "ask again later, or let runs read the file that `pytest-postmortem sync` writes"
-
-
 SERVER_FAILED = ("the server failed", RETRY_LATER)
-
-
 NOT_DECOMPRESSED = ("the answer can't be decompressed", RETRY_LATER)
-
-
 STATUS_EXPLANATIONS: Mapping[int, tuple[str, str]] = {
     401: ("the credential is missing or was refused", "check the token, and that it has not ended"),
     403: ("the credential may not read this", "give the token the right to read it"),
@@ -192,7 +162,6 @@ STATUS_EXPLANATIONS: Mapping[int, tuple[str, str]] = {
     410: ("this address is gone", "ask the service where it is now"),
     429: ("it has been asked too often", ASK_LESS_OFTEN),
 }
-
 
 MAX_ERROR_BODY = 100_000
 """The number of bytes of a refusal that are read."""
@@ -214,24 +183,17 @@ def raise_for_refusal(response: requests.Response, redactor: SecretRedactor) -> 
     status = response.status_code
     usual = ("it did not answer the question", CORRECT_ADDRESS) if status < 500 else SERVER_FAILED
     wait = response.headers.get("Retry-After", "").strip()
-    spent = response.headers.get("X-RateLimit-Remaining") == "0"
-    cause, remedy = STATUS_EXPLANATIONS.get(
-        429 if status == 403 and (wait or spent) else status, usual
-    )
+    limited = status == 403 and (wait or response.headers.get("X-RateLimit-Remaining") == "0")
+    cause, remedy = STATUS_EXPLANATIONS.get(429 if limited else status, usual)
     if status == 403 and wait.isascii() and wait.isdecimal():
         cause = f"it asks to wait for {wait[:9]} seconds"
-    raise UnreachableError(
-        f"{cause} (HTTP {status}){format_service_message(_read_error_text(response), redactor)}",
-        remedy,
-        status,
-    )
+    message = format_service_message(_read_error_text(response), redactor)
+    raise UnreachableError(f"{cause} (HTTP {status}){message}", remedy, status)
 
 
 def format_service_message(text: str, redactor: SecretRedactor) -> str:
     """Return the error message of a service, as the end of a cause."""
-    text = clean_text(redactor.redact_text(text))
-    if len(text) > fields.MAX_SHORT_TEXT:
-        text = f"{text[: fields.MAX_SHORT_TEXT]}…"
+    text = shorten_text(clean_text(redactor.redact_text(text)), MAX_SHORT_TEXT)
     return f": the service says {text!r}" if text else ""
 
 
@@ -246,9 +208,8 @@ def _read_error_text(response: requests.Response) -> str:
             if len(body) > MAX_ERROR_BODY:
                 return ""
         text = body.decode("utf-8-sig", errors="replace")
-        return find_error_text(
-            parsers.parse_data_text(text, ".json", failed=READ_REGISTRY, path="")
-        )
+        tree = parsers.parse_data_text(text, ".json", failed=READ_REGISTRY, path="")
+        return find_error_text(tree)
     return ""
 
 
@@ -289,8 +250,16 @@ T = TypeVar("T")
 
 USER_AGENT = f"pytest-postmortem/{__version__} (python-requests/{requests.__version__})"
 ACCEPT_HEADER = "application/json, application/yaml;q=0.9, text/plain;q=0.5, */*;q=0.1"
+REQUEST_HEADERS = {
+    "User-Agent": USER_AGENT,
+    "Accept": ACCEPT_HEADER,
+    "Accept-Encoding": "gzip, deflate",
+}
 CHUNK_SIZE = 16_384  # of which no compression that is taken makes more than 17 MB
 ACCEPTED_COMPRESSIONS = ("", "identity", "gzip", "deflate")
+PYTHON_CODECS = ("idna", "punycode", "raw-unicode-escape", "unicode-escape")
+"""Codecs that are no charsets, and that only Python knows."""
+
 RETRIED_STATUSES = (429, 500, 502, 503, 504)
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 NO_PROXIES = {"http": "", "https": "", "all": ""}
@@ -331,15 +300,16 @@ class HttpRequest:
     The user information of ``url`` is not sent. ``secrets`` are the texts that must not be sent to
     another origin; an answer may repeat them, and its reader has to redact them. ``unset`` are the
     empty variables of a credential, ``insecure`` says that a credential may be sent unencrypted.
+    A request with ``post`` sends it as JSON.
     """
 
     url: str
-    query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     basic: tuple[str, str] | None = None
     secrets: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()
     insecure: bool = False
+    post: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +331,10 @@ class HttpClient:
         self._session = _NoRedirectSession()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         retry = _BoundedRetry(
-            limits.retries, status_forcelist=RETRIED_STATUSES, raise_on_status=False
+            limits.retries,
+            status_forcelist=RETRIED_STATUSES,
+            allowed_methods=None,  # a POST asks, too, and changes nothing
+            raise_on_status=False,
         )
         retry.backoff_factor, retry.longest = limits.backoff, limits.wait
         for scheme in ("http://", "https://"):
@@ -383,31 +356,21 @@ class HttpClient:
         secret = bool(request.basic or request.secrets) and not request.insecure
         address_problem = find_address_problem(request.url, secret)
         if address_problem is not None:
+            cleartext = address_problem == CLEARTEXT_CREDENTIAL
             raise UnreachableError(
-                address_problem,
-                CLEARTEXT_REMEDY if address_problem == CLEARTEXT_CREDENTIAL else CORRECT_ADDRESS,
+                address_problem, CLEARTEXT_REMEDY if cleartext else CORRECT_ADDRESS
             )
-        headers = {
-            "User-Agent": USER_AGENT,
-            "Accept": ACCEPT_HEADER,
-            "Accept-Encoding": "gzip, deflate",
-        }
         validators = {"If-None-Match": etag, "If-Modified-Since": modified}
-        headers |= {name: value for name, value in validators.items() if value}
+        headers = REQUEST_HEADERS | {name: value for name, value in validators.items() if value}
         return _run_with_deadline(self._limits.total, lambda: self._get_answer(request, headers))
 
     def _get_answer(self, request: HttpRequest, headers: Mapping[str, str]) -> HttpAnswer | None:
-        url, home, redactor = (
-            request.url,
-            parse_url_origin(request.url),
-            SecretRedactor(request.secrets),
-        )
+        url, redactor = request.url, SecretRedactor(request.secrets)
         for _ in range(self._limits.redirects + 1):
-            at_home = parse_url_origin(url) == home
             with (
                 _mute_urllib3_loggers(),
                 translate_http_errors(url),
-                self._send_request(request, url, headers, at_home) as response,
+                self._send_request(request, url, headers) as response,
             ):
                 if response.status_code in REDIRECT_STATUSES and "Location" in response.headers:
                     url = _resolve_redirect(url, response.headers["Location"], request)
@@ -417,26 +380,25 @@ class HttpClient:
                     return None
                 if not 200 <= response.status_code < 300:
                     raise_for_refusal(response, redactor)
-                return _build_answer(response, self._body(response), redactor)
-        raise UnreachableError(
-            f"it redirects more than {self._limits.redirects} times", CORRECT_ADDRESS
-        )
+                return _build_answer(response, self._read_body(response), redactor)
+        cause = f"it redirects more than {self._limits.redirects} times"
+        raise UnreachableError(cause, CORRECT_ADDRESS)
 
     def _send_request(
-        self, request: HttpRequest, url: str, headers: Mapping[str, str], at_home: bool
+        self, request: HttpRequest, url: str, headers: Mapping[str, str]
     ) -> requests.Response:
         """Send one request; the settings of an origin are sent to no other origin.
 
         A request to this machine uses no proxy.
         """
-        own_headers = (
-            {name: text.encode() for name, text in request.headers.items()} if at_home else {}
-        )
+        at_home = parse_url_origin(url) == parse_url_origin(request.url)
+        own_headers = request.headers if at_home else {}
         basic = request.basic if at_home else None
-        return self._session.get(
+        return self._session.request(
+            "GET" if request.post is None else "POST",
             url,
-            params=request.query if url == request.url else (),
-            headers={**headers, **own_headers},
+            json=request.post,
+            headers={**headers, **{name: text.encode() for name, text in own_headers.items()}},
             auth=HTTPBasicAuth(*(text.encode() for text in basic)) if basic else _skip_netrc,
             proxies=NO_PROXIES if is_loopback_host(urlsplit(url).hostname or "") else None,
             timeout=(self._limits.connect, self._limits.read),
@@ -444,12 +406,10 @@ class HttpClient:
             stream=True,
         )
 
-    def _body(self, response: requests.Response) -> bytearray:
+    def _read_body(self, response: requests.Response) -> bytearray:
         """Return the body, decompressed, as long as it is not too large."""
-        if (
-            response.headers.get("Content-Encoding", "").strip().lower()
-            not in ACCEPTED_COMPRESSIONS
-        ):
+        compression = response.headers.get("Content-Encoding", "").strip().lower()
+        if compression not in ACCEPTED_COMPRESSIONS:
             raise UnreachableError(*NOT_DECOMPRESSED)
         body = bytearray()
         for chunk in response.iter_content(CHUNK_SIZE):
@@ -507,28 +467,28 @@ class _BoundedRetry(Retry):
 
 def _resolve_redirect(url: str, location: str, request: HttpRequest) -> str:
     """Return where a redirect leads, if it leads somewhere that may be asked."""
-    home = parse_url_origin(request.url)
     try:
         target = urljoin(url, location)
-        target_origin = parse_url_origin(target)
-        redirect_problem = find_address_problem(target)
+        problem = _find_redirect_problem(url, target, request)
     except ValueError:
-        target, target_origin, redirect_problem = "", home, "it is not an address"
-    if redirect_problem is None and target_origin[0] == "http" and urlsplit(url).scheme == "https":
-        redirect_problem = "it leads from https to http"
-    elif redirect_problem is None and classify_host(home[1]) == "public" != classify_host(
-        target_origin[1]
-    ):
-        redirect_problem = "it leads into a private network"
-    elif (
-        redirect_problem is None
-        and target_origin != home
-        and SecretRedactor(request.secrets).has_secret(target)
-    ):
-        redirect_problem = "it leads elsewhere with a credential in it"
-    if redirect_problem is not None:
-        raise UnreachableError(f"its redirect is not followed: {redirect_problem}", CORRECT_ADDRESS)
+        problem = "it is not an address"
+    if problem is not None:
+        raise UnreachableError(f"its redirect is not followed: {problem}", CORRECT_ADDRESS)
     return target
+
+
+def _find_redirect_problem(url: str, target: str, request: HttpRequest) -> str | None:
+    home, target_origin = parse_url_origin(request.url), parse_url_origin(target)
+    address_problem = find_address_problem(target)
+    if address_problem is not None:
+        return address_problem
+    if target_origin[0] == "http" and urlsplit(url).scheme == "https":
+        return "it leads from https to http"
+    if classify_host(home[1]) == "public" != classify_host(target_origin[1]):
+        return "it leads into a private network"
+    if target_origin != home and SecretRedactor(request.secrets).has_secret(target):
+        return "it leads elsewhere with a credential in it"
+    return None
 
 
 def _build_answer(
@@ -536,30 +496,19 @@ def _build_answer(
 ) -> HttpAnswer:
     type, _, parameters = response.headers.get("Content-Type", "").partition(";")
     charset_match = _CHARSET_PARAMETER.search(parameters)
+    charset = charset_match[1] if charset_match else "utf-8-sig"
     try:
-        text = body.decode(
-            _check_charset(charset_match[1]) if charset_match else "utf-8-sig"
-        ).removeprefix("\ufeff")
+        if codecs.lookup(charset).name in PYTHON_CODECS:
+            raise LookupError
+        text = body.decode(charset).removeprefix("\ufeff")
         text.encode()  # a text with half a character is none
     except (LookupError, ValueError):
         raise UnreachableError("the answer is not a text", CORRECT_ADDRESS) from None
     validators = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-    etag, modified = (
-        None if not text or redactor.has_secret(text) else text for text in validators
-    )
+    etag, modified = (None if redactor.has_secret(text) else text or None for text in validators)
     link = response.links.get("next", {}).get("url")
     following = urljoin(response.url, link) if link else None
     return HttpAnswer(text, type.strip().lower(), etag, modified, following)
-
-
-def _check_charset(name: str) -> str:
-    """Return the name of a charset, if texts are sent in it.
-
-    Raises: LookupError where there is none, or it is something that only Python knows.
-    """
-    if codecs.lookup(name).name in ("idna", "punycode", "raw-unicode-escape", "unicode-escape"):
-        raise LookupError
-    return name
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -75,19 +75,12 @@ def add_body_fields(raw: RawEntry, show: ShowLevel) -> RawEntry:
         return entry
     body = read_issue_body(text)
     reading = EntryReader(entry)
-    texts = {"severity": body.texts.get("severity")} if show == "title" else dict(body.texts)
-    for name, found in texts.items():
-        if found and not reading.find_values(name):
+    for name, found in body.texts.items():
+        if (show == "all" or name == "severity") and not reading.find_values(name):
             values[name] = found
     if show == "all" and body.items and not reading.find_values("action_items"):
-        values["action_items"] = convert_to_tables([_list_item_fields(item) for item in body.items])
+        values["action_items"] = convert_to_tables(list(map(asdict, body.items)))
     return entry
-
-
-def _list_item_fields(item: ActionItem) -> dict[str, str]:
-    names = ("title", "owner", "due", "type", "status")
-    values = {name: getattr(item, name) for name in names}
-    return {name: value for name, value in values.items() if value}
 
 
 def render_body_markdown(body: Any) -> str:
@@ -128,7 +121,7 @@ def _render_wiki_row(text: str) -> str:
 
 def _render_blocks(node: Mapping[str, Any], depth: int) -> Iterator[str]:
     """Yield the blocks of a node: paragraphs, headings, lists, tables."""
-    for child in _list_children(node) if depth < MAX_NODE_DEPTH else ():
+    for child in _list_mappings(node) if depth < MAX_NODE_DEPTH else ():
         kind = child.get("type")
         if kind == "heading":
             level = str(_get_attribute(child, "level") or "1")
@@ -151,7 +144,7 @@ def _render_blocks(node: Mapping[str, Any], depth: int) -> Iterator[str]:
 
 
 def _render_list(node: Mapping[str, Any], depth: int) -> Iterator[str]:
-    for child in _list_children(node):
+    for child in _list_mappings(node):
         if child.get("type") == "taskList":
             yield from (f"  {line}" for line in _render_list(child, depth + 1))
             continue
@@ -167,10 +160,10 @@ def _render_list(node: Mapping[str, Any], depth: int) -> Iterator[str]:
 
 
 def _render_table(node: Mapping[str, Any], depth: int) -> Iterator[str]:
-    for number, row in enumerate(_list_children(node)):
+    for number, row in enumerate(_list_mappings(node)):
         cells = [
             " ".join(_render_blocks(cell, depth + 1)).replace("\n", " ").replace("|", "\\|")
-            for cell in _list_children(row)
+            for cell in _list_mappings(row)
         ]
         yield f"| {' | '.join(cells)} |"
         if number == 0:
@@ -178,7 +171,7 @@ def _render_table(node: Mapping[str, Any], depth: int) -> Iterator[str]:
 
 
 def _render_inline(node: Mapping[str, Any]) -> str:
-    return "".join(map(_render_inline_node, _list_children(node))).strip()
+    return "".join(map(_render_inline_node, _list_mappings(node))).strip()
 
 
 def _render_inline_node(node: Mapping[str, Any]) -> str:
@@ -197,9 +190,8 @@ def _mark_text(node: Mapping[str, Any]) -> str:
     text = node.get("text")
     if not isinstance(text, str) or not text.strip():
         return text if isinstance(text, str) else ""
-    marks = node.get("marks")
-    for mark in marks if isinstance(marks, list) else ():
-        kind = mark.get("type") if isinstance(mark, Mapping) else None
+    for mark in _list_mappings(node, "marks"):
+        kind = mark.get("type")
         sign = {"strong": "**", "code": "`", "strike": "~~"}.get(str(kind), "")
         text = f"{sign}{text}{sign}"
         url = _get_attribute(mark, "href") if kind == "link" else ""
@@ -213,10 +205,11 @@ def _format_timestamp(text: str) -> str:
     return datetime.fromtimestamp(int(text) / 1000, timezone.utc).date().isoformat()
 
 
-def _list_children(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    content = node.get("content")
-    children = content if isinstance(content, list) else []
-    return [child for child in children if isinstance(child, Mapping)]
+def _list_mappings(node: Mapping[str, Any], name: str = "content") -> list[Mapping[str, Any]]:
+    """Return the mappings in a list of a node: its children by default."""
+    values = node.get(name)
+    values = values if isinstance(values, list) else []
+    return [value for value in values if isinstance(value, Mapping)]
 
 
 def _get_attribute(node: Mapping[str, Any], name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from pytest_postmortem.model import SHOW_LEVELS, Postmortem, Registry, ShowLevel
-from pytest_postmortem.registry.sync_header import LIMITED_SYNC_LINE, SYNC_FIRST_LINE
+from pytest_postmortem.registry.file import LIMITED_SYNC_LINE, SYNC_FIRST_LINE
 
 
 class _SyncDumper(yaml.SafeDumper):
@@ -51,13 +51,12 @@ def render_synced_registry(
         if postmortem.id.casefold() not in fetched_ids
     ]
     postmortems = sorted([*registry, *capped], key=_build_id_sort_key)
-    entries = [
-        dict(_list_synced_fields(postmortem, show or postmortem.show)) for postmortem in postmortems
-    ]
     document: dict[str, Any] = {}
     if registry.partial:
         document["partial"] = "; ".join(registry.partial)
-    document["postmortems"] = entries
+    document["postmortems"] = [
+        _list_synced_fields(postmortem, show or postmortem.show) for postmortem in postmortems
+    ]
     text = yaml.dump(
         document,
         Dumper=_SyncDumper,
@@ -78,57 +77,55 @@ def _build_id_sort_key(postmortem: Postmortem) -> tuple[tuple[str, int], ...]:
     return tuple((text, int(number) if number.isdecimal() else -1) for text, number in parts)
 
 
-def _list_synced_fields(postmortem: Postmortem, show: ShowLevel) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of an entry that have a value, in the order of the reference."""
-    fields: Mapping[str, Any] = {
-        "id": postmortem.id,
-        "title": postmortem.title if postmortem.title != postmortem.id else None,
-        "url": postmortem.url,
-        "date": postmortem.date,
-        "severity": postmortem.severity,
-        "class": postmortem.problem_class,
-        "aliases": list(postmortem.aliases),
-        "status": postmortem.status,
-        "tags": list(postmortem.tags),
-        "owner": postmortem.owner,
-        "root_cause": postmortem.root_cause,
-        "whys": list(postmortem.whys),
-        "fix": list(postmortem.fix),
-        "patch": postmortem.patch,
-        "service": list(postmortem.service),
-        "repository": list(postmortem.repository),
-        "component": list(postmortem.component),
-        "recurs": postmortem.recurs,
-        "guarded_by": [_without_none(asdict(guard)) for guard in postmortem.guarded_by],
-        "test": "exempt" if postmortem.exempt else None,
-        "reason": postmortem.reason,
-        "until": postmortem.until,
-        "tests": list(postmortem.tests),
-        "action_items": [_without_none(asdict(item)) for item in postmortem.action_items],
-    }
-    allowed = SHOWN_FIELDS.get(show, tuple(fields))
-    yield from ((name, value) for name, value in fields.items() if value and name in allowed)
-
+SYNCED_FIELDS = (
+    *("id", "title", "url", "date", "severity", "class", "aliases", "status", "tags", "owner"),
+    *(
+        "root_cause",
+        "whys",
+        "fix",
+        "patch",
+        "references",
+        "service",
+        "repository",
+        "component",
+        "recurs",
+    ),
+    *("guarded_by", "test", "reason", "until", "tests", "action_items"),
+)
+"""The fields of an entry, in the order of the reference."""
 
 SHOWN_FIELDS: Mapping[ShowLevel, tuple[str, ...]] = {
     "id": ("id", "aliases"),
     "link": ("id", "url", "aliases"),
     "title": ("id", "title", "url", "date", "severity", "class", "aliases"),
+    "all": SYNCED_FIELDS,
 }
 
 
-def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _list_synced_fields(postmortem: Postmortem, show: ShowLevel) -> dict[str, Any]:
+    """Return the fields of an entry that have a value and may be shown."""
+    shown = SHOWN_FIELDS[show]
+    values = {name: _find_synced_value(postmortem, name) for name in SYNCED_FIELDS if name in shown}
+    return {name: value for name, value in values.items() if value}
+
+
+def _find_synced_value(postmortem: Postmortem, name: str) -> Any:
+    if name == "test":
+        return "exempt" if postmortem.exempt else None
+    value = getattr(postmortem, "problem_class" if name == "class" else name)
+    if name in ("guarded_by", "action_items"):
+        return [{key: text for key, text in asdict(item).items() if text} for item in value]
+    if name == "title" and value == postmortem.id:
+        return None
+    return list(value) if isinstance(value, tuple) else value
 
 
 def describe_registry_changes(old: Registry, new: Registry) -> Iterator[str]:
     """Yield lines about the differences between two versions of a synced file."""
-    before = {entry.id: dict(_list_synced_fields(entry, "all")) for entry in old}
-    after = {entry.id: dict(_list_synced_fields(entry, "all")) for entry in new}
-    for id in after.keys() - before.keys():
-        yield f"{id} is new"
-    for id in before.keys() - after.keys():
-        yield f"{id} is gone"
+    before = {entry.id: _list_synced_fields(entry, "all") for entry in old}
+    after = {entry.id: _list_synced_fields(entry, "all") for entry in new}
+    yield from (f"{id} is new" for id in after.keys() - before.keys())
+    yield from (f"{id} is gone" for id in before.keys() - after.keys())
     for id in after.keys() & before.keys():
         names = before[id].keys() | after[id].keys()
         changed = sorted(name for name in names if before[id].get(name) != after[id].get(name))

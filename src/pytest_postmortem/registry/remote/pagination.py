@@ -6,7 +6,7 @@ Credentials that a server repeats are removed from all data that leaves this mod
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
@@ -14,9 +14,13 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Finding
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.entry import LIST_SEPARATORS, READ_REGISTRY, RawEntry
+from pytest_postmortem.registry.entry import (
+    READ_REGISTRY,
+    RawEntry,
+    RegistryEntry,
+)
 from pytest_postmortem.registry.file import WRAPPER_KEYS, parse_registry_tree
-from pytest_postmortem.registry.parsers import MAX_DEPTH, LocatedTable, build_depth_error
+from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.registry.remote import json_path
 from pytest_postmortem.registry.remote.http import (
     DEFAULT_LIMITS,
@@ -33,9 +37,6 @@ from pytest_postmortem.registry.remote.http import (
 from pytest_postmortem.registry.remote.issue_body import BODY_KEY, render_body_markdown
 from pytest_postmortem.registry.remote.redaction import SecretRedactor
 from pytest_postmortem.registry.remote.source_config import NextPage, RemoteSource
-
-MULTI_TEXT_FIELDS = frozenset((*LIST_SEPARATORS, "fix"))
-"""The fields that may hold several texts."""
 
 FIX_ANSWER = "fix the answer of this address"
 CORRECT_PAGINATION = "correct the address, or how the next page is found"
@@ -55,9 +56,13 @@ NO_VALIDATOR = PageValidator("", None, None)
 
 @dataclass(slots=True)
 class FetchedPages:
-    """The content of all pages: raw entries, settings of the answer, and findings."""
+    """The content of all pages: raw entries, settings of the answer, and findings.
+
+    ``entries`` are those of the raw ones that are kept.
+    """
 
     raws: list[RawEntry] = field(default_factory=list)
+    entries: list[RegistryEntry] = field(default_factory=list)
     validators: list[PageValidator] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     url_template: str | None = None
@@ -121,7 +126,8 @@ class _PageWalker:
         """Return the content of all pages, or None if no stored page has changed."""
         first = None
         for position, page in enumerate(stored_pages):
-            first = self._get_answer(_build_page_request(self._request, page.url), page)
+            request = replace(self._request, url=page.url or self._request.url)
+            first = self._get_answer(request, page)
             if first is not None:
                 return self._walk_pages(first if position == 0 else None)
         grown = stored_pages and self._client.more and self._source.next == NextPage("link")
@@ -131,27 +137,25 @@ class _PageWalker:
         self, request: HttpRequest, stored_page: PageValidator = NO_VALIDATOR
     ) -> HttpAnswer | None:
         if time.monotonic() > self._end:
-            raise UnreachableError(
-                f"its pages took longer than {self._limits.location:g} seconds",
-                "ask for less, with a filter or larger pages",
-            )
+            cause = f"its pages took longer than {self._limits.location:g} seconds"
+            raise UnreachableError(cause, "ask for less, with a filter or larger pages")
         return self._client.get(request, stored_page.etag, stored_page.modified)
 
     def _walk_pages(self, first: HttpAnswer | None) -> FetchedPages:
         request: HttpRequest | None = self._request
-        seen_requests: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+        seen_pages: set[str] = set()
         while request is not None:
-            key = (request.url, request.query)
-            if key in seen_requests:
+            page = f"{request.url} {request.post}"
+            if page in seen_pages:
                 raise UnreachableError("its pages form a loop", CORRECT_PAGINATION)
-            if len(seen_requests) >= self._limits.pages:
+            if len(seen_pages) >= self._limits.pages:
                 self._pages.partial = f"only its first {self._limits.pages} pages are read"
                 break
-            seen_requests.add(key)
+            seen_pages.add(page)
             answer, first = first or self._get_answer(request), None
             if answer is None:
                 raise UnreachableError("it says that nothing has changed", "ask again later")
-            request = self._read_page(request, answer, start=len(seen_requests) == 1)
+            request = self._read_page(request, answer, start=len(seen_pages) == 1)
         self._check_missing_fields()
         if any(self._redactor.has_secret(page.url) for page in self._pages.validators):
             self._pages.validators.clear()  # an address that has a credential is not kept
@@ -163,20 +167,16 @@ class _PageWalker:
         """Add the content of a page, and return the request for the next one, or None."""
         self._size += len(answer.text)
         if self._size > self._limits.size:
-            raise UnreachableError(
-                f"its pages are larger than {self._limits.size / 1e6:g} MB",
-                "ask for less, with a filter",
-            )
+            cause = f"its pages are larger than {self._limits.size / 1e6:g} MB"
+            raise UnreachableError(cause, "ask for less, with a filter")
         tree = _parse_answer(request, answer, self._source.shown)
-        target, has_more = _find_next_texts(
-            tree, self._source.next
-        )  # these may need their credential
+        target, has_more = self._find_next_texts(tree)  # before a credential in them is redacted
         if self._redactor.has_secret(answer.text):
             tree = _redact_tree(self._redactor, tree)
         items = self._find_items(tree, start)
         for item in items:
-            self._take(item)
-        url = "" if start else _build_page_address(request)
+            self._add_item(item)
+        url = "" if start else request.url
         self._pages.validators.append(PageValidator(url, answer.etag, answer.modified))
         return self._build_following_request(
             request, answer.following, target, has_more, len(items)
@@ -205,15 +205,14 @@ class _PageWalker:
 
     def _find_listed_items(self, tree: Any, start: bool) -> Sequence[Any]:
         if self._source.list is not None:
+            if tree == {}:  # as APIs of protobuf write an empty list: it is left out
+                return ()
             lists = list(json_path.find_path_values(tree, self._source.list))
-            listed = [item for value in lists if isinstance(value, list) for item in value]
             if not lists or not all(value is None or isinstance(value, list) for value in lists):
-                key_names = json_path.format_key_names([tree]) or "no keys"
-                raise UnreachableError(
-                    f"there is no list at {self._source.list!r}; the answer has {key_names}",
-                    "correct 'list' in the source",
-                )
-            return listed
+                key_names = json_path.format_key_names([tree])
+                cause = f"there is no list at {self._source.list!r}; the answer has {key_names}"
+                raise UnreachableError(cause, "correct 'list' in the source")
+            return [item for value in lists if value is not None for item in value]
         try:
             own_contents = parse_registry_tree(
                 tree, self._source.shown, exports=not self._source.fields
@@ -224,17 +223,14 @@ class _PageWalker:
             problem = error.problems[0]
             raise UnreachableError(problem.cause, problem.remedy) from None
         if start:
-            self._pages.url_template, self._pages.prefix = (
-                own_contents.url_template,
-                own_contents.prefix,
-            )
+            self._pages.url_template = own_contents.url_template
+            self._pages.prefix = own_contents.prefix
             self._pages.partial = self._pages.partial or own_contents.partial
         return [_add_outer_id(raw) for raw in own_contents.raws]
 
-    def _take(self, item: Any) -> None:
-        if not all(
-            _has_one_of_texts(item, path, want) for path, want in self._source.where.items()
-        ):
+    def _add_item(self, item: Any) -> None:
+        """Add an item, if it is one of those that the source keeps."""
+        if not json_path.is_accepted(item, self._source.where):
             return
         self._kept += 1
         if len(self._samples) < 20:
@@ -242,16 +238,12 @@ class _PageWalker:
         values = item if isinstance(item, LocatedTable) else LocatedTable()
         if self._source.fields:
             values = LocatedTable()
-            for name, spots in self._source.fields.items():
-                if name in self._lacking and any(spot.exists(item) for spot in spots):
+            for name, paths in self._source.fields.items():
+                if name in self._lacking and any(path.exists(item) for path in paths):
                     del self._lacking[name]
-                field_values = [value for spot in spots for value in spot.read(item)]
-                if field_values:
-                    values[name] = (
-                        _flatten_values(field_values)
-                        if fields.normalize_key(name) in MULTI_TEXT_FIELDS
-                        else field_values[0]
-                    )
+                value = json_path.read_field(name, paths, item)
+                if value is not None:
+                    values[name] = value
         if BODY_KEY in values:  # a credential may only show once its parts are joined
             body = render_body_markdown(values[BODY_KEY])
             values[BODY_KEY] = self._redactor.redact_text(body)
@@ -261,7 +253,7 @@ class _PageWalker:
         """Add findings about fields that no item has; an error if that is the id."""
         if not self._kept:
             return
-        key_names = json_path.format_key_names(self._samples) or "no keys"
+        key_names = json_path.format_key_names(self._samples)
         for name in self._lacking:
             texts = " or ".join(repr(spot.text) for spot in self._source.fields[name])
             cause = f"{name!r} is read from {texts}, which no item has; they have {key_names}"
@@ -272,6 +264,17 @@ class _PageWalker:
                 Finding("source-field", "warning", message, self._source.shown)
             )
 
+    def _find_next_texts(self, tree: Any) -> tuple[str, bool]:
+        """Return the next page according to an answer, and whether it says that there is one."""
+        next_page = self._source.next
+        target = has_more = ""
+        if next_page is not None and next_page.path:
+            target = json_path.find_first_text(tree, next_page.path)
+        if next_page is not None and next_page.more:
+            has_more = json_path.find_first_text(tree, next_page.more)
+            return target, has_more.casefold() not in ("", "false", "0")
+        return target, True
+
     def _build_following_request(
         self, request: HttpRequest, link: str | None, target: str, more: bool, count: int
     ) -> HttpRequest | None:
@@ -279,75 +282,49 @@ class _PageWalker:
         if next_page is None:
             return None
         if next_page.kind == "link":
-            return self._moved(request, link)
+            return self._build_moved_request(request, link)
         if next_page.kind == "url":
-            return self._moved(request, target, next_page.below)
+            return self._build_moved_request(request, target, next_page.below)
         if not count or not more:
             return None
         if next_page.kind == "cursor":
             return _build_next_request(request, next_page, target) if target else None
-        position = _parse_query(request).get(next_page.query, "")
-        current_position = int(position) if position.isdecimal() and len(position) < 18 else None
-        if current_position is None:
-            current_position = int(next_page.kind == "page")
-        return _build_next_request(
-            request, next_page, str(current_position + (1 if next_page.kind == "page" else count))
-        )
+        is_page = next_page.kind == "page"
+        position = dict(_parse_query(request)).get(next_page.query, "")
+        current = int(position) if position.isdecimal() and len(position) < 18 else int(is_page)
+        return _build_next_request(request, next_page, str(current + (1 if is_page else count)))
 
-    def _moved(
+    def _build_moved_request(
         self, request: HttpRequest, target: str | None, below: str = ""
     ) -> HttpRequest | None:
+        """Return the request for the address of a page, relative to ``below`` if it has one."""
         if not target:
             return None
+        cause = "its next page is on another host, which is not asked"
         try:
             if below and not urlsplit(target).scheme:
                 target = f"{below.rstrip('/')}/{target.lstrip('/')}"
             url = urljoin(request.url, target)
-            elsewhere = parse_url_origin(url) != parse_url_origin(self._request.url)
+            if parse_url_origin(url) == parse_url_origin(self._request.url):
+                return replace(request, url=url)
         except ValueError:
-            raise UnreachableError(
-                "the address of its next page is none", CORRECT_PAGINATION
-            ) from None
-        if elsewhere:
-            raise UnreachableError(
-                "its next page is on another host, which is not asked", CORRECT_PAGINATION
-            )
-        return replace(request, url=url, query=())
+            cause = "the address of its next page is none"
+        raise UnreachableError(cause, CORRECT_PAGINATION)
 
 
-def _build_page_request(request: HttpRequest, url: str) -> HttpRequest:
-    """Return the request for a page; all but the first have their query in the address."""
-    return request if not url else replace(request, url=url, query=())
-
-
-def _parse_query(request: HttpRequest) -> dict[str, str]:
-    """Return the query of a request, from its address and its parameters."""
-    pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
-    return {**dict(pairs), **dict(request.query)}
+def _parse_query(request: HttpRequest) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
 
 
 def _build_next_request(request: HttpRequest, next_page: NextPage, value: str) -> HttpRequest:
-    parts = urlsplit(request.url)
-    if next_page.query in dict(parse_qsl(parts.query, keep_blank_values=True)):
-        url, query = parts._replace(query="").geturl(), _parse_query(request)
-    else:
-        url, query = request.url, dict(request.query)
-    return replace(request, url=url, query=tuple({**query, next_page.query: value}.items()))
-
-
-def _build_page_address(request: HttpRequest) -> str:
-    mark = "&" if urlsplit(request.url).query else "?"
-    return request.url + (mark + urlencode(request.query) if request.query else "")
-
-
-def _find_next_texts(tree: Any, next_page: NextPage | None) -> tuple[str, bool]:
-    """Return the next page according to an answer, and whether it says that there is one."""
-    if next_page is None or next_page.kind == "link":
-        return "", True
-    target = json_path.find_first_text(tree, next_page.path) if next_page.path else ""
-    return target, not next_page.more or _is_true_text(
-        json_path.find_first_text(tree, next_page.more)
-    )
+    """Return the request with another value of the parameter that names the page."""
+    name = next_page.query
+    if request.post is not None:
+        return replace(request, post={**request.post, name: value})
+    query = [(key, value if key == name else text) for key, text in _parse_query(request)]
+    if name not in dict(query):
+        query.append((name, value))
+    return replace(request, url=urlsplit(request.url)._replace(query=urlencode(query)).geturl())
 
 
 def _redact_tree(redactor: SecretRedactor, node: Any) -> Any:
@@ -382,27 +359,11 @@ def _parse_answer(request: HttpRequest, answer: HttpAnswer, shown: str) -> Any:
     if "json" in answer.type:
         suffix = ".json"
     try:
-        tree = parsers.parse_data_text(text, suffix, failed=READ_REGISTRY, path=shown)
+        return parsers.parse_data_text(text, suffix, failed=READ_REGISTRY, path=shown)
     except RegistryError as error:
         problem = error.problems[0]
         line = "" if problem.line is None else f" (line {problem.line} of the answer)"
         raise UnreachableError(problem.cause + line, FIX_ANSWER) from None
-    if _is_too_deep(tree):
-        raise UnreachableError(build_depth_error(None).cause, FIX_ANSWER)
-    return tree
-
-
-def _is_too_deep(tree: Any) -> bool:
-    """Return whether a tree has more levels than are allowed."""
-    level = [[tree]]
-    for _ in range(MAX_DEPTH + 1):
-        children = (
-            child for node in level for child in node if isinstance(child, (LocatedTable, list))
-        )
-        level = [
-            list(node.values()) if isinstance(node, LocatedTable) else node for node in children
-        ]
-    return bool(level)
 
 
 def _add_outer_id(raw: RawEntry) -> LocatedTable:
@@ -410,26 +371,3 @@ def _add_outer_id(raw: RawEntry) -> LocatedTable:
     if raw.key is not None and not any(fields.normalize_key(key) == "id" for key in raw.values):
         raw.values["id"] = raw.key
     return raw.values
-
-
-def _has_one_of_texts(item: Any, path: str, accepted: Sequence[str | None]) -> bool:
-    """Return whether an item has one of the configured texts at a path."""
-    values = [value for value in json_path.find_path_values(item, path) if value not in (None, "")]
-    if not values:
-        return None in accepted
-    texts = {text.casefold() for text in fields.split_texts(_flatten_values(values), None)}
-    accepted_texts = {text.casefold() for text in accepted if text is not None}
-    return "*" in accepted_texts or bool(texts & accepted_texts)
-
-
-def _flatten_values(values: Iterable[Any]) -> list[Any]:
-    """Return the values of nested lists."""
-    flat: list[Any] = []
-    for value in values:
-        flat += _flatten_values(value) if isinstance(value, list) else [value]
-    return flat
-
-
-def _is_true_text(text: str) -> bool:
-    """Return whether a value means "more pages": anything but null, false and zero."""
-    return text.casefold() not in ("", "false", "0")

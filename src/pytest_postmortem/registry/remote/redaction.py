@@ -55,7 +55,9 @@ class SecretRedactor:
 
     def has_secret(self, text: str) -> bool:
         """Return whether a text has a credential, or a part of a long one."""
-        return bool(self._forms) and any(True for _ in self._found(_normalize_for_search(text)))
+        return bool(self._forms) and any(
+            True for _ in self._find_secrets(_normalize_for_search(text))
+        )
 
     def redact_text(self, text: str) -> str:
         """Return a text with ``***`` in place of credentials and of parts of long ones."""
@@ -63,14 +65,14 @@ class SecretRedactor:
             return text
         plain, places = _normalize_with_places(text)
         parts, last = [], 0
-        for start, end in sorted(self._found(plain)):
+        for start, end in sorted(self._find_secrets(plain)):
             first, part_end = places[start][0], places[end - 1][1]
             if first >= last:
                 parts += [text[last:first], REDACTION_MARK]
             last = max(last, part_end)
         return "".join((*parts, text[last:]))
 
-    def _found(self, plain: bytes) -> Iterator[tuple[int, int]]:
+    def _find_secrets(self, plain: bytes) -> Iterator[tuple[int, int]]:
         """Yield where credentials are in a text in plain form; one may be yielded twice."""
         if not any(block in plain for block in self._blocks):
             return
@@ -87,19 +89,14 @@ class SecretRedactor:
 
 def _extend_match(plain: bytes, place: int, form: bytes, offset: int) -> tuple[int, int]:
     """Return where the text is the same as a credential, around a place where both are."""
-    matched_before = 0
-    while (
-        matched_before < min(place, offset)
-        and plain[place - matched_before - 1] == form[offset - matched_before - 1]
-    ):
-        matched_before += 1
-    matched_after = BLOCK_LENGTH
-    max_after = min(len(plain) - place, len(form) - offset)
-    while (
-        matched_after < max_after and plain[place + matched_after] == form[offset + matched_after]
-    ):
-        matched_after += 1
-    return place - matched_before, place + matched_after
+    before = _count_same_bytes(plain[max(0, place - offset) : place][::-1], form[:offset][::-1])
+    after = _count_same_bytes(plain[place : place + len(form) - offset], form[offset:])
+    return place - before, place + after
+
+
+def _count_same_bytes(first: bytes, second: bytes) -> int:
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def _is_secret_part(form: bytes, part: bytes) -> bool:

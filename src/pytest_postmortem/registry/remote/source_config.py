@@ -6,6 +6,7 @@
       url: https://api.example.com/v1/incidents
       headers: {Authorization: "Bearer ${INCIDENTS_TOKEN}"}
       query: {state: closed}
+      post: {filter: {state: closed}}       # sent as JSON, in a POST request
       list: data.items                      # the path of the list, if the answer is not a list
       where: {mode: [standard, drill], deleted_at: null}
       fields: {id: reference, title: name, severity: severity.name}
@@ -24,7 +25,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry.entry import READ_REGISTRY
@@ -36,15 +37,17 @@ from pytest_postmortem.registry.remote.http import (
     find_address_problem,
 )
 from pytest_postmortem.registry.remote.json_path import FieldPath, parse_field_paths
+from pytest_postmortem.registry.remote.presets import fill_placeholders
 from pytest_postmortem.text import clean_text
 
 SOURCE_KEYS = (
     *("url", "headers", "query", "basic", "list", "where", "fields", "next", "partial"),
-    "insecure",
+    *("insecure", "post"),
 )
 """The keys of a block, without ``preset`` and ``base``."""
 
-NEXT_PAGE_KEYS: Mapping[str, str] = {
+PageKind = Literal["link", "url", "cursor", "offset", "page"]
+NEXT_PAGE_KEYS: Mapping[PageKind, str] = {
     "url": "below",
     "cursor": "query",
     "offset": "more",
@@ -68,7 +71,7 @@ _SOURCE_ADDRESS = re.compile(
 class NextPage:
     """How the next page is found; ``more`` is the path of a value that says that there is one."""
 
-    kind: Literal["link", "url", "cursor", "offset", "page"]
+    kind: PageKind
     path: str = ""
     query: str = ""
     below: str = ""
@@ -97,25 +100,14 @@ class RemoteSource:
     partial: str | None = None
     insecure: bool = False
     sure: tuple[str, ...] | None = None
+    post: Mapping[str, Any] | None = None
 
-    @property
-    def identity_text(self) -> str:
-        """The whole source as one text without a secret, to notice changes."""
-        return repr(self)
-
-    def place(self, environ: Mapping[str, str]) -> str:
+    def format_address(self, environ: Mapping[str, str]) -> str:
         """Return where it is read from now, of which only a digest may be kept."""
         try:
-            request = self.build_request(
-                {**dict.fromkeys(self._find_variable_names(), "-"), **environ}
-            )
+            return self._fill_address(_VariableFiller(environ))[0]
         except UnreachableError:
             return ""
-        return repr((request.url, request.query))
-
-    def _find_variable_names(self) -> Iterator[str]:
-        for text in (*self.headers.values(), *(self.basic or ())):
-            yield from (match[1] for match in _ENVIRONMENT_VARIABLE.finditer(text))
 
     def build_request(self, environ: Mapping[str, str]) -> HttpRequest:
         """Return the request, with environment variables filled in.
@@ -124,16 +116,25 @@ class RemoteSource:
             UnreachableError: A variable is not set, or can't be sent.
         """
         filled = _VariableFiller(environ)
-        url, basic = filled.fill_address(self.url)
+        url, basic = self._fill_address(filled)
         return HttpRequest(
             url=url,
-            query=tuple(filled.all(self.query)),
             headers=dict(filled.all(self.headers)),
             basic=filled.pair(*self.basic) if self.basic else basic,
-            secrets=tuple(filled.secrets),
+            secrets=tuple(filter(None, filled.secrets)),
             unset=tuple(filled.unset),
             insecure=self.insecure,
+            post=self.post,
         )
+
+    def _fill_address(self, filled: _VariableFiller) -> tuple[str, tuple[str, str] | None]:
+        """Return the address with its query, and the user and the password in it."""
+        url, basic = filled.fill_address(self.url)
+        if query := urlencode(dict(filled.all(self.query))):
+            url = url.partition("#")[0]
+            mark = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+            url = f"{url}{mark}{query}"
+        return url, basic
 
 
 class _VariableFiller:
@@ -165,12 +166,9 @@ class _VariableFiller:
         assert match is not None  # it matches any text
         place = self._fill_variables(match["place"], secret=False)
         query = match["query"].split("&")
-        filled_parts = (
-            self._fill_variables(part, quoted=True)
-            for part in query
-            if not self._is_pointless(part)
-        )
-        url = match["scheme"] + place + "&".join(filled_parts)
+        kept = [part for part in query if not self._is_pointless(part)]
+        filled = (self._fill_variables(part, quoted=True) for part in kept)
+        url = match["scheme"] + place + "&".join(filled)
         if match["user"] is not None:
             return url, self.pair(unquote(match["user"]), unquote(match["password"] or ""))
         return self._fill_whole_address(url) if "${" in match["place"] else (url, None)
@@ -181,28 +179,25 @@ class _VariableFiller:
             return url, None
         parts = urlsplit(url)
         for _, value in parse_qsl(parts.query):
-            self._remember_secret(value)
+            self.secrets[value] = None
         userinfo, at, host = parts.netloc.rpartition("@")
         if not at:
             return url, None
         user, _, password = userinfo.partition(":")
-        self._remember_secret(unquote(password or user))
+        self.secrets[unquote(password or user)] = None
         return parts._replace(netloc=host).geturl(), self._remember_pair(
             unquote(user), unquote(password)
         )
 
     def _remember_pair(self, user: str, password: str) -> tuple[str, str]:
-        self._remember_secret(b64encode(f"{user}:{password}".encode()).decode())
+        self.secrets[b64encode(f"{user}:{password}".encode()).decode()] = None
         return user, password
 
     def _is_pointless(self, text: str) -> bool:
-        empty_variables = [
-            match[1]
-            for match in _ENVIRONMENT_VARIABLE.finditer(text)
-            if not self._find_variable_value(match)
-        ]
-        self.unset.update(dict.fromkeys(filter(_SECRET_NAME.search, empty_variables)))
-        return bool(empty_variables)
+        variables = _ENVIRONMENT_VARIABLE.finditer(text)
+        empty = [match[1] for match in variables if not self._find_variable_value(match)]
+        self.unset |= dict.fromkeys(filter(_SECRET_NAME.search, empty))
+        return bool(empty)
 
     def _find_variable_value(self, match: re.Match[str]) -> str:
         name, default = match[1], match[3]
@@ -217,14 +212,10 @@ class _VariableFiller:
         def fill(match: re.Match[str]) -> str:
             value = self._find_variable_value(match)
             if value != match[3] and (secret or _SECRET_NAME.search(match[1])):
-                self._remember_secret(value)
+                self.secrets[value] = None
             return quote(value, safe="") if quoted else value
 
         return _ENVIRONMENT_VARIABLE.sub(fill, text)
-
-    def _remember_secret(self, text: str) -> None:
-        if text:
-            self.secrets[text] = None
 
 
 def parse_source_block(block: LocatedTable, shown: str, line: int | None = None) -> RemoteSource:
@@ -233,22 +224,10 @@ def parse_source_block(block: LocatedTable, shown: str, line: int | None = None)
     Raises: RegistryError with everything that is wrong with it.
     """
     reader = _SourceBlockReader(block, shown, line)
-    source = reader.source()
+    source = reader.read_source()
     if reader.problems:
         raise RegistryError(reader.problems)
     return source
-
-
-def _fill_base_address(node: Any, base: str) -> Any:
-    """Replace ``{base}`` with the address of a service."""
-    if isinstance(node, LocatedTable):
-        table = LocatedTable(node.line)
-        table.lines = node.lines
-        table.update((key, _fill_base_address(value, base)) for key, value in node.items())
-        return table
-    if isinstance(node, list):
-        return [_fill_base_address(value, base) for value in node]
-    return node.replace("{base}", base) if isinstance(node, str) else node
 
 
 class _SourceBlockReader:
@@ -256,42 +235,35 @@ class _SourceBlockReader:
 
     def __init__(self, block: LocatedTable, shown: str, line: int | None) -> None:
         base = block.get("base")
-        self._block = (
-            _fill_base_address(block, base.rstrip("/")) if isinstance(base, str) else block
-        )
+        if isinstance(base, str):
+            block = fill_placeholders(block, {"base": base.rstrip("/")})
+        self._block = block
         self._shown = shown
         self._line = line
         self.problems: list[Problem] = []
 
-    def source(self) -> RemoteSource:
+    def read_source(self) -> RemoteSource:
+        remedy = f"use {', '.join(SOURCE_KEYS)} or preset"
         for key in self._block:
             if key not in (*SOURCE_KEYS, "preset", "base"):
-                self._add_problem(
-                    key, "is not understood", f"use {', '.join(SOURCE_KEYS)} or preset"
-                )
+                self._add_problem(key, "is not understood", remedy)
         return RemoteSource(
             shown=self._shown,
             url=self._read_url(),
             headers=self._read_headers(),
-            query=self._texts("query"),
+            query=self._read_texts("query"),
             basic=self._read_basic(),
-            list=self._text("list"),
-            where={
-                path: self._read_accepted_texts(path, value)
-                for path, value in self._read_mapping("where")
-            },
-            fields={
-                name: self._read_field_paths(name, value)
-                for name, value in self._read_mapping("fields")
-                if value is not None
-            },
+            list=self._read_text("list"),
+            where=dict(self._read_where()),
+            fields=dict(self._read_fields()),
             next=self._read_next_page(),
-            partial=self._text("partial"),
+            partial=self._read_text("partial"),
             insecure=self._read_flag("insecure"),
+            post=dict(self._read_mapping("post")) or None,
         )
 
     def _read_url(self) -> str:
-        url = self._text("url")
+        url = self._read_text("url")
         if url is None:
             if not isinstance(self._block.get("url"), (Mapping, list)):
                 self._add_problem("url", "is missing", "write an address with https://")
@@ -299,31 +271,26 @@ class _SourceBlockReader:
         match = _SOURCE_ADDRESS.fullmatch(url)
         assert match is not None  # it matches any text
         self._check_credential("url", match["password"] or "")
-        filled_url = _ENVIRONMENT_VARIABLE.sub(
-            "1", match["scheme"] + match["place"] + match["query"]
-        )
+        address = match["scheme"] + match["place"] + match["query"]
         if not match["scheme"] and _ENVIRONMENT_VARIABLE.match(url):
-            filled_url = "https://" + filled_url  # the variable holds it
-        address_problem = find_address_problem(filled_url)
-        if address_problem is not None:
-            self._add_problem(
-                "url", f"can't be asked: {address_problem}", "write an address with https://"
-            )
+            address = "https://" + address  # the variable holds it
+        problem = find_address_problem(_ENVIRONMENT_VARIABLE.sub("1", address))
+        if problem is not None:
+            self._add_problem("url", f"can't be asked: {problem}", "write an address with https://")
         return url
 
     def _read_headers(self) -> dict[str, str]:
-        headers = self._texts("headers")
+        headers = self._read_texts("headers")
         for name, text in headers.items():
+            key = f"headers.{name}"
             if _CREDENTIAL_HEADER.search(name):
-                self._check_credential(f"headers.{name}", text)
+                self._check_credential(key, text)
             if not _HEADER_NAME.fullmatch(name) or not text.isprintable():
-                self._add_problem(
-                    f"headers.{name}", "is not a header", "write 'Name: text' on one line"
-                )
+                self._add_problem(key, "is not a header", "write 'Name: text' on one line")
         return headers
 
     def _read_basic(self) -> tuple[str, str] | None:
-        texts = self._texts("basic")
+        texts = self._read_texts("basic")
         if not texts:
             return None
         if set(texts) != {"user", "password"}:
@@ -335,28 +302,26 @@ class _SourceBlockReader:
         """Add a problem for a credential that is not in the environment, without showing it."""
         variables = list(_ENVIRONMENT_VARIABLE.finditer(text))
         if text and (not variables or any(match[3] for match in variables)):
-            self._add_problem(
-                key,
-                "can't be used: the file contains a credential",
-                "put it into a variable of the environment, and write ${NAME}",
-            )
+            cause = "can't be used: the file contains a credential"
+            remedy = "put it into a variable of the environment, and write ${NAME}"
+            self._add_problem(key, cause, remedy)
 
-    def _read_accepted_texts(self, path: str, value: Any) -> tuple[str | None, ...]:
-        texts = tuple(value) if isinstance(value, list) else (value,)
-        if not all(text is None or isinstance(text, str) for text in texts):
-            self._add_problem(
-                f"where.{path}", "is not a text", "write a text, a list of texts, or null"
-            )
-            return ()
-        return texts
+    def _read_where(self) -> Iterator[tuple[str, tuple[str | None, ...]]]:
+        for path, value in self._read_mapping("where"):
+            texts = tuple(value) if isinstance(value, list) else (value,)
+            if not all(text is None or isinstance(text, str) for text in texts):
+                remedy = "write a text, a list of texts, or null"
+                self._add_problem(f"where.{path}", "is not a text", remedy)
+                texts = ()
+            yield path, texts
 
-    def _read_field_paths(self, name: str, value: Any) -> tuple[FieldPath, ...]:
-        try:
-            return parse_field_paths(value)
-        except ValueError as error:
-            cause, remedy = error.args
-            self._add_problem(f"fields.{name}", cause, remedy)
-            return ()
+    def _read_fields(self) -> Iterator[tuple[str, tuple[FieldPath, ...]]]:
+        for name, value in self._read_mapping("fields"):
+            try:
+                if value is not None:
+                    yield name, parse_field_paths(value)
+            except ValueError as error:
+                self._add_problem(f"fields.{name}", *error.args)
 
     def _read_next_page(self) -> NextPage | None:
         value = self._block.get("next")
@@ -364,23 +329,21 @@ class _SourceBlockReader:
             return None if value is None else NextPage("link")
         texts = dict(value) if isinstance(value, Mapping) else {}
         kind = next((kind for kind in NEXT_PAGE_KEYS if kind in texts), None)
-        allowed_keys = {kind, NEXT_PAGE_KEYS.get(kind or "")}
         if kind is None or not all(isinstance(text, str) for text in texts.values()):
             remedy = "see reference/registry.md in pytest-postmortem's docs"
             self._add_problem("next", "names no way to the next page", remedy)
             return None
+        first, companion = texts.pop(kind), NEXT_PAGE_KEYS[kind]
         for key in texts:
-            if key not in allowed_keys:
+            if key != companion:
                 self._add_problem(f"next.{key}", f"can't be combined with {kind!r}", "remove it")
         if kind == "cursor" and "query" not in texts:
             self._add_problem("next", "has no 'query'", "name the parameter that takes the cursor")
-        path_text = texts[kind]
-        companions = {key: texts[key] for key in ("query", "below", "more") if key in texts}
-        if kind in ("offset", "page"):
-            return NextPage(kind, **{"query": path_text, **companions})  # type: ignore[arg-type]  # of NEXT
-        return NextPage(kind, path_text, **companions)  # type: ignore[arg-type]  # of NEXT
+        texts = {companion: texts.get(companion, "")}
+        texts["query" if kind in ("offset", "page") else "path"] = first
+        return NextPage(kind, **texts)
 
-    def _text(self, name: str) -> str | None:
+    def _read_text(self, name: str) -> str | None:
         value = self._block.get(name)
         if value is None or isinstance(value, str):
             return (value or "").strip() or None
@@ -388,11 +351,10 @@ class _SourceBlockReader:
         return None
 
     def _read_flag(self, name: str) -> bool:
-        text = (self._text(name) or "false").casefold()
+        text = (self._read_text(name) or "false").casefold()
         if text not in ("true", "false"):
-            self._add_problem(
-                name, "is neither true nor false", f"write '{name}: true', or remove it"
-            )
+            remedy = f"write '{name}: true', or remove it"
+            self._add_problem(name, "is neither true nor false", remedy)
         return text == "true"
 
     def _read_mapping(self, name: str) -> Iterator[tuple[str, Any]]:
@@ -402,7 +364,7 @@ class _SourceBlockReader:
         elif value:
             self._add_problem(name, "is not a mapping", f"write names and values below {name!r}")
 
-    def _texts(self, name: str) -> dict[str, str]:
+    def _read_texts(self, name: str) -> dict[str, str]:
         texts = {}
         for key, value in self._read_mapping(name):
             if isinstance(value, str):
@@ -418,6 +380,5 @@ class _SourceBlockReader:
         if isinstance(inner, LocatedTable):
             line = inner.lines.get(inner_key, line)
         cause = f"{key!r} of the source {clean_text(cause)}"
-        self.problems.append(
-            Problem("source-block", READ_REGISTRY, cause, remedy, self._shown, line)
-        )
+        problem = Problem("source-block", READ_REGISTRY, cause, remedy, self._shown, line)
+        self.problems.append(problem)

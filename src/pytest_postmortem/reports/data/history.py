@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_postmortem import __version__
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
@@ -35,7 +35,7 @@ class LinkEvent:
     kind: Literal["linked", "lost"]
     day: date | None
     commit: str
-    earlier: bool = False
+    at_or_before: bool = False
     """Whether it may have happened earlier, in a part of the history that is not here."""
 
 
@@ -172,10 +172,9 @@ def _build_incident_histories(
     ]
     for postmortem in selected_postmortems:
         shown = redact_postmortem(postmortem, show)
-        incident_events = tuple(events.get(postmortem.id.casefold(), ()))
-        story = IncidentHistory(shown.id, shown.title, shown.date, incident_events)
+        own_events = tuple(events.get(postmortem.id.casefold(), ()))
         why = now(postmortem.names)
-        yield replace(story, unknown=why)
+        yield IncidentHistory(shown.id, shown.title, shown.date, own_events, why)
     selected_ids = {postmortem.id.casefold() for postmortem in selected_postmortems}
     for key in events:
         if key not in selected_ids:
@@ -199,9 +198,9 @@ def render_history_table(history: LinkHistory) -> str:
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     if history.points:
         lines += ["", "from        incidents with a test"]
+        last_of_day = {point.day: point for point in history.points}
         lines += [
-            f"{_format_event_day(point.day)}  {point.linked:>4}"
-            for point in _select_daily_counts(history.points)
+            f"{_format_event_day(day)}  {point.linked:>4}" for day, point in last_of_day.items()
         ]
     linked_count = sum(story.linked for story in history.stories)
     commits = format_count(history.commits, "commit")
@@ -228,29 +227,15 @@ def _format_history_row(story: IncidentHistory) -> tuple[str, str, str, str]:
     if not story.events:
         return story.id, "unknown" if story.unknown else "none", "", title
     first, *rest = story.events
-    later = ", ".join(
-        f"{_format_event_verb(event)} {_format_event_day(event.day)}" for event in rest
-    )
-    later = ", ".join(filter(None, (later, "unknown now" if story.unknown else "")))
-    return (
-        story.id,
-        f"{'at or before ' if first.earlier else ''}{_format_event_day(first.day)}",
-        later,
-        title,
-    )
-
-
-def _format_event_verb(event: LinkEvent) -> str:
-    return "lost" if event.kind == "lost" else "regained"
+    verbs = {"lost": "lost", "linked": "regained"}
+    later = [f"{verbs[event.kind]} {_format_event_day(event.day)}" for event in rest]
+    later += ["unknown now"] if story.unknown else []
+    earliest = "at or before " if first.at_or_before else ""
+    return story.id, f"{earliest}{_format_event_day(first.day)}", ", ".join(later), title
 
 
 def _format_event_day(day: date | None) -> str:
     return day.isoformat() if day else "?" * HISTORY_HASH_LENGTH
-
-
-def _select_daily_counts(points: Iterable[LinkedCount]) -> Iterable[LinkedCount]:
-    """Return the last point of each day."""
-    return {point.day: point for point in points}.values()
 
 
 def render_history_json(history: LinkHistory) -> str:
@@ -260,37 +245,18 @@ def render_history_json(history: LinkHistory) -> str:
         "tool": {"name": "pytest-postmortem", "version": __version__},
         "commits": history.commits,
         "shallow": history.cut,
-        "unread": [
-            {"day": _format_iso_day(each.day), "commit": each.commit, "path": each.path}
-            for each in history.unread
-        ],
-        "incidents": [_build_history_incident(story) for story in history.stories],
-        "points": [
-            {"day": _format_iso_day(point.day), "commit": point.commit, "linked": point.linked}
-            for point in history.points
-        ],
-    }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-
-
-def _build_history_incident(story: IncidentHistory) -> Mapping[str, Any]:
-    return {
-        "id": story.id,
-        "title": story.title or story.id,
-        "date": story.date,
-        "linked": story.linked,
-        "unknown": story.unknown,
-        "events": [
+        "unread": [asdict(version) for version in history.unread],
+        "incidents": [
             {
-                "kind": event.kind,
-                "day": _format_iso_day(event.day),
-                "commit": event.commit,
-                "at_or_before": event.earlier,
+                "id": story.id,
+                "title": story.title or story.id,
+                "date": story.date,
+                "linked": story.linked,
+                "unknown": story.unknown,
+                "events": [asdict(event) for event in story.events],
             }
-            for event in story.events
+            for story in history.stories
         ],
+        "points": [asdict(point) for point in history.points],
     }
-
-
-def _format_iso_day(day: date | None) -> str | None:
-    return day.isoformat() if day else None
+    return json.dumps(document, indent=1, ensure_ascii=False, default=date.isoformat) + "\n"

@@ -6,8 +6,9 @@ of one repository do not mix; of several outcomes of one test the first of `mode
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +22,10 @@ from pytest_postmortem.evaluation.links import (
 from pytest_postmortem.model import (
     DESELECTED_BY_CONFIGURATION,
     OUTCOMES,
+    VERDICTS,
+    ActionItem,
     Finding,
+    Guard,
     Link,
     NodeKey,
     Outcome,
@@ -30,17 +34,21 @@ from pytest_postmortem.model import (
     Proof,
     Registry,
     Scope,
+    ShowLevel,
+    Strength,
+    Verdict,
     format_count,
     parse_iso_date,
 )
 from pytest_postmortem.report_model import Report
-from pytest_postmortem.reports.data.restored_incidents import (
-    HIDDEN_SHOW_LEVELS,
-    prefix_nodeid_with_root,
-    prefix_path_with_root,
-    restore_postmortem,
-    restore_proof,
-)
+
+LONG_AGO = "0001-01-01"
+
+HIDDEN_PATCH = "a patch or a fix that is hidden"
+"""The placeholder of a fix, so that an incident counts as provable; reports hide the fix."""
+
+HIDDEN_SHOW_LEVELS: tuple[ShowLevel, ...] = ("id", "link")
+"""How little may be shown of a post-mortem that has no severity in a report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +77,6 @@ class ReportSource:
         return "/".join(filter(None, (self.suite, self.document["scope"]["root"])))
 
 
-@dataclass(slots=True)
-class _GatheredReports:
-    """What all reports together say."""
-
-    postmortems: dict[str, Postmortem] = field(default_factory=dict)
-    proofs: dict[str, Proof] = field(default_factory=dict)
-    links: dict[tuple[str, NodeKey], Link] = field(default_factory=dict)
-    loose: list[Link] = field(default_factory=list)
-    outcomes: dict[NodeKey, Outcome] = field(default_factory=dict)
-    nodeids: dict[NodeKey, str] = field(default_factory=dict)
-    findings: dict[Finding, None] = field(default_factory=dict)
-    declared: set[str] = field(default_factory=set)
-    hidden: set[str] = field(default_factory=set)
-    junit_addresses: frozenset[tuple[str, str, str]] = frozenset()
-
-
 def merge_reports(
     sources: Sequence[ReportSource], expected: int | None = None, fail_under: float | None = None
 ) -> Report:
@@ -94,35 +86,29 @@ def merge_reports(
     there are more, that is a finding.
     ``fail_under`` takes the place of the percentage that the reports were judged by.
     """
-    roots = {source.root for source in sources}
-    report_sources = [source for source in sources if not source.foreign] or list(sources)
-    sources_with_registry = [
-        source for source in report_sources if not source.document.get("missing")
-    ]
-    gathered = _GatheredReports(junit_addresses=frozenset(_list_junit_addresses(report_sources)))
+    own_sources = [source for source in sources if not source.foreign] or list(sources)
+    with_registry = [source for source in own_sources if not source.document.get("missing")]
+    has_roots = len({source.root for source in sources}) > 1
+    gathered = _GatheredReports(frozenset(_list_junit_addresses(own_sources)))
     for source in sources:
-        root = f"{source.root}/" if len(roots) > 1 and source.root else ""
-        _gather_report(
-            gathered,
-            source,
-            root,
-            loose=bool(sources_with_registry) and source not in sources_with_registry,
-        )
-    scope = _merge_scopes(report_sources, sources, expected)
-    registry = _build_merged_registry(sources, gathered)
+        root = f"{source.root}/" if has_roots and source.root else ""
+        gathered.add_report(source, root, bool(with_registry) and source not in with_registry)
+    scope = _merge_scopes(own_sources, sources, expected)
+    registry = gathered.build_registry(sources)
     remaining_findings = (
         finding for finding in gathered.findings if not _is_resolved_by_registry(finding, registry)
     )
+    policy = _merge_policies(own_sources, fail_under)
     findings = [
         *sorted(remaining_findings, key=_rank_merged_finding),
-        *_check_differing_entries(sources_with_registry),
+        *_check_differing_entries(with_registry),
         *_check_surplus_reports(sources, expected),
+        *check_percentage(policy),
+        *check_links(gathered.loose, registry),
     ]
-    policy = _merge_policies(report_sources, fail_under)
-    findings += (*check_percentage(policy), *check_links(gathered.loose, registry))
     if scope.kind == "full":
         findings += check_declared_tests(registry, frozenset(gathered.declared))
-    missing = {source.document.get("missing") for source in sources_with_registry or sources}
+    missing = {source.document.get("missing") for source in with_registry or sources}
     report = evaluate(
         registry,
         gathered.links.values(),
@@ -139,9 +125,93 @@ def merge_reports(
         unknown_foreign_ids=_merge_id_lists(sources, "strangers"),
         unchecked=_merge_id_lists(sources, "unchecked"),
         unselected=_merge_id_lists(sources, "unselected"),
-        unjudged=(*report.unjudged, *_describe_hidden_severities(report.policy, gathered)),
+        unjudged=(*report.unjudged, *_describe_hidden_severities(policy, gathered.hidden)),
     )
     return replace(report, gates=evaluate_gates(report))
+
+
+@dataclass(slots=True)
+class _GatheredReports:
+    """What all reports together say; ``loose`` links are of reports without a registry."""
+
+    junit_addresses: frozenset[tuple[str, str, str]]
+    postmortems: dict[str, Postmortem] = field(default_factory=dict)
+    proofs: dict[str, Proof] = field(default_factory=dict)
+    links: dict[tuple[str, NodeKey], Link] = field(default_factory=dict)
+    loose: list[Link] = field(default_factory=list)
+    outcomes: dict[NodeKey, Outcome] = field(default_factory=dict)
+    nodeids: dict[NodeKey, str] = field(default_factory=dict)
+    findings: dict[Finding, None] = field(default_factory=dict)
+    declared: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
+
+    def add_report(self, source: ReportSource, root: str, loose: bool) -> None:
+        """Add a report; of a ``loose`` one, which alone has no registry, only its links."""
+        document = source.document
+        for incident in document["incidents"]:
+            links = [
+                self._add_linked_test(incident["id"], test, root) for test in incident["tests"]
+            ]
+            if loose:
+                self.loose += links
+            else:
+                self._add_incident(incident, root)
+        for unknown_id in document.get("unknown", ()):  # another report may know it
+            for test in unknown_id["tests"]:
+                self._add_linked_test(unknown_id["id"], test, root)
+        for id, test in source.links:
+            if (id.casefold(), test["address"], test["outcome"]) not in self.junit_addresses:
+                self.loose.append(self._add_linked_test(id, test, root))
+        for data in document["findings"]:
+            if data["code"] not in ("unknown-test", FRACTION_CODE):  # reported again, on the whole
+                finding = Finding(**{name: data[name] for name in Finding.__slots__})
+                path = finding.path and _prefix_path(root, finding.path)
+                self.findings[replace(finding, path=path)] = None
+        self.declared.update(_prefix_nodeid(root, id) for id in document.get("declared", ()))
+
+    def _add_incident(self, incident: Mapping[str, Any], root: str) -> None:
+        """Add an incident with its proof; the newer entry counts, with the tests of both."""
+        postmortem = _restore_postmortem(incident, root)
+        key = postmortem.id.casefold()
+        earlier = self.postmortems.get(key, postmortem)
+        tests = tuple(dict.fromkeys((*earlier.tests, *postmortem.tests)))
+        self.postmortems[key] = replace(postmortem, tests=tests)
+        if incident.get("proof"):
+            self.proofs[postmortem.id] = _restore_proof(incident["proof"])
+        if incident.get("show") in HIDDEN_SHOW_LEVELS:
+            self.hidden.add(postmortem.id)
+
+    def _add_linked_test(self, id: str, test: Mapping[str, Any], root: str) -> Link:
+        """Add a linked test and return its link; its outcome is the first in `OUTCOMES`."""
+        path = _prefix_path(root, test["path"])
+        key = NodeKey(path, _prefix_nodeid(root, str(NodeKey(test["path"], test["nodeid"]))))
+        nodeid = self.nodeids.setdefault(key, key.nodeid if root else test["nodeid"])
+        link = Link(id, nodeid, path, test["line"])
+        self.links.setdefault((id.casefold(), link.test), link)
+        outcome = Outcome(
+            test["outcome"], test["duration"], test.get("reason"), bool(test.get("flaky"))
+        )
+        earlier = self.outcomes.get(link.test, outcome)
+        first = min(earlier, outcome, key=_rank_outcome)
+        self.outcomes[link.test] = replace(first, flaky=earlier.flaky or outcome.flaky)
+        return link
+
+    def build_registry(self, sources: Sequence[ReportSource]) -> Registry:
+        """Return all incidents; those that links imply, where no report has a registry."""
+        if all(source.foreign for source in sources):
+            return build_implied_registry(self.links.values(), None)
+        index = dict(self.postmortems)
+        for postmortem in self.postmortems.values():
+            for alias in postmortem.aliases:
+                index.setdefault(alias.casefold(), postmortem)
+        for id in _merge_id_lists(sources, "unselected"):
+            index.setdefault(id.casefold(), Postmortem(id, id))
+        origins = [source.document.get("registry") or {} for source in sources]
+        lists = {
+            name: tuple(dict.fromkeys(text for origin in origins for text in origin.get(name, ())))
+            for name in ("locations", "partial", "unreachable", "shrunk")
+        }
+        return Registry(tuple(self.postmortems.values()), index, **lists)
 
 
 def _list_junit_addresses(sources: Iterable[ReportSource]) -> Iterator[tuple[str, str, str]]:
@@ -172,106 +242,9 @@ def _is_resolved_by_registry(finding: Finding, registry: Registry) -> bool:
     return finding.code == "unknown-id" and bool(named and registry.find(named[1]))
 
 
-def _gather_report(
-    gathered: _GatheredReports, source: ReportSource, root: str, *, loose: bool
-) -> None:
-    """Add a report; of one without a registry, if others have one, only its links."""
-    document = source.document
-    for incident in document["incidents"]:
-        if loose:
-            for test in incident["tests"]:
-                gathered.loose.append(_gather_linked_test(gathered, incident["id"], test, root))
-        else:
-            _gather_incident(gathered, incident, root)
-    for unknown_id in document.get("unknown", ()):  # another report may know it
-        for test in unknown_id["tests"]:
-            _gather_linked_test(gathered, unknown_id["id"], test, root)
-    for id, test in source.links:
-        if (id.casefold(), test["address"], test["outcome"]) in gathered.junit_addresses:
-            continue
-        gathered.loose.append(_gather_linked_test(gathered, id, test, root))
-    for each in document["findings"]:
-        if each["code"] not in ("unknown-test", FRACTION_CODE):  # reported again, on the whole
-            finding = Finding(**{name: each[name] for name in Finding.__slots__})
-            path = finding.path and prefix_path_with_root(root, finding.path)
-            gathered.findings[replace(finding, path=path)] = None
-    gathered.declared.update(
-        prefix_nodeid_with_root(root, each) for each in document.get("declared", ())
-    )
-
-
-def _gather_incident(gathered: _GatheredReports, incident: Mapping[str, Any], root: str) -> None:
-    """Add an incident with its proof and its tests."""
-    postmortem = restore_postmortem(incident, root)
-    key = postmortem.id.casefold()
-    earlier_postmortem = gathered.postmortems.get(key)
-    gathered.postmortems[key] = (
-        postmortem
-        if earlier_postmortem is None
-        else _merge_postmortems(earlier_postmortem, postmortem)
-    )
-    if incident.get("proof"):
-        gathered.proofs[postmortem.id] = restore_proof(incident["proof"])
-    if incident.get("show") in HIDDEN_SHOW_LEVELS:
-        gathered.hidden.add(postmortem.id)
-    for test in incident["tests"]:
-        _gather_linked_test(gathered, postmortem.id, test, root)
-
-
-def _gather_linked_test(
-    gathered: _GatheredReports, id: str, test: Mapping[str, Any], root: str
-) -> Link:
-    """Add a linked test and return its link; its outcome is the first in `OUTCOMES`."""
-    path = prefix_path_with_root(root, test["path"])
-    key = NodeKey(path, prefix_nodeid_with_root(root, str(NodeKey(test["path"], test["nodeid"]))))
-    nodeid = gathered.nodeids.setdefault(key, key.nodeid if root else test["nodeid"])
-    link = Link(id, nodeid, path, test["line"])
-    gathered.links.setdefault((id.casefold(), link.test), link)
-    outcome = Outcome(
-        test["outcome"], test["duration"], test.get("reason"), bool(test.get("flaky"))
-    )
-    earlier_outcome = gathered.outcomes.get(link.test)
-    if earlier_outcome is not None:
-        first = min((earlier_outcome, outcome), key=_rank_outcome)
-        outcome = replace(first, flaky=earlier_outcome.flaky or outcome.flaky)
-    gathered.outcomes[link.test] = outcome
-    return link
-
-
 def _rank_outcome(outcome: Outcome) -> tuple[int, bool]:
     """Return the sort key of outcomes; of equal ones, deselection by configuration is first."""
     return OUTCOMES.index(outcome.word), outcome.reason != DESELECTED_BY_CONFIGURATION
-
-
-def _merge_postmortems(known: Postmortem, newer: Postmortem) -> Postmortem:
-    """Return the newer entry, with the node ids that either of the two declares."""
-    return replace(newer, tests=tuple(dict.fromkeys((*known.tests, *newer.tests))))
-
-
-def _build_merged_registry(sources: Sequence[ReportSource], gathered: _GatheredReports) -> Registry:
-    """Return all incidents; those that links imply, where no report has a registry."""
-    if all(source.foreign for source in sources):
-        return build_implied_registry(gathered.links.values(), None)
-    index = dict(gathered.postmortems)
-    for postmortem in gathered.postmortems.values():
-        for alias in postmortem.aliases:
-            index.setdefault(alias.casefold(), postmortem)
-    for id in _merge_id_lists(sources, "unselected"):
-        index.setdefault(id.casefold(), Postmortem(id, id))
-    registry_documents = [source.document.get("registry") or {} for source in sources]
-    lists = {
-        name: _merge_texts(registry_documents, name)
-        for name in ("locations", "partial", "unreachable", "shrunk")
-    }
-    return Registry(
-        tuple(gathered.postmortems.values()),
-        index,
-        lists["locations"],
-        (),
-        lists["partial"],
-        lists["unreachable"],
-        lists["shrunk"],
-    )
 
 
 def _check_surplus_reports(
@@ -281,10 +254,6 @@ def _check_surplus_reports(
     if expected is not None and len(sources) > expected:
         message = f"{format_count(len(sources), 'report')} given, {expected} expected"
         yield Finding("reports-too-many", "error", message)
-
-
-def _merge_texts(known: Iterable[Mapping[str, Any]], name: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for own in known for text in own.get(name, ())))
 
 
 def _check_differing_entries(sources: Sequence[ReportSource]) -> Iterator[Finding]:
@@ -309,46 +278,38 @@ def _merge_scopes(
     """Return how much of the suites all reports together saw; ``every`` is given, and counted."""
     scopes = [source.document["scope"] for source in sources]
     if len(sources) == 1 and expected in (None, len(every)):
-        scope_fields = {name: scopes[0][name] for name in Scope.__slots__ if name in scopes[0]}
-        lists = ("reasons", "files", "expected")
-        texts = {
-            name: tuple(scope_fields[name]) for name in lists if scope_fields[name] is not None
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in scopes[0].items()
+            if name in Scope.__slots__
         }
-        return Scope(**{**scope_fields, **texts})
+        return Scope(**fields)
     reasons = dict.fromkeys(_find_scope_gaps(sources))
     if expected is not None and len(every) < expected:
         names = ", ".join(source.name for source in every)
         reasons[f"{len(every)} of {format_count(expected, 'report')} given: {names}"] = None
-    idle = all(not scope.get("executes", True) for scope in scopes)
-    files = {
-        _prefix_file_with_root(source, file)
-        for source in sources
-        for file in source.document["scope"]["files"]
-    }
+    expected_files = _merge_files(sources, "expected") if reasons else None
     return Scope(
         kind="partial" if reasons else "full",
         reasons=tuple(reasons),
         root=scopes[0]["root"] if len({scope["root"] for scope in scopes}) == 1 else "",
-        files=tuple(sorted(files)),
-        expected=_merge_expected_files(sources) if reasons else None,
+        files=_merge_files(sources, "files") or (),
+        expected=expected_files,
         own_selection=all(scope.get("own_selection", True) for scope in scopes),
-        executes=not idle,
+        executes=any(scope.get("executes", True) for scope in scopes),
         forced=all(scope.get("forced", False) for scope in scopes),
     )
 
 
-def _merge_expected_files(sources: Sequence[ReportSource]) -> tuple[str, ...] | None:
-    """Return the files of the whole, for a merge with further reports."""
-    known = [(source, source.document["scope"]["expected"]) for source in sources]
-    if any(files is None for _, files in known):
-        return None
-    return tuple(
-        sorted({_prefix_file_with_root(source, file) for source, files in known for file in files})
-    )
-
-
-def _prefix_file_with_root(source: ReportSource, file: str) -> str:
-    return f"{source.root}/{file}" if source.root else file
+def _merge_files(sources: Sequence[ReportSource], name: str) -> tuple[str, ...] | None:
+    """Return the files of all reports under a name, None where one report does not know them."""
+    files: set[str] = set()
+    for source in sources:
+        own = source.document["scope"][name]
+        if own is None:
+            return None
+        files.update(f"{source.root}/{file}" if source.root else file for file in own)
+    return tuple(sorted(files))
 
 
 def _find_scope_gaps(sources: Sequence[ReportSource]) -> Iterator[str]:
@@ -361,19 +322,14 @@ def _find_scope_gaps(sources: Sequence[ReportSource]) -> Iterator[str]:
             continue
         expected = [set(scope["expected"]) for scope in scopes if scope["expected"] is not None]
         files = {file for scope in scopes for file in scope["files"]}
-        lost = [
-            reason
-            for scope in scopes
-            for reason in scope["reasons"]
-            if _is_lost_file_reason(reason)
-        ]
+        reasons = [reason for scope in scopes for reason in scope["reasons"]]
         if not expected or len(expected) < len(scopes):
-            yield from (reason for scope in scopes for reason in scope["reasons"])
+            yield from reasons
         elif missing := set().union(*expected) - files:
             expected_count = format_count(len(set().union(*expected)), "file")
             where = f" below {root}" if root else ""
             yield f"{len(missing)} of {expected_count}{where} in no report, such as {min(missing)}"
-        yield from lost
+        yield from filter(_is_lost_file_reason, reasons)
 
 
 def _is_lost_file_reason(reason: str) -> bool:
@@ -392,6 +348,7 @@ def _merge_policies(sources: Sequence[ReportSource], fail_under: float | None) -
         fail_under=first["fail_under"] if fail_under is None else fail_under,
         require=tuple(first["require"]),
         require_proof=tuple(first.get("require_proof", ())),
+        require_strength=first.get("require_strength"),
         grace=first["grace"],
         since=parse_iso_date(first["since"]),
         today=max(days, default=None),
@@ -403,8 +360,77 @@ def _merge_id_lists(sources: Iterable[ReportSource], name: str) -> tuple[str, ..
     return tuple(sorted({id for source in sources for id in source.document.get(name, ())}))
 
 
-def _describe_hidden_severities(policy: Policy, gathered: _GatheredReports) -> Iterator[str]:
+def _describe_hidden_severities(policy: Policy, hidden: Collection[str]) -> Iterator[str]:
     """Yield a reason if severities can't be judged because a report hides them."""
-    if (policy.require or policy.require_proof) and gathered.hidden:
-        number = format_count(len(gathered.hidden))
+    if (policy.require or policy.require_proof) and hidden:
+        number = format_count(len(hidden))
         yield f"the reports hide the severity of {number} (postmortem_show)"
+
+
+def _restore_postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
+    """Return the post-mortem, its paths as they are from the top of all roots."""
+    path = incident.get("path")
+    declared, exempt = bool(incident.get("declared")), bool(incident.get("exempt"))
+    return Postmortem(
+        id=incident["id"],
+        title=incident["title"],
+        url=incident["url"],
+        path=path and _prefix_path(root, path),
+        line=incident.get("line"),
+        date=_restore_date(incident),
+        severity=incident["severity"],
+        status=incident.get("status"),
+        tags=tuple(incident.get("tags", ())),
+        owner=incident.get("owner"),
+        root_cause=incident.get("root_cause"),
+        whys=tuple(incident.get("whys", ())),
+        problem_class=incident["class"],
+        aliases=tuple(incident.get("aliases", ())),
+        service=tuple(incident.get("service", ())),
+        recurs=incident.get("recurs"),
+        fix=tuple(incident.get("fix", ())),
+        patch=HIDDEN_PATCH if incident.get("provable") and not incident.get("fix") else None,
+        guarded_by=tuple(map(Guard, incident.get("guarded_by") or ["something else"] * declared)),
+        exempt=exempt,
+        reason=incident["reason"] if incident["state"] == "exempt" else None,
+        until=incident.get("until"),
+        tests=tuple(_prefix_nodeid(root, nodeid) for nodeid in incident.get("declares", ())),
+        action_items=tuple(ActionItem(**item) for item in incident["action_items"]),
+        show=incident.get("show", "all"),
+    )
+
+
+def _restore_proof(data: Mapping[str, Any]) -> Proof:
+    """Return a proof; an unknown verdict counts as inconclusive."""
+    verdict: Verdict = data["verdict"] if data["verdict"] in VERDICTS else "inconclusive"
+    outdated = bool(data.get("outdated"))
+    strength = data.get("strength")
+    return Proof(
+        verdict,
+        parse_iso_date(data["day"]),
+        data["fix"],
+        data["reason"],
+        outdated,
+        strength and Strength(strength["noticed"], strength["missed"], strength["outdated"]),
+    )
+
+
+def _restore_date(incident: Mapping[str, Any]) -> str | None:
+    """Return the date; a hidden one is long ago if it made the incident count as no gap."""
+    hidden = incident["date"] is None and incident.get("show") in HIDDEN_SHOW_LEVELS
+    older = hidden and incident["state"] == "unguarded" and not incident.get("required", True)
+    return LONG_AGO if older else incident["date"]
+
+
+def _prefix_path(root: str, path: str) -> str:
+    """Return a path from the top of all roots; any other text is unchanged."""
+    if not root or path.startswith("/") or ":" in path.split("/")[0]:
+        return path
+    return posixpath.normpath(root + path)
+
+
+def _prefix_nodeid(root: str, nodeid: str) -> str:
+    """Return a node id as it is from the top of all roots."""
+    path, colons, names = nodeid.partition("::")
+    outside = path.startswith("../")
+    return f"{_prefix_path(root, path)}{colons}{names}" if outside else root + nodeid

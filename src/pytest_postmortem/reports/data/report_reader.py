@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -173,14 +174,12 @@ def _build_junit_source(path: Path, data: bytes, suite: str) -> ReportSource:
             f"it is XML, but not JUnit XML: its outermost element is {name!r}",
             "convert it to JUnit XML",
         )
-    findings = [_build_outcome_warning(f"{path}: {message}") for message in report.warnings]
+    findings = [
+        asdict(Finding("unknown-outcome", "warning", f"{path}: {message}"))
+        for message in report.warnings
+    ]
     document = {**EMPTY_REPORT_DOCUMENT, "findings": findings}
     return ReportSource(document, str(path), suite, report.links, foreign=True)
-
-
-def _build_outcome_warning(message: str) -> Mapping[str, Any]:
-    finding = ("unknown-outcome", "warning", message, None, None)
-    return dict(zip(Finding.__slots__, finding, strict=True))
 
 
 def _build_report_error(path: Path, cause: str, remedy: str) -> ReportError:

@@ -39,63 +39,58 @@ def expand_preset(text: str, shown: str, own: LocatedTable | None = None) -> Loc
     """
     service, _, place_text = text.partition(":")
     if service not in PRESET_SERVICES:
-        raise RegistryError([_build_unknown_service_problem(service, shown)])
+        services = ", ".join(PRESET_SERVICES)
+        cause = f"{service!r} is not a known service"
+        remedy = f"name a file, a directory, an https:// address or a service: {services}"
+        raise RegistryError([Problem("registry-location", READ_REGISTRY, cause, remedy, shown)])
     block = load_preset(service)
     target, example = block.pop("target"), block.pop("example")
     place, _, query = place_text.partition("?")
     match = re.fullmatch(target, place)
     if match is None:
-        raise RegistryError([_build_no_target_problem(example, shown)])
+        cause, remedy = "the part after the colon is not valid", f"write {example}"
+        raise RegistryError([Problem("registry-location", READ_REGISTRY, cause, remedy, shown)])
     placeholders = {name: value for name, value in match.groupdict().items() if value}
     usual = block.pop("base", "")
     base = own.get("base") if own is not None else None
-    placeholders["base"] = (
-        base if isinstance(base, str) else placeholders.get("base", usual)
-    ).rstrip("/")
-    filled = _fill_placeholders(block, placeholders)
+    base = base if isinstance(base, str) else placeholders.get("base", usual)
+    placeholders["base"] = base.rstrip("/")
     query_block = LocatedTable()
-    query_block["query"] = _parse_preset_query(query, shown)
+    query_block["query"] = LocatedTable()
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in query_block["query"]:
+            cause = f"{name!r} is in its query more than once"
+            remedy = "keep one value, and filter the answer with 'where' in a source block"
+            raise RegistryError([Problem("registry-location", READ_REGISTRY, cause, remedy, shown)])
+        query_block["query"][name] = value
+    filled = fill_placeholders(block, placeholders)
     return merge_source_blocks(merge_source_blocks(filled, query_block), own or LocatedTable())
 
 
-def _parse_preset_query(text: str, shown: str) -> LocatedTable:
-    query = LocatedTable()
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        if name in query:
-            raise RegistryError([_build_repeated_query_problem(name, shown)])
-        query[name] = value
-    return query
-
-
 def load_preset(service: str) -> LocatedTable:
-    """Return the data file of a service."""
+    """Return the data file of a service, without lines: a problem is on a line of the user's."""
     path = os.path.join(PRESET_FOLDER, f"{service}.yml")
     text = read_limited_text(path, path, READ_REGISTRY, MAX_REGISTRY_SIZE)
-    block: LocatedTable = parsers.parse_data_text(text, ".yml", failed=READ_REGISTRY, path=path)
-    return block
+    block = parsers.parse_data_text(text, ".yml", failed=READ_REGISTRY, path=path)
+    table: LocatedTable = parsers.convert_to_tables(block)
+    return table
 
 
-def _fill_placeholders(node: Any, placeholders: Mapping[str, str], encoded: bool = False) -> Any:
+def fill_placeholders(node: Any, placeholders: Mapping[str, str], encoded: bool = False) -> Any:
     """Fill in placeholders; an address gets them percent-encoded, except one that is an origin."""
     if isinstance(node, LocatedTable):
-        table = LocatedTable()
-        table.update(
-            (key, _fill_placeholders(value, placeholders, key == "url"))
-            for key, value in node.items()
-        )
+        table = LocatedTable(node.line)
+        table.lines = node.lines
+        for key, value in node.items():
+            table[key] = fill_placeholders(value, placeholders, key == "url")
         return table
     if isinstance(node, list):
         rows = LocatedList()
-        rows.extend(_fill_placeholders(value, placeholders) for value in node)
+        rows.extend(fill_placeholders(value, placeholders) for value in node)
         return rows
-    if not isinstance(node, str):
-        return node
-    for name, value in placeholders.items():
-        text = (
-            quote(value, safe="", errors="backslashreplace")
-            if encoded and "://" not in value
-            else value
-        )
+    for name, value in placeholders.items() if isinstance(node, str) else ():
+        plain = not encoded or "://" in value
+        text = value if plain else quote(value, safe="", errors="backslashreplace")
         node = node.replace(f"{{{name}}}", text)
     return node
 
@@ -106,33 +101,6 @@ def merge_source_blocks(first: LocatedTable, later: LocatedTable) -> LocatedTabl
     joined.lines = later.lines
     joined.update(first)
     for key, value in later.items():
-        first_value = joined.get(key)
-        if (
-            isinstance(value, LocatedTable)
-            and isinstance(first_value, LocatedTable)
-            and key != "next"
-        ):
-            value = merge_source_blocks(first_value, value)
-        joined[key] = value
+        both = isinstance(value, LocatedTable) and isinstance(joined.get(key), LocatedTable)
+        joined[key] = merge_source_blocks(joined[key], value) if both and key != "next" else value
     return joined
-
-
-def _build_unknown_service_problem(service: str, shown: str) -> Problem:
-    return Problem(
-        "registry-location",
-        READ_REGISTRY,
-        f"{service!r} is not a known service",
-        f"name a file, a directory, an https:// address or a service: {', '.join(PRESET_SERVICES)}",
-        shown,
-    )
-
-
-def _build_repeated_query_problem(name: str, shown: str) -> Problem:
-    cause = f"{name!r} is in its query more than once"
-    remedy = "keep one value, and filter the answer with 'where' in a source block"
-    return Problem("registry-location", READ_REGISTRY, cause, remedy, shown)
-
-
-def _build_no_target_problem(example: str, shown: str) -> Problem:
-    cause = "the part after the colon is not valid"
-    return Problem("registry-location", READ_REGISTRY, cause, f"write {example}", shown)

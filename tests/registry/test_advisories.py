@@ -1,0 +1,189 @@
+"""Advisories in the OSV format as incidents: each has one entry, whatever databases publish it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_postmortem.model import Location, Registry
+from pytest_postmortem.registry import LoadOptions, load_registry
+from pytest_postmortem.registry.fields import rate_cvss_vector
+
+HIGH = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"
+MEDIUM = "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:L/I:L/A:N"
+
+
+def record(id: str, *aliases: str, **changes: Any) -> dict[str, Any]:
+    """Return a record of an advisory."""
+    return {
+        "id": id,
+        "modified": "2026-02-05T20:20:47Z",
+        "published": "2026-01-29T23:15:00Z",
+        "aliases": list(aliases),
+        "details": "A path is not checked. It leaves the folder.\n\nUpdate to 1.2.",
+        "affected": [
+            {
+                "package": {"ecosystem": "PyPI", "name": "shop"},
+                "ranges": [
+                    {"type": "GIT", "events": [{"introduced": "0"}, {"fixed": "ab" * 20}]},
+                    {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.2"}]},
+                ],
+                "versions": ["1.0", "1.1"],
+            }
+        ],
+        "references": [{"type": "FIX", "url": "https://github.com/shop/shop/pull/7"}],
+        **changes,
+    }
+
+
+def load(folder: Path, **files: Any) -> Registry:
+    """Write each record to a file of its own, and load the folder."""
+    for name, data in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(data), encoding="utf-8")
+    return load_registry([Location(".", folder)], folder, LoadOptions())
+
+
+def test_a_record_is_an_incident(tmp_path: Path) -> None:
+    """Its fields are those of OSV; what names its fix is kept as evidence, and is no ``fix``."""
+    severity = [{"type": "CVSS_V3", "score": HIGH}]
+
+    (postmortem,) = load(tmp_path, one=record("PYSEC-2026-1", "CVE-2026-7", severity=severity))
+
+    assert postmortem.id == "PYSEC-2026-1"
+    assert postmortem.title == "A path is not checked."
+    assert postmortem.date == "2026-01-29"
+    assert postmortem.severity == "HIGH"
+    assert postmortem.url == "https://osv.dev/vulnerability/PYSEC-2026-1"
+    assert postmortem.aliases == ("CVE-2026-7",)
+    assert postmortem.fix == ()
+    assert postmortem.references == (
+        "fix https://github.com/shop/shop/pull/7",
+        f"range {'ab' * 20}",
+        "affected 1.1",
+    )
+
+
+def test_yaml_is_read_as_json_is(tmp_path: Path) -> None:
+    """PyPA's database has its records in YAML."""
+    text = (
+        "id: PYSEC-2026-1\nmodified: 2026-02-05T20:20:47Z\npublished: 2026-01-29T23:15:00Z\n"
+        "aliases:\n- CVE-2026-7\nsummary: A path\naffected:\n- versions:\n  - '1.0'\n"
+    )
+    (tmp_path / "PYSEC-2026-1.yaml").write_text(text)
+
+    (postmortem,) = load(tmp_path)
+
+    assert (postmortem.id, postmortem.title) == ("PYSEC-2026-1", "A path")
+    assert postmortem.path == "PYSEC-2026-1.yaml"
+
+
+@pytest.mark.parametrize("container", [lambda all: all, lambda all: {"vulns": all}])
+def test_a_file_may_list_records(tmp_path: Path, container: Any) -> None:
+    """A list of records, or an answer of the OSV service, is a registry file."""
+    records = [record("PYSEC-2026-1"), record("PYSEC-2026-2", summary="Another")]
+    (tmp_path / "all.json").write_text(json.dumps(container(records)))
+
+    registry = load_registry([Location("all.json", tmp_path)], tmp_path, LoadOptions())
+
+    assert [each.id for each in registry] == ["PYSEC-2026-1", "PYSEC-2026-2"]
+
+
+def test_a_withdrawn_record_is_no_incident(tmp_path: Path) -> None:
+    """Its database says that it was a mistake, or another record's twin."""
+    registry = load(
+        tmp_path, one=record("PYSEC-2026-1", withdrawn="2026-03-01T00:00:00Z"), two=record("X-2")
+    )
+
+    assert [each.id for each in registry] == ["X-2"]
+
+
+@pytest.mark.parametrize(
+    "aliases",
+    [
+        (("GHSA-aaaa", "CVE-1"), ("PYSEC-1", "CVE-1"), ("PYSEC-1", "GHSA-aaaa")),
+        (("CVE-1",), ("CVE-1",), ()),
+        ((), ("PYSEC-1", "CVE-1"), ()),
+        (("cve-1",), ("CVE-1",), ()),
+    ],
+)
+def test_records_of_one_advisory_are_one_incident(
+    tmp_path: Path, aliases: tuple[tuple[str, ...], ...]
+) -> None:
+    """They name each other, directly or by a third; every id is accepted on a test."""
+    own, github, mitre = aliases
+    registry = load(
+        tmp_path,
+        a=record("CVE-1", *mitre),
+        b=record("GHSA-aaaa", *github, summary="A path leaves"),
+        c=record("PYSEC-1", *own),
+        d=record("PYSEC-2", "CVE-2"),
+    )
+
+    assert [each.id for each in registry] == ["PYSEC-1", "PYSEC-2"]
+    found = registry.find("GHSA-AAAA")
+    assert found is not None
+    assert (found.id, found.path) == ("PYSEC-1", "c.json")
+    assert registry.find("cve-1") == found
+    assert not registry.findings
+
+
+def test_a_severity_in_words_counts_more_than_a_vector(tmp_path: Path) -> None:
+    """GitHub's database rates an advisory; the vector of another one may say less."""
+    vector = [{"type": "CVSS_V3", "score": MEDIUM}]
+    rated = record("GHSA-a", "PYSEC-1", database_specific={"severity": "CRITICAL"}, severity=vector)
+
+    (postmortem,) = load(tmp_path, a=record("PYSEC-1", severity=vector), b=rated)
+
+    assert (postmortem.id, postmortem.severity) == ("PYSEC-1", "CRITICAL")
+
+
+@pytest.mark.parametrize(
+    ("vector", "word"),
+    [
+        (HIGH, "HIGH"),
+        (MEDIUM, "MODERATE"),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", "CRITICAL"),
+        ("AV:N/AC:L/Au:N/C:P/I:P/A:P", "HIGH"),
+        ("CVSS:3.1/AV:N", None),
+        ("CVSS:9.9/AV:N", None),
+    ],
+)
+def test_a_vector_is_rated_by_its_version(vector: str, word: str | None) -> None:
+    """The words are those of GitHub's database, so that a gate has to name one of each rank."""
+    assert rate_cvss_vector(vector) == word
+
+
+def test_without_the_package_a_vector_is_no_severity_and_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The remedy is named once, however many advisories there are."""
+    monkeypatch.setitem(sys.modules, "cvss", None)
+    monkeypatch.setattr("pytest_postmortem.registry.fields.find_spec", lambda name: None)
+    severity = [{"type": "CVSS_V3", "score": HIGH}]
+
+    registry = load(
+        tmp_path, a=record("X-1", severity=severity), b=record("X-2", severity=severity)
+    )
+
+    assert [each.severity for each in registry] == [None, None]
+    (finding,) = registry.findings
+    assert finding.code == "registry-cvss"
+    assert finding.message == (
+        f"'severity' of X-1 is the CVSS vector {HIGH!r}, and is left out (in 1 more as well);"
+        " install pytest-postmortem[cvss], which rates it, or write a word"
+    )
+
+
+def test_an_entry_of_another_kind_is_not_joined(tmp_path: Path) -> None:
+    """Two post-mortems with one alias are a mistake; only records of advisories are twins."""
+    entries = [{"id": "PM-1", "aliases": ["X"]}, {"id": "PM-2", "aliases": ["X"]}]
+    (tmp_path / "pm.json").write_text(json.dumps(entries))
+
+    registry = load_registry([Location("pm.json", tmp_path)], tmp_path, LoadOptions())
+
+    assert [each.id for each in registry] == ["PM-1", "PM-2"]
+    assert [finding.severity for finding in registry.findings] == ["error"]

@@ -1,0 +1,57 @@
+"""``fix:`` in the files of incidents: one line more, and nothing else changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_postmortem.scaffold.fix_field import add_fix_field
+
+FIX = "1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d"
+
+
+@pytest.mark.parametrize(
+    ("shown", "line", "text", "expected"),
+    [
+        ("pm/a.md", 1, "---\ntitle: A\n---\n# A\n", f"---\ntitle: A\nfix: {FIX}\n---\n# A\n"),
+        ("pm/a.md", 1, "---\r\ntitle: A\r\n---\r\n", f"---\r\ntitle: A\r\nfix: {FIX}\r\n---\r\n"),
+        (
+            "pm/a.md",
+            1,
+            '+++\ntitle = "A"\n[extra]\nb = 1\n+++\n# A\n',
+            f'+++\nfix = "{FIX}"\ntitle = "A"\n[extra]\nb = 1\n+++\n# A\n',
+        ),
+        ("pm/a.yml", 1, "id: A\ntext: |\n  x\n", f"id: A\nfix: {FIX}\ntext: |\n  x\n"),
+        (
+            "pm.yml",
+            4,
+            "postmortems:\n- id: A\n  title: a\n- id: B\n  title: b\n",
+            f"postmortems:\n- id: A\n  title: a\n- id: B\n  fix: {FIX}\n  title: b\n",
+        ),
+        (
+            "pm.yml",
+            2,
+            "A:\n  title: a\nB:\n  title: b\n",
+            f"A:\n  title: a\n  fix: {FIX}\nB:\n  title: b\n",
+        ),
+        ("pm.toml", 1, '[[postmortems]]\nid = "A"\ntitle = "a"\n', None),
+        ("pm.yml", 1, "- {id: A, title: a}\n", None),
+        ("pm.json", 1, '[{"id": "A"}]', None),
+        ("pm/a.md", 1, "# A\n", None),
+        ("pm/a.md", 1, "---\ntitle: A\nfix: abc\n---\n", None),
+        ("pm.yml", 1, "a: [\n", None),
+    ],
+)
+def test_the_field_is_written_where_it_is_safe(
+    shown: str, line: int, text: str, expected: str | None
+) -> None:
+    """A result that is not the same plus one key is never written."""
+    new = add_fix_field(text.encode(), shown, line, [FIX])
+
+    assert (new and new.decode()) == expected
+
+
+def test_several_commits_are_a_list() -> None:
+    """A fix may have several commits."""
+    new = add_fix_field(b"---\ntitle: A\n---\n", "a.md", 1, ["abc1234", "def5678"])
+
+    assert new == b"---\ntitle: A\nfix: [abc1234, def5678]\n---\n"

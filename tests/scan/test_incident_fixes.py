@@ -1,0 +1,273 @@
+"""The fix of an incident in a real history: which evidence is taken, and which is not."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_postmortem import git_history
+from pytest_postmortem.model import Postmortem
+from pytest_postmortem.scan.forges import OwnRepositories
+from pytest_postmortem.scan.history_index import HistoryIndex
+from pytest_postmortem.scan.incident_fixes import FixFinder, IncidentFix, IncidentText
+from repositories import commit, git, repository, said
+
+PULL = "https://github.com/shop/cart/pull"
+OWN = OwnRepositories(frozenset(["shop/cart"]), frozenset(["cart"]))
+
+
+def find(root: Path, postmortem: Postmortem, text: str = "") -> IncidentFix:
+    """Return the fix of one incident with a text."""
+    index = HistoryIndex(git_history.read_history(root))
+    finder = FixFinder(root, index, OWN, lambda path: path.startswith("shop/"), {})
+    texts = {postmortem.id: IncidentText("pm.md", list(enumerate(text.split("\n"), 1)))}
+    return finder.find_fixes([postmortem], texts)[0]
+
+
+def ids(fix: IncidentFix) -> list[str]:
+    """Return the commits of a fix."""
+    return [commit.id for commit in fix.commits]
+
+
+def reasons(fix: IncidentFix) -> list[str]:
+    """Return why evidence is not taken."""
+    return [evidence.why for evidence in fix.evidence if not evidence.taken]
+
+
+def change(n: int, name: str = "cart") -> dict[str, str]:
+    """Return a change of source."""
+    return {f"shop/{name}.py": f"N = {n}\n"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    commit(repository(tmp_path), change(0), "Begin")
+    return tmp_path
+
+
+def test_a_pull_request_in_the_text_is_the_fix(root: Path) -> None:
+    """The number becomes the commit that the forge landed."""
+    fixed = commit(root, change(1), "Charge once (#12)")
+    commit(root, change(2), "Refactor (#13)\n\nFollows #12.")
+
+    fix = find(root, Postmortem("PM-1", "x"), f"A [public PR]({PULL}/12) with the fix was merged.")
+
+    assert ids(fix) == [fixed]
+    assert fix.source == "#12 in text"
+
+
+def test_the_cause_and_other_repositories_are_not_the_fix(root: Path) -> None:
+    """What introduced the problem is shown, and not taken."""
+    commit(root, change(1), "Cache (#9)")
+    fixed = commit(root, change(2), "Charge once (#12)")
+    text = f"Introduced in {PULL}/9, fixed in {PULL}/12.\nSee https://github.com/shop/infra/pull/13"
+
+    fix = find(root, Postmortem("PM-1", "x"), text)
+
+    assert ids(fix) == [fixed]
+    assert [(each.what, each.role) for each in fix.evidence if not each.taken] == [
+        ("#9", "cause"),
+        ("#13", "elsewhere"),
+    ]
+
+
+def test_a_rollback_is_the_revert_of_what_the_text_names(root: Path) -> None:
+    """A revert commit is the fix when the text says that a change was rolled back."""
+    cause = commit(root, change(1), "Cache (#9)")
+    reverted = commit(root, change(0), f'Revert "Cache (#9)"\n\nThis reverts commit {cause}.')
+
+    assert ids(find(root, Postmortem("PM-1", "x"), f"We rolled back {PULL}/9.")) == [reverted]
+
+
+def test_closing_keywords_are_a_hint_and_never_taken(root: Path) -> None:
+    """``Fixes #12`` names an issue, and was wrong wherever it was tried."""
+    hint = commit(root, change(1), "Charge once\n\nFixes #12")
+
+    fix = find(root, Postmortem("PM-1", "x"), f"Fixed in {PULL}/12.")
+
+    assert ids(fix) == []
+    assert hint[:9] in reasons(fix)[0]
+
+
+def test_a_trailer_and_the_registry_count_more_than_the_text(root: Path) -> None:
+    """What a team has written down for the purpose comes first."""
+    trailer = commit(root, change(1), "Charge once\n\nPostmortem: PM-1")
+    commit(root, change(2), "Other (#12)")
+    text = f"Fixed in {PULL}/12."
+
+    assert ids(find(root, Postmortem("PM-1", "x"), text)) == [trailer]
+    registered = find(root, Postmortem("PM-1", "x", fix=("HEAD",)), text)
+    assert registered.is_registered
+
+
+@pytest.mark.parametrize(
+    ("files", "message", "why"),
+    [
+        ({"docs/x.md": "x"}, "Document INC-7", "changes no source"),
+        (change(9), "Bump lib from 1 to 2\n\nINC-7 is fixed", "updates a dependency"),
+        (change(9), "Other\n\nSee INC-7 for a similar problem", "next to 'see'"),
+        (change(9), 'Revert "Fix INC-7"', "reverts another change"),
+        (change(9), "Release 1.2 with the fix of INC-7", "prepares a release"),
+    ],
+)
+def test_a_message_that_names_an_incident_is_guarded(
+    root: Path, files: dict[str, str], message: str, why: str
+) -> None:
+    """Bots, releases, reverts and documents name incidents, too."""
+    commit(root, files, message)
+
+    fix = find(root, Postmortem("PM-1", "x", aliases=("INC-7",)))
+
+    assert ids(fix) == []
+    assert why in reasons(fix)[0]
+
+
+def test_a_message_that_names_an_alias_is_evidence(root: Path) -> None:
+    """The oldest of several commits that fix it is the fix; the later ones are kept."""
+    fixed = commit(root, change(1), "Fix INC-7: charge once")
+    later = commit(root, change(2), "Fix INC-7 again, in tests")
+
+    fix = find(root, Postmortem("PM-1", "x", aliases=("INC-7",)))
+
+    assert ids(fix) == [fixed]
+    assert [each.id for each in fix.later] == [later]
+
+
+def advisory(*references: str) -> Postmortem:
+    """Return an advisory with references."""
+    return Postmortem("GHSA-2222-3333-4444", "x", references=references)
+
+
+def test_a_commit_in_a_field_of_an_advisory_is_guarded(root: Path) -> None:
+    """Ranges name releases, and the commit that introduced the problem."""
+    introduced = commit(root, change(1), "Cache prices")
+    git(root, "tag", "v1.0")
+    release = commit(root, {**change(1), "shop/version.py": "1\n"}, "Prepare release of 1.1")
+    fixed = commit(root, change(2), "Charge once")
+
+    fix = find(
+        root, advisory(f"range {release}", f"range {introduced}", f"range {fixed}", "affected 1.0")
+    )
+
+    assert ids(fix) == [fixed]
+    assert [why.partition(" ")[2] for why in reasons(fix)] == [
+        "prepares a release",
+        "is in 1.0, which has the problem",
+    ]
+
+
+def test_the_twin_of_a_fix_on_a_release_branch_is_found(root: Path) -> None:
+    """The record names the commit of another branch, and this one has the same change."""
+    git(root, "checkout", "-q", "-b", "1.x")
+    commit(root, change(5, "other"), "Diverge")
+    named = commit(root, change(1), "Charge a customer once")
+    git(root, "checkout", "-q", "main")
+    fixed = commit(root, change(1), "Payment: no second charge")
+
+    fix = find(root, advisory(f"range {named}"))
+
+    assert ids(fix) == [fixed]
+    assert "of another branch" in fix.evidence[0].why
+
+
+def test_the_commit_that_wrote_the_id_into_the_changelog_together_with_source(root: Path) -> None:
+    """Where nothing else names the fix, the changelog does."""
+    fixed = commit(
+        root, {**change(1), "CHANGES.md": "* Charge once. GHSA-2222-3333-4444\n"}, "Charge"
+    )
+
+    assert ids(find(root, advisory())) == [fixed]
+
+
+def test_a_note_of_a_release_names_the_change_or_its_only_unnamed_advisory(root: Path) -> None:
+    """A release that adds the id to its notes is not the fix."""
+    merged = commit(root, change(1), "Merge commit from fork")
+    commit(root, {**change(1, "v"), "CHANGES.md": "* GHSA-2222-3333-4444\n"}, "Version 1.2")
+
+    assert ids(find(root, advisory())) == [merged]
+
+
+def test_a_note_in_the_changelog_names_the_number(root: Path) -> None:
+    """The item with the id names the pull request."""
+    fixed = commit(root, change(1), "Charge once (#12)")
+    commit(
+        root,
+        {"CHANGES.md": "* Other #11\n* Charge once, see\n  GHSA-2222-3333-4444. #12\n"},
+        "Notes",
+    )
+
+    assert ids(find(root, advisory())) == [fixed]
+
+
+def test_a_commit_of_a_branch_that_was_merged_without_its_changes_is_not_the_fix(
+    root: Path,
+) -> None:
+    """A dead branch is an ancestor of HEAD, and yet not its code."""
+    git(root, "checkout", "-q", "-b", "old")
+    dead = commit(root, change(1), "Charge once")
+    git(root, "checkout", "-q", "main")
+    commit(root, change(5, "other"), "Go on")
+    git(root, "merge", "-q", "-s", "ours", "-m", "Merge branch 'old'", "old")
+
+    fix = find(root, advisory(f"range {dead}"))
+
+    assert ids(fix) == []
+    assert "merged without its changes" in reasons(fix)[0]
+
+
+def test_many_links_without_a_word_of_fixing_are_not_taken(root: Path) -> None:
+    """A list of related work is no fix."""
+    for number in range(1, 6):
+        commit(root, change(number), f"Work (#{number})")
+
+    fix = find(root, Postmortem("PM-1", "x"), "\n\n".join(f"{PULL}/{n}" for n in range(1, 6)))
+
+    assert ids(fix) == []
+    assert set(reasons(fix)) == {"one of 5 changes without a word of fixing"}
+
+
+def test_git_is_asked_a_few_times_for_all_incidents(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time does not depend on the number of incidents."""
+    for number in range(1, 30):
+        commit(root, change(number), f"Fix INC-{number}00 (#{number})")
+    calls: list[object] = []
+    run = subprocess.run
+
+    def count(command: Sequence[str], **options: Any) -> object:
+        calls.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", count)
+    index = HistoryIndex(git_history.read_history(root))
+    finder = FixFinder(root, index, OWN, lambda path: path.startswith("shop/"), {})
+    postmortems = [Postmortem(f"INC-{number}00", "x") for number in range(1, 30)]
+    fixes = finder.find_fixes(postmortems, {})
+
+    assert all(fix.commits for fix in fixes)
+    assert len(calls) < 10
+
+
+def test_a_short_hash_is_found(root: Path) -> None:
+    """A hash in the text may be cut."""
+    fixed = commit(root, change(1), "Charge once")
+    short = said(root, "rev-parse", "--short=8", fixed)
+    text = f"Fixed in commit {short}."
+
+    assert ids(find(root, Postmortem("PM-1", "x"), text)) == [fixed]
+
+
+def test_numbers_in_the_text_of_another_repositorys_incident_are_not_taken(root: Path) -> None:
+    """With `repository:` an incident says where its numbers belong."""
+    fixed = commit(root, change(1), "Charge once (#12)")
+
+    other = Postmortem("PM-1", "x", repository=("shop/infra",))
+    assert ids(find(root, other, "Fixed in #12.")) == []
+    own = Postmortem("PM-1", "x", repository=("https://github.com/shop/cart",))
+    assert ids(find(root, own, "Fixed in #12.")) == [fixed]
