@@ -52,6 +52,14 @@ def test_a_function_that_only_the_test_uses(test: str) -> None:
         ),
         ("class A: pass\n", "class A: pass\nclass B(A): pass\n", "m.B()", ("B",)),
         (
+            "class A:\n    x = 1\n",
+            "import warnings\ndef shim(f):\n    def run(*a):\n        warnings.warn('old')\n"
+            "        return f(*a)\n    return run\n"
+            "class A:\n    x = 1\n    @property\n    @shim\n    def new(self): ...\n",
+            "A().new",
+            ("A.new",),
+        ),
+        (
             "def f(x): return x\n",
             "def f(x, *, strict=False): return x\n",
             "f(1, strict=True)",
@@ -126,6 +134,12 @@ def test_each_kind_of_addition(
             "class A:\n    def close(self): ...\n",
             "A().close()",
             "def end(each):\n    each.close()",
+        ),
+        (
+            "HOOKS = []\n",
+            "HOOKS = []\ndef hook(f):\n    HOOKS.append(f)\n    return f\n@hook\ndef new(): ...\n",
+            "m.new()",
+            "",
         ),
         ("app = App()\n", "app = App()\n@app.route('/new')\ndef new(): ...\n", "get('/new')", ""),
         (

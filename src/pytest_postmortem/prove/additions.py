@@ -205,8 +205,24 @@ def _list_additions(path: str, old: str | None, new: str | None) -> Iterator[Add
         return
     old_tree, new_tree = parse_python_tree(old), parse_python_tree(new)
     if old_tree is not None and new_tree is not None:
-        own = {*list_bound_names(new_tree.body)}
+        own = _find_registering_names(old_tree, new_tree)
         yield from _list_scope_additions(path, module, "", old_tree, new_tree, own)
+
+
+def _find_registering_names(old: ast.Module, new: ast.Module) -> frozenset[str]:
+    """Return the names of a module that may make a decorated definition known to old code.
+
+    A decorator that the fix added can only do so by something that was there before.
+    """
+    before = {*list_bound_names(old.body)}
+    added = {*list_bound_names(new.body)} - before
+    registering = set(before)
+    for node in ast.walk(new):
+        if isinstance(node, Function | ast.ClassDef) and node.name in added:
+            used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+            if used & before:
+                registering.add(node.name)
+    return frozenset(registering)
 
 
 def _get_module_name(path: str) -> str:
