@@ -224,6 +224,22 @@ class TestPay:
 """
 
 
+def test_a_choice_between_modules_stays_with_what_needs_it() -> None:
+    """A name that is imported or defined, as the version of Python has it, is an addition."""
+    before = "class A:\n    x = 1\n"
+    fixed = (
+        "if V:\n    from w import shim\nelse:\n    import tools\n"
+        "    def shim(f): return tools.wraps(f)\n"
+        "class A:\n    x = 1\n    @shim\n    def new(self): ...\n"
+    )
+
+    additions = found(before, fixed, "A().new()", "import tools")
+
+    assert additions is not None
+    assert additions.names == ("A.new",)
+    assert "def shim" in (additions.texts["/r/m.py"] or "")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "status", "words"),

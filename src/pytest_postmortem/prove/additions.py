@@ -452,7 +452,16 @@ def _is_addition_kept(node: ast.stmt, scope: str, is_kept: Callable[[str, str], 
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return True
     names = list(list_bound_names([node]))
-    return bool(names) and all(is_kept(scope, name) for name in names)
+    imported = _find_imported_names(node)
+    return bool(names) and all(name in imported or is_kept(scope, name) for name in names)
+
+
+def _find_imported_names(node: ast.stmt) -> set[str]:
+    """Return the names that a statement binds by imports alone, such as a choice of two modules."""
+    parts = list(ast.walk(node))
+    imports = (part.names for part in parts if isinstance(part, (ast.Import, ast.ImportFrom)))
+    imported = {each.asname or each.name.partition(".")[0] for names in imports for each in names}
+    return imported - {part.name for part in parts if isinstance(part, Function | ast.ClassDef)}
 
 
 def _merge_functions(old: Function, new: Function, is_kept: Callable[[str, str], bool]) -> Function:
