@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,19 @@ def test_a_module_imports_only_what_its_row_on_the_map_allows() -> None:
     }
 
     assert forbidden == {}
+
+
+def test_the_map_shows_these_rows() -> None:
+    """The table of ARCHITECTURE.md is the one that is held here."""
+    text = (Path(__file__).parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*`) \| .* \| (.*) \|$", text, re.M)
+    shown = {
+        name: set(allowed.split(", ")) - {"–"}
+        for names, allowed in rows
+        for name in re.findall(r"`([a-z_]+)(?:\.py|/)`", names)
+    }
+
+    assert shown == LAYERS
 
 
 @pytest.mark.postmortem("PM-0002")

@@ -13,6 +13,7 @@ import pytest
 from pytest_postmortem.errors import SettingsError
 from pytest_postmortem.model import Location, Policy
 from pytest_postmortem.options import COMMAND_LINE_OPTIONS, INI_SETTINGS, is_plugin_configured
+from pytest_postmortem.report_formats import describe_report_types
 from pytest_postmortem.settings import ReportTarget, Settings, read_plugin_settings
 
 ROOT = Path("/suite")
@@ -184,7 +185,7 @@ def test_the_clock_is_asked_only_by_name() -> None:
             "--postmortem-report",
             ["pdf"],
             "unknown report type 'pdf'",
-            "use term, term-missing, markdown[:PATH], html:PATH, json:PATH or github",
+            f"use {describe_report_types('run')}",
         ),
         ("--postmortem-report", ["json"], "a destination is missing", "write json:PATH"),
         ("--postmortem-report", ["term:x"], "it goes to no file of its own", "write term alone"),

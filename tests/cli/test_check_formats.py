@@ -13,7 +13,7 @@ from pytest_postmortem import __version__
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.lint.output_formats import LintResult
 from pytest_postmortem.model import Finding
-from pytest_postmortem.report_formats import render_report
+from pytest_postmortem.report_formats import describe_report_types, render_report
 from repositories import git, write
 from test_check import DOCUMENT, REGISTRY, SUITE
 
@@ -192,7 +192,7 @@ def test_the_places_of_findings_begin_at_the_top_of_the_repository(
     ]
 
 
-CHECK_TYPES = "use term, json[:PATH], github, gitlab[:PATH] or sarif[:PATH]"
+CHECK_TYPES = f"use {describe_report_types('check')}"
 
 WRONG: Sequence[tuple[str, str, str]] = [
     ("xml", "unknown report type 'xml'", CHECK_TYPES),

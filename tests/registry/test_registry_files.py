@@ -13,6 +13,7 @@ import yaml
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ActionItem, Guard, Location, Postmortem, Registry
 from pytest_postmortem.registry import LoadOptions, find_registry, load_registry
+from pytest_postmortem.registry.remote.presets import PRESET_SERVICES
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -650,9 +651,8 @@ def test_the_template_of_the_settings_must_be_usable(tmp_path: Path) -> None:
 
 
 CORRECT = "\n  correct the path, or create it"
-KINDS = (
-    "\n  name a file, a directory, an https:// address or a service: "
-    "confluence, github, github-advisories, gitlab, incidentio, jira, osv, pagerduty, statuspage"
+KINDS = "\n  name a file, a directory, an https:// address or a service: " + ", ".join(
+    PRESET_SERVICES
 )
 
 

@@ -142,6 +142,24 @@ def test_every_renderer_of_the_table_exists() -> None:
             assert callable(getattr(loaded, function)), renderer
 
 
+RENDERED = [
+    (command, each.name)
+    for command, (subject, _) in COMMANDS.items()
+    for each in REPORT_FORMATS
+    if subject in each.renderers and not each.no_file
+]
+
+
+@pytest.mark.parametrize(("command", "type"), RENDERED)
+def test_every_command_writes_every_format_that_it_names(
+    project: Path, command: str, type: str
+) -> None:
+    """A renderer is called with what the command has, not only looked up."""
+    main([command, *COMMANDS[command][1], f"--report={type}:out.txt"])
+
+    assert (project / "out.txt").is_file()
+
+
 RUN_FORMATS = [each.name for each in REPORT_FORMATS if "run" in each.renderers]
 
 

@@ -221,7 +221,7 @@ def _evaluate_incident(
 ) -> IncidentResult:
     linked_tests = tuple(tests.get(postmortem.id, ()))
     if linked_tests:
-        state, reason = _evaluate_linked_incident(linked_tests)
+        state, reason = _decide_guarded_state(linked_tests)
     else:
         state, reason = _evaluate_unlinked_incident(postmortem, scope, policy)
     return IncidentResult(
@@ -236,7 +236,7 @@ def _evaluate_incident(
     )
 
 
-def _evaluate_linked_incident(tests: Sequence[TestResult]) -> tuple[State, str | None]:
+def _decide_guarded_state(tests: Sequence[TestResult]) -> tuple[State, str | None]:
     """Return the state of an incident with linked tests, and its reasons.
 
     It is guarded if a test passed and none failed or errored; else the first of `STATES` counts.

@@ -272,7 +272,7 @@ def _find_installed_names(
 
 
 @convert_git_errors()
-def revert_by_transplant(fix: Fix, checkout: Workspace) -> FixVersions:
+def revert_by_units(fix: Fix, checkout: Workspace) -> FixVersions:
     """Replace the functions and assignments of a fix in today's files.
 
     Raises:
@@ -344,7 +344,7 @@ def _build_name_search(file: Path, checkout: Workspace) -> Callable[[str], bool]
 
 
 @convert_git_errors()
-def revert_by_checkout(
+def revert_by_replay(
     fix: Fix, checkout: Workspace, nodeids: Sequence[str], folder: Path
 ) -> FixVersions:
     """Export the tree at the fix, together with the tests that are linked today.

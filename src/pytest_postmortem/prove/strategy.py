@@ -289,12 +289,12 @@ class Prover:
                     fix, self._checkout, self._runner.folder, copied=copied
                 )
             elif way == "units":
-                versions = revert.revert_by_transplant(fix, self._checkout)
+                versions = revert.revert_by_units(fix, self._checkout)
             else:
                 tests = (test.nodeid for proved in proofs for test in proved.judged.tests)
                 nodeids = list(dict.fromkeys(tests)) or list(case.seen or case.nodeids)
                 folder = self._runner.folder()
-                versions = revert.revert_by_checkout(fix, self._checkout, nodeids, folder)
+                versions = revert.revert_by_replay(fix, self._checkout, nodeids, folder)
         if versions.nodeids:
             files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in versions.nodeids))
             case = replace(case, tests=files, ids=(), nodeids=versions.nodeids)

@@ -49,7 +49,7 @@ def get(
 ) -> HttpAnswer | None:
     """Ask once, with a client of its own."""
     with HttpClient(limits) as client:
-        return client.get(HttpRequest(url, **more), etag, modified)
+        return client.fetch_page(HttpRequest(url, **more), etag, modified)
 
 
 def text(url: str, limits: HttpLimits = QUICK, **more: Any) -> str:
@@ -185,7 +185,7 @@ def test_cookies_are_not_kept(server: Server, other: Server) -> None:
 
     with HttpClient(QUICK) as client:
         for url in (server.url, server.url, other.url):
-            client.get(HttpRequest(f"{url}/r"))
+            client.fetch_page(HttpRequest(f"{url}/r"))
 
     assert [asked.headers.get("cookie") for asked in (*server.asked, *other.asked)] == [None] * 3
 

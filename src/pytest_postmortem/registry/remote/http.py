@@ -346,7 +346,7 @@ class HttpClient:
     def __exit__(self, *exception: object) -> None:
         self._session.close()
 
-    def get(
+    def fetch_page(
         self, request: HttpRequest, etag: str | None = None, modified: str | None = None
     ) -> HttpAnswer | None:
         """Return the answer, or None if the content of ``etag`` or ``modified`` is still valid.

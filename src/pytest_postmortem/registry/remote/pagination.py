@@ -139,7 +139,7 @@ class _PageWalker:
         if time.monotonic() > self._end:
             cause = f"its pages took longer than {self._limits.location:g} seconds"
             raise UnreachableError(cause, "ask for less, with a filter or larger pages")
-        return self._client.get(request, stored_page.etag, stored_page.modified)
+        return self._client.fetch_page(request, stored_page.etag, stored_page.modified)
 
     def _walk_pages(self, first: HttpAnswer | None) -> FetchedPages:
         request: HttpRequest | None = self._request

@@ -4,8 +4,9 @@ A file has the keys of a ``source:`` block, ``example`` for messages, and ``targ
 expression for the text after the colon in ``github:owner/repo``. ``{group}`` in another value is
 replaced by a group of ``target``, and ``{base}`` by the address of the service.
 
-A new preset is a data file, its row in ``docs/reference/registry.md``, its how-to page, and the
-JSON Schema, which ``python tools/registry_schema.py`` writes; tests fail if one is missing.
+A new preset is a data file, its row in ``docs/reference/registry.md``, its how-to page with its
+lines in ``docs/index.md`` and README, and the JSON Schema (``python tools/registry_schema.py``);
+tests fail if one is missing.
 """
 
 from __future__ import annotations
