@@ -17,7 +17,7 @@ from pytest_postmortem.cli.pytest_configuration import configure_pytest
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.files import is_written_through, write_text_file
 from pytest_postmortem.model import Location, Postmortem, Registry, format_count
-from pytest_postmortem.registry.file import SYNC_FIRST_LINE
+from pytest_postmortem.registry.file_bytes import SYNC_FIRST_LINE
 from pytest_postmortem.registry.remote.lockfile import (
     describe_registry_changes,
     render_synced_registry,

@@ -10,7 +10,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 from itertools import repeat
 from pathlib import Path
@@ -20,7 +20,6 @@ from pytest_postmortem import __version__
 from pytest_postmortem.errors import DestinationError
 from pytest_postmortem.files import write_text_file
 from pytest_postmortem.model import ActionItem, Finding, Guard, Postmortem, Registry
-from pytest_postmortem.registry.entry import RegistryEntry
 
 SNAPSHOT_VERSION = 4
 """The version of the files' format; a file of another version is dropped."""
@@ -106,21 +105,6 @@ class SnapshotStore:
             if path.name != name:
                 with suppress(OSError):
                     path.unlink()
-
-
-def deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
-    """Return the entries of a remote location from builtins."""
-    entries = (RegistryEntry(*values) for values in data)
-    return [
-        replace(
-            entry,
-            lists={name: tuple(items) for name, items in entry.lists.items()},
-            guards=tuple(Guard(*guard) for guard in entry.guards),  # type: ignore[misc]  # lists
-            items=tuple(ActionItem(*item) for item in entry.items),  # type: ignore[misc]  # lists
-            implicit=tuple(entry.implicit),
-        )
-        for entry in entries
-    ]
 
 
 def serialize_registry(registry: Registry) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from pytest_postmortem.model import SHOW_LEVELS, Postmortem, Registry, ShowLevel
-from pytest_postmortem.registry.file import LIMITED_SYNC_LINE, SYNC_FIRST_LINE
+from pytest_postmortem.registry.file_bytes import LIMITED_SYNC_LINE, SYNC_FIRST_LINE
 
 
 class _SyncDumper(yaml.SafeDumper):
