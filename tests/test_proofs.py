@@ -14,13 +14,12 @@ import pytest
 
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import DestinationError, ProofsError
+from pytest_postmortem.files import PROOFS_FILENAME, find_proofs_file
 from pytest_postmortem.model import VERDICTS, Postmortem, Proof
 from pytest_postmortem.proofs import (
-    PROOFS_FILENAME,
     StoredProof,
     StoredTestVerdict,
     find_current_proofs,
-    find_proofs_file,
     format_fix_name,
     read_proofs_file,
     write_proofs_file,

@@ -320,9 +320,10 @@ class Scope:
 
     ``files`` are the collected test files, ``expected`` those that a bare ``pytest`` collects
     (None if this was not needed), relative to the rootdir. ``root`` is the path of the rootdir in
-    its repository. ``own_selection`` is True if only the configuration of the suite deselected
-    linked tests; ``executes`` is False for ``--collect-only`` and ``--setup-only``; ``forced`` is
-    True if an option declares the run as full.
+    its repository, empty where only the terminal reports. ``own_selection`` is True if only the
+    configuration of the suite deselected linked tests; ``executes`` is False for
+    ``--collect-only`` and ``--setup-only``; ``forced`` is True if an option declares the run as
+    full.
     """
 
     kind: Literal["full", "partial"] = "full"

@@ -25,7 +25,6 @@ from pytest_postmortem.files import is_written_through, write_text_file
 from pytest_postmortem.model import VERDICTS, Postmortem, Proof, normalize_id, parse_iso_date
 from pytest_postmortem.pysource.fingerprints import DigestReader
 
-PROOFS_FILENAME = "postmortem-proofs.json"
 PROOFS_FORMAT = 1
 SHORT_REVISION_LENGTH = 9
 """Characters of a hash that are shown."""
@@ -64,14 +63,6 @@ class StoredProof:
     left: tuple[str, ...] = ()
     failing: int = 0
     further: int = 0
-
-
-def find_proofs_file(configured: Path | None, root: Path, cache: Path | None) -> Path | None:
-    """Return the proofs file: the configured one, else that in the rootdir, else in the cache."""
-    proofs_file = configured or root / PROOFS_FILENAME
-    if configured is not None or proofs_file.exists():
-        return proofs_file
-    return None if cache is None else cache / PROOFS_FILENAME
 
 
 def read_proofs_file(path: Path) -> dict[str, StoredProof]:

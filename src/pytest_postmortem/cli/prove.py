@@ -28,6 +28,7 @@ from pytest_postmortem.cli.prove_cases import (
     find_proof_subjects,
 )
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
+from pytest_postmortem.files import find_proofs_file
 from pytest_postmortem.prove import batch, output, revert
 from pytest_postmortem.prove.experiment import MAX_RUN_SECONDS, RunBudget
 from pytest_postmortem.prove.interpreter import (
@@ -142,7 +143,7 @@ def _prove_subjects(
 ) -> list[ProofResult]:
     """Prove the incidents without a current proof; return all verdicts in registry order."""
     cache = find_cache_folder(checkout.config)
-    place = proofs.find_proofs_file(checkout.settings.proofs, checkout.root, cache)
+    place = find_proofs_file(checkout.settings.proofs, checkout.root, cache)
     stored_proofs = proofs.read_proofs_file(place) if place is not None else {}
     settings = (*request.source, *checkout.settings.markers)
     if request.python is not None:

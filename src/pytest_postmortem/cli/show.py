@@ -18,6 +18,7 @@ from pytest_postmortem.cli.listing_rows import (
 from pytest_postmortem.cli.project import Project
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
+from pytest_postmortem.files import find_proofs_file
 from pytest_postmortem.model import Proof, Registry
 from pytest_postmortem.registry.postmortem_text import add_document_details
 from pytest_postmortem.reports.json_report import build_proof_data
@@ -88,7 +89,7 @@ def _load_full_row(row: IncidentRow, project: Project) -> IncidentRow:
 
 def _load_current_proofs(project: Project) -> Mapping[str, Proof]:
     """Return the stored proofs; print the error and return none if the file can't be read."""
-    place = proofs.find_proofs_file(
+    place = find_proofs_file(
         project.settings.proofs, project.root, find_cache_folder(project.config)
     )
     try:

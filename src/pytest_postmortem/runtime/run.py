@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_postmortem import registry
 from pytest_postmortem.errors import Problem, ProofsError, RegistryError
 from pytest_postmortem.evaluation import links
-from pytest_postmortem.files import format_relative_path
+from pytest_postmortem.files import find_proofs_file, format_relative_path
 from pytest_postmortem.model import (
     DESELECTED_BY_CONFIGURATION,
     Collected,
@@ -50,8 +50,8 @@ class RunFacts:
 
     ``lost`` are the workers whose links did not arrive, ``idle`` is the option with which pytest
     runs no test, ``is_counted`` returns whether pytest counts a failed report. ``dated`` is True
-    if a report prints ages of incidents, ``detailed`` if one prints causes or action items. ``ran``
-    is the metadata of the run.
+    if a report prints ages of incidents, ``detailed`` if one is more than the terminal's: it has
+    causes, action items and the path in the repository. ``ran`` is the metadata of the run.
     """
 
     lost: tuple[str, ...] = ()
@@ -240,13 +240,15 @@ class RunCollector:
 
     def _load_proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
         """Return the stored proofs, or the finding for an unreadable file."""
+        place = find_proofs_file(self.settings.proofs, self._root, self._cache())
+        if place is None or _is_missing_file(place):
+            return {}, ()
         from pytest_postmortem import proofs
 
-        place = proofs.find_proofs_file(self.settings.proofs, self._root, self._cache())
         try:
-            kept = proofs.read_proofs_file(place) if place is not None else {}
+            kept = proofs.read_proofs_file(place)
         except ProofsError as error:
-            where = format_relative_path(place, self._root) if place else None
+            where = format_relative_path(place, self._root)
             return {}, tuple(
                 replace(_build_registry_warning(each), path=where) for each in error.problems
             )
@@ -329,7 +331,7 @@ class RunCollector:
         return Scope(
             kind=forced or ("partial" if reasons else "full"),
             reasons=(*reasons, *filter(None, [facts.idle])),
-            root=find_path_in_repository(self._root),
+            root=find_path_in_repository(self._root) if facts.detailed else "",
             files=tuple(sorted(collected.files)),
             expected=None if expected is None else tuple(sorted(expected)),
             own_selection=all(
@@ -370,6 +372,17 @@ def _build_today_findings(today: Today | None) -> Iterator[Finding]:
         if today.error is not None:
             message = f"{today.error.brief}; until then dates are judged by {today.day}"
             yield Finding("git-failed", "warning", message)
+
+
+def _is_missing_file(path: Path) -> bool:
+    """Return whether there is no such file; False if that can't be found out."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _rank_finding_by_place(finding: Finding) -> tuple[str, int]:
