@@ -289,7 +289,7 @@ def test_a_proof_holds_as_long_as_its_tests_are_the_same(
 
     found = find_current_proofs(kept, tmp_path)
 
-    assert found == {"PM-1": replace(PROVEN.proof, outdated=outdated)}
+    assert found == {"PM-1": PROVEN.proof._replace(outdated=outdated)}
     assert found["PM-1"].proven is not outdated
 
 
@@ -333,7 +333,7 @@ def test_a_proof_holds_as_long_as_its_fix_is_the_same(
 ) -> None:
     """However long its hash is; one that a commit says itself is not asked for."""
     named = format_fix_name(Postmortem("PM-1", "Charged twice", fix=fix, patch=patch))
-    own = StoredProof(replace(PROVEN.proof, fix=kept))
+    own = StoredProof(PROVEN.proof._replace(fix=kept))
 
     found = find_current_proofs({"PM-1": own}, tmp_path, {"PM-1": named} if named else {})
 
@@ -347,5 +347,5 @@ def test_what_a_proof_says_is_not_said_of_other_tests(verdict: Any) -> None:
 
     assert proof.proven is verdict.startswith("proven")
     assert proof.hollow is (verdict == "not-proven")
-    assert not replace(proof, outdated=True).proven
-    assert not replace(proof, outdated=True).hollow
+    assert not proof._replace(outdated=True).proven
+    assert not proof._replace(outdated=True).hollow

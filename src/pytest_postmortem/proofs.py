@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,7 @@ def find_current_proofs(
         has_other_fix = current_fix is not None and not _is_same_fix(
             stored_proof.proof.fix, current_fix
         )
-        proofs_by_id[id] = replace(stored_proof.proof, outdated=changed or has_other_fix)
+        proofs_by_id[id] = stored_proof.proof._replace(outdated=changed or has_other_fix)
     return proofs_by_id
 
 

@@ -6,7 +6,6 @@ import argparse
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from pytest_postmortem import proofs
 from pytest_postmortem.cli.arguments import build_pytest_arguments
@@ -81,7 +80,7 @@ def _load_full_row(row: IncidentRow, project: Project) -> IncidentRow:
         "class": shown.problem_class,
         "root_cause": shown.root_cause,
         "whys": list(shown.whys),
-        "action_items": [asdict(item) for item in shown.action_items],
+        "action_items": [item._asdict() for item in shown.action_items],
         "proof": row.fields["proof"] or proof,
     }
     return IncidentRow(postmortem, shown, {**row.fields, **more})

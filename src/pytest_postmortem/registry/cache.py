@@ -10,11 +10,11 @@ import json
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from hashlib import blake2b
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import DestinationError
@@ -40,8 +40,7 @@ def hash_parts(*parts: bytes | str) -> str:
     return hasher.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSnapshot:
+class StoredSnapshot(NamedTuple):
     """A file of the store: its description, and a text that is parsed on demand."""
 
     head: Mapping[str, Any]
@@ -83,7 +82,7 @@ class SnapshotStore:
     def write(self, name: str, head: Mapping[str, Any], data: Any) -> StoredSnapshot:
         """Store data, if the folder can be written to, and return its snapshot.
 
-        An instance of a dataclass is stored as the list of its values.
+        A record is stored as the list of its values.
         """
         body = json.dumps(data, separators=(",", ":"), default=_list_field_values)
         return self.keep(name, {**head, "content": hash_parts(body)}, body)

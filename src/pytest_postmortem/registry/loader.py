@@ -167,7 +167,7 @@ class RegistryLoader:
             problem = build_unreadable_problem(error, READ_REGISTRY, shown)
             if location is how.synced:
                 cause, remedy = "it has not been written yet", "run `pytest-postmortem sync`"
-                problem = replace(problem, cause=cause, remedy=remedy)
+                problem = problem._replace(cause=cause, remedy=remedy)
             raise RegistryError([problem]) from None
         if is_directory:
             return [] if how.fetched_only else [self._open_directory(path, shown)]

@@ -292,7 +292,7 @@ def _add_section_details(
         or clean_text(find_document_class(parts, extra) or "")
         or None,
         action_items=postmortem.action_items
-        or tuple(replace(item.action, owner=None) for item in items),
+        or tuple(item.action._replace(owner=None) for item in items),
     )
 
 

@@ -221,7 +221,7 @@ def _add_entries(pages: FetchedPages, how: LoadOptions, show: ShowLevel) -> None
         message = f"{values} of its entries can't be used; postmortem_show = all shows which"
         pages.findings.append(Finding(slugs[0], "warning", message))
         return
-    pages.findings += (replace(finding, path=None, line=None) for finding in built.findings)
+    pages.findings += (finding._replace(path=None, line=None) for finding in built.findings)
     for problem in problems[:MAX_LISTED_FINDINGS]:
         message = f"{problem.cause}; {problem.remedy}"
         pages.findings.append(Finding(problem.slug, "warning", message))
@@ -255,8 +255,8 @@ def _deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
         replace(
             entry,
             lists={name: tuple(items) for name, items in entry.lists.items()},
-            guards=tuple(Guard(*guard) for guard in entry.guards),  # type: ignore[misc]  # lists
-            items=tuple(ActionItem(*item) for item in entry.items),  # type: ignore[misc]  # lists
+            guards=tuple(Guard(*guard) for guard in entry.guards),
+            items=tuple(ActionItem(*item) for item in entry.items),
             implicit=tuple(entry.implicit),
         )
         for entry in entries
