@@ -18,3 +18,20 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
     )
     return set(done.stdout.partition("LOADED\n")[2].split())
+
+
+def loaded_before_first_test(folder: Path, *arguments: str) -> set[str]:
+    """Return the modules that pytest has loaded when a folder's one test, `FIRST_TEST`, runs."""
+    command = [sys.executable, "-m", "pytest", "-q", "-s", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return set(done.stdout.partition("LOADED\n")[2].partition("END")[0].split())
+
+
+FIRST_TEST = """
+import sys
+import pytest
+
+@pytest.mark.postmortem("PM-1")
+def test_it():
+    print("LOADED", *sys.modules, "END", sep="\\n")
+"""

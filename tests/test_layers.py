@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pytest_postmortem
-from loaded_modules import loaded
+from loaded_modules import FIRST_TEST, loaded, loaded_before_first_test
 
 PACKAGE = Path(pytest_postmortem.__file__).parent
 
@@ -119,3 +119,43 @@ def test_a_run_without_post_mortems_imports_only_the_few_modules_of_the_start(
     extra = loaded(tmp_path) - loaded(tmp_path, "-p", "no:postmortem")
 
     assert extra == START
+
+
+IN_USE = {
+    *START,
+    "pytest_postmortem.errors",
+    "pytest_postmortem.evaluation",
+    "pytest_postmortem.evaluation.links",
+    "pytest_postmortem.files",
+    "pytest_postmortem.model",
+    "pytest_postmortem.registry",
+    "pytest_postmortem.registry.cache",
+    "pytest_postmortem.registry.file_bytes",
+    "pytest_postmortem.registry.loader",
+    "pytest_postmortem.runtime",
+    "pytest_postmortem.runtime.collection",
+    "pytest_postmortem.runtime.outcomes",
+    "pytest_postmortem.runtime.run",
+    "pytest_postmortem.runtime.selection",
+    "pytest_postmortem.runtime.session",
+    "pytest_postmortem.runtime.suite_files",
+    "pytest_postmortem.settings",
+    "pytest_postmortem.text",
+}
+"""All that a run in use imports before its first test if its registry is unchanged."""
+
+
+@pytest.mark.postmortem("PM-0002")
+def test_a_run_in_use_imports_few_modules_before_its_first_test(
+    tmp_path: Path,
+) -> None:
+    """What reads a registry or makes a report is imported when it is needed, and no library."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\npostmortem_registry = registry.yml\n")
+    (tmp_path / "registry.yml").write_text("- id: PM-1\n")
+    (tmp_path / "test_it.py").write_text(FIRST_TEST)
+    loaded_before_first_test(tmp_path)  # which keeps the registry
+
+    modules = loaded_before_first_test(tmp_path)
+    others = loaded_before_first_test(tmp_path, "-p", "no:postmortem", "-c", "/dev/null")
+
+    assert modules - others == IN_USE

@@ -14,16 +14,15 @@ import pytest
 
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import DestinationError, ProofsError
+from pytest_postmortem.files import PROOFS_FILENAME, find_proofs_file
 from pytest_postmortem.model import VERDICTS, Postmortem, Proof, Strength
 from pytest_postmortem.proofs import (
-    PROOFS_FILENAME,
     STRENGTH_RULES_VERSION,
     StoredMutant,
     StoredProof,
     StoredStrength,
     StoredTestVerdict,
     find_current_proofs,
-    find_proofs_file,
     format_fix_name,
     read_proofs_file,
     write_proofs_file,
@@ -334,7 +333,7 @@ def test_a_proof_holds_as_long_as_its_tests_are_the_same(
 
     found = find_current_proofs(kept, tmp_path)
 
-    assert found == {"PM-1": replace(PROVEN.proof, outdated=outdated)}
+    assert found == {"PM-1": PROVEN.proof._replace(outdated=outdated)}
     assert found["PM-1"].proven is not outdated
 
 
@@ -378,7 +377,7 @@ def test_a_proof_holds_as_long_as_its_fix_is_the_same(
 ) -> None:
     """However long its hash is; one that a commit says itself is not asked for."""
     named = format_fix_name(Postmortem("PM-1", "Charged twice", fix=fix, patch=patch))
-    own = StoredProof(replace(PROVEN.proof, fix=kept))
+    own = StoredProof(PROVEN.proof._replace(fix=kept))
 
     found = find_current_proofs({"PM-1": own}, tmp_path, {"PM-1": named} if named else {})
 
@@ -392,5 +391,5 @@ def test_what_a_proof_says_is_not_said_of_other_tests(verdict: Any) -> None:
 
     assert proof.proven is verdict.startswith("proven")
     assert proof.hollow is (verdict == "not-proven")
-    assert not replace(proof, outdated=True).proven
-    assert not replace(proof, outdated=True).hollow
+    assert not proof._replace(outdated=True).proven
+    assert not proof._replace(outdated=True).hollow

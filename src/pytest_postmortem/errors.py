@@ -10,11 +10,10 @@ Every message has one form, and every slug a section in ``docs/reference/message
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A problem with its location and its remedy.
 
     ``failed`` names the failed action ("Couldn't read registry"), ``cause`` the reason, without a

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from pytest_postmortem.errors import DestinationError, Problem
 
+PROOFS_FILENAME = "postmortem-proofs.json"
 UNFINISHED_SUFFIX = ".pytest-postmortem"
 UNFINISHED_MAX_AGE = 24 * 60 * 60
 """The age in seconds from which an unfinished file of any machine may be removed."""
@@ -338,3 +339,11 @@ def read_file_bytes(file: Path) -> bytes | None:
         return file.read_bytes()
     except (OSError, ValueError):
         return None
+
+
+def find_proofs_file(configured: Path | None, root: Path, cache: Path | None) -> Path | None:
+    """Return the proofs file: the configured one, else that in the rootdir, else in the cache."""
+    proofs_file = configured or root / PROOFS_FILENAME
+    if configured is not None or proofs_file.exists():
+        return proofs_file
+    return None if cache is None else cache / PROOFS_FILENAME

@@ -1,4 +1,9 @@
-"""Data classes of the domain: frozen, without I/O, imported by every other package."""
+"""Data of the domain: frozen, without I/O, imported by every other package.
+
+Every run in use defines these classes, and a frozen dataclass takes five times as long to define
+as a named tuple. `Postmortem` and `Registry` are dataclasses: the one has its fields set column
+by column, the other is a collection itself.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +59,7 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 PROVEN_VERDICTS: tuple[Verdict, ...] = ("proven", "proven-flaky", "proven-at-fix")
 
 
-@dataclass(frozen=True, slots=True)
-class ActionItem:
+class ActionItem(NamedTuple):
     """A follow-up task of a post-mortem; its status is tracked elsewhere."""
 
     title: str
@@ -65,8 +69,7 @@ class ActionItem:
     status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """A guard outside of this suite, such as an alert; it is not checked."""
 
     type: str
@@ -153,8 +156,7 @@ def fold_id(text: str) -> str:
     return normalize_id(text.strip()).casefold()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A problem of the registry or of a link; an error changes the exit status.
 
     ``code`` is the slug of a section in ``docs/reference/messages.md``. ``message`` is one line
@@ -175,8 +177,7 @@ class Finding:
         return f"{place}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """A location of a registry: ``text`` as given, relative to ``folder``."""
 
     text: str
@@ -255,8 +256,7 @@ class NodeKey(NamedTuple):
         return self.nodeid
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A link from a test to an incident; ``id`` is the id or alias as written.
 
     ``path`` is the file of the test. If its function is defined in another file, such as that of
@@ -276,8 +276,7 @@ class Link:
         return NodeKey(self.path, self.nodeid)
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(NamedTuple):
     """The result of the collection in one process, before any test runs.
 
     ``links`` are those of every collected test; deselected tests are also in ``deselected``, with
@@ -292,11 +291,11 @@ class Collected:
     """
 
     links: tuple[Link, ...] = ()
-    deselected: Mapping[NodeKey, str] = field(default_factory=dict)
+    deselected: Mapping[NodeKey, str] = {}
     reported: frozenset[tuple[NodeKey, NodeKey]] = frozenset()
-    repeated: Mapping[NodeKey, int] = field(default_factory=dict)
+    repeated: Mapping[NodeKey, int] = {}
     findings: tuple[Finding, ...] = ()
-    skipped: Mapping[NodeKey, str] = field(default_factory=dict)
+    skipped: Mapping[NodeKey, str] = {}
     declared: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
     expected: frozenset[str] | None = None
@@ -304,8 +303,7 @@ class Collected:
     odd: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The outcome of one test; ``reason`` is the reason of a skip or an xfail."""
 
     word: OutcomeWord
@@ -314,15 +312,15 @@ class Outcome:
     flaky: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """The part of the suite that a run covers, with the reasons if it is not the whole suite.
 
     ``files`` are the collected test files, ``expected`` those that a bare ``pytest`` collects
     (None if this was not needed), relative to the rootdir. ``root`` is the path of the rootdir in
-    its repository. ``own_selection`` is True if only the configuration of the suite deselected
-    linked tests; ``executes`` is False for ``--collect-only`` and ``--setup-only``; ``forced`` is
-    True if an option declares the run as full.
+    its repository, empty where only the terminal reports. ``own_selection`` is True if only the
+    configuration of the suite deselected linked tests; ``executes`` is False for
+    ``--collect-only`` and ``--setup-only``; ``forced`` is True if an option declares the run as
+    full.
     """
 
     kind: Literal["full", "partial"] = "full"
@@ -335,8 +333,7 @@ class Scope:
     forced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """The requirements of a team; each is off by default.
 
     ``fail_under`` is a percentage of the required incidents, ``require`` and ``require_proof``
@@ -366,8 +363,7 @@ class Policy:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Strength:
+class Strength(NamedTuple):
     """How many changes to the lines of a fix its tests notice, and how many they miss.
 
     ``outdated`` means that other changes would be made today.
@@ -383,8 +379,7 @@ class Strength:
         return self.noticed + self.missed
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """The result of running the tests of an incident without its fix.
 
     ``fix`` is the fix as named, ``reason`` is one line. ``outdated`` means that the tests or the

@@ -6,7 +6,10 @@ Where nothing is configured and no test is marked nothing else is imported. Wher
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import sys
+from collections.abc import Generator, Iterable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -68,8 +71,27 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.pluginmanager.register(dormant, "postmortem-dormant")
 
 
+class CompiledModuleFinder:
+    """Finds the modules of this package as Python does, before pytest's hook rewrites them.
+
+    pytest rewrites the assertions in all modules of a plugin, which ignores the bytecode of the
+    installation. Where pytest can't keep its own, each run would rewrite and compile them again.
+    """
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a module of this package, None for any other."""
+        if name.startswith("pytest_postmortem."):
+            return PathFinder.find_spec(name, path, target)
+        return None
+
+
 def start_active_plugin(config: pytest.Config) -> None:
     """Start the session in which the plugin is in use."""
+    if CompiledModuleFinder not in sys.meta_path:
+        sys.meta_path.insert(0, CompiledModuleFinder)
     from pytest_postmortem.errors import PostmortemError
     from pytest_postmortem.runtime import session
 

@@ -16,7 +16,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,6 @@ from pytest_postmortem.model import (
 )
 from pytest_postmortem.pysource.fingerprints import DigestReader
 
-PROOFS_FILENAME = "postmortem-proofs.json"
 PROOFS_FORMAT = 1
 STRENGTH_RULES_VERSION = 1
 """Counts the changes to which mutants are made, which make a stored strength outdated."""
@@ -105,14 +104,6 @@ class StoredProof:
     failing: int = 0
     further: int = 0
     strength: StoredStrength | None = None
-
-
-def find_proofs_file(configured: Path | None, root: Path, cache: Path | None) -> Path | None:
-    """Return the proofs file: the configured one, else that in the rootdir, else in the cache."""
-    proofs_file = configured or root / PROOFS_FILENAME
-    if configured is not None or proofs_file.exists():
-        return proofs_file
-    return None if cache is None else cache / PROOFS_FILENAME
 
 
 def read_proofs_file(path: Path) -> dict[str, StoredProof]:
@@ -250,11 +241,8 @@ def find_current_proofs(
             stored_proof.proof.fix, current_fix
         )
         outdated = changed or has_other_fix
-        proofs_by_id[id] = replace(
-            stored_proof.proof,
-            outdated=outdated,
-            strength=_get_current_strength(stored_proof.strength, outdated),
-        )
+        strength = _get_current_strength(stored_proof.strength, outdated)
+        proofs_by_id[id] = stored_proof.proof._replace(outdated=outdated, strength=strength)
     return proofs_by_id
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pytest_postmortem.model import Finding, NodeKey, OutcomeWord, Policy, Postmortem, Proof, Scope
 
@@ -27,11 +26,8 @@ SETTLED_STATES: tuple[State, ...] = ("guarded", "declared", "exempt")
 """The states of incidents that need no further work."""
 
 
-@dataclass(frozen=True, slots=True)
-class TestResult:
+class TestResult(NamedTuple):
     """A linked test with its outcome and its location."""
-
-    __test__ = False  # pytest collects what begins with Test
 
     nodeid: str
     outcome: OutcomeWord
@@ -47,8 +43,11 @@ class TestResult:
         return NodeKey(self.path, self.nodeid)
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentResult:
+# pytest collects what begins with Test.
+TestResult.__test__ = False  # type: ignore[attr-defined]  # no field can begin with two underscores
+
+
+class IncidentResult(NamedTuple):
     """One selected incident: its state, why, and the tests that are linked to it.
 
     ``required`` says whether it counts in the two figures; ``note`` is a further line that
@@ -70,16 +69,14 @@ class IncidentResult:
         return bool(self.note) and self.state not in SETTLED_STATES
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownId:
+class UnknownId(NamedTuple):
     """An id that tests name with our marker and the registry lacks, or can't be asked for."""
 
     id: str
     tests: tuple[TestResult, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """The figures of a report; ``percent`` is None where they can't be judged as a whole.
 
     ``linked``, ``guarded`` and ``proven`` count required incidents.
@@ -93,8 +90,7 @@ class Totals:
     percent: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GateResult:
+class GateResult(NamedTuple):
     """A rule that can fail the run; one that could not be judged has not passed either."""
 
     name: str
@@ -103,8 +99,7 @@ class GateResult:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryOrigins:
+class RegistryOrigins(NamedTuple):
     """Where a registry comes from: its locations, why it may lack some, which can't be reached,
     which answer with an empty list all of a sudden, and which lack fields that may not be shown.
     """
@@ -116,8 +111,7 @@ class RegistryOrigins:
     limited: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RunMetadata:
+class RunMetadata(NamedTuple):
     """The versions, the arguments without secrets, and the commit if CI provides it."""
 
     python: str
@@ -126,8 +120,7 @@ class RunMetadata:
     commit: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """Everything that is said about a run, from which every format is rendered.
 
     ``unjudged`` are the reasons why the totals don't cover the whole suite.

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.model import ExtraWords, Location, Policy, ShowLevel, normalize_id
@@ -35,16 +34,14 @@ VOCABULARY_KINDS = (*LABEL_KINDS, *SECTION_KINDS)
 """The kinds to which ``postmortem_vocabulary`` can add words: of labels, then of sections."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportTarget:
+class ReportTarget(NamedTuple):
     """A report that was asked for: its type, and the file that it goes to, if any."""
 
     type: str
     destination: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """All that was configured, checked.
 
     Attributes:

@@ -13,8 +13,9 @@ import pytest
 
 from projects import complaint, configure
 from pytest_postmortem.cli.main import main
+from pytest_postmortem.files import PROOFS_FILENAME
 from pytest_postmortem.model import Proof
-from pytest_postmortem.proofs import PROOFS_FILENAME, StoredProof, write_proofs_file
+from pytest_postmortem.proofs import StoredProof, write_proofs_file
 
 REGISTRY = """\
 - id: PM-10

@@ -358,7 +358,7 @@ def test_a_test_that_another_file_defines_has_no_line() -> None:
         )
 
     assert line(link) == 7
-    assert line(replace(link, defined_in="base.py")) is None
+    assert line(link._replace(defined_in="base.py")) is None
 
 
 def test_an_incident_with_a_flaky_test_is_flaky() -> None:

@@ -300,8 +300,7 @@ def test_a_run_fails_for_an_error_or_a_gate_that_was_judged(
     gate: GateResult | None, finding: Finding | None, expected: bool
 ) -> None:
     """Warnings and gates that could not be judged leave the exit status alone."""
-    judged = replace(
-        report(Policy()),
+    judged = report(Policy())._replace(
         gates=(gate,) if gate else (),
         findings=(finding,) if finding else (),
     )
@@ -326,7 +325,7 @@ def test_a_linked_incident_that_has_to_be_proven_names_its_fix(
     """One without a test, of another severity or not required is left alone."""
     bare = incident("PM-1", state, severity)
     linked = (TestResult("a.py::test_x", "passed", 0.0, "a.py", 1),) if tests else ()
-    known = replace(bare, tests=linked, postmortem=replace(bare.postmortem, fix=fix))
+    known = bare._replace(tests=linked, postmortem=replace(bare.postmortem, fix=fix))
 
     findings = check_unprovable_incidents(report(Policy(require_proof=("sev1",)), known))
 
@@ -336,17 +335,16 @@ def test_a_linked_incident_that_has_to_be_proven_names_its_fix(
 PROVEN = Proof("proven")
 OUTDATED = Proof("proven", outdated=True)
 WITH_FIX = {
-    name: replace(incident(name, "guarded"), proof=proof)
+    name: incident(name, "guarded")._replace(proof=proof)
     for name, proof in (("PM-1", PROVEN), ("PM-2", OUTDATED), ("PM-3", Proof("not-proven")))
 }
-WITHOUT_PROOF = replace(
-    GUARDED, postmortem=Postmortem("PM-4", "PM-4", severity="sev1", fix=("abc1234",))
+WITHOUT_PROOF = GUARDED._replace(
+    postmortem=Postmortem("PM-4", "PM-4", severity="sev1", fix=("abc1234",))
 )
-WITH_PATCH = replace(
-    GUARDED, postmortem=Postmortem("PM-6", "PM-6", severity="sev1", patch="fix.patch")
+WITH_PATCH = GUARDED._replace(
+    postmortem=Postmortem("PM-6", "PM-6", severity="sev1", patch="fix.patch")
 )
-YOUNG = replace(
-    WITHOUT_PROOF,
+YOUNG = WITHOUT_PROOF._replace(
     postmortem=replace(WITHOUT_PROOF.postmortem, id="PM-5", date="2026-07-01"),
 )
 
@@ -381,7 +379,7 @@ def test_require_proof_asks_that_each_fix_is_proven(
 
 def with_strength(id: str, strength: Strength | None, proof: Proof = PROVEN) -> IncidentResult:
     """Return an incident whose proof has a strength."""
-    return replace(incident(id, "guarded"), proof=replace(proof, strength=strength))
+    return incident(id, "guarded")._replace(proof=proof._replace(strength=strength))
 
 
 UNKNOWN_STRENGTH = (
@@ -441,7 +439,7 @@ def test_require_strength_asks_that_changes_to_each_fix_are_noticed(
 def test_a_young_incident_needs_no_strength_yet() -> None:
     """It has its grace, as for the other gates."""
     young = with_strength("PM-1", Strength(1, 9))
-    young = replace(young, postmortem=replace(young.postmortem, date="2026-07-01"))
+    young = young._replace(postmortem=replace(young.postmortem, date="2026-07-01"))
     policy = Policy(require_strength=80, grace=31, today=date(2026, 7, 15))
 
     (gate,) = evaluate_gates(report(policy, young))
@@ -452,7 +450,7 @@ def test_a_young_incident_needs_no_strength_yet() -> None:
 def test_the_first_severity_is_the_example_for_incidents_that_have_none() -> None:
     """It is the one that is asked for first; one incident "has", several "have"."""
     policy = Policy(require=("sev1", "sev2"))
-    unrated = [replace(incident(f"PM-{n}", "guarded", severity=None)) for n in (7, 8)]
+    unrated = [incident(f"PM-{n}", "guarded", severity=None)._replace() for n in (7, 8)]
 
     (none_rated,) = evaluate_gates(report(policy, *unrated))
     (one_unrated,) = evaluate_gates(report(policy, GUARDED, unrated[0]))
@@ -468,7 +466,7 @@ def test_incidents_without_a_severity_are_told_apart_from_those_whose_severity_i
 ):
     """Where none has one, what to do is said for each of the two."""
     withheld = incident("PM-7", "guarded", severity=None)
-    withheld = replace(withheld, postmortem=replace(withheld.postmortem, show="link"))
+    withheld = withheld._replace(postmortem=replace(withheld.postmortem, show="link"))
     missing = incident("PM-8", "guarded", severity=None)
 
     (gate,) = evaluate_gates(report(Policy(require=("sev1",)), withheld, missing))

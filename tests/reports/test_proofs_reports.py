@@ -70,8 +70,8 @@ def report(
     links = [Link(f"PM-{nodeid[17:]}", nodeid, "test_it.py", None) for nodeid in words]
     known = {NodeKey("test_it.py", nodeid): Outcome(word) for nodeid, word in words.items()}  # type: ignore[arg-type]
     found = evaluate(Registry(tuple(postmortems), index), links, known, scope, policy, proofs)
-    found = replace(found, findings=check_unprovable_incidents(found))
-    return replace(found, gates=evaluate_gates(found))
+    found = found._replace(findings=check_unprovable_incidents(found))
+    return found._replace(gates=evaluate_gates(found))
 
 
 @pytest.mark.parametrize("outdated", [False, True])
@@ -221,7 +221,7 @@ def test_markdown_says_what_was_found() -> None:
         "PM-3": Proof("proven-at-fix"),
         "PM-4": Proof("proven", DAY, outdated=True),
     }
-    bad = {"PM-2": replace(PROOFS["PM-2"], reason="<b> | @team")}
+    bad = {"PM-2": PROOFS["PM-2"]._replace(reason="<b> | @team")}
 
     told = markdown.render_markdown_report(build_report_document(report({**proofs, **bad}), None))
 
@@ -275,7 +275,7 @@ def test_the_page_filters_by_proof_and_shows_what_is_hollow() -> None:
 
 def test_the_page_says_nothing_of_proofs_where_there_are_none() -> None:
     """Nor of one that is outdated, but with its incident."""
-    outdated = page({"PM-1": replace(PROOFS["PM-1"], outdated=True, reason="", fix="")})
+    outdated = page({"PM-1": PROOFS["PM-1"]._replace(outdated=True, reason="", fix="")})
 
     for shown in (page({}), outdated):
         assert 'name="proof"' not in shown
@@ -313,18 +313,18 @@ SEV1 = Policy(require_proof=("sev1",), today=DAY)
             False,
             "1 incident of sev1 not proven: PM-3",
         ),
-        ({}, replace(SEV1, require_proof=("sev3",)), True, "no incident of sev3 names a fix"),
+        ({}, SEV1._replace(require_proof=("sev3",)), True, "no incident of sev3 names a fix"),
         (
             {},
-            replace(SEV1, require_proof=("Sev-1", "SEV2")),
+            SEV1._replace(require_proof=("Sev-1", "SEV2")),
             False,
             "3 incidents of Sev-1, SEV2 not proven: PM-1, PM-2, PM-4",
         ),
-        ({}, replace(SEV1, grace=400), True, "2 of 2 incidents of sev1 proven or in grace"),
-        ({}, replace(SEV1, grace=300), False, "1 incident of sev1 not proven: PM-1"),
+        ({}, SEV1._replace(grace=400), True, "2 of 2 incidents of sev1 proven or in grace"),
+        ({}, SEV1._replace(grace=300), False, "1 incident of sev1 not proven: PM-1"),
         (
             {},
-            replace(SEV1, require_proof=("sev2",), grace=9999),
+            SEV1._replace(require_proof=("sev2",), grace=9999),
             False,
             "1 incident of sev2 not proven: PM-4",
         ),
@@ -429,7 +429,7 @@ def test_a_report_of_a_newer_version_may_know_another_verdict() -> None:
 
     found = merge_reports([told])
 
-    assert found.incidents[0].proof == replace(PROOFS["PM-1"], verdict="inconclusive")
+    assert found.incidents[0].proof == PROOFS["PM-1"]._replace(verdict="inconclusive")
     assert found.totals.proven == 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def incidents(state: State, count: int, **fields: Any) -> tuple[IncidentResult, 
         reason = state if state in ("skipped", "known-broken", "not-run", "exempt") else None
         postmortem = Postmortem(id, title=f"Title {n}")
         own = IncidentResult(postmortem, state, tests=(test,) if test else (), reason=reason)
-        found.append(replace(own, **fields))
+        found.append(own._replace(**fields))
     return tuple(found)
 
 
@@ -66,7 +65,7 @@ def report(*groups: tuple[IncidentResult, ...], **fields: Any) -> Report:
         guarded=guarded,
         percent=100 * guarded / len(required) if required else None,
     )
-    return replace(Report(every, totals, Scope(), Policy()), **fields)
+    return Report(every, totals, Scope(), Policy())._replace(**fields)
 
 
 def text_of(
@@ -159,8 +158,8 @@ def test_one_list_has_the_room_of_all() -> None:
 def test_an_incident_with_many_broken_tests_names_one() -> None:
     """By default; the long report names each."""
     (incident,) = incidents("failing", 1)
-    tests = tuple(replace(incident.tests[0], nodeid=f"test_it.py::test_{n}") for n in range(3))
-    whole = report((replace(incident, tests=tests),))
+    tests = tuple(incident.tests[0]._replace(nodeid=f"test_it.py::test_{n}") for n in range(3))
+    whole = report((incident._replace(tests=tests),))
 
     assert text_of(whole)[2] == "             test_it.py::test_0 and 2 more"
     assert text_of(whole, "everything")[2:5] == [

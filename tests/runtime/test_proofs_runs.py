@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from conftest import RunPytest, report_of
+from pytest_postmortem.files import PROOFS_FILENAME
 from pytest_postmortem.model import Proof, Verdict
 from pytest_postmortem.proofs import (
-    PROOFS_FILENAME,
     StoredProof,
     StoredTestVerdict,
     write_proofs_file,

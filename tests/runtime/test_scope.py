@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ def test_what_workers_collected_is_joined_each_thing_once() -> None:
     other, file = NodeKey("a.py", "b"), NodeKey("c.py", "c.py")
     one = Collected((link,), findings=(finding,), expected=frozenset({"a.py"}), reasons=("r",))
     two = Collected(
-        (link, replace(link, id="PM-2")),
+        (link, link._replace(id="PM-2")),
         {other: "deselected"},
         frozenset({(other, link.test)}),
         {other: 2},

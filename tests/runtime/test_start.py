@@ -97,3 +97,24 @@ def test_a_registry_that_was_found_serves_workers_too(
     result = pytester.runpytest_subprocess(*workers, "--postmortem-report=term-missing")
 
     assert report_of(result) == REPORT
+
+
+def test_pytest_rewrites_no_module_that_is_imported_in_use(pytester: pytest.Pytester) -> None:
+    """Rewriting ignores the bytecode of the installation, at each run where none can be kept."""
+    pytester.makeconftest("import pytest; pytest.register_assert_rewrite('pytest_postmortem')")
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it():
+            packages = ("pytest_postmortem.registry", "pytest_postmortem.runtime")
+            ours = [name for name in sys.modules if name.startswith(packages)]
+            loaders = {type(sys.modules[name].__spec__.loader).__module__ for name in ours}
+            assert "pytest_postmortem.registry.loader" in ours
+            assert not any(name.startswith("_pytest") for name in loaders)
+        """
+    )
+
+    result = pytester.runpytest_subprocess("-W", "ignore::pytest.PytestAssertRewriteWarning")
+
+    result.assert_outcomes(passed=1)

@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -319,7 +318,7 @@ class GitCheckout(Project):
                 moved for location in locations if (moved := self._moved(location, folder))
             ]
             moved_sync = synced and self._moved(synced, folder)
-            how = replace(self.offline_options, synced=moved_sync)
+            how = self.offline_options._replace(synced=moved_sync)
             try:
                 return registry.load_registry(moved_locations, folder, how)
             except RegistryError:

@@ -57,7 +57,7 @@ class LintedProject(Project):
         require_registry(self.root, self.settings)
         if not self.locations and self.settings.sync is None:
             return None, ()
-        how = replace(build_loading_options(self.settings), offline=True, unreachable="warn")
+        how = build_loading_options(self.settings)._replace(offline=True, unreachable="warn")
         examined, problems = registry.load_registry_with_problems(self.locations, self.root, how)
         broken = dict.fromkeys(problem.path or "it" for problem in problems)
         partial = (f"{path} can't be read as a whole" for path in broken)

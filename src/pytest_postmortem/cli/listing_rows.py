@@ -86,7 +86,7 @@ def load_incidents(
         if known_registry is not None and selected:
             known_registry = _add_details(known_registry, project)
         if not selected:
-            policy = replace(policy, select=())
+            policy = policy._replace(select=())
         if source is not None:
             rows = build_rows_from_report(
                 _load_state_report(Path(source)), known_registry, policy, settings.show
@@ -256,7 +256,7 @@ def build_rows_from_report(
     for incident in report.incidents:
         known_postmortem = known_registry.find(incident.postmortem.id)
         incidents_by_id[(known_postmortem or incident.postmortem).id] = (
-            replace(incident, postmortem=known_postmortem) if known_postmortem else incident
+            incident._replace(postmortem=known_postmortem) if known_postmortem else incident
         )
     silent = "the report has no such incident"
     more = (
@@ -265,7 +265,7 @@ def build_rows_from_report(
         if postmortem.id not in incidents_by_id and is_incident_selected(postmortem, policy)
     )
     others = [IncidentResult(postmortem, "not-judged", reason=silent) for postmortem in more]
-    return _build_rows(replace(report, incidents=(*incidents_by_id.values(), *others)), show)
+    return _build_rows(report._replace(incidents=(*incidents_by_id.values(), *others)), show)
 
 
 def index_listed_incidents(rows: Sequence[IncidentRow], registry: Registry) -> Registry:

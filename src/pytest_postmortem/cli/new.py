@@ -24,7 +24,7 @@ from pytest_postmortem.files import find_unfinished_files, format_relative_path,
 from pytest_postmortem.model import Registry, normalize_id
 from pytest_postmortem.options import DEFAULT_LOCATIONS, MARKER_NAME
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.file import SYNC_FIRST_LINE
+from pytest_postmortem.registry.file_bytes import SYNC_FIRST_LINE
 from pytest_postmortem.registry.filenames import parse_document_name
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.scaffold import edits

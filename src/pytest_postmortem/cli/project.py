@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import cached_property
 from glob import iglob
 from pathlib import Path
@@ -86,12 +85,12 @@ class Project:
     def _reading_options(self) -> LoadOptions:
         """How the registry is read without a network."""
         loading = build_loading_options(self.settings)
-        return replace(loading, offline=True, unreachable="warn")
+        return loading._replace(offline=True, unreachable="warn")
 
     @property
     def offline_options(self) -> LoadOptions:
         """How a single location of this project is read, without the network."""
-        return replace(self._reading_options, synced=None)
+        return self._reading_options._replace(synced=None)
 
     @property
     def locations(self) -> tuple[Location, ...]:
@@ -112,7 +111,7 @@ class Project:
     @property
     def policy(self) -> Policy:
         """The policy for the tests, with the date to judge by."""
-        return replace(self.settings.policy, today=self.today.day)
+        return self.settings.policy._replace(today=self.today.day)
 
     @cached_property
     def unread(self) -> tuple[str, ...]:

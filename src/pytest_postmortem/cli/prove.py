@@ -31,6 +31,7 @@ from pytest_postmortem.cli.prove_cases import (
 )
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import PostmortemError
+from pytest_postmortem.files import find_proofs_file
 from pytest_postmortem.prove import batch, output, revert
 from pytest_postmortem.prove.experiment import MAX_INCIDENT_SECONDS, MAX_RUN_SECONDS, RunBudget
 from pytest_postmortem.prove.interpreter import (
@@ -155,7 +156,7 @@ def prove_subjects(
 ) -> list[ProofResult]:
     """Prove the incidents without a current proof; return all verdicts in registry order."""
     cache = find_cache_folder(checkout.config)
-    place = proofs.find_proofs_file(checkout.settings.proofs, checkout.root, cache)
+    place = find_proofs_file(checkout.settings.proofs, checkout.root, cache)
     stored_proofs = proofs.read_proofs_file(place) if place is not None else {}
     settings = (*request.source, *checkout.settings.markers)
     if request.python is not None:

@@ -6,7 +6,6 @@ import argparse
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from pytest_postmortem import proofs
 from pytest_postmortem.cli.arguments import build_pytest_arguments
@@ -18,6 +17,7 @@ from pytest_postmortem.cli.listing_rows import (
 from pytest_postmortem.cli.project import Project
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, ProofsError, SettingsError
+from pytest_postmortem.files import find_proofs_file
 from pytest_postmortem.model import Proof, Registry
 from pytest_postmortem.registry.postmortem_text import add_document_details
 from pytest_postmortem.reports.json_report import build_proof_data
@@ -80,7 +80,7 @@ def _load_full_row(row: IncidentRow, project: Project) -> IncidentRow:
         "class": shown.problem_class,
         "root_cause": shown.root_cause,
         "whys": list(shown.whys),
-        "action_items": [asdict(item) for item in shown.action_items],
+        "action_items": [item._asdict() for item in shown.action_items],
         "proof": row.fields["proof"] or proof,
     }
     return IncidentRow(postmortem, shown, {**row.fields, **more})
@@ -88,7 +88,7 @@ def _load_full_row(row: IncidentRow, project: Project) -> IncidentRow:
 
 def _load_current_proofs(project: Project) -> Mapping[str, Proof]:
     """Return the stored proofs; print the error and return none if the file can't be read."""
-    place = proofs.find_proofs_file(
+    place = find_proofs_file(
         project.settings.proofs, project.root, find_cache_folder(project.config)
     )
     try:

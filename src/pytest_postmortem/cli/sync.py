@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from pytest_postmortem.cli.pytest_configuration import configure_pytest
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.files import is_written_through, write_text_file
 from pytest_postmortem.model import Location, Postmortem, Registry, format_count
-from pytest_postmortem.registry.file import SYNC_FIRST_LINE
+from pytest_postmortem.registry.file_bytes import SYNC_FIRST_LINE
 from pytest_postmortem.registry.remote.lockfile import (
     describe_registry_changes,
     render_synced_registry,
@@ -72,13 +71,13 @@ def main(options: argparse.Namespace) -> int:
 
 def _fetch_registry(config: pytest.Config, wanted: settings.Settings) -> Registry:
     """Fetch all that is not in the checkout, with no copy to fall back on."""
-    how = replace(build_loading_options(wanted), synced=None, offline=False, fetched_only=True)
+    how = build_loading_options(wanted)._replace(synced=None, offline=False, fetched_only=True)
     locations = list(wanted.registry)
     if not locations:
         found = registry.find_registry(config.rootpath)
         locations = [Location(str(found), config.rootpath)] if found else []
     fetched = registry.load_registry(
-        locations, config.rootpath, replace(how, ask=partial(ask_load_hooks, config))
+        locations, config.rootpath, how._replace(ask=partial(ask_load_hooks, config))
     )
     for warning in _format_hidden_field_warnings(fetched, wanted):
         print(sanitize_line(warning), file=sys.stderr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from pytest_postmortem.evaluation.evaluate import (
     compute_percentage,
@@ -157,8 +156,8 @@ def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
             f" {example!r}"
         )
     if len(unrated) < len(required):
-        return replace(gate, message="; ".join((gate.message, *texts)))
-    return replace(gate, passed=False, message="; ".join(texts))
+        return gate._replace(message="; ".join((gate.message, *texts)))
+    return gate._replace(passed=False, message="; ".join(texts))
 
 
 def _is_severity_withheld(incident: IncidentResult, report: Report) -> bool:

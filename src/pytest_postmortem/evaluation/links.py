@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pytest_postmortem.model import (
@@ -48,8 +47,7 @@ class MarkLike(Protocol):
         """The keyword arguments."""
 
 
-@dataclass(frozen=True, slots=True)
-class MarkClaims:
+class MarkClaims(NamedTuple):
     """The ids of the marks of one test, and the problems of the marks.
 
     ``odd`` are foreign marks with unsupported arguments, as text without secrets.

@@ -11,7 +11,7 @@ import hashlib
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -110,7 +110,7 @@ def render_lint_json(checked: LintResult) -> str:
         "root": checked.root,
         "postmortems": checked.postmortems,
         "files": checked.files,
-        "findings": [asdict(finding) for finding in checked.findings],
+        "findings": [finding._asdict() for finding in checked.findings],
         "unjudged": list(checked.unjudged),
         "unknown": list(checked.unknown),
         "notes": list(checked.notes),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import ExtraWords, Location, Registry, ShowLevel
@@ -31,8 +30,7 @@ EntryProvider = Callable[[str], Iterable[Mapping[str, object]] | None]
 """Returns the entries of a location that a plugin provides, None if no plugin does."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
+class LoadOptions(NamedTuple):
     """How locations are read.
 
     Attributes:

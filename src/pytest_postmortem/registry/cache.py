@@ -10,17 +10,16 @@ import json
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from hashlib import blake2b
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import DestinationError
 from pytest_postmortem.files import write_text_file
 from pytest_postmortem.model import ActionItem, Finding, Guard, Postmortem, Registry
-from pytest_postmortem.registry.entry import RegistryEntry
 
 SNAPSHOT_VERSION = 4
 """The version of the files' format; a file of another version is dropped."""
@@ -41,8 +40,7 @@ def hash_parts(*parts: bytes | str) -> str:
     return hasher.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSnapshot:
+class StoredSnapshot(NamedTuple):
     """A file of the store: its description, and a text that is parsed on demand."""
 
     head: Mapping[str, Any]
@@ -84,7 +82,7 @@ class SnapshotStore:
     def write(self, name: str, head: Mapping[str, Any], data: Any) -> StoredSnapshot:
         """Store data, if the folder can be written to, and return its snapshot.
 
-        An instance of a dataclass is stored as the list of its values.
+        A record is stored as the list of its values.
         """
         body = json.dumps(data, separators=(",", ":"), default=_list_field_values)
         return self.keep(name, {**head, "content": hash_parts(body)}, body)
@@ -106,21 +104,6 @@ class SnapshotStore:
             if path.name != name:
                 with suppress(OSError):
                     path.unlink()
-
-
-def deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
-    """Return the entries of a remote location from builtins."""
-    entries = (RegistryEntry(*values) for values in data)
-    return [
-        replace(
-            entry,
-            lists={name: tuple(items) for name, items in entry.lists.items()},
-            guards=tuple(Guard(*guard) for guard in entry.guards),  # type: ignore[misc]  # lists
-            items=tuple(ActionItem(*item) for item in entry.items),  # type: ignore[misc]  # lists
-            implicit=tuple(entry.implicit),
-        )
-        for entry in entries
-    ]
 
 
 def serialize_registry(registry: Registry) -> Mapping[str, Any]:

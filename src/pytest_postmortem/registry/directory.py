@@ -23,16 +23,11 @@ from pytest_postmortem.model import Finding, format_count
 from pytest_postmortem.registry import LoadOptions, fields, parsers
 from pytest_postmortem.registry.advisories import is_advisory, merge_advisories
 from pytest_postmortem.registry.cache import hash_parts
-from pytest_postmortem.registry.entry import (
+from pytest_postmortem.registry.entry import RawEntry, find_written_day
+from pytest_postmortem.registry.file import WRAPPER_KEYS, RegistryContents, build_raw_entries
+from pytest_postmortem.registry.file_bytes import (
     READ_DOCUMENT,
     READ_REGISTRY,
-    RawEntry,
-    find_written_day,
-)
-from pytest_postmortem.registry.file import (
-    WRAPPER_KEYS,
-    RegistryContents,
-    build_raw_entries,
     build_unreadable_problem,
     read_limited_text,
 )

@@ -11,13 +11,11 @@ from typing import Any
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
 from pytest_postmortem.registry import fields
+from pytest_postmortem.registry.file_bytes import READ_DOCUMENT, READ_REGISTRY
 from pytest_postmortem.registry.filenames import LEADING_SIGNS
 from pytest_postmortem.registry.fix_references import find_fix_references
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.text import clean_text
-
-READ_REGISTRY = "Couldn't read registry"
-READ_DOCUMENT = "Couldn't read post-mortem"
 
 MAX_EXTRA_FIELDS = 50
 COMMIT_KEYS = ("commit", "commits", "sha")

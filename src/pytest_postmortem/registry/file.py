@@ -6,9 +6,7 @@ A file has a list or a mapping of entries, bare or under ``postmortems`` (``inci
 
 from __future__ import annotations
 
-import codecs
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +14,8 @@ from typing import Any
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.model import Finding
 from pytest_postmortem.registry import LoadOptions, fields, parsers
-from pytest_postmortem.registry.entry import READ_REGISTRY, RawEntry
+from pytest_postmortem.registry.entry import RawEntry
+from pytest_postmortem.registry.file_bytes import READ_REGISTRY, decode_utf8
 from pytest_postmortem.registry.filenames import DOCUMENT_SUFFIXES, DocumentKind
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 from pytest_postmortem.text import clean_text
@@ -27,14 +26,6 @@ INCIDENT_LIST_KINDS: Mapping[str, DocumentKind] = {
     suffix: kind for suffix, kind in DOCUMENT_SUFFIXES if kind != "data"
 }
 """The suffixes of a document that may be named as a location, since it lists incidents."""
-
-UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-MAX_REGISTRY_SIZE = 50_000_000
-
-
-SYNC_FIRST_LINE = "# Written by `pytest-postmortem sync` from "
-LIMITED_SYNC_LINE = "# Only fields that postmortem_show allows are here"
-"""Lines at the beginning of the file that `sync` writes, by which it is known."""
 
 
 @dataclass(slots=True)
@@ -55,24 +46,6 @@ class RegistryContents:
     partial: str | None = None
 
 
-def is_limited_sync_file(data: bytes) -> bool:
-    """Return whether a file was written by `sync` without the fields that may not be shown."""
-    return data.startswith(SYNC_FIRST_LINE.encode()) and LIMITED_SYNC_LINE.encode() in data[:2000]
-
-
-def read_registry_file(path: str, shown: str) -> bytes:
-    """Return the content of a registry file.
-
-    Raises: RegistryError if the file can't be read.
-    """
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix not in parsers.READ_SUFFIXES and suffix not in INCIDENT_LIST_KINDS:
-        cause = "its name ends in none of .yml, .yaml, .json, .toml, .csv and .md"
-        remedy = "name a file in one of these formats, or a directory of post-mortems"
-        raise RegistryError([Problem("registry-location", READ_REGISTRY, cause, remedy, shown)])
-    return read_limited_bytes(path, shown, READ_REGISTRY, MAX_REGISTRY_SIZE)
-
-
 def parse_registry_file(data: bytes, path: str, shown: str, how: LoadOptions) -> RegistryContents:
     """Parse the content of a registry file, in the format of its suffix.
 
@@ -81,6 +54,10 @@ def parse_registry_file(data: bytes, path: str, shown: str, how: LoadOptions) ->
     Raises: RegistryError if nothing of it can be read.
     """
     suffix = os.path.splitext(path)[1].lower()
+    if suffix not in parsers.READ_SUFFIXES and suffix not in INCIDENT_LIST_KINDS:
+        cause = "its name ends in none of .yml, .yaml, .json, .toml, .csv and .md"
+        remedy = "name a file in one of these formats, or a directory of post-mortems"
+        raise RegistryError([Problem("registry-location", READ_REGISTRY, cause, remedy, shown)])
     text = decode_utf8(data, shown, READ_REGISTRY)
     if suffix in INCIDENT_LIST_KINDS:
         from pytest_postmortem.registry.directory import DocumentDirectory
@@ -204,64 +181,3 @@ def check_url_template(
     cause = f"the url_template {template!r} can't be used: {reason}"
     remedy = "write an address with '{id}' in it, such as https://wiki.example.com/{id}"
     return [Problem("registry-url", READ_REGISTRY, cause, remedy, path, line)]
-
-
-def read_limited_text(path: str, shown: str, failed: str, limit: int) -> str:
-    """Return the text of a UTF-8 file of at most ``limit`` bytes; its size is checked first.
-
-    Raises: RegistryError where it can't be read, is too big, or isn't UTF-8.
-    """
-    return decode_utf8(read_limited_bytes(path, shown, failed, limit), shown, failed)
-
-
-def read_limited_bytes(path: str, shown: str, failed: str, limit: int) -> bytes:
-    """Return the content of a file of at most ``limit`` bytes.
-
-    Raises: RegistryError where it can't be read or is too big.
-    """
-    try:
-        status = os.stat(path)
-        slug, cause = "", ""
-        if not stat.S_ISREG(status.st_mode):
-            slug, cause = "registry-location", "it is neither a file nor a directory"
-            remedy = "name a file or a directory"
-        elif status.st_size > limit:
-            cause = (
-                f"it has {status.st_size / 1e6:.0f} MB, and at most {limit / 1e6:.0f} MB are read"
-            )
-            slug, remedy = "registry-size", "split it, or move other data to another file"
-        if slug:
-            raise RegistryError([Problem(slug, failed, cause, remedy, shown)])
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise RegistryError([build_unreadable_problem(error, failed, shown)]) from None
-
-
-def decode_utf8(data: bytes, shown: str, failed: str) -> str:
-    """Return the text of a file; one with the byte order mark of UTF-16 is read as well.
-
-    Raises: RegistryError where it isn't UTF-8.
-    """
-    try:
-        encoding = "utf-16" if data[:2] in UTF16_MARKS else "utf-8-sig"
-        return data.decode(encoding).replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        # Where there is a byte order mark, the position counts from behind it.
-        line = error.object.count(b"\n", 0, error.start) + 1
-        cause = f"the byte 0x{error.object[error.start]:02x} is not {error.encoding.upper()}"
-        remedy = "save the file as UTF-8"
-        problem = Problem("registry-encoding", failed, cause, remedy, shown, line)
-        raise RegistryError([problem]) from None
-
-
-def build_unreadable_problem(error: Exception, failed: str, shown: str) -> Problem:
-    """Return the problem for an error of the operating system about a path."""
-    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        cause, remedy = "no such file or directory", "correct the path, or create it"
-    elif not isinstance(error, OSError):
-        cause, remedy = "it is not a path", "correct the path"
-    else:
-        cause = (error.strerror or str(error)).lower()
-        remedy = "let the user that runs the tests read it"
-    return Problem("registry-location", failed, cause, remedy, shown)

@@ -1,6 +1,7 @@
 """Load all locations into one `Registry`; unchanged ones are not parsed again.
 
-The digest of the content of all locations is the key of one snapshot of the whole registry.
+The digest of the content of all locations is the key of one snapshot of the whole registry. Most
+runs find it valid, so parsers are imported only where something is parsed.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from pytest_postmortem.registry.cache import (
     hash_parts,
     serialize_registry,
 )
-from pytest_postmortem.registry.entry import READ_REGISTRY, BuiltEntries, build_entries
-from pytest_postmortem.registry.file import (
-    RegistryContents,
+from pytest_postmortem.registry.file_bytes import (
+    MAX_REGISTRY_SIZE,
+    READ_REGISTRY,
     build_unreadable_problem,
-    check_url_template,
     is_limited_sync_file,
-    parse_registry_file,
-    read_registry_file,
+    read_limited_bytes,
 )
-from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.text import escape_bytes
 
 if TYPE_CHECKING:
+    from pytest_postmortem.registry.entry import BuiltEntries
+    from pytest_postmortem.registry.file import RegistryContents
+    from pytest_postmortem.registry.parsers import LocatedTable
     from pytest_postmortem.registry.remote.fallback import FetchResult
 
 _REMOTE_LOCATION = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -82,6 +83,8 @@ class RegistryLoader:
         self._store = SnapshotStore(how.cache)
         self._problems: list[Problem] = []
         if how.url_template is not None:
+            from pytest_postmortem.registry.file import check_url_template
+
             self._problems += check_url_template(how.url_template)
 
     def load(self) -> Registry:
@@ -150,8 +153,7 @@ class RegistryLoader:
                 return [self._open_remote(location.text, shown)]
             return self._open_local(location, shown, plain)
         except RegistryError as error:
-            broken = BuiltEntries(problems=list(error.problems))
-            return [_OpenedLocation("", lambda: broken)]
+            return [_OpenedLocation("", partial(_fail_to_read, error.problems))]
 
     def _open_local(
         self, location: Location, shown: str, plain: frozenset[str]
@@ -165,12 +167,12 @@ class RegistryLoader:
             problem = build_unreadable_problem(error, READ_REGISTRY, shown)
             if location is how.synced:
                 cause, remedy = "it has not been written yet", "run `pytest-postmortem sync`"
-                problem = replace(problem, cause=cause, remedy=remedy)
+                problem = problem._replace(cause=cause, remedy=remedy)
             raise RegistryError([problem]) from None
         if is_directory:
             return [] if how.fetched_only else [self._open_directory(path, shown)]
-        data = read_registry_file(path, shown)
-        parse = cache(partial(parse_registry_file, data, path, shown, how))
+        data = read_limited_bytes(path, shown, READ_REGISTRY, MAX_REGISTRY_SIZE)
+        parse = cache(partial(_parse_file, data, path, shown, how))
         file = _OpenedLocation(
             shown,
             lambda: self._build_entries(parse(), shown),
@@ -207,6 +209,8 @@ class RegistryLoader:
 
     def _build_entries(self, contents: RegistryContents, shown: str) -> BuiltEntries:
         """Return the entries of a file or a directory, with all that is wrong with it."""
+        from pytest_postmortem.registry.entry import BuiltEntries, build_entries
+
         built = build_entries(
             contents.raws,
             prefix=contents.prefix,
@@ -233,6 +237,8 @@ class RegistryLoader:
             from pytest_postmortem.registry.remote.fallback import take_plugin_entries
 
             return _open_fetched(take_plugin_entries(text, shown, self._how, provided))
+        from pytest_postmortem.registry.parsers import LocatedTable
+
         block = LocatedTable()
         block["url" if is_address else "preset"] = text
         return self._fetch_source(block, shown)
@@ -258,6 +264,7 @@ class RegistryLoader:
         self, block: LocatedTable, shown: str, file: RegistryContents | None = None
     ) -> _OpenedLocation:
         """Fetch the entries of a source block; ``file`` is the content of the file that has it."""
+        from pytest_postmortem.registry.parsers import LocatedTable
         from pytest_postmortem.registry.remote import fallback, presets
         from pytest_postmortem.registry.remote.source_config import parse_source_block
 
@@ -310,7 +317,19 @@ class RegistryLoader:
         )
 
 
+def _fail_to_read(problems: Sequence[Problem]) -> BuiltEntries:
+    raise RegistryError(problems)
+
+
+def _parse_file(data: bytes, path: str, shown: str, how: LoadOptions) -> RegistryContents:
+    from pytest_postmortem.registry.file import parse_registry_file
+
+    return parse_registry_file(data, path, shown, how)
+
+
 def _open_fetched(fetched: FetchResult) -> _OpenedLocation:
+    from pytest_postmortem.registry.entry import BuiltEntries
+
     built = BuiltEntries(fetched.entries, findings=list(fetched.findings))
     return _OpenedLocation(fetched.shown, lambda: built, fetched.digest, fetched=fetched)
 

@@ -9,7 +9,8 @@ from typing import Any
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem, fold_id
 from pytest_postmortem.registry import fields
-from pytest_postmortem.registry.entry import READ_REGISTRY, RegistryEntry
+from pytest_postmortem.registry.entry import RegistryEntry
+from pytest_postmortem.registry.file_bytes import READ_REGISTRY
 
 
 def check_duplicate_ids(entries: Iterable[RegistryEntry]) -> list[Problem]:

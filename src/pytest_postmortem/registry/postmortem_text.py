@@ -37,9 +37,8 @@ from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ExtraWords, Postmortem, Registry
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.directory import is_single_document, read_document_lines
-from pytest_postmortem.registry.entry import READ_DOCUMENT
 from pytest_postmortem.registry.exports import find_export_items
-from pytest_postmortem.registry.file import read_limited_text
+from pytest_postmortem.registry.file_bytes import READ_DOCUMENT, read_limited_text
 from pytest_postmortem.registry.filenames import (
     DocumentName,
     parse_document_name,
@@ -295,7 +294,7 @@ def _add_section_details(
         or clean_text(find_document_class(parts, extra) or "")
         or None,
         action_items=postmortem.action_items
-        or tuple(replace(item.action, owner=None) for item in items),
+        or tuple(item.action._replace(owner=None) for item in items),
     )
 
 

@@ -5,10 +5,9 @@ Every other format is built from this data alone.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_postmortem import __version__
 from pytest_postmortem.model import Policy, Proof, ShowLevel
@@ -59,9 +58,9 @@ def _build_registry_data(origins: RegistryOrigins) -> dict[str, Any]:
     return data
 
 
-def _build_record_data(item: Any) -> dict[str, Any]:
+def _build_record_data(item: NamedTuple) -> dict[str, Any]:
     """Return a flat record as plain data."""
-    values = ((field.name, getattr(item, field.name)) for field in dataclasses.fields(item))
+    values = item._asdict().items()
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
@@ -23,16 +22,14 @@ TerminalDetail = Literal["what fails", "last line", "ten lines", "everything"]
 LineColour = Literal["red", "yellow", "green", ""]
 
 
-@dataclass(frozen=True, slots=True)
-class TerminalLine:
+class TerminalLine(NamedTuple):
     """A line of text and the colour that it is shown in where there are colours."""
 
     text: str
     colour: LineColour = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TerminalSection:
+class TerminalSection(NamedTuple):
     """Some entries under a heading that says how many there are; an entry may take two lines."""
 
     heading: str
@@ -185,8 +182,7 @@ def _is_unlisted_recurrence(incident: IncidentResult) -> bool:
     return incident.is_open_recurrence and not shown
 
 
-@dataclass(frozen=True, slots=True)
-class StateHeading:
+class StateHeading(NamedTuple):
     """The heading over the incidents of some states, in the singular and the plural."""
 
     states: tuple[State, ...]

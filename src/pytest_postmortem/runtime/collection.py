@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -28,8 +28,7 @@ INTERRUPTED_REASON = "the collection was interrupted"
 """Why a run is partial of which the collection did not end, or never arrived."""
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionPlan:
+class CollectionPlan(NamedTuple):
     """The data of the registry that a collecting process needs.
 
     ``declared`` are the node ids under ``tests:``, each with its ids. ``names`` are the ids and
@@ -37,7 +36,7 @@ class CollectionPlan:
     completeness of the run has to be determined.
     """
 
-    declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    declared: Mapping[str, tuple[str, ...]] = {}
     names: frozenset[str] = frozenset()
     judged: bool = False
 
@@ -118,7 +117,7 @@ class LinkCollector:
             for item in self._linked
             if id(item) not in kept
         }
-        self._deliver(replace(self._collected, deselected=gone))
+        self._deliver(self._collected._replace(deselected=gone))
 
     def _find_item_key(self, item: pytest.Item) -> NodeKey:
         """Return the key of a test; the path of a file is computed once."""

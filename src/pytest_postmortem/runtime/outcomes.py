@@ -14,7 +14,6 @@ a subtest, ``C!`` a failure that is to be repeated):
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from pytest_postmortem.model import OUTCOMES, UNREPORTED, NodeKey, Outcome, OutcomeWord
@@ -181,7 +180,7 @@ class OutcomeRecorder:
                 attempts.setdefault(test, []).append(outcome)
         flaky = self._silent.union(self.discarded)
         return {
-            test: replace(_merge_attempts(test_outcomes, counts.get(test, 1)), flaky=test in flaky)
+            test: _merge_attempts(test_outcomes, counts.get(test, 1))._replace(flaky=test in flaky)
             for test, test_outcomes in attempts.items()
         }
 
@@ -247,10 +246,10 @@ def merge_outcomes(
         for test in tests.get(reported, ()):
             earlier_outcome = outcomes_by_test.get(test, outcome)
             worst = min(earlier_outcome, outcome, key=lambda each: OUTCOME_RANK[each.word])
-            outcomes_by_test[test] = replace(worst, flaky=earlier_outcome.flaky or outcome.flaky)
+            outcomes_by_test[test] = worst._replace(flaky=earlier_outcome.flaky or outcome.flaky)
     for reported, outcome in (discarded or {}).items():
         for test in tests.get(reported, ()):
-            outcomes_by_test[test] = replace(outcomes_by_test.get(test, outcome), flaky=True)
+            outcomes_by_test[test] = outcomes_by_test.get(test, outcome)._replace(flaky=True)
     return outcomes_by_test
 
 

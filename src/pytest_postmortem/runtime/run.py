@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_postmortem import registry
 from pytest_postmortem.errors import Problem, ProofsError, RegistryError
 from pytest_postmortem.evaluation import links
-from pytest_postmortem.files import format_relative_path
+from pytest_postmortem.files import find_proofs_file, format_relative_path
 from pytest_postmortem.model import (
     DESELECTED_BY_CONFIGURATION,
     Collected,
@@ -44,14 +44,13 @@ if TYPE_CHECKING:
     from pytest_postmortem.today import Today
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(NamedTuple):
     """Facts that are known at the end of a run.
 
     ``lost`` are the workers whose links did not arrive, ``idle`` is the option with which pytest
     runs no test, ``is_counted`` returns whether pytest counts a failed report. ``dated`` is True
-    if a report prints ages of incidents, ``detailed`` if one prints causes or action items. ``ran``
-    is the metadata of the run.
+    if a report prints ages of incidents, ``detailed`` if one is more than the terminal's: it has
+    causes, action items and the path in the repository. ``ran`` is the metadata of the run.
     """
 
     lost: tuple[str, ...] = ()
@@ -119,7 +118,7 @@ class RunCollector:
 
     def _load(self, locations: Sequence[Location]) -> Registry:
         """Load the registry, and cache its entries."""
-        how = replace(build_loading_options(self.settings), cache=self._cache(), ask=self._ask)
+        how = build_loading_options(self.settings)._replace(cache=self._cache(), ask=self._ask)
         return registry.load_registry(locations, self._root, how)
 
     def receive_collected(self, collected: Collected, worker: str = "") -> Iterable[NodeKey]:
@@ -193,8 +192,8 @@ class RunCollector:
         from pytest_postmortem.evaluation.gates import check_unprovable_incidents, evaluate_gates
 
         collected = self._join_collected()
-        collected = replace(
-            collected, declared=collected.declared | self._link_skipped_files(collected)
+        collected = collected._replace(
+            declared=collected.declared | self._link_skipped_files(collected)
         )
         findings = self._list_known_findings(collected)
         nothing = self.registry is None and not self.links and not findings
@@ -219,7 +218,7 @@ class RunCollector:
             every,
             add_missing_outcomes(outcomes, self.links, collected.deselected, collected.skipped),
             scope,
-            replace(self.settings.policy, today=today.day if today else None),
+            self.settings.policy._replace(today=today.day if today else None),
             proofs,
             findings=(
                 *findings,
@@ -229,9 +228,8 @@ class RunCollector:
             ),
             missing=self._missing(),
         )
-        report = replace(report, findings=(*report.findings, *check_unprovable_incidents(report)))
-        return replace(
-            report,
+        report = report._replace(findings=(*report.findings, *check_unprovable_incidents(report)))
+        return report._replace(
             gates=evaluate_gates(report),
             ran=facts.ran,
             declared=collected.declared,
@@ -240,15 +238,17 @@ class RunCollector:
 
     def _load_proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
         """Return the stored proofs, or the finding for an unreadable file."""
+        place = find_proofs_file(self.settings.proofs, self._root, self._cache())
+        if place is None or _is_missing_file(place):
+            return {}, ()
         from pytest_postmortem import proofs
 
-        place = proofs.find_proofs_file(self.settings.proofs, self._root, self._cache())
         try:
-            kept = proofs.read_proofs_file(place) if place is not None else {}
+            kept = proofs.read_proofs_file(place)
         except ProofsError as error:
-            where = format_relative_path(place, self._root) if place else None
+            where = format_relative_path(place, self._root)
             return {}, tuple(
-                replace(_build_registry_warning(each), path=where) for each in error.problems
+                _build_registry_warning(each)._replace(path=where) for each in error.problems
             )
         fixes = {
             each.id: fix for each in self.registry or () if (fix := proofs.format_fix_name(each))
@@ -329,7 +329,7 @@ class RunCollector:
         return Scope(
             kind=forced or ("partial" if reasons else "full"),
             reasons=(*reasons, *filter(None, [facts.idle])),
-            root=find_path_in_repository(self._root),
+            root=find_path_in_repository(self._root) if facts.detailed else "",
             files=tuple(sorted(collected.files)),
             expected=None if expected is None else tuple(sorted(expected)),
             own_selection=all(
@@ -372,6 +372,17 @@ def _build_today_findings(today: Today | None) -> Iterator[Finding]:
             yield Finding("git-failed", "warning", message)
 
 
+def _is_missing_file(path: Path) -> bool:
+    """Return whether there is no such file; False if that can't be found out."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def _rank_finding_by_place(finding: Finding) -> tuple[str, int]:
     """Return the sort key of findings, since tests that mark themselves run in any order."""
     return finding.path or "", finding.line or 0
@@ -398,7 +409,7 @@ def load_found_registry(
     found: Path, root: Path, settings: Settings, cache: Path | None
 ) -> Registry | None:
     """Load the found registry in a worker, without fetching."""
-    how = replace(build_loading_options(settings), offline=True, cache=cache)
+    how = build_loading_options(settings)._replace(offline=True, cache=cache)
     try:
         return registry.load_registry([Location(str(found), root)], root, how)
     except RegistryError:

@@ -7,7 +7,6 @@ Only builtins are sent. Each worker attaches its collection to its first report,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
 from typing import Any
 
 import pytest
@@ -29,12 +28,12 @@ Node = Any
 def pack_collected(collected: Collected) -> dict[str, Any]:
     """Convert a collection to builtins."""
     return {
-        "links": [astuple(link) for link in collected.links],
+        "links": [tuple(link) for link in collected.links],
         "deselected": [(tuple(test), why) for test, why in collected.deselected.items()],
         "declared": list(collected.declared),
         "reported": [(tuple(name), tuple(test)) for name, test in collected.reported],
         "repeated": [(tuple(test), count) for test, count in collected.repeated.items()],
-        "findings": [astuple(finding) for finding in collected.findings],
+        "findings": [tuple(finding) for finding in collected.findings],
         "skipped": [(tuple(file), reason) for file, reason in collected.skipped.items()],
         "files": list(collected.files),
         "expected": None if collected.expected is None else list(collected.expected),

@@ -22,8 +22,8 @@ from pytest_postmortem.registry.directory import (
     is_single_document,
     parse_front_matter,
 )
-from pytest_postmortem.registry.entry import READ_DOCUMENT
 from pytest_postmortem.registry.exports import find_export_items
+from pytest_postmortem.registry.file_bytes import READ_DOCUMENT
 from pytest_postmortem.registry.filenames import (
     BUNDLE_STEMS,
     DOCUMENT_SUFFIXES,

@@ -10,15 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Literal
+from typing import Any, Literal
 
-from pytest_postmortem.model import Finding, Guard, ShowLevel, format_count
+from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel, format_count
 from pytest_postmortem.registry import LoadOptions, fields, parsers
 from pytest_postmortem.registry.advisories import merge_advisories
 from pytest_postmortem.registry.cache import (
     SnapshotStore,
     StoredSnapshot,
-    deserialize_entries,
     hash_parts,
 )
 from pytest_postmortem.registry.entry import RawEntry, RegistryEntry, build_entries
@@ -148,7 +147,7 @@ def _build_result(shown: str, stored: StoredSnapshot) -> FetchResult:
     findings, partial = stored.head["findings"], stored.head["partial"]
     return FetchResult(
         shown,
-        deserialize_entries(stored.data()),
+        _deserialize_entries(stored.data()),
         tuple(Finding(code, "warning", message, shown) for code, message in findings),
         partial=partial and f"{shown}: {partial}",
         digest=hash_parts(stored.head["content"], repr((findings, partial))),
@@ -225,7 +224,7 @@ def _add_entries(pages: FetchedPages, how: LoadOptions, show: ShowLevel) -> None
         message = f"{values} of its entries can't be used; postmortem_show = all shows which"
         pages.findings.append(Finding(slugs[0], "warning", message))
         return
-    pages.findings += (replace(finding, path=None, line=None) for finding in built.findings)
+    pages.findings += (finding._replace(path=None, line=None) for finding in built.findings)
     for problem in problems[:MAX_LISTED_FINDINGS]:
         message = f"{problem.cause}; {problem.remedy}"
         pages.findings.append(Finding(problem.slug, "warning", message))
@@ -250,3 +249,18 @@ def _redact_entry(entry: RegistryEntry, show: ShowLevel, keep: frozenset[str]) -
         extra={name: text for name, text in entry.extra.items() if name in keep},
         fallback={name: text for name, text in entry.fallback.items() if name not in hidden_fields},
     )
+
+
+def _deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
+    """Return the entries of a remote location from builtins."""
+    entries = (RegistryEntry(*values) for values in data)
+    return [
+        replace(
+            entry,
+            lists={name: tuple(items) for name, items in entry.lists.items()},
+            guards=tuple(Guard(*guard) for guard in entry.guards),
+            items=tuple(ActionItem(*item) for item in entry.items),
+            implicit=tuple(entry.implicit),
+        )
+        for entry in entries
+    ]

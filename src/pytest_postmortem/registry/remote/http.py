@@ -31,8 +31,8 @@ from urllib3.util import Retry
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.registry import parsers
-from pytest_postmortem.registry.entry import READ_REGISTRY
 from pytest_postmortem.registry.fields import MAX_SHORT_TEXT, normalize_key
+from pytest_postmortem.registry.file_bytes import READ_REGISTRY
 from pytest_postmortem.registry.remote.redaction import SecretRedactor
 from pytest_postmortem.text import clean_text, shorten_text
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -52,7 +52,7 @@ def read_issue_body(text: str) -> IssueBody:
     stated = read_stated_fields(text.split("\n"), load_labels())
     texts = {"severity": stated.texts.get("severity"), "root_cause": find_document_cause(parts)}
     items = tuple(
-        replace(item.action, owner=OWNER_IN_BODY if item.owned else None)
+        item.action._replace(owner=OWNER_IN_BODY if item.owned else None)
         for item in find_document_items(parts)
     )
     return IssueBody({name: clean_text(found) for name, found in texts.items() if found}, items)
@@ -79,7 +79,7 @@ def add_body_fields(raw: RawEntry, show: ShowLevel) -> RawEntry:
         if (show == "all" or name == "severity") and not reading.find_values(name):
             values[name] = found
     if show == "all" and body.items and not reading.find_values("action_items"):
-        values["action_items"] = convert_to_tables(list(map(asdict, body.items)))
+        values["action_items"] = convert_to_tables([item._asdict() for item in body.items])
     return entry
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from pytest_postmortem.model import SHOW_LEVELS, Postmortem, Registry, ShowLevel
-from pytest_postmortem.registry.file import LIMITED_SYNC_LINE, SYNC_FIRST_LINE
+from pytest_postmortem.registry.file_bytes import LIMITED_SYNC_LINE, SYNC_FIRST_LINE
 
 
 class _SyncDumper(yaml.SafeDumper):
@@ -114,7 +114,7 @@ def _find_synced_value(postmortem: Postmortem, name: str) -> Any:
         return "exempt" if postmortem.exempt else None
     value = getattr(postmortem, "problem_class" if name == "class" else name)
     if name in ("guarded_by", "action_items"):
-        return [{key: text for key, text in asdict(item).items() if text} for item in value]
+        return [{key: text for key, text in item._asdict().items() if text} for item in value]
     if name == "title" and value == postmortem.id:
         return None
     return list(value) if isinstance(value, tuple) else value

@@ -14,12 +14,9 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Finding
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.entry import (
-    READ_REGISTRY,
-    RawEntry,
-    RegistryEntry,
-)
+from pytest_postmortem.registry.entry import RawEntry, RegistryEntry
 from pytest_postmortem.registry.file import WRAPPER_KEYS, parse_registry_tree
+from pytest_postmortem.registry.file_bytes import READ_REGISTRY
 from pytest_postmortem.registry.parsers import LocatedTable
 from pytest_postmortem.registry.remote import json_path
 from pytest_postmortem.registry.remote.http import (

@@ -119,15 +119,14 @@ def merge_reports(
         findings=findings,
         missing=next(iter(missing)) if len(missing) == 1 else None,
     )
-    report = replace(
-        report,
+    report = report._replace(
         declared=frozenset(gathered.declared),
         unknown_foreign_ids=_merge_id_lists(sources, "strangers"),
         unchecked=_merge_id_lists(sources, "unchecked"),
         unselected=_merge_id_lists(sources, "unselected"),
         unjudged=(*report.unjudged, *_describe_hidden_severities(policy, gathered.hidden)),
     )
-    return replace(report, gates=evaluate_gates(report))
+    return report._replace(gates=evaluate_gates(report))
 
 
 @dataclass(slots=True)
@@ -164,9 +163,9 @@ class _GatheredReports:
                 self.loose.append(self._add_linked_test(id, test, root))
         for data in document["findings"]:
             if data["code"] not in ("unknown-test", FRACTION_CODE):  # reported again, on the whole
-                finding = Finding(**{name: data[name] for name in Finding.__slots__})
+                finding = Finding(**{name: data[name] for name in Finding._fields})
                 path = finding.path and _prefix_path(root, finding.path)
-                self.findings[replace(finding, path=path)] = None
+                self.findings[finding._replace(path=path)] = None
         self.declared.update(_prefix_nodeid(root, id) for id in document.get("declared", ()))
 
     def _add_incident(self, incident: Mapping[str, Any], root: str) -> None:
@@ -193,7 +192,7 @@ class _GatheredReports:
         )
         earlier = self.outcomes.get(link.test, outcome)
         first = min(earlier, outcome, key=_rank_outcome)
-        self.outcomes[link.test] = replace(first, flaky=earlier.flaky or outcome.flaky)
+        self.outcomes[link.test] = first._replace(flaky=earlier.flaky or outcome.flaky)
         return link
 
     def build_registry(self, sources: Sequence[ReportSource]) -> Registry:
@@ -281,7 +280,7 @@ def _merge_scopes(
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in scopes[0].items()
-            if name in Scope.__slots__
+            if name in Scope._fields
         }
         return Scope(**fields)
     reasons = dict.fromkeys(_find_scope_gaps(sources))

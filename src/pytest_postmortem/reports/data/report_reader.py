@@ -6,7 +6,6 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -175,7 +174,7 @@ def _build_junit_source(path: Path, data: bytes, suite: str) -> ReportSource:
             "convert it to JUnit XML",
         )
     findings = [
-        asdict(Finding("unknown-outcome", "warning", f"{path}: {message}"))
+        Finding("unknown-outcome", "warning", f"{path}: {message}")._asdict()
         for message in report.warnings
     ]
     document = {**EMPTY_REPORT_DOCUMENT, "findings": findings}

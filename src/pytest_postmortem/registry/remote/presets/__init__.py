@@ -19,8 +19,11 @@ from urllib.parse import parse_qsl, quote
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry import parsers
-from pytest_postmortem.registry.entry import READ_REGISTRY
-from pytest_postmortem.registry.file import MAX_REGISTRY_SIZE, read_limited_text
+from pytest_postmortem.registry.file_bytes import (
+    MAX_REGISTRY_SIZE,
+    READ_REGISTRY,
+    read_limited_text,
+)
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 
 __all__ = ["PRESET_SERVICES", "expand_preset", "merge_source_blocks"]
