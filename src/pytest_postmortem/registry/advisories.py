@@ -11,16 +11,50 @@ from typing import Any
 
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.entry import RawEntry
+from pytest_postmortem.registry.parsers import LocatedTable
 
-_DATABASE_RANKS = (("CVE-", 2), ("GHSA-", 1))
+_DATABASE_RANKS = (("CVE-", 3), ("GHSA-", 2), ("OSV-", 1))
 """Databases that repeat what others publish first; the id of another one is that of the entry."""
 
 _JOINED_FIELDS = ("references", "affected")
 
+_RECORD_KEYS = ("schema_version", "database_specific", "withdrawn")
+
 
 def is_advisory(tree: Any) -> bool:
-    """Return whether data is one record in the OSV format, https://ossf.github.io/osv-schema/."""
-    return isinstance(tree, Mapping) and tree.keys() >= {"id", "modified", "affected"}
+    """Return whether data is one record in the OSV format, https://ossf.github.io/osv-schema/.
+
+    A record needs only ``id`` and ``modified``, so keys that only records have decide.
+    """
+    if not isinstance(tree, Mapping) or not tree.keys() >= {"id", "modified"}:
+        return False
+    if "affected" in tree:
+        return _lists_mappings(tree["affected"])
+    return not tree.keys().isdisjoint(_RECORD_KEYS) or _lists_mappings(tree.get("references"))
+
+
+def _lists_mappings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
+
+
+def read_advisory_prose(tree: Any) -> list[tuple[int, str]]:
+    """Return the numbered lines of prose of the records in data: their summaries and details.
+
+    The other fields of a record are no sentences: `find_fix_references` reads them.
+    """
+    if isinstance(tree, Mapping) and not is_advisory(tree):
+        return [line for value in tree.values() for line in read_advisory_prose(value)]
+    if isinstance(tree, list):
+        return [line for item in tree for line in read_advisory_prose(item)]
+    if not isinstance(tree, LocatedTable):
+        return []
+    prose: list[tuple[int, str]] = []
+    for key in ("summary", "details"):
+        text = tree.get(key)
+        if isinstance(text, str) and text.strip():
+            number = tree.lines.get(key) or tree.line or 1
+            prose += [(number, line) for line in [*text.split("\n"), ""]]
+    return prose
 
 
 def merge_advisories(raws: Sequence[RawEntry]) -> Sequence[RawEntry]:
@@ -34,7 +68,7 @@ def merge_advisories(raws: Sequence[RawEntry]) -> Sequence[RawEntry]:
     places: dict[str, int] = {}
     merged: list[RawEntry | int] = []
     for raw in raws:
-        if not isinstance(raw.values.get("affected"), list):
+        if not _lists_mappings(raw.values.get("affected")):
             merged.append(raw)
             continue
         names = {name.casefold() for name in (_find_id(raw), *_list_aliases(raw))}

@@ -6,6 +6,7 @@ or checked.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -36,6 +37,7 @@ from pytest_postmortem.documents.sections import (
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ExtraWords, Postmortem, Registry
 from pytest_postmortem.registry import fields, parsers
+from pytest_postmortem.registry.advisories import read_advisory_prose
 from pytest_postmortem.registry.directory import is_single_document, read_document_lines
 from pytest_postmortem.registry.exports import find_export_items
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT, read_limited_text
@@ -377,8 +379,20 @@ def _read_numbered_lines(file: Path, shown: str) -> list[tuple[int, str]]:
     name = parse_linked_name(shown)
     text = read_limited_text(str(file), shown, READ_DOCUMENT, MAX_PARSED_SIZE)
     if name is None or name.kind == "data":
-        return list(enumerate(text.split("\n"), 1))
+        return _find_advisory_prose(text, shown) or list(enumerate(text.split("\n"), 1))
     _, body = read_document_lines(text, shown, name.kind)
     if isinstance(body, NumberedLines):
         return list(zip(body.numbers, body, strict=True))
     return list(enumerate(body, len(text.split("\n")) - len(body) + 1))
+
+
+def _find_advisory_prose(text: str, shown: str) -> list[tuple[int, str]]:
+    """Return the prose of advisories, whose other lines are not read as sentences."""
+    suffix = os.path.splitext(shown)[1].lower()
+    if "modified" not in text or suffix not in parsers.PARSERS_BY_SUFFIX:
+        return []
+    try:
+        tree = parsers.parse_data_text(text, suffix, failed=READ_DOCUMENT, path=shown)
+    except RegistryError:
+        return []
+    return read_advisory_prose(tree)

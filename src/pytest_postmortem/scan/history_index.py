@@ -41,8 +41,14 @@ _BODY_FORMS = tuple(
         r"^Related work items:.*\n*Merged PR (?P<number>\d+)",
     )
 )
-_BACKPORT_PREFIX = re.compile(r"^\s*(?:\[[\w./ -]+\]|backport(?:ed)?(?: of)?:?)\s*", re.IGNORECASE)
-_PICKED = re.compile(r"\(cherry[- ]picked from commit ([0-9a-f]{7,64})\)", re.IGNORECASE)
+_BACKPORT_PREFIX = re.compile(
+    r"^\s*(?:(?:\[[\w./ #-]+\])+|backport(?:ed)?(?: of)?:?)\s*", re.IGNORECASE
+)
+_PICKED = re.compile(
+    r"(?:\(cherry[- ]picked from commit |\bbackport of PR #\d+ as merged into \S+\s+\()"
+    r"([0-9a-f]{7,64})\)",
+    re.IGNORECASE,
+)
 _REVERTED = re.compile(r"\bThis reverts (?:commit|merge) ([0-9a-f]{7,64})", re.IGNORECASE)
 _REVERT_SUBJECT = re.compile(r"^(?:Revert|Reapply|Roll ?back|Back ?out)\b[\s:]*", re.IGNORECASE)
 _QUOTED = re.compile(r"^Revert\s+[\"“'](.*)[\"”'](?:\s*\([^)]*\))*\s*$", re.IGNORECASE)
@@ -150,7 +156,7 @@ class HistoryIndex:
         return {
             match[1].lower(): id
             for id, commit in self.commits.items()
-            if "cherry" in commit.message
+            if "cherry" in commit.message or "backport of" in commit.message
             for match in _PICKED.finditer(commit.message)
         }
 
@@ -204,7 +210,8 @@ class HistoryIndex:
         if own:
             return own
         same = self._ids_by_subject.get(normalize_subject(other.message), [])
-        return tuple(id for id in same if self.commits[id].author == other.author)[-1:]
+        others = (id for id in same if id != other.id)
+        return tuple(id for id in others if self.commits[id].author == other.author)[-1:]
 
     @cached_property
     def _children(self) -> Mapping[str, list[str]]:
@@ -244,6 +251,17 @@ class HistoryIndex:
                 brought[current] = id
                 waiting += self.commits[current].parents
         return brought
+
+    @cached_property
+    def _brought_by(self) -> Mapping[str, list[str]]:
+        commits: dict[str, list[str]] = {}
+        for id, bringer in self._brought.items():
+            commits.setdefault(bringer, []).append(id)
+        return commits
+
+    def list_merged_commits(self, merge: str) -> Iterator[str]:
+        """Yield the commits that a merge of the first-parent history brought, without itself."""
+        return (id for id in self._brought_by.get(merge, ()) if id != merge)
 
     def find_bringer(self, id: str) -> str:
         """Return the commit of the first-parent history that contains a commit."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -156,6 +157,7 @@ class FixFinder:
         self._named: dict[str, LoggedCommit] = {}
         self._changes: dict[str, tuple[ChangedFile, ...]] = {}
         self._tags: dict[str, str] | None = None
+        self._mentioned: dict[str, set[str]] = {}
 
     def find_fixes(
         self, postmortems: Sequence[Postmortem], texts: Mapping[str, IncidentText]
@@ -387,6 +389,7 @@ class FixFinder:
                 )
                 if id not in seen or seen[id].role == "related":
                     seen[id] = candidate
+                self._mentioned.setdefault(id, set()).add(postmortem.id.casefold())
             candidates[postmortem.id] += seen.values()
 
     def _add_changelog_commits(
@@ -527,9 +530,13 @@ class FixFinder:
         ]
         for candidate in candidates:
             self._drop_cut_commits(candidate)
+            if candidate.rank > RANK_TRAILER:
+                self._replace_dead_commits(candidate)
             if candidate.is_guarded and candidate.role in ("fix", "plain"):
                 self._guard(candidate, introduced, affected)
         chosen, ids = self._choose(candidates)
+        if chosen and chosen[0].rank > RANK_TRAILER:
+            chosen, ids = self._narrow_merge(postmortem, candidates, chosen, ids)
         commits = [commit for id in ids if (commit := self._find_commit(id))]
         evidence = tuple(
             FixEvidence(
@@ -560,6 +567,53 @@ class FixFinder:
             tuple(_list_notes(postmortem, candidates)) if not chosen else (),
         )
 
+    def _narrow_merge(
+        self,
+        postmortem: Postmortem,
+        candidates: Sequence[_Candidate],
+        chosen: list[_Candidate],
+        ids: list[str],
+    ) -> tuple[list[_Candidate], list[str]]:
+        """Return the commits in a merge that name the incident, if others in it name another.
+
+        The whole would bring the tests of all of them.
+        """
+        if len(ids) != 1 or not self.fixes_several(ids[0]):
+            return chosen, ids
+        inside = {*self._index.list_merged_commits(ids[0])}
+        named = [
+            candidate
+            for candidate in candidates
+            if candidate.kind == "message"
+            and candidate.role == "fix"
+            and candidate.commits
+            and inside.issuperset(candidate.commits)
+        ]
+        found = list(dict.fromkeys(id for candidate in named for id in candidate.commits))
+        found.sort(key=lambda id: -self._index.positions[id])
+        for candidate in chosen if named else ():
+            short = shorten_revision(ids[0])
+            candidate.why = f"{short} fixes other incidents too, and this commit names this one"
+        return (named, found) if named else (chosen, ids)
+
+    def fixes_several(self, id: str) -> bool:
+        """Return whether the commits that a merge brought name different incidents."""
+        named = {
+            frozenset(self._owners.get(name, name) for name in self._find_incident_names(each))
+            for each in self._index.list_merged_commits(id)
+        }
+        return len(named - {frozenset()}) > 1
+
+    def _find_incident_names(self, id: str) -> frozenset[str]:
+        return find_advisory_ids(self._index.commits[id].message) | self._mentioned.get(id, set())
+
+    @cached_property
+    def _owners(self) -> Mapping[str, str]:
+        """The ids of incidents by their casefolded names."""
+        return {
+            name.casefold(): id.casefold() for id, names in self._names.items() for name in names
+        }
+
     def _drop_cut_commits(self, candidate: _Candidate) -> None:
         """Remove commits whose changes a shallow clone can't show."""
         cut = [id for id in candidate.commits if id in self._cut]
@@ -569,6 +623,22 @@ class FixFinder:
                 f"the parent of {shorten_revision(cut[0])} is not in this clone:"
                 f" git fetch --depth=2 origin {cut[0]}"
             )
+
+    def _replace_dead_commits(self, candidate: _Candidate) -> None:
+        """Replace commits of a branch that was merged without its changes by their live twins."""
+        for id in list(candidate.commits):
+            commit = self._index.commits.get(id)
+            if commit is None or not self._is_dead(id):
+                continue
+            twins = [self._index.commits[twin] for twin in self._index.find_twins(commit)]
+            self.read_changes([*twins, *map(self._find_bringer, twins)])
+            alive = [twin.id for twin in twins if not self._is_dead(twin.id)]
+            if alive:
+                candidate.commits[candidate.commits.index(id)] = alive[0]
+                candidate.why = f"the same change as {shorten_revision(id)} of another branch"
+
+    def _find_bringer(self, commit: LoggedCommit) -> LoggedCommit:
+        return self._index.commits[self._index.find_bringer(commit.id)]
 
     def _guard(self, candidate: _Candidate, introduced: set[str], affected: Sequence[str]) -> None:
         """Remove the commits of a candidate that can't be the fix, and note why."""
@@ -591,7 +661,8 @@ class FixFinder:
         if id in introduced:
             return "introduced the problem"
         if candidate.link is not None and candidate.link.number is not None:
-            return ""
+            is_aside = candidate.role == "plain" and not self._touches_source(id)
+            return "changes no source" if is_aside else ""
         if is_advisory_merge(commit) and candidate.kind == "message":
             return ""
         if not self._touches_source(id):

@@ -65,6 +65,8 @@ def find_export_items(tree: Any) -> LocatedList | None:
     if not items:
         return None
     samples = items[:20]
+    if any(map(is_advisory, samples)):
+        return _convert_items(items, _read_advisory)
     keys = {fields.normalize_key(key) for item in samples for key in item}
     if any(fields.find_field(key) is None and key not in fields.ID_KEYS for key in keys):
         for form in _load_formats(isinstance(items, TableRows)):
@@ -114,6 +116,7 @@ def _load_formats(table: bool) -> tuple[ExportFormat, ...]:
     return tuple(form for form in map(_load_format, names) if form.table == table)
 
 
+@cache
 def _load_format(name: str) -> ExportFormat:
     from pytest_postmortem.registry.remote.presets import load_preset
 
@@ -179,6 +182,14 @@ def _read_item(form: ExportFormat, item: LocatedTable) -> LocatedTable | None:
         name = fields.normalize_key(key)
         if isinstance(value, str) and not fields.find_field(name) and name not in fields.ID_KEYS:
             table.setdefault(key, value)
+    return table
+
+
+def _read_advisory(item: LocatedTable) -> LocatedTable | None:
+    """Return a record as an entry; its `affected` says that it has twins in other databases."""
+    table = _read_item(_load_format("osv.yml"), item)
+    if table is not None:
+        table.setdefault("affected", LocatedList(item.line))
     return table
 
 
