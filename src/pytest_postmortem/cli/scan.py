@@ -178,7 +178,7 @@ class _ProjectScanner:
         Raises: SettingsError without a registry and without a pattern.
         """
         self._request = request
-        self._project = _open_project(config, request)
+        self._project, self._unread_history = _open_project(config, request)
         self._settings = self._project.settings
         self._roots = tuple(roots)
         self._sources: dict[str, ScannedFile] = {}
@@ -231,6 +231,8 @@ class _ProjectScanner:
         Raises: GitError if only fixes are looked for, and git gives no history.
         """
         project = self._project
+        if self._unread_history:
+            return FixScan(notes=(self._unread_history,))
         if not isinstance(project, GitCheckout) or project.registry is None:
             return None
         try:
@@ -239,7 +241,7 @@ class _ProjectScanner:
         except GitError as error:
             if "names" not in self._request.sources:
                 raise
-            return FixScan(notes=(f"fixes are not looked for: {error.brief}",))
+            return FixScan(notes=(_describe_unread_history(error),))
         if self._request.prove:
             found = self._fix_scanner.prove_findings(found, self._request.proof)
         return found
@@ -310,21 +312,28 @@ class _ProjectScanner:
         return not by_hand
 
 
-def _open_project(config: pytest.Config, request: ScanRequest) -> Project:
+def _open_project(config: pytest.Config, request: ScanRequest) -> tuple[Project, str]:
     """Return the project, with its repository if fixes are looked for and git can read it.
+
+    The text says why no fixes are looked for, if they should be.
 
     Raises: GitError if only fixes are looked for, and there is no repository.
     """
+    unread = ""
     if "fixes" in request.sources:
         is_required = "names" not in request.sources
         if is_required or git.find_repository_top(config.rootpath) is not None:
             try:
-                return GitCheckout(config, unasked=SCAN_UNFETCHED_NOTE)
+                return GitCheckout(config, unasked=SCAN_UNFETCHED_NOTE), ""
             except GitError as error:
                 if is_required:
                     raise
-                print(f"fixes are not looked for: {sanitize_line(error.brief)}", file=sys.stderr)
-    return Project(config, SCAN_UNFETCHED_NOTE)
+                unread = _describe_unread_history(error)
+    return Project(config, SCAN_UNFETCHED_NOTE), unread
+
+
+def _describe_unread_history(error: GitError) -> str:
+    return f"fixes are not looked for: {error.brief}"
 
 
 def _print_lines(lines: Iterable[str]) -> None:
