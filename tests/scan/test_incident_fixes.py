@@ -333,3 +333,33 @@ def test_of_a_merge_that_fixes_several_only_what_names_the_incident_is_its_fix(
     assert ids(fix) == [first]
     assert "fixes other incidents too" in fix.evidence[0].why
     assert ids(whole) == [said(root, "rev-parse", "HEAD").strip()]
+
+
+def test_a_linked_change_that_an_affected_version_contains_is_not_the_fix(root: Path) -> None:
+    """A record links the change that introduced the problem, or an earlier attempt."""
+    commit(root, change(1), "Retry (#9)")
+    git(root, "tag", "1.0")
+    fixed = commit(root, change(2), "Charge once (#10)")
+
+    fix = find(root, advisory(f"link {PULL}/9", f"link {PULL}/10", "affected 1.0"))
+
+    assert ids(fix) == [fixed]
+    assert "is in 1.0, which has the problem" in reasons(fix)[0]
+
+
+@pytest.mark.parametrize("message", ["Merge release-1.2-99: Release 1.2", "Update the notes"])
+def test_a_merge_that_collects_the_notes_of_a_release_is_not_the_fix(
+    root: Path, message: str
+) -> None:
+    """It adds the id to the changelog, sets the version and removes the news fragments."""
+    fragments = {f"newsfragments/{number}.bugfix": "x\n" for number in range(4)}
+    commit(root, fragments, "Describe changes")
+    git(root, "checkout", "-q", "-b", "release")
+    git(root, "rm", "-q", "-r", "newsfragments")
+    commit(root, {**change(2, "version"), "NEWS.md": "* GHSA-2222-3333-4444\n"}, "Write")
+    git(root, "checkout", "-q", "main")
+    git(root, "merge", "-q", "--no-ff", "-m", message, "release")
+
+    fix = find(root, advisory())
+
+    assert ids(fix) == []

@@ -57,6 +57,9 @@ MAX_COMMITS_OF_RELEASE = 60
 MAX_INCIDENTS_OF_COMMIT = 3
 """Incidents that one commit adds to a changelog; with more it is a release, or an import."""
 
+MIN_COLLECTED_NOTES = 3
+"""Notes of single changes that a commit removes when it writes those of a release."""
+
 _ASIDE_BEFORE = re.compile(
     r"\b(?:see|similar(?: to)?|related(?: to)?|like|cf\.?|compare|unlike|not|introduced (?:by|in)"
     r"|since|regression (?:of|from|by)|caused by|follow[- ]?up (?:to|for|of)|instead of)"
@@ -661,16 +664,17 @@ class FixFinder:
         if id in introduced:
             return "introduced the problem"
         if candidate.link is not None and candidate.link.number is not None:
-            is_aside = candidate.role == "plain" and not self._touches_source(id)
-            return "changes no source" if is_aside else ""
+            return self._find_objection_to_link(id, affected) if candidate.role == "plain" else ""
         if is_advisory_merge(commit) and candidate.kind == "message":
             return ""
         if not self._touches_source(id):
             return "changes no source"
-        if is_release(commit) and len(commit.parents) < 2:
+        if is_release(commit) and (len(commit.parents) < 2 or candidate.kind == "changelog"):
             return "prepares a release"
-        if candidate.kind == "changelog" and self._names_other(commit, candidate.what):
-            return "names another incident"
+        if candidate.kind == "changelog" and (
+            why := self._find_objection_to_note(commit, candidate)
+        ):
+            return why
         if candidate.kind in ("message", "changelog"):
             if is_dependency_update(commit):
                 return "updates a dependency"
@@ -681,6 +685,21 @@ class FixFinder:
         if candidate.kind == "field" and self._is_in_affected_version(id, affected):
             return f"is in {affected[-1]}, which has the problem"
         return ""
+
+    def _find_objection_to_link(self, id: str, affected: Sequence[str]) -> str:
+        """Return why a change that a record links without a word is not the fix."""
+        if not self._touches_source(id):
+            return "changes no source"
+        if self._is_in_affected_version(id, affected):
+            return f"is in {affected[-1]}, which has the problem"
+        return ""
+
+    def _find_objection_to_note(self, commit: LoggedCommit, candidate: _Candidate) -> str:
+        """Return why a commit that wrote a note of the incident is not its fix."""
+        removed = (each.path for each in self._changes.get(commit.id, ()) if each.after is None)
+        if sum(map(is_changelog_path, removed)) >= MIN_COLLECTED_NOTES:
+            return "collects the notes of a release"
+        return "names another incident" if self._names_other(commit, candidate.what) else ""
 
     def _names_other(self, commit: LoggedCommit, id: str) -> bool:
         """Return whether a message names an advisory, and none that is the incident."""

@@ -15,7 +15,8 @@ _BUMP_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _RELEASE_SUBJECT = re.compile(
-    r"(?:(?:chore|build|docs?)(?:\([^)]*\))?:\s*)?(?:prepar\w+ (?:for )?(?:the )?(?:new )?release"
+    r"(?:(?:(?:chore|build|docs?)(?:\([^)]*\))?|Merge \S+):\s*)?"
+    r"(?:prepar\w+ (?:for )?(?:the )?(?:new )?release"
     r"|releas(?:e|ing)(?:\W*$|\W+(?:of\W+)?(?:v?\d|version|candidate|notes))"
     r"|start(?:ing)? (?:release|version)|(?:bump|set|update) (?:the )?version"
     r"|[^.]* for (?:the )?v?\d+\.\d+\S* release|version (?:bump|\d)|v?\d+\.\d+(?:\.\d+)*\b"
