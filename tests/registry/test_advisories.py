@@ -239,10 +239,10 @@ def test_the_text_of_a_record_is_its_prose(tmp_path: Path, suffix: str, containe
 
 def test_references_of_a_registry_file_are_no_sentences(tmp_path: Path) -> None:
     """`sync` writes them, and "fix ADDRESS" would be a sentence that calls it the fix."""
-    references = (
-        "[]\n  references:\n  - fix https://github.com/o/p/commit/1a2b3c4\n  - 'range abc1234'\n"
+    text = (
+        "postmortems:\n- id: PM-1\n  title: Fixed in #7\n  references:\n"
+        "  - fix https://github.com/o/p/commit/1a2b3c4\n  - 'range abc1234'\n"
     )
-    text = f"postmortems:\n- id: PM-1\n  title: Fixed in #7\n  tags: {references}"
     (tmp_path / "pm.yml").write_text(text)
     registry = load_registry([Location("pm.yml", tmp_path)], tmp_path, LoadOptions())
 
