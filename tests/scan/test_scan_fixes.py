@@ -270,3 +270,21 @@ def test_without_a_repository_names_alone_are_looked_for(
     assert capsys.readouterr().out == "No test files found\n"
     assert main(["scan", "--from", "fixes"]) == 3
     assert "not a git repository" in capsys.readouterr().err
+
+
+def test_without_a_commit_or_an_incident_nothing_is_claimed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty history and an empty registry are named, and are no result."""
+    repository(tmp_path)
+    write(tmp_path, {"pytest.ini": "[pytest]\npostmortem_registry = pm.yml\n", "pm.yml": REGISTRY})
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["scan", "--from", "fixes"]) == 3
+    assert "the branch has no commit\n  commit the code first" in capsys.readouterr().err
+    main(["scan"])
+    assert "fixes are not looked for: the branch has no commit" in capsys.readouterr().out
+
+    commit(tmp_path, {"pm.yml": "postmortems: []\n"}, "Begin")
+    main(["scan", "--from", "fixes"])
+    assert "the registry has no incident" in capsys.readouterr().out

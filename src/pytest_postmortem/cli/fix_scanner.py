@@ -64,6 +64,9 @@ SHALLOW_NOTE = (
 )
 
 
+NO_INCIDENTS_NOTE = "fixes are not looked for: the registry has no incident for this suite"
+
+
 @dataclass(frozen=True, slots=True)
 class ProofRequest:
     """How candidates are proven: incidents in parallel, and whether cached proofs are ignored."""
@@ -78,8 +81,10 @@ class FixScanner:
     def __init__(self, checkout: GitCheckout) -> None:
         """Read the history.
 
-        Raises: GitError if git fails.
+        Raises: GitError if git fails, or has no commit.
         """
+        if git.is_unborn_branch(checkout.root):
+            raise git.build_git_error("the branch has no commit", "commit the code first")
         self.checkout = checkout
         self.workspace = build_workspace(checkout)
         self.index = HistoryIndex(git_history.read_history(checkout.root))
@@ -130,6 +135,7 @@ class FixScanner:
         """
         fixes = self.find_fixes(postmortems)
         notes = [SHALLOW_NOTE] if self._is_shallow else []
+        notes += [] if postmortems else [NO_INCIDENTS_NOTE]
         is_unread = False
         try:
             tests = self.find_tests(fixes)

@@ -40,6 +40,11 @@ def find_fix_references(values: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)[:MAX_REFERENCES]
 
 
+def is_written_reference(line: str) -> bool:
+    """Return whether a line of a registry file is a reference in our own form, and no sentence."""
+    return _WRITTEN_REFERENCE.fullmatch(line.strip().removeprefix("- ").strip("'\", ")) is not None
+
+
 def _read_reference_list(value: Any) -> Iterator[str]:
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, str):

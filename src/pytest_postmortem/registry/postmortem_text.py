@@ -47,6 +47,7 @@ from pytest_postmortem.registry.filenames import (
     parse_document_name,
     parse_linked_name,
 )
+from pytest_postmortem.registry.fix_references import is_written_reference
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
 from pytest_postmortem.text import clean_text, unescape_bytes
 
@@ -380,7 +381,10 @@ def _read_numbered_lines(file: Path, shown: str) -> list[tuple[int, str]]:
     name = parse_linked_name(shown)
     text = read_limited_text(str(file), shown, READ_DOCUMENT, MAX_PARSED_SIZE)
     if name is None or name.kind == "data":
-        return _find_advisory_prose(text, shown) or list(enumerate(text.split("\n"), 1))
+        lines = enumerate(text.split("\n"), 1)
+        return _find_advisory_prose(text, shown) or [
+            (number, line) for number, line in lines if not is_written_reference(line)
+        ]
     _, body = read_document_lines(text, shown, name.kind)
     if isinstance(body, NumberedLines):
         return list(zip(body.numbers, body, strict=True))
