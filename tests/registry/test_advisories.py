@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
 from pytest_postmortem.registry.fields import rate_cvss_vector
@@ -250,5 +251,26 @@ def test_references_of_a_registry_file_are_no_sentences(tmp_path: Path) -> None:
 
     assert [line.strip() for _, line in lines if line][1:] == [
         "title: Fixed in #7",
+        "tags: []",
         "references:",
+    ]
+
+
+def test_an_advisory_is_not_asked_for_a_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its record is written by others, and the team's own post-mortems have classes."""
+    monkeypatch.chdir(tmp_path)
+    own = [{"id": f"PM-{n}", "title": "Twice", "class": "races"} for n in range(3)]
+    (tmp_path / "pm.json").write_text(json.dumps([*own, {"id": "PM-9", "title": "Late"}]))
+    (tmp_path / "advisories").mkdir()
+    (tmp_path / "advisories" / "a.json").write_text(json.dumps(record("PYSEC-1")))
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\npostmortem_registry =\n  pm.json\n  advisories\n"
+    )
+
+    main(["check"])
+
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()[:-1]] == [
+        "pm.json"
     ]

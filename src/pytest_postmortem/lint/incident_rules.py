@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -14,16 +15,25 @@ MAX_UNCLASSED_DOCUMENTS = 3
 
 MAX_LISTED_IDS = 5
 
+_ADVISORY_ID = re.compile(r"(?:PYSEC|GHSA|CVE|OSV)-", re.IGNORECASE)
+
 
 def check_class_missing(case: LintCase, context: LintContext) -> Iterator[Complaint]:
-    """Yield a complaint if an incident has no class, and the team has use for classes."""
-    if case.problem_class is not None or case.is_unfinished:
+    """Yield a complaint if an incident has no class, and the team has use for classes.
+
+    Records of advisories are written by others.
+    """
+    if case.problem_class is not None or case.is_unfinished or _is_advisory_record(case):
         return
     if context.has_classes or context.document_count > MAX_UNCLASSED_DOCUMENTS:
         yield (
             case.line,
             "the class of problem is missing; add a 'class', by which the report groups",
         )
+
+
+def _is_advisory_record(case: LintCase) -> bool:
+    return not case.writing.whole and _ADVISORY_ID.match(case.postmortem.id) is not None
 
 
 def check_class_untested(case: LintCase, context: LintContext) -> Iterator[Complaint]:
