@@ -251,7 +251,6 @@ def test_references_of_a_registry_file_are_no_sentences(tmp_path: Path) -> None:
 
     assert [line.strip() for _, line in lines if line][1:] == [
         "title: Fixed in #7",
-        "tags: []",
         "references:",
     ]
 
