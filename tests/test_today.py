@@ -11,6 +11,7 @@ import pytest
 from conftest import RunPytest, report_of
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Postmortem
+from pytest_postmortem.prove.output import NOTHING_TO_PROVE
 from pytest_postmortem.today import Today, find_today
 from repositories import commit, git, repository
 
@@ -208,5 +209,5 @@ def test_an_exemption_that_has_ended_is_proven_again(project: Path, capsys: Caps
     lasting = capsys.readouterr().out
     assert main(["prove", "--today=2026-06-02"]) == 0
 
-    assert lasting == "nothing to prove: no incident names a fix\n"
+    assert lasting == f"{NOTHING_TO_PROVE}\n"
     assert capsys.readouterr().out.startswith("PM-1  inconclusive  no linked test is found")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.cli.main import main
+from pytest_postmortem.prove.output import NOTHING_TO_PROVE
 from repositories import commit, git, repository, said
 
 Capsys = pytest.CaptureFixture[str]
@@ -213,7 +214,7 @@ def test_a_shallow_clone_does_not_know_an_older_revision(
     )
     assert answer(capsys, "prove") == (
         0,
-        "nothing to prove: no incident names a fix\n",
+        f"{NOTHING_TO_PROVE}\n",
         "the clone is shallow, and older commits may name a fix: run git fetch --unshallow\n",
     )
 
@@ -301,7 +302,7 @@ def test_outside_of_a_repository_code_and_documents_are_judged(
         )
     assert answer(capsys, "list") == (0, LISTED, "")
     assert main(["check"]) == 0
-    assert answer(capsys, "prove") == (0, "nothing to prove: no incident names a fix\n", "")
+    assert answer(capsys, "prove") == (0, f"{NOTHING_TO_PROVE}\n", "")
 
 
 @pytest.mark.parametrize("setting", ["diff.orderFile", "log.date"])

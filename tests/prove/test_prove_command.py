@@ -21,6 +21,7 @@ from prove_repository import (
     text_of,
 )
 from pytest_postmortem.cli.main import main
+from pytest_postmortem.prove.output import NOTHING_TO_PROVE
 
 pytestmark = pytest.mark.slow
 
@@ -363,7 +364,7 @@ def test_without_a_registry_a_fix_has_to_be_named(
     assert none == wrong(
         "no registry is configured", "name a fix with --fix=REV, and the tests of it"
     )
-    assert empty == (0, "nothing to prove: no incident names a fix\n")
+    assert empty == (0, f"{NOTHING_TO_PROVE}\n")
     assert strictly == (3, empty[1])
 
 

@@ -12,7 +12,7 @@ from page_documents import HOSTILE
 from pytest_postmortem import __version__
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
 from pytest_postmortem.prove import output
-from pytest_postmortem.prove.output import ProofResult
+from pytest_postmortem.prove.output import NOTHING_TO_PROVE, ProofResult
 from pytest_postmortem.prove.strategy import IncidentProof
 from pytest_postmortem.prove.strength import FixStrength, MutantFinding, MutantResult
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
@@ -182,7 +182,7 @@ def test_a_fix_is_named_where_it_was_taken_away(fix: str, named: str) -> None:
             ["inconclusive", "skipped", "fails-with-fix", "not-reached"],
             "0 of 4 proven, 1 not reached, 1 fails with fix, 1 skipped, 1 inconclusive (2.0 s)\n",
         ),
-        ([], "nothing to prove: no incident names a fix\n"),
+        ([], f"{NOTHING_TO_PROVE}\n"),
     ],
 )
 def test_the_sum_counts_every_verdict(verdicts: list[Verdict], expected: str) -> None:

@@ -307,6 +307,7 @@ class _ProjectScanner:
             _print_lines(render_edits_diff(edits))
         if self._request.apply:
             write_edits(edits)
+        if self._request.apply and edits:
             print(f"'fix' written into {format_count(len(edits), 'file')}")
         _print_lines(by_hand)
         return not by_hand

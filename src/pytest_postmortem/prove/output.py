@@ -32,7 +32,9 @@ VERDICT_MEANING: Mapping[Verdict, str] = {
     "broken": "this is not a proof",
 }
 
-NOTHING_TO_PROVE = "nothing to prove: no incident names a fix"
+NOTHING_TO_PROVE = (
+    "nothing to prove: no incident names a fix; `pytest-postmortem scan` finds fixes in the history"
+)
 
 FAILING_VERDICTS: tuple[Verdict, ...] = ("not-proven", "fails-with-fix")
 
