@@ -214,6 +214,56 @@ def test_the_packages_of_one_repository_do_not_mix() -> None:
     assert merge_reports([one, two]).incidents[0].state == "failing"
 
 
+def test_paths_have_a_prefix_only_where_several_suites_are_joined() -> None:
+    """Below one rootdir they stay as the runs wrote them; a suite at the top has no prefix."""
+    one = source("a.json", [incident("PM-1", ("t.py::test", "passed"))], root="pkg")
+    same = source("b.json", [incident("PM-1", ("u.py::test", "passed"))], root="pkg")
+    top = source("c.json", [incident("PM-1", ("t.py::test", "passed"))])
+
+    assert nodeids([one, same]) == ["t.py::test", "u.py::test"]
+    assert nodeids([one, top]) == ["pkg/t.py::test", "t.py::test"]
+
+
+def test_findings_are_in_the_order_of_one_run_with_the_paths_of_their_suites() -> None:
+    """Bad marks and unknown ids come last, each by its place; others stay in their order."""
+    common = {"severity": "error", "path": "t.py", "message": "x"}
+    found = [
+        {**common, "code": "unknown-id", "line": 1},
+        {**common, "code": "bad-marker", "line": 2},
+        {**common, "code": "registry-empty", "line": None, "path": None},
+    ]
+    one, two = source("a.json", [], findings=found, root="a"), source("b.json", [], root="b")
+
+    findings = merge_reports([one, two]).findings
+
+    assert [(finding.code, finding.path) for finding in findings] == [
+        ("registry-empty", None),
+        ("bad-marker", "a/t.py"),
+        ("unknown-id", "a/t.py"),
+    ]
+
+
+def test_a_registry_is_missing_in_the_whole_if_all_reports_miss_the_same() -> None:
+    """Reports that miss different ones name none."""
+    tests = [incident("PM-1", ("t.py::a", "passed"))]
+    none = source("a.json", tests, missing="no registry")
+    other = source("b.json", tests, missing="a registry that can't be reached")
+
+    assert merge_reports([none, none]).missing == "no registry"
+    assert merge_reports([none, other]).missing is None
+
+
+def test_a_test_that_is_flaky_in_one_report_is_flaky() -> None:
+    """In whichever of them, and whatever it is in the other."""
+    steady = incident("PM-1", ("t.py::a", "passed"))
+    flaky = {**steady, "tests": [{**steady["tests"][0], "flaky": True}]}
+
+    for pair in ((steady, flaky), (flaky, steady)):
+        report = merge_reports([source(f"{n}.json", [each]) for n, each in enumerate(pair)])
+
+        assert [test.flaky for test in report.incidents[0].tests] == [True]
+
+
 def test_several_repositories_share_one_registry() -> None:
     """With a suite of its own each, one repository guards what another does not."""
     one = source("a.json", [incident("PM-1"), incident("PM-2", ("t.py::t", "passed"))], suite="a")
