@@ -226,20 +226,29 @@ def test_paths_have_a_prefix_only_where_several_suites_are_joined() -> None:
 
 def test_findings_are_in_the_order_of_one_run_with_the_paths_of_their_suites() -> None:
     """Bad marks and unknown ids come last, each by its place; others stay in their order."""
-    common = {"severity": "error", "path": "t.py", "message": "x"}
-    found = [
-        {**common, "code": "unknown-id", "line": 1},
-        {**common, "code": "bad-marker", "line": 2},
-        {**common, "code": "registry-empty", "line": None, "path": None},
+    places = [
+        ("unknown-id", "t.py", 1),
+        ("bad-marker", "u.py", 1),
+        ("bad-marker", "t.py", 7),
+        ("bad-marker", "t.py", 2),
+        ("registry-link", "z.yml", 3),
+        ("registry-link", "a.yml", 1),
+        ("registry-empty", None, None),
     ]
+    common = {"severity": "error", "message": "x"}
+    found = [{**common, "code": code, "path": path, "line": line} for code, path, line in places]
     one, two = source("a.json", [], findings=found, root="a"), source("b.json", [], root="b")
 
     findings = merge_reports([one, two]).findings
 
-    assert [(finding.code, finding.path) for finding in findings] == [
-        ("registry-empty", None),
-        ("bad-marker", "a/t.py"),
-        ("unknown-id", "a/t.py"),
+    assert [(each.code, each.path, each.line) for each in findings] == [
+        ("registry-link", "a/z.yml", 3),
+        ("registry-link", "a/a.yml", 1),
+        ("registry-empty", None, None),
+        ("bad-marker", "a/t.py", 2),
+        ("bad-marker", "a/t.py", 7),
+        ("bad-marker", "a/u.py", 1),
+        ("unknown-id", "a/t.py", 1),
     ]
 
 
@@ -251,6 +260,20 @@ def test_a_registry_is_missing_in_the_whole_if_all_reports_miss_the_same() -> No
 
     assert merge_reports([none, none]).missing == "no registry"
     assert merge_reports([none, other]).missing is None
+
+
+def test_a_test_that_the_configuration_deselects_is_told_with_that_reason() -> None:
+    """Another report may have deselected it for that run alone."""
+    reports = []
+    for reason in ("deselected", "deselected by configuration"):
+        one = incident("PM-1", ("t.py::a", "not-run"))
+        one["tests"][0]["reason"] = reason
+        reports.append(source(f"{reason}.json", [one]))
+
+    for pair in (reports, reports[::-1]):
+        (test,) = merge_reports(pair).incidents[0].tests
+
+        assert test.reason == "deselected by configuration"
 
 
 def test_a_test_that_is_flaky_in_one_report_is_flaky() -> None:
@@ -290,6 +313,8 @@ def test_the_newer_entry_counts_where_registries_differ() -> None:
     assert [finding.message for finding in report.findings] == [
         "the reports were made with different registries (PM-1): the last one counts"
     ]
+    (backwards,) = merge_reports([new, old]).findings
+    assert "(pm-1)" in backwards.message
 
 
 def test_a_severity_that_may_not_be_told_is_not_judged() -> None:
