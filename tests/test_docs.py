@@ -82,6 +82,8 @@ def test_the_package_index_shows_absolute_links() -> None:
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
 def test_what_is_generated_is_up_to_date(path: Path) -> None:
     """No output and no table is typed; ``cog -P -r -I docs PAGE`` writes them anew."""
+    if path.name == "prove.md" and pytest.version_tuple < (9,):
+        pytest.skip("it shows a message of pytest 9")
     command = [sys.executable, "-m", "cogapp", "-P", "--check", "--diff", "-I", "docs", str(path)]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -10,7 +10,6 @@ import reprlib
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple, Protocol
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pytest_postmortem.model import (
     Finding,
@@ -111,6 +110,8 @@ def _parse_id_in_address(address: str, name: object) -> str:
 
     ``name`` is the text of the link; Allure uses the URL if there is none.
     """
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
     shown = _parse_mark_id(name)
     if re.fullmatch(r"(?=\S*\d)[^\s/]+", shown):
         return shown
@@ -200,6 +201,8 @@ def build_implied_registry(links: Iterable[Link], url_template: str | None) -> R
 
     Each id is an incident, in the order of the tests; none is unguarded.
     """
+    from urllib.parse import quote
+
     index: dict[str, Postmortem] = {}
     for link in links:
         if link.id.casefold() not in index:
