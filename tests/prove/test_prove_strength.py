@@ -94,6 +94,16 @@ def test_a_part_is_shown_by_its_first_line() -> None:
     assert [part.shown for part in found] == ["b", "X"]
 
 
+def test_a_part_is_shown_by_its_code() -> None:
+    """A docstring that the fix added says nothing of what was lost."""
+    before = "def f():\n    return 1\n"
+    fixed = 'def f():\n    """Return two.\n\n    At last.\n    """\n    import m\n    return 1\n'
+
+    (part,) = revert_parts_one_by_one({SHOP: fixed}, {SHOP: before})
+
+    assert part.shown == "import m"
+
+
 def test_a_file_that_comes_or_goes_is_one_part() -> None:
     """An empty one has a line, for whoever is told of it."""
     fixed = {"new.py": LINES, "gone.py": None, "empty.py": "", "never.py": None}

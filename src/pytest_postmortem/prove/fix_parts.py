@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from pytest_postmortem.prove.ast_units import split_source_lines
+from pytest_postmortem.pysource.bindings import parse_python_tree
+
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 MAX_UNCHANGED_LINES = 2
 """The maximum of lines between two changes of one part."""
@@ -17,7 +21,7 @@ class FixPart:
     """Lines of a file with the fix, the last included, and the text of the file without that part.
 
     Lines that the fix only removed have the line before them. ``text`` is None for a file that the
-    fix added. ``shown`` is the first line of the part.
+    fix added. ``shown`` is the first line of the part, of code if it has any.
     """
 
     path: str
@@ -37,11 +41,27 @@ def revert_parts_one_by_one(
             yield FixPart(path, (1, max(1, len(lines))), old, _find_first_text(lines))
             continue
         fixed_lines, old_lines = split_source_lines(text), split_source_lines(old)
+        prose = _find_docstring_lines(text)
         for first, last, start, end in _list_changed_blocks(fixed_lines, old_lines):
             changed = [*fixed_lines[:first], *old_lines[start:end], *fixed_lines[last:]]
-            own = [line for line in fixed_lines[first:last] if line not in old_lines[start:end]]
+            own = [
+                line
+                for number, line in enumerate(fixed_lines[first:last], first + 1)
+                if number not in prose and line not in old_lines[start:end]
+            ]
             shown = _find_first_text([*own, *fixed_lines[first:last], *old_lines[start:end]])
             yield FixPart(path, (first + 1, max(last, first + 1)), "".join(changed), shown)
+
+
+def _find_docstring_lines(text: str) -> set[int]:
+    """Return the numbers of the lines of docstrings, none for a text that is not Python."""
+    tree = parse_python_tree(text)
+    numbers: set[int] = set()
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            prose = node.body[0]
+            numbers.update(range(prose.lineno, (prose.end_lineno or prose.lineno) + 1))
+    return numbers
 
 
 def _find_first_text(lines: Sequence[str]) -> str:
