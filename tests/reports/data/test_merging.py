@@ -317,6 +317,34 @@ def test_the_newer_entry_counts_where_registries_differ() -> None:
     assert "(pm-1)" in backwards.message
 
 
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(5, "PM-0, PM-1, PM-2, PM-3, PM-4"), (6, "PM-0, PM-1, PM-2, PM-3, PM-4, ...")],
+)
+def test_at_most_five_differing_entries_are_named(count: int, shown: str) -> None:
+    """More of them are a sign that the registries are others."""
+    old, new = (
+        source(f"{title}.json", [incident(f"PM-{n}", title=title) for n in range(count)])
+        for title in ("Old", "New")
+    )
+
+    (finding,) = merge_reports([old, new]).findings
+
+    assert f"different registries ({shown})" in finding.message
+
+
+def test_the_whole_has_a_root_if_all_reports_have_the_same() -> None:
+    """And as many reports as expected, or more, are no gap."""
+    roots = ("pkg", "pkg", "other")
+    reports = [source(f"{n}.json", [incident("PM-1")], root=root) for n, root in enumerate(roots)]
+
+    assert merge_reports(reports[:2]).scope.root == "pkg"
+    assert merge_reports(reports).scope.root == ""
+    for expected in (1, 2):
+        assert merge_reports(reports[:2], expected).scope.reasons == ()
+    assert merge_reports(reports[:2], 3).scope.reasons == ("2 of 3 reports given: 0.json, 1.json",)
+
+
 def test_a_severity_that_may_not_be_told_is_not_judged() -> None:
     """A gate never passes because a report was silent."""
     policy = {**BLANK["policy"], "require": ["sev1"]}
