@@ -107,14 +107,8 @@ def declare_scan_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run the tests that came with a fix, with and without it",
     )
-    proving.add_argument(
-        "--jobs",
-        type=_parse_count,
-        default=1,
-        metavar="N",
-        help="incidents in parallel (default: 1); their tests must share no port, file or database",
-    )
-    proving.add_argument("--again", action="store_true", help="ignore cached proofs")
+    _add_jobs_option(proving)
+    _add_again_option(proving)
     marking = parser.add_argument_group("changes")
     marking.add_argument(
         "--apply",
@@ -174,13 +168,7 @@ def declare_prove_arguments(parser: argparse.ArgumentParser) -> None:
         help="changes to try for each incident (default: 40)",
     )
     runs = parser.add_argument_group("runs of tests")
-    runs.add_argument(
-        "--jobs",
-        type=_parse_count,
-        default=1,
-        metavar="N",
-        help="incidents in parallel (default: 1); their tests must share no port, file or database",
-    )
+    _add_jobs_option(runs)
     runs.add_argument(
         "--runs",
         type=_parse_count,
@@ -205,7 +193,7 @@ def declare_prove_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="interpreter or virtual environment that runs the tests (default: the own one)",
     )
-    runs.add_argument("--again", action="store_true", help="ignore cached proofs")
+    _add_again_option(runs)
     results = parser.add_argument_group("results")
     results.add_argument(
         "--strict", action="store_true", help="exit 3 unless every incident is proven"
@@ -215,6 +203,20 @@ def declare_prove_arguments(parser: argparse.ArgumentParser) -> None:
     configuration = parser.add_argument_group("configuration")
     _add_today_option(configuration)
     _add_configuration_options(configuration)
+
+
+def _add_jobs_option(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--jobs",
+        type=_parse_count,
+        default=1,
+        metavar="N",
+        help="incidents in parallel (default: 1); their tests must share no port, file or database",
+    )
+
+
+def _add_again_option(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--again", action="store_true", help="ignore cached proofs")
 
 
 def _parse_count(text: str) -> int:
