@@ -470,16 +470,22 @@ def list_changed_files(folder: Path, before: str, after: str) -> list[ChangedFil
     """Return the regular files that differ between two commits or trees."""
     arguments = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", before, after)
     parts = split_null_separated(run_git(folder, *arguments))
-    changed_files = []
-    for facts, path in zip(parts[::2], parts[1::2], strict=False):
-        old, new, blob, new_blob, _ = facts.removeprefix(":").split(" ")
-        if {old, new} & {*FILE_MODES}:
-            before_, after_ = (
-                each if mode in FILE_MODES else None
-                for each, mode in ((blob, old), (new_blob, new))
-            )
-            changed_files.append(ChangedFile(path, before_, after_))
-    return changed_files
+    changes = map(parse_raw_change, parts[::2], parts[1::2])
+    return [change for change in changes if change is not None]
+
+
+def parse_raw_change(facts: str, path: str) -> ChangedFile | None:
+    """Return a change that git writes as ``:MODE MODE BLOB BLOB STATUS``, None of another kind.
+
+    That is the change of a link or a submodule that is no regular file on either side.
+    """
+    old, new, blob, new_blob, _ = facts.removeprefix(":").split(" ")
+    if not {old, new} & {*FILE_MODES}:
+        return None
+    before, after = (
+        each if mode in FILE_MODES else None for each, mode in ((blob, old), (new_blob, new))
+    )
+    return ChangedFile(path, before, after)
 
 
 def list_modified_files(folder: Path, commit: str) -> list[str]:

@@ -11,6 +11,7 @@ from pytest_postmortem.git import (
     FILE_MODES,
     ChangedFile,
     find_repository_top,
+    parse_raw_change,
     run_git,
     run_git_for_text_or_none,
     run_git_or_none,
@@ -109,14 +110,9 @@ def list_changes_of_commits(
         if not part.startswith(":"):
             current = changes[part.strip()]
             continue
-        old, mode, *blobs, _ = part.removeprefix(":").split(" ")
-        path = next(parts)
-        if {old, mode} & {*FILE_MODES}:
-            before, after = (
-                blob if blob_mode in FILE_MODES else None
-                for blob, blob_mode in zip(blobs, (old, mode), strict=True)
-            )
-            current.append(ChangedFile(path, before, after))
+        change = parse_raw_change(part, next(parts))
+        if change is not None:
+            current.append(change)
     return {id: tuple(changed_files) for id, changed_files in changes.items()}
 
 
