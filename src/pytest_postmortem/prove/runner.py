@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.metadata import distributions
 from importlib.util import cache_from_source
 from pathlib import Path
 from threading import Lock
@@ -328,10 +327,8 @@ class Runner:
     ) -> ForkServer:
         """Return a process that forks runs, after it has imported some packages."""
         place = self._place()
-        plugins = list_plugin_packages() if packages else []
-        names = [name for name in packages if name.partition(".")[0] not in plugins]
         overlay = self._build_overlay_config(sources, place / "notes")
-        overlay = {**overlay, "packages": names, "plugins": plugins}
+        overlay = {**overlay, "packages": [*packages]}
         recorder = self._build_recorder_config(selection, sources, place / "notes")
         shadow = self._shadow.copy(place / "env", overlay, recorder)
         code = "import _postmortem_fork_server as server; sys.exit(server.serve_runs())"
@@ -662,18 +659,6 @@ def read_log(place: Path) -> str:
 
 
 @cache
-def list_plugin_packages() -> list[str]:
-    """Return the packages with pytest plugins, whose assertions pytest rewrites as it imports them.
-
-    pytest itself is imported already.
-    """
-    names: set[str] = set()
-    for distribution in distributions():
-        if any(point.group == "pytest11" for point in distribution.entry_points):
-            names.update(path.parts[0].removesuffix(".py") for path in distribution.files or ())
-    return sorted(name for name in names if name.isidentifier() and name != "_pytest")
-
-
 def _resolve_test_path(nodeid: str, root: Path) -> tuple[str, str]:
     """Return the real path of a test's file, and the test's names within the file."""
     path, _, names = nodeid.partition("::")

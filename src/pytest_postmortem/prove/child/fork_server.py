@@ -12,6 +12,7 @@ import sys
 import threading
 from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import distributions
 from typing import Any
 
 IN_SHADOW = __name__ == "_postmortem_fork_server"
@@ -26,7 +27,7 @@ def serve_runs() -> int:
     os.dup2(2, 1)
     import_hook.prepare_pytest()
     config = import_hook.read_config()
-    is_fit = import_packages(config["packages"], config["plugins"], config["trees"])
+    is_fit = import_packages(config["packages"], config["trees"])
     os.write(answers, b"ready\n" if is_fit else b"unfit\n")
     while is_fit and os.read(0, 100):
         process = os.fork()
@@ -42,16 +43,30 @@ def serve_runs() -> int:
     return 0
 
 
-def import_packages(names: list[str], plugins: list[str], trees: list[str]) -> bool:
-    """Import modules, and return whether a fork is as good as a new process.
+def import_packages(names: list[str], trees: list[str]) -> bool:
+    """Import modules without pytest plugins, and return whether a fork is as good as a new process.
 
     It is not if a module of the checkout or a plugin, which pytest has to rewrite, is imported with
     them, or a thread is started.
     """
+    plugins = list_plugin_packages() if names else set()
     for name in names:
-        with suppress(BaseException):  # the run that needs it reports the error
-            import_module(name)
+        if name.partition(".")[0] not in plugins:
+            with suppress(BaseException):  # the run that needs it reports the error
+                import_module(name)
     modules = {name: module for name, module in sys.modules.items() if name != "__main__"}
     own = [*import_hook.channel.list_files_below(trees, tuple(modules.values()))]
-    rewritten = {name.partition(".")[0] for name in modules} & {*plugins}
+    rewritten = {name.partition(".")[0] for name in modules} & plugins
     return not own and not rewritten and threading.active_count() == 1
+
+
+def list_plugin_packages() -> set[str]:
+    """Return the packages with pytest plugins, whose assertions pytest rewrites as it imports them.
+
+    pytest itself is imported already.
+    """
+    names: set[str] = set()
+    for distribution in distributions():
+        if any(point.group == "pytest11" for point in distribution.entry_points):
+            names.update(path.parts[0].removesuffix(".py") for path in distribution.files or ())
+    return {name for name in names if name.isidentifier() and name != "_pytest"}

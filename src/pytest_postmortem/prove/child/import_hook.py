@@ -8,7 +8,7 @@ the same folder::
      "notes": PATH,
      "marks": {PATH: [[FIRST, LAST], ...]}, "watched": {PATH: ...}, "shake": false,
      "conditions": false, "sites": [...], "moved": [[FROM, TO], ...], "roots": [...],
-     "trees": [...], "packages": [...], "plugins": [...]}
+     "trees": [...], "packages": [...]}
 
 A file whose text is null does not exist. A module that is loaded from another path, such as an
 installed copy, is replaced too if its digest shows that it is the same file.
