@@ -7,6 +7,7 @@ Where nothing is configured and no test is marked nothing else is imported. Wher
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Generator, Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -57,17 +58,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     A `UsageError` raised here ends the run cleanly, with and without workers, while ``--help``
     and ``--markers`` still work.
     """
-    config = session.config
+    config, started = session.config, time.time()
     worker = options.PLUGIN_WIRE_KEY in getattr(config, "workerinput", ())
     if (
         worker
         or options.is_plugin_configured(config)
         or any(options.find_default_locations(str(config.rootpath)))
     ):
-        start_active_plugin(config)
+        start_active_plugin(config, started)
     else:
         controls = config.pluginmanager.hasplugin("dsession")
-        dormant = DormantController(config) if controls else DormantPlugin(config)
+        dormant = (DormantController if controls else DormantPlugin)(config, started)
         config.pluginmanager.register(dormant, "postmortem-dormant")
 
 
@@ -88,15 +89,15 @@ class CompiledModuleFinder:
         return None
 
 
-def start_active_plugin(config: pytest.Config) -> None:
-    """Start the session in which the plugin is in use."""
+def start_active_plugin(config: pytest.Config, started: float) -> None:
+    """Start the session in which the plugin is in use; ``started`` is when pytest's began."""
     if CompiledModuleFinder not in sys.meta_path:
         sys.meta_path.insert(0, CompiledModuleFinder)
     from pytest_postmortem.errors import PostmortemError
     from pytest_postmortem.runtime import session
 
     try:
-        session.start_session(config)
+        session.start_session(config, started)
     except PostmortemError as error:
         from pytest_postmortem.text import sanitize_line
 
@@ -107,8 +108,9 @@ def start_active_plugin(config: pytest.Config) -> None:
 class DormantPlugin:
     """Waits for the first mark among the collected tests, and hands over."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, started: float) -> None:
         self._config = config
+        self._started = started
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
@@ -124,7 +126,7 @@ class DormantPlugin:
         """Start the active plugin, and return the part that handles the event."""
         manager = self._config.pluginmanager
         manager.unregister(self)
-        start_active_plugin(self._config)
+        start_active_plugin(self._config, self._started)
         return manager.get_plugin(name)
 
 
@@ -135,8 +137,8 @@ class DormantController(DormantPlugin):
     are kept until then.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: pytest.Config, started: float) -> None:
+        super().__init__(config, started)
         self._kept: list[pytest.TestReport] = []
 
     @pytest.hookimpl(tryfirst=True)

@@ -112,12 +112,15 @@ class RegistryOrigins(NamedTuple):
 
 
 class RunMetadata(NamedTuple):
-    """The versions, the arguments without secrets, and the commit if CI provides it."""
+    """The versions, the arguments without secrets, the commit if CI provides it, and the time
+    at which the run began, in UTC.
+    """
 
     python: str
     pytest: str
     arguments: tuple[str, ...] = ()
     commit: str | None = None
+    started: str | None = None
 
 
 class Report(NamedTuple):

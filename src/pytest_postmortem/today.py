@@ -44,7 +44,8 @@ def find_today(
     if wanted is not None:
         return Today(wanted if isinstance(wanted, date) else date.today())
     text = os.environ.get(EPOCH_VARIABLE, "").strip()
-    day = _parse_epoch_day(text)
+    moment = read_epoch()
+    day = moment and moment.date()
     why = _describe_epoch_problem(text, day, postmortems) if text else None
     if day is not None and why is None:
         return Today(day)
@@ -57,12 +58,13 @@ def find_today(
     return Today(day or date.today(), notes, error)
 
 
-def _parse_epoch_day(text: str) -> date | None:
-    """Return the day of an epoch in UTC, None if it is invalid."""
+def read_epoch() -> datetime | None:
+    """Return the time of ``SOURCE_DATE_EPOCH`` in UTC, None if it is not set or invalid."""
+    text = os.environ.get(EPOCH_VARIABLE, "").strip()
     if not (text.isascii() and text.isdigit()):
         return None
     try:
-        return datetime.fromtimestamp(int(text), tz=timezone.utc).date()
+        return datetime.fromtimestamp(int(text), tz=timezone.utc)
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,42 @@ def test_the_report_says_what_ran(
     assert ran["commit"] == "0123abc"
     assert ran["pytest"] == pytest.__version__
     assert "-q" in ran["arguments"]
+
+
+SUITE = "import pytest\n@pytest.mark.postmortem('PM-1')\ndef test_it(): pass\n"
+
+
+@pytest.mark.parametrize("registry", [True, False], ids=["registry", "marks-alone"])
+def test_the_report_has_the_time_at_which_the_run_began(
+    pytester: pytest.Pytester, registry: bool
+) -> None:
+    """In UTC, from before the collection, however late the first mark is found."""
+    if registry:
+        pytester.path.joinpath("postmortems.yml").write_text("- id: PM-1\n", encoding="utf-8")
+    collecting = "import datetime\nat = datetime.datetime.now(datetime.timezone.utc)\n"
+    saved = "open('collected', 'w').write(at.isoformat())\n"
+    pytester.makepyfile(collecting + saved + SUITE)
+    before = datetime.now(timezone.utc) - timedelta(milliseconds=1)
+
+    pytester.runpytest("--postmortem-report=json:report.json")
+
+    started = read_report(Path("report.json"))["run"]["started"]
+    assert started.endswith("Z")
+    collected = datetime.fromisoformat(Path("collected").read_text(encoding="utf-8"))
+    assert before <= datetime.fromisoformat(started.replace("Z", "+00:00")) <= collected
+
+
+@pytest.mark.parametrize(
+    ("epoch", "used"), [("1795824000", True), ("soon", False), ("", False)], ids=str
+)
+def test_the_start_is_the_source_date_where_that_is_set(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, epoch: str, used: bool
+) -> None:
+    """So that a report is reproducible; a value that is no number of seconds is not used."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    pytester.makepyfile(SUITE)
+
+    pytester.runpytest("--postmortem-report=json:report.json")
+
+    started = read_report(Path("report.json"))["run"]["started"]
+    assert (started == "2026-11-28T00:00:00.000Z") is used

@@ -6,18 +6,17 @@ import argparse
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pytest_postmortem.cli.report_targets import parse_report_targets
 from pytest_postmortem.errors import Problem, SettingsError
-from pytest_postmortem.model import parse_iso_date
 from pytest_postmortem.report_formats import is_terminal_type
 from pytest_postmortem.report_model import Report
 from pytest_postmortem.reports import terminal
 from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
 from pytest_postmortem.reports.data.report_reader import read_report_files
+from pytest_postmortem.reports.data.report_times import find_report_time, get_time_key
 from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.terminal import LISTING_HINT
 from pytest_postmortem.reports.writers import DeliveryResult, put_report_at_target
@@ -28,8 +27,8 @@ from pytest_postmortem.text import sanitize_line
 def main(options: argparse.Namespace) -> int:
     """Render the newest of some reports; formats with a chart over time draw the earlier ones.
 
-    They are ordered by date, with a note if they were given in another order; if one has no date,
-    the order is kept.
+    They are ordered by the time of their run, with a note if they were given in another order; if
+    one has no date, the order is kept.
 
     Raises:
         ReportError: A file is not a report.
@@ -42,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     past = next((source.document for source in all_sources if source.is_past), None)
     if not sources:
         raise build_files_error("a history alone can't be rendered", "add a JSON report")
-    sources = _sort_by_date(sources)
+    sources = _sort_by_time(sources)
     last = sources[-1]
     for target in report_targets:
         if is_terminal_type(target.type):
@@ -56,21 +55,19 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _sort_by_date(sources: Sequence[ReportSource]) -> list[ReportSource]:
+def _sort_by_time(sources: Sequence[ReportSource]) -> list[ReportSource]:
+    """Return the sources with the newest report last; foreign ones stay where they are."""
     own_reports = [source for source in sources if not source.foreign]
-    dates = {
-        id(source): parse_iso_date(source.document["policy"]["today"]) for source in own_reports
-    }
+    undated = [source.name for source in own_reports if find_report_time(source.document) is None]
     if len(own_reports) < 2:
         return list(sources)
-    undated = [source.name for source in own_reports if dates[id(source)] is None]
     if undated:
         names = ", ".join(undated)
         print(
             sanitize_line(f"Without a date, so taken in the order given: {names}"), file=sys.stderr
         )
         return list(sources)
-    ordered = sorted(own_reports, key=lambda source: dates[id(source)] or date.min)
+    ordered = sorted(own_reports, key=lambda source: get_time_key(source.document))
     if ordered != own_reports:
         names = ", ".join(source.name for source in ordered)
         print(sanitize_line(f"Sorted by date, the newest last: {names}"), file=sys.stderr)

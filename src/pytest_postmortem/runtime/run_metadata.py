@@ -1,4 +1,4 @@
-"""Metadata of a run: versions, arguments without secrets, and the commit if CI provides it."""
+"""Metadata of a run: versions, arguments without secrets, the commit that CI names, its start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
 
 import pytest
 
@@ -37,14 +38,29 @@ _SECRET_TEXT_PATTERN = re.compile(
 _URL_PATTERN = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://)(?:\S*@)?(?P<rest>[^?#\s]*)\S*")
 
 
-def read_run_metadata(config: pytest.Config) -> RunMetadata:
-    """Return the metadata of the run."""
+def read_run_metadata(config: pytest.Config, started: float) -> RunMetadata:
+    """Return the metadata of the run, which started at a number of seconds since 1970."""
     return RunMetadata(
         ".".join(map(str, sys.version_info[:3])),
         pytest.__version__,
         tuple(redact_arguments(map(str, config.invocation_params.args))),
         next(filter(None, map(os.environ.get, COMMIT_VARIABLES)), None),
+        format_start_time(started),
     )
+
+
+def format_start_time(started: float) -> str:
+    """Return the time at which a run began as text in UTC.
+
+    ``SOURCE_DATE_EPOCH``, where it is valid, is used in its place, so that reports are
+    reproducible.
+    """
+    moment = datetime.fromtimestamp(started, tz=timezone.utc)
+    if "SOURCE_DATE_EPOCH" in os.environ:
+        from pytest_postmortem.today import read_epoch  # imports git
+
+        moment = read_epoch() or moment
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def redact_arguments(arguments: Iterable[str]) -> Iterator[str]:

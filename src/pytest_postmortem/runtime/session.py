@@ -43,8 +43,10 @@ IDLE_OPTIONS = (
 """The options with which pytest runs no test; the second implies the third."""
 
 
-def start_session(config: pytest.Config) -> None:
+def start_session(config: pytest.Config, started: float) -> None:
     """Load a configured registry, and register the plugins of this process.
+
+    ``started`` is when the run began, in seconds since 1970.
 
     Raises:
         PostmortemError: The configuration or the configured registry is broken.
@@ -52,17 +54,17 @@ def start_session(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         _start_worker(config)
     else:
-        _start_controller(config)
+        _start_controller(config, started)
 
 
-def _start_controller(config: pytest.Config) -> None:
+def _start_controller(config: pytest.Config, started: float) -> None:
     settings = configuration.read_plugin_settings(config)
     cache, ask_plugins = partial(find_cache_folder, config), partial(ask_load_hooks, config)
     run = RunCollector(
         config.rootpath, settings, cache, ask_plugins, keep_all=_is_dist_each(config)
     )
     run.load(workers=config.pluginmanager.hasplugin("dsession"))
-    reporter = RunReporter(config, run)
+    reporter = RunReporter(config, run, started)
     config.pluginmanager.register(reporter, "postmortem-reporter")
     if _has_integrated_report(config):
         from pytest_postmortem.runtime import integrations
@@ -194,9 +196,10 @@ def _escape_unprintable(text: str) -> str:
 class RunReporter:
     """Reporting plugin of a run, in the controller only."""
 
-    def __init__(self, config: pytest.Config, run: RunCollector) -> None:
+    def __init__(self, config: pytest.Config, run: RunCollector, started: float) -> None:
         self.workers: xdist.ControllerPlugin | None = None
         self._config = config
+        self._started = started
         self._run = run
         self._show = run.settings.show
         self._blocks: list[tuple[pytest.TestReport, NodeKey]] = []
@@ -307,7 +310,7 @@ class RunReporter:
             lost=self.workers.lost(self._run.heard_workers, each) if self.workers else (),
             idle=next((flag for flag, name in IDLE_OPTIONS if getattr(option, name, False)), ""),
             is_counted=self._is_counted,
-            ran=read_run_metadata(self._config),
+            ran=read_run_metadata(self._config, self._started),
             dated=self._verbosity_level > 0 or self._run.settings.dated,
             detailed=self._run.settings.detailed or self._handed_over,
         )

@@ -809,7 +809,7 @@ def test_the_newest_of_several_reports_is_today(
     own = report(pytester, "new.json")
     days = {"old": "2026-11-01", "middle": "2026-11-08", "again": "2026-11-08", "undated": None}
     for name, day in days.items():
-        older = {**own, "policy": {**own["policy"], "today": day}}
+        older = {**own, "run": None, "policy": {**own["policy"], "today": day}}
         (suite / f"{name}.json").write_text(json.dumps(older))
     capsys.readouterr()
 
@@ -818,6 +818,30 @@ def test_the_newest_of_several_reports_is_today(
     assert capsys.readouterr().err == said + "Incident report written to out.json\n"
     newest = "new.json" if "new.json" in files else files[-1]
     assert read_report(suite / "out.json") == read_report(suite / newest)
+
+
+def test_runs_of_one_day_are_sorted_by_their_start(
+    suite: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The day by which a run is judged, that of its commit say, does not order the runs."""
+    own = report(pytester, "new.json")
+    starts = {"first": "2026-11-29T09:00:00Z", "second": "2026-11-29T10:30:00+01:00"}
+    for name, started in starts.items():
+        run: dict[str, Any] = {"python": "3", "pytest": "9", "arguments": [], "commit": None}
+        run["started"] = started
+        policy = {**own["policy"], "today": "2026-11-29" if name == "first" else "2026-11-20"}
+        (suite / f"{name}.json").write_text(json.dumps({**own, "run": run, "policy": policy}))
+    joined = {**own, "run": None, "policy": {**own["policy"], "today": "2026-11-29"}}
+    (suite / "joined.json").write_text(json.dumps(joined))
+    capsys.readouterr()
+
+    files = ["second.json", "joined.json", "first.json"]
+    assert main(["report", *files, "--report=json:out.json"]) == 0
+
+    assert capsys.readouterr().err == (
+        "Sorted by date, the newest last: joined.json, first.json, second.json\n"
+        "Incident report written to out.json\n"
+    )
 
 
 @pytest.mark.parametrize(
