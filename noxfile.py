@@ -55,7 +55,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.session(python=["3.10", "3.11", "3.12", "3.13", "3.14"])
 @nox.parametrize("pytest", [OLDEST_PYTEST_8, NEWEST_PYTEST_8, NEWEST_PYTEST_9])
 def tests(session: nox.Session, pytest: str) -> None:
     """Run all tests, on each Python and pytest that is supported."""
@@ -130,12 +130,17 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build sdist and wheel, check the links, and start the command from the wheel alone."""
+    """Build sdist and wheel, check metadata and links, and start the command from the wheel alone.
+
+    The argument is the folder for both, without one a temporary folder.
+    """
     session.install(*group("build"))
     folder = Path(session.create_tmp()).absolute()
-    dist, fresh = folder / "dist", folder / "fresh"
+    dist = Path(session.posargs[0] if session.posargs else folder / "dist").absolute()
+    fresh = folder / "fresh"
     shutil.rmtree(dist, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(dist))
+    session.run("twine", "check", "--strict", *map(str, sorted(dist.iterdir())))
 
     session.run("python", "-m", "venv", "--clear", str(fresh))
     scripts = fresh / ("Scripts" if os.name == "nt" else "bin")
@@ -147,3 +152,27 @@ def build(session: nox.Session) -> None:
         session.error(f"links that lead nowhere on the package index: {relative}")
     session.run(str(scripts / "python"), "-m", "pip", "install", "-q", str(wheel), external=True)
     session.run(str(scripts / "pytest-postmortem"), "--version", external=True)
+
+
+@nox.session
+def sdist(session: nox.Session) -> None:
+    """Run the tests from the sdist alone, where no git repository and no other file is."""
+    session.install(*group("build"))
+    folder = Path(session.create_tmp()).absolute()
+    shutil.rmtree(folder)
+    session.run("python", "-m", "build", "--sdist", "--outdir", str(folder))
+    (archive,) = folder.glob("*.tar.gz")
+    shutil.unpack_archive(archive, folder, filter="data")
+    session.chdir(folder / archive.name.removesuffix(".tar.gz"))
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", "-q", "-n", "2", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Run the tests of the page in a browser; without a browser the session fails."""
+    session.install("-e", ".[test]")
+    session.run(
+        *("python", "-m", "pytest", "-q", "tests/reports/test_page_browser.py", *session.posargs),
+        env={"REQUIRE_BROWSER": "1"},
+    )

@@ -78,7 +78,7 @@ def _print_proofs(*arguments: str) -> None:
 def pre_commit() -> None:
     """Print the configuration of pre-commit, with the address of the repository."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    (address,) = re.findall(r"https://github\.com/[\w-]+/[\w-]+(?=/blob/)", project)
+    (address,) = re.findall(r'^Homepage = "(.*)"$', project, re.MULTILINE)
     lines = (
         "repos:",
         f"  - repo: {address}",

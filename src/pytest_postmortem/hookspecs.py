@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pytest_postmortem.report_types import Report
 
 
 @pytest.hookspec(firstresult=True)
@@ -26,7 +29,7 @@ def pytest_postmortem_load(
 
 
 @pytest.hookspec
-def pytest_postmortem_report(report: Mapping[str, Any], config: pytest.Config) -> None:
+def pytest_postmortem_report(report: Report, config: pytest.Config) -> None:
     """Do something with the finished report, in the process that reports.
 
     Called once a run, after the gates are judged and before the report is printed, where there
