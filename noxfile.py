@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -132,13 +133,16 @@ def docs(session: nox.Session) -> None:
 def build(session: nox.Session) -> None:
     """Build sdist and wheel, check metadata and links, and start the command from the wheel alone.
 
-    The argument is the folder for both, without one a temporary folder.
+    The argument is a new folder for both, without one a temporary folder.
     """
     session.install(*group("build"))
     folder = Path(session.create_tmp()).absolute()
-    dist = Path(session.posargs[0] if session.posargs else folder / "dist").absolute()
-    fresh = folder / "fresh"
+    fresh, dist = folder / "fresh", folder / "dist"
     shutil.rmtree(dist, ignore_errors=True)
+    if session.posargs:
+        dist = Path(session.posargs[0]).absolute()
+        if dist.exists():
+            session.error(f"{dist} exists: name a new folder")
     session.run("python", "-m", "build", "--outdir", str(dist))
     session.run("twine", "check", "--strict", *map(str, sorted(dist.iterdir())))
 
@@ -158,14 +162,14 @@ def build(session: nox.Session) -> None:
 def sdist(session: nox.Session) -> None:
     """Run the tests from the sdist alone, where no git repository and no other file is."""
     session.install(*group("build"))
-    folder = Path(session.create_tmp()).absolute()
-    shutil.rmtree(folder)
-    session.run("python", "-m", "build", "--sdist", "--outdir", str(folder))
-    (archive,) = folder.glob("*.tar.gz")
-    shutil.unpack_archive(archive, folder, filter="data")
-    session.chdir(folder / archive.name.removesuffix(".tar.gz"))
-    session.install("-e", ".[test]")
-    session.run("python", "-m", "pytest", "-q", "-n", "2", *session.posargs)
+    # Not in nox's own folder: that is in a repository, which tests would find.
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "build", "--sdist", "--outdir", folder)
+        (archive,) = Path(folder).glob("*.tar.gz")
+        shutil.unpack_archive(archive, folder, filter="data")
+        with session.chdir(Path(folder) / archive.name.removesuffix(".tar.gz")):
+            session.install("-e", ".[test]")
+            session.run("python", "-m", "pytest", "-q", "-n", "2", *session.posargs)
 
 
 @nox.session
