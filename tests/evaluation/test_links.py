@@ -172,10 +172,21 @@ Unprintable.__name__ = "list"
         (mark(name="issue"), ()),
         (mark("X-1", name="issue", by="me"), ()),
         (mark("X-1", None, name="issue"), ("issue('X-1', None)",)),
-        (mark(name="issue", id="X-1"), ("issue(id=...)",)),
+        (mark(name="issue", url="X-1"), ("issue(url=...)",)),
+        (mark(name="issue", id="X-1"), ()),
+        (mark(name="issue", ids=["X-1", None]), ("issue(ids=...)",)),
         (mark(Unprintable(), name="issue"), ("issue(...)",)),
     ],
-    ids=["id", "empty", "id and keyword", "no id among ids", "keyword alone", "unprintable"],
+    ids=[
+        "argument",
+        "empty",
+        "id and keyword",
+        "no id among ids",
+        "keyword",
+        "id",
+        "no id in a list",
+        "unprintable",
+    ],
 )
 def test_a_foreign_mark_of_a_form_that_is_not_understood_is_noted(
     foreign: Mark, odd: tuple[str, ...]
@@ -184,6 +195,32 @@ def test_a_foreign_mark_of_a_form_that_is_not_understood_is_noted(
     claims = parse_marks([foreign])
 
     assert (claims.odd, claims.complaints) == (odd, ())
+
+
+@pytest.mark.parametrize(
+    ("keywords", "ids"),
+    [
+        ({"id": "X-1"}, ["X-1"]),
+        ({"id": 12}, ["12"]),
+        ({"ids": ("C1", "C2")}, ["C1", "C2"]),
+        ({"defect_ids": ["BUG-1"]}, ["BUG-1"]),
+        ({"case_id": "https://tracker.example/browse/X-1"}, ["X-1"]),
+        ({"id": None}, []),
+        ({"grid": "X-1", "reason": "X-2"}, []),
+    ],
+)
+def test_a_foreign_mark_may_have_its_ids_in_keywords(
+    keywords: dict[str, Any], ids: list[str]
+) -> None:
+    """As the marks of pytest-testrail and pytest-reqcov have them."""
+    assert list(parse_marks([mark(name="case", **keywords)]).ids) == ids
+
+
+def test_our_marker_has_its_ids_in_arguments_alone() -> None:
+    """A keyword of it is a mistake, and said."""
+    claims = parse_marks([mark(id="PM-1")])
+
+    assert (dict(claims.ids), len(claims.complaints)) == ({}, 1)
 
 
 def test_a_mark_with_our_name_from_another_string_is_ours() -> None:

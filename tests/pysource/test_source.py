@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.pysource.declared_tests import is_test_missing
+from pytest_postmortem.pysource.project_modules import ModuleIndex
 from pytest_postmortem.pysource.suite_reader import (
     SourceMark,
     find_called_marks,
     parse_source_tests,
+    read_suite_tests,
 )
 from pytest_postmortem.scan.mentions import find_mentioning_tests
 from pytest_postmortem.scan.search_index import SearchIndex
@@ -41,6 +44,51 @@ def test_marks_are_found_wherever_they_are_called() -> None:
         SourceMark("postmortem", ("PM-2",), {}, 7),
         SourceMark("issue", (12,), {}, 10),
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "ids"),
+    [
+        ('import allure\n@allure.issue("https://x.example/browse/X-1")\n', ["X-1"]),
+        ('import allure\n@allure.issue("https://x.example/i/7", "X-1")\n', ["X-1"]),
+        ('import allure\n@allure.issue("https://x.example/i/7", name="X-1")\n', ["X-1"]),
+        ('import allure\n@allure.issue(name="X-1", url="https://x.example/i/7")\n', ["X-1"]),
+        ('import allure\n@allure.link("https://x.example/i/7", "issue", "X-1")\n', ["X-1"]),
+        ('import allure as report\n@report.testcase("X-1")\n', ["X-1"]),
+        ('from allure import issue as bug\n@bug("X-1")\n', ["X-1"]),
+        ('import allure\nbug = allure.issue("X-1")\n@bug\n', ["X-1"]),
+        ('import allure\n@allure.title("X-1")\n', []),
+        ('from other import issue\n@issue("X-1")\n', []),
+        (
+            "from pytest_testrail.plugin import pytestrail\n@pytestrail.case('C1', 'C2')\n",
+            ["C1", "C2"],
+        ),
+        ("from pytest_testrail.plugin import pytestrail\n@pytestrail.defect('X-1')\n", []),
+        ('import pytest\n@pytest.mark.testrail(ids=("C1", "C2"))\n', ["C1", "C2"]),
+        ('import pytest\n@pytest.mark.allure_link("https://x.example/7", name="X-1")\n', ["X-1"]),
+    ],
+)
+def test_the_decorators_of_other_plugins_are_read_as_the_marks_that_they_set(
+    code: str, ids: list[str]
+) -> None:
+    """``list`` and ``diff`` say what a run says, where ``postmortem_markers`` names these marks."""
+    names = {"allure_link", "testrail"}
+    data = (code + "def test_a(): pass\n").encode()
+
+    tests = read_suite_tests(ModuleIndex({"test_a.py": data}), names, {"test_a.py"})
+
+    marks = [mark for test in tests.get("test_a.py") or () for mark in test.marks]
+    assert list(parse_marks(marks).ids) == ids
+    assert not any(test.unread for test in tests.get("test_a.py") or ())
+
+
+def test_a_computed_id_of_such_a_decorator_is_left_to_a_run() -> None:
+    """It may be that of any incident."""
+    code = b"import allure\nfrom ids import ID\n@allure.issue(URL, name=ID)\ndef test_a(): pass\n"
+
+    tests = read_suite_tests(ModuleIndex({"test_a.py": code}), {"allure_link"}, {"test_a.py"})
+
+    assert [test.unread[0].line for test in tests["test_a.py"] or () if test.unread] == [3]
 
 
 @pytest.mark.parametrize("code", ["def", "\0", "", "(" * 100_000])

@@ -60,14 +60,16 @@ class MarkClaims(NamedTuple):
 def parse_marks(marks: Iterable[MarkLike]) -> MarkClaims:
     """Return the ids of marks; a mark with another name is foreign, and causes no finding.
 
-    The argument of a foreign mark may be a URL with an id.
+    The argument of a foreign mark may be a URL with an id, and its keywords such as ``id`` and
+    ``ids`` may have ids.
     """
     ids: dict[str, tuple[str, Origin]] = {}
     complaints: list[str] = []
     odd: list[str] = []
     for mark in marks:
         origin: Origin = "marker" if mark.name == MARKER_NAME else "foreign"
-        for argument in mark.args:
+        keyword_ids = [] if origin == "marker" else _list_keyword_ids(mark)
+        for argument in (*mark.args, *keyword_ids):
             id = _parse_mark_id(argument)
             if origin == "foreign" and id.casefold().startswith(("http://", "https://")):
                 id = _parse_id_in_address(id, mark.kwargs.get("name"))
@@ -81,9 +83,23 @@ def parse_marks(marks: Iterable[MarkLike]) -> MarkClaims:
     return MarkClaims(dict(ids.values()), tuple(complaints), tuple(odd))
 
 
+def is_id_keyword(keyword: str) -> bool:
+    """Return whether a keyword of a foreign mark has ids: ``id``, ``ids``, ``defect_ids``."""
+    return keyword.rpartition("_")[2] in ("id", "ids")
+
+
+def _list_keyword_ids(mark: MarkLike) -> list[object]:
+    """Return the values of the keywords of a foreign mark that have ids."""
+    values = [value for keyword, value in mark.kwargs.items() if is_id_keyword(keyword)]
+    return [
+        id for value in values for id in (value if isinstance(value, (list, tuple)) else [value])
+    ]
+
+
 def _is_odd_mark(mark: MarkLike) -> bool:
-    """Return whether a foreign mark has an argument that is not an id, or only keywords."""
-    read = [bool(_parse_mark_id(argument)) for argument in mark.args]
+    """Return whether a foreign mark has an argument that is not an id, or only other keywords."""
+    arguments = (*mark.args, *_list_keyword_ids(mark))
+    read = [bool(_parse_mark_id(argument)) for argument in arguments]
     return not all(read) or (bool(mark.kwargs) and not read)
 
 

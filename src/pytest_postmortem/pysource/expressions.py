@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from pytest_postmortem.evaluation.links import is_id_keyword
 
 MAX_FOLDED_SIZE = 1_000
 """The number of letters or digits up to which texts are joined."""
@@ -29,6 +31,16 @@ def read_literal_arguments(args: Iterable[ast.expr]) -> tuple[tuple[Any, ...], b
     """Return the literals among the arguments of a reduced call, and whether all are."""
     values = [read_literal(part) for argument in args for part in unpack_starred_list(argument)]
     return tuple(value[0] for value in values if value), None not in values
+
+
+def read_literal_keywords(keywords: Mapping[str, ast.expr]) -> tuple[dict[str, Any], bool]:
+    """Return the keywords of a reduced call, ``...`` for a computed value.
+
+    The flag says whether all are literals that may be ids of a foreign mark.
+    """
+    values = {key: read_literal(node) for key, node in keywords.items()}
+    complete = all(value for key, value in values.items() if is_id_keyword(key) or key == "name")
+    return {key: value[0] if value else ... for key, value in values.items()}, complete
 
 
 def fold_operation(node: ast.expr) -> ast.expr:
@@ -74,15 +86,49 @@ def _build_text(text: str, place: ast.expr) -> ast.expr:
     return ast.copy_location(ast.Constant(text), place) if len(text) <= MAX_FOLDED_SIZE else place
 
 
+class PluginDecorator(NamedTuple):
+    """A decorator of a pytest plugin: the mark that it sets, and the names of its parameters, of
+    which the first is the argument of the mark. Without names all arguments are ids.
+    """
+
+    mark: str
+    parameters: tuple[str, ...] = ()
+
+
+PLUGIN_DECORATORS: Mapping[str, PluginDecorator] = {
+    "allure.issue": PluginDecorator("allure_link", ("url", "name")),
+    "allure.link": PluginDecorator("allure_link", ("url", "link_type", "name")),
+    "allure.testcase": PluginDecorator("allure_link", ("url", "name")),
+    "pytest_testrail.plugin.pytestrail.case": PluginDecorator("testrail"),
+    "pytest_testrail.plugin.pytestrail.defect": PluginDecorator("testrail_defects"),
+    "pytest_testrail.plugin.testrail": PluginDecorator("testrail"),
+}
+"""Decorators by their dotted names, as of allure-pytest 2.16 and pytest-testrail 3.1."""
+
+
 def parse_mark_name(name: str) -> str:
     """Return the name of the mark in a dotted name, an empty text for any other name."""
     own = name.removesuffix(".with_args")
+    if own in PLUGIN_DECORATORS:
+        return PLUGIN_DECORATORS[own].mark
     return own.rpartition(".")[2] if is_mark_name(own) else ""
 
 
 def is_mark_name(name: str) -> bool:
-    """Return whether a dotted name is a mark, ``pytest.mark.NAME`` or ``mark.NAME``."""
-    return name.startswith("mark.") or ".mark." in name
+    """Return whether a dotted name is ``pytest.mark.NAME``, ``mark.NAME``, or sets a mark."""
+    return name.startswith("mark.") or ".mark." in name or name in PLUGIN_DECORATORS
+
+
+def bind_decorator_arguments(
+    name: str, args: Sequence[ast.expr], keywords: Mapping[str, ast.expr]
+) -> tuple[list[ast.expr], dict[str, ast.expr]]:
+    """Return the arguments that a mark gets from the call of a decorator or of ``pytest.mark``."""
+    decorator = PLUGIN_DECORATORS.get(name)
+    if decorator is None or not decorator.parameters:
+        return list(args), dict(keywords)
+    bound = {**dict(zip(decorator.parameters, args, strict=False)), **keywords}
+    first = bound.pop(decorator.parameters[0], None)
+    return [] if first is None else [first], bound
 
 
 def format_dotted_name(node: ast.expr) -> str:

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from functools import cached_property
 
+from pytest_postmortem.pysource.expressions import PLUGIN_DECORATORS
 from pytest_postmortem.pysource.project_modules import ImportTarget, ModuleIndex, ParsedModule
 
 GETATTR_NAMES = frozenset({"getattr", ".__getattr__"})
@@ -39,13 +40,16 @@ class MarkingLines:
     def __init__(self, modules: ModuleIndex, names: frozenset[str]) -> None:
         self.files: frozenset[str] = frozenset()
         self._modules = modules
-        self._names = [name.encode() for name in sorted(names)]
+        decorators = [name for name, own in PLUGIN_DECORATORS.items() if own.mark in names]
+        setters = {name.rpartition(".")[2] for name in decorators}
+        near = {*names, *(name.partition(".")[0] for name in decorators)}
+        self._names = [name.encode() for name in sorted(near)]
         self._naming: dict[str, bool] = {}
         words = b"|".join(map(re.escape, self._names))
         self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % words)
         self._texts = re.compile(rb"[\"'](?:%s)[\"']" % words)
-        attributes = {f".{each}" for each in (names | MARK_MAKING_NAMES) - {"compile"}}
-        self._makers = MARK_MAKING_NAMES | attributes
+        attributes = {f".{each}" for each in (names | MARK_MAKING_NAMES | setters) - {"compile"}}
+        self._makers = MARK_MAKING_NAMES | attributes | setters
         self._hot = self._makers | MARK_RELATED_NAMES | {f".{each}" for each in MARK_RELATED_NAMES}
         self._lines: dict[str, Sequence[int] | None] = {}
 

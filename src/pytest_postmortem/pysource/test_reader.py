@@ -14,10 +14,13 @@ from typing import Any
 
 from pytest_postmortem.pysource.bindings import Definition, find_definitions, is_test_name
 from pytest_postmortem.pysource.expressions import (
+    bind_decorator_arguments,
     flatten_lists,
     format_dotted_name,
     is_mark_name,
+    parse_mark_name,
     read_literal_arguments,
+    read_literal_keywords,
 )
 from pytest_postmortem.pysource.project_modules import ParsedModule, Position, find_name_bindings
 from pytest_postmortem.pysource.resolver import (
@@ -391,12 +394,13 @@ class SourceTestReader:
                 if call
                 else {}
             )
-            mark = name.rpartition(".")[2] if is_mark_name(name) else ""
+            mark = parse_mark_name(name)
             if mark in self._marks:
+                args, keywords = bind_decorator_arguments(name, args, keywords)
                 literals, complete = read_literal_arguments(args)
-                complete &= len(keywords) == len(call.keywords) if call else True
+                kwargs, known = read_literal_keywords(keywords)
+                complete &= known and (not call or not any(k.arg is None for k in call.keywords))
                 line = node.lineno if call else given.lineno
-                kwargs = dict.fromkeys(keywords, ...)
                 source_marks.append(SourceMark(mark, literals, kwargs, line, complete))
                 clear = clear and complete
             elif mark == "parametrize":

@@ -11,8 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_postmortem.evaluation.links import is_id_keyword
 from pytest_postmortem.pysource.bindings import find_executed_parts, walk_statements
 from pytest_postmortem.pysource.expressions import (
+    PLUGIN_DECORATORS,
+    bind_decorator_arguments,
     format_dotted_name,
     is_mark_name,
     mask_local_names,
@@ -84,6 +87,10 @@ class MarkCodeReader:
     def __init__(self, modules: ModuleIndex, names: Collection[str]) -> None:
         self.modules = modules
         self._names = frozenset(names)
+        setters = (name for name, own in PLUGIN_DECORATORS.items() if own.mark in names)
+        self._followed = self._names.union(
+            MARK_RELATED_NAMES, (name.rpartition(".")[2] for name in setters)
+        )
         self._marking = MarkingLines(modules, self._names)
         self._tentative: set[tuple[str, str]] = set()
         self._active: list[tuple[str, str]] = []
@@ -186,6 +193,8 @@ class MarkCodeReader:
         name = value.attribute
         if name is None:
             return None
+        if value.level == 0 and parse_mark_name(f"{value.module}.{name}") in self._names:
+            return ANY_CLAIM
         paths = self.modules.find(module.path, value.module, value.level)
         return join_claims(self._find_claim_in_file(path, name) for path in paths)
 
@@ -287,8 +296,14 @@ class MarkCodeReader:
             return ANY_CLAIM, True
         if parse_mark_name(format_dotted_name(reduced_call.func)) not in self._names:
             return None, False
-        literals, complete = read_literal_arguments(reduced_call.args)
-        more = not complete or any(keyword.arg is None for keyword in reduced_call.keywords)
+        keywords = {each.arg: each.value for each in reduced_call.keywords if each.arg}
+        name = format_dotted_name(reduced_call.func)
+        args, keywords = bind_decorator_arguments(name, reduced_call.args, keywords)
+        literals, complete = read_literal_arguments(args)
+        more = not complete or any(
+            each.arg is None or is_id_keyword(each.arg) or each.arg == "name"
+            for each in reduced_call.keywords
+        )
         return LinkClaim(frozenset(str(id).strip() for id in literals), more), True
 
     def _adds_arguments(self, call: ast.Call) -> bool:
@@ -315,7 +330,7 @@ class MarkCodeReader:
                 node = node.func
             else:
                 break
-        if not (self._names | MARK_RELATED_NAMES).isdisjoint(parts):
+        if not self._followed.isdisjoint(parts):
             return True
         if not isinstance(node, ast.Name) or node.id in MARK_RELATED_NAMES:
             return isinstance(node, ast.Name)
