@@ -278,3 +278,35 @@ def test_the_texts_of_explain_are_those_of_the_documentation() -> None:
     spec.loader.exec_module(generate)
 
     assert generate.EXPLANATIONS.read_text(encoding="utf-8") == generate.explanations()
+
+
+def test_the_page_about_other_marks_shows_what_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The code of each example is read by its setting, and a scan marks the docstring."""
+    page = ROOT / "docs" / "how-to" / "migrate.md"
+    monkeypatch.chdir(tmp_path)
+    after = ""
+    for _, language, text in blocks(page):
+        if language == "yaml":
+            Path("postmortems.yml").write_text(text, encoding="utf-8")
+        elif language == "python":
+            head, _, code = text.partition("\n")
+            name, _, when = head.removeprefix("# ").partition(", ")
+            Path(name).parent.mkdir(exist_ok=True)
+            after = code if when == "after" else after
+            if when != "after":
+                Path(name).write_text(code, encoding="utf-8")
+    names = ("issue", "allure_link", "testrail")
+    Path("pytest.ini").write_text(f"[pytest]\npostmortem_markers = {' '.join(names)}\n")
+
+    assert main(["list", "--report=json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["incidents"]
+    assert sorted(test["nodeid"].partition("::")[0] for test in row["tests"]) == [
+        "tests/test_login.py",
+        "tests/test_orders.py",
+        "tests/test_payment.py",
+    ]
+    main(["scan", "--apply"])
+    capsys.readouterr()
+    assert Path("tests/test_cart.py").read_text(encoding="utf-8") == after

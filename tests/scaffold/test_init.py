@@ -373,7 +373,7 @@ def test_marks_that_hold_more_than_numbers_are_left_alone(
 ) -> None:
     """Their links would lead nowhere."""
     git(project, "remote", "add", "origin", "https://github.com/o/shop")
-    more = "@pytest.mark.issue('https://github.com/o/shop/issues/7', 'a b', None)\n"
+    more = "@pytest.mark.issue('https://github.com/o/shop/issues/7', 'PROJ-x', 'PROJ-y', None)\n"
     (project / "test_it.py").write_text(SUITE.replace("@pytest.mark.bug\n", more))
 
     main(["init", "--dry-run"])
@@ -381,7 +381,7 @@ def test_marks_that_hold_more_than_numbers_are_left_alone(
     said = capsys.readouterr()
     assert "url_template" not in said.out
     assert said.err.startswith(
-        "@pytest.mark.issue: 3 ids; left alone, as only 2 of them are plain numbers of a tracker\n"
+        "@pytest.mark.issue: 5 ids; left alone, as only 3 of them are plain numbers of a tracker\n"
     )
 
 
@@ -595,3 +595,21 @@ def test_at_a_terminal_it_asks(answer: bytes, status: int, written: bool, projec
     assert done.returncode == status
     assert (project / "pytest.ini").exists() is written
     assert ("nothing was written\n" in out) is not written
+
+
+def test_the_links_of_allure_and_the_cases_of_testrail_are_marks(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their decorators set marks under names that no code has."""
+    (project / "postmortems.yml").write_text("- id: PROJ-1\n- id: C2\n")
+    (project / "test_it.py").write_text(
+        "import allure\n"
+        "from pytest_testrail.plugin import pytestrail\n\n\n"
+        '@allure.issue("https://tracker.example/browse/PROJ-1")\ndef test_a(): pass\n\n\n'
+        '@pytestrail.case("C2")\ndef test_b(): pass\n'
+    )
+
+    main(["init", "--dry-run"])
+
+    printed = capsys.readouterr().out
+    assert "postmortem_markers = allure_link testrail" in " ".join(printed.replace("+", "").split())

@@ -22,6 +22,7 @@ from pytest_postmortem.cli.absent_files import (
 from pytest_postmortem.cli.project_code import ProjectCode, find_code_files
 from pytest_postmortem.cli.pytest_configuration import configure_pytest
 from pytest_postmortem.errors import GitError, RegistryError, SettingsError
+from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.pysource import suite_reader
@@ -217,7 +218,7 @@ class Project:
             if any(name.encode() in data for name in self.names):
                 text = data.decode(errors="replace")
                 marks = suite_reader.find_called_marks(text, self.names)
-                yield from (str(each) for mark in marks for each in mark.args)
+                yield from parse_marks(marks).ids
 
 
 @contextmanager

@@ -106,6 +106,14 @@ PLUGIN_DECORATORS: Mapping[str, PluginDecorator] = {
 """Decorators by their dotted names, as of allure-pytest 2.16 and pytest-testrail 3.1."""
 
 
+def find_plugin_decorator(name: str) -> str:
+    """Return the decorator of a plugin whose dotted name ends so, an empty text for none."""
+    if "." not in name:
+        return ""
+    ends = (each for each in PLUGIN_DECORATORS if f".{each}".endswith(f".{name}"))
+    return next(ends, "")
+
+
 def parse_mark_name(name: str) -> str:
     """Return the name of the mark in a dotted name, an empty text for any other name."""
     own = name.removesuffix(".with_args")

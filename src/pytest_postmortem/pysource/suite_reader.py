@@ -11,6 +11,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from pytest_postmortem.pysource.bindings import parse_python_tree
+from pytest_postmortem.pysource.expressions import (
+    bind_decorator_arguments,
+    find_plugin_decorator,
+    format_dotted_name,
+    parse_mark_name,
+    read_literal_keywords,
+)
 from pytest_postmortem.pysource.project_modules import (
     ModuleIndex,
     ParsedModule,
@@ -36,13 +43,22 @@ __all__ = [
 
 
 def find_called_marks(code: str, names: Collection[str]) -> Iterator[SourceMark]:
-    """Yield all calls of marks with these names in a module, none for invalid Python."""
+    """Yield all calls of marks with these names in a module, none for invalid Python.
+
+    Imports are not followed: a decorator of a plugin is known by the end of its dotted name.
+    """
     tree = parse_python_tree(code)
     for node in ast.walk(tree) if tree else ():
-        name = _find_mark_name(node.func) if isinstance(node, ast.Call) else None
-        if isinstance(node, ast.Call) and name in names:
-            args = tuple(each.value for each in node.args if isinstance(each, ast.Constant))
-            yield SourceMark(str(name), args, {}, node.lineno)
+        if not isinstance(node, ast.Call):
+            continue
+        name = _find_mark_name(node.func)
+        decorator = find_plugin_decorator(format_dotted_name(node.func)) if name is None else ""
+        name = parse_mark_name(decorator) if decorator else name
+        if name in names:
+            keywords = {each.arg: each.value for each in node.keywords if each.arg}
+            args, keywords = bind_decorator_arguments(decorator, node.args, keywords)
+            values = tuple(each.value for each in args if isinstance(each, ast.Constant))
+            yield SourceMark(str(name), values, read_literal_keywords(keywords)[0], node.lineno)
 
 
 def find_helpers(contents: Mapping[str, bytes], names: Collection[str]) -> MarkCodeReader:

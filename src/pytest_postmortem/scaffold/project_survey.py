@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.registry.directory import FolderWalk, examine_folder
 
@@ -38,6 +39,9 @@ _TRACKER_NAMES = frozenset(
     "bug bugs defect defects gh github incident incidents issue issues jira outage outages "
     "regression ticket tickets".split()
 )
+_PLUGIN_MARKS = {b"allure": "allure_link", b"testrail": "testrail"}
+"""The marks that decorators of plugins set, by a word in the code that uses them."""
+
 _MARK_CALL = re.compile(rb"\bmark\.(\w+)\(")
 _HOSTED_ORIGIN = re.compile(
     r"(?:https?://(?:[^@/\s]+@)?|ssh://git@|git@)(?P<host>github\.com|gitlab\.com)[:/]"
@@ -118,19 +122,13 @@ def find_marks_with_ids(codes: Iterable[bytes]) -> list[MarkIds]:
     for code in codes:
         names = {name.decode() for name in _MARK_CALL.findall(code)}
         tracked = {name for name in names if _TRACKER_NAMES & set(name.lower().split("_"))}
+        tracked |= {mark for word, mark in _PLUGIN_MARKS.items() if word in code}
         text = code.decode("utf-8", errors="replace") if tracked else ""
         for mark in suite_reader.find_called_marks(text, tracked) if tracked else ():
-            ids_by_mark.setdefault(mark.name, []).extend(_list_ids_in_arguments(mark.args))
+            ids = parse_marks([mark]).ids
+            ids_by_mark.setdefault(mark.name, []).extend(id for id in ids if " " not in id)
     marks = [MarkIds(name, tuple(ids)) for name, ids in ids_by_mark.items() if ids]
     return sorted(marks, key=lambda mark_ids: (-len(mark_ids.every), mark_ids.mark))
-
-
-def _list_ids_in_arguments(args: Iterable[object]) -> Iterator[str]:
-    for argument in args:
-        if isinstance(argument, (str, int)) and not isinstance(argument, bool):
-            text = str(argument).strip()
-            if text and not re.search(r"\s", text):
-                yield text
 
 
 def find_ci_system(root: Path) -> tuple[str, str] | None:
