@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.cli.main import main
-from repositories import commit, git, repository, write
+from repositories import commit, git, repository, said, write
 
 PULL = "https://github.com/shop/cart/pull"
 
@@ -153,6 +153,36 @@ def test_a_fix_that_cannot_be_written_is_printed(
     assert main(["scan", "--from", "fixes", "--apply", "--fixes"]) == 1
 
     assert "PM-1 in pm.json: write 'fix: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("head", "other", "written"),
+    [
+        ("\n**Date:** 2026-03-02\n", "", "\n**Date:** 2026-03-02\n**Fix commit:** FIX\n"),
+        ("", "---\ntitle: B\n---\n", "---\nfix: FIX\n---\n\n# Charged twice\n"),
+        ("", "# B\n", ""),
+    ],
+)
+def test_a_fix_is_written_into_a_document_without_front_matter(
+    root: Path, capsys: pytest.CaptureFixture[str], head: str, other: str, written: str
+) -> None:
+    """As a label at its head, or as front matter where the other documents have it, and once."""
+    document = root / "docs/PM-1.md"
+    text = f"# Charged twice\n{head}\nFixed in {PULL}/12.\n"
+    write(root, {"docs/PM-1.md": text, "docs/PM-2.md": other or "# B\n"})
+    ini = (root / "pytest.ini").read_text(encoding="utf-8").replace("pm.yml", "docs")
+    (root / "pytest.ini").write_text(ini, encoding="utf-8")
+    fix = said(root, "rev-parse", "HEAD^")
+
+    main(["scan", "--from", "fixes", "--apply", "--fixes"])
+    first = document.read_text(encoding="utf-8")
+    by_hand = "by hand" in capsys.readouterr().out
+    main(["scan", "--from", "fixes", "--apply", "--fixes"])
+
+    assert written.replace("FIX", fix) in first
+    assert by_hand is (not written)
+    assert document.read_text(encoding="utf-8") == first
+    assert ("(registry)" in capsys.readouterr().out) is bool(written)
 
 
 def test_json_and_markdown_have_the_evidence(
