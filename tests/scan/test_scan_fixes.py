@@ -185,6 +185,30 @@ def test_a_fix_is_written_into_a_document_without_front_matter(
     assert ("(registry)" in capsys.readouterr().out) is bool(written)
 
 
+@pytest.mark.parametrize(
+    ("summary", "seen"),
+    [
+        (f"See also {PULL}/12.", "#12 is not taken: the text does not call it the fix"),
+        (f"Introduced in {PULL}/12.", "#12 is not taken: the text calls it the cause"),
+        (f"{PULL}/99", "#99 is not taken: no commit of this history landed #99"),
+        (f"{PULL}/99 and {PULL}/98", "#99 is not taken: no commit of this history landed #99 (1"),
+        ("https://github.com/a/b/pull/12", "#12 is not taken: it is of another repository"),
+        ("Nothing.", ""),
+    ],
+)
+def test_without_a_fix_the_table_names_what_was_seen_and_not_taken(
+    root: Path, capsys: pytest.CaptureFixture[str], summary: str, seen: str
+) -> None:
+    """The reader of a report that links a change learns why it is not its fix."""
+    write(root, {"pm.yml": f"- id: PM-1\n  title: Charged twice\n  notes: {summary}\n"})
+
+    main(["scan", "--from", "fixes"])
+
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("PM-1")]
+    assert ("no fix named; " + seen if seen else "no fix named") in row
+    assert ("; " in row) is bool(seen)
+
+
 def test_json_and_markdown_have_the_evidence(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
