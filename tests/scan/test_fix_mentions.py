@@ -39,6 +39,11 @@ def roles(text: str) -> list[tuple[str, str]]:
             f"Fixed by [#12]({PULL}/12), see also [#14]({PULL}/14).",
             [("#12", "fix"), ("#14", "related")],
         ),
+        ("Introduced with the shop in #3, fixed in #12.", [("#3", "cause"), ("#12", "fix")]),
+        (
+            f"It was introduced long ago with {PULL}/9, fixed by [the PR]({PULL}/12).",
+            [("#9", "cause"), ("#12", "fix")],
+        ),
         (f"Caused by {PULL}/9. We merged {PULL}/12.", [("#9", "cause"), ("#12", "plain")]),
         (f"We rolled back {PULL}/9.", [("#9", "revert")]),
         (
