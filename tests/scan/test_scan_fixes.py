@@ -188,8 +188,8 @@ def test_a_fix_is_written_into_a_document_without_front_matter(
 @pytest.mark.parametrize(
     ("summary", "seen"),
     [
-        (f"See also {PULL}/12.", "#12 is not taken: the text does not call it the fix"),
-        (f"Introduced in {PULL}/12.", "#12 is not taken: the text calls it the cause"),
+        (f"See also {PULL}/12.", "#12 is not taken: it is not called the fix"),
+        (f"Introduced in {PULL}/12.", "#12 is not taken: it is called the cause"),
         (f"{PULL}/99", "#99 is not taken: no commit of this history landed #99"),
         (f"{PULL}/99 and {PULL}/98", "#99 is not taken: no commit of this history landed #99 (1"),
         ("https://github.com/a/b/pull/12", "#12 is not taken: it is of another repository"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pytest_postmortem.scan.forges import (
@@ -43,7 +43,7 @@ _ROLE_PHRASES: Mapping[FixRole, str] = {
         r"see also|related|similar\w*|cf\.?|follow[- ]?ups?|track(?:ed|ing)|prevent\w*|backlog"
         r"|todo|discuss\w*|reported|e\.g\.?|example|compare|unrelated|later|future|planned"
         r"|plan to|long[- ]term|proposal|proposed|improve\w*|refactor\w*|docs|documentation"
-        r"|monitor\w*|dashboard|alert(?:s|ing)?"
+        r"|monitor\w*|dashboard|alert(?:s|ing)?|caught|detected (?:by|via|with)|detector"
     ),
 }
 _ROLE_PATTERNS: Mapping[FixRole, re.Pattern[str]] = {
@@ -113,6 +113,7 @@ class _Block:
     line: int
     text: str
     heading: str
+    is_title: bool = False
 
 
 def find_fix_mentions(
@@ -122,13 +123,20 @@ def find_fix_mentions(
 ) -> Iterator[FixMention]:
     """Yield the changes and commits that numbered lines of Markdown name.
 
+    What the title names without a word is what the report is about, and rarely its fix.
+
     ``definitions`` are the addresses of links by reference that are defined elsewhere.
     """
     known = {**(definitions or {}), **find_link_definitions(lines)}
     seen: set[tuple[ForgeLink, FixRole]] = set()
+    subjects: set[ForgeLink] = set()
     for block in _split_blocks(lines):
         for sentence in _SENTENCE_END.split(_inline_links(block.text, known)):
             for mention in _find_in_sentence(sentence, block, own):
+                is_subject = (block.is_title and mention.bare) or mention.link in subjects
+                if mention.role == "plain" and is_subject:
+                    subjects.add(mention.link)
+                    mention = replace(mention, role="related")
                 if (mention.link, mention.role) not in seen:
                     seen.add((mention.link, mention.role))
                     yield mention
@@ -159,7 +167,7 @@ def _split_blocks(lines: Sequence[tuple[int, str]]) -> Iterator[_Block]:
             continue
         if match := _HEADING.match(text):
             heading = match[1]
-            yield _Block(number, heading, heading)
+            yield _Block(number, heading, heading, text.lstrip().startswith("# "))
         elif text.lstrip().startswith("|"):
             cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", text.strip().strip("|"))]
             if not _TABLE_RULE.match(text):

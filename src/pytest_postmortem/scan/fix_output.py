@@ -23,8 +23,8 @@ MAX_DETAILS = 12
 NOTHING = "–"
 NO_FIX = "no fix named"
 ROLE_REASONS: Mapping[FixRole, str] = {
-    "cause": "the text calls it the cause",
-    "related": "the text does not call it the fix",
+    "cause": "it is called the cause",
+    "related": "it is not called the fix",
     "elsewhere": "it is of another repository",
 }
 ROLES_BY_WEIGHT: tuple[FixRole, ...] = ("fix", "revert", "plain", "related", "cause", "elsewhere")
@@ -124,7 +124,7 @@ def _format_gone(finding: FixFinding) -> str:
 def _format_details(finding: FixFinding) -> Iterator[str]:
     """Yield the evidence for a fix, taken or not, and each of its tests."""
     for evidence in finding.fix.evidence[:MAX_DETAILS]:
-        yield f"    {_format_fix_evidence(evidence)}"
+        yield f"    {_format_fix_evidence(evidence, finding)}"
     for commit in finding.fix.commits:
         yield f"    {_format_commit(commit)}"
     for candidate in finding.tests[:MAX_DETAILS]:
@@ -136,13 +136,25 @@ def _format_details(finding: FixFinding) -> Iterator[str]:
         yield f"    {test.path}::{test.names}: gone{by}"
 
 
-def _format_fix_evidence(evidence: FixEvidence) -> str:
+def _format_fix_evidence(evidence: FixEvidence, finding: FixFinding) -> str:
     commits = ", ".join(map(shorten_revision, evidence.commits))
     role = "" if evidence.role == "fix" else f" ({evidence.role})"
-    outcome = "taken" if evidence.taken else "not taken"
-    why = f", {evidence.why}" if evidence.why else ""
     named = f" → {commits}" if commits and commits != evidence.what else ""
-    return f"{evidence.where}: {evidence.what}{role}{named}: {outcome}{why}"
+    outcome = _format_outcome(evidence, finding)
+    return f"{evidence.where}: {evidence.what}{role}{named}: {outcome}"
+
+
+def _format_outcome(evidence: FixEvidence, finding: FixFinding) -> str:
+    """Return whether a commit that something names is the fix, and why it is not."""
+    fix = {commit.id for commit in finding.fix.commits}
+    word, reason = "taken", evidence.why
+    if not evidence.taken and evidence.commits and fix.issuperset(evidence.commits):
+        word = "the same commit"
+    elif not evidence.taken:
+        word = "not taken"
+        reason = ROLE_REASONS.get(evidence.role) or reason
+        reason = reason or ("what is taken counts more" if fix else "")
+    return f"{word}, {reason}" if reason else word
 
 
 def _format_commit(commit: LoggedCommit) -> str:

@@ -835,5 +835,5 @@ def _format_source(candidate: _Candidate) -> str:
     if candidate.kind == "field":
         return f"{candidate.what} in {candidate.where}" if "#" in candidate.what else "advisory"
     if candidate.kind == "text":
-        return f"{candidate.what} in text"
+        return f"{candidate.what} in text" if "#" in candidate.what else "text"
     return candidate.kind
