@@ -71,7 +71,7 @@ def test_the_table_has_each_incident_with_its_fix_and_what_came_with_it(
     rows = table(capsys.readouterr().out)
     assert [[row[0], *row[2:]] for row in rows[1:4]] == [
         ["PM-1", "2 tests", "came with the fix"],
-        ["PM-2", "–", "no test came with the fix"],
+        ["PM-2", "–", "no Python test came with the fix"],
         ["PM-3", "–", "no fix named"],
     ]
     assert rows[1][1].endswith("(#12 in text)")
@@ -311,7 +311,7 @@ def test_a_partial_clone_says_what_it_cannot_see(
     assert "the tests of fixes can't be read: git: object" in out
     assert "partial clone" in out
     assert "its tests can't be read in this clone" in out
-    assert "no test came with the fix" not in out
+    assert "no Python test came with the fix" not in out
 
 
 def test_without_a_repository_names_alone_are_looked_for(
@@ -343,3 +343,15 @@ def test_without_a_commit_or_an_incident_nothing_is_claimed(
     commit(tmp_path, {"pm.yml": "postmortems: []\n"}, "Begin")
     main(["scan", "--from", "fixes"])
     assert "the registry has no incident" in capsys.readouterr().out
+
+
+def test_a_commit_that_names_an_incident_and_is_not_its_fix_has_a_reason(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report is committed with its id, and that commit fixes nothing."""
+    commit(root, {"notes.md": "x\n"}, "Report of PM-3")
+
+    main(["scan", "--from", "fixes"])
+
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("PM-3")]
+    assert row.endswith(", which names it, is not taken: it changes no source")

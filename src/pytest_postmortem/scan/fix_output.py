@@ -28,7 +28,7 @@ ROLE_REASONS: Mapping[FixRole, str] = {
     "elsewhere": "it is of another repository",
 }
 ROLES_BY_WEIGHT: tuple[FixRole, ...] = ("fix", "revert", "plain", "related", "cause", "elsewhere")
-NO_TESTS = "no test came with the fix"
+NO_TESTS = "no Python test came with the fix"
 UNREAD_TESTS = "its tests can't be read in this clone"
 
 
@@ -95,6 +95,9 @@ def _format_missing_fix(finding: FixFinding) -> str:
     subject = first.what if first.kind in ("text", "field") else first.where
     of_role = "" if first.kind == "message" else ROLE_REASONS.get(first.role)
     reason = of_role or first.why or "no word calls it the fix"
+    if first.kind == "message":
+        commit = first.where.rpartition(" ")[2]
+        subject, reason = f"{commit}, which names it,", reason.replace(f"{commit} ", "it ", 1)
     more = f" ({len(others)} more with --verbose)" if others else ""
     return f"{NO_FIX}; {subject} is not taken: {reason}{more}"
 
