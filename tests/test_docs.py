@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shlex
 import sqlite3
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -162,6 +164,58 @@ def test_the_tutorial_on_proofs_works_step_by_step(
         (status, text.partition("\n")[2]) for status, text in zip((0, 1), consoles, strict=True)
     ]
     assert promised in result.outlines
+
+
+@pytest.mark.slow
+def test_the_tutorial_on_old_incidents_works_step_by_step(tmp_path: Path) -> None:
+    """From nothing to a proven test in one command, whose output the page and the how-to show."""
+    page = ROOT / "docs" / "tutorial" / "old-incidents.md"
+    how_to = ROOT / "docs" / "how-to" / "old-incidents.md"
+    run = console(tmp_path)
+    shown = []
+    printed = []
+
+    for before, language, text in blocks(page):
+        names = re.findall(r"`([\w./-]+\.(?:py|md))`", before)
+        if language in ("python", "markdown"):
+            (tmp_path / names[-1]).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / names[-1]).write_text(text, encoding="utf-8")
+        elif language == "console":
+            for command in re.findall(r"^\$ (.*)$", text, re.MULTILINE):
+                printed.append(f"$ {command}\n{run(command)}")
+            shown.append(text)
+        else:
+            assert text.strip() in run("pytest").splitlines()
+
+    hide = partial(re.sub, r"\b[0-9a-f]{40}\b|\b[0-9a-f]{7,9}\b|\(\d+\.\d s\)", "…")
+    assert hide("".join(printed)) == hide("".join(shown))
+    assert next(text for _, kind, text in blocks(how_to) if kind == "console") in shown
+
+
+def console(folder: Path) -> Callable[[str], str]:
+    """Return what runs the commands of a page in a folder, and returns what they print."""
+    identity = {
+        f"GIT_{who}_{what}": f"{what.lower()}@example.com"
+        for who in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
+    modules = {"pytest": "pytest", "pytest-postmortem": "pytest_postmortem"}
+
+    def run(command: str) -> str:
+        program, *arguments = shlex.split(command)
+        words = [sys.executable, "-m", modules[program]] if program in modules else [program]
+        environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull}
+        done = subprocess.run(
+            [*words, *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout
+
+    return run
 
 
 def repository(folder: Path) -> Callable[..., str]:

@@ -223,6 +223,14 @@ class TestPay:
             pytest.fail(repr(error))
 """
 
+ASKS = """\
+from shop import pay
+
+def test_once():
+    assert pay.charge_once(1) == 1
+    {more}
+"""
+
 
 def test_a_choice_between_modules_stays_with_what_needs_it() -> None:
     """A name that is imported or defined, as the version of Python has it, is an addition."""
@@ -242,21 +250,25 @@ def test_a_choice_between_modules_stays_with_what_needs_it() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("more", "status", "words"),
+    ("test", "more", "status", "words"),
     [
-        ("", "weak", "fails only because charge_once is missing without"),
-        ("assert pay.Card().total() == 2", "proven", "Failed: AttributeError"),
+        (TRIES, "", "weak", "fails only because charge_once is missing without"),
+        (TRIES, "assert pay.Card().total() == 2", "proven", "Failed: AttributeError"),
+        (ASKS, "", "weak", "needs a name added by the fix"),
+        (ASKS, "assert pay.Card().total() == 2", "proven", "charge_once, which the fix added, was"),
+        (ASKS, "1 // (pay.Card().total() - 1)", "weak", "needs a name added by the fix"),
     ],
 )
 def test_the_modifications_alone_are_reverted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    test: str,
     more: str,
     status: str,
     words: str,
 ) -> None:
-    """A test that notices them is proven, though it needs an addition as well."""
+    """A test that notices them by an assertion is proven, though it needs an addition as well."""
     repository = Repository(tmp_path / "repo", monkeypatch)
     repository.commit(
         {
@@ -268,7 +280,7 @@ def test_the_modifications_alone_are_reverted(
     fix = repository.commit(
         {
             "src/shop/pay.py": PAY.format(" + 1", ONCE),
-            "tests/unit/test_pay.py": TRIES.format(more=more),
+            "tests/unit/test_pay.py": test.format(more=more),
         }
     )
 

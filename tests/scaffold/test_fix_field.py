@@ -55,3 +55,49 @@ def test_several_commits_are_a_list() -> None:
     new = add_fix_field(b"---\ntitle: A\n---\n", "a.md", 1, ["abc1234", "def5678"])
 
     assert new == b"---\ntitle: A\nfix: [abc1234, def5678]\n---\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "# A\n\n**Date:** 2026-03-02\n**Severity:** SEV1\n\n## Cause\n",
+            "# A\n\n**Date:** 2026-03-02\n**Severity:** SEV1\n**Fix commit:** FIX\n\n## Cause\n",
+        ),
+        (
+            "# A\n\n**Date**: 2026-03-02  \n**Severity**: SEV1\n",
+            "# A\n\n**Date**: 2026-03-02  \n**Fix commit**: FIX  \n**Severity**: SEV1\n",
+        ),
+        (
+            "# A\n\n**Date:** 2026-03-02\n\n**Severity:** SEV1\n\nText.\n",
+            "# A\n\n**Date:** 2026-03-02\n\n**Severity:** SEV1\n\n**Fix commit:** FIX\n\nText.\n",
+        ),
+        (
+            "# A\r\n\r\n- Date: 2026-03-02\r\n- Owner: payments\r\n",
+            "# A\r\n\r\n- Date: 2026-03-02\r\n- Owner: payments\r\n- Fix commit: FIX\r\n",
+        ),
+        (
+            "# A\n\n| Severity | SEV1 |\n|---|---|\n| Owner | payments |\n\nText.\n",
+            "# A\n\n| Severity | SEV1 |\n|---|---|\n| Owner | payments |\n| Fix commit | FIX |\n"
+            "\nText.\n",
+        ),
+        ("# A\n\n| Date | Severity |\n|---|---|\n| 2026-03-02 | SEV1 |\n\nText.\n", None),
+        ("# A\n\n## Severity\n\nSEV1\n", None),
+        ("# A\n\n## Timeline\n\nx\n\n## Actions\n\n- Owner: payments\n", None),
+        ("# A\n\nDate: 2026-03-02\nFix commit: 1a2b3c4d5e6f\n", None),
+    ],
+)
+def test_a_document_with_labels_at_its_head_gets_one_more(text: str, expected: str | None) -> None:
+    """It is written as the others are, and read back; else the document stays as it is."""
+    new = add_fix_field(text.encode(), "pm/a.md", None, [FIX])
+
+    assert (new and new.decode()) == (expected and expected.replace("FIX", FIX))
+    assert new is None or add_fix_field(new, "pm/a.md", None, [FIX]) is None
+
+
+def test_a_document_without_a_head_gets_front_matter_where_others_have_it() -> None:
+    """What the text states stays, and a second run changes nothing."""
+    new = add_fix_field(b"# A\n\nText.\n", "pm/a.md", None, [FIX], new_front_matter=True)
+
+    assert new == f"---\nfix: {FIX}\n---\n\n# A\n\nText.\n".encode()
+    assert add_fix_field(new, "pm/a.md", None, [FIX], new_front_matter=True) is None

@@ -39,6 +39,11 @@ def roles(text: str) -> list[tuple[str, str]]:
             f"Fixed by [#12]({PULL}/12), see also [#14]({PULL}/14).",
             [("#12", "fix"), ("#14", "related")],
         ),
+        ("Introduced with the shop in #3, fixed in #12.", [("#3", "cause"), ("#12", "fix")]),
+        (
+            f"It was introduced long ago with {PULL}/9, fixed by [the PR]({PULL}/12).",
+            [("#9", "cause"), ("#12", "fix")],
+        ),
         (f"Caused by {PULL}/9. We merged {PULL}/12.", [("#9", "cause"), ("#12", "plain")]),
         (f"We rolled back {PULL}/9.", [("#9", "revert")]),
         (
@@ -54,6 +59,9 @@ def roles(text: str) -> list[tuple[str, str]]:
         ("Fixed in abc1234.", [("abc1234", "fix")]),
         ("The commit abc1234 went out.", [("abc1234", "plain")]),
         ("The request abc1234 hung.", []),
+        ("# The commit abc1234\n\nCommit abc1234 was pushed.", [("abc1234", "related")]),
+        ("# Fixed by commit abc1234", [("abc1234", "fix")]),
+        ("The health check (commit abc1234) caught it an hour later.", [("abc1234", "related")]),
         ("Fixed in https://github.com/other/infra/pull/3.", [("#3", "elsewhere")]),
         ("Fixed in https://github.com/former/cart/pull/12.", [("#12", "fix")]),
         ("Fixed in other/infra#3.", [("#3", "elsewhere")]),

@@ -387,7 +387,7 @@ def test_a_suite_without_anything_to_look_for_is_one_clear_message(
     assert (status, out) == (2, "")
     assert err == (
         "Couldn't scan: no registry is configured, so no incident is known\n"
-        "  set postmortem_registry, or patterns for ids in postmortem_scan_patterns\n"
+        "  run `pytest-postmortem init`, or set postmortem_registry or postmortem_scan_patterns\n"
         "  see `pytest-postmortem explain setting`\n"
     )
 

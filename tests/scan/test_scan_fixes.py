@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem.cli.main import main
-from repositories import commit, git, repository, write
+from repositories import commit, git, repository, said, write
 
 PULL = "https://github.com/shop/cart/pull"
 
@@ -71,7 +71,7 @@ def test_the_table_has_each_incident_with_its_fix_and_what_came_with_it(
     rows = table(capsys.readouterr().out)
     assert [[row[0], *row[2:]] for row in rows[1:4]] == [
         ["PM-1", "2 tests", "came with the fix"],
-        ["PM-2", "–", "no test came with the fix"],
+        ["PM-2", "–", "no Python test came with the fix"],
         ["PM-3", "–", "no fix named"],
     ]
     assert rows[1][1].endswith("(#12 in text)")
@@ -153,6 +153,60 @@ def test_a_fix_that_cannot_be_written_is_printed(
     assert main(["scan", "--from", "fixes", "--apply", "--fixes"]) == 1
 
     assert "PM-1 in pm.json: write 'fix: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("head", "other", "written"),
+    [
+        ("\n**Date:** 2026-03-02\n", "", "\n**Date:** 2026-03-02\n**Fix commit:** FIX\n"),
+        ("", "---\ntitle: B\n---\n", "---\nfix: FIX\n---\n\n# Charged twice\n"),
+        ("", "# B\n", ""),
+    ],
+)
+def test_a_fix_is_written_into_a_document_without_front_matter(
+    root: Path, capsys: pytest.CaptureFixture[str], head: str, other: str, written: str
+) -> None:
+    """As a label at its head, or as front matter where the other documents have it, and once."""
+    document = root / "docs/PM-1.md"
+    text = f"# Charged twice\n{head}\nFixed in {PULL}/12.\n"
+    write(root, {"docs/PM-1.md": text, "docs/PM-2.md": other or "# B\n"})
+    ini = (root / "pytest.ini").read_text(encoding="utf-8").replace("pm.yml", "docs")
+    (root / "pytest.ini").write_text(ini, encoding="utf-8")
+    fix = said(root, "rev-parse", "HEAD^")
+
+    main(["scan", "--from", "fixes", "--apply", "--fixes"])
+    first = document.read_text(encoding="utf-8")
+    by_hand = "by hand" in capsys.readouterr().out
+    main(["scan", "--from", "fixes", "--apply", "--fixes"])
+
+    assert written.replace("FIX", fix) in first
+    assert by_hand is (not written)
+    assert document.read_text(encoding="utf-8") == first
+    assert ("(registry)" in capsys.readouterr().out) is bool(written)
+
+
+@pytest.mark.parametrize(
+    ("summary", "seen"),
+    [
+        (f"See also {PULL}/12.", "#12 is not taken: it is not called the fix"),
+        (f"Introduced in {PULL}/12.", "#12 is not taken: it is called the cause"),
+        (f"{PULL}/99", "#99 is not taken: no commit of this history landed #99"),
+        (f"{PULL}/99 and {PULL}/98", "#99 is not taken: no commit of this history landed #99 (1"),
+        ("https://github.com/a/b/pull/12", "#12 is not taken: it is of another repository"),
+        ("Nothing.", ""),
+    ],
+)
+def test_without_a_fix_the_table_names_what_was_seen_and_not_taken(
+    root: Path, capsys: pytest.CaptureFixture[str], summary: str, seen: str
+) -> None:
+    """The reader of a report that links a change learns why it is not its fix."""
+    write(root, {"pm.yml": f"- id: PM-1\n  title: Charged twice\n  notes: {summary}\n"})
+
+    main(["scan", "--from", "fixes"])
+
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("PM-1")]
+    assert ("no fix named; " + seen if seen else "no fix named") in row
+    assert ("; " in row) is bool(seen)
 
 
 def test_json_and_markdown_have_the_evidence(
@@ -257,7 +311,7 @@ def test_a_partial_clone_says_what_it_cannot_see(
     assert "the tests of fixes can't be read: git: object" in out
     assert "partial clone" in out
     assert "its tests can't be read in this clone" in out
-    assert "no test came with the fix" not in out
+    assert "no Python test came with the fix" not in out
 
 
 def test_without_a_repository_names_alone_are_looked_for(
@@ -289,3 +343,15 @@ def test_without_a_commit_or_an_incident_nothing_is_claimed(
     commit(tmp_path, {"pm.yml": "postmortems: []\n"}, "Begin")
     main(["scan", "--from", "fixes"])
     assert "the registry has no incident" in capsys.readouterr().out
+
+
+def test_a_commit_that_names_an_incident_and_is_not_its_fix_has_a_reason(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report is committed with its id, and that commit fixes nothing."""
+    commit(root, {"notes.md": "x\n"}, "Report of PM-3")
+
+    main(["scan", "--from", "fixes"])
+
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("PM-3")]
+    assert row.endswith(", which names it, is not taken: it changes no source")

@@ -85,6 +85,21 @@ def test_the_marker_stands_where_it_reaches_the_tests(code: str, line: int, expe
     assert mark(PYTEST + code, line) == PYTEST + expected
 
 
+def test_a_test_of_several_branches_is_marked_in_each() -> None:
+    """Whichever of them runs, the test is linked; a branch that is marked stays as it is."""
+    code = (
+        "class TestA:\n  if x:\n    def test_a(self): 0\n    def test_b(self): 0\n"
+        "  elif y:\n    @pytest.mark.postmortem('PM-1')\n    def test_a(self): 0\n"
+        "  else:\n    def test_a(self): 0\n"
+    )
+
+    marked = mark(PYTEST + code, 12)
+
+    indented = "    @pytest.mark.postmortem('PM-1')\n    def test_a"
+    plain = code.replace("    @pytest.mark.postmortem('PM-1')\n", "")
+    assert marked == PYTEST + plain.replace("    def test_a", indented)
+
+
 def test_several_ids_are_one_marker() -> None:
     """Whatever stands in an id is a text of Python."""
     assert mark(PYTEST + "def test_a(): 0\n", 4, "PM-1", "it's", 'a "b"', "é\\") == (

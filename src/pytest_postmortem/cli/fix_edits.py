@@ -8,7 +8,7 @@ from pytest_postmortem.cli.project import Project
 from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.scaffold.edits import FileEdit
-from pytest_postmortem.scaffold.fix_field import add_fix_field
+from pytest_postmortem.scaffold.fix_field import add_fix_field, has_front_matter
 from pytest_postmortem.scan.findings import FixFinding
 
 
@@ -28,7 +28,10 @@ def build_fix_edits(
         if shown not in contents and shown and (data := read_file_bytes(file)) is not None:
             contents[shown] = (data, data)
         old, data = contents.get(shown, (b"", b""))
-        new = add_fix_field(data, shown, postmortem.line, fix) if data else None
+        new = None
+        if data:
+            has_neighbours = _has_front_matter_next_to(project, shown)
+            new = add_fix_field(data, shown, postmortem.line, fix, new_front_matter=has_neighbours)
         if new is None:
             place = f" in {shown}" if shown else ""
             value = fix[0] if len(fix) == 1 else f"[{', '.join(fix)}]"
@@ -41,6 +44,15 @@ def build_fix_edits(
         if new != old
     ]
     return edits, by_hand
+
+
+def _has_front_matter_next_to(project: Project, shown: str) -> bool:
+    """Return whether most other documents of the same folder have front matter."""
+    folder = shown.rpartition("/")[0]
+    paths = {each.path for each in project.registry or () if each.path} - {shown}
+    others = [path for path in paths if path.rpartition("/")[0] == folder]
+    found = [has_front_matter(read_file_bytes(project.root / path) or b"") for path in others]
+    return sum(found) * 2 > len(found)
 
 
 def _list_open_fixes(

@@ -185,7 +185,8 @@ class _ProjectScanner:
         self._fix_scanner: FixScanner | None = None
         if self._project.registry is None and not self._settings.scan_patterns:
             cause = "no registry is configured, so no incident is known"
-            remedy = "set postmortem_registry, or patterns for ids in postmortem_scan_patterns"
+            settings = "postmortem_registry or postmortem_scan_patterns"
+            remedy = f"run `pytest-postmortem init`, or set {settings}"
             raise _build_scan_error(cause, remedy)
 
     @property

@@ -49,7 +49,7 @@ QUESTION_MARKS = ("?", "？")
 _SENTENCE_START = re.compile(r"(?<=[.!])\s+(?=\S)|\n(?![a-zß-ÿа-я])")
 """The end of a sentence, or of a line unless the next one continues it in lower case."""
 
-_METADATA_KINDS = ("id", "title", "date", "severity", "owner", "status", "class")
+_METADATA_KINDS = ("id", "title", "date", "severity", "owner", "status", "class", "fix")
 _LABEL_DASH = re.compile(r"([^\n–—-]{3,40}?)\s[–—-]+\s+(?=\S)")
 _LEADING_QUESTION = re.compile(r"[^?？.。!]{3,300}[?？][)*_\"”]*\s*(?=\S)")
 _INLINE_LABEL = re.compile(

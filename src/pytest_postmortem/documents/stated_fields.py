@@ -80,6 +80,7 @@ _EMOJI_BEFORE_ID = r"[^\w\s()\[\]【】（）<{'\"“«#.,-]+\s*(?=[A-Z]{2,}[-_ 
 _EMOJI = r"(?::[\w+-]+:|[^\w\s()\[\]<{@#'\"“«.,&/-])+\s*(?=\w)"
 _END_BRACKET = re.compile(r"\s*[(\[（]([^()\[\]（）]{1,20})[)\]）]\s*$")
 _LETTERS = re.compile(r"[^\W_]+")
+_COMMITS = re.compile(r"[0-9a-f]{7,64}(?:[\s,;]+[0-9a-f]{7,64})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,6 +478,9 @@ def _convert_value(
         return value.lstrip("#") if is_id else None
     if kind == "title":
         return _clean_title(value, labels)
+    if kind == "fix":
+        commits = value.replace("`", "")
+        return " ".join(re.split(r"[\s,;]+", commits)) if _COMMITS.fullmatch(commits) else None
     if (
         (kind == "owner" and (_HANDLES.fullmatch(value) or "@" in value[1:]))
         or (kind == "status" and _is_choice_of_statuses(value, labels))

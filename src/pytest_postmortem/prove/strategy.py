@@ -305,7 +305,7 @@ class Prover:
             sides.control, sides.as_module = today.trial, today.as_module
         names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)
         judged, control = self._judge_versions(sides, versions, names_of_fix, quick=copied)
-        if judged.verdict in ("proven", "proven-flaky"):
+        if judged.verdict in ("proven", "proven-flaky", "weak"):
             additions = self._find_additions(case, fix, versions)
             judged = judge_additions(judged, sides, control, names_of_fix, additions)
         if versions.way == "replay":
@@ -517,14 +517,17 @@ def judge_additions(
     fix_names: NamesOfFix,
     additions: AdditionsOfFix | None,
 ) -> IncidentVerdict:
-    """Return the verdict with tests as ``weak`` that fail only because an addition is missing."""
-    if additions is None:
+    """Return the verdict after a run that keeps the additions.
+
+    Tests that pass then are ``weak``; those that needed an addition are proven by an assertion.
+    """
+    if additions is None or (judged.verdict == "weak" and additions.is_all):
         return judged
     trial = control if additions.is_all else experiment.run_with_additions(additions.texts)
     tests = tuple(
         _judge_test_with_additions(test, control, trial, fix_names, additions)
         if test.verdict in PROVEN_VERDICTS
-        else test
+        else _judge_weak_test_again(test, control, trial, fix_names, additions)
         for test in judged.tests
     )
     top = select_best_verdict(tests)
@@ -541,11 +544,7 @@ def _judge_test_with_additions(
     shown = ", ".join(additions.names[:3])
     attempts = trial.attempts.get(test.nodeid, ())
     if not attempts or attempts[0].word != "passed":
-        again = judge_incident(
-            replace(control, linked=(test.nodeid,)),
-            replace(trial, linked=control.linked),
-            fix_names,
-        )
+        again = _judge_test_of_trial(test, control, trial, fix_names)
         if again.verdict == "proven":
             return test
         why = f"{test.message}; whether only {shown} is missing can't be tested: {again.message}"
@@ -560,6 +559,34 @@ def _judge_test_with_additions(
     if additions.is_all:
         why = f"needs {shown}, which the fix added: new behaviour, there is nothing to revert"
     return replace(test, verdict="weak", message=why, is_mixed=False)
+
+
+def _judge_weak_test_again(
+    test: TestVerdict,
+    control: Trial,
+    trial: Trial,
+    fix_names: NamesOfFix,
+    additions: AdditionsOfFix,
+) -> TestVerdict:
+    """Return the verdict on a test that needed an addition of the fix, with the additions kept.
+
+    Only an assertion of the test itself speaks of the old behaviour.
+    """
+    if test.verdict != "weak" or additions.doubts:
+        return test
+    again = _judge_test_of_trial(test, control, trial, fix_names)
+    if again.verdict != "proven" or not _is_own_assertion(again):
+        return test
+    why = f"{again.message}; {', '.join(additions.names[:3])}, which the fix added, was kept"
+    return replace(test, verdict="proven", message=why, is_mixed=False)
+
+
+def _judge_test_of_trial(
+    test: TestVerdict, control: Trial, trial: Trial, fix_names: NamesOfFix
+) -> IncidentVerdict:
+    return judge_incident(
+        replace(control, linked=(test.nodeid,)), replace(trial, linked=control.linked), fix_names
+    )
 
 
 def _check_control_run(experiment: Experiment, control: Trial, way: str, top: Path) -> Trial:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.options import MARKER_NAME
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.pysource.bindings import parse_python_tree, walk_statements
+from pytest_postmortem.pysource.bindings import find_definitions, parse_python_tree, walk_statements
 from pytest_postmortem.pysource.expressions import format_dotted_name, is_mark_name
 from pytest_postmortem.pysource.project_modules import build_parsed_module
 from pytest_postmortem.pysource.resolver import ExpressionReducer
@@ -65,6 +65,8 @@ def add_markers(
 ) -> bytes:
     """Return a module with markers added to the functions on some lines.
 
+    A test that branches of a condition define is marked in each of them.
+
     Raises:
         MarkingError: The module can't be edited, or the marker would have no effect.
     """
@@ -72,8 +74,9 @@ def add_markers(
     if source is None:
         raise MarkingError("it is not valid Python")
     try:
-        name = _find_marker_name(source.tree, min(wanted))
-        lines = _insert_markers(source, wanted, name or f"pytest.mark.{MARKER_NAME}")
+        every = _add_other_definitions(source.tree, wanted)
+        name = _find_marker_name(source.tree, min(every))
+        lines = _insert_markers(source, every, name or f"pytest.mark.{MARKER_NAME}")
         if not name:
             lines = insert_pytest_import(replace(source, lines=lines))
         result = "".join(lines).encode(source.encoding)
@@ -81,6 +84,23 @@ def add_markers(
     except RecursionError as error:
         raise MarkingError("it is nested too deep") from error
     return result
+
+
+def _add_other_definitions(
+    tree: ast.Module, wanted: Mapping[int, Sequence[str]]
+) -> Mapping[int, Sequence[str]]:
+    """Return the ids by line, also for definitions of the same tests in other branches."""
+    every = {line: list(ids) for line, ids in wanted.items()}
+    for scope in ast.walk(tree):
+        body = scope.body if isinstance(scope, (ast.Module, ast.ClassDef)) else []
+        for nodes in find_definitions(body).values():
+            ids = [id for node in nodes for id in wanted.get(node.lineno, ())]
+            for node in nodes if len(nodes) > 1 else ():
+                marked = " ".join(map(ast.unparse, node.decorator_list))
+                new = [id for id in dict.fromkeys(ids) if repr(id) not in marked]
+                if isinstance(node, Function) and new and node.lineno not in wanted:
+                    every[node.lineno] = new
+    return every
 
 
 def _insert_markers(

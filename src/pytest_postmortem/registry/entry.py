@@ -206,6 +206,7 @@ def _build_entry(
         if reading.find_values(name)
     }
     lists["fix"], patch = read_fix_field(reading)
+    lists["fix"] = lists["fix"] or tuple(derived.get("fix", "").split())
     lists["references"] = find_fix_references(reading.values)
     texts["patch"] = texts.get("patch") or patch
     return RegistryEntry(

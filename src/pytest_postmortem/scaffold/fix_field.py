@@ -1,31 +1,46 @@
-"""Write ``fix:`` into the front matter of a document, or into an entry of a registry file.
+"""Write the fix into a document, or into an entry of a registry file.
 
-One line is inserted; the result is parsed to verify that it has the new key and that nothing else
-has changed.
+It is a key of the front matter or of the entry, or a label next to those at the head of a text. The
+result is read again to verify that it has the fix and that nothing else has changed.
 """
 
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.directory import read_document_lines
+from pytest_postmortem.registry.directory import (
+    DocumentDirectory,
+    find_derived_texts,
+    read_document_lines,
+)
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT
-from pytest_postmortem.registry.filenames import parse_linked_name
+from pytest_postmortem.registry.filenames import DocumentName, parse_linked_name
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.scaffold.label_lines import list_label_insertions
 from pytest_postmortem.scaffold.scalars import format_toml_value, format_yaml_value
 
 FIX_KEY = "fix"
+FIX_LABEL = "Fix commit"
+FENCES = ("---", "+++")
 
 
-def add_fix_field(data: bytes, shown: str, line: int | None, fix: Sequence[str]) -> bytes | None:
-    """Return a file in which an incident has the field ``fix``, None if that can't be done safely.
+def add_fix_field(
+    data: bytes,
+    shown: str,
+    line: int | None,
+    fix: Sequence[str],
+    *,
+    new_front_matter: bool = False,
+) -> bytes | None:
+    """Return a file in which an incident has its fix, None if that can't be done safely.
 
-    ``line`` is that of the incident's entry in a file with several; ``fix`` are the commits.
+    ``line`` is that of the incident's entry in a file, None for a document without front matter;
+    ``fix`` are the commits. A document gets front matter only if ``new_front_matter`` says so.
     """
     bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     try:
@@ -36,6 +51,8 @@ def add_fix_field(data: bytes, shown: str, line: int | None, fix: Sequence[str])
     plain = text.replace("\r\n", "\n")
     try:
         new = _insert_fix(plain, shown, line, tuple(fix))
+        if new is None and line is None:
+            new = _insert_into_text(plain, shown, tuple(fix), new_front_matter)
     except (RegistryError, ValueError, LookupError, RecursionError):
         return None
     return None if new is None else bom + new.replace("\n", newline).encode()
@@ -51,7 +68,7 @@ def _insert_fix(text: str, shown: str, line: int | None, fix: tuple[str, ...]) -
     if name is None or name.kind in ("data", "rst", "html", "plain"):
         return None
     fence = text.partition("\n")[0].rstrip()
-    if fence not in ("---", "+++"):
+    if fence not in FENCES:
         return None
     values, _ = read_document_lines(text, shown, name.kind)
     if not values:
@@ -59,6 +76,42 @@ def _insert_fix(text: str, shown: str, line: int | None, fix: tuple[str, ...]) -
     if fence == "+++":
         return _insert_into_toml(text, values, fix, shown)
     return _insert_verified(text, values, fix, shown, None)
+
+
+def has_front_matter(data: bytes) -> bool:
+    """Return whether a document begins with front matter in YAML."""
+    return data.removeprefix(BOM_UTF8).partition(b"\n")[0].rstrip() == b"---"
+
+
+def _insert_into_text(
+    text: str, shown: str, fix: tuple[str, ...], new_front_matter: bool
+) -> str | None:
+    """Insert a label next to those at the head of a document, else front matter above it."""
+    name = parse_linked_name(shown)
+    if name is None or name.kind not in ("markdown", "rst", "plain"):
+        return None
+    before = _read_stated_texts(text, shown, name)
+    rows = text.split("\n")
+    if FIX_KEY in before or rows[0].rstrip() in FENCES:
+        return None
+    expected = {**before, FIX_KEY: " ".join(fix)}
+    for place, new in list_label_insertions(rows, FIX_LABEL, ", ".join(fix)):
+        with_label = "\n".join([*rows[:place], *new, *rows[place:]])
+        if _read_stated_texts(with_label, shown, name) == expected:
+            return with_label
+    if not new_front_matter or name.kind != "markdown":
+        return None
+    gap = "" if text.startswith("\n") else "\n"
+    with_front = f"---\n{FIX_KEY}: {format_yaml_value(fix)}\n---\n{gap}{text}"
+    values, _ = read_document_lines(with_front, shown, name.kind)
+    is_as_before = _read_stated_texts(with_front, shown, name) == before
+    return with_front if set(values) == {FIX_KEY} and is_as_before else None
+
+
+def _read_stated_texts(text: str, shown: str, name: DocumentName) -> Mapping[str, str]:
+    """Return the fields that a document states outside of its front matter."""
+    values, lines = read_document_lines(text, shown, name.kind)
+    return find_derived_texts(DocumentDirectory("", shown), values, lines, name)
 
 
 def _find_table(tree: Any, line: int | None) -> LocatedTable | None:

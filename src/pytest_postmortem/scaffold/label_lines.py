@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from pytest_postmortem.documents.head import DocumentHeading, find_headings
@@ -41,6 +41,9 @@ _LABELLED_LINE = re.compile(
     r"[\s*_]*(?P<sign>[:|\uff1a])[*_]*)(?P<rest>.*)$"
 )
 _DATE_OR_BLANK = re.compile(r"\d|^[\s|]*$")
+_LINE_END = re.compile(r"(?:  +|\\|<br\s*/?>\s*)$")
+"""The end of a line below which Markdown begins a new one within a paragraph."""
+
 _TABLE_DELIMITER = re.compile(r"\s*\|(?:\s*:?-+:?\s*\|)+\s*$")
 
 
@@ -152,3 +155,22 @@ def _write_label_like(line: str, label: str, value: str) -> str:
         return f"{label}: {value}"
     lead = f"{match['before']}{label}{match['lead'][match.end('label') :]}".rstrip()
     return f"{lead} {value}{' |' if match['sign'] == '|' else ''}"
+
+
+def list_label_insertions(
+    lines: Sequence[str], label: str, value: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield where a further label fits at the head of a document, and its lines, best place first.
+
+    It is written like the label above it, with the end of that line.
+    """
+    places = [n for n, line in enumerate(lines[:MAX_LABEL_LINES]) if _find_label_field(line)]
+    places.sort(key=lambda n: (_LINE_END.search(lines[n]) is not None, n), reverse=True)
+    for place in places:
+        line = lines[place]
+        end = _LINE_END.search(line)
+        new = _write_label_like(line.rstrip(), label, value) + (end[0] if end else "")
+        is_paragraph = place > 1 and not lines[place - 1].strip() and lines[place - 2].strip()
+        below = lines[place + 1] if place + 1 < len(lines) else ""
+        is_apart = is_paragraph and not below.strip() and _find_label_field(lines[place - 2])
+        yield place + 1, ["", new] if is_apart else [new]

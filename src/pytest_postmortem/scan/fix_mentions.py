@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pytest_postmortem.scan.forges import (
@@ -43,7 +43,7 @@ _ROLE_PHRASES: Mapping[FixRole, str] = {
         r"see also|related|similar\w*|cf\.?|follow[- ]?ups?|track(?:ed|ing)|prevent\w*|backlog"
         r"|todo|discuss\w*|reported|e\.g\.?|example|compare|unrelated|later|future|planned"
         r"|plan to|long[- ]term|proposal|proposed|improve\w*|refactor\w*|docs|documentation"
-        r"|monitor\w*|dashboard|alert(?:s|ing)?"
+        r"|monitor\w*|dashboard|alert(?:s|ing)?|caught|detected (?:by|via|with)|detector"
     ),
 }
 _ROLE_PATTERNS: Mapping[FixRole, re.Pattern[str]] = {
@@ -83,6 +83,13 @@ _TABLE_RULE = re.compile(r"\s*\|?[\s:|-]+\|?\s*$")
 _LIST_GAP = re.compile(r"[\s,;/&+()<>\[\]\d#]*(?:(?:and|und|et|y)[\s<>\[\]\d#]*)?")
 """The text between the items of a list of links."""
 
+_GAP_TO_OBJECT = re.compile(
+    r"[\s(<:\[]*(?:(?:in|by|with|via|through|von|mit|durch|par|dans|por|con|em)\b[\s(<:\[]*)?"
+    rf"(?:(?:the|commit|change|{_CHANGE_WORDS})\b[\s(<:#!\[]*)*",
+    re.IGNORECASE,
+)
+"""The text between a word such as "fixed" and the change that it speaks of."""
+
 NEAR = 90
 """Characters between a word and the change that it speaks of."""
 
@@ -106,6 +113,7 @@ class _Block:
     line: int
     text: str
     heading: str
+    is_title: bool = False
 
 
 def find_fix_mentions(
@@ -115,13 +123,20 @@ def find_fix_mentions(
 ) -> Iterator[FixMention]:
     """Yield the changes and commits that numbered lines of Markdown name.
 
+    What the title names without a word is what the report is about, and rarely its fix.
+
     ``definitions`` are the addresses of links by reference that are defined elsewhere.
     """
     known = {**(definitions or {}), **find_link_definitions(lines)}
     seen: set[tuple[ForgeLink, FixRole]] = set()
+    subjects: set[ForgeLink] = set()
     for block in _split_blocks(lines):
         for sentence in _SENTENCE_END.split(_inline_links(block.text, known)):
             for mention in _find_in_sentence(sentence, block, own):
+                is_subject = (block.is_title and mention.bare) or mention.link in subjects
+                if mention.role == "plain" and is_subject:
+                    subjects.add(mention.link)
+                    mention = replace(mention, role="related")
                 if (mention.link, mention.role) not in seen:
                     seen.add((mention.link, mention.role))
                     yield mention
@@ -152,7 +167,7 @@ def _split_blocks(lines: Sequence[tuple[int, str]]) -> Iterator[_Block]:
             continue
         if match := _HEADING.match(text):
             heading = match[1]
-            yield _Block(number, heading, heading)
+            yield _Block(number, heading, heading, text.lstrip().startswith("# "))
         elif text.lstrip().startswith("|"):
             cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", text.strip().strip("|"))]
             if not _TABLE_RULE.match(text):
@@ -196,21 +211,27 @@ def _find_in_sentence(sentence: str, block: _Block, own: OwnRepositories) -> Ite
     for match, link in find_shorthands(blanked):
         links.append((match.start(), match.end(), link))
         blanked = blanked[: match.start()] + " " * len(match[0]) + blanked[match.end() :]
+    links.sort(key=lambda place: place[0])
+    bare = (*_BARE_CHANGE.finditer(blanked), *_BARE_HASH.finditer(blanked))
+    starts = sorted({start for start, _, _ in links} | {match.start() for match in bare})
     before: tuple[int, FixRole] | None = None
-    for start, end, link in sorted(links, key=lambda place: place[0]):
+    for start, end, link in links:
         is_next = before is not None and _LIST_GAP.fullmatch(sentence, before[0], start)
-        role = before[1] if before and is_next else _find_role(blanked, start, end, block.heading)
+        role = _find_role(blanked, start, end, block.heading, starts)
+        role = before[1] if before and is_next else role
         before = (end, role)
         if own.is_known and not own.contains(link.repository):
             role = "elsewhere"
         yield FixMention(link, role, block.line, _quote(sentence, start, end))
-    yield from _find_bare_forms(sentence, blanked, block)
+    yield from _find_bare_forms(sentence, blanked, block, starts)
 
 
-def _find_bare_forms(sentence: str, blanked: str, block: _Block) -> Iterator[FixMention]:
+def _find_bare_forms(
+    sentence: str, blanked: str, block: _Block, starts: Sequence[int]
+) -> Iterator[FixMention]:
     """Yield numbers and hashes without a link, if a word names their kind."""
     for match in _BARE_CHANGE.finditer(blanked):
-        role = _find_role(blanked, match.start(), match.end(), "")
+        role = _find_role(blanked, match.start(), match.end(), "", starts)
         if role != "plain" or match["word"]:
             kind: Literal["change", "issue"] = (
                 "change" if match["word"] or match["sign"] == "!" else "issue"
@@ -218,14 +239,18 @@ def _find_bare_forms(sentence: str, blanked: str, block: _Block) -> Iterator[Fix
             link = ForgeLink(kind, "", int(match["number"]))
             yield FixMention(link, role, block.line, _quote(sentence, *match.span()), True)
     for match in _BARE_HASH.finditer(blanked):
-        role = _find_role(blanked, match.start(), match.end(), "")
+        role = _find_role(blanked, match.start(), match.end(), "", starts)
         if role != "plain" or _COMMIT_WORD.search(blanked[: match.start()]):
             link = ForgeLink("commit", "", None, match[0])
             yield FixMention(link, role, block.line, _quote(sentence, *match.span()), True)
 
 
-def _find_role(sentence: str, start: int, end: int, heading: str) -> FixRole:
-    """Return the role that the text between two places of a sentence gives."""
+def _find_role(sentence: str, start: int, end: int, heading: str, starts: Sequence[int]) -> FixRole:
+    """Return the role that the text around a reference gives; ``starts`` are those of all.
+
+    In "introduced in #3, fixed in #12" the second word speaks of the second reference.
+    """
+    following = next((each for each in starts if each >= end), None)
     nearest: tuple[int, FixRole] | None = None
     before, behind = sentence[max(start - NEAR, 0) : start], sentence[end : end + BEHIND]
     for role, pattern in _ROLE_PATTERNS.items():
@@ -236,7 +261,12 @@ def _find_role(sentence: str, start: int, end: int, heading: str) -> FixRole:
             distance = len(before) - word.end()
             nearest = _choose_nearer(nearest, (distance, "related" if failed else role))
         first = pattern.search(behind)
-        if first:  # a word behind speaks of it a little less often
+        is_of_next = (
+            first is not None
+            and following is not None
+            and _GAP_TO_OBJECT.fullmatch(sentence, end + first.end(), following)
+        )
+        if first and not is_of_next:  # a word behind speaks of it a little less often
             nearest = _choose_nearer(nearest, (first.start() + 15, role))
     if nearest is not None:
         return nearest[1]

@@ -11,6 +11,7 @@ from pytest_postmortem.model import format_count
 from pytest_postmortem.proofs import shorten_revision
 from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_code
 from pytest_postmortem.scan.findings import CandidateTest, FixFinding, FixScan
+from pytest_postmortem.scan.fix_mentions import FixRole
 from pytest_postmortem.scan.fix_tests import FixTest
 from pytest_postmortem.scan.incident_fixes import FixEvidence
 from pytest_postmortem.text import shorten_text
@@ -21,7 +22,13 @@ MAX_REASONS = 3
 MAX_DETAILS = 12
 NOTHING = "–"
 NO_FIX = "no fix named"
-NO_TESTS = "no test came with the fix"
+ROLE_REASONS: Mapping[FixRole, str] = {
+    "cause": "it is called the cause",
+    "related": "it is not called the fix",
+    "elsewhere": "it is of another repository",
+}
+ROLES_BY_WEIGHT: tuple[FixRole, ...] = ("fix", "revert", "plain", "related", "cause", "elsewhere")
+NO_TESTS = "no Python test came with the fix"
 UNREAD_TESTS = "its tests can't be read in this clone"
 
 
@@ -66,7 +73,7 @@ def _format_tests(finding: FixFinding) -> str:
 def _format_evidence(finding: FixFinding) -> str:
     """Return a description of the tests that claims only what was seen."""
     if not finding.fix.commits:
-        return NO_FIX if not finding.fix.notes else finding.fix.notes[0]
+        return finding.fix.notes[0] if finding.fix.notes else _format_missing_fix(finding)
     if finding.is_unread:
         return UNREAD_TESTS
     if not finding.tests and not finding.gone:
@@ -77,6 +84,22 @@ def _format_evidence(finding: FixFinding) -> str:
     if finding.gone:
         parts.append(_format_gone(finding))
     return "; ".join(parts)
+
+
+def _format_missing_fix(finding: FixFinding) -> str:
+    """Return that no fix is named, with what was seen instead and why it was not taken."""
+    seen = sorted(finding.fix.evidence, key=lambda each: ROLES_BY_WEIGHT.index(each.role))
+    if not seen:
+        return NO_FIX
+    first, *others = seen
+    subject = first.what if first.kind in ("text", "field") else first.where
+    of_role = "" if first.kind == "message" else ROLE_REASONS.get(first.role)
+    reason = of_role or first.why or "no word calls it the fix"
+    if first.kind == "message":
+        commit = first.where.rpartition(" ")[2]
+        subject, reason = f"{commit}, which names it,", reason.replace(f"{commit} ", "it ", 1)
+    more = f" ({len(others)} more with --verbose)" if others else ""
+    return f"{NO_FIX}; {subject} is not taken: {reason}{more}"
 
 
 def _format_guard_words(finding: FixFinding) -> str:
@@ -104,23 +127,37 @@ def _format_gone(finding: FixFinding) -> str:
 def _format_details(finding: FixFinding) -> Iterator[str]:
     """Yield the evidence for a fix, taken or not, and each of its tests."""
     for evidence in finding.fix.evidence[:MAX_DETAILS]:
-        yield f"    {_format_fix_evidence(evidence)}"
+        yield f"    {_format_fix_evidence(evidence, finding)}"
     for commit in finding.fix.commits:
         yield f"    {_format_commit(commit)}"
     for candidate in finding.tests[:MAX_DETAILS]:
         yield f"    {candidate.nodeids[0]}: {candidate.word}{_format_origin(candidate)}"
+        if candidate.message:
+            yield f"        {candidate.message}"
     for test in finding.gone[:MAX_DETAILS]:
         by = f", removed by {shorten_revision(test.gone_by)}" if test.gone_by else ""
         yield f"    {test.path}::{test.names}: gone{by}"
 
 
-def _format_fix_evidence(evidence: FixEvidence) -> str:
+def _format_fix_evidence(evidence: FixEvidence, finding: FixFinding) -> str:
     commits = ", ".join(map(shorten_revision, evidence.commits))
     role = "" if evidence.role == "fix" else f" ({evidence.role})"
-    outcome = "taken" if evidence.taken else "not taken"
-    why = f", {evidence.why}" if evidence.why else ""
     named = f" → {commits}" if commits and commits != evidence.what else ""
-    return f"{evidence.where}: {evidence.what}{role}{named}: {outcome}{why}"
+    outcome = _format_outcome(evidence, finding)
+    return f"{evidence.where}: {evidence.what}{role}{named}: {outcome}"
+
+
+def _format_outcome(evidence: FixEvidence, finding: FixFinding) -> str:
+    """Return whether a commit that something names is the fix, and why it is not."""
+    fix = {commit.id for commit in finding.fix.commits}
+    word, reason = "taken", evidence.why
+    if not evidence.taken and evidence.commits and fix.issuperset(evidence.commits):
+        word = "the same commit"
+    elif not evidence.taken:
+        word = "not taken"
+        reason = ROLE_REASONS.get(evidence.role) or reason
+        reason = reason or ("what is taken counts more" if fix else "")
+    return f"{word}, {reason}" if reason else word
 
 
 def _format_commit(commit: LoggedCommit) -> str:

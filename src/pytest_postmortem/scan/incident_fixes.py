@@ -799,7 +799,8 @@ def _list_notes(postmortem: Postmortem, candidates: Sequence[_Candidate]) -> Ite
         yield "the fix is a patch, which brings no test"
     for candidate in candidates:
         if candidate.why and candidate.role in ("fix", "revert") and candidate.rank <= RANK_FIX:
-            yield f"{candidate.what}: {candidate.why}"
+            is_named = candidate.what in candidate.why
+            yield candidate.why if is_named else f"{candidate.what}: {candidate.why}"
 
 
 def is_searchable_name(name: str) -> bool:
@@ -835,5 +836,5 @@ def _format_source(candidate: _Candidate) -> str:
     if candidate.kind == "field":
         return f"{candidate.what} in {candidate.where}" if "#" in candidate.what else "advisory"
     if candidate.kind == "text":
-        return f"{candidate.what} in text"
+        return f"{candidate.what} in text" if "#" in candidate.what else "text"
     return candidate.kind
