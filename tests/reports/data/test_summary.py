@@ -284,5 +284,8 @@ def test_classes_that_return_come_first() -> None:
 )
 def test_what_is_proven_of_an_incident(proof: Mapping[str, Any] | None, status: str) -> None:
     """A verdict that says neither is no proof; without a test there is nothing to prove."""
+    whole = report(guarded("PM-1", proof=proof))
+
+    assert sum(summarize_report(whole).proofs.values()) == (proof is not None)
     assert classify_proof(guarded("PM-1", proof=proof)) == status
     assert classify_proof(incident("PM-1", "unguarded", proof=proof)) is None

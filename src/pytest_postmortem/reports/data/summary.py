@@ -230,7 +230,13 @@ class ReportSummary:
 
     @cached_property
     def proofs(self) -> Mapping[ProofStatus, int]:
-        """How many linked incidents are proven, hollow, outdated, or have no proof."""
+        """How many linked incidents are proven, hollow, outdated, or have no proof.
+
+        Empty where no incident has a proof, and no gate requires one.
+        """
+        required = self.document["policy"].get("require_proof")
+        if not required and not any(each.get("proof") for each in self.document["incidents"]):
+            return {}
         counts: dict[ProofStatus, int] = dict.fromkeys(("proven", "hollow", "outdated", "none"), 0)
         for incident in self.document["incidents"]:
             status = classify_proof(incident)
