@@ -112,8 +112,9 @@ class RegistryOrigins(NamedTuple):
 
 
 class RunMetadata(NamedTuple):
-    """The versions, the arguments without secrets, the commit if CI provides it, and the time
-    at which the run began, in UTC.
+    """The versions, the arguments without secrets, the commit if CI provides it, the time at
+    which the run began, in UTC, the name of the project, and the addresses below which its forge
+    shows files of this commit, and commits.
     """
 
     python: str
@@ -121,6 +122,9 @@ class RunMetadata(NamedTuple):
     arguments: tuple[str, ...] = ()
     commit: str | None = None
     started: str | None = None
+    project: str | None = None
+    files_url: str | None = None
+    commits_url: str | None = None
 
 
 class Report(NamedTuple):

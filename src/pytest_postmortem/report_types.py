@@ -175,6 +175,12 @@ class Run(TypedDict):
     """The commit, if a variable of CI names it."""
     started: str | None
     """When the run began, in UTC, as YYYY-MM-DDTHH:MM:SSZ; SOURCE_DATE_EPOCH if it is set."""
+    project: str | None
+    """The repository as CI names it, or the name of the rootdir."""
+    files_url: str | None
+    """The address at which the forge shows the files of this commit, without credentials."""
+    commits_url: str | None
+    """The address at which the forge shows commits, without credentials."""
 
 
 class Registry(TypedDict):

@@ -194,6 +194,9 @@ def test_a_version_that_is_no_python_loses_nothing(
 
 def test_the_history_as_json(suite: Path) -> None:
     """Every event with its day and commit, for other tools."""
+    owned = REGISTRY.replace("Charged twice", "Charged twice, severity: sev1, owner: payments", 1)
+    write(suite, {"pm.yml": owned})
+
     assert run_history(["json:out/history.json"]) == 0
 
     document = json.loads((suite / "out" / "history.json").read_text(encoding="utf-8"))
@@ -206,6 +209,8 @@ def test_the_history_as_json(suite: Path) -> None:
         "id": "PM-1",
         "title": "Charged twice",
         "date": None,
+        "severity": "sev1",
+        "owner": "payments",
         "linked": True,
         "unknown": None,
         "events": [

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from page_documents import HOSTILE, big, document, hostile, incident, small
+from page_documents import HOSTILE, big, document, hostile, incident, linked, small
 from pytest_postmortem import report_model
 from pytest_postmortem.reports import html
 
@@ -66,13 +66,61 @@ def rows(read: Page) -> list[Mapping[str, str | None]]:
     return [attributes for attributes in read.all("li") if "data-state" in attributes]
 
 
-def test_both_figures_and_the_share_stand_on_the_page() -> None:
-    """The page begins with how many required incidents are guarded and linked."""
+def test_the_page_begins_with_its_verdict_and_four_figures() -> None:
+    """Both figures and the share stand among them, and each leads to its incidents."""
     read = page()
 
-    assert read.text().startswith("1 of 4 incidents guarded Skip to the incidents")
-    assert "1 of 4 guarded 25 %" in read.text()
-    assert "3 of 4 linked" in read.text()
+    assert read.text().startswith(
+        "1 of 4 incidents guarded Skip to the incidents"
+        " commit abc1234def56 20 November 2026 docs/postmortems"
+        " 1 Sev1 incident could return; 1 failing; share 25 %"
+        " Figures 2 could return 1 failing 2 sev1 past grace 25 % 1 of 4 guarded 3 linked Do next"
+    )
+    assert [link["href"] for link in read.all("a")][1:5] == [
+        "#focus=return",
+        "#focus=lost",
+        "#focus=late",
+        "#state=guarded&required=yes",
+    ]
+
+
+def test_the_figures_have_their_change_since_the_report_before() -> None:
+    """A lead sees whether it gets better, and what was lost, before anything is opened."""
+    before = document(
+        [
+            incident("PM-1", severity="sev1", tests=[linked("t.py::test_1")]),
+            incident("PM-2", severity="sev1", tests=[linked("t.py::test_2")]),
+            incident("PM-3", "unguarded", severity="sev1", date="2026-11-01"),
+        ]
+    )
+    before["policy"] |= {"today": "2026-11-13", "grace": 14}
+    now = document(
+        [
+            incident("PM-1", "unguarded", severity="sev1"),
+            incident("PM-2", "failing", severity="sev1", tests=[linked("t.py::test_2", "failed")]),
+            incident("PM-3", "unguarded", severity="sev1", date="2026-11-01"),
+        ],
+        run={"commit": "fedcba987654321", "project": "acme/shop", "pytest": "9", "arguments": []},
+    )
+    now["policy"] |= {"grace": 14}
+    before["run"] = {"commit": "abcdef123456"}
+
+    read = page(now, before)
+
+    assert read.part("commit", "Do next").strip() == (
+        "commit fedcba987654 20 November 2026 2 sev1 incidents could return;"
+        " 1 guard lost and 1 failing since 13 November; share 66.6 → 0 %"
+        " Figures 2 could return +1 since 13 Nov"
+        " 2 lost or failing 1 lost since 13 Nov, 1 failing"
+        " 3 sev1 past grace +3 since 13 Nov"
+        " 0 % 0 of 3 guarded \N{MINUS SIGN}66.6 points since 13 Nov, 1 linked"
+    )
+    assert read.part("Do next", "Share of guarded").strip() == (
+        "Do next Severity Incident Reason Days past grace Owner Guard lost"
+        " sev1 PM-1 guard lost: no test no date no owner 20 Nov, abcdef1..fedcba9"
+        " sev1 PM-2 test fails no date no owner 20 Nov, abcdef1..fedcba9"
+        " sev1 PM-3 no test 5 no owner"
+    )
 
 
 def test_every_field_of_an_incident_can_be_read() -> None:
@@ -80,11 +128,11 @@ def test_every_field_of_an_incident_can_be_read() -> None:
     read = page()
 
     entry = read.part(
-        "Checkout charged customers twice missing idempotency", "read the post-mortem"
+        "Checkout charged customers twice 2026-03-02 missing idempotency", "read the post-mortem"
     )
 
     assert entry.strip() == (
-        "Checkout charged customers twice missing idempotency PM-102 recurred"
+        "Checkout charged customers twice 2026-03-02 missing idempotency payments checkout recurred"
         " 1 action item overdue"
         " State failing: a linked test fails: the problem may be back"
         " Note recurred although guarded: PM-100 has a linked test"
@@ -97,7 +145,7 @@ def test_every_field_of_an_incident_can_be_read() -> None:
         " Action items done Send the key due 2026-04-01 payments done"
         " overdue Alert on doubles due 2026-05-01 detect"
         " open Teach the gateway due 2027-01-01 platform"
-        " Owner payments Status closed Service checkout Tags payments, retry"
+        " Status closed Tags payments, retry"
         " Also known as INC-77 Post-mortem https://wiki.example.com/pm/102"
         " Entry docs/postmortems/PM-102.md:1"
     )
@@ -120,7 +168,7 @@ def test_no_heading_says_coverage_alone() -> None:
     """That word means lines."""
     text = page().text()
 
-    assert "Incident coverage, by severity and class" in text
+    assert "Incident coverage of 5 incidents" in text
     assert not re.findall(r"(?<!Incident )\bCoverage\b", text)
 
 
@@ -136,7 +184,7 @@ def test_every_incident_and_test_of_a_big_report_is_there() -> None:
 
 
 def test_the_gravest_come_first() -> None:
-    """The list begins with what needs attention, by state, then severity, then age."""
+    """The list begins with the most severe, then what needs attention, then the newest."""
     incidents = [
         incident("PM-1", severity="sev1"),
         incident("PM-2", "unguarded"),
@@ -150,7 +198,7 @@ def test_the_gravest_come_first() -> None:
     read = page(document(incidents))
 
     ids = [f"PM-{int(row['data-place'] or 0) + 1}" for row in rows(read)]
-    assert ids == ["PM-7", "PM-6", "PM-5", "PM-4", "PM-3", "PM-2", "PM-1"]
+    assert ids == ["PM-6", "PM-1", "PM-5", "PM-4", "PM-7", "PM-3", "PM-2"]
 
 
 def test_severities_stand_as_a_team_has_put_them_in_order() -> None:
@@ -186,7 +234,8 @@ def test_findings_and_gates_are_listed() -> None:
     """What fails a run stands on the page with its code and its place."""
     read = page()
 
-    assert "Gates failed fail-under 25 %, 75 % asked" in read.text()
+    assert "Gates 1 failed: fail-under failed fail-under 25 %, 75 % asked" in read.text()
+    assert "Findings 1 error in links or the registry" in read.text()
     assert "error no post-mortem is called 'PM-404' unknown-id tests/test_a.py:3" in read.text()
 
 
@@ -211,7 +260,7 @@ def test_a_partial_run_is_said_first() -> None:
         " Registry that can't be reached: jira:X"
         " There may be more post-mortems: the newest 50"
     )
-    assert "%" not in read.part("Figures", "What needs attention")
+    assert "%" not in read.part("Figures", "Do next")
 
 
 def test_a_whole_run_warns_of_nothing() -> None:
@@ -219,19 +268,15 @@ def test_a_whole_run_warns_of_nothing() -> None:
     assert "Not the whole picture" not in page().text()
 
 
-def test_reasons_to_look_name_five_and_lead_to_the_rest() -> None:
+def test_what_to_do_next_names_six_and_leads_to_the_rest() -> None:
     """The top of the page stays short, and its links filter the list."""
-    report = document([incident(f"PM-{n}", "unguarded") for n in range(7)])
+    report = document([incident(f"PM-{n}", "unguarded", date=f"2026-01-0{n}") for n in range(1, 9)])
 
     read = page(report)
 
     links = [link["href"] for link in read.all("a")]
-    assert links == [
-        "#incidents",
-        *(f"#incident-pm-{n}" for n in range(5)),
-        "#state=unguarded&required=yes",
-    ]
-    assert "and 2 more" in read.text()
+    assert links[5:] == ["#focus=next", *(f"#incident-pm-{n}" for n in range(1, 7))]
+    assert "Do next all 8" in read.text()
 
 
 def test_an_incident_is_linked_by_the_same_anchor_whatever_others_there_are() -> None:
@@ -255,9 +300,9 @@ def test_an_old_gap_that_is_not_required_is_no_reason_to_look() -> None:
 
     read = page(report)
 
-    assert "0 No regression test: could come back unnoticed None" in read.text()
-    assert "No incident requires a regression test." in read.text()
-    assert "PM-1 not required" in read.text()
+    assert "No incident requires a regression test Figures 0 could return" in read.text()
+    assert "Do next Nothing" in read.text()
+    assert "not required" in read.part("PM-1", "State unguarded")
 
 
 def test_ids_that_look_alike_have_links_of_their_own() -> None:
@@ -290,6 +335,7 @@ def test_optional_fields_may_be_missing() -> None:
 
     assert len(rows(read)) == 1
     assert "None" not in read.part("Incidents Search", "pytest-postmortem 0")
+    assert "None" not in read.part("Figures", "Incidents Search")
 
 
 def test_a_report_without_incidents_has_a_page() -> None:
@@ -305,69 +351,194 @@ def earlier(day: str | None, guarded: int, percent: float | None = 50.0) -> dict
     return report
 
 
-def lines(read: Page) -> list[str | None]:
-    """Return the lines that are drawn over time: required, linked and guarded."""
-    paths = read.all("path")
-    return [path["d"] for path in paths if "line" in str(path.get("class"))][3:]
+def places(read: Page) -> list[str | None]:
+    """Return where the reports are drawn, from left to right."""
+    return [dot["cx"] for dot in read.all("circle")]
 
 
 def test_one_report_has_no_picture_over_time() -> None:
     """There is nothing to compare with."""
-    assert "Over time" not in page().text()
+    assert "Share of guarded incidents" not in page().text()
 
 
-def test_reports_are_drawn_by_their_dates() -> None:
-    """The lines step where the reports were made, and the last one is seen as well."""
-    read = page(earlier("2026-01-11", 4), earlier("2026-01-01", 1), earlier("2026-01-03", 2))
+def test_reports_are_drawn_by_their_times() -> None:
+    """Whatever their order, with the share of each as a line."""
+    old = earlier("2026-01-11", 4, 100.0), earlier("2026-01-01", 1, 25.0)
+    read = page(old[0], earlier("2026-01-03", 2), old[1])
 
-    assert lines(read) == [
-        "M0 0H190V0H950V0H1000",
-        "M0 250H190V250H950V250H1000",
-        "M0 750H190V500H950V0H1000",
-    ]
+    assert [line["points"] for line in read.all("polyline")] == ["0,75 20,50 100,0"]
+    assert places(read) == ["0%", "20%", "100%"]
     assert read.part("Report Required Linked", "Incidents").strip() == (
-        "Report Required Linked Guarded Share"
-        " 2026-01-01 4 3 1 50 % 2026-01-03 4 3 2 50 % 2026-01-11 4 3 4 50 %"
+        "Report Required Linked Guarded Share Lost or failing"
+        " 2026-01-01 4 3 1 25 % 2026-01-03 4 3 2 50 % 2026-01-11 4 3 4 100 %"
     )
 
 
+def test_runs_of_one_day_are_drawn_by_their_start() -> None:
+    """The axis has the time of the run, not the day by which it was judged."""
+    reports = [earlier("2026-11-29", 2) for _ in range(3)]
+    for report, started in zip(reports, ("06:00:00Z", "12:00:00Z", "18:00:00Z"), strict=True):
+        report["run"] = {"started": f"2026-11-29T{started}"}
+
+    read = page(reports[2], reports[1], reports[0])
+
+    assert places(read) == ["0%", "50%", "100%"]
+    assert "2026-11-29 06:00 4 3 2 50 %" in read.text()
+    assert "no guard lost since 29 November, 12:00 UTC; share 50 %" in read.text()
+
+
 @pytest.mark.parametrize("days", [(None, "2026-01-02", None), ("2026-02-01",) * 3])
-def test_reports_without_days_that_follow_stand_evenly(days: tuple[str | None, ...]) -> None:
-    """Runs of one day alone, or a report without a date, are drawn in their order."""
+def test_reports_without_times_that_follow_stand_evenly(days: tuple[str | None, ...]) -> None:
+    """Reports of one day alone, or a report without a date, are drawn in their order."""
     reports = [earlier(day, 2) for day in days]
 
     read = page(reports[2], *reports[:2])
 
-    assert lines(read)[2] == "M0 500H475V500H950V500H1000"
+    assert places(read) == ["0%", "50%", "100%"]
 
 
 @pytest.mark.parametrize(
     ("days", "across"),
     [
-        (("2026-01-01", "2026-01-01", "2026-01-11"), (0, 950)),
-        (("2026-01-01", "2026-01-11", "2026-01-11"), (950, 950)),
-        (("2026-01-01", "2026-01-11", "2026-01-06"), (950, 950)),
+        (("2026-01-01", "2026-01-01", "2026-01-11"), ["0%", "0%", "100%"]),
+        (("2026-01-01", "2026-01-11", "2026-01-11"), ["0%", "100%", "100%"]),
     ],
 )
-def test_reports_of_one_day_share_it(days: tuple[str, ...], across: tuple[int, int]) -> None:
+def test_reports_of_one_day_share_it(days: tuple[str, ...], across: list[str]) -> None:
     """The axis stays true to the dates."""
     reports = [earlier(day, 2) for day in days]
 
-    read = page(reports[2], *reports[:2])
-
-    first, second = across
-    assert lines(read)[2] == f"M0 500H{first}V500H{second}V500H1000"
+    assert places(page(reports[2], *reports[:2])) == across
 
 
 def test_a_report_that_was_not_judged_is_in_the_table_alone() -> None:
     """A part of the suite is no point of a line."""
-    old = [earlier("2026-01-01", 1), earlier("2026-01-02", 0, None)]
+    old = [earlier("2026-01-01", 1, 25.0), earlier("2026-01-02", 0, None)]
 
-    read = page(earlier("2026-01-11", 4), *old)
+    read = page(earlier("2026-01-11", 4, 100.0), *old)
 
-    assert lines(read)[2] == "M0 750H950V0H1000"
+    assert [line["points"] for line in read.all("polyline")] == ["0,75 100,0"]
     assert "2026-01-02 4 3 0 not judged" in read.text()
-    assert "Not drawn, since not judged: 1 report" in read.text()
+
+
+def test_losses_are_marked_in_the_chart_and_named_below() -> None:
+    """Where a guard was lost, and which."""
+    guarded = incident("PM-1", tests=[linked("t.py::test_it")])
+    old, now = document([guarded]), document([incident("PM-1", "unguarded")])
+    old["policy"]["today"] = "2026-10-20"
+
+    read = page(now, old)
+
+    chart = next(i for i, (tag, _) in enumerate(read.elements) if tag == "polyline")
+    marks = [each["href"] for tag, each in read.elements[chart:] if tag == "use"]
+    assert marks == ["#fall"]
+    assert "2026-11-20 1 0 0 0 % PM-1" in read.text()
+
+
+def test_a_history_of_git_is_drawn_for_the_incidents_of_the_report() -> None:
+    """It counts the required incidents, as the figures do."""
+    events = [{"kind": "linked", "day": "2026-01-01"}, {"kind": "lost", "day": "2026-02-01"}]
+    past = {
+        "points": [{"day": "2025-01-01", "linked": 7}],
+        "incidents": [
+            {"id": "pm-1", "events": events},
+            {"id": "PM-2", "events": events[:1]},
+            {"id": "OTHER", "events": events[:1]},
+        ],
+    }
+
+    text = html.render_html_report(document([incident("PM-1"), incident("PM-2")]), past=past)
+
+    assert "Regression tests over time 2 on 2026-01-01, 1 since 2026-02-01" in Page(text).text()
+    assert '<path class="line" d="M0 0H100V50H100"/>' in text
+
+
+def test_a_history_of_git_names_the_commit_of_a_loss() -> None:
+    """It is more exact than two reports; the forge of the run leads to it."""
+    lost = {"kind": "lost", "day": "2026-11-17", "commit": "0123456789abcdef"}
+    past = {"points": [], "incidents": [{"id": "PM-1", "events": [lost]}]}
+    run = {"commits_url": "https://git.example/a/b/commit/", "files_url": "javascript:x"}
+
+    text = html.render_html_report(document([incident("PM-1", "unguarded")], run=run), past=past)
+
+    assert "guard lost: no test no date no owner 17 Nov, 0123456789" in Page(text).text()
+    assert '"https://git.example/a/b/commit/0123456789abcdef"' in text
+
+
+def test_classes_lead_to_their_incidents() -> None:
+    """Those with the most incidents in twelve months come first, under one name."""
+    read = page(
+        document(
+            [
+                incident("PM-1", **{"class": "Clock & skew"}, date="2025-01-01"),
+                incident("PM-2", "unguarded", **{"class": "cache"}, date="2026-01-01"),
+                incident("PM-3", **{"class": "Cache"}, date="2026-02-01", recurs="PM-2"),
+                incident("PM-4", date="2026-03-01"),
+            ]
+        )
+    )
+
+    assert read.part("Class In all", "Incidents").strip() == (
+        "Class In all 12 months Recurred Could return"
+        " cache 2 2 1 1 Clock & skew 1 0 0 0 no class 1 1 0 0"
+    )
+    assert [link["href"] for link in read.all("a") if "class" in str(link["href"])] == [
+        "#class=cache",
+        "#class=Clock+%26+skew",
+        "#class=%28none%29",
+    ]
+
+
+def test_proofs_stand_in_one_strip() -> None:
+    """Which are proven, which pass without their fix, which are outdated, and which are missing."""
+    proof = {"day": "2026-11-20", "fix": "", "reason": "", "outdated": False}
+    test = [linked("t.py::test_it")]
+    verdicts = ["proven", "proven-flaky", "not-proven", "inconclusive"]
+
+    read = page(
+        document(
+            [
+                *(
+                    incident(verdict, tests=test, proof={**proof, "verdict": verdict})
+                    for verdict in verdicts
+                ),
+                incident("old", tests=test, proof={**proof, "verdict": "proven", "outdated": True}),
+                incident("bare", tests=test),
+                incident("unlinked", "unguarded"),
+            ]
+        )
+    )
+
+    assert (
+        "Proofs of 6 incidents with a test 2 proven 1 passes without its fix 1 outdated 2 no proof"
+    ) in read.text()
+    assert "not-proven test passes without its fix" in read.part("Do next", "Classes")
+
+
+FORGE = {"files_url": "https://git.example/a/b/blob/0123abc/"}
+
+
+@pytest.mark.parametrize(
+    ("url", "root", "leads_to"),
+    [
+        ("docs/PM 1.md#cause", "", "https://git.example/a/b/blob/0123abc/docs/PM%201.md#cause"),
+        ("../docs/PM-1.md", "pkg", "https://git.example/a/b/blob/0123abc/docs/PM-1.md"),
+        ("../../x.md", "pkg", None),
+        ("/etc/passwd", "", None),
+        ("javascript:alert(1)", "", None),
+        ("https://wiki.example.com/1", "", "https://wiki.example.com/1"),
+    ],
+)
+def test_documents_of_the_repository_lead_to_the_forge(
+    url: str, root: str, leads_to: str | None
+) -> None:
+    """Where CI has named it, and the document is in the repository."""
+    report = document([incident("PM-1", url=url, path="pm.yml")], run=FORGE)
+    report["scope"]["root"] = root
+
+    links = [link["href"] for link in page(report).all("a") if link.get("class") == "read"]
+
+    assert links == ([leads_to] if leads_to else [])
 
 
 @pytest.mark.parametrize("report", [small(), hostile()], ids=["small", "hostile"])
@@ -385,6 +556,21 @@ def test_the_page_loads_and_sends_nothing(report: dict[str, Any]) -> None:
         href = link["href"] or ""
         assert href.startswith("#") or link["rel"] == "noreferrer noopener"
         assert href.startswith(("#", "https://wiki.example.com/"))
+
+
+def test_a_joined_report_has_the_forge_of_the_job_that_joined_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says of no run, and shards are joined in CI."""
+    monkeypatch.setenv("CI_PROJECT_URL", "https://me:secret@git.example/a/b")
+    monkeypatch.setenv("CI_PROJECT_PATH", "a/b")
+    monkeypatch.setenv("CI_COMMIT_SHA", "0123abc")
+
+    read = page(document([incident("PM-1", url="docs/PM-1.md")], run=None))
+
+    links = [link["href"] for link in read.all("a") if link.get("class") == "read"]
+    assert links == ["https://git.example/a/b/-/blob/0123abc/docs/PM-1.md"]
+    assert "secret" not in read.whole
 
 
 def test_the_policy_allows_this_style_and_this_script_alone() -> None:
@@ -409,7 +595,7 @@ def test_the_policy_allows_this_style_and_this_script_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "linked"),
+    ("url", "leads_there"),
     [
         ("https://wiki.example.com/pm/1?a=b&c=d#e", True),
         ("HTTP://wiki.example.com", True),
@@ -427,12 +613,12 @@ def test_the_policy_allows_this_style_and_this_script_alone() -> None:
         ("https://a.example/" + "x" * 3000, False),
     ],
 )
-def test_only_http_addresses_are_links(url: str, linked: bool) -> None:
+def test_only_http_addresses_are_links(url: str, leads_there: bool) -> None:
     """Every other address is text."""
     read = page(document([incident("PM-1", url=url)]))
 
-    links = [link["href"] for link in read.all("a")]
-    assert links == ["#incidents", url, url][: 3 if linked else 1]
+    links = [link["href"] for link in read.all("a") if not str(link["href"]).startswith("#")]
+    assert links == [url, url] * leads_there
 
 
 @pytest.mark.parametrize("text", HOSTILE)

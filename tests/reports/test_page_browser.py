@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from page_documents import big, document, hostile, incident, small
+from page_documents import big, document, hostile, incident, linked, small
 from pytest_postmortem.reports import html
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -93,7 +93,8 @@ class Browser:
         Select(self.find(f"select[name={name}]")).select_by_value(value)
 
     def check(self, name: str, value: str) -> None:
-        """Click a box of the filters."""
+        """Click a box of the filters, which are folded away at first."""
+        self.run("document.querySelector('#boxes').open = true")
         self.find(f"input[name={name}][value='{value}']").click()
 
     def press(self, *keys: str) -> None:
@@ -102,7 +103,7 @@ class Browser:
 
     def ids(self) -> list[str]:
         """Return the ids of the incidents that are shown, in their order."""
-        shown = "return [...document.querySelectorAll('#list > li:not([hidden]) .more > .id')]"
+        shown = "return [...document.querySelectorAll('#list > li:not([hidden]) summary .id')]"
         return cast("list[str]", self.run(shown + ".map((id) => id.textContent)"))
 
     def count(self) -> str:
@@ -185,8 +186,8 @@ def page(browser: Browser) -> Browser:
 
 
 def test_all_incidents_are_shown_at_first(page: Browser) -> None:
-    """Before anything is chosen, the list is whole, the gravest first."""
-    assert page.ids() == ["PM-102", "PM-103", "PM-104", "PM-105", "PM-101"]
+    """Before anything is chosen, the list is whole, the most severe first."""
+    assert page.ids() == ["PM-102", "PM-104", "PM-103", "PM-101", "PM-105"]
     assert page.count() == "5 incidents"
 
 
@@ -206,11 +207,14 @@ def test_states_are_filtered_and_add_up(page: Browser) -> None:
         ("severity", "(none)", ["PM-105"]),
         ("class", "missing idempotency", ["PM-102", "PM-101"]),
         ("class", "(none)", ["PM-104", "PM-105"]),
+        ("owner", "payments", ["PM-102"]),
+        ("owner", "(none)", ["PM-104", "PM-103", "PM-101", "PM-105"]),
+        ("service", "checkout", ["PM-102"]),
         ("tag", "retry", ["PM-102", "PM-103"]),
         ("tag", "Login", ["PM-103"]),
     ],
 )
-def test_severity_class_and_tag_are_filtered(
+def test_severity_class_owner_service_and_tag_are_filtered(
     page: Browser, name: str, value: str, ids: list[str]
 ) -> None:
     """A filter knows the same thing in other letters, and what is absent."""
@@ -229,17 +233,20 @@ def test_filters_narrow_each_other(page: Browser) -> None:
     assert page.ids() == ["PM-102"]
 
 
-def test_proofs_are_filtered_and_the_card_of_hollow_tests_leads_to_them(browser: Browser) -> None:
-    """What was proven and what is hollow add up; what is outdated is neither."""
+def test_proofs_are_filtered_and_their_strip_leads_to_them(browser: Browser) -> None:
+    """What was proven and what passes without its fix add up; what is outdated is neither."""
     proof = {"verdict": "not-proven", "day": "2026-11-20", "fix": "", "reason": "passes"}
     others = [("PM-7", "proven", False), ("PM-8", "proven-flaky", False), ("PM-9", "proven", True)]
     hollow = [f"PM-{n}" for n in range(1, 7)]
+    test = [linked("tests/test_it.py::test_it")]
     browser.open(
         document(
             [
-                *(incident(id, proof={**proof, "outdated": False}) for id in hollow),
+                *(incident(id, tests=test, proof={**proof, "outdated": False}) for id in hollow),
                 *(
-                    incident(id, proof={**proof, "verdict": verdict, "outdated": outdated})
+                    incident(
+                        id, tests=test, proof={**proof, "verdict": verdict, "outdated": outdated}
+                    )
                     for id, verdict, outdated in others
                 ),
                 incident("PM-10"),
@@ -253,7 +260,7 @@ def test_proofs_are_filtered_and_the_card_of_hollow_tests_leads_to_them(browser:
     browser.check("proof", "hollow")
     assert browser.ids() == [*hollow, "PM-7", "PM-8"]
 
-    browser.find(".needs-hollow a.more").click()
+    browser.find("ul.strip a[href='#proof=hollow']").click()
     browser.until(lambda: browser.ids() == hollow)
     assert browser.fragment() == "#proof=hollow"
     assert browser.count() == "6 of 10 incidents"
@@ -267,7 +274,7 @@ def test_proofs_are_filtered_and_the_card_of_hollow_tests_leads_to_them(browser:
         ("idempotency key", ["PM-102"]),
         ("inc-77", ["PM-102"]),
         ("root cause", []),
-        ("pm-10", ["PM-102", "PM-103", "PM-104", "PM-105", "PM-101"]),
+        ("pm-10", ["PM-102", "PM-104", "PM-103", "PM-101", "PM-105"]),
     ],
 )
 def test_search_looks_at_every_text_of_an_incident(
@@ -283,11 +290,13 @@ def test_search_looks_at_every_text_of_an_incident(
 @pytest.mark.parametrize(
     ("order", "ids"),
     [
-        ("severity", ["PM-102", "PM-104", "PM-103", "PM-101", "PM-105"]),
+        ("state", ["PM-102", "PM-103", "PM-104", "PM-105", "PM-101"]),
         ("newest", ["PM-103", "PM-102", "PM-101", "PM-104", "PM-105"]),
         ("oldest", ["PM-101", "PM-102", "PM-103", "PM-104", "PM-105"]),
         ("title", ["PM-102", "PM-103", "PM-101", "PM-104", "PM-105"]),
         ("class", ["PM-102", "PM-101", "PM-103", "PM-104", "PM-105"]),
+        ("owner", ["PM-102", "PM-104", "PM-103", "PM-101", "PM-105"]),
+        ("service", ["PM-102", "PM-104", "PM-103", "PM-101", "PM-105"]),
         ("registry", ["PM-101", "PM-102", "PM-103", "PM-104", "PM-105"]),
     ],
 )
@@ -299,7 +308,42 @@ def test_the_list_is_sorted(page: Browser, order: str, ids: list[str]) -> None:
 
     page.select("sort", "")
 
-    assert page.ids() == ["PM-102", "PM-103", "PM-104", "PM-105", "PM-101"]
+    assert page.ids() == ["PM-102", "PM-104", "PM-103", "PM-101", "PM-105"]
+
+
+def test_a_column_sorts_the_list(page: Browser) -> None:
+    """The heads of the columns are buttons, and say which of them is in force."""
+    page.find(".columns button[data-sort=newest]").click()
+
+    assert page.ids() == ["PM-103", "PM-102", "PM-101", "PM-104", "PM-105"]
+    pressed = page.all(".columns button[aria-pressed=true]")
+    assert [each.text.split()[0] for each in pressed] == ["Date"]
+    page.until(lambda: page.fragment() == "#sort=newest")
+
+
+@pytest.mark.parametrize(
+    ("tile", "ids"),
+    [
+        (0, ["PM-104", "PM-103"]),
+        (1, ["PM-102"]),
+        (2, ["PM-102", "PM-104"]),
+        (3, ["PM-101"]),
+    ],
+)
+def test_each_figure_at_the_top_filters(page: Browser, tile: int, ids: list[str]) -> None:
+    """What it counts is one click away, and the boxes show what is chosen."""
+    page.all(".tile")[tile].click()
+
+    page.until(lambda: page.ids() == ids)
+    assert page.focused() == "Incidents"
+    assert [box for box in page.all("#boxes input") if box.is_displayed() and box.is_selected()]
+
+
+def test_a_class_leads_to_its_incidents(page: Browser) -> None:
+    """Which incidents a class has is one click away."""
+    page.find(".classes a[href='#class=missing+idempotency']").click()
+
+    page.until(lambda: page.ids() == ["PM-102", "PM-101"])
 
 
 def test_the_filters_are_in_the_address(page: Browser) -> None:
@@ -335,23 +379,21 @@ def test_clearing_the_filters_shows_all(page: Browser) -> None:
     page.find("button[type=reset]").click()
 
     page.until(lambda: page.fragment() == "")
-    assert page.ids() == ["PM-102", "PM-103", "PM-104", "PM-105", "PM-101"]
+    assert page.ids() == ["PM-102", "PM-104", "PM-103", "PM-101", "PM-105"]
 
 
 def test_a_reason_to_look_leads_to_its_incidents(browser: Browser) -> None:
     """The rest of a short list is one click away, and the focus goes along."""
     browser.open(big(60))
-    link = browser.all(".card a.more")[0]
-    href = str(link.get_attribute("href"))
 
-    link.click()
+    browser.find("#next a.more").click()
 
     browser.until(lambda: browser.count() != "60 incidents")
     states = browser.run(
         "const rows = document.querySelectorAll('#list > li:not([hidden])');"
         "return [...rows].map((row) => row.dataset.state)"
     )
-    assert {f"state={state}" for state in states} <= set(href.partition("#")[2].split("&"))
+    assert set(states) == {"failing", "unguarded", "skipped", "known-broken"}
     assert browser.focused() == "Incidents"
 
 
@@ -359,7 +401,7 @@ def test_a_link_to_an_incident_opens_it(page: Browser) -> None:
     """An incident that is named at the top is opened in the list, and has the focus."""
     page.check("state", "guarded")
 
-    page.find(".card a[href='#incident-pm-102']").click()
+    page.find(".steps a[href='#incident-pm-102']").click()
 
     page.until(lambda: page.find("#incident-pm-102").is_displayed())
     assert "Checkout charged customers twice" in page.focused()
@@ -370,7 +412,7 @@ def test_a_link_within_the_page_keeps_the_filters(page: Browser) -> None:
     """Only where the filters hide an incident that is linked to are they taken back."""
     page.check("state", "failing")
     page.run("document.querySelector('.skip').click()")
-    page.find(".card a[href='#incident-pm-102']").click()
+    page.find(".steps a[href='#incident-pm-102']").click()
 
     page.until(lambda: page.find("#incident-pm-102").is_displayed())
     assert page.ids() == ["PM-102"]
@@ -436,15 +478,52 @@ def test_everything_can_be_read_without_scripts(browser: Browser) -> None:
         browser.command("Emulation.setScriptExecutionDisabled", value=False)
 
 
-def test_paper_shows_everything(page: Browser) -> None:
-    """On paper every incident is open, and the filters are gone."""
+PRINTED = "return [...document.querySelectorAll('#list > li')].filter((li) => li.offsetHeight)"
+
+
+def test_paper_has_what_is_to_be_done(page: Browser) -> None:
+    """A short page: the figures, and a line for each incident to work on; no filters."""
     page.look(media="print")
 
     assert not page.find("input[name=q]").is_displayed()
-    heights = page.run(
-        "return [...document.querySelectorAll('#list dl')].map((dl) => dl.offsetHeight)"
+    assert page.find(".printed").is_displayed()
+    assert len(page.run(PRINTED)) == 3
+    assert not page.find("#incident-pm-102").is_displayed()
+
+
+def test_paper_has_what_is_chosen_and_opened(page: Browser) -> None:
+    """What a reader has filtered and opened is printed as it is shown."""
+    page.check("state", "guarded")
+    page.find("#list > li:not([hidden]) summary").click()
+
+    page.look(media="print")
+
+    assert len(page.run(PRINTED)) == 1
+    assert page.find("#incident-pm-101").is_displayed()
+
+
+@pytest.mark.parametrize("size", [(700, 900), (1000, 700)], ids=["upright", "across"])
+def test_paper_cuts_no_table(browser: Browser, size: tuple[int, int]) -> None:
+    """No table is wider than the sheet, and none scrolls."""
+    browser.look(size, media="print")
+    browser.open(big(60))
+
+    assert browser.run("return document.documentElement.scrollWidth") <= size[0]
+    assert browser.run(
+        "return [...document.querySelectorAll('table')].every((table) => !table.offsetWidth"
+        " || table.getBoundingClientRect().right <= innerWidth)"
     )
-    assert all(height > 20 for height in heights)
+
+
+@pytest.mark.parametrize(("size", "screens"), [(WIDE, 1), (PHONE, 2)], ids=["desktop", "phone"])
+def test_incidents_begin_soon(browser: Browser, size: tuple[int, int], screens: int) -> None:
+    """In the first screen, or the second of a phone, below all of the answers."""
+    browser.look(size)
+    browser.open(big(60))
+
+    top = browser.run("return document.querySelector('#incidents').getBoundingClientRect().top")
+
+    assert top < screens * size[1] - 100
 
 
 @pytest.mark.parametrize(

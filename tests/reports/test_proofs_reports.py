@@ -264,23 +264,24 @@ def page(proofs: Mapping[str, Proof]) -> str:
 
 
 def test_the_page_filters_by_proof_and_shows_what_is_hollow() -> None:
-    """With a card at the top, and all that was found with the incident."""
+    """With a strip at the top, and all that was found with the incident."""
     shown = page(PROOFS)
 
-    assert re.findall(r'name="proof" value="(\w+)"', shown) == ["hollow", "proven"]
-    assert sorted(re.findall(r'data-proof="(\w+)"', shown)) == ["hollow", "proven"]
-    assert "The test is hollow: it passes without the fix" in shown
+    assert re.findall(r'name="proof" value="(\w+)"', shown) == ["proven", "hollow", "none"]
+    assert sorted(re.findall(r'data-proof="(\w+)"', shown)) == ["hollow", "none", "none", "proven"]
+    assert "<td>test passes without its fix</td>" in shown
     assert f"<dt>Proof</dt><dd>not proven on 2026-11-20<br>{PASSES}<br>fix x.patch</dd>" in shown
 
 
 def test_the_page_says_nothing_of_proofs_where_there_are_none() -> None:
-    """Nor of one that is outdated, but with its incident."""
+    """One that is outdated is named so."""
+    shown = page({})
     outdated = page({"PM-1": PROOFS["PM-1"]._replace(outdated=True, reason="", fix="")})
 
-    for shown in (page({}), outdated):
-        assert 'name="proof"' not in shown
-        assert "data-proof=" not in shown
-        assert "hollow" not in shown.partition("<script")[0].partition("</style>")[2]
+    assert 'name="proof"' not in shown
+    assert "data-proof=" not in shown
+    assert "without its fix" not in shown
+    assert "<em>proof outdated</em>" in outdated
     assert (
         "<dt>Proof</dt><dd>proven on 2026-11-20,"
         " outdated: its tests or its fix have changed since</dd>" in outdated

@@ -1,135 +1,203 @@
-"""What the page draws, as plain figures: bars of incidents, and lines over several reports."""
+"""What the page draws, as plain figures: the share of guarded incidents over several reports, and
+the incidents that have a test over the commits of a branch.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from datetime import date, datetime, timezone
 from typing import Any
 
 from pytest_postmortem.model import parse_iso_date
+from pytest_postmortem.reports.data.summary import MONTHS, CoursePoint, format_day
+from pytest_postmortem.text import join_some_texts
 
-LAST_POSITION = 950
-"""The x position of the last report, so that a single report also gives a line."""
+MOST_TICKS = 5
+"""How many months are named below a chart."""
 
-
-@dataclass(frozen=True, slots=True)
-class GuardedBar:
-    """A row of a picture; the shares are of the longest row, in per cent."""
-
-    name: str
-    guarded: int
-    required: int
-    guarded_share: float
-    required_share: float
+MIN_TICK_DISTANCE = 24
+"""The least distance of a month from the ends of the axis, in per cent of the width."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReportPoint:
-    """The figures of one report; ``judged`` says whether they are of the whole suite."""
-
-    name: str
-    required: int
-    linked: int
-    guarded: int
-    percent: float | None
-
-    @property
-    def judged(self) -> bool:
-        """Say whether the figures are of the whole suite."""
-        return self.percent is not None
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryChart:
-    """Several reports: their figures, and step lines in a square of 1,000 by 1,000.
-
-    ``top`` is the number of incidents at the upper edge.
+class ChartPoint:
+    """A report in a chart: its figures, its name, and where it is drawn, in per cent of the width
+    and the height; ``y`` is None where its figures were not judged.
     """
 
-    points: tuple[ReportPoint, ...]
-    top: int
-    lines: Mapping[str, str]
+    point: CoursePoint
+    name: str
+    x: float
+    y: float | None
 
     @property
-    def undrawn(self) -> int:
-        """Return the number of reports that the lines leave out, since nothing was judged."""
-        return sum(not point.judged for point in self.points)
+    def fallen(self) -> int:
+        """Return how many guards were lost or began to fail."""
+        return len(self.point.lost) + len(self.point.failing)
 
-
-def build_guarded_bars(incidents: Iterable[tuple[str, bool]]) -> Iterator[GuardedBar]:
-    """Yield a bar for each name, from the name of each incident and whether it is guarded."""
-    groups: dict[str, list[bool]] = defaultdict(list)
-    for name, guarded in incidents:
-        groups[name].append(guarded)
-    longest = max(map(len, groups.values()), default=0)
-    for name, members in groups.items():
-        counts = sum(members), len(members)
-        yield GuardedBar(name, *counts, *(round(100 * count / longest, 2) for count in counts))
-
-
-def build_history_chart(documents: Sequence[Mapping[str, Any]]) -> HistoryChart | None:
-    """Return the picture over time, None where fewer than two reports can be drawn."""
-    days = [document["policy"].get("today") for document in documents]
-    points = tuple(
-        ReportPoint(
-            day or f"report {number}",
-            *(document["totals"][name] for name in ("required", "linked", "guarded", "percent")),
-        )
-        for number, (day, document) in enumerate(zip(days, documents, strict=True), start=1)
-    )
-    drawn = [index for index, point in enumerate(points) if point.judged]
-    if len(drawn) < 2:
-        return None
-    at = _compute_positions([days[index] for index in drawn])
-    top = max(points[index].required for index in drawn)
-    lines = {
-        name: _draw_step_line(
-            at, [1000 - 1000 * getattr(points[index], name) / top for index in drawn]
-        )
-        for name in ("required", "linked", "guarded")
-    }
-    return HistoryChart(points, top, lines)
+    @property
+    def fallen_ids(self) -> str:
+        """Return the ids of the incidents whose guards were lost or began to fail."""
+        return join_some_texts([*self.point.lost, *self.point.failing], ", ")
 
 
 @dataclass(frozen=True, slots=True)
-class LinkedTestChart:
-    """How many incidents had a regression test, change by change, and the step line of it."""
+class CourseChart:
+    """The share over several reports: a line in a square of 100 by 100, and the months below.
+
+    ``ticks`` are pairs of a position in per cent and a text.
+    """
+
+    points: tuple[ChartPoint, ...]
+    line: str
+    ticks: tuple[tuple[float, str], ...]
+
+    @property
+    def drawn(self) -> tuple[ChartPoint, ...]:
+        """Return the reports that the line has."""
+        return tuple(point for point in self.points if point.y is not None)
+
+
+def build_course_chart(course: Sequence[CoursePoint]) -> CourseChart | None:
+    """Return the chart over time, None where fewer than two reports can be drawn."""
+    judged = [point for point in course if point.percent is not None]
+    if len(judged) < 2:
+        return None
+    times = [point.time for point in course]
+    points = tuple(
+        ChartPoint(
+            point,
+            _format_point_name(point, number, times),
+            x,
+            None if point.percent is None else round(100 - point.percent, 2),
+        )
+        for number, (point, x) in enumerate(zip(course, compute_positions(times), strict=True), 1)
+    )
+    line = " ".join(f"{each.x:g},{each.y:g}" for each in points if each.y is not None)
+    return CourseChart(points, line, tuple(_list_month_ticks(times)))
+
+
+def _format_point_name(point: CoursePoint, number: int, times: Sequence[datetime | None]) -> str:
+    """Return the day of a report, with its time where another one is of the same day."""
+    if point.time is None:
+        return f"report {number}"
+    day = point.time.date()
+    shared = sum(time is not None and time.date() == day for time in times) > 1
+    exact = shared and point.time.time() != datetime.min.time()
+    return f"{day} {point.time:%H:%M}" if exact else day.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class TestHistoryChart:
+    """How many incidents had a test that can fail, change by change, and the step line of it."""
 
     points: tuple[tuple[str, int], ...]
     top: int
     line: str
 
 
-def build_linked_test_chart(past: Mapping[str, Any] | None) -> LinkedTestChart | None:
-    """Return the picture of a history read from git, None where nothing ever changed."""
-    points = tuple((point["day"], point["linked"]) for point in (past or {}).get("points", ()))
+# pytest collects what begins with Test.
+TestHistoryChart.__test__ = False  # type: ignore[attr-defined]  # no field begins with underscores
+
+
+def build_test_history_chart(
+    past: Mapping[str, Any] | None, document: Mapping[str, Any]
+) -> TestHistoryChart | None:
+    """Return the picture of a history read from git, None where nothing ever changed.
+
+    The required incidents of the report count, as in its figures; where the history does not say
+    which incidents it counts, all of them do.
+    """
+    points = tuple(_count_history_tests(past or {}, document))
     top = max((linked for _, linked in points), default=0)
     if len(points) < 2 or not top:
         return None
-    at = _compute_positions([day for day, _ in points])
-    return LinkedTestChart(
-        points, top, _draw_step_line(at, [1000 - 1000 * linked / top for _, linked in points])
-    )
+    at = compute_positions([_parse_day(day) for day, _ in points])
+    heights = [100 - 100 * linked / top for _, linked in points]
+    return TestHistoryChart(points, top, _draw_step_line(at, heights))
 
 
-def _compute_positions(days: Sequence[str | None]) -> list[float]:
-    """Return where to draw each report: by its day, which several may share.
+def _count_history_tests(
+    past: Mapping[str, Any], document: Mapping[str, Any]
+) -> Iterator[tuple[str, int]]:
+    """Yield each day on which the number of incidents with a test changed, and the number."""
+    required = {
+        incident["id"].casefold()
+        for incident in document["incidents"]
+        if incident.get("required", True)
+    }
+    events = [
+        (event["day"], 1 if event["kind"] == "linked" else -1)
+        for incident in past.get("incidents") or ()
+        if str(incident["id"]).casefold() in required
+        for event in incident.get("events") or ()
+        if event.get("day")
+    ]
+    if not events:
+        yield from ((point["day"], point["linked"]) for point in past.get("points") or ())
+        return
+    changes: dict[str, int] = {}
+    for day, step in events:
+        changes[day] = changes.get(day, 0) + step
+    count = 0
+    for day in sorted(changes):
+        count += changes[day]
+        if changes[day]:
+            yield day, count
 
-    Where a day is missing, or all are of one day, they are drawn evenly in their order. A day
+
+def _parse_day(text: str) -> datetime | None:
+    day = parse_iso_date(text)
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc) if day else None
+
+
+def compute_positions(times: Sequence[datetime | None]) -> list[float]:
+    """Return where to draw each report by its time, in per cent of the width.
+
+    Where a time is missing, or all are the same, they are drawn evenly in their order. A time
     before that of an earlier report is drawn on that one.
     """
-    dates = [date for day in days if (date := parse_iso_date(day))]
-    ordinals = list(accumulate((date.toordinal() for date in dates), max))
-    if len(ordinals) < len(days) or ordinals[0] == ordinals[-1]:
-        ordinals = list(range(len(days)))
-    first, last = ordinals[0], ordinals[-1]
-    return [LAST_POSITION * (ordinal - first) / (last - first) for ordinal in ordinals]
+    seconds: list[float] = []
+    for time in times:
+        if time is not None:
+            seconds.append(max([time.timestamp(), *seconds[-1:]]))
+    if len(seconds) < len(times) or seconds[0] == seconds[-1]:
+        seconds = list(map(float, range(len(times))))
+    first, last = seconds[0], seconds[-1]
+    return [round(100 * (second - first) / ((last - first) or 1), 2) for second in seconds]
+
+
+def _list_month_ticks(times: Sequence[datetime | None]) -> Iterator[tuple[float, str]]:
+    """Yield the first month, some between, and the last day, each with its place."""
+    known = [time for time in times if time is not None]
+    if len(known) < len(times) or known[0].date() == known[-1].date():
+        return
+    first, last = known[0], known[-1]
+    yield 0, f"{MONTHS[first.month - 1][:3]} {first.year}"
+    starts = [
+        datetime(day.year, day.month, 1, tzinfo=timezone.utc)
+        for day in _list_month_starts(first.date(), last.date())
+    ]
+    steps = (1, 2, 3, 6, 12, len(starts) + 1)
+    step = next(months for months in steps if len(starts) <= MOST_TICKS * months)
+    for start in starts:
+        x = 100 * ((start - first) / (last - first))
+        if (start.month - 1) % step == 0 and MIN_TICK_DISTANCE < x < 100 - MIN_TICK_DISTANCE:
+            year = f" {start.year}" if start.month == 1 else ""
+            yield round(x, 2), f"{MONTHS[start.month - 1][:3]}{year}"
+    yield 100, format_day(last, last, short=True)
+
+
+def _list_month_starts(first: date, last: date) -> Iterator[date]:
+    year, month = first.year, first.month
+    while (year, month) < (last.year, last.month):
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+        yield date(year, month, 1)
 
 
 def _draw_step_line(across: Sequence[float], down: Sequence[float]) -> str:
     """Return a path that keeps each height until the next, the last to the right edge."""
     start = f"M{across[0]:g} {down[0]:g}"
     steps = (f"H{x:g}V{y:g}" for x, y in zip(across[1:], down[1:], strict=True))
-    return start + "".join(steps) + "H1000"
+    return start + "".join(steps) + "H100"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -23,15 +24,21 @@ from markupsafe import Markup
 from pytest_postmortem import __version__
 from pytest_postmortem.documents.action_items import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import normalize_severity
-from pytest_postmortem.model import PROVEN_VERDICTS
-from pytest_postmortem.reports.charts import (
-    build_guarded_bars,
-    build_history_chart,
-    build_linked_test_chart,
+from pytest_postmortem.reports.charts import build_course_chart, build_test_history_chart
+from pytest_postmortem.reports.data.report_times import find_report_time
+from pytest_postmortem.reports.data.summary import (
+    GuardLoss,
+    NextStep,
+    ProofStatus,
+    ReportSummary,
+    classify_proof,
+    describe_time_before,
+    format_day,
+    summarize_report,
 )
+from pytest_postmortem.reports.forge import Forge, build_file_url, find_forge
 
 ReportData = Mapping[str, Any]
-SeverityRank = tuple[int, int, str]
 
 STATE_MEANINGS: Mapping[str, str] = {
     "failing": "a linked test fails: the problem may be back",
@@ -50,30 +57,43 @@ STATE_MEANINGS: Mapping[str, str] = {
 ABSENT_VALUE = "(none)"
 """The value of a filter for incidents without one."""
 
-HOLLOW_QUERY = "proof=hollow"
+PROOF_WORDS: Mapping[ProofStatus, str] = {
+    "proven": "proven",
+    "hollow": "passes without its fix",
+    "outdated": "outdated",
+    "none": "no proof",
+}
+"""The words for what is proven of an incident with a linked test."""
 
-MOST_NAMED = 5
-"""How many incidents are named at the top, for each reason to look at them."""
+PROOF_NOTES = {"proven": "proven", "hollow": "passes without its fix", "outdated": "proof outdated"}
+"""What a row of the list says of its proof; that there is none is the usual case."""
 
-MOST_BARS = 8
-"""How many rows a picture shows before the rest is folded away."""
-
-SEVERITY_WORDS = (
-    ("critical", "blocker", "catastrophic", "emergency"),
-    ("high", "major", "severe", "urgent"),
-    ("medium", "moderate", "normal"),
-    ("low", "minor"),
-    ("trivial", "none", "info", "informational"),
+COLUMNS = (
+    ("Severity", ""),
+    ("State", "state"),
+    ("Incident", "title"),
+    ("Date", "newest"),
+    ("Class", "class"),
+    ("Owner", "owner"),
+    ("Service", "service"),
 )
-"""Words for a severity, most severe first; a number counts as itself."""
+"""The columns of the list, and the order in which each sorts it."""
+
+MOST_STEPS = 6
+"""How many incidents are named under what to do next."""
+
+MOST_CLASSES = 6
+"""How many classes are shown before the rest is folded away."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
     """An incident of the list: the fields of the report, and those that the page derives.
 
-    ``place`` counts in the registry's order. ``severity``, ``kind`` (the class) and ``tags`` are
-    the names that the filters know them by; ``actions`` are pairs of an action item and its state.
+    ``place`` counts in the registry's order. ``severity``, ``kind`` (the class), ``owner``,
+    ``services`` and ``tags`` are the names that the filters know them by; ``actions`` are pairs of
+    an action item and its state, ``focus`` the names of the figures that count it. ``url`` leads
+    to the post-mortem.
     """
 
     anchor: str
@@ -81,8 +101,13 @@ class PageEntry:
     incident: ReportData
     severity: str
     kind: str
+    owner: str
+    services: tuple[str, ...]
     tags: tuple[str, ...]
     actions: tuple[tuple[ReportData, str], ...]
+    focus: tuple[str, ...]
+    proof: ProofStatus | None
+    url: str | None
 
     @property
     def required(self) -> bool:
@@ -100,30 +125,58 @@ class PageEntry:
         return sum(state != "done" for _, state in self.actions)
 
     @property
-    def proof(self) -> str:
-        """Return ``proven``, or ``hollow`` where the tests pass without the fix too."""
-        proof = self.incident.get("proof") or {}
-        if proof.get("outdated"):
-            return ""
-        verdict = str(proof.get("verdict", ""))
-        return (
-            "hollow" if verdict == "not-proven" else "proven" if verdict in PROVEN_VERDICTS else ""
+    def notes(self) -> tuple[str, ...]:
+        """Return what a row says next to its columns."""
+        incident = self.incident
+        overdue = sum(state == "overdue" for _, state in self.actions)
+        waived = self.required or self.state in ("exempt", "declared")
+        return tuple(
+            filter(
+                None,
+                (
+                    "flaky" if incident.get("flaky") else "",
+                    "" if waived else "not required",
+                    "recurred" if incident.get("note") or incident.get("recurs") else "",
+                    PROOF_NOTES.get(self.proof or "none", ""),
+                    f"{_format_count(overdue, 'action item')} overdue" if overdue else "",
+                ),
+            )
         )
-
-    @property
-    def overdue(self) -> int:
-        """Return the number of action items whose date has passed."""
-        return sum(state == "overdue" for _, state in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
-class AttentionReason:
-    """A reason to look at some incidents; ``query`` filters the list down to them."""
+class Tile:
+    """A figure at the top, what has become of it, and the filter that shows its incidents.
+
+    ``trend`` is ``worse``, ``better`` or empty.
+    """
+
+    figure: str
+    label: str
+    note: str
+    query: str
+    trend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A row of what to do next; ``entry`` is None where the report has the incident no more."""
+
+    step: NextStep
+    entry: PageEntry | None
+    past_grace: str
+    late: bool
+    loss: str
+    loss_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StripSegment:
+    """A part of the strip of proofs, in per cent of its width."""
 
     name: str
-    heading: str
-    query: str
-    entries: tuple[PageEntry, ...]
+    x: float
+    width: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +192,8 @@ def render_html_report(
 ) -> str:
     """Return the page for a JSON report of format 1.
 
-    ``earlier`` are reports of the same registry, the oldest first: they are only drawn, over
-    time. They are dated by ``policy.today``, or else keep their order. ``past`` is a history
-    read from git, drawn as well.
+    ``earlier`` are reports of the same registry, in any order: the page says what has changed
+    since. ``past`` is a history read from git, which dates the losses and is drawn as well.
     """
     environment = Environment(
         loader=PackageLoader("pytest_postmortem.reports"),
@@ -158,8 +210,7 @@ def render_html_report(
     )
     page = environment.get_template("page.html")
     return page.render(
-        _build_page_context(document, earlier),
-        course=build_linked_test_chart(past),
+        _build_page_context(summarize_report(document, earlier, past)),
         style=style,
         script=script,
         content_policy=_build_content_policy(style, script),
@@ -185,44 +236,196 @@ def _format_policy_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _build_page_context(document: ReportData, earlier: Sequence[ReportData]) -> dict[str, Any]:
-    rank = _build_severity_ranking(document["policy"].get("severities") or ())
-    entries = _build_page_entries(document, rank)
-    required = [entry for entry in entries if entry.required]
-    severities = build_guarded_bars(
-        (entry.severity, entry.state == "guarded") for entry in required
-    )
-    kinds = build_guarded_bars((entry.kind, entry.state == "guarded") for entry in required)
+def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
+    document = summary.document
+    forge = _find_document_forge(document)
+    entries = _build_page_entries(summary, forge)
+    by_id = {entry.incident["id"].casefold(): entry for entry in entries}
     states = _count_filter_options(entry.state for entry in entries)
+    severities = _count_filter_options(entry.severity for entry in entries)
     return {
         "document": document,
+        "summary": summary,
         "totals": document["totals"],
         "version": __version__,
-        "today": document["policy"].get("today"),
+        "project": forge.project,
+        "commit_url": _build_commit_url(forge, (document.get("run") or {}).get("commit")),
+        "today": _format_report_time(document),
         "warnings": list(_format_page_warnings(document)),
-        "attention": list(_find_attention_reasons(entries)),
+        "tiles": list(_build_tiles(summary)),
+        "steps": [_build_step_row(step, by_id, summary, forge) for step in summary.next_steps],
         "entries": entries,
-        "severity_bars": sorted(severities, key=lambda bar: rank(bar.name)),
-        "class_bars": sorted(
-            kinds,
-            key=lambda bar: (bar.name == ABSENT_VALUE, bar.guarded - bar.required, -bar.required),
-        ),
-        "history": build_history_chart([*earlier, document]),
+        "course": build_course_chart(summary.course),
+        "history": build_test_history_chart(summary.past, document),
         "options": {
             "state": sorted(states, key=lambda option: _rank_state(option.value)),
-            "severity": sorted(
-                _count_filter_options(entry.severity for entry in entries),
-                key=lambda option: rank(option.value),
-            ),
+            "severity": sorted(severities, key=lambda option: _rank_name(summary, option.value)),
             "class": _count_filter_options(entry.kind for entry in entries),
+            "owner": _count_filter_options(entry.owner for entry in entries),
+            "service": _count_filter_options(
+                name for entry in entries for name in entry.services or (ABSENT_VALUE,)
+            ),
             "tag": _count_filter_options(tag for entry in entries for tag in entry.tags),
         },
-        "proofs": sorted({entry.proof for entry in entries} - {""}),
+        "focuses": _list_focuses(summary),
+        "proofs": summary.proofs,
+        "proof_words": PROOF_WORDS,
+        "strip": list(_build_strip(summary.proofs)),
+        "gate_summary": _summarize_gates(document.get("gates") or ()),
+        "columns": COLUMNS,
         "meaning": STATE_MEANINGS,
         "absent": ABSENT_VALUE,
-        "bars": MOST_BARS,
-        "listed": MOST_NAMED,
+        "most_classes": MOST_CLASSES,
+        "most_steps": MOST_STEPS,
     }
+
+
+def _find_document_forge(document: ReportData) -> Forge:
+    """Return the repository of a report; that of this process for joined reports, made in CI."""
+    run = document.get("run")
+    if run is None:
+        return find_forge(os.environ)
+    files_url, commits_url = (_parse_web_link(run.get(key)) for key in ("files_url", "commits_url"))
+    return Forge(run.get("project"), files_url, commits_url)
+
+
+def _build_commit_url(forge: Forge, commit: str | None) -> str | None:
+    return _parse_web_link(f"{forge.commits_url}{commit}" if forge.commits_url and commit else None)
+
+
+def _format_report_time(document: ReportData) -> str | None:
+    """Return the day of a report in words, with the time if the report has it."""
+    moment = find_report_time(document)
+    if moment is None:
+        return None
+    exact = moment.time() != moment.min.time()
+    return format_day(moment) + (f", {moment:%H:%M} UTC" if exact else "")
+
+
+def _summarize_gates(gates: Sequence[ReportData]) -> str:
+    """Return how the gates ended, with the names of those that failed."""
+    failed = [gate["name"] for gate in gates if gate["judged"] and not gate["passed"]]
+    unjudged = [gate["name"] for gate in gates if not gate["judged"]]
+    passed = len(gates) - len(failed) - len(unjudged)
+    parts = [
+        f"{len(names)} {word}: {_truncate_page_text(', '.join(names))}"
+        for word, names in (("failed", failed), ("not judged", unjudged))
+        if names
+    ]
+    return "; ".join([*parts, f"{passed} passed"] if passed else parts)
+
+
+def _build_strip(proofs: Mapping[ProofStatus, int]) -> Iterator[StripSegment]:
+    """Yield the segments of the strip of proofs, in per cent of its width."""
+    total, before = sum(proofs.values()), 0
+    for name, count in proofs.items():
+        if count:
+            x, width = (round(100 * each / total, 3) for each in (before, count))
+            yield StripSegment(name, x, width)
+        before += count
+
+
+def _build_tiles(summary: ReportSummary) -> Iterator[Tile]:
+    """Yield the four figures, each with its change since the report before."""
+    before = summary.before
+    since = f"since {describe_time_before(before, summary.document, short=True)}" if before else ""
+    could_return = len(summary.could_return)
+    yield _build_count_tile(
+        could_return, summary.could_return_before, "could return", "focus=return", since
+    )
+    changed = {id.casefold() for id in summary.lost}
+    changed |= {incident["id"].casefold() for incident in summary.failing}
+    lost, failing = len(summary.lost), len(summary.failing)
+    parts = [f"{lost or 'none'} lost {since}", *[f"{failing} failing"] * bool(failing)]
+    label = "lost or failing" if since else "failing"
+    trend = "worse" if changed else ""
+    yield Tile(
+        _format_number(len(changed)), label, ", ".join(parts) if since else "", "focus=lost", trend
+    )
+    severe = " or ".join(name if len(name) <= 12 else f"{name[:11]}…" for name in summary.severe)
+    yield _build_count_tile(
+        len(summary.severe_past_grace),
+        summary.severe_past_grace_before,
+        f"{severe} past grace" if severe and len(summary.severe) < 4 else "past grace",
+        "focus=late",
+        since,
+    )
+    yield _build_share_tile(summary, since)
+
+
+def _build_count_tile(count: int, before: int | None, label: str, query: str, since: str) -> Tile:
+    change = count - before if before is not None else 0
+    note = f"{change:+d} {since}".replace("-", "\N{MINUS SIGN}") if change else f"unchanged {since}"
+    trend = "worse" if change > 0 else "better" if change < 0 else ""
+    return Tile(_format_number(count), label, note if since else "", query, trend)
+
+
+def _build_share_tile(summary: ReportSummary, since: str) -> Tile:
+    totals, earlier = summary.document["totals"], (summary.before or {}).get("totals") or {}
+    percent, before = totals["percent"], earlier.get("percent")
+    counts = f"{totals['guarded']:,} of {totals['required']:,} guarded"
+    query = "state=guarded&required=yes"
+    if percent is None:
+        reason = "share not judged" if totals["required"] else "none required"
+        note = f"{reason}, {totals['linked']:,} linked"
+        return Tile(f"{totals['guarded']:,}", counts, note, query)
+    change = round(percent - before, 1) if before is not None else 0
+    note = f"{totals['linked']:,} linked"
+    if before is not None:
+        points = f"{change:+g} points".replace("-", "\N{MINUS SIGN}") if change else "unchanged"
+        note = f"{points} {since}, {note}"
+    trend = "worse" if change < 0 else "better" if change > 0 else ""
+    return Tile(f"{percent:g} %", counts, note, query, trend)
+
+
+def _list_focuses(summary: ReportSummary) -> list[tuple[str, str]]:
+    """Return the filters of the figures at the top, with their words."""
+    lost = f"lost or failing since {summary.since}" if summary.before else "failing"
+    return [
+        ("next", "to do next"),
+        ("return", "could return"),
+        ("lost", lost),
+        ("late", f"{' or '.join(map(_truncate_name, summary.severe)) or 'severe'} past grace"),
+    ]
+
+
+def _truncate_name(text: str) -> str:
+    return _truncate_page_text(text, 20)
+
+
+def _build_step_row(
+    step: NextStep, entries: Mapping[str, PageEntry], summary: ReportSummary, forge: Forge
+) -> StepRow:
+    entry = entries.get(step.incident["id"].casefold()) if step.listed else None
+    loss = step.loss
+    grace = _format_grace(step)
+    return StepRow(
+        step,
+        entry,
+        grace,
+        grace.isdigit() or "," in grace,
+        _format_loss(loss, summary) if loss else "",
+        _build_commit_url(forge, loss.commit) if loss else None,
+    )
+
+
+def _format_grace(step: NextStep) -> str:
+    days = step.days_past_grace
+    if not step.listed or step.incident["state"] == "guarded":
+        return ""
+    if days is None:
+        return "no date"
+    return f"{days:,}" if days > 0 else f"{-days} left"
+
+
+def _format_loss(loss: GuardLoss, summary: ReportSummary) -> str:
+    """Return when a guard was lost: the day, and the commit or the two between which it was."""
+    commit = loss.commit[:10] if loss.commit else ""
+    if commit and loss.since and loss.since != loss.commit:
+        commit = f"{loss.since[:7]}..{loss.commit[:7] if loss.commit else ''}"
+    now = find_report_time(summary.document)
+    day = format_day(loss.day, now, short=True) if loss.day else ""
+    return ", ".join(filter(None, (day, commit)))
 
 
 def _format_page_warnings(document: ReportData) -> Iterator[str]:
@@ -248,17 +451,23 @@ def _format_page_warnings(document: ReportData) -> Iterator[str]:
         yield f"There may be more post-mortems: {'; '.join(registry['partial'])}"
 
 
-def _build_page_entries(
-    document: ReportData, rank: Callable[[str], SeverityRank]
-) -> tuple[PageEntry, ...]:
-    """Return the incidents by state and severity, most severe first, then newest first."""
+def _build_page_entries(summary: ReportSummary, forge: Forge) -> tuple[PageEntry, ...]:
+    """Return the incidents by severity and state, most severe first, then newest first."""
+    document = summary.document
     incidents: Sequence[ReportData] = document["incidents"]
-    today = document["policy"].get("today")
+    today, root = document["policy"].get("today"), document["scope"].get("root") or ""
     severity = _build_name_unifier((data.get("severity") for data in incidents), normalize_severity)
-    kind = _build_name_unifier((data.get("class") for data in incidents), str.casefold)
-    tag = _build_name_unifier(
-        (tag for data in incidents for tag in data.get("tags") or ()), str.casefold
+    kind, owner = (
+        _build_name_unifier((data.get(name) for data in incidents), str.casefold)
+        for name in ("class", "owner")
     )
+    service, tag = (
+        _build_name_unifier(
+            (value for data in incidents for value in data.get(name) or ()), str.casefold
+        )
+        for name in ("service", "tags")
+    )
+    focuses = _collect_focuses(summary)
     entries = [
         PageEntry(
             anchor,
@@ -266,20 +475,46 @@ def _build_page_entries(
             incident,
             severity(incident.get("severity")),
             kind(incident.get("class")),
+            owner(incident.get("owner")),
+            tuple(dict.fromkeys(map(service, incident.get("service") or ()))),
             tuple(dict.fromkeys(map(tag, incident.get("tags") or ()))),
             tuple(
                 (item, classify_action_progress(item.get("status"), item.get("due"), today))
                 for item in incident.get("action_items") or ()
             ),
+            focuses.get(incident["id"], ()),
+            classify_proof(incident) if summary.proofs else None,
+            _parse_web_link(incident.get("url"))
+            or _parse_web_link(build_file_url(forge.files_url, root, incident.get("url"))),
         )
         for place, (anchor, incident) in enumerate(
             zip(_build_anchors(incidents), incidents, strict=True)
         )
     ]
     entries.sort(key=lambda entry: str(entry.incident.get("date") or ""), reverse=True)
-    ranks = {name: rank(name) for name in {entry.severity for entry in entries}}
-    entries.sort(key=lambda entry: (_rank_state(entry.state), ranks[entry.severity]))
+    entries.sort(key=lambda entry: (_rank_name(summary, entry.severity), _rank_state(entry.state)))
     return tuple(entries)
+
+
+def _rank_name(summary: ReportSummary, severity: str) -> tuple[int, int, str]:
+    return summary.rank(None if severity == ABSENT_VALUE else severity)
+
+
+def _collect_focuses(summary: ReportSummary) -> Mapping[str, tuple[str, ...]]:
+    """Return the names of the figures that count an incident, by its id."""
+    lost = {id.casefold() for id in summary.lost}
+    incidents = summary.document["incidents"]
+    groups = {
+        "next": [step.incident for step in summary.next_steps if step.listed],
+        "return": summary.could_return,
+        "lost": [*summary.failing, *(each for each in incidents if each["id"].casefold() in lost)],
+        "late": summary.severe_past_grace,
+    }
+    focuses: dict[str, dict[str, None]] = defaultdict(dict)
+    for name, members in groups.items():
+        for incident in members:
+            focuses[incident["id"]][name] = None
+    return {id: tuple(names) for id, names in focuses.items()}
 
 
 def _build_anchors(incidents: Iterable[ReportData]) -> Iterator[str]:
@@ -313,48 +548,6 @@ def _build_name_unifier(
 
 def _rank_state(state: str) -> int:
     return list(STATE_MEANINGS).index(state) if state in STATE_MEANINGS else len(STATE_MEANINGS)
-
-
-def _build_severity_ranking(configured: Sequence[str]) -> Callable[[str], SeverityRank]:
-    """Return the order of severities: those that a team has put in order, words and numbers
-    together, then others, then none.
-    """
-    configured_keys = [normalize_severity(severity) for severity in configured]
-
-    def rank_severity(severity: str) -> SeverityRank:
-        key = normalize_severity(severity)
-        words = [place for place, names in enumerate(SEVERITY_WORDS, start=1) if key in names]
-        digits = re.search(r"\d{1,9}", key)
-        if severity == ABSENT_VALUE:
-            return 3, 0, ""
-        if key in configured_keys:
-            return 0, configured_keys.index(key), ""
-        if words or digits:
-            return 1, words[0] if words else int(digits[0] if digits else 0), key
-        return 2, 0, key
-
-    return rank_severity
-
-
-def _find_attention_reasons(entries: Sequence[PageEntry]) -> Iterator[AttentionReason]:
-    """Yield the reasons to look at some incidents; the last only where there are any."""
-    for name, heading, states, required in (
-        ("failing", "Failing: the problem may be back", ("failing",), False),
-        ("blind", "Linked, but nothing here would catch it", ("known-broken", "skipped"), False),
-        ("gap", "No regression test: could come back unnoticed", ("unguarded",), True),
-        ("open", "Nothing can be said here", ("errored", "not-run", "not-judged"), False),
-    ):
-        found = tuple(
-            entry for entry in entries if entry.state in states and (entry.required or not required)
-        )
-        query = "&".join(f"state={state}" for state in states)
-        if found or name != "open":
-            yield AttentionReason(name, heading, query + "&required=yes" * required, found)
-    hollow = tuple(entry for entry in entries if entry.proof == "hollow")
-    if hollow:
-        yield AttentionReason(
-            "hollow", "The test is hollow: it passes without the fix", HOLLOW_QUERY, hollow
-        )
 
 
 def _count_filter_options(values: Iterable[str]) -> list[FilterOption]:

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 import pytest
 
 from pytest_postmortem.report_model import RunMetadata
+from pytest_postmortem.reports.forge import find_forge
 
 COMMIT_VARIABLES = (
     "GITHUB_SHA",
@@ -40,12 +41,16 @@ _URL_PATTERN = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://)(?:\S*@)?(?P<res
 
 def read_run_metadata(config: pytest.Config, started: float) -> RunMetadata:
     """Return the metadata of the run, which started at a number of seconds since 1970."""
+    forge = find_forge(os.environ)
     return RunMetadata(
         ".".join(map(str, sys.version_info[:3])),
         pytest.__version__,
         tuple(redact_arguments(map(str, config.invocation_params.args))),
         next(filter(None, map(os.environ.get, COMMIT_VARIABLES)), None),
         format_start_time(started),
+        forge.project or config.rootpath.name or None,
+        forge.files_url,
+        forge.commits_url,
     )
 
 

@@ -64,6 +64,17 @@ def verdict(comparison: Comparison) -> tuple[str | None, str | None]:
     return heading.rstrip(":").lower(), change.reason
 
 
+def test_a_change_has_the_severity_and_the_owner() -> None:
+    """Whoever reads of a loss sees how bad it is, and whose it is."""
+    owned = {"severity": "sev1", "owner": "payments"}
+
+    found = compare_reports(
+        run_of(incident("A", "guarded", **owned)), run_of(incident("A", "unguarded", **owned))
+    )
+
+    assert [(change.severity, change.owner) for change in found.changes] == [("sev1", "payments")]
+
+
 GONE = "t/test_a.py::test_A is deleted or has lost its marker"
 
 

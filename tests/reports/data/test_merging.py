@@ -778,8 +778,8 @@ def test_a_history_is_drawn_in_the_page(suite: Path, pytester: pytest.Pytester) 
     assert main(["report", "one.json", "history.json", "--report=html:page.html"]) == 0
 
     page = (suite / "page.html").read_text()
-    assert "<h3>Regression tests over time</h3>" in page
-    assert '<path class="line is-linked" d="M0 750H' in page
+    assert "<b>Regression tests over time</b> 1 on 2024-02-01, 4 since 2025-05-05" in page
+    assert '<path class="line" d="M0 75H' in page
     assert '<tr><th scope="row">2025-05-05</th><td>4</td></tr>' in page
 
 

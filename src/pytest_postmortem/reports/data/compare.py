@@ -51,13 +51,17 @@ MAX_LISTED_CHANGES = 50
 
 @dataclass(frozen=True, slots=True)
 class IncidentChange:
-    """What happened to one incident, and why; title and link as far as they may be shown."""
+    """What happened to one incident, and why; title, link, severity and owner as far as they may
+    be shown.
+    """
 
     kind: ChangeKind
     id: str
     title: str = ""
     url: str | None = None
     reason: str | None = None
+    severity: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +273,15 @@ class _ReportComparison:
 
     def _add(self, kind: ChangeKind, shown: Mapping[str, Any], reason: str | None = None) -> None:
         self._changes.append(
-            IncidentChange(kind, shown["id"], shown["title"], shown["url"], reason)
+            IncidentChange(
+                kind,
+                shown["id"],
+                shown["title"],
+                shown["url"],
+                reason,
+                shown.get("severity"),
+                shown.get("owner"),
+            )
         )
 
 
@@ -487,7 +499,11 @@ class CodeComparison:
         shown = redact_postmortem(postmortem, self.show)
         if kind == "retired" and (self.show or postmortem.show) != "all":
             reason = "the registry says so"
-        self._changes.append(IncidentChange(kind, shown.id, shown.title, shown.url, reason))
+        self._changes.append(
+            IncidentChange(
+                kind, shown.id, shown.title, shown.url, reason, shown.severity, shown.owner
+            )
+        )
 
     def _build(self, moved: Collection[str]) -> Comparison:
         """Return all changes in registry order, unknown ids last, the most severe kind first."""

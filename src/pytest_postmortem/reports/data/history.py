@@ -49,6 +49,8 @@ class IncidentHistory:
     events: tuple[LinkEvent, ...] = ()
     unknown: str | None = None
     """Why the code does not show whether a test is linked to it now."""
+    severity: str | None = None
+    owner: str | None = None
 
     @property
     def linked(self) -> bool:
@@ -174,7 +176,9 @@ def _build_incident_histories(
         shown = redact_postmortem(postmortem, show)
         own_events = tuple(events.get(postmortem.id.casefold(), ()))
         why = now(postmortem.names)
-        yield IncidentHistory(shown.id, shown.title, shown.date, own_events, why)
+        yield IncidentHistory(
+            shown.id, shown.title, shown.date, own_events, why, shown.severity, shown.owner
+        )
     selected_ids = {postmortem.id.casefold() for postmortem in selected_postmortems}
     for key in events:
         if key not in selected_ids:
@@ -251,6 +255,8 @@ def render_history_json(history: LinkHistory) -> str:
                 "id": story.id,
                 "title": story.title or story.id,
                 "date": story.date,
+                "severity": story.severity,
+                "owner": story.owner,
                 "linked": story.linked,
                 "unknown": story.unknown,
                 "events": [asdict(event) for event in story.events],

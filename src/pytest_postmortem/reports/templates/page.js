@@ -7,19 +7,22 @@
   const fold = (text) => text.normalize("NFKC").toLowerCase();
   const control = (name) => form.elements.namedItem(name);
   const boxes = [...form.querySelectorAll("input[type=checkbox]")];
-  const fields = ["q", "severity", "class", "tag", "sort"].filter(control);
+  const names = ["severity", "class", "owner", "service", "tag"];
+  const fields = ["q", ...names, "sort"].filter(control);
+  const heads = [...document.querySelectorAll(".columns button")];
 
   const ranks = new Map();
-  for (const option of form.querySelectorAll("select[name=severity] option")) {
-    ranks.set(option.value, ranks.size);
-  }
+  for (const box of form.querySelectorAll("input[name=state]")) ranks.set(box.value, ranks.size);
   const entries = [...list.children].map((row, index) => ({
     row,
     index,
     state: row.dataset.state,
     severity: row.dataset.severity,
     class: row.dataset.class,
+    owner: row.dataset.owner,
+    services: (row.dataset.service || "(none)").split("\n"),
     tags: (row.dataset.tags || "").split("\n"),
+    focus: (row.dataset.focus || "").split(" "),
     required: row.dataset.required,
     actions: row.dataset.actions,
     proof: row.dataset.proof,
@@ -27,7 +30,7 @@
     place: Number(row.dataset.place),
     text: null,
   }));
-  const title = (entry) => entry.row.querySelector(".title").textContent;
+  const title = (entry) => entry.row.querySelector(".title strong").textContent;
   const text = (entry) => {
     if (entry.text === null) {
       const parts = entry.row.querySelectorAll("summary > *, dd");
@@ -39,13 +42,16 @@
   const byText = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
   const dated = (sign) => (one, other) =>
     !one.date - !other.date || sign * (one.date < other.date ? -1 : one.date > other.date ? 1 : 0);
+  const named = (name) => (one, other) =>
+    (name(one) === "(none)") - (name(other) === "(none)") || byText(name(one), name(other));
   const orders = {
-    severity: (one, other) => (ranks.get(one.severity) ?? 0) - (ranks.get(other.severity) ?? 0),
+    state: (one, other) => (ranks.get(one.state) ?? 0) - (ranks.get(other.state) ?? 0),
     newest: dated(-1),
     oldest: dated(1),
     title: (one, other) => byText(one.name, other.name),
-    class: (one, other) =>
-      (one.class === "(none)") - (other.class === "(none)") || byText(one.class, other.class),
+    class: named((entry) => entry.class),
+    owner: named((entry) => entry.owner),
+    service: named((entry) => entry.services[0]),
     registry: (one, other) => one.place - other.place,
   };
   let sorted = "";
@@ -71,8 +77,9 @@
     const [required] = chosen("required");
     const [actions] = chosen("actions");
     const proofs = new Set(chosen("proof"));
+    const focuses = chosen("focus");
     const words = fold(value("q")).split(/\s+/).filter(Boolean);
-    const [severity, kind, tag] = ["severity", "class", "tag"].map(value);
+    const [severity, kind, owner, service, tag] = names.map(value);
     let shown = 0;
     for (const entry of entries) {
       const fits =
@@ -80,14 +87,21 @@
         (!required || entry.required === required) &&
         (!actions || entry.actions === actions) &&
         (!proofs.size || proofs.has(entry.proof)) &&
+        focuses.every((name) => entry.focus.includes(name)) &&
         (!severity || entry.severity === severity) &&
         (!kind || entry.class === kind) &&
+        (!owner || entry.owner === owner) &&
+        (!service || entry.services.includes(service)) &&
         (!tag || entry.tags.includes(tag)) &&
         words.every((word) => text(entry).includes(word));
       if (entry.row.hidden === fits) entry.row.hidden = !fits;
       shown += fits;
     }
+    list.toggleAttribute("data-chosen", shown !== entries.length);
     sort(value("sort"));
+    for (const head of heads) {
+      head.setAttribute("aria-pressed", String(head.dataset.sort === value("sort")));
+    }
     const number = (count) => count.toLocaleString("en");
     const all = `${number(entries.length)} incident${entries.length === 1 ? "" : "s"}`;
     find("shown").textContent = shown === entries.length ? all : `${number(shown)} of ${all}`;
@@ -113,6 +127,7 @@
       if (control(name).selectedIndex === -1) control(name).value = "";
     }
     for (const box of boxes) box.checked = query.getAll(box.name).includes(box.value);
+    if (boxes.some((box) => box.checked)) find("boxes").open = true;
     apply();
   };
 
@@ -150,6 +165,12 @@
     typing = requestAnimationFrame(changed);
   });
   form.addEventListener("change", changed);
+  for (const head of heads) {
+    head.addEventListener("click", () => {
+      control("sort").value = head.dataset.sort;
+      changed();
+    });
+  }
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(changed));
 
@@ -186,16 +207,10 @@
   });
   window.addEventListener("hashchange", follow);
 
-  let folded = [];
-  window.addEventListener("beforeprint", () => {
-    folded = [...document.querySelectorAll("details:not([open])")];
-    for (const details of folded) details.open = true;
-  });
-  window.addEventListener("afterprint", () => {
-    for (const details of folded) details.open = false;
-  });
-
+  // On a narrow screen the filters would push the incidents off it.
+  find("choices").open = matchMedia("(min-width: 60rem)").matches;
   form.hidden = false;
+  document.querySelector(".columns").hidden = false;
   recall();
   open(location.hash.slice(1));
 })();

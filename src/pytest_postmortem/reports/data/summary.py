@@ -1,0 +1,495 @@
+"""What a lead asks of a report: what could return, what was lost, what is late, who owns it.
+
+All of it is computed from the plain data of JSON reports, so that every format says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from pytest_postmortem.evaluation.evaluate import normalize_severity
+from pytest_postmortem.model import PROVEN_VERDICTS, format_count, parse_iso_date
+from pytest_postmortem.reports.data.compare import Comparison, compare_reports
+from pytest_postmortem.reports.data.report_times import find_report_time, sort_reports_by_time
+from pytest_postmortem.reports.severity_order import SeverityRank, build_severity_ranking
+
+ReportData = Mapping[str, Any]
+
+ProofStatus = Literal["proven", "hollow", "outdated", "none"]
+
+COULD_RETURN_STATES = ("unguarded", "skipped", "known-broken")
+"""The states in which nothing would notice the problem."""
+
+STATE_REASONS: Mapping[str, str] = {
+    "failing": "test fails",
+    "unguarded": "no test",
+    "skipped": "tests skipped",
+    "known-broken": "tests expected to fail",
+}
+
+HOLLOW_REASON = "test passes without its fix"
+REMOVED_REASON = "post-mortem removed from the registry"
+
+
+def could_return(incident: ReportData) -> bool:
+    """Say whether a required incident could return, and no test would notice."""
+    return bool(incident.get("required", True)) and incident["state"] in COULD_RETURN_STATES
+
+
+def is_open(incident: ReportData) -> bool:
+    """Say whether a required incident could return, or has a test that fails."""
+    failing = incident["state"] == "failing" and bool(incident.get("required", True))
+    return failing or could_return(incident)
+
+
+def compute_days_past_grace(incident: ReportData, policy: ReportData) -> int | None:
+    """Return how many days ago the grace of an incident ended, at most 0 while it has some.
+
+    None where the report or the incident has no date.
+    """
+    day, today = parse_iso_date(incident.get("date")), parse_iso_date(policy.get("today"))
+    return (today - day).days - int(policy.get("grace") or 0) if day and today else None
+
+
+def is_past_grace(incident: ReportData, policy: ReportData) -> bool:
+    """Say whether an open incident has no grace left; as in the gates, one without a date has
+    none.
+    """
+    days = compute_days_past_grace(incident, policy)
+    return is_open(incident) and (days is None or days > 0)
+
+
+def classify_proof(incident: ReportData) -> ProofStatus | None:
+    """Return what is proven of an incident, None where no test is linked to it.
+
+    ``hollow`` means that its tests pass without the fix; a verdict that says neither is ``none``.
+    """
+    if not incident["tests"]:
+        return None
+    proof = incident.get("proof") or {}
+    verdict = proof.get("verdict")
+    if verdict in (*PROVEN_VERDICTS, "not-proven") and proof.get("outdated"):
+        return "outdated"
+    if verdict == "not-proven":
+        return "hollow"
+    return "proven" if verdict in PROVEN_VERDICTS else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardLoss:
+    """When an incident lost its guard: the day, and the commit or the commits between which.
+
+    ``commit`` is None where neither a report nor a history names one. ``since`` is the commit of
+    the last report in which it was guarded.
+    """
+
+    day: date | None
+    commit: str | None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """An incident to work on, and why.
+
+    ``changed`` says that it lost its guard, or began to fail, since the report before; ``listed``
+    that the report still has it.
+    """
+
+    incident: ReportData
+    reason: str
+    days_past_grace: int | None
+    loss: GuardLoss | None
+    changed: bool = False
+    listed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSummary:
+    """A class of problem: its incidents, those of the last twelve months, those that repeat an
+    earlier incident, and those that could return.
+    """
+
+    name: str | None
+    incidents: int
+    recent: int
+    recurrences: int
+    could_return: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoursePoint:
+    """One report of several: its time and figures, and the incidents that lost their guard or
+    began to fail since the one before.
+
+    ``percent`` is None where the figures are not of the whole suite.
+    """
+
+    time: datetime | None
+    required: int
+    linked: int
+    guarded: int
+    percent: float | None
+    lost: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportSummary:
+    """The answers of a report, with what has changed since the report ``before``.
+
+    ``earlier`` are older reports of the same registry, oldest first; ``past`` is a history read
+    from git.
+    """
+
+    document: ReportData
+    earlier: Sequence[ReportData] = ()
+    past: ReportData | None = None
+    _comparisons: dict[int, Comparison] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def rank(self) -> Callable[[str | None], SeverityRank]:
+        """The order of severities."""
+        return build_severity_ranking(self.document["policy"].get("severities") or ())
+
+    @cached_property
+    def before(self) -> ReportData | None:
+        """The report before: the newest one of a whole suite, or else the newest."""
+        whole = [each for each in self.earlier if each["scope"]["kind"] == "full"]
+        return next(iter([*whole[-1:], *self.earlier[-1:]]), None)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """What has changed since the report before."""
+        return compare_reports(self.before, self.document) if self.before else Comparison()
+
+    @cached_property
+    def lost(self) -> tuple[str, ...]:
+        """The ids of the incidents that lost their guard since the report before."""
+        return _list_changed_ids(self.comparison, "lost")
+
+    @cached_property
+    def newly_failing(self) -> tuple[str, ...]:
+        """The ids of the incidents whose tests began to fail since the report before."""
+        return _list_changed_ids(self.comparison, "failing")
+
+    @cached_property
+    def failing(self) -> tuple[ReportData, ...]:
+        """The incidents of which a test fails."""
+        incidents = self.document["incidents"]
+        return tuple(incident for incident in incidents if incident["state"] == "failing")
+
+    @cached_property
+    def could_return(self) -> tuple[ReportData, ...]:
+        """The required incidents that could return unnoticed, in the registry's order."""
+        return tuple(filter(could_return, self.document["incidents"]))
+
+    @cached_property
+    def severe(self) -> tuple[str, ...]:
+        """The severities that count as severe: those that a gate requires, or else the most
+        severe one that an incident has; none where no incident has one.
+        """
+        required = self.document["policy"].get("require") or ()
+        if required:
+            return tuple(required)
+        named = filter(None, (each.get("severity") for each in self.document["incidents"]))
+        return tuple(sorted(dict.fromkeys(named), key=self.rank)[:1])
+
+    @cached_property
+    def severe_past_grace(self) -> tuple[ReportData, ...]:
+        """The severe incidents that are open and past their grace."""
+        return self._list_severe_past_grace(self.document)
+
+    def _list_severe_past_grace(self, document: ReportData) -> tuple[ReportData, ...]:
+        severe = set(map(normalize_severity, self.severe))
+        return tuple(
+            incident
+            for incident in document["incidents"]
+            if normalize_severity(incident.get("severity") or "") in severe
+            and is_past_grace(incident, document["policy"])
+        )
+
+    @cached_property
+    def could_return_before(self) -> int | None:
+        """How many incidents could return in the report before."""
+        return sum(map(could_return, self.before["incidents"])) if self.before else None
+
+    @cached_property
+    def severe_past_grace_before(self) -> int | None:
+        """How many severe incidents were past their grace in the report before."""
+        return len(self._list_severe_past_grace(self.before)) if self.before else None
+
+    @cached_property
+    def classes(self) -> tuple[ClassSummary, ...]:
+        """The classes, those that keep returning first."""
+        return summarize_classes(self.document)
+
+    @cached_property
+    def proofs(self) -> Mapping[ProofStatus, int]:
+        """How many linked incidents are proven, hollow, outdated, or have no proof.
+
+        Empty where no incident has a proof, and no gate requires one.
+        """
+        required = self.document["policy"].get("require_proof")
+        if not required and not any(each.get("proof") for each in self.document["incidents"]):
+            return {}
+        counts: dict[ProofStatus, int] = dict.fromkeys(("proven", "hollow", "outdated", "none"), 0)
+        for incident in self.document["incidents"]:
+            status = classify_proof(incident)
+            if status:
+                counts[status] += 1
+        return counts
+
+    @cached_property
+    def course(self) -> tuple[CoursePoint, ...]:
+        """The reports over time, oldest first; losses are those since the last whole report."""
+        points = []
+        base: ReportData | None = None
+        for report in (*self.earlier, self.document):
+            change = self._compare(base, report)
+            points.append(
+                CoursePoint(
+                    find_report_time(report),
+                    report["totals"]["required"],
+                    report["totals"]["linked"],
+                    report["totals"]["guarded"],
+                    report["totals"]["percent"],
+                    _list_changed_ids(change, "lost"),
+                    _list_changed_ids(change, "failing"),
+                )
+            )
+            base = report if report["scope"]["kind"] == "full" else base
+        return tuple(points)
+
+    def _compare(self, base: ReportData | None, head: ReportData) -> Comparison:
+        if base is None:
+            return Comparison()
+        if base is self.before and head is self.document:
+            return self.comparison
+        if id(head) not in self._comparisons:
+            self._comparisons[id(head)] = compare_reports(base, head)
+        return self._comparisons[id(head)]
+
+    @cached_property
+    def losses(self) -> Mapping[str, GuardLoss]:
+        """When the open incidents lost their guards, by their folded ids.
+
+        A history from git names the commit; without one the reports say between which two it was.
+        """
+        losses: dict[str, GuardLoss] = {}
+        base: ReportData | None = None
+        for report in (*self.earlier, self.document):
+            change = self._compare(base, report)
+            commits = [_read_commit(each) for each in (report, base)]
+            for id in (*_list_changed_ids(change, "lost"), *_list_changed_ids(change, "failing")):
+                time = find_report_time(report)
+                losses[id.casefold()] = GuardLoss(time and time.date(), commits[0], commits[1])
+            for id in _list_changed_ids(change, "gained"):
+                losses.pop(id.casefold(), None)
+            base = report if report["scope"]["kind"] == "full" else base
+        losses.update(_read_history_losses(self.past))
+        return losses
+
+    @cached_property
+    def next_steps(self) -> tuple[NextStep, ...]:
+        """What to do next: what was lost or fails, then the rest, each by severity."""
+        changed = {id.casefold() for id in (*self.lost, *self.newly_failing)}
+        policy = self.document["policy"]
+        steps = []
+        for incident in self.document["incidents"]:
+            id = incident["id"].casefold()
+            reason = self._find_reason(incident)
+            if reason:
+                days = compute_days_past_grace(incident, policy)
+                loss = self.losses.get(id) if is_open(incident) else None
+                steps.append(NextStep(incident, reason, days, loss, id in changed))
+        known = {incident["id"].casefold() for incident in self.document["incidents"]}
+        for incident in self.before["incidents"] if self.before else ():
+            id = incident["id"].casefold()
+            if id in changed and id not in known:
+                loss = self.losses.get(id)
+                steps.append(NextStep(incident, REMOVED_REASON, None, loss, True, listed=False))
+        return tuple(sorted(steps, key=self._rank_step))
+
+    def _find_reason(self, incident: ReportData) -> str | None:
+        """Return why an incident is to be worked on, None where nothing is to be done."""
+        reason = STATE_REASONS.get(incident["state"])
+        if is_open(incident) and reason:
+            if incident["state"] != "failing" and self._was_lost(incident):
+                reason = f"guard lost: {reason}"
+            return f"{reason}, recurred" if incident.get("recurs") else reason
+        return HOLLOW_REASON if classify_proof(incident) == "hollow" else None
+
+    def _was_lost(self, incident: ReportData) -> bool:
+        return incident["id"].casefold() in self.losses
+
+    def _rank_step(self, step: NextStep) -> tuple[bool, SeverityRank, bool, bool, int]:
+        urgent = step.changed or step.incident["state"] == "failing"
+        return (
+            not urgent,
+            self.rank(step.incident.get("severity")),
+            step.loss is None,
+            not step.incident.get("recurs"),
+            -(step.days_past_grace or 0),
+        )
+
+    @cached_property
+    def verdict(self) -> str:
+        """The report in one sentence."""
+        return "; ".join(self._list_verdict_clauses())
+
+    def _list_verdict_clauses(self) -> Iterator[str]:
+        totals = self.document["totals"]
+        partial = self.document["scope"]["kind"] == "partial"
+        if not totals["required"]:
+            yield "No incident requires a regression test"
+            return
+        yield self._describe_could_return() + (" in the part that ran" if partial else "")
+        if self.before is not None:
+            yield f"{self._describe_changes()} since {self.since}"
+        still_failing = len(self.failing) - len(self.newly_failing)
+        if still_failing > 0:
+            yield f"{still_failing} {'failing' if self.before is None else 'still failing'}"
+        yield self._describe_share()
+
+    def _describe_could_return(self) -> str:
+        """Say how many incidents of the highest severity could return."""
+        if not self.could_return:
+            return "No incident could return unnoticed"
+        worst = min(self.could_return, key=lambda each: self.rank(each.get("severity")))
+        severity = worst.get("severity")
+        key = normalize_severity(severity or "")
+        count = sum(
+            normalize_severity(each.get("severity") or "") == key for each in self.could_return
+        )
+        name = f"{shorten_severity(severity)} incident" if severity else "incident"
+        return f"{format_count(count, name)} could return"
+
+    def _describe_changes(self) -> str:
+        parts = [format_count(len(self.lost), "guard") + " lost"] if self.lost else []
+        if self.newly_failing:
+            parts.append(f"{len(self.newly_failing)} failing")
+        if self.comparison.notes and not parts:
+            return "no loss seen"
+        return " and ".join(parts) or "no guard lost"
+
+    def _describe_share(self) -> str:
+        after = self.document["totals"]["percent"]
+        before = self.before["totals"]["percent"] if self.before else None
+        if after is None:
+            return "share not judged"
+        if before is None or before == after:
+            return f"share {after:g} %"
+        return f"share {before:g} → {after:g} %"
+
+    @cached_property
+    def since(self) -> str:
+        """The day of the report before in words, with its time where both are of one day."""
+        return describe_time_before(self.before, self.document)
+
+
+def shorten_severity(severity: str) -> str:
+    """Return a severity that fits into a sentence."""
+    text = " ".join(severity.split())
+    return text if len(text) <= 20 else f"{text[:19]}…"
+
+
+def describe_time_before(
+    before: ReportData | None, document: ReportData, *, short: bool = False
+) -> str:
+    """Return when an earlier report was made, in words, as seen from a later one."""
+    then = find_report_time(before) if before else None
+    now = find_report_time(document)
+    if then is None:
+        return "the report before"
+    day = format_day(then, now, short=short)
+    if now and then.date() == now.date():
+        exact = then.time() != datetime.min.time()
+        return f"{day}, {then:%H:%M} UTC" if exact else "the run before"
+    return day
+
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+
+
+def format_day(day: date, now: date | None = None, *, short: bool = False) -> str:
+    """Return a day in words, without its year if that is the one of ``now``."""
+    text = f"{day.day} {MONTHS[day.month - 1][: 3 if short else None]}"
+    return text if now and day.year == now.year else f"{text} {day.year}"
+
+
+def summarize_report(
+    document: ReportData, earlier: Iterable[ReportData] = (), past: ReportData | None = None
+) -> ReportSummary:
+    """Return the answers of a report; ``earlier`` are older ones in any order."""
+    return ReportSummary(document, tuple(sort_reports_by_time(earlier)), past)
+
+
+def summarize_classes(document: ReportData) -> tuple[ClassSummary, ...]:
+    """Return the classes of a report, those with the most incidents in twelve months first.
+
+    Equal classes are sorted by recurrences, then by all incidents; incidents without a class are
+    last. Names that differ in their case are one.
+    """
+    start = _find_year_before(parse_iso_date(document["policy"].get("today")))
+    names: dict[str, str | None] = {}
+    groups: dict[str, list[ReportData]] = {}
+    for incident in document["incidents"]:
+        name = " ".join(str(incident.get("class") or "").split())
+        names.setdefault(name.casefold(), name or None)
+        groups.setdefault(name.casefold(), []).append(incident)
+    classes = [
+        ClassSummary(
+            names[key],
+            len(members),
+            sum(_is_after(each.get("date"), start) for each in members),
+            sum(bool(each.get("recurs")) for each in members),
+            sum(map(could_return, members)),
+        )
+        for key, members in groups.items()
+    ]
+    classes.sort(
+        key=lambda each: (
+            each.name is None,
+            -each.recent,
+            -each.recurrences,
+            -each.incidents,
+        )
+    )
+    return tuple(classes)
+
+
+def _is_after(text: str | None, start: date | None) -> bool:
+    day = parse_iso_date(text)
+    return day is not None and start is not None and day > start
+
+
+def _find_year_before(today: date | None) -> date | None:
+    if today is None:
+        return None
+    return today.replace(year=today.year - 1, day=min(today.day, 28 if today.month == 2 else 31))
+
+
+def _list_changed_ids(comparison: Comparison, kind: str) -> tuple[str, ...]:
+    return tuple(change.id for change in comparison.changes if change.kind == kind)
+
+
+def _read_commit(document: ReportData | None) -> str | None:
+    commit = ((document or {}).get("run") or {}).get("commit")
+    return str(commit) if commit else None
+
+
+def _read_history_losses(past: ReportData | None) -> Iterator[tuple[str, GuardLoss]]:
+    """Yield the folded id of each incident that has no test now and had one, with its loss."""
+    for incident in (past or {}).get("incidents") or ():
+        events = incident.get("events") or ()
+        if events and events[-1].get("kind") == "lost":
+            day, commit = parse_iso_date(events[-1].get("day")), events[-1].get("commit")
+            yield str(incident["id"]).casefold(), GuardLoss(day, commit)
