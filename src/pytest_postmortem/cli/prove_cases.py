@@ -67,9 +67,13 @@ class ProofSubject:
 def build_workspace(checkout: GitCheckout) -> revert.Workspace:
     """Return the workspace, by real paths."""
     top, root = (Path(os.path.realpath(folder)) for folder in (checkout.suite.top, checkout.root))
-    present = checkout.present
+    present, suite = checkout.present, checkout.suite
     return revert.Workspace(
-        top, root, present, lambda path: checkout.suite.is_suite_file(path, present)
+        top,
+        root,
+        present,
+        lambda path: suite.is_suite_file(path, present),
+        lambda path: checkout.is_registry_path(suite.shown(path)),
     )
 
 
