@@ -273,6 +273,36 @@ def declare_diff_arguments(parser: argparse.ArgumentParser) -> None:
     _add_configuration_options(parser)
 
 
+def declare_comment_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``comment``."""
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="JSON reports of the change, and JUnit XML"
+    )
+    parser.add_argument(
+        "--base",
+        metavar="REVISION|REPORT",
+        help="what to compare with (default: the target of the pull or merge request)",
+    )
+    parser.add_argument(
+        "--proofs", metavar="FILE", help="file that `prove --report=json:FILE` has written"
+    )
+    parser.add_argument(
+        "--number",
+        type=_parse_count,
+        metavar="N",
+        help="number of the pull or merge request (default: that of the job)",
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", help="name of the comment (default: the folder's path)"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write the text there, and no comment")
+    parser.add_argument(
+        "--strict", action="store_true", help="exit 3 if the comment can't be written"
+    )
+    _add_today_option(parser)
+    _add_configuration_options(parser)
+
+
 def declare_combine_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``combine``."""
     parser.add_argument(
@@ -402,6 +432,7 @@ ARGUMENTS_BY_COMMAND: Mapping[str, Callable[[argparse.ArgumentParser], None]] = 
     "explain": declare_explain_arguments,
     "check": declare_check_arguments,
     "diff": declare_diff_arguments,
+    "comment": declare_comment_arguments,
     "combine": declare_combine_arguments,
     "report": declare_report_arguments,
     "sync": declare_sync_arguments,
