@@ -39,11 +39,8 @@ def github_change(tmp_path: Path, event: Any, **variables: str) -> Change | None
     [
         ({"pull_request": PULL}, {"GITHUB_BASE_REF": "next"}, 12, ("origin/next", "b" * 40)),
         ({"pull_request": PULL}, {}, 12, ("origin/main", "b" * 40)),
-        ({"issue": {"number": 3, "pull_request": {}}}, {}, None, ()),
-        ({"issue": {"number": 3, "pull_request": {"url": "x"}}}, {}, 3, ()),
-        ({"issue": {"number": 3}}, {}, None, ()),
-        ({"workflow_run": {"pull_requests": [{"number": 5}]}}, {}, 5, ()),
-        ({"workflow_run": {"pull_requests": []}}, {}, None, ()),
+        ({"issue": {"number": 3, "pull_request": {"url": "x"}}}, {}, None, ()),
+        ({"workflow_run": {"pull_requests": [{"number": 5}]}}, {}, None, ()),
         ({"merge_group": {"base_sha": "c" * 40}}, {}, None, ("c" * 40,)),
         ({"before": "d" * 40}, {"GITHUB_REF": "refs/heads/main"}, None, ()),
         ("not JSON", {"GITHUB_REF": "refs/pull/8/merge", "GITHUB_BASE_REF": "main"}, 8, None),
@@ -60,6 +57,14 @@ def test_the_event_of_github_names_the_change(
     change = github_change(tmp_path, event, **variables)
 
     assert change == Change("GitHub", "https://api.github.com", "shop/api", number, expected)
+
+
+def test_the_newest_commit_of_a_pull_request_is_known(tmp_path: Path) -> None:
+    """So that figures of another checkout are not taken for its own."""
+    change = github_change(tmp_path, {"pull_request": {**PULL, "head": {"sha": "c" * 40}}})
+
+    assert change is not None
+    assert change.head == "c" * 40
 
 
 def test_a_job_without_an_event_file_is_about_no_change() -> None:

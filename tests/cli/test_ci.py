@@ -10,6 +10,7 @@ from forge import TOKEN, SimulatedForge
 from prove_repository import FIXED, OLD, Repository, text_of
 from pytest_postmortem.ci.change import Forge
 from pytest_postmortem.cli.main import main
+from repositories import said
 from server import Server
 
 REGISTRY = "- {id: PM-1, title: Charged twice}\n"
@@ -35,6 +36,7 @@ class Job:
         self.api = SimulatedForge(forge, server, asks=forge == "GitLab")
         self.summary = repository.temporary / "summary.md"
         self.output = repository.temporary / "output"
+        self._event = repository.temporary / "event.json"
         repository.write({".gitignore": "__pycache__\n"})
         self.base = repository.commit(
             {
@@ -52,15 +54,22 @@ class Job:
             monkeypatch.setenv(name, value)
         self._monkeypatch = monkeypatch
 
+    def check_out(self) -> None:
+        """Check out what the forge does: GitHub the change merged into its target."""
+        if self.api.kind == "GitLab":
+            return
+        head = said(self._repository.folder, "rev-parse", "change")
+        pull = {"number": 12, "base": {"ref": "main", "sha": self.base}, "head": {"sha": head}}
+        self._event.write_text(json.dumps({"pull_request": pull}))
+        self._repository.git("checkout", "--quiet", "--detach", "origin/main")
+        self._repository.git("merge", "--quiet", "--no-ff", "--message=Merge", "change")
+
     def _github(self) -> dict[str, str]:
-        event = self._repository.temporary / "event.json"
-        base = {"ref": "main", "sha": self.base}
-        event.write_text(json.dumps({"pull_request": {"number": 12, "base": base}}))
         return {
             "GITHUB_ACTIONS": "true",
             "GITHUB_REPOSITORY": "shop/api",
             "GITHUB_API_URL": f"{self.api.server.url}/api",
-            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_EVENT_PATH": str(self._event),
             "GITHUB_BASE_REF": "main",
             "GITHUB_STEP_SUMMARY": str(self.summary),
             "GITHUB_OUTPUT": str(self.output),
@@ -76,9 +85,15 @@ class Job:
         }
 
     def push(self, files: dict[str, str | None], message: str = "change") -> int:
-        """Commit files and run the job; return its exit status."""
-        self._repository.commit(dict(files), message)
+        """Commit files to the change and run the job; return its exit status."""
+        self.commit(files, message)
         return self.run()
+
+    def commit(self, files: dict[str, str | None], message: str = "change") -> None:
+        """Commit files to the change, and check it out as a job does."""
+        self._repository.git("switch", "--quiet", "change")
+        self._repository.commit(dict(files), message)
+        self.check_out()
 
     def run(self, *arguments: str) -> int:
         """Run the job, which has the token, and return its exit status."""
@@ -96,14 +111,14 @@ class Job:
         }
 
 
-@pytest.fixture(params=["GitHub", "GitLab"])
+@pytest.fixture
 def job(
     request: pytest.FixtureRequest,
     repository: Repository,
     monkeypatch: pytest.MonkeyPatch,
     server: Server,
 ) -> Job:
-    """A change without a push, at each forge."""
+    """A change without a push, at the forge that the test names."""
     return Job(repository, monkeypatch, server, request.param)
 
 
@@ -132,7 +147,9 @@ WELL = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("refused", [0, 403])
+@pytest.mark.parametrize(
+    ("job", "refused"), [("GitHub", 0), ("GitHub", 403), ("GitLab", 0)], indirect=["job"]
+)
 def test_a_lost_lesson_a_new_one_and_a_repair_in_one_comment(
     job: Job, refused: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -222,10 +239,11 @@ def test_a_shallow_clone_is_not_judged(
     expected: int,
 ) -> None:
     """What `actions/checkout` fetches without `fetch-depth: 0` has no base."""
-    repository.commit({"test_guard.py": None})
+    job.commit({"test_guard.py": None})
+    repository.git("branch", "--force", "merged", "HEAD")
     address = f"file://{repository.folder}"
     target = str(repository.temporary / "shallow")
-    repository.git("clone", "--quiet", "--depth=1", "--branch=change", address, target)
+    repository.git("clone", "--quiet", "--depth=1", "--branch=merged", address, target)
     monkeypatch.chdir(target)
 
     status = job.run("--ratchet", ratchet)
@@ -263,7 +281,6 @@ def test_reports_of_earlier_jobs_take_the_place_of_a_run(
 ) -> None:
     """They are joined, and the gate is judged on the whole."""
     job.push({"pm.yml": REGISTRY + NEW_ENTRY})
-    repository.git("switch", "--quiet", "-")
     whole = (repository.folder / "postmortem-ci" / "report.json").read_text()
     repository.write({"reports/a.json": whole, "reports/b.json": whole})
 
@@ -321,8 +338,8 @@ def test_a_test_of_an_older_incident_is_not_called_hollow_without_its_fix(
     job: Job, repository: Repository
 ) -> None:
     """The change that marks it may have another reason; which fix it was is to be named."""
-    job.push({"pm.yml": REGISTRY + OLD_ENTRY})
-    repository.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    job.commit({"pm.yml": REGISTRY + OLD_ENTRY})
+    repository.git("update-ref", "refs/remotes/origin/main", "change")
 
     status = job.push({"pm4.py": FIXED, "test_pm4.py": HOLLOW})
 
@@ -337,9 +354,13 @@ def test_a_named_fix_and_a_changed_test_are_proven_and_nothing_else(
     job: Job, repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What the change does not touch costs no time."""
-    marked = {"pm4.py": FIXED, "test_pm4.py": text_of("PM-4"), "pm.yml": REGISTRY + OLD_ENTRY}
-    repository.commit(marked, "Fix the price\n\nPostmortem: PM-4")
-    repository.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    marked: dict[str, str | None] = {
+        "pm4.py": FIXED,
+        "test_pm4.py": text_of("PM-4"),
+        "pm.yml": REGISTRY + OLD_ENTRY,
+    }
+    job.commit(marked, "Fix the price\n\nPostmortem: PM-4")
+    repository.git("update-ref", "refs/remotes/origin/main", "change")
 
     job.push({"README.txt": "new\n"})
     untouched = job.outputs()

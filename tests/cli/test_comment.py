@@ -124,6 +124,30 @@ def test_a_shallow_clone_says_what_to_do(
     ]
 
 
+def test_another_checkout_than_the_change_is_not_compared(
+    shop: Path, api: SimulatedForge, tmp_path: Path
+) -> None:
+    """A workflow on `pull_request_target` has the base, in which nothing is lost."""
+    event = {"number": 12, "base": {"ref": "main", "sha": "b" * 40}}
+    head = commit(shop, {"more.txt": "new\n"})
+    git(shop, "checkout", "--quiet", "--detach", "origin/main")
+    pull = {"pull_request": {**event, "head": {"sha": head}}}
+    (tmp_path / "event.json").write_text(json.dumps(pull))
+
+    main(["comment"])
+    git(shop, "checkout", "--quiet", "--detach", "change")
+    before = api.bodies[0]
+    main(["comment"])
+
+    assert before == (
+        "<!-- pytest-postmortem -->\n### ⚠️ not everything could be judged\n\n"
+        f"- ratchet: HEAD is not this change, whose newest commit is {head[:9]}; check it out, as a"
+        " workflow on pull\\_request does, with its history (in CI fetch-depth: 0 or"
+        " GIT\\_DEPTH: 0)\n"
+    )
+    assert api.bodies == [f"<!-- pytest-postmortem -->\n{LOST}"]
+
+
 def run_report(folder: Path, pytester: pytest.Pytester, name: str) -> str:
     """Run the suite of a folder, and return the path of its report."""
     place = folder.parent / name

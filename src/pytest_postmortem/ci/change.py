@@ -38,7 +38,8 @@ class Change(NamedTuple):
 
     ``project`` is OWNER/NAME at GitHub and the number of the project at GitLab, ``api`` the
     address of its API. ``number`` is None where there is nothing to comment on. ``bases`` are
-    revisions of the target, the one to prefer first; the clone may lack any of them.
+    revisions of the target, the one to prefer first; the clone may lack any of them. ``head`` is
+    the newest commit of the change, which a job may not have checked out; None if that is unknown.
     """
 
     forge: Forge
@@ -46,6 +47,7 @@ class Change(NamedTuple):
     project: str
     number: int | None
     bases: tuple[str, ...] = ()
+    head: str | None = None
 
     def __str__(self) -> str:
         """Return the change as people write it."""
@@ -79,24 +81,20 @@ def _read_github_change(environment: Mapping[str, str], number: int | None) -> C
         "GitHub",
         (environment.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/"),
         environment["GITHUB_REPOSITORY"],
-        number or _find_github_number(environment, event),
+        number or _find_github_number(environment, pull),
         tuple(filter(None, bases)),
+        _read_text(_read_object(pull, "head"), "sha") or None,
     )
 
 
-def _find_github_number(environment: Mapping[str, str], event: Mapping[str, Any]) -> int | None:
-    """Return the number of the pull request: of the event, or of the ref that was checked out."""
-    issue = _read_object(event, "issue")
-    pulls = _read_object(event, "workflow_run").get("pull_requests")
-    first = pulls[0] if isinstance(pulls, list) and len(pulls) == 1 else None
-    candidates = (
-        _read_object(event, "pull_request").get("number"),
-        issue.get("number") if issue.get("pull_request") else None,
-        first.get("number") if isinstance(first, dict) else None,
-    )
-    number = next((each for each in candidates if type(each) is int), None)
+def _find_github_number(environment: Mapping[str, str], pull: Mapping[str, Any]) -> int | None:
+    """Return the number of the pull request: of the event, or of the ref that was checked out.
+
+    A job for a comment or after another workflow has checked out the main branch.
+    """
+    number = pull.get("number")
     ref = _PULL_REQUEST_REF.match(environment.get("GITHUB_REF", ""))
-    return number if number is not None or ref is None else int(ref[1])
+    return number if type(number) is int else int(ref[1]) if ref else None
 
 
 def _read_gitlab_change(environment: Mapping[str, str], number: int | None) -> Change:

@@ -288,7 +288,7 @@ def declare_ci_arguments(parser: argparse.ArgumentParser) -> None:
     change = parser.add_argument_group("the change")
     change.add_argument(
         "--base",
-        metavar="REVISION|REPORT",
+        metavar="REVISION|FILE.json",
         help="what to compare with (default: the target of the pull or merge request)",
     )
     change.add_argument(
@@ -331,7 +331,7 @@ def declare_comment_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--base",
-        metavar="REVISION|REPORT",
+        metavar="REVISION|FILE.json",
         help="what to compare with (default: the target of the pull or merge request)",
     )
     parser.add_argument(

@@ -19,6 +19,7 @@ from pytest_postmortem.cli.comment import (
     find_comment_name,
     format_comment,
     format_problem,
+    is_report_path,
     load_joined_report,
     post_comment,
 )
@@ -160,7 +161,7 @@ class CiJob:
         if self._inputs.prove == "all":
             results = prove_request(self._arguments, ProveRequest(effort=effort))
         else:
-            if base is None or Path(base).is_file():
+            if base is None or is_report_path(base):
                 base = find_change_base(self._change, Path.cwd())
             if base is None:
                 return
@@ -180,7 +181,7 @@ class CiJob:
         arguments = [
             *self._arguments,
             *self._inputs.pytest_args,
-            *([] if limit is None else [f"--postmortem-fail-under={limit:g}"]),
+            *([] if limit is None else [f"--postmortem-fail-under={limit}"]),
             f"--postmortem-report=json:{place}",
         ]
         sys.stdout.flush()

@@ -88,17 +88,40 @@ def load_joined_report(paths: Sequence[Path], fail_under: float | None = None) -
 def find_change_base(change: Change | None, folder: Path) -> str | None:
     """Return the revision of the target of a change, None where the job is about no change.
 
-    Raises: GitError where this clone does not have it.
+    Raises: GitError where this clone does not have it, or has something else checked out.
     """
     if change is None or not change.bases:
         return None
     git.require_repository(folder)
+    if change.head is not None and not _is_checked_out(change.head, folder):
+        cause = f"HEAD is not this change, whose newest commit is {change.head[:9]}"
+        remedy = (
+            f"check it out, as a workflow on pull_request does, with its history ({DEPTH_REMEDY})"
+        )
+        raise git.build_git_error(cause, remedy)
     for name in change.bases:
         if git.resolve_commit(folder, name) is not None:
             return name
     cause = f"{change.bases[0]}, the base of this change, is not in this clone"
     remedy = f"fetch the history of the base too ({DEPTH_REMEDY})"
     raise git.build_git_error(cause, remedy)
+
+
+def _is_checked_out(commit: str, folder: Path) -> bool:
+    """Say whether HEAD is a commit, or contains it.
+
+    HEAD of a shallow clone may be the merge of the commit, whose parents are missing.
+    """
+    head = git.read_head_commit(folder)
+    if git.has_missing_parents(folder, head):
+        return True
+    known = git.resolve_commit(folder, commit)
+    return known is not None and git.find_merge_base(folder, known, head) == known
+
+
+def is_report_path(base: str) -> bool:
+    """Say whether a base is the file of a report, and no revision."""
+    return base.endswith(".json")
 
 
 def compare_change(
@@ -112,7 +135,7 @@ def compare_change(
         GitError: Git can't give the data to compare.
         RegistryError: The registry is broken.
     """
-    if Path(base).is_file():
+    if is_report_path(base):
         if report is None:
             problem = Problem(
                 "report-file",

@@ -87,9 +87,9 @@ class _Novelties:
     changed_tests: frozenset[str]
 
     def is_new(self, subject: ProofSubject) -> bool:
-        """Say whether a test or the fix of an incident is new."""
+        """Say whether a test or the fix of an incident with a test is new."""
         linked = self.after.get(subject.id.casefold(), LinkedIncident(subject.id))
-        return (
+        return bool(linked.tests) and (
             bool(self._find_new_tests(linked))
             or not self.changed_tests.isdisjoint(linked.tests)
             or self._has_new_fix(subject)
