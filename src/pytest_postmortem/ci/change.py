@@ -19,7 +19,7 @@ from pytest_postmortem.registry.remote.redaction import SecretRedactor
 Forge = Literal["GitHub", "GitLab"]
 
 OWN_TOKEN = "POSTMORTEM_TOKEN"
-"""The variable of the token for comments, which no test gets to see."""
+"""The variable of the token for comments, which is not in the environment of the tests."""
 
 TOKEN_VARIABLES: Mapping[Forge, tuple[str, ...]] = {
     "GitHub": (OWN_TOKEN, "GITHUB_TOKEN", "GH_TOKEN"),

@@ -83,7 +83,7 @@ def main(options: argparse.Namespace) -> int:
     Raises: SettingsError with every input that is not valid.
     """
     environment = dict(os.environ)
-    os.environ.pop(OWN_TOKEN, None)  # the code under test must not see it
+    os.environ.pop(OWN_TOKEN, None)  # no test inherits it
     inputs = read_ci_inputs(options, environment)
     job = CiJob(inputs, build_pytest_arguments(options), environment)
     job.run_steps()
