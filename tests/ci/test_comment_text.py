@@ -148,13 +148,30 @@ def test_all_that_is_wrong_is_named_most_severe_first() -> None:
         (ChangeResults(proofs=[proof("PM-4", "inconclusive")]), "1 incident not proven"),
         (ChangeResults(comparison=Comparison(judged=False)), "not everything could be judged"),
         (ChangeResults(problems=("ratchet: no base",)), "not everything could be judged"),
-        (ChangeResults(report(), test_status=2), "the tests ended with exit status 2"),
     ],
 )
 def test_what_is_only_to_be_noticed_is_no_failure(results: ChangeResults, heading: str) -> None:
     """And it is not all well either."""
     assert render_comment(results, 65_000).startswith(f"### ⚠️ {heading}\n")
     assert is_worth_a_comment(results)
+
+
+UNJUDGED = {"name": "require", "judged": False, "passed": False, "message": "1 node id given"}
+
+
+@pytest.mark.parametrize(
+    ("results", "heading"),
+    [
+        (ChangeResults(report(), test_status=2), "the tests ended with exit status 2"),
+        (ChangeResults(report(gates=[UNJUDGED])), "not everything could be judged"),
+    ],
+)
+def test_what_concerns_no_incident_is_said_in_a_comment_that_is_there(
+    results: ChangeResults, heading: str
+) -> None:
+    """And is no reason to write one."""
+    assert render_comment(results, 65_000).startswith(f"### ⚠️ {heading}\n")
+    assert not is_worth_a_comment(results)
 
 
 HOSTILE = (

@@ -47,7 +47,7 @@ class ChangeResults(NamedTuple):
     """What a CI job knows about a change; None is what it did not ask for.
 
     ``report`` is a JSON report, ``proofs`` are those of the JSON of `prove`. ``problems`` say what
-    could not be judged and why, a line each. ``test_status`` is the exit status of the tests.
+    could not be judged and why, a line each. ``test_status`` is the exit status of pytest.
     """
 
     report: Mapping[str, Any] | None = None
@@ -75,11 +75,19 @@ class _Verdict(NamedTuple):
 
 
 def is_worth_a_comment(results: ChangeResults) -> bool:
-    """Say whether there is anything to report about a change: without it nobody is disturbed."""
-    verdict = _judge(results)
-    comparison = results.comparison
-    changed = comparison is not None and bool(comparison.changes or comparison.notes)
-    return bool(verdict.wrong or verdict.noticed or changed)
+    """Say whether a change concerns an incident, so that a first comment on it is worth reading.
+
+    A failed test of none, or a gate that a part of the suite can't judge, is reported elsewhere.
+    """
+    comparison = results.comparison or Comparison()
+    return bool(
+        _judge(results).wrong
+        or results.problems
+        or len(results.list_proofs(*PROVEN_VERDICTS)) < len(results.proofs or ())
+        or comparison.changes
+        or comparison.notes
+        or not comparison.judged
+    )
 
 
 def render_comment(results: ChangeResults, most: int) -> str:

@@ -92,6 +92,7 @@ class CiJob:
         self._comparison: Comparison | None = None
         self._proofs: list[ProofResult] | None = None
         self._paths: dict[str, Path] = {}
+        self._pytest_status = 0
 
     def run_steps(self) -> None:
         """Run every step that was asked for; proofs come first, since the reports show them."""
@@ -186,7 +187,8 @@ class CiJob:
         ]
         sys.stdout.flush()
         status = subprocess.run([sys.executable, "-m", "pytest", *arguments]).returncode
-        self._statuses["tests"] = status if status >= 0 else 128 - status
+        self._pytest_status = status if status >= 0 else 128 - status
+        self._statuses["tests"] = self._pytest_status
         if place.is_file():
             self._take_report(load_own_report(place))
         else:
@@ -229,7 +231,7 @@ class CiJob:
             self._comparison,
             proofs,
             tuple(self._problems),
-            self._statuses.get("tests", 0),
+            self._pytest_status,
         )
 
     def _write_files(self, text: str) -> None:
