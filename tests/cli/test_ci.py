@@ -295,6 +295,20 @@ def test_reports_of_earlier_jobs_take_the_place_of_a_run(
 
 
 @on_github
+def test_a_folder_that_is_there_keeps_its_files(job: Job, repository: Repository) -> None:
+    """The folder of the results may be one of the project."""
+    job.commit({"README.txt": "new\n"})
+    before = (repository.folder / ".gitignore").read_text()
+    (repository.folder / "report.json").write_text("of an earlier run")
+
+    status = job.run("--folder=.", "--prove=off", "--pytest-args=--no-such-option")
+
+    assert status == 4
+    assert (repository.folder / ".gitignore").read_text() == before
+    assert job.summary.read_text(encoding="utf-8").count("wrote no report") == 1
+
+
+@on_github
 def test_a_required_comment_that_is_refused_fails(job: Job) -> None:
     """Only if that was asked for."""
     job.api.refused = 403

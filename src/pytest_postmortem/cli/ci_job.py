@@ -145,11 +145,10 @@ class CiJob:
         return None
 
     def _create_folder(self) -> None:
-        """Make the folder of the results, which git ignores, without those of an earlier run."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        for name in ("report.json", "proofs.json", "comment.md", "outputs.env"):
-            (self._folder / name).unlink(missing_ok=True)
+        """Make the folder of the results; git ignores a new one."""
+        if not self._folder.exists():
+            self._folder.mkdir(parents=True)
+            (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
     def _find_base(self) -> str | None:
         base = self._inputs.base or find_change_base(self._change, Path.cwd())
@@ -178,6 +177,7 @@ class CiJob:
     def _run_pytest(self) -> None:
         """Run the suite in a process of its own, whose report stays if it fails."""
         place = self._folder / "report.json"
+        place.unlink(missing_ok=True)
         limit = self._inputs.fail_under
         arguments = [
             *self._arguments,
