@@ -43,10 +43,18 @@ def install_for_tests(session: nox.Session, pytest: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style and the format of all code."""
+    """Check the style and the format of all code, and the safety of workflows and the action."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("zizmor", "--offline", "--no-progress", "--quiet", ".github", "action.yml")
+
+
+@nox.session
+def actionlint(session: nox.Session) -> None:
+    """Check the workflows; not a part of `lint`, since its installation needs github.com."""
+    session.install(*group("actionlint"))
+    session.run("actionlint")
 
 
 @nox.session

@@ -89,6 +89,37 @@ def pre_commit() -> None:
     print("\n```yaml", *lines, "```\n", sep="\n")
 
 
+WORKFLOW = """\
+# .github/workflows/tests.yml
+name: tests
+on:
+  push: {branches: [main]}
+  pull_request:
+permissions:
+  contents: read
+jobs:
+  tests:
+    runs-on: ubuntu-latest
+    permissions:
+      contents: read
+      pull-requests: write
+    steps:
+      - uses: actions/checkout@v5
+        with:
+          fetch-depth: 0
+          persist-credentials: false
+      - uses: actions/setup-python@v6
+        with: {python-version: "3.13"}
+      - run: python -m pip install -e .
+      - uses: pytest-postmortem/pytest-postmortem@{revision}"""
+
+
+def workflow() -> None:
+    """Print a workflow with the action, of this version."""
+    text = WORKFLOW.replace("{revision}", f"v{__version__}")
+    print(f"\n```yaml\n{text}\n```\n")
+
+
 def options() -> None:
     """Print the table of command-line options."""
     print("\n| option | description |\n|---|---|")

@@ -30,10 +30,14 @@ for module in pkgutil.walk_packages(pytest_postmortem.__path__, "pytest_postmort
         importlib.import_module(module.name)
 
 
-OWN = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "SOURCE_DATE_EPOCH", "GITHUB_ACTIONS")
+OWN = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "SOURCE_DATE_EPOCH")
 """What tells a run where it is."""
 
+JOB = ("GITHUB_", "CI_", "POSTMORTEM_")
+"""How the variables of a job begin, which name the change that it is about."""
+
 TOKENS = (
+    "GH_TOKEN",
     "GITHUB_TOKEN",
     "GITLAB_TOKEN",
     "INCIDENT_API_KEY",
@@ -113,6 +117,8 @@ def _heard_signals() -> Iterator[None]:
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what surrounds the tests out of the runs that they start."""
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name in [name for name in os.environ if name.startswith(JOB)]:
         monkeypatch.delenv(name)
     for name in TOKENS:
         monkeypatch.delenv(name, raising=False)

@@ -21,13 +21,14 @@ from urllib.parse import parse_qsl, urlsplit
 class Asked:
     """A request that has come in: its path, its query, and its headers by lower-case name.
 
-    ``posted`` is the data of a POST request.
+    ``posted`` is the data of a request that has some.
     """
 
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     posted: Any = None
+    method: str = "GET"
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,14 @@ Raw = Callable[[BaseHTTPRequestHandler], None]
 class Server:
     """Answers each path with what ``on`` says, the last reply again and again.
 
-    A reply may be a function of what was asked; ``raw`` takes over the whole connection.
+    A reply may be a function of what was asked, and ``otherwise`` answers all other paths; ``raw``
+    takes over the whole connection.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.asked: list[Asked] = []
+        self.otherwise: Answering = lambda asked: Reply("not here", 404)
         self._replies: dict[str, list[Reply | Answering]] = {}
         self._raw: dict[str, Raw] = {}
         self._lock = threading.Lock()
@@ -81,10 +84,10 @@ class Server:
         headers = {name.lower(): value for name, value in handler.headers.items()}
         size = int(headers.get("content-length", 0))
         posted = json.loads(handler.rfile.read(size)) if size else None
-        asked = Asked(parts.path, dict(parse_qsl(parts.query)), headers, posted)
+        asked = Asked(parts.path, dict(parse_qsl(parts.query)), headers, posted, handler.command)
         with self._lock:
             self.asked.append(asked)
-            replies = self._replies.get(parts.path, [Reply("not here", 404)])
+            replies = self._replies.get(parts.path, [self.otherwise])
             reply = replies.pop(0) if len(replies) > 1 else replies[0]
         if parts.path in self._raw:
             self._raw[parts.path](handler)
@@ -96,10 +99,10 @@ class Server:
         handler.send_response(reply.status)
         for name, value in {"Content-Type": kind, **reply.headers}.items():
             handler.send_header(name, value)
-        if reply.status != 304:
+        if reply.status not in (204, 304):
             handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
-        if reply.status != 304:
+        if reply.status not in (204, 304):
             handler.wfile.write(data)
 
 
@@ -116,7 +119,7 @@ def serving(certificate: Path | None = None) -> Iterator[Server]:
             except OSError:  # whoever asked has gone
                 self.close_connection = True
 
-        do_POST = do_GET
+        do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep the tests' output to themselves."""

@@ -38,10 +38,11 @@ LAYERS: dict[str, set[str]] = {
     "runtime": {"proofs", "reports", "today"},
     "plugin": {"hookspecs", "runtime"},
     "prove": {"proofs", "reports"},
+    "ci": {"prove"},
     "lint": {"reports"},
     "scan": {"git_history", "proofs", "reports"},
     "scaffold": {"pysource", "registry"},
-    "cli": {"lint", "prove", "runtime", "scaffold", "scan"},
+    "cli": {"ci", "lint", "runtime", "scaffold", "scan"},
 }
 """For each module or package at the top, the highest ones that it may import."""
 

@@ -273,6 +273,87 @@ def declare_diff_arguments(parser: argparse.ArgumentParser) -> None:
     _add_configuration_options(parser)
 
 
+def declare_ci_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``ci``."""
+    tests = parser.add_argument_group("tests")
+    tests.add_argument(
+        "--reports",
+        metavar="GLOBS",
+        help="JSON reports and JUnit XML of earlier jobs, in place of a run of pytest",
+    )
+    tests.add_argument(
+        "--pytest-args", metavar="ARGS", help="arguments of `python -m pytest`, as in a shell"
+    )
+    tests.add_argument("--fail-under", metavar="PERCENT", help="as --postmortem-fail-under")
+    change = parser.add_argument_group("the change")
+    change.add_argument(
+        "--base",
+        metavar="REVISION|FILE.json",
+        help="what to compare with (default: the target of the pull or merge request)",
+    )
+    change.add_argument(
+        "--ratchet", metavar="fail|warn|off", help="what a lost lesson does (default: fail)"
+    )
+    change.add_argument(
+        "--prove",
+        metavar="new|all|off",
+        help="prove incidents whose tests or fix are new, or all (default: new)",
+    )
+    change.add_argument(
+        "--prove-timeout",
+        metavar="SECONDS",
+        help="limit of all runs of one incident (default: 1800)",
+    )
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--comment",
+        metavar="on|off|require",
+        help="comment on the pull or merge request; require: exit 3 if not (default: on)",
+    )
+    results.add_argument(
+        "--name", metavar="NAME", help="name of the comment (default: the folder's path)"
+    )
+    results.add_argument(
+        "--page", metavar="on|off|PATH", help="write the page, in the folder or to a path"
+    )
+    results.add_argument(
+        "--folder", metavar="DIR", help="folder of the reports (default: postmortem-ci)"
+    )
+    configuration = parser.add_argument_group("configuration")
+    _add_today_option(configuration)
+    _add_configuration_options(configuration)
+
+
+def declare_comment_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``comment``."""
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="JSON reports of the change, and JUnit XML"
+    )
+    parser.add_argument(
+        "--base",
+        metavar="REVISION|FILE.json",
+        help="what to compare with (default: the target of the pull or merge request)",
+    )
+    parser.add_argument(
+        "--proofs", metavar="FILE", help="file that `prove --report=json:FILE` has written"
+    )
+    parser.add_argument(
+        "--number",
+        type=_parse_count,
+        metavar="N",
+        help="number of the pull or merge request (default: that of the job)",
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", help="name of the comment (default: the folder's path)"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write the text there, and no comment")
+    parser.add_argument(
+        "--strict", action="store_true", help="exit 3 if the comment can't be written"
+    )
+    _add_today_option(parser)
+    _add_configuration_options(parser)
+
+
 def declare_combine_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``combine``."""
     parser.add_argument(
@@ -402,6 +483,8 @@ ARGUMENTS_BY_COMMAND: Mapping[str, Callable[[argparse.ArgumentParser], None]] = 
     "explain": declare_explain_arguments,
     "check": declare_check_arguments,
     "diff": declare_diff_arguments,
+    "ci": declare_ci_arguments,
+    "comment": declare_comment_arguments,
     "combine": declare_combine_arguments,
     "report": declare_report_arguments,
     "sync": declare_sync_arguments,

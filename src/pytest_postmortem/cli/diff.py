@@ -62,9 +62,9 @@ def run_diff(
     """
     report_targets = parse_report_targets("comparison", targets)
     if not reports:
-        comparison = _compare_with_base(arguments, base)
+        comparison = compare_with_base(arguments, base)
     elif base is None and len(reports) == 2:
-        older, newer = map(_load_report, reports)
+        older, newer = map(load_own_report, reports)
         comparison = compare_reports(older, newer)
     else:
         given_count = format_count(len(reports), "report")
@@ -81,7 +81,14 @@ def run_diff(
     return 0 if comparison.judged else EXIT_NOT_JUDGED
 
 
-def _compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison:
+def compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison:
+    """Compare the code of the working tree with that of the commit at which it left ``base``.
+
+    Raises:
+        SettingsError: The base is unknown.
+        GitError: Git can't give the data to compare.
+        RegistryError: The registry is broken.
+    """
     with open_checkout(arguments) as checkout:
         head = checkout.commit("HEAD")
         if base is None:
@@ -152,7 +159,11 @@ def _build_diff_error(cause: str, remedy: str) -> SettingsError:
     return SettingsError([Problem("setting", DIFF_FAILED, cause, remedy)])
 
 
-def _load_report(path: Path) -> Mapping[str, Any]:
+def load_own_report(path: Path) -> Mapping[str, Any]:
+    """Read one JSON report of a run.
+
+    Raises: ReportError where it is none.
+    """
     source = report_reader.read_report_file(path)
     if source.foreign or source.is_past:
         cause = (

@@ -246,7 +246,7 @@ class GitCheckout(Project):
             if tests.get(path) is not None or not (is_python or path.endswith(DATA_SUFFIXES)):
                 continue
             data = read_file_bytes(self.root / path)
-            if data is None or len(data) > MAX_DATA_SIZE or self._is_registry_path(path):
+            if data is None or len(data) > MAX_DATA_SIZE or self.is_registry_path(path):
                 continue
             text = data.decode(errors="replace")
             if not is_python:
@@ -256,7 +256,7 @@ class GitCheckout(Project):
                 found.append(UninterpretedFile(path, text, importers=importers))
         return found
 
-    def _is_registry_path(self, path: str) -> bool:
+    def is_registry_path(self, path: str) -> bool:
         """Return whether a path from the rootdir is a part of the registry."""
         locations = self.registry.locations if self.registry else ()
         return any(path == place or path.startswith(f"{place}/") for place in locations)

@@ -57,6 +57,8 @@ CLI_COMMANDS: tuple[CliCommand, ...] = (
     _build_command("explain", "explain the code of a message or a lint rule", "everyday"),
     _build_command("check", "lint markers, registry and post-mortems", "CI"),
     _build_command("diff", "show which guards a change adds and removes", "CI"),
+    _build_command("ci", "run the tests, diff, prove and comment, in one step", "CI"),
+    _build_command("comment", "comment on a pull request with report, ratchet and proofs", "CI"),
     _build_command("combine", "merge the reports of shards and jobs", "CI"),
     _build_command("report", "render JSON reports in any format", "CI"),
     _build_command("sync", "save a remote registry to a local file", "CI"),

@@ -113,17 +113,29 @@ def run_prove(
     """
     targets = parse_report_targets("proofs", reports)
     start = monotonic()
+    results = prove_request(arguments, request)
+    seconds = monotonic() - start
+    results = _add_shared_seconds(results, seconds)
+    for target in targets:
+        print_or_write_report("proofs", target, results, seconds=seconds, verbose=verbose)
+    return output.compute_proof_status(results, strict=strict)
+
+
+def prove_request(arguments: Sequence[str], request: ProveRequest) -> list[ProofResult]:
+    """Prove the requested incidents, and return the verdicts in registry order.
+
+    Raises:
+        SettingsError: The arguments name nothing that can be proved.
+        RegistryError: The registry is broken.
+        ProofsError: The file of proofs can't be read.
+    """
     with open_checkout(arguments, needs_git=False) as checkout:
         workspace = build_workspace(checkout)
         subjects = list(find_proof_subjects(checkout, workspace, request))
         results = prove_subjects(checkout, workspace, request, subjects)
         if not results:
             _warn_of_shallow_clone(checkout)
-    seconds = monotonic() - start
-    results = _add_shared_seconds(results, seconds)
-    for target in targets:
-        print_or_write_report("proofs", target, results, seconds=seconds, verbose=verbose)
-    return output.compute_proof_status(results, strict=strict)
+    return results
 
 
 def _add_shared_seconds(results: Sequence[ProofResult], seconds: float) -> list[ProofResult]:

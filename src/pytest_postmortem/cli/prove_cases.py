@@ -56,20 +56,28 @@ class ProveRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProofSubject:
-    """An incident to prove, or why it can't be; without a post-mortem it is only a fix."""
+    """An incident to prove, or why it can't be; without a post-mortem it is only a fix.
+
+    ``trailers`` are the commits that say of themselves that they are the fix.
+    """
 
     id: str
     case: ProofCase | None
     postmortem: Postmortem | None = None
     why: str = ""
+    trailers: tuple[str, ...] = ()
 
 
 def build_workspace(checkout: GitCheckout) -> revert.Workspace:
     """Return the workspace, by real paths."""
     top, root = (Path(os.path.realpath(folder)) for folder in (checkout.suite.top, checkout.root))
-    present = checkout.present
+    present, suite = checkout.present, checkout.suite
     return revert.Workspace(
-        top, root, present, lambda path: checkout.suite.is_suite_file(path, present)
+        top,
+        root,
+        present,
+        lambda path: suite.is_suite_file(path, present),
+        lambda path: checkout.is_registry_path(suite.shown(path)),
     )
 
 
@@ -114,7 +122,8 @@ def find_proof_subjects(
         case = ProofCase(
             postmortem.id, fix, files, names, postmortem.tests, tuple(linked_tests.tests)
         )
-        yield ProofSubject(postmortem.id, case, postmortem)
+        named = postmortem.fix or postmortem.patch
+        yield ProofSubject(postmortem.id, case, postmortem, trailers=() if named else revisions)
 
 
 def _is_nodeid(checkout: GitCheckout, argument: str) -> bool:

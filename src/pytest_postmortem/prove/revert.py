@@ -35,13 +35,15 @@ from pytest_postmortem.pysource.project_modules import ModuleIndex, find_module_
 class Workspace:
     """The checkout: the top of the repository and the rootdir, both real paths, and its files.
 
-    ``collected`` returns whether pytest would collect a file, by its path from the top.
+    ``collected`` returns whether pytest would collect a file, by its path from the top, and
+    ``registered`` whether a file is a part of the registry.
     """
 
     top: Path
     root: Path
     present: frozenset[str]
     collected: Callable[[str], bool]
+    registered: Callable[[str], bool] = lambda path: False
 
     def file(self, path: str) -> Path:
         """Return the real path of a file, given its path from the top."""
@@ -66,8 +68,10 @@ class Workspace:
         """Return the kind of a file of a fix; ``tests`` are the files of its linked tests.
 
         A file that is named like a test and holds none, by its ``data``, is source in a package,
-        and elsewhere what its folder says.
+        and elsewhere what its folder says. No test reads the registry, which a fix often adds to.
         """
+        if not source and self.registered(path):
+            return "other"
 
         def collects(name: str) -> bool:
             return self.collected(name) and not (data is not None and _has_no_tests(data))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -115,24 +115,31 @@ def render_markdown_report(document: Mapping[str, Any]) -> str:
     A report that is too long is cut, least severe first: action items and rows of a section, then
     sections, which are named.
     """
-    head = [f"### {_format_report_headline(document)}", "", *_format_report_notes(document)]
+    head = [f"### {_format_report_headline(document)}", "", *format_report_notes(document)]
     text = "\n".join(head).rstrip() + "\n"
+    return append_fitting_sections(text, build_markdown_sections(document), LONGEST_REPORT)
+
+
+def append_fitting_sections(text: str, sections: Iterable[MarkdownSection], most: int) -> str:
+    """Return a text with as many sections as fit in ``most`` characters; the others are named."""
     omitted_names: list[str] = []
-    for section in _build_markdown_sections(document):
-        part = _fit_section(section, LONGEST_REPORT - len(text))
+    for section in sections:
+        part = _fit_section(section, most - len(text))
         if part is None:
             omitted_names.append(section.name)
         else:
             text += f"\n{part.rstrip()}\n"
     if omitted_names:
         names = "; ".join(omitted_names)
-        sections = format_count(len(omitted_names), "more section")
-        text += f"\n{sections} left out, since this would be too long: {names}.\n"
+        more = format_count(len(omitted_names), "more section")
+        text += f"\n{more} left out, since this would be too long: {names}.\n"
     return text
 
 
-class _MarkdownSection(NamedTuple):
-    """A part of the report: ``rows`` with all there is to say, ``brief`` with less of it."""
+class MarkdownSection(NamedTuple):
+    """A section of a report: ``rows`` with all facts, ``brief`` with fewer; ``total`` is the number
+    of rows that there are, of ``what``.
+    """
 
     name: str
     sign: str
@@ -144,7 +151,7 @@ class _MarkdownSection(NamedTuple):
     folded: bool
 
 
-def _fit_section(section: _MarkdownSection, room: int) -> str | None:
+def _fit_section(section: MarkdownSection, room: int) -> str | None:
     """Return as much of a section as fits, None if no row does."""
     whole = _render_section(section, section.rows)
     if len(whole) <= room:
@@ -157,7 +164,7 @@ def _fit_section(section: _MarkdownSection, room: int) -> str | None:
     return next((text for text in texts if len(text) <= room), None)
 
 
-def _render_section(section: _MarkdownSection, rows: Sequence[str], brief: bool = False) -> str:
+def _render_section(section: MarkdownSection, rows: Sequence[str], brief: bool = False) -> str:
     heading = f"{section.sign}{section.name}"
     parts = [section.head + "\n".join(rows)]
     if section.total > len(rows):
@@ -171,23 +178,27 @@ def _render_section(section: _MarkdownSection, rows: Sequence[str], brief: bool 
 
 
 def _format_report_headline(document: Mapping[str, Any]) -> str:
-    totals = document["totals"]
-    guarded, required = totals["guarded"], totals["required"]
     failing = sum(incident["state"] == "failing" for incident in document["incidents"])
     back = f"❌ {format_count(failing)} may be back; " if failing else ""
+    return f"{back}{format_report_figures(document)}"
+
+
+def format_report_figures(document: Mapping[str, Any]) -> str:
+    """Return the figures of a report in one line."""
+    totals = document["totals"]
+    guarded, required = totals["guarded"], totals["required"]
     if not required:
-        return f"{back}No incident requires a regression test"
+        return "No incident requires a regression test"
     share = (
         f" ({compute_percentage(guarded, required):g} %)" if totals["percent"] is not None else ""
     )
     proven = f", {totals['proven']} of them proven" if totals["proven"] else ""
     return (
-        f"{back}{guarded} of {format_count(required)} guarded{share}{proven},"
-        f" {totals['linked']} linked"
+        f"{guarded} of {format_count(required)} guarded{share}{proven}, {totals['linked']} linked"
     )
 
 
-def _format_report_notes(document: Mapping[str, Any]) -> Iterator[str]:
+def format_report_notes(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the limits of the figures, and the messages of the gates."""
     for reason in document.get("unjudged", ()):
         yield f"- not judged as a whole: {_escape_limited_text(reason)}"
@@ -203,8 +214,8 @@ def _format_report_notes(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"- the registry is partial: {_escape_limited_text(place)}"
 
 
-def _build_markdown_sections(document: Mapping[str, Any]) -> Iterator[_MarkdownSection]:
-    """Yield the parts of the report, most severe first."""
+def build_markdown_sections(document: Mapping[str, Any]) -> Iterator[MarkdownSection]:
+    """Yield the sections of the report, most severe first."""
     today = document["policy"].get("today")
     for states, title, opened in STATE_SECTIONS:
         incidents = [incident for incident in document["incidents"] if incident["state"] in states]
@@ -215,7 +226,7 @@ def _build_markdown_sections(document: Mapping[str, Any]) -> Iterator[_MarkdownS
                 items = _format_open_items(incident, today)
                 rows.append(_format_incident_row(incident, [*remarks, *items]))
                 brief.append(_format_incident_row(incident, remarks))
-            yield _MarkdownSection(
+            yield MarkdownSection(
                 f"{title}: {format_count(len(incidents))}",
                 f"{STATE_SIGNS.get(states[0], '▫️')} ",
                 "| incident | severity | date | |\n|---|---|---|---|\n",
@@ -315,7 +326,7 @@ def _format_table_code(text: str) -> str:
     return printable.replace("`", "'").replace("|", "\\|")[:200]
 
 
-def _build_findings_section(findings: Sequence[Mapping[str, Any]]) -> Iterator[_MarkdownSection]:
+def _build_findings_section(findings: Sequence[Mapping[str, Any]]) -> Iterator[MarkdownSection]:
     if findings:
         rows = [
             f"- {finding['severity']}:"
@@ -324,7 +335,7 @@ def _build_findings_section(findings: Sequence[Mapping[str, Any]]) -> Iterator[_
         ]
         shown = rows[:MOST_OPEN]
         name = format_count(len(rows), "finding")
-        yield _MarkdownSection(name, "", "", shown, shown, len(rows), "finding", folded=False)
+        yield MarkdownSection(name, "", "", shown, shown, len(rows), "finding", folded=False)
 
 
 def _format_finding_location(finding: Mapping[str, Any]) -> str:

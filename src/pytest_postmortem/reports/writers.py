@@ -69,7 +69,7 @@ def put_report_at_target(
     if target.type == "github":
         if os.environ.get("GITHUB_ACTIONS") == "true":
             delivery.printed.append(render_report("run", "github", document))
-            _append_job_summary(render_report("run", "markdown", document))
+            append_job_summary(render_report("run", "markdown", document))
         return
     text = render_report("run", target.type, document, earlier=earlier, past=past)
     if target.destination is None:
@@ -79,8 +79,8 @@ def put_report_at_target(
         delivery.notes += terminal.format_written_note(target.destination, verbosity)
 
 
-def _append_job_summary(text: str) -> None:
-    """Append a text to the summary of the job, which other steps also write to.
+def append_job_summary(text: str) -> None:
+    """Append a text to the summary of the job of GitHub, which other steps also write to.
 
     Raises: DestinationError where it can't be written.
     """
@@ -92,6 +92,10 @@ def _append_job_summary(text: str) -> None:
         except OSError as error:
             cause = error.strerror or str(error)
             problem = Problem(
-                "destination", "Couldn't write the step's summary", cause, "leave github out", path
+                "destination",
+                "Couldn't write the step's summary",
+                cause,
+                "unset GITHUB_STEP_SUMMARY",
+                path,
             )
             raise DestinationError([problem]) from None

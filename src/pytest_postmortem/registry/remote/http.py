@@ -1,4 +1,4 @@
-"""Fetch one page by a GET request with limits of time and size; the only module that knows HTTP.
+"""Send one request with limits of time and size; the only module that knows HTTP.
 
 A request ends in an `HttpAnswer`, in None if the server says that nothing has changed, or in an
 `UnreachableError`, whose texts have no address beyond the host, no header and nothing of the
@@ -300,7 +300,8 @@ class HttpRequest:
     The user information of ``url`` is not sent. ``secrets`` are the texts that must not be sent to
     another origin; an answer may repeat them, and its reader has to redact them. ``unset`` are the
     empty variables of a credential, ``insecure`` says that a credential may be sent unencrypted.
-    A request with ``post`` sends it as JSON.
+    A request with ``post`` sends it as JSON. One with a ``method`` changes something, so it is
+    redirected within its origin alone.
     """
 
     url: str
@@ -310,6 +311,7 @@ class HttpRequest:
     unset: tuple[str, ...] = ()
     insecure: bool = False
     post: Mapping[str, Any] | None = None
+    method: Literal["POST", "PATCH", "PUT", "DELETE"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +335,7 @@ class HttpClient:
         retry = _BoundedRetry(
             limits.retries,
             status_forcelist=RETRIED_STATUSES,
-            allowed_methods=None,  # a POST asks, too, and changes nothing
+            allowed_methods=None,  # a POST asks, too, and a change that is sent twice is found
             raise_on_status=False,
         )
         retry.backoff_factor, retry.longest = limits.backoff, limits.wait
@@ -395,7 +397,7 @@ class HttpClient:
         own_headers = request.headers if at_home else {}
         basic = request.basic if at_home else None
         return self._session.request(
-            "GET" if request.post is None else "POST",
+            request.method or ("GET" if request.post is None else "POST"),
             url,
             json=request.post,
             headers={**headers, **{name: text.encode() for name, text in own_headers.items()}},
@@ -486,6 +488,8 @@ def _find_redirect_problem(url: str, target: str, request: HttpRequest) -> str |
         return "it leads from https to http"
     if classify_host(home[1]) == "public" != classify_host(target_origin[1]):
         return "it leads into a private network"
+    if target_origin != home and request.method is not None:
+        return "it leads a change elsewhere"
     if target_origin != home and SecretRedactor(request.secrets).has_secret(target):
         return "it leads elsewhere with a credential in it"
     return None

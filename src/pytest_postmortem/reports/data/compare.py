@@ -27,6 +27,10 @@ ChangeKind = Literal["lost", "unlinked", "removed", "failing", "new", "gained", 
 """``unlinked`` and ``removed`` are incidents that nothing guarded before either."""
 
 
+LOSSES: tuple[ChangeKind, ...] = ("lost", "unlinked", "removed")
+"""The kinds of change that lose a lesson."""
+
+
 CHANGE_WORDS: Mapping[ChangeKind, str] = {
     "lost": "no longer guarded",
     "unlinked": "no longer linked to a test",
@@ -82,7 +86,7 @@ class Comparison:
     @property
     def lost(self) -> bool:
         """Whether a lesson was lost."""
-        return any(change.kind in ("lost", "unlinked", "removed") for change in self.changes)
+        return any(change.kind in LOSSES for change in self.changes)
 
 
 def sort_changes(changes: Iterable[IncidentChange]) -> tuple[IncidentChange, ...]:
@@ -99,7 +103,7 @@ def render_comparison_json(comparison: Comparison) -> str:
 def render_comparison_text(comparison: Comparison) -> str:
     """Return a comparison for a terminal, one or two lines an incident, the sum at the end."""
     lines = []
-    for words, changes in _group_changes_by_kind(comparison):
+    for words, changes in group_changes_by_kind(comparison):
         lines.append(f"{words.capitalize()}:")
         for change in changes:
             title = "" if change.title in ("", change.id) else f"  {change.title}"
@@ -115,22 +119,23 @@ def render_comparison_markdown(comparison: Comparison) -> str:
     if not comparison.changes:
         return ""
     lines = [f"### Incident coverage: {_format_change_totals(comparison)}"]
-    for words, changes in _group_changes_by_kind(comparison):
+    for words, changes in group_changes_by_kind(comparison):
         lines += ["", f"**{words.capitalize()}**", ""]
-        lines += [_format_change_item(change) for change in changes[:MAX_LISTED_CHANGES]]
+        lines += [format_change_item(change) for change in changes[:MAX_LISTED_CHANGES]]
         if len(changes) > MAX_LISTED_CHANGES:
             lines.append(f"- and {len(changes) - MAX_LISTED_CHANGES} more")
     lines += [part for note in comparison.notes for part in ("", escape_markdown(note))]
     return "\n".join(lines) + "\n"
 
 
-def _format_change_item(change: IncidentChange) -> str:
+def format_change_item(change: IncidentChange) -> str:
+    """Return what happened to one incident as an item of a list in Markdown."""
     title = "" if change.title in ("", change.id) else f" {escape_markdown(change.title)}"
     reason = f" – {escape_markdown(change.reason)}" if change.reason else ""
     return f"- {format_markdown_link(change.id, change.url)}{title}{reason}"
 
 
-def _group_changes_by_kind(comparison: Comparison) -> Iterator[tuple[str, list[IncidentChange]]]:
+def group_changes_by_kind(comparison: Comparison) -> Iterator[tuple[str, list[IncidentChange]]]:
     """Yield what happened, in words, each with the incidents to which it did."""
     for kind, words in (LINKED_CHANGE_WORDS if comparison.by_code else CHANGE_WORDS).items():
         changes = [change for change in comparison.changes if change.kind == kind]
@@ -139,7 +144,7 @@ def _group_changes_by_kind(comparison: Comparison) -> Iterator[tuple[str, list[I
 
 
 def _format_change_totals(comparison: Comparison) -> str:
-    counts = [f"{len(changes)} {words}" for words, changes in _group_changes_by_kind(comparison)]
+    counts = [f"{len(changes)} {words}" for words, changes in group_changes_by_kind(comparison)]
     if counts:
         return ", ".join(counts)
     if comparison.judged or comparison.unchanged:

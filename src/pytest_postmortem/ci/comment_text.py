@@ -1,0 +1,280 @@
+"""The text of the comment on a change: report, ratchet and proofs in one, in Markdown.
+
+It is one line if all is well. All texts of incidents are escaped, and a comment that a forge would
+refuse for its length is cut, least severe first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, format_count
+from pytest_postmortem.prove.output import FAILING_VERDICTS
+from pytest_postmortem.reports.data.compare import (
+    LOSSES,
+    Comparison,
+    IncidentChange,
+    format_change_item,
+    group_changes_by_kind,
+)
+from pytest_postmortem.reports.markdown import (
+    LONGEST_TEXT,
+    MOST_ROWS,
+    MarkdownSection,
+    append_fitting_sections,
+    build_markdown_sections,
+    escape_markdown,
+    format_markdown_link,
+    format_report_figures,
+    format_report_notes,
+)
+from pytest_postmortem.text import shorten_text
+
+MAX_NAMES = 5
+"""The incidents that one line names."""
+
+CUT_SENTENCE = "\n\nThe rest is left out, since this would be too long.\n"
+
+OMISSION_SIZE = 500
+"""What is left for the sentence that names the sections which do not fit."""
+
+NOTHING_LOST = "No lesson lost"
+
+
+class ChangeResults(NamedTuple):
+    """What a CI job knows about a change; None is what it did not ask for.
+
+    ``report`` is a JSON report, ``proofs`` are those of the JSON of `prove`. ``problems`` say what
+    could not be judged and why, a line each. ``test_status`` is the exit status of pytest.
+    """
+
+    report: Mapping[str, Any] | None = None
+    comparison: Comparison | None = None
+    proofs: Sequence[Mapping[str, Any]] | None = None
+    problems: tuple[str, ...] = ()
+    test_status: int = 0
+
+    @property
+    def lost(self) -> tuple[IncidentChange, ...]:
+        """The incidents that lost their guard."""
+        changes = () if self.comparison is None else self.comparison.changes
+        return tuple(change for change in changes if change.kind in LOSSES)
+
+    def list_proofs(self, *verdicts: str) -> list[Mapping[str, Any]]:
+        """Return the proofs with one of these verdicts."""
+        return [proof for proof in self.proofs or () if proof["verdict"] in verdicts]
+
+
+class _Verdict(NamedTuple):
+    """What is wrong with a change, and what is only to be noticed, in words."""
+
+    wrong: tuple[str, ...]
+    noticed: tuple[str, ...]
+
+
+def is_worth_a_comment(results: ChangeResults) -> bool:
+    """Say whether a change concerns an incident, so that a first comment on it is worth reading.
+
+    A failed test of none, or a gate that a part of the suite can't judge, is reported elsewhere.
+    """
+    comparison = results.comparison or Comparison()
+    return bool(
+        _judge(results).wrong
+        or results.problems
+        or len(results.list_proofs(*PROVEN_VERDICTS)) < len(results.proofs or ())
+        or comparison.changes
+        or comparison.notes
+        or not comparison.judged
+    )
+
+
+def render_comment(results: ChangeResults, most: int) -> str:
+    """Return the comment, of at most ``most`` characters: one line if all is well."""
+    verdict = _judge(results)
+    if not (verdict.wrong or verdict.noticed):
+        return _cut_text(f"✅ {'. '.join(_format_well_facts(results))}.\n", most)
+    sign, facts = ("❌", verdict.wrong) if verdict.wrong else ("⚠️", verdict.noticed)
+    lines = [f"### {sign} {'; '.join(facts)}", ""]
+    if verdict.wrong and verdict.noticed:
+        lines += [f"{'; '.join(verdict.noticed)}.", ""]
+    if results.report is not None:
+        lines += [f"{format_report_figures(results.report)}.", ""]
+        lines += format_report_notes(results.report)
+    notes = () if results.comparison is None else results.comparison.notes
+    lines += [f"- {text}" for texts in (results.problems, notes) for text in _list_some(texts)]
+    text = _cut_text("\n".join(lines).rstrip() + "\n", most // 2)
+    text = append_fitting_sections(text, _build_sections(results), most - OMISSION_SIZE)
+    return _cut_text(text, most)
+
+
+def _judge(results: ChangeResults) -> _Verdict:
+    """Return what is wrong with a change, most severe first, and what is to be noticed."""
+    report, comparison = results.report or {}, results.comparison
+    back = [each for each in report.get("incidents", ()) if each["state"] == "failing"]
+    findings = report.get("findings", ())
+    gates = report.get("gates", ())
+    failed_gates = [each["name"] for each in gates if each["judged"] and not each["passed"]]
+    hollow = results.list_proofs("not-proven")
+    broken = results.list_proofs("fails-with-fix")
+    unproven = [
+        each
+        for each in results.proofs or ()
+        if each["verdict"] not in (*PROVEN_VERDICTS, *FAILING_VERDICTS)
+    ]
+    new = [each for each in (comparison.changes if comparison else ()) if each.kind == "new"]
+    wrong = (
+        (results.lost, f"{format_count(len(results.lost), 'lesson')} lost"),
+        (back, f"{format_count(len(back))} may be back"),
+        (hollow, _format_hollow_count(len(hollow))),
+        (broken, f"{format_count(len(broken), 'regression test')} failing with the fix in place"),
+        (failed_gates, f"gate {', '.join(map(_escape, failed_gates))} failed"),
+        (
+            errors := [each for each in findings if each["severity"] == "error"],
+            f"{format_count(len(errors), 'error')} in marks or registry",
+        ),
+    )
+    noticed = (
+        (
+            results.test_status and not (back or failed_gates or errors),
+            f"the tests ended with exit status {results.test_status}",
+        ),
+        (new, f"{format_count(len(new), 'new incident')} without a test"),
+        (unproven, f"{format_count(len(unproven), 'incident')} not proven"),
+        (
+            (comparison is not None and not comparison.judged and not comparison.lost)
+            or any(not gate["judged"] for gate in gates)
+            or results.problems,
+            "not everything could be judged",
+        ),
+    )
+    return _Verdict(
+        tuple(text for what, text in wrong if what), tuple(text for what, text in noticed if what)
+    )
+
+
+def _format_hollow_count(count: int) -> str:
+    if count == 1:
+        return "1 regression test passes without its fix"
+    return f"{count} regression tests pass without their fix"
+
+
+def _format_well_facts(results: ChangeResults) -> Iterator[str]:
+    """Yield all that is worth a word if nothing is wrong."""
+    if results.report is not None:
+        yield format_report_figures(results.report)
+    comparison = results.comparison
+    if comparison is not None:
+        yield NOTHING_LOST
+        for words, changes in group_changes_by_kind(comparison):
+            shown = [_shorten_change(change) for change in changes[:MAX_NAMES]]
+            names = [format_markdown_link(change.id, change.url) for change in shown]
+            more = f" and {len(changes) - MAX_NAMES} more" if len(changes) > MAX_NAMES else ""
+            yield f"{words.capitalize()}: {', '.join(names)}{more}"
+    if results.proofs:
+        yield _format_proof_totals(results.proofs)
+    if comparison is not None:
+        yield from _list_some(comparison.notes)
+
+
+def _format_proof_totals(proofs: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many incidents are proven, and how many have each other verdict."""
+    counts = Counter(proof["verdict"] for proof in proofs)
+    proven = sum(counts[verdict] for verdict in PROVEN_VERDICTS)
+    others = [
+        f"{counts[verdict]} {_format_verdict(verdict)}"
+        for verdict in VERDICTS
+        if counts[verdict] and verdict not in PROVEN_VERDICTS
+    ]
+    return ", ".join((f"{proven} of {len(proofs)} proven", *others))
+
+
+def _format_verdict(verdict: str) -> str:
+    return "passes without its fix" if verdict == "not-proven" else verdict.replace("-", " ")
+
+
+def _build_sections(results: ChangeResults) -> Iterator[MarkdownSection]:
+    """Yield the parts of the comment: what was lost, the proofs, what was gained, the report."""
+    changes = [*_build_change_sections(results.comparison)]
+    yield from (section for kind, section in changes if kind in LOSSES)
+    if results.proofs:
+        yield _build_proofs_section(results.proofs)
+    yield from (section for kind, section in changes if kind not in LOSSES)
+    if results.report is not None:
+        yield from (
+            section if section.sign.startswith("❌") else section._replace(folded=True)
+            for section in build_markdown_sections(results.report)
+        )
+
+
+def _build_change_sections(
+    comparison: Comparison | None,
+) -> Iterator[tuple[str, MarkdownSection]]:
+    """Yield a section for each kind of change, with the kind."""
+    for words, changes in group_changes_by_kind(comparison or Comparison()):
+        rows = [format_change_item(_shorten_change(change)) for change in changes[:MOST_ROWS]]
+        kind = changes[0].kind
+        name = f"{words.capitalize()}: {format_count(len(changes))}"
+        sign = "❌ " if kind in LOSSES else ""
+        yield (
+            kind,
+            MarkdownSection(name, sign, "", rows, rows, len(changes), "incident", folded=False),
+        )
+
+
+def _shorten_change(change: IncidentChange) -> IncidentChange:
+    """Return a change without texts of any length, which a report of another origin may have."""
+    return IncidentChange(
+        change.kind,
+        shorten_text(change.id, LONGEST_TEXT),
+        shorten_text(change.title, LONGEST_TEXT),
+        None if change.url and len(change.url) > 4 * LONGEST_TEXT else change.url,
+        change.reason and shorten_text(change.reason, LONGEST_TEXT),
+    )
+
+
+def _build_proofs_section(proofs: Sequence[Mapping[str, Any]]) -> MarkdownSection:
+    """Return the table of verdicts, those of tests that guard nothing first."""
+    ordered = sorted(proofs, key=lambda proof: proof["verdict"] not in FAILING_VERDICTS)
+    rows = [_format_proof_row(proof) for proof in ordered[:MOST_ROWS]]
+    failing = any(proof["verdict"] in FAILING_VERDICTS for proof in proofs)
+    return MarkdownSection(
+        f"Proofs: {_format_proof_totals(proofs)}",
+        "❌ " if failing else "",
+        "| incident | verdict | |\n|---|---|---|\n",
+        rows,
+        rows,
+        len(proofs),
+        "incident",
+        folded=False,
+    )
+
+
+def _format_proof_row(proof: Mapping[str, Any]) -> str:
+    title = "" if proof["title"] in ("", proof["id"]) else f" {_escape(proof['title'])}"
+    test = next((each for each in proof["tests"] if each["verdict"] == proof["verdict"]), None)
+    name = f"{test['nodeid'].rpartition('::')[2]}: " if test else ""
+    return (
+        f"| {_escape(proof['id'])}{title} | {_format_verdict(proof['verdict'])} |"
+        f" {_escape(name + proof['message'])} |"
+    )
+
+
+def _escape(text: str) -> str:
+    """Return a text of any origin, escaped for Markdown and shortened."""
+    return escape_markdown(shorten_text(text, LONGEST_TEXT))
+
+
+def _list_some(texts: Sequence[str]) -> list[str]:
+    """Return the first of some texts, escaped, and how many there are more."""
+    more = [f"and {len(texts) - MAX_NAMES} more"] if len(texts) > MAX_NAMES else []
+    return [*map(_escape, texts[:MAX_NAMES]), *more]
+
+
+def _cut_text(text: str, most: int) -> str:
+    """Return a text cut at the end of a line, if it is too long."""
+    if len(text) <= most:
+        return text
+    kept = text[: most - len(CUT_SENTENCE)].rpartition("\n")[0]
+    return f"{kept}{CUT_SENTENCE}"

@@ -1,0 +1,324 @@
+"""The steps of `ci`, each of which runs whatever became of the others, and their results."""
+
+from __future__ import annotations
+
+import glob
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from pytest_postmortem.ci.change import find_token, read_change
+from pytest_postmortem.ci.comment_text import ChangeResults, is_worth_a_comment
+from pytest_postmortem.cli import EXIT_NOT_JUDGED
+from pytest_postmortem.cli.comment import (
+    compare_change,
+    find_change_base,
+    find_comment_name,
+    format_comment,
+    format_problem,
+    is_report_path,
+    load_joined_report,
+    post_comment,
+)
+from pytest_postmortem.cli.diff import load_own_report
+from pytest_postmortem.cli.new_proofs import prove_new_incidents
+from pytest_postmortem.cli.prove import prove_request
+from pytest_postmortem.cli.prove_cases import ProveRequest
+from pytest_postmortem.errors import (
+    NotJudgedError,
+    PostmortemError,
+    Problem,
+    RegistryError,
+    ReportError,
+)
+from pytest_postmortem.files import write_text_file
+from pytest_postmortem.model import PROVEN_VERDICTS
+from pytest_postmortem.prove.experiment import RunBudget
+from pytest_postmortem.prove.output import (
+    ProofResult,
+    build_proofs_document,
+    compute_proof_status,
+)
+from pytest_postmortem.report_formats import render_report
+from pytest_postmortem.reports.data.compare import Comparison
+from pytest_postmortem.reports.github import format_annotation
+from pytest_postmortem.reports.json_report import format_json_document
+from pytest_postmortem.reports.writers import append_job_summary
+from pytest_postmortem.text import sanitize_line
+
+EXIT_FAILED = 1
+EXIT_WRONG_USE = 2
+EXIT_REGISTRY_UNREADABLE = 4
+
+NO_CHANGE = "Nothing to compare with: this is no pull or merge request, and no base is given"
+
+
+class CiInputs(NamedTuple):
+    """What a job asks for; ``page`` is the path of its file, or ``on`` for one in the folder."""
+
+    reports: Sequence[str]
+    pytest_args: Sequence[str]
+    fail_under: float | None
+    base: str | None
+    ratchet: str
+    prove: str
+    prove_timeout: float
+    comment: str
+    name: str | None
+    page: str | None
+    folder: Path
+
+
+class CiJob:
+    """A job: runs the steps, and delivers what they found.
+
+    ``arguments`` say which configuration of pytest is meant; ``environment`` is that of the job
+    with the token to comment with, which the environment of this process no longer has.
+    """
+
+    def __init__(
+        self, inputs: CiInputs, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        self._inputs, self._arguments, self._environment = inputs, arguments, environment
+        self._folder = inputs.folder.absolute()
+        self._change = read_change(environment)
+        self._on_github = environment.get("GITHUB_ACTIONS") == "true"
+        self._statuses: dict[str, int] = {}
+        self._problems: list[str] = []
+        self._report: Mapping[str, Any] | None = None
+        self._comparison: Comparison | None = None
+        self._proofs: list[ProofResult] | None = None
+        self._paths: dict[str, Path] = {}
+        self._pytest_status = 0
+
+    def run_steps(self) -> None:
+        """Run every step that was asked for; proofs come first, since the reports show them."""
+        self._create_folder()
+        base: str | None = None
+        if self._inputs.ratchet != "off" or self._inputs.prove == "new":
+            base = self._run_step("change", self._find_base)
+        if self._inputs.prove == "all" or (self._inputs.prove == "new" and base is not None):
+            self._run_step("proofs", lambda: self._prove(base))
+        self._run_step("tests", self._take_reports if self._inputs.reports else self._run_pytest)
+        if self._inputs.ratchet != "off" and base is not None:
+            self._run_step("ratchet", lambda: self._compare(base))
+        if self._inputs.ratchet != "fail":
+            for step in ("change", "ratchet"):
+                self._statuses.pop(step, None)
+        if self._inputs.page is not None and self._report is not None:
+            name = "incidents.html"
+            page = self._folder / name if self._inputs.page == "on" else Path(self._inputs.page)
+            self._run_step("page", lambda: self._write_page(page.absolute()))
+
+    def deliver_results(self) -> None:
+        """Write the files, the summary, the outputs and the comment."""
+        results = self._gather_results()
+        text = format_comment(results, self._change, self._environment)
+        self._run_step("files", lambda: self._write_files(text))
+        self._run_step("comment", lambda: self._comment(results, text))
+        self._run_step("outputs", lambda: self._write_outputs(results))
+
+    def compute_status(self) -> int:
+        """Return the exit status: 1 if a step says no, else that of the first that failed."""
+        failed = {step: status for step, status in self._statuses.items() if status}
+        if failed:
+            steps = ", ".join(f"{step} (exit status {status})" for step, status in failed.items())
+            print(f"Failed: {steps}")
+        return EXIT_FAILED if EXIT_FAILED in failed.values() else next(iter(failed.values()), 0)
+
+    def _run_step(self, step: str, run: Callable[[], Any]) -> Any:
+        """Run a step, and keep a failure of it; return what the step does."""
+        try:
+            return run()
+        except PostmortemError as error:
+            print(error, file=sys.stderr)
+            self._problems.append(format_problem(step, error))
+            self._statuses[step] = _choose_status(error)
+        except OSError as error:
+            cause = f"{error.filename}: {(error.strerror or str(error)).lower()}"
+            print(sanitize_line(f"{step}: {cause}"), file=sys.stderr)
+            self._problems.append(f"{step}: {cause}")
+            self._statuses[step] = EXIT_WRONG_USE
+        return None
+
+    def _create_folder(self) -> None:
+        """Make the folder of the results; git ignores a new one."""
+        if not self._folder.exists():
+            self._folder.mkdir(parents=True)
+            (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
+
+    def _find_base(self) -> str | None:
+        base = self._inputs.base or find_change_base(self._change, Path.cwd())
+        if base is None:
+            print(NO_CHANGE)
+        return base
+
+    def _prove(self, base: str | None) -> None:
+        effort = RunBudget(incident_limit=self._inputs.prove_timeout)
+        if self._inputs.prove == "all":
+            results = prove_request(self._arguments, ProveRequest(effort=effort))
+        else:
+            if base is None or is_report_path(base):
+                base = find_change_base(self._change, Path.cwd())
+            if base is None:
+                return
+            results = prove_new_incidents(self._arguments, base, effort)
+        self._proofs = results
+        if results:
+            seconds = sum(result.incident_proof.seconds for result in results)
+            print(render_report("proofs", "term", results, seconds=seconds, verbose=False), end="")
+        if self._on_github:
+            print(render_report("proofs", "github", results), end="")
+        self._statuses["proofs"] = compute_proof_status(results, strict=False)
+
+    def _run_pytest(self) -> None:
+        """Run the suite in a process of its own, whose report stays if it fails."""
+        place = self._folder / "report.json"
+        place.unlink(missing_ok=True)
+        limit = self._inputs.fail_under
+        arguments = [
+            *self._arguments,
+            *self._inputs.pytest_args,
+            *([] if limit is None else [f"--postmortem-fail-under={limit}"]),
+            f"--postmortem-report=json:{place}",
+        ]
+        sys.stdout.flush()
+        status = subprocess.run([sys.executable, "-m", "pytest", *arguments]).returncode
+        self._pytest_status = status if status >= 0 else 128 - status
+        self._statuses["tests"] = self._pytest_status
+        if place.is_file():
+            self._take_report(load_own_report(place))
+        else:
+            self._problems.append(f"tests: pytest wrote no report (exit status {status})")
+
+    def _take_reports(self) -> None:
+        """Join the reports of earlier jobs, and judge the gates on the whole."""
+        paths = [*dict.fromkeys(_find_report_files(self._inputs.reports))]
+        report = load_joined_report(paths, self._inputs.fail_under)
+        self._take_report(report)
+        self._statuses["tests"] = _judge_report(report)
+        print(render_report("run", "markdown", report).partition("\n")[0].lstrip("# "))
+
+    def _take_report(self, report: Mapping[str, Any]) -> None:
+        self._report = report
+        if self._on_github:
+            print(render_report("run", "github", report), end="")
+
+    def _compare(self, base: str) -> None:
+        self._comparison = comparison = compare_change(self._arguments, base, self._report)
+        print(render_report("comparison", "term", comparison), end="")
+        lost = self._gather_results().lost
+        for change in lost if self._on_github else ():
+            level = "error" if self._inputs.ratchet == "fail" else "warning"
+            reason = f": {change.reason}" if change.reason else ""
+            text = f"{change.id} is no longer guarded{reason}"
+            print(format_annotation(level, None, None, "Incident coverage", text))
+        if self._inputs.ratchet == "fail":
+            unjudged = 0 if comparison.judged else EXIT_NOT_JUDGED
+            self._statuses["ratchet"] = EXIT_FAILED if lost else unjudged
+
+    def _write_page(self, page: Path) -> None:
+        write_text_file(page, render_report("run", "html", self._report, earlier=(), past=None))
+        self._paths["page"] = page
+
+    def _gather_results(self) -> ChangeResults:
+        proofs = None if self._proofs is None else build_proofs_document(self._proofs)["proofs"]
+        return ChangeResults(
+            self._report,
+            self._comparison,
+            proofs,
+            tuple(self._problems),
+            self._pytest_status,
+        )
+
+    def _write_files(self, text: str) -> None:
+        """Write the JSON of report and proofs, and the text of the comment."""
+        documents: Mapping[str, Mapping[str, Any] | None] = {
+            "report": self._report,
+            "proofs": None if self._proofs is None else build_proofs_document(self._proofs),
+        }
+        for name, document in documents.items():
+            if document is not None:
+                self._paths[name] = self._folder / f"{name}.json"
+                write_text_file(self._paths[name], format_json_document(document))
+        self._paths["text"] = self._folder / "comment.md"
+        write_text_file(self._paths["text"], text)
+        append_job_summary(text)
+
+    def _comment(self, results: ChangeResults, text: str) -> None:
+        if self._inputs.comment == "off" or self._change is None or self._change.number is None:
+            return
+        name = find_comment_name(self._inputs.name, Path.cwd())
+        token = find_token(self._environment, self._change.forge)
+        create = is_worth_a_comment(results)
+        note = post_comment(self._change, name, text, create=create, token=token)
+        if note.failed:
+            print(text, end="")
+        print(sanitize_line(note.text))
+        if note.failed and self._inputs.comment == "require":
+            self._statuses["comment"] = EXIT_NOT_JUDGED
+
+    def _write_outputs(self, results: ChangeResults) -> None:
+        """Write the outputs for GitHub's file and, as variables of a job of GitLab, for ours."""
+        outputs = {**_count_results(results), **{k: str(v) for k, v in self._paths.items()}}
+        lines = (f"POSTMORTEM_{name.upper()}={text}\n" for name, text in outputs.items())
+        write_text_file(self._folder / "outputs.env", "".join(lines))
+        place = self._environment.get("GITHUB_OUTPUT")
+        if place:
+            end = f"end-{uuid4().hex}"  # no path can have it, so none can add an output
+            texts = (f"{name}<<{end}\n{text}\n{end}\n" for name, text in outputs.items())
+            with open(place, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write("".join(texts))
+
+
+def _find_report_files(patterns: Sequence[str]) -> Iterator[Path]:
+    """Yield the files of patterns.
+
+    Raises: ReportError where a pattern matches none.
+    """
+    for pattern in patterns:
+        paths = sorted(glob.glob(pattern, recursive=True))
+        if not paths:
+            cause = "no file matches it"
+            problem = Problem(
+                "report-file", "Couldn't read report", cause, "correct the path", pattern
+            )
+            raise ReportError([problem])
+        yield from map(Path, paths)
+
+
+def _judge_report(report: Mapping[str, Any]) -> int:
+    """Return the exit status for a joined report, as `combine` does."""
+    wrong = any(finding["severity"] == "error" for finding in report["findings"])
+    gates = report["gates"]
+    if wrong or any(gate["judged"] and not gate["passed"] for gate in gates):
+        return EXIT_FAILED
+    return 0 if all(gate["judged"] for gate in gates) else EXIT_NOT_JUDGED
+
+
+def _choose_status(error: PostmortemError) -> int:
+    if isinstance(error, NotJudgedError):
+        return EXIT_NOT_JUDGED
+    return EXIT_REGISTRY_UNREADABLE if isinstance(error, RegistryError) else EXIT_WRONG_USE
+
+
+def _count_results(results: ChangeResults) -> dict[str, str]:
+    """Return the figures as texts, empty where they are not known."""
+    totals = {} if results.report is None else results.report["totals"]
+    figures = {name: totals.get(name) for name in ("guarded", "required", "percent")}
+    compared, proved = results.comparison is not None, results.proofs is not None
+    hollow = len(results.list_proofs("not-proven"))
+    proven = len(results.list_proofs(*PROVEN_VERDICTS))
+    counts = {
+        **figures,
+        "lost": len(results.lost) if compared else None,
+        "hollow": hollow if proved else None,
+        "unproven": len(results.proofs or ()) - proven - hollow if proved else None,
+    }
+    return {
+        name: "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in counts.items()
+    }
