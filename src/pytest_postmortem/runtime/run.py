@@ -125,10 +125,13 @@ class RunCollector:
     def receive_collected(self, collected: Collected, worker: str = "") -> Iterable[NodeKey]:
         """Add a collection of a process, or the additions of a running test.
 
-        Return the keys of the reports of the linked tests.
+        Return the keys of the reports of the linked tests, unless another worker gave the same.
         """
         is_known_worker = worker in self._collected
+        is_repeated = any(own[0] is collected for own in self._collected.values())
         self._collected.setdefault(worker, []).append(collected)
+        if is_repeated:
+            return ()
         named: dict[NodeKey, None] = {}
         for link in collected.links:
             self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
@@ -315,7 +318,8 @@ class RunCollector:
 
     def _join_collected(self) -> Collected:
         """Return the joined collections, since a test may add to them while it runs."""
-        return join_collections(each for own in self._collected.values() for each in own)
+        every = {id(each): each for own in self._collected.values() for each in own}
+        return join_collections(every.values())
 
     def _check_collected_links(
         self, every: Iterable[Link], collected: Collected, scope: Scope
