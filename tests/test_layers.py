@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,3 +162,63 @@ def test_a_run_in_use_imports_few_modules_before_its_first_test(
     others = loaded_before_first_test(tmp_path, "-p", "no:postmortem", "-c", "/dev/null")
 
     assert modules - others == IN_USE
+
+
+AT_THE_END = {
+    "pytest_postmortem.documents",
+    "pytest_postmortem.documents.dates",
+    "pytest_postmortem.evaluation.evaluate",
+    "pytest_postmortem.evaluation.gates",
+    "pytest_postmortem.git",
+    "pytest_postmortem.registry.document_files",
+    "pytest_postmortem.registry.fields",
+    "pytest_postmortem.registry.filenames",
+    "pytest_postmortem.report_model",
+    "pytest_postmortem.reports",
+    "pytest_postmortem.reports.json_report",
+    "pytest_postmortem.reports.redaction",
+    "pytest_postmortem.reports.terminal",
+    "pytest_postmortem.reports.writers",
+    "pytest_postmortem.runtime.run_metadata",
+    "pytest_postmortem.today",
+}
+"""All that a run with reports imports after its tests if its registry is a file of incidents."""
+
+PROGRESS_OF_ITEMS = {
+    "pytest_postmortem.documents.action_progress",
+    "pytest_postmortem.documents.vocabulary",
+}
+
+REPORT_MODULES: dict[str, set[str]] = {
+    "json": set(),
+    "html": {
+        *PROGRESS_OF_ITEMS,
+        "jinja2",
+        "markupsafe",
+        "pytest_postmortem.reports.charts",
+        "pytest_postmortem.reports.html",
+    },
+    "markdown": {*PROGRESS_OF_ITEMS, "pytest_postmortem.reports.markdown"},
+}
+"""What each report imports more; of other packages only their names, of Python nothing."""
+
+
+@pytest.mark.parametrize("type", REPORT_MODULES)
+def test_a_report_of_a_registry_file_imports_no_parser_of_documents(
+    type: str, tmp_path: Path
+) -> None:
+    """What reads the text of a document is imported only if an incident has one."""
+    (tmp_path / "registry.yml").write_text(
+        "- {id: PM-1, title: Login, url: 'https://x.io/1', root_cause: A cache.}\n"
+        "- {id: PM-2, title: Search}\n"
+    )
+    (tmp_path / "test_it.py").write_text(FIRST_TEST)
+    report = f"--postmortem-report={type}:report"
+    use = ("--postmortem-registry=registry.yml", report, "-p", "cacheprovider")
+    loaded(tmp_path, *use)  # which keeps the registry
+
+    modules = loaded(tmp_path, *use) - loaded(tmp_path, "-p", "no:postmortem")
+
+    own = {name for name in modules if name.startswith("pytest_postmortem")}
+    others = {name.partition(".")[0] for name in modules - own} - sys.stdlib_module_names
+    assert (own | others) - IN_USE == AT_THE_END | REPORT_MODULES[type]

@@ -16,7 +16,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import fnmatch, translate
+from functools import cache
 from pathlib import Path
 
 from pytest_postmortem.errors import DestinationError, Problem
@@ -35,6 +36,9 @@ NO_HARD_LINK_ERRORS = (
     errno.EINVAL,
 )
 """The errors of file systems without hard links."""
+
+VENV_ENTRIES = frozenset({"pyvenv.cfg", "conda-meta"})
+"""What is in a folder that pytest takes for a virtual environment, and mostly does not enter."""
 
 _DESCRIPTOR_PATTERN = re.compile(r"/dev/(?:std(in|out|err)|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})")
 _UNFINISHED_PATTERN = re.compile(
@@ -294,35 +298,79 @@ def format_relative_path(path: Path, root: Path) -> str:
 
 
 def find_test_files(
-    roots: Iterable[Path], patterns: Sequence[str], ignored: Callable[[Path], bool]
+    roots: Iterable[Path],
+    patterns: Sequence[str],
+    ignored: Callable[[Path], bool],
+    unentered: Sequence[str] = (),
+    is_test_file: Callable[[Path], bool] = lambda path: True,
 ) -> Iterator[Path]:
-    """Yield the test files below ``roots``; ``ignored`` selects the files and folders to skip.
+    """Yield the test files below ``roots``, without files and folders that are ``ignored``.
 
-    A root that is a file is yielded with any name, as in pytest.
+    A root that is a file is yielded with any name, as in pytest. ``is_test_file`` decides on files
+    that match ``patterns``. ``ignored`` may take longer than the reading of a folder, so that only
+    folders are asked about that hold such a file, and before they are entered those that match
+    ``unentered``: it is asked about a folder before the files in it.
     """
     for root in roots:
         if root.is_file():
             yield root
-        else:
-            yield from _walk_test_folder(root, patterns, ignored)
+            continue
+        is_left_out = _build_exclusion(root, ignored)
+        named = _walk_named_files(root, patterns, unentered, is_left_out)
+        for path in sorted(named, key=lambda path: path.parts):
+            if not is_left_out(path.parent) and is_test_file(path) and not ignored(path):
+                yield path
 
 
-def _walk_test_folder(
-    folder: Path, patterns: Sequence[str], ignored: Callable[[Path], bool]
+def _build_exclusion(root: Path, ignored: Callable[[Path], bool]) -> Callable[[Path], bool]:
+    """Return a function that returns whether a folder, or one above it, is ignored."""
+
+    @cache
+    def is_left_out(folder: Path) -> bool:
+        return folder != root and (is_left_out(folder.parent) or ignored(folder))
+
+    return is_left_out
+
+
+def _walk_named_files(
+    root: Path,
+    patterns: Sequence[str],
+    unentered: Sequence[str],
+    is_left_out: Callable[[Path], bool],
 ) -> Iterator[Path]:
     """Walk a folder as pytest does: follow links, except to a parent folder."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if _is_folder_entry(entry):
-            upwards = entry.is_symlink() and folder.resolve().is_relative_to(path.resolve())
-            if entry.name != "__pycache__" and not upwards and not ignored(path):
-                yield from _walk_test_folder(path, patterns, ignored)
-        elif is_test_file_path(path, patterns) and not ignored(path):
-            yield path
+    file_names = _compile_patterns(pattern for pattern in patterns if "/" not in pattern)
+    file_paths = [pattern for pattern in patterns if "/" in pattern]
+    folder_names = _compile_patterns(unentered)
+    folders = [str(root)]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            continue
+        is_venv = not VENV_ENTRIES.isdisjoint(entry.name for entry in entries)
+        for entry in () if is_venv and is_left_out(Path(folder)) else entries:
+            name = os.path.normcase(entry.name)
+            if _is_folder_entry(entry):
+                ignorable = folder_names.match(name) and is_left_out(Path(entry.path))
+                if name != "__pycache__" and not ignorable and not _leads_upwards(entry, folder):
+                    folders.append(entry.path)
+            elif file_names.match(name) or (
+                file_paths and is_test_file_path(Path(entry.path), file_paths)
+            ):
+                yield Path(entry.path)
+
+
+def _compile_patterns(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return an expression for names that match any pattern as in ``fnmatch``."""
+    expressions = [translate(os.path.normcase(pattern)) for pattern in patterns]
+    return re.compile("|".join(expressions) or r"(?!)")
+
+
+def _leads_upwards(entry: os.DirEntry[str], folder: str) -> bool:
+    """Return whether a folder is a link to one above it."""
+    return entry.is_symlink() and Path(folder).resolve().is_relative_to(Path(entry.path).resolve())
 
 
 def _is_folder_entry(entry: os.DirEntry[str]) -> bool:

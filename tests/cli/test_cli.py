@@ -94,10 +94,14 @@ except SystemExit:
 """
 
 
-@pytest.mark.parametrize("name", ["", *(command.name for command in CLI_COMMANDS)])
-def test_a_help_imports_nothing_that_the_command_needs(name: str) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["--help"], *([command.name, "--help"] for command in CLI_COMMANDS)],
+    ids=" ".join,
+)
+def test_a_help_imports_nothing_that_the_command_needs(arguments: list[str]) -> None:
     """Its arguments are known without pytest, the registry and the reports."""
-    command_line = [sys.executable, "-c", HELP_LOADS, *([name] if name else []), "--help"]
+    command_line = [sys.executable, "-c", HELP_LOADS, *arguments]
     done = subprocess.run(command_line, capture_output=True, text=True, check=True)
 
     loaded = done.stderr.split()

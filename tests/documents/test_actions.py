@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_postmortem.documents.action_items import (
+from pytest_postmortem.documents.action_progress import (
     ActionProgress,
     classify_action_progress,
     is_closed_status,

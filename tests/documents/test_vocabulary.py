@@ -8,9 +8,9 @@ import pytest
 
 from pytest_postmortem.documents.action_items import (
     find_document_items,
-    is_closed_status,
     is_nothing_to_do,
 )
+from pytest_postmortem.documents.action_progress import is_closed_status
 from pytest_postmortem.documents.heading_kinds import PartKind, classify_heading
 from pytest_postmortem.documents.parts import split_into_parts
 from pytest_postmortem.documents.sections import parse_markdown_sections

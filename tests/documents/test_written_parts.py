@@ -10,10 +10,10 @@ from pytest_postmortem.documents.heading_kinds import PartKind, classify_heading
 from pytest_postmortem.documents.parts import split_into_parts
 from pytest_postmortem.documents.sections import DocumentPassage, parse_markdown_sections
 from pytest_postmortem.model import Postmortem
+from pytest_postmortem.registry.document_files import find_document_file
 from pytest_postmortem.registry.postmortem_text import (
     PostmortemText,
     build_text_of_fields,
-    find_document_file,
     read_document,
 )
 

@@ -320,6 +320,116 @@ def test_doctests_of_modules_are_test_files_where_they_are_collected(
     ]
 
 
+MISSING = "3 of 3 incidents seen here guarded; 1 not judged: {}"
+
+COLLECTOR = """
+import pytest
+
+def pytest_collect_file(file_path, parent):
+    if file_path.suffix == ".yaml" and file_path.name.startswith("test_"):
+        return YamlFile.from_parent(parent, path=file_path)
+
+class YamlFile(pytest.File):
+    def collect(self):
+        return [YamlItem.from_parent(self, name="it")]
+
+class YamlItem(pytest.Item):
+    def runtest(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "arguments", "is_missed"),
+    [
+        ("docs/test_shop.txt", ">>> 1\n1\n", (), True),
+        ("test-requirements.txt", "pytest>=8\n", (), False),
+        ("docs/shop.rst", ">>> 1\n1\n", (), False),
+        ("docs/shop.rst", ">>> 1\n1\n", ("-o", "addopts=--doctest-glob=*.rst"), True),
+        ("docs/test_shop.txt", ">>> 1\n1\n", ("-p", "no:doctest"), False),
+        ("data/test_it.json", "{}", ("-o", "python_files=test_*"), False),
+    ],
+)
+def test_a_text_counts_if_it_has_doctests(
+    name: str,
+    text: str,
+    arguments: tuple[str, ...],
+    is_missed: bool,
+    pytester: pytest.Pytester,
+    run: RunPytest,
+) -> None:
+    """A bare pytest runs the examples in it; a text without any has no test that can be missed."""
+    path = pytester.path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+    result = run(*arguments, "tests")
+
+    assert report_of(result) == ([MISSING.format("3 of 4 files given")] if is_missed else WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_missed"),
+    [("specs/test_it.yaml", True), ("specs/it.yaml", False), ("build/test_it.yaml", False)],
+)
+def test_a_file_that_a_collector_of_the_suite_takes_is_a_test_file(
+    name: str, is_missed: bool, pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """The collectors of plugins and conftests are asked about files of any name."""
+    pytester.makeconftest(COLLECTOR)
+    path = pytester.path / name
+    path.parent.mkdir()
+    path.write_text("- 1\n")
+
+    result = run("tests")
+    whole = run("tests", str(path.parent))
+
+    assert report_of(result) == ([MISSING.format("3 of 4 files given")] if is_missed else WHOLE)
+    assert report_of(whole) == WHOLE
+
+
+def test_a_collector_of_a_folder_that_was_not_given_is_not_known(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """Its conftest is not loaded, so no one can say which files it collects."""
+    specs = pytester.mkdir("specs")
+    (specs / "conftest.py").write_text(COLLECTOR)
+    (specs / "test_it.yaml").write_text("- 1\n")
+
+    part, whole = run(GATE, "tests"), run("tests", "specs")
+
+    reason = "what specs/conftest.py may collect left out"
+    assert report_of(part) == [UNJUDGED.format(reason), MISSING.format(reason)]
+    assert report_of(whole) == WHOLE
+
+
+def test_a_collector_of_a_folder_takes_no_files_of_others(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """pytest calls the hooks of a conftest for the files below it."""
+    (pytester.path / "tests" / "conftest.py").write_text(COLLECTOR)
+    (pytester.path / "test_it.yaml").write_text("- 1\n")
+
+    result = run("tests")
+
+    assert report_of(result) == WHOLE
+
+
+def test_a_collector_that_fails_leaves_the_run_partial(
+    pytester: pytest.Pytester, run: RunPytest
+) -> None:
+    """It would fail in a whole run as well, so the file is not seen as covered."""
+    pytester.makeconftest(
+        "def pytest_collect_file(file_path, parent):\n"
+        "    assert file_path.name != 'it.yaml', 'broken'\n"
+    )
+    (pytester.mkdir("specs") / "it.yaml").write_text("- 1\n")
+
+    result = run("tests")
+
+    assert report_of(result) == [MISSING.format("3 of 4 files given")]
+
+
 def test_a_suite_outside_of_the_rootdir_has_to_be_named(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

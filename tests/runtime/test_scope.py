@@ -101,6 +101,45 @@ def test_the_walk_leaves_out_what_pytest_leaves_out(tmp_path: Path) -> None:
     assert names == ["b/test_b.py", "link/test_b.py", "test_a.py"]
 
 
+def test_only_folders_that_hold_a_test_file_are_asked_about(tmp_path: Path) -> None:
+    """pytest's answer takes longer than the reading of a folder; a folder that it does not enter
+    by its name, or a virtual environment, is not read for its test files.
+    """
+    for name in ("data/1/a.csv", "b/c/test_b.py", "build/deep/test_d.py", "env/lib/test_e.py"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    asked: list[str] = []
+
+    def is_ignored(path: Path) -> bool:
+        asked.append(path.relative_to(tmp_path).as_posix())
+        return path.name in ("build", "env")
+
+    found = list(find_test_files([tmp_path], ["test_*.py"], is_ignored, ["build"]))
+
+    assert found == [tmp_path / "b" / "c" / "test_b.py"]
+    assert sorted(asked) == ["b", "b/c", "b/c/test_b.py", "build", "env"]
+
+
+def test_the_files_in_an_ignored_folder_are_not_asked_about(tmp_path: Path) -> None:
+    """Nor is a folder within it, and each folder is asked about once."""
+    for name in ("old/a/test_1.py", "old/a/test_2.py", "old/b/test_3.py"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    asked: list[Path] = []
+
+    def is_ignored(path: Path) -> bool:
+        asked.append(path)
+        return True
+
+    found = find_test_files([tmp_path], ["test_*.py"], is_ignored)
+
+    assert list(found) == []
+    assert asked == [tmp_path / "old"]
+
+
 def test_a_file_that_is_named_counts_whatever_its_name(tmp_path: Path) -> None:
     """As it does for pytest."""
     (tmp_path / "odd.py").touch()

@@ -359,9 +359,8 @@ def _find_python_files(root: Path, config: pytest.Config) -> Iterator[str]:
     def is_ignored(path: Path) -> bool:
         return any(fnmatch(path.name, pattern) for pattern in left_out)
 
-    return (
-        format_relative_path(path, root) for path in find_test_files([root], ["*.py"], is_ignored)
-    )
+    found = find_test_files([root], ["*.py"], is_ignored, left_out)
+    return (format_relative_path(path, root) for path in found)
 
 
 def _is_inside_any(path: str, places: Iterable[str]) -> bool:

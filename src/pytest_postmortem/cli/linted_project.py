@@ -22,13 +22,9 @@ from pytest_postmortem.lint.rules import find_ignored_by_entry
 from pytest_postmortem.model import Finding, Postmortem, Registry
 from pytest_postmortem.pysource.declared_tests import find_unwritten_tests
 from pytest_postmortem.pysource.marker_index import LinkedIncident, SourceTestsByFile
+from pytest_postmortem.registry.document_files import find_document_file, is_text_document
 from pytest_postmortem.registry.loader import is_remote_location
-from pytest_postmortem.registry.postmortem_text import (
-    build_text_of_fields,
-    find_document_file,
-    is_text_document,
-    read_document,
-)
+from pytest_postmortem.registry.postmortem_text import build_text_of_fields, read_document
 from pytest_postmortem.runtime.run import build_loading_options, find_path_in_repository
 
 

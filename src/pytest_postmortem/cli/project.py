@@ -157,7 +157,9 @@ class Project:
         def is_ignored(path: Path) -> bool:
             return bool(hook(collection_path=path, config=self.config))
 
-        return list(dict.fromkeys(find_test_files(self.places(roots), patterns, is_ignored)))
+        left_out = self.config.getini("norecursedirs")
+        found = find_test_files(self.places(roots), patterns, is_ignored, left_out)
+        return list(dict.fromkeys(found))
 
     def places(self, roots: Iterable[Path] = ()) -> list[Path]:
         """Return those places that are there; without any, those of the suite."""

@@ -104,4 +104,4 @@ def find_code_files(root: Path, left_out: Iterable[str]) -> Iterator[Path]:
             return True
         return path.suffix != ".py" and any((path / name).is_file() for name in VENV_FILES)
 
-    return find_test_files([root], ["*.py"], is_ignored)
+    return find_test_files([root], ["*.py"], is_ignored, patterns)

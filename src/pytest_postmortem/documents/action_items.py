@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
-from typing import Literal
 
+from pytest_postmortem.documents.action_progress import is_closed_status
 from pytest_postmortem.documents.dates import find_date
 from pytest_postmortem.documents.heading_kinds import classify_heading
 from pytest_postmortem.documents.labels import load_labels
@@ -23,8 +23,6 @@ from pytest_postmortem.documents.vocabulary import (
 )
 from pytest_postmortem.model import ActionItem
 
-ActionProgress = Literal["done", "open", "overdue"]
-
 MAX_FACT_TEXT = 1000
 """The number of characters of an item that are searched."""
 
@@ -36,20 +34,6 @@ _BRACKETED_TEXT = re.compile(r"[(\[（【]([^()\[\]（）【】]{1,120})[)\]）�
 _TEXT_AFTER_DASH = re.compile(r"\s(?:[–—]|-{1,2}|\|)\s+([^–—|\n]{1,60})$")
 _PERSON_OR_TEAM = re.compile(r"[A-Z][a-zà-ÿ]+\b|(?i:.*\bteam\b)", re.DOTALL)
 _END_BRACKETS = re.compile(r"\s*[(\[（【][^()\[\]（）【】]*[)\]）】]\W*$")
-_ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-
-
-def is_closed_status(status: object) -> bool:
-    """Return whether a status closes an action item, as ``Done (#12)`` does."""
-    return compile_expression("closed_status").match(fold_text(str(status or ""))) is not None
-
-
-def classify_action_progress(status: object, due: object, today: str | None) -> ActionProgress:
-    """Return the progress of an item on a day in ISO form; without a date it isn't overdue."""
-    if is_closed_status(status):
-        return "done"
-    dated = _ISO_DAY.match(str(due or ""))
-    return "overdue" if dated and today and dated[0] < today else "open"
 
 
 @dataclass(frozen=True, slots=True)

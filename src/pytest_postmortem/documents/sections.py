@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from html import unescape
 from itertools import count
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING
 
 from pytest_postmortem.documents.head import DocumentHeading, find_headings
 from pytest_postmortem.documents.html import convert_html
 from pytest_postmortem.documents.markup import NumberedLines, blank_markers
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 CODE_PLACEHOLDER = "…"
 """The placeholder for code in ``prose``."""
@@ -129,7 +131,9 @@ def _blank_rst_directives(lines: Iterable[str]) -> Iterator[str]:
 
 @cache
 def _build_markdown_parser() -> MarkdownIt:
-    """Return the parser, which takes longer to make than to read a short text."""
+    """Return the parser, which takes longer to import and to make than to read a short text."""
+    from markdown_it import MarkdownIt
+
     return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from pytest_postmortem.documents.action_items import (
     DocumentItem,
-    classify_action_progress,
     is_nothing_to_do,
     is_untitled_row,
 )
+from pytest_postmortem.documents.action_progress import classify_action_progress
 from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
 from pytest_postmortem.lint.phrases import compile_phrases, list_words
 from pytest_postmortem.model import Policy

@@ -15,7 +15,6 @@ from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from pytest_postmortem.documents.action_items import find_document_items
 from pytest_postmortem.documents.causes import (
@@ -39,16 +38,17 @@ from pytest_postmortem.model import ExtraWords, Postmortem, Registry
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.advisories import read_advisory_prose
 from pytest_postmortem.registry.directory import is_single_document, read_document_lines
+from pytest_postmortem.registry.document_files import (
+    find_document_files,
+    find_incident_lists,
+    is_text_document,
+)
 from pytest_postmortem.registry.exports import find_export_items
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT, read_limited_text
-from pytest_postmortem.registry.filenames import (
-    DocumentName,
-    parse_document_name,
-    parse_linked_name,
-)
+from pytest_postmortem.registry.filenames import DocumentName, parse_linked_name
 from pytest_postmortem.registry.fix_references import is_written_reference
 from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
-from pytest_postmortem.text import clean_text, unescape_bytes
+from pytest_postmortem.text import clean_text
 
 _HEADING_MARK = re.compile("(#{1,6}) ")
 
@@ -70,35 +70,6 @@ class PostmortemText:
     parts: tuple[DocumentPart, ...]
     ignored: frozenset[str] = frozenset()
     whole: bool = True
-
-
-def find_document_file(postmortem: Postmortem, root: Path) -> tuple[Path, str] | None:
-    """Return the document of an incident and its path as it is shown, or None.
-
-    It is the file of the entry, or else the file in the checkout to which its link leads.
-    """
-    return next(find_document_files(postmortem, root), None)
-
-
-def find_document_files(postmortem: Postmortem, root: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the files that may be the document of an incident, with their paths as shown."""
-    for text in (postmortem.path, postmortem.url):
-        shown_path = (text or "").split("#")[0]
-        if shown_path and ":" not in shown_path.split("/")[0] and parse_linked_name(shown_path):
-            names = (shown_path, unescape_bytes(shown_path), unquote(shown_path))
-            for name in dict.fromkeys(names):
-                with suppress(OSError, ValueError):
-                    file = root / name
-                    if file.is_file() and (text == postmortem.path or _is_document(file)):
-                        yield file, shown_path
-                        break
-
-
-def _is_document(file: Path) -> bool:
-    """Return whether a file is a post-mortem by its name: an index or a README if it is alone."""
-    if parse_document_name(file.name) is not None:
-        return True
-    return not any(parse_document_name(each.name) for each in file.parent.iterdir())
 
 
 def read_document(
@@ -134,12 +105,6 @@ def read_document_sections(
         return list(_parse_text_sections(text, name, shown, skipped, extra))
     except RegistryError:
         return None
-
-
-def is_text_document(path: str) -> bool:
-    """Return whether a path is that of a text, whose incidents each have a heading."""
-    name = parse_linked_name(path)
-    return name is not None and name.kind not in ("data", "plain")
 
 
 def select_entry_sections(
@@ -249,16 +214,21 @@ def _build_table_row(table: LocatedTable, line: int) -> DocumentPassage:
 
 def add_registry_details(registry: Registry, root: Path, extra: ExtraWords = ()) -> Registry:
     """Return a registry in which each post-mortem has the details of its document."""
-    return replace(registry, postmortems=add_document_details(registry, root, extra))
+    lists = find_incident_lists(registry)
+    return replace(registry, postmortems=add_document_details(registry, root, extra, lists))
 
 
 def add_document_details(
-    postmortems: Iterable[Postmortem], root: Path, extra: ExtraWords = ()
+    postmortems: Iterable[Postmortem],
+    root: Path,
+    extra: ExtraWords = (),
+    lists: Collection[str] = (),
 ) -> tuple[Postmortem, ...]:
     """Return post-mortems with cause, whys, class and action items of their documents.
 
     A field of the registry or of the front matter counts more than the text. Each document is
-    parsed but for its timeline, which takes a millisecond for each kilobyte or so.
+    parsed but for its timeline, which takes a millisecond for each kilobyte or so. ``lists`` are
+    known to be no documents.
     """
 
     @cache
@@ -269,7 +239,9 @@ def add_document_details(
         has_cause = postmortem.root_cause and postmortem.whys and postmortem.problem_class
         if has_cause and postmortem.action_items:
             return postmortem
-        documents = (read_sections(*place) for place in find_document_files(postmortem, root))
+        documents = (
+            read_sections(*place) for place in find_document_files(postmortem, root, lists)
+        )
         sections = next((each for each in documents if each is not None), ())
         selected = select_entry_sections(sections, postmortem.line)
         return _add_section_details(postmortem, selected, extra) if selected else postmortem

@@ -22,7 +22,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from pytest_postmortem import __version__
-from pytest_postmortem.documents.action_items import classify_action_progress
+from pytest_postmortem.documents.action_progress import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.reports.charts import build_course_chart, build_test_history_chart
 from pytest_postmortem.reports.data.report_times import find_report_time

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from pytest_postmortem.documents.action_items import classify_action_progress
+from pytest_postmortem.documents.action_progress import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import compute_percentage
 from pytest_postmortem.model import NodeKey, format_count
 from pytest_postmortem.text import shorten_text

@@ -86,6 +86,7 @@ class RunCollector:
         self._warnings: tuple[Finding, ...] = ()
         self._collected: dict[str, list[Collected]] = {}
         self._detailed: dict[str, Postmortem] = {}
+        self._lists: frozenset[str] | None = None
 
     def load(self, workers: bool = False) -> None:
         """Load the configured registry, or search for one.
@@ -124,10 +125,13 @@ class RunCollector:
     def receive_collected(self, collected: Collected, worker: str = "") -> Iterable[NodeKey]:
         """Add a collection of a process, or the additions of a running test.
 
-        Return the keys of the reports of the linked tests.
+        Return the keys of the reports of the linked tests, unless another worker gave the same.
         """
         is_known_worker = worker in self._collected
+        is_repeated = any(own[0] is collected for own in self._collected.values())
         self._collected.setdefault(worker, []).append(collected)
+        if is_repeated:
+            return ()
         named: dict[NodeKey, None] = {}
         for link in collected.links:
             self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
@@ -179,12 +183,24 @@ class RunCollector:
         for postmortem in found:
             shown = self.settings.show or postmortem.show
             if shown == "all" and postmortem.id not in self._detailed:
-                from pytest_postmortem.registry.postmortem_text import add_document_details
-
-                (self._detailed[postmortem.id],) = add_document_details(
-                    [postmortem], self._root, self.settings.vocabulary
-                )
+                (self._detailed[postmortem.id],) = self._read_documents([postmortem])
         return tuple(self._detailed.get(postmortem.id, postmortem) for postmortem in found)
+
+    def _read_documents(self, postmortems: Sequence[Postmortem]) -> tuple[Postmortem, ...]:
+        """Return post-mortems with the details of their documents.
+
+        The parser of documents is imported only if there is one.
+        """
+        from pytest_postmortem.registry import document_files
+
+        if self._lists is None:
+            self._lists = document_files.find_incident_lists(self.registry or ())
+        root, lists = self._root, self._lists
+        if not any(document_files.has_document(each, root, lists) for each in postmortems):
+            return tuple(postmortems)
+        from pytest_postmortem.registry.postmortem_text import add_document_details
+
+        return add_document_details(postmortems, root, self.settings.vocabulary, lists)
 
     def report(self, facts: RunFacts) -> Report | None:
         """Return the report, None if there is nothing to report."""
@@ -203,9 +219,7 @@ class RunCollector:
         every = [link for test_links in self.links.values() for link in test_links.values()]
         registry = self._known(every)
         if facts.detailed or any(key == "class" for key, _ in self.settings.policy.select):
-            from pytest_postmortem.registry.postmortem_text import add_registry_details
-
-            registry = add_registry_details(registry, self._root, self.settings.vocabulary)
+            registry = replace(registry, postmortems=self._read_documents(registry.postmortems))
         outcomes = merge_outcomes(
             self.recorder.outcomes(collected.repeated, facts.is_counted),
             self._reported,
@@ -304,7 +318,8 @@ class RunCollector:
 
     def _join_collected(self) -> Collected:
         """Return the joined collections, since a test may add to them while it runs."""
-        return join_collections(each for own in self._collected.values() for each in own)
+        every = {id(each): each for own in self._collected.values() for each in own}
+        return join_collections(every.values())
 
     def _check_collected_links(
         self, every: Iterable[Link], collected: Collected, scope: Scope

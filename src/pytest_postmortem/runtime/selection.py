@@ -284,6 +284,33 @@ def is_ignored_by(implementation: Any, path: Path, config: pytest.Config) -> boo
     return bool(implementation.function(*(values[name] for name in implementation.argnames)))
 
 
+def find_collecting_hooks(config: pytest.Config) -> tuple[Any, ...]:
+    """Return the implementations of plugins and conftests that may collect files."""
+    return tuple(
+        implementation
+        for implementation in config.pluginmanager.hook.pytest_collect_file.get_hookimpls()
+        if _find_hook_code(implementation)
+        and not (implementation.wrapper or implementation.hookwrapper)
+        and {"file_path", "parent"}.issuperset(implementation.argnames)
+    )
+
+
+def is_collected_by(implementation: Any, path: Path, session: pytest.Session) -> bool:
+    """Ask a single plugin whether it collects a file; a conftest only about those below it.
+
+    True if it fails, as it may then fail in a whole run.
+    """
+    source = Path(getattr(implementation.plugin, "__file__", None) or "")
+    if source.name == "conftest.py" and not path.is_relative_to(source.parent):
+        return False
+    values = {"file_path": path, "parent": session}
+    try:
+        collected = implementation.function(*(values[name] for name in implementation.argnames))
+    except (Exception, pytest.skip.Exception, pytest.fail.Exception):
+        return True
+    return collected is not None
+
+
 def _find_callers() -> Iterator[HookCode]:
     """Yield the code that called the hook which is running, innermost first, up to its own hook."""
     frame = sys._getframe(2)

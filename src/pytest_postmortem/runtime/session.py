@@ -241,10 +241,8 @@ class RunReporter:
         """Record the outcome, and add post-mortems to a failure."""
         run, worker = self._run, ""
         if self.workers is not None:
-            from pytest_postmortem.runtime import xdist
-
             worker = report.node.gateway.id if hasattr(report, "node") else ""
-            collected = xdist.take_collected(report)
+            collected = self.workers.take_collected(report)
             if collected is not None:
                 self.receive_collected(collected, worker)
         reported = run.recorder.add(report, read_reported_key(report), worker)

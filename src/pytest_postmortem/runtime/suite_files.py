@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from fnmatch import fnmatch
+from functools import cached_property
 from glob import iglob
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,16 @@ from pytest_postmortem.runtime.collection import INTERRUPTED_REASON
 from pytest_postmortem.runtime.outcomes import read_skip_reason
 from pytest_postmortem.runtime.selection import (
     DeselectionRecorder,
+    find_collecting_hooks,
     find_ignoring_hooks,
+    is_collected_by,
     is_ignored_by,
     parse_configured_options,
 )
 from pytest_postmortem.settings import Settings
 from pytest_postmortem.text import join_some_texts
+
+CONFTEST = "conftest.py"
 
 
 class SuiteFileCollector:
@@ -80,6 +85,7 @@ class SuiteFileCollector:
             given=arguments.named,
             collected=files,
             expected=expected,
+            unasked=sorted(map(arguments.shown, arguments.unasked)),
             broken=sorted(map(arguments.shown, self._broken)),
             last_failed=_count_last_failed_files(session.config),
             interrupted=self._interrupted,
@@ -147,6 +153,7 @@ class CollectionArguments:
         self.classes: Sequence[str] = config.getini("python_classes")
         self._suite = settings.suite
         self._patterns: Sequence[str] = config.getini("python_files")
+        self._norecurse: Sequence[str] = config.getini("norecursedirs")
         self._folder = config.invocation_params.dir
         self._own = parse_configured_options(config)
         bare = self._bare()
@@ -157,6 +164,8 @@ class CollectionArguments:
         self.nodeids = sum(not any(map(file.is_relative_to, paths)) for file in files)
         self._ignores, self._globs = self._taken_away()
         self._ignoring = find_ignoring_hooks(config, selection)
+        self._collecting = find_collecting_hooks(config)
+        self.unasked: list[Path] = []
 
     def _path(self, text: str) -> Path:
         return Path(os.path.abspath(self._folder / text))
@@ -203,10 +212,13 @@ class CollectionArguments:
         compared = bool(self._suite or self.named or self._ignores or self._globs)
         if not (compared or self._ignoring):
             return None
-        patterns = list(self._patterns)
-        if getattr(self._config.option, "doctestmodules", False):
-            patterns.append("*.py")
-        found = writing.find_test_files(self._roots(), patterns, self._ignored)
+        found = writing.find_test_files(
+            self._roots(),
+            (*self._patterns, *self._doctest_patterns, "*" if self._collecting else CONFTEST),
+            self._ignored,
+            self._norecurse,
+            self._is_test_file,
+        )
         files = frozenset(map(self.shown, found))
         return None if not compared and files <= collected else files
 
@@ -217,25 +229,59 @@ class CollectionArguments:
         """
         return writing.format_relative_path(file, self.root)
 
+    @cached_property
+    def _doctest_patterns(self) -> tuple[str, ...]:
+        """The patterns of the files in which pytest looks for doctests."""
+        if not self._config.pluginmanager.hasplugin("doctest"):
+            return ()
+        option = self._config.option
+        modules = ["*.py"] if option.doctestmodules else []
+        return (*modules, *(option.doctestglob or ("test*.txt",)))
+
+    def _is_test_file(self, path: Path) -> bool:
+        """Return whether pytest collects a file, or may do so: a conftest that is not loaded and
+        has a collector is noted.
+
+        ``setup.py`` and ``__main__.py`` are excluded from doctests as in pytest, and a text without
+        an example has none. Collectors of other plugins are not asked about Python files, which
+        those collect that check style or types, and note what they were asked about.
+        """
+        if path.name == CONFTEST and self._has_unloaded_collector(path):
+            self.unasked.append(path)
+        if path.suffix == ".py":
+            return writing.is_test_file_path(path, self._patterns) or (
+                path.name not in ("setup.py", "__main__.py")
+                and writing.is_test_file_path(path, self._doctest_patterns)
+            )
+        if writing.is_test_file_path(path, self._doctest_patterns) and _has_doctest(path):
+            return True
+        hooks = self._collecting if path.suffix != ".pyi" else ()
+        return any(is_collected_by(each, path, self._session) for each in hooks)
+
+    def _has_unloaded_collector(self, conftest: Path) -> bool:
+        plugins = self._config.pluginmanager.get_plugins()
+        if any(getattr(plugin, "__file__", None) == str(conftest) for plugin in plugins):
+            return False
+        return b"pytest_collect_file" in (writing.read_file_bytes(conftest) or b"")
+
     def _roots(self) -> Sequence[Path]:
         return self._suite or self._list_testpaths() or [self.root]
 
     def _ignored(self, path: Path) -> bool:
-        """Return whether pytest ignores a path, without the options of the command line.
-
-        ``setup.py`` and ``__main__.py`` are excluded from doctests as in pytest.
-        """
-        if path.name in ("setup.py", "__main__.py") and not writing.is_test_file_path(
-            path, self._patterns
-        ):
-            return True
+        """Return whether pytest ignores a path, without the options of the command line."""
         if path in self._ignores or any(fnmatch(str(path), glob) for glob in self._globs):
-            return any(fnmatch(path.name, text) for text in self._config.getini("norecursedirs"))
+            return any(fnmatch(path.name, text) for text in self._norecurse)
         hook: Any = self._session.gethookproxy(path.parent)
         ignored = bool(hook.pytest_ignore_collect(collection_path=path, config=self._config))
         return ignored and not any(
             is_ignored_by(each, path, self._config) for each in self._ignoring
         )
+
+
+def _has_doctest(file: Path) -> bool:
+    """Return whether a text may have an example; True if it can't be read."""
+    data = writing.read_file_bytes(file)
+    return data is None or b">>>" in data.replace(b"\0", b"")
 
 
 def _count_last_failed_files(config: pytest.Config) -> int | None:
@@ -253,6 +299,7 @@ def find_partial_reasons(
     given: bool,
     collected: frozenset[str],
     expected: frozenset[str] | None,
+    unasked: Sequence[str] = (),
     broken: Sequence[str] = (),
     last_failed: int | None = None,
     interrupted: bool = False,
@@ -261,7 +308,8 @@ def find_partial_reasons(
 
     ``nodeids`` counts the node ids given for files that nothing else given covers, ``given``
     says whether any file or folder was named, ``expected`` is None where a bare run needed no
-    comparison, ``last_failed`` the files that ``--lf`` skipped, None where it took nothing away.
+    comparison, ``unasked`` names the conftests with a collector that were not loaded,
+    ``last_failed`` the files that ``--lf`` skipped, None where it took nothing away.
     """
     if interrupted:
         yield INTERRUPTED_REASON
@@ -275,6 +323,8 @@ def find_partial_reasons(
         )
     elif expected is not None:
         yield from _describe_missing_files(given, collected, expected)
+    if unasked:
+        yield f"what {join_some_texts(list(unasked), ', ')} may collect left out"
     if broken:
         yield (
             f"{format_count(len(broken), 'file')} could not be collected:"

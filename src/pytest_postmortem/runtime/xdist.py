@@ -1,11 +1,13 @@
 """Transport between controller and workers: plans to workers, collections to the controller.
 
-Only builtins are sent. Each worker attaches its collection to its first report, since
-``workeroutput`` is empty after Ctrl-C and None for a killed worker; it is the fallback.
+Each worker attaches its collection to its first report, since ``workeroutput`` is empty after
+Ctrl-C and None for a killed worker; it is the fallback. All workers send it, as any of them may be
+killed, but as one text, which is equal if they collected the same: then it is parsed once.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,25 +27,27 @@ Node = Any
 """``xdist.workermanage.WorkerController``; xdist need not be installed."""
 
 
-def pack_collected(collected: Collected) -> dict[str, Any]:
-    """Convert a collection to builtins."""
-    return {
+def pack_collected(collected: Collected) -> str:
+    """Convert a collection to text, the same one for equal collections."""
+    fields = {
         "links": [tuple(link) for link in collected.links],
         "deselected": [(tuple(test), why) for test, why in collected.deselected.items()],
-        "declared": list(collected.declared),
-        "reported": [(tuple(name), tuple(test)) for name, test in collected.reported],
+        "declared": sorted(collected.declared),
+        "reported": sorted((tuple(name), tuple(test)) for name, test in collected.reported),
         "repeated": [(tuple(test), count) for test, count in collected.repeated.items()],
         "findings": [tuple(finding) for finding in collected.findings],
         "skipped": [(tuple(file), reason) for file, reason in collected.skipped.items()],
-        "files": list(collected.files),
-        "expected": None if collected.expected is None else list(collected.expected),
+        "files": sorted(collected.files),
+        "expected": None if collected.expected is None else sorted(collected.expected),
         "reasons": list(collected.reasons),
-        "odd": list(collected.odd),
+        "odd": sorted(collected.odd),
     }
+    return json.dumps(fields)
 
 
-def unpack_collected(data: Mapping[str, Any]) -> Collected:
-    """Convert builtins to a collection."""
+def unpack_collected(text: str) -> Collected:
+    """Convert text to a collection."""
+    data: Mapping[str, Any] = json.loads(text)
     expected = data["expected"]
     return Collected(
         links=tuple(Link(*fields) for fields in data["links"]),
@@ -58,12 +62,6 @@ def unpack_collected(data: Mapping[str, Any]) -> Collected:
         reasons=tuple(data["reasons"]),
         odd=frozenset(data["odd"]),
     )
-
-
-def take_collected(report: pytest.TestReport) -> Collected | None:
-    """Remove the attached collections from a report, and return them."""
-    data = report.__dict__.pop(PLUGIN_WIRE_KEY, None)
-    return None if data is None else unpack_collected(data)
 
 
 def read_worker_plan(config: pytest.Config) -> tuple[CollectionPlan, str | None]:
@@ -126,6 +124,21 @@ class ControllerPlugin:
         self._receive = receive
         self._started: dict[str, None] = {}
         self._names: frozenset[str] | None = None
+        self._first: tuple[str, Collected] | None = None
+
+    def take_collected(self, report: pytest.TestReport) -> Collected | None:
+        """Remove the attached collections from a report, and return them.
+
+        Workers that collected the same give the same object.
+        """
+        text = report.__dict__.pop(PLUGIN_WIRE_KEY, None)
+        return None if text is None else self._unpack(text)
+
+    def _unpack(self, text: str) -> Collected:
+        if self._first is None:
+            self._first = text, unpack_collected(text)
+        first, collected = self._first
+        return collected if text == first else unpack_collected(text)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Node) -> None:
@@ -148,9 +161,9 @@ class ControllerPlugin:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Node) -> None:
         """Receive the stored collections of a worker that ran no test."""
-        data = (getattr(node, "workeroutput", None) or {}).get(PLUGIN_WIRE_KEY)
-        if data is not None:
-            self._receive(unpack_collected(data), node.gateway.id)
+        text = (getattr(node, "workeroutput", None) or {}).get(PLUGIN_WIRE_KEY)
+        if text is not None:
+            self._receive(self._unpack(text), node.gateway.id)
 
     def lost(self, heard: frozenset[str], each: bool) -> tuple[str, ...]:
         """Return the workers whose links are lost, given the workers with links.
