@@ -511,6 +511,15 @@ def test_paper_cuts_no_table(browser: Browser, size: tuple[int, int]) -> None:
     )
 
 
+def test_a_list_without_services_has_no_column_for_them(browser: Browser) -> None:
+    """A column that says nothing is left out."""
+    browser.open(big(5))
+    assert not browser.find(".columns [data-sort=service]").is_displayed()
+
+    browser.open(small())
+    assert browser.find(".columns [data-sort=service]").is_displayed()
+
+
 @pytest.mark.parametrize(("size", "screens"), [(WIDE, 1), (PHONE, 2)], ids=["desktop", "phone"])
 def test_incidents_begin_soon(browser: Browser, size: tuple[int, int], screens: int) -> None:
     """In the first screen, or the second of a phone, below all of the answers."""

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.model import PROVEN_VERDICTS, format_count, parse_iso_date
-from pytest_postmortem.reports.data.compare import Comparison, compare_reports
 from pytest_postmortem.reports.data.report_times import find_report_time, sort_reports_by_time
 from pytest_postmortem.reports.severity_order import SeverityRank, build_severity_ranking
+
+if TYPE_CHECKING:
+    from pytest_postmortem.reports.data.compare import Comparison
 
 ReportData = Mapping[str, Any]
 
@@ -163,9 +165,9 @@ class ReportSummary:
         return next(iter([*whole[-1:], *self.earlier[-1:]]), None)
 
     @cached_property
-    def comparison(self) -> Comparison:
-        """What has changed since the report before."""
-        return compare_reports(self.before, self.document) if self.before else Comparison()
+    def comparison(self) -> Comparison | None:
+        """What has changed since the report before, None without one."""
+        return _compare_two_reports(self.before, self.document) if self.before else None
 
     @cached_property
     def lost(self) -> tuple[str, ...]:
@@ -265,13 +267,13 @@ class ReportSummary:
             base = report if report["scope"]["kind"] == "full" else base
         return tuple(points)
 
-    def _compare(self, base: ReportData | None, head: ReportData) -> Comparison:
+    def _compare(self, base: ReportData | None, head: ReportData) -> Comparison | None:
         if base is None:
-            return Comparison()
+            return None
         if base is self.before and head is self.document:
             return self.comparison
         if id(head) not in self._comparisons:
-            self._comparisons[id(head)] = compare_reports(base, head)
+            self._comparisons[id(head)] = _compare_two_reports(base, head)
         return self._comparisons[id(head)]
 
     @cached_property
@@ -373,7 +375,7 @@ class ReportSummary:
         parts = [format_count(len(self.lost), "guard") + " lost"] if self.lost else []
         if self.newly_failing:
             parts.append(f"{len(self.newly_failing)} failing")
-        if self.comparison.notes and not parts:
+        if self.comparison and self.comparison.notes and not parts:
             return "no loss seen"
         return " and ".join(parts) or "no guard lost"
 
@@ -477,8 +479,16 @@ def _find_year_before(today: date | None) -> date | None:
     return today.replace(year=today.year - 1, day=min(today.day, 28 if today.month == 2 else 31))
 
 
-def _list_changed_ids(comparison: Comparison, kind: str) -> tuple[str, ...]:
-    return tuple(change.id for change in comparison.changes if change.kind == kind)
+def _compare_two_reports(base: ReportData, head: ReportData) -> Comparison:
+    # It imports the readers of code, which a report alone does not need.
+    from pytest_postmortem.reports.data.compare import compare_reports
+
+    return compare_reports(base, head)
+
+
+def _list_changed_ids(comparison: Comparison | None, kind: str) -> tuple[str, ...]:
+    changes = comparison.changes if comparison else ()
+    return tuple(change.id for change in changes if change.kind == kind)
 
 
 def _read_commit(document: ReportData | None) -> str | None:
