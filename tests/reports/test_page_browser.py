@@ -389,7 +389,7 @@ def test_a_reason_to_look_leads_to_its_incidents(browser: Browser) -> None:
         "const rows = document.querySelectorAll('#list > li:not([hidden])');"
         "return [...rows].map((row) => row.dataset.state)"
     )
-    assert set(states) == {"failing", "unguarded", "skipped", "known-broken"}
+    assert set(states) == {"failing", "errored", "unguarded", "skipped", "known-broken"}
     assert browser.focused() == "Incidents"
 
 

@@ -26,11 +26,15 @@ ProofStatus = Literal["proven", "hollow", "outdated", "none"]
 COULD_RETURN_STATES = ("unguarded", "skipped", "known-broken")
 """The states in which nothing would notice the problem."""
 
+UNKNOWN_STATES = ("errored", "not-run", "not-judged")
+"""The states that do not say whether a test would notice."""
+
 STATE_REASONS: Mapping[str, str] = {
     "failing": "test fails",
     "unguarded": "no test",
     "skipped": "tests skipped",
     "known-broken": "tests expected to fail",
+    "errored": "setup or teardown fails",
 }
 
 HOLLOW_REASON = "test passes without its fix"
@@ -191,6 +195,15 @@ class ReportSummary:
         return tuple(filter(could_return, self.document["incidents"]))
 
     @cached_property
+    def unknown(self) -> tuple[ReportData, ...]:
+        """The required incidents of which the run does not say whether they could return."""
+        return tuple(
+            incident
+            for incident in self.document["incidents"]
+            if incident.get("required", True) and incident["state"] in UNKNOWN_STATES
+        )
+
+    @cached_property
     def severe(self) -> tuple[str, ...]:
         """The severities that count as severe: those that a gate requires, or else the most
         severe one that an incident has; none where no incident has one.
@@ -320,7 +333,7 @@ class ReportSummary:
     def _find_reason(self, incident: ReportData) -> str | None:
         """Return why an incident is to be worked on, None where nothing is to be done."""
         reason = STATE_REASONS.get(incident["state"])
-        if is_open(incident) and reason:
+        if incident["state"] == "errored" or (is_open(incident) and reason):
             if incident["state"] != "failing" and self._was_lost(incident):
                 reason = f"guard lost: {reason}"
             return f"{reason}, recurred" if incident.get("recurs") else reason
@@ -351,6 +364,8 @@ class ReportSummary:
             yield "No incident requires a regression test"
             return
         yield self._describe_could_return() + (" in the part that ran" if partial else "")
+        if self.unknown:
+            yield f"{len(self.unknown)} not judged"
         if self.before is not None:
             yield f"{self._describe_changes()} since {self.since}"
         still_failing = len(self.failing) - len(self.newly_failing)
@@ -361,7 +376,8 @@ class ReportSummary:
     def _describe_could_return(self) -> str:
         """Say how many incidents of the highest severity could return."""
         if not self.could_return:
-            return "No incident could return unnoticed"
+            unsure = "is known to lack a guard" if self.unknown else "could return unnoticed"
+            return f"No incident {unsure}"
         worst = min(self.could_return, key=lambda each: self.rank(each.get("severity")))
         severity = worst.get("severity")
         key = normalize_severity(severity or "")
