@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -59,17 +60,21 @@ def allowed(name: str) -> set[str]:
     return LAYERS[name].union(*(allowed(each) for each in LAYERS[name]))
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    """Yield every module with its row on the map."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts[0] not in ("__init__", "__main__"):
-            yield parts[0], path
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+"""The file of each module and package, by its name."""
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield the rows that a module imports, but for its type checker."""
-    tree = ast.parse(path.read_text())
+def find_row(name: str) -> str:
+    """Return the row on the map of a module, empty for the package itself."""
+    return name.removeprefix("pytest_postmortem").lstrip(".").partition(".")[0]
+
+
+def imports(name: str) -> Iterator[str]:
+    """Yield the modules of the package that a module imports, but for its type checker."""
+    tree = ast.parse(MODULES[name].read_text())
     typing = {
         id(each)
         for node in ast.walk(tree)
@@ -78,22 +83,30 @@ def imports(path: Path) -> Iterator[str]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and id(node) not in typing:
-            assert node.level == 0, f"{path} has a relative import"
-            package, _, rest = (node.module or "").partition(".")
-            if package == "pytest_postmortem":
-                names = [rest.partition(".")[0]] if rest else [alias.name for alias in node.names]
-                yield from (name for name in names if not name.startswith("__"))
+            assert node.level == 0, f"{name} has a relative import"
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            imported = {each if each in MODULES else str(node.module) for each in names}
+            yield from imported & MODULES.keys()
 
 
 def test_a_module_imports_only_what_its_row_on_the_map_allows() -> None:
     """The data goes one way: nothing imports what stands above it."""
     forbidden = {
-        str(path.relative_to(PACKAGE)): above
-        for row, path in modules()
-        if (above := set(imports(path)) - {row} - allowed(row))
+        name: above
+        for name in MODULES
+        if (row := find_row(name)) not in ("", "__main__")
+        if (above := set(map(find_row, imports(name))) - {"", row} - allowed(row))
     }
 
     assert forbidden == {}
+
+
+def test_no_modules_import_each_other() -> None:
+    """Within a package the data goes one way as well: no chain of imports leads back to its start.
+
+    Imports within functions count. `CycleError` names the modules of a circle.
+    """
+    TopologicalSorter({name: set(imports(name)) - {name} for name in MODULES}).prepare()
 
 
 def test_the_map_shows_these_rows() -> None:
@@ -131,6 +144,7 @@ IN_USE = {
     "pytest_postmortem.registry",
     "pytest_postmortem.registry.cache",
     "pytest_postmortem.registry.file_bytes",
+    "pytest_postmortem.registry.load_options",
     "pytest_postmortem.registry.loader",
     "pytest_postmortem.runtime",
     "pytest_postmortem.runtime.collection",

@@ -14,7 +14,7 @@ from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT, READ_REGISTRY
 from pytest_postmortem.registry.filenames import LEADING_SIGNS
 from pytest_postmortem.registry.fix_references import find_fix_references
-from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.raw_entries import RawEntry
 from pytest_postmortem.text import clean_text
 
 MAX_EXTRA_FIELDS = 50
@@ -47,24 +47,6 @@ _SINGLE_REVISION = re.compile(r"[^\s,:;()'\"!?]+$|\w+://\S+$")
 
 IgnoredField = tuple[str, Problem]
 """A field of an entry that is left out: its key, and the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawEntry:
-    """An entry as it was written, with defaults from its location.
-
-    ``key`` is an id from outside of the entry. ``document`` marks a document in a directory:
-    ``derived`` are texts from its name and its body, for fields that its front matter lacks, and
-    ``implicit`` the aliases from its path.
-    """
-
-    values: LocatedTable
-    path: str
-    line: int | None = None
-    key: str | None = None
-    document: bool = False
-    derived: Mapping[str, str] = field(default_factory=dict)
-    implicit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,25 @@ missing value or null is None. A mapping is a `LocatedTable`, a list a `LocatedL
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
 
 from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.registry.located_data import (
+    MAX_DEPTH,
+    BrokenDataError,
+    LocatedList,
+    LocatedTable,
+    build_depth_error,
+    build_repeated_key_error,
+    convert_to_tables,
+    format_plain_scalar,
+)
+from pytest_postmortem.registry.tables import parse_csv
+from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError, scan_toml_statements
 
-MAX_DEPTH = 100
 MAX_ALIASED_VALUES = 1_000_000
 NULL_SCALARS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -24,59 +35,6 @@ _NON_YAML_CHARACTER = re.compile(
 _JSON_OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]')
 _LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{3000}")  # Python converts up to 4,300 decimal digits
 _TOML_ERROR_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-
-
-class LocatedTable(dict[str, Any]):
-    """A mapping with its first line, and the lines of its keys, if they are known."""
-
-    __slots__ = ("line", "lines", "repeated")
-
-    def __init__(self, line: int | None = None) -> None:
-        super().__init__()
-        self.line = line
-        self.lines: dict[str, int] = {}
-        self.repeated: str | None = None
-
-
-class LocatedList(list[Any]):
-    """A list with its first line, and the lines of its items, if they are known."""
-
-    __slots__ = ("line", "lines")
-
-    def __init__(self, line: int | None = None) -> None:
-        super().__init__()
-        self.line = line
-        self.lines: list[int] = []
-
-    def line_of(self, position: int) -> int | None:
-        """Return the line of an item, or at least that of the list."""
-        return self.lines[position] if self.lines else self.line
-
-
-class BrokenDataError(Exception):
-    """A text can't be parsed; has the cause, the remedy and the line of the later problem."""
-
-    def __init__(self, cause: str, remedy: str, line: int | None) -> None:
-        super().__init__(cause)
-        self.cause, self.remedy, self.line = cause, remedy, line
-
-
-def build_depth_error(line: int | None) -> BrokenDataError:
-    """Return the error for brackets or lists that are nested too deep."""
-    return BrokenDataError(
-        f"it is nested more than {MAX_DEPTH} levels deep",
-        "a post-mortem is a flat mapping of fields: look for brackets that are never closed",
-        line,
-    )
-
-
-def build_repeated_key_error(key: str, line: int | None) -> BrokenDataError:
-    """Return the error for a key that a mapping has twice."""
-    return BrokenDataError(
-        f"the key {key!r} is twice in one mapping",
-        "keep one of the two, or rename one of them",
-        line,
-    )
 
 
 def parse_data_text(text: str, suffix: str, *, failed: str, path: str, above: int = 0) -> Any:
@@ -307,7 +265,7 @@ def _find_json_lines(text: str, above: int) -> Iterator[int]:
 
 def _number_json_nodes(node: Any, lines: Iterator[int], depth: int) -> Any:
     if not isinstance(node, (list, LocatedTable)):
-        return _format_plain_scalar(node)
+        return format_plain_scalar(node)
     line = next(lines)
     if not depth:
         raise build_depth_error(line)
@@ -321,12 +279,6 @@ def _number_json_nodes(node: Any, lines: Iterator[int], depth: int) -> Any:
     rows = LocatedList(line)
     rows.extend(_number_json_nodes(value, lines, depth - 1) for value in node)
     return rows
-
-
-def _parse_csv(text: str, above: int) -> Any:
-    from pytest_postmortem.registry.tables import parse_csv
-
-    return parse_csv(text, above)
 
 
 def _parse_toml(text: str, above: int) -> Any:
@@ -350,8 +302,6 @@ def _parse_toml(text: str, above: int) -> Any:
 
 def _find_toml_headers(text: str, above: int) -> dict[tuple[str, ...], list[int]]:
     """Return the lines of headers by their keys, in order, as far as statements are understood."""
-    from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError, scan_toml_statements
-
     headers: dict[tuple[str, ...], list[int]] = {}
     line, last = above + 1, 0
     try:
@@ -382,33 +332,6 @@ def _number_toml_tables(
     return tree
 
 
-def convert_to_tables(node: Any, depth: int = MAX_DEPTH) -> Any:
-    """Return plain data of any origin as tables, lists and texts.
-
-    Raises: BrokenDataError if it is nested too deep.
-    """
-    if not isinstance(node, (Mapping, list, tuple, set, frozenset)):
-        return _format_plain_scalar(node)
-    if not depth:
-        raise build_depth_error(None)
-    if isinstance(node, Mapping):
-        table = LocatedTable()
-        table.update((str(key), convert_to_tables(value, depth - 1)) for key, value in node.items())
-        return table
-    rows = LocatedList()
-    rows.extend(convert_to_tables(item, depth - 1) for item in node)
-    return rows
-
-
-def _format_plain_scalar(value: Any) -> str | None:
-    """Return a scalar as it would be written: dates and times in ISO form."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if value is None or isinstance(value, str):
-        return value
-    return str(value.isoformat() if hasattr(value, "isoformat") else value)
-
-
 PARSERS_BY_SUFFIX: dict[str, Callable[[str, int], Any]] = {
     ".yml": _parse_yaml,
     ".yaml": _parse_yaml,
@@ -417,7 +340,7 @@ PARSERS_BY_SUFFIX: dict[str, Callable[[str, int], Any]] = {
 }
 """The parser of each suffix of data that may have any shape."""
 
-_TABLE_PARSERS: dict[str, Callable[[str, int], Any]] = {".csv": _parse_csv, ".tsv": _parse_csv}
+_TABLE_PARSERS: dict[str, Callable[[str, int], Any]] = {".csv": parse_csv, ".tsv": parse_csv}
 
 READ_SUFFIXES = (*PARSERS_BY_SUFFIX, *_TABLE_PARSERS)
 """The suffixes of files that are read as a list of entries; a table is never written to."""

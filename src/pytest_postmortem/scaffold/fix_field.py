@@ -13,10 +13,10 @@ from typing import Any
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.directory import read_document_lines
+from pytest_postmortem.registry.document import read_document_lines
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT
 from pytest_postmortem.registry.filenames import parse_linked_name
-from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.registry.located_data import LocatedList, LocatedTable
 from pytest_postmortem.scaffold.scalars import format_toml_value, format_yaml_value
 
 FIX_KEY = "fix"

@@ -20,8 +20,9 @@ from pytest_postmortem.documents.parts import split_into_parts
 from pytest_postmortem.documents.sections import parse_markdown_sections
 from pytest_postmortem.documents.stated_fields import read_stated_fields
 from pytest_postmortem.model import ActionItem, ShowLevel
-from pytest_postmortem.registry.entry import EntryReader, RawEntry
-from pytest_postmortem.registry.parsers import LocatedTable, convert_to_tables
+from pytest_postmortem.registry.entry import EntryReader
+from pytest_postmortem.registry.located_data import LocatedTable, convert_to_tables
+from pytest_postmortem.registry.raw_entries import RawEntry
 from pytest_postmortem.text import clean_text
 
 BODY_KEY = "body"
