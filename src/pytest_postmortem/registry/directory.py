@@ -9,7 +9,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from pytest_postmortem.documents.dates import find_numeric_date, find_part_orders
@@ -98,7 +97,7 @@ def read_directory(directory: DocumentDirectory) -> RegistryContents:
             continue
         links = links_by_path.get(path, ())
         aliases = [clean_text(text) for link in links for text in (split_stem(link), link)]
-        raws += (replace(raw, implicit=(*raw.implicit, *aliases)) for raw in entries)
+        raws += (raw._replace(implicit=(*raw.implicit, *aliases)) for raw in entries)
     raws += (_build_unread_file_entry(directory, path) for path in folder.listed)
     raws = sorted(_merge_exported_entries(raws), key=lambda raw: raw.path)
     contents.raws = _resolve_numeric_dates(_make_ids_unique(list(merge_advisories(raws))))
@@ -138,7 +137,7 @@ def _make_ids_unique(raws: list[RawEntry]) -> list[RawEntry]:
     ids = [(raw.key or find_front_matter_id(raw.values) or "").casefold() for raw in raws]
     counts = Counter(ids)
     return [
-        raw if counts[id] == 1 else replace(raw, key=raw.derived.get("plain_id", raw.key))
+        raw if counts[id] == 1 else raw._replace(key=raw.derived.get("plain_id", raw.key))
         for raw, id in zip(raws, ids, strict=True)
     ]
 
@@ -151,7 +150,7 @@ def _resolve_numeric_dates(raws: list[RawEntry]) -> list[RawEntry]:
     orders = find_part_orders(filter(None, dates))
     days = [None if date is None else date.format_iso(orders.get(date.separator)) for date in dates]
     return [
-        replace(raw, derived={"date": day, **raw.derived}) if day else raw
+        raw._replace(derived={"date": day, **raw.derived}) if day else raw
         for raw, day in zip(raws, days, strict=True)
     ]
 
@@ -196,8 +195,8 @@ def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> Raw
     """Return the entry of a file that is named by a glob and not read, such as a PDF."""
     stem = cut_export_tail(split_stem(relative), "html")
     derived = find_date_in_stem(stem) | {"title": clean_text(stem)}
-    return replace(
-        build_document_entry(directory, relative, LocatedTable(), stem, derived), key=stem
+    return build_document_entry(directory, relative, LocatedTable(), stem, derived)._replace(
+        key=stem
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
@@ -45,12 +46,13 @@ _LEADING_SIGNS = re.compile(LEADING_SIGNS)
 _REVISION = re.compile(r"(?=.*\d)[\w./^~@{}#-]+$|[\w./^~@{}-]+\.\.[\w./^~@{}-]*$|HEAD[\w^~@{}-]*$")
 _SINGLE_REVISION = re.compile(r"[^\s,:;()'\"!?]+$|\w+://\S+$")
 
+Value = TypeVar("Value", str, tuple[str, ...])
+
 IgnoredField = tuple[str, Problem]
 """A field of an entry that is left out: its key, and the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryEntry:
+class RegistryEntry(NamedTuple):
     """An entry with its fields; ``fallback`` has a default title and url.
 
     ``exempted`` is the location of its exemption. ``implicit`` are aliases from its path.
@@ -61,12 +63,12 @@ class RegistryEntry:
     id: str
     path: str
     line: int | None = None
-    texts: Mapping[str, str] = field(default_factory=dict)
-    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: Mapping[str, str] = {}
+    lists: Mapping[str, tuple[str, ...]] = {}
     guards: tuple[Guard, ...] = ()
     items: tuple[ActionItem, ...] = ()
-    extra: Mapping[str, str] = field(default_factory=dict)
-    fallback: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = {}
+    fallback: Mapping[str, str] = {}
     implicit: tuple[str, ...] = ()
     exempted: tuple[str, int | None] | None = None
     fetched: bool = False
@@ -131,7 +133,7 @@ def _prefix_recurs(entries: list[RegistryEntry], prefix: str) -> None:
     for position, entry in enumerate(entries):
         earlier = ids.get((prefix + entry.texts.get("recurs", "")).casefold())
         if earlier is not None and "recurs" in entry.texts:
-            entries[position] = replace(entry, texts={**entry.texts, "recurs": earlier})
+            entries[position] = entry._replace(texts={**entry.texts, "recurs": earlier})
 
 
 def _read_entry_id(reading: EntryReader, prefix: str, entry_place: str) -> bool:
@@ -166,48 +168,53 @@ def _build_entry(
     reading: EntryReader, url_template: str | None, severities: Collection[str]
 ) -> RegistryEntry:
     """Return the entry, as far as its fields make sense."""
-    raw, derived = reading.raw, reading.raw.derived
-    texts = {name: reading.text(name) for name in TEXT_FIELDS if reading.find_values(name)}
-    texts["severity"] = read_severity_field(reading, severities)
-    texts |= {
-        name: derived[name] for name in STATED_FIELDS if name in derived and not texts.get(name)
-    }
+    raw, derived, found = reading.raw, reading.raw.derived, reading.layout.names
+    texts = {name: reading.text(name) for name in reading.layout.texts}
+    if "severity" in found:
+        texts["severity"] = read_severity_field(reading, severities)
+    if derived:
+        texts |= {
+            name: derived[name] for name in STATED_FIELDS if name in derived and not texts.get(name)
+        }
     if "title" in derived and not reading.values.get("title"):
         texts["title"] = derived["title"]
     if title := texts.get("title"):
         texts["title"] = _strip_id_from_title(title, reading.id)
-    texts["url"] = _read_entry_link(reading)
-    texts["root_cause"] = reading.text("root_cause", lines=True)
-    texts["test"] = _read_test_field(reading)
-    texts["until"] = _read_until_field(reading)
-    date = reading.text("date")
-    texts["date"] = find_written_day(date) or derived.get("date") or date
-    lists = {
-        name: reading.texts(name, LIST_SEPARATORS[name])
-        for name in LIST_SEPARATORS
-        if reading.find_values(name)
-    }
-    lists["fix"], patch = read_fix_field(reading)
-    lists["references"] = find_fix_references(reading.values)
-    texts["patch"] = texts.get("patch") or patch
+    texts |= {name: read(reading) for name, read in _TEXT_READERS.items() if name in found}
+    if "test" in found:
+        texts["test"] = _read_test_field(reading)
+    if date := find_written_day(texts.get("date")) or derived.get("date"):
+        texts["date"] = date
+    lists = {name: reading.texts(name, LIST_SEPARATORS[name]) for name in reading.layout.lists}
+    if "fix" in found:
+        lists["fix"], patch = read_fix_field(reading)
+        texts["patch"] = texts.get("patch") or patch
+    if references := find_fix_references(reading.values):
+        lists["references"] = references
     return RegistryEntry(
         id=reading.id,
         path=raw.path,
         line=raw.line,
-        texts={name: text for name, text in texts.items() if text},
-        lists={name: items for name, items in lists.items() if items},
-        guards=read_guards_field(reading),
-        items=read_action_items_field(reading),
+        texts=_drop_empty(texts),
+        lists=_drop_empty(lists),
+        guards=read_guards_field(reading) if "guarded_by" in found else (),
+        items=read_action_items_field(reading) if "action_items" in found else (),
         extra=reading.extra(),
         fallback=_build_fallback_texts(reading, url_template),
         implicit=raw.implicit,
-        exempted=(raw.path, reading.line("test")) if texts["test"] == "exempt" else None,
+        exempted=(raw.path, reading.line("test")) if texts.get("test") == "exempt" else None,
     )
+
+
+def _drop_empty(values: Mapping[str, Value | None]) -> Mapping[str, Value]:
+    if all(values.values()):
+        return values  # type: ignore[return-value]  # none of them is None
+    return {name: value for name, value in values.items() if value}
 
 
 def _strip_id_from_title(title: str, id: str) -> str:
     """Return a heading such as ``PM-12: Login loop`` without the id, which is shown next to it."""
-    bare = _LEADING_SIGNS.sub("", title, count=1)
+    bare = title if title.isascii() else _LEADING_SIGNS.sub("", title, count=1)
     head, remainder = bare[: len(id)], bare[len(id) :]
     if head.casefold() != id.casefold() or remainder[:1].isalnum():
         return title
@@ -230,19 +237,53 @@ def _read_entry_link(reading: EntryReader) -> str | None:
 
 def _build_fallback_texts(reading: EntryReader, url_template: str | None) -> dict[str, str]:
     derived = reading.raw.derived
+    if not derived and url_template is None:
+        return {}
     url = derived.get("path", "")
     if url_template is not None:
         url = fields.fill_url_template(url_template, reading.id)
-    elif fields.find_link_problem(url):
+    elif url and fields.find_link_problem(url):
         url = ""
     fallback = {"title": derived.get("stem", ""), "url": url}
     return {name: text for name, text in fallback.items() if text}
 
 
+class _KeyLayout(NamedTuple):
+    """What the keys of an entry mean: the same for all entries of most files.
+
+    ``keys`` are its keys in their normal form, ``names`` those of each field, with their rank, the
+    field's own name first. ``unknown`` are the keys that mean nothing here.
+    """
+
+    keys: tuple[str, ...]
+    names: Mapping[str, Sequence[tuple[int, str]]]
+    texts: tuple[str, ...]
+    lists: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def _find_key_layout(written_keys: tuple[str, ...]) -> _KeyLayout:
+    keys = tuple(map(fields.normalize_key, written_keys))
+    names: dict[str, list[tuple[int, str]]] = {}
+    for key in dict.fromkeys(keys):
+        rank, name = fields.find_field(key) or (0, "")
+        names.setdefault(name, []).append((rank, key))
+    unknown = [key for _, key in names.pop("", ()) if key not in fields.ID_KEYS]
+    return _KeyLayout(
+        keys,
+        {name: sorted(places, key=itemgetter(0)) for name, places in names.items()},
+        tuple(name for name in TEXT_FIELDS if name in names),
+        tuple(name for name in LIST_SEPARATORS if name in names),
+        tuple(unknown),
+    )
+
+
 class EntryReader:
     """Reads the fields of one raw entry, and collects its problems.
 
-    ``values`` has all values that are not null, by normalized key.
+    ``values`` has all values by normalized key, of a key that is there twice the first that is not
+    null.
     """
 
     def __init__(self, raw: RawEntry) -> None:
@@ -251,30 +292,25 @@ class EntryReader:
         self.problems: list[Problem] = []
         self.ignored: list[IgnoredField] = []
         self.kept: dict[str, str] = {}
-        self.values: dict[str, Any] = {}
-        self._lines: dict[str, int] = {}
-        self._values_by_field: dict[str, list[tuple[int, str, Any]]] = {}
-        for written_key, value in raw.values.items():
-            key = fields.normalize_key(written_key)
-            if value is None or key in self.values:
-                continue
-            self.values[key] = value
-            if written_key in raw.values.lines:
-                self._lines[key] = raw.values.lines[written_key]
-            owner = fields.find_field(key)
-            if owner is not None and value != "" and value != []:
-                rank, name = owner
-                self._values_by_field.setdefault(name, []).append((rank, key, value))
-        for field_values in self._values_by_field.values():
-            field_values.sort(key=itemgetter(0))
+        self.layout = layout = _find_key_layout(tuple(raw.values))
+        self.values: dict[str, Any] = dict(zip(layout.keys, raw.values.values(), strict=True))
+        if len(self.values) < len(layout.keys):
+            pairs = list(zip(layout.keys, raw.values.values(), strict=True))
+            self.values = dict.fromkeys(layout.keys)
+            self.values |= {key: value for key, value in reversed(pairs) if value is not None}
 
     def find_values(self, name: str) -> list[tuple[int, str, Any]]:
-        """Return the ranks, keys and values of a field, its own name first."""
-        return self._values_by_field.get(name, [])
+        """Return the ranks, keys and values of a field that are not empty, its own name first."""
+        places = self.layout.names.get(name, ())
+        found = ((rank, key, self.values[key]) for rank, key in places)
+        return [each for each in found if each[2] or isinstance(each[2], Mapping)]
 
     def line(self, key: str | None) -> int | None:
         """Return the line of a key, or that of the entry."""
-        return self.raw.line if key is None else self._lines.get(key, self.raw.line)
+        lines = self.raw.values.lines
+        written = (each for each in lines if fields.normalize_key(each) == key)
+        numbers = (lines[each] for each in written if self.raw.values.get(each) is not None)
+        return next(numbers, self.raw.line)
 
     def add_problem(
         self, key: str | None, cause: str, remedy: str, slug: str = "registry-field"
@@ -302,11 +338,12 @@ class EntryReader:
 
     def text(self, name: str, *, lines: bool = False) -> str | None:
         """Return a field as one text, in one line or, where people write paragraphs, in several."""
-        for rank, key, value in self.find_values(name):
+        for rank, key in self.layout.names.get(name, ()):
+            value = self.values[key]
             text = fields.parse_scalar(value, lines=lines)
             if text is not None and (key not in fields.SHORT_TEXT_KEYS or _is_short_text(value)):
                 return text
-            if text is None and rank == 0 and not isinstance(value, str):
+            if text is None and rank == 0 and isinstance(value, (list, Mapping)) and value != []:
                 cause = f"{key!r} of {self.id} is not a text"
                 self.leave_out(key, cause, f"write {key!r} as one text")
         return None
@@ -314,9 +351,10 @@ class EntryReader:
     def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
         """Return a field as texts; aliases are gathered from all the names that they have."""
         gathered: dict[str, None] = {}
-        for rank, key, value in self.find_values(name):
+        for rank, key in self.layout.names.get(name, ()):
+            value = self.values[key]
             gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
-            if rank == 0 and not gathered:
+            if rank == 0 and not gathered and value not in (None, "", []):
                 cause = f"{key!r} of {self.id} is not a list of texts"
                 self.leave_out(key, cause, f"write {key!r} as a text or as a list of texts")
             if gathered and name != "aliases":
@@ -338,10 +376,12 @@ class EntryReader:
 
     def extra(self) -> dict[str, str]:
         """Return the short texts under keys that mean nothing here."""
+        if not self.layout.unknown:
+            return self.kept
+        values = ((key, self.values[key]) for key in self.layout.unknown)
         unknown = (
             (clean_text(key), clean_text(value))
-            for key, value in self.values.items()
-            if fields.find_field(key) is None and key not in fields.ID_KEYS
+            for key, value in values
             if isinstance(value, str) and _is_short_text(value)
         )
         short = [(key, text) for key, text in unknown if key and text][:MAX_EXTRA_FIELDS]
@@ -497,3 +537,12 @@ def _read_until_field(reading: EntryReader) -> str | None:
         cause = f"'until' of {reading.id} is {text!r}"
         reading.add_problem("until", cause, "write a date such as 2026-12-31")
     return day
+
+
+_TEXT_READERS: Mapping[str, Callable[[EntryReader], str | None]] = {
+    "url": _read_entry_link,
+    "root_cause": lambda reading: reading.text("root_cause", lines=True),
+    "until": _read_until_field,
+    "date": lambda reading: reading.text("date"),
+}
+"""How the fields of one text are read that are not like the others."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 MAX_DEPTH = 100
@@ -11,13 +11,11 @@ MAX_DEPTH = 100
 class LocatedTable(dict[str, Any]):
     """A mapping with its first line, and the lines of its keys, if they are known."""
 
-    __slots__ = ("line", "lines", "repeated")
+    __slots__ = ("line", "lines")
 
     def __init__(self, line: int | None = None) -> None:
-        super().__init__()
         self.line = line
         self.lines: dict[str, int] = {}
-        self.repeated: str | None = None
 
 
 class LocatedList(list[Any]):
@@ -25,8 +23,8 @@ class LocatedList(list[Any]):
 
     __slots__ = ("line", "lines")
 
-    def __init__(self, line: int | None = None) -> None:
-        super().__init__()
+    def __init__(self, line: int | None = None, items: Iterable[Any] = ()) -> None:
+        super().__init__(items)
         self.line = line
         self.lines: list[int] = []
 
@@ -74,9 +72,7 @@ def convert_to_tables(node: Any, depth: int = MAX_DEPTH) -> Any:
         table = LocatedTable()
         table.update((str(key), convert_to_tables(value, depth - 1)) for key, value in node.items())
         return table
-    rows = LocatedList()
-    rows.extend(convert_to_tables(item, depth - 1) for item in node)
-    return rows
+    return LocatedList(None, (convert_to_tables(item, depth - 1) for item in node))
 
 
 def format_plain_scalar(value: Any) -> str | None:

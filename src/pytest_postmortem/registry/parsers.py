@@ -7,7 +7,8 @@ missing value or null is None. A mapping is a `LocatedTable`, a list a `LocatedL
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import yaml
@@ -32,7 +33,6 @@ NULL_SCALARS = frozenset({"", "~", "null", "Null", "NULL"})
 _NON_YAML_CHARACTER = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
-_JSON_OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]')
 _LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{3000}")  # Python converts up to 4,300 decimal digits
 _TOML_ERROR_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
@@ -228,10 +228,20 @@ class _YamlComposer:
 def _parse_json(text: str, above: int) -> Any:
     import json
 
+    repeated: list[tuple[LocatedTable, str]] = []
+
+    def build_table(pairs: list[tuple[str, Any]]) -> LocatedTable:
+        table = LocatedTable()
+        table.update(pairs)
+        if len(table) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            repeated.append((table, next(key for key in counts if counts[key] > 1)))
+        return table
+
     try:
         tree = json.loads(
             text,
-            object_pairs_hook=_build_json_table,
+            object_pairs_hook=build_table,
             parse_int=str,
             parse_float=str,
             parse_constant=str,
@@ -241,44 +251,43 @@ def _parse_json(text: str, above: int) -> Any:
             return None
         cause = f"it is not JSON: {error.msg}"
         raise BrokenDataError(cause, "fix the JSON on this line", error.lineno + above) from None
-    return _number_json_nodes(tree, _find_json_lines(text, above), MAX_DEPTH)
-
-
-def _build_json_table(pairs: list[tuple[str, Any]]) -> LocatedTable:
-    table = LocatedTable()
-    for key, value in pairs:
-        if key in table:
-            table.repeated = key
-        table[key] = value
-    return table
+    tree = _number_json_nodes(tree, _find_json_lines(text, above), MAX_DEPTH)
+    if repeated:
+        table, key = min(repeated, key=lambda each: each[0].line or 0)
+        raise build_repeated_key_error(key, table.line)
+    return tree
 
 
 def _find_json_lines(text: str, above: int) -> Iterator[int]:
     """Yield the line of each opening brace and bracket outside of strings, in their order."""
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    outside = "".join(text.split('"')[::2]).replace("[", "{")  # strings have no line ends
     line, last = above + 1, 0
-    for match in _JSON_OPENING.finditer(text):
-        if match[0][0] != '"':
-            line += text.count("\n", last, match.start())
-            last = match.start()
-            yield line
+    place = outside.find("{")
+    while place >= 0:
+        line += outside.count("\n", last, place)
+        last = place
+        yield line
+        place = outside.find("{", place + 1)
 
 
 def _number_json_nodes(node: Any, lines: Iterator[int], depth: int) -> Any:
-    if not isinstance(node, (list, LocatedTable)):
-        return format_plain_scalar(node)
-    line = next(lines)
-    if not depth:
-        raise build_depth_error(line)
+    """Return a node with the lines of all tables and lists in it, and scalars as texts."""
     if isinstance(node, LocatedTable):
-        node.line = line
-        if node.repeated is not None:
-            raise build_repeated_key_error(node.repeated, line)
-        for key, value in node.items():
+        node.line = next(lines)
+        items: Iterable[tuple[Any, Any]] = node.items()
+    elif isinstance(node, list):
+        node = LocatedList(next(lines), node)
+        items = enumerate(node)
+    else:
+        return format_plain_scalar(node)
+    if not depth:
+        raise build_depth_error(node.line)
+    for key, value in items:
+        if type(value) is not str:
             node[key] = _number_json_nodes(value, lines, depth - 1)
-        return node
-    rows = LocatedList(line)
-    rows.extend(_number_json_nodes(value, lines, depth - 1) for value in node)
-    return rows
+    return node
 
 
 def _parse_toml(text: str, above: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import Finding
@@ -15,8 +15,7 @@ from pytest_postmortem.text import clean_text
 WRAPPER_KEYS = ("postmortems", "incidents", "defects", "issues")
 
 
-@dataclass(frozen=True, slots=True)
-class RawEntry:
+class RawEntry(NamedTuple):
     """An entry as it was written, with defaults from its location.
 
     ``key`` is an id from outside of the entry. ``document`` marks a document in a directory:
@@ -29,7 +28,7 @@ class RawEntry:
     line: int | None = None
     key: str | None = None
     document: bool = False
-    derived: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, str] = {}
     implicit: tuple[str, ...] = ()
 
 

@@ -238,13 +238,12 @@ def _add_entries(pages: FetchedPages, how: LoadOptions, show: ShowLevel) -> None
 
 def _redact_entry(entry: RegistryEntry, show: ShowLevel, keep: frozenset[str]) -> RegistryEntry:
     """Return an entry without hidden fields, so that no file, log or cache contains them."""
-    entry = replace(entry, line=None, fetched=True, show=show, exempted=None)
+    entry = entry._replace(line=None, fetched=True, show=show, exempted=None)
     if show == "all":
         return entry
     hidden_fields = {*HIDDEN_TEXT_FIELDS, *(() if show == "title" else ("title",))}
     hidden_fields |= {"url"} if show == "id" else set()
-    return replace(
-        entry,
+    return entry._replace(
         texts={name: text for name, text in entry.texts.items() if name not in hidden_fields},
         lists={name: texts for name, texts in entry.lists.items() if name != "whys"},
         guards=tuple(Guard(guard.type) for guard in entry.guards),
@@ -258,8 +257,7 @@ def _deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
     """Return the entries of a remote location from builtins."""
     entries = (RegistryEntry(*values) for values in data)
     return [
-        replace(
-            entry,
+        entry._replace(
             lists={name: tuple(items) for name, items in entry.lists.items()},
             guards=tuple(Guard(*guard) for guard in entry.guards),
             items=tuple(ActionItem(*item) for item in entry.items),

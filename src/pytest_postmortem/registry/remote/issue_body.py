@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -70,7 +70,7 @@ def add_body_fields(raw: RawEntry, show: ShowLevel) -> RawEntry:
     values = LocatedTable(raw.values.line)
     values.lines = raw.values.lines
     values.update((name, value) for name, value in raw.values.items() if name != BODY_KEY)
-    entry = replace(raw, values=values)
+    entry = raw._replace(values=values)
     text = render_body_markdown(raw.values[BODY_KEY])
     if not text or show in ("id", "link"):
         return entry
