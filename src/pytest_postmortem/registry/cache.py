@@ -27,7 +27,7 @@ from pytest_postmortem.model import (
     fill_postmortems,
 )
 
-SNAPSHOT_VERSION = 4
+SNAPSHOT_VERSION = 5
 """The version of the files' format; a file of another version is dropped."""
 
 DIGEST_SIZE = 16
@@ -55,8 +55,9 @@ class StoredSnapshot(NamedTuple):
         return json.loads(self.body)
 
 
-def _compute_seal(head: Mapping[str, Any], body: bytes) -> str:
-    return hash_parts(json.dumps(head, sort_keys=True), body)
+def _compute_seal(head: Mapping[str, Any]) -> str:
+    """Return the digest of a description, which has that of the content."""
+    return hash_parts(json.dumps(head, sort_keys=True))
 
 
 class SnapshotStore:
@@ -75,9 +76,11 @@ class SnapshotStore:
         try:
             head, _, body = (self._folder / name).read_bytes().partition(b"\n")
             stored_head = json.loads(head)
-            if stored_head["version"] == [SNAPSHOT_VERSION, __version__] and stored_head.pop(
-                "digest"
-            ) == _compute_seal(stored_head, body):
+            if (
+                stored_head["version"] == [SNAPSHOT_VERSION, __version__]
+                and stored_head.pop("digest") == _compute_seal(stored_head)
+                and stored_head["content"] == hash_parts(body)
+            ):
                 return StoredSnapshot(stored_head, body.decode())
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             pass
@@ -95,7 +98,7 @@ class SnapshotStore:
         """Store the text of a snapshot again with another description."""
         full_head = {**head, "version": [SNAPSHOT_VERSION, __version__]}
         if self._folder is not None:
-            sealed = {**full_head, "digest": _compute_seal(full_head, body.encode())}
+            sealed = {**full_head, "digest": _compute_seal(full_head)}
             with suppress(DestinationError):
                 write_text_file(self._folder / name, f"{json.dumps(sealed)}\n{body}")
                 self._remove_others(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
@@ -24,7 +24,12 @@ ITEM_TITLE_KEYS = ("title", "name", "summary", "description", "action")
 OWN_FIELDS = ("test", "tests", "until", "guarded_by")
 """The fields that no other tool has, in which a value that makes no sense is an error."""
 
-TEXT_FIELDS = ("title", "status", "owner", "class", "patch", "recurs", "reason")
+TEXT_FIELDS = (
+    *("title", "status", "owner", "class", "patch", "recurs", "reason", "root_cause", "date"),
+)
+PARAGRAPH_FIELDS = ("root_cause",)
+"""The fields of one text that may have several lines."""
+
 LIST_SEPARATORS: Mapping[str, str | None] = {
     "tags": ",",
     "aliases": ",",
@@ -43,6 +48,7 @@ STATED_FIELDS = ("severity", "status", "owner", "class")
 _COMMIT_SEPARATOR = r"[\s,]+"
 _COMMIT_IN_TEXT = re.compile(r"(?<![\w./-])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![\w./-])")
 _LEADING_SIGNS = re.compile(LEADING_SIGNS)
+_PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9][!-~]*")
 _REVISION = re.compile(r"(?=.*\d)[\w./^~@{}#-]+$|[\w./^~@{}-]+\.\.[\w./^~@{}-]*$|HEAD[\w^~@{}-]*$")
 _SINGLE_REVISION = re.compile(r"[^\s,:;()'\"!?]+$|\w+://\S+$")
 
@@ -169,7 +175,13 @@ def _build_entry(
 ) -> RegistryEntry:
     """Return the entry, as far as its fields make sense."""
     raw, derived, found = reading.raw, reading.raw.derived, reading.layout.names
-    texts = {name: reading.text(name) for name in reading.layout.texts}
+    texts: dict[str, str | None] = {}
+    for name, key in reading.layout.texts:
+        value: Any = reading.values[key] if key else None
+        if value.__class__ is str and value.isascii() and value.isprintable():
+            texts[name] = value.strip()
+        else:
+            texts[name] = reading.text(name)
     if "severity" in found:
         texts["severity"] = read_severity_field(reading, severities)
     if derived:
@@ -180,7 +192,10 @@ def _build_entry(
         texts["title"] = derived["title"]
     if title := texts.get("title"):
         texts["title"] = _strip_id_from_title(title, reading.id)
-    texts |= {name: read(reading) for name, read in _TEXT_READERS.items() if name in found}
+    if "url" in found:
+        texts["url"] = _read_entry_link(reading)
+    if "until" in found:
+        texts["until"] = _read_until_field(reading)
     if "test" in found:
         texts["test"] = _read_test_field(reading)
     if date := find_written_day(texts.get("date")) or derived.get("date"):
@@ -225,6 +240,9 @@ def _strip_id_from_title(title: str, id: str) -> str:
 
 def _read_entry_link(reading: EntryReader) -> str | None:
     """Return the link; a path that a site's generator means for itself is none."""
+    address = reading.values.get("url")
+    if isinstance(address, str) and _PLAIN_ADDRESS.fullmatch(address):
+        return address
     for rank, key, value in reading.find_values("url"):
         text = clean_text(value) if isinstance(value, str) else ""
         site = text.startswith("/") and not text.startswith("//")
@@ -252,12 +270,14 @@ class _KeyLayout(NamedTuple):
     """What the keys of an entry mean: the same for all entries of most files.
 
     ``keys`` are its keys in their normal form, ``names`` those of each field, with their rank, the
-    field's own name first. ``unknown`` are the keys that mean nothing here.
+    field's own name first. ``texts`` are the fields of one text, each with its key if it
+    is there once and means nothing else, ``lists`` those of several, and ``unknown`` the keys that
+    mean nothing here.
     """
 
     keys: tuple[str, ...]
     names: Mapping[str, Sequence[tuple[int, str]]]
-    texts: tuple[str, ...]
+    texts: tuple[tuple[str, str | None], ...]
     lists: tuple[str, ...]
     unknown: tuple[str, ...]
 
@@ -273,10 +293,15 @@ def _find_key_layout(written_keys: tuple[str, ...]) -> _KeyLayout:
     return _KeyLayout(
         keys,
         {name: sorted(places, key=itemgetter(0)) for name, places in names.items()},
-        tuple(name for name in TEXT_FIELDS if name in names),
+        tuple((name, _find_plain_key(names[name])) for name in TEXT_FIELDS if name in names),
         tuple(name for name in LIST_SEPARATORS if name in names),
         tuple(unknown),
     )
+
+
+def _find_plain_key(places: Sequence[tuple[int, str]]) -> str | None:
+    (_, key), *others = places
+    return None if others or key in fields.SHORT_TEXT_KEYS else key
 
 
 class EntryReader:
@@ -336,8 +361,9 @@ class EntryReader:
             problem = Problem(slug, "", cause, remedy, self.raw.path, self.line(key))
             self.ignored.append((key, problem))
 
-    def text(self, name: str, *, lines: bool = False) -> str | None:
+    def text(self, name: str) -> str | None:
         """Return a field as one text, in one line or, where people write paragraphs, in several."""
+        lines = name in PARAGRAPH_FIELDS
         for rank, key in self.layout.names.get(name, ()):
             value = self.values[key]
             text = fields.parse_scalar(value, lines=lines)
@@ -350,16 +376,16 @@ class EntryReader:
 
     def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
         """Return a field as texts; aliases are gathered from all the names that they have."""
-        gathered: dict[str, None] = {}
+        gathered: tuple[str, ...] = ()
         for rank, key in self.layout.names.get(name, ()):
             value = self.values[key]
-            gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
+            gathered += fields.split_texts(value, pattern)
             if rank == 0 and not gathered and value not in (None, "", []):
                 cause = f"{key!r} of {self.id} is not a list of texts"
                 self.leave_out(key, cause, f"write {key!r} as a text or as a list of texts")
             if gathered and name != "aliases":
                 break
-        return tuple(gathered)
+        return tuple(dict.fromkeys(gathered))
 
     def link(self, key: str, value: Any) -> str | None:
         """Return a link that is safe to follow, or add a problem."""
@@ -399,6 +425,9 @@ def read_severity_field(reading: EntryReader, severities: Collection[str]) -> st
 
     ``SEV-1 (major)`` is ``SEV-1``, so that it compares equal to the severity of a gate.
     """
+    word = reading.values.get("severity")
+    if isinstance(word, str) and word.isascii() and word.isalnum():
+        return word
     for rank, _, value in reading.find_values("severity"):
         text = reading.text("severity") if rank == 0 else fields.parse_scalar(value)
         if text is None or (rank == 0 and text.isalnum()):
@@ -537,12 +566,3 @@ def _read_until_field(reading: EntryReader) -> str | None:
         cause = f"'until' of {reading.id} is {text!r}"
         reading.add_problem("until", cause, "write a date such as 2026-12-31")
     return day
-
-
-_TEXT_READERS: Mapping[str, Callable[[EntryReader], str | None]] = {
-    "url": _read_entry_link,
-    "root_cause": lambda reading: reading.text("root_cause", lines=True),
-    "until": _read_until_field,
-    "date": lambda reading: reading.text("date"),
-}
-"""How the fields of one text are read that are not like the others."""

@@ -100,6 +100,8 @@ def split_texts(value: Any, pattern: str | None) -> tuple[str, ...]:
         parts: list[str] = re.split(pattern, value) if pattern else [value]
         return tuple(filter(None, map(clean_text, parts)))
     items = value if isinstance(value, list) else [value]
+    if set(map(type, items)) == {str}:
+        return tuple(filter(None, map(clean_text, items)))
     texts = (parse_scalar(item) for item in items if isinstance(item, (str, Mapping)))
     return tuple(filter(None, texts))
 

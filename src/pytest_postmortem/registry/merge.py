@@ -156,8 +156,9 @@ def _list_values(entry: RegistryEntry) -> Mapping[str, Any]:
         **entry.lists,
         "path": None if entry.fetched else entry.path,
         "line": entry.line,
-        "show": entry.show,
     }
+    if entry.show != "all":
+        values["show"] = entry.show
     if "class" in values:
         values["problem_class"] = values["class"]
     if values.get("test") == "exempt":

@@ -285,7 +285,7 @@ def _number_json_nodes(node: Any, lines: Iterator[int], depth: int) -> Any:
     if not depth:
         raise build_depth_error(node.line)
     for key, value in items:
-        if type(value) is not str:
+        if value.__class__ is not str:
             node[key] = _number_json_nodes(value, lines, depth - 1)
     return node
 
