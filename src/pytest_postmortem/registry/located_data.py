@@ -70,7 +70,9 @@ def convert_to_tables(node: Any, depth: int = MAX_DEPTH) -> Any:
         raise build_depth_error(None)
     if isinstance(node, Mapping):
         table = LocatedTable()
-        table.update((str(key), convert_to_tables(value, depth - 1)) for key, value in node.items())
+        for key, value in node.items():
+            is_text = value.__class__ is str
+            table[str(key)] = value if is_text else convert_to_tables(value, depth - 1)
         return table
     return LocatedList(None, (convert_to_tables(item, depth - 1) for item in node))
 

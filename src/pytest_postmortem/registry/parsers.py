@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -34,7 +35,11 @@ _NON_YAML_CHARACTER = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
 _LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{3000}")  # Python converts up to 4,300 decimal digits
+_TOML_HEADER_LINE = re.compile(r"^[ \t]*\[{1,2}[ \t]*([^\]\n]*?)[ \t]*\]", re.MULTILINE)
 _TOML_ERROR_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+_TomlHeaders = dict[tuple[str, ...], list[int]]
+"""The lines of the headers with each key."""
 
 
 def parse_data_text(text: str, suffix: str, *, failed: str, path: str, above: int = 0) -> Any:
@@ -306,27 +311,51 @@ def _parse_toml(text: str, above: int) -> Any:
         cause = f"it is not TOML: {_TOML_ERROR_PLACE.sub('', str(error))}"
         line = int(match[1]) if match and match[1] else text.rstrip().count("\n") + 1
         raise BrokenDataError(cause, "fix the TOML on this line", line + above) from None
-    return _number_toml_tables(convert_to_tables(tree), (), _find_toml_headers(text, above))
+    return _number_toml_tables(convert_to_tables(tree), (), _find_toml_headers(tree, text, above))
 
 
-def _find_toml_headers(text: str, above: int) -> dict[tuple[str, ...], list[int]]:
-    """Return the lines of headers by their keys, in order, as far as statements are understood."""
-    headers: dict[tuple[str, ...], list[int]] = {}
+def _find_toml_headers(tree: Any, text: str, above: int) -> _TomlHeaders:
+    """Return the lines of headers by their keys, in order, as far as statements are understood.
+
+    Lines that begin like a header are headers if the data has as many tables. Where it has not,
+    since a text or an array has such lines, all statements are scanned.
+    """
+    headers: _TomlHeaders = {}
     line, last = above + 1, 0
-    try:
+    for match in _TOML_HEADER_LINE.finditer(text):
+        line += text.count("\n", last, match.start())
+        last = match.start()
+        headers.setdefault(tuple(match[1].split(".")), []).append(line)
+    is_multiline = '"""' in text or "'''" in text
+    if all(_has_tables(tree, key, len(lines), is_multiline) for key, lines in headers.items()):
+        return headers
+    headers.clear()
+    line, last = above + 1, 0
+    with suppress(UnexpectedSyntaxError, ValueError):
         for statement in scan_toml_statements(text):
             if statement.value is None:
                 line += text.count("\n", last, statement.start)
                 last = statement.start
                 headers.setdefault(statement.path, []).append(line)
-    except (UnexpectedSyntaxError, ValueError):
-        pass
     return headers
 
 
-def _number_toml_tables(
-    tree: Any, name: tuple[str, ...], headers: dict[tuple[str, ...], list[int]]
-) -> Any:
+def _has_tables(tree: Any, key: Sequence[str], count: int, is_multiline: bool) -> bool:
+    """Return whether data has so many tables with a header that has a key."""
+    *outer, last = key
+    for name in outer:
+        tree = tree.get(name)
+        if isinstance(tree, list):
+            return True  # within an entry, whose tables have no lines
+        if not isinstance(tree, Mapping):
+            return False
+    node = tree.get(last)
+    if isinstance(node, list):
+        return len(node) == count
+    return isinstance(node, Mapping) and count == 1 and not is_multiline
+
+
+def _number_toml_tables(tree: Any, name: tuple[str, ...], headers: _TomlHeaders) -> Any:
     """Set the lines of tables that have a header, and return the tree."""
     for key, value in tree.items():
         lines = headers.get((*name, key), [])
