@@ -32,7 +32,8 @@ from pytest_postmortem.registry.file_bytes import (
     READ_DOCUMENT,
     READ_REGISTRY,
     build_unreadable_problem,
-    read_limited_text,
+    decode_utf8,
+    read_limited_bytes,
 )
 from pytest_postmortem.registry.filenames import (
     DocumentName,
@@ -47,6 +48,7 @@ from pytest_postmortem.registry.folder import (
     MAX_LISTED_NAMES,
     NO_INCIDENTS,
     TABLE_SUFFIXES,
+    FolderFiles,
     FolderWalk,
     examine_folder,
 )
@@ -63,16 +65,16 @@ from pytest_postmortem.text import clean_text, join_some_texts
 EXPORT_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
 
-def read_directory(directory: DocumentDirectory) -> RegistryContents:
+def read_directory(directory: DocumentDirectory, files: FolderFiles) -> RegistryContents:
     """Return the entries of all documents, by path, and a problem for each that can't be read.
 
     The findings are about links that are not followed. A document to which a link leads as well
     has the name of the link as a further one.
     """
-    walk = FolderWalk(directory.path, directory.root)
+    walk = files.walk
     paths = [
         path
-        for path in walk.find_files()
+        for path in files.paths
         if not directory.others
         or os.path.normpath(os.path.join(directory.path, path)) not in directory.others
     ]
@@ -88,7 +90,7 @@ def read_directory(directory: DocumentDirectory) -> RegistryContents:
     raws: list[RawEntry] = []
     for path, name in folder.names.items():
         try:
-            entries = _read_document_entries(directory, path, name)
+            entries = _read_document_entries(directory, path, name, files.contents.get(path))
         except RegistryError as error:
             contents.problems += error.problems
             continue
@@ -201,13 +203,17 @@ def _build_unread_file_entry(directory: DocumentDirectory, relative: str) -> Raw
 
 
 def _read_document_entries(
-    directory: DocumentDirectory, relative: str, name: DocumentName
+    directory: DocumentDirectory, relative: str, name: DocumentName, data: bytes | None
 ) -> list[RawEntry] | None:
-    """Return the entries of a document, or None if it is data that lists no incident."""
+    """Return the entries of a document, or None if it is data that lists no incident.
+
+    ``data`` is its content, if it was read before.
+    """
     shown_path = directory.shown_path(relative)
-    text = read_limited_text(
-        os.path.join(directory.path, relative), shown_path, READ_DOCUMENT, MAX_DOCUMENT_SIZE
-    )
+    if data is None:
+        file = os.path.join(directory.path, relative)
+        data = read_limited_bytes(file, shown_path, READ_DOCUMENT, MAX_DOCUMENT_SIZE)
+    text = decode_utf8(data, shown_path, READ_DOCUMENT)
     if name.kind == "data":
         return _read_data_entries(directory, relative, name, text)
     values, lines = read_document_lines(text, shown_path, name.kind)

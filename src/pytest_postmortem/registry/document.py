@@ -36,14 +36,12 @@ _RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
 class DocumentDirectory:
     """A directory of post-mortems: its path, its shown path, and how its files are read.
 
-    ``root`` is the folder that links may not leave if there is no checkout. ``others`` are the
-    paths of further locations, whose files are not read a second time.
+    ``others`` are the paths of further locations, whose files are not read a second time.
     """
 
     path: str
     shown: str
     how: LoadOptions = field(default_factory=LoadOptions)
-    root: str | None = None
     others: frozenset[str] = frozenset()
 
     def shown_path(self, relative: str) -> str:

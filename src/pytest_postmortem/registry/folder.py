@@ -318,22 +318,38 @@ def _split_folder(relative: str) -> str:
     return relative.rpartition("/")[0]
 
 
-def hash_folder(top: str, root: str | None) -> str | None:
+@dataclass(frozen=True, slots=True)
+class FolderFiles:
+    """The files below a folder, with the contents of those that were read for their digest."""
+
+    walk: FolderWalk
+    paths: Sequence[str]
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+
+def list_files(top: str, root: str | None) -> FolderFiles:
+    """Return the files below a folder, links last; none of them is read."""
+    walk = FolderWalk(top, root)
+    return FolderFiles(walk, list(walk.find_files()))
+
+
+def hash_files(top: str, files: FolderFiles) -> str | None:
     """Return a digest of all readable files below a folder, or None if one can't be read.
 
     Every run with an unchanged directory computes it, so documents are found by their suffix alone.
+    The contents are kept, so that the digest is that of what is parsed.
     """
-    walk = FolderWalk(top, root)
     parts: list[str | bytes] = []
-    for relative in sorted(walk.find_files()):
+    for relative in sorted(files.paths):
         parts.append(relative)
         if is_possible_document(relative.rpartition("/")[2]):
             data = _read_whole_file(f"{top}/{relative}")
             if data is None:
                 return None
+            files.contents[relative] = data
             parts.append(data)
-    parts += ["links", *walk.loops, "outside", *walk.outside]
-    return None if walk.errors else hash_parts(*parts)
+    parts += ["links", *files.walk.loops, "outside", *files.walk.outside]
+    return None if files.walk.errors else hash_parts(*parts)
 
 
 def _read_whole_file(path: str) -> bytes | None:

@@ -103,24 +103,18 @@ def is_remote_location(text: str) -> bool:
 class _OpenedLocation:
     """A location that was opened; ``read`` returns its content, or raises a RegistryError.
 
-    ``digest`` is that of the content, None if it is unknown, and ``hash_again`` computes it after
-    reading. ``plain`` says that it is a file without a source block, ``more`` that it has one,
-    ``limited`` that `sync` wrote it without the fields that may not be shown. ``fetched`` is the
-    answer of a remote location.
+    ``digest`` is that of the content, None if it is unknown. ``plain`` says that it is a file
+    without a source block, ``more`` that it has one, ``limited`` that `sync` wrote it without the
+    fields that may not be shown. ``fetched`` is the answer of a remote location.
     """
 
     shown: str
     read: Callable[[], BuiltEntries]
     digest: str | None = None
-    hash_again: Callable[[], str | None] | None = None
     plain: bool = False
     more: bool = False
     limited: bool = False
     fetched: FetchResult | None = None
-
-    def is_unchanged(self) -> bool:
-        """Return whether the location is unchanged since it was opened."""
-        return self.hash_again is None or self.digest == self.hash_again()
 
 
 class _RegistryLoader:
@@ -154,7 +148,7 @@ class _RegistryLoader:
             registry = self._read_all(opened)
             if self._problems:
                 raise RegistryError(self._problems)
-            if key is not None and all(location.is_unchanged() for location in opened):
+            if key is not None:
                 head = {
                     "key": key,
                     "plain": [location.digest for location in opened if location.plain],
@@ -240,23 +234,21 @@ class _RegistryLoader:
         return [self._fetch_source(block, shown, parse()), *opened]
 
     def _open_directory(self, path: str, shown: str) -> _OpenedLocation:
-        from pytest_postmortem.registry.folder import hash_folder
+        from pytest_postmortem.registry.folder import hash_files, list_files
 
         local = (each for each in self._locations if not is_remote_location(each.text))
         others = frozenset(os.path.normpath(location.path) for location in local)
+        files = list_files(path, str(self._root))
 
         def read() -> BuiltEntries:
             from pytest_postmortem.registry.directory import read_directory
             from pytest_postmortem.registry.document import DocumentDirectory
 
-            directory = DocumentDirectory(path, shown, self._how, str(self._root), others)
-            return self._build_entries(read_directory(directory), shown)
+            directory = DocumentDirectory(path, shown, self._how, others)
+            return self._build_entries(read_directory(directory, files), shown)
 
-        opened = _OpenedLocation(shown, read)
-        if self._how.cache is not None:
-            opened.hash_again = partial(hash_folder, path, str(self._root))
-            opened.digest = opened.hash_again()
-        return opened
+        digest = None if self._how.cache is None else hash_files(path, files)
+        return _OpenedLocation(shown, read, digest)
 
     def _build_entries(self, contents: RegistryContents, shown: str) -> BuiltEntries:
         """Return the entries of a file or a directory, with all that is wrong with it."""
