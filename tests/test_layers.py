@@ -159,17 +159,30 @@ IN_USE = {
 """All that a run in use imports before its first test if its registry is unchanged."""
 
 
+OF_DIRECTORY = {
+    "pytest_postmortem.documents",
+    "pytest_postmortem.documents.dates",
+    "pytest_postmortem.registry.fields",
+    "pytest_postmortem.registry.filenames",
+    "pytest_postmortem.registry.folder",
+}
+"""What else is imported to see that a directory of documents is unchanged."""
+
+
 @pytest.mark.postmortem("PM-0002")
+@pytest.mark.parametrize(("location", "more"), [("registry.yml", set()), ("pm", OF_DIRECTORY)])
 def test_a_run_in_use_imports_few_modules_before_its_first_test(
-    tmp_path: Path,
+    tmp_path: Path, location: str, more: set[str]
 ) -> None:
     """What reads a registry or makes a report is imported when it is needed, and no library."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\npostmortem_registry = registry.yml\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npostmortem_registry = {location}\n")
     (tmp_path / "registry.yml").write_text("- id: PM-1\n")
+    (tmp_path / "pm").mkdir()
+    (tmp_path / "pm" / "PM-1.md").write_text("# PM-1: Checkout was down\n")
     (tmp_path / "test_it.py").write_text(FIRST_TEST)
     loaded_before_first_test(tmp_path)  # which keeps the registry
 
     modules = loaded_before_first_test(tmp_path)
     others = loaded_before_first_test(tmp_path, "-p", "no:postmortem", "-c", "/dev/null")
 
-    assert modules - others == IN_USE
+    assert modules - others == IN_USE | more
