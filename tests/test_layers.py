@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -62,17 +63,21 @@ def allowed(name: str) -> set[str]:
     return LAYERS[name].union(*(allowed(each) for each in LAYERS[name]))
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    """Yield every module with its row on the map."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts[0] not in ("__init__", "__main__"):
-            yield parts[0], path
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+"""The file of each module and package, by its name."""
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield the rows that a module imports, but for its type checker."""
-    tree = ast.parse(path.read_text())
+def find_row(name: str) -> str:
+    """Return the row on the map of a module, empty for the package itself."""
+    return name.removeprefix("pytest_postmortem").lstrip(".").partition(".")[0]
+
+
+def imports(name: str) -> Iterator[str]:
+    """Yield the modules of the package that a module imports, but for its type checker."""
+    tree = ast.parse(MODULES[name].read_text())
     typing = {
         id(each)
         for node in ast.walk(tree)
@@ -81,22 +86,30 @@ def imports(path: Path) -> Iterator[str]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and id(node) not in typing:
-            assert node.level == 0, f"{path} has a relative import"
-            package, _, rest = (node.module or "").partition(".")
-            if package == "pytest_postmortem":
-                names = [rest.partition(".")[0]] if rest else [alias.name for alias in node.names]
-                yield from (name for name in names if not name.startswith("__"))
+            assert node.level == 0, f"{name} has a relative import"
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            imported = {each if each in MODULES else str(node.module) for each in names}
+            yield from imported & MODULES.keys()
 
 
 def test_a_module_imports_only_what_its_row_on_the_map_allows() -> None:
     """The data goes one way: nothing imports what stands above it."""
     forbidden = {
-        str(path.relative_to(PACKAGE)): above
-        for row, path in modules()
-        if (above := set(imports(path)) - {row} - allowed(row))
+        name: above
+        for name in MODULES
+        if (row := find_row(name)) not in ("", "__main__")
+        if (above := set(map(find_row, imports(name))) - {"", row} - allowed(row))
     }
 
     assert forbidden == {}
+
+
+def test_no_modules_import_each_other() -> None:
+    """Within a package the data goes one way as well: no chain of imports leads back to its start.
+
+    Imports within functions count. `CycleError` names the modules of a circle.
+    """
+    TopologicalSorter({name: set(imports(name)) - {name} for name in MODULES}).prepare()
 
 
 def test_the_map_shows_these_rows() -> None:
@@ -134,6 +147,7 @@ IN_USE = {
     "pytest_postmortem.registry",
     "pytest_postmortem.registry.cache",
     "pytest_postmortem.registry.file_bytes",
+    "pytest_postmortem.registry.load_options",
     "pytest_postmortem.registry.loader",
     "pytest_postmortem.runtime",
     "pytest_postmortem.runtime.collection",
@@ -148,20 +162,33 @@ IN_USE = {
 """All that a run in use imports before its first test if its registry is unchanged."""
 
 
+OF_DIRECTORY = {
+    "pytest_postmortem.documents",
+    "pytest_postmortem.documents.dates",
+    "pytest_postmortem.registry.fields",
+    "pytest_postmortem.registry.filenames",
+    "pytest_postmortem.registry.folder",
+}
+"""What else is imported to see that a directory of documents is unchanged."""
+
+
 @pytest.mark.postmortem("PM-0002")
+@pytest.mark.parametrize(("location", "more"), [("registry.yml", set()), ("pm", OF_DIRECTORY)])
 def test_a_run_in_use_imports_few_modules_before_its_first_test(
-    tmp_path: Path,
+    tmp_path: Path, location: str, more: set[str]
 ) -> None:
     """What reads a registry or makes a report is imported when it is needed, and no library."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\npostmortem_registry = registry.yml\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npostmortem_registry = {location}\n")
     (tmp_path / "registry.yml").write_text("- id: PM-1\n")
+    (tmp_path / "pm").mkdir()
+    (tmp_path / "pm" / "PM-1.md").write_text("# PM-1: Checkout was down\n")
     (tmp_path / "test_it.py").write_text(FIRST_TEST)
     loaded_before_first_test(tmp_path)  # which keeps the registry
 
     modules = loaded_before_first_test(tmp_path)
     others = loaded_before_first_test(tmp_path, "-p", "no:postmortem", "-c", "/dev/null")
 
-    assert modules - others == IN_USE
+    assert modules - others == IN_USE | more
 
 
 AT_THE_END = {

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest_postmortem
 from pytest_postmortem.registry import entry, fields, file
+from pytest_postmortem.registry.raw_entries import WRAPPER_KEYS
 from pytest_postmortem.registry.remote import source_config
 from pytest_postmortem.registry.remote.presets import PRESET_SERVICES
 
@@ -107,8 +108,8 @@ def render_registry_schema() -> str:
 def build_registry_schema() -> Mapping[str, Any]:
     """Return the schema as plain data."""
     properties = {
-        **{name: {"description": "The post-mortems."} for name in file.WRAPPER_KEYS[:1]},
-        **{name: _build_synonym_schema(file.WRAPPER_KEYS[0]) for name in file.WRAPPER_KEYS[1:]},
+        **{name: {"description": "The post-mortems."} for name in WRAPPER_KEYS[:1]},
+        **{name: _build_synonym_schema(WRAPPER_KEYS[0]) for name in WRAPPER_KEYS[1:]},
         **{
             name: {"description": SETTING_DESCRIPTIONS[name], **_build_setting_schema(name)}
             for name in file.FILE_SETTINGS
@@ -126,7 +127,7 @@ def build_registry_schema() -> Mapping[str, Any]:
         "properties": properties,
         "allOf": [
             _build_first_key_schema(
-                file.WRAPPER_KEYS, {}, _build_reference("entries"), _build_bare_schema()
+                WRAPPER_KEYS, {}, _build_reference("entries"), _build_bare_schema()
             )
         ],
         "$defs": {

@@ -44,6 +44,8 @@ def clean_text(text: str, *, lines: bool = False) -> str:
     Controls, escapes, bidirectional overrides and zero-width characters are removed. Characters
     are in NFC; a byte of a file name that is not UTF-8 is written as ``%E9``.
     """
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return _clean_lines(normalize_id(text), lines)
 
 

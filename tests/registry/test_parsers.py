@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -249,3 +250,24 @@ def test_a_toml_header_is_none_within_a_value(tmp_path: Path, case: str) -> None
     found = registry.load_registry([Location("pm.toml", tmp_path)], tmp_path)
 
     assert [(each.id, each.line) for each in found] == [("PM-1", 1), ("PM-2", line)]
+
+
+def test_a_toml_header_of_a_list_is_none_within_a_text(tmp_path: Path) -> None:
+    """A text that quotes the header of a further entry changes the line of none."""
+    text = '[[postmortems]]\nid = \'PM-1\'\ntitle = """\n[[postmortems]]\n"""\n'
+    (tmp_path / "pm.toml").write_text(f"{text}\n[[postmortems]]\nid = 'PM-2'\n")
+
+    found = registry.load_registry([Location("pm.toml", tmp_path)], tmp_path)
+
+    assert [(each.id, each.line) for each in found] == [("PM-1", 1), ("PM-2", 7)]
+
+
+def test_brackets_and_escapes_in_json_strings_move_no_line(tmp_path: Path) -> None:
+    """An entry has the line of its own brace, whatever its neighbours quote."""
+    title = json.dumps('{[ \\" {" \\\\ \n [')
+    text = f'[\n {{"id": "PM-1", "title": {title},\n "tags": ["{{"]}},\n\n {{"id": "PM-2"}}\n]'
+    (tmp_path / "pm.json").write_text(text)
+
+    found = registry.load_registry([Location("pm.json", tmp_path)], tmp_path)
+
+    assert [(each.id, each.line) for each in found] == [("PM-1", 2), ("PM-2", 5)]

@@ -15,6 +15,7 @@ import registry_schema
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import LoadOptions, entry, fields, file, load_registry
+from pytest_postmortem.registry.raw_entries import WRAPPER_KEYS
 from pytest_postmortem.registry.remote import source_config
 from pytest_postmortem.registry.remote.presets import PRESET_SERVICES, expand_preset, load_preset
 
@@ -433,7 +434,7 @@ def test_every_key_of_an_entry_is_in_the_schema() -> None:
 
 def test_every_key_of_a_file_is_in_the_schema() -> None:
     """The names of the list, and the settings beside it."""
-    assert SCHEMA["properties"].keys() == {*file.WRAPPER_KEYS, *file.FILE_SETTINGS}
+    assert SCHEMA["properties"].keys() == {*WRAPPER_KEYS, *file.FILE_SETTINGS}
     assert all(each.get("description") for each in SCHEMA["properties"].values())
 
 

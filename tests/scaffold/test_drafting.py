@@ -10,7 +10,7 @@ import pytest
 from pytest_postmortem.errors import SettingsError
 from pytest_postmortem.model import Location
 from pytest_postmortem.registry import load_registry
-from pytest_postmortem.registry.directory import DocumentDirectory
+from pytest_postmortem.registry.document import DocumentDirectory
 from pytest_postmortem.scaffold.document import IncidentDetails, TeamTemplate, render_document
 from pytest_postmortem.scaffold.sibling_documents import DocumentCollection, survey_documents
 

@@ -22,6 +22,7 @@ SECTION_TITLES = re.compile(
 
 MAX_HEADING_LINE = 1000
 
+_MARKDOWN_HEADING = re.compile(r"\n {0,3}(?:#|(?:=+|-+)[ \t]*$)", re.MULTILINE)
 _ATX_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _HEADING_ANCHOR = re.compile(r"\s*\{[#:.][^{}]*\}$")
 _SETEXT_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
@@ -78,32 +79,41 @@ def find_visible_headings(lines: Sequence[str], rst: bool) -> Iterator[DocumentH
     return _find_rst_headings(lines) if rst else _find_markdown_headings(lines)
 
 
-def hide_code(lines: Sequence[str], text: str | None = None) -> Sequence[str]:
-    """Return the lines, with nothing instead of those in code fences and HTML comments.
-
-    ``text`` is the text of the lines, where it is known.
-    """
-    text = "\n".join(lines) if text is None else text
+def hide_code(lines: Sequence[str]) -> Sequence[str]:
+    """Return the lines, with nothing instead of those in code fences and HTML comments."""
+    text = "\n".join(lines)
     if "```" in text or "~~~" in text or "<!--" in text:
         return list(_blank_hidden_lines(lines))
     return lines
 
 
+def find_line_positions(pattern: re.Pattern[str], lines: Sequence[str]) -> Iterator[int]:
+    """Yield the positions of the lines at whose start a pattern matches.
+
+    It begins with the line feed before a line, by which a search in the whole text is fast.
+    """
+    text = "\n" + "\n".join(lines)
+    position, last = -1, 0
+    for match in pattern.finditer(text):
+        start = match.start() + 1
+        position += text.count("\n", last, start)
+        last = start
+        yield position
+
+
 def _find_markdown_headings(lines: Sequence[str]) -> Iterator[DocumentHeading]:
-    second_previous, previous = "", ""
-    for position, line in enumerate(lines):
-        first = line[:1]
-        if first == "#" or (first == " " and "#" in line[:4]):
+    for position in find_line_positions(_MARKDOWN_HEADING, lines):
+        line = lines[position]
+        if "#" in line[:4]:
             match = _ATX_HEADING.match(line[:MAX_HEADING_LINE])
             text = _clean_heading(match[2] or "") if match else ""
             if match and text:
                 yield DocumentHeading(text, len(match[1]), position, position + 1)
-        elif first and first in "=- " and previous.strip() and not second_previous.strip():
-            match = _SETEXT_UNDERLINE.match(line)
-            if match and not _NO_PARAGRAPH.match(previous):
+        elif position and not (position > 1 and lines[position - 2].strip()):
+            previous = lines[position - 1]
+            if _SETEXT_UNDERLINE.match(line) and not _NO_PARAGRAPH.match(previous):
                 level = 1 if "=" in line else 2
                 yield DocumentHeading(_clean_heading(previous), level, position - 1, position + 1)
-        second_previous, previous = previous, line
 
 
 def _find_rst_headings(lines: Sequence[str]) -> Iterator[DocumentHeading]:

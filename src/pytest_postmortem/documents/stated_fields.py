@@ -21,6 +21,7 @@ from pytest_postmortem.documents.dates import NumericDate, find_date, find_numer
 from pytest_postmortem.documents.head import (
     SECTION_TITLES,
     DocumentHeading,
+    find_line_positions,
     find_visible_headings,
     hide_code,
     strip_inline_markup,
@@ -59,6 +60,12 @@ _LABEL_START = re.compile(
     r"(?:[\W_]{0,12}?:[\w+-]+:[\W_]*|[\W_]{0,12}(?:\d{1,2}[.)]\s+[\W_]*)?)"
     r"([^\W\d_][^:：\n]{0,58})[:：]"
 )
+_LABEL_LINE = re.compile(r"\n(?![ \t>+#.-]*(?:\* )?(?:[0-9]+[^0-9.)\n]|\n|\Z))")
+"""The beginning of a line that may have a label: it is not empty, and has no time before its text.
+
+Most lines of a post-mortem are those of its timeline.
+"""
+
 _SEVERAL_PARTS = re.compile(r"\]\(|<|\s\|\s|[·•]|\s(?:\*\*|__)\w")
 _BOLD_LABEL = re.compile(r"[\W_]*?(\*\*|__)([^*_]{2,40})\1\s*[–—-]?\s*(.*)")
 _LIST_BULLET = re.compile(r"\s*(?:>\s*)*(?:[-*+•]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
@@ -132,15 +139,15 @@ def read_stated_fields(
 
     A heading that only repeats the ``stem`` of the file's name gives way to the next one.
     """
-    text = "\n".join(lines)
-    visible = lines if rst else hide_code(lines, text)
+    visible = lines if rst else hide_code(lines)
+    text = "\n".join(visible)
     headings = list(find_visible_headings(visible, rst))
     statements = [
         *_find_sections_of_one_value(visible, headings, labels),
-        *_find_label_statements(visible, labels),
+        *_find_label_statements(visible, labels, "|" in text),
     ]
     if "<" in text and ("<td" in text or "<dt" in text):
-        statements += _find_html_pairs("\n".join(visible), labels)
+        statements += _find_html_pairs(text, labels)
     statements.sort(key=lambda statement: statement.position)
     texts, numeric_date = _choose_texts(statements, headings, labels, severities)
     title, bracket_texts = _find_title(
@@ -273,10 +280,13 @@ def _find_sections_of_one_value(
                 yield _Statement(kind, value, heading.start, short)
 
 
-def _find_label_statements(lines: Sequence[str], labels: Labels) -> Iterator[_Statement]:
+def _find_label_statements(
+    lines: Sequence[str], labels: Labels, has_tables: bool
+) -> Iterator[_Statement]:
     """Yield the values of labels in lines, lists and tables, in order."""
     table: list[str] = []
-    for position, line in enumerate(lines):
+    for position in range(len(lines)) if has_tables else find_line_positions(_LABEL_LINE, lines):
+        line = lines[position]
         if "|" in line:
             is_row = line.lstrip()[:1] == "|" and line.count("|") > 1
             if is_row or table or _is_separator(lines, position + 1):

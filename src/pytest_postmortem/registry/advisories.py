@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_postmortem.registry import fields
-from pytest_postmortem.registry.entry import RawEntry
-from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.located_data import LocatedTable
+from pytest_postmortem.registry.raw_entries import RawEntry
 
 _DATABASE_RANKS = (("CVE-", 3), ("GHSA-", 2), ("OSV-", 1))
 """Databases that repeat what others publish first; the id of another one is that of the entry."""

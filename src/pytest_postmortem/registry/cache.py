@@ -7,27 +7,31 @@ digest is in the first. Files are replaced whole, so that simultaneous runs do n
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from hashlib import blake2b
-from itertools import repeat
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import DestinationError
 from pytest_postmortem.files import write_text_file
-from pytest_postmortem.model import ActionItem, Finding, Guard, Postmortem, Registry
+from pytest_postmortem.model import (
+    POSTMORTEM_DEFAULTS,
+    ActionItem,
+    Finding,
+    Guard,
+    Registry,
+    fill_postmortems,
+)
 
-SNAPSHOT_VERSION = 4
+SNAPSHOT_VERSION = 5
 """The version of the files' format; a file of another version is dropped."""
 
 DIGEST_SIZE = 16
 _NESTED_CLASSES = {"guarded_by": Guard, "action_items": ActionItem}
-_BLANK_POSTMORTEM = Postmortem("", "")
-_FIELD_DEFAULTS = {item.name: getattr(_BLANK_POSTMORTEM, item.name) for item in fields(Postmortem)}
 
 
 def hash_parts(*parts: bytes | str) -> str:
@@ -51,8 +55,9 @@ class StoredSnapshot(NamedTuple):
         return json.loads(self.body)
 
 
-def _compute_seal(head: Mapping[str, Any], body: bytes) -> str:
-    return hash_parts(json.dumps(head, sort_keys=True), body)
+def _compute_seal(head: Mapping[str, Any]) -> str:
+    """Return the digest of a description, which has that of the content."""
+    return hash_parts(json.dumps(head, sort_keys=True))
 
 
 class SnapshotStore:
@@ -71,9 +76,11 @@ class SnapshotStore:
         try:
             head, _, body = (self._folder / name).read_bytes().partition(b"\n")
             stored_head = json.loads(head)
-            if stored_head["version"] == [SNAPSHOT_VERSION, __version__] and stored_head.pop(
-                "digest"
-            ) == _compute_seal(stored_head, body):
+            if (
+                stored_head["version"] == [SNAPSHOT_VERSION, __version__]
+                and stored_head.pop("digest") == _compute_seal(stored_head)
+                and stored_head["content"] == hash_parts(body)
+            ):
                 return StoredSnapshot(stored_head, body.decode())
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             pass
@@ -91,7 +98,7 @@ class SnapshotStore:
         """Store the text of a snapshot again with another description."""
         full_head = {**head, "version": [SNAPSHOT_VERSION, __version__]}
         if self._folder is not None:
-            sealed = {**full_head, "digest": _compute_seal(full_head, body.encode())}
+            sealed = {**full_head, "digest": _compute_seal(full_head)}
             with suppress(DestinationError):
                 write_text_file(self._folder / name, f"{json.dumps(sealed)}\n{body}")
                 self._remove_others(name)
@@ -113,9 +120,9 @@ def serialize_registry(registry: Registry) -> Mapping[str, Any]:
     """
     positions = {id(postmortem): n for n, postmortem in enumerate(registry.postmortems)}
     columns = {}
-    for name, default in _FIELD_DEFAULTS.items():
-        column = [getattr(postmortem, name) for postmortem in registry.postmortems]
-        if any(value != default for value in column):
+    for name, default in POSTMORTEM_DEFAULTS.items():
+        column = list(map(attrgetter(name), registry.postmortems))
+        if column.count(default) < len(column):
             columns[name] = column
     return {
         "size": len(registry.postmortems),
@@ -134,22 +141,17 @@ def deserialize_registry(
     data: Mapping[str, Any], partial: Iterable[str], notes: Iterable[str]
 ) -> Registry:
     """Return a registry from builtins."""
-    postmortems = tuple(object.__new__(Postmortem) for _ in range(data["size"]))
-    for name, default in _FIELD_DEFAULTS.items():
-        column = _restore_column(name, default, data["columns"].get(name))
-        # Field by field, since 10,000 calls of a frozen class's __init__ take twice as long.
-        deque(map(getattr(Postmortem, name).__set__, postmortems, column), maxlen=0)
+    columns = {name: _restore_column(name, column) for name, column in data["columns"].items()}
+    postmortems = fill_postmortems(data["size"], columns)
     named_postmortems = map(postmortems.__getitem__, data["positions"])
     index = dict(zip(data["names"], named_postmortems, strict=True))
     findings = tuple(Finding(*finding_values) for finding_values in data["findings"])
     return Registry(postmortems, index, (), findings, tuple(partial), notes=tuple(notes))
 
 
-def _restore_column(name: str, default: Any, column: list[Any] | None) -> Iterable[Any]:
-    """Return the values of one field, for as many post-mortems as there are."""
-    if column is None:
-        return repeat(default)
+def _restore_column(name: str, column: list[Any]) -> Iterable[Any]:
+    """Return the values of one field from builtins."""
     if name in _NESTED_CLASSES:
         kind = _NESTED_CLASSES[name]
         return [tuple(kind(*item) for item in items) for items in column]
-    return map(tuple, column) if isinstance(default, tuple) else column
+    return map(tuple, column) if isinstance(POSTMORTEM_DEFAULTS[name], tuple) else column

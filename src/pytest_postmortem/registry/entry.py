@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
@@ -14,7 +15,7 @@ from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT, READ_REGISTRY
 from pytest_postmortem.registry.filenames import LEADING_SIGNS
 from pytest_postmortem.registry.fix_references import find_fix_references
-from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.raw_entries import RawEntry
 from pytest_postmortem.text import clean_text
 
 MAX_EXTRA_FIELDS = 50
@@ -23,7 +24,12 @@ ITEM_TITLE_KEYS = ("title", "name", "summary", "description", "action")
 OWN_FIELDS = ("test", "tests", "until", "guarded_by")
 """The fields that no other tool has, in which a value that makes no sense is an error."""
 
-TEXT_FIELDS = ("title", "status", "owner", "class", "patch", "recurs", "reason")
+TEXT_FIELDS = (
+    *("title", "status", "owner", "class", "patch", "recurs", "reason", "root_cause", "date"),
+)
+PARAGRAPH_FIELDS = ("root_cause",)
+"""The fields of one text that may have several lines."""
+
 LIST_SEPARATORS: Mapping[str, str | None] = {
     "tags": ",",
     "aliases": ",",
@@ -42,33 +48,17 @@ STATED_FIELDS = ("severity", "status", "owner", "class")
 _COMMIT_SEPARATOR = r"[\s,]+"
 _COMMIT_IN_TEXT = re.compile(r"(?<![\w./-])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![\w./-])")
 _LEADING_SIGNS = re.compile(LEADING_SIGNS)
+_PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9][!-~]*")
 _REVISION = re.compile(r"(?=.*\d)[\w./^~@{}#-]+$|[\w./^~@{}-]+\.\.[\w./^~@{}-]*$|HEAD[\w^~@{}-]*$")
 _SINGLE_REVISION = re.compile(r"[^\s,:;()'\"!?]+$|\w+://\S+$")
+
+Value = TypeVar("Value", str, tuple[str, ...])
 
 IgnoredField = tuple[str, Problem]
 """A field of an entry that is left out: its key, and the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawEntry:
-    """An entry as it was written, with defaults from its location.
-
-    ``key`` is an id from outside of the entry. ``document`` marks a document in a directory:
-    ``derived`` are texts from its name and its body, for fields that its front matter lacks, and
-    ``implicit`` the aliases from its path.
-    """
-
-    values: LocatedTable
-    path: str
-    line: int | None = None
-    key: str | None = None
-    document: bool = False
-    derived: Mapping[str, str] = field(default_factory=dict)
-    implicit: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryEntry:
+class RegistryEntry(NamedTuple):
     """An entry with its fields; ``fallback`` has a default title and url.
 
     ``exempted`` is the location of its exemption. ``implicit`` are aliases from its path.
@@ -79,12 +69,12 @@ class RegistryEntry:
     id: str
     path: str
     line: int | None = None
-    texts: Mapping[str, str] = field(default_factory=dict)
-    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: Mapping[str, str] = {}
+    lists: Mapping[str, tuple[str, ...]] = {}
     guards: tuple[Guard, ...] = ()
     items: tuple[ActionItem, ...] = ()
-    extra: Mapping[str, str] = field(default_factory=dict)
-    fallback: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = {}
+    fallback: Mapping[str, str] = {}
     implicit: tuple[str, ...] = ()
     exempted: tuple[str, int | None] | None = None
     fetched: bool = False
@@ -149,7 +139,7 @@ def _prefix_recurs(entries: list[RegistryEntry], prefix: str) -> None:
     for position, entry in enumerate(entries):
         earlier = ids.get((prefix + entry.texts.get("recurs", "")).casefold())
         if earlier is not None and "recurs" in entry.texts:
-            entries[position] = replace(entry, texts={**entry.texts, "recurs": earlier})
+            entries[position] = entry._replace(texts={**entry.texts, "recurs": earlier})
 
 
 def _read_entry_id(reading: EntryReader, prefix: str, entry_place: str) -> bool:
@@ -184,49 +174,62 @@ def _build_entry(
     reading: EntryReader, url_template: str | None, severities: Collection[str]
 ) -> RegistryEntry:
     """Return the entry, as far as its fields make sense."""
-    raw, derived = reading.raw, reading.raw.derived
-    texts = {name: reading.text(name) for name in TEXT_FIELDS if reading.find_values(name)}
-    texts["severity"] = read_severity_field(reading, severities)
-    texts |= {
-        name: derived[name] for name in STATED_FIELDS if name in derived and not texts.get(name)
-    }
+    raw, derived, found = reading.raw, reading.raw.derived, reading.layout.names
+    texts: dict[str, str | None] = {}
+    for name, key in reading.layout.texts:
+        value: Any = reading.values[key] if key else None
+        if value.__class__ is str and value.isascii() and value.isprintable():
+            texts[name] = value.strip()
+        else:
+            texts[name] = reading.text(name)
+    if "severity" in found:
+        texts["severity"] = read_severity_field(reading, severities)
+    if derived:
+        texts |= {
+            name: derived[name] for name in STATED_FIELDS if name in derived and not texts.get(name)
+        }
     if "title" in derived and not reading.values.get("title"):
         texts["title"] = derived["title"]
     if title := texts.get("title"):
         texts["title"] = _strip_id_from_title(title, reading.id)
-    texts["url"] = _read_entry_link(reading)
-    texts["root_cause"] = reading.text("root_cause", lines=True)
-    texts["test"] = _read_test_field(reading)
-    texts["until"] = _read_until_field(reading)
-    date = reading.text("date")
-    texts["date"] = find_written_day(date) or derived.get("date") or date
-    lists = {
-        name: reading.texts(name, LIST_SEPARATORS[name])
-        for name in LIST_SEPARATORS
-        if reading.find_values(name)
-    }
-    lists["fix"], patch = read_fix_field(reading)
-    lists["fix"] = lists["fix"] or tuple(derived.get("fix", "").split())
-    lists["references"] = find_fix_references(reading.values)
-    texts["patch"] = texts.get("patch") or patch
+    if "url" in found:
+        texts["url"] = _read_entry_link(reading)
+    if "until" in found:
+        texts["until"] = _read_until_field(reading)
+    if "test" in found:
+        texts["test"] = _read_test_field(reading)
+    if date := find_written_day(texts.get("date")) or derived.get("date"):
+        texts["date"] = date
+    lists = {name: reading.texts(name, LIST_SEPARATORS[name]) for name in reading.layout.lists}
+    if "fix" in found or "fix" in derived:
+        lists["fix"], patch = read_fix_field(reading)
+        texts["patch"] = texts.get("patch") or patch
+    if references := find_fix_references(reading.values):
+        lists["references"] = references
     return RegistryEntry(
         id=reading.id,
         path=raw.path,
         line=raw.line,
-        texts={name: text for name, text in texts.items() if text},
-        lists={name: items for name, items in lists.items() if items},
-        guards=read_guards_field(reading),
-        items=read_action_items_field(reading),
+        texts=_drop_empty(texts),
+        lists=_drop_empty(lists),
+        guards=read_guards_field(reading) if "guarded_by" in found else (),
+        items=read_action_items_field(reading) if "action_items" in found else (),
         extra=reading.extra(),
         fallback=_build_fallback_texts(reading, url_template),
         implicit=raw.implicit,
-        exempted=(raw.path, reading.line("test")) if texts["test"] == "exempt" else None,
+        exempted=(raw.path, reading.line("test")) if texts.get("test") == "exempt" else None,
     )
+
+
+def _drop_empty(values: Mapping[str, Value | None]) -> Mapping[str, Value]:
+    if all(values.values()):
+        return values  # type: ignore[return-value]  # none of them is None
+    return {name: value for name, value in values.items() if value}
 
 
 def _strip_id_from_title(title: str, id: str) -> str:
     """Return a heading such as ``PM-12: Login loop`` without the id, which is shown next to it."""
-    bare = _LEADING_SIGNS.sub("", title, count=1)
+    bare = title if title.isascii() else _LEADING_SIGNS.sub("", title, count=1)
     head, remainder = bare[: len(id)], bare[len(id) :]
     if head.casefold() != id.casefold() or remainder[:1].isalnum():
         return title
@@ -237,6 +240,9 @@ def _strip_id_from_title(title: str, id: str) -> str:
 
 def _read_entry_link(reading: EntryReader) -> str | None:
     """Return the link; a path that a site's generator means for itself is none."""
+    address = reading.values.get("url")
+    if isinstance(address, str) and _PLAIN_ADDRESS.fullmatch(address):
+        return address
     for rank, key, value in reading.find_values("url"):
         text = clean_text(value) if isinstance(value, str) else ""
         site = text.startswith("/") and not text.startswith("//")
@@ -249,19 +255,60 @@ def _read_entry_link(reading: EntryReader) -> str | None:
 
 def _build_fallback_texts(reading: EntryReader, url_template: str | None) -> dict[str, str]:
     derived = reading.raw.derived
+    if not derived and url_template is None:
+        return {}
     url = derived.get("path", "")
     if url_template is not None:
         url = fields.fill_url_template(url_template, reading.id)
-    elif fields.find_link_problem(url):
+    elif url and fields.find_link_problem(url):
         url = ""
     fallback = {"title": derived.get("stem", ""), "url": url}
     return {name: text for name, text in fallback.items() if text}
 
 
+class _KeyLayout(NamedTuple):
+    """What the keys of an entry mean: the same for all entries of most files.
+
+    ``keys`` are its keys in their normal form, ``names`` those of each field, with their rank, the
+    field's own name first. ``texts`` are the fields of one text, each with its key if it
+    is there once and means nothing else, ``lists`` those of several, and ``unknown`` the keys that
+    mean nothing here.
+    """
+
+    keys: tuple[str, ...]
+    names: Mapping[str, Sequence[tuple[int, str]]]
+    texts: tuple[tuple[str, str | None], ...]
+    lists: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def _find_key_layout(written_keys: tuple[str, ...]) -> _KeyLayout:
+    keys = tuple(map(fields.normalize_key, written_keys))
+    names: dict[str, list[tuple[int, str]]] = {}
+    for key in dict.fromkeys(keys):
+        rank, name = fields.find_field(key) or (0, "")
+        names.setdefault(name, []).append((rank, key))
+    unknown = [key for _, key in names.pop("", ()) if key not in fields.ID_KEYS]
+    return _KeyLayout(
+        keys,
+        {name: sorted(places, key=itemgetter(0)) for name, places in names.items()},
+        tuple((name, _find_plain_key(names[name])) for name in TEXT_FIELDS if name in names),
+        tuple(name for name in LIST_SEPARATORS if name in names),
+        tuple(unknown),
+    )
+
+
+def _find_plain_key(places: Sequence[tuple[int, str]]) -> str | None:
+    (_, key), *others = places
+    return None if others or key in fields.SHORT_TEXT_KEYS else key
+
+
 class EntryReader:
     """Reads the fields of one raw entry, and collects its problems.
 
-    ``values`` has all values that are not null, by normalized key.
+    ``values`` has all values by normalized key, of a key that is there twice the first that is not
+    null.
     """
 
     def __init__(self, raw: RawEntry) -> None:
@@ -270,30 +317,25 @@ class EntryReader:
         self.problems: list[Problem] = []
         self.ignored: list[IgnoredField] = []
         self.kept: dict[str, str] = {}
-        self.values: dict[str, Any] = {}
-        self._lines: dict[str, int] = {}
-        self._values_by_field: dict[str, list[tuple[int, str, Any]]] = {}
-        for written_key, value in raw.values.items():
-            key = fields.normalize_key(written_key)
-            if value is None or key in self.values:
-                continue
-            self.values[key] = value
-            if written_key in raw.values.lines:
-                self._lines[key] = raw.values.lines[written_key]
-            owner = fields.find_field(key)
-            if owner is not None and value != "" and value != []:
-                rank, name = owner
-                self._values_by_field.setdefault(name, []).append((rank, key, value))
-        for field_values in self._values_by_field.values():
-            field_values.sort(key=itemgetter(0))
+        self.layout = layout = _find_key_layout(tuple(raw.values))
+        self.values: dict[str, Any] = dict(zip(layout.keys, raw.values.values(), strict=True))
+        if len(self.values) < len(layout.keys):
+            pairs = list(zip(layout.keys, raw.values.values(), strict=True))
+            self.values = dict.fromkeys(layout.keys)
+            self.values |= {key: value for key, value in reversed(pairs) if value is not None}
 
     def find_values(self, name: str) -> list[tuple[int, str, Any]]:
-        """Return the ranks, keys and values of a field, its own name first."""
-        return self._values_by_field.get(name, [])
+        """Return the ranks, keys and values of a field that are not empty, its own name first."""
+        places = self.layout.names.get(name, ())
+        found = ((rank, key, self.values[key]) for rank, key in places)
+        return [each for each in found if each[2] or isinstance(each[2], Mapping)]
 
     def line(self, key: str | None) -> int | None:
         """Return the line of a key, or that of the entry."""
-        return self.raw.line if key is None else self._lines.get(key, self.raw.line)
+        lines = self.raw.values.lines
+        written = (each for each in lines if fields.normalize_key(each) == key)
+        numbers = (lines[each] for each in written if self.raw.values.get(each) is not None)
+        return next(numbers, self.raw.line)
 
     def add_problem(
         self, key: str | None, cause: str, remedy: str, slug: str = "registry-field"
@@ -319,28 +361,31 @@ class EntryReader:
             problem = Problem(slug, "", cause, remedy, self.raw.path, self.line(key))
             self.ignored.append((key, problem))
 
-    def text(self, name: str, *, lines: bool = False) -> str | None:
+    def text(self, name: str) -> str | None:
         """Return a field as one text, in one line or, where people write paragraphs, in several."""
-        for rank, key, value in self.find_values(name):
+        lines = name in PARAGRAPH_FIELDS
+        for rank, key in self.layout.names.get(name, ()):
+            value = self.values[key]
             text = fields.parse_scalar(value, lines=lines)
             if text is not None and (key not in fields.SHORT_TEXT_KEYS or _is_short_text(value)):
                 return text
-            if text is None and rank == 0 and not isinstance(value, str):
+            if text is None and rank == 0 and isinstance(value, (list, Mapping)) and value != []:
                 cause = f"{key!r} of {self.id} is not a text"
                 self.leave_out(key, cause, f"write {key!r} as one text")
         return None
 
     def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
         """Return a field as texts; aliases are gathered from all the names that they have."""
-        gathered: dict[str, None] = {}
-        for rank, key, value in self.find_values(name):
-            gathered.update(dict.fromkeys(fields.split_texts(value, pattern)))
-            if rank == 0 and not gathered:
+        gathered: tuple[str, ...] = ()
+        for rank, key in self.layout.names.get(name, ()):
+            value = self.values[key]
+            gathered += fields.split_texts(value, pattern)
+            if rank == 0 and not gathered and value not in (None, "", []):
                 cause = f"{key!r} of {self.id} is not a list of texts"
                 self.leave_out(key, cause, f"write {key!r} as a text or as a list of texts")
             if gathered and name != "aliases":
                 break
-        return tuple(gathered)
+        return tuple(dict.fromkeys(gathered))
 
     def link(self, key: str, value: Any) -> str | None:
         """Return a link that is safe to follow, or add a problem."""
@@ -357,10 +402,12 @@ class EntryReader:
 
     def extra(self) -> dict[str, str]:
         """Return the short texts under keys that mean nothing here."""
+        if not self.layout.unknown:
+            return self.kept
+        values = ((key, self.values[key]) for key in self.layout.unknown)
         unknown = (
             (clean_text(key), clean_text(value))
-            for key, value in self.values.items()
-            if fields.find_field(key) is None and key not in fields.ID_KEYS
+            for key, value in values
             if isinstance(value, str) and _is_short_text(value)
         )
         short = [(key, text) for key, text in unknown if key and text][:MAX_EXTRA_FIELDS]
@@ -378,6 +425,9 @@ def read_severity_field(reading: EntryReader, severities: Collection[str]) -> st
 
     ``SEV-1 (major)`` is ``SEV-1``, so that it compares equal to the severity of a gate.
     """
+    word = reading.values.get("severity")
+    if isinstance(word, str) and word.isascii() and word.isalnum():
+        return word
     for rank, _, value in reading.find_values("severity"):
         text = reading.text("severity") if rank == 0 else fields.parse_scalar(value)
         if text is None or (rank == 0 and text.isalnum()):
@@ -413,7 +463,7 @@ def find_written_day(text: str | None) -> str | None:
 
 
 def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
-    """Return the commits of the fix, and the patch among them."""
+    """Return the commits of the fix, else those in the text of a document, and the patch."""
     for _, key, value in reading.find_values("fix"):
         commits: dict[str, None] = {}
         patch = None
@@ -426,7 +476,7 @@ def read_fix_field(reading: EntryReader) -> tuple[tuple[str, ...], str | None]:
         if isinstance(value, Mapping):
             cause = f"{key!r} of {reading.id} names no commit"
             reading.leave_out(key, cause, "write 'commit' or 'patch' below it")
-    return (), None
+    return tuple(reading.raw.derived.get("fix", "").split()), None
 
 
 def _split_commits(reading: EntryReader, key: str, value: Any) -> list[str]:

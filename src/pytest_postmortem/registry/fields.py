@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote, unquote
@@ -59,8 +60,10 @@ SHORT_TEXT_KEYS = frozenset({"name", "summary", "message", "impact"})
 """Keys that some files use for a title or a severity, and others for whole paragraphs."""
 
 _ISO_DATE_AT_START = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$", re.DOTALL)
+_HOST_AT_START = re.compile(r"//[^/?#\s]")
 
 
+@lru_cache(maxsize=8192)
 def normalize_key(key: str) -> str:
     """Return the form in which keys are compared: ``Root cause`` is ``root_cause``.
 
@@ -97,6 +100,8 @@ def split_texts(value: Any, pattern: str | None) -> tuple[str, ...]:
         parts: list[str] = re.split(pattern, value) if pattern else [value]
         return tuple(filter(None, map(clean_text, parts)))
     items = value if isinstance(value, list) else [value]
+    if set(map(type, items)) == {str}:
+        return tuple(filter(None, map(clean_text, items)))
     texts = (parse_scalar(item) for item in items if isinstance(item, (str, Mapping)))
     return tuple(filter(None, texts))
 
@@ -115,7 +120,7 @@ def find_link_problem(url: str) -> str | None:
     """Return the reason why a text is not a link: http, https, or a path in the repository."""
     scheme, colon, rest = url.partition(":")
     if colon and scheme.lower() in ("http", "https"):
-        return None if re.match(r"//[^/?#\s]", rest) else "it names no host"
+        return None if _HOST_AT_START.match(rest) else "it names no host"
     path = unquote(url)
     if ":" in path.split("/", 1)[0]:
         return "it is neither http nor https"

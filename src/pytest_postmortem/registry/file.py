@@ -8,42 +8,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_postmortem.errors import Problem, RegistryError
-from pytest_postmortem.model import Finding
-from pytest_postmortem.registry import LoadOptions, fields, parsers
-from pytest_postmortem.registry.entry import RawEntry
+from pytest_postmortem.registry import fields, parsers
+from pytest_postmortem.registry.advisories import merge_advisories
+from pytest_postmortem.registry.exports import find_export_items
 from pytest_postmortem.registry.file_bytes import READ_REGISTRY, decode_utf8
 from pytest_postmortem.registry.filenames import DOCUMENT_SUFFIXES, DocumentKind
-from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.registry.load_options import LoadOptions
+from pytest_postmortem.registry.located_data import LocatedTable
+from pytest_postmortem.registry.raw_entries import WRAPPER_KEYS, RegistryContents, build_raw_entries
 from pytest_postmortem.text import clean_text
 
-WRAPPER_KEYS = ("postmortems", "incidents", "defects", "issues")
 FILE_SETTINGS = ("url_template", "prefix", "source", "partial")
 INCIDENT_LIST_KINDS: Mapping[str, DocumentKind] = {
     suffix: kind for suffix, kind in DOCUMENT_SUFFIXES if kind != "data"
 }
 """The suffixes of a document that may be named as a location, since it lists incidents."""
-
-
-@dataclass(slots=True)
-class RegistryContents:
-    """The entries of a location as they are written, with their problems, and its settings.
-
-    ``notes`` say which files of a directory are not read. ``source`` is the block for further
-    entries, ``partial`` the reason why entries may be missing.
-    """
-
-    raws: list[RawEntry] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    prefix: str = ""
-    url_template: str | None = None
-    source: LocatedTable | None = None
-    partial: str | None = None
 
 
 def parse_registry_file(data: bytes, path: str, shown: str, how: LoadOptions) -> RegistryContents:
@@ -60,7 +42,7 @@ def parse_registry_file(data: bytes, path: str, shown: str, how: LoadOptions) ->
         raise RegistryError([Problem("registry-location", READ_REGISTRY, cause, remedy, shown)])
     text = decode_utf8(data, shown, READ_REGISTRY)
     if suffix in INCIDENT_LIST_KINDS:
-        from pytest_postmortem.registry.directory import DocumentDirectory
+        from pytest_postmortem.registry.document import DocumentDirectory
         from pytest_postmortem.registry.incident_list import read_incident_list
 
         document = DocumentDirectory(path, shown, how)
@@ -76,12 +58,8 @@ def parse_registry_tree(tree: Any, shown: str, *, exports: bool = True) -> Regis
 
     Raises: RegistryError if it is one bare entry.
     """
-    from pytest_postmortem.registry.exports import find_export_items
-
     exported = find_export_items(tree) if exports else None
     if exported is not None:
-        from pytest_postmortem.registry.advisories import merge_advisories
-
         raws, problems = build_raw_entries(exported, shown)
         return RegistryContents(list(merge_advisories(raws)), problems)
     if not isinstance(tree, LocatedTable):
@@ -139,34 +117,6 @@ def _find_entries(tree: LocatedTable, names: Mapping[str, str], shown: str) -> A
             entries[key] = tree[key]
     entries.lines = tree.lines
     return entries
-
-
-def build_raw_entries(entries: Any, shown: str) -> tuple[list[RawEntry], list[Problem]]:
-    """Return the entries of a list or of a mapping from ids, and a problem for each that is none.
-
-    ``None`` and an empty text are an empty list.
-    """
-    if not entries:
-        return [], []
-    rows: list[tuple[str | None, Any, int | None]] = [(None, entries, None)]
-    if isinstance(entries, LocatedList):
-        rows = [(None, item, entries.line_of(n)) for n, item in enumerate(entries)]
-    elif isinstance(entries, LocatedTable):
-        rows = [
-            (key, LocatedTable() if item is None else item, entries.lines.get(key))
-            for key, item in entries.items()
-        ]
-    raws, problems = [], []
-    for key, item, line in rows:
-        if isinstance(item, LocatedTable):
-            entry_line = item.line if key is None or line is None else line
-            raws.append(RawEntry(item, shown, entry_line, key))
-        else:
-            value = "a list" if isinstance(item, list) else "nothing" if item is None else None
-            cause = f"{value or repr(clean_text(item)[:50])} is not an entry"
-            remedy = "write each post-mortem as a mapping with an 'id', such as '- id: PM-1'"
-            problems.append(Problem("registry-shape", READ_REGISTRY, cause, remedy, shown, line))
-    return raws, problems
 
 
 def check_url_template(

@@ -17,20 +17,24 @@ from pytest_postmortem.registry import fields
 REFERENCE_ROLES = ("fix", "link", "range", "introduced", "affected")
 
 _WRITTEN_REFERENCE = re.compile(rf"(?:{'|'.join(REFERENCE_ROLES)}) \S+")
-_CHANGE_KEYS = (
-    "pull_request pull_requests merge_request merge_requests fix_pr fix_url fix_urls fixed_by"
-    " pr prs patch_url patches commit_url related_pull_requests"
-).split()
+_CHANGE_KEYS = frozenset(
+    (
+        "pull_request pull_requests merge_request merge_requests fix_pr fix_url fix_urls fixed_by"
+        " pr prs patch_url patches commit_url related_pull_requests"
+    ).split()
+)
+_REFERENCE_KEYS = _CHANGE_KEYS | {"references", "affected"}
 _ADDRESS_KEYS = ("html_url", "web_url", "url", "link")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 MAX_REFERENCES = 60
 
 
 def find_fix_references(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the references of a record, each once and in order."""
+    """Return the references of a record, each once and in order; its keys are normalized."""
     found: dict[str, None] = {}
-    for key, value in values.items():
-        name = fields.normalize_key(str(key))
+    if _REFERENCE_KEYS.isdisjoint(values):
+        return ()
+    for name, value in values.items():
         if name == "references":
             found.update(dict.fromkeys(_read_reference_list(value)))
         elif name == "affected":

@@ -23,13 +23,12 @@ from pytest_postmortem.documents.heading_kinds import classify_heading
 from pytest_postmortem.documents.labels import load_labels
 from pytest_postmortem.documents.markup import NumberedLines
 from pytest_postmortem.registry import fields
-from pytest_postmortem.registry.directory import (
+from pytest_postmortem.registry.document import (
     DocumentDirectory,
     build_document_entry,
     find_derived_texts,
     read_document_lines,
 )
-from pytest_postmortem.registry.entry import RawEntry
 from pytest_postmortem.registry.filenames import (
     DocumentKind,
     DocumentName,
@@ -37,7 +36,8 @@ from pytest_postmortem.registry.filenames import (
     find_id_prefix,
     parse_bundle_name,
 )
-from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.located_data import LocatedTable
+from pytest_postmortem.registry.raw_entries import RawEntry
 from pytest_postmortem.registry.tables import (
     build_table_rows,
     has_incidents,

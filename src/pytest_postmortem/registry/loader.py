@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.model import Finding, Location, Registry
-from pytest_postmortem.registry import LoadOptions
+from pytest_postmortem.options import find_default_locations
 from pytest_postmortem.registry.cache import (
     SnapshotStore,
     deserialize_registry,
@@ -31,17 +31,67 @@ from pytest_postmortem.registry.file_bytes import (
     is_limited_sync_file,
     read_limited_bytes,
 )
+from pytest_postmortem.registry.load_options import LoadOptions
 from pytest_postmortem.text import escape_bytes
 
 if TYPE_CHECKING:
     from pytest_postmortem.registry.entry import BuiltEntries
-    from pytest_postmortem.registry.file import RegistryContents
-    from pytest_postmortem.registry.parsers import LocatedTable
+    from pytest_postmortem.registry.located_data import LocatedTable
+    from pytest_postmortem.registry.raw_entries import RegistryContents
     from pytest_postmortem.registry.remote.fallback import FetchResult
 
 _REMOTE_LOCATION = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_SOURCE_KEY = re.compile(rb"^[\s{]*[\"']?source[\"']?\s*[:=]|^\[source\]", re.MULTILINE)
 _URL_CREDENTIALS = re.compile(r"//(?:[^/?#]*@|[^/?#@:]*:(?!\d*(?:[/?#]|$)).*@)")
 """The part of an address before its host, even if it contains characters such as ``/``."""
+
+
+def load_registry(
+    locations: Sequence[Location], root: Path, how: LoadOptions | None = None
+) -> Registry:
+    """Load all locations and merge their entries.
+
+    A location that can't be reached over the network is a finding, not a problem.
+
+    Raises: RegistryError with all problems of all locations.
+    """
+    return _RegistryLoader(locations, root, how or LoadOptions()).load()
+
+
+def load_registry_with_problems(
+    locations: Sequence[Location], root: Path, how: LoadOptions | None = None
+) -> tuple[Registry, tuple[Problem, ...]]:
+    """Load all locations as far as they can be read, and return the registry and its problems."""
+    return _RegistryLoader(locations, root, how or LoadOptions()).load_with_problems()
+
+
+def find_registry(root: Path) -> Path | None:
+    """Return the default location of a registry: under the root, or above it in its repository.
+
+    A directory counts only if it has a post-mortem.
+    """
+    return next(filter(_is_registry_path, map(Path, find_default_locations(str(root)))), None)
+
+
+def has_source_block(place: Path) -> bool:
+    """Return whether a registry file may have a source block."""
+    if place.is_dir():
+        return False
+    try:
+        text = place.read_bytes()
+    except OSError:
+        return False
+    return _SOURCE_KEY.search(text) is not None
+
+
+def _is_registry_path(place: Path) -> bool:
+    if place.suffix:
+        return os.path.isfile(place)
+    if not os.path.isdir(place) or os.path.exists(place / "__init__.py"):
+        return False
+    from pytest_postmortem.registry.folder import FolderWalk, examine_folder
+
+    return bool(examine_folder(str(place), FolderWalk(str(place)).find_files()).names)
 
 
 def is_remote_location(text: str) -> bool:
@@ -53,27 +103,21 @@ def is_remote_location(text: str) -> bool:
 class _OpenedLocation:
     """A location that was opened; ``read`` returns its content, or raises a RegistryError.
 
-    ``digest`` is that of the content, None if it is unknown, and ``hash_again`` computes it after
-    reading. ``plain`` says that it is a file without a source block, ``more`` that it has one,
-    ``limited`` that `sync` wrote it without the fields that may not be shown. ``fetched`` is the
-    answer of a remote location.
+    ``digest`` is that of the content, None if it is unknown. ``plain`` says that it is a file
+    without a source block, ``more`` that it has one, ``limited`` that `sync` wrote it without the
+    fields that may not be shown. ``fetched`` is the answer of a remote location.
     """
 
     shown: str
     read: Callable[[], BuiltEntries]
     digest: str | None = None
-    hash_again: Callable[[], str | None] | None = None
     plain: bool = False
     more: bool = False
     limited: bool = False
     fetched: FetchResult | None = None
 
-    def is_unchanged(self) -> bool:
-        """Return whether the location is unchanged since it was opened."""
-        return self.hash_again is None or self.digest == self.hash_again()
 
-
-class RegistryLoader:
+class _RegistryLoader:
     """Opens all locations, and reads them if no snapshot is valid."""
 
     def __init__(self, locations: Sequence[Location], root: Path, how: LoadOptions) -> None:
@@ -104,7 +148,7 @@ class RegistryLoader:
             registry = self._read_all(opened)
             if self._problems:
                 raise RegistryError(self._problems)
-            if key is not None and all(location.is_unchanged() for location in opened):
+            if key is not None:
                 head = {
                     "key": key,
                     "plain": [location.digest for location in opened if location.plain],
@@ -190,22 +234,21 @@ class RegistryLoader:
         return [self._fetch_source(block, shown, parse()), *opened]
 
     def _open_directory(self, path: str, shown: str) -> _OpenedLocation:
-        from pytest_postmortem.registry.directory import (
-            DocumentDirectory,
-            hash_directory,
-            read_directory,
-        )
+        from pytest_postmortem.registry.folder import hash_files, list_files
 
         local = (each for each in self._locations if not is_remote_location(each.text))
         others = frozenset(os.path.normpath(location.path) for location in local)
-        directory = DocumentDirectory(path, shown, self._how, str(self._root), others)
-        opened = _OpenedLocation(
-            shown, lambda: self._build_entries(read_directory(directory), shown)
-        )
-        if self._how.cache is not None:
-            opened.hash_again = partial(hash_directory, directory)
-            opened.digest = opened.hash_again()
-        return opened
+        files = list_files(path, str(self._root))
+
+        def read() -> BuiltEntries:
+            from pytest_postmortem.registry.directory import read_directory
+            from pytest_postmortem.registry.document import DocumentDirectory
+
+            directory = DocumentDirectory(path, shown, self._how, others)
+            return self._build_entries(read_directory(directory, files), shown)
+
+        digest = None if self._how.cache is None else hash_files(path, files)
+        return _OpenedLocation(shown, read, digest)
 
     def _build_entries(self, contents: RegistryContents, shown: str) -> BuiltEntries:
         """Return the entries of a file or a directory, with all that is wrong with it."""
@@ -237,7 +280,7 @@ class RegistryLoader:
             from pytest_postmortem.registry.remote.fallback import take_plugin_entries
 
             return _open_fetched(take_plugin_entries(text, shown, self._how, provided))
-        from pytest_postmortem.registry.parsers import LocatedTable
+        from pytest_postmortem.registry.located_data import LocatedTable
 
         block = LocatedTable()
         block["url" if is_address else "preset"] = text
@@ -264,7 +307,7 @@ class RegistryLoader:
         self, block: LocatedTable, shown: str, file: RegistryContents | None = None
     ) -> _OpenedLocation:
         """Fetch the entries of a source block; ``file`` is the content of the file that has it."""
-        from pytest_postmortem.registry.parsers import LocatedTable
+        from pytest_postmortem.registry.located_data import LocatedTable
         from pytest_postmortem.registry.remote import fallback, presets
         from pytest_postmortem.registry.remote.source_config import parse_source_block
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_postmortem.errors import Problem
-from pytest_postmortem.model import SHOW_LEVELS, Finding, Postmortem, fold_id
+from pytest_postmortem.model import (
+    POSTMORTEM_DEFAULTS,
+    SHOW_LEVELS,
+    Finding,
+    Postmortem,
+    fill_postmortems,
+    fold_id,
+)
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.entry import RegistryEntry
 from pytest_postmortem.registry.file_bytes import READ_REGISTRY
@@ -43,6 +49,9 @@ def merge_entries(locations: Iterable[Sequence[RegistryEntry]]) -> list[Registry
     """
     merged: list[RegistryEntry] = []
     for entries in locations:
+        if not merged:
+            merged += entries
+            continue
         names = _EntryNames(merged)
         for entry in entries:
             position = names.position(entry)
@@ -92,9 +101,8 @@ def _merge_entry(first: RegistryEntry, later: RegistryEntry) -> RegistryEntry:
     if fold_id(first.id) != fold_id(later.id):
         lists["aliases"] = _join_unique(lists.get("aliases", ()), (later.id,))
     if first.fetched and not later.fetched:
-        first = replace(first, path=later.path, line=later.line, fetched=False)
-    return replace(
-        first,
+        first = first._replace(path=later.path, line=later.line, fetched=False)
+    return first._replace(
         show=min(first.show, later.show, key=SHOW_LEVELS.index),
         texts={**first.texts, **later.texts},
         lists=lists,
@@ -115,7 +123,14 @@ def build_postmortems(
     entries: Sequence[RegistryEntry],
 ) -> tuple[tuple[Postmortem, ...], dict[str, Postmortem], list[Finding]]:
     """Return the post-mortems, the index of all names that name one alone, and the findings."""
-    postmortems = tuple(map(_build_postmortem, entries))
+    rows = list(map(_list_values, entries))
+    used = set[str]().union(*rows)
+    columns = {
+        name: [values.get(name, default) for values in rows]
+        for name, default in POSTMORTEM_DEFAULTS.items()
+        if name in used
+    }
+    postmortems = fill_postmortems(len(rows), columns)
     names = _EntryNames(entries)
     index = {name: postmortems[n] for name, n in names.ids.items()}
     paths = {name: owners for name, owners in names.paths.items() if name not in names.owners}
@@ -131,35 +146,32 @@ def build_postmortems(
     return postmortems, index, [*_check_shared_aliases(entries, names), *unexplained]
 
 
-_TEXT_FIELDS = ("date", "severity", "status", "owner", "root_cause", "patch", "recurs")
-_LIST_FIELDS = (
-    *("tags", "whys", "fix", "references", "service", "repository", "component", "tests"),
-)
-
-
-def _build_postmortem(entry: RegistryEntry) -> Postmortem:
-    texts, lists = entry.texts, entry.lists
-    id = fold_id(entry.id)
-    exempt = texts.get("test") == "exempt"
-    values: dict[str, Any] = {name: texts[name] for name in _TEXT_FIELDS if name in texts}
-    values |= {name: lists[name] for name in _LIST_FIELDS if name in lists}
-    return Postmortem(
-        id=entry.id,
-        title=texts.get("title") or entry.fallback.get("title") or entry.id,
-        url=texts.get("url") or entry.fallback.get("url"),
-        path=None if entry.fetched else entry.path,
-        line=entry.line,
-        problem_class=texts.get("class"),
-        aliases=tuple(alias for alias in lists.get("aliases", ()) if fold_id(alias) != id),
-        guarded_by=entry.guards,
-        exempt=exempt,
-        reason=texts.get("reason") if exempt else None,
-        until=texts.get("until") if exempt else None,
-        action_items=entry.items,
-        extra=entry.extra,
-        show=entry.show,
-        **values,
-    )
+def _list_values(entry: RegistryEntry) -> Mapping[str, Any]:
+    """Return the fields of the post-mortem of an entry."""
+    values: dict[str, Any] = {
+        "id": entry.id,
+        "title": entry.id,
+        **entry.fallback,
+        **entry.texts,
+        **entry.lists,
+        "path": None if entry.fetched else entry.path,
+        "line": entry.line,
+    }
+    if entry.show != "all":
+        values["show"] = entry.show
+    if "class" in values:
+        values["problem_class"] = values["class"]
+    if values.get("test") == "exempt":
+        values["exempt"] = True
+    else:
+        values.pop("reason", None)
+        values.pop("until", None)
+    if entry.guards or entry.items or entry.extra:
+        values.update(guarded_by=entry.guards, action_items=entry.items, extra=entry.extra)
+    if "aliases" in values:
+        id = fold_id(entry.id)
+        values["aliases"] = tuple(each for each in values["aliases"] if fold_id(each) != id)
+    return values
 
 
 def _check_shared_aliases(entries: Sequence[RegistryEntry], names: _EntryNames) -> list[Finding]:

@@ -7,76 +7,39 @@ missing value or null is None. A mapping is a `LocatedTable`, a list a `LocatedL
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import yaml
 
 from pytest_postmortem.errors import Problem, RegistryError
+from pytest_postmortem.registry.located_data import (
+    MAX_DEPTH,
+    BrokenDataError,
+    LocatedList,
+    LocatedTable,
+    build_depth_error,
+    build_repeated_key_error,
+    convert_to_tables,
+    format_plain_scalar,
+)
+from pytest_postmortem.registry.tables import parse_csv
+from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError, scan_toml_statements
 
-MAX_DEPTH = 100
 MAX_ALIASED_VALUES = 1_000_000
 NULL_SCALARS = frozenset({"", "~", "null", "Null", "NULL"})
 
 _NON_YAML_CHARACTER = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
-_JSON_OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]')
 _LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{3000}")  # Python converts up to 4,300 decimal digits
+_TOML_HEADER_LINE = re.compile(r"^[ \t]*\[{1,2}[ \t]*([^\]\n]*?)[ \t]*\]", re.MULTILINE)
 _TOML_ERROR_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
-
-class LocatedTable(dict[str, Any]):
-    """A mapping with its first line, and the lines of its keys, if they are known."""
-
-    __slots__ = ("line", "lines", "repeated")
-
-    def __init__(self, line: int | None = None) -> None:
-        super().__init__()
-        self.line = line
-        self.lines: dict[str, int] = {}
-        self.repeated: str | None = None
-
-
-class LocatedList(list[Any]):
-    """A list with its first line, and the lines of its items, if they are known."""
-
-    __slots__ = ("line", "lines")
-
-    def __init__(self, line: int | None = None) -> None:
-        super().__init__()
-        self.line = line
-        self.lines: list[int] = []
-
-    def line_of(self, position: int) -> int | None:
-        """Return the line of an item, or at least that of the list."""
-        return self.lines[position] if self.lines else self.line
-
-
-class BrokenDataError(Exception):
-    """A text can't be parsed; has the cause, the remedy and the line of the later problem."""
-
-    def __init__(self, cause: str, remedy: str, line: int | None) -> None:
-        super().__init__(cause)
-        self.cause, self.remedy, self.line = cause, remedy, line
-
-
-def build_depth_error(line: int | None) -> BrokenDataError:
-    """Return the error for brackets or lists that are nested too deep."""
-    return BrokenDataError(
-        f"it is nested more than {MAX_DEPTH} levels deep",
-        "a post-mortem is a flat mapping of fields: look for brackets that are never closed",
-        line,
-    )
-
-
-def build_repeated_key_error(key: str, line: int | None) -> BrokenDataError:
-    """Return the error for a key that a mapping has twice."""
-    return BrokenDataError(
-        f"the key {key!r} is twice in one mapping",
-        "keep one of the two, or rename one of them",
-        line,
-    )
+_TomlHeaders = dict[tuple[str, ...], list[int]]
+"""The lines of the headers with each key."""
 
 
 def parse_data_text(text: str, suffix: str, *, failed: str, path: str, above: int = 0) -> Any:
@@ -270,10 +233,20 @@ class _YamlComposer:
 def _parse_json(text: str, above: int) -> Any:
     import json
 
+    repeated: list[tuple[LocatedTable, str]] = []
+
+    def build_table(pairs: list[tuple[str, Any]]) -> LocatedTable:
+        table = LocatedTable()
+        table.update(pairs)
+        if len(table) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            repeated.append((table, next(key for key in counts if counts[key] > 1)))
+        return table
+
     try:
         tree = json.loads(
             text,
-            object_pairs_hook=_build_json_table,
+            object_pairs_hook=build_table,
             parse_int=str,
             parse_float=str,
             parse_constant=str,
@@ -283,50 +256,43 @@ def _parse_json(text: str, above: int) -> Any:
             return None
         cause = f"it is not JSON: {error.msg}"
         raise BrokenDataError(cause, "fix the JSON on this line", error.lineno + above) from None
-    return _number_json_nodes(tree, _find_json_lines(text, above), MAX_DEPTH)
-
-
-def _build_json_table(pairs: list[tuple[str, Any]]) -> LocatedTable:
-    table = LocatedTable()
-    for key, value in pairs:
-        if key in table:
-            table.repeated = key
-        table[key] = value
-    return table
+    tree = _number_json_nodes(tree, _find_json_lines(text, above), MAX_DEPTH)
+    if repeated:
+        table, key = min(repeated, key=lambda each: each[0].line or 0)
+        raise build_repeated_key_error(key, table.line)
+    return tree
 
 
 def _find_json_lines(text: str, above: int) -> Iterator[int]:
     """Yield the line of each opening brace and bracket outside of strings, in their order."""
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    outside = "".join(text.split('"')[::2]).replace("[", "{")  # strings have no line ends
     line, last = above + 1, 0
-    for match in _JSON_OPENING.finditer(text):
-        if match[0][0] != '"':
-            line += text.count("\n", last, match.start())
-            last = match.start()
-            yield line
+    place = outside.find("{")
+    while place >= 0:
+        line += outside.count("\n", last, place)
+        last = place
+        yield line
+        place = outside.find("{", place + 1)
 
 
 def _number_json_nodes(node: Any, lines: Iterator[int], depth: int) -> Any:
-    if not isinstance(node, (list, LocatedTable)):
-        return _format_plain_scalar(node)
-    line = next(lines)
-    if not depth:
-        raise build_depth_error(line)
+    """Return a node with the lines of all tables and lists in it, and scalars as texts."""
     if isinstance(node, LocatedTable):
-        node.line = line
-        if node.repeated is not None:
-            raise build_repeated_key_error(node.repeated, line)
-        for key, value in node.items():
+        node.line = next(lines)
+        items: Iterable[tuple[Any, Any]] = node.items()
+    elif isinstance(node, list):
+        node = LocatedList(next(lines), node)
+        items = enumerate(node)
+    else:
+        return format_plain_scalar(node)
+    if not depth:
+        raise build_depth_error(node.line)
+    for key, value in items:
+        if value.__class__ is not str:
             node[key] = _number_json_nodes(value, lines, depth - 1)
-        return node
-    rows = LocatedList(line)
-    rows.extend(_number_json_nodes(value, lines, depth - 1) for value in node)
-    return rows
-
-
-def _parse_csv(text: str, above: int) -> Any:
-    from pytest_postmortem.registry.tables import parse_csv
-
-    return parse_csv(text, above)
+    return node
 
 
 def _parse_toml(text: str, above: int) -> Any:
@@ -345,29 +311,51 @@ def _parse_toml(text: str, above: int) -> Any:
         cause = f"it is not TOML: {_TOML_ERROR_PLACE.sub('', str(error))}"
         line = int(match[1]) if match and match[1] else text.rstrip().count("\n") + 1
         raise BrokenDataError(cause, "fix the TOML on this line", line + above) from None
-    return _number_toml_tables(convert_to_tables(tree), (), _find_toml_headers(text, above))
+    return _number_toml_tables(convert_to_tables(tree), (), _find_toml_headers(tree, text, above))
 
 
-def _find_toml_headers(text: str, above: int) -> dict[tuple[str, ...], list[int]]:
-    """Return the lines of headers by their keys, in order, as far as statements are understood."""
-    from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError, scan_toml_statements
+def _find_toml_headers(tree: Any, text: str, above: int) -> _TomlHeaders:
+    """Return the lines of headers by their keys, in order, as far as statements are understood.
 
-    headers: dict[tuple[str, ...], list[int]] = {}
+    Lines that begin like a header are headers if the data has as many tables. Where it has not,
+    since a text or an array has such lines, all statements are scanned.
+    """
+    headers: _TomlHeaders = {}
     line, last = above + 1, 0
-    try:
+    for match in _TOML_HEADER_LINE.finditer(text):
+        line += text.count("\n", last, match.start())
+        last = match.start()
+        headers.setdefault(tuple(match[1].split(".")), []).append(line)
+    is_multiline = '"""' in text or "'''" in text
+    if all(_has_tables(tree, key, len(lines), is_multiline) for key, lines in headers.items()):
+        return headers
+    headers.clear()
+    line, last = above + 1, 0
+    with suppress(UnexpectedSyntaxError, ValueError):
         for statement in scan_toml_statements(text):
             if statement.value is None:
                 line += text.count("\n", last, statement.start)
                 last = statement.start
                 headers.setdefault(statement.path, []).append(line)
-    except (UnexpectedSyntaxError, ValueError):
-        pass
     return headers
 
 
-def _number_toml_tables(
-    tree: Any, name: tuple[str, ...], headers: dict[tuple[str, ...], list[int]]
-) -> Any:
+def _has_tables(tree: Any, key: Sequence[str], count: int, is_multiline: bool) -> bool:
+    """Return whether data has so many tables with a header that has a key."""
+    *outer, last = key
+    for name in outer:
+        tree = tree.get(name)
+        if isinstance(tree, list):
+            return True  # within an entry, whose tables have no lines
+        if not isinstance(tree, Mapping):
+            return False
+    node = tree.get(last)
+    if isinstance(node, list):
+        return len(node) == count
+    return isinstance(node, Mapping) and count == 1 and not is_multiline
+
+
+def _number_toml_tables(tree: Any, name: tuple[str, ...], headers: _TomlHeaders) -> Any:
     """Set the lines of tables that have a header, and return the tree."""
     for key, value in tree.items():
         lines = headers.get((*name, key), [])
@@ -382,33 +370,6 @@ def _number_toml_tables(
     return tree
 
 
-def convert_to_tables(node: Any, depth: int = MAX_DEPTH) -> Any:
-    """Return plain data of any origin as tables, lists and texts.
-
-    Raises: BrokenDataError if it is nested too deep.
-    """
-    if not isinstance(node, (Mapping, list, tuple, set, frozenset)):
-        return _format_plain_scalar(node)
-    if not depth:
-        raise build_depth_error(None)
-    if isinstance(node, Mapping):
-        table = LocatedTable()
-        table.update((str(key), convert_to_tables(value, depth - 1)) for key, value in node.items())
-        return table
-    rows = LocatedList()
-    rows.extend(convert_to_tables(item, depth - 1) for item in node)
-    return rows
-
-
-def _format_plain_scalar(value: Any) -> str | None:
-    """Return a scalar as it would be written: dates and times in ISO form."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if value is None or isinstance(value, str):
-        return value
-    return str(value.isoformat() if hasattr(value, "isoformat") else value)
-
-
 PARSERS_BY_SUFFIX: dict[str, Callable[[str, int], Any]] = {
     ".yml": _parse_yaml,
     ".yaml": _parse_yaml,
@@ -417,7 +378,7 @@ PARSERS_BY_SUFFIX: dict[str, Callable[[str, int], Any]] = {
 }
 """The parser of each suffix of data that may have any shape."""
 
-_TABLE_PARSERS: dict[str, Callable[[str, int], Any]] = {".csv": _parse_csv, ".tsv": _parse_csv}
+_TABLE_PARSERS: dict[str, Callable[[str, int], Any]] = {".csv": parse_csv, ".tsv": parse_csv}
 
 READ_SUFFIXES = (*PARSERS_BY_SUFFIX, *_TABLE_PARSERS)
 """The suffixes of files that are read as a list of entries; a table is never written to."""

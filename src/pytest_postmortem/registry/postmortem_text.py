@@ -37,7 +37,7 @@ from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import ExtraWords, Postmortem, Registry
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.advisories import read_advisory_prose
-from pytest_postmortem.registry.directory import is_single_document, read_document_lines
+from pytest_postmortem.registry.document import is_single_document, read_document_lines
 from pytest_postmortem.registry.document_files import (
     find_document_files,
     find_incident_lists,
@@ -47,7 +47,7 @@ from pytest_postmortem.registry.exports import find_export_items
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT, read_limited_text
 from pytest_postmortem.registry.filenames import DocumentName, parse_linked_name
 from pytest_postmortem.registry.fix_references import is_written_reference
-from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.registry.located_data import LocatedList, LocatedTable, convert_to_tables
 from pytest_postmortem.text import clean_text
 
 _HEADING_MARK = re.compile("(#{1,6}) ")
@@ -167,7 +167,7 @@ def build_text_of_fields(postmortem: Postmortem, extra: ExtraWords = ()) -> Post
         "status": postmortem.status,
         **{key: text for key, text in postmortem.extra.items() if fields.find_field(key) is None},
     }
-    written = parsers.convert_to_tables({key: value for key, value in table.items() if value})
+    written = convert_to_tables({key: value for key, value in table.items() if value})
     written.lines = dict.fromkeys(written, postmortem.line or 1)
     sections = list(build_field_sections(written))
     return PostmortemText(postmortem.path or "", split_into_parts(sections, extra), whole=False)

@@ -16,7 +16,7 @@ from typing import Any
 from pytest_postmortem.documents.dates import find_numeric_date, find_part_orders
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.filenames import find_id_prefix
-from pytest_postmortem.registry.parsers import BrokenDataError, LocatedList, LocatedTable
+from pytest_postmortem.registry.located_data import BrokenDataError, LocatedList, LocatedTable
 from pytest_postmortem.text import clean_text
 
 MAX_CELL_SIZE = 10_000_000

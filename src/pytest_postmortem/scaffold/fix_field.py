@@ -13,14 +13,14 @@ from typing import Any
 
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.directory import (
+from pytest_postmortem.registry.document import (
     DocumentDirectory,
     find_derived_texts,
     read_document_lines,
 )
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT
 from pytest_postmortem.registry.filenames import DocumentName, parse_linked_name
-from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.registry.located_data import LocatedList, LocatedTable
 from pytest_postmortem.scaffold.label_lines import list_label_insertions
 from pytest_postmortem.scaffold.scalars import format_toml_value, format_yaml_value
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.model import Location, Postmortem, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry, parsers
-from pytest_postmortem.registry.directory import DocumentDirectory
+from pytest_postmortem.registry.document import DocumentDirectory
 from pytest_postmortem.registry.file_bytes import READ_REGISTRY
 from pytest_postmortem.registry.filenames import parse_document_name
 from pytest_postmortem.scaffold.document import (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.registry.directory import FolderWalk, examine_folder
+from pytest_postmortem.registry.folder import FolderWalk, examine_folder
 
 MAX_FOLDER_DEPTH = 4
 """The maximum depth of a folder with post-mortems."""

@@ -17,9 +17,10 @@ from typing import Any
 
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.file import FILE_SETTINGS, WRAPPER_KEYS
+from pytest_postmortem.registry.file import FILE_SETTINGS
 from pytest_postmortem.registry.file_bytes import READ_REGISTRY
-from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.registry.located_data import LocatedList, LocatedTable
+from pytest_postmortem.registry.raw_entries import WRAPPER_KEYS
 from pytest_postmortem.registry.toml_scanner import (
     UnexpectedSyntaxError,
     append_lines,

@@ -14,11 +14,8 @@ from pytest_postmortem.documents.labels import load_labels, normalize_word
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.directory import (
-    TABLE_SUFFIXES,
+from pytest_postmortem.registry.document import (
     DocumentDirectory,
-    FolderWalk,
-    examine_folder,
     is_single_document,
     parse_front_matter,
 )
@@ -30,6 +27,7 @@ from pytest_postmortem.registry.filenames import (
     DocumentKind,
     find_id_prefix,
 )
+from pytest_postmortem.registry.folder import TABLE_SUFFIXES, FolderWalk, examine_folder
 from pytest_postmortem.scaffold.front_matter import (
     FIRST_FRONT_MATTER,
     FrontMatter,

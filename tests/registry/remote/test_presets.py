@@ -15,7 +15,7 @@ import pytest
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Finding, Location, Postmortem, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
-from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.located_data import LocatedTable
 from pytest_postmortem.registry.remote import presets
 from pytest_postmortem.registry.remote.http import HttpLimits
 from pytest_postmortem.registry.remote.source_config import parse_source_block

@@ -20,10 +20,9 @@ from typing import Any
 
 from pytest_postmortem.registry import fields, parsers
 from pytest_postmortem.registry.advisories import is_advisory
-from pytest_postmortem.registry.entry import RawEntry
-from pytest_postmortem.registry.file import WRAPPER_KEYS
 from pytest_postmortem.registry.file_bytes import READ_REGISTRY
-from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.registry.located_data import LocatedList, LocatedTable
+from pytest_postmortem.registry.raw_entries import WRAPPER_KEYS, RawEntry
 from pytest_postmortem.registry.remote import json_path
 from pytest_postmortem.registry.remote.json_path import FieldPath, parse_field_paths, read_field
 from pytest_postmortem.registry.tables import TableRows, name_table_fields, squeeze_key

@@ -13,15 +13,18 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel, format_count
-from pytest_postmortem.registry import LoadOptions, fields, parsers
+from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.advisories import merge_advisories
 from pytest_postmortem.registry.cache import (
     SnapshotStore,
     StoredSnapshot,
     hash_parts,
 )
-from pytest_postmortem.registry.entry import RawEntry, RegistryEntry, build_entries
+from pytest_postmortem.registry.entry import RegistryEntry, build_entries
+from pytest_postmortem.registry.load_options import LoadOptions
+from pytest_postmortem.registry.located_data import convert_to_tables
 from pytest_postmortem.registry.merge import check_duplicate_ids
+from pytest_postmortem.registry.raw_entries import RawEntry
 from pytest_postmortem.registry.remote.http import DEFAULT_LIMITS, UnreachableError
 from pytest_postmortem.registry.remote.issue_body import add_body_fields
 from pytest_postmortem.registry.remote.pagination import FetchedPages, PageValidator, read_pages
@@ -94,7 +97,7 @@ def take_plugin_entries(
         try:
             if isinstance(provided, Exception):
                 raise provided
-            tables = (parsers.convert_to_tables(dict(mapping)) for mapping in provided)
+            tables = (convert_to_tables(dict(mapping)) for mapping in provided)
             pages = FetchedPages([RawEntry(table, shown) for table in tables])
         except Exception as error:  # the generator of a plugin may raise anything
             message = _URL_IN_ERROR.sub(r"\1\2", str(error))
@@ -235,13 +238,12 @@ def _add_entries(pages: FetchedPages, how: LoadOptions, show: ShowLevel) -> None
 
 def _redact_entry(entry: RegistryEntry, show: ShowLevel, keep: frozenset[str]) -> RegistryEntry:
     """Return an entry without hidden fields, so that no file, log or cache contains them."""
-    entry = replace(entry, line=None, fetched=True, show=show, exempted=None)
+    entry = entry._replace(line=None, fetched=True, show=show, exempted=None)
     if show == "all":
         return entry
     hidden_fields = {*HIDDEN_TEXT_FIELDS, *(() if show == "title" else ("title",))}
     hidden_fields |= {"url"} if show == "id" else set()
-    return replace(
-        entry,
+    return entry._replace(
         texts={name: text for name, text in entry.texts.items() if name not in hidden_fields},
         lists={name: texts for name, texts in entry.lists.items() if name != "whys"},
         guards=tuple(Guard(guard.type) for guard in entry.guards),
@@ -255,8 +257,7 @@ def _deserialize_entries(data: Iterable[Any]) -> list[RegistryEntry]:
     """Return the entries of a remote location from builtins."""
     entries = (RegistryEntry(*values) for values in data)
     return [
-        replace(
-            entry,
+        entry._replace(
             lists={name: tuple(items) for name, items in entry.lists.items()},
             guards=tuple(Guard(*guard) for guard in entry.guards),
             items=tuple(ActionItem(*item) for item in entry.items),

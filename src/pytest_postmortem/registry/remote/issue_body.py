@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,8 +20,9 @@ from pytest_postmortem.documents.parts import split_into_parts
 from pytest_postmortem.documents.sections import parse_markdown_sections
 from pytest_postmortem.documents.stated_fields import read_stated_fields
 from pytest_postmortem.model import ActionItem, ShowLevel
-from pytest_postmortem.registry.entry import EntryReader, RawEntry
-from pytest_postmortem.registry.parsers import LocatedTable, convert_to_tables
+from pytest_postmortem.registry.entry import EntryReader
+from pytest_postmortem.registry.located_data import LocatedTable, convert_to_tables
+from pytest_postmortem.registry.raw_entries import RawEntry
 from pytest_postmortem.text import clean_text
 
 BODY_KEY = "body"
@@ -69,7 +70,7 @@ def add_body_fields(raw: RawEntry, show: ShowLevel) -> RawEntry:
     values = LocatedTable(raw.values.line)
     values.lines = raw.values.lines
     values.update((name, value) for name, value in raw.values.items() if name != BODY_KEY)
-    entry = replace(raw, values=values)
+    entry = raw._replace(values=values)
     text = render_body_markdown(raw.values[BODY_KEY])
     if not text or show in ("id", "link"):
         return entry

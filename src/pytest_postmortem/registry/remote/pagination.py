@@ -14,10 +14,11 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 from pytest_postmortem.errors import RegistryError
 from pytest_postmortem.model import Finding
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.entry import RawEntry, RegistryEntry
-from pytest_postmortem.registry.file import WRAPPER_KEYS, parse_registry_tree
+from pytest_postmortem.registry.entry import RegistryEntry
+from pytest_postmortem.registry.file import parse_registry_tree
 from pytest_postmortem.registry.file_bytes import READ_REGISTRY
-from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.located_data import LocatedTable
+from pytest_postmortem.registry.raw_entries import WRAPPER_KEYS, RawEntry
 from pytest_postmortem.registry.remote import json_path
 from pytest_postmortem.registry.remote.http import (
     DEFAULT_LIMITS,

@@ -29,7 +29,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from pytest_postmortem.errors import Problem, RegistryError
 from pytest_postmortem.registry.file_bytes import READ_REGISTRY
-from pytest_postmortem.registry.parsers import LocatedTable
+from pytest_postmortem.registry.located_data import LocatedTable
 from pytest_postmortem.registry.remote.http import (
     CLEARTEXT_CREDENTIAL,
     HttpRequest,

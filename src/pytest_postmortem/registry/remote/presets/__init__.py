@@ -24,7 +24,7 @@ from pytest_postmortem.registry.file_bytes import (
     READ_REGISTRY,
     read_limited_text,
 )
-from pytest_postmortem.registry.parsers import LocatedList, LocatedTable
+from pytest_postmortem.registry.located_data import LocatedList, LocatedTable, convert_to_tables
 
 __all__ = ["PRESET_SERVICES", "expand_preset", "merge_source_blocks"]
 
@@ -76,7 +76,7 @@ def load_preset(service: str) -> LocatedTable:
     path = os.path.join(PRESET_FOLDER, f"{service}.yml")
     text = read_limited_text(path, path, READ_REGISTRY, MAX_REGISTRY_SIZE)
     block = parsers.parse_data_text(text, ".yml", failed=READ_REGISTRY, path=path)
-    table: LocatedTable = parsers.convert_to_tables(block)
+    table: LocatedTable = convert_to_tables(block)
     return table
 
 
