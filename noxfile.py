@@ -122,6 +122,13 @@ def real(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what the plugin and its peers cost, into `benchmarks/cost.json`."""
+    session.install("-e", ".[test]")
+    session.run("python", "benchmarks/cost.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     session.install("-e", ".", *group("docs"))
