@@ -334,7 +334,8 @@ def main() -> None:
             ):
                 print(f"{time.monotonic() - begun:.0f} s:", *row.values(), flush=True)
                 rows.append(row)
-                write_part(part, versions, rows)
+                kept = known if part == "instructions" else ()
+                write_part(part, versions, [*rows, *(row for row in kept if row not in rows)])
 
 
 if __name__ == "__main__":
