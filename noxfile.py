@@ -131,6 +131,21 @@ def real(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what the plugin and its peers cost, and write the page that shows it."""
+    session.install("-e", ".[test]")
+    session.run("python", "benchmarks/cost.py", *session.posargs)
+    session.run("cog", "-P", "-r", "-I", "docs", "docs/explanation/cost.md")
+
+
+@nox.session
+def guard(session: nox.Session) -> None:
+    """Count instructions, and fail when the plugin has become dearer by more than 3 %."""
+    session.install(".", *group("guard"))
+    session.run("python", "benchmarks/cost_guard.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     session.install("-e", ".", *group("docs"))

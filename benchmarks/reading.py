@@ -1,6 +1,6 @@
 """What `pytest-postmortem list` costs where no test runs, as a ratio to parsing the same files.
 
-Instructions are counted as in ``cost.py``; a tenth of the files is taken off, so that the start
+Instructions are counted by valgrind; a tenth of the files is taken off, so that the start
 does not count. ``literal`` marks every test, ``in texts`` names the marker in strings alone, as
 tests of pytest plugins do.
 
@@ -10,13 +10,12 @@ tests of pytest plugins do.
 from __future__ import annotations
 
 import argparse
-import os
-import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from callgrind import count_instructions
 
 TEST = """\
 {mark}
@@ -34,20 +33,6 @@ PARSE = "import ast, pathlib, gc; gc.disable(); [*map(ast.parse, map(pathlib.Pat
 )
 
 
-def instructions(folder: Path, arguments: Sequence[str]) -> int:
-    """Count the instructions of a run of Python in a folder."""
-    command = [
-        *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
-        *(sys.executable, *arguments),
-    ]
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if found is None or done.returncode:
-        raise SystemExit(done.stdout + done.stderr)
-    return int(found[1])
-
-
 def cost(folder: Path, files: int, form: str, arguments: Sequence[str]) -> int:
     """Count the instructions for so many files, but for a tenth of them."""
     mark, code = FORMS[form]
@@ -56,7 +41,7 @@ def cost(folder: Path, files: int, form: str, arguments: Sequence[str]) -> int:
     for wanted in (files // 10, files):
         for n in range(wanted):
             (folder / f"test_{n}.py").write_text(text)
-        counts.append(instructions(folder, arguments))
+        counts.append(count_instructions([sys.executable, *arguments], folder))
     for file in folder.glob("test_*.py"):
         file.unlink()
     return counts[1] - counts[0]
