@@ -280,7 +280,15 @@ class FixScanner:
         def read_fix() -> Fix:
             return read_fix_from_revisions(self.checkout.root, revisions)
 
-        return ProofCase(_format_proof_key(finding.id), read_fix, files, (), nodeids, nodeids)
+        shown = self.checkout.suite.shown
+        names_then = {
+            nodeid: f"{shown(candidate.test.path)}::{candidate.test.names}"
+            for candidate in finding.tests
+            for nodeid in candidate.nodeids
+        }
+        return ProofCase(
+            _format_proof_key(finding.id), read_fix, files, (), nodeids, nodeids, names_then
+        )
 
 
 def _format_proof_key(id: str) -> str:
