@@ -107,6 +107,16 @@ def test_only_what_is_proven_is_marked_unless_more_is_asked_for(
     assert capsys.readouterr().out.endswith("\n0 tests marked in 0 files\n")
 
 
+def test_the_tests_run_in_the_environment_that_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As for `prove`: an old fix may need the Python and the packages of its time."""
+    assert main(["scan", "--from", "fixes", "--prove", "--python", "then/bin/python"]) == 2
+
+    error = capsys.readouterr().err
+    assert "--python=then/bin/python: it can't be run: No such file or directory" in error
+
+
 @pytest.mark.slow
 def test_a_test_that_moved_is_proven_under_the_name_that_it_has_today(
     root: Path, capsys: pytest.CaptureFixture[str]
