@@ -365,6 +365,23 @@ def test_a_folder_that_is_gone_is_wrong_use(
     assert capsys.readouterr().err.startswith("Couldn't configure pytest: ")
 
 
+def test_a_plugin_that_can_not_be_loaded_is_wrong_use(
+    suite: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any error of its import is named by its type and its first line."""
+    (suite / "broken_plugin.py").write_text("raise ValueError('old name\\nuse the new one')\n")
+    monkeypatch.syspath_prepend(str(suite))
+    monkeypatch.setenv("PYTEST_PLUGINS", "broken_plugin")
+
+    assert main(["check", str(suite / "pm.yml")]) == 2
+
+    assert capsys.readouterr().err == (
+        "Couldn't configure pytest: a plugin can't be loaded: ValueError: old name\n"
+        "  run `pytest --collect-only` and fix its error\n"
+        "  see `pytest-postmortem explain setting`\n"
+    )
+
+
 def test_files_that_are_not_there_are_wrong_use(
     suite: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

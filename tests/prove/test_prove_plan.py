@@ -65,6 +65,7 @@ def kind(
         ("elsewhere/urls_test.py", "test"),
         ("README.md", "other"),
         ("CHANGES.rst", "other"),
+        ("src/werkzeug/locale/messages.pot", "other"),
         ("pyproject.toml", "other"),
         ("setup.py", "other"),
         ("setup.cfg", "other"),

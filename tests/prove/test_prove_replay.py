@@ -38,6 +38,8 @@ KINDS: Mapping[str, FixFileKind] = {
 
 FIXED = LINES.replace("line9 = 9", "line9 = 'nine'")
 
+NODEID = "tests/test_pay.py::test_once"
+
 
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -93,7 +95,7 @@ def test_the_tree_is_that_of_the_fix(repo: Path, tmp_path: Path) -> None:
 
     tree = found.tree
     assert tree == tmp_path / "tree"
-    assert found.nodeids == ("tests/test_pay.py::test_once",)
+    assert found.nodeids == {NODEID: NODEID}
     assert found.roots == (str(tree / "src"),)
     assert fixed == {"src/shop/pay.py": FIXED, "src/shop/new.py": "new\n", "src/shop/old.py": None}
     assert before == {"src/shop/pay.py": LINES, "src/shop/new.py": None, "src/shop/old.py": "old\n"}
@@ -119,7 +121,7 @@ def test_a_test_that_came_later_brings_its_own_tree(repo: Path, tmp_path: Path) 
         repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tmp_path / "tree"
     )
 
-    assert found.nodeids == ("tests/test_pay.py::test_once",)
+    assert found.nodeids == {NODEID: NODEID}
     assert fixed == {"src/shop/pay.py": later}
     assert before == {"src/shop/pay.py": LINES + "more = 1\n"}
 
@@ -174,7 +176,7 @@ def test_a_test_may_have_been_called_otherwise_then(
 
     found, _, _ = replayed(repo, fix_of(repo, fix), [today], tmp_path / "tree")
 
-    assert found.nodeids == (f"{then}::{nodeid}",)
+    assert found.nodeids == {f"{then}::{nodeid}": today.partition("[")[0]}
 
 
 def test_tests_that_are_one_then_are_named_once(repo: Path, tmp_path: Path) -> None:
@@ -184,7 +186,40 @@ def test_tests_that_are_one_then_are_named_once(repo: Path, tmp_path: Path) -> N
 
     found, _, _ = replayed(repo, fix_of(repo, fix), nodeids, tmp_path / "tree")
 
-    assert found.nodeids == ("tests/test_pay.py::test_once",)
+    assert found.nodeids == {NODEID: NODEID}
+
+
+def test_a_name_then_that_is_known_is_looked_for(repo: Path, tmp_path: Path) -> None:
+    """A test that was renamed since is found where it came with the fix, or after it."""
+    fix = commit(repo, {"src/shop/pay.py": FIXED, "old/test_a.py": TEST})
+    commit(repo, {"old/test_a.py": None, NODEID.partition("::")[0]: TEST.replace("once", "twice")})
+    today, then = "tests/test_pay.py::test_twice", "old/test_a.py::test_once"
+
+    found = export_tree_at_fix(
+        repo, repo, fix_of(repo, fix), [f"{today}[1]"], tmp_path / "tree", {today: then}
+    )
+
+    assert found.nodeids == {then: today}
+
+
+@pytest.mark.parametrize(
+    ("text", "exported"),
+    [
+        ("[a]\n[pytest]\nx = 1\n", "[a]\n[tool:pytest]\nx = 1\n"),
+        ("[tool:pytest]\n[pytest]\n", "[tool:pytest]\n[pytest]\n"),
+        ("[a]\nx = [pytest]\n", "[a]\nx = [pytest]\n"),
+    ],
+    ids=["old", "both", "value"],
+)
+def test_the_section_of_an_old_setup_cfg_is_one_that_pytest_reads(
+    repo: Path, tmp_path: Path, text: str, exported: str
+) -> None:
+    """Since pytest 4, one named [pytest] ends a run before any test is collected."""
+    fix = commit(repo, {"src/shop/pay.py": FIXED, "tests/test_pay.py": TEST, "setup.cfg": text})
+
+    found, _, _ = replayed(repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
+
+    assert (found.tree / "setup.cfg").read_text() == exported
 
 
 def test_a_rootdir_below_the_top_is_below_the_tree(repo: Path, tmp_path: Path) -> None:
@@ -198,7 +233,7 @@ def test_a_rootdir_below_the_top_is_below_the_tree(repo: Path, tmp_path: Path) -
         repo, fix, ["tests/test_pay.py::test_once"], tmp_path / "tree", root="backend"
     )
 
-    assert found.nodeids == ("tests/test_pay.py::test_once",)
+    assert found.nodeids == {NODEID: NODEID}
     assert found.roots == (str(found.tree / "backend"),)
     assert list(fixed) == ["backend/app/pay.py"]
 
@@ -241,9 +276,6 @@ def test_what_was_committed_then_is_not_replaced_by_what_a_build_left(
     )
 
     assert (found.tree / "src/shop/_version.py").read_text() == "then\n"
-
-
-NODEID = "tests/test_pay.py::test_once"
 
 
 @pytest.mark.parametrize(

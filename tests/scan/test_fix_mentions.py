@@ -56,6 +56,13 @@ def roles(text: str) -> list[tuple[str, str]]:
         ("Fixed in #12.", [("#12", "fix")]),
         ("PR 12 was merged.", [("#12", "plain")]),
         ("Step #12 of the runbook.", []),
+        ("The row `#12` was corrected, `shop run #13` and PR `#14` too.", []),
+        (
+            "# The release of commit abc1234\n\nThe commit abc1234 said more.",
+            [("abc1234", "related")],
+        ),
+        ("## Detection\n\nSeen by the check of commit abc1234.", [("abc1234", "related")]),
+        ("## Detection\n\nFixed by commit abc1234.", [("abc1234", "fix")]),
         ("Fixed in abc1234.", [("abc1234", "fix")]),
         ("The commit abc1234 went out.", [("abc1234", "plain")]),
         ("The request abc1234 hung.", []),

@@ -314,6 +314,20 @@ def test_a_linked_change_without_source_is_not_the_fix(root: Path) -> None:
     assert "changes no source" in reasons(fix)[0]
 
 
+def test_what_a_text_or_message_names_without_fixing_anything_is_not_the_fix(root: Path) -> None:
+    """A deployed commit that changes no source, and a commit that writes about the incident."""
+    notes = commit(root, {"README.md": "how to deploy\n"}, "Describe the deployment")
+    commit(root, change(1), "Postmortem of PM-1: correct the cause")
+
+    fix = find(root, Postmortem("PM-1", "x"), f"The deployed commit: {notes}")
+
+    assert ids(fix) == []
+    assert [why.partition(" ")[2] for why in reasons(fix)] == [
+        "changes no source",
+        "writes about the incident",
+    ]
+
+
 def test_of_a_merge_that_fixes_several_only_what_names_the_incident_is_its_fix(
     root: Path,
 ) -> None:

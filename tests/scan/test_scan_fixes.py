@@ -107,6 +107,35 @@ def test_only_what_is_proven_is_marked_unless_more_is_asked_for(
     assert capsys.readouterr().out.endswith("\n0 tests marked in 0 files\n")
 
 
+def test_the_tests_run_in_the_environment_that_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As for `prove`: an old fix may need the Python and the packages of its time."""
+    assert main(["scan", "--from", "fixes", "--prove", "--python", "then/bin/python"]) == 2
+
+    error = capsys.readouterr().err
+    assert "--python=then/bin/python: it can't be run: No such file or directory" in error
+
+
+@pytest.mark.slow
+def test_a_test_that_moved_is_proven_under_the_name_that_it_has_today(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where only the tree at the fix can decide, the verdict is still on the test of today."""
+    moved = NEW_TESTS.replace("shop", "cart").replace("charge(", "pay(")
+    files = {"shop.py": None, "cart.py": FIXED.replace("charge", "pay")}
+    tests = {"tests/test_shop.py": None, "tests/test_cart.py": moved}
+    commit(root, {**files, **tests}, "A cart")
+
+    assert main(["scan", "--from", "fixes", "--prove", "--report", "json"]) == 1
+
+    fix = json.loads(capsys.readouterr().out)["fixes"][0]
+    assert {test["tests"][0]: test["verdict"] for test in fix["tests"]} == {
+        "tests/test_cart.py::test_charges_once": "proven-at-fix",
+        "tests/test_cart.py::test_is_there": "not-proven",
+    }
+
+
 @pytest.mark.slow
 def test_the_proof_tells_the_guard_from_what_only_came_with_the_fix(
     root: Path, capsys: pytest.CaptureFixture[str]

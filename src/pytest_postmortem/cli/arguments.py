@@ -108,6 +108,7 @@ def declare_scan_arguments(parser: argparse.ArgumentParser) -> None:
         help="run the tests that came with a fix, with and without it",
     )
     _add_jobs_option(proving)
+    _add_python_option(proving)
     _add_again_option(proving)
     marking = parser.add_argument_group("changes")
     marking.add_argument(
@@ -188,11 +189,7 @@ def declare_prove_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="limit of all runs of one incident (default: 1800)",
     )
-    runs.add_argument(
-        "--python",
-        metavar="PATH",
-        help="interpreter or virtual environment that runs the tests (default: the own one)",
-    )
+    _add_python_option(runs)
     _add_again_option(runs)
     results = parser.add_argument_group("results")
     results.add_argument(
@@ -212,6 +209,14 @@ def _add_jobs_option(group: argparse._ActionsContainer) -> None:
         default=1,
         metavar="N",
         help="incidents in parallel (default: 1); their tests must share no port, file or database",
+    )
+
+
+def _add_python_option(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--python",
+        metavar="PATH",
+        help="interpreter or virtual environment that runs the tests (default: the own one)",
     )
 
 

@@ -69,10 +69,14 @@ NO_INCIDENTS_NOTE = "fixes are not looked for: the registry has no incident for 
 
 @dataclass(frozen=True, slots=True)
 class ProofRequest:
-    """How candidates are proven: incidents in parallel, and whether cached proofs are ignored."""
+    """How candidates are proven: incidents in parallel, and whether cached proofs are ignored.
+
+    ``python`` is the interpreter that runs the tests, None for the one of this process.
+    """
 
     jobs: int = 1
     again: bool = False
+    python: str | None = None
 
 
 class FixScanner:
@@ -263,7 +267,7 @@ class FixScanner:
             for finding in scan.findings
             if finding.tests
         ]
-        prove_request = ProveRequest(jobs=request.jobs, again=request.again)
+        prove_request = ProveRequest(jobs=request.jobs, again=request.again, python=request.python)
         results = prove_subjects(self.checkout, self.workspace, prove_request, subjects)
         result_by_key = {result.incident_proof.id: result for result in results}
         findings = (
@@ -280,7 +284,15 @@ class FixScanner:
         def read_fix() -> Fix:
             return read_fix_from_revisions(self.checkout.root, revisions)
 
-        return ProofCase(_format_proof_key(finding.id), read_fix, files, (), nodeids, nodeids)
+        shown = self.checkout.suite.shown
+        names_then = {
+            nodeid: f"{shown(candidate.test.path)}::{candidate.test.names}"
+            for candidate in finding.tests
+            for nodeid in candidate.nodeids
+        }
+        return ProofCase(
+            _format_proof_key(finding.id), read_fix, files, (), nodeids, nodeids, names_then
+        )
 
 
 def _format_proof_key(id: str) -> str:

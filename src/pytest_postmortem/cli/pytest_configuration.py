@@ -30,12 +30,21 @@ def configure_pytest(arguments: Sequence[str]) -> Iterator[pytest.Config]:
     except ConftestImportFailure as error:
         cause = error.__cause__ or error.__context__
         raise _build_configuration_error(f"{error.path} can't be imported: {cause}") from None
+    except Exception as error:  # of a plugin; pytest 9.2 wraps what its import raises
+        brief = _format_exception_brief(error.__cause__ or error)
+        raise _build_configuration_error(f"a plugin can't be loaded: {brief}") from None
     try:
         if not config.pluginmanager.hasplugin("postmortem"):
             raise _build_configuration_error("the plugin is blocked with -p no:postmortem")
         yield config
     finally:
         config._ensure_unconfigure()
+
+
+def _format_exception_brief(error: BaseException) -> str:
+    """Return the type of an exception and the first line of its text."""
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _build_configuration_error(cause: str) -> SettingsError:

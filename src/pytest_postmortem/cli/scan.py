@@ -85,7 +85,7 @@ def main(options: argparse.Namespace) -> int:
         options.unproven,
         options.fixes,
         options.prove,
-        ProofRequest(options.jobs, options.again),
+        ProofRequest(options.jobs, options.again, options.python),
         options.verbose,
     )
     return run_scan(build_pytest_arguments(options), request, options.report)

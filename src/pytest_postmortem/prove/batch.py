@@ -165,7 +165,6 @@ def build_stored_proof(
         {
             test.nodeid: StoredTestVerdict(test.verdict, test.message, texts.digest(test.nodeid))
             for test in proved.judged.tests
-            if proved.way != "replay" or (checkout.root / test.nodeid.partition("::")[0]).is_file()
         },
         proved.reverted_files.taken,
         proved.reverted_files.left,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +27,13 @@ class ReplayError(Exception):
 class TreeAtFix:
     """An exported tree with the source as the fix left it, and as it was before.
 
-    ``nodeids`` are the node ids of the linked tests in that tree. ``fixed`` and ``before`` hold
-    Python source by its real path, ``others`` all files of the fix, before it and after it.
+    ``nodeids`` are the node ids of the linked tests in that tree, each with the one of today.
+    ``fixed`` and ``before`` hold Python source by its real path, ``others`` all files of the fix,
+    before it and after it.
     """
 
     tree: Path
-    nodeids: tuple[str, ...]
+    nodeids: Mapping[str, str]
     roots: tuple[str, ...]
     fixed: Mapping[str, str | None]
     before: Mapping[str, str | None]
@@ -39,11 +41,17 @@ class TreeAtFix:
 
 
 def export_tree_at_fix(
-    root: Path, top: Path, fix: Fix, nodeids: Sequence[str], folder: Path
+    root: Path,
+    top: Path,
+    fix: Fix,
+    nodeids: Sequence[str],
+    folder: Path,
+    names_then: Mapping[str, str] = {},
 ) -> TreeAtFix:
     """Write the tree into a folder, together with the build products of the checkout.
 
     ``nodeids`` are today's, relative to ``root``; the tree has the same folders as ``top``.
+    ``names_then`` has the node ids at the fix of those functions for which they are known.
 
     Raises:
         ReplayError: No such tree exists.
@@ -58,9 +66,12 @@ def export_tree_at_fix(
         raise ReplayError(f"{compiled[0]} has to be compiled, which prove does not do")
     if not nodeids:
         raise ReplayError("it has no linked test")
-    base, places = _find_base_commit(root, top, end, nodeids, fix.of_kind("test"))
+    finder = _TestFinder(root, top, fix.of_kind("test"), names_then)
+    base, places = _find_base_commit(finder, end, nodeids)
     present = git.export_commit(root, base, folder)
     _copy_generated_files(root, top, folder)
+    for path in {folder / "setup.cfg", folder / os.path.relpath(root, top) / "setup.cfg"}:
+        _rename_pytest_section(path)
     paths = fix.of_kind("source", "opaque")
     current_contents = {path: read_file_bytes(folder / path) for path in paths}
     before = _revert_fix_steps(root, fix, current_contents, paths)
@@ -68,7 +79,7 @@ def export_tree_at_fix(
     python = fix.of_kind("source")
     return TreeAtFix(
         tree,
-        tuple(places),
+        places,
         tuple(
             str(tree / import_root)
             for import_root in fix_files.find_import_roots(python, set(present))
@@ -116,58 +127,87 @@ def _revert_fix_steps(
     return contents
 
 
-def _find_base_commit(
-    root: Path, top: Path, end: str, nodeids: Sequence[str], of_fix: Sequence[str]
-) -> tuple[str, dict[str, None]]:
-    """Return the commit whose tree has the tests, and the node ids of the tests in it."""
-    names_at_commit = dict(_find_tests_in_commit(root, top, end, nodeids, of_fix))
-    if names_at_commit:
-        return end, dict.fromkeys(names_at_commit.values())
-    path, name = _split_test_nodeid(nodeids[0])
-    place = os.path.relpath(os.path.realpath(root / path), top).replace(os.sep, "/")
-    for commit in git.find_commits_adding(root, f"def {name}(", place):
-        names_at_commit = dict(_find_tests_in_commit(root, top, commit, nodeids, of_fix))
-        if names_at_commit and git.find_merge_base(root, end, commit) == end:
-            return commit, dict.fromkeys(names_at_commit.values())
-    raise ReplayError("no commit has both the test and the fix")
+def _rename_pytest_section(path: Path) -> None:
+    """Name the section of a ``setup.cfg`` as pytest 3 and later want it, in an exported tree."""
+    data = read_file_bytes(path)
+    if data is not None and not path.is_symlink():
+        renamed = re.sub(rb"^\[pytest\]", b"[tool:pytest]", data, flags=re.MULTILINE)
+        if renamed != data and b"[tool:pytest]" not in data:
+            path.write_bytes(renamed)
 
 
-def _find_tests_in_commit(
-    root: Path, top: Path, commit: str, nodeids: Sequence[str], of_fix: Sequence[str]
-) -> Iterator[tuple[str, str]]:
-    """Yield the tests that a commit has, each with its node id there.
+@dataclass(frozen=True, slots=True)
+class _TestFinder:
+    """Finds today's tests in the trees of commits; ``of_fix`` are files of tests of the fix."""
 
-    At that commit its file may have been in another folder, its function in another class, or in
-    the file of a test ``of_fix``.
-    """
-    tree = git.list_commit_files(root, commit)
-    read: dict[str, tuple[str, ...]] = {}
-    for nodeid in nodeids:
-        path, name = _split_test_nodeid(nodeid)
-        names = nodeid.partition("::")[2].partition("[")[0]
-        place = os.path.relpath(os.path.realpath(root / path), top).replace(os.sep, "/")
-        alike = [
-            candidate
-            for candidate in tree
-            if candidate.rpartition("/")[2] == place.rpartition("/")[2]
-        ]
-        alike = [
-            *sorted(alike, key=lambda candidate: candidate != place),
-            *(candidate for candidate in of_fix if candidate in tree),
-        ]
-        for candidate in alike:
-            if candidate not in read:
-                read[candidate] = tuple(_list_blob_tests(root, tree[candidate]))
-            matching = [test for test in read[candidate] if test == names]
-            matching = matching or [
-                test for test in read[candidate] if test.rpartition("::")[2] == name
+    root: Path
+    top: Path
+    of_fix: Sequence[str]
+    names_then: Mapping[str, str]
+
+    def find_name_then(self, nodeid: str) -> str:
+        """Return the node id of a test's function at the fix if it is known, else that of today."""
+        function = nodeid.partition("[")[0]
+        return self.names_then.get(function, function)
+
+    def find_tests(self, commit: str, nodeids: Sequence[str]) -> dict[str, str]:
+        """Return the node ids of the tests that a commit has, each with the one of today.
+
+        At that commit its file may have been in another folder, its function in another class, or
+        in the file of a test of the fix.
+        """
+        tree = git.list_commit_files(self.root, commit)
+        read: dict[str, tuple[str, ...]] = {}
+        found: dict[str, str] = {}
+        for nodeid in nodeids:
+            then = self.find_name_then(nodeid)
+            path, name = _split_test_nodeid(then)
+            names = then.partition("::")[2]
+            place = self.from_top(path)
+            alike = [
+                candidate
+                for candidate in tree
+                if candidate.rpartition("/")[2] == place.rpartition("/")[2]
             ]
-            if len(matching) == 1:
-                where = os.path.relpath(top / candidate, os.path.realpath(root)).replace(
-                    os.sep, "/"
-                )
-                yield nodeid, f"{where}::{matching[0]}"
-                break
+            alike = [
+                *sorted(alike, key=lambda candidate: candidate != place),
+                *(candidate for candidate in self.of_fix if candidate in tree),
+            ]
+            for candidate in alike:
+                if candidate not in read:
+                    read[candidate] = tuple(_list_blob_tests(self.root, tree[candidate]))
+                matching = [test for test in read[candidate] if test == names]
+                matching = matching or [
+                    test for test in read[candidate] if test.rpartition("::")[2] == name
+                ]
+                if len(matching) == 1:
+                    found.setdefault(
+                        f"{self._from_root(candidate)}::{matching[0]}", nodeid.partition("[")[0]
+                    )
+                    break
+        return found
+
+    def from_top(self, path: str) -> str:
+        """Return the path of a file from the top, given the one from the rootdir."""
+        return os.path.relpath(os.path.realpath(self.root / path), self.top).replace(os.sep, "/")
+
+    def _from_root(self, path: str) -> str:
+        return os.path.relpath(self.top / path, os.path.realpath(self.root)).replace(os.sep, "/")
+
+
+def _find_base_commit(
+    finder: _TestFinder, end: str, nodeids: Sequence[str]
+) -> tuple[str, dict[str, str]]:
+    """Return the commit whose tree has the tests, and the node ids of the tests in it."""
+    names_at_commit = finder.find_tests(end, nodeids)
+    if names_at_commit:
+        return end, names_at_commit
+    path, name = _split_test_nodeid(finder.find_name_then(nodeids[0]))
+    for commit in git.find_commits_adding(finder.root, f"def {name}(", finder.from_top(path)):
+        names_at_commit = finder.find_tests(commit, nodeids)
+        if names_at_commit and git.find_merge_base(finder.root, end, commit) == end:
+            return commit, names_at_commit
+    raise ReplayError("no commit has both the test and the fix")
 
 
 def _list_blob_tests(root: Path, blob: str) -> Iterator[str]:

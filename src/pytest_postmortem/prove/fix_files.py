@@ -54,7 +54,7 @@ SUPPORT_NAME = re.compile(
 )
 """The names of modules and folders that hold what tests use: a dummy server, a factory, a fake."""
 
-PROSE_SUFFIXES = (".md", ".rst")
+PROSE_SUFFIXES = (".md", ".rst", ".pot")
 """Documentation, in packages too."""
 
 COMPILED_SUFFIXES = (

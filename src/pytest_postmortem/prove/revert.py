@@ -120,8 +120,9 @@ class FixVersions:
 
     ``modules`` are the names of modules that may be installed copies, with the digest of the file
     in the checkout. ``tree`` is another tree to run in, with the import ``roots`` of its packages
-    and the node ids of the linked tests in it; ``others`` are the contents of all files that the
-    fix changed in it, and ``data_files`` are those that are not Python.
+    and the node ids of the linked tests in it, each with the one of today; ``others`` are the
+    contents of all files that the fix changed in it, and ``data_files`` are those that are not
+    Python.
     """
 
     way: str
@@ -130,7 +131,7 @@ class FixVersions:
     modules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     tree: Path | None = None
     roots: tuple[str, ...] = ()
-    nodeids: tuple[str, ...] = ()
+    nodeids: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[Path, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
 
     @property
@@ -349,14 +350,20 @@ def _build_name_search(file: Path, checkout: Workspace) -> Callable[[str], bool]
 
 @convert_git_errors()
 def revert_by_replay(
-    fix: Fix, checkout: Workspace, nodeids: Sequence[str], folder: Path
+    fix: Fix,
+    checkout: Workspace,
+    nodeids: Sequence[str],
+    folder: Path,
+    names_then: Mapping[str, str] = {},
 ) -> FixVersions:
     """Export the tree at the fix, together with the tests that are linked today.
+
+    ``names_then`` has the node ids at the fix of those functions for which they are known.
 
     Raises:
         ReplayError: No tree exists in which they could run.
     """
-    tree_at_fix = export_tree_at_fix(checkout.root, checkout.top, fix, nodeids, folder)
+    tree_at_fix = export_tree_at_fix(checkout.root, checkout.top, fix, nodeids, folder, names_then)
     return FixVersions(
         "replay",
         tree_at_fix.fixed,

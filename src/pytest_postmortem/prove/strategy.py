@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
@@ -294,10 +294,12 @@ class Prover:
                 tests = (test.nodeid for proved in proofs for test in proved.judged.tests)
                 nodeids = list(dict.fromkeys(tests)) or list(case.seen or case.nodeids)
                 folder = self._runner.folder()
-                versions = revert.revert_by_replay(fix, self._checkout, nodeids, folder)
+                versions = revert.revert_by_replay(
+                    fix, self._checkout, nodeids, folder, case.names_then
+                )
         if versions.nodeids:
             files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in versions.nodeids))
-            case = replace(case, tests=files, ids=(), nodeids=versions.nodeids)
+            case = replace(case, tests=files, ids=(), nodeids=tuple(versions.nodeids))
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
         sides = Experiment(self._runner, selection, versions, self._effort, enough, case.deadline)
@@ -320,13 +322,14 @@ class Prover:
             fix.of_kind("either"),
         )
         files = versions.of_today({*sides.modules, *versions.fixed}, self._checkout.top)
+        measure = self._build_measure(case, sides, versions, names_of_fix, judged)
         return IncidentProof(
             case.id,
             fix.name,
-            judged,
+            _name_tests_of_today(judged, versions.nodeids),
             way,
             files=files,
-            measure=self._build_measure(case, sides, versions, names_of_fix, judged),
+            measure=measure,
             hang_seconds=sides.hang_seconds,
             reverted_files=shares,
             is_copied=versions.tree is not None,
@@ -749,6 +752,17 @@ def _mark_flaky_tests(
         for test in judged.tests
     )
     return replace(judged, tests=tests)
+
+
+def _name_tests_of_today(judged: IncidentVerdict, nodeids: Mapping[str, str]) -> IncidentVerdict:
+    """Return the verdict of a replay with the node ids of today; the parameters are those then."""
+
+    def name_today(nodeid: str) -> str:
+        function, bracket, parameters = nodeid.partition("[")
+        return f"{nodeids.get(function, function)}{bracket}{parameters}"
+
+    tests = (replace(test, nodeid=name_today(test.nodeid)) for test in judged.tests)
+    return replace(judged, tests=tuple(tests))
 
 
 def _convert_replay_verdict(judged: IncidentVerdict) -> IncidentVerdict:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from pytest_postmortem.prove.experiment import Experiment
@@ -28,7 +28,8 @@ class ProofCase:
 
     ``tests`` are the files of linked tests from the rootdir. In them, tests are linked by a marker
     with one of ``ids``, or by ``nodeids``. ``seen`` are the node ids found in the code alone, for a
-    tree in which no test has run yet. ``deadline`` is when all its runs must have ended.
+    tree in which no test has run yet. ``names_then`` are the node ids that functions had at the
+    fix, by those of today, where both are known. ``deadline`` is when all its runs must have ended.
     """
 
     id: str
@@ -37,6 +38,7 @@ class ProofCase:
     ids: tuple[str, ...] = ()
     nodeids: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
+    names_then: Mapping[str, str] = field(default_factory=dict)
     deadline: float = inf
 
 

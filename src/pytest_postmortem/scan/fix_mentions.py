@@ -3,7 +3,8 @@
 The role is decided by the nearest word in the sentence, else by the head of the table's column or
 the heading: ``fix``, ``revert`` (a change rolled back), ``cause`` (one that introduced it),
 ``related`` ("see also", "follow-up"), or ``plain`` without such a word. Bare forms such as
-``#123`` or a short hash count only next to a word.
+``#123`` or a short hash count only next to a word. What the title or a section about detection
+names without one is ``related``; a number in code, such as `` `#12` ``, is of something else.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ _BARE_CHANGE = re.compile(
 _BARE_HASH = re.compile(
     r"(?<![\w./@-])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}(?![\w/@-])(?!\.\w)"
 )
+_DETECTION = re.compile(r"(?:detect|discover)(?:ion|ed|y)\b", re.IGNORECASE)
 _COMMIT_WORD = re.compile(r"\b(?:commits?|revision|sha)\W{0,3}$", re.IGNORECASE)
 
 _FENCE = re.compile(r"\s*(?:```|~~~)")
@@ -136,6 +138,7 @@ def find_fix_mentions(
                 is_subject = (block.is_title and mention.bare) or mention.link in subjects
                 if mention.role == "plain" and is_subject:
                     subjects.add(mention.link)
+                if mention.role == "plain" and (is_subject or _DETECTION.search(block.heading)):
                     mention = replace(mention, role="related")
                 if (mention.link, mention.role) not in seen:
                     seen.add((mention.link, mention.role))
@@ -231,6 +234,8 @@ def _find_bare_forms(
 ) -> Iterator[FixMention]:
     """Yield numbers and hashes without a link, if a word names their kind."""
     for match in _BARE_CHANGE.finditer(blanked):
+        if match["sign"] and blanked.count("`", 0, match.start()) % 2:
+            continue  # in code, where no forge links it: the number of a run, of a row
         role = _find_role(blanked, match.start(), match.end(), "", starts)
         if role != "plain" or match["word"]:
             kind: Literal["change", "issue"] = (

@@ -42,6 +42,7 @@ from pytest_postmortem.scan.message_kinds import (
     has_fix_words,
     is_advisory_merge,
     is_dependency_update,
+    is_postmortem_note,
     is_release,
     is_unnamed_advisory_merge,
 )
@@ -535,7 +536,8 @@ class FixFinder:
             self._drop_cut_commits(candidate)
             if candidate.rank > RANK_TRAILER:
                 self._replace_dead_commits(candidate)
-            if candidate.is_guarded and candidate.role in ("fix", "plain"):
+            is_plain_text = candidate.kind == "text" and candidate.role == "plain"
+            if is_plain_text or (candidate.is_guarded and candidate.role in ("fix", "plain")):
                 self._guard(candidate, introduced, affected)
         chosen, ids = self._choose(candidates)
         if chosen and chosen[0].rank > RANK_TRAILER:
@@ -663,7 +665,9 @@ class FixFinder:
             return ""
         if id in introduced:
             return "introduced the problem"
-        if candidate.link is not None and candidate.link.number is not None:
+        if candidate.link is not None and (
+            candidate.link.number is not None or candidate.kind == "text"
+        ):
             return self._find_objection_to_link(id, affected) if candidate.role == "plain" else ""
         if is_advisory_merge(commit) and candidate.kind == "message":
             return ""
@@ -675,16 +679,23 @@ class FixFinder:
             why := self._find_objection_to_note(commit, candidate)
         ):
             return why
-        if candidate.kind in ("message", "changelog"):
-            if is_dependency_update(commit):
-                return "updates a dependency"
-            if self._index.is_revert(id):
-                return "reverts another change"
+        if candidate.kind in ("message", "changelog") and (
+            why := self._find_objection_to_message(commit)
+        ):
+            return why
         if self._is_dead(id):
             return "is on a branch that was merged without its changes"
         if candidate.kind == "field" and self._is_in_affected_version(id, affected):
             return f"is in {affected[-1]}, which has the problem"
         return ""
+
+    def _find_objection_to_message(self, commit: LoggedCommit) -> str:
+        """Return why a commit whose message names the incident does something else."""
+        if is_dependency_update(commit):
+            return "updates a dependency"
+        if is_postmortem_note(commit):
+            return "writes about the incident"
+        return "reverts another change" if self._index.is_revert(commit.id) else ""
 
     def _find_objection_to_link(self, id: str, affected: Sequence[str]) -> str:
         """Return why a change that a record links without a word is not the fix."""

@@ -23,6 +23,7 @@ _RELEASE_SUBJECT = re.compile(
     r"|(?:update|add|edit) (?:the )?(?:change ?log|release notes|news|history)\b)",
     re.IGNORECASE,
 )
+_POSTMORTEM_SUBJECT = re.compile(r"(?:\w+:\s*)?(?:post-?mortem|incident report)\b", re.IGNORECASE)
 _FIX_WORDS = re.compile(
     r"\b(?:fix\w*|resolve\w*|patch\w*|address\w*|mitigat\w*|prevent\w*|correct\w*|remediat\w*"
     r"|secur\w*|hotfix|repair\w*|handle\w*)\b",
@@ -41,6 +42,11 @@ def is_dependency_update(commit: LoggedCommit) -> bool:
 def is_release(commit: LoggedCommit) -> bool:
     """Return whether a commit prepares a release, or only writes its notes."""
     return _RELEASE_SUBJECT.match(commit.subject) is not None
+
+
+def is_postmortem_note(commit: LoggedCommit) -> bool:
+    """Return whether a subject begins with the post-mortem itself, which the commit writes."""
+    return _POSTMORTEM_SUBJECT.match(commit.subject) is not None
 
 
 def is_advisory_merge(commit: LoggedCommit) -> bool:
