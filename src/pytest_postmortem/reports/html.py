@@ -12,11 +12,11 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
@@ -79,11 +79,38 @@ COLUMNS = (
 )
 """The columns of the list, and the order in which each sorts it."""
 
-MOST_STEPS = 6
-"""How many incidents are named under what to do next."""
+WORDS = (
+    ("required", "must have a passing regression test: not exempt, and not guarded otherwise"),
+    ("linked", "a test is marked with the incident"),
+    ("guarded", "a linked test passed in this run"),
+    ("could return", "required, and no test would notice it"),
+    (
+        "past grace",
+        "could return or its test fails, and its date is more days ago than postmortem_grace; an"
+        " incident without a date has no grace",
+    ),
+    ("guard lost", "was guarded in an earlier report, and is no more"),
+    ("recurred", "repeats an earlier incident, as its post-mortem says"),
+    ("proven", "its test was seen to fail without the fix of the incident"),
+    ("outdated", "its test or its fix has changed since the proof"),
+)
+"""The words of the page, and what they mean."""
 
-MOST_CLASSES = 6
-"""How many classes are shown before the rest is folded away."""
+FEWEST_STEPS, MOST_STEPS = 6, 9
+"""How many incidents are named under what to do next: more than the fewest where that names all
+that were lost, fail, or are severe and past their grace.
+"""
+
+FEWEST_CLASSES, MOST_CLASSES = 6, 10
+"""How many classes are shown before the rest is folded away: more than the fewest where more have
+recurred.
+"""
+
+MOST_NOTICES = 3
+"""How many warnings, and how many reasons of a failed run, are shown at the top."""
+
+LONGEST_NOTICE = 150
+"""The length at which a warning at the top is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +175,23 @@ class PageEntry:
 class Tile:
     """A figure at the top, what has become of it, and the filter that shows its incidents.
 
-    ``trend`` is ``worse``, ``better`` or empty.
+    ``meaning`` is the sentence that explains it, ``trend`` is ``worse``, ``better`` or empty.
     """
 
     figure: str
     label: str
     note: str
     query: str
+    meaning: str
     trend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A reason why a run fails: what has failed, and why."""
+
+    what: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +239,9 @@ def render_html_report(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        count=_format_count, number=_format_number, link=_parse_web_link, cut=_truncate_page_text
+        count=_format_count, number=_format_number, link=_parse_web_link, cut=_truncate_inert_text
     )
+    environment.filters["class_query"] = _build_class_query
     style, script = (
         Markup(_load_template_source(environment, name)) for name in ("page.css", "page.js")
     )
@@ -243,6 +280,8 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
     by_id = {entry.incident["id"].casefold(): entry for entry in entries}
     states = _count_filter_options(entry.state for entry in entries)
     severities = _count_filter_options(entry.severity for entry in entries)
+    warnings = list(_format_page_warnings(document))
+    tiles = list(_build_tiles(summary))
     return {
         "document": document,
         "summary": summary,
@@ -251,8 +290,11 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
         "project": forge.project,
         "commit_url": _build_commit_url(forge, (document.get("run") or {}).get("commit")),
         "today": _format_report_time(document),
-        "warnings": list(_format_page_warnings(document)),
-        "tiles": list(_build_tiles(summary)),
+        "failures": list(_list_failures(document)),
+        "warnings": warnings,
+        "more_warnings": _list_folded_warnings(warnings),
+        "tiles": tiles,
+        "targets": list(_list_targets(summary, tiles)),
         "steps": [_build_step_row(step, by_id, summary, forge) for step in summary.next_steps],
         "entries": entries,
         "course": build_course_chart(summary.course),
@@ -267,17 +309,51 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
             ),
             "tag": _count_filter_options(tag for entry in entries for tag in entry.tags),
         },
-        "focuses": _list_focuses(summary),
+        "focuses": _count_focuses(summary, entries),
         "proofs": summary.proofs,
         "proof_words": PROOF_WORDS,
         "strip": list(_build_strip(summary.proofs)),
         "gate_summary": _summarize_gates(document.get("gates") or ()),
         "columns": COLUMNS,
+        "words": WORDS,
         "meaning": STATE_MEANINGS,
         "absent": ABSENT_VALUE,
-        "most_classes": MOST_CLASSES,
-        "most_steps": MOST_STEPS,
+        "classes_shown": _count_shown_classes(summary),
+        "fewest_steps": FEWEST_STEPS,
+        "steps_shown": _count_shown_steps(summary),
+        "most_notices": MOST_NOTICES,
+        "longest_notice": LONGEST_NOTICE,
     }
+
+
+def _count_shown_steps(summary: ReportSummary) -> int:
+    """Return how many steps are named at the top."""
+    severe = {incident["id"] for incident in summary.severe_past_grace}
+    pressing = [
+        place
+        for place, step in enumerate(summary.next_steps, start=1)
+        if step.changed or step.incident["state"] == "failing" or step.incident["id"] in severe
+    ]
+    return min(max([FEWEST_STEPS, *pressing]), MOST_STEPS)
+
+
+def _count_shown_classes(summary: ReportSummary) -> int:
+    """Return how many classes are shown before the rest is folded away."""
+    recurring = sum(row.recurrences > 0 for row in summary.classes)
+    return min(max(FEWEST_CLASSES, recurring), MOST_CLASSES)
+
+
+def _list_targets(summary: ReportSummary, tiles: Iterable[Tile]) -> Iterator[str]:
+    """Yield the filters that the page links to: without scripts, these links lead to the list."""
+    yield "focus=next"
+    yield from (tile.query for tile in tiles)
+    yield from (f"proof={name}" for name, count in summary.proofs.items() if count)
+    yield from (_build_class_query(row.name) for row in summary.classes)
+
+
+def _build_class_query(name: str | None) -> str:
+    """Return the filter of a class, by the name that its rows have."""
+    return urlencode({"class": _make_inert(name or ABSENT_VALUE)})
 
 
 def _find_document_forge(document: ReportData) -> Forge:
@@ -315,6 +391,24 @@ def _summarize_gates(gates: Sequence[ReportData]) -> str:
     return "; ".join([*parts, f"{passed} passed"] if passed else parts)
 
 
+def _list_failures(document: ReportData) -> Iterator[Notice]:
+    """Yield why a run fails although its tests may pass: each failed gate, and the errors."""
+    for gate in document.get("gates") or ():
+        if gate["judged"] and not gate["passed"]:
+            yield Notice(f"Gate {_truncate_name(gate['name'])} failed", gate["message"])
+    errors = [each for each in document.get("findings") or () if each["severity"] == "error"]
+    if errors:
+        others = f" (and {len(errors) - 1:,} more)" if errors[1:] else ""
+        count = _format_count(len(errors), "error")
+        yield Notice(f"{count} in links or the registry", f"{errors[0]['message']}{others}")
+
+
+def _list_folded_warnings(warnings: Sequence[str]) -> list[str]:
+    """Return the warnings that are not shown as a whole at the top."""
+    cut = [text for text in warnings[:MOST_NOTICES] if len(text) > LONGEST_NOTICE]
+    return [*cut, *warnings[MOST_NOTICES:]]
+
+
 def _build_strip(proofs: Mapping[ProofStatus, int]) -> Iterator[StripSegment]:
     """Yield the segments of the strip of proofs, in per cent of its width."""
     total, before = sum(proofs.values()), 0
@@ -331,7 +425,12 @@ def _build_tiles(summary: ReportSummary) -> Iterator[Tile]:
     since = f"since {describe_time_before(before, summary.document, short=True)}" if before else ""
     could_return = len(summary.could_return)
     yield _build_count_tile(
-        could_return, summary.could_return_before, "could return", "focus=return", since
+        could_return,
+        summary.could_return_before,
+        "could return",
+        "focus=return",
+        since,
+        RETURN_MEANING,
     )
     changed = {id.casefold() for id in summary.lost}
     changed |= {incident["id"].casefold() for incident in summary.failing}
@@ -339,25 +438,58 @@ def _build_tiles(summary: ReportSummary) -> Iterator[Tile]:
     parts = [f"{lost or 'none'} lost {since}", *[f"{failing} failing"] * bool(failing)]
     label = "lost or failing" if since else "failing"
     trend = "worse" if changed else ""
-    yield Tile(
-        _format_number(len(changed)), label, ", ".join(parts) if since else "", "focus=lost", trend
-    )
-    severe = " or ".join(name if len(name) <= 12 else f"{name[:11]}…" for name in summary.severe)
-    yield _build_count_tile(
-        len(summary.severe_past_grace),
-        summary.severe_past_grace_before,
-        f"{severe} past grace" if severe and len(summary.severe) < 4 else "past grace",
-        "focus=late",
-        since,
-    )
+    note = ", ".join(parts) if since else ""
+    yield Tile(_format_number(len(changed)), label, note, "focus=lost", LOST_MEANING, trend)
+    yield _build_late_tile(summary, since)
     yield _build_share_tile(summary, since)
 
 
-def _build_count_tile(count: int, before: int | None, label: str, query: str, since: str) -> Tile:
+RETURN_MEANING = (
+    "Required incidents without a test, or whose tests are skipped or expected to fail: nothing"
+    " would notice them"
+)
+LOST_MEANING = "Incidents that had a guard in the report before and have none, or whose test fails"
+SHARE_MEANING = (
+    "Guarded: a linked test passed. Linked: a test is marked with the incident. The share is that"
+    " of the incidents that require a regression test, rounded down"
+)
+
+
+def _build_late_tile(summary: ReportSummary, since: str) -> Tile:
+    """Return the figure of the severe incidents past their grace, and what it is made of."""
+    late = summary.severe_past_grace
+    failing = sum(incident["state"] == "failing" for incident in late)
+    undated = sum(not incident.get("date") for incident in late)
+    grace = _format_count(int(summary.document["policy"].get("grace") or 0), "day")
+    names = " or ".join(map(_truncate_tile_name, summary.severe))
+    tile = _build_count_tile(
+        len(late),
+        summary.severe_past_grace_before,
+        f"{names} past grace" if names and len(summary.severe) < 4 else "past grace",
+        "focus=late",
+        since,
+        f"Required incidents of severity {', '.join(summary.severe) or 'unknown'} that could return"
+        f" or whose test fails, more than {grace} after their date; one without a date has no"
+        " grace",
+    )
+    parts = [f"{failing:,} failing"] * bool(failing) + [f"{undated:,} without a date"] * bool(
+        undated
+    )
+    note = "; ".join(filter(None, (tile.note, ", ".join(parts))))
+    return replace(tile, note=note)
+
+
+def _truncate_tile_name(text: str) -> str:
+    return _truncate_page_text(text, 12)
+
+
+def _build_count_tile(
+    count: int, before: int | None, label: str, query: str, since: str, meaning: str
+) -> Tile:
     change = count - before if before is not None else 0
     note = f"{change:+d} {since}".replace("-", "\N{MINUS SIGN}") if change else f"unchanged {since}"
     trend = "worse" if change > 0 else "better" if change < 0 else ""
-    return Tile(_format_number(count), label, note if since else "", query, trend)
+    return Tile(_format_number(count), label, note if since else "", query, meaning, trend)
 
 
 def _build_share_tile(summary: ReportSummary, since: str) -> Tile:
@@ -368,25 +500,29 @@ def _build_share_tile(summary: ReportSummary, since: str) -> Tile:
     if percent is None:
         reason = "share not judged" if totals["required"] else "none required"
         note = f"{reason}, {totals['linked']:,} linked"
-        return Tile(f"{totals['guarded']:,}", counts, note, query)
+        return Tile(f"{totals['guarded']:,}", counts, note, query, SHARE_MEANING)
     change = round(percent - before, 1) if before is not None else 0
     note = f"{totals['linked']:,} linked"
     if before is not None:
         points = f"{change:+g} points".replace("-", "\N{MINUS SIGN}") if change else "unchanged"
         note = f"{points} {since}, {note}"
     trend = "worse" if change < 0 else "better" if change > 0 else ""
-    return Tile(f"{percent:g} %", counts, note, query, trend)
+    return Tile(f"{percent:g} %", counts, note, query, SHARE_MEANING, trend)
 
 
-def _list_focuses(summary: ReportSummary) -> list[tuple[str, str]]:
-    """Return the filters of the figures at the top, with their words."""
+def _count_focuses(
+    summary: ReportSummary, entries: Iterable[PageEntry]
+) -> list[tuple[str, str, int]]:
+    """Return the filters of the figures at the top, with their words and counts."""
     lost = f"lost or failing since {summary.since}" if summary.before else "failing"
-    return [
+    counts = Counter(name for entry in entries for name in entry.focus)
+    names = [
         ("next", "to do next"),
         ("return", "could return"),
         ("lost", lost),
         ("late", f"{' or '.join(map(_truncate_name, summary.severe)) or 'severe'} past grace"),
     ]
+    return [(name, words, counts[name]) for name, words in names]
 
 
 def _truncate_name(text: str) -> str:
@@ -414,8 +550,8 @@ def _format_grace(step: NextStep) -> str:
     if not step.listed or step.incident["state"] == "guarded":
         return ""
     if days is None:
-        return "no date"
-    return f"{days:,}" if days > 0 else f"{-days} left"
+        return "no date: no grace"
+    return f"{days:,}" if days > 0 else f"{_format_count(-days, 'day')} left"
 
 
 def _format_loss(loss: GuardLoss, summary: ReportSummary) -> str:
@@ -595,6 +731,11 @@ def _parse_web_link(url: str | None) -> str | None:
 
 def _truncate_page_text(text: str, most: int = 160) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def _truncate_inert_text(text: str, most: int = 160) -> str:
+    """Return a text at most so long as it is shown, with its invisible characters in words."""
+    return _truncate_page_text(str(_make_inert(text)), most)
 
 
 def _format_number(count: int) -> str:
