@@ -228,6 +228,8 @@ REPORT_MODULES: dict[str, set[str]] = {
         "pytest_postmortem.reports.data.report_times",
         "pytest_postmortem.reports.data.summary",
         "pytest_postmortem.reports.html",
+        "pytest_postmortem.reports.page_figures",
+        "pytest_postmortem.reports.page_text",
         "pytest_postmortem.reports.severity_order",
     },
     "markdown": {*PROGRESS_OF_ITEMS, "pytest_postmortem.reports.markdown"},

@@ -72,11 +72,14 @@ def test_the_page_begins_with_its_verdict_and_four_figures() -> None:
 
     assert read.text().startswith(
         "1 of 4 incidents guarded Skip to the incidents"
-        " commit abc1234def56 20 November 2026 docs/postmortems"
-        " 1 Sev1 incident could return; 1 failing; share 25 %"
-        " Figures 2 could return 1 failing 2 sev1 past grace 25 % 1 of 4 guarded 3 linked Do next"
+        " commit abc1234def56 20 November 2026 docs/postmortems What the words mean"
+        " 1 sev1 incident could return; 1 failing; share 25 %"
+        " Gate fail-under failed: 25 %, 75 % asked"
+        " 1 error in links or the registry: no post-mortem is called 'PM-404'"
+        " Figures 2 could return 1 failing 2 sev1 past grace 1 failing, 1 without a date"
+        " 25 % 1 of 4 guarded 3 linked Do next"
     )
-    assert [link["href"] for link in read.all("a")][1:5] == [
+    assert [link["href"] for link in read.all("a") if link.get("title")][:4] == [
         "#focus=return",
         "#focus=lost",
         "#focus=late",
@@ -108,17 +111,18 @@ def test_the_figures_have_their_change_since_the_report_before() -> None:
     read = page(now, before)
 
     assert read.part("commit", "Do next").strip() == (
-        "commit fedcba987654 20 November 2026 2 sev1 incidents could return;"
+        "commit fedcba987654 20 November 2026 What the words mean 2 sev1 incidents could return;"
         " 1 guard lost and 1 failing since 13 November; share 66.6 → 0 %"
         " Figures 2 could return +1 since 13 Nov"
         " 2 lost or failing 1 lost since 13 Nov, 1 failing"
-        " 3 sev1 past grace +3 since 13 Nov"
+        " 3 sev1 past grace +3 since 13 Nov; 1 failing, 2 without a date"
         " 0 % 0 of 3 guarded \N{MINUS SIGN}66.6 points since 13 Nov, 1 linked"
     )
     assert read.part("Do next", "Share of guarded").strip() == (
-        "Do next Severity Incident Reason Days past grace Owner Guard lost"
-        " sev1 PM-1 guard lost: no test no date no owner 20 Nov, abcdef1..fedcba9"
-        " sev1 PM-2 test fails no date no owner 20 Nov, abcdef1..fedcba9"
+        "Do next 2 could return, 1 failing Lost and failing first, then by severity"
+        " Severity Incident Reason Days past grace Owner"
+        " sev1 PM-1 guard lost: no test since 20 Nov, abcdef1..fedcba9 no date: no grace no owner"
+        " sev1 PM-2 test fails since 20 Nov, abcdef1..fedcba9 no date: no grace no owner"
         " sev1 PM-3 no test 5 no owner"
     )
 
@@ -257,7 +261,7 @@ def test_a_partial_run_is_said_first() -> None:
         " The figures are not of the whole suite: the tracker can't be reached"
         " Gate fail-under has not passed, it was not judged: 1 node id given;"
         " run the whole suite to judge it"
-        " Registry that can't be reached: jira:X"
+        " 2 more Registry that can't be reached: jira:X"
         " There may be more post-mortems: the newest 50"
     )
     assert "%" not in read.part("Figures", "Do next")
@@ -275,8 +279,96 @@ def test_what_to_do_next_names_six_and_leads_to_the_rest() -> None:
     read = page(report)
 
     links = [link["href"] for link in read.all("a")]
-    assert links[5:] == ["#focus=next", *(f"#incident-pm-{n}" for n in range(1, 7))]
-    assert "Do next all 8" in read.text()
+    assert links[6:] == ["#focus=next", *(f"#incident-pm-{n}" for n in range(1, 7))]
+    assert "Do next all 8 : 8 could return" in read.text()
+
+
+@pytest.mark.parametrize(("severe", "named"), [(2, 6), (8, 8), (30, 9)])
+def test_what_to_do_next_names_all_severe_ones_past_their_grace(severe: int, named: int) -> None:
+    """Where they are few; many are one click away, so that the list begins soon."""
+    incidents = [incident(f"PM-{n}", "unguarded", severity="sev1") for n in range(severe)]
+    incidents += [incident(f"LOW-{n}", "unguarded", severity="sev3") for n in range(20)]
+
+    read = page(document(incidents))
+
+    assert sum(str(link["href"]).startswith("#incident-") for link in read.all("a")) == named
+
+
+def test_what_to_do_next_says_what_it_is_made_of() -> None:
+    """Its count is not that of the incidents that could return."""
+    proof = {"verdict": "not-proven", "outdated": False}
+    test = [linked("t.py::test_it")]
+    hollow = [incident(f"PM-{n}", tests=test, proof=proof) for n in range(4)]
+    gaps = [incident(f"GAP-{n}", "unguarded") for n in range(2)]
+
+    read = page(document([*hollow, *gaps, incident("PM-9", "failing", tests=test)]))
+
+    assert (
+        "Do next all 7 : 2 could return, 1 failing, 4 whose tests pass without the fix"
+    ) in read.text()
+
+
+def test_long_and_many_warnings_are_folded() -> None:
+    """Three lines at the top; the rest, and what was cut of them, can be opened."""
+    report = document([incident("PM-1")])
+    report["scope"] |= {"kind": "partial", "reasons": [f"reason {n} " + "x" * 99 for n in range(3)]}
+    message = "not judged: a reason"
+    report["gates"] = [
+        {"name": name, "judged": False, "passed": False, "message": message} for name in "abcd"
+    ]
+
+    warnings = page(report).part("Not the whole picture", "Figures")
+
+    top, _, folded = warnings.partition(" 2 more ")
+    assert "reason 2" not in top
+    assert "Gate b has" in top
+    assert "reason 2" in folded
+    assert folded.count("Gate") == 2
+
+
+def test_why_a_run_fails_is_said_below_the_verdict() -> None:
+    """A gate that passed or was not judged, and a warning, fail nothing."""
+    gates = [
+        {"name": "require", "judged": True, "passed": False, "message": "2 of sev1 not guarded"},
+        {"name": "fail-under", "judged": True, "passed": True, "message": "all well"},
+        {"name": "require-proof", "judged": False, "passed": False, "message": "not judged: x"},
+    ]
+    finding = {"code": "c", "message": "an odd date", "path": None, "line": None}
+    findings = [{**finding, "severity": "warning"}, {**finding, "severity": "error"}]
+
+    read = page(document([incident("PM-1")], gates=gates, findings=[*findings, findings[1]]))
+
+    assert (
+        "share 100 % Gate require failed: 2 of sev1 not guarded"
+        " 2 errors in links or the registry: an odd date (and 1 more) Not the whole picture"
+    ) in read.text()
+
+
+def test_each_filter_that_is_linked_has_a_place_before_the_list() -> None:
+    """Without scripts the link leads to the incidents."""
+    report = small()
+    report["incidents"][0]["proof"] = {"verdict": "proven", "outdated": False}
+    report["incidents"][1]["class"] = "zero\u200bwidth \ud800"
+
+    read = page(report, small())
+
+    ids = {attributes.get("id") for _, attributes in read.elements}
+    filters = {str(link["href"])[1:] for link in read.all("a") if "=" in str(link["href"])}
+    assert "class=zero%5BU%2B200B%5Dwidth+%5BU%2BD800%5D" in filters
+    assert "proof=proven" in filters
+    assert filters - {"focus=next"} <= ids
+
+
+def test_what_is_missing_names_its_command() -> None:
+    """No chart and no proof are no empty places."""
+    test = [linked("t.py::test_it")]
+
+    alone = page(document([incident("PM-1", tests=test)])).text()
+    unlinked = page(document([incident("PM-1", "unguarded")])).text()
+
+    assert "two whole runs: pytest-postmortem report OLD.json NEW.json --report=html:" in alone
+    assert "No proof yet that a test fails without its fix: pytest-postmortem prove" in alone
+    assert "No proof yet" not in unlinked
 
 
 def test_an_incident_is_linked_by_the_same_anchor_whatever_others_there_are() -> None:
@@ -285,7 +377,7 @@ def test_an_incident_is_linked_by_the_same_anchor_whatever_others_there_are() ->
 
     def anchors(*given: str) -> list[str]:
         read = page(document([incident(id, "unguarded") for id in given]))
-        return [str(attributes["id"]) for attributes in read.all("dl")]
+        return [str(attributes["id"]) for attributes in read.all("dl") if "id" in attributes]
 
     together = anchors(*ids)
 
@@ -311,7 +403,7 @@ def test_ids_that_look_alike_have_links_of_their_own() -> None:
 
     read = page(document([incident(id, "failing") for id in ids]))
 
-    anchors = [attributes["id"] for attributes in read.all("dl")]
+    anchors = [attributes["id"] for attributes in read.all("dl") if "id" in attributes]
     assert len(set(anchors)) == 5
     assert {f"#{anchor}" for anchor in anchors} <= {link["href"] for link in read.all("a")}
 
@@ -371,6 +463,7 @@ def test_reports_are_drawn_by_their_times() -> None:
     assert read.part("Report Required Linked", "Incidents").strip() == (
         "Report Required Linked Guarded Share Lost or failing"
         " 2026-01-01 4 3 1 25 % 2026-01-03 4 3 2 50 % 2026-01-11 4 3 4 100 %"
+        " No proof yet that a test fails without its fix: pytest-postmortem prove"
     )
 
 
@@ -461,12 +554,12 @@ def test_a_history_of_git_names_the_commit_of_a_loss() -> None:
 
     text = html.render_html_report(document([incident("PM-1", "unguarded")], run=run), past=past)
 
-    assert "guard lost: no test no date no owner 17 Nov, 0123456789" in Page(text).text()
+    assert "guard lost: no test since 17 Nov, 0123456789 no date" in Page(text).text()
     assert '"https://git.example/a/b/commit/0123456789abcdef"' in text
 
 
 def test_classes_lead_to_their_incidents() -> None:
-    """Those with the most incidents in twelve months come first, under one name."""
+    """Those with the most recurrences come first, under one name."""
     read = page(
         document(
             [
@@ -478,7 +571,7 @@ def test_classes_lead_to_their_incidents() -> None:
         )
     )
 
-    assert read.part("Class In all", "Incidents").strip() == (
+    assert read.part("Class In all", "No chart").strip() == (
         "Class In all 12 months Recurred Could return"
         " cache 2 2 1 1 Clock & skew 1 0 0 0 no class 1 1 0 0"
     )
@@ -487,6 +580,24 @@ def test_classes_lead_to_their_incidents() -> None:
         "#class=Clock+%26+skew",
         "#class=%28none%29",
     ]
+
+
+@pytest.mark.parametrize(("recurring", "shown"), [(0, 6), (8, 8), (12, 10)])
+def test_no_class_that_recurred_is_folded_away_unsaid(recurring: int, shown: int) -> None:
+    """All classes are rows of one table, the last ones folded."""
+    report = document(
+        [
+            incident(f"PM-{n}", recurs="PM-0" if n < recurring else None, **{"class": f"class {n}"})
+            for n in range(14)
+        ]
+    )
+
+    read = page(report)
+
+    tables = [each for each in read.all("table") if each["class"] == "table classes"]
+    assert len(tables) == 1
+    more = f"{14 - shown} more" + (", of which 2 recurred" if recurring == 12 else "")
+    assert f"{more} No chart" in read.text()
 
 
 def test_proofs_stand_in_one_strip() -> None:

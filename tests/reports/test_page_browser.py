@@ -331,12 +331,58 @@ def test_a_column_sorts_the_list(page: Browser) -> None:
     ],
 )
 def test_each_figure_at_the_top_filters(page: Browser, tile: int, ids: list[str]) -> None:
-    """What it counts is one click away, and the boxes show what is chosen."""
+    """What it counts is one click away, and a chip shows what is chosen."""
     page.all(".tile")[tile].click()
 
     page.until(lambda: page.ids() == ids)
     assert page.focused() == "Incidents"
-    assert [box for box in page.all("#boxes input") if box.is_displayed() and box.is_selected()]
+    assert [each.get_attribute("aria-current") for each in page.all(".tile")] == [
+        "true" if place == tile else None for place in range(4)
+    ]
+    for _ in page.all("#chips button"):
+        page.find("#chips button").click()
+    assert page.count() == "5 incidents"
+    assert not page.all("#chips button, .tile[aria-current]")
+
+
+def test_what_a_figure_filters_is_on_the_first_screen(browser: Browser) -> None:
+    """After a click, or from an address, whatever stands above the list."""
+    browser.open(big(60), "#focus=late")
+
+    browser.until(lambda: browser.run("return scrollY") > 0)
+    tops = browser.run(
+        "return [...document.querySelectorAll('#list > li:not([hidden])')]"
+        ".map((row) => row.getBoundingClientRect().top)"
+    )
+    assert len([top for top in tops if 0 < top < WIDE[1]]) >= 5
+    assert browser.find("#chips").text.splitlines()[0] == f"{len(tops)} sev1 past grace"
+    assert not browser.find("#boxes").get_attribute("open")
+
+
+def test_rows_that_were_off_the_screen_are_painted_when_scrolled_to(browser: Browser) -> None:
+    """The list is laid out as it is reached, and nothing of it stays blank."""
+    browser.look(PHONE)
+    browser.open(big(60))
+
+    browser.run("document.querySelector('#list > li:last-child').scrollIntoView()")
+
+    title = browser.all("#list .title")[-1]
+    browser.until(lambda: title.text.startswith("PM-") and title.size["height"] > 20)
+
+
+def test_the_rest_of_the_classes_is_one_click_away(browser: Browser) -> None:
+    """In the same table, which paper shows as a whole."""
+    browser.open(big(60))
+    rest = browser.find(".classes .rest")
+    assert not rest.is_displayed()
+
+    browser.find("details.rest summary").click()
+    assert rest.is_displayed()
+
+    browser.find("details.rest summary").click()
+    browser.look(media="print")
+    assert rest.is_displayed()
+    assert not browser.find("details.rest summary").is_displayed()
 
 
 def test_a_class_leads_to_its_incidents(page: Browser) -> None:
@@ -474,8 +520,10 @@ def test_everything_can_be_read_without_scripts(browser: Browser) -> None:
         assert len([row for row in browser.all("#list > li") if row.is_displayed()]) == 5
         browser.all("#list summary")[0].click()
         assert browser.find("#incident-pm-102").is_displayed()
+        browser.all(".tile")[0].click()
     finally:
         browser.command("Emulation.setScriptExecutionDisabled", value=False)
+    assert browser.run("return scrollY") > 0, "a figure leads to the list"
 
 
 PRINTED = "return [...document.querySelectorAll('#list > li')].filter((li) => li.offsetHeight)"
@@ -486,7 +534,14 @@ def test_paper_has_what_is_to_be_done(page: Browser) -> None:
     page.look(media="print")
 
     assert not page.find("input[name=q]").is_displayed()
-    assert page.find(".printed").is_displayed()
+    assert page.find(".printed.heads").text.split() == [
+        *("Severity", "State", "Incident", "Date", "Class", "Owner")
+    ]
+    assert page.find(".failures").is_displayed()
+    assert [each.text for each in page.all(".noted summary")] == [
+        "Gates 1 failed: fail-under",
+        "Findings 1 error in links or the registry",
+    ]
     assert len(page.run(PRINTED)) == 3
     assert not page.find("#incident-pm-102").is_displayed()
 

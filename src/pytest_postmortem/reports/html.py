@@ -11,12 +11,11 @@ import base64
 import hashlib
 import os
 import re
-import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
@@ -32,11 +31,28 @@ from pytest_postmortem.reports.data.summary import (
     ProofStatus,
     ReportSummary,
     classify_proof,
-    describe_time_before,
     format_day,
     summarize_report,
 )
 from pytest_postmortem.reports.forge import Forge, build_file_url, find_forge
+from pytest_postmortem.reports.page_figures import (
+    LONGEST_NOTICE,
+    MOST_NOTICES,
+    Tile,
+    build_tiles,
+    format_page_warnings,
+    list_failures,
+    list_folded_warnings,
+    summarize_gates,
+)
+from pytest_postmortem.reports.page_text import (
+    format_number,
+    format_page_count,
+    make_inert,
+    parse_web_link,
+    truncate_inert_text,
+    truncate_name,
+)
 
 ReportData = Mapping[str, Any]
 
@@ -79,11 +95,32 @@ COLUMNS = (
 )
 """The columns of the list, and the order in which each sorts it."""
 
-MOST_STEPS = 6
-"""How many incidents are named under what to do next."""
+WORDS = (
+    ("required", "must have a passing regression test: not exempt, and not guarded otherwise"),
+    ("linked", "a test is marked with the incident"),
+    ("guarded", "a linked test passed in this run"),
+    ("could return", "required, and no test would notice it"),
+    (
+        "past grace",
+        "could return or its test fails, and its date is more days ago than postmortem_grace; an"
+        " incident without a date has no grace",
+    ),
+    ("guard lost", "was guarded in an earlier report, and is no more"),
+    ("recurred", "repeats an earlier incident, as its post-mortem says"),
+    ("proven", "its test was seen to fail without the fix of the incident"),
+    ("outdated", "its test or its fix has changed since the proof"),
+)
+"""The words of the page, and what they mean."""
 
-MOST_CLASSES = 6
-"""How many classes are shown before the rest is folded away."""
+FEWEST_STEPS, MOST_STEPS = 6, 9
+"""How many incidents are named under what to do next: more than the fewest where that names all
+that were lost, fail, or are severe and past their grace.
+"""
+
+FEWEST_CLASSES, MOST_CLASSES = 6, 10
+"""How many classes are shown before the rest is folded away: more than the fewest where more have
+recurred.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,24 +175,10 @@ class PageEntry:
                     "" if waived else "not required",
                     "recurred" if incident.get("note") or incident.get("recurs") else "",
                     PROOF_NOTES.get(self.proof or "none", ""),
-                    f"{_format_count(overdue, 'action item')} overdue" if overdue else "",
+                    f"{format_page_count(overdue, 'action item')} overdue" if overdue else "",
                 ),
             )
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A figure at the top, what has become of it, and the filter that shows its incidents.
-
-    ``trend`` is ``worse``, ``better`` or empty.
-    """
-
-    figure: str
-    label: str
-    note: str
-    query: str
-    trend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +221,14 @@ def render_html_report(
     environment = Environment(
         loader=PackageLoader("pytest_postmortem.reports"),
         autoescape=True,
-        finalize=_make_inert,
+        finalize=make_inert,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(
-        count=_format_count, number=_format_number, link=_parse_web_link, cut=_truncate_page_text
+        count=format_page_count, number=format_number, link=parse_web_link, cut=truncate_inert_text
     )
+    environment.filters["class_query"] = _build_class_query
     style, script = (
         Markup(_load_template_source(environment, name)) for name in ("page.css", "page.js")
     )
@@ -243,6 +267,8 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
     by_id = {entry.incident["id"].casefold(): entry for entry in entries}
     states = _count_filter_options(entry.state for entry in entries)
     severities = _count_filter_options(entry.severity for entry in entries)
+    warnings = list(format_page_warnings(document))
+    tiles = list(build_tiles(summary))
     return {
         "document": document,
         "summary": summary,
@@ -251,8 +277,11 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
         "project": forge.project,
         "commit_url": _build_commit_url(forge, (document.get("run") or {}).get("commit")),
         "today": _format_report_time(document),
-        "warnings": list(_format_page_warnings(document)),
-        "tiles": list(_build_tiles(summary)),
+        "failures": list(list_failures(document)),
+        "warnings": warnings,
+        "more_warnings": list_folded_warnings(warnings),
+        "tiles": tiles,
+        "targets": list(_list_targets(summary, tiles)),
         "steps": [_build_step_row(step, by_id, summary, forge) for step in summary.next_steps],
         "entries": entries,
         "course": build_course_chart(summary.course),
@@ -267,17 +296,51 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
             ),
             "tag": _count_filter_options(tag for entry in entries for tag in entry.tags),
         },
-        "focuses": _list_focuses(summary),
+        "focuses": _count_focuses(summary, entries),
         "proofs": summary.proofs,
         "proof_words": PROOF_WORDS,
         "strip": list(_build_strip(summary.proofs)),
-        "gate_summary": _summarize_gates(document.get("gates") or ()),
+        "gate_summary": summarize_gates(document.get("gates") or ()),
         "columns": COLUMNS,
+        "words": WORDS,
         "meaning": STATE_MEANINGS,
         "absent": ABSENT_VALUE,
-        "most_classes": MOST_CLASSES,
-        "most_steps": MOST_STEPS,
+        "classes_shown": _count_shown_classes(summary),
+        "fewest_steps": FEWEST_STEPS,
+        "steps_shown": _count_shown_steps(summary),
+        "most_notices": MOST_NOTICES,
+        "longest_notice": LONGEST_NOTICE,
     }
+
+
+def _count_shown_steps(summary: ReportSummary) -> int:
+    """Return how many steps are named at the top."""
+    severe = {incident["id"] for incident in summary.severe_past_grace}
+    pressing = [
+        place
+        for place, step in enumerate(summary.next_steps, start=1)
+        if step.changed or step.incident["state"] == "failing" or step.incident["id"] in severe
+    ]
+    return min(max([FEWEST_STEPS, *pressing]), MOST_STEPS)
+
+
+def _count_shown_classes(summary: ReportSummary) -> int:
+    """Return how many classes are shown before the rest is folded away."""
+    recurring = sum(row.recurrences > 0 for row in summary.classes)
+    return min(max(FEWEST_CLASSES, recurring), MOST_CLASSES)
+
+
+def _list_targets(summary: ReportSummary, tiles: Iterable[Tile]) -> Iterator[str]:
+    """Yield the filters that the page links to: without scripts, these links lead to the list."""
+    yield "focus=next"
+    yield from (tile.query for tile in tiles)
+    yield from (f"proof={name}" for name, count in summary.proofs.items() if count)
+    yield from (_build_class_query(row.name) for row in summary.classes)
+
+
+def _build_class_query(name: str | None) -> str:
+    """Return the filter of a class, by the name that its rows have."""
+    return urlencode({"class": make_inert(name or ABSENT_VALUE)})
 
 
 def _find_document_forge(document: ReportData) -> Forge:
@@ -285,12 +348,12 @@ def _find_document_forge(document: ReportData) -> Forge:
     run = document.get("run")
     if run is None:
         return find_forge(os.environ)
-    files_url, commits_url = (_parse_web_link(run.get(key)) for key in ("files_url", "commits_url"))
+    files_url, commits_url = (parse_web_link(run.get(key)) for key in ("files_url", "commits_url"))
     return Forge(run.get("project"), files_url, commits_url)
 
 
 def _build_commit_url(forge: Forge, commit: str | None) -> str | None:
-    return _parse_web_link(f"{forge.commits_url}{commit}" if forge.commits_url and commit else None)
+    return parse_web_link(f"{forge.commits_url}{commit}" if forge.commits_url and commit else None)
 
 
 def _format_report_time(document: ReportData) -> str | None:
@@ -300,19 +363,6 @@ def _format_report_time(document: ReportData) -> str | None:
         return None
     exact = moment.time() != moment.min.time()
     return format_day(moment) + (f", {moment:%H:%M} UTC" if exact else "")
-
-
-def _summarize_gates(gates: Sequence[ReportData]) -> str:
-    """Return how the gates ended, with the names of those that failed."""
-    failed = [gate["name"] for gate in gates if gate["judged"] and not gate["passed"]]
-    unjudged = [gate["name"] for gate in gates if not gate["judged"]]
-    passed = len(gates) - len(failed) - len(unjudged)
-    parts = [
-        f"{len(names)} {word}: {_truncate_page_text(', '.join(names))}"
-        for word, names in (("failed", failed), ("not judged", unjudged))
-        if names
-    ]
-    return "; ".join([*parts, f"{passed} passed"] if passed else parts)
 
 
 def _build_strip(proofs: Mapping[ProofStatus, int]) -> Iterator[StripSegment]:
@@ -325,72 +375,19 @@ def _build_strip(proofs: Mapping[ProofStatus, int]) -> Iterator[StripSegment]:
         before += count
 
 
-def _build_tiles(summary: ReportSummary) -> Iterator[Tile]:
-    """Yield the four figures, each with its change since the report before."""
-    before = summary.before
-    since = f"since {describe_time_before(before, summary.document, short=True)}" if before else ""
-    could_return = len(summary.could_return)
-    yield _build_count_tile(
-        could_return, summary.could_return_before, "could return", "focus=return", since
-    )
-    changed = {id.casefold() for id in summary.lost}
-    changed |= {incident["id"].casefold() for incident in summary.failing}
-    lost, failing = len(summary.lost), len(summary.failing)
-    parts = [f"{lost or 'none'} lost {since}", *[f"{failing} failing"] * bool(failing)]
-    label = "lost or failing" if since else "failing"
-    trend = "worse" if changed else ""
-    yield Tile(
-        _format_number(len(changed)), label, ", ".join(parts) if since else "", "focus=lost", trend
-    )
-    severe = " or ".join(name if len(name) <= 12 else f"{name[:11]}…" for name in summary.severe)
-    yield _build_count_tile(
-        len(summary.severe_past_grace),
-        summary.severe_past_grace_before,
-        f"{severe} past grace" if severe and len(summary.severe) < 4 else "past grace",
-        "focus=late",
-        since,
-    )
-    yield _build_share_tile(summary, since)
-
-
-def _build_count_tile(count: int, before: int | None, label: str, query: str, since: str) -> Tile:
-    change = count - before if before is not None else 0
-    note = f"{change:+d} {since}".replace("-", "\N{MINUS SIGN}") if change else f"unchanged {since}"
-    trend = "worse" if change > 0 else "better" if change < 0 else ""
-    return Tile(_format_number(count), label, note if since else "", query, trend)
-
-
-def _build_share_tile(summary: ReportSummary, since: str) -> Tile:
-    totals, earlier = summary.document["totals"], (summary.before or {}).get("totals") or {}
-    percent, before = totals["percent"], earlier.get("percent")
-    counts = f"{totals['guarded']:,} of {totals['required']:,} guarded"
-    query = "state=guarded&required=yes"
-    if percent is None:
-        reason = "share not judged" if totals["required"] else "none required"
-        note = f"{reason}, {totals['linked']:,} linked"
-        return Tile(f"{totals['guarded']:,}", counts, note, query)
-    change = round(percent - before, 1) if before is not None else 0
-    note = f"{totals['linked']:,} linked"
-    if before is not None:
-        points = f"{change:+g} points".replace("-", "\N{MINUS SIGN}") if change else "unchanged"
-        note = f"{points} {since}, {note}"
-    trend = "worse" if change < 0 else "better" if change > 0 else ""
-    return Tile(f"{percent:g} %", counts, note, query, trend)
-
-
-def _list_focuses(summary: ReportSummary) -> list[tuple[str, str]]:
-    """Return the filters of the figures at the top, with their words."""
+def _count_focuses(
+    summary: ReportSummary, entries: Iterable[PageEntry]
+) -> list[tuple[str, str, int]]:
+    """Return the filters of the figures at the top, with their words and counts."""
     lost = f"lost or failing since {summary.since}" if summary.before else "failing"
-    return [
+    counts = Counter(name for entry in entries for name in entry.focus)
+    names = [
         ("next", "to do next"),
         ("return", "could return"),
         ("lost", lost),
-        ("late", f"{' or '.join(map(_truncate_name, summary.severe)) or 'severe'} past grace"),
+        ("late", f"{' or '.join(map(truncate_name, summary.severe)) or 'severe'} past grace"),
     ]
-
-
-def _truncate_name(text: str) -> str:
-    return _truncate_page_text(text, 20)
+    return [(name, words, counts[name]) for name, words in names]
 
 
 def _build_step_row(
@@ -414,8 +411,8 @@ def _format_grace(step: NextStep) -> str:
     if not step.listed or step.incident["state"] == "guarded":
         return ""
     if days is None:
-        return "no date"
-    return f"{days:,}" if days > 0 else f"{-days} left"
+        return "no date: no grace"
+    return f"{days:,}" if days > 0 else f"{format_page_count(-days, 'day')} left"
 
 
 def _format_loss(loss: GuardLoss, summary: ReportSummary) -> str:
@@ -426,29 +423,6 @@ def _format_loss(loss: GuardLoss, summary: ReportSummary) -> str:
     now = find_report_time(summary.document)
     day = format_day(loss.day, now, short=True) if loss.day else ""
     return ", ".join(filter(None, (day, commit)))
-
-
-def _format_page_warnings(document: ReportData) -> Iterator[str]:
-    """Yield the reasons why the figures are not of the whole suite."""
-    scope = document["scope"]
-    reasons = list(scope.get("reasons") or ())
-    if scope["kind"] == "partial":
-        yield f"This run collected only a part of the suite: {'; '.join(reasons) or 'partial'}"
-    unjudged = [
-        unjudged_reason
-        for unjudged_reason in document.get("unjudged") or ()
-        if unjudged_reason not in reasons
-    ]
-    if unjudged:
-        yield f"The figures are not of the whole suite: {'; '.join(unjudged)}"
-    for gate in document.get("gates") or ():
-        if not gate["judged"]:
-            yield f"Gate {gate['name']} has not passed, it was {gate['message']}"
-    registry = document.get("registry") or {}
-    if registry.get("unreachable"):
-        yield f"Registry that can't be reached: {', '.join(registry['unreachable'])}"
-    if registry.get("partial"):
-        yield f"There may be more post-mortems: {'; '.join(registry['partial'])}"
 
 
 def _build_page_entries(summary: ReportSummary, forge: Forge) -> tuple[PageEntry, ...]:
@@ -484,8 +458,8 @@ def _build_page_entries(summary: ReportSummary, forge: Forge) -> tuple[PageEntry
             ),
             focuses.get(incident["id"], ()),
             classify_proof(incident) if summary.proofs else None,
-            _parse_web_link(incident.get("url"))
-            or _parse_web_link(build_file_url(forge.files_url, root, incident.get("url"))),
+            parse_web_link(incident.get("url"))
+            or parse_web_link(build_file_url(forge.files_url, root, incident.get("url"))),
         )
         for place, (anchor, incident) in enumerate(
             zip(_build_anchors(incidents), incidents, strict=True)
@@ -557,49 +531,3 @@ def _count_filter_options(values: Iterable[str]) -> list[FilterOption]:
         counts[value] += 1
     ordered = sorted(counts, key=lambda value: (value == ABSENT_VALUE, value.casefold(), value))
     return [FilterOption(value, counts[value]) for value in ordered]
-
-
-def _make_inert(value: object) -> object:
-    """Return a value without characters that are invisible or reverse text.
-
-    The template passes every value through here. Joiners stay where they join letters of
-    other scripts or parts of an emoji.
-    """
-    if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
-        return value
-    ends = f" {value} "
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else _make_visible(char, ends[n], ends[n + 2])
-        for n, char in enumerate(value)
-    )
-
-
-def _make_visible(char: str, before: str, after: str) -> str:
-    if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return char
-    if char in "\u200c\u200d" and all(c > "\x7f" and c.isprintable() for c in (before, after)):
-        return char
-    return f"[U+{ord(char):04X}]"
-
-
-def _parse_web_link(url: str | None) -> str | None:
-    """Return an address that may become a link, None for any other text."""
-    if not url or not re.fullmatch(r"https?://[^\s<>\"'`\\]{1,2000}", url, re.IGNORECASE):
-        return None
-    try:
-        host = urlsplit(url).hostname
-    except ValueError:
-        return None
-    return url if host and url.isprintable() else None
-
-
-def _truncate_page_text(text: str, most: int = 160) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
-def _format_number(count: int) -> str:
-    return f"{count:,}"
-
-
-def _format_count(count: int, noun: str = "incident") -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -174,6 +174,21 @@ def test_severe_are_those_that_a_gate_requires_or_the_most_severe() -> None:
     assert len(gated.severe_past_grace) == 3
 
 
+def test_the_verdict_writes_a_severity_as_the_figures_do() -> None:
+    """Spellings that are one severity for a gate are counted under one name."""
+    incidents = [
+        incident("PM-1", "failing", severity="sev1", tests=TEST),
+        incident("PM-2", "unguarded", severity="Sev1"),
+        incident("PM-3", "unguarded", severity="SEV-1"),
+    ]
+
+    alone = summarize_report(report(*incidents))
+    gated = summarize_report(report(*incidents, require=["SEV 1"]))
+
+    assert alone.verdict.startswith("2 sev1 incidents could return")
+    assert gated.verdict.startswith("2 SEV 1 incidents could return")
+
+
 def test_what_to_do_next_begins_with_what_was_lost_or_fails() -> None:
     """Then the most severe, those that recurred, and those that wait longest."""
     proof = {"verdict": "not-proven", "outdated": False}
@@ -256,17 +271,19 @@ def test_a_part_of_the_suite_is_not_what_a_report_is_compared_with() -> None:
 
 
 def test_classes_that_return_come_first() -> None:
-    """By the incidents of twelve months; differences of case and space make no new class."""
+    """By recurrences, then twelve months; differences of case and space make no new class."""
     incidents = [
         incident("PM-1", "unguarded", date="2025-11-20", **{"class": "stale  cache"}),
         incident("PM-2", date="2025-11-21", **{"class": "Stale cache"}),
         incident("PM-3", date="2026-05-01", recurs="PM-1", **{"class": "stale cache"}),
         incident("PM-4", date="2020-01-01", **{"class": "clock"}),
         incident("PM-5", "unguarded", date="2026-05-01"),
+        *(incident(f"PM-{n}", date="2026-05-01", **{"class": "capacity"}) for n in range(6, 9)),
     ]
 
     assert summarize_classes(report(*incidents)) == (
         ClassSummary("stale cache", 3, 2, 1, 1),
+        ClassSummary("capacity", 3, 3, 0, 0),
         ClassSummary("clock", 1, 0, 0, 0),
         ClassSummary(None, 1, 1, 0, 1),
     )

@@ -37,6 +37,15 @@ STATE_REASONS: Mapping[str, str] = {
     "errored": "setup or teardown fails",
 }
 
+STEP_KINDS = (
+    "could return",
+    "failing",
+    "whose setup or teardown fails",
+    "whose tests pass without the fix",
+    "removed from the registry",
+)
+"""The kinds of what to do next, as they follow a count."""
+
 HOLLOW_REASON = "test passes without its fix"
 REMOVED_REASON = "post-mortem removed from the registry"
 
@@ -219,6 +228,17 @@ class ReportSummary:
         """The severe incidents that are open and past their grace."""
         return self._list_severe_past_grace(self.document)
 
+    @cached_property
+    def _severity_names(self) -> Mapping[str, str]:
+        """How each severity is called, by its normal form: as in ``severe``, or by its first
+        incident.
+        """
+        written = filter(None, (each.get("severity") for each in self.document["incidents"]))
+        names: dict[str, str] = {}
+        for name in (*self.severe, *written):
+            names.setdefault(normalize_severity(name), name)
+        return names
+
     def _list_severe_past_grace(self, document: ReportData) -> tuple[ReportData, ...]:
         severe = set(map(normalize_severity, self.severe))
         return tuple(
@@ -330,6 +350,14 @@ class ReportSummary:
                 steps.append(NextStep(incident, REMOVED_REASON, None, loss, True, listed=False))
         return tuple(sorted(steps, key=self._rank_step))
 
+    @cached_property
+    def next_steps_in_words(self) -> str:
+        """What the steps are made of: ``27 could return, 1 failing``."""
+        counts = dict.fromkeys(STEP_KINDS, 0)
+        for step in self.next_steps:
+            counts[_classify_step(step)] += 1
+        return ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
+
     def _find_reason(self, incident: ReportData) -> str | None:
         """Return why an incident is to be worked on, None where nothing is to be done."""
         reason = STATE_REASONS.get(incident["state"])
@@ -379,8 +407,8 @@ class ReportSummary:
             unsure = "is known to lack a guard" if self.unknown else "could return unnoticed"
             return f"No incident {unsure}"
         worst = min(self.could_return, key=lambda each: self.rank(each.get("severity")))
-        severity = worst.get("severity")
-        key = normalize_severity(severity or "")
+        key = normalize_severity(worst.get("severity") or "")
+        severity = self._severity_names.get(key)
         count = sum(
             normalize_severity(each.get("severity") or "") == key for each in self.could_return
         )
@@ -408,6 +436,16 @@ class ReportSummary:
     def since(self) -> str:
         """The day of the report before in words, with its time where both are of one day."""
         return describe_time_before(self.before, self.document)
+
+
+def _classify_step(step: NextStep) -> str:
+    """Return which of ``STEP_KINDS`` a step is."""
+    returning, failing, errored, hollow, removed = STEP_KINDS
+    if not step.listed:
+        return removed
+    if step.reason == HOLLOW_REASON:
+        return hollow
+    return {"failing": failing, "errored": errored}.get(step.incident["state"], returning)
 
 
 def shorten_severity(severity: str) -> str:
@@ -451,10 +489,10 @@ def summarize_report(
 
 
 def summarize_classes(document: ReportData) -> tuple[ClassSummary, ...]:
-    """Return the classes of a report, those with the most incidents in twelve months first.
+    """Return the classes of a report, those with the most recurrences first.
 
-    Equal classes are sorted by recurrences, then by all incidents; incidents without a class are
-    last. Names that differ in their case are one.
+    Equal classes are sorted by their incidents of twelve months, then by all; incidents without a
+    class are last. Names that differ in their case are one.
     """
     start = _find_year_before(parse_iso_date(document["policy"].get("today")))
     names: dict[str, str | None] = {}
@@ -476,8 +514,8 @@ def summarize_classes(document: ReportData) -> tuple[ClassSummary, ...]:
     classes.sort(
         key=lambda each: (
             each.name is None,
-            -each.recent,
             -each.recurrences,
+            -each.recent,
             -each.incidents,
         )
     )

@@ -72,6 +72,57 @@
     boxes.filter((box) => box.name === name && box.checked).map((box) => box.value);
   const value = (name) => (control(name) ? control(name).value : "");
 
+  const build = () => {
+    const query = new URLSearchParams();
+    for (const name of fields) if (value(name)) query.append(name, value(name));
+    for (const box of boxes) if (box.checked) query.append(box.name, box.value);
+    return query;
+  };
+
+  const canonical = (query) => [...query].map((pair) => pair.join("=")).sort().join("&");
+  const links = [...document.querySelectorAll('.overview a[href*="="]')]
+    .filter((link) => link.getAttribute("href").startsWith("#"))
+    .map((link) => [link, canonical(new URLSearchParams(link.hash.slice(1)))]);
+  const mark = () => {
+    const query = build();
+    query.delete("sort");
+    const now = canonical(query);
+    for (const [link, filter] of links) {
+      if (filter !== now) link.removeAttribute("aria-current");
+      else if (!link.hasAttribute("aria-current")) link.setAttribute("aria-current", "true");
+    }
+  };
+
+  const chip = (words, clear) => {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    const hint = document.createElement("span");
+    button.type = "button";
+    button.className = "chip";
+    button.textContent = words;
+    hint.className = "unseen";
+    hint.textContent = ": remove this filter";
+    button.append(hint);
+    button.addEventListener("click", () => {
+      clear();
+      changed();
+      (find("chips").querySelector("button") || control("q")).focus();
+    });
+    item.append(button);
+    return item;
+  };
+  const showChips = () => {
+    const chosenFields = names.filter((name) => value(name)).map((name) => {
+      const select = control(name);
+      const words = `${select.previousElementSibling.textContent}: ${select.selectedOptions[0].text}`;
+      return chip(words, () => { select.value = ""; });
+    });
+    const chosenBoxes = boxes.filter((box) => box.checked).map((box) =>
+      chip(box.parentElement.textContent.trim(), () => { box.checked = false; }));
+    find("chips").replaceChildren(...chosenFields, ...chosenBoxes);
+    find("chips").hidden = !find("chips").firstChild;
+  };
+
   const apply = () => {
     const states = new Set(chosen("state"));
     const [required] = chosen("required");
@@ -106,14 +157,13 @@
     const all = `${number(entries.length)} incident${entries.length === 1 ? "" : "s"}`;
     find("shown").textContent = shown === entries.length ? all : `${number(shown)} of ${all}`;
     find("nothing").hidden = shown > 0 || !entries.length;
+    showChips();
+    mark();
   };
 
   const remember = () => {
-    const query = new URLSearchParams();
-    for (const name of fields) if (value(name)) query.append(name, value(name));
-    for (const box of boxes) if (box.checked) query.append(box.name, box.value);
     try {
-      history.replaceState(null, "", `#${query}`);
+      history.replaceState(null, "", `#${build()}`);
     } catch {
       // A browser may refuse after many changes in a short time; the filter holds all the same.
     }
@@ -127,7 +177,6 @@
       if (control(name).selectedIndex === -1) control(name).value = "";
     }
     for (const box of boxes) box.checked = query.getAll(box.name).includes(box.value);
-    if (boxes.some((box) => box.checked)) find("boxes").open = true;
     apply();
   };
 
@@ -212,5 +261,5 @@
   form.hidden = false;
   document.querySelector(".columns").hidden = false;
   recall();
-  open(location.hash.slice(1));
+  if (location.hash) follow();
 })();
