@@ -362,7 +362,15 @@ def test_what_is_known_of_a_fix_is_read_from_its_files() -> None:
     assert found.brought_names == frozenset(
         "decimal currency twice refund refunded rounded new colour HUGE".split()
     )
-    assert found.changed_signatures == {"__init__", "pay", "total", "managed"}
+    assert found.changed_signatures == {
+        "__init__",
+        "Order",
+        "Item",
+        "pay",
+        "refund",
+        "total",
+        "managed",
+    }
     names = "contextlib dataclasses enum json LIMIT helper Order total unchanged managed Item Size"
     assert found.modules == {SHOP: frozenset(names.split())}
     assert (found.root, found.tests, found.replaced_files) == (
@@ -370,6 +378,63 @@ def test_what_is_known_of_a_fix_is_read_from_its_files() -> None:
         frozenset([TEST]),
         frozenset([SHOP]),
     )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "shop.Feature(required=True)",
+        "shop.Feature(1, 2)",
+        "shop.Secure(required=True)",
+        "shop.Plain(1)",
+        "shop.Entry(1, required=True)",
+        "shop.Secure().send(1, required=True)",
+        "shop.make()(required=True)",
+    ],
+)
+def test_a_parameter_whose_name_stood_elsewhere_is_the_need_of_the_test(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Functions are told apart by their classes, and a class by its fields."""
+    old = """\
+import dataclasses
+
+class Feature:
+    required = False
+    def __init__(self, n=0): self.n = n
+    def send(self, n): ...
+
+class Secure(Feature): ...
+
+class Plain: ...
+
+@dataclasses.dataclass
+class Entry:
+    n: int
+
+def make():
+    def inner(): ...
+    return inner
+
+class Other:
+    def __init__(self): ...
+    def inner(self): ...
+    def send(self, n): ...
+"""
+    new = (
+        old.replace("n=0)", "n=0, required=False)")
+        .replace("Secure(Feature): ...", "Secure(Feature):\n    def send(self, n, required=0): ...")
+        .replace("Plain: ...", "Plain:\n    def __init__(self, n): ...")
+        .replace("    n: int\n", "    n: int\n    required: bool = False\n")
+        .replace("inner():", "inner(required=False):")
+    )
+    shop = ModuleType("shop")
+    monkeypatch.setitem(sys.modules, "shop", shop)
+    exec(compile(old, SHOP, "exec"), shop.__dict__)
+    fix_names = collect_names_of_fix("/shop", [TEST], {SHOP: (old, new)})
+
+    assert "required" not in fix_names.brought_names
+    assert classify_failure(failure_of(code, {"shop": shop}), fix_names) == "weak"
 
 
 def test_today_is_looked_at_once_and_only_for_names_of_old() -> None:

@@ -48,10 +48,10 @@ class NamesOfFix:
 
     ``tests`` and ``replaced_files`` are the test files, and the files that are served with another
     text; ``data_files`` are the other files that the fix changed; ``root`` is the checkout.
-    ``brought_names`` are the names that the fix added, ``changed_signatures`` the functions whose
-    parameters it changed. ``modules`` are the names that old files defined, by path; ``lost``
-    returns whether a name was defined then and is nowhere today. ``find_old_statement`` returns the
-    statement on a line of a function, if the function had it before the fix too.
+    ``brought_names`` are the names that the fix added, ``changed_signatures`` the functions and
+    classes whose parameters it changed. ``modules`` are the names that old files defined, by path;
+    ``lost`` returns whether a name was defined then and is nowhere today. ``find_old_statement``
+    returns the statement on a line of a function, if the function had it before the fix too.
     """
 
     root: str
@@ -82,7 +82,7 @@ def classify_failure(failure: RaisedFailure, fix_names: NamesOfFix) -> FailureMe
             else _classify_missing_name(where)
         )
     if "AttributeError" in failure.bases or "TypeError" in failure.bases:
-        called = re.match(r"(?:\w+\.)*(\w+)\(\) (?:takes|missing|got)", failure.message)
+        called = re.match(r"(?:[\w<>]+\.)*(\w+)\(\) (?:takes|missing|got)", failure.message)
         of_fix = any(name in fix_names.brought_names for name in missing)
         of_fix = of_fix or bool(called and called[1] in fix_names.changed_signatures)
         if of_fix:
@@ -185,7 +185,6 @@ def collect_names_of_fix(
     old = [text or "" for text, _ in versions.values()]
     new = [text or "" for _, text in versions.values()]
     old_names, new_names = (frozenset(_list_names_in_texts(texts)) for texts in (old, new))
-    before, after = (dict(_list_parameters(texts)) for texts in (old, new))
     lost: dict[str, bool] = {}
     names_today: list[frozenset[str]] = []
 
@@ -209,7 +208,7 @@ def collect_names_of_fix(
         replaced_files=frozenset(versions),
         brought_names=new_names - old_names,
         changed_signatures=frozenset(
-            name for name in after if before.get(name, after[name]) != after[name]
+            name for pair in versions.values() for name in _list_changed_signatures(*pair)
         ),
         modules={
             path: find_module_names(text or "")
@@ -308,10 +307,38 @@ def find_reading_lines(text: str, names: Collection[str]) -> list[tuple[int, int
     return [(line, line) for line in sorted(line_numbers)]
 
 
-def _list_parameters(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield the functions of some texts, each with its parameters."""
-    for text in texts:
-        tree = parse_python_tree(text)
-        for node in ast.walk(tree) if tree else ():
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                yield node.name, ast.dump(node.args)
+def _list_changed_signatures(old: str | None, new: str | None) -> Iterator[str]:
+    """Yield the functions, and classes, that a call can give other arguments than before.
+
+    A method that is new to a class may hide one of a base, with other parameters.
+    """
+    before, after = (dict(_list_signatures(text or "")) for text in (old, new))
+    for name, parameters in after.items():
+        owner, _, function = name.rpartition(".")
+        known = before.get(name, None if owner in before else parameters)
+        if known != parameters:
+            yield function
+            if function == "__init__":
+                yield owner.rpartition(".")[2]
+
+
+def _list_signatures(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the functions and classes of a text by their whole names, with what a call can give.
+
+    The fields of a class are the parameters of its constructor, if it has none of its own.
+    """
+    waiting: list[tuple[ast.AST | None, str]] = [(parse_python_tree(text), "")]
+    while waiting:
+        node, scope = waiting.pop()
+        for child in ast.iter_child_nodes(node) if node else ():
+            inner = scope
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield f"{scope}{child.name}", ast.dump(child.args)
+                inner = f"{scope}{child.name}."
+            elif isinstance(child, ast.ClassDef):
+                yield f"{scope}{child.name}", ""
+                inner = f"{scope}{child.name}."
+                fields = [each.target for each in child.body if isinstance(each, ast.AnnAssign)]
+                if fields:
+                    yield f"{inner}__init__", " ".join(map(ast.unparse, fields))
+            waiting.append((child, inner))
