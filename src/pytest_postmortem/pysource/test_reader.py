@@ -33,6 +33,14 @@ from pytest_postmortem.pysource.unresolved_marks import MarkCodeReader, UnreadPl
 
 ReduceExpression = Callable[[ast.expr], ast.expr]
 
+STOPPING_CALLS = {
+    "pytest.skip": "skipped",
+    "self.skipTest": "skipped",
+    "unittest.SkipTest": "skipped",
+    "pytest.xfail": "xfailed",
+}
+"""Calls that end a test, by their dotted names, with its outcome."""
+
 
 def describe_muting_mark(
     name: str, args: Sequence[ast.expr], keywords: Mapping[str, ast.expr]
@@ -68,13 +76,11 @@ def find_unconditional_stop(body: Sequence[ast.stmt], reduce: ReduceExpression) 
     for node in body:
         value = node.exc if isinstance(node, ast.Raise) else getattr(node, "value", None)
         if isinstance(node, (ast.Expr, ast.Raise)) and isinstance(value, ast.Call):
-            name = format_dotted_name(reduce(value.func))
-            reasons = [*value.args[:1], *(each.value for each in value.keywords)]
-            reason = _read_constant_value(reduce(reasons[0])) if reasons else None
-            if name in ("pytest.skip", "self.skipTest", "unittest.SkipTest"):
-                return _format_muting_reason("skipped", reason)
-            if name == "pytest.xfail":
-                return _format_muting_reason("xfailed", reason)
+            word = STOPPING_CALLS.get(format_dotted_name(reduce(value.func)))
+            if word is not None:
+                reasons = [*value.args[:1], *(each.value for each in value.keywords)]
+                reason = _read_constant_value(reduce(reasons[0])) if reasons else None
+                return _format_muting_reason(word, reason)
     return None
 
 
@@ -105,6 +111,8 @@ PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
 """Base classes without tests."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+SelectTest = Callable[[str, Function], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +183,11 @@ class _NameContext:
 
 
 class SourceTestReader:
-    """Finds the tests of one file; ``read`` are the expressions that it has read as a whole."""
+    """Finds the tests of one file; ``read`` are the expressions that it has read as a whole.
+
+    Of a function that ``selects`` rejects, by its node id in the file, no mark and no outcome is
+    read; it may be a fixture.
+    """
 
     __test__ = False
 
@@ -186,6 +198,7 @@ class SourceTestReader:
         functions: Sequence[str],
         classes: Sequence[str],
         reader: MarkCodeReader | None = None,
+        selects: SelectTest = lambda name, node: True,
     ) -> None:
         self.read: set[int] = set()
         self._collected: set[int] = set()
@@ -194,6 +207,7 @@ class SourceTestReader:
         self._functions = functions
         self._classes = classes
         self._reader = reader
+        self._selects = selects
         self._definitions = find_definitions(module.tree.body)
         self._home = _NameContext(reader.reducer(module) if reader else ExpressionReducer(module))
         self._homes: dict[int, _NameContext] = {}
@@ -246,7 +260,11 @@ class SourceTestReader:
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     yield from self._read_test_class(node, prefix, outer)
-                elif is_test_name(name, functions) and not self._is_not_a_test(node):
+                elif not is_test_name(name, functions):
+                    continue
+                elif not self._selects(prefix + name, node):
+                    yield SourceTest(prefix + name, node.lineno)
+                elif not self._is_not_a_test(node):
                     yield from self._read_test_function(node, prefix + name, outer)
 
     def _is_not_a_test(self, node: Function) -> bool:
@@ -317,7 +335,7 @@ class SourceTestReader:
         decorator_effect = self._read_decorators(node.decorator_list, home)
         bindings = find_name_bindings(node.body).get("pytestmark", [])
         value = bindings[0].value if len(bindings) == 1 and bindings[0].certain else None
-        if not isinstance(value, ast.expr) or "pytestmark" in home.reducer.module.changed:
+        if not isinstance(value, ast.expr) or home.reducer.module.is_changed("pytestmark"):
             return decorator_effect
         pytestmark_effect = self._read_mark_expression(
             value, inside.reduce(value, bindings[0].position), inside

@@ -18,6 +18,7 @@ from pytest_postmortem.scan.test_passages import (
     FunctionNode,
     find_first_test_line,
     find_muting_outcome,
+    find_written_text,
     list_functions,
     list_passages,
 )
@@ -71,21 +72,30 @@ def find_mentioning_tests(
     if tree is None:
         return None
     try:
-        return _find_tests_in_tree(tree, text, index, (names, patterns, classes))
+        return _find_tests_in_tree(tree, data, text, index, (names, patterns, classes))
     except RecursionError:  # nested too deep
         return None
 
 
 def _find_tests_in_tree(
     tree: ast.Module,
+    data: bytes,
     text: str,
     index: SearchIndex,
     rules: tuple[Collection[str], Sequence[str], Sequence[str]],
 ) -> tuple[MentioningTest, ...]:
-    by_line: dict[int, list[SourceTest]] = {}
-    for test in suite_reader.find_module_tests(tree, *rules):
-        by_line.setdefault(test.line, []).append(test)
     lines = io.StringIO(text, newline=None).readlines()
+    may_mention: dict[int, bool] = {}
+
+    def is_selected(name: str, node: FunctionNode) -> bool:
+        if node.lineno not in may_mention:
+            may_mention[node.lineno] = _is_mention_possible(node, name, lines, index)
+        return may_mention[node.lineno]
+
+    by_line: dict[int, list[SourceTest]] = {}
+    for test in suite_reader.find_module_tests(tree, *rules, is_selected, data):
+        if may_mention.get(test.line):
+            by_line.setdefault(test.line, []).append(test)
     test_nodes = (node for node in list_functions(tree.body) if node.lineno in by_line)
     mentioning_tests = (
         _build_mentioning_test(node, by_line[node.lineno], lines, index) for node in test_nodes
@@ -102,16 +112,21 @@ def decode_module(data: bytes) -> str | None:
         return None
 
 
+def _is_mention_possible(
+    node: FunctionNode, name: str, lines: Sequence[str], index: SearchIndex
+) -> bool:
+    """Return whether a test may mention an incident; this is a fast check."""
+    text = name + "\n" + "".join(lines[find_first_test_line(node, lines) - 1 : node.end_lineno])
+    if index.patterns:
+        return index.is_match_possible(text)
+    return index.is_match_possible(find_written_text(node, name, text, lines))
+
+
 def _build_mentioning_test(
     node: FunctionNode, tests: Sequence[SourceTest], lines: Sequence[str], index: SearchIndex
 ) -> MentioningTest:
-    first, end = find_first_test_line(node, lines), node.end_lineno or node.lineno
-    name = tests[0].name
-    text = "".join([name, "\n", *lines[first - 1 : end]])
     muted = tests[0].muted or find_muting_outcome(node)
-    mentions = (
-        _list_mentions(node, name, lines, index, muted) if index.is_match_possible(text) else ()
-    )
+    mentions = _list_mentions(node, tests[0].name, lines, index, muted)
     best: dict[str, Mention] = {}
     for mention in mentions:
         key = mention.id.casefold()
