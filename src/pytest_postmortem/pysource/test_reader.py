@@ -22,7 +22,12 @@ from pytest_postmortem.pysource.expressions import (
     read_literal_arguments,
     read_literal_keywords,
 )
-from pytest_postmortem.pysource.project_modules import ParsedModule, Position, find_name_bindings
+from pytest_postmortem.pysource.project_modules import (
+    NameBinding,
+    ParsedModule,
+    Position,
+    find_name_bindings,
+)
 from pytest_postmortem.pysource.resolver import (
     ExpressionReducer,
     NameScope,
@@ -213,6 +218,8 @@ class SourceTestReader:
         self._homes: dict[int, _NameContext] = {}
         self._foreign: list[tuple[ParsedModule, ast.ClassDef, int]] = []
         self._decorators: dict[int, ast.expr] = {}
+        self._bases: dict[int, ast.expr] = {}
+        self._bound_in_classes: dict[int, Mapping[str, Sequence[NameBinding]]] = {}
         self._open = {"pytestmark"}
 
     def tests(self) -> Iterator[SourceTest]:
@@ -301,7 +308,7 @@ class SourceTestReader:
         if not (is_test_name(node.name, self._classes) or unittest or bases):
             return
         defined = [find_definitions(class_node.body) for class_node, _ in family]
-        is_test = find_name_bindings(node.body).get("__test__")
+        is_test = self._find_class_bindings(node).get("__test__")
         if is_test and getattr(is_test[-1].value, "value", None) is False:
             return
         if not unittest and any(CONSTRUCTORS & definitions.keys() for definitions in defined):
@@ -309,7 +316,7 @@ class SourceTestReader:
         class_effect = outer
         inherited: dict[str, list[Definition]] = {}
         for (class_node, home), definitions in reversed(list(zip(family, defined, strict=True))):
-            inside = _NameContext(home.reducer, _mask_class_names(class_node))
+            inside = _NameContext(home.reducer, self._mask_class_names(class_node))
             class_effect = self._read_class_effect(class_node, home, inside).join(class_effect)
             for nodes in definitions.values():
                 self._homes.update((id(definition), inside) for definition in nodes)
@@ -333,7 +340,7 @@ class SourceTestReader:
         self, node: ast.ClassDef, home: _NameContext, inside: _NameContext
     ) -> _MarkEffect:
         decorator_effect = self._read_decorators(node.decorator_list, home)
-        bindings = find_name_bindings(node.body).get("pytestmark", [])
+        bindings = self._find_class_bindings(node).get("pytestmark", [])
         value = bindings[0].value if len(bindings) == 1 and bindings[0].certain else None
         if not isinstance(value, ast.expr) or home.reducer.module.is_changed("pytestmark"):
             return decorator_effect
@@ -343,6 +350,16 @@ class SourceTestReader:
         if pytestmark_effect.clear:
             self.read.add(id(value))
         return decorator_effect.join(pytestmark_effect)
+
+    def _find_class_bindings(self, node: ast.ClassDef) -> Mapping[str, Sequence[NameBinding]]:
+        if id(node) not in self._bound_in_classes:
+            self._bound_in_classes[id(node)] = find_name_bindings(node.body)
+        return self._bound_in_classes[id(node)]
+
+    def _mask_class_names(self, node: ast.ClassDef) -> NameScope:
+        """Return the names that the body of a class binds, each unresolved."""
+        names = self._find_class_bindings(node)
+        return {name: ast.Name(name, ast.Load(), lineno=1, col_offset=0) for name in names}
 
     def _find_class_family(
         self, node: ast.ClassDef, home: _NameContext, seen: set[int]
@@ -360,8 +377,13 @@ class SourceTestReader:
 
     def _reduce_base(self, node: ast.ClassDef, base: ast.expr, home: _NameContext) -> ast.expr:
         """Return what a base class comes to, without its type parameters."""
+        if home is self._home and id(base) in self._bases:
+            return self._bases[id(base)]
         plain = base.value if isinstance(base, ast.Subscript) else base
-        return home.reduce(plain, _find_lookup_position(node))
+        reduced = home.reduce(plain, _find_lookup_position(node))
+        if home is self._home:
+            self._bases[id(base)] = reduced
+        return reduced
 
     def _find_project_bases(
         self, reduced: ast.expr, home: _NameContext
@@ -458,12 +480,6 @@ class SourceTestReader:
     def _may_mark(self, node: ast.expr) -> bool:
         """Return whether a reduced expression may contain one of our marks."""
         return self._reader is not None and self._reader.may_mark(self._module, node)
-
-
-def _mask_class_names(node: ast.ClassDef) -> NameScope:
-    """Return the names that the body of a class binds, each unresolved."""
-    names = find_name_bindings(node.body)
-    return {name: ast.Name(name, ast.Load(), lineno=1, col_offset=0) for name in names}
 
 
 def _find_lookup_position(node: ast.expr | ast.ClassDef) -> Position:
