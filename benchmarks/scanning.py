@@ -19,31 +19,50 @@ own subject?
 With `--apply` the package is copied, marked, and collected before and after; that is to give the
 same tests, each with its ids, and a second run has nothing left to write. `--prefix GH-` makes
 ids such as GH-123 of the numbers.
+
+With `--cost` the nine files with the most numbers are read in this process, in turns with
+``ast.parse`` of the same files, and the ratio of the CPU times is printed with its goal; so are
+those for a registry of three of its numbers, and of one that no file has:
+
+    python benchmarks/scanning.py test https://github.com/python/cpython/issues/ --cost
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import gc
 import json
 import os
 import random
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from pytest_postmortem.model import Postmortem, Registry
+from pytest_postmortem.scan.mentions import find_mentioning_tests
+from pytest_postmortem.scan.search_index import SearchIndex, build_search_index
 
 MENTIONED = re.compile(
     r"(?:gh|issues?|bug|ticket|pr|pull|bpo|#)[\s/_:#.-]{0,3}(?:issues?\s*)?#?(\d{2,6})(?!\d)",
     re.IGNORECASE,
 )
 """Far more than a scan takes for a reference, so that it has something to be wrong about."""
+
+GOAL = 1.3
+"""A scan takes at most so many times as long as parsing the same files."""
+
+TURNS = 7
 
 COLLECTED = """
 def pytest_collection_finish(session):
@@ -82,6 +101,40 @@ def scan(home: Path, folder: Path) -> list[Mapping[str, Any]]:
     counts = Counter(each["strength"] for each in found)
     print(f"{folder.name}: {document['files']} files in {seconds:.1f} s, {dict(counts)}")
     return found
+
+
+def list_numbers(path: Path) -> set[str]:
+    """Return the numbers that a file mentions."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return {str(int(found[1])) for found in MENTIONED.finditer(text)}
+
+
+def measure_ratio(files: Sequence[bytes], index: SearchIndex) -> float:
+    """Return the CPU time of a scan of files by that of parsing them: the median of some turns."""
+    ratios = []
+    for _ in range(TURNS):
+        times = []
+        for read in (ast.parse, partial(find_mentioning_tests, index=index, names={"postmortem"})):
+            gc.collect()
+            start = time.process_time()
+            for data in files:
+                read(data)
+            times.append(time.process_time() - start)
+        ratios.append(times[1] / times[0])
+    return statistics.median(ratios)
+
+
+def print_cost(folder: Path, url: str, prefix: str) -> None:
+    """Print the ratios for registries of all numbers, of few, and of one that no file has."""
+    by_file = {path: list_numbers(path) for path in sorted(folder.rglob("test_*.py"))}
+    numbers = sorted(set().union(*by_file.values()), key=int)
+    files = sorted(by_file, key=lambda path: -len(by_file[path]))[:9]
+    contents = [path.read_bytes() for path in files]
+    print(f"{len(files)} files, {sum(map(len, contents)) / 1e6:.1f} MB; goal: {GOAL}")
+    for ids in (numbers, [*numbers[-3:]], ["999999937"]):
+        some = tuple(Postmortem(f"{prefix}{n}", n, f"{url}{n}") for n in ids)
+        index = build_search_index(Registry(some, {each.id.casefold(): each for each in some}))
+        print(f"{len(ids)} ids: {measure_ratio(contents, index):.2f} times parsing")
 
 
 def show(folder: Path, some: Iterable[Mapping[str, Any]]) -> None:
@@ -149,12 +202,16 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=0, help="print so many suggestions to judge")
     parser.add_argument("--strength", default="likely", help="of this strength")
     parser.add_argument("--seed", type=int, default=0, help="which sample")
+    parser.add_argument("--cost", action="store_true", help="print the ratio to parsing")
     parser.add_argument("--apply", action="store_true", help="mark a copy, and compare")
     options = parser.parse_args()
     spec = find_spec(options.package)
     if spec is None or spec.origin is None:
         parser.error(f"{options.package} is not installed")
     folder = Path(spec.origin).parent
+    if options.cost:
+        print_cost(folder, options.url, options.prefix)
+        return
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         (home / "pm.yml").write_text(registry(folder, options.url, options.prefix))

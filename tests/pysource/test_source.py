@@ -201,3 +201,27 @@ def test_what_is_nested_too_deep_ends_nothing(code: str) -> None:
     assert not [test.marks for test in parse_source_tests(code, {"postmortem"}) or () if test.marks]
     assert find_mentioning_tests(code.encode(), known, {"postmortem"}) in (None, ())
     assert not is_test_missing(ast.parse(code), "test_1234")
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        ("print(CASES)", False),
+        ("CASES.index(1)", False),
+        ("CASES.append(1)", True),
+        ("CASES [0] = 1", True),
+        ("(CASES).append(1)", True),
+        ("del CASES[0]", True),
+        ("CASES \\\n.append(1)", True),
+        ("(CASES  # all\n).append(1)", True),
+        ("CASES.inner[0].append(1)", True),
+        ("MORE_CASES.append(1)", False),
+    ],
+)
+def test_a_changed_name_is_found_by_its_text_first(use: str, expected: bool) -> None:
+    """The value of a list that code changes is unknown, however the change is written."""
+    code = f"CASES = MORE_CASES = []\ndef setup():\n    {use}\n".encode()
+    module = ModuleIndex({"a.py": code}).read("a.py")
+
+    assert module is not None
+    assert module.is_changed("CASES") is expected

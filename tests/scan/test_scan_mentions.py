@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from pytest_postmortem.model import Policy, Postmortem, Registry
 from pytest_postmortem.scan.mentions import find_mentioning_tests
 from pytest_postmortem.scan.search_index import build_search_index
+from pytest_postmortem.scan.test_passages import _find_comments, _list_comment_tokens
 
 URL = "https://github.com/acme/shop/issues/"
 POSTMORTEMS = tuple(Postmortem(id, id, URL + id) for id in ("123", "456", "789"))
@@ -389,3 +392,34 @@ def test_no_comment_takes_long(comment: str) -> None:
 def test_what_is_not_read(code: str) -> None:
     """It speaks of other tests as well, or it is code."""
     assert mentioned(code) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "  def f():  # a\n    'it''s # no' # b\n    # c\n",
+        'def f():\n  """#"""; x = r"\\"; y = "\\" #"  # a\n',
+        "def f():\n  x = '''\n  # no ' \\''' # no\n''' # a\n  # b",
+        "def f():\n  x = 'a \\\n # no' # a\n",
+        'def f():\n  x = \'\'  # \'\'\n  y = """"# no""" # a\n',
+        "def f():\n  x = f'{a!r:>8}' # a\n  y = rf\"{a}#{{\" # b\n",
+        "def f():\n  x = f'{a[\"#\"]}' # a\n",
+    ],
+)
+def test_comments_are_found_as_by_the_tokenizer(code: str) -> None:
+    """A sign of a number in a string begins no comment."""
+    assert _find_comments(code) == list(_list_comment_tokens(code))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="is no valid Python before 3.12")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f():\n  x = f'{a['#']}' # a\n",
+        'def f():\n  x = f"""{\n    a # a\n  }""" # b\n',
+        "def f():\n  x = f'{a\n  }' # a\n",
+    ],
+)
+def test_comments_near_nested_strings_are_found_by_the_tokenizer(code: str) -> None:
+    """An f-string of Python 3.12 may hold other strings and comments."""
+    assert _find_comments(code) == list(_list_comment_tokens(code))

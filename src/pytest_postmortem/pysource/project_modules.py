@@ -10,8 +10,8 @@ import ast
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_postmortem.pysource.bindings import Definition, parse_python_tree, walk_statements
@@ -29,7 +29,20 @@ MUTATING_METHODS = frozenset(
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([^\r\n#]*)", re.MULTILINE)
 IMPORTERS = ("import_module", "importorskip", "__import__")
 _IMPORTER_WORDS = tuple(name.encode() for name in IMPORTERS)
-_YIELDED = frozenset({ast.Import, ast.ImportFrom, ast.Call, ast.Subscript, ast.Global})
+_PART = re.compile(rb"[\s)]*[.\[\\#]")
+"""An attribute or an item after a name, or a comment or the end of a line before it."""
+
+_BLOCK_FIELDS = ("body", "orelse", "finalbody", "handlers", "cases")
+_BLOCK_KINDS: Sequence[type[ast.AST]] = (
+    *ast.stmt.__subclasses__(),
+    ast.ExceptHandler,
+    ast.match_case,
+)
+_BLOCKS: Mapping[type[ast.AST], Sequence[str]] = {
+    kind: tuple(name for name in _BLOCK_FIELDS if name in kind._fields) for kind in _BLOCK_KINDS
+}
+"""The fields of statements that hold other statements."""
+
 _WORD = re.compile(rb"[\w\x80-\xff]+")
 
 
@@ -123,9 +136,11 @@ def _find_assigned_names(
 
 @dataclass(slots=True)
 class ParsedModule:
-    """A Python file; ``changed`` are the names whose objects it changes after their binding,
-    ``rebound`` those that its functions bind anew, ``imported`` the modules that it names with
-    ``import``. ``words`` are the names and attributes of its code, each with its lines.
+    """A Python file; ``rebound`` are the names that its functions bind anew, ``imported`` the
+    modules that it names with ``import``.
+
+    Its expressions are read when they are asked for, which not every caller does. ``data`` may be
+    empty, if the text is not at hand.
     """
 
     path: str
@@ -133,10 +148,35 @@ class ParsedModule:
     data: bytes
     bound: Mapping[str, Sequence[NameBinding]]
     stars: Sequence[ImportTarget]
-    words: Mapping[str, Sequence[int]]
     imported: frozenset[str]
-    changed: frozenset[str]
     rebound: frozenset[str]
+    _expressions: tuple[Mapping[str, Sequence[int]], Set[str]] | None = field(
+        default=None, init=False, repr=False
+    )
+
+    @property
+    def words(self) -> Mapping[str, Sequence[int]]:
+        """The names and attributes of its code, each with its lines."""
+        return self._read_expressions()[0]
+
+    def is_changed(self, name: str) -> bool:
+        """Return whether its code changes the object of a name after the binding of that name.
+
+        A change is written ``name.method(`` or ``name[``, and without either in its text no
+        expression has to be read.
+        """
+        if self.data and name.isascii() and not _is_part_used(self.data, name.encode()):
+            return False
+        return name in self._read_expressions()[1]
+
+    def _read_expressions(self) -> tuple[Mapping[str, Sequence[int]], Set[str]]:
+        if self._expressions is None:
+            words: dict[str, list[int]] = defaultdict(list)
+            changed: set[str] = set()
+            for node in _walk_words(self.tree, words):
+                changed.update(_find_mutated_names(node))
+            self._expressions = words, changed
+        return self._expressions
 
     @property
     def lines(self) -> Sequence[str]:
@@ -292,14 +332,10 @@ def _parse_module(path: str, data: bytes) -> ParsedModule | None:
 
 def build_parsed_module(path: str, tree: ast.Module, data: bytes) -> ParsedModule:
     """Return a module from its syntax tree."""
-    words: dict[str, list[int]] = defaultdict(list)
     imports: list[ast.Import | ast.ImportFrom] = []
-    changed: set[str] = set()
     rebound: set[str] = set()
-    for node in _walk_words(tree, words):
-        if isinstance(node, (ast.Call, ast.Subscript)):
-            changed.update(_find_mutated_names(node))
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
+    for node in _walk_blocks(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
             imports.append(node)
         elif isinstance(node, ast.Global):
             rebound.update(node.names)
@@ -311,12 +347,23 @@ def build_parsed_module(path: str, tree: ast.Module, data: bytes) -> ParsedModul
     stars = [each.value for each in bound.pop("*", ()) if isinstance(each.value, ImportTarget)]
     wholes = (each for each in imports if isinstance(each, ast.Import))
     imported = frozenset(alias.name for each in wholes for alias in each.names)
-    names = (frozenset(changed), frozenset(rebound))
-    return ParsedModule(path, tree, data, bound, stars, words, imported, *names)
+    return ParsedModule(path, tree, data, bound, stars, imported, frozenset(rebound))
 
 
-def _walk_words(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.AST]:
-    """Yield imports, calls, subscripts and ``global`` statements.
+def _walk_blocks(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield all statements, including those of functions, in no order."""
+    waiting: list[ast.AST] = [*tree.body]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in _BLOCKS.get(type(node), ()):
+            waiting += getattr(node, name)
+
+
+def _walk_words(
+    tree: ast.Module, words: dict[str, list[int]]
+) -> Iterator[ast.Call | ast.Subscript]:
+    """Yield calls and subscripts.
 
     Names, ``.attributes`` and what an import gives another name are added to ``words`` with their
     lines. In ``mark.slow`` and ``pytest.mark.slow`` the ``mark`` is not a word: the name
@@ -333,7 +380,7 @@ def _walk_words(tree: ast.Module, words: dict[str, list[int]]) -> Iterator[ast.A
         elif kind is ast.alias and node.asname:
             words[node.name].append(node.lineno)
         elif kind is not ast.Constant:
-            if kind in _YIELDED:
+            if kind is ast.Call or kind is ast.Subscript:
                 yield node
             for value in vars(node).values():
                 if type(value) is list:
@@ -350,6 +397,17 @@ def _note_attribute(node: ast.Attribute, words: dict[str, list[int]]) -> list[as
         words["mark."].append(owner.lineno)
         return []
     return [owner.value if type(owner) is ast.Attribute and owner.attr == "mark" else owner]
+
+
+def _is_part_used(data: bytes, name: bytes) -> bool:
+    """Return whether an attribute or an item of a name may be used anywhere in a text."""
+    place = data.find(name)
+    while place >= 0:
+        place += len(name)
+        if _PART.match(data, place):
+            return True
+        place = data.find(name, place)
+    return False
 
 
 def _find_mutated_names(node: ast.Call | ast.Subscript) -> Iterator[str]:

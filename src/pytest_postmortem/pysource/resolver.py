@@ -136,7 +136,7 @@ class ExpressionReducer:
             return self._build_definition(value, node)
         found = self.reduce_part(value, binding.position, EMPTY_SCOPE, depth + 1)
         kept = isinstance(found, (ast.Constant, ast.Attribute))
-        return None if node.id in self.module.changed and not kept else found
+        return found if kept or not self.module.is_changed(node.id) else None
 
     def _build_definition(self, definition: Definition, name: ast.Name) -> ReducedDefinition:
         made = ast.copy_location(ReducedDefinition(name.id, ast.Load()), name)

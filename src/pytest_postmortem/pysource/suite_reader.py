@@ -23,7 +23,12 @@ from pytest_postmortem.pysource.project_modules import (
     ParsedModule,
     build_parsed_module,
 )
-from pytest_postmortem.pysource.test_reader import SourceMark, SourceTest, SourceTestReader
+from pytest_postmortem.pysource.test_reader import (
+    SelectTest,
+    SourceMark,
+    SourceTest,
+    SourceTestReader,
+)
 from pytest_postmortem.pysource.unresolved_marks import MarkCodeReader, UnreadPlace
 
 __all__ = [
@@ -107,14 +112,23 @@ def parse_source_tests(
 
 
 def find_module_tests(
-    tree: ast.Module, names: Collection[str], functions: Sequence[str], classes: Sequence[str]
+    tree: ast.Module,
+    names: Collection[str],
+    functions: Sequence[str],
+    classes: Sequence[str],
+    selects: SelectTest = lambda name, node: True,
+    data: bytes = b"",
 ) -> tuple[SourceTest, ...]:
     """Return the tests of a module that is parsed already; the line of each is that of its def.
 
+    Functions that ``selects`` rejects are included without marks and outcome, and fixtures among
+    them too. With the ``data`` of the module less of it is read.
+
     Raises: RecursionError where Python reads more than can be walked through.
     """
-    module = build_parsed_module("", tree, b"")
-    return tuple(SourceTestReader(module, names, functions, classes).tests())
+    module = build_parsed_module("", tree, data)
+    reader = SourceTestReader(module, names, functions, classes, selects=selects)
+    return tuple(reader.tests())
 
 
 def read_suite_tests(

@@ -22,7 +22,12 @@ from pytest_postmortem.pysource.expressions import (
     read_literal_arguments,
     read_literal_keywords,
 )
-from pytest_postmortem.pysource.project_modules import ParsedModule, Position, find_name_bindings
+from pytest_postmortem.pysource.project_modules import (
+    NameBinding,
+    ParsedModule,
+    Position,
+    find_name_bindings,
+)
 from pytest_postmortem.pysource.resolver import (
     ExpressionReducer,
     NameScope,
@@ -32,6 +37,14 @@ from pytest_postmortem.pysource.resolver import (
 from pytest_postmortem.pysource.unresolved_marks import MarkCodeReader, UnreadPlace
 
 ReduceExpression = Callable[[ast.expr], ast.expr]
+
+STOPPING_CALLS = {
+    "pytest.skip": "skipped",
+    "self.skipTest": "skipped",
+    "unittest.SkipTest": "skipped",
+    "pytest.xfail": "xfailed",
+}
+"""Calls that end a test, by their dotted names, with its outcome."""
 
 
 def describe_muting_mark(
@@ -68,13 +81,11 @@ def find_unconditional_stop(body: Sequence[ast.stmt], reduce: ReduceExpression) 
     for node in body:
         value = node.exc if isinstance(node, ast.Raise) else getattr(node, "value", None)
         if isinstance(node, (ast.Expr, ast.Raise)) and isinstance(value, ast.Call):
-            name = format_dotted_name(reduce(value.func))
-            reasons = [*value.args[:1], *(each.value for each in value.keywords)]
-            reason = _read_constant_value(reduce(reasons[0])) if reasons else None
-            if name in ("pytest.skip", "self.skipTest", "unittest.SkipTest"):
-                return _format_muting_reason("skipped", reason)
-            if name == "pytest.xfail":
-                return _format_muting_reason("xfailed", reason)
+            word = STOPPING_CALLS.get(format_dotted_name(reduce(value.func)))
+            if word is not None:
+                reasons = [*value.args[:1], *(each.value for each in value.keywords)]
+                reason = _read_constant_value(reduce(reasons[0])) if reasons else None
+                return _format_muting_reason(word, reason)
     return None
 
 
@@ -105,6 +116,8 @@ PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
 """Base classes without tests."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+SelectTest = Callable[[str, Function], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +188,11 @@ class _NameContext:
 
 
 class SourceTestReader:
-    """Finds the tests of one file; ``read`` are the expressions that it has read as a whole."""
+    """Finds the tests of one file; ``read`` are the expressions that it has read as a whole.
+
+    Of a function that ``selects`` rejects, by its node id in the file, no mark and no outcome is
+    read; it may be a fixture.
+    """
 
     __test__ = False
 
@@ -186,6 +203,7 @@ class SourceTestReader:
         functions: Sequence[str],
         classes: Sequence[str],
         reader: MarkCodeReader | None = None,
+        selects: SelectTest = lambda name, node: True,
     ) -> None:
         self.read: set[int] = set()
         self._collected: set[int] = set()
@@ -194,11 +212,14 @@ class SourceTestReader:
         self._functions = functions
         self._classes = classes
         self._reader = reader
+        self._selects = selects
         self._definitions = find_definitions(module.tree.body)
         self._home = _NameContext(reader.reducer(module) if reader else ExpressionReducer(module))
         self._homes: dict[int, _NameContext] = {}
         self._foreign: list[tuple[ParsedModule, ast.ClassDef, int]] = []
         self._decorators: dict[int, ast.expr] = {}
+        self._bases: dict[int, ast.expr] = {}
+        self._bound_in_classes: dict[int, Mapping[str, Sequence[NameBinding]]] = {}
         self._open = {"pytestmark"}
 
     def tests(self) -> Iterator[SourceTest]:
@@ -246,7 +267,11 @@ class SourceTestReader:
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     yield from self._read_test_class(node, prefix, outer)
-                elif is_test_name(name, functions) and not self._is_not_a_test(node):
+                elif not is_test_name(name, functions):
+                    continue
+                elif not self._selects(prefix + name, node):
+                    yield SourceTest(prefix + name, node.lineno)
+                elif not self._is_not_a_test(node):
                     yield from self._read_test_function(node, prefix + name, outer)
 
     def _is_not_a_test(self, node: Function) -> bool:
@@ -283,7 +308,7 @@ class SourceTestReader:
         if not (is_test_name(node.name, self._classes) or unittest or bases):
             return
         defined = [find_definitions(class_node.body) for class_node, _ in family]
-        is_test = find_name_bindings(node.body).get("__test__")
+        is_test = self._find_class_bindings(node).get("__test__")
         if is_test and getattr(is_test[-1].value, "value", None) is False:
             return
         if not unittest and any(CONSTRUCTORS & definitions.keys() for definitions in defined):
@@ -291,7 +316,7 @@ class SourceTestReader:
         class_effect = outer
         inherited: dict[str, list[Definition]] = {}
         for (class_node, home), definitions in reversed(list(zip(family, defined, strict=True))):
-            inside = _NameContext(home.reducer, _mask_class_names(class_node))
+            inside = _NameContext(home.reducer, self._mask_class_names(class_node))
             class_effect = self._read_class_effect(class_node, home, inside).join(class_effect)
             for nodes in definitions.values():
                 self._homes.update((id(definition), inside) for definition in nodes)
@@ -315,9 +340,9 @@ class SourceTestReader:
         self, node: ast.ClassDef, home: _NameContext, inside: _NameContext
     ) -> _MarkEffect:
         decorator_effect = self._read_decorators(node.decorator_list, home)
-        bindings = find_name_bindings(node.body).get("pytestmark", [])
+        bindings = self._find_class_bindings(node).get("pytestmark", [])
         value = bindings[0].value if len(bindings) == 1 and bindings[0].certain else None
-        if not isinstance(value, ast.expr) or "pytestmark" in home.reducer.module.changed:
+        if not isinstance(value, ast.expr) or home.reducer.module.is_changed("pytestmark"):
             return decorator_effect
         pytestmark_effect = self._read_mark_expression(
             value, inside.reduce(value, bindings[0].position), inside
@@ -325,6 +350,16 @@ class SourceTestReader:
         if pytestmark_effect.clear:
             self.read.add(id(value))
         return decorator_effect.join(pytestmark_effect)
+
+    def _find_class_bindings(self, node: ast.ClassDef) -> Mapping[str, Sequence[NameBinding]]:
+        if id(node) not in self._bound_in_classes:
+            self._bound_in_classes[id(node)] = find_name_bindings(node.body)
+        return self._bound_in_classes[id(node)]
+
+    def _mask_class_names(self, node: ast.ClassDef) -> NameScope:
+        """Return the names that the body of a class binds, each unresolved."""
+        names = self._find_class_bindings(node)
+        return {name: ast.Name(name, ast.Load(), lineno=1, col_offset=0) for name in names}
 
     def _find_class_family(
         self, node: ast.ClassDef, home: _NameContext, seen: set[int]
@@ -342,8 +377,13 @@ class SourceTestReader:
 
     def _reduce_base(self, node: ast.ClassDef, base: ast.expr, home: _NameContext) -> ast.expr:
         """Return what a base class comes to, without its type parameters."""
+        if home is self._home and id(base) in self._bases:
+            return self._bases[id(base)]
         plain = base.value if isinstance(base, ast.Subscript) else base
-        return home.reduce(plain, _find_lookup_position(node))
+        reduced = home.reduce(plain, _find_lookup_position(node))
+        if home is self._home:
+            self._bases[id(base)] = reduced
+        return reduced
 
     def _find_project_bases(
         self, reduced: ast.expr, home: _NameContext
@@ -440,12 +480,6 @@ class SourceTestReader:
     def _may_mark(self, node: ast.expr) -> bool:
         """Return whether a reduced expression may contain one of our marks."""
         return self._reader is not None and self._reader.may_mark(self._module, node)
-
-
-def _mask_class_names(node: ast.ClassDef) -> NameScope:
-    """Return the names that the body of a class binds, each unresolved."""
-    names = find_name_bindings(node.body)
-    return {name: ast.Name(name, ast.Load(), lineno=1, col_offset=0) for name in names}
 
 
 def _find_lookup_position(node: ast.expr | ast.ClassDef) -> Position:

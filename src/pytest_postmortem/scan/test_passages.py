@@ -41,6 +41,19 @@ _STOPPING_CODE = re.compile(
 
 _MUTING_NAME = re.compile(r"(?:^|[._])(?:xfail|skip|expected_?failure|known_?fail)", re.IGNORECASE)
 _MUTED_NAME = re.compile(r"(?:^|[._])(xfail|skip|expected_?failure|known_?fail(?:ure)?)$")
+_HASH = re.compile("#.*")
+_COMMENT_OR_STRING = re.compile(
+    r"""\#[^\n]*
+    | \"{3} [^"\\]* (?:(?:\\.|"(?!""))[^"\\]*)* \"{3}
+    | \'{3} [^'\\]* (?:(?:\\.|'(?!''))[^'\\]*)* \'{3}
+    | " [^"\\\n]* (?:\\.[^"\\\n]*)* "
+    | ' [^'\\\n]* (?:\\.[^'\\\n]*)* '
+    | ["']""",
+    re.DOTALL | re.VERBOSE,
+)
+"""A comment, a string without its prefix, or a quote that ends nowhere."""
+
+_FORMAT_PREFIXES = frozenset("fFtT")
 _COMMENT_LINE = re.compile(r"(\s*)#")
 
 
@@ -72,6 +85,22 @@ def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
             break
         line -= 1
     return line
+
+
+def find_written_text(node: FunctionNode, name: str, code: str, lines: Sequence[str]) -> str:
+    """Return more than the passages of a test have: its name, all that follows a ``#``, its
+    decorators and its docstring.
+
+    ``code`` is that of its lines. The end of a string may be taken for a comment; so that is fast.
+    """
+    parts = [name, *_HASH.findall(code)]
+    if node.decorator_list:
+        first = min(decorator.lineno for decorator in node.decorator_list)
+        parts += lines[first - 1 : node.lineno]
+    first_statement = node.body[0]
+    if isinstance(first_statement, ast.Expr):
+        parts += lines[first_statement.lineno - 1 : first_statement.end_lineno]
+    return "\n".join(parts)
 
 
 def list_passages(node: FunctionNode, name: str, lines: Sequence[str]) -> Iterator[SourcePassage]:
@@ -177,15 +206,15 @@ def _list_comment_passages(lines: Sequence[str], first: int, end: int) -> Iterat
     """Yield the comments of some lines; consecutive comment lines are joined."""
     block: list[str] = []
     begin = column = 0
-    for token in _list_comment_tokens(lines[first - 1 : end]):
-        line, start = first - 1 + token.start[0], token.start[1]
-        code = token.line[:start].strip()
+    for offset, start, comment in _find_comments("".join(lines[first - 1 : end])):
+        line = first + offset
+        code = lines[line - 1][:start].strip()
         if block and (code or line != begin + len(block) or start != column):
             yield SourcePassage(
                 "inside", "\n".join(block), begin, _find_code_below(lines, begin + len(block))
             )
             block = []
-        text = _strip_comment_sign(token.string)
+        text = _strip_comment_sign(comment)
         if code:
             yield SourcePassage("inside", text, line, code)
         elif block:
@@ -203,13 +232,39 @@ def _find_code_below(lines: Sequence[str], line: int) -> str:
     return lines[line - 1].strip() if line <= len(lines) else ""
 
 
-def _list_comment_tokens(lines: Sequence[str]) -> Iterator[tokenize.TokenInfo]:
+def _find_comments(code: str) -> list[tuple[int, int, str]]:
+    """Return the comments of a part of a module, each with the line (from 0) and the column.
+
+    Code is split into comments and strings, which is all that it takes. Only an f-string may have
+    quotes and comments within its braces, since Python 3.12: that is left to the tokenizer.
+    """
+    found: list[tuple[int, int, str]] = []
+    line = counted = 0
+    for match in _COMMENT_OR_STRING.finditer(code):
+        start, text = match.start(), match[0]
+        if text[0] == "#":
+            line += code.count("\n", counted, start)
+            counted = start
+            found.append((line, start - code.rfind("\n", 0, start) - 1, text))
+        elif len(text) == 1 or _may_nest_strings(code[max(start - 2, 0) : start], text):
+            return list(_list_comment_tokens(code))
+    return found
+
+
+def _may_nest_strings(before: str, text: str) -> bool:
+    """Return whether a string, after these letters, may be the beginning of one with a comment or
+    a string within its braces."""
+    if "{" not in text or _FORMAT_PREFIXES.isdisjoint(before):
+        return False
+    return "#" in text or text.count("{") != text.count("}")
+
+
+def _list_comment_tokens(code: str) -> Iterator[tuple[int, int, str]]:
     """Yield the comments of a part of a module, as far as it can be tokenized."""
-    code = io.StringIO("".join(lines))
     try:
-        for token in tokenize.generate_tokens(code.readline):
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
             if token.type == tokenize.COMMENT:
-                yield token
+                yield token.start[0] - 1, token.start[1], token.string
     except (tokenize.TokenError, SyntaxError):
         return
 
