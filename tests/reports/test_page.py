@@ -522,6 +522,8 @@ FORGE = {"files_url": "https://git.example/a/b/blob/0123abc/"}
     ("url", "root", "leads_to"),
     [
         ("docs/PM 1.md#cause", "", "https://git.example/a/b/blob/0123abc/docs/PM%201.md#cause"),
+        ("docs/PM%201.md", "", "https://git.example/a/b/blob/0123abc/docs/PM%201.md"),
+        ("%2e%2e/x.md", "", None),
         ("../docs/PM-1.md", "pkg", "https://git.example/a/b/blob/0123abc/docs/PM-1.md"),
         ("../../x.md", "pkg", None),
         ("/etc/passwd", "", None),

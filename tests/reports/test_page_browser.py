@@ -393,7 +393,7 @@ def test_a_reason_to_look_leads_to_its_incidents(browser: Browser) -> None:
         "const rows = document.querySelectorAll('#list > li:not([hidden])');"
         "return [...rows].map((row) => row.dataset.state)"
     )
-    assert set(states) == {"failing", "unguarded", "skipped", "known-broken"}
+    assert set(states) == {"failing", "errored", "unguarded", "skipped", "known-broken"}
     assert browser.focused() == "Incidents"
 
 
@@ -513,6 +513,15 @@ def test_paper_cuts_no_table(browser: Browser, size: tuple[int, int]) -> None:
         "return [...document.querySelectorAll('table')].every((table) => !table.offsetWidth"
         " || table.getBoundingClientRect().right <= innerWidth)"
     )
+
+
+def test_a_list_without_services_has_no_column_for_them(browser: Browser) -> None:
+    """A column that says nothing is left out."""
+    browser.open(big(5))
+    assert not browser.find(".columns [data-sort=service]").is_displayed()
+
+    browser.open(small())
+    assert browser.find(".columns [data-sort=service]").is_displayed()
 
 
 @pytest.mark.parametrize(("size", "screens"), [(WIDE, 1), (PHONE, 2)], ids=["desktop", "phone"])

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 
@@ -86,12 +86,14 @@ def _clean_address(url: str) -> str | None:
 def build_file_url(files_url: str | None, root: str, path: str | None) -> str | None:
     """Return where a forge shows a file, None where it is in no repository.
 
-    ``root`` is the path of the rootdir in the repository, ``path`` that of the file from it.
+    ``root`` is the path of the rootdir in the repository, ``path`` that of the file from it, which
+    may be percent-encoded as in a link.
     """
     if not files_url or not path or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\]", path):
         return None
     place, hash, anchor = path.partition("#")
-    inside = posixpath.normpath(posixpath.join(root, place))
+    inside = posixpath.normpath(posixpath.join(root, unquote(place)))
     if inside in (".", "..") or inside.startswith("../"):
         return None
-    return files_url + quote(inside, errors="replace") + hash + quote(anchor, errors="replace")
+    encoded = quote(inside, errors="replace")
+    return files_url + encoded + hash + quote(unquote(anchor), errors="replace")

@@ -95,7 +95,7 @@ def test_the_verdict_of_a_part_of_the_suite_claims_no_more() -> None:
     part["totals"]["percent"] = None
 
     assert verdict(part, report(guarded("PM-1"), guarded("PM-2"), day="2025-12-31")) == (
-        "No incident could return unnoticed in the part that ran;"
+        "No incident is known to lack a guard in the part that ran; 1 not judged;"
         " no loss seen since 31 December 2025; share not judged"
     )
 
@@ -187,6 +187,8 @@ def test_what_to_do_next_begins_with_what_was_lost_or_fails() -> None:
         incident("PM-6", "skipped", tests=TEST),
         incident("PM-7", "failing", severity="sev3", tests=TEST),
         guarded("PM-8"),
+        incident("PM-10", "errored", severity="sev2", tests=TEST),
+        incident("PM-11", "not-run", tests=TEST),
     )
 
     summary = summarize_report(now, [before])
@@ -200,6 +202,7 @@ def test_what_to_do_next_begins_with_what_was_lost_or_fails() -> None:
         ("PM-2", "no test"),
         ("PM-5", "test passes without its fix"),
         ("PM-1", "no test"),
+        ("PM-10", "setup or teardown fails"),
     ]
     assert [step.listed for step in summary.next_steps[:3]] == [True, False, True]
     assert [step.changed for step in summary.next_steps[:4]] == [True, True, True, False]

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.model import PROVEN_VERDICTS, format_count, parse_iso_date
-from pytest_postmortem.reports.data.compare import Comparison, compare_reports
 from pytest_postmortem.reports.data.report_times import find_report_time, sort_reports_by_time
 from pytest_postmortem.reports.severity_order import SeverityRank, build_severity_ranking
+
+if TYPE_CHECKING:
+    from pytest_postmortem.reports.data.compare import Comparison
 
 ReportData = Mapping[str, Any]
 
@@ -24,11 +26,15 @@ ProofStatus = Literal["proven", "hollow", "outdated", "none"]
 COULD_RETURN_STATES = ("unguarded", "skipped", "known-broken")
 """The states in which nothing would notice the problem."""
 
+UNKNOWN_STATES = ("errored", "not-run", "not-judged")
+"""The states that do not say whether a test would notice."""
+
 STATE_REASONS: Mapping[str, str] = {
     "failing": "test fails",
     "unguarded": "no test",
     "skipped": "tests skipped",
     "known-broken": "tests expected to fail",
+    "errored": "setup or teardown fails",
 }
 
 HOLLOW_REASON = "test passes without its fix"
@@ -163,9 +169,9 @@ class ReportSummary:
         return next(iter([*whole[-1:], *self.earlier[-1:]]), None)
 
     @cached_property
-    def comparison(self) -> Comparison:
-        """What has changed since the report before."""
-        return compare_reports(self.before, self.document) if self.before else Comparison()
+    def comparison(self) -> Comparison | None:
+        """What has changed since the report before, None without one."""
+        return _compare_two_reports(self.before, self.document) if self.before else None
 
     @cached_property
     def lost(self) -> tuple[str, ...]:
@@ -187,6 +193,15 @@ class ReportSummary:
     def could_return(self) -> tuple[ReportData, ...]:
         """The required incidents that could return unnoticed, in the registry's order."""
         return tuple(filter(could_return, self.document["incidents"]))
+
+    @cached_property
+    def unknown(self) -> tuple[ReportData, ...]:
+        """The required incidents of which the run does not say whether they could return."""
+        return tuple(
+            incident
+            for incident in self.document["incidents"]
+            if incident.get("required", True) and incident["state"] in UNKNOWN_STATES
+        )
 
     @cached_property
     def severe(self) -> tuple[str, ...]:
@@ -265,13 +280,13 @@ class ReportSummary:
             base = report if report["scope"]["kind"] == "full" else base
         return tuple(points)
 
-    def _compare(self, base: ReportData | None, head: ReportData) -> Comparison:
+    def _compare(self, base: ReportData | None, head: ReportData) -> Comparison | None:
         if base is None:
-            return Comparison()
+            return None
         if base is self.before and head is self.document:
             return self.comparison
         if id(head) not in self._comparisons:
-            self._comparisons[id(head)] = compare_reports(base, head)
+            self._comparisons[id(head)] = _compare_two_reports(base, head)
         return self._comparisons[id(head)]
 
     @cached_property
@@ -318,7 +333,7 @@ class ReportSummary:
     def _find_reason(self, incident: ReportData) -> str | None:
         """Return why an incident is to be worked on, None where nothing is to be done."""
         reason = STATE_REASONS.get(incident["state"])
-        if is_open(incident) and reason:
+        if incident["state"] == "errored" or (is_open(incident) and reason):
             if incident["state"] != "failing" and self._was_lost(incident):
                 reason = f"guard lost: {reason}"
             return f"{reason}, recurred" if incident.get("recurs") else reason
@@ -349,6 +364,8 @@ class ReportSummary:
             yield "No incident requires a regression test"
             return
         yield self._describe_could_return() + (" in the part that ran" if partial else "")
+        if self.unknown:
+            yield f"{len(self.unknown)} not judged"
         if self.before is not None:
             yield f"{self._describe_changes()} since {self.since}"
         still_failing = len(self.failing) - len(self.newly_failing)
@@ -359,7 +376,8 @@ class ReportSummary:
     def _describe_could_return(self) -> str:
         """Say how many incidents of the highest severity could return."""
         if not self.could_return:
-            return "No incident could return unnoticed"
+            unsure = "is known to lack a guard" if self.unknown else "could return unnoticed"
+            return f"No incident {unsure}"
         worst = min(self.could_return, key=lambda each: self.rank(each.get("severity")))
         severity = worst.get("severity")
         key = normalize_severity(severity or "")
@@ -373,7 +391,7 @@ class ReportSummary:
         parts = [format_count(len(self.lost), "guard") + " lost"] if self.lost else []
         if self.newly_failing:
             parts.append(f"{len(self.newly_failing)} failing")
-        if self.comparison.notes and not parts:
+        if self.comparison and self.comparison.notes and not parts:
             return "no loss seen"
         return " and ".join(parts) or "no guard lost"
 
@@ -477,8 +495,16 @@ def _find_year_before(today: date | None) -> date | None:
     return today.replace(year=today.year - 1, day=min(today.day, 28 if today.month == 2 else 31))
 
 
-def _list_changed_ids(comparison: Comparison, kind: str) -> tuple[str, ...]:
-    return tuple(change.id for change in comparison.changes if change.kind == kind)
+def _compare_two_reports(base: ReportData, head: ReportData) -> Comparison:
+    # It imports the readers of code, which a report alone does not need.
+    from pytest_postmortem.reports.data.compare import compare_reports
+
+    return compare_reports(base, head)
+
+
+def _list_changed_ids(comparison: Comparison | None, kind: str) -> tuple[str, ...]:
+    changes = comparison.changes if comparison else ()
+    return tuple(change.id for change in changes if change.kind == kind)
 
 
 def _read_commit(document: ReportData | None) -> str | None:
