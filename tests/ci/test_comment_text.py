@@ -224,7 +224,7 @@ def test_a_comment_is_never_longer_than_the_forge_takes() -> None:
     assert "No longer guarded: 40 incidents" in text
     assert text.endswith(
         "2 more sections left out, since this would be too long: The problem may be back: 90"
-        " incidents; No regression test: 90 incidents.\n"
+        " incidents, all sev1; Could return unnoticed: 90 incidents, all sev1.\n"
     )
 
 
