@@ -418,8 +418,8 @@ def test_a_file_that_git_is_not_to_look_at_is_read_where_it_is(shop: Path, capsy
 
     assert answer(capsys, "diff", "--base", "HEAD") == (
         0,
-        "Newly linked to a test:\n  PM-1  Wrong total\n"
-        "        docs/postmortems/PM-1-total.md\n1 newly linked to a test\n",
+        "Newly linked to an active test:\n  PM-1  Wrong total\n"
+        "        docs/postmortems/PM-1-total.md\n1 newly linked to an active test\n",
         "",
     )
     assert answer(capsys, "list")[0] == 0

@@ -125,7 +125,7 @@ LONGEST_REPORT = 60_000
 """The characters of a whole report: GitHub refuses a comment of more than 65,536."""
 
 LONGEST_NAME = 40
-"""The characters of a severity in a heading."""
+"""The characters of a severity or an owner in a sentence."""
 
 LONGEST_TEXT = 500
 """The characters of one text, such as a title or a reason; of an address four times as many."""
