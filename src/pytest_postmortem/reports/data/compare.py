@@ -144,7 +144,8 @@ def render_comparison_markdown(comparison: Comparison) -> str:
 def format_change_item(change: IncidentChange) -> str:
     """Return what happened to one incident as an item of a list in Markdown."""
     title = "" if change.title in ("", change.id) else f" {escape_markdown(change.title)}"
-    title += escape_markdown(facts) if (facts := _format_change_facts(change)) else ""
+    facts = _format_change_facts(change).strip()
+    title += f" {escape_markdown(facts)}" if facts else ""
     reason = f" – {escape_markdown(change.reason)}" if change.reason else ""
     return f"- {format_markdown_link(change.id, change.url)}{title}{reason}"
 

@@ -513,9 +513,13 @@ def _read_commit(document: ReportData | None) -> str | None:
 
 
 def _read_history_losses(past: ReportData | None) -> Iterator[tuple[str, GuardLoss]]:
-    """Yield the folded id of each incident that has no test now and had one, with its loss."""
+    """Yield the folded id of each incident that has no active test now, with its loss.
+
+    One whose test never was active has lost nothing.
+    """
     for incident in (past or {}).get("incidents") or ():
-        events = incident.get("events") or ()
-        if events and events[-1].get("kind") == "lost":
+        events = [*(incident.get("events") or ())]
+        never_active = len(events) > 1 and events[-2].get("commit") == events[-1].get("commit")
+        if events and events[-1].get("kind") in ("lost", "inactive") and not never_active:
             day, commit = parse_iso_date(events[-1].get("day")), events[-1].get("commit")
             yield str(incident["id"]).casefold(), GuardLoss(day, commit)
