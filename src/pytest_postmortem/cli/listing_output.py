@@ -17,7 +17,8 @@ from pytest_postmortem.reports.markdown import (
     format_proof_strength,
     passes_without_fix,
 )
-from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.reports.terminal import LONGEST_OWNER
+from pytest_postmortem.text import sanitize_line, shorten_to_width
 
 LIST_FORMAT = 1
 
@@ -38,6 +39,14 @@ def render_incident_columns(rows: Sequence[IncidentRow], width: int | None, *, r
     names = [name for name in LIST_COLUMNS if any(_format_list_cell(row, name) for row in rows)]
     cells = [[name.upper() for name in names]]
     cells += [[_format_list_cell(row, name) for name in names] for row in rows]
+    if width is not None:
+        cells = [
+            [
+                shorten_to_width(cell, LONGEST_OWNER) if name == "owner" else cell
+                for name, cell in zip(names, line, strict=True)
+            ]
+            for line in cells
+        ]
     lines = [] if not rows else [*_align_cells(cells, width), ""]
     return (
         "\n".join(
