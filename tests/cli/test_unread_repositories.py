@@ -43,11 +43,11 @@ HISTORY = """\
 incident  first test  since then       title
 PM-1      2026-03-02  lost 2026-03-09  Wrong total
 
-from        incidents with a test
-2026-03-02     1
-2026-03-09     0
+from        linked  with an active test
+2026-03-02       1                    1
+2026-03-09       0                    0
 
-0 of 1 incident linked to a test; 2 commits read
+0 of 1 incident linked to a test, 0 to an active one; 2 commits read
 """
 
 LISTED = """\
